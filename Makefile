@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+# make            build/lib/libctrace.so, build/bin/ctrace, build/bin/ctrace-top
+# make help       all targets
+.DEFAULT_GOAL := all
+
+PREFIX ?= /usr/local
+B := build
+CC ?= gcc
+CXX ?= g++
+OPT ?= -O2 -g
+WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
+CPPFLAGS += -Iinclude -D_GNU_SOURCE
+CFLAGS += -std=gnu11 $(OPT) $(WARN) -MMD -MP
+
+# --- preload: runs in the traced program ---
+PRELOAD_SRC := $(wildcard preload/hot/*.c preload/cold/*.c)
+PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$B/obj/%.o)
+PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
+	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -fno-omit-frame-pointer -Ipreload
+
+# --- viewer: our own program ---
+VIEWER_SRC := $(wildcard viewer/*.c viewer/*/*.c)
+VIEWER_OBJ := $(VIEWER_SRC:%.c=$B/obj/%.o)
+VIEWER_CFLAGS := -Iviewer
+VIEWER_LIBS := -lcjson -ldw -lelf -l:libiberty.a -lm
+
+.PHONY: all
+all: $B/lib/libctrace.so $B/bin/ctrace $B/bin/ctrace-top
+
+$B/lib/libctrace.so: $(PRELOAD_OBJ) preload/exports.map
+	@mkdir -p $(@D)
+	$(CC) -shared -o $@ $(PRELOAD_OBJ) -Wl,--version-script=preload/exports.map \
+		-Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-soname,libctrace.so $(LDFLAGS)
+
+$B/bin/ctrace: $(VIEWER_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $(VIEWER_OBJ) $(LDFLAGS) $(VIEWER_LIBS)
+
+$B/bin/ctrace-top: $B/bin/ctrace
+	ln -sf ctrace $@
+
+$B/obj/preload/%.o: preload/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(PRELOAD_CFLAGS) -c -o $@ $<
+
+$B/obj/viewer/%.o: viewer/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(VIEWER_CFLAGS) -c -o $@ $<
+
+-include $(PRELOAD_OBJ:.o=.d) $(VIEWER_OBJ:.o=.d)
+
+.PHONY: clean
+clean:
+	rm -rf $B

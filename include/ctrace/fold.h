@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one definition of what an event does to the counters. The preload's combiner folds with it, the
+ * viewer replays with it what a killed program had not folded. Pure: no memory but its arguments.
+ */
+#ifndef CTRACE_FOLD_H
+#define CTRACE_FOLD_H
+
+#include "ctrace/store.h"
+
+/* The site's bytes at the global peak; see ct_site.peak_epoch. */
+static inline uint64_t ct_site_peak_bytes(const struct ct_site *site, const struct ct_totals *totals)
+{
+	return site->peak_epoch == totals->peak_epoch ? site->peak_bytes : (uint64_t)site->live_bytes;
+}
+
+static inline uint64_t ct_site_peak_blocks(const struct ct_site *site, const struct ct_totals *totals)
+{
+	return site->peak_epoch == totals->peak_epoch ? site->peak_blocks : (uint64_t)site->live_blocks;
+}
+
+static inline void ct_fold_free(struct ct_site *site, struct ct_totals *totals, const struct ct_event *event)
+{
+	site->lifetime_ticks += event->ticks - event->other;
+	site->birth_ticks -= event->other;
+	site->live_bytes -= (int64_t)event->bytes;
+	site->live_blocks--;
+	totals->live_bytes -= (int64_t)event->bytes;
+	totals->live_blocks--;
+	if (event->kind & CT_EVENT_TEMPORARY)
+		site->temporary_blocks++;
+}
+
+static inline void ct_fold_event(struct ct_site *site, struct ct_totals *totals, const struct ct_event *event)
+{
+	/* The site changes for the first time since the latest peak: what is live now was live then. */
+	if (site->peak_epoch != totals->peak_epoch) {
+		site->peak_bytes = (uint64_t)site->live_bytes;
+		site->peak_blocks = (uint64_t)site->live_blocks;
+		site->peak_epoch = totals->peak_epoch;
+	}
+
+	uint32_t kind = event->kind & 0xff;
+	if (kind == CT_EVENT_FREE) {
+		ct_fold_free(site, totals, event);
+		return;
+	}
+
+	int64_t growth = (int64_t)event->bytes;
+	if (kind == CT_EVENT_RESIZE) {
+		growth -= (int64_t)event->other;
+		site->resizes++;
+	} else {
+		site->birth_ticks += event->ticks;
+		site->live_blocks++;
+		totals->live_blocks++;
+	}
+	site->total_bytes += event->bytes;
+	site->total_blocks++;
+	site->live_bytes += growth;
+	totals->total_bytes += event->bytes;
+	totals->total_blocks++;
+	totals->live_bytes += growth;
+
+	if (site->live_bytes >= (int64_t)site->max_bytes) {
+		site->max_bytes = (uint64_t)site->live_bytes;
+		site->max_blocks = (uint64_t)site->live_blocks;
+	}
+	if (totals->live_bytes >= (int64_t)totals->peak_bytes) {
+		totals->peak_bytes = (uint64_t)totals->live_bytes;
+		totals->peak_blocks = (uint64_t)totals->live_blocks;
+		totals->peak_ticks = event->ticks;
+		totals->peak_epoch++;
+	}
+}
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store: one mapped file per traced process, written by the preload while the program runs and
+ * read by every other part of ctrace, also after the program was killed.
+ *
+ * The file is a header followed by extents. An extent is a run of pages that belongs to one section;
+ * the extents of a section, in the order of the directory, hold its elements back to back. Everything
+ * refers to elements by index, never by address. All numbers are in the byte order of the machine;
+ * byte_order tells. docs/store-format.md has the byte pictures and the order of writes.
+ *
+ * Nouns: an *event* is one allocation, free or resize. A *node* is a frame in the call tree. A *site*
+ * is a node that allocates, with its counters. A *ring* is one thread's journal of events not yet
+ * folded into the sites. A *round* folds the events of all rings in order of time.
+ */
+#ifndef CTRACE_STORE_H
+#define CTRACE_STORE_H
+
+#include <stdint.h>
+
+#define CT_STORE_MAGIC "ctrace\r\n"
+#define CT_STORE_VERSION 1u
+#define CT_STORE_BYTE_ORDER 0x01020304u
+#define CT_STORE_PAGE 4096u
+
+enum ct_section_id {
+	CT_SECTION_STRINGS, /* bytes; struct ct_span points in here */
+	CT_SECTION_MODULES, /* struct ct_module; element 0 = "no module" */
+	CT_SECTION_NODES,   /* struct ct_node; element 0 = root */
+	CT_SECTION_SITES,   /* struct ct_site; element 0 unused */
+	CT_SECTION_RINGS,   /* struct ct_ring */
+	CT_SECTION_EVENTS,  /* struct ct_event; ring i owns [i * CT_RING_EVENTS, (i + 1) * CT_RING_EVENTS) */
+	CT_SECTION_COUNT,
+};
+
+struct ct_section {
+	uint64_t used; /* elements in use; written after the elements themselves */
+	uint32_t element_bytes;
+	uint32_t reserved;
+};
+
+struct ct_extent {
+	uint64_t file_offset; /* bytes, a multiple of CT_STORE_PAGE */
+	uint32_t pages;
+	uint32_t section; /* enum ct_section_id */
+};
+
+#define CT_EXTENTS_MAX 1000u
+
+/* A string of the STRINGS section, not terminated. */
+struct ct_span {
+	uint32_t offset;
+	uint32_t bytes;
+};
+
+#define CT_BUILD_ID_MAX 32
+
+/* One object file, by path and build-id: the same file loaded again is the same module. */
+struct ct_module {
+	uint64_t bias;  /* run-time address minus link-time address, of the latest load */
+	uint64_t start; /* of the latest load, run-time address */
+	uint64_t end;
+	struct ct_span path;
+	uint32_t loads; /* how often it was seen at a new place */
+	uint32_t build_id_bytes;
+	uint8_t build_id[CT_BUILD_ID_MAX];
+	uint8_t reserved[24];
+};
+
+#define CT_MODULE_NONE 0u          /* address is a run-time address of code in no file (JIT) */
+#define CT_MODULE_MARK 0xffffffffu /* not code: address is an enum ct_mark */
+
+enum ct_mark {
+	CT_MARK_CUT = 1,  /* frames left out here: the stack is deeper than the limit */
+	CT_MARK_LOST = 2, /* the unwinder could not go on: callers unknown */
+};
+
+struct ct_node {
+	uint32_t parent;  /* caller's node; 0 = root. Always below the node's own index */
+	uint32_t module;  /* index in MODULES, or CT_MODULE_MARK */
+	uint64_t address; /* link-time address inside the call instruction (return address - 1) */
+};
+
+/* Counters of one site. Bytes are requested bytes. Lifetimes are in ticks of the store's clock. */
+struct ct_site {
+	uint64_t total_bytes;
+	uint64_t total_blocks;
+	uint64_t lifetime_ticks; /* summed over freed blocks */
+	uint64_t birth_ticks;    /* summed births of live blocks, modulo 2^64: gives their age at the end */
+	int64_t live_bytes;
+	int64_t live_blocks;
+	uint64_t max_bytes; /* the site's own maximum, latest on ties */
+	uint64_t max_blocks; /* live blocks at that moment */
+	uint64_t peak_bytes; /* at the peak number peak_epoch */
+	uint64_t peak_blocks;
+	uint64_t peak_epoch; /* when behind the totals' epoch: the live values are those at the peak */
+	uint64_t temporary_blocks;
+	uint64_t resizes;
+	uint32_t node;
+	uint32_t reserved0;
+	uint64_t reserved[2];
+};
+
+/* The process's own counters, folded with the sites. */
+struct ct_totals {
+	uint64_t total_bytes;
+	uint64_t total_blocks;
+	int64_t live_bytes;
+	int64_t live_blocks;
+	uint64_t peak_bytes;
+	uint64_t peak_blocks;
+	uint64_t peak_ticks;
+	uint64_t peak_epoch; /* rises at each new peak */
+};
+
+enum ct_event_kind {
+	CT_EVENT_ALLOC = 1,  /* bytes = size */
+	CT_EVENT_FREE = 2,   /* bytes = size, other = birth */
+	CT_EVENT_RESIZE = 3, /* bytes = new size, other = old size */
+};
+
+#define CT_EVENT_TEMPORARY 0x100u /* on a free: by the allocating thread, before its next allocation */
+
+struct ct_event {
+	uint64_t ticks;
+	uint32_t site;
+	uint32_t kind; /* enum ct_event_kind, CT_EVENT_TEMPORARY */
+	uint64_t bytes;
+	uint64_t other;
+};
+
+#define CT_RING_EVENTS 2048u /* a power of two */
+
+struct ct_ring {
+	uint64_t head;    /* events written since start; the owner's release store pairs with the combiner's acquire */
+	uint64_t pad[7];  /* head alone on its cache line: the owner writes it at every event */
+	uint64_t tail[2]; /* events folded; the one of the current round's parity counts */
+	uint64_t limit;   /* where the round in progress ends */
+	uint32_t tid;     /* owner, 0 = free */
+	uint32_t reserved;
+	uint64_t reserved1[4];
+};
+
+/*
+ * What a kill in the middle of a round needs. A round: write all limits, then limits_round; fold the
+ * events [tail, limit) of all rings by (ticks, ring index); write the other parity's tails; then one
+ * store of progress ends the round. Before each fold the old values go to undo.
+ */
+struct ct_progress {
+	uint64_t progress;     /* round << 32 | events of this round folded */
+	uint64_t limits_round; /* == round + 1 when the limits of this round are complete */
+	uint64_t undo_mark;    /* == progress + 1 while the fold of that event may be half done */
+	uint32_t undo_site;
+	uint32_t rings; /* rings that take part in this round */
+	struct ct_site undo_old;
+	struct ct_totals undo_totals;
+};
+
+enum ct_loss {
+	CT_LOSS_DROPPED,      /* events not recorded: no memory, no room in the store, inside a signal handler */
+	CT_LOSS_EARLY,        /* calls before start-up was done */
+	CT_LOSS_UNKNOWN_FREE, /* frees of blocks that were never recorded */
+	CT_LOSS_TRUNCATED,    /* events whose stack was cut at the depth limit */
+	CT_LOSS_UNROOTED,     /* events whose stack did not reach its root */
+	CT_LOSS_FALLBACK,     /* stacks that libunwind had to walk */
+	CT_LOSS_LATE,         /* calls after the recording had ended */
+	CT_LOSS_COUNT,
+};
+
+enum ct_store_state {
+	CT_STATE_RECORDING = 1, /* also what a killed program leaves */
+	CT_STATE_ENDED = 2,     /* the program ended or the recording was closed in order */
+	CT_STATE_STOPPED = 3,   /* recording stopped early; stop_reason tells why */
+};
+
+enum ct_clock {
+	CT_CLOCK_TSC = 1,
+	CT_CLOCK_MONOTONIC = 2, /* a tick is a nanosecond */
+};
+
+#define CT_STORE_QUIET 1u      /* no summary on stderr */
+#define CT_STORE_KEEP 2u       /* keep the store after a good export */
+#define CT_STORE_FORKED 4u     /* copied from a parent's store by fork */
+#define CT_STORE_NEW_BYPASS 8u /* the allocator's own operator new does not call malloc */
+
+/* Timeline: live bytes and blocks over time; buckets double in width when they run out. */
+#define CT_TIMELINE_BUCKETS 256u
+
+struct ct_timeline_bucket {
+	uint64_t min_bytes;
+	uint64_t max_bytes;
+	uint64_t last_bytes;
+	uint64_t last_blocks;
+};
+
+struct ct_timeline {
+	uint32_t shift; /* a bucket is 2^shift ticks wide */
+	uint32_t used;  /* buckets up to the latest event */
+	struct ct_timeline_bucket bucket[CT_TIMELINE_BUCKETS];
+};
+
+struct ct_store_header {
+	char magic[8];
+	uint32_t version;
+	uint32_t byte_order;
+	uint32_t header_bytes; /* sizeof(struct ct_store_header) rounded up to pages; extents follow */
+	uint32_t machine;      /* EM_X86_64, ... */
+	uint32_t state;        /* enum ct_store_state */
+	uint32_t flags;        /* CT_STORE_* */
+	uint32_t pid;
+	uint32_t parent_pid;
+	uint32_t clock; /* enum ct_clock */
+	uint32_t depth_limit;
+	uint64_t boot_ns;         /* CLOCK_MONOTONIC when this boot's clock was read: start_ticks' partner */
+	uint64_t start_unix_ns;   /* CLOCK_REALTIME at start */
+	uint64_t start_ticks;     /* ticks at start, time 0 of the report */
+	uint64_t latest_ticks;    /* a later reading of both clocks: their ratio */
+	uint64_t latest_ns;       /* CLOCK_MONOTONIC at latest_ticks */
+	uint64_t end_ticks;       /* when state is CT_STATE_ENDED */
+	uint64_t own_bytes;       /* memory of the preload itself, without this file */
+	struct ct_span exe;       /* absolute path of the program */
+	struct ct_span command;   /* its arguments, each ended by NUL */
+	struct ct_span output;    /* absolute path of the report */
+	struct ct_span session;   /* CTRACE_SESSION of the recording wrapper, may be empty */
+	struct ct_span stop_reason;
+	uint64_t losses[CT_LOSS_COUNT];
+	struct ct_section sections[CT_SECTION_COUNT];
+	uint32_t extent_count; /* written after the extent itself */
+	uint32_t timeline_half; /* which half of timeline[] is valid */
+	struct ct_extent extents[CT_EXTENTS_MAX];
+	struct ct_totals totals;
+	struct ct_progress progress;
+	struct ct_timeline timeline[2];
+};
+
+_Static_assert(sizeof(struct ct_module) == 96, "store layout");
+_Static_assert(sizeof(struct ct_node) == 16, "store layout");
+_Static_assert(sizeof(struct ct_site) == 128, "store layout");
+_Static_assert(sizeof(struct ct_event) == 32, "store layout");
+_Static_assert(sizeof(struct ct_ring) == 128, "store layout");
+
+#define CT_STORE_HEADER_BYTES \
+	((sizeof(struct ct_store_header) + CT_STORE_PAGE - 1) / CT_STORE_PAGE * CT_STORE_PAGE)
+
+#endif

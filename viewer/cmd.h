@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Sub-commands: one file each. argv[0] is the sub-command's name; returns the exit code. */
+#ifndef CT_CMD_H
+#define CT_CMD_H
+
+int ct_cmd_export(int argc, char **argv);
+int ct_cmd_info(int argc, char **argv);
+int ct_cmd_record(int argc, char **argv);
+int ct_cmd_top(int argc, char **argv);
+
+/* Print "ctrace COMMAND: LINE" on stderr. Returns code, for `return ct_cmd_fail(...)`. */
+int ct_cmd_fail(const char *command, int exit_code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loaders: a file becomes a profile. Every file is untrusted: a loader checks each index, count and
+ * size before it uses it, and its memory is bounded by the size of the file.
+ */
+#ifndef CT_LOAD_LOAD_H
+#define CT_LOAD_LOAD_H
+
+#include <stdint.h>
+
+#include "model/profile.h"
+#include "util/error.h"
+
+/* Load any known file: store, DHAT JSON. What it is follows from its first bytes, never from its name. */
+int ct_load(const char *path, struct ct_profile **profile, struct ct_error_text *error);
+
+/* DHAT JSON of ctrace, Valgrind (dhatFileVersion 2) or dhat-rs. */
+int ct_load_dhat(const char *path, struct ct_profile **profile, struct ct_error_text *error);
+
+/* A store, symbolised, as a whole profile. */
+int ct_load_store(const char *path, struct ct_profile **profile, struct ct_error_text *error);
+
+/* Is this file a store (magic)? 1 yes, 0 no, < 0 enum ct_error. */
+int ct_is_store(const char *path, struct ct_error_text *error);
+
+#endif

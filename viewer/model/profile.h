@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The profile model: what every loader fills and every view and writer reads.
+ *
+ * A *frame* is one line of a stack: function, file:line, module, address. Frames and strings are
+ * interned: equal ones have one id. A *site* is a distinct frame list, leaf (allocating code) first,
+ * with its counters. Bytes are requested bytes; times are in the profile's time unit.
+ */
+#ifndef CT_MODEL_PROFILE_H
+#define CT_MODEL_PROFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum ct_profile_mode {
+	CT_MODE_HEAP,
+	CT_MODE_COPY,
+	CT_MODE_AD_HOC,
+};
+
+/* String ids index ct_profile.strings; 0 is the empty string, "not known". */
+struct ct_frame {
+	uint64_t address; /* link-time address inside the call, 0 = not known */
+	uint32_t function; /* string id: demangled name */
+	uint32_t file;     /* string id: path as the debug information has it */
+	uint32_t line;     /* from 1, 0 = not known */
+	uint32_t module;   /* string id: path of the object file */
+	uint32_t text;     /* string id: the DHAT frame string, whole; never 0 */
+	bool inlined;      /* inlined into the next outer frame, which has the same address */
+};
+
+struct ct_counters {
+	uint64_t total_bytes;
+	uint64_t total_blocks;
+	uint64_t lifetime; /* summed over all blocks; blocks live at the end count until then */
+	uint64_t max_bytes; /* the site's own maximum */
+	uint64_t max_blocks; /* live blocks at that moment */
+	uint64_t peak_bytes; /* at the global peak */
+	uint64_t peak_blocks;
+	uint64_t end_bytes; /* live at end */
+	uint64_t end_blocks;
+	uint64_t temporary_blocks; /* only with ct_profile.has_temporaries */
+	uint64_t resizes;          /* only with ct_profile.has_temporaries */
+};
+
+struct ct_site_row {
+	struct ct_counters counters;
+	uint32_t first_frame; /* index into ct_profile.frame_ids */
+	uint32_t frame_count; /* at least 1 */
+	bool truncated;       /* the stack was cut or its root not reached */
+};
+
+/* What could not be recorded or shown; all 0 in a complete recording. */
+struct ct_losses {
+	uint64_t dropped;
+	uint64_t early;
+	uint64_t unknown_frees;
+	uint64_t truncated; /* events whose stack was cut at the depth limit */
+	uint64_t unrooted;  /* events whose stack did not reach its root */
+	uint64_t late;
+	uint64_t merged_sites; /* sites with equal frame lists made one: their max is an upper bound */
+};
+
+struct ct_timeline_point {
+	uint64_t time; /* end of the bucket, in the profile's time unit */
+	uint64_t max_bytes;
+	uint64_t last_bytes;
+	uint64_t last_blocks;
+};
+
+struct ct_profile {
+	enum ct_profile_mode mode;
+	char *verb;        /* "Allocated", "Copied", ... */
+	char *byte_unit;   /* "byte": what total_bytes counts (ad-hoc: "unit") */
+	char *bytes_unit;  /* "bytes" */
+	char *blocks_unit; /* "blocks" */
+	char *time_unit;   /* "µs", "instrs", ... */
+	char *mega_time_unit; /* "s", "Minstr": 1,000,000 time_unit */
+	char *producer;    /* "ctrace", "Valgrind", "dhat-rs" or "unknown" */
+	char *command;     /* command line, arguments separated by blanks, UTF-8 */
+	uint64_t pid;
+	uint64_t end_time;
+	uint64_t peak_time;
+	uint64_t short_lived; /* DHAT's tuth */
+	bool has_lifetimes;   /* DHAT's bklt: lifetime, max, peak and end are there */
+	bool has_temporaries; /* temporary_blocks and resizes are there */
+	bool ended;           /* false: the program was killed or is still running */
+	struct ct_losses losses;
+	struct ct_counters totals; /* sums over the sites, but max_* = the global peak */
+
+	struct ct_site_row *sites;
+	size_t site_count;
+	uint32_t *frame_ids;
+	size_t frame_id_count;
+	struct ct_frame *frames; /* frames[0] is unused */
+	size_t frame_count;
+	const char **strings; /* NUL-terminated valid UTF-8 without control characters */
+	size_t string_count;
+	struct ct_timeline_point *timeline;
+	size_t timeline_count;
+
+	struct ct_profile_index *index; /* private to profile.c: the intern tables */
+};
+
+/* Make an empty heap profile; free it with ct_profile_free. NULL without memory. */
+struct ct_profile *ct_profile_new(void);
+void ct_profile_free(struct ct_profile *profile);
+
+/* Intern bytes as valid UTF-8 (bad bytes and control characters replaced); string id, or < 0 without memory. */
+int64_t ct_profile_string(struct ct_profile *profile, const char *bytes, size_t length);
+
+/* Intern a frame by its text (and inlined flag); frame id > 0, or < 0 without memory. */
+int64_t ct_profile_frame(struct ct_profile *profile, const struct ct_frame *frame);
+
+/*
+ * Add a site, or add to the site with the same frame list (then counted in losses.merged_sites, max_*
+ * added: an upper bound). Frames leaf first, count > 0. Adds to totals. 0, or < 0 without memory.
+ */
+int ct_profile_site(struct ct_profile *profile, const uint32_t *frame_ids, uint32_t count,
+		    const struct ct_counters *counters, bool truncated);
+
+/* Replace a char* member (verb, command, ...) by a cleaned copy. 0, or < 0 without memory. */
+int ct_profile_set_text(char **member, const char *bytes, size_t length);
+
+#endif

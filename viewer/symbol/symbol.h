@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Symbols: a link-time address in an object file becomes frames, innermost (inlined) first, by the
+ * object's symbol tables and DWARF (elfutils), separate debug files by build-id included. Demangled
+ * (C++, Rust). Ask for each address once.
+ */
+#ifndef CT_SYMBOL_SYMBOL_H
+#define CT_SYMBOL_SYMBOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ct_symbol_frame {
+	const char *function; /* demangled; NULL = not known. Lives until the next call with the same table */
+	const char *file;     /* NULL = not known */
+	uint32_t line;        /* 0 = not known */
+};
+
+struct ct_symbols;
+
+/* debuginfod: ask the servers of DEBUGINFOD_URLS too. NULL without memory. */
+struct ct_symbols *ct_symbols_new(bool debuginfod);
+void ct_symbols_free(struct ct_symbols *symbols);
+
+/*
+ * Open an object file, checked against the build-id (build_id_bytes = 0: not checked). Handle >= 0, or
+ * < 0 when the file is missing, unreadable or another build: then its addresses stay without names.
+ */
+int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_bytes);
+
+/*
+ * The frames of one address, innermost first; the last one is the function that really stands there.
+ * Returns how many (0 = nothing known), at most max.
+ */
+size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t address, struct ct_symbol_frame *frames,
+			 size_t max);
+
+/* perf-PID.map of JIT code: read it once, then look up run-time addresses. NULL = not known. */
+struct ct_perf_map;
+struct ct_perf_map *ct_perf_map_open(uint32_t pid); /* NULL when there is none */
+const char *ct_perf_map_lookup(const struct ct_perf_map *map, uint64_t address);
+void ct_perf_map_free(struct ct_perf_map *map);
+
+#endif
