@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "load/dhat_frame.h"
+
+#include <string.h>
+
+/* A hostile string of nothing but parentheses must not cost its length squared. */
+#define PLACE_CANDIDATES 32
+
+struct part {
+	const char *text;
+	size_t length;
+};
+
+struct parts {
+	uint64_t address;
+	uint32_t line;
+	struct part function;
+	struct part file;
+	struct part module;
+};
+
+static bool is_unknown(struct part part)
+{
+	return part.length == 0 || (part.length == 3 && memcmp(part.text, "???", 3) == 0);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* "0x1F: " at the start of rest: take it off. */
+static void take_address(struct part *rest, uint64_t *address)
+{
+	uint64_t value = 0;
+	size_t i = 2;
+
+	if (rest->length < 5 || memcmp(rest->text, "0x", 2) != 0)
+		return;
+	while (i < rest->length && i < 18 && hex_digit(rest->text[i]) >= 0)
+		value = value << 4 | (unsigned)hex_digit(rest->text[i++]);
+	if (i == 2 || i + 2 > rest->length || memcmp(rest->text + i, ": ", 2) != 0)
+		return;
+	*address = value;
+	rest->text += i + 2;
+	rest->length -= i + 2;
+}
+
+/* ":123" at the end of part: take it off. */
+static bool take_number(struct part *part, uint32_t *number)
+{
+	size_t start = part->length;
+	uint64_t value = 0;
+
+	while (start > 0 && part->length - start <= 10 && part->text[start - 1] >= '0' && part->text[start - 1] <= '9')
+		start--;
+	if (start == part->length || start == 0 || part->text[start - 1] != ':')
+		return false;
+	for (size_t i = start; i < part->length; i++)
+		value = value * 10 + (unsigned)(part->text[i] - '0');
+	if (value > UINT32_MAX)
+		return false;
+	*number = (uint32_t)value;
+	part->length = start - 1;
+	return true;
+}
+
+/* What stands in the last parentheses: "in MODULE", "FILE:LINE" or "FILE:LINE:COLUMN". */
+static bool read_place(struct part place, struct parts *parts)
+{
+	uint32_t line;
+
+	if (place.length > 3 && memcmp(place.text, "in ", 3) == 0) {
+		parts->module = (struct part){place.text + 3, place.length - 3};
+		return true;
+	}
+	if (!take_number(&place, &line) || place.length == 0)
+		return false;
+	take_number(&place, &line);
+	parts->line = line;
+	parts->file = place;
+	return true;
+}
+
+/*
+ * Take " (PLACE)" off the end. Names and paths have parentheses of their own: the last "(" that makes
+ * a place is it, so `operator() (a.cc:6)` and `f (in /a (b)/c.so)` both come out right.
+ */
+static bool take_place(struct part *rest, struct parts *parts)
+{
+	int candidates = 0;
+
+	if (rest->length < 4 || rest->text[rest->length - 1] != ')')
+		return false;
+	for (size_t i = rest->length - 2; i > 0 && candidates < PLACE_CANDIDATES; i--) {
+		struct part place = {rest->text + i + 1, rest->length - i - 2};
+
+		if (rest->text[i] != '(' || rest->text[i - 1] != ' ')
+			continue;
+		if (read_place(place, parts)) {
+			rest->length = i - 1;
+			return true;
+		}
+		candidates++;
+	}
+	return false;
+}
+
+static int intern(struct ct_profile *profile, struct part part, uint32_t *id)
+{
+	int64_t found;
+
+	*id = 0;
+	if (is_unknown(part))
+		return 0;
+	found = ct_profile_string(profile, part.text, part.length);
+	if (found < 0)
+		return (int)found;
+	*id = (uint32_t)found;
+	return 0;
+}
+
+int ct_dhat_frame_parse(struct ct_profile *profile, const char *text, size_t length, struct ct_frame *frame)
+{
+	struct part whole = {text, length};
+	struct parts parts = {0};
+	int64_t id;
+
+	parts.function = whole;
+	take_address(&parts.function, &parts.address);
+	take_place(&parts.function, &parts);
+	*frame = (struct ct_frame){.address = parts.address, .line = parts.line};
+	id = length ? ct_profile_string(profile, text, length) : ct_profile_string(profile, "???", 3);
+	if (id < 0)
+		return (int)id;
+	frame->text = (uint32_t)id;
+	if (intern(profile, parts.function, &frame->function) < 0 || intern(profile, parts.file, &frame->file) < 0 ||
+	    intern(profile, parts.module, &frame->module) < 0)
+		return -1;
+	return 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers as people read them. All return out. */
+#ifndef CT_VIEW_NUMBER_H
+#define CT_VIEW_NUMBER_H
+
+#include <stdint.h>
+
+#define CT_NUMBER_ROOM 64
+
+/* "12.3 MiB", "512 B": three digits that count. */
+char *ct_number_bytes(char out[CT_NUMBER_ROOM], uint64_t bytes);
+
+/* The same with the unit padded to three columns, so that digits and units stand in columns. */
+char *ct_number_bytes_column(char out[CT_NUMBER_ROOM], uint64_t bytes);
+
+/* "1,234,567". */
+char *ct_number_exact(char out[CT_NUMBER_ROOM], uint64_t number);
+
+/* "12.3 M". */
+char *ct_number_short(char out[CT_NUMBER_ROOM], double number);
+
+/* "12.3 ms" for units of time; any other unit: "12.3 M instrs". */
+char *ct_number_time(char out[CT_NUMBER_ROOM], double time, const char *unit);
+
+/* "12.3" of a hundred; 0.0 of nothing. */
+char *ct_number_percent(char out[CT_NUMBER_ROOM], double part, double whole);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* What stands above every table: losses first, then the program, its totals, its peak, its course. */
+#include "view/view.h"
+
+#include <string.h>
+
+#include "view/names.h"
+#include "view/number.h"
+
+#define LABEL_WIDTH 10
+#define SPARKS_MOST 60
+
+static void put_label(struct ct_line *line, const char *label)
+{
+	ct_line_style(line, CT_STYLE_QUIET);
+	ct_line_add(line, label);
+	ct_line_add_blanks(line, LABEL_WIDTH - line->columns);
+	ct_line_style(line, CT_STYLE_PLAIN);
+}
+
+static void put_loss(struct ct_line *line, uint64_t count, const char *what)
+{
+	char number[CT_NUMBER_ROOM];
+
+	if (count == 0)
+		return;
+	ct_line_style(line, CT_STYLE_LOSS);
+	ct_line_add(line, "lost");
+	ct_line_add_blanks(line, LABEL_WIDTH - line->columns);
+	ct_line_format(line, "%s %s", ct_number_exact(number, count), what);
+	ct_line_style(line, CT_STYLE_PLAIN);
+	ct_line_end(line);
+}
+
+static void put_losses(const struct ct_profile *profile, struct ct_line *line)
+{
+	const struct ct_losses *losses = &profile->losses;
+
+	put_loss(line, losses->dropped, "dropped: events not recorded, the numbers are too low");
+	put_loss(line, losses->early, "early: calls before start-up was done, not in the numbers");
+	put_loss(line, losses->late, "late: calls after the recording ended, not in the numbers");
+	put_loss(line, losses->unknown_frees, "frees of blocks that were never recorded");
+	put_loss(line, losses->truncated, "truncated: events with stacks cut at the depth limit");
+	put_loss(line, losses->unrooted, "unrooted: events with stacks that do not reach their root");
+	put_loss(line, losses->merged_sites, "sites merged with one of equal frames: their max is an upper bound");
+	if (profile->ended)
+		return;
+	ct_line_style(line, CT_STYLE_LOSS);
+	ct_line_add(line, "unended");
+	ct_line_add_blanks(line, LABEL_WIDTH - line->columns);
+	ct_line_add(line, "the program was killed or still runs: this is up to its last event");
+	ct_line_style(line, CT_STYLE_PLAIN);
+	ct_line_end(line);
+}
+
+/* The first word of the command line, without its folder. */
+static void put_program(const struct ct_view *view, struct ct_line *line)
+{
+	const struct ct_profile *profile = view->profile;
+	const char *command = profile->command ? profile->command : "";
+	char word[CT_NAME_ROOM], number[CT_NUMBER_ROOM];
+	size_t length = strcspn(command, " ");
+
+	if (length >= sizeof(word))
+		length = sizeof(word) - 1;
+	memcpy(word, command, length);
+	word[length] = '\0';
+	ct_line_style(line, CT_STYLE_STRONG);
+	ct_line_add(line, *word ? ct_name_base(word) : "(no command line)");
+	ct_line_style(line, CT_STYLE_PLAIN);
+	ct_line_format(line, " · pid %llu · ran %s · recorded by ", (unsigned long long)profile->pid,
+		       ct_number_time(number, (double)profile->end_time, profile->time_unit));
+	ct_line_add_rest(line, profile->producer);
+	ct_line_end(line);
+	put_label(line, "command");
+	ct_line_add_rest(line, command);
+	ct_line_end(line);
+}
+
+static const char *amount(const struct ct_view *view, uint64_t value, char out[CT_NUMBER_ROOM])
+{
+	if (view->exact || view->profile->mode == CT_MODE_AD_HOC)
+		return ct_number_exact(out, value);
+	return ct_number_bytes(out, value);
+}
+
+/* "12.3 MiB in 1,234 blocks" */
+static void add_amount(const struct ct_view *view, struct ct_line *line, uint64_t bytes, uint64_t blocks)
+{
+	bool named = view->exact || view->profile->mode == CT_MODE_AD_HOC;
+	char number[CT_NUMBER_ROOM];
+
+	ct_line_add(line, amount(view, bytes, number));
+	if (named) {
+		ct_line_add(line, " ");
+		ct_line_add(line, view->profile->bytes_unit);
+	}
+	ct_line_format(line, " in %s ", ct_number_exact(number, blocks));
+	ct_line_add(line, view->profile->blocks_unit);
+}
+
+static void put_totals(const struct ct_view *view, struct ct_line *line)
+{
+	const struct ct_profile *profile = view->profile;
+	const struct ct_counters *totals = &profile->totals;
+	char time[CT_NUMBER_ROOM], percent[CT_NUMBER_ROOM];
+
+	put_label(line, "total");
+	add_amount(view, line, totals->total_bytes, totals->total_blocks);
+	ct_line_format(line, " at %s site%s", ct_number_exact(time, profile->site_count),
+		       profile->site_count == 1 ? "" : "s");
+	ct_line_end(line);
+	if (!profile->has_lifetimes)
+		return;
+	put_label(line, "peak");
+	add_amount(view, line, totals->peak_bytes, totals->peak_blocks);
+	ct_line_format(line, " at %s (%s %% of the run)",
+		       ct_number_time(time, (double)profile->peak_time, profile->time_unit),
+		       ct_number_percent(percent, (double)profile->peak_time, (double)profile->end_time));
+	ct_line_end(line);
+	put_label(line, "at end");
+	add_amount(view, line, totals->end_bytes, totals->end_blocks);
+	ct_line_add(line, totals->end_blocks ? " still live" : ", nothing still live");
+	ct_line_end(line);
+}
+
+/* The timeline's maxima in cells of equal time. Returns the highest. */
+static uint64_t fill_sparks(const struct ct_profile *profile, uint64_t sparks[SPARKS_MOST], int count)
+{
+	uint64_t end = profile->timeline[profile->timeline_count - 1].time, highest = 0, start = 0;
+
+	memset(sparks, 0, sizeof(sparks[0]) * (size_t)count);
+	for (size_t i = 0; i < profile->timeline_count; i++) {
+		const struct ct_timeline_point *point = &profile->timeline[i];
+		int first = end ? (int)((double)start / (double)end * count) : 0;
+		int last = end ? (int)((double)point->time / (double)end * count) : 0;
+
+		for (int cell = first < 0 ? 0 : first; cell < count && (cell < last || cell == first); cell++) {
+			if (sparks[cell] < point->max_bytes)
+				sparks[cell] = point->max_bytes;
+		}
+		if (highest < point->max_bytes)
+			highest = point->max_bytes;
+		start = point->time;
+	}
+	return highest;
+}
+
+static void put_timeline(const struct ct_view *view, struct ct_line *line)
+{
+	static const char *const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+	static const char *const ascii[] = {" ", ".", ",", ":", "-", "=", "+", "*", "#"};
+	const struct ct_profile *profile = view->profile;
+	uint64_t sparks[SPARKS_MOST], highest;
+	char number[CT_NUMBER_ROOM];
+	int count = ct_line_left(line) - LABEL_WIDTH - 20;
+
+	if (profile->timeline_count < 2)
+		return;
+	if (count > SPARKS_MOST)
+		count = SPARKS_MOST;
+	highest = fill_sparks(profile, sparks, count);
+	put_label(line, "live");
+	ct_line_style(line, CT_STYLE_BAR);
+	for (int i = 0; i < count; i++) {
+		/* anything that is live shows */
+		int height = highest ? (int)((double)sparks[i] / (double)highest * 8 + 0.5) : 0;
+
+		height = height == 0 && sparks[i] ? 1 : height;
+		ct_line_add(line, view->terminal->utf8 ? blocks[height] : ascii[height]);
+	}
+	ct_line_style(line, CT_STYLE_PLAIN);
+	ct_line_format(line, " up to %s", amount(view, highest, number));
+	ct_line_end(line);
+}
+
+int ct_view_summary(const struct ct_view *view, struct ct_error_text *error)
+{
+	struct ct_line line;
+
+	ct_line_init(&line, view->terminal, view->out);
+	put_losses(view->profile, &line);
+	put_program(view, &line);
+	put_totals(view, &line);
+	put_timeline(view, &line);
+	ct_line_end(&line);
+	ct_line_fini(&line);
+	return ct_view_check(&line, error);
+}

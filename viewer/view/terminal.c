@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "view/terminal.h"
+
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define COLUMNS_UNKNOWN 100
+#define COLUMNS_PIPE 160 /* nobody wraps a pipe, but one endless line per site is no use either */
+#define COLUMNS_LEAST 40
+#define COLUMNS_MOST 2000
+
+static int probe_columns(int fd, bool is_terminal)
+{
+	const char *variable = getenv("COLUMNS");
+	long columns = variable ? strtol(variable, NULL, 10) : 0;
+	struct winsize size;
+
+	if (columns <= 0 && is_terminal && ioctl(fd, TIOCGWINSZ, &size) == 0)
+		columns = size.ws_col;
+	if (columns <= 0)
+		return is_terminal ? COLUMNS_UNKNOWN : COLUMNS_PIPE;
+	if (columns < COLUMNS_LEAST)
+		return COLUMNS_LEAST;
+	return columns > COLUMNS_MOST ? COLUMNS_MOST : (int)columns;
+}
+
+static bool probe_color(bool is_terminal, enum ct_color_mode mode)
+{
+	const char *no_color = getenv("NO_COLOR");
+	const char *term = getenv("TERM");
+
+	if (mode != CT_COLOR_AUTO)
+		return mode == CT_COLOR_ALWAYS;
+	return is_terminal && !(no_color && *no_color) && term && *term && strcmp(term, "dumb") != 0;
+}
+
+void ct_terminal_probe(struct ct_terminal *terminal, FILE *out, enum ct_color_mode mode)
+{
+	int fd = fileno(out);
+	bool is_terminal = fd >= 0 && isatty(fd);
+
+	terminal->columns = probe_columns(fd, is_terminal);
+	terminal->color = probe_color(is_terminal, mode);
+	terminal->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
