@@ -27,9 +27,13 @@ VIEWER_LIBS := -lcjson -ldw -lelf -l:libiberty.a -lm
 .PHONY: all
 all: $B/lib/libctrace.so $B/bin/ctrace $B/bin/ctrace-top
 
-$B/lib/libctrace.so: $(PRELOAD_OBJ) preload/exports.map
+$B/obj/exports.map: preload/exports.map.in preload/hot/hooks.def
 	@mkdir -p $(@D)
-	$(CC) -shared -o $@ $(PRELOAD_OBJ) -Wl,--version-script=preload/exports.map \
+	$(CC) -E -P -x c -Ipreload -o $@ $<
+
+$B/lib/libctrace.so: $(PRELOAD_OBJ) $B/obj/exports.map
+	@mkdir -p $(@D)
+	$(CC) -shared -o $@ $(PRELOAD_OBJ) -Wl,--version-script=$B/obj/exports.map \
 		-Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-soname,libctrace.so $(LDFLAGS)
 
 $B/bin/ctrace: $(VIEWER_OBJ)
@@ -52,3 +56,5 @@ $B/obj/viewer/%.o: viewer/%.c
 .PHONY: clean
 clean:
 	rm -rf $B
+
+-include tests/tests.mk

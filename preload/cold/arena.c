@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "cold/arena.h"
+
+#include "cold/sys.h"
+
+#define CHUNK_BYTES (256u * 1024)
+#define LARGE_BYTES (64u * 1024)
+
+static char *chunk;
+static size_t chunk_left;
+static uint64_t mapped_bytes;
+
+static size_t whole_pages(size_t bytes)
+{
+	return (bytes + 4095) & ~(size_t)4095;
+}
+
+static void *map(size_t bytes)
+{
+	void *memory = ct_sys_map_private(bytes);
+	if (memory)
+		mapped_bytes += bytes;
+	return memory;
+}
+
+void *ct_arena_alloc(size_t bytes)
+{
+	if (bytes >= LARGE_BYTES)
+		return map(whole_pages(bytes));
+	bytes = (bytes + 15) & ~(size_t)15;
+	if (bytes > chunk_left) {
+		char *fresh = map(CHUNK_BYTES);
+		if (!fresh)
+			return NULL;
+		chunk = fresh;
+		chunk_left = CHUNK_BYTES;
+	}
+	void *piece = chunk;
+	chunk += bytes;
+	chunk_left -= bytes;
+	return piece;
+}
+
+void ct_arena_free(void *piece, size_t bytes)
+{
+	if (bytes < LARGE_BYTES)
+		return;
+	ct_sys_munmap(piece, whole_pages(bytes));
+	mapped_bytes -= whole_pages(bytes);
+}
+
+uint64_t ct_arena_bytes(void)
+{
+	return mapped_bytes;
+}

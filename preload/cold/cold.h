@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Everything the hot path may call when it is not hot: the one header of cold/ that hot/ includes. Each
+ * function may take locks, map memory and read files by raw system calls; none calls malloc or stdio.
+ */
+#ifndef CT_COLD_COLD_H
+#define CT_COLD_COLD_H
+
+#include "hot/compiler.h"
+#include "hot/thread.h"
+#include "hot/unwind.h"
+
+/* Not CT_PHASE_ON: start, or open a forked child's store. True: this call can be recorded. */
+CT_COLD bool ct_start(void);
+
+/* The calling thread's state, made on its first event; NULL = no memory. */
+CT_COLD struct ct_thread *ct_thread_new(void);
+
+/* Fold all published events into the sites; makes room in the thread's ring. */
+CT_COLD void ct_combine(struct ct_thread *thread);
+
+CT_COLD uint64_t ct_monotonic_ns(void);
+
+/* Child of a node for code at a lookup address (return address - 1); 0 = no memory. */
+CT_COLD uint32_t ct_tree_intern(uint32_t parent, uintptr_t address);
+
+/* Child of a node for a mark (enum ct_mark); 0 = no memory. */
+CT_COLD uint32_t ct_tree_intern_mark(uint32_t parent, uint32_t mark);
+
+/* Make the site of a node; 0 = no memory. */
+CT_COLD uint32_t ct_tree_new_site(uint32_t node);
+
+/* Read the rule of a lookup address from .eh_frame. */
+CT_COLD struct ct_rule ct_cfi_rule(uintptr_t address);
+
+/* Bounds of the mapping that holds sp: into thread->bounds[0]. False: sp is in no mapping. */
+CT_COLD bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp);
+
+/*
+ * libunwind walks the current stack into thread->fresh, beginning at the frame whose pc is from->pc.
+ * Returns the number of frames, 0 = it could not; *complete tells if the root was reached.
+ */
+CT_COLD uint32_t ct_libunwind_walk(struct ct_thread *thread, const struct ct_registers *from, bool *complete);
+
+/* CTRACE_DEBUG=verify: compare a stack with libunwind's and count. */
+CT_COLD void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from, const struct ct_stack_frame *stack,
+			     uint32_t depth);
+
+/* Code may have been unloaded: forget what was read of it. */
+CT_COLD void ct_loader_changed(void);
+
+/* Refill thread->free_records with a batch; false = no memory. Give a batch back. */
+CT_COLD bool ct_blocks_refill(struct ct_thread *thread);
+CT_COLD void ct_blocks_spill(struct ct_thread *thread);
+
+/* Map the leaf of an address; false = no memory. */
+CT_COLD bool ct_blocks_map_leaf(uintptr_t address);
+
+/* The program ends: publish the end, run the exporter, wait for it. Once. */
+CT_COLD void ct_finish(void);
+
+#endif

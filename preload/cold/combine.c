@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The combiner: folds the rings' events into the sites in order of time.
+ *
+ * The time T is read first, then every ring's head. An event is published before its hook returns, so a
+ * free whose time is at most T always finds its block's allocation among what is folded now or was
+ * before: the order is a valid one. A kill can hit at any store; struct ct_progress says how a reader
+ * finishes the round. Stores to the file become visible in program order (x86-64), so the fences here
+ * only hold the compiler.
+ */
+#include "cold/combine.h"
+
+#include "cold/clock.h"
+#include "cold/cold.h"
+#include "cold/lock.h"
+#include "cold/timeline.h"
+#include "ctrace/fold.h"
+#include "hot/journal.h"
+#include "hot/state.h"
+
+#define RINGS_MAX 8192u
+
+struct ct_lock ct_lock_combine;
+
+/* A ring that takes part in the round and has events left, with the time of its next one. */
+struct source {
+	uint64_t ticks;
+	uint32_t ring;
+};
+
+static struct source heap[RINGS_MAX];
+static uint64_t position[RINGS_MAX]; /* next event to fold, by ring */
+static uint32_t heap_count;
+
+#define ordered() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
+static struct ct_event *event_at(uint32_t ring, uint64_t index)
+{
+	return &ct_tracer.events[(size_t)ring * CT_RING_EVENTS + (index & (CT_RING_EVENTS - 1))];
+}
+
+static bool before(const struct source *a, const struct source *b)
+{
+	return a->ticks != b->ticks ? a->ticks < b->ticks : a->ring < b->ring;
+}
+
+static void sift_down(uint32_t at)
+{
+	struct source moved = heap[at];
+	for (;;) {
+		uint32_t least = 2 * at + 1;
+		if (least >= heap_count)
+			break;
+		if (least + 1 < heap_count && before(&heap[least + 1], &heap[least]))
+			least++;
+		if (!before(&heap[least], &moved))
+			break;
+		heap[at] = heap[least];
+		at = least;
+	}
+	heap[at] = moved;
+}
+
+static void fold(const struct ct_event *event)
+{
+	struct ct_store_header *header = ct_tracer.header;
+	struct ct_progress *progress = &header->progress;
+	struct ct_site *site = &ct_tracer.sites[event->site];
+
+	progress->undo_site = event->site;
+	progress->undo_old = *site;
+	progress->undo_totals = header->totals;
+	ordered();
+	progress->undo_mark = progress->progress + 1;
+	ordered();
+	ct_fold_event(site, &header->totals, event);
+	ordered();
+	progress->progress++;
+	ordered();
+	ct_timeline_add(header, event->ticks);
+	if (ct_unlikely(ct_tracer.log_events))
+		ct_event_log_add(event);
+}
+
+/* Set each ring's limit: its events up to the time T. The rings with events go into the heap. */
+static void begin_round(uint32_t rings, uint32_t parity, uint64_t until)
+{
+	heap_count = 0;
+	for (uint32_t i = 0; i < rings; i++) {
+		struct ct_ring *ring = &ct_tracer.rings[i];
+		uint64_t tail = ring->tail[parity];
+		uint64_t limit = ct_load_acquire(&ring->head);
+		while (limit > tail && event_at(i, limit - 1)->ticks > until)
+			limit--;
+		ring->limit = limit;
+		position[i] = tail;
+		if (tail < limit)
+			heap[heap_count++] = (struct source){event_at(i, tail)->ticks, i};
+	}
+	for (uint32_t i = heap_count / 2; i-- > 0;)
+		sift_down(i);
+}
+
+/* The earliest ring's events, up to the first that another ring's comes before. */
+static void fold_run(void)
+{
+	uint32_t ring = heap[0].ring;
+	struct source next = {UINT64_MAX, UINT32_MAX};
+	for (uint32_t i = 1; i < heap_count && i <= 2; i++)
+		if (before(&heap[i], &next))
+			next = heap[i];
+
+	uint64_t limit = ct_tracer.rings[ring].limit;
+	uint64_t at = position[ring];
+	do {
+		fold(event_at(ring, at));
+		at++;
+		if (at == limit) {
+			heap[0] = heap[--heap_count];
+			break;
+		}
+		heap[0].ticks = event_at(ring, at)->ticks;
+	} while (before(&heap[0], &next));
+	position[ring] = at;
+	if (heap_count)
+		sift_down(0);
+}
+
+void ct_combine_locked(void)
+{
+	struct ct_store_header *header = ct_tracer.header;
+	struct ct_progress *progress = &header->progress;
+	uint64_t round = progress->progress >> 32;
+	uint32_t parity = round & 1;
+	uint32_t rings = (uint32_t)ct_load_acquire(&header->sections[CT_SECTION_RINGS].used);
+	if (rings > RINGS_MAX)
+		rings = RINGS_MAX;
+
+	uint64_t until = ct_ticks();
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	begin_round(rings, parity, until);
+	progress->rings = rings;
+	ordered();
+	progress->limits_round = round + 1;
+	ordered();
+	while (heap_count)
+		fold_run();
+	ordered();
+	for (uint32_t i = 0; i < rings; i++)
+		ct_tracer.rings[i].tail[!parity] = ct_tracer.rings[i].limit;
+	ordered();
+	progress->progress = (round + 1) << 32;
+	ct_clock_note(header);
+}
+
+void ct_combine(struct ct_thread *thread)
+{
+	struct ct_progress *progress = &ct_tracer.header->progress;
+	ct_lock_get(&ct_lock_combine);
+	thread->folded = thread->ring->tail[progress->progress >> 32 & 1];
+	if (thread->head - thread->folded >= CT_RING_EVENTS) {
+		ct_combine_locked();
+		thread->folded = thread->ring->tail[progress->progress >> 32 & 1];
+	}
+	ct_lock_put(&ct_lock_combine);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* CTRACE_DEBUG=events: the folded events in their order, raw, for the tests' reference fold. */
+#include "cold/combine.h"
+#include "cold/sys.h"
+#include "cold/text.h"
+
+#define BUFFERED 512u
+
+static struct ct_text path;
+static struct ct_event buffer[BUFFERED];
+static uint32_t count;
+
+static void append(int flags)
+{
+	int fd = ct_sys_open(path.bytes, O_WRONLY | O_APPEND | O_NOFOLLOW | flags, 0600);
+	if (fd < 0)
+		return;
+	ct_sys_write(fd, buffer, count * sizeof(*buffer));
+	ct_sys_close(fd);
+	count = 0;
+}
+
+void ct_event_log_open(const char *output)
+{
+	ct_text_clear(&path);
+	ct_text_add(&path, output);
+	ct_text_add(&path, ".events");
+	append(O_CREAT | O_TRUNC);
+}
+
+void ct_event_log_add(const struct ct_event *event)
+{
+	buffer[count++] = *event;
+	if (count == BUFFERED)
+		append(0);
+}
+
+void ct_event_log_flush(void)
+{
+	append(0);
+}

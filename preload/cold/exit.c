@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program's end: publish it in the store, run `ctrace export` and wait for it. The exporter is a
+ * child without exit signal: the program's own wait() never sees it, and no SIGCHLD comes.
+ */
+#include "cold/exit.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <link.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "cold/arena.h"
+#include "cold/blocks_pool.h"
+#include "cold/clock.h"
+#include "cold/cold.h"
+#include "cold/combine.h"
+#include "cold/libunwind.h"
+#include "cold/lock.h"
+#include "cold/options.h"
+#include "cold/output.h"
+#include "cold/store.h"
+#include "cold/sys.h"
+#include "cold/text.h"
+#include "cold/threads.h"
+#include "hot/state.h"
+
+#define EXPORTER_STACK (64u << 10)
+#define EXEC_FAILED 127
+
+int __cxa_atexit(void (*function)(void *), void *argument, void *library);
+int __cxa_at_quick_exit(void (*function)(void *), void *library);
+
+static struct ct_text library;
+static struct ct_text exporter;
+static uint64_t stderr_device, stderr_inode;
+static uint32_t finished;
+
+const char *ct_library_path(void)
+{
+	return library.bytes;
+}
+
+static void find_library(void)
+{
+	struct dl_find_object object;
+	if (_dl_find_object((void *)&ct_exit_init, &object) != 0)
+		return;
+	const char *path = object.dlfo_link_map->l_name;
+	ct_text_clear(&library);
+	if (*path != '/') {
+		ct_text_add(&library, ct_output_folder());
+		ct_text_add(&library, "/");
+	}
+	ct_text_add(&library, path);
+}
+
+/* bin/ctrace beside the library's folder: build/lib, PREFIX/lib, PREFIX/lib/x86_64-linux-gnu. */
+static void find_exporter(void)
+{
+	static const char *const places[] = {"/../bin/ctrace", "/../../bin/ctrace", "/ctrace"};
+	if (*ct_options.bin) {
+		ct_text_add(&exporter, ct_options.bin);
+		return;
+	}
+	size_t folder = (size_t)(ct_base_name(library.bytes) - library.bytes);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		ct_text_clear(&exporter);
+		ct_text_add_bytes(&exporter, library.bytes, folder ? folder - 1 : 0);
+		ct_text_add(&exporter, places[i]);
+		if (ct_syscall3(SYS_access, exporter.bytes, 1 /* X_OK */, 0) == 0)
+			return;
+	}
+}
+
+static bool stat_stderr(uint64_t *device, uint64_t *inode)
+{
+	struct stat now;
+	if (ct_syscall3(SYS_fstat, 2, &now, 0) < 0)
+		return false;
+	*device = now.st_dev;
+	*inode = now.st_ino;
+	return true;
+}
+
+/* A program that closed its stderr may have a file of its own there now. */
+static bool stderr_is_the_same(void)
+{
+	uint64_t device, inode;
+	return stat_stderr(&device, &inode) && device == stderr_device && inode == stderr_inode;
+}
+
+static int exec_exporter(void *store)
+{
+	char *arguments[] = {"ctrace", "export", "--at-exit", store, NULL};
+	char *environment[] = {NULL}; /* above all no LD_PRELOAD */
+	ct_syscall3(SYS_close_range, 3, ~0u, 0);
+	ct_syscall3(SYS_execve, exporter.bytes, arguments, environment);
+	ct_syscall3(SYS_exit, EXEC_FAILED, 0, 0);
+	return EXEC_FAILED;
+}
+
+/* The exporter's wait status, or -1 when it did not run. */
+static int run_exporter(void)
+{
+	char *stack = ct_sys_map_private(EXPORTER_STACK);
+	int status = -1;
+	if (!stack)
+		return -1;
+	int pid = clone(exec_exporter, stack + EXPORTER_STACK, CLONE_VM | CLONE_VFORK, (void *)ct_store_path());
+	if (pid > 0) {
+		long got;
+		do
+			got = ct_syscall4(SYS_wait4, pid, &status, __WALL, NULL);
+		while (got == -EINTR);
+		if (got != pid)
+			status = -1;
+	}
+	ct_sys_munmap(stack, EXPORTER_STACK);
+	return status;
+}
+
+static void publish_end(void)
+{
+	struct ct_store_header *header = ct_tracer.header;
+	header->own_bytes = ct_arena_bytes() + ct_blocks_bytes() + ct_threads_bytes();
+	ct_clock_note(header);
+	if (ct_store_stopped())
+		return;
+	header->end_ticks = header->latest_ticks;
+	ct_store_release(&header->state, CT_STATE_ENDED);
+}
+
+void ct_finish(void)
+{
+	struct ct_store_header *header = ct_tracer.header;
+	uint32_t phase = ct_load_acquire(&ct_gate.phase);
+	/* Another pid: a child of vfork, which runs in its parent's memory. */
+	if (!header || phase == CT_PHASE_FORKED || phase == CT_PHASE_NEW || ct_sys_getpid() != header->pid ||
+	    __atomic_exchange_n(&finished, 1, __ATOMIC_ACQ_REL))
+		return;
+	ct_store_release(&ct_gate.phase, CT_PHASE_OFF);
+	if (ct_tracer.log_events) {
+		ct_lock_get(&ct_lock_combine);
+		ct_combine_locked();
+		ct_event_log_flush();
+		ct_lock_put(&ct_lock_combine);
+	}
+	publish_end();
+	bool quiet = ct_options.quiet || !stderr_is_the_same();
+	if (quiet)
+		header->flags |= CT_STORE_QUIET;
+	if (ct_tracer.verify)
+		ct_verify_report();
+
+	int saved = errno;
+	if (!ct_options.export) {
+		if (!quiet)
+			ct_say("recorded; make the report with: ctrace export ", ct_store_path(), NULL);
+	} else {
+		int status = run_exporter();
+		if (!quiet && (status == -1 || (WIFEXITED(status) && WEXITSTATUS(status) == EXEC_FAILED)))
+			ct_say("no exporter ran (CTRACE_BIN names it); make the report with: ctrace export ",
+			       ct_store_path(), NULL);
+	}
+	errno = saved;
+}
+
+static void at_exit(void *argument)
+{
+	(void)argument;
+	ct_finish();
+}
+
+void ct_exit_init(void)
+{
+	find_library();
+	find_exporter();
+	stat_stderr(&stderr_device, &stderr_inode);
+	/*
+	 * Without a library handle, and before the C library's start code registers the loader's
+	 * finalizers: this runs after every destructor of the program and its libraries.
+	 */
+	__cxa_atexit(at_exit, NULL, NULL);
+	__cxa_at_quick_exit(at_exit, NULL);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork: the child's recording begins as a copy of its parent's at that moment.
+ *
+ * Before the fork all locks are taken, the rings folded, and what changes in the shared file (header,
+ * sites) copied to private memory, which the child moves into place of the shared one. What only grows
+ * (nodes, modules, strings) needs no copy: the child's counts of them stay. Its file is made at its
+ * first event (ct_start), so that a fork before an exec costs no file. vfork and posix_spawn run none
+ * of this.
+ */
+#include "cold/fork.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "cold/combine.h"
+#include "cold/lock.h"
+#include "cold/options.h"
+#include "cold/store.h"
+#include "cold/sys.h"
+#include "cold/threads.h"
+#include "hot/state.h"
+#include "hot/thread.h"
+
+static uint32_t phase_before;
+static char *copy; /* header, then sites */
+static size_t sites_bytes;
+
+static void lock_all(void)
+{
+	ct_lock_get(&ct_lock_thread);
+	ct_lock_get(&ct_lock_combine);
+	ct_lock_get(&ct_lock_tree);
+	ct_lock_get(&ct_lock_store);
+}
+
+static void unlock_all(void)
+{
+	ct_lock_put(&ct_lock_store);
+	ct_lock_put(&ct_lock_tree);
+	ct_lock_put(&ct_lock_combine);
+	ct_lock_put(&ct_lock_thread);
+}
+
+static void before_fork(void)
+{
+	ct_tls.busy += 2;
+	lock_all();
+	phase_before = ct_load_acquire(&ct_gate.phase);
+	copy = NULL;
+	if (phase_before != CT_PHASE_ON)
+		return;
+	ct_combine_locked();
+	sites_bytes = ct_store_mapped(CT_SECTION_SITES);
+	copy = ct_sys_map_private(CT_STORE_HEADER_BYTES + sites_bytes);
+	if (!copy)
+		return;
+	memcpy(copy, ct_tracer.header, CT_STORE_HEADER_BYTES);
+	memcpy(copy + CT_STORE_HEADER_BYTES, ct_tracer.sites,
+	       ct_tracer.header->sections[CT_SECTION_SITES].used * sizeof(struct ct_site));
+}
+
+static void after_fork_in_parent(void)
+{
+	if (copy)
+		ct_sys_munmap(copy, CT_STORE_HEADER_BYTES + sites_bytes);
+	unlock_all();
+	ct_tls.busy -= 2;
+}
+
+static bool leave_parents_store(void)
+{
+	if (!copy || !ct_options.children)
+		return false;
+	return ct_store_replace(ct_tracer.header, copy, CT_STORE_HEADER_BYTES) &&
+	       ct_store_replace(ct_tracer.sites, copy + CT_STORE_HEADER_BYTES, sites_bytes) && ct_store_drop_rings();
+}
+
+static void after_fork_in_child(void)
+{
+	uint32_t phase = phase_before;
+	if (phase == CT_PHASE_ON) {
+		ct_threads_forked();
+		phase = CT_PHASE_FORKED;
+		if (!leave_parents_store()) {
+			ct_tracer.header = NULL; /* still the parent's: never to be touched again */
+			phase = CT_PHASE_OFF;
+		}
+	}
+	unlock_all();
+	ct_tls.busy -= 2;
+	/* The kernel has wiped the gate. */
+	ct_store_release(&ct_gate.phase, phase);
+}
+
+void ct_fork_init(void)
+{
+	ct_syscall3(SYS_madvise, &ct_gate, sizeof(ct_gate), MADV_WIPEONFORK);
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}

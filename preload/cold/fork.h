@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CT_COLD_FORK_H
+#define CT_COLD_FORK_H
+
+#include "hot/compiler.h"
+
+/* Register the fork handlers; at start. */
+CT_COLD void ct_fork_init(void);
+
+#endif

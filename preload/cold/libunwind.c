@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libunwind, for the stacks whose rules our unwinder has not, and as oracle (CTRACE_DEBUG=verify).
+ *
+ * It is loaded with RTLD_LOCAL: in the program's global scope its _Unwind_RaiseException would take over
+ * the program's C++ exceptions. It may allocate (thread keys, its own caches); those calls come back to
+ * our hooks marked busy and pass through.
+ */
+#define UNW_LOCAL_ONLY
+#include <libunwind.h>
+
+#include <dlfcn.h>
+
+#include "cold/cold.h"
+#include "cold/libunwind.h"
+#include "cold/text.h"
+#include "hot/state.h"
+
+static struct {
+	int (*getcontext)(unw_context_t *);
+	int (*init_local)(unw_cursor_t *, unw_context_t *);
+	int (*step)(unw_cursor_t *);
+	int (*get_reg)(unw_cursor_t *, unw_regnum_t, unw_word_t *);
+	int (*is_signal_frame)(unw_cursor_t *);
+} unwind;
+
+static struct {
+	uint64_t compared;
+	uint64_t equal;
+	uint64_t unexplained;
+} verified;
+
+#define STRING(name) #name
+#define SYMBOL(name) STRING(name)
+
+bool ct_libunwind_load(void)
+{
+	void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+	if (!library)
+		return false;
+	unwind.getcontext = (int (*)(unw_context_t *))dlsym(library, "_Ux86_64_getcontext");
+	unwind.init_local = (int (*)(unw_cursor_t *, unw_context_t *))dlsym(library, SYMBOL(unw_init_local));
+	unwind.get_reg = (int (*)(unw_cursor_t *, unw_regnum_t, unw_word_t *))dlsym(library, SYMBOL(unw_get_reg));
+	unwind.is_signal_frame = (int (*)(unw_cursor_t *))dlsym(library, SYMBOL(unw_is_signal_frame));
+	int (*step)(unw_cursor_t *) = (int (*)(unw_cursor_t *))dlsym(library, SYMBOL(unw_step));
+	if (unwind.getcontext && unwind.init_local && unwind.get_reg && unwind.is_signal_frame)
+		ct_store_release(&unwind.step, step);
+	return step != NULL;
+}
+
+/* Frames from from->pc outward into frames[]; 0 = from was not met. Only at.pc and exact are filled. */
+static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct ct_registers *from, bool *complete)
+{
+	unw_context_t context;
+	unw_cursor_t cursor;
+	uint32_t count = 0;
+	bool met = false;
+	bool exact = false;
+	int more = -1;
+
+	*complete = false;
+	if (!ct_load_acquire(&unwind.step))
+		return 0;
+	unwind.getcontext(&context);
+	if (unwind.init_local(&cursor, &context) < 0)
+		return 0;
+	do {
+		unw_word_t pc = 0, sp = 0;
+		if (unwind.get_reg(&cursor, UNW_REG_IP, &pc) < 0 || !pc)
+			break;
+		unwind.get_reg(&cursor, UNW_REG_SP, &sp);
+		met = met || (pc == from->pc && sp == from->sp);
+		bool signal = unwind.is_signal_frame(&cursor) > 0;
+		if (met && !signal) {
+			if (count == max)
+				return count;
+			frames[count++] = (struct ct_stack_frame){.at.pc = pc, .at.sp = sp, .exact = exact};
+		}
+		exact = signal;
+		more = unwind.step(&cursor);
+	} while (more > 0);
+	*complete = more == 0;
+	return count;
+}
+
+uint32_t ct_libunwind_walk(struct ct_thread *thread, const struct ct_registers *from, bool *complete)
+{
+	uint32_t busy = ct_tls.busy;
+	ct_tls.busy = 2;
+	uint32_t count = walk(thread->fresh, CT_STACK_FRAMES, from, complete);
+	ct_tls.busy = busy;
+	return count;
+}
+
+static void say_difference(const struct ct_registers *from, uint32_t index, uintptr_t ours, uintptr_t theirs)
+{
+	struct ct_text line;
+	ct_text_clear(&line);
+	ct_text_add(&line, "stack from ");
+	ct_text_add_number(&line, from->pc);
+	ct_text_add(&line, " differs at frame ");
+	ct_text_add_number(&line, index);
+	ct_text_add(&line, ": ours ");
+	ct_text_add_number(&line, ours);
+	ct_text_add(&line, ", libunwind's ");
+	ct_text_add_number(&line, theirs);
+	ct_say("verify: ", line.bytes, NULL);
+}
+
+void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from, const struct ct_stack_frame *stack,
+		     uint32_t depth)
+{
+	bool complete;
+	uint32_t count = ct_libunwind_walk(thread, from, &complete);
+	uint32_t index = 0;
+	while (index < count && index < depth && thread->fresh[index].at.pc == stack[depth - 1 - index].at.pc)
+		index++;
+	__atomic_fetch_add(&verified.compared, 1, __ATOMIC_RELAXED);
+	if (index == depth && index == count) {
+		__atomic_fetch_add(&verified.equal, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	if (__atomic_fetch_add(&verified.unexplained, 1, __ATOMIC_RELAXED) < 10)
+		say_difference(from, index, index < depth ? stack[depth - 1 - index].at.pc : 0,
+			       index < count ? thread->fresh[index].at.pc : 0);
+}
+
+void ct_verify_report(void)
+{
+	struct ct_text line;
+	ct_text_clear(&line);
+	ct_text_add(&line, "compared ");
+	ct_text_add_number(&line, verified.compared);
+	ct_text_add(&line, ", equal ");
+	ct_text_add_number(&line, verified.equal);
+	ct_text_add(&line, ", different ");
+	ct_text_add_number(&line, verified.unexplained);
+	ct_say("verify: ", line.bytes, NULL);
+}

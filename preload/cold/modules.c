@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "cold/modules.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+
+#include "cold/cold.h"
+#include "cold/store.h"
+#include "ctrace/store.h"
+#include "hot/state.h"
+
+/* Recently asked ranges: address space -> module. Void when the loader has unloaded something. */
+#define RANGES 64u
+
+static struct range {
+	uintptr_t start;
+	uintptr_t end;
+	uintptr_t bias;
+	uint32_t module;
+} ranges[RANGES];
+static uint32_t range_count;
+static uint32_t ranges_epoch;
+
+static const uint8_t *build_id_in_notes(const char *notes, size_t bytes, uint32_t *length)
+{
+	while (bytes >= sizeof(ElfW(Nhdr))) {
+		const ElfW(Nhdr) *note = (const void *)notes;
+		size_t name = ((size_t)note->n_namesz + 3) & ~(size_t)3;
+		size_t whole = sizeof(*note) + name + (((size_t)note->n_descsz + 3) & ~(size_t)3);
+		if (whole > bytes)
+			break;
+		if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && !memcmp(note + 1, "GNU", 4)) {
+			*length = note->n_descsz;
+			return (const uint8_t *)(note + 1) + name;
+		}
+		notes += whole;
+		bytes -= whole;
+	}
+	return NULL;
+}
+
+/* The build-id of a loaded object, from its mapped headers. */
+static const uint8_t *build_id_of(const struct dl_find_object *object, uint32_t *length)
+{
+	uintptr_t start = (uintptr_t)object->dlfo_map_start;
+	uintptr_t end = (uintptr_t)object->dlfo_map_end;
+	const ElfW(Ehdr) *header = object->dlfo_map_start;
+	if (end - start < sizeof(*header) || memcmp(header->e_ident, ELFMAG, SELFMAG) ||
+	    header->e_phoff + header->e_phnum * sizeof(ElfW(Phdr)) > CT_STORE_PAGE)
+		return NULL;
+	const ElfW(Phdr) *segment = (const void *)(start + header->e_phoff);
+	for (uint32_t i = 0; i < header->e_phnum; i++) {
+		uintptr_t at = object->dlfo_link_map->l_addr + segment[i].p_vaddr;
+		if (segment[i].p_type != PT_NOTE || at < start || at + segment[i].p_memsz > end)
+			continue;
+		const uint8_t *id = build_id_in_notes((const char *)at, segment[i].p_memsz, length);
+		if (id)
+			return id;
+	}
+	return NULL;
+}
+
+static bool same_module(const struct ct_module *module, const char *path, size_t path_bytes, const uint8_t *id,
+			uint32_t id_bytes)
+{
+	const char *strings = ct_store_base(CT_SECTION_STRINGS);
+	return module->path.bytes == path_bytes && !memcmp(strings + module->path.offset, path, path_bytes) &&
+	       module->build_id_bytes == id_bytes && (!id_bytes || !memcmp(module->build_id, id, id_bytes));
+}
+
+/* The module of a loaded object: one that is known by path and build-id, or a new one. 0 = no memory. */
+static uint32_t identify(const struct dl_find_object *object)
+{
+	struct ct_store_header *header = ct_tracer.header;
+	struct ct_module *modules = ct_store_base(CT_SECTION_MODULES);
+	uint64_t count = header->sections[CT_SECTION_MODULES].used;
+	const char *path = object->dlfo_link_map->l_name;
+	size_t path_bytes = strlen(path);
+	uint32_t id_bytes = 0;
+	const uint8_t *id = build_id_of(object, &id_bytes);
+	if (!id || id_bytes > CT_BUILD_ID_MAX)
+		id_bytes = 0;
+	if (!path_bytes) { /* the program itself */
+		path = (const char *)ct_store_base(CT_SECTION_STRINGS) + header->exe.offset;
+		path_bytes = header->exe.bytes;
+	}
+
+	uint64_t index = 1;
+	while (index < count && !same_module(&modules[index], path, path_bytes, id, id_bytes))
+		index++;
+	struct ct_module *module = &modules[index];
+	if (index == count) {
+		if (count >= ct_store_capacity(CT_SECTION_MODULES) && !ct_store_grow(CT_SECTION_MODULES, count + 1))
+			return 0;
+		module->path = path == object->dlfo_link_map->l_name ? ct_store_string(path, path_bytes) : header->exe;
+		module->build_id_bytes = id_bytes;
+		if (id_bytes)
+			memcpy(module->build_id, id, id_bytes);
+	}
+	module->bias = object->dlfo_link_map->l_addr;
+	module->start = (uintptr_t)object->dlfo_map_start;
+	module->end = (uintptr_t)object->dlfo_map_end;
+	module->loads++;
+	if (index == count)
+		ct_store_release(&header->sections[CT_SECTION_MODULES].used, count + 1);
+	return (uint32_t)index;
+}
+
+bool ct_modules_find(uintptr_t address, struct ct_place *place)
+{
+	uint32_t epoch = ct_load_relaxed(&ct_tracer.loader_epoch);
+	if (epoch != ranges_epoch) {
+		range_count = 0;
+		ranges_epoch = epoch;
+	}
+	for (uint32_t i = 0; i < range_count; i++) {
+		if (address < ranges[i].start || address >= ranges[i].end)
+			continue;
+		*place = (struct ct_place){ranges[i].module, address - ranges[i].bias};
+		return true;
+	}
+
+	struct dl_find_object object;
+	if (_dl_find_object((void *)address, &object) != 0) {
+		*place = (struct ct_place){CT_MODULE_NONE, address};
+		return true;
+	}
+	uint32_t module = identify(&object);
+	if (!module)
+		return false;
+	struct range *range = &ranges[range_count < RANGES ? range_count++ : module % RANGES];
+	*range = (struct range){
+		.start = (uintptr_t)object.dlfo_map_start,
+		.end = (uintptr_t)object.dlfo_map_end,
+		.bias = object.dlfo_link_map->l_addr,
+		.module = module,
+	};
+	*place = (struct ct_place){module, address - range->bias};
+	return true;
+}
+
+void ct_loader_changed(void)
+{
+	__atomic_fetch_add(&ct_tracer.loader_epoch, 1, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Which object file a code address belongs to. Under ct_lock_tree. */
+#ifndef CT_COLD_MODULES_H
+#define CT_COLD_MODULES_H
+
+#include "hot/compiler.h"
+
+struct ct_place {
+	uint32_t module;  /* index in MODULES; CT_MODULE_NONE */
+	uint64_t address; /* link-time address in the module; run-time address without one */
+};
+
+/* False: no memory for a new module. */
+CT_COLD bool ct_modules_find(uintptr_t address, struct ct_place *place);
+
+#endif

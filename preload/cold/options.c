@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "cold/options.h"
+
+#include <string.h>
+
+#include "cold/arena.h"
+#include "cold/text.h"
+
+#define DEPTH_MIN 8u
+#define DEPTH_MAX 4096u
+
+struct ct_options ct_options;
+
+static const char *value_of(char **environment, const char *variable)
+{
+	size_t length = strlen(variable);
+	for (; environment && *environment; environment++)
+		if (!strncmp(*environment, variable, length) && (*environment)[length] == '=')
+			return *environment + length + 1;
+	return NULL;
+}
+
+static bool refuse(const char *variable, const char *value, const char *wanted)
+{
+	struct ct_text line;
+	ct_text_clear(&line);
+	ct_text_add(&line, variable);
+	ct_text_add(&line, "=");
+	ct_text_add(&line, value);
+	ct_say(line.bytes, " is not ", wanted);
+	return false;
+}
+
+/* What each TYPE of the table takes; value is never NULL. */
+static bool read_STRING(const char *variable, const char *value, const char **field)
+{
+	(void)variable;
+	/* A copy: programs write over their environment to change their title. */
+	size_t bytes = strlen(value) + 1;
+	char *copy = ct_arena_alloc(bytes);
+	if (!copy)
+		return false;
+	*field = memcpy(copy, value, bytes);
+	return true;
+}
+
+static bool read_NUMBER(const char *variable, const char *value, uint64_t *field)
+{
+	return ct_parse_number(value, field) || refuse(variable, value, "a number; nothing is recorded");
+}
+
+static bool read_BOOL(const char *variable, const char *value, uint64_t *field)
+{
+	return (ct_parse_number(value, field) && *field <= 1) ||
+	       refuse(variable, value, "0 or 1; nothing is recorded");
+}
+
+bool ct_options_read(char **environment)
+{
+#define CT_OPTION(field, variable, flag, type, standard, argument, help)                       \
+	{                                                                                      \
+		const char *value = value_of(environment, variable);                           \
+		if (!value || !*value)                                                         \
+			value = standard;                                                      \
+		if (!read_##type(variable, value, &ct_options.field))                          \
+			return false;                                                          \
+	}
+#include "ctrace/options.def"
+#undef CT_OPTION
+	if (ct_options.depth < DEPTH_MIN || ct_options.depth > DEPTH_MAX)
+		return refuse("CTRACE_DEPTH", value_of(environment, "CTRACE_DEPTH"),
+			      "between 8 and 4096; nothing is recorded");
+	return true;
+}
+
+bool ct_option_has_word(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+	while (*list) {
+		const char *end = strchr(list, ',');
+		size_t bytes = end ? (size_t)(end - list) : strlen(list);
+		if (bytes == length && !memcmp(list, word, length))
+			return true;
+		list += bytes + (end != NULL);
+	}
+	return false;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* The recording's options, read from the environment once, at start. The table is ctrace/options.def. */
+#ifndef CT_COLD_OPTIONS_H
+#define CT_COLD_OPTIONS_H
+
+#include "hot/compiler.h"
+
+typedef const char *CT_TYPE_STRING;
+typedef uint64_t CT_TYPE_BOOL;
+typedef uint64_t CT_TYPE_NUMBER;
+
+struct ct_options {
+#define CT_OPTION(field, variable, flag, type, value, argument, help) CT_TYPE_##type field;
+#include "ctrace/options.def"
+#undef CT_OPTION
+};
+
+extern struct ct_options ct_options;
+
+/* False: a value is wrong, and was said. */
+CT_COLD bool ct_options_read(char **environment);
+
+/* Does a comma-separated list hold the word? */
+CT_COLD bool ct_option_has_word(const char *list, const char *word);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "cold/output.h"
+
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "cold/options.h"
+#include "cold/sys.h"
+#include "ctrace/store.h"
+#include "hot/state.h"
+
+static char exe[CT_PATH_MAX];
+static char folder[CT_PATH_MAX];
+static struct utsname host;
+
+void ct_output_init(void)
+{
+	long length = ct_syscall3(SYS_readlink, "/proc/self/exe", exe, sizeof(exe) - 1);
+	exe[length > 0 ? length : 0] = '\0';
+	if (ct_syscall3(SYS_getcwd, folder, sizeof(folder), 0) < 0 || folder[0] != '/')
+		folder[0] = '\0';
+	ct_syscall3(SYS_uname, &host, 0, 0);
+}
+
+const char *ct_output_exe(void)
+{
+	return exe;
+}
+
+const char *ct_output_folder(void)
+{
+	return folder;
+}
+
+void ct_output_expand(struct ct_text *output)
+{
+	const char *pattern = ct_options.out;
+	ct_text_clear(output);
+	if (*pattern != '/') {
+		ct_text_add(output, folder);
+		ct_text_add(output, "/");
+	}
+	for (; *pattern; pattern++) {
+		if (*pattern != '%' || !pattern[1]) {
+			ct_text_add_bytes(output, pattern, 1);
+			continue;
+		}
+		switch (*++pattern) {
+		case 'p':
+			ct_text_add_number(output, ct_sys_getpid());
+			break;
+		case 'e':
+			ct_text_add(output, *exe ? ct_base_name(exe) : "unknown");
+			break;
+		case 't':
+			ct_text_add_number(output, ct_tracer.start_unix_ns / 1000000000u);
+			break;
+		case 'h':
+			ct_text_add(output, host.nodename);
+			break;
+		case '%':
+			ct_text_add(output, "%");
+			break;
+		default: /* not ours: keep it */
+			ct_text_add_bytes(output, pattern - 1, 2);
+		}
+	}
+}
+
+void ct_output_fallback(struct ct_text *output)
+{
+	struct ct_text name;
+	ct_text_clear(&name);
+	ct_text_add(&name, ct_base_name(output->bytes));
+	ct_text_clear(output);
+	ct_text_add(output, ct_options.tmpdir);
+	ct_text_add(output, "/");
+	ct_text_add(output, name.bytes);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Names: of the report and of its store. */
+#ifndef CT_COLD_OUTPUT_H
+#define CT_COLD_OUTPUT_H
+
+#include "cold/text.h"
+
+/* Remember folder, program and host; at start, before the program can change its folder. */
+CT_COLD void ct_output_init(void);
+
+/* Absolute path of the program. */
+CT_COLD const char *ct_output_exe(void);
+
+/* The program's folder at start, without a slash at its end. */
+CT_COLD const char *ct_output_folder(void);
+
+/* CTRACE_OUT with its %-letters filled in for this process, absolute. */
+CT_COLD void ct_output_expand(struct ct_text *output);
+
+/* The same name in $TMPDIR or /tmp, for when its own folder cannot be written. */
+CT_COLD void ct_output_fallback(struct ct_text *output);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "cold/real.h"
+
+#include <dlfcn.h>
+#include <sched.h>
+#include <stddef.h>
+
+#include "hot/thread.h"
+
+#define BOOTSTRAP_BYTES (64u * 1024)
+#define BOOTSTRAP_ALIGNMENT 16u
+
+struct ct_real ct_real;
+
+static char bootstrap_memory[BOOTSTRAP_BYTES] CT_ALIGNED(4096);
+static size_t bootstrap_used;
+
+static uint32_t resolve_state; /* 0 not begun, 1 some thread is at it, 2 done */
+/* Volatile: dlsym is declared as never calling back into this file, but its allocations do. */
+static __thread volatile bool resolving;
+
+bool ct_bootstrap_owns(const void *block)
+{
+	return (const char *)block >= bootstrap_memory && (const char *)block < bootstrap_memory + BOOTSTRAP_BYTES;
+}
+
+/* The size stands in the word before the block. */
+size_t ct_bootstrap_bytes(const void *block)
+{
+	return ((const size_t *)block)[-1];
+}
+
+/* Never freed; zeroed, since static and used once. NULL when full. */
+void *ct_bootstrap_alloc(size_t alignment, size_t bytes)
+{
+	if (alignment < BOOTSTRAP_ALIGNMENT)
+		alignment = BOOTSTRAP_ALIGNMENT;
+	if (alignment > 4096 || bytes > BOOTSTRAP_BYTES)
+		return NULL;
+	size_t room = bytes + alignment + sizeof(size_t);
+	size_t start = __atomic_fetch_add(&bootstrap_used, room, __ATOMIC_RELAXED);
+	if (start + room > BOOTSTRAP_BYTES)
+		return NULL;
+	uintptr_t block = (uintptr_t)bootstrap_memory + start + sizeof(size_t);
+	block = (block + alignment - 1) & ~(uintptr_t)(alignment - 1);
+	((size_t *)block)[-1] = bytes;
+	return (void *)block;
+}
+
+static void look_up_all(void)
+{
+#define CT_HOOK(name, result, parameters) ct_real.name = (result(*) parameters)dlsym(RTLD_NEXT, #name);
+#define CT_HOOK_ALIAS(name)
+#include "hot/hooks.def"
+#undef CT_HOOK
+#undef CT_HOOK_ALIAS
+}
+
+bool ct_real_resolve(void)
+{
+	if (ct_load_acquire(&resolve_state) == 2)
+		return true;
+	if (resolving)
+		return false;
+
+	uint32_t expected = 0;
+	if (__atomic_compare_exchange_n(&resolve_state, &expected, 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+		resolving = true;
+		look_up_all();
+		resolving = false;
+		ct_store_release(&resolve_state, 2);
+		return true;
+	}
+	while (ct_load_acquire(&resolve_state) != 2)
+		sched_yield();
+	return true;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The next definitions in line of what we hook: the C library's or another allocator's. dlsym may
+ * allocate while they are looked up; such calls are served from a small static arena.
+ */
+#ifndef CT_COLD_REAL_H
+#define CT_COLD_REAL_H
+
+#include "hot/compiler.h"
+
+struct ct_real {
+#define CT_HOOK(name, result, parameters) result(*name) parameters;
+#define CT_HOOK_ALIAS(name)
+#include "hot/hooks.def"
+#undef CT_HOOK
+#undef CT_HOOK_ALIAS
+};
+
+extern struct ct_real ct_real;
+
+/* Look up all of them: any thread, once or more; returns when ct_real is complete, unless called from
+ * inside the look-up itself, then false. */
+CT_COLD bool ct_real_resolve(void);
+
+/* The static arena. A block of it must never reach the real free or realloc. */
+CT_COLD void *ct_bootstrap_alloc(size_t alignment, size_t bytes);
+CT_COLD bool ct_bootstrap_owns(const void *block);
+CT_COLD size_t ct_bootstrap_bytes(const void *block);
+
+#endif

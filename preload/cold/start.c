@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Start: at the first call of a hooked function after the C library is ready, which is before the
+ * constructors of most libraries; at the latest in this library's own constructor.
+ */
+#include <elf.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cold/arena.h"
+#include "cold/blocks_pool.h"
+#include "cold/clock.h"
+#include "cold/cold.h"
+#include "cold/combine.h"
+#include "cold/exit.h"
+#include "cold/fork.h"
+#include "cold/libunwind.h"
+#include "cold/lock.h"
+#include "cold/options.h"
+#include "cold/output.h"
+#include "cold/real.h"
+#include "cold/store.h"
+#include "cold/sys.h"
+#include "cold/text.h"
+#include "cold/timeline.h"
+#include "hot/record.h"
+#include "hot/state.h"
+
+#define COMMAND_BYTES (64u << 10)
+
+static uint64_t early_calls; /* before the C library was ready */
+static bool started;
+
+static const char *error_text(int error)
+{
+	switch (-error) {
+	case ENOENT:
+		return "no such folder";
+	case EACCES:
+	case EPERM:
+		return "permission denied";
+	case EROFS:
+		return "read-only file system";
+	case ENOSPC:
+	case EDQUOT:
+		return "no space left";
+	case ENAMETOOLONG:
+		return "name too long";
+	case ENOMEM:
+		return "no memory or address space";
+	default:
+		return "cannot be created or mapped";
+	}
+}
+
+/* Create the store beside the report, or in the temporary folder when that is not possible. */
+static bool create_store(int (*create)(struct ct_text *), struct ct_text *output)
+{
+	ct_output_expand(output);
+	int error = create(output);
+	if (!error)
+		return true;
+	struct ct_text line;
+	ct_text_clear(&line);
+	ct_text_add(&line, output->bytes);
+	ct_text_add(&line, ": ");
+	ct_text_add(&line, error_text(error));
+	ct_output_fallback(output);
+	if (create(output) != 0) {
+		ct_say(line.bytes, "; nothing is recorded", NULL);
+		return false;
+	}
+	if (!ct_options.quiet) {
+		ct_text_add(&line, "; the report goes to ");
+		ct_say(line.bytes, output->bytes, NULL);
+	}
+	return true;
+}
+
+static struct ct_span store_command(void)
+{
+	static char buffer[COMMAND_BYTES];
+	size_t length = 0;
+	long got;
+	int fd = ct_sys_open("/proc/self/cmdline", O_RDONLY, 0);
+	if (fd < 0)
+		return (struct ct_span){0, 0};
+	while (length < sizeof(buffer) && (got = ct_sys_read(fd, buffer + length, sizeof(buffer) - length)) > 0)
+		length += (size_t)got;
+	ct_sys_close(fd);
+	return ct_store_string(buffer, length);
+}
+
+static void describe_process(const struct ct_text *output)
+{
+	struct ct_store_header *header = ct_tracer.header;
+	header->machine = EM_X86_64;
+	header->pid = ct_sys_getpid();
+	header->parent_pid = (uint32_t)ct_syscall3(SYS_getppid, 0, 0, 0);
+	header->depth_limit = ct_tracer.depth_limit;
+	if (ct_options.quiet)
+		header->flags |= CT_STORE_QUIET;
+	if (ct_options.keep_store)
+		header->flags |= CT_STORE_KEEP;
+	header->exe = ct_store_string(ct_output_exe(), strlen(ct_output_exe()));
+	header->command = store_command();
+	header->output = ct_store_string(output->bytes, output->length);
+	header->session = ct_store_string(ct_options.session, strlen(ct_options.session));
+	header->losses[CT_LOSS_EARLY] = early_calls;
+}
+
+/* Element 0 of these sections is "none"; ids start at 1. */
+static void init_sections(void)
+{
+	struct ct_store_header *header = ct_tracer.header;
+	ct_tracer.nodes = ct_store_base(CT_SECTION_NODES);
+	ct_tracer.sites = ct_store_base(CT_SECTION_SITES);
+	ct_tracer.rings = ct_store_base(CT_SECTION_RINGS);
+	ct_tracer.events = ct_store_base(CT_SECTION_EVENTS);
+	header->sections[CT_SECTION_MODULES].used = 1;
+	header->sections[CT_SECTION_NODES].used = 1;
+	header->sections[CT_SECTION_SITES].used = 1;
+	header->timeline[0].shift = header->timeline[1].shift = CT_TIMELINE_FIRST_SHIFT;
+}
+
+/* glibc aligns to 16 bytes; other allocators hand out 8-byte blocks at 8-byte places. */
+static uint32_t granule_shift(void)
+{
+	void *glibc = dlsym(RTLD_DEFAULT, "__libc_malloc");
+	return glibc && glibc == (void *)ct_real.malloc ? 4 : 3;
+}
+
+/* An allocator with its own operator new that does not go through malloc is not seen: say so in the report. */
+static bool new_bypasses_malloc(void)
+{
+	struct dl_find_object new_object, malloc_object;
+	void *operator_new = dlsym(RTLD_NEXT, "_Znwm");
+	return operator_new && _dl_find_object(operator_new, &new_object) == 0 &&
+	       _dl_find_object((void *)ct_real.malloc, &malloc_object) == 0 &&
+	       new_object.dlfo_link_map == malloc_object.dlfo_link_map;
+}
+
+/* CTRACE_CHILDREN=0: programs started by this one find no LD_PRELOAD with us in it. */
+static void leave_environment(char **environment)
+{
+	static const char name[] = "LD_PRELOAD=";
+	for (; *environment && strncmp(*environment, name, sizeof(name) - 1); environment++)
+		;
+	if (!*environment)
+		return;
+	struct ct_text kept;
+	ct_text_clear(&kept);
+	ct_text_add(&kept, name);
+	const char *entry = *environment + sizeof(name) - 1;
+	while (*entry) {
+		size_t length = strcspn(entry, ": ");
+		const char *base = entry + length;
+		while (base > entry && base[-1] != '/')
+			base--;
+		if (strncmp(base, "libctrace.so", (size_t)(entry + length - base)) != 0 && length) {
+			if (kept.length > sizeof(name) - 1)
+				ct_text_add(&kept, ":");
+			ct_text_add_bytes(&kept, entry, length);
+		}
+		entry += length + (entry[length] != '\0');
+	}
+	if (kept.length == sizeof(name) - 1) {
+		do
+			environment[0] = environment[1];
+		while (*environment++);
+		return;
+	}
+	char *copy = ct_arena_alloc(kept.length + 1);
+	if (copy)
+		*environment = memcpy(copy, kept.bytes, kept.length + 1);
+}
+
+static bool start_recording(void)
+{
+	struct ct_text output;
+	if (!ct_options_read(environ))
+		return false;
+	ct_tracer.start_unix_ns = ct_unix_ns();
+	ct_tracer.depth_limit = (uint32_t)ct_options.depth;
+	ct_output_init();
+	if (!ct_store_reserve_addresses() || !ct_blocks_init(granule_shift()) ||
+	    !(ct_tracer.site_of_node = ct_sys_map_private(ct_store_limit(CT_SECTION_NODES) * sizeof(uint32_t)))) {
+		ct_say("not enough address space (ulimit -v?); nothing is recorded", NULL, NULL);
+		return false;
+	}
+	if (!create_store(ct_store_create, &output))
+		return false;
+	struct ct_store_header *header = ct_tracer.header;
+	init_sections();
+	ct_clock_init(header);
+	describe_process(&output);
+	if (new_bypasses_malloc())
+		header->flags |= CT_STORE_NEW_BYPASS;
+	ct_tracer.verify = ct_option_has_word(ct_options.debug, "verify");
+	ct_tracer.log_events = ct_option_has_word(ct_options.debug, "events");
+	if (ct_tracer.log_events)
+		ct_event_log_open(output.bytes);
+	ct_exit_init();
+	ct_fork_init();
+	if (!ct_options.children)
+		leave_environment(environ);
+	header->state = CT_STATE_RECORDING;
+	/* Last: a reader takes the file for a store from here on. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	memcpy(header->magic, CT_STORE_MAGIC, sizeof(header->magic));
+	return true;
+}
+
+static bool open_childs_store(void)
+{
+	struct ct_text output;
+	struct ct_store_header *header = ct_tracer.header;
+	header->flags |= CT_STORE_FORKED;
+	if (!create_store(ct_store_create_copy, &output))
+		return false;
+	header->pid = ct_sys_getpid();
+	header->parent_pid = (uint32_t)ct_syscall3(SYS_getppid, 0, 0, 0);
+	header->output = ct_store_string(output.bytes, output.length);
+	if (ct_tracer.log_events)
+		ct_event_log_open(output.bytes);
+	return true;
+}
+
+static bool begin(uint32_t phase)
+{
+	ct_tls.busy += 2;
+	bool on = false;
+	if (phase == CT_PHASE_FORKED) {
+		on = open_childs_store();
+	} else if (!started) {
+		started = true;
+		on = start_recording();
+	} else {
+		/* The gate was wiped: a child made behind the fork handlers' back. The store is its parent's. */
+		ct_tracer.header = NULL;
+	}
+	ct_store_release(&ct_gate.phase, on ? CT_PHASE_ON : CT_PHASE_OFF);
+	ct_tls.busy -= 2;
+	return on;
+}
+
+bool ct_start(void)
+{
+	if (!ct_real_resolve())
+		return false;
+	uint32_t phase = ct_load_acquire(&ct_gate.phase);
+	switch (phase) {
+	case CT_PHASE_ON:
+		return true;
+	case CT_PHASE_OFF:
+		ct_count_loss(CT_LOSS_LATE);
+		return false;
+	case CT_PHASE_NEW:
+	case CT_PHASE_FORKED:
+		if (environ && __atomic_compare_exchange_n(&ct_gate.phase, &phase, CT_PHASE_STARTING, false,
+							   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return begin(phase);
+		break;
+	default:
+		break;
+	}
+	__atomic_fetch_add(&early_calls, 1, __ATOMIC_RELAXED);
+	return false;
+}
+
+__attribute__((constructor)) static void construct(void)
+{
+	if (ct_tls.busy)
+		return;
+	ct_start();
+	/* Now, since it must not happen inside an allocation; costs a mapping while the program may never need it. */
+	ct_tls.busy += 2;
+	if (ct_gate.phase == CT_PHASE_ON)
+		ct_libunwind_load();
+	ct_tls.busy -= 2;
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+#include "cold/store.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "cold/lock.h"
+#include "cold/sys.h"
+#include "hot/state.h"
+
+#define EXTENT_MAX_BYTES (16u << 20)
+#define NAME_TRIES 100u
+
+/* Addresses reserved for a section: how much it can ever hold. Divided when RLIMIT_AS is small. */
+static const struct section_shape {
+	uint32_t element_bytes;
+	uint32_t first_bytes;
+	uint64_t reserved_bytes;
+} shapes[CT_SECTION_COUNT] = {
+	[CT_SECTION_STRINGS] = {1, 16u << 10, 256ull << 20},
+	[CT_SECTION_MODULES] = {sizeof(struct ct_module), 16u << 10, 64ull << 20},
+	[CT_SECTION_NODES] = {sizeof(struct ct_node), 64u << 10, 2048ull << 20},
+	[CT_SECTION_SITES] = {sizeof(struct ct_site), 64u << 10, 2048ull << 20},
+	[CT_SECTION_RINGS] = {sizeof(struct ct_ring), 4u << 10, 1ull << 20},
+	[CT_SECTION_EVENTS] = {sizeof(struct ct_event), CT_RING_EVENTS * sizeof(struct ct_event), 512ull << 20},
+};
+
+static struct section_place {
+	char *base;
+	size_t reserved;
+	size_t mapped;
+} places[CT_SECTION_COUNT];
+
+static struct ct_text store_path;
+static uint64_t file_bytes;
+static uint64_t file_device, file_inode;
+
+struct ct_lock ct_lock_store;
+
+bool ct_store_reserve_addresses(void)
+{
+	struct rlimit limit;
+	uint64_t divisor = 1;
+	if (ct_syscall4(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+		while (divisor < 64 && (5ull << 30) / divisor > limit.rlim_cur / 8)
+			divisor *= 2;
+	for (int i = 0; i < CT_SECTION_COUNT; i++) {
+		size_t bytes = shapes[i].reserved_bytes / divisor;
+		places[i].base = ct_sys_mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		places[i].reserved = bytes;
+		if (!places[i].base)
+			return false;
+	}
+	return true;
+}
+
+void *ct_store_base(enum ct_section_id section)
+{
+	return places[section].base;
+}
+
+size_t ct_store_mapped(enum ct_section_id section)
+{
+	return places[section].mapped;
+}
+
+uint64_t ct_store_capacity(enum ct_section_id section)
+{
+	return places[section].mapped / shapes[section].element_bytes;
+}
+
+uint64_t ct_store_limit(enum ct_section_id section)
+{
+	return places[section].reserved / shapes[section].element_bytes;
+}
+
+const char *ct_store_path(void)
+{
+	return store_path.bytes;
+}
+
+void ct_store_stop(const char *why)
+{
+	uint32_t on = CT_PHASE_ON;
+	if (!__atomic_compare_exchange_n(&ct_gate.phase, &on, CT_PHASE_OFF, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return;
+	struct ct_store_header *header = ct_tracer.header;
+	header->stop_reason = ct_store_string(why, strlen(why));
+	header->state = CT_STATE_STOPPED;
+	ct_say("recording stopped: ", why, "; what was recorded until here is kept");
+}
+
+bool ct_store_stopped(void)
+{
+	return ct_tracer.header->state == CT_STATE_STOPPED;
+}
+
+static int seek_write(int fd, uint64_t offset, const void *bytes, size_t length)
+{
+	while (length) {
+		long done = ct_syscall4(SYS_pwrite64, fd, bytes, length, offset);
+		if (done == -EINTR)
+			continue;
+		if (done <= 0)
+			return done ? (int)done : -ENOSPC;
+		bytes = (const char *)bytes + done;
+		offset += (uint64_t)done;
+		length -= (size_t)done;
+	}
+	return 0;
+}
+
+/* Room on the disk. File systems without fallocate get zeros written instead. */
+static int allocate_room(int fd, uint64_t offset, uint64_t bytes)
+{
+	static const char zeros[CT_STORE_PAGE];
+	long error;
+	do
+		error = ct_syscall4(SYS_fallocate, fd, 0, offset, bytes);
+	while (error == -EINTR);
+	if (error != -EOPNOTSUPP && error != -ENOSYS)
+		return (int)error;
+	for (error = 0; bytes && !error; bytes -= sizeof(zeros), offset += sizeof(zeros))
+		error = seek_write(fd, offset, zeros, sizeof(zeros));
+	return (int)error;
+}
+
+static bool map_file(void *place, int fd, uint64_t offset, size_t bytes, int fixed)
+{
+	void *at = ct_sys_mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, fd, offset);
+	if (!at)
+		return false;
+	if (!fixed)
+		*(void **)place = at;
+	return true;
+}
+
+/* Open the store again; -ESTALE when another file has its name now. */
+static int reopen(void)
+{
+	struct stat now;
+	int fd = ct_sys_open(store_path.bytes, O_RDWR | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return fd;
+	if (ct_syscall3(SYS_fstat, fd, &now, 0) < 0 || now.st_dev != file_device || now.st_ino != file_inode) {
+		ct_sys_close(fd);
+		return -ESTALE;
+	}
+	return fd;
+}
+
+static int add_extent(int fd, enum ct_section_id section, size_t bytes)
+{
+	struct ct_store_header *header = ct_tracer.header;
+	struct section_place *place = &places[section];
+	if (header->extent_count == CT_EXTENTS_MAX || bytes > place->reserved - place->mapped)
+		return -ENOMEM;
+	int error = allocate_room(fd, file_bytes, bytes);
+	if (error)
+		return error;
+	if (!map_file(place->base + place->mapped, fd, file_bytes, bytes, MAP_FIXED))
+		return -ENOMEM;
+	header->extents[header->extent_count] = (struct ct_extent){
+		.file_offset = file_bytes,
+		.pages = (uint32_t)(bytes / CT_STORE_PAGE),
+		.section = section,
+	};
+	ct_store_release(&header->extent_count, header->extent_count + 1);
+	place->mapped += bytes;
+	file_bytes += bytes;
+	return 0;
+}
+
+static const char *reason(int error)
+{
+	switch (-error) {
+	case ENOSPC:
+	case EDQUOT:
+		return "no space left for the store";
+	case EFBIG:
+		return "the store has reached the file size limit";
+	case ENOMEM:
+		return "no memory or address space left for the store";
+	default:
+		return "the store cannot grow (moved, removed, or its folder is out of reach)";
+	}
+}
+
+bool ct_store_grow(enum ct_section_id section, uint64_t elements)
+{
+	struct section_place *place = &places[section];
+	int error = 0;
+	ct_lock_get(&ct_lock_store);
+	while (!error && ct_store_capacity(section) < elements) {
+		size_t bytes = place->mapped < EXTENT_MAX_BYTES ? place->mapped : EXTENT_MAX_BYTES;
+		if (bytes > place->reserved - place->mapped)
+			bytes = place->reserved - place->mapped;
+		int fd = bytes ? reopen() : -ENOMEM;
+		error = fd < 0 ? fd : add_extent(fd, section, bytes);
+		if (fd >= 0)
+			ct_sys_close(fd);
+	}
+	ct_lock_put(&ct_lock_store);
+	if (error)
+		ct_store_stop(reason(error));
+	return !error;
+}
+
+struct ct_span ct_store_string(const char *bytes, size_t length)
+{
+	struct ct_section *strings = &ct_tracer.header->sections[CT_SECTION_STRINGS];
+	uint64_t start = __atomic_fetch_add(&strings->used, length, __ATOMIC_RELAXED);
+	struct ct_span none = {0, 0};
+	if (start + length > ct_store_capacity(CT_SECTION_STRINGS) &&
+	    !ct_store_grow(CT_SECTION_STRINGS, start + length)) {
+		__atomic_fetch_sub(&strings->used, length, __ATOMIC_RELAXED);
+		return none;
+	}
+	memcpy(places[CT_SECTION_STRINGS].base + start, bytes, length);
+	return (struct ct_span){(uint32_t)start, (uint32_t)length};
+}
+
+/* A new file OUTPUT.store, with a number in OUTPUT's name when that is taken. fd or -errno. */
+static int create_file(struct ct_text *output)
+{
+	size_t length = output->length;
+	int fd = -EEXIST;
+	for (uint32_t i = 1; i <= NAME_TRIES && fd == -EEXIST; i++) {
+		if (i > 1) {
+			output->length = length;
+			ct_text_add(output, ".");
+			ct_text_add_number(output, i == 2 ? ct_sys_getpid() : i - 1);
+		}
+		ct_text_clear(&store_path);
+		ct_text_add_bytes(&store_path, output->bytes, output->length);
+		ct_text_add(&store_path, ".store");
+		if (output->cut || store_path.cut)
+			return -ENAMETOOLONG;
+		fd = ct_sys_open(store_path.bytes, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	}
+	if (fd < 0)
+		return fd;
+	struct stat now;
+	ct_syscall3(SYS_fstat, fd, &now, 0);
+	file_device = now.st_dev;
+	file_inode = now.st_ino;
+	return fd;
+}
+
+static void give_up_file(int fd)
+{
+	ct_sys_close(fd);
+	ct_syscall3(SYS_unlink, store_path.bytes, 0, 0);
+}
+
+int ct_store_create(struct ct_text *output)
+{
+	int fd = create_file(output);
+	if (fd < 0)
+		return fd;
+	file_bytes = CT_STORE_HEADER_BYTES;
+	int error = allocate_room(fd, 0, file_bytes);
+	if (!error && !map_file(&ct_tracer.header, fd, 0, file_bytes, 0))
+		error = -ENOMEM;
+	if (!error) {
+		struct ct_store_header *header = ct_tracer.header;
+		header->version = CT_STORE_VERSION;
+		header->byte_order = CT_STORE_BYTE_ORDER;
+		header->header_bytes = CT_STORE_HEADER_BYTES;
+		for (int i = 0; i < CT_SECTION_COUNT && !error; i++) {
+			header->sections[i].element_bytes = shapes[i].element_bytes;
+			places[i].mapped = 0;
+			error = add_extent(fd, i, shapes[i].first_bytes);
+		}
+	}
+	if (error) {
+		give_up_file(fd);
+		ct_tracer.header = NULL;
+		return error;
+	}
+	ct_sys_close(fd);
+	return 0;
+}
+
+static int write_copy(int fd)
+{
+	struct ct_store_header *header = ct_tracer.header;
+	size_t done[CT_SECTION_COUNT] = {0};
+	int error = allocate_room(fd, 0, file_bytes);
+	if (!error)
+		error = seek_write(fd, 0, header, CT_STORE_HEADER_BYTES);
+	for (uint32_t i = 0; i < header->extent_count && !error; i++) {
+		struct ct_extent *extent = &header->extents[i];
+		size_t bytes = (size_t)extent->pages * CT_STORE_PAGE;
+		size_t used = header->sections[extent->section].used * shapes[extent->section].element_bytes;
+		size_t start = done[extent->section];
+		size_t filled = used > start ? used - start : 0;
+		done[extent->section] += bytes;
+		error = seek_write(fd, extent->file_offset, places[extent->section].base + start,
+				   filled < bytes ? filled : bytes);
+	}
+	return error;
+}
+
+static bool map_copy(int fd)
+{
+	struct ct_store_header *header = ct_tracer.header;
+	size_t done[CT_SECTION_COUNT] = {0};
+	if (!map_file(header, fd, 0, CT_STORE_HEADER_BYTES, MAP_FIXED))
+		return false;
+	for (uint32_t i = 0; i < header->extent_count; i++) {
+		struct ct_extent *extent = &header->extents[i];
+		size_t bytes = (size_t)extent->pages * CT_STORE_PAGE;
+		if (!map_file(places[extent->section].base + done[extent->section], fd, extent->file_offset, bytes,
+			      MAP_FIXED))
+			return false;
+		done[extent->section] += bytes;
+	}
+	return true;
+}
+
+int ct_store_create_copy(struct ct_text *output)
+{
+	int fd = create_file(output);
+	if (fd < 0)
+		return fd;
+	int error = write_copy(fd);
+	if (!error && !map_copy(fd))
+		error = -ENOMEM;
+	if (error)
+		give_up_file(fd);
+	else
+		ct_sys_close(fd);
+	return error;
+}
+
+bool ct_store_replace(void *place, void *copy, size_t bytes)
+{
+	long at = ct_syscall6(SYS_mremap, (long)copy, (long)bytes, (long)bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+			      (long)place, 0);
+	return at == (long)place;
+}
+
+bool ct_store_drop_rings(void)
+{
+	static const enum ct_section_id dropped[] = {CT_SECTION_RINGS, CT_SECTION_EVENTS};
+	for (size_t i = 0; i < 2; i++) {
+		struct section_place *place = &places[dropped[i]];
+		if (!ct_sys_mmap(place->base, place->mapped, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0))
+			return false;
+		ct_tracer.header->sections[dropped[i]].used = 0;
+	}
+	return true;
+}

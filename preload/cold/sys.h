@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls without the C library: they leave errno alone, are no cancellation points and cannot be
+ * hooked by somebody else. Results are the kernel's: negative errno on failure.
+ */
+#ifndef CT_COLD_SYS_H
+#define CT_COLD_SYS_H
+
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#ifdef __x86_64__
+static inline long ct_syscall6(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long result;
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+#else
+#error "ctrace's preload knows x86-64 only"
+#endif
+
+#define ct_syscall3(n, a, b, c) ct_syscall6((n), (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define ct_syscall4(n, a, b, c, d) ct_syscall6((n), (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+
+/* NULL on failure. */
+static inline void *ct_sys_mmap(void *at, size_t bytes, int protection, int flags, int fd, uint64_t offset)
+{
+	long result = ct_syscall6(SYS_mmap, (long)at, (long)bytes, protection, flags, fd, (long)offset);
+	return result < 0 && result > -4096 ? NULL : (void *)result;
+}
+
+static inline void *ct_sys_map_private(size_t bytes)
+{
+	return ct_sys_mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+static inline void ct_sys_munmap(void *at, size_t bytes)
+{
+	ct_syscall3(SYS_munmap, at, bytes, 0);
+}
+
+static inline int ct_sys_open(const char *path, int flags, int mode)
+{
+	return (int)ct_syscall4(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode);
+}
+
+static inline void ct_sys_close(int fd)
+{
+	ct_syscall3(SYS_close, fd, 0, 0);
+}
+
+static inline long ct_sys_read(int fd, void *buffer, size_t bytes)
+{
+	return ct_syscall3(SYS_read, fd, buffer, bytes);
+}
+
+static inline long ct_sys_write(int fd, const void *buffer, size_t bytes)
+{
+	return ct_syscall3(SYS_write, fd, buffer, bytes);
+}
+
+static inline uint32_t ct_sys_getpid(void)
+{
+	return (uint32_t)ct_syscall3(SYS_getpid, 0, 0, 0);
+}
+
+static inline uint32_t ct_sys_gettid(void)
+{
+	return (uint32_t)ct_syscall3(SYS_gettid, 0, 0, 0);
+}
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "cold/text.h"
+
+#include <string.h>
+
+#include "cold/sys.h"
+
+void ct_text_clear(struct ct_text *text)
+{
+	text->length = 0;
+	text->cut = false;
+	text->bytes[0] = '\0';
+}
+
+void ct_text_add_bytes(struct ct_text *text, const char *bytes, size_t length)
+{
+	size_t room = sizeof(text->bytes) - 1 - text->length;
+	if (length > room) {
+		length = room;
+		text->cut = true;
+	}
+	memcpy(text->bytes + text->length, bytes, length);
+	text->length += length;
+	text->bytes[text->length] = '\0';
+}
+
+void ct_text_add(struct ct_text *text, const char *string)
+{
+	if (string)
+		ct_text_add_bytes(text, string, strlen(string));
+}
+
+void ct_text_add_number(struct ct_text *text, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	ct_text_add_bytes(text, digits + at, sizeof(digits) - at);
+}
+
+const char *ct_base_name(const char *path)
+{
+	const char *base = path;
+	for (; *path; path++)
+		if (*path == '/' && path[1])
+			base = path + 1;
+	return base;
+}
+
+bool ct_parse_number(const char *string, uint64_t *number)
+{
+	uint64_t value = 0;
+	if (!*string)
+		return false;
+	for (; *string; string++) {
+		if (*string < '0' || *string > '9')
+			return false;
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(*string - '0'), &value))
+			return false;
+	}
+	*number = value;
+	return true;
+}
+
+void ct_say(const char *a, const char *b, const char *c)
+{
+	struct ct_text line;
+	ct_text_clear(&line);
+	ct_text_add(&line, "ctrace: ");
+	ct_text_add(&line, a);
+	ct_text_add(&line, b);
+	ct_text_add(&line, c);
+	if (line.length > sizeof(line.bytes) - 2)
+		line.length = sizeof(line.bytes) - 2;
+	line.bytes[line.length] = '\n';
+	ct_sys_write(2, line.bytes, line.length + 1);
+}

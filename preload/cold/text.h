@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Text without stdio: a bounded buffer that truncates, and one line on stderr. */
+#ifndef CT_COLD_TEXT_H
+#define CT_COLD_TEXT_H
+
+#include "hot/compiler.h"
+
+#define CT_PATH_MAX 4096u
+
+struct ct_text {
+	size_t length;
+	bool cut; /* something did not fit */
+	char bytes[CT_PATH_MAX]; /* always ended by NUL */
+};
+
+CT_COLD void ct_text_clear(struct ct_text *text);
+CT_COLD void ct_text_add(struct ct_text *text, const char *string);
+CT_COLD void ct_text_add_bytes(struct ct_text *text, const char *bytes, size_t length);
+CT_COLD void ct_text_add_number(struct ct_text *text, uint64_t number);
+
+/* The last component of a path. */
+CT_COLD const char *ct_base_name(const char *path);
+
+/* Parse a whole decimal number; false: not a number. */
+CT_COLD bool ct_parse_number(const char *string, uint64_t *number);
+
+/* "ctrace: A B C\n" on stderr, in one write. Any may be NULL. */
+CT_COLD void ct_say(const char *a, const char *b, const char *c);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Block map: address of a live block -> its record (site, size, birth).
+ *
+ * A two-level table indexed by address: one 32-bit record index per granule (the allocator's smallest
+ * alignment), in leaves of 64 MiB of address space that are mapped when first needed and cost memory
+ * only where touched. It needs no lock: between malloc and free a block has one owner. Records live in
+ * one dense pool; each thread keeps a list of free ones and trades batches with the others.
+ */
+#ifndef CT_HOT_BLOCKS_H
+#define CT_HOT_BLOCKS_H
+
+#include "hot/compiler.h"
+#include "hot/thread.h"
+
+/* A block's record. While free, site is the next free record of its list. */
+struct ct_block {
+	uint32_t site;
+	uint32_t size_low;
+	uint64_t size_high : 8;
+	uint64_t birth : 56; /* ticks since the recording's start */
+};
+
+#define CT_BLOCK_BYTES_MAX ((1ull << 40) - 1)
+
+#define CT_LEAF_SHIFT 26u /* bytes of address space per leaf, log2 */
+#define CT_ADDRESS_BITS 47u
+#define CT_RECORD_BATCH 128u
+
+struct ct_block_map {
+	uint32_t **leaves; /* [address >> CT_LEAF_SHIFT] */
+	struct ct_block *records; /* the pool; record 0 is "none" */
+	uint32_t granule_shift;
+};
+
+extern struct ct_block_map ct_blocks;
+
+static inline uint64_t ct_block_bytes(const struct ct_block *block)
+{
+	return (uint64_t)block->size_high << 32 | block->size_low;
+}
+
+/* The table's cell for an address; NULL: no leaf there. hot */
+static inline uint32_t *ct_block_cell(uintptr_t address)
+{
+	if (ct_unlikely(address >> CT_ADDRESS_BITS))
+		return NULL;
+	uint32_t *leaf = ct_load_acquire(&ct_blocks.leaves[address >> CT_LEAF_SHIFT]);
+	if (ct_unlikely(!leaf))
+		return NULL;
+	return &leaf[(address & ((1u << CT_LEAF_SHIFT) - 1)) >> ct_blocks.granule_shift];
+}
+
+/*
+ * Take a block out of the map: its record, 0 = not recorded. The caller owns the record and gives it
+ * back with ct_block_release or ct_block_insert. Must come before the real free. hot
+ */
+static inline uint32_t ct_block_take(uintptr_t address)
+{
+	uint32_t *cell = ct_block_cell(address);
+	if (!cell)
+		return 0;
+	uint32_t record = ct_load_relaxed(cell);
+	if (record)
+		ct_store_relaxed(cell, 0);
+	return record;
+}
+
+/* A fresh record, 0 = no memory. hot */
+uint32_t ct_block_new(struct ct_thread *thread);
+
+/* Give a record back. hot */
+void ct_block_release(struct ct_thread *thread, uint32_t record);
+
+/* Put a record at an address; returns what stood there (a block whose free was missed), 0 = nothing,
+ * UINT32_MAX = no memory for the leaf. hot */
+uint32_t ct_block_insert(uintptr_t address, uint32_t record);
+
+#endif

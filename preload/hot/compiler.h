@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Compiler words used all over the preload. Pure. */
+#ifndef CT_HOT_COMPILER_H
+#define CT_HOT_COMPILER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ct_likely(x) __builtin_expect(!!(x), 1)
+#define ct_unlikely(x) __builtin_expect(!!(x), 0)
+#define CT_COLD __attribute__((cold, noinline))
+#define CT_EXPORT __attribute__((visibility("default")))
+#define CT_ALIGNED(n) __attribute__((aligned(n)))
+
+#define ct_load_relaxed(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define ct_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define ct_store_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define ct_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+
+#endif

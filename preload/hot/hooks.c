@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hooked functions: guard, real call, record, leave. A block's record is taken out of the map
+ * before the real free or realloc gives its address to another thread.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cold/cold.h"
+#include "cold/real.h"
+#include "hot/blocks.h"
+#include "hot/record.h"
+
+void free_sized(void *block, size_t size);
+void free_aligned_sized(void *block, size_t alignment, size_t size);
+void cfree(void *block);
+
+/* The registers of the hook's caller once the hook has returned. Needs the hook's frame pointer. */
+#define CALLER                                                                                                  \
+	(&(struct ct_registers){                                                                                \
+		.pc = (uintptr_t)__builtin_return_address(0),                                                   \
+		.sp = (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(uintptr_t),                            \
+		.bp = *(const uintptr_t *)__builtin_frame_address(0),                                           \
+	})
+
+/* Not recorded: before start-up, after the end, or from inside the tracer. While dlsym looks the real
+ * functions up it is served from the bootstrap arena. */
+static CT_COLD void *pass_alloc(size_t alignment, size_t bytes)
+{
+	if (!ct_real_resolve())
+		return ct_bootstrap_alloc(alignment, bytes);
+	return alignment ? ct_real.memalign(alignment, bytes) : ct_real.malloc(bytes);
+}
+
+static CT_COLD void *pass_calloc(size_t count, size_t size)
+{
+	if (!ct_real_resolve())
+		return ct_bootstrap_alloc(0, count * size);
+	return ct_real.calloc(count, size);
+}
+
+static CT_COLD void *pass_realloc(void *block, size_t bytes)
+{
+	bool resolved = ct_real_resolve();
+	if (resolved && !ct_bootstrap_owns(block))
+		return ct_real.realloc(block, bytes);
+	void *copy = resolved ? ct_real.malloc(bytes) : ct_bootstrap_alloc(0, bytes);
+	if (copy && block) {
+		size_t old = ct_bootstrap_bytes(block);
+		memcpy(copy, block, old < bytes ? old : bytes);
+	}
+	return copy;
+}
+
+static CT_COLD void pass_free(void *block)
+{
+	if (ct_bootstrap_owns(block) || !ct_real_resolve())
+		return;
+	ct_real.free(block);
+}
+
+/* Free of a block without record: NULL, allocated before start-up, or by somebody who is not hooked. */
+static CT_COLD void free_unknown(void *block)
+{
+	if (block)
+		ct_count_loss(CT_LOSS_UNKNOWN_FREE);
+	pass_free(block);
+}
+
+CT_EXPORT void *malloc(size_t size)
+{
+	if (!ct_enter())
+		return pass_alloc(0, size);
+	void *block = ct_real.malloc(size);
+	if (block)
+		ct_record_alloc(CALLER, block, size);
+	ct_leave();
+	return block;
+}
+
+CT_EXPORT void *calloc(size_t count, size_t size)
+{
+	if (!ct_enter())
+		return pass_calloc(count, size);
+	void *block = ct_real.calloc(count, size);
+	if (block)
+		ct_record_alloc(CALLER, block, count * size);
+	ct_leave();
+	return block;
+}
+
+static inline void free_recorded(void *block, void (*real_free)(void *))
+{
+	uint32_t record = ct_block_take((uintptr_t)block);
+	if (ct_unlikely(!record)) {
+		free_unknown(block);
+		return;
+	}
+	ct_record_free(record, block);
+	real_free(block);
+}
+
+CT_EXPORT void free(void *block)
+{
+	if (!ct_enter()) {
+		pass_free(block);
+		return;
+	}
+	free_recorded(block, ct_real.free);
+	ct_leave();
+}
+
+CT_EXPORT void cfree(void *block)
+{
+	free(block);
+}
+
+CT_EXPORT void free_sized(void *block, size_t size)
+{
+	(void)size;
+	free(block);
+}
+
+CT_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
+{
+	(void)alignment;
+	(void)size;
+	free(block);
+}
+
+static inline void *resize(const struct ct_registers *caller, void *block, size_t bytes)
+{
+	if (ct_unlikely(ct_bootstrap_owns(block))) {
+		void *copy = pass_realloc(block, bytes);
+		if (copy)
+			ct_record_alloc(caller, copy, bytes);
+		return copy;
+	}
+	uint32_t record = block ? ct_block_take((uintptr_t)block) : 0;
+	void *moved = ct_real.realloc(block, bytes);
+	int saved = errno;
+	ct_record_resize(caller, record, block, moved, bytes);
+	errno = saved;
+	return moved;
+}
+
+CT_EXPORT void *realloc(void *block, size_t size)
+{
+	if (!ct_enter())
+		return pass_realloc(block, size);
+	void *moved = resize(CALLER, block, size);
+	ct_leave();
+	return moved;
+}
+
+CT_EXPORT void *reallocarray(void *block, size_t count, size_t size)
+{
+	size_t bytes;
+	if (__builtin_mul_overflow(count, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (!ct_enter())
+		return pass_realloc(block, bytes);
+	void *moved = resize(CALLER, block, bytes);
+	ct_leave();
+	return moved;
+}
+
+CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
+{
+	if (!ct_enter()) {
+		if (ct_real_resolve())
+			return ct_real.posix_memalign(result, alignment, size);
+		*result = ct_bootstrap_alloc(alignment, size);
+		return *result ? 0 : ENOMEM;
+	}
+	int error = ct_real.posix_memalign(result, alignment, size);
+	if (!error && *result)
+		ct_record_alloc(CALLER, *result, size);
+	ct_leave();
+	return error;
+}
+
+#define ALIGNED_HOOK(name)                                                                                      \
+	CT_EXPORT void *name(size_t alignment, size_t size)                                                     \
+	{                                                                                                       \
+		if (!ct_enter())                                                                                \
+			return ct_real_resolve() ? ct_real.name(alignment, size) : ct_bootstrap_alloc(alignment, size); \
+		void *block = ct_real.name(alignment, size);                                                    \
+		if (block)                                                                                      \
+			ct_record_alloc(CALLER, block, size);                                                   \
+		ct_leave();                                                                                     \
+		return block;                                                                                   \
+	}
+
+#define PAGE_HOOK(name)                                                                                         \
+	CT_EXPORT void *name(size_t size)                                                                       \
+	{                                                                                                       \
+		if (!ct_enter())                                                                                \
+			return ct_real_resolve() ? ct_real.name(size) : ct_bootstrap_alloc(4096, size);         \
+		void *block = ct_real.name(size);                                                               \
+		if (block)                                                                                      \
+			ct_record_alloc(CALLER, block, size);                                                   \
+		ct_leave();                                                                                     \
+		return block;                                                                                   \
+	}
+
+ALIGNED_HOOK(aligned_alloc)
+ALIGNED_HOOK(memalign)
+PAGE_HOOK(valloc)
+PAGE_HOOK(pvalloc)
+
+CT_EXPORT int dlclose(void *handle)
+{
+	if (!ct_real_resolve())
+		return -1;
+	int error = ct_real.dlclose(handle);
+	ct_loader_changed();
+	return error;
+}
+
+CT_EXPORT void _exit(int status)
+{
+	ct_finish();
+	ct_real_resolve();
+	ct_real._exit(status);
+	__builtin_unreachable();
+}
+
+CT_EXPORT void _Exit(int status)
+{
+	_exit(status);
+}

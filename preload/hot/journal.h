@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Journal: each thread appends its events to its own ring in the store. An event is published before
+ * its hook returns; when a ring is full its owner folds all rings (cold/combine.c).
+ */
+#ifndef CT_HOT_JOURNAL_H
+#define CT_HOT_JOURNAL_H
+
+#include "cold/cold.h"
+#include "hot/state.h"
+#include "hot/thread.h"
+
+/* Ticks since the recording's start. */
+static inline uint64_t ct_ticks(void)
+{
+	if (ct_likely(ct_tracer.clock_tsc))
+		return __builtin_ia32_rdtsc() - ct_tracer.clock_base;
+	return ct_monotonic_ns() - ct_tracer.clock_base;
+}
+
+/*
+ * A time for this thread's next event that is later than `after` (a block's birth on another thread's
+ * processor: reading the clock may overtake the load that told us of the block) and never goes back.
+ */
+static inline uint64_t ct_ticks_after(struct ct_thread *thread, uint64_t after)
+{
+	uint64_t now = ct_ticks();
+	if (ct_unlikely(now <= after))
+		now = after + 1;
+	if (ct_unlikely(now < thread->last_ticks))
+		now = thread->last_ticks;
+	thread->last_ticks = now;
+	return now;
+}
+
+static inline void ct_journal_append(struct ct_thread *thread, const struct ct_event *event)
+{
+	if (ct_unlikely(thread->head - thread->folded >= CT_RING_EVENTS))
+		ct_combine(thread);
+	thread->events[thread->head & (CT_RING_EVENTS - 1)] = *event;
+	thread->head++;
+	ct_store_release(&thread->ring->head, thread->head);
+}
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the hooks need to know, in two places: ct_gate (may this call be recorded?) and ct_tracer (where
+ * things are). Both are written by cold code only.
+ *
+ * ct_gate is a page of its own that the kernel wipes in a forked child: a child made behind the back of
+ * the atfork handlers finds CT_PHASE_NEW there and cannot write into its parent's store.
+ */
+#ifndef CT_HOT_STATE_H
+#define CT_HOT_STATE_H
+
+#include "ctrace/store.h"
+#include "hot/compiler.h"
+
+enum ct_phase {
+	CT_PHASE_NEW,      /* not started, or wiped by a fork */
+	CT_PHASE_STARTING, /* some thread is starting: calls pass through and are counted */
+	CT_PHASE_ON,
+	CT_PHASE_FORKED, /* a fork's child that has not recorded yet: its store opens at the first event */
+	CT_PHASE_OFF,    /* ended or failed: calls pass through */
+};
+
+struct ct_gate {
+	uint32_t phase; /* enum ct_phase, atomic */
+	char page[CT_STORE_PAGE - sizeof(uint32_t)];
+};
+
+extern struct ct_gate ct_gate;
+
+struct ct_tracer {
+	struct ct_store_header *header;
+	struct ct_node *nodes;   /* the sections, each at one address for the whole life of the process */
+	struct ct_site *sites;
+	struct ct_ring *rings;
+	struct ct_event *events;
+	uint32_t *site_of_node; /* private; index: node */
+	uint32_t depth_limit;
+	uint32_t loader_epoch; /* rises when code may have been unloaded: what was read of code is void */
+	uint64_t start_unix_ns;
+	uint64_t clock_base; /* the clock's reading at start */
+	bool clock_tsc;
+	bool verify; /* CTRACE_DEBUG=verify */
+	bool log_events; /* CTRACE_DEBUG=events */
+};
+
+extern struct ct_tracer ct_tracer;
+
+/* Count what was lost: any thread, any time after start. */
+static inline void ct_count_loss(enum ct_loss loss)
+{
+	if (ct_tracer.header)
+		__atomic_fetch_add(&ct_tracer.header->losses[loss], 1, __ATOMIC_RELAXED);
+}
+
+#endif

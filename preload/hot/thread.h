@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread as the tracer sees it. Two words live in initial-exec TLS, which exists before the thread's
+ * first instruction and stays until its last; the rest is mapped on the thread's first event and given
+ * to a new thread once the kernel says that this one is gone.
+ */
+#ifndef CT_HOT_THREAD_H
+#define CT_HOT_THREAD_H
+
+#include "ctrace/store.h"
+#include "hot/compiler.h"
+
+/* The registers that unwinding needs, as they are in a frame once its callee has returned. */
+struct ct_registers {
+	uintptr_t pc;
+	uintptr_t sp;
+	uintptr_t bp;
+};
+
+/*
+ * A remembered frame: its registers, the stack slots from which the next outer frame's pc and bp were
+ * loaded, and its place in the call tree. See hot/unwind.h.
+ */
+struct ct_stack_frame {
+	struct ct_registers at;
+	const uintptr_t *pc_slot; /* holds the next outer frame's pc; NULL in the outermost frame */
+	const uintptr_t *bp_slot; /* holds the next outer frame's bp; NULL: bp is the same */
+	uint32_t node;            /* 0 = not looked up: too deep to be kept whole */
+	bool exact;               /* pc is no return address: the frame was interrupted by a signal */
+};
+
+struct ct_stack_bounds {
+	uintptr_t low;
+	uintptr_t high; /* first address beyond */
+};
+
+#define CT_STACK_FRAMES 16384u
+#define CT_BOUNDS_KEPT 4u
+#define CT_NODE_CACHE 1024u /* a power of two */
+
+struct ct_node_cache_entry {
+	uintptr_t pc;
+	uint32_t parent;
+	uint32_t node;
+};
+
+struct ct_thread {
+	uint64_t head;   /* events written; its copy in the ring is what others read */
+	uint64_t folded; /* a lower bound of the ring's tail */
+	struct ct_ring *ring;
+	struct ct_event *events;
+	uint64_t last_ticks;
+	uintptr_t last_block; /* this thread's latest allocation, for "temporary" */
+	uint32_t free_records; /* block records at hand, a list; see hot/blocks.h */
+	uint32_t free_count;
+	uint32_t loader_epoch;
+	uint32_t ring_index;
+	uint32_t tid; /* written under the thread lock */
+	struct ct_thread *next;
+
+	uint32_t depth; /* remembered frames in stack[], outermost first */
+	struct ct_stack_bounds bounds[CT_BOUNDS_KEPT]; /* [0] is the latest used */
+	struct ct_node_cache_entry node_cache[CT_NODE_CACHE];
+	struct ct_stack_frame stack[CT_STACK_FRAMES];
+	struct ct_stack_frame fresh[CT_STACK_FRAMES]; /* the walk in progress, innermost first */
+};
+
+struct ct_tls {
+	struct ct_thread *thread;
+	uint32_t busy; /* inside the tracer: whatever allocates now is not the program, or interrupted us */
+};
+
+extern __thread struct ct_tls ct_tls;
+
+#endif

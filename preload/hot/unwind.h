@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Verified incremental unwinding.
+ *
+ * The rule of a return address says how the caller's frame is found from the registers there. Rules
+ * come from .eh_frame, are read once (cold/cfi.c) and kept in a small shared cache. Each thread
+ * remembers its latest stack. A new walk starts at the caller of the hook; as soon as a frame equals a
+ * remembered one in (pc, sp, bp), the rest is not walked but verified: every remembered slot outward
+ * must still hold the remembered value. Equal frame and equal slots imply the same outer frames, since
+ * the same rules applied to the same registers load the same values. A slot that differs ends the
+ * reuse there; the walk goes on from that frame and may meet the remembered stack again farther out.
+ *
+ * Verifying stops at the first difference, so each slot that is read belongs to the stack as it is
+ * now: a stack that was unmapped since (coroutines) is never touched.
+ */
+#ifndef CT_HOT_UNWIND_H
+#define CT_HOT_UNWIND_H
+
+#include "hot/thread.h"
+
+/* How the CFA (the caller's sp) is found. */
+enum ct_cfa_rule {
+	CT_CFA_UNKNOWN, /* not expressible: libunwind walks this stack */
+	CT_CFA_SP,      /* sp + offset */
+	CT_CFA_BP,      /* bp + offset */
+	CT_CFA_BP_LOAD, /* *(bp + offset): functions that realign their stack */
+	CT_CFA_SIGNAL,  /* the kernel's signal frame: registers are loaded from it */
+	CT_CFA_NO_TABLE, /* code without unwind table: bp is taken for a frame pointer */
+	CT_CFA_END,     /* outermost frame */
+};
+
+enum ct_bp_rule {
+	CT_BP_SAME,
+	CT_BP_AT_CFA, /* saved at CFA + offset */
+	CT_BP_AT_BP,  /* saved at bp + offset */
+};
+
+/* A rule fits into one word, so that the cache can be read without a lock. The return address is at CFA - 8. */
+struct ct_rule {
+	uint64_t cfa : 4;
+	uint64_t bp : 2;
+	int64_t cfa_offset : 29;
+	int64_t bp_offset : 29;
+};
+
+_Static_assert(sizeof(struct ct_rule) == sizeof(uint64_t), "a rule is one word");
+
+/*
+ * The call-tree node of the stack that starts at `from` (the hook's caller). 0 = no memory: the event is
+ * dropped. hot
+ */
+uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from);
+
+#endif
