@@ -6,34 +6,10 @@
  */
 #include "load/load.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "load/dhat_frame.h"
-#include "load/json_rows.h"
-
-enum member {
-	M_VERSION,
-	M_MODE,
-	M_VERB,
-	M_BKLT,
-	M_BKACC,
-	M_BU,
-	M_BSU,
-	M_BKSU,
-	M_TU,
-	M_MTU,
-	M_TUTH,
-	M_CMD,
-	M_PID,
-	M_TE,
-	M_TG,
-	M_PPS,
-	M_FTBL,
-	M_CTRACE,
-	M_COUNT,
-};
+#include "load/dhat.h"
 
 static const char *const member_names[M_COUNT] = {
 	"dhatFileVersion",
@@ -56,45 +32,9 @@ static const char *const member_names[M_COUNT] = {
 	"ctrace",
 };
 
-/* A frame of the table: its id as it stands, and as one inlined into its caller; 0 = not made yet. */
-struct table_frame {
-	struct ct_frame frame;
-	uint32_t plain_id;
-	uint32_t inlined_id;
-};
-
-struct loader {
-	struct ct_json_file file;
-	struct ct_json_piece members[M_COUNT]; /* text NULL = missing */
-	struct ct_profile *profile;
-	struct table_frame *frames;
-	size_t frame_count;
-	size_t frame_room;
-	uint32_t *stack; /* of the row at hand: indices into frames, then frame ids */
-	size_t stack_room;
-	struct ct_error_text *error;
-};
-
-static int no_memory(struct loader *loader)
+int ct_dhat_no_memory(struct ct_dhat *dhat)
 {
-	return ct_error_set(loader->error, CT_ERR_MEMORY, "not enough memory to load the file");
-}
-
-static bool grow(void **items, size_t *room, size_t need, size_t size)
-{
-	size_t wanted = *room ? *room : 64;
-	void *more;
-
-	if (need <= *room)
-		return true;
-	while (wanted < need)
-		wanted *= 2;
-	more = reallocarray(*items, wanted, size);
-	if (!more)
-		return false;
-	*items = more;
-	*room = wanted;
-	return true;
+	return ct_error_set(dhat->error, CT_ERR_MEMORY, "not enough memory to load the file");
 }
 
 static bool is_null(struct ct_json_piece piece)
@@ -102,120 +42,120 @@ static bool is_null(struct ct_json_piece piece)
 	return ct_json_is(piece, "null");
 }
 
-static bool has(const struct loader *loader, enum member member)
+static bool has(const struct ct_dhat *dhat, enum ct_dhat_member member)
 {
-	return loader->members[member].text != NULL;
+	return dhat->members[member].text != NULL;
 }
 
-static int find_members(struct loader *loader)
+static int find_members(struct ct_dhat *dhat)
 {
 	struct ct_json_cursor cursor;
 	struct ct_json_piece key = {0}, value;
-	int more = ct_json_begin(&cursor, &loader->file, loader->error);
+	int more = ct_json_begin(&cursor, &dhat->file, dhat->error);
 
 	if (more < 0)
 		return more;
-	while ((more = ct_json_next(&cursor, &key, &value, loader->error)) > 0) {
+	while ((more = ct_json_next(&cursor, &key, &value, dhat->error)) > 0) {
 		for (int i = 0; i < M_COUNT; i++) {
 			if (!ct_json_is(key, member_names[i]))
 				continue;
-			if (has(loader, i))
-				return ct_json_damaged(&loader->file, key.text, loader->error, "\"%s\" stands twice",
+			if (has(dhat, i))
+				return ct_json_damaged(&dhat->file, key.text, dhat->error, "\"%s\" stands twice",
 						       member_names[i]);
 			/* dhat-rs may write absent members as null */
 			if (!is_null(value))
-				loader->members[i] = value;
+				dhat->members[i] = value;
 		}
 	}
-	return more < 0 ? more : ct_json_end(&cursor, loader->error);
+	return more < 0 ? more : ct_json_end(&cursor, dhat->error);
 }
 
-static int missing(struct loader *loader, enum member member)
+int ct_dhat_missing(struct ct_dhat *dhat, enum ct_dhat_member member)
 {
-	return ct_error_set(loader->error, CT_ERR_DAMAGED, "\"%s\" is missing: not a complete DHAT file",
+	return ct_error_set(dhat->error, CT_ERR_DAMAGED, "\"%s\" is missing: not a complete DHAT file",
 			    member_names[member]);
 }
 
-static int member_number(struct loader *loader, enum member member, uint64_t *number)
+static int member_number(struct ct_dhat *dhat, enum ct_dhat_member member, uint64_t *number)
 {
-	struct ct_json_piece piece = loader->members[member];
+	struct ct_json_piece piece = dhat->members[member];
 	enum ct_json_number problem;
 
 	if (!piece.text)
-		return missing(loader, member);
+		return ct_dhat_missing(dhat, member);
 	problem = ct_json_number(piece, number);
 	if (problem != CT_JSON_NUMBER_FINE)
-		return ct_json_damaged(&loader->file, piece.text, loader->error, "\"%s\" %s", member_names[member],
+		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"%s\" %s", member_names[member],
 				       ct_json_number_problem(problem));
 	return 0;
 }
 
-static int member_bool(struct loader *loader, enum member member, bool *value)
+static int member_bool(struct ct_dhat *dhat, enum ct_dhat_member member, bool *value)
 {
-	struct ct_json_piece piece = loader->members[member];
+	struct ct_json_piece piece = dhat->members[member];
 
 	if (!piece.text)
-		return missing(loader, member);
+		return ct_dhat_missing(dhat, member);
 	*value = ct_json_is(piece, "true");
 	if (!*value && !ct_json_is(piece, "false"))
-		return ct_json_damaged(&loader->file, piece.text, loader->error, "\"%s\" is neither true nor false",
+		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"%s\" is neither true nor false",
 				       member_names[member]);
 	return 0;
 }
 
 /* A string by cJSON, which knows the escapes; free with cJSON_Delete. */
-static cJSON *parse_string(struct loader *loader, struct ct_json_piece piece, const char *name)
+cJSON *ct_dhat_string(struct ct_dhat *dhat, struct ct_json_piece piece, const char *name)
 {
 	cJSON *item = cJSON_ParseWithLength(piece.text, piece.length);
 
 	if (cJSON_IsString(item))
 		return item;
 	cJSON_Delete(item);
-	ct_json_damaged(&loader->file, piece.text, loader->error, "%s is not a valid string", name);
+	ct_json_damaged(&dhat->file, piece.text, dhat->error, "%s is not a valid string", name);
 	return NULL;
 }
 
-static int member_text(struct loader *loader, enum member member, char **text)
+static int member_text(struct ct_dhat *dhat, enum ct_dhat_member member, char **text)
 {
 	cJSON *item;
 	int code;
 
-	if (!has(loader, member))
-		return missing(loader, member);
-	item = parse_string(loader, loader->members[member], member_names[member]);
+	if (!has(dhat, member))
+		return ct_dhat_missing(dhat, member);
+	item = ct_dhat_string(dhat, dhat->members[member], member_names[member]);
 	if (!item)
 		return CT_ERR_DAMAGED;
 	code = ct_profile_set_text(text, item->valuestring, strlen(item->valuestring));
 	cJSON_Delete(item);
-	return code < 0 ? no_memory(loader) : 0;
+	return code < 0 ? ct_dhat_no_memory(dhat) : 0;
 }
 
-static int read_version(struct loader *loader)
+static int read_version(struct ct_dhat *dhat)
 {
 	uint64_t version;
 	int code;
 
-	if (!has(loader, M_VERSION))
-		return ct_error_set(loader->error, CT_ERR_DAMAGED,
+	if (!has(dhat, M_VERSION))
+		return ct_error_set(dhat->error, CT_ERR_DAMAGED,
 				    "JSON, but not a DHAT file (\"dhatFileVersion\" is missing)");
-	code = member_number(loader, M_VERSION, &version);
+	code = member_number(dhat, M_VERSION, &version);
 	if (code == 0 && version != 2)
-		return ct_error_set(loader->error, CT_ERR_DAMAGED, "dhatFileVersion %llu: only version 2 is known",
+		return ct_error_set(dhat->error, CT_ERR_DAMAGED, "dhatFileVersion %llu: only version 2 is known",
 				    (unsigned long long)version);
 	return code;
 }
 
-static int read_mode(struct loader *loader)
+static int read_mode(struct ct_dhat *dhat)
 {
-	struct ct_profile *profile = loader->profile;
+	struct ct_profile *profile = dhat->profile;
 	const char *producer = "unknown";
 	char *mode = NULL;
 	char *time_unit = profile->time_unit;
-	int code = member_text(loader, M_MODE, &mode);
+	int code = member_text(dhat, M_MODE, &mode);
 
 	if (code < 0)
 		return code;
-	if (has(loader, M_CTRACE))
+	if (has(dhat, M_CTRACE))
 		producer = "ctrace";
 	else if (strncmp(mode, "rust-", 5) == 0)
 		producer = "dhat-rs";
@@ -228,333 +168,84 @@ static int read_mode(struct loader *loader)
 	else
 		profile->mode = CT_MODE_HEAP;
 	free(mode);
-	return ct_profile_set_text(&profile->producer, producer, strlen(producer)) < 0 ? no_memory(loader) : 0;
+	return ct_profile_set_text(&profile->producer, producer, strlen(producer)) < 0 ? ct_dhat_no_memory(dhat) : 0;
 }
 
 /* The names of what is counted: a file has all three or none. */
-static int read_units(struct loader *loader)
+static int read_units(struct ct_dhat *dhat)
 {
-	struct ct_profile *profile = loader->profile;
+	struct ct_profile *profile = dhat->profile;
 	char **const texts[] = {&profile->byte_unit, &profile->bytes_unit, &profile->blocks_unit};
 	static const char *const usual[] = {"byte", "bytes", "blocks"};
 
 	for (int i = 0; i < 3; i++) {
 		int code = 0;
 
-		if (has(loader, (enum member)(M_BU + i)))
-			code = member_text(loader, (enum member)(M_BU + i), texts[i]);
+		if (has(dhat, (enum ct_dhat_member)(M_BU + i)))
+			code = member_text(dhat, (enum ct_dhat_member)(M_BU + i), texts[i]);
 		else if (ct_profile_set_text(texts[i], usual[i], strlen(usual[i])) < 0)
-			code = no_memory(loader);
+			code = ct_dhat_no_memory(dhat);
 		if (code < 0)
 			return code;
 	}
 	return 0;
 }
 
-static int read_head(struct loader *loader)
+static int read_head(struct ct_dhat *dhat)
 {
-	struct ct_profile *profile = loader->profile;
+	struct ct_profile *profile = dhat->profile;
 	bool accesses;
-	int code = read_version(loader);
+	int code = read_version(dhat);
 
-	if (code < 0 || (code = member_text(loader, M_VERB, &profile->verb)) < 0 ||
-	    (code = member_text(loader, M_TU, &profile->time_unit)) < 0 ||
-	    (code = member_text(loader, M_MTU, &profile->mega_time_unit)) < 0 ||
-	    (code = member_text(loader, M_CMD, &profile->command)) < 0 ||
-	    (code = member_bool(loader, M_BKLT, &profile->has_lifetimes)) < 0 ||
-	    (code = member_bool(loader, M_BKACC, &accesses)) < 0 ||
-	    (code = member_number(loader, M_PID, &profile->pid)) < 0 ||
-	    (code = member_number(loader, M_TE, &profile->end_time)) < 0 || (code = read_mode(loader)) < 0 ||
-	    (code = read_units(loader)) < 0)
+	if (code < 0 || (code = member_text(dhat, M_VERB, &profile->verb)) < 0 ||
+	    (code = member_text(dhat, M_TU, &profile->time_unit)) < 0 ||
+	    (code = member_text(dhat, M_MTU, &profile->mega_time_unit)) < 0 ||
+	    (code = member_text(dhat, M_CMD, &profile->command)) < 0 ||
+	    (code = member_bool(dhat, M_BKLT, &profile->has_lifetimes)) < 0 ||
+	    (code = member_bool(dhat, M_BKACC, &accesses)) < 0 ||
+	    (code = member_number(dhat, M_PID, &profile->pid)) < 0 ||
+	    (code = member_number(dhat, M_TE, &profile->end_time)) < 0 || (code = read_mode(dhat)) < 0 ||
+	    (code = read_units(dhat)) < 0)
 		return code;
 	profile->ended = true;
 	if (!profile->has_lifetimes)
 		return 0;
-	code = member_number(loader, M_TUTH, &profile->short_lived);
-	return code < 0 ? code : member_number(loader, M_TG, &profile->peak_time);
-}
-
-static int add_table_frame(struct loader *loader, struct ct_json_piece piece)
-{
-	struct table_frame *slot;
-	cJSON *item;
-	int code;
-
-	if (!grow((void **)&loader->frames, &loader->frame_room, loader->frame_count + 1, sizeof(*loader->frames)))
-		return no_memory(loader);
-	item = parse_string(loader, piece, "a frame of \"ftbl\"");
-	if (!item)
-		return CT_ERR_DAMAGED;
-	slot = &loader->frames[loader->frame_count++];
-	slot->plain_id = slot->inlined_id = 0;
-	code = ct_dhat_frame_parse(loader->profile, item->valuestring, strlen(item->valuestring), &slot->frame);
-	cJSON_Delete(item);
-	return code < 0 ? no_memory(loader) : 0;
+	code = member_number(dhat, M_TUTH, &profile->short_lived);
+	return code < 0 ? code : member_number(dhat, M_TG, &profile->peak_time);
 }
 
 /* Open one of the two big arrays. */
-static int enter_rows(struct loader *loader, enum member member, struct ct_json_cursor *cursor)
+int ct_dhat_enter(struct ct_dhat *dhat, enum ct_dhat_member member, struct ct_json_cursor *cursor)
 {
-	struct ct_json_piece piece = loader->members[member];
+	struct ct_json_piece piece = dhat->members[member];
 
 	if (!piece.text)
-		return missing(loader, member);
-	if (!ct_json_enter(cursor, &loader->file, piece) || cursor->object)
-		return ct_json_damaged(&loader->file, piece.text, loader->error, "\"%s\" is not an array",
+		return ct_dhat_missing(dhat, member);
+	if (!ct_json_enter(cursor, &dhat->file, piece) || cursor->object)
+		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"%s\" is not an array",
 				       member_names[member]);
 	return 0;
 }
 
-static int read_frames(struct loader *loader)
+static int load(struct ct_dhat *dhat, const char *path)
 {
-	struct ct_json_cursor cursor;
-	struct ct_json_piece key, value;
-	int more = enter_rows(loader, M_FTBL, &cursor);
+	int code = ct_json_read(path, &dhat->file, dhat->error);
 
-	if (more < 0)
-		return more;
-	while ((more = ct_json_next(&cursor, &key, &value, loader->error)) > 0) {
-		int code = add_table_frame(loader, value);
-
-		if (code < 0)
-			return code;
-	}
-	return more;
-}
-
-/* A row's members. Counters come first; bit i of a row's "seen" is the i-th of them. */
-enum row_member { R_FS, R_TMPK, R_RSZK, R_CUT, R_TB, R_TBK, R_TL, R_MB, R_MBK, R_GB, R_GBK, R_EB, R_EBK, R_COUNT };
-
-static const char *const row_names[R_COUNT] = {
-	"fs", "tmpk", "rszk", "cut", "tb", "tbk", "tl", "mb", "mbk", "gb", "gbk", "eb", "ebk",
-};
-
-struct row {
-	struct ct_counters counters;
-	struct ct_json_piece stack;
-	uint32_t seen; /* bit of each enum row_member */
-	bool truncated;
-};
-
-static uint64_t *row_counter(struct ct_counters *counters, enum row_member member)
-{
-	switch (member) {
-	case R_TMPK:
-		return &counters->temporary_blocks;
-	case R_RSZK:
-		return &counters->resizes;
-	case R_TB:
-		return &counters->total_bytes;
-	case R_TBK:
-		return &counters->total_blocks;
-	case R_TL:
-		return &counters->lifetime;
-	case R_MB:
-		return &counters->max_bytes;
-	case R_MBK:
-		return &counters->max_blocks;
-	case R_GB:
-		return &counters->peak_bytes;
-	case R_GBK:
-		return &counters->peak_blocks;
-	case R_EB:
-		return &counters->end_bytes;
-	case R_EBK:
-		return &counters->end_blocks;
-	default:
-		return NULL;
-	}
-}
-
-static int set_row_member(struct loader *loader, struct row *row, enum row_member member, struct ct_json_piece value)
-{
-	uint64_t *counter = row_counter(&row->counters, member);
-	enum ct_json_number problem;
-
-	if (row->seen & 1u << member)
-		return ct_json_damaged(&loader->file, value.text, loader->error, "\"%s\" stands twice in a row",
-				       row_names[member]);
-	row->seen |= 1u << member;
-	if (member == R_FS) {
-		row->stack = value;
-		return 0;
-	}
-	if (member == R_CUT) {
-		row->truncated = ct_json_is(value, "true");
-		return 0;
-	}
-	problem = ct_json_number(value, counter);
-	if (problem != CT_JSON_NUMBER_FINE)
-		return ct_json_damaged(&loader->file, value.text, loader->error, "\"%s\" %s", row_names[member],
-				       ct_json_number_problem(problem));
-	return 0;
-}
-
-static int read_row(struct loader *loader, struct ct_json_piece piece, struct row *row)
-{
-	uint32_t need = loader->profile->has_lifetimes ? (1u << R_COUNT) - (1u << R_TB) : 3u << R_TB;
-	struct ct_json_cursor cursor;
-	struct ct_json_piece key = {0}, value;
-	int more;
-
-	*row = (struct row){0};
-	if (!ct_json_enter(&cursor, &loader->file, piece) || !cursor.object)
-		return ct_json_damaged(&loader->file, piece.text, loader->error, "a row of \"pps\" is not an object");
-	while ((more = ct_json_next(&cursor, &key, &value, loader->error)) > 0) {
-		for (int i = 0; i < R_COUNT; i++) {
-			if (!ct_json_is(key, row_names[i]))
-				continue;
-			more = set_row_member(loader, row, (enum row_member)i, value);
-			if (more < 0)
-				return more;
-			break;
-		}
-	}
-	if (more < 0)
-		return more;
-	need |= 1u << R_FS;
-	for (int i = 0; i < R_COUNT; i++) {
-		if (need & ~row->seen & 1u << i)
-			return ct_json_damaged(&loader->file, piece.text, loader->error,
-					       "a row of \"pps\" has no \"%s\"", row_names[i]);
-	}
-	return 0;
-}
-
-/* The row's frame indices, checked, into loader->stack. Returns their number. */
-static int64_t read_stack(struct loader *loader, struct ct_json_piece piece)
-{
-	struct ct_json_cursor cursor;
-	struct ct_json_piece key, value;
-	size_t count = 0;
-	int more;
-
-	if (!ct_json_enter(&cursor, &loader->file, piece) || cursor.object)
-		return ct_json_damaged(&loader->file, piece.text, loader->error, "\"fs\" is not an array");
-	while ((more = ct_json_next(&cursor, &key, &value, loader->error)) > 0) {
-		uint64_t index;
-		enum ct_json_number problem = ct_json_number(value, &index);
-
-		if (problem != CT_JSON_NUMBER_FINE)
-			return ct_json_damaged(&loader->file, value.text, loader->error, "an index in \"fs\" %s",
-					       ct_json_number_problem(problem));
-		if (index == 0 || index >= loader->frame_count)
-			return ct_json_damaged(&loader->file, value.text, loader->error,
-					       "index %llu in \"fs\": \"ftbl\" has frames 1 to %zu",
-					       (unsigned long long)index,
-					       loader->frame_count ? loader->frame_count - 1 : 0);
-		if (!grow((void **)&loader->stack, &loader->stack_room, count + 1, sizeof(*loader->stack)))
-			return no_memory(loader);
-		loader->stack[count++] = (uint32_t)index;
-	}
-	if (more < 0)
-		return more;
-	if (count == 0)
-		return ct_json_damaged(&loader->file, piece.text, loader->error, "\"fs\" is empty");
-	return (int64_t)count;
-}
-
-static int64_t frame_id(struct loader *loader, struct table_frame *slot, bool inlined)
-{
-	uint32_t *id = inlined ? &slot->inlined_id : &slot->plain_id;
-	int64_t made;
-
-	if (*id)
-		return *id;
-	slot->frame.inlined = inlined;
-	made = ct_profile_frame(loader->profile, &slot->frame);
-	if (made > 0)
-		*id = (uint32_t)made;
-	return made;
-}
-
-/*
- * Frame indices to frame ids. A run of frames with one address is a call with everything inlined into
- * it; its last frame is the real function. Where that one stands in the run again, it is recursion.
- */
-static int intern_stack(struct loader *loader, size_t count)
-{
-	size_t start = 0;
-
-	while (start < count) {
-		struct table_frame *first = &loader->frames[loader->stack[start]];
-		size_t end = start + 1;
-		uint32_t real;
-
-		while (first->frame.address && end < count &&
-		       loader->frames[loader->stack[end]].frame.address == first->frame.address)
-			end++;
-		real = loader->frames[loader->stack[end - 1]].frame.text;
-		for (; start < end; start++) {
-			struct table_frame *slot = &loader->frames[loader->stack[start]];
-			int64_t id = frame_id(loader, slot, slot->frame.text != real);
-
-			if (id <= 0)
-				return no_memory(loader);
-			loader->stack[start] = (uint32_t)id;
-		}
-	}
-	return 0;
-}
-
-static int add_row(struct loader *loader, struct ct_json_piece piece)
-{
-	struct row row;
-	int64_t count;
-	int code = read_row(loader, piece, &row);
-
-	if (code < 0)
+	if (code < 0 || (code = find_members(dhat)) < 0 || (code = read_head(dhat)) < 0)
 		return code;
-	count = read_stack(loader, row.stack);
-	if (count < 0)
-		return (int)count;
-	code = intern_stack(loader, (size_t)count);
-	if (code < 0)
-		return code;
-	if (ct_profile_site(loader->profile, loader->stack, (uint32_t)count, &row.counters, row.truncated) < 0)
-		return no_memory(loader);
-	return 0;
-}
-
-static int read_rows(struct loader *loader)
-{
-	struct ct_json_cursor cursor;
-	struct ct_json_piece key, value;
-	int more = enter_rows(loader, M_PPS, &cursor);
-
-	if (more < 0)
-		return more;
-	while ((more = ct_json_next(&cursor, &key, &value, loader->error)) > 0) {
-		int code = add_row(loader, value);
-
-		if (code < 0)
-			return code;
-	}
-	return more;
-}
-
-static int load(struct loader *loader, const char *path)
-{
-	int code = ct_json_read(path, &loader->file, loader->error);
-
-	if (code < 0 || (code = find_members(loader)) < 0 || (code = read_head(loader)) < 0 ||
-	    (code = read_frames(loader)) < 0)
-		return code;
-	return read_rows(loader);
+	return ct_dhat_read_tables(dhat);
 }
 
 int ct_load_dhat(const char *path, struct ct_profile **profile, struct ct_error_text *error)
 {
-	struct loader loader = {.error = error, .profile = ct_profile_new()};
-	int code = loader.profile ? load(&loader, path) : no_memory(&loader);
+	struct ct_dhat dhat = {.error = error, .profile = ct_profile_new()};
+	int code = dhat.profile ? load(&dhat, path) : ct_dhat_no_memory(&dhat);
 
-	ct_json_free(&loader.file);
-	free(loader.frames);
-	free(loader.stack);
+	ct_json_free(&dhat.file);
 	if (code < 0) {
-		ct_profile_free(loader.profile);
+		ct_profile_free(dhat.profile);
 		return ct_error_context(error, code, "%s", path);
 	}
-	*profile = loader.profile;
+	*profile = dhat.profile;
 	return 0;
 }

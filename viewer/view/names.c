@@ -112,6 +112,9 @@ bool ct_name_is_allocator(const struct ct_profile *profile, const struct ct_fram
 {
 	const char *file = ct_name_base(profile->strings[frame->file]);
 
+	/* Valgrind's replacements: malloc, and memcpy in a copy profile */
+	if (strncmp(ct_name_base(profile->strings[frame->module]), "vgpreload_", 10) == 0)
+		return true;
 	if (is_allocator_function(profile->strings[frame->function]))
 		return true;
 	for (size_t i = 0; *file && i < sizeof(allocator_files) / sizeof(allocator_files[0]); i++) {

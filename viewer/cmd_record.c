@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* ctrace record, also `ctrace PROGRAM`: run a program with the recorder preloaded, then see to its report. */
+#include "cmd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "record/collect.h"
+#include "record/library.h"
+#include "record/run.h"
+#include "record/settings.h"
+#include "record/target.h"
+
+#define COMMAND "record"
+#define SESSION_BYTES 12
+
+struct recording {
+	struct ct_settings settings;
+	char **arguments; /* the program and its arguments */
+	char **environment;
+	char path[PATH_MAX];
+	char library[PATH_MAX];
+	struct ct_run run;
+	struct ct_error_text error;
+};
+
+/* A name that no other recording has, so that each finds its own stores again. */
+static int set_session(struct recording *recording)
+{
+	unsigned char random[SESSION_BYTES];
+	char name[SESSION_BYTES * 2 + 1];
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return ct_error_set(&recording->error, CT_ERR_IO, "no random numbers: %s", strerror(errno));
+	for (size_t i = 0; i < sizeof(random); i++)
+		snprintf(name + i * 2, 3, "%02x", random[i]);
+	if (ct_settings_set(&recording->settings, CT_SETTING_session, name) < 0)
+		return ct_error_set(&recording->error, CT_ERR_MEMORY, "not enough memory");
+	return 0;
+}
+
+/* The program is dead: export what its processes left, and say so when there is nothing at all. */
+static void collect(struct recording *recording, time_t start)
+{
+	const struct ct_settings *settings = &recording->settings;
+	struct ct_collect work = {
+		.pattern = ct_settings_get(settings, CT_SETTING_out),
+		.session = ct_settings_get(settings, CT_SETTING_session),
+		.pid = recording->run.pid,
+		.start = start,
+		.export = *ct_settings_get(settings, CT_SETTING_export) == '1',
+		.keep = *ct_settings_get(settings, CT_SETTING_keep_store) == '1',
+		.quiet = *ct_settings_get(settings, CT_SETTING_quiet) == '1',
+	};
+
+	ct_collect_run(&work);
+	if (!work.found && !work.exported && !work.failed)
+		ct_cmd_fail(
+			COMMAND, 0,
+			"no report: %s did not start in full, or it drops LD_PRELOAD before it starts the real program",
+			recording->arguments[0]);
+}
+
+static int run(struct recording *recording)
+{
+	char *preload = ct_library_preload(recording->library, getenv("LD_PRELOAD"));
+	time_t start = time(NULL);
+	int code;
+
+	recording->environment = preload ? ct_settings_environment(&recording->settings, preload) : NULL;
+	if (!recording->environment)
+		code = ct_error_set(&recording->error, CT_ERR_MEMORY, "not enough memory");
+	else
+		code = ct_run_program(recording->path, recording->arguments, recording->environment, &recording->run,
+				      &recording->error);
+	free(preload);
+	if (code < 0)
+		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", recording->error.line);
+	if (recording->run.exec_errno)
+		return ct_cmd_fail(COMMAND,
+				   recording->run.exec_errno == ENOENT ? CT_EXIT_NOT_FOUND : CT_EXIT_NOT_EXECUTABLE,
+				   "%s: cannot be started: %s", recording->path, strerror(recording->run.exec_errno));
+	collect(recording, start);
+	return ct_run_exit_like(&recording->run);
+}
+
+static int prepare(struct recording *recording)
+{
+	int code = ct_target_find(recording->arguments[0], recording->path, &recording->error);
+
+	if (code == 0) {
+		code = ct_library_find(NULL, recording->library, &recording->error);
+		if (code < 0)
+			return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", recording->error.line);
+		code = ct_target_check(recording->path, recording->library, &recording->error);
+	}
+	if (code)
+		return ct_cmd_fail(COMMAND, code, "%s", recording->error.line);
+	code = set_session(recording);
+	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", recording->error.line) : 0;
+}
+
+int ct_cmd_record(int argc, char **argv)
+{
+	static struct recording recording;
+	int index = ct_settings_parse(&recording.settings, argc, argv, &recording.error);
+	int code;
+
+	if (index == 0) {
+		ct_settings_help(stdout);
+		code = fflush(stdout) == 0 ? CT_EXIT_FINE : CT_EXIT_UNREADABLE;
+	} else if (index < 0) {
+		code = ct_cmd_fail(COMMAND, ct_error_exit_code(index), "%s", recording.error.line);
+	} else if (index >= argc) {
+		code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "which program? see ctrace record --help");
+	} else {
+		recording.arguments = argv + index;
+		code = prepare(&recording);
+		if (code == 0)
+			code = run(&recording);
+	}
+	ct_settings_fini(&recording.settings);
+	return code;
+}

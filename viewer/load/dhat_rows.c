@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* The tables of a DHAT file: frames, then program points, which refer to them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "load/dhat.h"
+#include "load/dhat_frame.h"
+
+/* A frame of the table: its id as it stands, and as one inlined into its caller; 0 = not made yet. */
+struct table_frame {
+	struct ct_frame frame;
+	uint32_t plain_id;
+	uint32_t inlined_id;
+};
+
+struct tables {
+	struct ct_dhat *dhat;
+	struct table_frame *frames;
+	size_t frame_count;
+	size_t frame_room;
+	uint32_t *stack; /* of the row at hand: indices into frames, then frame ids */
+	size_t stack_room;
+};
+
+static bool grow(void **items, size_t *room, size_t need, size_t size)
+{
+	size_t wanted = *room ? *room : 64;
+	void *more;
+
+	if (need <= *room)
+		return true;
+	while (wanted < need)
+		wanted *= 2;
+	more = reallocarray(*items, wanted, size);
+	if (!more)
+		return false;
+	*items = more;
+	*room = wanted;
+	return true;
+}
+
+static int add_table_frame(struct tables *tables, struct ct_json_piece piece)
+{
+	struct table_frame *slot;
+	cJSON *item;
+	int code;
+
+	if (!grow((void **)&tables->frames, &tables->frame_room, tables->frame_count + 1, sizeof(*tables->frames)))
+		return ct_dhat_no_memory(tables->dhat);
+	item = ct_dhat_string(tables->dhat, piece, "a frame of \"ftbl\"");
+	if (!item)
+		return CT_ERR_DAMAGED;
+	slot = &tables->frames[tables->frame_count++];
+	slot->plain_id = slot->inlined_id = 0;
+	code = ct_dhat_frame_parse(tables->dhat->profile, item->valuestring, strlen(item->valuestring), &slot->frame);
+	cJSON_Delete(item);
+	return code < 0 ? ct_dhat_no_memory(tables->dhat) : 0;
+}
+
+static int read_frames(struct tables *tables)
+{
+	struct ct_json_cursor cursor;
+	struct ct_json_piece key, value;
+	int more = ct_dhat_enter(tables->dhat, M_FTBL, &cursor);
+
+	if (more < 0)
+		return more;
+	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
+		int code = add_table_frame(tables, value);
+
+		if (code < 0)
+			return code;
+	}
+	return more;
+}
+
+/* A row's members: first those that may be missing, the counters from R_TL on only with lifetimes. */
+enum row_member { R_FS, R_TMPK, R_RSZK, R_CUT, R_TB, R_TBK, R_TL, R_MB, R_MBK, R_GB, R_GBK, R_EB, R_EBK, R_COUNT };
+
+static const char *const row_names[R_COUNT] = {
+	"fs", "tmpk", "rszk", "cut", "tb", "tbk", "tl", "mb", "mbk", "gb", "gbk", "eb", "ebk",
+};
+
+struct row {
+	struct ct_counters counters;
+	struct ct_json_piece stack;
+	uint32_t seen; /* bit of each enum row_member */
+	bool truncated;
+};
+
+static uint64_t *row_counter(struct ct_counters *counters, enum row_member member)
+{
+	switch (member) {
+	case R_TMPK:
+		return &counters->temporary_blocks;
+	case R_RSZK:
+		return &counters->resizes;
+	case R_TB:
+		return &counters->total_bytes;
+	case R_TBK:
+		return &counters->total_blocks;
+	case R_TL:
+		return &counters->lifetime;
+	case R_MB:
+		return &counters->max_bytes;
+	case R_MBK:
+		return &counters->max_blocks;
+	case R_GB:
+		return &counters->peak_bytes;
+	case R_GBK:
+		return &counters->peak_blocks;
+	case R_EB:
+		return &counters->end_bytes;
+	case R_EBK:
+		return &counters->end_blocks;
+	default:
+		return NULL;
+	}
+}
+
+static int set_row_member(struct tables *tables, struct row *row, enum row_member member, struct ct_json_piece value)
+{
+	uint64_t *counter = row_counter(&row->counters, member);
+	enum ct_json_number problem;
+
+	if (row->seen & 1u << member)
+		return ct_json_damaged(&tables->dhat->file, value.text, tables->dhat->error,
+				       "\"%s\" stands twice in a row", row_names[member]);
+	row->seen |= 1u << member;
+	if (member == R_FS) {
+		row->stack = value;
+		return 0;
+	}
+	if (member == R_CUT) {
+		row->truncated = ct_json_is(value, "true");
+		return 0;
+	}
+	problem = ct_json_number(value, counter);
+	if (problem != CT_JSON_NUMBER_FINE)
+		return ct_json_damaged(&tables->dhat->file, value.text, tables->dhat->error, "\"%s\" %s",
+				       row_names[member], ct_json_number_problem(problem));
+	return 0;
+}
+
+static int read_row(struct tables *tables, struct ct_json_piece piece, struct row *row)
+{
+	uint32_t need = tables->dhat->profile->has_lifetimes ? (1u << R_COUNT) - (1u << R_TB) : 3u << R_TB;
+	struct ct_json_cursor cursor;
+	struct ct_json_piece key = {0}, value;
+	int more;
+
+	*row = (struct row){0};
+	if (!ct_json_enter(&cursor, &tables->dhat->file, piece) || !cursor.object)
+		return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error,
+				       "a row of \"pps\" is not an object");
+	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
+		for (int i = 0; i < R_COUNT; i++) {
+			if (!ct_json_is(key, row_names[i]))
+				continue;
+			more = set_row_member(tables, row, (enum row_member)i, value);
+			if (more < 0)
+				return more;
+			break;
+		}
+	}
+	if (more < 0)
+		return more;
+	need |= 1u << R_FS;
+	for (int i = 0; i < R_COUNT; i++) {
+		if (need & ~row->seen & 1u << i)
+			return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error,
+					       "a row of \"pps\" has no \"%s\"", row_names[i]);
+	}
+	return 0;
+}
+
+/* The row's frame indices, checked, into tables->stack. Returns their number. */
+static int64_t read_stack(struct tables *tables, struct ct_json_piece piece)
+{
+	struct ct_json_cursor cursor;
+	struct ct_json_piece key, value;
+	size_t count = 0;
+	int more;
+
+	if (!ct_json_enter(&cursor, &tables->dhat->file, piece) || cursor.object)
+		return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error, "\"fs\" is not an array");
+	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
+		uint64_t index;
+		enum ct_json_number problem = ct_json_number(value, &index);
+
+		if (problem != CT_JSON_NUMBER_FINE)
+			return ct_json_damaged(&tables->dhat->file, value.text, tables->dhat->error,
+					       "an index in \"fs\" %s", ct_json_number_problem(problem));
+		if (index == 0 || index >= tables->frame_count)
+			return ct_json_damaged(&tables->dhat->file, value.text, tables->dhat->error,
+					       "index %llu in \"fs\": \"ftbl\" has frames 1 to %zu",
+					       (unsigned long long)index,
+					       tables->frame_count ? tables->frame_count - 1 : 0);
+		if (!grow((void **)&tables->stack, &tables->stack_room, count + 1, sizeof(*tables->stack)))
+			return ct_dhat_no_memory(tables->dhat);
+		tables->stack[count++] = (uint32_t)index;
+	}
+	if (more < 0)
+		return more;
+	if (count == 0)
+		return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error, "\"fs\" is empty");
+	return (int64_t)count;
+}
+
+static int64_t frame_id(struct tables *tables, struct table_frame *slot, bool inlined)
+{
+	uint32_t *id = inlined ? &slot->inlined_id : &slot->plain_id;
+	int64_t made;
+
+	if (*id)
+		return *id;
+	slot->frame.inlined = inlined;
+	made = ct_profile_frame(tables->dhat->profile, &slot->frame);
+	if (made > 0)
+		*id = (uint32_t)made;
+	return made;
+}
+
+/*
+ * Frame indices to frame ids. A run of frames with one address is a call with everything inlined into
+ * it; its last frame is the real function. Where that one stands in the run again, it is recursion.
+ */
+static int intern_stack(struct tables *tables, size_t count)
+{
+	size_t start = 0;
+
+	while (start < count) {
+		struct table_frame *first = &tables->frames[tables->stack[start]];
+		size_t end = start + 1;
+		uint32_t real;
+
+		while (first->frame.address && end < count &&
+		       tables->frames[tables->stack[end]].frame.address == first->frame.address)
+			end++;
+		real = tables->frames[tables->stack[end - 1]].frame.text;
+		for (; start < end; start++) {
+			struct table_frame *slot = &tables->frames[tables->stack[start]];
+			int64_t id = frame_id(tables, slot, slot->frame.text != real);
+
+			if (id <= 0)
+				return ct_dhat_no_memory(tables->dhat);
+			tables->stack[start] = (uint32_t)id;
+		}
+	}
+	return 0;
+}
+
+static int add_row(struct tables *tables, struct ct_json_piece piece)
+{
+	struct row row;
+	int64_t count;
+	int code = read_row(tables, piece, &row);
+
+	if (code < 0)
+		return code;
+	count = read_stack(tables, row.stack);
+	if (count < 0)
+		return (int)count;
+	code = intern_stack(tables, (size_t)count);
+	if (code < 0)
+		return code;
+	if (ct_profile_site(tables->dhat->profile, tables->stack, (uint32_t)count, &row.counters, row.truncated) < 0)
+		return ct_dhat_no_memory(tables->dhat);
+	return 0;
+}
+
+static int read_rows(struct tables *tables)
+{
+	struct ct_json_cursor cursor;
+	struct ct_json_piece key, value;
+	int more = ct_dhat_enter(tables->dhat, M_PPS, &cursor);
+
+	if (more < 0)
+		return more;
+	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
+		int code = add_row(tables, value);
+
+		if (code < 0)
+			return code;
+	}
+	return more;
+}
+
+int ct_dhat_read_tables(struct ct_dhat *dhat)
+{
+	struct tables tables = {.dhat = dhat};
+	int code = read_frames(&tables);
+
+	if (code == 0)
+		code = read_rows(&tables);
+	free(tables.frames);
+	free(tables.stack);
+	return code;
+}

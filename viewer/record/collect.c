@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "record/collect.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "export.h"
+#include "record/left_store.h"
+
+/* Is the report there already, made after the last event? */
+static bool is_exported(const struct ct_left_store *store)
+{
+	struct stat report;
+
+	return stat(store->output, &report) == 0 && (report.st_mtim.tv_sec > store->status.st_mtim.tv_sec ||
+						     (report.st_mtim.tv_sec == store->status.st_mtim.tv_sec &&
+						      report.st_mtim.tv_nsec >= store->status.st_mtim.tv_nsec));
+}
+
+static bool is_alive(uint32_t pid)
+{
+	return kill((pid_t)pid, 0) == 0 || errno == EPERM;
+}
+
+static void export_store(struct ct_collect *collect, const char *path, bool kept)
+{
+	struct ct_error_text error;
+	int code = ct_export_store(path, !kept && !collect->keep, collect->quiet, &error);
+
+	if (code < 0) {
+		collect->failed++;
+		ct_cmd_fail("record", CT_EXIT_UNREADABLE, "%s", error.line);
+		return;
+	}
+	collect->exported++;
+}
+
+static void look_at(struct ct_collect *collect, int folder_fd, const char *folder, const char *name)
+{
+	struct ct_left_store store;
+	char path[PATH_MAX];
+
+	if (!ct_left_store_read(folder_fd, name, &store) || strcmp(store.session, collect->session) != 0)
+		return;
+	if (store.pid == (uint32_t)collect->pid)
+		collect->found = true;
+	else if (is_alive(store.pid))
+		return;
+	if (!collect->export || (store.kept && is_exported(&store)))
+		return;
+	if (snprintf(path, sizeof(path), "%s/%s", folder, name) < (int)sizeof(path))
+		export_store(collect, path, store.kept);
+}
+
+static void scan(struct ct_collect *collect, const char *folder)
+{
+	static const char suffix[] = ".store";
+	DIR *dir = opendir(folder);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		size_t length = strlen(entry->d_name);
+
+		if (length > sizeof(suffix) - 1 && strcmp(entry->d_name + length - (sizeof(suffix) - 1), suffix) == 0)
+			look_at(collect, dirfd(dir), folder, entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* Text as it stands, for glob. */
+static size_t put_literal(char *out, size_t used, size_t room, char c)
+{
+	if (strchr("*?[]\\", c) && used + 1 < room)
+		out[used++] = '\\';
+	if (used < room)
+		out[used++] = c;
+	return used;
+}
+
+/* The pattern of the report's name as one for glob: what only the program knows may be anything. */
+static bool make_glob(const struct ct_collect *collect, bool any_process, char out[PATH_MAX])
+{
+	const size_t room = PATH_MAX - 32;
+	size_t used = 0;
+
+	for (const char *at = collect->pattern; *at && used < room; at++) {
+		if (*at != '%' || !at[1]) {
+			used = put_literal(out, used, room, *at);
+			continue;
+		}
+		at++;
+		if (*at == '%')
+			out[used++] = '%';
+		else if (*at == 'p' && !any_process)
+			used += (size_t)sprintf(out + used, "%d", (int)collect->pid);
+		else if (strchr("peth", *at))
+			out[used++] = '*';
+		else
+			used = put_literal(out, put_literal(out, used, room, '%'), room, *at);
+	}
+	out[used < room ? used : 0] = '\0';
+	return used < room;
+}
+
+/* All folders that the pattern can mean, most often just one. */
+static void scan_folders(struct ct_collect *collect)
+{
+	char pattern[PATH_MAX], *slash;
+	glob_t folders;
+
+	if (!make_glob(collect, true, pattern))
+		return;
+	slash = strrchr(pattern, '/');
+	if (slash)
+		*(slash == pattern ? slash + 1 : slash) = '\0';
+	if (glob(slash ? pattern : ".", GLOB_NOSORT, NULL, &folders) != 0)
+		return;
+	for (size_t i = 0; i < folders.gl_pathc; i++)
+		scan(collect, folders.gl_pathv[i]);
+	globfree(&folders);
+}
+
+/* Has a file of the report's name been written since the start? */
+static bool has_report(const struct ct_collect *collect, const char *folder)
+{
+	char pattern[PATH_MAX], name[PATH_MAX * 2];
+	const char *base;
+	bool found = false;
+	glob_t files;
+
+	if (!make_glob(collect, false, pattern))
+		return false;
+	base = strrchr(pattern, '/');
+	snprintf(name, sizeof(name), "%s%s%s", folder ? folder : "", folder ? "/" : "",
+		 folder && base ? base + 1 : pattern);
+	if (glob(name, GLOB_NOSORT, NULL, &files) != 0)
+		return false;
+	for (size_t i = 0; i < files.gl_pathc && !found; i++) {
+		struct stat status;
+
+		found = stat(files.gl_pathv[i], &status) == 0 && status.st_mtime >= collect->start;
+	}
+	globfree(&files);
+	return found;
+}
+
+void ct_collect_run(struct ct_collect *collect)
+{
+	const char *temporary = getenv("TMPDIR");
+
+	if (!temporary || *temporary != '/')
+		temporary = "/tmp";
+	scan_folders(collect);
+	scan(collect, temporary);
+	if (!collect->found)
+		collect->found = has_report(collect, NULL) || has_report(collect, temporary);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * After the program's end: what its processes left behind. A process that ends in order exports
+ * itself and removes its store; one that was killed leaves the store beside its report, or in the
+ * temporary folder. Those of this recording (by its session name) are exported here.
+ */
+#ifndef CT_RECORD_COLLECT_H
+#define CT_RECORD_COLLECT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <time.h>
+
+struct ct_collect {
+	const char *pattern; /* CTRACE_OUT as the program had it */
+	const char *session;
+	pid_t pid; /* the program's */
+	time_t start; /* nothing older is a report of it */
+	bool export; /* false: leave the stores, only look whether there are any */
+	bool keep; /* keep stores after their export */
+	bool quiet;
+	/* results */
+	int exported;
+	int failed; /* exports that failed; their errors have been printed */
+	bool found; /* is there a report or a store of the program itself? */
+};
+
+/* Export the stores left behind; fills the results. Prints errors of single stores. */
+void ct_collect_run(struct ct_collect *collect);
+
+#endif

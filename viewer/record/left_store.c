@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "record/left_store.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctrace/store.h"
+
+/* Bytes of the STRINGS section, which lie in extents, into text. */
+static bool read_string(int fd, const struct ct_store_header *header, struct ct_span span, char *text, size_t room)
+{
+	uint64_t start = 0; /* of the extent, in the section */
+	size_t done = 0;
+
+	if (span.bytes >= room)
+		return false;
+	for (uint32_t i = 0; i < header->extent_count && i < CT_EXTENTS_MAX && done < span.bytes; i++) {
+		const struct ct_extent *extent = &header->extents[i];
+		uint64_t bytes = (uint64_t)extent->pages * CT_STORE_PAGE;
+		uint64_t at = (uint64_t)span.offset + done;
+		size_t part = span.bytes - done;
+
+		if (extent->section != CT_SECTION_STRINGS)
+			continue;
+		if (at >= start && at < start + bytes) {
+			if (part > start + bytes - at)
+				part = (size_t)(start + bytes - at);
+			if (pread(fd, text + done, part, (off_t)(extent->file_offset + (at - start))) != (ssize_t)part)
+				return false;
+			done += part;
+		}
+		start += bytes;
+	}
+	text[done] = '\0';
+	return done == span.bytes;
+}
+
+static bool read_header(int fd, struct ct_left_store *store)
+{
+	struct ct_store_header *header = calloc(1, sizeof(*header));
+	bool fine = header && pread(fd, header, sizeof(*header), 0) == (ssize_t)sizeof(*header) &&
+		    memcmp(header->magic, CT_STORE_MAGIC, sizeof(header->magic)) == 0 &&
+		    header->version == CT_STORE_VERSION && header->byte_order == CT_STORE_BYTE_ORDER &&
+		    read_string(fd, header, header->session, store->session, sizeof(store->session)) &&
+		    read_string(fd, header, header->output, store->output, sizeof(store->output));
+
+	if (fine) {
+		store->pid = header->pid;
+		store->state = header->state;
+		store->kept = header->flags & CT_STORE_KEEP;
+	}
+	free(header);
+	return fine;
+}
+
+bool ct_left_store_read(int folder_fd, const char *name, struct ct_left_store *store)
+{
+	int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	bool fine;
+
+	if (fd < 0)
+		return false;
+	fine = fstat(fd, &store->status) == 0 && S_ISREG(store->status.st_mode) && store->status.st_uid == geteuid() &&
+	       read_header(fd, store);
+	close(fd);
+	return fine;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "record/settings.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum type { TYPE_STRING, TYPE_BOOL, TYPE_NUMBER };
+
+static const struct setting {
+	const char *variable;
+	const char *flag; /* "" = not an option of the command */
+	enum type type;
+	const char *standard;
+	const char *argument; /* NULL = the flag alone means 1 */
+	const char *help;
+} settings_table[CT_SETTING_COUNT] = {
+#define CT_OPTION(field, variable, flag, type, standard, argument, help)                                               \
+	{variable, flag, TYPE_##type, standard, argument, help},
+#include "ctrace/options.def"
+#undef CT_OPTION
+};
+
+#define LONG_BASE 256
+
+static void make_long_options(struct option options[CT_SETTING_COUNT + 2])
+{
+	struct option *option = options;
+
+	for (int i = 0; i < CT_SETTING_COUNT; i++) {
+		if (*settings_table[i].flag)
+			*option++ = (struct option){settings_table[i].flag,
+						    settings_table[i].argument ? required_argument : no_argument, NULL,
+						    LONG_BASE + i};
+	}
+	*option++ = (struct option){"help", no_argument, NULL, 'h'};
+	*option = (struct option){0};
+}
+
+static int check_value(const struct setting *setting, const char *value, struct ct_error_text *error)
+{
+	if (setting->type == TYPE_BOOL && strcmp(value, "0") != 0 && strcmp(value, "1") != 0)
+		return ct_error_set(error, CT_ERR_USAGE, "--%s %s: it is 0 or 1", setting->flag, value);
+	if (setting->type == TYPE_NUMBER && (!*value || value[strspn(value, "0123456789")]))
+		return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a number", setting->flag, value);
+	if (setting->type == TYPE_STRING && !*value)
+		return ct_error_set(error, CT_ERR_USAGE, "--%s: the value is empty", setting->flag);
+	return 0;
+}
+
+int ct_settings_set(struct ct_settings *settings, enum ct_setting setting, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return CT_ERR_MEMORY;
+	free(settings->values[setting]);
+	settings->values[setting] = copy;
+	return 0;
+}
+
+/* A relative report belongs here, wherever the program goes; a '%' in our folder's name is no pattern. */
+static int make_absolute(struct ct_settings *settings, struct ct_error_text *error)
+{
+	const char *given = settings->values[CT_SETTING_out];
+	char *folder, *path, *at;
+
+	if (!given || *given == '/')
+		return 0;
+	folder = getcwd(NULL, 0);
+	if (!folder)
+		return ct_error_set(error, CT_ERR_IO, "cannot find the current folder: %s", strerror(errno));
+	path = malloc(strlen(folder) * 2 + strlen(given) + 2);
+	if (!path) {
+		free(folder);
+		return ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
+	}
+	at = path;
+	for (const char *from = folder; *from; from++) {
+		if (*from == '%')
+			*at++ = '%';
+		*at++ = *from;
+	}
+	if (at[-1] != '/')
+		*at++ = '/';
+	strcpy(at, given);
+	free(folder);
+	free(settings->values[CT_SETTING_out]);
+	settings->values[CT_SETTING_out] = path;
+	return 0;
+}
+
+int ct_settings_parse(struct ct_settings *settings, int argc, char **argv, struct ct_error_text *error)
+{
+	struct option options[CT_SETTING_COUNT + 2];
+	int option, code;
+
+	make_long_options(options);
+	optind = 0;
+	opterr = 0;
+	/* "+": what follows the program is the program's */
+	while ((option = getopt_long(argc, argv, "+:o:qh", options, NULL)) != -1) {
+		int index = option == 'o'         ? CT_SETTING_out
+			    : option == 'q'       ? CT_SETTING_quiet
+			    : option >= LONG_BASE ? option - LONG_BASE
+						  : -1;
+
+		if (option == 'h')
+			return 0;
+		if (index < 0)
+			return ct_error_set(error, CT_ERR_USAGE, "%s: %s; see ctrace record --help", argv[optind - 1],
+					    option == ':' ? "the value is missing" : "unknown option");
+		const char *value = settings_table[index].argument ? optarg : "1";
+
+		code = check_value(&settings_table[index], value, error);
+		if (code < 0)
+			return code;
+		if (ct_settings_set(settings, (enum ct_setting)index, value) < 0)
+			return ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
+	}
+	code = make_absolute(settings, error);
+	return code < 0 ? code : optind;
+}
+
+void ct_settings_fini(struct ct_settings *settings)
+{
+	for (int i = 0; i < CT_SETTING_COUNT; i++) {
+		free(settings->values[i]);
+		settings->values[i] = NULL;
+	}
+}
+
+const char *ct_settings_get(const struct ct_settings *settings, enum ct_setting setting)
+{
+	const char *value = settings->values[setting];
+
+	if (!value)
+		value = getenv(settings_table[setting].variable);
+	return value && *value ? value : settings_table[setting].standard;
+}
+
+/* Is this entry of the environment the variable? */
+static bool is_variable(const char *entry, const char *variable)
+{
+	size_t length = strlen(variable);
+
+	return strncmp(entry, variable, length) == 0 && entry[length] == '=';
+}
+
+static bool is_replaced(const struct ct_settings *settings, const char *entry)
+{
+	for (int i = 0; i < CT_SETTING_COUNT; i++) {
+		if (settings->values[i] && is_variable(entry, settings_table[i].variable))
+			return true;
+	}
+	return is_variable(entry, "LD_PRELOAD");
+}
+
+static bool add_entry(char **environment, size_t *count, const char *variable, const char *value)
+{
+	char *entry;
+
+	if (asprintf(&entry, "%s=%s", variable, value) < 0)
+		return false;
+	environment[(*count)++] = entry;
+	return true;
+}
+
+char **ct_settings_environment(const struct ct_settings *settings, const char *preload)
+{
+	char **environment;
+	size_t present = 0, count = 0;
+	bool fine;
+
+	while (environ && environ[present])
+		present++;
+	environment = calloc(present + CT_SETTING_COUNT + 2, sizeof(*environment));
+	if (!environment)
+		return NULL;
+	for (size_t i = 0; i < present; i++) {
+		if (!is_replaced(settings, environ[i]))
+			environment[count++] = environ[i];
+	}
+	fine = add_entry(environment, &count, "LD_PRELOAD", preload);
+	for (int i = 0; i < CT_SETTING_COUNT; i++) {
+		if (settings->values[i])
+			fine = fine && add_entry(environment, &count, settings_table[i].variable, settings->values[i]);
+	}
+	return fine ? environment : NULL;
+}
+
+void ct_settings_help(FILE *out)
+{
+	fputs("usage: ctrace record [options] [--] PROGRAM [ARGUMENT...]\n"
+	      "Run a program and record every allocation; the report is written when it ends, however it ends.\n\n",
+	      out);
+	for (int i = 0; i < CT_SETTING_COUNT; i++) {
+		const struct setting *setting = &settings_table[i];
+		char names[64];
+
+		if (!*setting->flag)
+			continue;
+		snprintf(names, sizeof(names), "%s--%s%s%s",
+			 i == CT_SETTING_out     ? "-o, "
+			 : i == CT_SETTING_quiet ? "-q, "
+						 : "    ",
+			 setting->flag, setting->argument ? " " : "", setting->argument ? setting->argument : "");
+		fprintf(out, "  %-22s %s", names, setting->help);
+		if (setting->argument && *setting->standard)
+			fprintf(out, " (%s)", setting->standard);
+		fputc('\n', out);
+	}
+	fputs("  -h, --help             this text\n\n"
+	      "Each option has a variable, which LD_PRELOAD=libctrace.so PROGRAM reads: see ctrace-record(1).\n",
+	      out);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The settings of a recording: options of `ctrace record` on one side, environment variables of the
+ * preload on the other, both from ctrace/options.def.
+ */
+#ifndef CT_RECORD_SETTINGS_H
+#define CT_RECORD_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "util/error.h"
+
+enum ct_setting {
+#define CT_OPTION(field, variable, flag, type, standard, argument, help) CT_SETTING_##field,
+#include "ctrace/options.def"
+#undef CT_OPTION
+	CT_SETTING_COUNT,
+};
+
+struct ct_settings {
+	char *values[CT_SETTING_COUNT]; /* as given by options, NULL = not given */
+};
+
+/*
+ * Read the options of record, argv[0] being its name. Returns the index of the program in argv (argc
+ * when there is none), 0 after --help, or < 0.
+ */
+int ct_settings_parse(struct ct_settings *settings, int argc, char **argv, struct ct_error_text *error);
+void ct_settings_fini(struct ct_settings *settings);
+
+/* Set a setting by hand. 0, or < 0 without memory. */
+int ct_settings_set(struct ct_settings *settings, enum ct_setting setting, const char *value);
+
+/* What holds for the program: option, else environment, else the standard value. */
+const char *ct_settings_get(const struct ct_settings *settings, enum ct_setting setting);
+
+/*
+ * environ with the settings and LD_PRELOAD put in, to be kept until the end: old entries are environ's,
+ * new ones its own. NULL without memory.
+ */
+char **ct_settings_environment(const struct ct_settings *settings, const char *preload);
+
+void ct_settings_help(FILE *out);
+
+#endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+#include "record/target.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "record/script.h"
+
+#define SCRIPTS_NESTED 5 /* what the kernel follows */
+#define HEAD_BYTES 4096
+#define PROGRAM_HEADERS_MOST 256
+
+/* What of an ELF file decides whether a library fits. */
+struct elf {
+	int class;
+	int data;
+	int machine;
+	bool dynamic; /* has a loader */
+	char loader[256];
+};
+
+/* 0 when path is an executable file, else errno. */
+static int probe(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0)
+		return errno;
+	if (S_ISDIR(status.st_mode))
+		return EISDIR;
+	if (!S_ISREG(status.st_mode))
+		return EACCES;
+	return access(path, X_OK) == 0 ? 0 : errno;
+}
+
+static int fail_probe(const char *path, int problem, struct ct_error_text *error)
+{
+	if (problem == ENOENT || problem == ENOTDIR) {
+		ct_error_set(error, CT_ERR_USAGE, "%s: no such program", path);
+		return CT_EXIT_NOT_FOUND;
+	}
+	ct_error_set(error, CT_ERR_USAGE, "%s: %s", path,
+		     problem == EACCES ? "not executable (chmod +x, or start it with its interpreter)"
+				       : strerror(problem));
+	return CT_EXIT_NOT_EXECUTABLE;
+}
+
+int ct_target_find(const char *name, char path[PATH_MAX], struct ct_error_text *error)
+{
+	const char *folders = getenv("PATH");
+	int problem, found = ENOENT;
+
+	if (strchr(name, '/')) {
+		snprintf(path, PATH_MAX, "%s", name);
+		problem = strlen(name) < PATH_MAX ? probe(path) : ENAMETOOLONG;
+		return problem ? fail_probe(name, problem, error) : 0;
+	}
+	for (const char *at = folders ? folders : "/bin:/usr/bin"; *name; at++) {
+		size_t length = strcspn(at, ":");
+
+		/* an empty entry is the current folder */
+		if (snprintf(path, PATH_MAX, "%.*s%s%s", (int)length, at, length ? "/" : "./", name) < PATH_MAX) {
+			problem = probe(path);
+			if (problem == 0)
+				return 0;
+			if (problem == EACCES)
+				found = EACCES;
+		}
+		at += length;
+		if (*at == '\0')
+			break;
+	}
+	if (found == EACCES)
+		return fail_probe(name, EACCES, error);
+	ct_error_set(error, CT_ERR_USAGE, "%s: no such program in PATH", name);
+	return CT_EXIT_NOT_FOUND;
+}
+
+/* Where a program header of either class keeps what is needed here. */
+static void find_loader(int fd, const unsigned char *head, struct elf *elf)
+{
+	bool wide = elf->class == ELFCLASS64;
+	const Elf64_Ehdr *wide_head = (const void *)head;
+	const Elf32_Ehdr *narrow_head = (const void *)head;
+	off_t offset = wide ? (off_t)wide_head->e_phoff : (off_t)narrow_head->e_phoff;
+	int count = wide ? wide_head->e_phnum : narrow_head->e_phnum;
+	off_t size = wide ? (off_t)sizeof(Elf64_Phdr) : (off_t)sizeof(Elf32_Phdr);
+
+	for (int i = 0; i < count && i < PROGRAM_HEADERS_MOST; i++) {
+		Elf64_Phdr row64;
+		Elf32_Phdr row32;
+		void *row = wide ? (void *)&row64 : (void *)&row32;
+		ssize_t got;
+
+		if (pread(fd, row, (size_t)size, offset + i * size) != size)
+			return;
+		if ((wide ? row64.p_type : row32.p_type) != PT_INTERP)
+			continue;
+		elf->dynamic = true;
+		got = pread(fd, elf->loader, sizeof(elf->loader) - 1, wide ? (off_t)row64.p_offset : row32.p_offset);
+		elf->loader[got > 0 ? got : 0] = '\0';
+	}
+}
+
+/* False when the head is none of an ELF file. */
+static bool read_elf(int fd, const unsigned char *head, size_t length, struct elf *elf)
+{
+	memset(elf, 0, sizeof(*elf));
+	if (length < sizeof(Elf32_Ehdr) || memcmp(head, ELFMAG, SELFMAG) != 0)
+		return false;
+	elf->class = head[EI_CLASS];
+	elf->data = head[EI_DATA];
+	elf->machine = ((const Elf32_Ehdr *)(const void *)head)->e_machine;
+	/* the other byte order is refused before the program headers matter */
+	if (elf->data == ELFDATA2LSB && (elf->class == ELFCLASS32 || length >= sizeof(Elf64_Ehdr)))
+		find_loader(fd, head, elf);
+	return true;
+}
+
+/* The file's start; -1 when it cannot be opened. */
+static int open_head(const char *path, unsigned char head[HEAD_BYTES], size_t *length)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t got;
+
+	if (fd < 0)
+		return -1;
+	got = pread(fd, head, HEAD_BYTES, 0);
+	*length = got > 0 ? (size_t)got : 0;
+	return fd;
+}
+
+/*
+ * Would the kernel give the program rights that its user does not have? Then the loader ignores
+ * LD_PRELOAD. Not when privileges cannot be gained here, nor when the user has them already.
+ */
+static const char *gained_rights(const char *path)
+{
+	struct statvfs system;
+	struct stat status;
+
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 || stat(path, &status) != 0 ||
+	    (statvfs(path, &system) == 0 && (system.f_flag & ST_NOSUID)))
+		return NULL;
+	if ((status.st_mode & S_ISUID) && status.st_uid != getuid())
+		return "setuid";
+	if ((status.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && status.st_gid != getgid())
+		return "setgid";
+	if (getuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0)
+		return "given capabilities (setcap)";
+	return NULL;
+}
+
+static int refuse(const char *path, struct ct_error_text *error, const char *why, const char *way_out)
+{
+	ct_error_set(error, CT_ERR_USAGE, "%s %s; %s", path, why, way_out);
+	return CT_EXIT_USAGE;
+}
+
+static int check_elf(const char *path, const struct elf *elf, const char *library, struct ct_error_text *error)
+{
+	unsigned char head[HEAD_BYTES];
+	struct elf ours = {0};
+	size_t length;
+	int fd = open_head(library, head, &length);
+	const char *rights;
+
+	if (fd >= 0) {
+		read_elf(fd, head, length, &ours);
+		close(fd);
+	}
+	if (elf->class != ours.class)
+		return refuse(path, error, elf->class == ELFCLASS32 ? "is a 32-bit program" : "is a 64-bit program",
+			      "build ctrace for it, too");
+	if (elf->machine != ours.machine || elf->data != ours.data)
+		return refuse(path, error, "is a program for another kind of processor", "build ctrace for it, too");
+	if (!elf->dynamic)
+		return refuse(path, error, "is statically linked: nothing can be preloaded into it",
+			      "link it without -static");
+	if (strstr(elf->loader, "ld-musl"))
+		return refuse(path, error, "uses musl libc, ctrace glibc", "build it for glibc");
+	if (access(elf->loader, F_OK) != 0) {
+		ct_error_set(error, CT_ERR_USAGE, "%s: its loader %s is not installed", path, elf->loader);
+		return CT_EXIT_NOT_FOUND;
+	}
+	rights = gained_rights(path);
+	if (rights) {
+		ct_error_set(
+			error, CT_ERR_USAGE,
+			"%s is %s: the loader preloads nothing into it; run ctrace as that user, or trace a plain copy",
+			path, rights);
+		return CT_EXIT_USAGE;
+	}
+	return 0;
+}
+
+/* The interpreter's own error, with the script that led there. */
+static int check_interpreter(const char *path, const char *library, int nested, struct ct_error_text *error);
+
+static int check_file(const char *path, const char *library, int nested, struct ct_error_text *error)
+{
+	unsigned char head[HEAD_BYTES];
+	size_t length = 0;
+	int fd = open_head(path, head, &length);
+	struct elf elf;
+	bool is_elf;
+
+	/* a program that may be run but not read: its user knows best */
+	if (fd < 0)
+		return 0;
+	is_elf = read_elf(fd, head, length, &elf);
+	close(fd);
+	if (is_elf)
+		return check_elf(path, &elf, library, error);
+	if (length >= 2 && memcmp(head, "#!", 2) == 0)
+		return check_interpreter(path, library, nested, error);
+	ct_error_set(error, CT_ERR_USAGE, "%s is no program (neither ELF nor #!); for a script: ctrace record -- sh %s",
+		     path, path);
+	return CT_EXIT_NOT_EXECUTABLE;
+}
+
+static int check_interpreter(const char *path, const char *library, int nested, struct ct_error_text *error)
+{
+	char program[PATH_MAX], through_env[PATH_MAX];
+	struct ct_script script;
+	int code, problem;
+
+	if (nested == SCRIPTS_NESTED || ct_script_read(path, &script) < 0) {
+		ct_error_set(error, CT_ERR_USAGE, "%s: its #! line cannot be followed", path);
+		return CT_EXIT_NOT_EXECUTABLE;
+	}
+	problem = probe(script.interpreter);
+	if (problem) {
+		code = fail_probe(script.interpreter, problem, error);
+	} else {
+		code = check_file(script.interpreter, library, nested + 1, error);
+		/* what env cannot find it says itself */
+		if (code == 0 && ct_script_env_program(&script, program, sizeof(program)) &&
+		    ct_target_find(program, through_env, &(struct ct_error_text){{0}}) == 0)
+			code = check_file(through_env, library, nested + 1, error);
+	}
+	if (code)
+		ct_error_context(error, CT_ERR_USAGE, "%s: its interpreter", path);
+	return code;
+}
+
+int ct_target_check(const char *path, const char *library, struct ct_error_text *error)
+{
+	return check_file(path, library, 0, error);
+}
