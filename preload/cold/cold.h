@@ -36,6 +36,9 @@ CT_COLD struct ct_rule ct_cfi_rule(uintptr_t address);
 /* Bounds of the mapping that holds sp: into thread->bounds[0]. False: sp is in no mapping. */
 CT_COLD bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp);
 
+/* Load libunwind; without it the stacks that need it end in CT_MARK_LOST. Not inside an allocation. */
+CT_COLD void ct_libunwind_load(void);
+
 /*
  * libunwind walks the current stack into thread->fresh, beginning at the frame whose pc is from->pc.
  * Returns the number of frames, 0 = it could not; *complete tells if the root was reached.
@@ -45,6 +48,9 @@ CT_COLD uint32_t ct_libunwind_walk(struct ct_thread *thread, const struct ct_reg
 /* CTRACE_DEBUG=verify: compare a stack with libunwind's and count. */
 CT_COLD void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from, const struct ct_stack_frame *stack,
 			     uint32_t depth);
+
+/* CTRACE_DEBUG=verify: one line of counts on stderr. */
+CT_COLD void ct_verify_report(void);
 
 /* Code may have been unloaded: forget what was read of it. */
 CT_COLD void ct_loader_changed(void);

@@ -17,7 +17,6 @@
 #include "cold/clock.h"
 #include "cold/cold.h"
 #include "cold/combine.h"
-#include "cold/libunwind.h"
 #include "cold/lock.h"
 #include "cold/options.h"
 #include "cold/output.h"

@@ -12,7 +12,6 @@
 #include <dlfcn.h>
 
 #include "cold/cold.h"
-#include "cold/libunwind.h"
 #include "cold/text.h"
 #include "hot/state.h"
 
@@ -33,11 +32,13 @@ static struct {
 #define STRING(name) #name
 #define SYMBOL(name) STRING(name)
 
-bool ct_libunwind_load(void)
+void ct_libunwind_load(void)
 {
+	ct_tls.busy += 2;
 	void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
+	ct_tls.busy -= 2;
 	if (!library)
-		return false;
+		return;
 	unwind.getcontext = (int (*)(unw_context_t *))dlsym(library, "_Ux86_64_getcontext");
 	unwind.init_local = (int (*)(unw_cursor_t *, unw_context_t *))dlsym(library, SYMBOL(unw_init_local));
 	unwind.get_reg = (int (*)(unw_cursor_t *, unw_regnum_t, unw_word_t *))dlsym(library, SYMBOL(unw_get_reg));
@@ -45,7 +46,6 @@ bool ct_libunwind_load(void)
 	int (*step)(unw_cursor_t *) = (int (*)(unw_cursor_t *))dlsym(library, SYMBOL(unw_step));
 	if (unwind.getcontext && unwind.init_local && unwind.get_reg && unwind.is_signal_frame)
 		ct_store_release(&unwind.step, step);
-	return step != NULL;
 }
 
 /* Frames from from->pc outward into frames[]; 0 = from was not met. Only at.pc and exact are filled. */

@@ -16,7 +16,6 @@
 #include "cold/combine.h"
 #include "cold/exit.h"
 #include "cold/fork.h"
-#include "cold/libunwind.h"
 #include "cold/lock.h"
 #include "cold/options.h"
 #include "cold/output.h"
@@ -268,16 +267,4 @@ bool ct_start(void)
 	}
 	__atomic_fetch_add(&early_calls, 1, __ATOMIC_RELAXED);
 	return false;
-}
-
-__attribute__((constructor)) static void construct(void)
-{
-	if (ct_tls.busy)
-		return;
-	ct_start();
-	/* Now, since it must not happen inside an allocation; costs a mapping while the program may never need it. */
-	ct_tls.busy += 2;
-	if (ct_gate.phase == CT_PHASE_ON)
-		ct_libunwind_load();
-	ct_tls.busy -= 2;
 }

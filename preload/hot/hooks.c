@@ -236,3 +236,10 @@ CT_EXPORT void _Exit(int status)
 {
 	_exit(status);
 }
+
+/* Most programs have started us by an earlier library's allocation; those that never allocate have not. */
+__attribute__((constructor)) static void start_at_the_latest(void)
+{
+	if (ct_start())
+		ct_libunwind_load();
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The recording without its hooks: made-up blocks go through record, unwinder, map, journal and
+ * combiner, also from several threads that free each other's blocks; a slow fold of the written event
+ * list must give the same counters.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cold/cold.h"
+#include "cold/combine.h"
+#include "cold/lock.h"
+#include "ctrace/fold.h"
+#include "hot/blocks.h"
+#include "hot/record.h"
+#include "hot/state.h"
+
+#define THREADS 4
+#define SLOTS 512
+#define STEPS 60000
+
+static char folder[] = "/tmp/ctrace-unit-XXXXXX";
+
+#define CALLER                                                                                                 \
+	(&(struct ct_registers){                                                                               \
+		.pc = (uintptr_t)__builtin_return_address(0),                                                  \
+		.sp = (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(uintptr_t),                           \
+		.bp = *(const uintptr_t *)__builtin_frame_address(0),                                          \
+	})
+
+__attribute__((noinline)) static void allocate(uintptr_t block, size_t bytes)
+{
+	assert_true(ct_enter());
+	ct_record_alloc(CALLER, (void *)block, bytes);
+	ct_leave();
+}
+
+__attribute__((noinline)) static void release(uintptr_t block)
+{
+	assert_true(ct_enter());
+	uint32_t record = ct_block_take(block);
+	assert_int_not_equal(record, 0);
+	ct_record_free(record, (void *)block);
+	ct_leave();
+}
+
+__attribute__((noinline)) static void resize(uintptr_t from, uintptr_t to, size_t bytes)
+{
+	assert_true(ct_enter());
+	uint32_t record = ct_block_take(from);
+	ct_record_resize(CALLER, record, (void *)from, (void *)to, bytes);
+	ct_leave();
+}
+
+static void combine(void)
+{
+	ct_lock_get(&ct_lock_combine);
+	ct_combine_locked();
+	ct_event_log_flush();
+	ct_lock_put(&ct_lock_combine);
+}
+
+static struct ct_totals totals_now(void)
+{
+	combine();
+	return ct_tracer.header->totals;
+}
+
+/* The latest made site. */
+static struct ct_site *newest_site(void)
+{
+	return &ct_tracer.sites[ct_tracer.header->sections[CT_SECTION_SITES].used - 1];
+}
+
+static void test_counters_of_one_site(void **state)
+{
+	(void)state;
+	struct ct_totals before = totals_now();
+	volatile uintptr_t count = 3; /* an unrolled loop would be three sites */
+	for (uintptr_t i = 0; i < count; i++)
+		allocate(0x10000 + i * 64, 100);
+	struct ct_site *site = newest_site();
+	release(0x10000);
+	resize(0x10000 + 64, 0x20000, 250);
+	resize(0x20000, 0x20000, 50);
+	struct ct_totals after = totals_now();
+	assert_int_equal(site->total_blocks, 5);
+	assert_int_equal(site->total_bytes, 600);
+	assert_int_equal(site->live_blocks, 2);
+	assert_int_equal(site->live_bytes, 150);
+	assert_int_equal(site->max_bytes, 350);
+	assert_int_equal(site->max_blocks, 2);
+	assert_int_equal(site->resizes, 2);
+	assert_int_equal(site->temporary_blocks, 0);
+	assert_int_equal(after.total_bytes - before.total_bytes, 600);
+	assert_int_equal(after.live_bytes - before.live_bytes, 150);
+	release(0x20000);
+	release(0x10000 + 128);
+	assert_int_equal(totals_now().live_bytes, before.live_bytes);
+}
+
+static void test_temporary(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		allocate(0x30000, 8);
+		release(0x30000);
+	}
+	combine();
+	assert_int_equal(newest_site()->temporary_blocks, 10);
+	assert_int_equal(newest_site()->max_blocks, 1);
+}
+
+static void test_failed_realloc_keeps_the_block(void **state)
+{
+	(void)state;
+	allocate(0x40000, 40);
+	resize(0x40000, 0, 4000); /* the real realloc gave NULL */
+	release(0x40000);
+	allocate(0x40000, 40);
+	resize(0x40000, 0, 0); /* realloc(p, 0) */
+	assert_int_equal(ct_block_take(0x40000), 0);
+}
+
+static void test_missed_free_is_made_good(void **state)
+{
+	(void)state;
+	struct ct_totals before = totals_now();
+	allocate(0x50000, 10);
+	allocate(0x50000, 20); /* the allocator gave the address out again: it was freed unseen */
+	assert_int_equal(totals_now().live_bytes - before.live_bytes, 20);
+	release(0x50000);
+	assert_int_equal(totals_now().live_bytes, before.live_bytes);
+}
+
+static void test_huge_block_is_dropped_and_counted(void **state)
+{
+	(void)state;
+	uint64_t dropped = ct_tracer.header->losses[CT_LOSS_DROPPED];
+	allocate(0x60000, (size_t)1 << 41);
+	assert_int_equal(ct_tracer.header->losses[CT_LOSS_DROPPED], dropped + 1);
+	assert_int_equal(ct_block_take(0x60000), 0);
+}
+
+__attribute__((noinline, noipa)) static void recurse(unsigned depth, uintptr_t block)
+{
+	if (depth)
+		recurse(depth - 1, block);
+	else
+		allocate(block, 1);
+	__asm__ volatile("" ::: "memory");
+}
+
+static uint32_t stack_of(uint32_t node, uint32_t *marks)
+{
+	uint32_t depth = 0;
+	*marks = 0;
+	for (; node; node = ct_tracer.nodes[node].parent) {
+		assert_true(ct_tracer.nodes[node].parent < node);
+		*marks += ct_tracer.nodes[node].module == CT_MODULE_MARK;
+		depth++;
+	}
+	return depth;
+}
+
+static void test_depth_limit(void **state)
+{
+	(void)state;
+	uint32_t marks;
+	recurse(200, 0x70000);
+	assert_true(stack_of(newest_site()->node, &marks) > 200);
+	assert_int_equal(marks, 0);
+	uint64_t truncated = ct_tracer.header->losses[CT_LOSS_TRUNCATED];
+	recurse(3000, 0x70010);
+	assert_int_equal(stack_of(newest_site()->node, &marks), ct_tracer.depth_limit + 1);
+	assert_int_equal(marks, 1);
+	assert_int_equal(ct_tracer.header->losses[CT_LOSS_TRUNCATED], truncated + 1);
+	release(0x70000);
+	release(0x70010);
+}
+
+/* Blocks in flight between the threads. A slot's owner is who swapped its address out. */
+static uintptr_t slots[SLOTS];
+
+static void *worker(void *argument)
+{
+	uintptr_t base = ((uintptr_t)argument + 1) << 32;
+	uint64_t random = (uintptr_t)argument * 977 + 1;
+	for (uintptr_t i = 0; i < STEPS; i++) {
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		uintptr_t fresh = base + i * 16;
+		size_t bytes = random >> 50;
+		if (random >> 33 & 1)
+			allocate(fresh, bytes);
+		else
+			allocate(fresh, bytes / 3);
+		uintptr_t old = __atomic_exchange_n(&slots[(random >> 40) % SLOTS], fresh, __ATOMIC_ACQ_REL);
+		if (!old)
+			continue;
+		if (random >> 35 & 1)
+			resize(old, old, bytes + 7);
+		release(old);
+	}
+	return NULL;
+}
+
+struct reference {
+	int64_t live, live_blocks, max, max_blocks, peak, peak_blocks;
+	uint64_t total, blocks, lifetime;
+};
+
+/* Written plainly: after a new peak the whole table is copied. */
+static void fold_slowly(FILE *events, struct reference *sites, uint32_t count, struct reference *all)
+{
+	struct ct_event event;
+	while (fread(&event, sizeof(event), 1, events) == 1) {
+		struct reference *both[2] = {&sites[event.site], all};
+		assert_in_range(event.site, 1, count - 1);
+		for (int i = 0; i < 2; i++) {
+			struct reference *to = both[i];
+			if ((event.kind & 0xff) == CT_EVENT_FREE) {
+				to->live -= (int64_t)event.bytes;
+				to->live_blocks--;
+				to->lifetime += event.ticks - event.other;
+				continue;
+			}
+			bool resized = event.kind == CT_EVENT_RESIZE;
+			to->live += (int64_t)event.bytes - (resized ? (int64_t)event.other : 0);
+			to->live_blocks += !resized;
+			to->total += event.bytes;
+			to->blocks++;
+			if (to->live >= to->max) {
+				to->max = to->live;
+				to->max_blocks = to->live_blocks;
+			}
+		}
+		assert_true(all->live >= 0);
+		if ((event.kind & 0xff) != CT_EVENT_FREE && all->live == all->max)
+			for (uint32_t i = 0; i < count; i++) {
+				sites[i].peak = sites[i].live;
+				sites[i].peak_blocks = sites[i].live_blocks;
+			}
+	}
+}
+
+static void test_threads_against_reference(void **state)
+{
+	(void)state;
+	pthread_t threads[THREADS];
+	for (uintptr_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, worker, (void *)i), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	combine();
+
+	struct ct_store_header *header = ct_tracer.header;
+	uint32_t count = (uint32_t)header->sections[CT_SECTION_SITES].used;
+	struct reference *sites = calloc(count, sizeof(*sites));
+	struct reference all = {0};
+	char path[256];
+	snprintf(path, sizeof(path), "%s/report.json.events", folder);
+	FILE *events = fopen(path, "rb");
+	assert_non_null(events);
+	fold_slowly(events, sites, count, &all);
+	fclose(events);
+
+	assert_int_equal(header->losses[CT_LOSS_UNROOTED], 0);
+	assert_int_equal(header->totals.total_bytes, all.total);
+	assert_int_equal(header->totals.live_bytes, all.live);
+	assert_int_equal(header->totals.peak_bytes, all.max);
+	assert_int_equal(header->totals.peak_blocks, all.max_blocks);
+	for (uint32_t i = 1; i < count; i++) {
+		const struct ct_site *site = &ct_tracer.sites[i];
+		assert_int_equal(site->total_bytes, sites[i].total);
+		assert_int_equal(site->total_blocks, sites[i].blocks);
+		assert_int_equal(site->lifetime_ticks, sites[i].lifetime);
+		assert_int_equal(site->live_bytes, sites[i].live);
+		assert_int_equal(site->live_blocks, sites[i].live_blocks);
+		assert_int_equal(site->max_bytes, sites[i].max);
+		assert_int_equal(site->max_blocks, sites[i].max_blocks);
+		assert_int_equal(ct_site_peak_bytes(site, &header->totals), sites[i].peak);
+		assert_int_equal(ct_site_peak_blocks(site, &header->totals), sites[i].peak_blocks);
+	}
+	free(sites);
+}
+
+static int start(void **state)
+{
+	(void)state;
+	char out[256];
+	assert_non_null(mkdtemp(folder));
+	snprintf(out, sizeof(out), "%s/report.json", folder);
+	setenv("CTRACE_OUT", out, 1);
+	setenv("CTRACE_EXPORT", "0", 1);
+	setenv("CTRACE_QUIET", "1", 1);
+	setenv("CTRACE_DEBUG", "events", 1);
+	return ct_start() ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	char command[300];
+	snprintf(command, sizeof(command), "rm -r '%s'", folder);
+	return system(command);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_counters_of_one_site),
+		cmocka_unit_test(test_temporary),
+		cmocka_unit_test(test_failed_realloc_keeps_the_block),
+		cmocka_unit_test(test_missed_free_is_made_good),
+		cmocka_unit_test(test_huge_block_is_dropped_and_counted),
+		cmocka_unit_test(test_depth_limit),
+		cmocka_unit_test(test_threads_against_reference),
+	};
+	return cmocka_run_group_tests_name("preload_record", tests, start, stop);
+}
