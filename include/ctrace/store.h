@@ -96,7 +96,7 @@ struct ct_site {
 	uint64_t temporary_blocks;
 	uint64_t resizes;
 	uint32_t node;
-	uint32_t reserved0;
+	uint32_t batch; /* the combiner's mark: changed in this batch already */
 	uint64_t reserved[2];
 };
 
@@ -143,16 +143,20 @@ struct ct_ring {
 /*
  * What a kill in the middle of a round needs. A round: write all limits, then limits_round; fold the
  * events [tail, limit) of all rings by (ticks, ring index); write the other parity's tails; then one
- * store of progress ends the round. Before each fold the old values go to undo.
+ * store of progress ends the round. Events are folded in batches: progress moves on at a batch's end,
+ * and until then undo holds the totals as they were before the batch, and each site that it has changed.
  */
+#define CT_BATCH_EVENTS 128u
+
 struct ct_progress {
-	uint64_t progress;     /* round << 32 | events of this round folded */
+	uint64_t progress;     /* round << 32 | events of this round folded, in whole batches */
 	uint64_t limits_round; /* == round + 1 when the limits of this round are complete */
-	uint64_t undo_mark;    /* == progress + 1 while the fold of that event may be half done */
-	uint32_t undo_site;
+	uint64_t undo_mark;    /* == progress + 1 while a batch is being folded: undo the first undo_count sites */
+	uint32_t undo_count;
 	uint32_t rings; /* rings that take part in this round */
-	struct ct_site undo_old;
 	struct ct_totals undo_totals;
+	uint32_t undo_ids[CT_BATCH_EVENTS];
+	struct ct_site undo_sites[CT_BATCH_EVENTS];
 };
 
 enum ct_loss {

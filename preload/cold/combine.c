@@ -31,6 +31,8 @@ struct source {
 static struct source heap[RINGS_MAX];
 static uint64_t position[RINGS_MAX]; /* next event to fold, by ring */
 static uint32_t heap_count;
+static uint32_t batch; /* number of the batch, 0 = none yet */
+static uint32_t batch_events;
 
 #define ordered() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
@@ -61,25 +63,51 @@ static void sift_down(uint32_t at)
 	heap[at] = moved;
 }
 
-static void fold(const struct ct_event *event)
+static void begin_batch(void)
 {
-	struct ct_store_header *header = ct_tracer.header;
-	struct ct_progress *progress = &header->progress;
-	struct ct_site *site = &ct_tracer.sites[event->site];
-
-	progress->undo_site = event->site;
-	progress->undo_old = *site;
-	progress->undo_totals = header->totals;
+	struct ct_progress *progress = &ct_tracer.header->progress;
+	batch++;
+	batch_events = 0;
+	progress->undo_count = 0;
+	progress->undo_totals = ct_tracer.header->totals;
 	ordered();
 	progress->undo_mark = progress->progress + 1;
 	ordered();
+}
+
+static void end_batch(void)
+{
+	ordered();
+	ct_tracer.header->progress.progress += batch_events;
+	ordered();
+}
+
+/* The batch changes this site for the first time: keep it as it was. */
+static inline void keep_for_undo(struct ct_site *site, uint32_t id)
+{
+	struct ct_progress *progress = &ct_tracer.header->progress;
+	progress->undo_sites[progress->undo_count] = *site;
+	progress->undo_ids[progress->undo_count] = id;
+	ordered();
+	progress->undo_count++;
+	ordered();
+	site->batch = batch;
+}
+
+static inline void fold(const struct ct_event *event)
+{
+	struct ct_store_header *header = ct_tracer.header;
+	struct ct_site *site = &ct_tracer.sites[event->site];
+	if (site->batch != batch)
+		keep_for_undo(site, event->site);
 	ct_fold_event(site, &header->totals, event);
-	ordered();
-	progress->progress++;
-	ordered();
 	ct_timeline_add(header, event->ticks);
 	if (ct_unlikely(ct_tracer.log_events))
 		ct_event_log_add(event);
+	if (ct_unlikely(++batch_events == CT_BATCH_EVENTS)) {
+		end_batch();
+		begin_batch();
+	}
 }
 
 /* Set each ring's limit: its events up to the time T. The rings with events go into the heap. */
@@ -143,9 +171,10 @@ void ct_combine_locked(void)
 	ordered();
 	progress->limits_round = round + 1;
 	ordered();
+	begin_batch();
 	while (heap_count)
 		fold_run();
-	ordered();
+	end_batch();
 	for (uint32_t i = 0; i < rings; i++)
 		ct_tracer.rings[i].tail[!parity] = ct_tracer.rings[i].limit;
 	ordered();

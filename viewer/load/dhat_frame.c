@@ -71,11 +71,27 @@ static bool take_number(struct part *part, uint32_t *number)
 	return true;
 }
 
+/* Do all parentheses have their partner? */
+static bool is_balanced(struct part part)
+{
+	size_t depth = 0;
+
+	for (size_t i = 0; i < part.length; i++) {
+		if (part.text[i] == '(')
+			depth++;
+		else if (part.text[i] == ')' && depth-- == 0)
+			return false;
+	}
+	return depth == 0;
+}
+
 /* What stands in the last parentheses: "in MODULE", "FILE:LINE" or "FILE:LINE:COLUMN". */
 static bool read_place(struct part place, struct parts *parts)
 {
 	uint32_t line;
 
+	if (!is_balanced(place))
+		return false;
 	if (place.length > 3 && memcmp(place.text, "in ", 3) == 0) {
 		parts->module = (struct part){place.text + 3, place.length - 3};
 		return true;
