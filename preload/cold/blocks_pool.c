@@ -13,7 +13,7 @@
 
 static uint32_t pool_records; /* size of the pool */
 static uint32_t pool_used;
-static uint32_t shared_batches; /* spilled batches: a list of lists, linked by their first records' birth */
+static uint32_t shared_batches; /* spilled batches: a list of lists, linked by their first records' second word */
 static uint64_t leaf_count;
 
 bool ct_blocks_init(uint32_t granule_shift)
@@ -57,13 +57,13 @@ bool ct_blocks_refill(struct ct_thread *thread)
 	ct_lock_get(&ct_lock_tree);
 	uint32_t first = shared_batches;
 	if (first) {
-		shared_batches = (uint32_t)ct_blocks.records[first].birth;
+		shared_batches = (uint32_t)ct_blocks.records[first].size_birth;
 		thread->free_count = CT_RECORD_BATCH;
 	} else if (pool_records - pool_used >= CT_RECORD_BATCH) {
 		first = pool_used;
 		pool_used += CT_RECORD_BATCH;
 		for (uint32_t i = first; i < first + CT_RECORD_BATCH; i++)
-			ct_blocks.records[i].site = i + 1 < first + CT_RECORD_BATCH ? i + 1 : 0;
+			ct_blocks.records[i].site_size = i + 1 < first + CT_RECORD_BATCH ? i + 1 : 0;
 		thread->free_count = CT_RECORD_BATCH;
 	}
 	ct_lock_put(&ct_lock_tree);
@@ -76,13 +76,13 @@ void ct_blocks_spill(struct ct_thread *thread)
 	uint32_t first = thread->free_records;
 	uint32_t last = first;
 	for (uint32_t i = 1; i < CT_RECORD_BATCH; i++)
-		last = ct_blocks.records[last].site;
-	thread->free_records = ct_blocks.records[last].site;
+		last = (uint32_t)ct_blocks.records[last].site_size;
+	thread->free_records = (uint32_t)ct_blocks.records[last].site_size;
 	thread->free_count -= CT_RECORD_BATCH;
-	ct_blocks.records[last].site = 0;
+	ct_blocks.records[last].site_size = 0;
 
 	ct_lock_get(&ct_lock_tree);
-	ct_blocks.records[first].birth = shared_batches;
+	ct_blocks.records[first].size_birth = shared_batches;
 	shared_batches = first;
 	ct_lock_put(&ct_lock_tree);
 }

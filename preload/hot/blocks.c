@@ -10,14 +10,14 @@ uint32_t ct_block_new(struct ct_thread *thread)
 	if (ct_unlikely(!thread->free_records) && !ct_blocks_refill(thread))
 		return 0;
 	uint32_t record = thread->free_records;
-	thread->free_records = ct_blocks.records[record].site;
+	thread->free_records = (uint32_t)ct_blocks.records[record].site_size;
 	thread->free_count--;
 	return record;
 }
 
 void ct_block_release(struct ct_thread *thread, uint32_t record)
 {
-	ct_blocks.records[record].site = thread->free_records;
+	ct_blocks.records[record].site_size = thread->free_records;
 	thread->free_records = record;
 	thread->free_count++;
 	/* A thread that frees what others allocate would hoard all records. */

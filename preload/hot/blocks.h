@@ -13,12 +13,13 @@
 #include "hot/compiler.h"
 #include "hot/thread.h"
 
-/* A block's record. While free, site is the next free record of its list. */
+/*
+ * A block's record, packed into two words: site | size's low half << 32, size's high byte | birth << 8
+ * (birth in ticks since start). While free, the first word is the next free record of its list.
+ */
 struct ct_block {
-	uint32_t site;
-	uint32_t size_low;
-	uint64_t size_high : 8;
-	uint64_t birth : 56; /* ticks since the recording's start */
+	uint64_t site_size;
+	uint64_t size_birth;
 };
 
 #define CT_BLOCK_BYTES_MAX ((1ull << 40) - 1)
@@ -35,9 +36,25 @@ struct ct_block_map {
 
 extern struct ct_block_map ct_blocks;
 
+static inline void ct_block_set(struct ct_block *block, uint32_t site, uint64_t bytes, uint64_t birth)
+{
+	block->site_size = site | bytes << 32;
+	block->size_birth = bytes >> 32 | birth << 8;
+}
+
+static inline uint32_t ct_block_site(const struct ct_block *block)
+{
+	return (uint32_t)block->site_size;
+}
+
 static inline uint64_t ct_block_bytes(const struct ct_block *block)
 {
-	return (uint64_t)block->size_high << 32 | block->size_low;
+	return block->site_size >> 32 | (block->size_birth & 0xff) << 32;
+}
+
+static inline uint64_t ct_block_birth(const struct ct_block *block)
+{
+	return block->size_birth >> 8;
 }
 
 /* The table's cell for an address; NULL: no leaf there. hot */

@@ -33,11 +33,19 @@ static inline uint64_t ct_ticks_after(struct ct_thread *thread, uint64_t after)
 	return now;
 }
 
-static inline void ct_journal_append(struct ct_thread *thread, const struct ct_event *event)
+/*
+ * The slot of the thread's next event: fill all its fields, then publish. In place, since a copy of
+ * fields just written would wait for the store buffer.
+ */
+static inline struct ct_event *ct_journal_slot(struct ct_thread *thread)
 {
 	if (ct_unlikely(thread->head - thread->folded >= CT_RING_EVENTS))
 		ct_combine(thread);
-	thread->events[thread->head & (CT_RING_EVENTS - 1)] = *event;
+	return &thread->events[thread->head & (CT_RING_EVENTS - 1)];
+}
+
+static inline void ct_journal_publish(struct ct_thread *thread)
+{
 	thread->head++;
 	ct_store_release(&thread->ring->head, thread->head);
 }

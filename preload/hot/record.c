@@ -20,24 +20,26 @@ static inline uint32_t site_of_node(uint32_t node)
 	return ct_likely(site) ? site : ct_tree_new_site(node);
 }
 
-static void journal_free(struct ct_thread *thread, uint32_t record, uint32_t flags)
+static void journal(struct ct_thread *thread, uint64_t ticks, uint32_t site, uint32_t kind, uint64_t bytes,
+		    uint64_t other)
 {
-	struct ct_block block = ct_blocks.records[record];
-	ct_block_release(thread, record);
-	struct ct_event event = {
-		.ticks = ct_ticks_after(thread, block.birth),
-		.site = block.site,
-		.kind = CT_EVENT_FREE | flags,
-		.bytes = ct_block_bytes(&block),
-		.other = block.birth,
-	};
-	ct_journal_append(thread, &event);
+	struct ct_event *event = ct_journal_slot(thread);
+	event->ticks = ticks;
+	event->site = site;
+	event->kind = kind;
+	event->bytes = bytes;
+	event->other = other;
+	ct_journal_publish(thread);
 }
 
-static void set_bytes(struct ct_block *block, size_t bytes)
+static void journal_free(struct ct_thread *thread, uint32_t record, uint32_t flags)
 {
-	block->size_low = (uint32_t)bytes;
-	block->size_high = (uint8_t)(bytes >> 32);
+	const struct ct_block *block = &ct_blocks.records[record];
+	uint32_t site = ct_block_site(block);
+	uint64_t bytes = ct_block_bytes(block);
+	uint64_t birth = ct_block_birth(block);
+	ct_block_release(thread, record);
+	journal(thread, ct_ticks_after(thread, birth), site, CT_EVENT_FREE | flags, bytes, birth);
 }
 
 /* Put a record at its block's address. What stands there already is a block whose free was missed. */
@@ -65,16 +67,12 @@ static bool try_record_alloc(struct ct_thread *thread, const struct ct_registers
 		return false;
 
 	uint64_t birth = ct_ticks_after(thread, 0);
-	struct ct_block *entry = &ct_blocks.records[record];
-	entry->site = site;
-	entry->birth = birth;
-	set_bytes(entry, bytes);
+	ct_block_set(&ct_blocks.records[record], site, bytes, birth);
 	if (ct_unlikely(!insert(thread, (uintptr_t)block, record)))
 		return false;
 
 	thread->last_block = (uintptr_t)block;
-	struct ct_event event = {.ticks = birth, .site = site, .kind = CT_EVENT_ALLOC, .bytes = bytes};
-	ct_journal_append(thread, &event);
+	journal(thread, birth, site, CT_EVENT_ALLOC, bytes, 0);
 	return true;
 }
 
@@ -128,20 +126,17 @@ void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *
 	}
 
 	struct ct_block *entry = &ct_blocks.records[record];
-	struct ct_event event = {
-		.ticks = ct_ticks_after(thread, entry->birth),
-		.site = entry->site,
-		.kind = CT_EVENT_RESIZE,
-		.bytes = bytes,
-		.other = ct_block_bytes(entry),
-	};
-	set_bytes(entry, bytes);
+	uint32_t site = ct_block_site(entry);
+	uint64_t birth = ct_block_birth(entry);
+	uint64_t old_bytes = ct_block_bytes(entry);
+	uint64_t ticks = ct_ticks_after(thread, birth);
+	ct_block_set(entry, site, bytes, birth);
 	if (!insert(thread, (uintptr_t)new_block, record)) {
 		ct_count_loss(CT_LOSS_DROPPED);
 		return;
 	}
 	thread->last_block = (uintptr_t)new_block;
-	ct_journal_append(thread, &event);
+	journal(thread, ticks, site, CT_EVENT_RESIZE, bytes, old_bytes);
 }
 
 bool ct_enter_nested(void)

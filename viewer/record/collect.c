@@ -131,7 +131,7 @@ static void scan_folders(struct ct_collect *collect)
 }
 
 /* Has a file of the report's name been written since the start? */
-static bool has_report(const struct ct_collect *collect, const char *folder)
+static bool has_report(const struct ct_collect *collect, const char *folder, const char *suffix)
 {
 	char pattern[PATH_MAX], name[PATH_MAX * 2];
 	const char *base;
@@ -141,8 +141,8 @@ static bool has_report(const struct ct_collect *collect, const char *folder)
 	if (!make_glob(collect, false, pattern))
 		return false;
 	base = strrchr(pattern, '/');
-	snprintf(name, sizeof(name), "%s%s%s", folder ? folder : "", folder ? "/" : "",
-		 folder && base ? base + 1 : pattern);
+	snprintf(name, sizeof(name), "%s%s%s%s", folder ? folder : "", folder ? "/" : "",
+		 folder && base ? base + 1 : pattern, suffix);
 	if (glob(name, GLOB_NOSORT, NULL, &files) != 0)
 		return false;
 	for (size_t i = 0; i < files.gl_pathc && !found; i++) {
@@ -157,11 +157,14 @@ static bool has_report(const struct ct_collect *collect, const char *folder)
 void ct_collect_run(struct ct_collect *collect)
 {
 	const char *temporary = getenv("TMPDIR");
+	char suffix[32]; /* of a report whose name another process had taken */
 
 	if (!temporary || *temporary != '/')
 		temporary = "/tmp";
 	scan_folders(collect);
 	scan(collect, temporary);
+	snprintf(suffix, sizeof(suffix), ".%d", (int)collect->pid);
 	if (!collect->found)
-		collect->found = has_report(collect, NULL) || has_report(collect, temporary);
+		collect->found = has_report(collect, NULL, "") || has_report(collect, NULL, suffix) ||
+				 has_report(collect, temporary, "") || has_report(collect, temporary, suffix);
 }
