@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+/* The views of `ctrace top`, from numbers and names up to whole tables, and the command's own errors. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "load/dhat_frame.h"
+#include "view/names.h"
+#include "view/number.h"
+#include "view/view.h"
+
+static void test_bytes(void **state)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} cases[] = {
+		{0, "0 B"},
+		{1023, "1023 B"},
+		{1024, "1.00 KiB"},
+		{10234, "9.99 KiB"},
+		{10239, "10.0 KiB"},
+		{102348, "99.9 KiB"},
+		{102399, "100 KiB"},
+		{1048063, "1023 KiB"},
+		{1048065, "1.00 MiB"},
+		{12897485, "12.3 MiB"},
+		{UINT64_MAX, "16.0 EiB"},
+	};
+	char out[CT_NUMBER_ROOM];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(ct_number_bytes(out, cases[i].bytes), cases[i].text);
+	assert_string_equal(ct_number_bytes_column(out, 12), "12   B");
+	assert_string_equal(ct_number_bytes_column(out, 2048), "2.00 KiB");
+}
+
+static void test_other_numbers(void **state)
+{
+	char out[CT_NUMBER_ROOM];
+
+	(void)state;
+	assert_string_equal(ct_number_exact(out, 0), "0");
+	assert_string_equal(ct_number_exact(out, 999), "999");
+	assert_string_equal(ct_number_exact(out, 1000), "1,000");
+	assert_string_equal(ct_number_exact(out, UINT64_MAX), "18,446,744,073,709,551,615");
+	assert_string_equal(ct_number_percent(out, 1, 3), "33.3");
+	assert_string_equal(ct_number_percent(out, 1, 0), "0.0");
+	assert_string_equal(ct_number_time(out, 0, "µs"), "0 s");
+	assert_string_equal(ct_number_time(out, 0.5, "µs"), "500 ns");
+	assert_string_equal(ct_number_time(out, 12.34, "µs"), "12.3 µs");
+	assert_string_equal(ct_number_time(out, 999499, "µs"), "999 ms");
+	assert_string_equal(ct_number_time(out, 999500, "µs"), "1.00 s");
+	assert_string_equal(ct_number_time(out, 3600, "s"), "60.0 min");
+	assert_string_equal(ct_number_time(out, 86400, "s"), "24.0 h");
+	assert_string_equal(ct_number_time(out, 41154562, "instrs"), "41.2 M instrs");
+	assert_string_equal(ct_number_time(out, 208, "instrs"), "208 instrs");
+}
+
+/* A profile of these frames as a single stack, leaf first, NULL at the end. */
+static struct ct_profile *profile_of(const char *const *frames, const struct ct_counters *counters)
+{
+	struct ct_profile *profile = ct_profile_new();
+	uint32_t ids[16], count = 0;
+
+	assert_non_null(profile);
+	for (; frames[count]; count++) {
+		struct ct_frame frame;
+
+		assert_int_equal(ct_dhat_frame_parse(profile, frames[count], strlen(frames[count]), &frame), 0);
+		ids[count] = (uint32_t)ct_profile_frame(profile, &frame);
+	}
+	assert_int_equal(ct_profile_site(profile, ids, count, counters, false), 0);
+	return profile;
+}
+
+static void test_short_names(void **state)
+{
+	static const char *const cases[][2] = {
+		{"0x1: main (a.c:1)", "main"},
+		{"0x1: f(int, char const*) (a.c:1)", "f"},
+		{"0x1: A::f(int (*)(int)) const (a.c:1)", "A::f"},
+		{"0x1: operator() (a.c:1)", "operator()"},
+		{"0x1: main::{lambda(int)#1}::operator()(int) const (a.c:1)", "main::{lambda(int)#1}::operator()"},
+		{"0x1: (anonymous namespace)::f() (a.c:1)", "(anonymous namespace)::f"},
+		{"0x1: void g<int>(int) (a.c:1)", "g<int>"},
+		{"0x1: std::vector<std::string, std::allocator<std::string> >::push_back(std::string&&) (a.c:1)",
+		 "std::vector<…>::push_back"},
+		{"0x1: std::vector<int, std::allocator<int> > make<int>() (a.c:1)", "make<int>"},
+		{"0x1: A::operator unsigned long() const (a.c:1)", "A::operator unsigned long"},
+		{"0x1: std::ostream& operator<< <char>(std::ostream&, char) (a.c:1)", "operator<< <char>"},
+		{"0x1: bool operator<(A const&, A const&) (a.c:1)", "operator<"},
+		{"0x1: operator new(unsigned long) (a.c:1)", "operator new"},
+		{"0x1: <alloc::vec::Vec<T,A> as core::clone::Clone>::clone (a.rs:1:1)",
+		 "<alloc::vec::Vec<T,A> as core::clone::Clone>::clone"},
+		{"0x1: core::ops::function::FnOnce::call_once{{vtable.shim}} (a.rs:1:1)",
+		 "core::ops::function::FnOnce::call_once{{vtable.shim}}"},
+		{"0x1: (below main) (start.c:1)", "(below main)"},
+		{"0x1: ??? (in /usr/lib/libx.so.6)", "[libx.so.6]"},
+		{"0x1: ??? (in ??"
+		 "?)",
+		 "???"},
+		{"0x1: a->b<c (a.c:1)", "a->b<c"},
+		{"0x1: ) (a.c:1)", ")"},
+	};
+	char out[CT_NAME_ROOM];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *const frames[] = {cases[i][0], NULL};
+		struct ct_profile *profile = profile_of(frames, &(struct ct_counters){.total_blocks = 1});
+
+		assert_string_equal(ct_name_short(profile, &profile->frames[1], out), cases[i][1]);
+		ct_profile_free(profile);
+	}
+}
+
+static void test_leaf(void **state)
+{
+	const char *const frames[] = {
+		"0x1: malloc (in /usr/lib/valgrind/vgpreload_dhat-amd64-linux.so)",
+		"0x2: operator new(unsigned long) (in /usr/lib/libstdc++.so.6)",
+		"0x3: allocate (new_allocator.h:137)",
+		"0x4: std::allocator_traits<std::allocator<int> >::allocate(unsigned long) (x.h:3)",
+		"0x5: std::vector<int>::_M_realloc_insert(int&&) (vector.tcc:3)",
+		"0x6: push_back (stl_vector.h:9)",
+		"0x7: main (a.cc:1)",
+		NULL};
+	const char *const only[] = {"0x1: malloc (in /x)", "0x2: operator new(unsigned long) (in /y)", NULL};
+	struct ct_profile *profile = profile_of(frames, &(struct ct_counters){.total_blocks = 1});
+	bool *allocators = ct_names_find_allocators(profile);
+
+	(void)state;
+	assert_int_equal(ct_name_leaf(profile, allocators, &profile->sites[0]), 5);
+	free(allocators);
+	ct_profile_free(profile);
+
+	profile = profile_of(only, &(struct ct_counters){.total_blocks = 1});
+	allocators = ct_names_find_allocators(profile);
+	assert_int_equal(ct_name_leaf(profile, allocators, &profile->sites[0]), 1);
+	free(allocators);
+	ct_profile_free(profile);
+}
+
+/* Cut text to columns and compare what comes out. */
+static void check_cut(bool utf8, const char *text, int columns, const char *expected)
+{
+	const struct ct_terminal terminal = {.columns = 80, .utf8 = utf8};
+	char *bytes = NULL;
+	size_t length;
+	FILE *out = open_memstream(&bytes, &length);
+	struct ct_line line;
+
+	ct_line_init(&line, &terminal, out);
+	ct_line_add_cut(&line, text, columns);
+	assert_true(line.columns <= columns);
+	assert_int_equal(line.columns, ct_line_width(&terminal, expected));
+	ct_line_end(&line);
+	ct_line_fini(&line);
+	fclose(out);
+	bytes[length - 1] = '\0';
+	assert_string_equal(bytes, expected);
+	free(bytes);
+}
+
+static void test_cut(void **state)
+{
+	(void)state;
+	check_cut(true, "function", 8, "function");
+	check_cut(true, "function", 7, "functi…");
+	check_cut(true, "function", 1, "…");
+	check_cut(true, "メモリ割当", 10, "メモリ割当");
+	check_cut(true, "メモリ割当", 9, "メモリ割…");
+	check_cut(true, "メモリ割当", 8, "メモリ…");
+	check_cut(true, "e\xcc\x81t\xc3\xa9", 3, "e\xcc\x81t\xc3\xa9");
+	check_cut(true, "e\xcc\x81t\xc3\xa9s", 3, "e\xcc\x81t…");
+	/* what could move the cursor or turn the line round never comes through */
+	check_cut(true,
+		  "a\033[2Jb\xc2\x9b"
+		  "1m\xe2\x80\xae",
+		  20, "a?[2Jb?1m?");
+	check_cut(true, "\xff\xfe", 20, "\xef\xbf\xbd\xef\xbf\xbd");
+	check_cut(false, "12 µs × é", 20, "12 us x ?");
+	check_cut(false, "function", 7, "functi~");
+}
+
+static struct ct_profile *sample(void)
+{
+	static const char *const first[] = {"0x1: malloc (in /lib/libc.so.6)",
+					    "0x2: leaf (a.c:10)",
+					    "0x3: work (a.c:20)",
+					    "0x3: work (a.c:20)",
+					    "0x4: main (a.c:30)",
+					    NULL};
+	static const char *const second[] = {"0x5: leaf (a.c:11)", "0x4: main (a.c:30)", NULL};
+	static const char *const third[] = {"0x4: main (a.c:30)", NULL};
+	static const char *const *const stacks[] = {first, second, third};
+	static const struct ct_counters counters[] = {
+		{.total_bytes = 6144,
+		 .total_blocks = 3,
+		 .lifetime = 3000,
+		 .max_bytes = 2048,
+		 .max_blocks = 1,
+		 .peak_bytes = 2048,
+		 .peak_blocks = 1},
+		{.total_bytes = 3072,
+		 .total_blocks = 1,
+		 .lifetime = 5000000,
+		 .max_bytes = 3072,
+		 .max_blocks = 1,
+		 .peak_bytes = 3072,
+		 .peak_blocks = 1,
+		 .end_bytes = 3072,
+		 .end_blocks = 1},
+		{.total_bytes = 1024, .total_blocks = 4, .lifetime = 40, .max_bytes = 256, .max_blocks = 1},
+	};
+	struct ct_profile *profile = ct_profile_new();
+
+	assert_non_null(profile);
+	for (int i = 0; i < 3; i++) {
+		uint32_t ids[8], count = 0;
+
+		for (; stacks[i][count]; count++) {
+			struct ct_frame frame;
+
+			ct_dhat_frame_parse(profile, stacks[i][count], strlen(stacks[i][count]), &frame);
+			ids[count] = (uint32_t)ct_profile_frame(profile, &frame);
+		}
+		ct_profile_site(profile, ids, count, &counters[i], false);
+	}
+	ct_profile_set_text(&profile->verb, "Allocated", 9);
+	ct_profile_set_text(&profile->byte_unit, "byte", 4);
+	ct_profile_set_text(&profile->bytes_unit, "bytes", 5);
+	ct_profile_set_text(&profile->blocks_unit, "blocks", 6);
+	ct_profile_set_text(&profile->time_unit, "µs", strlen("µs"));
+	ct_profile_set_text(&profile->producer, "ctrace", 6);
+	ct_profile_set_text(&profile->command, "/bin/app -x", 11);
+	profile->pid = 42;
+	profile->end_time = 5000000;
+	profile->peak_time = 2500000;
+	profile->has_lifetimes = true;
+	profile->ended = true;
+	return profile;
+}
+
+typedef int show_function(const struct ct_view *, struct ct_error_text *);
+
+/* What a view prints of the sample. */
+static void check_view(show_function *show, const struct ct_profile *profile, enum ct_column sort, size_t rows,
+		       int columns, const char *expected)
+{
+	const struct ct_terminal terminal = {.columns = columns, .utf8 = true};
+	char *bytes = NULL;
+	size_t length;
+	struct ct_view view = {.profile = profile, .terminal = &terminal, .sort = sort, .rows = rows, .min_percent = 1};
+	struct ct_error_text error;
+
+	view.out = open_memstream(&bytes, &length);
+	assert_int_equal(show(&view, &error), 0);
+	fclose(view.out);
+	assert_string_equal(bytes, expected);
+	free(bytes);
+}
+
+static void test_sites(void **state)
+{
+	struct ct_profile *profile = sample();
+
+	(void)state;
+	check_view(
+		ct_view_sites, profile, CT_COLUMN_TOTAL, 0, 120,
+		"   TOTAL      %  BLOCKS       AVG       MAX      PEAK       END  LIFETIME  WHERE\n"
+		"6.00 KiB   60.0       3  2.00 KiB  2.00 KiB  2.00 KiB         -   1.00 ms  leaf a.c:10 < work ×2 < main\n"
+		"3.00 KiB   30.0       1  3.00 KiB  3.00 KiB  3.00 KiB  3.00 KiB    5.00 s  leaf a.c:11 < main\n"
+		"1.00 KiB   10.0       4   256   B   256   B         -         -   10.0 µs  main a.c:30\n");
+	/* a narrow terminal loses what can be worked out, never the sorted column */
+	check_view(ct_view_sites, profile, CT_COLUMN_LIFETIME, 1, 60,
+		   "   TOTAL      %  LIFETIME  WHERE\n"
+		   "3.00 KiB   30.0    5.00 s  leaf a.c:11 < main\n"
+		   "2 more sites with 70.0 %; -n 0 shows all\n");
+	check_view(ct_view_sites, profile, CT_COLUMN_BLOCKS, 1, 44,
+		   "   TOTAL  BLOCKS      %  WHERE\n"
+		   "1.00 KiB       4   50.0  main a.c:30\n"
+		   "2 more sites with 50.0 %; -n 0 shows all\n");
+	ct_profile_free(profile);
+}
+
+static void test_functions(void **state)
+{
+	struct ct_profile *profile = sample();
+
+	(void)state;
+	check_view(ct_view_functions, profile, CT_COLUMN_TOTAL, 0, 120,
+		   "SELF%     TOTAL      %  BLOCKS      PEAK       END  LIFETIME  FUNCTION, with all that it calls\n"
+		   " 10.0  10.0 KiB  100.0       8  5.00 KiB  3.00 KiB    625 ms  main a.c\n"
+		   " 90.0  9.00 KiB   90.0       4  5.00 KiB  3.00 KiB    1.25 s  leaf a.c\n"
+		   "  0.0  6.00 KiB   60.0       3  2.00 KiB         -   1.00 ms  work a.c\n");
+	ct_profile_free(profile);
+}
+
+static void test_tree(void **state)
+{
+	struct ct_profile *profile = sample();
+
+	(void)state;
+	check_view(ct_view_tree, profile, CT_COLUMN_TOTAL, 0, 100,
+		   "   TOTAL      %  BLOCKS  CALLS\n"
+		   "10.0 KiB  100.0       8  all > main\n"
+		   "6.00 KiB   60.0       3  ├─ work ×2 > leaf a.c:10\n"
+		   "3.00 KiB   30.0       1  ├─ leaf a.c:11\n"
+		   "1.00 KiB   10.0       4  └─ (itself)\n");
+	ct_profile_free(profile);
+}
+
+static void test_summary(void **state)
+{
+	struct ct_profile *profile = sample();
+
+	(void)state;
+	profile->losses.dropped = 1200;
+	profile->losses.truncated = 3;
+	profile->ended = false;
+	profile->timeline_count = 4;
+	profile->timeline = calloc(4, sizeof(*profile->timeline));
+	for (size_t i = 0; i < 4; i++)
+		profile->timeline[i] = (struct ct_timeline_point){.time = (i + 1) * 1250000,
+								  .max_bytes = (uint64_t[]){0, 2560, 5120, 1}[i]};
+	check_view(ct_view_summary, profile, CT_COLUMN_TOTAL, 0, 46,
+		   "lost      1,200 dropped: events not recorded, the numbers are too low\n"
+		   "lost      3 truncated: events with stacks cut at the depth limit\n"
+		   "unended   the program was killed or still runs: this is up to its last event\n"
+		   "app · pid 42 · ran 5.00 s · recorded by ctrace\n"
+		   "command   /bin/app -x\n"
+		   "total     10.0 KiB in 8 blocks at 3 sites\n"
+		   "peak      5.00 KiB in 2 blocks at 2.50 s (50.0 % of the run)\n"
+		   "at end    3.00 KiB in 1 blocks still live\n"
+		   "live          ▄▄▄▄████▁▁▁▁ up to 5.00 KiB\n"
+		   "\n");
+	ct_profile_free(profile);
+}
+
+/* Deep comb of branches: recursion and indentation stay bounded. */
+static void test_deep_tree(void **state)
+{
+	const struct ct_terminal terminal = {.columns = 80};
+	struct ct_view view = {.terminal = &terminal, .out = fopen("/dev/null", "w")};
+	struct ct_profile *profile = ct_profile_new();
+	struct ct_error_text error;
+	uint32_t ids[3000];
+
+	(void)state;
+	for (uint32_t i = 0; i < 3000; i++) {
+		struct ct_frame frame;
+		char text[32];
+
+		snprintf(text, sizeof(text), "0x%x: f%u (a.c:%u)", i + 1, i, i + 1);
+		ct_dhat_frame_parse(profile, text, strlen(text), &frame);
+		ids[2999 - i] = (uint32_t)ct_profile_frame(profile, &frame);
+	}
+	for (uint32_t depth = 1; depth <= 3000; depth++)
+		ct_profile_site(profile, ids + 3000 - depth, depth,
+				&(struct ct_counters){.total_bytes = 1, .total_blocks = 1}, false);
+	ct_profile_set_text(&profile->blocks_unit, "blocks", 6);
+	ct_profile_set_text(&profile->time_unit, "s", 1);
+	view.profile = profile;
+	assert_int_equal(ct_view_tree(&view, &error), 0);
+	fclose(view.out);
+	ct_profile_free(profile);
+}
+
+/* The command with its output thrown away. */
+static int top(const char *first, const char *second, const char *third, const char *fourth)
+{
+	char *argv[] = {"top", (char *)first, (char *)second, (char *)third, (char *)fourth, NULL};
+	int argc = 1, code, saved[2];
+
+	while (argv[argc])
+		argc++;
+	for (int i = 0; i < 2; i++) {
+		int null = open("/dev/null", O_WRONLY);
+
+		fflush(NULL);
+		saved[i] = dup(i + 1);
+		dup2(null, i + 1);
+		close(null);
+	}
+	code = ct_cmd_top(argc, argv);
+	fflush(NULL);
+	for (int i = 0; i < 2; i++) {
+		dup2(saved[i], i + 1);
+		close(saved[i]);
+	}
+	return code;
+}
+
+static void test_command(void **state)
+{
+	static const char heap[] = "tests/unit/data/dhat.out.heap", copy[] = "tests/unit/data/dhat.out.copy";
+
+	(void)state;
+	assert_int_equal(top(heap, NULL, NULL, NULL), 0);
+	assert_int_equal(top("--sort", "lifetime", "--full", heap), 0);
+	assert_int_equal(top("--cum", "-n0", "--bytes", heap), 0);
+	assert_int_equal(top("--tree", "--min=0", "--color=always", heap), 0);
+	assert_int_equal(top(copy, "--tree", NULL, NULL), 0);
+	assert_int_equal(top("-h", NULL, NULL, NULL), 0);
+	assert_int_equal(top(NULL, NULL, NULL, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top(heap, heap, NULL, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--nonsense", heap, NULL, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--sort", "size", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("-n", "-1", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--min", "nan", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--color", "red", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--sort", "peak", copy, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--sort", "max", "--cum", heap), CT_EXIT_USAGE);
+	assert_int_equal(top("--sort", "lifetime", "--tree", heap), CT_EXIT_USAGE);
+	assert_int_equal(top("/nonexistent", NULL, NULL, NULL), CT_EXIT_UNREADABLE);
+}
+
+static int use_utf8(void **state)
+{
+	(void)state;
+	return setlocale(LC_CTYPE, "C.UTF-8") ? 0 : -1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bytes),       cmocka_unit_test(test_other_numbers),
+		cmocka_unit_test(test_short_names), cmocka_unit_test(test_leaf),
+		cmocka_unit_test(test_cut),         cmocka_unit_test(test_sites),
+		cmocka_unit_test(test_functions),   cmocka_unit_test(test_tree),
+		cmocka_unit_test(test_summary),     cmocka_unit_test(test_deep_tree),
+		cmocka_unit_test(test_command),
+	};
+
+	return cmocka_run_group_tests(tests, use_utf8, NULL);
+}
