@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A store as checked data in our own memory: every index, span and count has been verified, and what a
+ * killed program had not folded is folded.
+ */
+#ifndef CT_LOAD_STORE_FILE_H
+#define CT_LOAD_STORE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ctrace/store.h"
+#include "util/error.h"
+
+struct ct_store_file {
+	struct ct_store_header *header; /* a copy */
+	char *strings;
+	struct ct_module *modules;
+	struct ct_node *nodes;
+	struct ct_site *sites;
+	struct ct_ring *rings;
+	struct ct_event *events;
+	size_t string_bytes, module_count, node_count, site_count, ring_count;
+	uint64_t replayed;  /* events that were folded here */
+	uint64_t end_ticks; /* time of the end, or of the latest sign of life */
+	long double us_per_tick;
+};
+
+/* Read, check, replay. Free with ct_store_file_close, also after a failure. */
+int ct_store_file_open(const char *path, struct ct_store_file *store, struct ct_error_text *error);
+void ct_store_file_close(struct ct_store_file *store);
+
+/* Ticks of the store's clock in microseconds, rounded down. */
+uint64_t ct_store_file_us(const struct ct_store_file *store, uint64_t ticks);
+
+/* Fold what the rings still hold, after undoing a batch that was cut short. For store_file.c. */
+int ct_store_file_replay(struct ct_store_file *store, struct ct_error_text *error);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/profile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(element) ((element)->failed = true)
+#include <uthash.h>
+
+#include "util/array.h"
+#include "util/utf8.h"
+
+struct interned_string {
+	uint32_t id;
+	bool failed;
+	UT_hash_handle hh;
+	char bytes[];
+};
+
+struct frame_key {
+	uint32_t text;
+	uint32_t inlined;
+};
+
+struct interned_frame {
+	struct frame_key key;
+	uint32_t id;
+	bool failed;
+	UT_hash_handle hh;
+};
+
+/* A frame list is its own key: it stands in frame_ids, which moves, so the key is a copy. */
+struct interned_site {
+	size_t site;
+	bool failed;
+	UT_hash_handle hh;
+	uint32_t frames[];
+};
+
+struct ct_profile_index {
+	struct interned_string *strings;
+	struct interned_frame *frames;
+	struct interned_site *sites;
+	size_t string_room, frame_room, site_room, frame_id_room;
+};
+
+struct ct_profile *ct_profile_new(void)
+{
+	struct ct_profile *profile = calloc(1, sizeof(*profile));
+	if (!profile)
+		return NULL;
+	profile->index = calloc(1, sizeof(*profile->index));
+	struct ct_frame none = {0};
+	if (!profile->index || ct_profile_string(profile, "", 0) != 0 ||
+	    !ct_array_room(&profile->frames, &profile->index->frame_room, 1, sizeof(none)) ||
+	    ct_profile_set_text(&profile->verb, "Allocated", 9) || ct_profile_set_text(&profile->byte_unit, "byte", 4) ||
+	    ct_profile_set_text(&profile->bytes_unit, "bytes", 5) ||
+	    ct_profile_set_text(&profile->blocks_unit, "blocks", 6) ||
+	    ct_profile_set_text(&profile->time_unit, "", 0) || ct_profile_set_text(&profile->mega_time_unit, "", 0) ||
+	    ct_profile_set_text(&profile->producer, "unknown", 7) || ct_profile_set_text(&profile->command, "", 0)) {
+		ct_profile_free(profile);
+		return NULL;
+	}
+	profile->frames[profile->frame_count++] = none;
+	profile->ended = true;
+	return profile;
+}
+
+static void free_index(struct ct_profile_index *index)
+{
+	struct interned_string *string, *next_string;
+	struct interned_frame *frame, *next_frame;
+	struct interned_site *site, *next_site;
+	if (!index)
+		return;
+	HASH_ITER(hh, index->strings, string, next_string)
+	{
+		HASH_DEL(index->strings, string);
+		free(string);
+	}
+	HASH_ITER(hh, index->frames, frame, next_frame)
+	{
+		HASH_DEL(index->frames, frame);
+		free(frame);
+	}
+	HASH_ITER(hh, index->sites, site, next_site)
+	{
+		HASH_DEL(index->sites, site);
+		free(site);
+	}
+	free(index);
+}
+
+void ct_profile_free(struct ct_profile *profile)
+{
+	if (!profile)
+		return;
+	free_index(profile->index);
+	free(profile->verb);
+	free(profile->byte_unit);
+	free(profile->bytes_unit);
+	free(profile->blocks_unit);
+	free(profile->time_unit);
+	free(profile->mega_time_unit);
+	free(profile->producer);
+	free(profile->command);
+	free(profile->sites);
+	free(profile->frame_ids);
+	free(profile->frames);
+	free(profile->strings);
+	free(profile->timeline);
+	free(profile);
+}
+
+int ct_profile_set_text(char **member, const char *bytes, size_t length)
+{
+	char *copy = ct_utf8_clean(bytes, length, NULL);
+	if (!copy)
+		return -1;
+	free(*member);
+	*member = copy;
+	return 0;
+}
+
+static int64_t intern_clean(struct ct_profile *profile, const char *clean, size_t length)
+{
+	struct ct_profile_index *index = profile->index;
+	struct interned_string *found;
+	HASH_FIND(hh, index->strings, clean, length, found);
+	if (found)
+		return found->id;
+	found = malloc(sizeof(*found) + length + 1);
+	if (!found)
+		return -1;
+	if (!ct_array_room(&profile->strings, &index->string_room, profile->string_count + 1, sizeof(*profile->strings))) {
+		free(found);
+		return -1;
+	}
+	found->id = (uint32_t)profile->string_count;
+	found->failed = false;
+	memcpy(found->bytes, clean, length);
+	found->bytes[length] = '\0';
+	HASH_ADD_KEYPTR(hh, index->strings, found->bytes, length, found);
+	if (found->failed) {
+		free(found);
+		return -1;
+	}
+	profile->strings[profile->string_count++] = found->bytes;
+	return found->id;
+}
+
+int64_t ct_profile_string(struct ct_profile *profile, const char *bytes, size_t length)
+{
+	if (ct_utf8_is_clean(bytes, length))
+		return intern_clean(profile, bytes, length);
+	size_t clean_length;
+	char *clean = ct_utf8_clean(bytes, length, &clean_length);
+	if (!clean)
+		return -1;
+	int64_t id = intern_clean(profile, clean, clean_length);
+	free(clean);
+	return id;
+}
+
+int64_t ct_profile_frame(struct ct_profile *profile, const struct ct_frame *frame)
+{
+	struct ct_profile_index *index = profile->index;
+	struct frame_key key = {frame->text, frame->inlined};
+	struct interned_frame *found;
+	HASH_FIND(hh, index->frames, &key, sizeof(key), found);
+	if (found)
+		return found->id;
+	found = calloc(1, sizeof(*found));
+	if (!found)
+		return -1;
+	if (!ct_array_room(&profile->frames, &index->frame_room, profile->frame_count + 1, sizeof(*frame))) {
+		free(found);
+		return -1;
+	}
+	found->key = key;
+	found->id = (uint32_t)profile->frame_count;
+	HASH_ADD(hh, index->frames, key, sizeof(found->key), found);
+	if (found->failed) {
+		free(found);
+		return -1;
+	}
+	profile->frames[profile->frame_count++] = *frame;
+	return found->id;
+}
+
+static void add(struct ct_counters *to, const struct ct_counters *from)
+{
+	to->total_bytes += from->total_bytes;
+	to->total_blocks += from->total_blocks;
+	to->lifetime += from->lifetime;
+	to->max_bytes += from->max_bytes;
+	to->max_blocks += from->max_blocks;
+	to->peak_bytes += from->peak_bytes;
+	to->peak_blocks += from->peak_blocks;
+	to->end_bytes += from->end_bytes;
+	to->end_blocks += from->end_blocks;
+	to->temporary_blocks += from->temporary_blocks;
+	to->resizes += from->resizes;
+}
+
+static bool append_site(struct ct_profile *profile, struct interned_site *fresh, const uint32_t *frame_ids, uint32_t count)
+{
+	struct ct_profile_index *index = profile->index;
+	if (!ct_array_room(&profile->sites, &index->site_room, profile->site_count + 1, sizeof(*profile->sites)) ||
+	    !ct_array_room(&profile->frame_ids, &index->frame_id_room, profile->frame_id_count + count,
+			   sizeof(*frame_ids)))
+		return false;
+	size_t bytes = count * sizeof(*frame_ids);
+	memcpy(fresh->frames, frame_ids, bytes);
+	HASH_ADD_KEYPTR(hh, index->sites, fresh->frames, bytes, fresh);
+	if (fresh->failed)
+		return false;
+	fresh->site = profile->site_count++;
+	profile->sites[fresh->site] = (struct ct_site_row){
+		.first_frame = (uint32_t)profile->frame_id_count,
+		.frame_count = count,
+	};
+	memcpy(profile->frame_ids + profile->frame_id_count, frame_ids, bytes);
+	profile->frame_id_count += count;
+	return true;
+}
+
+int ct_profile_site(struct ct_profile *profile, const uint32_t *frame_ids, uint32_t count,
+		    const struct ct_counters *counters, bool truncated)
+{
+	struct interned_site *found;
+	size_t bytes = count * sizeof(*frame_ids);
+	HASH_FIND(hh, profile->index->sites, frame_ids, bytes, found);
+	if (found) {
+		profile->losses.merged_sites++;
+	} else {
+		found = calloc(1, sizeof(*found) + bytes);
+		if (!found)
+			return -1;
+		if (!append_site(profile, found, frame_ids, count)) {
+			free(found);
+			return -1;
+		}
+	}
+	struct ct_site_row *site = &profile->sites[found->site];
+	add(&site->counters, counters);
+	site->truncated = site->truncated || truncated;
+	add(&profile->totals, counters);
+	/* Sites have their maxima at different times; the process's own is its peak. */
+	profile->totals.max_bytes = profile->totals.peak_bytes;
+	profile->totals.max_blocks = profile->totals.peak_blocks;
+	return 0;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Text from files and programs is untrusted: bad UTF-8 and control characters become U+FFFD. */
+#ifndef CT_UTIL_UTF8_H
+#define CT_UTIL_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+bool ct_utf8_is_clean(const char *bytes, size_t length);
+
+/* A clean copy, ended by NUL; its length goes to *clean_length unless NULL. NULL without memory. */
+char *ct_utf8_clean(const char *bytes, size_t length, size_t *clean_length);
+
+#endif
