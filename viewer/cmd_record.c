@@ -49,6 +49,7 @@ static void collect(struct recording *recording, time_t start)
 	struct ct_collect work = {
 		.pattern = ct_settings_get(settings, CT_SETTING_out),
 		.session = ct_settings_get(settings, CT_SETTING_session),
+		.temporary = ct_settings_get(settings, CT_SETTING_tmpdir),
 		.pid = recording->run.pid,
 		.start = start,
 		.export = *ct_settings_get(settings, CT_SETTING_export) == '1',

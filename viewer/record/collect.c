@@ -156,15 +156,13 @@ static bool has_report(const struct ct_collect *collect, const char *folder, con
 
 void ct_collect_run(struct ct_collect *collect)
 {
-	const char *temporary = getenv("TMPDIR");
 	char suffix[32]; /* of a report whose name another process had taken */
 
-	if (!temporary || *temporary != '/')
-		temporary = "/tmp";
 	scan_folders(collect);
-	scan(collect, temporary);
+	scan(collect, collect->temporary);
 	snprintf(suffix, sizeof(suffix), ".%d", (int)collect->pid);
 	if (!collect->found)
 		collect->found = has_report(collect, NULL, "") || has_report(collect, NULL, suffix) ||
-				 has_report(collect, temporary, "") || has_report(collect, temporary, suffix);
+				 has_report(collect, collect->temporary, "") ||
+				 has_report(collect, collect->temporary, suffix);
 }

@@ -14,6 +14,7 @@
 struct ct_collect {
 	const char *pattern; /* CTRACE_OUT as the program had it */
 	const char *session;
+	const char *temporary; /* folder of reports whose own cannot be written */
 	pid_t pid; /* the program's */
 	time_t start; /* nothing older is a report of it */
 	bool export; /* false: leave the stores, only look whether there are any */
