@@ -53,6 +53,47 @@ $B/obj/viewer/%.o: viewer/%.c
 
 -include $(PRELOAD_OBJ:.o=.d) $(VIEWER_OBJ:.o=.d)
 
+# --- install: the relative places of library and programs must stay as they are in build/ ---
+LIBDIR ?= $(PREFIX)/lib
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man/man1
+VERSION := $(shell sed -n 's/.*CTRACE_VERSION "\(.*\)"/\1/p' include/ctrace/version.h)
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(PREFIX)/include/ctrace
+	install -m 755 $B/lib/libctrace.so $(DESTDIR)$(LIBDIR)/
+	install -m 755 $B/bin/ctrace $(DESTDIR)$(BINDIR)/
+	ln -sf ctrace $(DESTDIR)$(BINDIR)/ctrace-top
+	install -m 644 include/ctrace/version.h include/ctrace/store.h $(DESTDIR)$(PREFIX)/include/ctrace/
+	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(MANDIR)/
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' ctrace.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/ctrace.pc
+
+# --- the two commands of the README ---
+.PHONY: demo test check
+demo:
+	tests/setup-build
+	$(MAKE) all
+	examples/demo
+
+test:
+	tests/setup-build
+	tests/setup
+	$(MAKE) all check unit unit-asan unit-tsan
+	tests/run
+
+check: all
+	tests/check/seeded $B/lib/libctrace.so
+
+.PHONY: help
+help:
+	@echo 'make            build the library and the programs'
+	@echo 'make install    PREFIX= DESTDIR= LIBDIR= BINDIR= MANDIR='
+	@echo 'make demo       install what is needed, build, trace sqlite3 and show the result'
+	@echo 'make test       install what is needed, build, run all tests'
+	@echo 'make check      the rules of the tree, each with a violation that it must catch'
+	@echo 'make clean'
+
 .PHONY: clean
 clean:
 	rm -rf $B

@@ -80,12 +80,15 @@ struct ct_node {
 	uint64_t address; /* link-time address inside the call instruction (return address - 1) */
 };
 
+/* 2^64 ticks are a million blocks that live for two hours. */
+typedef unsigned __int128 ct_tick_sum;
+
 /* Counters of one site. Bytes are requested bytes. Lifetimes are in ticks of the store's clock. */
 struct ct_site {
+	ct_tick_sum lifetime_ticks; /* summed over freed blocks */
+	ct_tick_sum birth_ticks;    /* summed births of live blocks: gives their age at the end */
 	uint64_t total_bytes;
 	uint64_t total_blocks;
-	uint64_t lifetime_ticks; /* summed over freed blocks */
-	uint64_t birth_ticks;    /* summed births of live blocks, modulo 2^64: gives their age at the end */
 	int64_t live_bytes;
 	int64_t live_blocks;
 	uint64_t max_bytes; /* the site's own maximum, latest on ties */
@@ -97,7 +100,6 @@ struct ct_site {
 	uint64_t resizes;
 	uint32_t node;
 	uint32_t batch; /* the combiner's mark: changed in this batch already */
-	uint64_t reserved[2];
 };
 
 /* The process's own counters, folded with the sites. */

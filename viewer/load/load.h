@@ -20,6 +20,11 @@ int ct_load_dhat(const char *path, struct ct_profile **profile, struct ct_error_
 /* A store, symbolised, as a whole profile. */
 int ct_load_store(const char *path, struct ct_profile **profile, struct ct_error_text *error);
 
+struct ct_store_file;
+
+/* The profile of a store that is open already. */
+int ct_store_profile(const struct ct_store_file *store, struct ct_profile **profile, struct ct_error_text *error);
+
 /* Is this file a store (magic)? 1 yes, 0 no, < 0 enum ct_error. */
 int ct_is_store(const char *path, struct ct_error_text *error);
 

@@ -17,13 +17,13 @@ int ct_error_set(struct ct_error_text *text, int code, const char *format, ...)
 int ct_error_context(struct ct_error_text *text, int code, const char *format, ...)
 {
 	char old[sizeof(text->line)];
+	char context[sizeof(text->line) / 2];
 	memcpy(old, text->line, sizeof(old));
 	va_list arguments;
 	va_start(arguments, format);
-	int length = vsnprintf(text->line, sizeof(text->line), format, arguments);
+	vsnprintf(context, sizeof(context), format, arguments);
 	va_end(arguments);
-	if (length >= 0 && (size_t)length < sizeof(text->line))
-		snprintf(text->line + length, sizeof(text->line) - (size_t)length, ": %.*s", (int)(sizeof(old) - 1), old);
+	snprintf(text->line, sizeof(text->line), "%s: %.*s", context, (int)(sizeof(old) / 2 - 4), old);
 	return code;
 }
 

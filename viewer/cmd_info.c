@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* ctrace info: what is in a file, whether it fits together, and what could not be recorded. */
+#include "cmd.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "load/load.h"
+#include "load/store_file.h"
+#include "symbol/symbol.h"
+#include "view/number.h"
+
+#define COMMAND "info"
+
+static const char help[] = "usage: ctrace info FILE\n"
+			   "Show what a report or store holds, check it, and say what was lost.\n"
+			   "Exit code 1 when a check fails.\n";
+
+__attribute__((format(printf, 2, 3))) static void print_row(const char *name, const char *format, ...)
+{
+	va_list arguments;
+	printf("%-14s ", name);
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	putchar('\n');
+}
+
+static void print_loss(uint64_t count, const char *what)
+{
+	char number[CT_NUMBER_ROOM];
+	if (count)
+		print_row("  lost", "%s %s", ct_number_exact(number, count), what);
+}
+
+static void print_losses(const struct ct_profile *profile)
+{
+	const struct ct_losses *losses = &profile->losses;
+	bool none = !losses->dropped && !losses->early && !losses->truncated && !losses->unrooted;
+	print_row("losses", "%s", none ? "none" : "");
+	print_loss(losses->dropped, "events that were not recorded (no memory, or inside a signal handler)");
+	print_loss(losses->early, "calls before start-up was done");
+	print_loss(losses->truncated, "events whose stack was cut at the depth limit (CTRACE_DEPTH raises it)");
+	print_loss(losses->unrooted, "events whose stack did not reach its root");
+	print_loss(losses->late, "calls after the recording had ended");
+	print_loss(losses->unknown_frees, "frees of blocks that were never recorded");
+	print_loss(losses->merged_sites, "sites with the same stack in words, merged: their max is an upper bound");
+}
+
+static void print_profile(const struct ct_profile *profile)
+{
+	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM];
+	const struct ct_counters *totals = &profile->totals;
+	print_row("producer", "%s", profile->producer);
+	print_row("command", "%s", profile->command);
+	print_row("pid", "%" PRIu64, profile->pid);
+	print_row("run time", "%s", ct_number_time(a, (double)profile->end_time, profile->time_unit));
+	print_row("state", "%s", profile->ended ? "ended" : "killed, stopped, or still running");
+	print_row("sites", "%zu, of %zu distinct frames", profile->site_count, profile->frame_count - 1);
+	print_row("total", "%s %s in %s %s", ct_number_exact(a, totals->total_bytes), profile->bytes_unit,
+		  ct_number_exact(b, totals->total_blocks), profile->blocks_unit);
+	if (profile->has_lifetimes) {
+		print_row("peak", "%s %s in %s %s", ct_number_exact(a, totals->peak_bytes), profile->bytes_unit,
+			  ct_number_exact(b, totals->peak_blocks), profile->blocks_unit);
+		print_row("peak time", "%s", ct_number_time(a, (double)profile->peak_time, profile->time_unit));
+		print_row("at end", "%s %s in %s %s", ct_number_exact(a, totals->end_bytes), profile->bytes_unit,
+			  ct_number_exact(b, totals->end_blocks), profile->blocks_unit);
+	}
+	print_losses(profile);
+}
+
+static bool print_check(bool good, const char *what)
+{
+	print_row("check", "%-6s %s", good ? "ok" : "FAILED", what);
+	return good;
+}
+
+/* The rules of FORMATS: what is true of every correct producer. Valgrind's own max is known to break one. */
+static bool check_sites(const struct ct_profile *profile)
+{
+	bool order = true, blocks = true, lifetime = true;
+	for (size_t i = 0; i < profile->site_count; i++) {
+		const struct ct_counters *c = &profile->sites[i].counters;
+		order = order && c->peak_bytes <= c->max_bytes && c->end_bytes <= c->max_bytes &&
+			c->max_bytes <= c->total_bytes;
+		blocks = blocks && c->peak_blocks <= c->total_blocks && c->end_blocks <= c->total_blocks &&
+			 c->max_blocks <= c->total_blocks && c->total_blocks;
+		lifetime = lifetime && (long double)c->lifetime <= (long double)c->total_blocks * profile->end_time;
+	}
+	bool good = true;
+	if (profile->has_lifetimes) {
+		good = print_check(order, "at peak and at end <= max <= total, in each site");
+		good = print_check(lifetime, "no block lives longer than the program") && good;
+	}
+	return print_check(blocks, "no more blocks at any moment than in total") && good;
+}
+
+static bool check_totals(const struct ct_store_file *store, const struct ct_profile *profile)
+{
+	const struct ct_totals *totals = &store->header->totals;
+	const struct ct_counters *sums = &profile->totals;
+	bool good = print_check(sums->total_bytes == totals->total_bytes && sums->total_blocks == totals->total_blocks,
+				"totals of the sites = totals of the process");
+	good = print_check(sums->end_bytes == (uint64_t)totals->live_bytes &&
+				   sums->end_blocks == (uint64_t)totals->live_blocks,
+			   "live at end of the sites = of the process") &&
+	       good;
+	return print_check(sums->peak_bytes == totals->peak_bytes && sums->peak_blocks == totals->peak_blocks,
+			   "at peak of the sites = of the process") &&
+	       good;
+}
+
+static bool check_roots(const struct ct_profile *profile)
+{
+	uint64_t cut = 0;
+	for (size_t i = 0; i < profile->site_count; i++)
+		cut += profile->sites[i].truncated;
+	return print_check(!cut || profile->losses.truncated || profile->losses.unrooted,
+			   "every stack reaches its root, or is counted as cut");
+}
+
+static void print_modules(const struct ct_store_file *store)
+{
+	struct ct_symbols *symbols = ct_symbols_new(false);
+	for (size_t i = 1; i < store->module_count && symbols; i++) {
+		const struct ct_module *module = &store->modules[i];
+		char *path = strndup(store->strings + module->path.offset, module->path.bytes);
+		bool found = path && ct_symbols_open(symbols, path, module->build_id, module->build_id_bytes) >= 0;
+		printf("%-14s ", i == 1 ? "modules" : "");
+		for (const char *c = path ? path : ""; *c; c++)
+			putchar((unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c);
+		printf("  ");
+		for (uint32_t j = 0; j < module->build_id_bytes; j++)
+			printf("%02x", module->build_id[j]);
+		puts(found ? "" : module->build_id_bytes ? "  file is gone or of another build: no names" : "  no file");
+		free(path);
+	}
+	ct_symbols_free(symbols);
+}
+
+static bool print_store(const struct ct_store_file *store, const struct ct_profile *profile)
+{
+	char a[CT_NUMBER_ROOM];
+	const struct ct_store_header *header = store->header;
+	print_row("store", "version %u", header->version);
+	if (header->stop_reason.bytes)
+		print_row("stopped", "%.*s", (int)header->stop_reason.bytes, store->strings + header->stop_reason.offset);
+	print_row("nodes", "%zu in the call tree, %zu sites, %zu threads' rings", store->node_count - 1,
+		  store->site_count - 1, store->ring_count);
+	print_row("replayed", "%s events that were not folded yet", ct_number_exact(a, store->replayed));
+	print_row("fallbacks", "%s stacks walked by libunwind", ct_number_exact(a, header->losses[CT_LOSS_FALLBACK]));
+	print_row("ctrace itself", "%s beside the store", ct_number_bytes(a, header->own_bytes));
+	print_modules(store);
+	return check_totals(store, profile);
+}
+
+static int print_file(const char *path, struct ct_error_text *error)
+{
+	struct ct_store_file store = {0};
+	struct ct_profile *profile = NULL;
+	int is_store = ct_is_store(path, error);
+	int code = is_store < 0 ? is_store : CT_OK;
+	if (!code && is_store) {
+		code = ct_store_file_open(path, &store, error);
+		if (!code)
+			code = ct_store_profile(&store, &profile, error);
+	} else if (!code) {
+		code = ct_load(path, &profile, error);
+	}
+	if (!code) {
+		print_profile(profile);
+		bool good = !is_store || print_store(&store, profile);
+		good = check_sites(profile) && good;
+		good = check_roots(profile) && good;
+		code = good ? CT_EXIT_FINE : CT_EXIT_FINDINGS;
+	}
+	ct_profile_free(profile);
+	ct_store_file_close(&store);
+	return code;
+}
+
+int ct_cmd_info(int argc, char **argv)
+{
+	static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+	struct ct_error_text error;
+	int option;
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (option != 'h')
+			return CT_EXIT_USAGE;
+		fputs(help, stdout);
+		return CT_EXIT_FINE;
+	}
+	if (optind + 1 != argc)
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name one file; see ctrace info --help");
+	int code = print_file(argv[optind], &error);
+	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : code;
+}

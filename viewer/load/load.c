@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "load/load.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "ctrace/store.h"
+
+#define SNIFF_BYTES 64
+
+/* The file's first bytes; < 0 enum ct_error. */
+static int sniff(const char *path, char *start, size_t *got, struct ct_error_text *error)
+{
+	struct stat status;
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, strerror(errno));
+	if (fstat(fileno(file), &status) == 0 && S_ISDIR(status.st_mode)) {
+		fclose(file);
+		return ct_error_set(error, CT_ERR_IO, "%s: is a folder; name a report or a store in it", path);
+	}
+	*got = fread(start, 1, SNIFF_BYTES, file);
+	fclose(file);
+	return CT_OK;
+}
+
+static int has_magic(const char *start, size_t got)
+{
+	return got >= sizeof(CT_STORE_MAGIC) - 1 && !memcmp(start, CT_STORE_MAGIC, sizeof(CT_STORE_MAGIC) - 1);
+}
+
+int ct_is_store(const char *path, struct ct_error_text *error)
+{
+	char start[SNIFF_BYTES];
+	size_t got;
+	int code = sniff(path, start, &got, error);
+	return code ? code : has_magic(start, got);
+}
+
+int ct_load(const char *path, struct ct_profile **profile, struct ct_error_text *error)
+{
+	char start[SNIFF_BYTES];
+	size_t got;
+	int code = sniff(path, start, &got, error);
+	if (code)
+		return code;
+	if (has_magic(start, got))
+		return ct_load_store(path, profile, error);
+	size_t at = got >= 3 && !memcmp(start, "\xef\xbb\xbf", 3) ? 3 : 0;
+	while (at < got && isspace((unsigned char)start[at]))
+		at++;
+	if (at < got && start[at] == '{')
+		return ct_load_dhat(path, profile, error);
+	return ct_error_set(error, CT_ERR_DAMAGED, "%s: %s", path,
+			    got ? "neither a ctrace store nor DHAT JSON" : "is empty");
+}

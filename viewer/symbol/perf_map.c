@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* /tmp/perf-PID.map: lines "START SIZE NAME", hexadecimal, written by JIT compilers for perf. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "symbol/symbol.h"
+#include "util/array.h"
+
+struct entry {
+	uint64_t start, end;
+	char *name;
+	size_t order; /* later lines replace earlier ones */
+};
+
+struct ct_perf_map {
+	struct entry *entries;
+	size_t count, room;
+};
+
+static int by_start(const void *left, const void *right)
+{
+	const struct entry *a = left, *b = right;
+	if (a->start != b->start)
+		return a->start < b->start ? -1 : 1;
+	return a->order < b->order ? -1 : 1;
+}
+
+static bool add_line(struct ct_perf_map *map, const char *line)
+{
+	unsigned long long start, size;
+	int name = 0;
+	if (sscanf(line, "%llx %llx %n", &start, &size, &name) < 2 || !name || !line[name])
+		return true;
+	if (!ct_array_room(&map->entries, &map->room, map->count + 1, sizeof(*map->entries)))
+		return false;
+	char *copy = strdup(line + name);
+	if (!copy)
+		return false;
+	copy[strcspn(copy, "\n")] = '\0';
+	map->entries[map->count] = (struct entry){start, start + size, copy, map->count};
+	map->count++;
+	return true;
+}
+
+struct ct_perf_map *ct_perf_map_open(uint32_t pid)
+{
+	char path[64];
+	char *line = NULL;
+	size_t room = 0;
+	struct stat status;
+	snprintf(path, sizeof(path), "/tmp/perf-%u.map", pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return NULL;
+	struct ct_perf_map *map = calloc(1, sizeof(*map));
+	/* In a folder that everybody can write, only what this user wrote is believed. */
+	bool ours = fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode) &&
+		    (status.st_uid == geteuid() || geteuid() == 0);
+	while (map && ours && getline(&line, &room, file) > 0 && add_line(map, line))
+		;
+	free(line);
+	fclose(file);
+	if (map && map->count)
+		qsort(map->entries, map->count, sizeof(*map->entries), by_start);
+	return map;
+}
+
+const char *ct_perf_map_lookup(const struct ct_perf_map *map, uint64_t address)
+{
+	size_t low = 0, high = map ? map->count : 0;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (map->entries[middle].start <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && address < map->entries[low - 1].end ? map->entries[low - 1].name : NULL;
+}
+
+void ct_perf_map_free(struct ct_perf_map *map)
+{
+	if (!map)
+		return;
+	for (size_t i = 0; i < map->count; i++)
+		free(map->entries[i].name);
+	free(map->entries);
+	free(map);
+}

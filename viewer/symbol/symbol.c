@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "symbol/symbol.h"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
+#include <fcntl.h>
+#include <libiberty/demangle.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "symbol/dwarf_table.h"
+#include "util/array.h"
+
+#define SCOPES_MAX 64
+
+/* Where a compilation unit's code is. */
+struct unit_range {
+	Dwarf_Addr low, high;
+	size_t unit;
+};
+
+struct lazy_unit {
+	Dwarf_Die die;
+	struct ct_unit *table; /* made at the first look-up */
+	bool failed;
+};
+
+struct object {
+	Dwfl *dwfl;
+	Dwfl_Module *module;
+	Dwarf_Addr bias; /* of the Dwarf against the module */
+	struct unit_range *ranges; /* by low */
+	size_t range_count, range_room;
+	struct lazy_unit *units;
+	size_t unit_count, unit_room;
+	bool units_read;
+};
+
+struct ct_symbols {
+	struct object *objects;
+	size_t object_count, object_room;
+	char **names; /* demangled, until the next look-up */
+	size_t name_count, name_room;
+};
+
+static const Dwfl_Callbacks callbacks = {
+	.find_elf = dwfl_linux_proc_find_elf, /* never asked: the file is given */
+	.find_debuginfo = dwfl_standard_find_debuginfo,
+	.section_address = dwfl_offline_section_address,
+};
+
+struct ct_symbols *ct_symbols_new(bool debuginfod)
+{
+	/* libdwfl asks the servers as soon as this is set; a report must not wait for a network unasked. */
+	if (!debuginfod)
+		unsetenv("DEBUGINFOD_URLS");
+	return calloc(1, sizeof(struct ct_symbols));
+}
+
+static void free_object(struct object *object)
+{
+	for (size_t i = 0; i < object->unit_count; i++)
+		ct_unit_free(object->units[i].table);
+	free(object->units);
+	free(object->ranges);
+	if (object->dwfl)
+		dwfl_end(object->dwfl);
+}
+
+static void forget_names(struct ct_symbols *symbols)
+{
+	while (symbols->name_count)
+		free(symbols->names[--symbols->name_count]);
+}
+
+void ct_symbols_free(struct ct_symbols *symbols)
+{
+	if (!symbols)
+		return;
+	forget_names(symbols);
+	free(symbols->names);
+	for (size_t i = 0; i < symbols->object_count; i++)
+		free_object(&symbols->objects[i]);
+	free(symbols->objects);
+	free(symbols);
+}
+
+static bool same_build(Dwfl_Module *module, const uint8_t *build_id, size_t bytes)
+{
+	const unsigned char *bits;
+	GElf_Addr address;
+	int length = dwfl_module_build_id(module, &bits, &address);
+	return length > 0 && (size_t)length == bytes && !memcmp(bits, build_id, bytes);
+}
+
+int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_bytes)
+{
+	struct stat file;
+	/* A path that came from a store may name a pipe or a device. */
+	if (stat(path, &file) < 0 || !S_ISREG(file.st_mode) ||
+	    !ct_array_room(&symbols->objects, &symbols->object_room, symbols->object_count + 1, sizeof(*symbols->objects)))
+		return -1;
+	struct object object = {.dwfl = dwfl_begin(&callbacks)};
+	if (!object.dwfl)
+		return -1;
+	dwfl_report_begin(object.dwfl);
+	object.module = dwfl_report_elf(object.dwfl, path, path, -1, 0, true);
+	dwfl_report_end(object.dwfl, NULL, NULL);
+	GElf_Addr bias;
+	if (!object.module || !dwfl_module_getelf(object.module, &bias) ||
+	    (build_id_bytes && !same_build(object.module, build_id, build_id_bytes))) {
+		free_object(&object);
+		return -1;
+	}
+	symbols->objects[symbols->object_count] = object;
+	return (int)symbols->object_count++;
+}
+
+static int by_low(const void *left, const void *right)
+{
+	const struct unit_range *a = left, *b = right;
+	return a->low < b->low ? -1 : a->low > b->low;
+}
+
+/* All units with their address ranges. Not .debug_aranges: clang writes none. */
+static void read_units(struct object *object)
+{
+	Dwarf_Die *die = NULL;
+	object->units_read = true;
+	while ((die = dwfl_module_nextcu(object->module, die, &object->bias))) {
+		Dwarf_Addr base, low, high;
+		ptrdiff_t offset = 0;
+		size_t before = object->range_count;
+		while ((offset = dwarf_ranges(die, offset, &base, &low, &high)) > 0) {
+			if (low >= high || !ct_array_room(&object->ranges, &object->range_room, object->range_count + 1,
+							  sizeof(*object->ranges)))
+				continue;
+			object->ranges[object->range_count++] = (struct unit_range){low, high, object->unit_count};
+		}
+		if (object->range_count == before)
+			continue;
+		if (!ct_array_room(&object->units, &object->unit_room, object->unit_count + 1, sizeof(*object->units))) {
+			object->range_count = before;
+			break;
+		}
+		object->units[object->unit_count++] = (struct lazy_unit){.die = *die};
+	}
+	if (object->range_count)
+		qsort(object->ranges, object->range_count, sizeof(*object->ranges), by_low);
+}
+
+static struct ct_unit *unit_at(struct object *object, Dwarf_Addr address)
+{
+	if (!object->units_read)
+		read_units(object);
+	size_t low = 0, high = object->range_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (object->ranges[middle].low <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!low || address >= object->ranges[low - 1].high)
+		return NULL;
+	struct lazy_unit *unit = &object->units[object->ranges[low - 1].unit];
+	if (!unit->table && !unit->failed) {
+		unit->table = ct_unit_new(&unit->die);
+		unit->failed = !unit->table;
+	}
+	return unit->table;
+}
+
+/* The name as people write it; kept until the next look-up. */
+static const char *readable(struct ct_symbols *symbols, const char *name)
+{
+	if (!name || !*name)
+		return NULL;
+	char *better = cplus_demangle(name, DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO);
+	if (!better) {
+		const char *version = strstr(name, "@@") ? strstr(name, "@@") : strchr(name, '@');
+		if (!version)
+			return name;
+		better = strndup(name, (size_t)(version - name));
+	}
+	if (!better)
+		return name;
+	if (!ct_array_room(&symbols->names, &symbols->name_room, symbols->name_count + 1, sizeof(*symbols->names))) {
+		free(better);
+		return name;
+	}
+	symbols->names[symbols->name_count++] = better;
+	return better;
+}
+
+static const char *die_name(Dwarf_Die *die)
+{
+	Dwarf_Attribute attribute;
+	const char *name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
+	if (!name)
+		name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute));
+	if (!name)
+		name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
+	return name;
+}
+
+/* Where an inlined call stands in its caller. */
+static void call_site(Dwarf_Die *unit_die, Dwarf_Die *inlined, struct ct_symbol_frame *caller)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Word number;
+	Dwarf_Files *files;
+	size_t count;
+	if (dwarf_formudata(dwarf_attr(inlined, DW_AT_call_line, &attribute), &number) == 0)
+		caller->line = (uint32_t)number;
+	if (dwarf_formudata(dwarf_attr(inlined, DW_AT_call_file, &attribute), &number) == 0 &&
+	    dwarf_getsrcfiles(unit_die, &files, &count) == 0 && number < count)
+		caller->file = dwarf_filesrc(files, number, NULL, NULL);
+}
+
+static void line_of(Dwarf_Die *unit_die, Dwarf_Addr address, struct ct_symbol_frame *frame)
+{
+	Dwarf_Line *line = dwarf_getsrc_die(unit_die, address);
+	int number;
+	if (!line)
+		return;
+	frame->file = dwarf_linesrc(line, NULL, NULL);
+	if (dwarf_lineno(line, &number) == 0 && number > 0)
+		frame->line = (uint32_t)number;
+}
+
+static size_t lookup_dwarf(struct ct_symbols *symbols, struct object *object, Dwarf_Addr address,
+			   struct ct_symbol_frame *frames, size_t max)
+{
+	Dwarf_Die scopes[SCOPES_MAX];
+	struct ct_unit *unit = unit_at(object, address);
+	if (!unit)
+		return 0;
+	Dwarf_Die *unit_die = ct_unit_die(unit);
+	size_t count = ct_unit_scopes(unit, address, scopes, max < SCOPES_MAX ? max : SCOPES_MAX);
+	if (!count) { /* assembler code has lines but no function */
+		line_of(unit_die, address, &frames[0]);
+		return frames[0].file != NULL;
+	}
+	for (size_t i = 0; i < count; i++) {
+		Dwarf_Die *scope = &scopes[count - 1 - i];
+		frames[i].function = readable(symbols, die_name(scope));
+		if (i + 1 < count)
+			call_site(unit_die, scope, &frames[i + 1]);
+	}
+	line_of(unit_die, address, &frames[0]);
+	return count;
+}
+
+size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t address, struct ct_symbol_frame *frames,
+			 size_t max)
+{
+	if (handle < 0 || (size_t)handle >= symbols->object_count || !max)
+		return 0;
+	forget_names(symbols);
+	memset(frames, 0, max * sizeof(*frames));
+	struct object *object = &symbols->objects[handle];
+	if (!object->units_read)
+		read_units(object);
+	size_t count = lookup_dwarf(symbols, object, address - object->bias, frames, max);
+
+	/* The symbol table names the real function as the linker and Valgrind do. */
+	GElf_Sym symbol;
+	GElf_Off offset;
+	const char *name = dwfl_module_addrinfo(object->module, address, &offset, &symbol, NULL, NULL, NULL);
+	bool inside = name && (offset < symbol.st_size || (!symbol.st_size && !count));
+	if (inside) {
+		if (!count)
+			count = 1;
+		frames[count - 1].function = readable(symbols, name);
+	}
+	return count;
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DHAT JSON, dhatFileVersion 2 (Valgrind's dh_view.js and dhat/dh_main.c), with members of our own that
+ * dh_view does not look at:
+ *
+ *   in a program point   "tmpk" temporary blocks, "rszk" resizes, "cut": true when its stack was cut
+ *   at the top           "ctrace": {
+ *       "version": "0.1.0",
+ *       "ended": false when the program was killed,
+ *       "losses": { "dropped": N, "early": N, "unknownFrees": N, "truncated": N, "unrooted": N, "late": N,
+ *                   "mergedSites": N },
+ *       "paths": [ "", "/usr/lib/libfoo.so", ... ],
+ *       "frames": [ [module, file, inlined], ... ]   parallel to ftbl: indices into paths, 0 or 1
+ *       "timeline": [ [time, max bytes, last bytes, last blocks], ... ]
+ *   }
+ *
+ * Each row is a small cJSON tree that is printed and freed, so memory does not grow with the file.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "ctrace/version.h"
+#include "write/write.h"
+
+struct writer {
+	const struct ct_profile *profile;
+	FILE *out;
+	uint32_t *order;    /* sites as they are written */
+	uint32_t *ftbl;     /* frame ids by index in ftbl, 0 = [root] */
+	uint32_t *index_of; /* ftbl index by frame id; frames with the same text share one */
+	uint32_t *index_of_text; /* by string id */
+	size_t ftbl_count;
+	uint32_t *paths;   /* string ids by index in paths */
+	uint32_t *path_of; /* index in paths by string id */
+	size_t path_count;
+};
+
+/* cJSON keeps numbers as doubles; counters go in as text, exact to 2^64. */
+static void add_number(cJSON *object, const char *name, uint64_t number)
+{
+	char digits[24];
+	snprintf(digits, sizeof(digits), "%" PRIu64, number);
+	cJSON_AddRawToObject(object, name, digits);
+}
+
+static void add_numbers(cJSON *array, const uint64_t *numbers, size_t count)
+{
+	char digits[24];
+	for (size_t i = 0; i < count; i++) {
+		snprintf(digits, sizeof(digits), "%" PRIu64, numbers[i]);
+		cJSON_AddItemToArray(array, cJSON_CreateRaw(digits));
+	}
+}
+
+/* Print an item and free it. Frees NULL too: cJSON has no memory then. */
+static bool put(struct writer *writer, const char *before, cJSON *item)
+{
+	char *text = item ? cJSON_PrintUnformatted(item) : NULL;
+	bool ok = text && fputs(before, writer->out) >= 0 && fputs(text, writer->out) >= 0;
+	cJSON_free(text);
+	cJSON_Delete(item);
+	return ok;
+}
+
+static bool put_member(struct writer *writer, const char *name, cJSON *value)
+{
+	fprintf(writer->out, ",\n\"%s\":", name);
+	return put(writer, "", value);
+}
+
+static bool put_number(struct writer *writer, const char *name, uint64_t number)
+{
+	return fprintf(writer->out, ",\n\"%s\":%" PRIu64, name, number) > 0;
+}
+
+static const char *mode_text(const struct ct_profile *profile)
+{
+	static const char *const modes[] = {[CT_MODE_HEAP] = "heap", [CT_MODE_COPY] = "copy", [CT_MODE_AD_HOC] = "ad-hoc"};
+	return modes[profile->mode];
+}
+
+static bool put_head(struct writer *writer)
+{
+	const struct ct_profile *profile = writer->profile;
+	bool ok = fputs("{\"dhatFileVersion\":2", writer->out) >= 0 &&
+		  put_member(writer, "mode", cJSON_CreateString(mode_text(profile))) &&
+		  put_member(writer, "verb", cJSON_CreateString(profile->verb)) &&
+		  put_member(writer, "bklt", cJSON_CreateBool(profile->has_lifetimes)) &&
+		  put_member(writer, "bkacc", cJSON_CreateBool(false)) &&
+		  put_member(writer, "bu", cJSON_CreateString(profile->byte_unit)) &&
+		  put_member(writer, "bsu", cJSON_CreateString(profile->bytes_unit)) &&
+		  put_member(writer, "bksu", cJSON_CreateString(profile->blocks_unit)) &&
+		  put_member(writer, "tu", cJSON_CreateString(profile->time_unit)) &&
+		  put_member(writer, "Mtu", cJSON_CreateString(profile->mega_time_unit)) &&
+		  put_member(writer, "cmd", cJSON_CreateString(profile->command)) &&
+		  put_number(writer, "pid", profile->pid) && put_number(writer, "te", profile->end_time);
+	if (profile->has_lifetimes)
+		ok = ok && put_number(writer, "tuth", profile->short_lived) &&
+		     put_number(writer, "tg", profile->peak_time);
+	return ok;
+}
+
+static uint32_t ftbl_index(struct writer *writer, uint32_t frame)
+{
+	uint32_t *by_text = &writer->index_of_text[writer->profile->frames[frame].text];
+	if (!writer->index_of[frame]) {
+		if (!*by_text) {
+			*by_text = (uint32_t)writer->ftbl_count;
+			writer->ftbl[writer->ftbl_count++] = frame;
+		}
+		writer->index_of[frame] = *by_text;
+	}
+	return writer->index_of[frame];
+}
+
+static bool put_site(struct writer *writer, const struct ct_site_row *site, const char *before)
+{
+	const struct ct_profile *profile = writer->profile;
+	const struct ct_counters *counters = &site->counters;
+	cJSON *row = cJSON_CreateObject();
+	add_number(row, "tb", counters->total_bytes);
+	add_number(row, "tbk", counters->total_blocks);
+	if (profile->has_lifetimes) {
+		add_number(row, "tl", counters->lifetime);
+		add_number(row, "mb", counters->max_bytes);
+		add_number(row, "mbk", counters->max_blocks);
+		add_number(row, "gb", counters->peak_bytes);
+		add_number(row, "gbk", counters->peak_blocks);
+		add_number(row, "eb", counters->end_bytes);
+		add_number(row, "ebk", counters->end_blocks);
+	}
+	if (profile->has_temporaries) {
+		add_number(row, "tmpk", counters->temporary_blocks);
+		add_number(row, "rszk", counters->resizes);
+	}
+	if (site->truncated)
+		cJSON_AddTrueToObject(row, "cut");
+	cJSON *frames = cJSON_AddArrayToObject(row, "fs");
+	for (uint32_t i = 0; i < site->frame_count; i++) {
+		uint64_t index = ftbl_index(writer, profile->frame_ids[site->first_frame + i]);
+		add_numbers(frames, &index, 1);
+	}
+	return put(writer, before, row);
+}
+
+static bool put_sites(struct writer *writer)
+{
+	bool ok = fputs(",\n\"pps\":[", writer->out) >= 0;
+	for (size_t i = 0; i < writer->profile->site_count && ok; i++)
+		ok = put_site(writer, &writer->profile->sites[writer->order[i]], i ? ",\n" : "\n");
+	return ok && fputs("]", writer->out) >= 0;
+}
+
+static bool put_frame_texts(struct writer *writer)
+{
+	const struct ct_profile *profile = writer->profile;
+	bool ok = fputs(",\n\"ftbl\":[\n\"[root]\"", writer->out) >= 0;
+	for (size_t i = 1; i < writer->ftbl_count && ok; i++)
+		ok = put(writer, ",\n", cJSON_CreateString(profile->strings[profile->frames[writer->ftbl[i]].text]));
+	return ok && fputs("]", writer->out) >= 0;
+}
+
+static uint64_t path_index(struct writer *writer, uint32_t string)
+{
+	if (string && !writer->path_of[string]) {
+		writer->path_of[string] = (uint32_t)writer->path_count;
+		writer->paths[writer->path_count++] = string;
+	}
+	return writer->path_of[string];
+}
+
+static bool put_frame_places(struct writer *writer)
+{
+	bool ok = fputs(",\n\"frames\":[\n[0,0,0]", writer->out) >= 0;
+	for (size_t i = 1; i < writer->ftbl_count && ok; i++) {
+		const struct ct_frame *frame = &writer->profile->frames[writer->ftbl[i]];
+		uint64_t numbers[] = {path_index(writer, frame->module), path_index(writer, frame->file), frame->inlined};
+		cJSON *row = cJSON_CreateArray();
+		add_numbers(row, numbers, 3);
+		ok = put(writer, ",\n", row);
+	}
+	ok = ok && fputs("],\n\"paths\":[\n\"\"", writer->out) >= 0;
+	for (size_t i = 1; i < writer->path_count && ok; i++)
+		ok = put(writer, ",\n", cJSON_CreateString(writer->profile->strings[writer->paths[i]]));
+	return ok && fputs("]", writer->out) >= 0;
+}
+
+static bool put_timeline(struct writer *writer)
+{
+	bool ok = fputs(",\n\"timeline\":[", writer->out) >= 0;
+	for (size_t i = 0; i < writer->profile->timeline_count && ok; i++) {
+		const struct ct_timeline_point *point = &writer->profile->timeline[i];
+		uint64_t numbers[] = {point->time, point->max_bytes, point->last_bytes, point->last_blocks};
+		cJSON *row = cJSON_CreateArray();
+		add_numbers(row, numbers, 4);
+		ok = put(writer, i ? ",\n" : "\n", row);
+	}
+	return ok && fputs("]", writer->out) >= 0;
+}
+
+static bool put_own_member(struct writer *writer)
+{
+	const struct ct_losses *losses = &writer->profile->losses;
+	cJSON *counts = cJSON_CreateObject();
+	add_number(counts, "dropped", losses->dropped);
+	add_number(counts, "early", losses->early);
+	add_number(counts, "unknownFrees", losses->unknown_frees);
+	add_number(counts, "truncated", losses->truncated);
+	add_number(counts, "unrooted", losses->unrooted);
+	add_number(counts, "late", losses->late);
+	add_number(counts, "mergedSites", losses->merged_sites);
+	return fprintf(writer->out, ",\n\"ctrace\":{\"version\":\"%s\",\"ended\":%s", CTRACE_VERSION,
+		       writer->profile->ended ? "true" : "false") > 0 &&
+	       put(writer, ",\n\"losses\":", counts) && put_frame_places(writer) && put_timeline(writer) &&
+	       fputs("}}\n", writer->out) >= 0;
+}
+
+/* By total bytes, then by the stacks' texts: two exports of one store are equal. */
+static int compare_sites(const void *left, const void *right, void *argument)
+{
+	const struct ct_profile *profile = argument;
+	const struct ct_site_row *a = &profile->sites[*(const uint32_t *)left];
+	const struct ct_site_row *b = &profile->sites[*(const uint32_t *)right];
+	if (a->counters.total_bytes != b->counters.total_bytes)
+		return a->counters.total_bytes > b->counters.total_bytes ? -1 : 1;
+	for (uint32_t i = 0; i < a->frame_count && i < b->frame_count; i++) {
+		uint32_t left_frame = profile->frame_ids[a->first_frame + i];
+		uint32_t right_frame = profile->frame_ids[b->first_frame + i];
+		if (left_frame != right_frame)
+			return strcmp(profile->strings[profile->frames[left_frame].text],
+				      profile->strings[profile->frames[right_frame].text]);
+	}
+	return a->frame_count < b->frame_count ? -1 : a->frame_count > b->frame_count;
+}
+
+int ct_write_dhat(const struct ct_profile *profile, FILE *out, struct ct_error_text *error)
+{
+	struct writer writer = {
+		.profile = profile,
+		.out = out,
+		.order = calloc(profile->site_count + 1, sizeof(uint32_t)),
+		.ftbl = calloc(profile->frame_count + 1, sizeof(uint32_t)),
+		.index_of = calloc(profile->frame_count + 1, sizeof(uint32_t)),
+		.index_of_text = calloc(profile->string_count + 1, sizeof(uint32_t)),
+		.ftbl_count = 1,
+		.paths = calloc(profile->string_count + 1, sizeof(uint32_t)),
+		.path_of = calloc(profile->string_count + 1, sizeof(uint32_t)),
+		.path_count = 1,
+	};
+	bool memory = writer.order && writer.ftbl && writer.index_of && writer.index_of_text && writer.paths && writer.path_of;
+	int code = CT_OK;
+	errno = 0;
+	if (memory) {
+		for (size_t i = 0; i < profile->site_count; i++)
+			writer.order[i] = (uint32_t)i;
+		qsort_r(writer.order, profile->site_count, sizeof(*writer.order), compare_sites, (void *)profile);
+	}
+	if (!memory)
+		code = ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
+	else if (!put_head(&writer) || !put_sites(&writer) || !put_frame_texts(&writer) || !put_own_member(&writer))
+		code = ferror(out) ? ct_error_set(error, CT_ERR_IO, "cannot write: %s", strerror(errno))
+				   : ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
+	free(writer.order);
+	free(writer.ftbl);
+	free(writer.index_of);
+	free(writer.index_of_text);
+	free(writer.paths);
+	free(writer.path_of);
+	return code;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "write/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int fail(struct ct_out_file *file, const char *doing, struct ct_error_text *error)
+{
+	return ct_error_set(error, CT_ERR_IO, "%s: cannot %s: %s", file->path, doing, strerror(errno));
+}
+
+static int open_direct(struct ct_out_file *file, struct ct_error_text *error)
+{
+	file->stream = strcmp(file->path, "-") ? fopen(file->path, "we") : stdout;
+	return file->stream ? CT_OK : fail(file, "open for writing", error);
+}
+
+int ct_out_open(const char *path, struct ct_out_file *file, struct ct_error_text *error)
+{
+	struct stat status;
+	memset(file, 0, sizeof(*file));
+	file->path = strdup(path);
+	if (!file->path)
+		return ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
+	if (!strcmp(path, "-") || (lstat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)))
+		return open_direct(file, error);
+	if (asprintf(&file->temporary, "%s.%d.tmp", path, (int)getpid()) < 0) {
+		file->temporary = NULL;
+		return ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
+	}
+	unlink(file->temporary);
+	int fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return fail(file, "create", error);
+	file->stream = fdopen(fd, "w");
+	return file->stream ? CT_OK : fail(file, "open", error);
+}
+
+int ct_out_close(struct ct_out_file *file, int code, struct ct_error_text *error)
+{
+	if (file->stream) {
+		int failed = fflush(file->stream);
+		int saved = errno;
+		if (file->stream != stdout && fclose(file->stream) && !failed) {
+			failed = 1;
+			saved = errno;
+		}
+		errno = saved;
+		if (failed && !code)
+			code = fail(file, "write", error);
+	}
+	if (file->temporary) {
+		if (!code && rename(file->temporary, file->path) < 0)
+			code = fail(file, "rename into place", error);
+		if (code)
+			unlink(file->temporary);
+	}
+	free(file->temporary);
+	free(file->path);
+	memset(file, 0, sizeof(*file));
+	return code;
+}

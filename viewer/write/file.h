@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A report file appears whole or not at all: it is written under another name in the same folder and
+ * renamed when it is on the disk's account. Links that somebody planted there are not followed.
+ */
+#ifndef CT_WRITE_FILE_H
+#define CT_WRITE_FILE_H
+
+#include <stdio.h>
+
+#include "util/error.h"
+
+struct ct_out_file {
+	FILE *stream;
+	char *path;
+	char *temporary; /* NULL: the stream is the destination itself (stdout, a pipe, a device) */
+};
+
+/* "-" is stdout. */
+int ct_out_open(const char *path, struct ct_out_file *file, struct ct_error_text *error);
+
+/* End with the writer's result: rename when it is CT_OK, else remove. Returns the final result. */
+int ct_out_close(struct ct_out_file *file, int code, struct ct_error_text *error);
+
+#endif
