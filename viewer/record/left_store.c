@@ -24,6 +24,8 @@ static bool read_string(int fd, const struct ct_store_header *header, struct ct_
 
 		if (extent->section != CT_SECTION_STRINGS)
 			continue;
+		if (extent->file_offset > INT64_MAX - bytes)
+			return false;
 		if (at >= start && at < start + bytes) {
 			if (part > start + bytes - at)
 				part = (size_t)(start + bytes - at);

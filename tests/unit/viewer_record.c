@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ctrace record before and after the program: which programs it refuses (on ELF files made here), where
+ * it finds its library, what environment it sets, and whose stores it takes.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <elf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctrace/store.h"
+#include "record/left_store.h"
+#include "record/library.h"
+#include "record/script.h"
+#include "record/settings.h"
+#include "record/target.h"
+
+/* This program stands for libctrace.so: what matters is its kind of processor. */
+#define LIBRARY "/proc/self/exe"
+
+static char folder[] = "/tmp/ctrace-test-XXXXXX";
+
+static char *path_of(const char *name)
+{
+	static char path[4][PATH_MAX];
+	static int turn;
+
+	turn = (turn + 1) % 4;
+	snprintf(path[turn], PATH_MAX, "%s/%s", folder, name);
+	return path[turn];
+}
+
+static char *write_file(const char *name, const void *bytes, size_t length, mode_t mode)
+{
+	char *path = path_of(name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, length), length);
+	assert_int_equal(fchmod(fd, mode), 0);
+	close(fd);
+	return path;
+}
+
+static char *write_text(const char *name, const char *text)
+{
+	return write_file(name, text, strlen(text), 0755);
+}
+
+/* An ELF head like this program's own, with the loader given (NULL: none). */
+static char *write_elf(const char *name, int class, int machine, const char *loader)
+{
+	struct {
+		Elf64_Ehdr head;
+		Elf64_Phdr row;
+		char loader[64];
+	} file = {
+		.head = {.e_type = ET_DYN,
+			 .e_phoff = sizeof(Elf64_Ehdr),
+			 .e_phnum = 1,
+			 .e_machine = (Elf64_Half)machine},
+		.row = {.p_type = loader ? PT_INTERP : PT_LOAD, .p_offset = sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr)},
+	};
+
+	memcpy(file.head.e_ident, ELFMAG, SELFMAG);
+	file.head.e_ident[EI_CLASS] = (unsigned char)class;
+	file.head.e_ident[EI_DATA] = ELFDATA2LSB;
+	if (loader)
+		strcpy(file.loader, loader);
+	return write_file(name, &file, sizeof(file), 0755);
+}
+
+static int own_machine(void)
+{
+	Elf64_Ehdr head;
+	int fd = open(LIBRARY, O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(read(fd, &head, sizeof(head)), sizeof(head));
+	close(fd);
+	return head.e_machine;
+}
+
+static void check_target(const char *path, int code, const char *says)
+{
+	struct ct_error_text error = {""};
+
+	assert_int_equal(ct_target_check(path, LIBRARY, &error), code);
+	if (says && !strstr(error.line, says))
+		fail_msg("says \"%s\", not \"%s\"", error.line, says);
+	if (says && !strstr(error.line, path))
+		fail_msg("\"%s\" does not name %s", error.line, path);
+}
+
+static void test_elf_files(void **state)
+{
+	int machine = own_machine(), other = machine == EM_X86_64 ? EM_AARCH64 : EM_X86_64;
+
+	(void)state;
+	check_target("/proc/self/exe", 0, NULL);
+	check_target(write_elf("fine", ELFCLASS64, machine, "/proc/self/exe"), 0, NULL);
+	check_target(write_elf("static", ELFCLASS64, machine, NULL), CT_EXIT_USAGE, "statically linked");
+	check_target(write_elf("narrow", ELFCLASS32, EM_386, NULL), CT_EXIT_USAGE, "32-bit program");
+	check_target(write_elf("other", ELFCLASS64, other, NULL), CT_EXIT_USAGE, "another kind of processor");
+	check_target(write_elf("musl", ELFCLASS64, machine, "/lib/ld-musl-x86_64.so.1"), CT_EXIT_USAGE, "musl");
+	check_target(write_elf("lost", ELFCLASS64, machine, "/no/ld.so"), CT_EXIT_NOT_FOUND,
+		     "loader /no/ld.so is not installed");
+	check_target(write_text("text", "echo hi\n"), CT_EXIT_NOT_EXECUTABLE, "ctrace record -- sh");
+	check_target(write_text("empty", ""), CT_EXIT_NOT_EXECUTABLE, "neither ELF nor #!");
+	check_target(write_text("short", "\177ELF\2\1\1"), CT_EXIT_NOT_EXECUTABLE, "neither ELF nor #!");
+}
+
+static void test_rights(void **state)
+{
+	char *path = write_elf("rights", ELFCLASS64, own_machine(), "/proc/self/exe");
+
+	(void)state;
+	/* one's own setuid program gains nothing */
+	assert_int_equal(chmod(path, 04755), 0);
+	check_target(path, 0, NULL);
+	if (chown(path, 12345, (gid_t)-1) != 0)
+		skip();
+	assert_int_equal(chmod(path, 04755), 0);
+	check_target(path, CT_EXIT_USAGE, "setuid");
+	assert_int_equal(chown(path, 0, 12345), 0);
+	assert_int_equal(chmod(path, 02755), 0);
+	check_target(path, CT_EXIT_USAGE, "setgid");
+	/* without group execution the bit means something else */
+	assert_int_equal(chmod(path, 02745), 0);
+	check_target(path, 0, NULL);
+}
+
+static void test_scripts(void **state)
+{
+	char text[PATH_MAX + 64];
+	char *script;
+
+	(void)state;
+	write_elf("interpreter", ELFCLASS64, own_machine(), "/proc/self/exe");
+	write_elf("interpreter-static", ELFCLASS64, own_machine(), NULL);
+	snprintf(text, sizeof(text), "#! %s -x\nhello\n", path_of("interpreter"));
+	check_target(write_text("script", text), 0, NULL);
+	snprintf(text, sizeof(text), "#!%s\n", path_of("interpreter-static"));
+	script = write_text("script-static", text);
+	check_target(script, CT_EXIT_USAGE, "its interpreter: ");
+	check_target(script, CT_EXIT_USAGE, "statically linked");
+	snprintf(text, sizeof(text), "#!%s\n", script);
+	check_target(write_text("script-script", text), CT_EXIT_USAGE, "statically linked");
+	snprintf(text, sizeof(text), "#!/usr/bin/env -S A=1 %s -u\n", path_of("interpreter-static"));
+	check_target(write_text("script-env", text), CT_EXIT_USAGE, "statically linked");
+	check_target(write_text("script-lost", "#!/no/interpreter\n"), CT_EXIT_NOT_FOUND, "/no/interpreter");
+	check_target(write_text("script-none", "#!\n"), CT_EXIT_NOT_EXECUTABLE, "cannot be followed");
+	snprintf(text, sizeof(text), "#!%s\n", path_of("script-self"));
+	check_target(write_text("script-self", text), CT_EXIT_NOT_EXECUTABLE, "cannot be followed");
+}
+
+static void test_env_words(void **state)
+{
+	static const char *const cases[][2] = {
+		{"python3", "python3"}, {"-S python3 -u", "python3"}, {"-i A=1 B=2 perl -w", "perl"}, {"", NULL},
+		{"-S", NULL},
+	};
+	char program[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ct_script script = {.interpreter = "/usr/bin/env"};
+
+		strcpy(script.argument, cases[i][0]);
+		assert_int_equal(ct_script_env_program(&script, program, sizeof(program)), cases[i][1] != NULL);
+		if (cases[i][1])
+			assert_string_equal(program, cases[i][1]);
+	}
+}
+
+static void test_find(void **state)
+{
+	struct ct_error_text error;
+	char path[PATH_MAX], folders[PATH_MAX * 2], *old = strdup(getenv("PATH"));
+
+	(void)state;
+	write_text("found", "#!/bin/sh\n");
+	write_file("forbidden", "x", 1, 0644);
+	assert_int_equal(mkdir(path_of("inner"), 0755), 0);
+	write_file("inner/shadow", "x", 1, 0644);
+	write_text("shadow", "#!/bin/sh\n");
+	snprintf(folders, sizeof(folders), "/nonexistent:%s/inner:%s", folder, folder);
+	setenv("PATH", folders, 1);
+	assert_int_equal(ct_target_find("found", path, &error), 0);
+	assert_string_equal(path, path_of("found"));
+	/* a file that may not be executed does not hide a later one */
+	assert_int_equal(ct_target_find("shadow", path, &error), 0);
+	assert_string_equal(path, path_of("shadow"));
+	assert_int_equal(ct_target_find("forbidden", path, &error), CT_EXIT_NOT_EXECUTABLE);
+	assert_int_equal(ct_target_find("missing", path, &error), CT_EXIT_NOT_FOUND);
+	assert_string_equal(error.line, "missing: no such program in PATH");
+	assert_int_equal(ct_target_find("", path, &error), CT_EXIT_NOT_FOUND);
+	assert_int_equal(ct_target_find(path_of("missing"), path, &error), CT_EXIT_NOT_FOUND);
+	assert_int_equal(ct_target_find(path_of("inner"), path, &error), CT_EXIT_NOT_EXECUTABLE);
+	setenv("PATH", old, 1);
+	free(old);
+}
+
+static void test_library(void **state)
+{
+	struct ct_error_text error;
+	char path[PATH_MAX], *value;
+
+	(void)state;
+	assert_int_equal(mkdir(path_of("tree"), 0755), 0);
+	assert_int_equal(mkdir(path_of("tree/bin"), 0755), 0);
+	assert_int_equal(mkdir(path_of("tree/lib"), 0755), 0);
+	write_text("tree/bin/ctrace", "");
+	assert_true(ct_library_find(path_of("tree/bin/ctrace"), path, &error) < 0);
+	assert_non_null(strstr(error.line, "lib/libctrace.so is missing"));
+	write_text("tree/lib/libctrace.so", "");
+	assert_int_equal(ct_library_find(path_of("tree/bin/ctrace"), path, &error), 0);
+	assert_string_equal(path, path_of("tree/lib/libctrace.so"));
+	/* by way of a link, as in /usr/local/bin */
+	assert_int_equal(symlink(path_of("tree/bin/ctrace"), path_of("link")), 0);
+	assert_int_equal(ct_library_find(path_of("link"), path, &error), 0);
+	/* a moved tree; LD_PRELOAD splits at blanks */
+	assert_int_equal(rename(path_of("tree"), path_of("my tree")), 0);
+	assert_true(ct_library_find(path_of("my tree/bin/ctrace"), path, &error) < 0);
+	assert_non_null(strstr(error.line, "LD_PRELOAD cannot hold a path with ' '"));
+
+	value = ct_library_preload("/a.so", NULL);
+	assert_string_equal(value, "/a.so");
+	free(value);
+	value = ct_library_preload("/a.so", "");
+	assert_string_equal(value, "/a.so");
+	free(value);
+	value = ct_library_preload("/a.so", "libjemalloc.so:x");
+	assert_string_equal(value, "/a.so:libjemalloc.so:x");
+	free(value);
+}
+
+static int parse(struct ct_settings *settings, const char *words, struct ct_error_text *error)
+{
+	static char line[512];
+	static char *argv[16];
+	int argc = 0;
+
+	snprintf(line, sizeof(line), "record %s", words);
+	for (char *word = strtok(line, " "); word; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	return ct_settings_parse(settings, argc, argv, error);
+}
+
+static void test_settings(void **state)
+{
+	struct ct_settings settings = {0};
+	struct ct_error_text error;
+	char expected[PATH_MAX * 2];
+
+	(void)state;
+	unsetenv("CTRACE_QUIET");
+	setenv("CTRACE_DEPTH", "64", 1);
+	assert_int_equal(parse(&settings, "-o x.json --depth 100 -- app -o y", &error), 6);
+	getcwd(expected, PATH_MAX);
+	strcat(expected, "/x.json");
+	assert_string_equal(ct_settings_get(&settings, CT_SETTING_out), expected);
+	assert_string_equal(ct_settings_get(&settings, CT_SETTING_depth), "100");
+	assert_string_equal(ct_settings_get(&settings, CT_SETTING_quiet), "0");
+	ct_settings_fini(&settings);
+	assert_string_equal(ct_settings_get(&settings, CT_SETTING_depth), "64");
+	assert_int_equal(parse(&settings, "-q app --quiet -o z", &error), 2);
+	assert_string_equal(ct_settings_get(&settings, CT_SETTING_quiet), "1");
+	ct_settings_fini(&settings);
+	assert_int_equal(parse(&settings, "--output=/a/%p.json app", &error), 2);
+	assert_string_equal(ct_settings_get(&settings, CT_SETTING_out), "/a/%p.json");
+	ct_settings_fini(&settings);
+
+	assert_int_equal(parse(&settings, "--help", &error), 0);
+	assert_int_equal(parse(&settings, "--depth ten app", &error), CT_ERR_USAGE);
+	assert_string_equal(error.line, "--depth ten: not a number");
+	assert_int_equal(parse(&settings, "--children yes app", &error), CT_ERR_USAGE);
+	assert_int_equal(parse(&settings, "--nonsense app", &error), CT_ERR_USAGE);
+	assert_string_equal(error.line, "--nonsense: unknown option; see ctrace record --help");
+	assert_int_equal(parse(&settings, "--output", &error), CT_ERR_USAGE);
+	assert_int_equal(parse(&settings, "--session x app", &error), CT_ERR_USAGE);
+	ct_settings_fini(&settings);
+}
+
+/* The folder's name has a percent sign: it is no pattern. */
+static void test_percent_folder(void **state)
+{
+	struct ct_settings settings = {0};
+	struct ct_error_text error;
+	char expected[PATH_MAX], *before = getcwd(NULL, 0);
+
+	(void)state;
+	assert_int_equal(mkdir(path_of("100%p"), 0755), 0);
+	assert_int_equal(chdir(path_of("100%p")), 0);
+	assert_int_equal(parse(&settings, "-o %e.json app", &error), 3);
+	snprintf(expected, sizeof(expected), "%s/100%%%%p/%%e.json", folder);
+	assert_string_equal(ct_settings_get(&settings, CT_SETTING_out), expected);
+	ct_settings_fini(&settings);
+	assert_int_equal(chdir(before), 0);
+	free(before);
+}
+
+static const char *entry_of(char **environment, const char *variable)
+{
+	const char *found = NULL;
+
+	for (; *environment; environment++) {
+		if (strncmp(*environment, variable, strlen(variable)) == 0 && (*environment)[strlen(variable)] == '=') {
+			assert_null(found);
+			found = *environment + strlen(variable) + 1;
+		}
+	}
+	return found;
+}
+
+static void test_environment(void **state)
+{
+	struct ct_settings settings = {0};
+	struct ct_error_text error;
+	char **environment;
+
+	(void)state;
+	setenv("CTRACE_DEPTH", "64", 1);
+	setenv("LD_PRELOAD_OTHER", "stays", 1);
+	assert_int_equal(parse(&settings, "-q --depth 7 app", &error), 4);
+	environment = ct_settings_environment(&settings, "/lib.so");
+	assert_non_null(environment);
+	assert_string_equal(entry_of(environment, "LD_PRELOAD"), "/lib.so");
+	assert_string_equal(entry_of(environment, "LD_PRELOAD_OTHER"), "stays");
+	assert_string_equal(entry_of(environment, "CTRACE_DEPTH"), "7");
+	assert_string_equal(entry_of(environment, "CTRACE_QUIET"), "1");
+	assert_null(entry_of(environment, "CTRACE_EXPORT"));
+	for (size_t i = 0; environment[i]; i++) {
+		if (strncmp(environment[i], "CTRACE_", 7) == 0 || strncmp(environment[i], "LD_PRELOAD=", 11) == 0)
+			free(environment[i]);
+	}
+	free(environment);
+	ct_settings_fini(&settings);
+	unsetenv("CTRACE_DEPTH");
+}
+
+static struct ct_store_header *make_header(void)
+{
+	struct ct_store_header *header = calloc(1, CT_STORE_HEADER_BYTES + 2 * CT_STORE_PAGE);
+	char *strings = (char *)header + CT_STORE_HEADER_BYTES;
+
+	assert_non_null(header);
+	memcpy(header->magic, CT_STORE_MAGIC, 8);
+	header->version = CT_STORE_VERSION;
+	header->byte_order = CT_STORE_BYTE_ORDER;
+	header->pid = 77;
+	header->state = CT_STATE_RECORDING;
+	header->flags = CT_STORE_KEEP;
+	header->extent_count = 2;
+	header->extents[0] = (struct ct_extent){CT_STORE_HEADER_BYTES + CT_STORE_PAGE, 1, CT_SECTION_STRINGS};
+	header->extents[1] = (struct ct_extent){CT_STORE_HEADER_BYTES, 1, CT_SECTION_STRINGS};
+	/* the output's name lies across both extents */
+	memcpy(strings + CT_STORE_PAGE + CT_STORE_PAGE - 4, "/out", 4);
+	memcpy(strings, "put.json", 8);
+	memcpy(strings + CT_STORE_PAGE + 10, "session", 7);
+	header->output = (struct ct_span){CT_STORE_PAGE - 4, 12};
+	header->session = (struct ct_span){10, 7};
+	return header;
+}
+
+static bool read_left(const char *name, struct ct_left_store *store)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool fine = ct_left_store_read(fd, name, store);
+
+	close(fd);
+	return fine;
+}
+
+static bool read_changed(struct ct_store_header *header, struct ct_left_store *store)
+{
+	bool fine;
+
+	write_file("x.store", header, CT_STORE_HEADER_BYTES + 2 * CT_STORE_PAGE, 0600);
+	fine = read_left("x.store", store);
+	free(header);
+	return fine;
+}
+
+static void test_left_store(void **state)
+{
+	struct ct_store_header *header;
+	struct ct_left_store store;
+
+	(void)state;
+	assert_true(read_changed(make_header(), &store));
+	assert_int_equal(store.pid, 77);
+	assert_true(store.kept);
+	assert_string_equal(store.session, "session");
+	assert_string_equal(store.output, "/output.json");
+
+	header = make_header();
+	header->magic[0] = 'C';
+	assert_false(read_changed(header, &store));
+	header = make_header();
+	header->version++;
+	assert_false(read_changed(header, &store));
+	header = make_header();
+	header->session.bytes = UINT32_MAX;
+	assert_false(read_changed(header, &store));
+	header = make_header();
+	header->session.offset = UINT32_MAX;
+	assert_false(read_changed(header, &store));
+	header = make_header();
+	header->extents[0].file_offset = UINT64_MAX - 1;
+	assert_false(read_changed(header, &store));
+	header = make_header();
+	header->extent_count = UINT32_MAX;
+	assert_true(read_changed(header, &store));
+	write_text("tiny.store", CT_STORE_MAGIC);
+	assert_false(read_left("tiny.store", &store));
+	assert_int_equal(symlink("x.store", path_of("link.store")), 0);
+	assert_false(read_left("link.store", &store));
+	assert_int_equal(mkfifo(path_of("fifo.store"), 0600), 0);
+	assert_false(read_left("fifo.store", &store));
+	assert_false(read_left("none.store", &store));
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	char command[PATH_MAX + 16];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	return system(command);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_elf_files),    cmocka_unit_test(test_rights),
+		cmocka_unit_test(test_scripts),      cmocka_unit_test(test_env_words),
+		cmocka_unit_test(test_find),         cmocka_unit_test(test_library),
+		cmocka_unit_test(test_settings),     cmocka_unit_test(test_percent_folder),
+		cmocka_unit_test(test_environment),  cmocka_unit_test(test_left_store),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
