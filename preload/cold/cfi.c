@@ -439,6 +439,15 @@ static const uint8_t *find_fde(const uint8_t *header, uint64_t address)
 	return header + table[low].fde;
 }
 
+/* No call returns to a function's first byte: somebody has put the address there to begin a stack with. */
+static bool starts_function(const uint8_t *header, uint64_t address)
+{
+	struct frame_info info;
+	bool covers;
+	const uint8_t *fde = find_fde(header, address);
+	return fde && read_fde(fde, address, &info, &covers) && info.start == address;
+}
+
 static bool fits(int64_t offset)
 {
 	return offset >= -(1 << 28) && offset < 1 << 28;
@@ -465,6 +474,7 @@ struct ct_rule ct_cfi_rule(uintptr_t address)
 {
 	static const struct ct_rule no_table = {.cfa = CT_CFA_NO_TABLE};
 	static const struct ct_rule unknown = {.cfa = CT_CFA_UNKNOWN};
+	static const struct ct_rule start = {.cfa = CT_CFA_START};
 	struct dl_find_object object;
 	struct frame_info info;
 	bool covers;
@@ -477,7 +487,7 @@ struct ct_rule ct_cfi_rule(uintptr_t address)
 	if (!read_fde(fde, address, &info, &covers))
 		return unknown;
 	if (!covers)
-		return no_table;
+		return starts_function(object.dlfo_eh_frame, address + 1) ? start : no_table;
 	if (info.signal)
 		return (struct ct_rule){.cfa = CT_CFA_SIGNAL};
 

@@ -20,7 +20,6 @@ static struct {
 	int (*init_local)(unw_cursor_t *, unw_context_t *);
 	int (*step)(unw_cursor_t *);
 	int (*get_reg)(unw_cursor_t *, unw_regnum_t, unw_word_t *);
-	int (*is_signal_frame)(unw_cursor_t *);
 } unwind;
 
 static struct {
@@ -42,9 +41,8 @@ void ct_libunwind_load(void)
 	unwind.getcontext = (int (*)(unw_context_t *))dlsym(library, "_Ux86_64_getcontext");
 	unwind.init_local = (int (*)(unw_cursor_t *, unw_context_t *))dlsym(library, SYMBOL(unw_init_local));
 	unwind.get_reg = (int (*)(unw_cursor_t *, unw_regnum_t, unw_word_t *))dlsym(library, SYMBOL(unw_get_reg));
-	unwind.is_signal_frame = (int (*)(unw_cursor_t *))dlsym(library, SYMBOL(unw_is_signal_frame));
 	int (*step)(unw_cursor_t *) = (int (*)(unw_cursor_t *))dlsym(library, SYMBOL(unw_step));
-	if (unwind.getcontext && unwind.init_local && unwind.get_reg && unwind.is_signal_frame)
+	if (unwind.getcontext && unwind.init_local && unwind.get_reg)
 		ct_store_release(&unwind.step, step);
 }
 
@@ -70,7 +68,8 @@ static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct c
 			break;
 		unwind.get_reg(&cursor, UNW_REG_SP, &sp);
 		met = met || (pc == from->pc && sp == from->sp);
-		bool signal = unwind.is_signal_frame(&cursor) > 0;
+		/* Its own unw_is_signal_frame says no to glibc's trampoline. */
+		bool signal = ct_cfi_rule(pc - 1).cfa == CT_CFA_SIGNAL;
 		if (met && !signal) {
 			if (count == max)
 				return count;

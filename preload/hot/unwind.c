@@ -82,6 +82,9 @@ static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule ru
 			return WALK_LOST;
 		cfa = frame->at.bp + 2 * sizeof(uintptr_t);
 		break;
+	case CT_CFA_START:
+		frame->exact = true;
+		return WALK_ROOT;
 	case CT_CFA_END:
 		return WALK_ROOT;
 	default:

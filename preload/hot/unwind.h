@@ -27,6 +27,7 @@ enum ct_cfa_rule {
 	CT_CFA_SIGNAL,  /* the kernel's signal frame: registers are loaded from it */
 	CT_CFA_NO_TABLE, /* code without unwind table: bp is taken for a frame pointer */
 	CT_CFA_END,     /* outermost frame */
+	CT_CFA_START,   /* outermost frame whose "return address" is a function's first byte (makecontext) */
 };
 
 enum ct_bp_rule {
