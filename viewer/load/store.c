@@ -202,7 +202,7 @@ static uint64_t lifetime_us(const struct ct_store_file *store, const struct ct_s
 {
 	ct_tick_sum ticks = site->lifetime_ticks + (ct_tick_sum)(site->live_blocks < 0 ? 0 : site->live_blocks) * store->end_ticks -
 			    site->birth_ticks;
-	long double us = (long double)ticks * store->us_per_tick;
+	long double us = (long double)ticks * store->us_per_tick + 0.5L;
 	long double most = (long double)site->total_blocks * (long double)end_us;
 	return (uint64_t)(us > most ? most : us < 0 ? 0 : us);
 }

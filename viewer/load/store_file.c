@@ -193,7 +193,7 @@ static void set_clock(struct ct_store_file *store)
 
 uint64_t ct_store_file_us(const struct ct_store_file *store, uint64_t ticks)
 {
-	long double us = (long double)ticks * store->us_per_tick;
+	long double us = (long double)ticks * store->us_per_tick + 0.5L;
 	return us < 0x1p63L ? (uint64_t)us : UINT64_MAX / 2;
 }
 

@@ -31,7 +31,7 @@ struct ct_store_file {
 int ct_store_file_open(const char *path, struct ct_store_file *store, struct ct_error_text *error);
 void ct_store_file_close(struct ct_store_file *store);
 
-/* Ticks of the store's clock in microseconds, rounded down. */
+/* Ticks of the store's clock in microseconds, rounded. */
 uint64_t ct_store_file_us(const struct ct_store_file *store, uint64_t ticks);
 
 /* Fold what the rings still hold, after undoing a batch that was cut short. For store_file.c. */

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "store_builder.h"
+
+#include <elf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct ct_span add_string(struct store_builder *builder, const char *string)
+{
+	struct ct_section *strings = &builder->header.sections[CT_SECTION_STRINGS];
+	struct ct_span span = {(uint32_t)strings->used, (uint32_t)strlen(string)};
+	memcpy(builder->strings + span.offset, string, span.bytes);
+	strings->used += span.bytes;
+	return span;
+}
+
+static uint32_t add_node(struct store_builder *builder, uint32_t parent, uint64_t address)
+{
+	uint32_t id = (uint32_t)builder->header.sections[CT_SECTION_NODES].used++;
+	builder->nodes[id] = (struct ct_node){parent, 1, address};
+	return id;
+}
+
+struct store_builder *store_builder_new(void)
+{
+	struct store_builder *builder = calloc(1, sizeof(*builder));
+	struct ct_store_header *header = &builder->header;
+	memcpy(header->magic, CT_STORE_MAGIC, sizeof(header->magic));
+	header->version = CT_STORE_VERSION;
+	header->byte_order = CT_STORE_BYTE_ORDER;
+	header->header_bytes = CT_STORE_HEADER_BYTES;
+	header->machine = EM_X86_64;
+	header->state = CT_STATE_RECORDING;
+	header->pid = 4242;
+	header->clock = CT_CLOCK_MONOTONIC;
+	header->boot_ns = 1000;
+	header->latest_ns = 1000 + 5000000;
+	header->latest_ticks = 5000000;
+	header->exe = add_string(builder, "/nowhere/app");
+	header->command = add_string(builder, "app");
+	header->output = add_string(builder, "/nowhere/out.json");
+	for (int i = CT_SECTION_MODULES; i <= CT_SECTION_SITES; i++)
+		header->sections[i].used = 1;
+	builder->modules[1].path = header->exe;
+	header->sections[CT_SECTION_MODULES].used = 2;
+	uint32_t root = add_node(builder, 0, 0x1000);
+	builder->sites[1].node = add_node(builder, root, 0x2000);
+	builder->sites[2].node = add_node(builder, root, 0x3000);
+	header->sections[CT_SECTION_SITES].used = 3;
+	header->sections[CT_SECTION_RINGS].used = BUILDER_RINGS;
+	header->sections[CT_SECTION_EVENTS].used = BUILDER_RINGS * CT_RING_EVENTS;
+	return builder;
+}
+
+void store_builder_event(struct store_builder *builder, uint32_t ring, uint64_t ticks, uint32_t site, uint32_t kind,
+			 uint64_t bytes, uint64_t other)
+{
+	uint64_t at = builder->rings[ring].head++;
+	builder->events[ring * CT_RING_EVENTS + at % CT_RING_EVENTS] = (struct ct_event){ticks, site, kind, bytes, other};
+}
+
+long store_builder_write(struct store_builder *builder, const char *path)
+{
+	static const char zeros[CT_STORE_PAGE];
+	struct ct_store_header *header = &builder->header;
+	const struct {
+		const void *data;
+		size_t bytes;
+		uint32_t element;
+	} parts[CT_SECTION_COUNT] = {
+		[CT_SECTION_STRINGS] = {builder->strings, sizeof(builder->strings), 1},
+		[CT_SECTION_MODULES] = {builder->modules, sizeof(builder->modules), sizeof(struct ct_module)},
+		[CT_SECTION_NODES] = {builder->nodes, sizeof(builder->nodes), sizeof(struct ct_node)},
+		[CT_SECTION_SITES] = {builder->sites, sizeof(builder->sites), sizeof(struct ct_site)},
+		[CT_SECTION_RINGS] = {builder->rings, sizeof(builder->rings), sizeof(struct ct_ring)},
+		[CT_SECTION_EVENTS] = {builder->events, sizeof(builder->events), sizeof(struct ct_event)},
+	};
+	uint64_t offset = CT_STORE_HEADER_BYTES;
+	header->extent_count = CT_SECTION_COUNT;
+	for (uint32_t i = 0; i < CT_SECTION_COUNT; i++) {
+		uint32_t pages = (uint32_t)((parts[i].bytes + CT_STORE_PAGE - 1) / CT_STORE_PAGE);
+		header->sections[i].element_bytes = parts[i].element;
+		header->extents[i] = (struct ct_extent){offset, pages, i};
+		offset += (uint64_t)pages * CT_STORE_PAGE;
+	}
+	FILE *file = fopen(path, "wb");
+	fwrite(header, sizeof(*header), 1, file);
+	fwrite(zeros, CT_STORE_HEADER_BYTES - sizeof(*header), 1, file);
+	for (uint32_t i = 0; i < CT_SECTION_COUNT; i++) {
+		fwrite(parts[i].data, parts[i].bytes, 1, file);
+		fwrite(zeros, (size_t)header->extents[i].pages * CT_STORE_PAGE - parts[i].bytes, 1, file);
+	}
+	fclose(file);
+	return (long)offset;
+}

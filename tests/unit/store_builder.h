@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* A store made by hand, for tests of its readers: fill the arrays, then write the file. */
+#ifndef STORE_BUILDER_H
+#define STORE_BUILDER_H
+
+#include <stdint.h>
+
+#include "ctrace/store.h"
+
+#define BUILDER_SITES 8
+#define BUILDER_NODES 32
+#define BUILDER_RINGS 3
+
+struct store_builder {
+	struct ct_store_header header;
+	char strings[4096];
+	struct ct_module modules[4];
+	struct ct_node nodes[BUILDER_NODES];
+	struct ct_site sites[BUILDER_SITES];
+	struct ct_ring rings[BUILDER_RINGS];
+	struct ct_event events[BUILDER_RINGS * CT_RING_EVENTS];
+};
+
+/* A recording that has just begun: one module, main -> f -> site 1, main -> g -> site 2, 3 rings. */
+struct store_builder *store_builder_new(void);
+
+/* Append an event to a ring. */
+void store_builder_event(struct store_builder *builder, uint32_t ring, uint64_t ticks, uint32_t site, uint32_t kind,
+			 uint64_t bytes, uint64_t other);
+
+/* Write the file; returns its bytes. */
+long store_builder_write(struct store_builder *builder, const char *path);
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/* The store reader: what a kill at any moment leaves, and damage of every kind. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctrace/fold.h"
+#include "load/load.h"
+#include "load/store_file.h"
+#include "store_builder.h"
+
+#define EVENTS 400 /* several batches */
+#define FLIPS 3000
+
+static char path[] = "/tmp/ctrace-unit-store-XXXXXX";
+
+/* Events of three threads, time after time; every third block is freed by another thread. */
+static void fill_rings(struct store_builder *builder)
+{
+	for (uint32_t i = 0; i < EVENTS; i++) {
+		uint64_t ticks = 100 + 10 * i;
+		store_builder_event(builder, i % 3, ticks, 1 + i % 2, CT_EVENT_ALLOC, 10 + i % 7, 0);
+		if (i % 3 == 2)
+			store_builder_event(builder, (i + 1) % 3, ticks + 5, 1 + i % 2, CT_EVENT_FREE, 10 + i % 7, ticks);
+		if (i % 50 == 49)
+			store_builder_event(builder, i % 3, ticks + 7, 1 + i % 2, CT_EVENT_RESIZE, 5, 10 + i % 7);
+	}
+}
+
+/* All events of the rings in the order of their merge. */
+static uint32_t merged(const struct store_builder *builder, const struct ct_event **order)
+{
+	uint64_t at[BUILDER_RINGS] = {0};
+	for (uint32_t count = 0;; count++) {
+		const struct ct_event *first = NULL;
+		uint32_t from = 0;
+		for (uint32_t ring = 0; ring < BUILDER_RINGS; ring++) {
+			const struct ct_event *event = &builder->events[ring * CT_RING_EVENTS + at[ring]];
+			if (at[ring] < builder->rings[ring].head && (!first || event->ticks < first->ticks)) {
+				first = event;
+				from = ring;
+			}
+		}
+		if (!first)
+			return count;
+		at[from]++;
+		order[count] = first;
+	}
+}
+
+static void open_store(struct store_builder *builder, struct ct_store_file *store)
+{
+	struct ct_error_text error;
+	store_builder_write(builder, path);
+	int code = ct_store_file_open(path, store, &error);
+	if (code)
+		fail_msg("%s", error.line);
+}
+
+static void assert_same_counters(const struct ct_store_file *store, const struct ct_site *sites,
+				 const struct ct_totals *totals)
+{
+	assert_memory_equal(&store->header->totals, totals, sizeof(*totals));
+	for (int i = 1; i < 3; i++) {
+		const struct ct_site *a = &store->sites[i], *b = &sites[i];
+		assert_int_equal(a->total_bytes, b->total_bytes);
+		assert_int_equal(a->total_blocks, b->total_blocks);
+		assert_int_equal(a->live_bytes, b->live_bytes);
+		assert_int_equal(a->max_bytes, b->max_bytes);
+		assert_int_equal(a->max_blocks, b->max_blocks);
+		assert_true(a->lifetime_ticks == b->lifetime_ticks);
+		assert_true(a->birth_ticks == b->birth_ticks);
+		assert_int_equal(ct_site_peak_bytes(a, &store->header->totals), ct_site_peak_bytes(b, totals));
+	}
+}
+
+static void expected(const struct store_builder *builder, struct ct_site *sites, struct ct_totals *totals)
+{
+	const struct ct_event *order[3 * EVENTS];
+	uint32_t count = merged(builder, order);
+	memset(sites, 0, BUILDER_SITES * sizeof(*sites));
+	memset(totals, 0, sizeof(*totals));
+	for (uint32_t i = 0; i < count; i++)
+		ct_fold_event(&sites[order[i]->site], totals, order[i]);
+}
+
+static void test_nothing_folded_yet(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	struct ct_store_file store;
+	struct ct_site sites[BUILDER_SITES];
+	struct ct_totals totals;
+	fill_rings(builder);
+	expected(builder, sites, &totals);
+	open_store(builder, &store);
+	assert_same_counters(&store, sites, &totals);
+	ct_store_file_close(&store);
+	free(builder);
+}
+
+/* Put the store into the state of a kill: whole batches folded, then `half` events of one more. */
+static void kill_in_round(struct store_builder *builder, uint32_t batches, uint32_t half)
+{
+	struct ct_progress *progress = &builder->header.progress;
+	const struct ct_event *order[3 * EVENTS];
+	uint32_t count = merged(builder, order);
+	uint32_t done = batches * CT_BATCH_EVENTS;
+	uint64_t round = 6;
+	for (uint32_t ring = 0; ring < BUILDER_RINGS; ring++) {
+		builder->rings[ring].limit = builder->rings[ring].head;
+		builder->rings[ring].tail[1] = 77; /* the other parity's: not to be believed */
+	}
+	progress->rings = BUILDER_RINGS;
+	progress->limits_round = round + 1;
+	for (uint32_t i = 0; i < done && i < count; i++)
+		ct_fold_event(&builder->sites[order[i]->site], &builder->header.totals, order[i]);
+	progress->progress = round << 32 | done;
+	progress->undo_mark = progress->progress + 1;
+	progress->undo_totals = builder->header.totals;
+	for (uint32_t i = done; i < done + half && i < count; i++) {
+		uint32_t id = order[i]->site, kept = 0;
+		while (kept < progress->undo_count && progress->undo_ids[kept] != id)
+			kept++;
+		if (kept == progress->undo_count) {
+			progress->undo_ids[kept] = id;
+			progress->undo_sites[kept] = builder->sites[id];
+			progress->undo_count++;
+		}
+		ct_fold_event(&builder->sites[id], &builder->header.totals, order[i]);
+	}
+	/* And the last store before the kill was in the middle of a fold. */
+	if (half)
+		builder->sites[order[done]->site].total_bytes += 12345;
+}
+
+static void test_killed_in_any_event(void **state)
+{
+	(void)state;
+	struct ct_site sites[BUILDER_SITES];
+	struct ct_totals totals;
+	for (uint32_t batches = 0; batches < 4; batches++)
+		for (uint32_t half = 0; half < CT_BATCH_EVENTS; half += 7) {
+			struct store_builder *builder = store_builder_new();
+			struct ct_store_file store;
+			fill_rings(builder);
+			expected(builder, sites, &totals);
+			kill_in_round(builder, batches, half);
+			open_store(builder, &store);
+			assert_same_counters(&store, sites, &totals);
+			ct_store_file_close(&store);
+			free(builder);
+		}
+}
+
+static void test_events_after_the_limits(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	struct ct_store_file store;
+	fill_rings(builder);
+	kill_in_round(builder, 1, 5);
+	store_builder_event(builder, 0, 1 << 20, 1, CT_EVENT_ALLOC, 1000000, 0);
+	open_store(builder, &store);
+	assert_int_equal(store.header->totals.peak_bytes, store.header->totals.live_bytes);
+	assert_true(store.header->totals.live_bytes > 1000000);
+	ct_store_file_close(&store);
+	free(builder);
+}
+
+static void test_profile_of_a_store(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	struct ct_error_text error;
+	struct ct_profile *profile;
+	store_builder_event(builder, 0, 1000, 1, CT_EVENT_ALLOC, 100, 0);
+	store_builder_event(builder, 1, 2000, 2, CT_EVENT_ALLOC, 50, 0);
+	store_builder_event(builder, 1, 4000, 1, CT_EVENT_FREE, 100, 1000);
+	store_builder_write(builder, path);
+	assert_int_equal(ct_load(path, &profile, &error), CT_OK);
+	assert_int_equal(profile->site_count, 2);
+	assert_int_equal(profile->totals.total_bytes, 150);
+	assert_int_equal(profile->totals.peak_bytes, 150);
+	assert_int_equal(profile->totals.end_bytes, 50);
+	assert_int_equal(profile->end_time, 5000);
+	assert_false(profile->ended);
+	const struct ct_site_row *site = &profile->sites[0];
+	assert_int_equal(site->counters.lifetime, 3);
+	assert_int_equal(profile->sites[1].counters.lifetime, 4998); /* lives until the end */
+	assert_int_equal(site->frame_count, 2);
+	const struct ct_frame *leaf = &profile->frames[profile->frame_ids[site->first_frame]];
+	assert_string_equal(profile->strings[leaf->text], "0x2000: ??? (in /nowhere/app)");
+	ct_profile_free(profile);
+	free(builder);
+}
+
+/* Load whatever stands in the file: it may fail, with a line, but nothing else may happen. */
+static int load_anything(void)
+{
+	struct ct_error_text error = {{0}};
+	struct ct_profile *profile;
+	int code = ct_load(path, &profile, &error);
+	if (code)
+		assert_true(strlen(error.line) > strlen(path));
+	else
+		ct_profile_free(profile);
+	return code;
+}
+
+static void test_truncated(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	fill_rings(builder);
+	long bytes = store_builder_write(builder, path);
+	for (long cut = bytes - 1; cut >= 0; cut -= cut > 8192 ? 4093 : 257) {
+		assert_int_equal(truncate(path, cut), 0);
+		assert_true(load_anything() < 0);
+	}
+	free(builder);
+}
+
+static void test_flipped_bits(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	fill_rings(builder);
+	kill_in_round(builder, 1, 50);
+	long bytes = store_builder_write(builder, path);
+	uint64_t random = 1;
+	int refused = 0;
+	FILE *file = fopen(path, "r+b");
+	setvbuf(file, NULL, _IONBF, 0);
+	for (int i = 0; i < FLIPS; i++) {
+		random = random * 6364136223846793005u + 1442695040888963407u;
+		/* Half of them where most of the structure is. */
+		long at = (long)((random >> 20) % (uint64_t)(i & 1 ? bytes : 1200));
+		int old, bit = 1 << (random >> 60 & 7);
+		fseek(file, at, SEEK_SET);
+		old = fgetc(file);
+		fseek(file, at, SEEK_SET);
+		fputc(old ^ bit, file);
+		refused += load_anything() < 0;
+		fseek(file, at, SEEK_SET);
+		fputc(old, file);
+	}
+	fclose(file);
+	assert_int_equal(load_anything(), CT_OK);
+	assert_true(refused > 100); /* the check can fail */
+	free(builder);
+}
+
+static void assert_refused(struct store_builder *builder, const char *why)
+{
+	struct ct_error_text error;
+	struct ct_profile *profile;
+	store_builder_write(builder, path);
+	assert_true(ct_load(path, &profile, &error) < 0);
+	if (!strstr(error.line, why) || strncmp(error.line, path, strlen(path)))
+		fail_msg("'%s' lacks '%s'", error.line, why);
+	free(builder);
+}
+
+static void test_named_damage(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	builder->header.version = 99;
+	assert_refused(builder, "store version 99");
+	builder = store_builder_new();
+	builder->nodes[2].parent = 3; /* a cycle */
+	assert_refused(builder, "bad node");
+	builder = store_builder_new();
+	builder->sites[1].node = 31;
+	assert_refused(builder, "site without a stack");
+	builder = store_builder_new();
+	builder->header.sections[CT_SECTION_SITES].used = UINT64_MAX / 64;
+	assert_refused(builder, "more sites than");
+	builder = store_builder_new();
+	builder->rings[0].head = CT_RING_EVENTS + 1;
+	assert_refused(builder, "ring positions");
+	builder = store_builder_new();
+	store_builder_event(builder, 0, 1, 9, CT_EVENT_ALLOC, 1, 0);
+	assert_refused(builder, "bad event");
+	builder = store_builder_new();
+	builder->header.output.offset = 1 << 30;
+	assert_refused(builder, "string outside");
+}
+
+static int make_path(void **state)
+{
+	(void)state;
+	return mkstemp(path) < 0;
+}
+
+static int remove_path(void **state)
+{
+	(void)state;
+	return unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_folded_yet),
+		cmocka_unit_test(test_killed_in_any_event),
+		cmocka_unit_test(test_events_after_the_limits),
+		cmocka_unit_test(test_profile_of_a_store),
+		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_flipped_bits),
+		cmocka_unit_test(test_named_damage),
+	};
+	return cmocka_run_group_tests_name("viewer_store", tests, make_path, remove_path);
+}
