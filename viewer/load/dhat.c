@@ -76,18 +76,21 @@ int ct_dhat_missing(struct ct_dhat *dhat, enum ct_dhat_member member)
 			    member_names[member]);
 }
 
-static int member_number(struct ct_dhat *dhat, enum ct_dhat_member member, uint64_t *number)
+int ct_dhat_number(struct ct_dhat *dhat, struct ct_json_piece piece, const char *name, uint64_t *number)
 {
-	struct ct_json_piece piece = dhat->members[member];
-	enum ct_json_number problem;
+	enum ct_json_number problem = ct_json_number(piece, number);
 
-	if (!piece.text)
-		return ct_dhat_missing(dhat, member);
-	problem = ct_json_number(piece, number);
 	if (problem != CT_JSON_NUMBER_FINE)
-		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"%s\" %s", member_names[member],
+		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"%s\" %s", name,
 				       ct_json_number_problem(problem));
 	return 0;
+}
+
+static int member_number(struct ct_dhat *dhat, enum ct_dhat_member member, uint64_t *number)
+{
+	if (!has(dhat, member))
+		return ct_dhat_missing(dhat, member);
+	return ct_dhat_number(dhat, dhat->members[member], member_names[member], number);
 }
 
 static int member_bool(struct ct_dhat *dhat, enum ct_dhat_member member, bool *value)
@@ -231,7 +234,8 @@ static int load(struct ct_dhat *dhat, const char *path)
 {
 	int code = ct_json_read(path, &dhat->file, dhat->error);
 
-	if (code < 0 || (code = find_members(dhat)) < 0 || (code = read_head(dhat)) < 0)
+	if (code < 0 || (code = find_members(dhat)) < 0 || (code = read_head(dhat)) < 0 ||
+	    (code = ct_dhat_read_ctrace(dhat)) < 0)
 		return code;
 	return ct_dhat_read_tables(dhat);
 }

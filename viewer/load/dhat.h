@@ -52,4 +52,24 @@ int ct_dhat_enter(struct ct_dhat *dhat, enum ct_dhat_member member, struct ct_js
 /* "ftbl" and "pps" into the profile. 0 or < 0. */
 int ct_dhat_read_tables(struct ct_dhat *dhat);
 
+/* A whole number, or an error that names it. */
+int ct_dhat_number(struct ct_dhat *dhat, struct ct_json_piece piece, const char *name, uint64_t *number);
+
+/* Our own member, if there is one (viewer/write/dhat.c): losses, timeline, how it ended. */
+int ct_dhat_read_ctrace(struct ct_dhat *dhat);
+
+/* What it says about each frame of "ftbl", in order. */
+struct ct_dhat_places {
+	bool told; /* is there anything? */
+	struct ct_json_cursor rows;
+	uint32_t *paths; /* string ids */
+	size_t path_count;
+};
+
+int ct_dhat_places_open(struct ct_dhat *dhat, struct ct_dhat_places *places);
+int ct_dhat_places_next(struct ct_dhat *dhat, struct ct_dhat_places *places, struct ct_frame *frame);
+/* 0, or < 0 when there are more rows than frames. */
+int ct_dhat_places_end(struct ct_dhat *dhat, struct ct_dhat_places *places);
+void ct_dhat_places_close(struct ct_dhat_places *places);
+
 #endif

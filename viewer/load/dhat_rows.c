@@ -5,6 +5,7 @@
 
 #include "load/dhat.h"
 #include "load/dhat_frame.h"
+#include "util/array.h"
 
 /* A frame of the table: its id as it stands, and as one inlined into its caller; 0 = not made yet. */
 struct table_frame {
@@ -15,6 +16,7 @@ struct table_frame {
 
 struct tables {
 	struct ct_dhat *dhat;
+	struct ct_dhat_places places;
 	struct table_frame *frames;
 	size_t frame_count;
 	size_t frame_room;
@@ -22,30 +24,13 @@ struct tables {
 	size_t stack_room;
 };
 
-static bool grow(void **items, size_t *room, size_t need, size_t size)
-{
-	size_t wanted = *room ? *room : 64;
-	void *more;
-
-	if (need <= *room)
-		return true;
-	while (wanted < need)
-		wanted *= 2;
-	more = reallocarray(*items, wanted, size);
-	if (!more)
-		return false;
-	*items = more;
-	*room = wanted;
-	return true;
-}
-
 static int add_table_frame(struct tables *tables, struct ct_json_piece piece)
 {
 	struct table_frame *slot;
 	cJSON *item;
 	int code;
 
-	if (!grow((void **)&tables->frames, &tables->frame_room, tables->frame_count + 1, sizeof(*tables->frames)))
+	if (!ct_array_room(&tables->frames, &tables->frame_room, tables->frame_count + 1, sizeof(*tables->frames)))
 		return ct_dhat_no_memory(tables->dhat);
 	item = ct_dhat_string(tables->dhat, piece, "a frame of \"ftbl\"");
 	if (!item)
@@ -54,7 +39,9 @@ static int add_table_frame(struct tables *tables, struct ct_json_piece piece)
 	slot->plain_id = slot->inlined_id = 0;
 	code = ct_dhat_frame_parse(tables->dhat->profile, item->valuestring, strlen(item->valuestring), &slot->frame);
 	cJSON_Delete(item);
-	return code < 0 ? ct_dhat_no_memory(tables->dhat) : 0;
+	if (code < 0)
+		return ct_dhat_no_memory(tables->dhat);
+	return ct_dhat_places_next(tables->dhat, &tables->places, &slot->frame);
 }
 
 static int read_frames(struct tables *tables)
@@ -63,15 +50,14 @@ static int read_frames(struct tables *tables)
 	struct ct_json_piece key, value;
 	int more = ct_dhat_enter(tables->dhat, M_FTBL, &cursor);
 
-	if (more < 0)
+	if (more < 0 || (more = ct_dhat_places_open(tables->dhat, &tables->places)) < 0)
 		return more;
 	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
-		int code = add_table_frame(tables, value);
-
-		if (code < 0)
-			return code;
+		more = add_table_frame(tables, value);
+		if (more < 0)
+			return more;
 	}
-	return more;
+	return more < 0 ? more : ct_dhat_places_end(tables->dhat, &tables->places);
 }
 
 /* A row's members: first those that may be missing, the counters from R_TL on only with lifetimes. */
@@ -120,25 +106,18 @@ static uint64_t *row_counter(struct ct_counters *counters, enum row_member membe
 
 static int set_row_member(struct tables *tables, struct row *row, enum row_member member, struct ct_json_piece value)
 {
-	uint64_t *counter = row_counter(&row->counters, member);
-	enum ct_json_number problem;
+	struct ct_dhat *dhat = tables->dhat;
 
 	if (row->seen & 1u << member)
-		return ct_json_damaged(&tables->dhat->file, value.text, tables->dhat->error,
-				       "\"%s\" stands twice in a row", row_names[member]);
+		return ct_json_damaged(&dhat->file, value.text, dhat->error, "\"%s\" stands twice in a row",
+				       row_names[member]);
 	row->seen |= 1u << member;
-	if (member == R_FS) {
+	if (member == R_FS)
 		row->stack = value;
-		return 0;
-	}
-	if (member == R_CUT) {
+	else if (member == R_CUT)
 		row->truncated = ct_json_is(value, "true");
-		return 0;
-	}
-	problem = ct_json_number(value, counter);
-	if (problem != CT_JSON_NUMBER_FINE)
-		return ct_json_damaged(&tables->dhat->file, value.text, tables->dhat->error, "\"%s\" %s",
-				       row_names[member], ct_json_number_problem(problem));
+	else
+		return ct_dhat_number(dhat, value, row_names[member], row_counter(&row->counters, member));
 	return 0;
 }
 
@@ -196,7 +175,7 @@ static int64_t read_stack(struct tables *tables, struct ct_json_piece piece)
 					       "index %llu in \"fs\": \"ftbl\" has frames 1 to %zu",
 					       (unsigned long long)index,
 					       tables->frame_count ? tables->frame_count - 1 : 0);
-		if (!grow((void **)&tables->stack, &tables->stack_room, count + 1, sizeof(*tables->stack)))
+		if (!ct_array_room(&tables->stack, &tables->stack_room, count + 1, sizeof(*tables->stack)))
 			return ct_dhat_no_memory(tables->dhat);
 		tables->stack[count++] = (uint32_t)index;
 	}
@@ -240,7 +219,8 @@ static int intern_stack(struct tables *tables, size_t count)
 		real = tables->frames[tables->stack[end - 1]].frame.text;
 		for (; start < end; start++) {
 			struct table_frame *slot = &tables->frames[tables->stack[start]];
-			int64_t id = frame_id(tables, slot, slot->frame.text != real);
+			bool inlined = tables->places.told ? slot->frame.inlined : slot->frame.text != real;
+			int64_t id = frame_id(tables, slot, inlined);
 
 			if (id <= 0)
 				return ct_dhat_no_memory(tables->dhat);
@@ -264,6 +244,8 @@ static int add_row(struct tables *tables, struct ct_json_piece piece)
 	code = intern_stack(tables, (size_t)count);
 	if (code < 0)
 		return code;
+	if (!(row.seen & 1u << R_TMPK) || !(row.seen & 1u << R_RSZK))
+		tables->dhat->profile->has_temporaries = false;
 	if (ct_profile_site(tables->dhat->profile, tables->stack, (uint32_t)count, &row.counters, row.truncated) < 0)
 		return ct_dhat_no_memory(tables->dhat);
 	return 0;
@@ -291,8 +273,11 @@ int ct_dhat_read_tables(struct ct_dhat *dhat)
 	struct tables tables = {.dhat = dhat};
 	int code = read_frames(&tables);
 
+	/* until a row is without */
+	dhat->profile->has_temporaries = tables.places.told;
 	if (code == 0)
 		code = read_rows(&tables);
+	ct_dhat_places_close(&tables.places);
 	free(tables.frames);
 	free(tables.stack);
 	return code;

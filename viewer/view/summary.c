@@ -124,25 +124,30 @@ static void put_totals(const struct ct_view *view, struct ct_line *line)
 	ct_line_end(line);
 }
 
-/* The timeline's maxima in cells of equal time. Returns the highest. */
+/* The timeline's maxima in cells of equal time, from start to end of the run. Returns the highest. */
 static uint64_t fill_sparks(const struct ct_profile *profile, uint64_t sparks[SPARKS_MOST], int count)
 {
-	uint64_t end = profile->timeline[profile->timeline_count - 1].time, highest = 0, start = 0;
+	const struct ct_timeline_point *last = &profile->timeline[profile->timeline_count - 1];
+	double end = (double)(last->time > profile->end_time ? last->time : profile->end_time);
+	uint64_t highest = 0, start = 0;
+	int cell = 0;
 
 	memset(sparks, 0, sizeof(sparks[0]) * (size_t)count);
-	for (size_t i = 0; i < profile->timeline_count; i++) {
+	for (size_t i = 0; i < profile->timeline_count && end > 0; i++) {
 		const struct ct_timeline_point *point = &profile->timeline[i];
-		int first = end ? (int)((double)start / (double)end * count) : 0;
-		int last = end ? (int)((double)point->time / (double)end * count) : 0;
+		int until = (int)((double)point->time / end * count);
 
-		for (int cell = first < 0 ? 0 : first; cell < count && (cell < last || cell == first); cell++) {
-			if (sparks[cell] < point->max_bytes)
+		cell = (int)((double)start / end * count);
+		do {
+			if (cell < count && sparks[cell] < point->max_bytes)
 				sparks[cell] = point->max_bytes;
-		}
+		} while (++cell < until);
 		if (highest < point->max_bytes)
 			highest = point->max_bytes;
 		start = point->time;
 	}
+	for (; cell < count; cell++)
+		sparks[cell] = last->last_bytes;
 	return highest;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/array.h"
 #include "view/names.h"
 #include "view/number.h"
 
@@ -219,16 +220,9 @@ static void find_place(const struct tree *tree, const struct branch *branch, cha
 
 static bool add_to_chain(struct tree *tree, const struct branch *branch)
 {
-	if (tree->chain_length == tree->chain_room) {
-		size_t room = tree->chain_room * 2 + 64;
-		const struct ct_frame **more = reallocarray(tree->chain, room, sizeof(*more));
-
-		if (!more) {
-			tree->line.failed = true;
-			return false;
-		}
-		tree->chain = more;
-		tree->chain_room = room;
+	if (!ct_array_room(&tree->chain, &tree->chain_room, tree->chain_length + 1, sizeof(*tree->chain))) {
+		tree->line.failed = true;
+		return false;
 	}
 	tree->chain[tree->chain_length++] = frame_at(tree, tree->paths[branch->start].site, branch->depth - 1);
 	return true;
@@ -285,7 +279,7 @@ static void put_children(struct tree *tree, const struct branch *children, size_
 static void put_branch(struct tree *tree, struct branch branch, int level)
 {
 	double value = value_of(tree, &branch.counters);
-	struct ct_counters counters = branch.counters, others;
+	struct ct_counters counters = branch.counters;
 	struct branch *children;
 	size_t count, shown;
 	bool leaf;
@@ -304,8 +298,8 @@ static void put_branch(struct tree *tree, struct branch branch, int level)
 		branch = children[0];
 		free(children);
 	}
-	leaf = sum_others(tree, children, count, shown, &others) == 0 &&
-	       (shown == 0 || (shown == 1 && children[0].key == 0));
+	/* what it allocates itself, or nothing that is large enough */
+	leaf = shown == 0 || (shown == 1 && children[0].key == 0);
 	if (leaf && branch.depth > 0)
 		find_place(tree, &branch, place);
 	ct_layout_numbers(tree->view, &tree->layout, &counters, &tree->line);

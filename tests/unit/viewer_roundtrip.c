@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* What the DHAT writer writes, the loader reads: every field of the profile, and refuses when it is damaged. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "load/load.h"
+#include "write/write.h"
+
+#define DAMAGE_ROUNDS 4000
+
+static uint32_t string_of(struct ct_profile *profile, const char *text)
+{
+	return (uint32_t)ct_profile_string(profile, text, strlen(text));
+}
+
+static uint32_t frame_of(struct ct_profile *profile, const char *text, uint64_t address, const char *function,
+			 const char *file, uint32_t line, const char *module, bool inlined)
+{
+	const struct ct_frame frame = {
+		.address = address,
+		.function = string_of(profile, function),
+		.file = string_of(profile, file),
+		.line = line,
+		.module = string_of(profile, module),
+		.text = string_of(profile, text),
+		.inlined = inlined,
+	};
+
+	return (uint32_t)ct_profile_frame(profile, &frame);
+}
+
+static struct ct_profile *sample(void)
+{
+	struct ct_profile *profile = ct_profile_new();
+	uint32_t inner = frame_of(profile, "0x10: inner (a.h:1)", 16, "inner", "/src/a.h", 1, "/bin/app", true);
+	uint32_t outer = frame_of(profile, "0x10: outer (a.c:2)", 16, "outer", "/src/a.c", 2, "/bin/app", false);
+	uint32_t alone = frame_of(profile, "0x20: f (in /lib/x.so)", 32, "f", "", 0, "/lib/x.so", false);
+	uint32_t first[] = {inner, outer, alone}, second[] = {alone};
+	struct ct_counters counters = {UINT64_MAX, 9007199254740993, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+
+	ct_profile_set_text(&profile->time_unit, "µs", strlen("µs"));
+	ct_profile_set_text(&profile->mega_time_unit, "s", 1);
+	ct_profile_set_text(&profile->producer, "ctrace", 6);
+	ct_profile_set_text(&profile->command, "./app \"x\" \\ \t é", strlen("./app \"x\" \\ \t é"));
+	profile->pid = 42;
+	profile->end_time = 5000;
+	profile->peak_time = 2500;
+	profile->short_lived = 500;
+	profile->has_lifetimes = true;
+	profile->has_temporaries = true;
+	profile->ended = false;
+	ct_profile_site(profile, first, 3, &counters, true);
+	counters.total_bytes = 1;
+	ct_profile_site(profile, second, 1, &counters, false);
+	profile->losses = (struct ct_losses){1, 2, 3, 4, 5, 6, 7};
+	profile->timeline_count = 2;
+	profile->timeline = calloc(2, sizeof(*profile->timeline));
+	profile->timeline[0] = (struct ct_timeline_point){10, 20, 30, 40};
+	profile->timeline[1] = (struct ct_timeline_point){50, 60, 70, 80};
+	return profile;
+}
+
+__attribute__((noinline)) static char *write_profile(const struct ct_profile *profile, size_t *length)
+{
+	struct ct_error_text error;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, length);
+
+	assert_int_equal(ct_write_dhat(profile, out, &error), 0);
+	fclose(out);
+	return text;
+}
+
+static int load_text(const char *text, size_t length, struct ct_profile **profile, struct ct_error_text *error)
+{
+	char path[64];
+	int fd = memfd_create("report", MFD_CLOEXEC);
+	int code;
+
+	assert_int_equal(write(fd, text, length), length);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	code = ct_load_dhat(path, profile, error);
+	close(fd);
+	return code;
+}
+
+static void check_frame(const struct ct_profile *a, uint32_t left, const struct ct_profile *b, uint32_t right)
+{
+	const struct ct_frame *x = &a->frames[left], *y = &b->frames[right];
+
+	assert_true(x->address == y->address);
+	assert_string_equal(a->strings[x->function], b->strings[y->function]);
+	assert_string_equal(a->strings[x->file], b->strings[y->file]);
+	assert_int_equal(x->line, y->line);
+	assert_string_equal(a->strings[x->module], b->strings[y->module]);
+	assert_string_equal(a->strings[x->text], b->strings[y->text]);
+	assert_int_equal(x->inlined, y->inlined);
+}
+
+static void check_equal(const struct ct_profile *a, const struct ct_profile *b)
+{
+	assert_int_equal(a->mode, b->mode);
+	assert_string_equal(a->verb, b->verb);
+	assert_string_equal(a->bytes_unit, b->bytes_unit);
+	assert_string_equal(a->blocks_unit, b->blocks_unit);
+	assert_string_equal(a->time_unit, b->time_unit);
+	assert_string_equal(a->producer, b->producer);
+	assert_string_equal(a->command, b->command);
+	assert_int_equal(a->pid, b->pid);
+	assert_int_equal(a->end_time, b->end_time);
+	assert_int_equal(a->peak_time, b->peak_time);
+	assert_int_equal(a->short_lived, b->short_lived);
+	assert_int_equal(a->has_lifetimes, b->has_lifetimes);
+	assert_int_equal(a->has_temporaries, b->has_temporaries);
+	assert_int_equal(a->ended, b->ended);
+	assert_memory_equal(&a->losses, &b->losses, sizeof(a->losses));
+	assert_memory_equal(&a->totals, &b->totals, sizeof(a->totals));
+	assert_int_equal(a->timeline_count, b->timeline_count);
+	assert_memory_equal(a->timeline, b->timeline, a->timeline_count * sizeof(*a->timeline));
+	assert_int_equal(a->site_count, b->site_count);
+	for (size_t i = 0; i < a->site_count; i++) {
+		const struct ct_site_row *x = &a->sites[i], *y = &b->sites[i];
+
+		assert_memory_equal(&x->counters, &y->counters, sizeof(x->counters));
+		assert_int_equal(x->truncated, y->truncated);
+		assert_int_equal(x->frame_count, y->frame_count);
+		for (uint32_t k = 0; k < x->frame_count; k++)
+			check_frame(a, a->frame_ids[x->first_frame + k], b, b->frame_ids[y->first_frame + k]);
+	}
+}
+
+static void test_roundtrip(void **state)
+{
+	struct ct_profile *profile = sample(), *again = NULL;
+	struct ct_error_text error = {""};
+	size_t length;
+	char *text = write_profile(profile, &length);
+
+	(void)state;
+	if (load_text(text, length, &again, &error) < 0)
+		fail_msg("%s", error.line);
+	check_equal(profile, again);
+	free(text);
+	ct_profile_free(profile);
+	ct_profile_free(again);
+}
+
+/* Replace a piece of the report: the loader must say what is wrong. */
+static void test_broken_member(void **state)
+{
+	static const struct {
+		const char *from;
+		const char *to;
+		const char *says;
+	} cases[] = {
+		{"[1,2,1]", "[1,1,2,3]", "not 3 numbers"},
+		{"[1,2,1]", "[1,9,1]", "outside \"paths\""},
+		{"[1,2,1]", "[1,-1,1]", "is negative"},
+		{"[1,2,1]", "{}", "not 3 numbers"},
+		{"\"frames\":[\n", "\"frames\":[\n[0,0,0],", "more rows than"},
+		{"[0,0,0],\n", "", "fewer rows than"},
+		{"\"frames\":[", "\"frames\":8,\"x\":[", "\"frames\" is not an array"},
+		{"\"/src/a.h\"", "7", "a path is not a valid string"},
+		{"[50,60,70,80]", "[5,60,70,80]", "goes back in time"},
+		{"[50,60,70,80]", "[50,60,70]", "not 4 numbers"},
+		{"\"dropped\":1", "\"dropped\":\"1\"", "\"dropped\" is not a number"},
+		{"\"losses\":{", "\"losses\":1,\"x\":{", "\"losses\" is not an object"},
+		{"\"ctrace\":{", "\"ctrace\":[],\"x\":{", "\"ctrace\" is not an object"},
+	};
+	struct ct_profile *profile = sample();
+	size_t length;
+	char *text = write_profile(profile, &length);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ct_profile *again = NULL;
+		struct ct_error_text error = {""};
+		const char *at = strstr(text, cases[i].from);
+		char *copy = malloc(length + 64);
+
+		assert_non_null(at);
+		assert_non_null(copy);
+		sprintf(copy, "%.*s%s%s", (int)(at - text), text, cases[i].to, at + strlen(cases[i].from));
+		assert_int_equal(load_text(copy, strlen(copy), &again, &error), CT_ERR_DAMAGED);
+		if (!strstr(error.line, cases[i].says))
+			fail_msg("%s: says \"%s\", not \"%s\"", cases[i].to, error.line, cases[i].says);
+		free(copy);
+	}
+	free(text);
+	ct_profile_free(profile);
+}
+
+static void test_damaged_anywhere(void **state)
+{
+	struct ct_profile *profile = sample();
+	size_t length;
+	char *text = write_profile(profile, &length);
+	char *copy = malloc(length);
+
+	(void)state;
+	srandom(2);
+	for (int round = 0; round < DAMAGE_ROUNDS; round++) {
+		struct ct_profile *again = NULL;
+		struct ct_error_text error = {""};
+
+		memcpy(copy, text, length);
+		for (long flips = random() % 3 + 1; flips > 0; flips--)
+			copy[(size_t)random() % length] =
+				random() % 2 ? (char)random() : "{}[],:\"019-."[random() % 12];
+		if (load_text(copy, length, &again, &error) == 0)
+			ct_profile_free(again);
+		else
+			assert_true(*error.line);
+	}
+	free(copy);
+	free(text);
+	ct_profile_free(profile);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_roundtrip),
+		cmocka_unit_test(test_broken_member),
+		cmocka_unit_test(test_damaged_anywhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

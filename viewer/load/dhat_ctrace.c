@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* The member "ctrace" of our own reports; viewer/write/dhat.c says what is in it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "load/dhat.h"
+#include "util/array.h"
+
+/* A member of the member. Returns false when there is none. */
+static bool find(struct ct_dhat *dhat, const char *name, struct ct_json_piece *found)
+{
+	struct ct_json_cursor cursor;
+	struct ct_json_piece key = {0}, value;
+
+	if (!dhat->members[M_CTRACE].text || !ct_json_enter(&cursor, &dhat->file, dhat->members[M_CTRACE]) ||
+	    !cursor.object)
+		return false;
+	while (ct_json_next(&cursor, &key, &value, dhat->error) > 0) {
+		if (ct_json_is(key, name)) {
+			*found = value;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The same, to be an array. 1, 0 when there is none, or < 0. */
+static int find_rows(struct ct_dhat *dhat, const char *name, struct ct_json_cursor *rows)
+{
+	struct ct_json_piece piece;
+
+	if (!find(dhat, name, &piece))
+		return 0;
+	if (!ct_json_enter(rows, &dhat->file, piece) || rows->object)
+		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"%s\" is not an array", name);
+	return 1;
+}
+
+/* A row of exactly count whole numbers. */
+static int read_numbers(struct ct_dhat *dhat, struct ct_json_piece row, const char *name, uint64_t *numbers, int count)
+{
+	struct ct_json_cursor cursor;
+	struct ct_json_piece key, value;
+	int got = 0;
+
+	if (ct_json_enter(&cursor, &dhat->file, row) && !cursor.object) {
+		while (got <= count && ct_json_next(&cursor, &key, &value, dhat->error) > 0) {
+			int code = got < count ? ct_dhat_number(dhat, value, name, &numbers[got]) : 0;
+
+			if (code < 0)
+				return code;
+			got++;
+		}
+	}
+	if (got != count)
+		return ct_json_damaged(&dhat->file, row.text, dhat->error, "a row of \"%s\" is not %d numbers", name,
+				       count);
+	return 0;
+}
+
+static int read_losses(struct ct_dhat *dhat)
+{
+	struct ct_losses *losses = &dhat->profile->losses;
+	const struct {
+		const char *name;
+		uint64_t *count;
+	} counts[] = {
+		{"dropped", &losses->dropped},
+		{"early", &losses->early},
+		{"unknownFrees", &losses->unknown_frees},
+		{"truncated", &losses->truncated},
+		{"unrooted", &losses->unrooted},
+		{"late", &losses->late},
+		{"mergedSites", &losses->merged_sites},
+	};
+	struct ct_json_cursor cursor;
+	struct ct_json_piece piece, key = {0}, value;
+
+	if (!find(dhat, "losses", &piece))
+		return 0;
+	if (!ct_json_enter(&cursor, &dhat->file, piece) || !cursor.object)
+		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"losses\" is not an object");
+	while (ct_json_next(&cursor, &key, &value, dhat->error) > 0) {
+		for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+			int code = ct_json_is(key, counts[i].name)
+					   ? ct_dhat_number(dhat, value, counts[i].name, counts[i].count)
+					   : 0;
+
+			if (code < 0)
+				return code;
+		}
+	}
+	return 0;
+}
+
+static int read_timeline(struct ct_dhat *dhat)
+{
+	struct ct_profile *profile = dhat->profile;
+	struct ct_json_cursor rows;
+	struct ct_json_piece key, row;
+	size_t room = 0;
+	int code = find_rows(dhat, "timeline", &rows);
+
+	while (code > 0 && (code = ct_json_next(&rows, &key, &row, dhat->error)) > 0) {
+		uint64_t numbers[4];
+
+		if (read_numbers(dhat, row, "timeline", numbers, 4) < 0)
+			return CT_ERR_DAMAGED;
+		if (!ct_array_room(&profile->timeline, &room, profile->timeline_count + 1, sizeof(*profile->timeline)))
+			return ct_dhat_no_memory(dhat);
+		profile->timeline[profile->timeline_count++] = (struct ct_timeline_point){.time = numbers[0],
+											  .max_bytes = numbers[1],
+											  .last_bytes = numbers[2],
+											  .last_blocks = numbers[3]};
+		if (profile->timeline_count > 1 && numbers[0] < profile->timeline[profile->timeline_count - 2].time)
+			return ct_json_damaged(&dhat->file, row.text, dhat->error, "\"timeline\" goes back in time");
+	}
+	return code;
+}
+
+int ct_dhat_read_ctrace(struct ct_dhat *dhat)
+{
+	struct ct_json_piece ended, piece = dhat->members[M_CTRACE];
+	int code;
+
+	if (!piece.text)
+		return 0;
+	if (piece.text[0] != '{')
+		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"ctrace\" is not an object");
+	if (find(dhat, "ended", &ended))
+		dhat->profile->ended = !ct_json_is(ended, "false");
+	code = read_losses(dhat);
+	return code < 0 ? code : read_timeline(dhat);
+}
+
+static int read_paths(struct ct_dhat *dhat, struct ct_dhat_places *places)
+{
+	struct ct_json_cursor rows;
+	struct ct_json_piece key, value;
+	size_t room = 0;
+	int code = find_rows(dhat, "paths", &rows);
+
+	while (code > 0 && (code = ct_json_next(&rows, &key, &value, dhat->error)) > 0) {
+		cJSON *item = ct_dhat_string(dhat, value, "a path");
+		int64_t id;
+
+		if (!item)
+			return CT_ERR_DAMAGED;
+		id = ct_profile_string(dhat->profile, item->valuestring, strlen(item->valuestring));
+		cJSON_Delete(item);
+		if (id < 0 || !ct_array_room(&places->paths, &room, places->path_count + 1, sizeof(*places->paths)))
+			return ct_dhat_no_memory(dhat);
+		places->paths[places->path_count++] = (uint32_t)id;
+	}
+	return code;
+}
+
+int ct_dhat_places_open(struct ct_dhat *dhat, struct ct_dhat_places *places)
+{
+	int code;
+
+	*places = (struct ct_dhat_places){0};
+	code = find_rows(dhat, "frames", &places->rows);
+	places->told = code > 0;
+	return code > 0 ? read_paths(dhat, places) : code;
+}
+
+int ct_dhat_places_next(struct ct_dhat *dhat, struct ct_dhat_places *places, struct ct_frame *frame)
+{
+	struct ct_json_piece key, row;
+	uint64_t numbers[3]; /* module, file, inlined */
+	int code;
+
+	if (!places->told)
+		return 0;
+	code = ct_json_next(&places->rows, &key, &row, dhat->error);
+	if (code == 0)
+		return ct_json_damaged(&dhat->file, places->rows.at, dhat->error,
+				       "\"frames\" has fewer rows than \"ftbl\"");
+	if (code < 0 || (code = read_numbers(dhat, row, "frames", numbers, 3)) < 0)
+		return code;
+	if ((numbers[0] && numbers[0] >= places->path_count) || (numbers[1] && numbers[1] >= places->path_count))
+		return ct_json_damaged(&dhat->file, row.text, dhat->error,
+				       "a row of \"frames\" has an index outside \"paths\"");
+	if (numbers[0])
+		frame->module = places->paths[numbers[0]];
+	if (numbers[1])
+		frame->file = places->paths[numbers[1]];
+	frame->inlined = numbers[2] != 0;
+	return 0;
+}
+
+int ct_dhat_places_end(struct ct_dhat *dhat, struct ct_dhat_places *places)
+{
+	struct ct_json_piece key, row;
+
+	if (!places->told || ct_json_next(&places->rows, &key, &row, dhat->error) == 0)
+		return 0;
+	return ct_json_damaged(&dhat->file, row.text, dhat->error, "\"frames\" has more rows than \"ftbl\"");
+}
+
+void ct_dhat_places_close(struct ct_dhat_places *places)
+{
+	free(places->paths);
+}
