@@ -29,6 +29,11 @@
 
 #define COMMAND_BYTES (64u << 10)
 
+/* Entry code pushes a few words below the stack pointer that the kernel gave it. */
+#define ENTRY_FRAME_BYTES 64u
+
+extern void *__libc_stack_end;
+
 static uint64_t early_calls; /* before the C library was ready */
 static bool started;
 
@@ -182,6 +187,7 @@ static bool start_recording(void)
 	if (!ct_options_read(environ))
 		return false;
 	ct_tracer.start_unix_ns = ct_unix_ns();
+	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;
 	ct_output_init();
 	if (!ct_store_reserve_addresses() || !ct_blocks_init(granule_shift()) ||

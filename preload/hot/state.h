@@ -34,6 +34,7 @@ struct ct_tracer {
 	struct ct_ring *rings;
 	struct ct_event *events;
 	uint32_t *site_of_node; /* private; index: node */
+	uintptr_t stack_top; /* where the main thread's outermost frame begins */
 	uint32_t depth_limit;
 	uint32_t loader_epoch; /* rises when code may have been unloaded: what was read of code is void */
 	uint64_t start_unix_ns;

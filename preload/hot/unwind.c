@@ -78,6 +78,8 @@ static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule ru
 		break;
 	}
 	case CT_CFA_NO_TABLE:
+		if (frame->at.sp >= ct_tracer.stack_top) /* the loader's entry code, below constructors */
+			return WALK_ROOT;
 		if (!on_stack(bounds, frame->at.bp) || frame->at.bp < frame->at.sp)
 			return WALK_LOST;
 		cfa = frame->at.bp + 2 * sizeof(uintptr_t);
