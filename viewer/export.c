@@ -53,14 +53,14 @@ int ct_export_write(const struct ct_profile *profile, const char *path, struct c
 }
 
 /* What was lost stands first in the line it belongs to, never in a footnote. */
-static void print_summary(const struct ct_profile *profile, uint32_t flags, const char *output)
+static void print_summary(const struct ct_profile *profile, const char *output)
 {
 	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM], c[CT_NUMBER_ROOM];
 	const struct ct_counters *totals = &profile->totals;
 	const struct ct_losses *losses = &profile->losses;
 	if (!totals->total_blocks) {
 		fprintf(stderr, "ctrace: no allocation was recorded%s (%s)\n",
-			flags & CT_STORE_NEW_BYPASS ? ": the program's allocator has its own operator new" : "", output);
+			losses->operator_new ? ": the program's allocator has its own operator new" : "", output);
 		return;
 	}
 	fprintf(stderr, "ctrace: total %s in %s blocks, at end %s in %s blocks", ct_number_bytes(a, totals->total_bytes),
@@ -68,7 +68,7 @@ static void print_summary(const struct ct_profile *profile, uint32_t flags, cons
 		ct_number_exact((char[CT_NUMBER_ROOM]){0}, totals->end_blocks));
 	if (losses->dropped)
 		fprintf(stderr, "; %s events LOST", ct_number_exact(a, losses->dropped));
-	if (flags & CT_STORE_NEW_BYPASS)
+	if (losses->operator_new)
 		fputs("; operator new of this allocator is NOT seen", stderr);
 	fprintf(stderr, "\nctrace: peak  %s in %s blocks, %s after start", ct_number_bytes(a, totals->peak_bytes),
 		ct_number_exact(b, totals->peak_blocks),
@@ -95,7 +95,7 @@ int ct_export_store(const char *store_path, bool remove_store, bool quiet, struc
 	if (!code)
 		code = ct_export_write(profile, output, error);
 	if (!code && !quiet && !(flags & CT_STORE_QUIET))
-		print_summary(profile, flags, output);
+		print_summary(profile, output);
 	if (!code && remove_store && !(flags & CT_STORE_KEEP) && unlink(store_path) < 0)
 		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed", store_path);
 	ct_profile_free(profile);
