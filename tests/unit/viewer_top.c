@@ -98,6 +98,9 @@ static void test_short_names(void **state)
 		{"0x1: std::vector<std::string, std::allocator<std::string> >::push_back(std::string&&) (a.c:1)",
 		 "std::vector<…>::push_back"},
 		{"0x1: std::vector<int, std::allocator<int> > make<int>() (a.c:1)", "make<int>"},
+		{"0x1: std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >::append(char) (a.c:1)",
+		 "std::string::append"},
+		{"[callers unknown]", "[callers unknown]"},
 		{"0x1: A::operator unsigned long() const (a.c:1)", "A::operator unsigned long"},
 		{"0x1: std::ostream& operator<< <char>(std::ostream&, char) (a.c:1)", "operator<< <char>"},
 		{"0x1: bool operator<(A const&, A const&) (a.c:1)", "operator<"},
@@ -151,6 +154,38 @@ static void test_leaf(void **state)
 	assert_int_equal(ct_name_leaf(profile, allocators, &profile->sites[0]), 1);
 	free(allocators);
 	ct_profile_free(profile);
+}
+
+static void test_allocator_names(void **state)
+{
+	static const struct {
+		const char *name;
+		bool allocator;
+	} cases[] = {
+		{"malloc", true},
+		{"g_malloc0_n", true},
+		{"_PyObject_Malloc", true},
+		{"sqlite3DbMallocRawNN", true},
+		{"Perl_safesysrealloc", true},
+		{"operator new[](unsigned long)", true},
+		{"alloc::alloc::exchange_malloc", true},
+		{"std::string::_M_create(unsigned long&, unsigned long)", true},
+		{"reallocate_table", false},
+		{"mallocate", false},
+		{"allocate_node", false},
+		{"std::vector<int, std::allocator<int> >::push_back(int&&)", false},
+		{"main", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *const frames[] = {cases[i].name, NULL};
+		struct ct_profile *profile = profile_of(frames, &(struct ct_counters){.total_blocks = 1});
+
+		if (ct_name_is_allocator(profile, &profile->frames[1]) != cases[i].allocator)
+			fail_msg("%s", cases[i].name);
+		ct_profile_free(profile);
+	}
 }
 
 /* Cut text to columns and compare what comes out. */
@@ -337,9 +372,9 @@ static void test_summary(void **state)
 		profile->timeline[i] = (struct ct_timeline_point){.time = (i + 1) * 1250000,
 								  .max_bytes = (uint64_t[]){0, 2560, 5120, 1}[i]};
 	check_view(ct_view_summary, profile, CT_COLUMN_TOTAL, 0, 46,
-		   "lost      1,200 dropped: events not recorded, the numbers are too low\n"
-		   "lost      3 truncated: events with stacks cut at the depth limit\n"
-		   "unended   the program was killed or still runs: this is up to its last event\n"
+		   "lost      dropped: 1,200 (events not recorded: the numbers are too low)\n"
+		   "note      truncated: 3 (events with stacks cut at the depth limit)\n"
+		   "note      the program was killed or still runs: this is up to its last event\n"
 		   "app · pid 42 · ran 5.00 s · recorded by ctrace\n"
 		   "command   /bin/app -x\n"
 		   "total     10.0 KiB in 8 blocks at 3 sites\n"
@@ -437,11 +472,17 @@ static int use_utf8(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bytes),       cmocka_unit_test(test_other_numbers),
-		cmocka_unit_test(test_short_names), cmocka_unit_test(test_leaf),
-		cmocka_unit_test(test_cut),         cmocka_unit_test(test_sites),
-		cmocka_unit_test(test_functions),   cmocka_unit_test(test_tree),
-		cmocka_unit_test(test_summary),     cmocka_unit_test(test_deep_tree),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_other_numbers),
+		cmocka_unit_test(test_short_names),
+		cmocka_unit_test(test_leaf),
+		cmocka_unit_test(test_allocator_names),
+		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_sites),
+		cmocka_unit_test(test_functions),
+		cmocka_unit_test(test_tree),
+		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_deep_tree),
 		cmocka_unit_test(test_command),
 	};
 

@@ -2,69 +2,19 @@
 #include "view/names.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+/* Names that the library has and nobody says. */
+static const struct alias {
+	const char *name;
+	const char *alias;
+} aliases[] = {
+	{"std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string"},
+	{"std::__cxx11::", "std::"},
+};
 
 /* Template arguments longer than this are folded. */
 #define ARGUMENTS_LONGEST 12
-
-static const char *const allocator_names[] = {
-	"malloc",
-	"calloc",
-	"realloc",
-	"reallocarray",
-	"memalign",
-	"aligned_alloc",
-	"posix_memalign",
-	"valloc",
-	"pvalloc",
-	"strdup",
-	"strndup",
-	"__strdup",
-	"__GI___strdup",
-	"__GI___strndup",
-	"__libc_malloc",
-	"__libc_calloc",
-	"__libc_realloc",
-	"__rust_alloc",
-	"__rust_alloc_zeroed",
-	"__rust_realloc",
-	"g_malloc",
-	"g_malloc0",
-	"g_malloc_n",
-	"g_realloc",
-	"xmalloc",
-	"xcalloc",
-	"xrealloc",
-	"xstrdup",
-	"xzalloc",
-	"operator new",
-	"operator new[]",
-};
-
-static const char *const allocator_prefixes[] = {
-	"operator new(",
-	"operator new[](",
-	"std::allocator<",
-	"std::allocator_traits<",
-	"std::__new_allocator<",
-	"__gnu_cxx::new_allocator<",
-	"__gnu_cxx::__alloc_traits<",
-	"std::__allocate_guarded<",
-	"alloc::alloc::",
-	"<alloc::alloc::",
-	"<dhat::",
-	"dhat::",
-	"__rg_",
-	"__rdl_",
-	"alloc::raw_vec::",
-	"<std::alloc::",
-};
-
-/* Valgrind names inlined C++ functions without their class: `allocate (new_allocator.h:137)`. */
-static const char *const allocator_files[] = {
-	"new_allocator.h", "alloc_traits.h", "allocator.h", "allocated_ptr.h", "vg_replace_malloc.c",
-};
 
 const char *ct_name_base(const char *path)
 {
@@ -73,73 +23,9 @@ const char *ct_name_base(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Where the name of the function itself starts: behind return type and scopes. */
-static const char *last_part(const char *name)
+uint32_t ct_name_key(const struct ct_profile *profile, const struct ct_frame *frame)
 {
-	const char *part = name;
-	size_t depth = 0;
-
-	for (; *name; name++) {
-		if (*name == '<')
-			depth++;
-		else if (*name == '>' && depth > 0)
-			depth--;
-		else if (*name == '(' && depth == 0)
-			break;
-		else if (depth == 0 && (*name == ':' || *name == ' '))
-			part = name + 1;
-	}
-	return part;
-}
-
-static bool is_allocator_function(const char *function)
-{
-	for (size_t i = 0; i < sizeof(allocator_names) / sizeof(allocator_names[0]); i++) {
-		if (strcmp(function, allocator_names[i]) == 0)
-			return true;
-	}
-	/* private parts of libstdc++'s containers: the caller has the name that people know */
-	if (strncmp(last_part(function), "_M_", 3) == 0 || strncmp(last_part(function), "_S_", 3) == 0)
-		return true;
-	for (size_t i = 0; i < sizeof(allocator_prefixes) / sizeof(allocator_prefixes[0]); i++) {
-		if (strncmp(function, allocator_prefixes[i], strlen(allocator_prefixes[i])) == 0)
-			return true;
-	}
-	return false;
-}
-
-bool ct_name_is_allocator(const struct ct_profile *profile, const struct ct_frame *frame)
-{
-	const char *file = ct_name_base(profile->strings[frame->file]);
-
-	/* Valgrind's replacements: malloc, and memcpy in a copy profile */
-	if (strncmp(ct_name_base(profile->strings[frame->module]), "vgpreload_", 10) == 0)
-		return true;
-	if (is_allocator_function(profile->strings[frame->function]))
-		return true;
-	for (size_t i = 0; *file && i < sizeof(allocator_files) / sizeof(allocator_files[0]); i++) {
-		if (strcmp(file, allocator_files[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
-bool *ct_names_find_allocators(const struct ct_profile *profile)
-{
-	bool *flags = calloc(profile->frame_count + 1, sizeof(*flags));
-
-	for (size_t i = 1; flags && i < profile->frame_count; i++)
-		flags[i] = ct_name_is_allocator(profile, &profile->frames[i]);
-	return flags;
-}
-
-uint32_t ct_name_leaf(const struct ct_profile *profile, const bool *allocators, const struct ct_site_row *site)
-{
-	uint32_t leaf = 0;
-
-	while (leaf + 1 < site->frame_count && allocators[profile->frame_ids[site->first_frame + leaf]])
-		leaf++;
-	return leaf;
+	return frame->function ? frame->function : (uint32_t)profile->string_count + frame->module;
 }
 
 /* Where the parameter list starts: at the parenthesis that the name's last one closes. */
@@ -164,17 +50,15 @@ static size_t find_parameters(const char *name, size_t length)
 	return at;
 }
 
-uint32_t ct_name_key(const struct ct_profile *profile, const struct ct_frame *frame)
-{
-	return frame->function ? frame->function : (uint32_t)profile->string_count + frame->module;
-}
-
-/* Bytes of a return type in front: demanglers put one before template functions. */
+/*
+ * Bytes of a return type in front: demanglers put one before template functions. Only a name with
+ * parameters has one; "[callers unknown]" and "(below main)" are no C++.
+ */
 static size_t return_type(const char *name, size_t length)
 {
 	size_t depth = 0, start = 0;
 
-	if (*name == '<')
+	if (name[length] == '\0' || *name == '<')
 		return 0;
 	for (size_t i = 0; i < length; i++) {
 		if (strncmp(name + i, "operator", 8) == 0)
@@ -211,30 +95,54 @@ static bool opens_arguments(const char *name, size_t at)
 	return at < 8 || memcmp(name + at - 8, "operator", 8) != 0;
 }
 
-char *ct_name_short(const struct ct_profile *profile, const struct ct_frame *frame, char out[CT_NAME_ROOM])
+/* The alias of what stands here, if there is one; *length = bytes of the name that it is for. */
+static const char *find_alias(const char *name, size_t *length)
 {
-	const char *name = profile->strings[frame->function];
-	size_t length, used = 0;
-
-	if (!*name) {
-		const char *module = ct_name_base(profile->strings[frame->module]);
-
-		snprintf(out, CT_NAME_ROOM, *module ? "[%s]" : "???", module);
-		return out;
+	for (size_t i = 0; *name == 's' && i < sizeof(aliases) / sizeof(aliases[0]); i++) {
+		*length = strlen(aliases[i].name);
+		if (strncmp(name, aliases[i].name, *length) == 0)
+			return aliases[i].alias;
 	}
-	length = find_parameters(name, strlen(name));
-	for (size_t i = return_type(name, length); i < length && used + 8 < CT_NAME_ROOM; i++) {
-		size_t end = name[i] == '<' && opens_arguments(name, i) ? arguments_end(name, i, length) : i;
+	return NULL;
+}
 
-		if (end > i + ARGUMENTS_LONGEST) {
-			memcpy(out + used, "<…>", strlen("<…>"));
-			used += strlen("<…>");
-			i = end;
+/* The name's part from start to end, shortened. */
+static void shorten(const char *name, size_t start, size_t end, char out[CT_NAME_ROOM])
+{
+	size_t used = 0;
+
+	for (size_t i = start; i < end && used + 16 < CT_NAME_ROOM; i++) {
+		size_t close = name[i] == '<' && opens_arguments(name, i) ? arguments_end(name, i, end) : i;
+		size_t length;
+		const char *put = find_alias(name + i, &length);
+
+		if (close > i + ARGUMENTS_LONGEST) {
+			put = "<…>";
+			length = close - i + 1;
+		}
+		if (put) {
+			strcpy(out + used, put);
+			used += strlen(put);
+			i += length - 1;
 		} else {
 			out[used++] = name[i];
 		}
 	}
 	out[used] = '\0';
+}
+
+char *ct_name_short(const struct ct_profile *profile, const struct ct_frame *frame, char out[CT_NAME_ROOM])
+{
+	const char *name = profile->strings[frame->function];
+	size_t length = find_parameters(name, strlen(name));
+
+	if (*name) {
+		shorten(name, return_type(name, length), length, out);
+	} else {
+		const char *module = ct_name_base(profile->strings[frame->module]);
+
+		snprintf(out, CT_NAME_ROOM, *module ? "[%s]" : "???", module);
+	}
 	return out;
 }
 

@@ -2,6 +2,7 @@
 /* What stands above every table: losses first, then the program, its totals, its peak, its course. */
 #include "view/view.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "view/names.h"
@@ -18,39 +19,41 @@ static void put_label(struct ct_line *line, const char *label)
 	ct_line_style(line, CT_STYLE_PLAIN);
 }
 
-static void put_loss(struct ct_line *line, uint64_t count, const char *what)
+/* What is wrong with the numbers (lost) or the stacks (note), in a colour that is seen. */
+static void put_remark(struct ct_line *line, const char *label, const char *text)
 {
-	char number[CT_NUMBER_ROOM];
+	ct_line_style(line, CT_STYLE_LOSS);
+	ct_line_add(line, label);
+	ct_line_add_blanks(line, LABEL_WIDTH - line->columns);
+	ct_line_add(line, text);
+	ct_line_style(line, CT_STYLE_PLAIN);
+	ct_line_end(line);
+}
+
+static void put_count(struct ct_line *line, const char *label, uint64_t count, const char *name, const char *meaning)
+{
+	char number[CT_NUMBER_ROOM], text[CT_NAME_ROOM];
 
 	if (count == 0)
 		return;
-	ct_line_style(line, CT_STYLE_LOSS);
-	ct_line_add(line, "lost");
-	ct_line_add_blanks(line, LABEL_WIDTH - line->columns);
-	ct_line_format(line, "%s %s", ct_number_exact(number, count), what);
-	ct_line_style(line, CT_STYLE_PLAIN);
-	ct_line_end(line);
+	snprintf(text, sizeof(text), "%s: %s (%s)", name, ct_number_exact(number, count), meaning);
+	put_remark(line, label, text);
 }
 
 static void put_losses(const struct ct_profile *profile, struct ct_line *line)
 {
 	const struct ct_losses *losses = &profile->losses;
 
-	put_loss(line, losses->dropped, "dropped: events not recorded, the numbers are too low");
-	put_loss(line, losses->early, "early: calls before start-up was done, not in the numbers");
-	put_loss(line, losses->late, "late: calls after the recording ended, not in the numbers");
-	put_loss(line, losses->unknown_frees, "frees of blocks that were never recorded");
-	put_loss(line, losses->truncated, "truncated: events with stacks cut at the depth limit");
-	put_loss(line, losses->unrooted, "unrooted: events with stacks that do not reach their root");
-	put_loss(line, losses->merged_sites, "sites merged with one of equal frames: their max is an upper bound");
-	if (profile->ended)
-		return;
-	ct_line_style(line, CT_STYLE_LOSS);
-	ct_line_add(line, "unended");
-	ct_line_add_blanks(line, LABEL_WIDTH - line->columns);
-	ct_line_add(line, "the program was killed or still runs: this is up to its last event");
-	ct_line_style(line, CT_STYLE_PLAIN);
-	ct_line_end(line);
+	put_count(line, "lost", losses->dropped, "dropped", "events not recorded: the numbers are too low");
+	put_count(line, "lost", losses->early, "early", "calls before start-up was done, not in the numbers");
+	put_count(line, "lost", losses->late, "late", "calls after the recording ended, not in the numbers");
+	put_count(line, "lost", losses->unknown_frees, "unknown frees", "frees of blocks that were never recorded");
+	put_count(line, "note", losses->truncated, "truncated", "events with stacks cut at the depth limit");
+	put_count(line, "note", losses->unrooted, "unrooted", "events with stacks that do not reach their root");
+	put_count(line, "note", losses->merged_sites, "merged",
+		  "sites with equal frames made one: max is an upper bound");
+	if (!profile->ended)
+		put_remark(line, "note", "the program was killed or still runs: this is up to its last event");
 }
 
 /* The first word of the command line, without its folder. */

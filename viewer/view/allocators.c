@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Which frames are the allocator's own. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "view/names.h"
+
+/* As a name ends: malloc, g_malloc0, _PyObject_Malloc, sqlite3MallocZero, but not reallocate_table. */
+static const char *const words[] = {"malloc", "calloc", "realloc"};
+
+static const char *const names[] = {
+	"reallocarray",   "memalign",
+	"aligned_alloc",  "posix_memalign",
+	"valloc",         "pvalloc",
+	"strdup",         "strndup",
+	"__strdup",       "__strndup",
+	"__GI___strdup",  "__GI___strndup",
+	"__rust_alloc",   "__rust_alloc_zeroed",
+	"__rust_realloc", "xstrdup",
+	"xzalloc",        "operator new",
+	"operator new[]",
+};
+
+static const char *const prefixes[] = {
+	"operator new(",
+	"operator new[](",
+	"std::allocator<",
+	"std::allocator_traits<",
+	"std::__new_allocator<",
+	"__gnu_cxx::new_allocator<",
+	"__gnu_cxx::__alloc_traits<",
+	"std::__allocate_guarded<",
+	"alloc::alloc::",
+	"<alloc::alloc::",
+	"<dhat::",
+	"dhat::",
+	"__rg_",
+	"__rdl_",
+	"alloc::raw_vec::",
+	"<std::alloc::",
+};
+
+/* Valgrind names inlined C++ functions without their class: `allocate (new_allocator.h:137)`. */
+static const char *const files[] = {
+	"new_allocator.h", "alloc_traits.h", "allocator.h", "allocated_ptr.h", "vg_replace_malloc.c",
+};
+
+/* Where the name of the function itself starts: behind return type and scopes. */
+static const char *last_part(const char *name)
+{
+	const char *part = name;
+	size_t depth = 0;
+
+	for (; *name; name++) {
+		if (*name == '<')
+			depth++;
+		else if (*name == '>' && depth > 0)
+			depth--;
+		else if (*name == '(' && depth == 0)
+			break;
+		else if (depth == 0 && (*name == ':' || *name == ' '))
+			part = name + 1;
+	}
+	return part;
+}
+
+/* Upper case where the word starts so: MallocZero is one, mallocate is not. */
+static bool is_suffix(const char *rest, bool capital)
+{
+	if (capital && isupper((unsigned char)*rest))
+		return true;
+	while (*rest == '_' || isdigit((unsigned char)*rest))
+		rest++;
+	return *rest == '\0' || strcmp(rest, "n") == 0;
+}
+
+static bool has_word(const char *function)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const char *found = strcasestr(function, words[i]);
+
+		if (found && is_suffix(found + strlen(words[i]), isupper((unsigned char)*found)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_allocator_function(const char *function)
+{
+	const char *last;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(function, names[i]) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		if (strncmp(function, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	}
+	/* private parts of libstdc++'s containers: the caller has the name that people know */
+	last = last_part(function);
+	return has_word(function) || strncmp(last, "_M_", 3) == 0 || strncmp(last, "_S_", 3) == 0;
+}
+
+bool ct_name_is_allocator(const struct ct_profile *profile, const struct ct_frame *frame)
+{
+	const char *file = ct_name_base(profile->strings[frame->file]);
+
+	/* Valgrind's replacements: malloc, and memcpy in a copy profile */
+	if (strncmp(ct_name_base(profile->strings[frame->module]), "vgpreload_", 10) == 0)
+		return true;
+	if (is_allocator_function(profile->strings[frame->function]))
+		return true;
+	for (size_t i = 0; *file && i < sizeof(files) / sizeof(files[0]); i++) {
+		if (strcmp(file, files[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool *ct_names_find_allocators(const struct ct_profile *profile)
+{
+	bool *flags = calloc(profile->frame_count + 1, sizeof(*flags));
+
+	for (size_t i = 1; flags && i < profile->frame_count; i++)
+		flags[i] = ct_name_is_allocator(profile, &profile->frames[i]);
+	return flags;
+}
+
+uint32_t ct_name_leaf(const struct ct_profile *profile, const bool *allocators, const struct ct_site_row *site)
+{
+	const uint32_t *frames = profile->frame_ids + site->first_frame;
+	uint32_t leaf = 0;
+
+	while (leaf + 1 < site->frame_count) {
+		/* a function without a name between malloc and sqlite3Malloc is of the same kind */
+		bool between = !profile->frames[frames[leaf]].function && allocators[frames[leaf + 1]];
+
+		if (!allocators[frames[leaf]] && !between)
+			break;
+		leaf++;
+	}
+	return leaf;
+}
