@@ -59,8 +59,7 @@ static void print_summary(const struct ct_profile *profile, const char *output)
 	const struct ct_counters *totals = &profile->totals;
 	const struct ct_losses *losses = &profile->losses;
 	if (!totals->total_blocks) {
-		fprintf(stderr, "ctrace: no allocation was recorded%s (%s)\n",
-			losses->operator_new ? ": the program's allocator has its own operator new" : "", output);
+		fprintf(stderr, "ctrace: no allocation was recorded (%s)\n", output);
 		return;
 	}
 	fprintf(stderr, "ctrace: total %s in %s blocks, at end %s in %s blocks", ct_number_bytes(a, totals->total_bytes),
@@ -68,8 +67,6 @@ static void print_summary(const struct ct_profile *profile, const char *output)
 		ct_number_exact((char[CT_NUMBER_ROOM]){0}, totals->end_blocks));
 	if (losses->dropped)
 		fprintf(stderr, "; %s events LOST", ct_number_exact(a, losses->dropped));
-	if (losses->operator_new)
-		fputs("; operator new of this allocator is NOT seen", stderr);
 	fprintf(stderr, "\nctrace: peak  %s in %s blocks, %s after start", ct_number_bytes(a, totals->peak_bytes),
 		ct_number_exact(b, totals->peak_blocks),
 		ct_number_time(c, (double)profile->peak_time, profile->time_unit));

@@ -183,10 +183,9 @@ enum ct_clock {
 	CT_CLOCK_MONOTONIC = 2, /* a tick is a nanosecond */
 };
 
-#define CT_STORE_QUIET 1u      /* no summary on stderr */
-#define CT_STORE_KEEP 2u       /* keep the store after a good export */
-#define CT_STORE_FORKED 4u     /* copied from a parent's store by fork */
-#define CT_STORE_NEW_BYPASS 8u /* the allocator's own operator new does not call malloc */
+#define CT_STORE_QUIET 1u  /* no summary on stderr */
+#define CT_STORE_KEEP 2u   /* keep the store after a good export */
+#define CT_STORE_FORKED 4u /* copied from a parent's store by fork */
 
 /* Timeline: live bytes and blocks over time; buckets double in width when they run out. */
 #define CT_TIMELINE_BUCKETS 256u

@@ -110,8 +110,10 @@ void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from, 
 		     uint32_t depth)
 {
 	bool complete;
-	uint32_t count = ct_libunwind_walk(thread, from, &complete);
 	uint32_t index = 0;
+	if (!ct_load_acquire(&unwind.step)) /* libraries' constructors run before ours */
+		return;
+	uint32_t count = ct_libunwind_walk(thread, from, &complete);
 	while (index < count && index < depth && thread->fresh[index].at.pc == stack[depth - 1 - index].at.pc)
 		index++;
 	__atomic_fetch_add(&verified.compared, 1, __ATOMIC_RELAXED);

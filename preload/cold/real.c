@@ -50,10 +50,7 @@ void *ct_bootstrap_alloc(size_t alignment, size_t bytes)
 static void look_up_all(void)
 {
 #define CT_HOOK(name, result, parameters) ct_real.name = (result(*) parameters)dlsym(RTLD_NEXT, #name);
-#define CT_HOOK_ALIAS(name)
 #include "hot/hooks.def"
-#undef CT_HOOK
-#undef CT_HOOK_ALIAS
 }
 
 bool ct_real_resolve(void)

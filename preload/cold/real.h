@@ -10,10 +10,7 @@
 
 struct ct_real {
 #define CT_HOOK(name, result, parameters) result(*name) parameters;
-#define CT_HOOK_ALIAS(name)
 #include "hot/hooks.def"
-#undef CT_HOOK
-#undef CT_HOOK_ALIAS
 };
 
 extern struct ct_real ct_real;

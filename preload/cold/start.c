@@ -24,6 +24,7 @@
 #include "cold/sys.h"
 #include "cold/text.h"
 #include "cold/timeline.h"
+#include "hot/operators.h"
 #include "hot/record.h"
 #include "hot/state.h"
 
@@ -136,16 +137,6 @@ static uint32_t granule_shift(void)
 	return glibc && glibc == (void *)ct_real.malloc ? 4 : 3;
 }
 
-/* An allocator with its own operator new that does not go through malloc is not seen: say so in the report. */
-static bool new_bypasses_malloc(void)
-{
-	struct dl_find_object new_object, malloc_object;
-	void *operator_new = dlsym(RTLD_NEXT, "_Znwm");
-	return operator_new && _dl_find_object(operator_new, &new_object) == 0 &&
-	       _dl_find_object((void *)ct_real.malloc, &malloc_object) == 0 &&
-	       new_object.dlfo_link_map == malloc_object.dlfo_link_map;
-}
-
 /* CTRACE_CHILDREN=0: programs started by this one find no LD_PRELOAD with us in it. */
 static void leave_environment(char **environment)
 {
@@ -201,12 +192,11 @@ static bool start_recording(void)
 	init_sections();
 	ct_clock_init(header);
 	describe_process(&output);
-	if (new_bypasses_malloc())
-		header->flags |= CT_STORE_NEW_BYPASS;
 	ct_tracer.verify = ct_option_has_word(ct_options.debug, "verify");
 	ct_tracer.log_events = ct_option_has_word(ct_options.debug, "events");
 	if (ct_tracer.log_events)
 		ct_event_log_open(output.bytes);
+	ct_operators_init();
 	ct_exit_init();
 	ct_fork_init();
 	if (!ct_options.children)

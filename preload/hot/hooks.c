@@ -19,14 +19,6 @@ void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
 void cfree(void *block);
 
-/* The registers of the hook's caller once the hook has returned. Needs the hook's frame pointer. */
-#define CALLER                                                                                                  \
-	(&(struct ct_registers){                                                                                \
-		.pc = (uintptr_t)__builtin_return_address(0),                                                   \
-		.sp = (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(uintptr_t),                            \
-		.bp = *(const uintptr_t *)__builtin_frame_address(0),                                           \
-	})
-
 /* Not recorded: before start-up, after the end, or from inside the tracer. While dlsym looks the real
  * functions up it is served from the bootstrap arena. */
 static CT_COLD void *pass_alloc(size_t alignment, size_t bytes)
@@ -77,7 +69,7 @@ CT_EXPORT void *malloc(size_t size)
 		return pass_alloc(0, size);
 	void *block = ct_real.malloc(size);
 	if (block)
-		ct_record_alloc(CALLER, block, size);
+		ct_record_alloc(CT_CALLER, block, size);
 	ct_leave();
 	return block;
 }
@@ -88,7 +80,7 @@ CT_EXPORT void *calloc(size_t count, size_t size)
 		return pass_calloc(count, size);
 	void *block = ct_real.calloc(count, size);
 	if (block)
-		ct_record_alloc(CALLER, block, count * size);
+		ct_record_alloc(CT_CALLER, block, count * size);
 	ct_leave();
 	return block;
 }
@@ -152,7 +144,7 @@ CT_EXPORT void *realloc(void *block, size_t size)
 {
 	if (!ct_enter())
 		return pass_realloc(block, size);
-	void *moved = resize(CALLER, block, size);
+	void *moved = resize(CT_CALLER, block, size);
 	ct_leave();
 	return moved;
 }
@@ -166,7 +158,7 @@ CT_EXPORT void *reallocarray(void *block, size_t count, size_t size)
 	}
 	if (!ct_enter())
 		return pass_realloc(block, bytes);
-	void *moved = resize(CALLER, block, bytes);
+	void *moved = resize(CT_CALLER, block, bytes);
 	ct_leave();
 	return moved;
 }
@@ -181,7 +173,7 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 	}
 	int error = ct_real.posix_memalign(result, alignment, size);
 	if (!error && *result)
-		ct_record_alloc(CALLER, *result, size);
+		ct_record_alloc(CT_CALLER, *result, size);
 	ct_leave();
 	return error;
 }
@@ -193,7 +185,7 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 			return ct_real_resolve() ? ct_real.name(alignment, size) : ct_bootstrap_alloc(alignment, size); \
 		void *block = ct_real.name(alignment, size);                                                    \
 		if (block)                                                                                      \
-			ct_record_alloc(CALLER, block, size);                                                   \
+			ct_record_alloc(CT_CALLER, block, size);                                                   \
 		ct_leave();                                                                                     \
 		return block;                                                                                   \
 	}
@@ -205,7 +197,7 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 			return ct_real_resolve() ? ct_real.name(size) : ct_bootstrap_alloc(4096, size);         \
 		void *block = ct_real.name(size);                                                               \
 		if (block)                                                                                      \
-			ct_record_alloc(CALLER, block, size);                                                   \
+			ct_record_alloc(CT_CALLER, block, size);                                                   \
 		ct_leave();                                                                                     \
 		return block;                                                                                   \
 	}

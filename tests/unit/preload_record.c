@@ -30,17 +30,10 @@
 
 static char folder[] = "/tmp/ctrace-unit-XXXXXX";
 
-#define CALLER                                                                                                 \
-	(&(struct ct_registers){                                                                               \
-		.pc = (uintptr_t)__builtin_return_address(0),                                                  \
-		.sp = (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(uintptr_t),                           \
-		.bp = *(const uintptr_t *)__builtin_frame_address(0),                                          \
-	})
-
 __attribute__((noinline)) static void allocate(uintptr_t block, size_t bytes)
 {
 	assert_true(ct_enter());
-	ct_record_alloc(CALLER, (void *)block, bytes);
+	ct_record_alloc(CT_CALLER, (void *)block, bytes);
 	ct_leave();
 }
 
@@ -57,7 +50,7 @@ __attribute__((noinline)) static void resize(uintptr_t from, uintptr_t to, size_
 {
 	assert_true(ct_enter());
 	uint32_t record = ct_block_take(from);
-	ct_record_resize(CALLER, record, (void *)from, (void *)to, bytes);
+	ct_record_resize(CT_CALLER, record, (void *)from, (void *)to, bytes);
 	ct_leave();
 }
 

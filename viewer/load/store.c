@@ -312,17 +312,6 @@ static int describe(struct ct_profile *profile, const struct ct_store_file *stor
 	       set_timeline(profile, store);
 }
 
-/* An allocator with an operator new that does not call malloc hides what uses it: is there such code? */
-static bool misses_operator_new(struct builder *builder)
-{
-	if (!(builder->store->header->flags & CT_STORE_NEW_BYPASS))
-		return false;
-	for (uint32_t i = 1; i < builder->store->module_count; i++)
-		if (ct_symbols_imports(builder->symbols, open_module(builder, i), "_Znwm"))
-			return true;
-	return false;
-}
-
 static int build(struct builder *builder, struct ct_error_text *error)
 {
 	const struct ct_store_file *store = builder->store;
@@ -334,7 +323,6 @@ static int build(struct builder *builder, struct ct_error_text *error)
 	for (size_t i = 1; i < store->site_count; i++)
 		if (store->sites[i].total_blocks && add_site(builder, &store->sites[i]))
 			return no_memory(error);
-	builder->profile->losses.operator_new = misses_operator_new(builder);
 	/* Folded with the events, so exact even where sites were merged. */
 	builder->profile->totals.max_bytes = store->header->totals.peak_bytes;
 	builder->profile->totals.max_blocks = store->header->totals.peak_blocks;

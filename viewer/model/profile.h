@@ -59,7 +59,6 @@ struct ct_losses {
 	uint64_t truncated; /* events whose stack was cut at the depth limit */
 	uint64_t unrooted;  /* events whose stack did not reach its root */
 	uint64_t late;
-	bool operator_new;  /* the program's C++ code allocates past malloc, unseen: its allocator's own operator new */
 	uint64_t merged_sites; /* sites with equal frame lists made one: their max is an upper bound */
 };
 

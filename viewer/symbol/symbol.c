@@ -279,27 +279,3 @@ size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t addres
 	}
 	return count;
 }
-
-bool ct_symbols_imports(struct ct_symbols *symbols, int handle, const char *name)
-{
-	GElf_Addr bias;
-	if (handle < 0 || (size_t)handle >= symbols->object_count)
-		return false;
-	Elf *elf = dwfl_module_getelf(symbols->objects[handle].module, &bias);
-	for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));) {
-		GElf_Shdr header;
-		Elf_Data *data;
-		if (!gelf_getshdr(section, &header) || header.sh_type != SHT_DYNSYM || !header.sh_entsize ||
-		    !(data = elf_getdata(section, NULL)))
-			continue;
-		for (size_t i = 0; i < header.sh_size / header.sh_entsize; i++) {
-			GElf_Sym symbol;
-			if (!gelf_getsym(data, (int)i, &symbol) || symbol.st_shndx != SHN_UNDEF)
-				continue;
-			const char *found = elf_strptr(elf, header.sh_link, symbol.st_name);
-			if (found && !strcmp(found, name))
-				return true;
-		}
-	}
-	return false;
-}

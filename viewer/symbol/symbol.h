@@ -36,9 +36,6 @@ int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t 
 size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t address, struct ct_symbol_frame *frames,
 			 size_t max);
 
-/* Does the object take a function of this (mangled) name from another one? */
-bool ct_symbols_imports(struct ct_symbols *symbols, int handle, const char *name);
-
 /* perf-PID.map of JIT code: read it once, then look up run-time addresses. NULL = not known. */
 struct ct_perf_map;
 struct ct_perf_map *ct_perf_map_open(uint32_t pid); /* NULL when there is none */

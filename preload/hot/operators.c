@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * C++'s operators new and delete. libstdc++'s and libc++'s call malloc and free, which are hooked: then
+ * these hooks are a jump to the next definition, without a frame. Other allocators (jemalloc, tcmalloc,
+ * mimalloc) bring operators that do not go through malloc: then they are recorded here.
+ *
+ * Each operator jumps through its entry of ct_operator_targets, which cold/operators.c fills. The first
+ * look-up of an operator that is found in no global library (a C program with a C++ plugin) needs the
+ * caller, so entries begin with a stub that asks ct_operator_resolve.
+ */
+#include "hot/operators.h"
+#include "hot/blocks.h"
+#include "hot/record.h"
+
+#ifndef __x86_64__
+#error "the jumps are written for x86-64"
+#endif
+
+/* An operator, and the stub that its entry begins with: keep the arguments, ask, go there. */
+__asm__(".text\n"
+	".set ct_operator_number, 0\n"
+	".macro ct_operator name\n"
+	".globl \\name\n"
+	".type \\name, @function\n"
+	"\\name:\n"
+	".cfi_startproc\n"
+	"endbr64\n"
+	"jmp *ct_operator_targets + 8 * ct_operator_number(%rip)\n"
+	".cfi_endproc\n"
+	".size \\name, . - \\name\n"
+	".type ct_operator_stub_\\name, @function\n"
+	"ct_operator_stub_\\name:\n"
+	".cfi_startproc\n"
+	"push %rdi\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"push %rsi\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"push %rdx\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"mov $ct_operator_number, %edi\n"
+	"mov 24(%rsp), %rsi\n"
+	"call ct_operator_resolve\n"
+	"pop %rdx\n"
+	".cfi_adjust_cfa_offset -8\n"
+	"pop %rsi\n"
+	".cfi_adjust_cfa_offset -8\n"
+	"pop %rdi\n"
+	".cfi_adjust_cfa_offset -8\n"
+	"jmp *%rax\n"
+	".cfi_endproc\n"
+	".size ct_operator_stub_\\name, . - ct_operator_stub_\\name\n"
+	".set ct_operator_number, ct_operator_number + 1\n"
+	".endm\n");
+
+#define CT_HOOK_NEW(name, kind) __asm__("ct_operator " #name "\n");
+#include "hot/hooks.def"
+
+#define CT_HOOK_NEW(name, kind) extern char ct_operator_stub_##name[] __attribute__((visibility("hidden")));
+#include "hot/hooks.def"
+
+void *ct_operator_targets[] = {
+#define CT_HOOK_NEW(name, kind) ct_operator_stub_##name,
+#include "hot/hooks.def"
+};
+
+void *ct_operator_next[CT_OPERATORS];
+
+/*
+ * What is recorded. The real operator runs unguarded: it may throw through us, or call the program's new
+ * handler, whose allocations count. All parameters go through, as many as the longest operator has.
+ */
+typedef void *new_function(size_t bytes, uintptr_t second, uintptr_t third);
+typedef void delete_function(void *block, uintptr_t second, uintptr_t third);
+
+static inline void *record_new(uint32_t index, const struct ct_registers *caller, size_t bytes, uintptr_t second,
+			       uintptr_t third)
+{
+	void *block = ((new_function *)ct_operator_next[index])(bytes, second, third);
+	if (block && ct_enter()) {
+		ct_record_alloc(caller, block, bytes);
+		ct_leave();
+	}
+	return block;
+}
+
+static inline void record_delete(uint32_t index, void *block, uintptr_t second, uintptr_t third)
+{
+	if (block && ct_enter()) {
+		uint32_t record = ct_block_take((uintptr_t)block);
+		if (record)
+			ct_record_free(record, block);
+		else
+			ct_count_loss(CT_LOSS_UNKNOWN_FREE);
+		ct_leave();
+	}
+	((delete_function *)ct_operator_next[index])(block, second, third);
+}
+
+enum operator_index {
+#define CT_HOOK_NEW(name, kind) INDEX_##name,
+#include "hot/hooks.def"
+};
+
+#define DEFINE_new(name)                                                                                        \
+	static void *recorded_##name(size_t bytes, uintptr_t second, uintptr_t third)                           \
+	{                                                                                                       \
+		return record_new(INDEX_##name, CT_CALLER, bytes, second, third);                               \
+	}
+#define DEFINE_delete(name)                                                                                     \
+	static void recorded_##name(void *block, uintptr_t second, uintptr_t third)                             \
+	{                                                                                                       \
+		record_delete(INDEX_##name, block, second, third);                                              \
+	}
+#define CT_HOOK_NEW(name, kind) DEFINE_##kind(name)
+#include "hot/hooks.def"
+
+void *const ct_operator_recorded[] = {
+#define CT_HOOK_NEW(name, kind) (void *)recorded_##name,
+#include "hot/hooks.def"
+};
