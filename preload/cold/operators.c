@@ -2,6 +2,7 @@
 #include "hot/operators.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
 #include "cold/real.h"
 #include "hot/thread.h"
@@ -53,7 +54,8 @@ static void *look_up_for(uint32_t index, void *caller, bool *callers_own)
 	void *found = NULL;
 	*callers_own = false;
 	if (_dl_find_object(caller, &object) == 0) {
-		found = dlsym(object.dlfo_link_map, names[index]);
+		/* By name: the link map of what was loaded as a dependency only is no handle that dlsym takes. */
+		found = in_loaded(object.dlfo_link_map->l_name, names[index]);
 		*callers_own = found && in_one_object(found, caller, &object);
 	}
 	if (!found)
