@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "load/load.h"
+#include "view/view.h"
 #include "write/write.h"
 
 #define DAMAGE_ROUNDS 4000
@@ -199,6 +200,31 @@ static void test_broken_member(void **state)
 	ct_profile_free(profile);
 }
 
+/* Whatever was read can be shown. */
+static void show(const struct ct_profile *profile)
+{
+	const struct ct_terminal terminal = {.columns = 80, .utf8 = true};
+	struct ct_error_text error;
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	for (int sort = 0; sort < CT_COLUMN_COUNT; sort++) {
+		const struct ct_view view = {.profile = profile,
+					     .terminal = &terminal,
+					     .out = out,
+					     .sort = (enum ct_column)sort,
+					     .full = sort & 1};
+
+		assert_int_equal(ct_view_summary(&view, &error), 0);
+		assert_int_equal(ct_view_sites(&view, &error), 0);
+		assert_int_equal(ct_view_functions(&view, &error), 0);
+		assert_int_equal(ct_view_tree(&view, &error), 0);
+	}
+	fclose(out);
+	free(text);
+}
+
 static void test_damaged_anywhere(void **state)
 {
 	struct ct_profile *profile = sample();
@@ -216,10 +242,12 @@ static void test_damaged_anywhere(void **state)
 		for (long flips = random() % 3 + 1; flips > 0; flips--)
 			copy[(size_t)random() % length] =
 				random() % 2 ? (char)random() : "{}[],:\"019-."[random() % 12];
-		if (load_text(copy, length, &again, &error) == 0)
+		if (load_text(copy, length, &again, &error) == 0) {
+			show(again);
 			ct_profile_free(again);
-		else
+		} else {
 			assert_true(*error.line);
+		}
 	}
 	free(copy);
 	free(text);

@@ -61,26 +61,39 @@ void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters
 	sum->resizes += counters->resizes;
 }
 
+/* Bytes, or what else the profile counts. */
+static uint64_t amount(const struct ct_counters *counters, enum ct_column column)
+{
+	switch (column) {
+	case CT_COLUMN_AVERAGE:
+		return counters->total_blocks ? counters->total_bytes / counters->total_blocks : 0;
+	case CT_COLUMN_MAX:
+		return counters->max_bytes;
+	case CT_COLUMN_PEAK:
+		return counters->peak_bytes;
+	case CT_COLUMN_END:
+		return counters->end_bytes;
+	default:
+		return counters->total_bytes;
+	}
+}
+
 char *ct_column_format(const struct ct_view *view, enum ct_column column, const struct ct_counters *counters, char *out)
 {
-	double value = ct_column_value(counters, column);
+	bool exact = view->exact || view->profile->mode == CT_MODE_AD_HOC;
 
 	if (column == CT_COLUMN_BLOCKS)
 		return ct_number_exact(out, counters->total_blocks);
 	if (column == CT_COLUMN_LIFETIME && view->exact)
-		return ct_number_exact(out, value < 1.8e19 ? (uint64_t)value : UINT64_MAX);
+		return ct_number_exact(out, counters->total_blocks ? counters->lifetime / counters->total_blocks : 0);
 	if (column == CT_COLUMN_LIFETIME)
-		return ct_number_time(out, value, view->profile->time_unit);
-	if (column == CT_COLUMN_AVERAGE && (view->exact || view->profile->mode == CT_MODE_AD_HOC)) {
-		snprintf(out, CT_NUMBER_ROOM, "%.1f", value);
+		return ct_number_time(out, ct_column_value(counters, column), view->profile->time_unit);
+	if (column == CT_COLUMN_AVERAGE && exact) {
+		snprintf(out, CT_NUMBER_ROOM, "%.1f", ct_column_value(counters, column));
 		return out;
 	}
-	if (view->exact || view->profile->mode == CT_MODE_AD_HOC)
-		return ct_number_exact(out, column == CT_COLUMN_TOTAL  ? counters->total_bytes
-					    : column == CT_COLUMN_MAX  ? counters->max_bytes
-					    : column == CT_COLUMN_PEAK ? counters->peak_bytes
-								       : counters->end_bytes);
-	return ct_number_bytes_column(out, (uint64_t)value);
+	return exact ? ct_number_exact(out, amount(counters, column))
+		     : ct_number_bytes_column(out, amount(counters, column));
 }
 
 static void upper_case(char *text)

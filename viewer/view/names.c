@@ -16,6 +16,9 @@ static const struct alias {
 /* Template arguments longer than this are folded. */
 #define ARGUMENTS_LONGEST 12
 
+/* How far the end of template arguments is looked for: a hostile name may open them everywhere. */
+#define ARGUMENTS_SEARCHED 16384
+
 const char *ct_name_base(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -78,7 +81,7 @@ static size_t arguments_end(const char *name, size_t open, size_t length)
 {
 	size_t depth = 0;
 
-	for (size_t i = open; i < length; i++) {
+	for (size_t i = open; i < length && i < open + ARGUMENTS_SEARCHED; i++) {
 		if (name[i] == '<')
 			depth++;
 		else if (name[i] == '>' && i > 0 && name[i - 1] != '-' && --depth == 0)

@@ -147,6 +147,8 @@ static uint64_t fill_sparks(const struct ct_profile *profile, uint64_t sparks[SP
 		} while (++cell < until);
 		if (highest < point->max_bytes)
 			highest = point->max_bytes;
+		if (highest < point->last_bytes)
+			highest = point->last_bytes;
 		start = point->time;
 	}
 	for (; cell < count; cell++)
