@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""A second reader of the store, from docs/store-format.md and independent of the C code."""
+
+import struct
+
+PAGE = 4096
+SECTIONS = ("strings", "modules", "nodes", "sites", "rings", "events")
+MARK = 0xFFFFFFFF
+LOSSES = ("dropped", "early", "unknown_free", "truncated", "unrooted", "fallback", "late")
+
+
+class Store:
+    """header fields that tests need, totals, sites and nodes as they stand in the file."""
+
+    def __init__(self, path):
+        with open(path, "rb") as file:
+            self.data = file.read()
+        fields = struct.unpack_from("<8s10I7Q", self.data, 0)
+        assert fields[0] == b"ctrace\r\n", "magic"
+        self.version, self.state, self.pid = fields[1], fields[5], fields[7]
+        at = 8 + 40 + 56 + 5 * 8
+        self.losses = dict(zip(LOSSES, struct.unpack_from("<7Q", self.data, at)))
+        at += 56
+        self.used = {name: struct.unpack_from("<Q", self.data, at + 16 * i)[0] for i, name in enumerate(SECTIONS)}
+        at += 16 * len(SECTIONS)
+        extents = struct.unpack_from("<I", self.data, at)[0]
+        at += 8
+        self.sections = dict.fromkeys(SECTIONS, b"")
+        for i in range(extents):
+            offset, pages, section = struct.unpack_from("<QII", self.data, at + 16 * i)
+            self.sections[SECTIONS[section]] += self.data[offset : offset + pages * PAGE]
+        at += 16 * 1000
+        names = ("total_bytes", "total_blocks", "live_bytes", "live_blocks", "peak_bytes", "peak_blocks", "peak_ticks", "epoch")
+        self.totals = dict(zip(names, struct.unpack_from("<2Q2q4Q", self.data, at)))
+
+    def sites(self):
+        """By id: the counters, with lifetimes and births in ticks."""
+        found = {}
+        for i in range(1, self.used["sites"]):
+            low, high, birth_low, birth_high, *rest = struct.unpack_from("<4Q2Q2q7Q2I", self.sections["sites"], 128 * i)
+            keys = ("total_bytes", "total_blocks", "live_bytes", "live_blocks", "max_bytes", "max_blocks", "peak_bytes")
+            keys += ("peak_blocks", "epoch", "temporary_blocks", "resizes", "node", "batch")
+            site = dict(zip(keys, rest), lifetime=low | high << 64, births=birth_low | birth_high << 64)
+            if site["epoch"] != self.totals["epoch"]:  # unchanged since the peak
+                site["peak_bytes"], site["peak_blocks"] = site["live_bytes"], site["live_blocks"]
+            found[i] = site
+        return found
