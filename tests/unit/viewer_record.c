@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -430,6 +431,35 @@ static void test_left_store(void **state)
 	assert_false(read_left("none.store", &store));
 }
 
+/* Alive and mapped: in use. Alive after an exec, or dead: left behind. */
+static void test_left_store_in_use(void **state)
+{
+	struct ct_store_header *header = make_header();
+	struct ct_left_store store;
+	void *map;
+	char *path;
+	int fd;
+
+	(void)state;
+	header->pid = (uint32_t)getpid();
+	path = write_file("used.store", header, CT_STORE_HEADER_BYTES + 2 * CT_STORE_PAGE, 0600);
+	free(header);
+	assert_true(read_left("used.store", &store));
+	assert_false(ct_left_store_in_use(&store, path));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	map = mmap(NULL, CT_STORE_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	assert_true(map != MAP_FAILED);
+	assert_true(ct_left_store_in_use(&store, path));
+	/* by its name alone, as on overlay file systems */
+	store.status.st_ino++;
+	assert_true(ct_left_store_in_use(&store, path));
+	assert_false(ct_left_store_in_use(&store, "/other.store"));
+	munmap(map, CT_STORE_PAGE);
+	store.pid = 0x3fffffff;
+	assert_false(ct_left_store_in_use(&store, path));
+}
+
 static int make_folder(void **state)
 {
 	(void)state;
@@ -448,11 +478,17 @@ static int remove_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_elf_files),    cmocka_unit_test(test_rights),
-		cmocka_unit_test(test_scripts),      cmocka_unit_test(test_env_words),
-		cmocka_unit_test(test_find),         cmocka_unit_test(test_library),
-		cmocka_unit_test(test_settings),     cmocka_unit_test(test_percent_folder),
-		cmocka_unit_test(test_environment),  cmocka_unit_test(test_left_store),
+		cmocka_unit_test(test_elf_files),
+		cmocka_unit_test(test_rights),
+		cmocka_unit_test(test_scripts),
+		cmocka_unit_test(test_env_words),
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_library),
+		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_percent_folder),
+		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_left_store),
+		cmocka_unit_test(test_left_store_in_use),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -2,11 +2,9 @@
 #include "record/collect.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +22,6 @@ static bool is_exported(const struct ct_left_store *store)
 	return stat(store->output, &report) == 0 && (report.st_mtim.tv_sec > store->status.st_mtim.tv_sec ||
 						     (report.st_mtim.tv_sec == store->status.st_mtim.tv_sec &&
 						      report.st_mtim.tv_nsec >= store->status.st_mtim.tv_nsec));
-}
-
-static bool is_alive(uint32_t pid)
-{
-	return kill((pid_t)pid, 0) == 0 || errno == EPERM;
 }
 
 static void export_store(struct ct_collect *collect, const char *path, bool kept)
@@ -53,11 +46,10 @@ static void look_at(struct ct_collect *collect, int folder_fd, const char *folde
 		return;
 	if (store.pid == (uint32_t)collect->pid)
 		collect->found = true;
-	else if (is_alive(store.pid))
+	if (!collect->export || (store.kept && is_exported(&store)) ||
+	    snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
 		return;
-	if (!collect->export || (store.kept && is_exported(&store)))
-		return;
-	if (snprintf(path, sizeof(path), "%s/%s", folder, name) < (int)sizeof(path))
+	if (!ct_left_store_in_use(&store, path))
 		export_store(collect, path, store.kept);
 }
 
@@ -115,7 +107,7 @@ static bool make_glob(const struct ct_collect *collect, bool any_process, char o
 /* All folders that the pattern can mean, most often just one. */
 static void scan_folders(struct ct_collect *collect)
 {
-	char pattern[PATH_MAX], *slash;
+	char pattern[PATH_MAX], folder[PATH_MAX], *slash;
 	glob_t folders;
 
 	if (!make_glob(collect, true, pattern))
@@ -126,7 +118,8 @@ static void scan_folders(struct ct_collect *collect)
 	if (glob(slash ? pattern : ".", GLOB_NOSORT, NULL, &folders) != 0)
 		return;
 	for (size_t i = 0; i < folders.gl_pathc; i++)
-		scan(collect, folders.gl_pathv[i]);
+		if (realpath(folders.gl_pathv[i], folder))
+			scan(collect, folder);
 	globfree(&folders);
 }
 

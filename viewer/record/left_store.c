@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/left_store.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "ctrace/store.h"
@@ -55,6 +59,42 @@ static bool read_header(int fd, struct ct_left_store *store)
 	}
 	free(header);
 	return fine;
+}
+
+/* A line of /proc/PID/maps: is it a mapping of this file? Some file systems show another inode there. */
+static bool is_mapping(const char *line, const struct ct_left_store *store, const char *path)
+{
+	unsigned major, minor;
+	unsigned long inode;
+	int name = 0;
+
+	if (sscanf(line, "%*s %*s %*s %x:%x %lu %n", &major, &minor, &inode, &name) < 3)
+		return false;
+	if (inode == store->status.st_ino && makedev(major, minor) == store->status.st_dev)
+		return true;
+	return name > 0 && strncmp(line + name, path, strlen(path)) == 0;
+}
+
+bool ct_left_store_in_use(const struct ct_left_store *store, const char *path)
+{
+	char maps[32];
+	char *line = NULL;
+	size_t room = 0;
+	bool found = false;
+	FILE *file;
+
+	if (kill((pid_t)store->pid, 0) != 0 && errno == ESRCH)
+		return false;
+	snprintf(maps, sizeof(maps), "/proc/%u/maps", store->pid);
+	file = fopen(maps, "re");
+	/* gone meanwhile, or not ours to look at */
+	if (!file)
+		return errno != ENOENT;
+	while (!found && getline(&line, &room, file) > 0)
+		found = is_mapping(line, store, path);
+	free(line);
+	fclose(file);
+	return found;
 }
 
 bool ct_left_store_read(int folder_fd, const char *name, struct ct_left_store *store)

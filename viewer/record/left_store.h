@@ -24,4 +24,10 @@ struct ct_left_store {
 /* A regular file of this user, no link, with a store's header. Returns false for anything else. */
 bool ct_left_store_read(int folder_fd, const char *name, struct ct_left_store *store);
 
+/*
+ * Does its process still record into it? Not after its death, nor after an exec, which leaves the pid
+ * alive and the store behind. path is absolute.
+ */
+bool ct_left_store_in_use(const struct ct_left_store *store, const char *path);
+
 #endif
