@@ -300,7 +300,7 @@ static void put_branch(struct tree *tree, struct branch branch, int level)
 	}
 	/* what it allocates itself, or nothing that is large enough */
 	leaf = shown == 0 || (shown == 1 && children[0].key == 0);
-	if (leaf && branch.depth > 0)
+	if (shown == 1 && leaf && branch.depth > 0)
 		find_place(tree, &branch, place);
 	ct_layout_numbers(tree->view, &tree->layout, &counters, &tree->line);
 	add_indent(tree, level, true);
