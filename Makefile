@@ -3,6 +3,11 @@
 # make help       all targets
 .DEFAULT_GOAL := all
 
+# V=1 shows the commands.
+ifneq ($(V),1)
+MAKEFLAGS += --silent
+endif
+
 PREFIX ?= /usr/local
 B := build
 CC ?= gcc
@@ -79,8 +84,8 @@ demo:
 test:
 	tests/setup-build
 	tests/setup
-	$(MAKE) all check unit unit-asan unit-tsan
-	tests/run
+	$(MAKE) unit-asan unit-tsan
+	$(MAKE) e2e
 
 check: all
 	tests/check/seeded $B/lib/libctrace.so
@@ -91,6 +96,7 @@ help:
 	@echo 'make install    PREFIX= DESTDIR= LIBDIR= BINDIR= MANDIR='
 	@echo 'make demo       install what is needed, build, trace sqlite3 and show the result'
 	@echo 'make test       install what is needed, build, run all tests'
+	@echo 'make e2e        the unit and end-to-end tests; TEST=PATTERN some of them'
 	@echo 'make check      the rules of the tree, each with a violation that it must catch'
 	@echo 'make clean'
 

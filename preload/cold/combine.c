@@ -13,8 +13,8 @@
 #include "cold/clock.h"
 #include "cold/cold.h"
 #include "cold/lock.h"
-#include "cold/timeline.h"
 #include "ctrace/fold.h"
+#include "ctrace/timeline.h"
 #include "hot/journal.h"
 #include "hot/state.h"
 

@@ -23,7 +23,7 @@
 #include "cold/store.h"
 #include "cold/sys.h"
 #include "cold/text.h"
-#include "cold/timeline.h"
+#include "ctrace/timeline.h"
 #include "hot/operators.h"
 #include "hot/record.h"
 #include "hot/state.h"

@@ -22,6 +22,10 @@ static int sniff(const char *path, char *start, size_t *got, struct ct_error_tex
 		fclose(file);
 		return ct_error_set(error, CT_ERR_IO, "%s: is a folder; name a report or a store in it", path);
 	}
+	if (fstat(fileno(file), &status) == 0 && !S_ISREG(status.st_mode)) {
+		fclose(file);
+		return ct_error_set(error, CT_ERR_IO, "%s: is no regular file; save what it gives in one first", path);
+	}
 	*got = fread(start, 1, SNIFF_BYTES, file);
 	fclose(file);
 	return CT_OK;

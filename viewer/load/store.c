@@ -243,7 +243,7 @@ static int add_site(struct builder *builder, const struct ct_site *site)
 	return ct_profile_site(builder->profile, builder->stack, (uint32_t)count, &counters, truncated);
 }
 
-/* The arguments, separated by blanks. */
+/* The arguments on one line, separated by blanks. */
 static int set_command(struct ct_profile *profile, const struct ct_store_file *store)
 {
 	struct ct_span command = store->header->command.bytes ? store->header->command : store->header->exe;
@@ -255,7 +255,7 @@ static int set_command(struct ct_profile *profile, const struct ct_store_file *s
 	while (length && !text[length - 1])
 		length--;
 	for (size_t i = 0; i < length; i++)
-		if (!text[i])
+		if (!text[i] || text[i] == '\n' || text[i] == '\t')
 			text[i] = ' ';
 	int failed = ct_profile_set_text(&profile->command, text, length);
 	free(text);
@@ -265,8 +265,8 @@ static int set_command(struct ct_profile *profile, const struct ct_store_file *s
 static int set_timeline(struct ct_profile *profile, const struct ct_store_file *store)
 {
 	const struct ct_timeline *timeline = &store->header->timeline[store->header->timeline_half];
-	uint32_t used = timeline->used < CT_TIMELINE_BUCKETS ? timeline->used : CT_TIMELINE_BUCKETS;
-	if (!used || timeline->shift > 48)
+	uint32_t used = timeline->used;
+	if (!used)
 		return 0;
 	profile->timeline = calloc(used, sizeof(*profile->timeline));
 	if (!profile->timeline)

@@ -75,6 +75,9 @@ static int check_header(const struct ct_store_header *header, struct ct_error_te
 		return damaged(error, "unknown clock");
 	if (header->extent_count > CT_EXTENTS_MAX || header->timeline_half > 1)
 		return damaged(error, "count out of range");
+	for (int i = 0; i < 2; i++)
+		if (header->timeline[i].used > CT_TIMELINE_BUCKETS || header->timeline[i].shift > 63)
+			return damaged(error, "bad timeline");
 	for (int i = 0; i < CT_SECTION_COUNT; i++)
 		if (header->sections[i].element_bytes != element_bytes[i])
 			return damaged(error, "wrong element size");

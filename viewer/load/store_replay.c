@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ctrace/fold.h"
+#include "ctrace/timeline.h"
 #include "load/store_file.h"
 
 static int damaged(struct ct_error_text *error, const char *what)
@@ -61,6 +62,8 @@ static int fold(struct ct_store_file *store, const struct ct_event *event, struc
 	if (!event->site || event->site >= store->site_count || kind < CT_EVENT_ALLOC || kind > CT_EVENT_RESIZE)
 		return damaged(error, "bad event in a ring");
 	ct_fold_event(&store->sites[event->site], &store->header->totals, event);
+	/* A batch that was undone is in the timeline already: once more changes none of its values. */
+	ct_timeline_add(store->header, event->ticks);
 	if (event->ticks > store->end_ticks)
 		store->end_ticks = event->ticks;
 	store->replayed++;

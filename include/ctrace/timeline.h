@@ -3,11 +3,10 @@
  * The timeline: live bytes and blocks in buckets of equal width. When they run out, two by two become one
  * in the other half of header->timeline[], which then becomes the valid one: a reader never sees half.
  */
-#ifndef CT_COLD_TIMELINE_H
-#define CT_COLD_TIMELINE_H
+#ifndef CTRACE_TIMELINE_H
+#define CTRACE_TIMELINE_H
 
 #include "ctrace/store.h"
-#include "hot/compiler.h"
 
 #define CT_TIMELINE_FIRST_SHIFT 16u /* 2^16 ticks: tens of microseconds */
 
@@ -20,7 +19,7 @@ static inline struct ct_timeline_bucket ct_timeline_merge(struct ct_timeline_buc
 	return b;
 }
 
-static CT_COLD struct ct_timeline *ct_timeline_double(struct ct_store_header *header)
+static inline struct ct_timeline *ct_timeline_double(struct ct_store_header *header)
 {
 	const struct ct_timeline *old = &header->timeline[header->timeline_half];
 	struct ct_timeline *wider = &header->timeline[!header->timeline_half];
@@ -28,29 +27,31 @@ static CT_COLD struct ct_timeline *ct_timeline_double(struct ct_store_header *he
 		wider->bucket[i] = ct_timeline_merge(old->bucket[2 * i], old->bucket[2 * i + 1]);
 	wider->used = CT_TIMELINE_BUCKETS / 2;
 	wider->shift = old->shift + 1;
-	ct_store_release(&header->timeline_half, !header->timeline_half);
+	__atomic_store_n(&header->timeline_half, !header->timeline_half, __ATOMIC_RELEASE);
 	return wider;
 }
 
-/* Note the totals after an event. Under ct_lock_combine. */
-static inline void ct_timeline_add(struct ct_store_header *header, uint64_t ticks)
+/* Buckets without events hold what was live before them. */
+static inline void ct_timeline_fill(struct ct_timeline *timeline, uint32_t wanted)
 {
-	struct ct_timeline *timeline = &header->timeline[header->timeline_half];
-	while (ct_unlikely(ticks >> timeline->shift >= CT_TIMELINE_BUCKETS)) {
-		/* Buckets without events hold what was live before them. */
-		struct ct_timeline_bucket last = timeline->bucket[timeline->used ? timeline->used - 1 : 0];
-		last.min_bytes = last.max_bytes = last.last_bytes;
-		while (timeline->used < CT_TIMELINE_BUCKETS)
-			timeline->bucket[timeline->used++] = last;
-		timeline = ct_timeline_double(header);
-	}
-	uint32_t index = (uint32_t)(ticks >> timeline->shift);
-	uint64_t bytes = (uint64_t)header->totals.live_bytes;
-	while (ct_unlikely(timeline->used <= index)) {
+	while (timeline->used < wanted) {
 		struct ct_timeline_bucket last = timeline->bucket[timeline->used ? timeline->used - 1 : 0];
 		last.min_bytes = last.max_bytes = last.last_bytes;
 		timeline->bucket[timeline->used++] = last;
 	}
+}
+
+/* Note the totals after an event. */
+static inline void ct_timeline_add(struct ct_store_header *header, uint64_t ticks)
+{
+	struct ct_timeline *timeline = &header->timeline[header->timeline_half];
+	while (ticks >> timeline->shift >= CT_TIMELINE_BUCKETS) {
+		ct_timeline_fill(timeline, CT_TIMELINE_BUCKETS);
+		timeline = ct_timeline_double(header);
+	}
+	uint32_t index = (uint32_t)(ticks >> timeline->shift);
+	uint64_t bytes = (uint64_t)header->totals.live_bytes;
+	ct_timeline_fill(timeline, index + 1);
 	struct ct_timeline_bucket *bucket = &timeline->bucket[index];
 	if (bytes < bucket->min_bytes)
 		bucket->min_bytes = bytes;

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+# Tests. Included by the top-level Makefile.
+#   make e2e           build everything, run all tests; TEST=PATTERN runs some
+#   make unit          unit tests; unit-asan, unit-tsan: the same under sanitizers
+#   make test-programs the programs that the end-to-end tests trace
+
+TESTS := $B/tests
+
+# --- the little programs: each function a frame of its own, no call turned into a jump ---
+PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
+PROGRAM_C := sites threads deep many_sites early ends children altstack coroutine jumps frames places plugin_host
+PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx frames_fp frames_avx \
+	plugin_a.so plugin_b.so libone_byte.so static_hello)
+
+.PHONY: test-programs
+test-programs: $(PROGRAMS)
+
+$(PROGRAM_C:%=$(TESTS)/programs/%): $(TESTS)/programs/%: tests/programs/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -o $@ $< -pthread -ldl
+
+# Frame pointers, and frames that the compiler aligns for vector registers.
+$(TESTS)/programs/frames_fp: tests/programs/frames.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fno-omit-frame-pointer -o $@ $<
+
+$(TESTS)/programs/frames_avx: tests/programs/frames.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -O2 -mstackrealign -mpreferred-stack-boundary=5 -o $@ $<
+
+$(TESTS)/programs/cxx: tests/programs/cxx.cc
+	@mkdir -p $(@D)
+	$(CXX) $(PROGRAM_FLAGS) -std=c++17 -o $@ $<
+
+$(TESTS)/programs/%.so: tests/programs/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -shared -fPIC -o $@ $<
+
+# Its functions must be jumps.
+$(TESTS)/programs/libone_byte.so: tests/programs/one_byte.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -O2 -g -Wall -Wextra -MMD -MP -shared -fPIC -o $@ $< -ldl
+
+# Cannot be traced by a preloaded library, and is refused.
+$(TESTS)/programs/static_hello: tests/programs/deep.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -static -o $@ $<
+
+# --- unit tests: everything but main() and the hooked names ---
+UNIT_VIEWER := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/viewer_*.c))
+UNIT_PRELOAD := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/preload_*.c))
+UNIT_BUILDER := $(patsubst tests/unit/%.c,$B/obj/tests/unit/%.o,$(wildcard tests/unit/store_builder.c))
+UNIT_VIEWER_OBJ := $(filter-out $B/obj/viewer/ctrace.o,$(VIEWER_OBJ)) $(UNIT_BUILDER)
+UNIT_PRELOAD_OBJ := $(filter-out $B/obj/preload/hot/hooks.o,$(PRELOAD_OBJ))
+
+.PHONY: unit-build unit unit-asan unit-tsan
+unit-build: $(UNIT_VIEWER:%=$(TESTS)/unit/%) $(UNIT_PRELOAD:%=$(TESTS)/unit/%)
+
+$B/obj/tests/unit/%.o: tests/unit/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -Iviewer -Ipreload -Itests/unit -c -o $@ $<
+
+$(UNIT_VIEWER:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT_VIEWER_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) -lcmocka $(VIEWER_LIBS) -pthread
+
+$(UNIT_PRELOAD:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT_PRELOAD_OBJ)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS) -lcmocka -pthread -ldl
+
+unit: unit-build
+	tests/run --units $(TESTS)/unit
+
+# Each with objects of its own. Leak checks stay on: the viewer frees what it takes.
+unit-asan:
+	$(MAKE) unit B=$B/asan OPT='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined' \
+		LDFLAGS='-fsanitize=address,undefined'
+unit-tsan:
+	$(MAKE) unit B=$B/tsan OPT='-O1 -g -fsanitize=thread' LDFLAGS='-fsanitize=thread'
+
+.PHONY: e2e
+e2e: all unit-build test-programs
+	tests/run $(TEST)
+
+-include $(wildcard $(TESTS)/programs/*.d) $(wildcard $B/obj/tests/unit/*.d)
