@@ -62,12 +62,25 @@ static void test_run_die_alike(void **state)
 	assert_false(WCOREDUMP(status));
 }
 
+/* Our own line of /proc/self/status; what we inherited is in it too. */
+static void own_line(const char *start, char *line, size_t room)
+{
+	FILE *status = fopen("/proc/self/status", "re");
+
+	assert_non_null(status);
+	while (fgets(line, (int)room, status) && strncmp(line, start, strlen(start)))
+		;
+	fclose(status);
+	line[strcspn(line, "\n")] = '\0';
+}
+
 /* The program has the mask, the dispositions and the open files that we have, and we keep ours. */
 static void test_run_inherits(void **state)
 {
 	sigset_t mask, after;
 	struct sigaction action;
 	struct ct_run run;
+	char line[128];
 
 	(void)state;
 	sigemptyset(&mask);
@@ -78,8 +91,10 @@ static void test_run_inherits(void **state)
 	/* not by a shell: it clears the mask */
 	run = run_words("/bin/grep", "-qx", "SigBlk:.0000000000000800", "/proc/self/status");
 	assert_int_equal(ct_run_exit_like(&run), 0);
-	run = run_words("/bin/grep", "-qx", "SigIgn:.0000000000000001", "/proc/self/status");
+	own_line("SigIgn:", line, sizeof(line));
+	run = run_words("/bin/grep", "-qx", line, "/proc/self/status");
 	assert_int_equal(ct_run_exit_like(&run), 0);
+	close(9); /* whoever started us may have left it open */
 	run = run_words("/usr/bin/test", "!", "-e", "/proc/self/fd/9");
 	assert_int_equal(ct_run_exit_like(&run), 0);
 	sigprocmask(SIG_SETMASK, NULL, &after);
