@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""A headless Chromium, driven over chromedriver's WebDriver protocol with nothing but urllib."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+from lib.harness import Failure, base_environment
+
+CHROMIUM = "/usr/bin/chromium"
+CHROMEDRIVER = "/usr/bin/chromedriver"
+NEEDS = (CHROMIUM, CHROMEDRIVER)
+
+START_SECONDS = 60
+COMMAND_SECONDS = 120
+
+# No sandbox: it does not work as root in a container. The rest keeps the browser off the network.
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--window-size=1400,1000",
+]
+
+ELEMENT_KEY = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's name for an element's id
+
+
+class Browser:
+    """Use as a context manager; everything it starts and writes is gone afterwards."""
+
+    def __enter__(self):
+        self.folder = tempfile.mkdtemp(prefix="ctrace-browser-")
+        self.driver = None
+        self.session = None
+        try:
+            self._start_driver()
+            self._start_session()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        if self.session:
+            try:
+                self._call("DELETE", "")
+            except Failure:
+                pass  # the group is killed below
+        if self.driver:
+            try:
+                os.killpg(self.driver.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.driver.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start_driver(self):
+        environment = base_environment()
+        # Chromium writes to its home even with a profile of its own.
+        environment.update(HOME=self.folder, TMPDIR=self.folder)
+        log = os.path.join(self.folder, "chromedriver.log")
+        with open(log, "wb") as out:
+            self.driver = subprocess.Popen(
+                [CHROMEDRIVER, "--port=0"],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.driver.poll() is None:
+            with open(log, encoding="utf-8", errors="replace") as told:
+                port = re.search(r"successfully on port (\d+)", told.read())
+            if port:
+                self.base = f"http://127.0.0.1:{port.group(1)}/session"
+                return
+            time.sleep(0.05)
+        raise Failure("chromedriver did not start")
+
+    def _start_session(self):
+        options = {"binary": CHROMIUM, "args": FLAGS + ["--user-data-dir=" + os.path.join(self.folder, "profile")]}
+        capabilities = {
+            "browserName": "chrome",
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"browser": "ALL"},
+        }
+        told = self._request("POST", self.base, {"capabilities": {"alwaysMatch": capabilities}})
+        self.session = f"{self.base}/{told['sessionId']}"
+
+    def _request(self, method, url, body):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+        # No proxy of the environment for the loopback.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=COMMAND_SECONDS) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            value = json.load(error)["value"]
+            raise Failure(f"browser: {value['error']}: {value['message'].splitlines()[0]}") from None
+        except OSError as error:
+            raise Failure(f"browser: {error}") from None
+
+    def _call(self, method, path, body=None):
+        return self._request(method, self.session + path, body)
+
+    def open(self, url):
+        self._call("POST", "/url", {"url": url})
+
+    def title(self):
+        return self._call("GET", "/title")
+
+    def run(self, script, *arguments):
+        """Run JavaScript in the page; `return` gives the result."""
+        return self._call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def find(self, selector):
+        """All elements of a CSS selector."""
+        found = self._call("POST", "/elements", {"using": "css selector", "value": selector})
+        return [entry[ELEMENT_KEY] for entry in found]
+
+    def click(self, element):
+        self._call("POST", f"/element/{element}/click", {})
+
+    def type(self, element, text):
+        """Type into an element; for <input type=file> the text is the path of the file."""
+        self._call("POST", f"/element/{element}/value", {"text": text})
+
+    def console_errors(self):
+        """What the console said at level error since the last call."""
+        entries = self._call("POST", "/se/log", {"type": "browser"})
+        return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
+
+    def wait(self, script, what, seconds=60):
+        """Run the script until it returns something true; returns that."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            value = self.run(script)
+            if value:
+                return value
+            time.sleep(0.05)
+        raise Failure(f"browser: waited {seconds} s for {what}")
+
+    def screenshot(self, path):
+        with open(path, "wb") as out:
+            out.write(base64.b64decode(self._call("GET", "/screenshot")))

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* C++: operators new and delete, containers, exceptions through frames with destructors. */
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "site.h"
+
+namespace {
+
+struct node {
+	int payload[10];
+};
+
+struct alignas(64) wide {
+	char payload[128];
+};
+
+SITE void do_new()
+{
+	node *one = new node;
+	KEEP(one);
+	delete one;
+}
+
+SITE void do_new_array()
+{
+	char *many = new char[1234];
+	KEEP(many);
+	delete[] many;
+}
+
+SITE void do_new_aligned()
+{
+	wide *block = new wide;
+	KEEP(block);
+	delete block;
+}
+
+SITE void do_new_nothrow()
+{
+	node *one = new (std::nothrow) node;
+	KEEP(one);
+}
+
+/* 1, 2, 4, ... 128 ints; while it grows, the old and the new half are both there. */
+SITE size_t do_vector()
+{
+	std::vector<int> numbers;
+	for (int i = 0; i < 100; i++)
+		numbers.push_back(i);
+	KEEP(numbers.data());
+	return numbers.size();
+}
+
+SITE size_t do_map()
+{
+	std::map<int, std::string> names;
+	for (int i = 0; i < 20; i++)
+		names[i] = std::string(100 + i, 'x');
+	return names.size();
+}
+
+struct holder {
+	std::unique_ptr<char[]> block{new char[321]};
+	~holder()
+	{
+		KEEP(this);
+	}
+};
+
+SITE void thrower(int depth)
+{
+	holder held;
+	if (depth)
+		thrower(depth - 1);
+	else
+		throw std::runtime_error("a message that is too long for any short string buffer");
+	KEEP(&held);
+}
+
+SITE int do_exceptions()
+{
+	int caught = 0;
+	for (int i = 0; i < 10; i++) {
+		try {
+			thrower(i);
+		} catch (const std::runtime_error &error) {
+			caught += std::strlen(error.what()) > 20;
+		}
+	}
+	return caught;
+}
+
+SITE int do_bad_alloc()
+{
+	try {
+		volatile size_t huge = PTRDIFF_MAX / 2;
+		char *block = new char[huge];
+		KEEP(block);
+	} catch (const std::bad_alloc &) {
+		return 1;
+	}
+	return 0;
+}
+
+} // namespace
+
+int main()
+{
+	do_new();
+	do_new_array();
+	do_new_aligned();
+	do_new_nothrow();
+	if (do_vector() != 100 || do_map() != 20 || do_exceptions() != 10 || do_bad_alloc() != 1)
+		abort();
+	return 0;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* What plugin_host.c calls in a plugin. */
+#ifndef PLUGIN_H
+#define PLUGIN_H
+
+void plugin_run(int round);
+
+#endif

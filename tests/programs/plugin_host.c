@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Loads plugins in turn, runs them and unloads them: plugin_host FILE... The same one may come again. */
+#include <dlfcn.h>
+#include <stdlib.h>
+
+#include "plugin.h"
+#include "site.h"
+
+SITE void host_blocks(void)
+{
+	void *block = malloc(64);
+	KEEP(block);
+}
+
+SITE void run_plugin(const char *path, int round)
+{
+	void *plugin = dlopen(path, RTLD_NOW);
+	if (!plugin)
+		exit(1);
+	void (*run)(int) = (void (*)(int))dlsym(plugin, "plugin_run");
+	if (!run)
+		exit(2);
+	run(round);
+	if (dlclose(plugin))
+		exit(3);
+}
+
+int main(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		host_blocks();
+		run_plugin(argv[i], i);
+	}
+	return 0;
+}
