@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start: at the first call of a hooked function after the C library is ready, which is before the
- * constructors of most libraries; at the latest in this library's own constructor.
+ * Start: at the first call of a hooked function, which comes before most libraries' constructors; at the
+ * latest in this library's own constructor.
  */
 #include <elf.h>
 #include <dlfcn.h>
@@ -35,8 +35,17 @@
 
 extern void *__libc_stack_end;
 
-static uint64_t early_calls; /* before the C library was ready */
+static uint64_t early_calls; /* while some thread was starting */
 static bool started;
+
+/* The C library has not set environ yet when DT_PREINIT_ARRAY runs: then it stands on the stack. */
+static char **environment(void)
+{
+	if (environ)
+		return environ;
+	uintptr_t *start = __libc_stack_end; /* argc, argv, NULL, environment, NULL */
+	return (char **)(start + 1 + start[0] + 1);
+}
 
 static const char *error_text(int error)
 {
@@ -138,17 +147,17 @@ static uint32_t granule_shift(void)
 }
 
 /* CTRACE_CHILDREN=0: programs started by this one find no LD_PRELOAD with us in it. */
-static void leave_environment(char **environment)
+static void leave_environment(char **variables)
 {
 	static const char name[] = "LD_PRELOAD=";
-	for (; *environment && strncmp(*environment, name, sizeof(name) - 1); environment++)
+	for (; *variables && strncmp(*variables, name, sizeof(name) - 1); variables++)
 		;
-	if (!*environment)
+	if (!*variables)
 		return;
 	struct ct_text kept;
 	ct_text_clear(&kept);
 	ct_text_add(&kept, name);
-	const char *entry = *environment + sizeof(name) - 1;
+	const char *entry = *variables + sizeof(name) - 1;
 	while (*entry) {
 		size_t length = strcspn(entry, ": ");
 		const char *base = entry + length;
@@ -163,19 +172,19 @@ static void leave_environment(char **environment)
 	}
 	if (kept.length == sizeof(name) - 1) {
 		do
-			environment[0] = environment[1];
-		while (*environment++);
+			variables[0] = variables[1];
+		while (*variables++);
 		return;
 	}
 	char *copy = ct_arena_alloc(kept.length + 1);
 	if (copy)
-		*environment = memcpy(copy, kept.bytes, kept.length + 1);
+		*variables = memcpy(copy, kept.bytes, kept.length + 1);
 }
 
 static bool start_recording(void)
 {
 	struct ct_text output;
-	if (!ct_options_read(environ))
+	if (!ct_options_read(environment()))
 		return false;
 	ct_tracer.start_unix_ns = ct_unix_ns();
 	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
@@ -200,7 +209,7 @@ static bool start_recording(void)
 	ct_exit_init();
 	ct_fork_init();
 	if (!ct_options.children)
-		leave_environment(environ);
+		leave_environment(environment());
 	header->state = CT_STATE_RECORDING;
 	/* Last: a reader takes the file for a store from here on. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -254,8 +263,8 @@ bool ct_start(void)
 		return false;
 	case CT_PHASE_NEW:
 	case CT_PHASE_FORKED:
-		if (environ && __atomic_compare_exchange_n(&ct_gate.phase, &phase, CT_PHASE_STARTING, false,
-							   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		if (__atomic_compare_exchange_n(&ct_gate.phase, &phase, CT_PHASE_STARTING, false, __ATOMIC_ACQ_REL,
+						__ATOMIC_RELAXED))
 			return begin(phase);
 		break;
 	default:
