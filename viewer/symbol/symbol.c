@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "symbol/dwarf_table.h"
+#include "symbol/symbol_table.h"
 #include "util/array.h"
 
 #define SCOPES_MAX 64
@@ -36,7 +37,8 @@ struct object {
 	size_t range_count, range_room;
 	struct lazy_unit *units;
 	size_t unit_count, unit_room;
-	bool units_read;
+	struct ct_symbol_table symbols;
+	bool is_read; /* units and symbols, at the first look-up */
 };
 
 struct ct_symbols {
@@ -66,6 +68,7 @@ static void free_object(struct object *object)
 		ct_unit_free(object->units[i].table);
 	free(object->units);
 	free(object->ranges);
+	ct_symbol_table_free(&object->symbols);
 	if (object->dwfl)
 		dwfl_end(object->dwfl);
 }
@@ -129,7 +132,6 @@ static int by_low(const void *left, const void *right)
 static void read_units(struct object *object)
 {
 	Dwarf_Die *die = NULL;
-	object->units_read = true;
 	while ((die = dwfl_module_nextcu(object->module, die, &object->bias))) {
 		Dwarf_Addr base, low, high;
 		ptrdiff_t offset = 0;
@@ -154,8 +156,6 @@ static void read_units(struct object *object)
 
 static struct ct_unit *unit_at(struct object *object, Dwarf_Addr address)
 {
-	if (!object->units_read)
-		read_units(object);
 	size_t low = 0, high = object->range_count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -196,15 +196,15 @@ static const char *readable(struct ct_symbols *symbols, const char *name)
 	return better;
 }
 
+/* The linkage name is worth it where it is mangled; in C it is an internal alias (glibc's __GI_fgets). */
 static const char *die_name(Dwarf_Die *die)
 {
 	Dwarf_Attribute attribute;
-	const char *name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
-	if (!name)
-		name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute));
-	if (!name)
-		name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
-	return name;
+	const char *linkage = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
+	if (linkage && linkage[0] == '_' && (linkage[1] == 'Z' || linkage[1] == 'R'))
+		return linkage;
+	const char *name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
+	return name ? name : linkage;
 }
 
 /* Where an inlined call stands in its caller. */
@@ -263,19 +263,20 @@ size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t addres
 	forget_names(symbols);
 	memset(frames, 0, max * sizeof(*frames));
 	struct object *object = &symbols->objects[handle];
-	if (!object->units_read)
+	if (!object->is_read) {
+		object->is_read = true;
 		read_units(object);
+		ct_symbol_table_read(&object->symbols, object->module);
+	}
 	size_t count = lookup_dwarf(symbols, object, address - object->bias, frames, max);
 
-	/* The symbol table names the real function as the linker and Valgrind do. */
-	GElf_Sym symbol;
-	GElf_Off offset;
-	const char *name = dwfl_module_addrinfo(object->module, address, &offset, &symbol, NULL, NULL, NULL);
-	bool inside = name && (offset < symbol.st_size || (!symbol.st_size && !count));
-	if (inside) {
+	/* The symbol table names the real function as the linker and Valgrind do. A label gives a name only to
+	 * what has no other. */
+	const struct ct_symbol_entry *symbol = ct_symbol_table_find(&object->symbols, address);
+	if (symbol && (symbol->end > symbol->start || !count || !frames[count - 1].function)) {
 		if (!count)
 			count = 1;
-		frames[count - 1].function = readable(symbols, name);
+		frames[count - 1].function = readable(symbols, symbol->name);
 	}
 	return count;
 }

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An object's function symbols by address. Where several names stand at one address, the one that people
+ * use is kept: asprintf, not __asprintf or __GI___asprintf.
+ */
+#ifndef CT_SYMBOL_SYMBOL_TABLE_H
+#define CT_SYMBOL_SYMBOL_TABLE_H
+
+#include <elfutils/libdwfl.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ct_symbol_entry {
+	uint64_t start;
+	uint64_t end; /* first address beyond; == start: not known */
+	const char *name;
+};
+
+struct ct_symbol_table {
+	struct ct_symbol_entry *entries; /* by start, one for each */
+	size_t count, room;
+};
+
+/* Fill from .symtab, else .dynsym. What memory does not hold is left out. */
+void ct_symbol_table_read(struct ct_symbol_table *table, Dwfl_Module *module);
+void ct_symbol_table_free(struct ct_symbol_table *table);
+
+/* The symbol that the address is inside of; NULL = none. */
+const struct ct_symbol_entry *ct_symbol_table_find(const struct ct_symbol_table *table, uint64_t address);
+
+#endif
