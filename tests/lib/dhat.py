@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT
+"""A strict reader of DHAT JSON, independent of the viewer's C code, and what must be true of every report."""
+
+import json
+import re
+
+# Frames as Valgrind and ctrace write them. A name may hold brackets and blanks, so it is greedy.
+FRAME = re.compile(r"^0x(?P<address>[0-9A-F]+): (?P<function>.+?)(?: \((?:in (?P<module>.+)|(?P<file>[^()]+):(?P<line>\d+))\))?$")
+MARK = re.compile(r"^\[.*\]$")  # ctrace's notes in place of a frame: what was cut or could not be walked
+
+COUNTERS = ("tb", "tbk", "tl", "mb", "mbk", "gb", "gbk", "eb", "ebk")
+OUR_COUNTERS = ("tmpk", "rszk")
+LOSSES = ("dropped", "early", "unknownFrees", "truncated", "unrooted", "late", "mergedSites")
+
+
+class Bad(Exception):
+    """The file breaks a rule; the message names it."""
+
+
+def require(condition, message):
+    if not condition:
+        raise Bad(message)
+
+
+class Frame:
+    def __init__(self, text, module="", inlined=False):
+        found = FRAME.match(text)
+        self.text = text
+        self.mark = not found
+        self.address = int(found["address"], 16) if found else 0
+        self.function = found["function"] if found else text
+        self.file = found["file"] if found else None
+        self.line = int(found["line"]) if found and found["line"] else 0
+        # The text names the module only where there is no source file.
+        self.module = module or (found["module"] if found and found["module"] else "")
+        self.inlined = inlined
+
+    def __repr__(self):
+        return self.text
+
+
+class Site:
+    def __init__(self, point, frames):
+        self.counters = {key: point[key] for key in COUNTERS + OUR_COUNTERS if key in point}
+        self.frames = frames  # leaf first
+        self.cut = point.get("cut", False)
+
+    def __getitem__(self, key):
+        return self.counters[key]
+
+    def functions(self):
+        return [frame.function for frame in self.frames]
+
+    def calls_from(self, function):
+        return any(frame.function == function for frame in self.frames)
+
+
+class Report:
+    def __init__(self, data, sites):
+        self.data, self.sites = data, sites
+        self.own = data.get("ctrace", {})
+        self.losses = self.own.get("losses", {})
+
+    def total(self, key):
+        return sum(site[key] for site in self.sites)
+
+    def below(self, function):
+        """Counters summed over the sites that this function is a caller of, or the leaf of."""
+        sites = [site for site in self.sites if site.calls_from(function)]
+        return {key: sum(site[key] for site in sites) for key in COUNTERS}
+
+    def leaf(self, function):
+        """The sites whose leaf is this function."""
+        return [site for site in self.sites if site.frames[0].function == function]
+
+
+def _object(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise Bad("a member stands twice: " + max(keys, key=keys.count))
+    return members
+
+
+def _no_number(text):
+    raise Bad("a number that is no integer: " + text)
+
+
+def parse(text):
+    try:
+        data = json.loads(text, object_pairs_hook=_object, parse_float=_no_number, parse_constant=_no_number)
+    except ValueError as error:
+        raise Bad(f"no JSON: {error}") from None
+    require(isinstance(data, dict), "no object")
+    return data
+
+
+def _typed(data, key, kind, where="file"):
+    require(key in data, f"{where}: {key} is missing")
+    value = data[key]
+    right = type(value) is kind if kind is not list else isinstance(value, list)
+    require(right, f"{where}: {key} is {type(value).__name__}, not {kind.__name__}")
+    if kind is int:
+        require(0 <= value < 2**64, f"{where}: {key} is out of range")
+    return value
+
+
+def _check_head(data):
+    require(_typed(data, "dhatFileVersion", int) == 2, "version is not 2")
+    for key in ("mode", "verb", "tu", "Mtu", "cmd"):
+        _typed(data, key, str)
+    for key in ("bklt", "bkacc"):
+        _typed(data, key, bool)
+    for key in ("pid", "te"):
+        _typed(data, key, int)
+    if data["bklt"]:
+        require(_typed(data, "tg", int) <= data["te"], "tg is after te")
+        _typed(data, "tuth", int)
+    units = [key for key in ("bu", "bsu", "bksu") if key in data]
+    require(len(units) in (0, 3), "only some of bu, bsu, bksu")
+    for key in units:
+        _typed(data, key, str)
+    require(data["te"] > 0, "te is 0: every rate would be infinite")
+
+
+def _check_frames(data):
+    frames = _typed(data, "ftbl", list)
+    require(frames and frames[0] == "[root]", "ftbl does not begin with [root]")
+    require(all(isinstance(text, str) for text in frames), "ftbl: a frame that is no text")
+    require(len(set(frames)) == len(frames), "ftbl: a frame stands twice")
+    for text in frames[1:]:
+        require(text and not re.search(r"[\x00-\x1f\x7f]", text), f"ftbl: control character in {text!r}")
+
+
+def _check_point(point, number, data, seen, used):
+    where = f"pps[{number}]"
+    require(isinstance(point, dict), f"{where}: no object")
+    keys = COUNTERS if data["bklt"] else ("tb", "tbk")
+    for key in keys + (("rb", "wb") if data["bkacc"] else ()):
+        _typed(point, key, int, where)
+    stack = _typed(point, "fs", list, where)
+    require(stack, f"{where}: empty stack")
+    for index in stack:
+        require(type(index) is int and 0 < index < len(data["ftbl"]), f"{where}: frame index {index!r}")
+    require(seen is None or tuple(stack) not in seen, f"{where}: repeated location")
+    if seen is not None:
+        seen.add(tuple(stack))
+    used.update(stack)
+
+
+def load(path, repeated=False):
+    """
+    Read a file of any producer; only the format is checked. repeated: one location may stand twice, as
+    Valgrind writes it of a library that was loaded again at the same address.
+    """
+    with open(path, "rb") as file:
+        raw = file.read()
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Bad(f"no UTF-8: {error}") from None
+    return check_format(parse(text), repeated)
+
+
+def check_format(data, repeated=False):
+    _check_head(data)
+    _check_frames(data)
+    seen, used = None if repeated else set(), {0}
+    for number, point in enumerate(_typed(data, "pps", list)):
+        _check_point(point, number, data, seen, used)
+    require(len(used) == len(data["ftbl"]), "ftbl has frames that nothing refers to")
+    own = data.get("ctrace", {})
+    places, paths = own.get("frames"), own.get("paths")
+    if own:
+        require(len(places) == len(data["ftbl"]), "ctrace.frames is not parallel to ftbl")
+    frames = [
+        Frame(text, *((paths[places[i][0]], bool(places[i][2])) if own else ())) for i, text in enumerate(data["ftbl"])
+    ]
+    return Report(data, [Site(point, [frames[i] for i in point["fs"]]) for point in data["pps"]])
+
+
+# What must hold for each site of a correct report: name, condition on (site, end time).
+SITE_RULES = [
+    ("gb <= mb", lambda s, te: s["gb"] <= s["mb"]),
+    ("mb <= tb", lambda s, te: s["mb"] <= s["tb"]),
+    ("eb <= mb", lambda s, te: s["eb"] <= s["mb"]),
+    ("mbk <= tbk", lambda s, te: s["mbk"] <= s["tbk"]),
+    ("gbk <= tbk", lambda s, te: s["gbk"] <= s["tbk"]),
+    ("ebk <= tbk", lambda s, te: s["ebk"] <= s["tbk"]),
+    ("tb > 0 needs tbk > 0", lambda s, te: s["tbk"] > 0),
+    ("mb > 0 needs mbk > 0", lambda s, te: s["mbk"] > 0 or not s["mb"]),
+    ("gb > 0 needs gbk > 0", lambda s, te: s["gbk"] > 0 or not s["gb"]),
+    ("eb > 0 needs ebk > 0", lambda s, te: s["ebk"] > 0 or not s["eb"]),
+    ("tl <= tbk * te", lambda s, te: s["tl"] <= s["tbk"] * te),
+    # One block is at least as big as the mean: when it was born the site held that much.
+    ("mb * tbk >= tb", lambda s, te: s["mb"] * s["tbk"] >= s["tb"]),
+    ("tmpk <= tbk", lambda s, te: s["tmpk"] <= s["tbk"]),
+    ("rszk <= tbk", lambda s, te: s["rszk"] <= s["tbk"]),
+]
+
+
+def check_ctrace(report, lossless=True):
+    """Everything that holds for a report of ours; lossless: and nothing may have been lost either."""
+    data = report.data
+    require(data["mode"] == "heap" and data["bklt"] and not data["bkacc"], "not a heap report with lifetimes only")
+    require((data["tu"], data["Mtu"]) == ("µs", "s"), "time unit is not µs")
+    require(set(report.losses) == set(LOSSES), "losses: other members than " + ", ".join(LOSSES))
+    for site in report.sites:
+        for name, holds in SITE_RULES:
+            if not holds(site, data["te"]):
+                raise Bad(f"{name} does not hold: {site.counters} {site.frames[0]}")
+        for frame in site.frames:
+            require(not frame.mark or MARK.match(frame.text), f"frame of no known form: {frame.text!r}")
+            require("libctrace" not in frame.text and "libctrace" not in frame.module, f"our own frame: {frame.text}")
+    _check_sums(report)
+    if lossless:
+        lost = {key: report.losses[key] for key in ("dropped", "early", "late") if report.losses[key]}
+        require(not lost, f"lost: {lost}")
+    return report
+
+
+def _check_sums(report):
+    peak, end = report.total("gb"), report.total("eb")
+    require(peak >= end, "live at the end is more than the peak")
+    require(peak <= report.total("mb"), "the peak is more than all maxima")
+    # Sites made one have an upper bound for a maximum.
+    if not report.losses["mergedSites"]:
+        for site in report.sites:
+            require(site["mb"] <= peak, f"a site's maximum is more than the peak: {site.counters} {site.frames[0]}")
+    points = report.own["timeline"]
+    times = [point[0] for point in points]
+    require(times == sorted(times), "the timeline goes backwards")
+    require(all(point[2] <= point[1] for point in points), "timeline: last is more than max")
+    if points:
+        require(max(point[1] for point in points) == peak, "the timeline's maximum is not the peak")
+        require(points[-1][2] == end, "the timeline does not end at what is live at the end")
+
+
+def check_file(path, lossless=True):
+    return check_ctrace(load(path), lossless)
