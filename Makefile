@@ -77,15 +77,10 @@ install: all
 # --- the two commands of the README ---
 .PHONY: demo test check
 demo:
-	tests/setup-build
-	$(MAKE) all
 	examples/demo
 
 test:
-	tests/setup-build
-	tests/setup
-	$(MAKE) unit-asan unit-tsan
-	$(MAKE) e2e
+	tests/all
 
 check: all
 	tests/check/seeded $B/lib/libctrace.so
