@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: MIT
+"""The little programs of tests/programs: what each does is known to the byte."""
+
+import glob
+import os
+import signal
+
+from lib import trace
+from lib.harness import check, check_equal, check_in, program, test
+
+# Function: tb tbk mb mbk gb gbk eb ebk, summed over its sites.
+SITES = {
+    "do_malloc": (600, 6, 600, 6, 0, 0, 0, 0),
+    "do_calloc": (200, 1, 200, 1, 200, 1, 200, 1),
+    "do_grow": (100550, 3, 100000, 1, 0, 0, 0, 0),
+    "do_shrink": (1010, 2, 1000, 1, 10, 1, 10, 1),
+    "do_realloc_null": (77, 1, 77, 1, 77, 1, 77, 1),
+    "do_realloc_zero": (33, 1, 33, 1, 0, 0, 0, 0),
+    "do_failures": (64, 1, 64, 1, 0, 0, 0, 0),
+    "do_posix_memalign": (300, 1, 300, 1, 300, 1, 300, 1),
+    "do_aligned_alloc": (256, 1, 256, 1, 256, 1, 256, 1),
+    "do_memalign": (99, 1, 99, 1, 0, 0, 0, 0),
+    "do_valloc": (5000, 1, 5000, 1, 0, 0, 0, 0),
+    "do_pvalloc": (5000, 1, 5000, 1, 0, 0, 0, 0),
+    "do_reallocarray": (297, 2, 220, 1, 0, 0, 0, 0),
+    "do_malloc_zero": (0, 1, 0, 1, 0, 1, 0, 1),
+    "do_other_frees": (39, 3, 39, 3, 0, 0, 0, 0),
+    "do_peak": (1 << 20, 1, 1 << 20, 1, 1 << 20, 1, 0, 0),
+}
+
+
+@test()
+def allocation_functions(context):
+    report = trace.one(context, [program("sites")])
+    for function, wanted in SITES.items():
+        trace.check_below(report, function, wanted)
+    for column, key in enumerate(trace.SUMMED):
+        if key not in ("mb", "mbk"):
+            check_equal(report.total(key), sum(row[column] for row in SITES.values()), "total of " + key)
+    resizes = {function: sum(s["rszk"] for s in report.leaf(function)) for function in SITES}
+    check_equal({f: n for f, n in resizes.items() if n}, {"do_grow": 2, "do_shrink": 1, "do_reallocarray": 1}, "resizes")
+    # The last of do_malloc's three blocks is not freed first, so none is temporary; do_peak's block is.
+    temporary = {function: sum(s["tmpk"] for s in report.leaf(function)) for function in ("do_malloc", "do_peak")}
+    check_equal(temporary, {"do_malloc": 0, "do_peak": 1}, "temporary blocks")
+    check_equal(report.losses["unknownFrees"], 0, "unknown frees")
+    trace.check_rooted(report)
+
+
+@test()
+def cxx(context):
+    report = trace.one(context, [program("cxx")])
+    space = "(anonymous namespace)::"
+    trace.check_below(report, space + "do_new()", (40, 1, 40, 1), ("tb", "tbk", "mb", "mbk"))
+    trace.check_below(report, space + "do_new_array()", (1234, 1, 0, 0), ("tb", "tbk", "eb", "ebk"))
+    trace.check_below(report, space + "do_new_aligned()", (128, 1, 0), ("tb", "tbk", "eb"))
+    trace.check_below(report, space + "do_new_nothrow()", (40, 1, 40, 1), ("tb", "tbk", "eb", "ebk"))
+    # 4 * (1 + 2 + 4 + ... + 128) bytes; 20 nodes of 72 bytes and 20 strings.
+    trace.check_below(report, space + "do_vector()", (1020, 8, 0, 0), ("tb", "tbk", "eb", "ebk"))
+    trace.check_below(report, space + "do_map()", (20 * 72 + sum(range(101, 121)), 40, 0), ("tb", "tbk", "eb"))
+    trace.check_below(report, space + "holder::holder()", (55 * 321, 55, 0), ("tb", "tbk", "eb"))
+    trace.check_below(report, space + "do_bad_alloc()", (1, 0), ("tbk", "ebk"))
+    trace.check_rooted(report)
+
+
+@test()
+def deep_stacks(context):
+    """100 frames are whole; of 600 the leaf side and the root side are there, and the cut is marked."""
+    report = trace.one(context, [program("deep"), "5", "100", "600"])
+    whole = [site for site in report.sites if not site.cut]
+    cut = [site for site in report.sites if site.cut]
+    check_equal(sorted(site.functions().count("recurse") for site in whole), [5, 5, 100, 100], "frames of recurse")
+    check_equal((len(cut), report.losses["truncated"]), (2, 2), "stacks that were cut")
+    for site in cut:
+        check_equal((site.functions()[0], site.functions()[-1]), ("deep_leaf", "_start"), "ends of a cut stack")
+        check_equal(sum(frame.mark for frame in site.frames), 1, "marks in a cut stack")
+        check(480 <= len(site.frames) <= 513, f"a cut stack has {len(site.frames)} frames")
+    check_equal(report.total("tb"), 300, "total bytes")
+
+    shallow = trace.one(context, [program("deep"), "5", "100"], CTRACE_DEPTH=40)
+    check_equal(shallow.losses["truncated"], 2, "stacks cut at 40 frames")
+    check(all(len(site.frames) <= 41 for site in shallow.sites), "a stack is longer than the limit")
+
+
+@test()
+def before_and_after_main(context):
+    report = trace.one(context, [program("early")])
+    for function, row in {
+        "in_preinit": (11, 1, 0),
+        "in_constructor": (22, 1, 0),
+        "main": (55, 1, 0),
+        "in_atexit": (33, 1, 33),
+        "in_destructor": (484, 2, 44),
+    }.items():
+        sums = [sum(site[key] for site in report.leaf(function)) for key in ("tb", "tbk", "eb")]
+        check_equal(sums, list(row), function)
+
+
+ENDS = {"exit": 3, "_exit": 4, "_Exit": 5, "quick_exit": 6, "return": 8, "pthread_exit": 9, "thread": 11}
+DEATHS = ("abort", "SIGKILL", "SIGTERM", "SIGSEGV")
+
+
+@test()
+def ends_in_order(context):
+    for how, status in ENDS.items():
+        report = trace.one(context, [program("ends"), how], status)
+        trace.check_below(report, "before_end", (10000, 10, 10000, 10, 10000, 10, 4000, 4))
+        check(report.own["ended"], how + ": the report says that the program was killed")
+
+
+@test()
+def deaths(context):
+    """What was recorded up to the last event is in the store."""
+    for how in DEATHS:
+        number = getattr(signal, "SIGABRT" if how == "abort" else how)
+        trace.run(context, [program("ends"), how], -number)
+        report = trace.export_left_store(context)
+        trace.check_below(report, "before_end", (10000, 10, 10000, 10, 10000, 10, 4000, 4))
+        check(not report.own["ended"], how + ": the report does not say that the program was killed")
+        os.remove(report.path)
+
+
+# How: status, programs with a report in the order of their names, and the bytes below some functions.
+CHILDREN = {
+    "fork": (21, ["children"] * 2),
+    "fork-exec": (22, ["children"] * 2),
+    "fork-fork": (23, ["children"] * 3),
+    "vfork": (22, ["children"] * 2),
+    "vfork-exit": (24, ["children"]),
+    "spawn": (22, ["children"] * 2),
+    "system": (22, ["children", "children", "dash"]),
+    "popen": (22, ["children", "children", "dash"]),
+}
+
+
+@test()
+def children(context):
+    for how, (status, names) in CHILDREN.items():
+        result = trace.run(context, [program("children"), how], status)
+        found = trace.reports(context)
+        programs = [os.path.basename(report.data["cmd"].split(" ")[0]) for report in found.values()]
+        programs = sorted("dash" if name == "sh" else name for name in programs)
+        check_equal(programs, names, how + ": programs with a report")
+        parent = found.pop(result.pid)
+        trace.check_below(parent, "parent_blocks", (500, 5, 500, 5, 500, 5, 0, 0))
+        trace.check_below(parent, "parent_after", (17, 1, 17), ("tb", "tbk", "eb"))
+        leaves = [report for report in found.values() if report.below("leaf_blocks")["tb"]]
+        check_equal(len(leaves), 0 if how in ("fork", "vfork-exit") else 1, how + ": reports of the leaf")
+        if how == "fork":
+            # The child goes on with a copy of what its parent had recorded.
+            (child,) = found.values()
+            trace.check_below(child, "parent_blocks", (500, 5, 500, 5), ("tb", "tbk", "mb", "mbk"))
+            trace.check_below(child, "parent_blocks", (300, 3), ("eb", "ebk"))
+            trace.check_below(child, "child_blocks", (150, 3, 150, 3), ("tb", "tbk", "eb", "ebk"))
+        for path in glob.glob(context.path("out.*")):
+            os.remove(path)
+
+
+@test()
+def exec_keeps_the_old_image(context):
+    """The new image has the old one's pid: both recordings are kept."""
+    result = trace.run(context, [program("children"), "exec"], 22)
+    stores = glob.glob(context.path("*.store"))
+    check_equal(len(stores), 1, f"stores ({os.listdir(context.folder)})")
+    reports = [path for path in glob.glob(context.path("out.*")) if not path.endswith(".store")]
+    check_equal(len(reports), 1, f"reports ({os.listdir(context.folder)})")
+    leaf = trace.dhat.check_file(reports[0])
+    trace.check_below(leaf, "leaf_blocks", (4321, 1), ("tb", "tbk"))
+    os.rename(reports[0], context.path("leaf"))
+    old = trace.export_left_store(context)
+    check_equal((leaf.data["pid"], old.data["pid"]), (result.pid, result.pid), "pids")
+    trace.check_below(old, "parent_blocks", (500, 5, 500, 5), ("tb", "tbk", "eb", "ebk"))
+
+
+@test()
+def no_children(context):
+    """CTRACE_CHILDREN=0: the first process only."""
+    for how in ("spawn", "fork-exec", "system"):
+        result = trace.run(context, [program("children"), how], 22, CTRACE_CHILDREN=0)
+        found = trace.reports(context)
+        leaves = [report for report in found.values() if report.below("leaf_blocks")["tb"]]
+        check(result.pid in found and not leaves, f"{how}: {len(leaves)} reports of programs that it started")
+        for path in glob.glob(context.path("out.*")):
+            os.remove(path)
+
+
+@test()
+def signal_handlers(context):
+    """On an alternate stack and on main's: the stack goes on through the frame that the kernel made."""
+    report = trace.one(context, [program("altstack")])
+    trace.check_below(report, "handler_blocks", (4440, 20, 1230, 10), ("tb", "tbk", "eb", "ebk"))
+    trace.check_below(report, "wait_for_signal", (4440, 20), ("tb", "tbk"))
+    for site in report.sites:
+        functions = site.functions()
+        check_equal(functions[:2], ["handler_blocks", "on_signal"], "leaf side")
+        check(functions.index("main") > functions.index("wait_for_signal"), f"order: {functions}")
+    check_equal(report.losses["unrooted"], 0, "stacks without their root")
+
+
+@test()
+def coroutines(context):
+    report = trace.one(context, [program("coroutine")])
+    sums = {root: [0, 0] for root in ("first", "second", "main")}
+    for site in report.sites:
+        (root,) = [name for name in sums if site.calls_from(name)]
+        sums[root][0] += site["tb"]
+        sums[root][1] += site["tbk"]
+    # 20 turns each; second's 20th comes before first's loop ends.
+    check_equal(sums, {"first": [2200, 40], "second": [4200, 40], "main": [110, 2]}, "bytes and blocks by stack")
+    trace.check_rooted(report)
+
+
+@test()
+def long_jumps(context):
+    report = trace.one(context, [program("jumps")])
+    check_equal(report.total("tbk"), 60, "blocks")
+    for function, size in (("left", 31), ("right", 32), ("down_and_jump", 30)):
+        sites = [site for site in report.sites if site.calls_from(function)]
+        depths = sorted(site.functions().count(function) for site in sites)
+        check_equal(depths, list(range(1, 21)), "frames of " + function)
+        check_equal({site["tb"] for site in sites}, {size}, "bytes of " + function)
+        others = {"left", "right", "down_and_jump"} - {function}
+        check(not any(site.calls_from(other) for site in sites for other in others), function + ": a stack that was left")
+
+
+@test()
+def hard_frames(context):
+    """alloca, arrays of variable length, realigned stacks; with and without frame pointers."""
+    for name in ("frames", "frames_fp", "frames_avx"):
+        report = trace.one(context, [program(name)])
+        stacks = {}
+        for site in report.sites:
+            functions = site.functions()
+            stack = tuple(functions[: functions.index("main") + 1])
+            stacks[stack] = stacks.get(stack, 0) + site["tb"]
+        wanted = {
+            ("frame_blocks", "with_alloca", "main"): 100,
+            ("frame_blocks", "with_array", "main"): 200,
+            ("frame_blocks", "with_realigned_stack", "main"): 300,
+            ("frame_blocks", "with_alloca", "with_realigned_stack", "main"): 100,
+            ("frame_blocks", "with_all_registers", "main"): 400,
+        }
+        check_equal(stacks, wanted, name)
+
+
+@test()
+def unloaded_plugins(context):
+    """Code of a library that was unloaded keeps its names; the same library again is the same library."""
+    a, b = program("plugin_a.so"), program("plugin_b.so")
+    report = trace.one(context, [program("plugin_host"), a, b, a, b, a])
+    trace.check_below(report, "plugin_a_blocks", (3 * 1000 + 101 + 103 + 105, 6, 309, 3), ("tb", "tbk", "eb", "ebk"))
+    trace.check_below(report, "plugin_b_blocks", (2 * 2000 + 102 + 104, 4, 206, 2), ("tb", "tbk", "eb", "ebk"))
+    for letter in "ab":
+        for site in report.leaf(f"plugin_{letter}_blocks"):
+            check_equal(site.frames[0].file, f"plugin_{letter}.c", "source file")
+            check_equal(os.path.basename(site.frames[0].module), f"plugin_{letter}.so", "module")
+        check_equal(len(report.leaf(f"plugin_{letter}_blocks")), 2, f"sites of plugin_{letter}")
+
+
+@test()
+def threads(context):
+    """Blocks made in one thread, resized and freed in another belong to the site that made them."""
+    report = trace.one(context, [program("threads"), "3", "1000"])
+    made = sum(50 + i % 7 * 100 for i in range(1000)) + 100 * 2000
+    trace.check_below(report, "make_block", (3 * made, 3 * 1100, 3 * 10 * 2000, 3 * 10), ("tb", "tbk", "eb", "ebk"))
+    check_equal(report.below("resize_block")["tbk"], 0, "blocks that belong to the resizing site")
+    trace.check_rooted(report)
+
+
+@test()
+def other_folder(context):
+    """A relative name is relative to the folder at start."""
+    context.make_folder("elsewhere")
+    env = trace.environment(context)
+    env["CTRACE_OUT"] = "here.json"
+    context.run([program("places"), "chdir", context.path("elsewhere")], env=env).check()
+    trace.check_below(trace.dhat.check_file(context.path("here.json")), "place_blocks", (5600, 11), ("tb", "tbk"))
+    check_equal(os.listdir(context.path("elsewhere")), [], "files in the new folder")
+
+
+@test()
+def closed_descriptors(context):
+    """The program closes everything and uses the numbers itself; its file is its own."""
+    file = context.path("file")
+    report = trace.one(context, [program("places"), "closefrom", file])
+    trace.check_below(report, "place_blocks", (2 * 5600, 22), ("tb", "tbk"))
+    with open(file, encoding="ascii") as own:
+        check_equal(own.read(), "mine\n", "the program's own file")
+
+
+@test()
+def daemon(context):
+    """A daemon's stderr is its own log; its report is there when it ends."""
+    folder = context.make_folder("daemon")
+    env = trace.environment(context)
+    del env["CTRACE_QUIET"]
+    context.run([program("places"), "daemon", folder], env=env).check()
+
+    def is_done():
+        return len(glob.glob(context.path("out.*.json"))) >= 2 and not glob.glob(context.path("*.store"))
+
+    # The parent's, and the daemon's; the process between them has no event of its own.
+    trace.wait_for(is_done, "the daemon's report")
+    found = trace.reports(context)
+    daemons = [report for report in found.values() if report.below("place_blocks")["tb"]]
+    check_equal(len(daemons), 1, "reports of the daemon")
+    trace.check_below(daemons[0], "place_blocks", (2 * 5600, 22), ("tb", "tbk"))
+    with open(os.path.join(folder, "log"), encoding="ascii") as log:
+        check_equal(log.read(), "working\n", "the daemon's log")
+
+
+@test()
+def fork_in_a_shell(context):
+    """
+    Subshells, pipes and background jobs: a report for each program, and the shell's output as it was. The
+    shell's children that allocated before they became cat and sleep have left their stores.
+    """
+    script = "x=$(echo inner); (echo sub; exit 3); echo $? $x | cat; sleep 0.1 & wait; echo end"
+    plain = context.run(["/bin/sh", "-c", script]).check().stdout
+    result = trace.run(context, ["/bin/sh", "-c", script], out="out.%e.%p.json")
+    check_equal(result.stdout, plain, "output")
+    check_in("end", plain, "output")
+    names = sorted(report.data["cmd"].split(" ")[0] for report in trace.reports(context, stores=2).values())
+    check_equal(names, ["/bin/sh"] * 4 + ["cat", "sleep"], "reports")

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""Run programs with the library preloaded, and find the reports of all their processes."""
+
+import glob
+import os
+import time
+
+from lib import dhat
+from lib.harness import CTRACE, LIBRARY, check, check_equal
+
+SUMMED = ("tb", "tbk", "mb", "mbk", "gb", "gbk", "eb", "ebk")
+
+# Functions in which a stack may end: the program's start, the loader's, a thread's, a coroutine's.
+ROOTS = ("_start", "_dl_start_user", "clone", "__clone", "clone3", "__clone3", "start_thread", "__start_context")
+
+
+def environment(context, out="out.%p.json", **changes):
+    return context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path(out), CTRACE_QUIET=1, **changes)
+
+
+def run(context, command, status=0, out="out.%p.json", stdin=b"", **changes):
+    """Run traced; the result, with the status checked."""
+    return context.run(command, env=environment(context, out, **changes), stdin=stdin).check(status)
+
+
+def reports(context, pattern="out.*.json", stores=0):
+    """The checked reports in the test's folder, by pid. More stores left behind than told are an error."""
+    left = glob.glob(context.path("*.store"))
+    check_equal(len(left), stores, f"stores left behind ({left})")
+    found = {}
+    for path in glob.glob(context.path(pattern)):
+        report = dhat.check_file(path)
+        report.path = path
+        found[report.data["pid"]] = report
+    return found
+
+
+def one(context, command, status=0, stdin=b"", **changes):
+    """Run a program without children: its report."""
+    result = run(context, command, status, stdin=stdin, **changes)
+    found = reports(context)
+    check_equal(list(found), [result.pid], "processes with a report")
+    report = found[result.pid]
+    os.remove(report.path)
+    return report
+
+
+def export_left_store(context):
+    """The one store that a killed program left, exported: its report. An export by hand keeps the store."""
+    stores = glob.glob(context.path("*.store"))
+    check_equal(len(stores), 1, f"stores left behind ({stores})")
+    context.run([CTRACE, "export", stores[0]]).check()
+    check(os.path.exists(stores[0]), "the export by hand has removed the store")
+    os.remove(stores[0])
+    return next(iter(reports(context).values()))
+
+
+def check_below(report, function, wanted, keys=SUMMED):
+    """Counters summed over the sites below a function; wanted has the values of keys, in that order."""
+    sums = report.below(function)
+    check_equal({key: sums[key] for key in keys}, dict(zip(keys, wanted)), "below " + function)
+
+
+def check_rooted(report):
+    """Every stack ends where stacks begin, or says that it does not."""
+    for site in report.sites:
+        last = site.frames[-1]
+        nameless = last.function == "???" and last.module
+        rooted = last.function in ROOTS or last.function.partition("@")[0] in ROOTS or nameless
+        check(rooted or site.cut or last.mark, f"a stack ends in {last}: {site.frames}")
+
+
+def wait_for(condition, what, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        check(time.monotonic() < deadline, f"waited {seconds} s for {what}")
+        time.sleep(0.02)
