@@ -49,7 +49,8 @@ static int export_to(const char *input, const char *output)
 	struct ct_error_text error;
 	struct ct_profile *profile;
 	if (same_file(input, output))
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s is the input itself; name another output with -o", output);
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s is the input itself; name another output with -o",
+				   output);
 	int code = ct_load(input, &profile, &error);
 	if (code)
 		return fail(code, &error);

@@ -136,7 +136,9 @@ static void print_modules(const struct ct_store_file *store)
 		printf("  ");
 		for (uint32_t j = 0; j < module->build_id_bytes; j++)
 			printf("%02x", module->build_id[j]);
-		puts(found ? "" : module->build_id_bytes ? "  file is gone or of another build: no names" : "  no file");
+		puts(found                    ? ""
+		     : module->build_id_bytes ? "  file is gone or of another build: no names"
+					      : "  no file");
 		free(path);
 	}
 	ct_symbols_free(symbols);
@@ -148,7 +150,8 @@ static bool print_store(const struct ct_store_file *store, const struct ct_profi
 	const struct ct_store_header *header = store->header;
 	print_row("store", "version %u", header->version);
 	if (header->stop_reason.bytes)
-		print_row("stopped", "%.*s", (int)header->stop_reason.bytes, store->strings + header->stop_reason.offset);
+		print_row("stopped", "%.*s", (int)header->stop_reason.bytes,
+			  store->strings + header->stop_reason.offset);
 	print_row("nodes", "%zu in the call tree, %zu sites, %zu threads' rings", store->node_count - 1,
 		  store->site_count - 1, store->ring_count);
 	print_row("replayed", "%s events that were not folded yet", ct_number_exact(a, store->replayed));

@@ -54,7 +54,8 @@ static int run_command(int argc, char **argv)
 		if (!strcmp(argv[0], commands[i].name))
 			return commands[i].run(argc, argv);
 	if (!is_program(argv[0])) {
-		fprintf(stderr, "ctrace: '%s' is neither a command of ctrace nor a program; see ctrace --help\n", argv[0]);
+		fprintf(stderr, "ctrace: '%s' is neither a command of ctrace nor a program; see ctrace --help\n",
+			argv[0]);
 		return CT_EXIT_USAGE;
 	}
 	/* ctrace ./app args = ctrace record -- ./app args */

@@ -62,9 +62,9 @@ static void print_summary(const struct ct_profile *profile, const char *output)
 		fprintf(stderr, "ctrace: no allocation was recorded (%s)\n", output);
 		return;
 	}
-	fprintf(stderr, "ctrace: total %s in %s blocks, at end %s in %s blocks", ct_number_bytes(a, totals->total_bytes),
-		ct_number_exact(b, totals->total_blocks), ct_number_bytes(c, totals->end_bytes),
-		ct_number_exact((char[CT_NUMBER_ROOM]){0}, totals->end_blocks));
+	fprintf(stderr, "ctrace: total %s in %s blocks, at end %s in %s blocks",
+		ct_number_bytes(a, totals->total_bytes), ct_number_exact(b, totals->total_blocks),
+		ct_number_bytes(c, totals->end_bytes), ct_number_exact((char[CT_NUMBER_ROOM]){0}, totals->end_blocks));
 	if (losses->dropped)
 		fprintf(stderr, "; %s events LOST", ct_number_exact(a, losses->dropped));
 	fprintf(stderr, "\nctrace: peak  %s in %s blocks, %s after start", ct_number_bytes(a, totals->peak_bytes),
@@ -85,7 +85,7 @@ int ct_export_store(const char *store_path, bool remove_store, bool quiet, struc
 	uint32_t flags = store.header->flags;
 	char *output = ct_export_output(store_path, &store);
 	if (!output)
-		code = ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
+		code = ct_error_no_memory(error);
 	if (!code)
 		code = ct_store_profile(&store, &profile, error);
 	ct_store_file_close(&store);

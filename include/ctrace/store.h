@@ -25,10 +25,10 @@
 enum ct_section_id {
 	CT_SECTION_STRINGS, /* bytes; struct ct_span points in here */
 	CT_SECTION_MODULES, /* struct ct_module; element 0 = "no module" */
-	CT_SECTION_NODES,   /* struct ct_node; element 0 = root */
-	CT_SECTION_SITES,   /* struct ct_site; element 0 unused */
-	CT_SECTION_RINGS,   /* struct ct_ring */
-	CT_SECTION_EVENTS,  /* struct ct_event; ring i owns [i * CT_RING_EVENTS, (i + 1) * CT_RING_EVENTS) */
+	CT_SECTION_NODES, /* struct ct_node; element 0 = root */
+	CT_SECTION_SITES, /* struct ct_site; element 0 unused */
+	CT_SECTION_RINGS, /* struct ct_ring */
+	CT_SECTION_EVENTS, /* struct ct_event; ring i owns [i * CT_RING_EVENTS, (i + 1) * CT_RING_EVENTS) */
 	CT_SECTION_COUNT,
 };
 
@@ -56,7 +56,7 @@ struct ct_span {
 
 /* One object file, by path and build-id: the same file loaded again is the same module. */
 struct ct_module {
-	uint64_t bias;  /* run-time address minus link-time address, of the latest load */
+	uint64_t bias; /* run-time address minus link-time address, of the latest load */
 	uint64_t start; /* of the latest load, run-time address */
 	uint64_t end;
 	struct ct_span path;
@@ -66,17 +66,17 @@ struct ct_module {
 	uint8_t reserved[24];
 };
 
-#define CT_MODULE_NONE 0u          /* address is a run-time address of code in no file (JIT) */
+#define CT_MODULE_NONE 0u /* address is a run-time address of code in no file (JIT) */
 #define CT_MODULE_MARK 0xffffffffu /* not code: address is an enum ct_mark */
 
 enum ct_mark {
-	CT_MARK_CUT = 1,  /* frames left out here: the stack is deeper than the limit */
+	CT_MARK_CUT = 1, /* frames left out here: the stack is deeper than the limit */
 	CT_MARK_LOST = 2, /* the unwinder could not go on: callers unknown */
 };
 
 struct ct_node {
-	uint32_t parent;  /* caller's node; 0 = root. Always below the node's own index */
-	uint32_t module;  /* index in MODULES, or CT_MODULE_MARK */
+	uint32_t parent; /* caller's node; 0 = root. Always below the node's own index */
+	uint32_t module; /* index in MODULES, or CT_MODULE_MARK */
 	uint64_t address; /* link-time address inside the call instruction (return address - 1) */
 };
 
@@ -86,7 +86,7 @@ typedef unsigned __int128 ct_tick_sum;
 /* Counters of one site. Bytes are requested bytes. Lifetimes are in ticks of the store's clock. */
 struct ct_site {
 	ct_tick_sum lifetime_ticks; /* summed over freed blocks */
-	ct_tick_sum birth_ticks;    /* summed births of live blocks: gives their age at the end */
+	ct_tick_sum birth_ticks; /* summed births of live blocks: gives their age at the end */
 	uint64_t total_bytes;
 	uint64_t total_blocks;
 	int64_t live_bytes;
@@ -115,8 +115,8 @@ struct ct_totals {
 };
 
 enum ct_event_kind {
-	CT_EVENT_ALLOC = 1,  /* bytes = size */
-	CT_EVENT_FREE = 2,   /* bytes = size, other = birth */
+	CT_EVENT_ALLOC = 1, /* bytes = size */
+	CT_EVENT_FREE = 2, /* bytes = size, other = birth */
 	CT_EVENT_RESIZE = 3, /* bytes = new size, other = old size */
 };
 
@@ -133,11 +133,11 @@ struct ct_event {
 #define CT_RING_EVENTS 2048u /* a power of two */
 
 struct ct_ring {
-	uint64_t head;    /* events written since start; the owner's release store pairs with the combiner's acquire */
-	uint64_t pad[7];  /* head alone on its cache line: the owner writes it at every event */
+	uint64_t head; /* events written since start; the owner's release store pairs with the combiner's acquire */
+	uint64_t pad[7]; /* head alone on its cache line: the owner writes it at every event */
 	uint64_t tail[2]; /* events folded; the one of the current round's parity counts */
-	uint64_t limit;   /* where the round in progress ends */
-	uint32_t tid;     /* owner, 0 = free */
+	uint64_t limit; /* where the round in progress ends */
+	uint32_t tid; /* owner, 0 = free */
 	uint32_t reserved;
 	uint64_t reserved1[4];
 };
@@ -151,9 +151,9 @@ struct ct_ring {
 #define CT_BATCH_EVENTS 128u
 
 struct ct_progress {
-	uint64_t progress;     /* round << 32 | events of this round folded, in whole batches */
+	uint64_t progress; /* round << 32 | events of this round folded, in whole batches */
 	uint64_t limits_round; /* == round + 1 when the limits of this round are complete */
-	uint64_t undo_mark;    /* == progress + 1 while a batch is being folded: undo the first undo_count sites */
+	uint64_t undo_mark; /* == progress + 1 while a batch is being folded: undo the first undo_count sites */
 	uint32_t undo_count;
 	uint32_t rings; /* rings that take part in this round */
 	struct ct_totals undo_totals;
@@ -162,20 +162,20 @@ struct ct_progress {
 };
 
 enum ct_loss {
-	CT_LOSS_DROPPED,      /* events not recorded: no memory, no room in the store, inside a signal handler */
-	CT_LOSS_EARLY,        /* calls before start-up was done */
+	CT_LOSS_DROPPED, /* events not recorded: no memory, no room in the store, inside a signal handler */
+	CT_LOSS_EARLY, /* calls before start-up was done */
 	CT_LOSS_UNKNOWN_FREE, /* frees of blocks that were never recorded */
-	CT_LOSS_TRUNCATED,    /* events whose stack was cut at the depth limit */
-	CT_LOSS_UNROOTED,     /* events whose stack did not reach its root */
-	CT_LOSS_FALLBACK,     /* stacks that libunwind had to walk */
-	CT_LOSS_LATE,         /* calls after the recording had ended */
+	CT_LOSS_TRUNCATED, /* events whose stack was cut at the depth limit */
+	CT_LOSS_UNROOTED, /* events whose stack did not reach its root */
+	CT_LOSS_FALLBACK, /* stacks that libunwind had to walk */
+	CT_LOSS_LATE, /* calls after the recording had ended */
 	CT_LOSS_COUNT,
 };
 
 enum ct_store_state {
 	CT_STATE_RECORDING = 1, /* also what a killed program leaves */
-	CT_STATE_ENDED = 2,     /* the program ended or the recording was closed in order */
-	CT_STATE_STOPPED = 3,   /* recording stopped early; stop_reason tells why */
+	CT_STATE_ENDED = 2, /* the program ended or the recording was closed in order */
+	CT_STATE_STOPPED = 3, /* recording stopped early; stop_reason tells why */
 };
 
 enum ct_clock {
@@ -183,8 +183,8 @@ enum ct_clock {
 	CT_CLOCK_MONOTONIC = 2, /* a tick is a nanosecond */
 };
 
-#define CT_STORE_QUIET 1u  /* no summary on stderr */
-#define CT_STORE_KEEP 2u   /* keep the store after a good export */
+#define CT_STORE_QUIET 1u /* no summary on stderr */
+#define CT_STORE_KEEP 2u /* keep the store after a good export */
 #define CT_STORE_FORKED 4u /* copied from a parent's store by fork */
 
 /* Timeline: live bytes and blocks over time; buckets double in width when they run out. */
@@ -199,7 +199,7 @@ struct ct_timeline_bucket {
 
 struct ct_timeline {
 	uint32_t shift; /* a bucket is 2^shift ticks wide */
-	uint32_t used;  /* buckets up to the latest event */
+	uint32_t used; /* buckets up to the latest event */
 	struct ct_timeline_bucket bucket[CT_TIMELINE_BUCKETS];
 };
 
@@ -208,24 +208,24 @@ struct ct_store_header {
 	uint32_t version;
 	uint32_t byte_order;
 	uint32_t header_bytes; /* sizeof(struct ct_store_header) rounded up to pages; extents follow */
-	uint32_t machine;      /* EM_X86_64, ... */
-	uint32_t state;        /* enum ct_store_state */
-	uint32_t flags;        /* CT_STORE_* */
+	uint32_t machine; /* EM_X86_64, ... */
+	uint32_t state; /* enum ct_store_state */
+	uint32_t flags; /* CT_STORE_* */
 	uint32_t pid;
 	uint32_t parent_pid;
 	uint32_t clock; /* enum ct_clock */
 	uint32_t depth_limit;
-	uint64_t boot_ns;         /* CLOCK_MONOTONIC when this boot's clock was read: start_ticks' partner */
-	uint64_t start_unix_ns;   /* CLOCK_REALTIME at start */
-	uint64_t start_ticks;     /* ticks at start, time 0 of the report */
-	uint64_t latest_ticks;    /* a later reading of both clocks: their ratio */
-	uint64_t latest_ns;       /* CLOCK_MONOTONIC at latest_ticks */
-	uint64_t end_ticks;       /* when state is CT_STATE_ENDED */
-	uint64_t own_bytes;       /* memory of the preload itself, without this file */
-	struct ct_span exe;       /* absolute path of the program */
-	struct ct_span command;   /* its arguments, each ended by NUL */
-	struct ct_span output;    /* absolute path of the report */
-	struct ct_span session;   /* CTRACE_SESSION of the recording wrapper, may be empty */
+	uint64_t boot_ns; /* CLOCK_MONOTONIC when this boot's clock was read: start_ticks' partner */
+	uint64_t start_unix_ns; /* CLOCK_REALTIME at start */
+	uint64_t start_ticks; /* ticks at start, time 0 of the report */
+	uint64_t latest_ticks; /* a later reading of both clocks: their ratio */
+	uint64_t latest_ns; /* CLOCK_MONOTONIC at latest_ticks */
+	uint64_t end_ticks; /* when state is CT_STATE_ENDED */
+	uint64_t own_bytes; /* memory of the preload itself, without this file */
+	struct ct_span exe; /* absolute path of the program */
+	struct ct_span command; /* its arguments, each ended by NUL */
+	struct ct_span output; /* absolute path of the report */
+	struct ct_span session; /* CTRACE_SESSION of the recording wrapper, may be empty */
 	struct ct_span stop_reason;
 	uint64_t losses[CT_LOSS_COUNT];
 	struct ct_section sections[CT_SECTION_COUNT];
@@ -243,7 +243,6 @@ _Static_assert(sizeof(struct ct_site) == 128, "store layout");
 _Static_assert(sizeof(struct ct_event) == 32, "store layout");
 _Static_assert(sizeof(struct ct_ring) == 128, "store layout");
 
-#define CT_STORE_HEADER_BYTES \
-	((sizeof(struct ct_store_header) + CT_STORE_PAGE - 1) / CT_STORE_PAGE * CT_STORE_PAGE)
+#define CT_STORE_HEADER_BYTES ((sizeof(struct ct_store_header) + CT_STORE_PAGE - 1) / CT_STORE_PAGE * CT_STORE_PAGE)
 
 #endif

@@ -44,11 +44,6 @@ struct builder {
 	size_t text_module_count, text_module_room;
 };
 
-static int no_memory(struct ct_error_text *error)
-{
-	return ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
-}
-
 static int64_t string_of(struct builder *builder, const char *string)
 {
 	return string ? ct_profile_string(builder->profile, string, strlen(string)) : 0;
@@ -200,7 +195,8 @@ static const struct place *place_of(struct builder *builder, const struct ct_nod
 /* Round so that a site's sums never break the rules that hold exactly: lifetime <= blocks * end. */
 static uint64_t lifetime_us(const struct ct_store_file *store, const struct ct_site *site, uint64_t end_us)
 {
-	ct_tick_sum ticks = site->lifetime_ticks + (ct_tick_sum)(site->live_blocks < 0 ? 0 : site->live_blocks) * store->end_ticks -
+	ct_tick_sum ticks = site->lifetime_ticks +
+			    (ct_tick_sum)(site->live_blocks < 0 ? 0 : site->live_blocks) * store->end_ticks -
 			    site->birth_ticks;
 	long double us = (long double)ticks * store->us_per_tick + 0.5L;
 	long double most = (long double)site->total_blocks * (long double)end_us;
@@ -235,7 +231,8 @@ static int add_site(struct builder *builder, const struct ct_site *site)
 		if (!place || !ct_array_room(&builder->stack, &builder->stack_room, count + place->count,
 					     sizeof(*builder->stack)))
 			return -1;
-		memcpy(builder->stack + count, builder->frame_ids + place->first, place->count * sizeof(*builder->stack));
+		memcpy(builder->stack + count, builder->frame_ids + place->first,
+		       place->count * sizeof(*builder->stack));
 		count += place->count;
 		truncated = truncated || store->nodes[node].module == CT_MODULE_MARK;
 	}
@@ -317,12 +314,12 @@ static int build(struct builder *builder, struct ct_error_text *error)
 	const struct ct_store_file *store = builder->store;
 	builder->handles = malloc(store->module_count * sizeof(*builder->handles));
 	if (!builder->profile || !builder->symbols || !builder->handles || describe(builder->profile, store))
-		return no_memory(error);
+		return ct_error_no_memory(error);
 	for (size_t i = 0; i < store->module_count; i++)
 		builder->handles[i] = NOT_OPENED;
 	for (size_t i = 1; i < store->site_count; i++)
 		if (store->sites[i].total_blocks && add_site(builder, &store->sites[i]))
-			return no_memory(error);
+			return ct_error_no_memory(error);
 	/* Folded with the events, so exact even where sites were merged. */
 	builder->profile->totals.max_bytes = store->header->totals.peak_bytes;
 	builder->profile->totals.max_blocks = store->header->totals.peak_blocks;

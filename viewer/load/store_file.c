@@ -27,14 +27,9 @@ static const char *const section_names[CT_SECTION_COUNT] = {
 	[CT_SECTION_SITES] = "sites",     [CT_SECTION_RINGS] = "rings",     [CT_SECTION_EVENTS] = "events",
 };
 
-static int damaged(struct ct_error_text *error, const char *what)
+int ct_store_damaged(struct ct_error_text *error, const char *what)
 {
 	return ct_error_set(error, CT_ERR_DAMAGED, "damaged store: %s", what);
-}
-
-static int no_memory(struct ct_error_text *error)
-{
-	return ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
 }
 
 /* Read exactly; a file that ends before is damaged. */
@@ -47,7 +42,7 @@ static int read_at(int fd, void *buffer, size_t bytes, uint64_t offset, struct c
 		if (got < 0)
 			return ct_error_set(error, CT_ERR_IO, "cannot read: %s", strerror(errno));
 		if (got == 0)
-			return damaged(error, "the file is shorter than its header says");
+			return ct_store_damaged(error, "the file is shorter than its header says");
 		buffer = (char *)buffer + got;
 		offset += (uint64_t)got;
 		bytes -= (size_t)got;
@@ -60,27 +55,30 @@ static int check_header(const struct ct_store_header *header, struct ct_error_te
 	if (memcmp(header->magic, CT_STORE_MAGIC, sizeof(header->magic)))
 		return ct_error_set(error, CT_ERR_DAMAGED, "not a ctrace store (or one whose recording never began)");
 	if (header->byte_order != CT_STORE_BYTE_ORDER)
-		return ct_error_set(error, CT_ERR_DAMAGED, "store of a machine with another byte order; export it there");
-	if (header->version != CT_STORE_VERSION)
 		return ct_error_set(error, CT_ERR_DAMAGED,
-				    "store version %u, but this ctrace reads version %u; export it with the ctrace that wrote it",
-				    header->version, CT_STORE_VERSION);
+				    "store of a machine with another byte order; export it there");
+	if (header->version != CT_STORE_VERSION)
+		return ct_error_set(
+			error, CT_ERR_DAMAGED,
+			"store version %u, but this ctrace reads version %u; export it with the ctrace that wrote it",
+			header->version, CT_STORE_VERSION);
 	if (header->machine != EM_X86_64)
-		return ct_error_set(error, CT_ERR_DAMAGED, "store of an unknown machine (ELF number %u)", header->machine);
+		return ct_error_set(error, CT_ERR_DAMAGED, "store of an unknown machine (ELF number %u)",
+				    header->machine);
 	if (header->header_bytes != CT_STORE_HEADER_BYTES)
-		return damaged(error, "wrong header size");
+		return ct_store_damaged(error, "wrong header size");
 	if (header->state < CT_STATE_RECORDING || header->state > CT_STATE_STOPPED)
-		return damaged(error, "unknown state");
+		return ct_store_damaged(error, "unknown state");
 	if (header->clock != CT_CLOCK_TSC && header->clock != CT_CLOCK_MONOTONIC)
-		return damaged(error, "unknown clock");
+		return ct_store_damaged(error, "unknown clock");
 	if (header->extent_count > CT_EXTENTS_MAX || header->timeline_half > 1)
-		return damaged(error, "count out of range");
+		return ct_store_damaged(error, "count out of range");
 	for (int i = 0; i < 2; i++)
 		if (header->timeline[i].used > CT_TIMELINE_BUCKETS || header->timeline[i].shift > 63)
-			return damaged(error, "bad timeline");
+			return ct_store_damaged(error, "bad timeline");
 	for (int i = 0; i < CT_SECTION_COUNT; i++)
 		if (header->sections[i].element_bytes != element_bytes[i])
-			return damaged(error, "wrong element size");
+			return ct_store_damaged(error, "wrong element size");
 	return CT_OK;
 }
 
@@ -93,22 +91,22 @@ static int measure(const struct ct_store_header *header, uint64_t file_bytes, ui
 		const struct ct_extent *extent = &header->extents[i];
 		uint64_t bytes = (uint64_t)extent->pages * CT_STORE_PAGE;
 		if (extent->section >= CT_SECTION_COUNT)
-			return damaged(error, "extent of an unknown section");
+			return ct_store_damaged(error, "extent of an unknown section");
 		if (extent->file_offset % CT_STORE_PAGE || extent->file_offset < CT_STORE_HEADER_BYTES ||
 		    extent->file_offset > file_bytes || bytes > file_bytes - extent->file_offset)
-			return damaged(error, "extent outside the file (was it cut short?)");
+			return ct_store_damaged(error, "extent outside the file (was it cut short?)");
 		capacity[extent->section] += bytes;
 	}
 	/* Extents may not overlap, so together they cannot be larger than the file. */
 	uint64_t all = CT_STORE_HEADER_BYTES;
 	for (int i = 0; i < CT_SECTION_COUNT; i++)
 		all += capacity[i];
-	return all > file_bytes ? damaged(error, "overlapping extents") : CT_OK;
+	return all > file_bytes ? ct_store_damaged(error, "overlapping extents") : CT_OK;
 }
 
 /* The used part of a section, back to back in memory; zeroed slack of one element, so never NULL. */
-static int read_section(int fd, const struct ct_store_header *header, uint32_t section, uint64_t capacity, void **memory,
-			size_t *count, struct ct_error_text *error)
+static int read_section(int fd, const struct ct_store_header *header, uint32_t section, uint64_t capacity,
+			void **memory, size_t *count, struct ct_error_text *error)
 {
 	uint64_t used = header->sections[section].used;
 	if (used > capacity / element_bytes[section])
@@ -117,7 +115,7 @@ static int read_section(int fd, const struct ct_store_header *header, uint32_t s
 	size_t bytes = used * element_bytes[section];
 	char *data = calloc(1, bytes + element_bytes[section]);
 	if (!data)
-		return no_memory(error);
+		return ct_error_no_memory(error);
 	*memory = data;
 	*count = used;
 	size_t done = 0;
@@ -144,21 +142,21 @@ static int check_references(const struct ct_store_file *store, struct ct_error_t
 {
 	const struct ct_store_header *header = store->header;
 	if (!store->module_count || !store->node_count || !store->site_count)
-		return damaged(error, "a section lacks its first element");
+		return ct_store_damaged(error, "a section lacks its first element");
 	if (!span_fits(store, header->exe) || !span_fits(store, header->command) || !span_fits(store, header->output) ||
 	    !span_fits(store, header->session) || !span_fits(store, header->stop_reason))
-		return damaged(error, "string outside the strings");
+		return ct_store_damaged(error, "string outside the strings");
 	for (size_t i = 1; i < store->module_count; i++)
 		if (!span_fits(store, store->modules[i].path) || store->modules[i].build_id_bytes > CT_BUILD_ID_MAX)
-			return damaged(error, "bad module");
+			return ct_store_damaged(error, "bad module");
 	for (size_t i = 1; i < store->node_count; i++) {
 		const struct ct_node *node = &store->nodes[i];
 		if (node->parent >= i || (node->module >= store->module_count && node->module != CT_MODULE_MARK))
-			return damaged(error, "bad node in the call tree");
+			return ct_store_damaged(error, "bad node in the call tree");
 	}
 	for (size_t i = 1; i < store->site_count; i++)
 		if (store->sites[i].node >= store->node_count || !store->sites[i].node)
-			return damaged(error, "site without a stack");
+			return ct_store_damaged(error, "site without a stack");
 	return CT_OK;
 }
 
@@ -210,7 +208,7 @@ static int read_store(int fd, struct ct_store_file *store, struct ct_error_text 
 		return ct_error_set(error, CT_ERR_IO, "not a regular file");
 	store->header = malloc(CT_STORE_HEADER_BYTES);
 	if (!store->header)
-		return no_memory(error);
+		return ct_error_no_memory(error);
 	int code = read_at(fd, store->header, CT_STORE_HEADER_BYTES, 0, error);
 	if (!code)
 		code = check_header(store->header, error);
@@ -232,7 +230,7 @@ static int read_store(int fd, struct ct_store_file *store, struct ct_error_text 
 	for (uint32_t i = 0; i < CT_SECTION_COUNT && !code; i++)
 		code = read_section(fd, store->header, i, capacity[i], parts[i].memory, parts[i].count, error);
 	if (!code && store->ring_count > event_count / CT_RING_EVENTS)
-		code = damaged(error, "rings without events");
+		code = ct_store_damaged(error, "rings without events");
 	if (!code)
 		code = check_references(store, error);
 	return code;

@@ -22,7 +22,7 @@ struct ct_store_file {
 	struct ct_ring *rings;
 	struct ct_event *events;
 	size_t string_bytes, module_count, node_count, site_count, ring_count;
-	uint64_t replayed;  /* events that were folded here */
+	uint64_t replayed; /* events that were folded here */
 	uint64_t end_ticks; /* time of the end, or of the latest sign of life */
 	long double us_per_tick;
 };
@@ -33,6 +33,9 @@ void ct_store_file_close(struct ct_store_file *store);
 
 /* Ticks of the store's clock in microseconds, rounded. */
 uint64_t ct_store_file_us(const struct ct_store_file *store, uint64_t ticks);
+
+/* The error of a store that breaks its format. */
+int ct_store_damaged(struct ct_error_text *error, const char *what);
 
 /* Fold what the rings still hold, after undoing a batch that was cut short. For store_file.c. */
 int ct_store_file_replay(struct ct_store_file *store, struct ct_error_text *error);

@@ -11,22 +11,17 @@
 #include "ctrace/timeline.h"
 #include "load/store_file.h"
 
-static int damaged(struct ct_error_text *error, const char *what)
-{
-	return ct_error_set(error, CT_ERR_DAMAGED, "damaged store: %s", what);
-}
-
 static int undo_batch(struct ct_store_file *store, struct ct_error_text *error)
 {
 	struct ct_progress *progress = &store->header->progress;
 	if (progress->undo_mark != progress->progress + 1)
 		return CT_OK;
 	if (progress->undo_count > CT_BATCH_EVENTS)
-		return damaged(error, "undo count out of range");
+		return ct_store_damaged(error, "undo count out of range");
 	for (uint32_t i = 0; i < progress->undo_count; i++) {
 		uint32_t id = progress->undo_ids[i];
 		if (id >= store->site_count)
-			return damaged(error, "undo of an unknown site");
+			return ct_store_damaged(error, "undo of an unknown site");
 		uint32_t node = store->sites[id].node;
 		store->sites[id] = progress->undo_sites[i];
 		store->sites[id].node = node;
@@ -60,7 +55,7 @@ static int fold(struct ct_store_file *store, const struct ct_event *event, struc
 {
 	uint32_t kind = event->kind & 0xff;
 	if (!event->site || event->site >= store->site_count || kind < CT_EVENT_ALLOC || kind > CT_EVENT_RESIZE)
-		return damaged(error, "bad event in a ring");
+		return ct_store_damaged(error, "bad event in a ring");
 	ct_fold_event(&store->sites[event->site], &store->header->totals, event);
 	/* A batch that was undone is in the timeline already: once more changes none of its values. */
 	ct_timeline_add(store->header, event->ticks);
@@ -113,12 +108,12 @@ static int merge_ranges(struct ct_store_file *store, const uint64_t *from, const
 {
 	struct source *sources = calloc(store->ring_count + 1, sizeof(*sources));
 	if (!sources)
-		return ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
+		return ct_error_no_memory(error);
 	size_t count = 0;
 	int code = CT_OK;
 	for (size_t i = 0; i < store->ring_count && !code; i++) {
 		if (from[i] > to[i] || to[i] - from[i] > CT_RING_EVENTS)
-			code = damaged(error, "ring positions out of range");
+			code = ct_store_damaged(error, "ring positions out of range");
 		else if (from[i] < to[i])
 			sources[count++] = (struct source){.at = from[i], .end = to[i], .ring = i};
 	}
@@ -150,7 +145,7 @@ int ct_store_file_replay(struct ct_store_file *store, struct ct_error_text *erro
 	int code = undo_batch(store, error);
 	uint64_t *positions = calloc(3 * store->ring_count + 1, sizeof(*positions));
 	if (!positions)
-		return ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
+		return ct_error_no_memory(error);
 	if (!code)
 		code = replay_rings(store, positions, positions + store->ring_count, positions + 2 * store->ring_count,
 				    error);

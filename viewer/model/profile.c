@@ -54,7 +54,8 @@ struct ct_profile *ct_profile_new(void)
 	struct ct_frame none = {0};
 	if (!profile->index || ct_profile_string(profile, "", 0) != 0 ||
 	    !ct_array_room(&profile->frames, &profile->index->frame_room, 1, sizeof(none)) ||
-	    ct_profile_set_text(&profile->verb, "Allocated", 9) || ct_profile_set_text(&profile->byte_unit, "byte", 4) ||
+	    ct_profile_set_text(&profile->verb, "Allocated", 9) ||
+	    ct_profile_set_text(&profile->byte_unit, "byte", 4) ||
 	    ct_profile_set_text(&profile->bytes_unit, "bytes", 5) ||
 	    ct_profile_set_text(&profile->blocks_unit, "blocks", 6) ||
 	    ct_profile_set_text(&profile->time_unit, "", 0) || ct_profile_set_text(&profile->mega_time_unit, "", 0) ||
@@ -133,7 +134,8 @@ static int64_t intern_clean(struct ct_profile *profile, const char *clean, size_
 	found = malloc(sizeof(*found) + length + 1);
 	if (!found)
 		return -1;
-	if (!ct_array_room(&profile->strings, &index->string_room, profile->string_count + 1, sizeof(*profile->strings))) {
+	if (!ct_array_room(&profile->strings, &index->string_room, profile->string_count + 1,
+			   sizeof(*profile->strings))) {
 		free(found);
 		return -1;
 	}
@@ -204,7 +206,8 @@ static void add(struct ct_counters *to, const struct ct_counters *from)
 	to->resizes += from->resizes;
 }
 
-static bool append_site(struct ct_profile *profile, struct interned_site *fresh, const uint32_t *frame_ids, uint32_t count)
+static bool append_site(struct ct_profile *profile, struct interned_site *fresh, const uint32_t *frame_ids,
+			uint32_t count)
 {
 	struct ct_profile_index *index = profile->index;
 	if (!ct_array_room(&profile->sites, &index->site_room, profile->site_count + 1, sizeof(*profile->sites)) ||

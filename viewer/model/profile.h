@@ -23,11 +23,11 @@ enum ct_profile_mode {
 struct ct_frame {
 	uint64_t address; /* link-time address inside the call, 0 = not known */
 	uint32_t function; /* string id: demangled name */
-	uint32_t file;     /* string id: path as the debug information has it */
-	uint32_t line;     /* from 1, 0 = not known */
-	uint32_t module;   /* string id: path of the object file */
-	uint32_t text;     /* string id: the DHAT frame string, whole; never 0 */
-	bool inlined;      /* inlined into the next outer frame, which has the same address */
+	uint32_t file; /* string id: path as the debug information has it */
+	uint32_t line; /* from 1, 0 = not known */
+	uint32_t module; /* string id: path of the object file */
+	uint32_t text; /* string id: the DHAT frame string, whole; never 0 */
+	bool inlined; /* inlined into the next outer frame, which has the same address */
 };
 
 struct ct_counters {
@@ -41,14 +41,14 @@ struct ct_counters {
 	uint64_t end_bytes; /* live at end */
 	uint64_t end_blocks;
 	uint64_t temporary_blocks; /* only with ct_profile.has_temporaries */
-	uint64_t resizes;          /* only with ct_profile.has_temporaries */
+	uint64_t resizes; /* only with ct_profile.has_temporaries */
 };
 
 struct ct_site_row {
 	struct ct_counters counters;
 	uint32_t first_frame; /* index into ct_profile.frame_ids */
 	uint32_t frame_count; /* at least 1 */
-	bool truncated;       /* the stack was cut or its root not reached */
+	bool truncated; /* the stack was cut or its root not reached */
 };
 
 /* What could not be recorded or shown; all 0 in a complete recording. */
@@ -57,7 +57,7 @@ struct ct_losses {
 	uint64_t early;
 	uint64_t unknown_frees;
 	uint64_t truncated; /* events whose stack was cut at the depth limit */
-	uint64_t unrooted;  /* events whose stack did not reach its root */
+	uint64_t unrooted; /* events whose stack did not reach its root */
 	uint64_t late;
 	uint64_t merged_sites; /* sites with equal frame lists made one: their max is an upper bound */
 };
@@ -71,21 +71,21 @@ struct ct_timeline_point {
 
 struct ct_profile {
 	enum ct_profile_mode mode;
-	char *verb;        /* "Allocated", "Copied", ... */
-	char *byte_unit;   /* "byte": what total_bytes counts (ad-hoc: "unit") */
-	char *bytes_unit;  /* "bytes" */
+	char *verb; /* "Allocated", "Copied", ... */
+	char *byte_unit; /* "byte": what total_bytes counts (ad-hoc: "unit") */
+	char *bytes_unit; /* "bytes" */
 	char *blocks_unit; /* "blocks" */
-	char *time_unit;   /* "µs", "instrs", ... */
+	char *time_unit; /* "µs", "instrs", ... */
 	char *mega_time_unit; /* "s", "Minstr": 1,000,000 time_unit */
-	char *producer;    /* "ctrace", "Valgrind", "dhat-rs" or "unknown" */
-	char *command;     /* command line, arguments separated by blanks, UTF-8 */
+	char *producer; /* "ctrace", "Valgrind", "dhat-rs" or "unknown" */
+	char *command; /* command line, arguments separated by blanks, UTF-8 */
 	uint64_t pid;
 	uint64_t end_time;
 	uint64_t peak_time;
 	uint64_t short_lived; /* DHAT's tuth */
-	bool has_lifetimes;   /* DHAT's bklt: lifetime, max, peak and end are there */
+	bool has_lifetimes; /* DHAT's bklt: lifetime, max, peak and end are there */
 	bool has_temporaries; /* temporary_blocks and resizes are there */
-	bool ended;           /* false: the program was killed or is still running */
+	bool ended; /* false: the program was killed or is still running */
 	struct ct_losses losses;
 	struct ct_counters totals; /* sums over the sites, but max_* = the global peak */
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "util/array.h"
+#include "util/search.h"
 
 #define NESTING_MAX 200 /* DIEs inside DIEs; deeper ones are left out */
 
@@ -35,7 +36,8 @@ static bool add_inlined(struct ct_unit *unit, Dwarf_Die *die)
 	Dwarf_Addr base, low, high;
 	ptrdiff_t offset = 0;
 	while ((offset = dwarf_ranges(die, offset, &base, &low, &high)) > 0) {
-		if (!ct_array_room(&unit->inlined, &unit->inlined_room, unit->inlined_count + 1, sizeof(*unit->inlined)))
+		if (!ct_array_room(&unit->inlined, &unit->inlined_room, unit->inlined_count + 1,
+				   sizeof(*unit->inlined)))
 			return false;
 		unit->inlined[unit->inlined_count++] = (struct inlined){low, high, dwarf_dieoffset(die)};
 	}
@@ -149,15 +151,8 @@ Dwarf_Die *ct_unit_die(struct ct_unit *unit)
 
 static const struct function *find_function(const struct ct_unit *unit, Dwarf_Addr address)
 {
-	size_t low = 0, high = unit->function_count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (unit->functions[middle].low <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && address < unit->functions[low - 1].high ? &unit->functions[low - 1] : NULL;
+	size_t found = ct_search_not_above(unit->functions, unit->function_count, sizeof(*unit->functions), address);
+	return found && address < unit->functions[found - 1].high ? &unit->functions[found - 1] : NULL;
 }
 
 size_t ct_unit_scopes(const struct ct_unit *unit, Dwarf_Addr address, Dwarf_Die *scopes, size_t max)

@@ -8,6 +8,7 @@
 
 #include "symbol/symbol.h"
 #include "util/array.h"
+#include "util/search.h"
 
 struct entry {
 	uint64_t start, end;
@@ -70,15 +71,8 @@ struct ct_perf_map *ct_perf_map_open(uint32_t pid)
 
 const char *ct_perf_map_lookup(const struct ct_perf_map *map, uint64_t address)
 {
-	size_t low = 0, high = map ? map->count : 0;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (map->entries[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && address < map->entries[low - 1].end ? map->entries[low - 1].name : NULL;
+	size_t found = map ? ct_search_not_above(map->entries, map->count, sizeof(*map->entries), address) : 0;
+	return found && address < map->entries[found - 1].end ? map->entries[found - 1].name : NULL;
 }
 
 void ct_perf_map_free(struct ct_perf_map *map)

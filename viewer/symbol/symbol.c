@@ -14,6 +14,7 @@
 #include "symbol/dwarf_table.h"
 #include "symbol/symbol_table.h"
 #include "util/array.h"
+#include "util/search.h"
 
 #define SCOPES_MAX 64
 
@@ -104,7 +105,8 @@ int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t 
 	struct stat file;
 	/* A path that came from a store may name a pipe or a device. */
 	if (stat(path, &file) < 0 || !S_ISREG(file.st_mode) ||
-	    !ct_array_room(&symbols->objects, &symbols->object_room, symbols->object_count + 1, sizeof(*symbols->objects)))
+	    !ct_array_room(&symbols->objects, &symbols->object_room, symbols->object_count + 1,
+			   sizeof(*symbols->objects)))
 		return -1;
 	struct object object = {.dwfl = dwfl_begin(&callbacks)};
 	if (!object.dwfl)
@@ -144,7 +146,8 @@ static void read_units(struct object *object)
 		}
 		if (object->range_count == before)
 			continue;
-		if (!ct_array_room(&object->units, &object->unit_room, object->unit_count + 1, sizeof(*object->units))) {
+		if (!ct_array_room(&object->units, &object->unit_room, object->unit_count + 1,
+				   sizeof(*object->units))) {
 			object->range_count = before;
 			break;
 		}
@@ -156,17 +159,10 @@ static void read_units(struct object *object)
 
 static struct ct_unit *unit_at(struct object *object, Dwarf_Addr address)
 {
-	size_t low = 0, high = object->range_count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (object->ranges[middle].low <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (!low || address >= object->ranges[low - 1].high)
+	size_t found = ct_search_not_above(object->ranges, object->range_count, sizeof(*object->ranges), address);
+	if (!found || address >= object->ranges[found - 1].high)
 		return NULL;
-	struct lazy_unit *unit = &object->units[object->ranges[low - 1].unit];
+	struct lazy_unit *unit = &object->units[object->ranges[found - 1].unit];
 	if (!unit->table && !unit->failed) {
 		unit->table = ct_unit_new(&unit->die);
 		unit->failed = !unit->table;

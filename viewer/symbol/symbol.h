@@ -13,8 +13,8 @@
 
 struct ct_symbol_frame {
 	const char *function; /* demangled; NULL = not known. Lives until the next call with the same table */
-	const char *file;     /* NULL = not known */
-	uint32_t line;        /* 0 = not known */
+	const char *file; /* NULL = not known */
+	uint32_t line; /* 0 = not known */
 };
 
 struct ct_symbols;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/array.h"
+#include "util/search.h"
 
 #define LOOK_BACK 16 /* a function's own labels may stand between its start and the address */
 
@@ -86,17 +87,11 @@ void ct_symbol_table_free(struct ct_symbol_table *table)
 
 const struct ct_symbol_entry *ct_symbol_table_find(const struct ct_symbol_table *table, uint64_t address)
 {
-	size_t low = 0, high = table->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (table->entries[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (size_t i = low; i > 0 && low - i < LOOK_BACK; i--)
+	size_t found = ct_search_not_above(table->entries, table->count, sizeof(*table->entries), address);
+	for (size_t i = found; i > 0 && found - i < LOOK_BACK; i--)
 		if (address < table->entries[i - 1].end)
 			return &table->entries[i - 1];
 	/* Assembler labels have no size; they reach to the next symbol. */
-	return low && table->entries[low - 1].end == table->entries[low - 1].start ? &table->entries[low - 1] : NULL;
+	const struct ct_symbol_entry *last = found ? &table->entries[found - 1] : NULL;
+	return last && last->end == last->start ? last : NULL;
 }

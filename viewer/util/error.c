@@ -14,6 +14,11 @@ int ct_error_set(struct ct_error_text *text, int code, const char *format, ...)
 	return code;
 }
 
+int ct_error_no_memory(struct ct_error_text *text)
+{
+	return ct_error_set(text, CT_ERR_MEMORY, "not enough memory");
+}
+
 int ct_error_context(struct ct_error_text *text, int code, const char *format, ...)
 {
 	char old[sizeof(text->line)];

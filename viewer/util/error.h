@@ -9,10 +9,10 @@
 
 enum ct_error {
 	CT_OK = 0,
-	CT_ERR_USAGE = -1,   /* exit code 2 */
-	CT_ERR_IO = -2,      /* cannot open, read or write; exit code 3 */
+	CT_ERR_USAGE = -1, /* exit code 2 */
+	CT_ERR_IO = -2, /* cannot open, read or write; exit code 3 */
 	CT_ERR_DAMAGED = -3, /* input breaks its format; exit code 3 */
-	CT_ERR_MEMORY = -4,  /* exit code 3 */
+	CT_ERR_MEMORY = -4, /* exit code 3 */
 };
 
 #define CT_EXIT_FINE 0
@@ -25,8 +25,10 @@ struct ct_error_text {
 };
 
 /* Format the line, return code. */
-int ct_error_set(struct ct_error_text *text, int code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+int ct_error_set(struct ct_error_text *text, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* CT_ERR_MEMORY, with its line. */
+int ct_error_no_memory(struct ct_error_text *text);
 
 /* Put "CONTEXT: " before the line, return code unchanged. */
 int ct_error_context(struct ct_error_text *text, int code, const char *format, ...)

@@ -29,12 +29,12 @@
 struct writer {
 	const struct ct_profile *profile;
 	FILE *out;
-	uint32_t *order;    /* sites as they are written */
-	uint32_t *ftbl;     /* frame ids by index in ftbl, 0 = [root] */
+	uint32_t *order; /* sites as they are written */
+	uint32_t *ftbl; /* frame ids by index in ftbl, 0 = [root] */
 	uint32_t *index_of; /* ftbl index by frame id; frames with the same text share one */
 	uint32_t *index_of_text; /* by string id */
 	size_t ftbl_count;
-	uint32_t *paths;   /* string ids by index in paths */
+	uint32_t *paths; /* string ids by index in paths */
 	uint32_t *path_of; /* index in paths by string id */
 	size_t path_count;
 };
@@ -79,7 +79,8 @@ static bool put_number(struct writer *writer, const char *name, uint64_t number)
 
 static const char *mode_text(const struct ct_profile *profile)
 {
-	static const char *const modes[] = {[CT_MODE_HEAP] = "heap", [CT_MODE_COPY] = "copy", [CT_MODE_AD_HOC] = "ad-hoc"};
+	static const char *const modes[] = {
+		[CT_MODE_HEAP] = "heap", [CT_MODE_COPY] = "copy", [CT_MODE_AD_HOC] = "ad-hoc"};
 	return modes[profile->mode];
 }
 
@@ -178,7 +179,8 @@ static bool put_frame_places(struct writer *writer)
 	bool ok = fputs(",\n\"frames\":[\n[0,0,0]", writer->out) >= 0;
 	for (size_t i = 1; i < writer->ftbl_count && ok; i++) {
 		const struct ct_frame *frame = &writer->profile->frames[writer->ftbl[i]];
-		uint64_t numbers[] = {path_index(writer, frame->module), path_index(writer, frame->file), frame->inlined};
+		uint64_t numbers[] = {path_index(writer, frame->module), path_index(writer, frame->file),
+				      frame->inlined};
 		cJSON *row = cJSON_CreateArray();
 		add_numbers(row, numbers, 3);
 		ok = put(writer, ",\n", row);
@@ -251,7 +253,8 @@ int ct_write_dhat(const struct ct_profile *profile, FILE *out, struct ct_error_t
 		.path_of = calloc(profile->string_count + 1, sizeof(uint32_t)),
 		.path_count = 1,
 	};
-	bool memory = writer.order && writer.ftbl && writer.index_of && writer.index_of_text && writer.paths && writer.path_of;
+	bool memory = writer.order && writer.ftbl && writer.index_of && writer.index_of_text && writer.paths &&
+		      writer.path_of;
 	int code = CT_OK;
 	errno = 0;
 	if (memory) {
@@ -260,10 +263,10 @@ int ct_write_dhat(const struct ct_profile *profile, FILE *out, struct ct_error_t
 		qsort_r(writer.order, profile->site_count, sizeof(*writer.order), compare_sites, (void *)profile);
 	}
 	if (!memory)
-		code = ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
+		code = ct_error_no_memory(error);
 	else if (!put_head(&writer) || !put_sites(&writer) || !put_frame_texts(&writer) || !put_own_member(&writer))
 		code = ferror(out) ? ct_error_set(error, CT_ERR_IO, "cannot write: %s", strerror(errno))
-				   : ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
+				   : ct_error_no_memory(error);
 	free(writer.order);
 	free(writer.ftbl);
 	free(writer.index_of);

@@ -25,12 +25,12 @@ int ct_out_open(const char *path, struct ct_out_file *file, struct ct_error_text
 	memset(file, 0, sizeof(*file));
 	file->path = strdup(path);
 	if (!file->path)
-		return ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
+		return ct_error_no_memory(error);
 	if (!strcmp(path, "-") || (lstat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)))
 		return open_direct(file, error);
 	if (asprintf(&file->temporary, "%s.%d.tmp", path, (int)getpid()) < 0) {
 		file->temporary = NULL;
-		return ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
+		return ct_error_no_memory(error);
 	}
 	unlink(file->temporary);
 	int fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CT_UTIL_SEARCH_H
+#define CT_UTIL_SEARCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/*
+ * How many of a sorted array's elements begin with a number not above the key: the last of them, if any, is
+ * the only one whose range can hold the key. An element's first member is a uint64_t.
+ */
+static inline size_t ct_search_not_above(const void *array, size_t count, size_t element_bytes, uint64_t key)
+{
+	size_t low = 0, high = count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		uint64_t start;
+		memcpy(&start, (const char *)array + middle * element_bytes, sizeof(start));
+		if (start <= key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+#endif
