@@ -68,7 +68,7 @@ def cc1plus(context):
 
 @test(needs=("node",))
 def node(context):
-    verify(context, ["node", "-e", "console.log(JSON.stringify([...Array(2000).keys()].map(String)).length)"], 10000)
+    verify(context, ["node", "-e", "console.log(JSON.stringify([...Array(2000).keys()].map(String)).length)"], 5000)
 
 
 @test(needs=("gdb",))

@@ -269,7 +269,7 @@ size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t addres
 	/* The symbol table names the real function as the linker and Valgrind do. A label gives a name only to
 	 * what has no other. */
 	const struct ct_symbol_entry *symbol = ct_symbol_table_find(&object->symbols, address);
-	if (symbol && (symbol->end > symbol->start || !count || !frames[count - 1].function)) {
+	if (symbol && (!symbol->is_label || !count || !frames[count - 1].function)) {
 		if (!count)
 			count = 1;
 		frames[count - 1].function = readable(symbols, symbol->name);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "symbol/symbol_table.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +37,8 @@ static size_t oddity(const char *name)
 /* Is name a better name than other for the same address? */
 static bool is_better(const struct ct_symbol_entry *one, const struct ct_symbol_entry *other)
 {
-	if ((one->end > one->start) != (other->end > other->start))
-		return one->end > one->start;
+	if (one->is_label != other->is_label)
+		return !one->is_label;
 	size_t a = oddity(one->name), b = oddity(other->name);
 	if (a != b)
 		return a < b;
@@ -56,6 +55,15 @@ static int by_start(const void *left, const void *right)
 	return is_better(a, b) ? -1 : 1;
 }
 
+/* From a label to the end of its section; 0 when that is no code. */
+static uint64_t bytes_to_section_end(Elf *elf, GElf_Word section, uint64_t value)
+{
+	GElf_Shdr header;
+	if (!gelf_getshdr(elf_getscn(elf, section), &header) || !(header.sh_flags & SHF_EXECINSTR))
+		return 0;
+	return value - header.sh_addr < header.sh_size ? header.sh_addr + header.sh_size - value : 0;
+}
+
 void ct_symbol_table_read(struct ct_symbol_table *table, Dwfl_Module *module)
 {
 	int count = dwfl_module_getsymtab(module);
@@ -63,12 +71,15 @@ void ct_symbol_table_read(struct ct_symbol_table *table, Dwfl_Module *module)
 		GElf_Sym symbol;
 		GElf_Addr address;
 		GElf_Word section;
-		const char *name = dwfl_module_getsym_info(module, i, &symbol, &address, &section, NULL, NULL);
+		Elf *elf;
+		const char *name = dwfl_module_getsym_info(module, i, &symbol, &address, &section, &elf, NULL);
 		if (!name || !*name || *name == '$' || section == SHN_UNDEF || !is_code(&symbol))
 			continue;
 		if (!ct_array_room(&table->entries, &table->room, table->count + 1, sizeof(*table->entries)))
 			break;
-		table->entries[table->count++] = (struct ct_symbol_entry){address, address + symbol.st_size, name};
+		bool is_label = symbol.st_size == 0;
+		uint64_t bytes = is_label ? bytes_to_section_end(elf, section, symbol.st_value) : symbol.st_size;
+		table->entries[table->count++] = (struct ct_symbol_entry){address, address + bytes, name, is_label};
 	}
 	if (!table->count)
 		return;
@@ -89,9 +100,8 @@ const struct ct_symbol_entry *ct_symbol_table_find(const struct ct_symbol_table 
 {
 	size_t found = ct_search_not_above(table->entries, table->count, sizeof(*table->entries), address);
 	for (size_t i = found; i > 0 && found - i < LOOK_BACK; i--)
-		if (address < table->entries[i - 1].end)
+		if (address < table->entries[i - 1].end && !table->entries[i - 1].is_label)
 			return &table->entries[i - 1];
-	/* Assembler labels have no size; they reach to the next symbol. */
-	const struct ct_symbol_entry *last = found ? &table->entries[found - 1] : NULL;
-	return last && last->end == last->start ? last : NULL;
+	/* Labels reach to the next symbol. */
+	return found && address < table->entries[found - 1].end ? &table->entries[found - 1] : NULL;
 }

@@ -7,13 +7,15 @@
 #define CT_SYMBOL_SYMBOL_TABLE_H
 
 #include <elfutils/libdwfl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct ct_symbol_entry {
 	uint64_t start;
-	uint64_t end; /* first address beyond; == start: not known */
+	uint64_t end; /* first address beyond; of a label: where its section ends */
 	const char *name;
+	bool is_label; /* without a size, as in assembler code */
 };
 
 struct ct_symbol_table {

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* Names of addresses: this very program's, and the C library's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dlfcn.h>
+#include <link.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "symbol/symbol.h"
+
+#define FRAMES 16
+
+extern char __executable_start;
+
+static volatile int sink;
+static void *inlined_at;
+
+static inline __attribute__((always_inline)) void is_inlined(void)
+{
+	sink++;
+here:
+	inlined_at = &&here;
+	sink++;
+}
+
+__attribute__((noinline)) static void well_known(void)
+{
+	is_inlined();
+	sink++;
+}
+
+static uint64_t link_time(const void *address)
+{
+	return (uint64_t)((const char *)address - &__executable_start);
+}
+
+static size_t lookup(struct ct_symbols *symbols, const char *path, uint64_t address, struct ct_symbol_frame *frames)
+{
+	int handle = ct_symbols_open(symbols, path, NULL, 0);
+	assert_true(handle >= 0);
+	return ct_symbols_lookup(symbols, handle, address, frames, FRAMES);
+}
+
+static void test_own_function(void **state)
+{
+	(void)state;
+	struct ct_symbols *symbols = ct_symbols_new(false);
+	struct ct_symbol_frame frames[FRAMES];
+	well_known();
+	size_t count = lookup(symbols, "/proc/self/exe", link_time((void *)well_known), frames);
+	assert_in_range(count, 1, 2);
+	assert_string_equal(frames[count - 1].function, "well_known");
+	assert_non_null(strstr(frames[count - 1].file, "viewer_symbol.c"));
+	assert_true(frames[count - 1].line > 10);
+
+	count = lookup(symbols, "/proc/self/exe", link_time(inlined_at), frames);
+	assert_int_equal(count, 2);
+	assert_string_equal(frames[0].function, "is_inlined");
+	assert_string_equal(frames[1].function, "well_known");
+	assert_true(frames[1].line > frames[0].line); /* where the call stands */
+	ct_symbols_free(symbols);
+}
+
+static void test_unknown_address(void **state)
+{
+	(void)state;
+	struct ct_symbols *symbols = ct_symbols_new(false);
+	struct ct_symbol_frame frames[FRAMES];
+	assert_int_equal(lookup(symbols, "/proc/self/exe", 1ull << 40, frames), 0);
+	assert_int_equal(lookup(symbols, "/proc/self/exe", UINT64_MAX, frames), 0);
+	assert_int_equal(ct_symbols_lookup(symbols, -1, 0, frames, FRAMES), 0);
+	assert_int_equal(ct_symbols_lookup(symbols, 999, 0, frames, FRAMES), 0);
+	ct_symbols_free(symbols);
+}
+
+static void test_no_such_object(void **state)
+{
+	(void)state;
+	static const uint8_t other[20] = {1, 2, 3};
+	struct ct_symbols *symbols = ct_symbols_new(false);
+	assert_true(ct_symbols_open(symbols, "/nowhere/at/all", NULL, 0) < 0);
+	assert_true(ct_symbols_open(symbols, "/etc/passwd", NULL, 0) < 0);
+	assert_true(ct_symbols_open(symbols, "/dev/zero", NULL, 0) < 0);
+	assert_true(ct_symbols_open(symbols, "/proc/self/exe", other, sizeof(other)) < 0);
+	ct_symbols_free(symbols);
+}
+
+/* fgets is also _IO_fgets and, inside, __GI__IO_fgets. */
+static void test_the_name_that_people_use(void **state)
+{
+	(void)state;
+	Dl_info info;
+	struct link_map *map;
+	struct ct_symbols *symbols = ct_symbols_new(false);
+	struct ct_symbol_frame frames[FRAMES];
+	assert_int_not_equal(dladdr1((void *)fgets, &info, (void **)&map, RTLD_DL_LINKMAP), 0);
+	if (strstr(info.dli_fname, "libc.so") && info.dli_saddr) {
+		size_t count = lookup(symbols, info.dli_fname, (uint64_t)info.dli_saddr - map->l_addr, frames);
+		assert_true(count >= 1);
+		assert_string_equal(frames[count - 1].function, "fgets");
+	}
+	ct_symbols_free(symbols);
+}
+
+static void test_perf_map(void **state)
+{
+	(void)state;
+	char path[64];
+	uint32_t pid = 0x7ffffff0u + (uint32_t)getpid() % 10;
+	snprintf(path, sizeof(path), "/tmp/perf-%u.map", pid);
+	unlink(path);
+	assert_null(ct_perf_map_open(pid));
+	FILE *file = fopen(path, "wx");
+	assert_non_null(file);
+	fputs("1000 10 old name\nnonsense\n2000 20 LazyCompile:~f a.js:1\n1000 10 new name\n", file);
+	fclose(file);
+	struct ct_perf_map *map = ct_perf_map_open(pid);
+	unlink(path);
+	assert_non_null(map);
+	assert_string_equal(ct_perf_map_lookup(map, 0x100f), "new name");
+	assert_string_equal(ct_perf_map_lookup(map, 0x2000), "LazyCompile:~f a.js:1");
+	assert_null(ct_perf_map_lookup(map, 0x1010));
+	assert_null(ct_perf_map_lookup(map, 0xfff));
+	ct_perf_map_free(map);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_own_function),   cmocka_unit_test(test_unknown_address),
+		cmocka_unit_test(test_no_such_object), cmocka_unit_test(test_the_name_that_people_use),
+		cmocka_unit_test(test_perf_map),
+	};
+	return cmocka_run_group_tests_name("viewer_symbol", tests, NULL, NULL);
+}
