@@ -70,9 +70,10 @@ install: all
 	install -m 755 $B/lib/libctrace.so $(DESTDIR)$(LIBDIR)/
 	install -m 755 $B/bin/ctrace $(DESTDIR)$(BINDIR)/
 	ln -sf ctrace $(DESTDIR)$(BINDIR)/ctrace-top
-	install -m 644 include/ctrace/version.h include/ctrace/store.h $(DESTDIR)$(PREFIX)/include/ctrace/
+	install -m 644 include/ctrace/version.h include/ctrace/store.h include/ctrace/fold.h \
+		$(DESTDIR)$(PREFIX)/include/ctrace/
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(MANDIR)/
-	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' ctrace.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/ctrace.pc
+	sed 's|@PREFIX@|$(shell realpath -m --relative-to=$(LIBDIR)/pkgconfig $(PREFIX))|; s|@VERSION@|$(VERSION)|' ctrace.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/ctrace.pc
 
 # --- the two commands of the README ---
 .PHONY: demo test check

@@ -125,7 +125,7 @@ static bool check_roots(const struct ct_profile *profile)
 
 static void print_modules(const struct ct_store_file *store)
 {
-	struct ct_symbols *symbols = ct_symbols_new(false);
+	struct ct_symbols *symbols = ct_symbols_new();
 	for (size_t i = 1; i < store->module_count && symbols; i++) {
 		const struct ct_module *module = &store->modules[i];
 		char *path = strndup(store->strings + module->path.offset, module->path.bytes);

@@ -50,7 +50,7 @@ static size_t lookup(struct ct_symbols *symbols, const char *path, uint64_t addr
 static void test_own_function(void **state)
 {
 	(void)state;
-	struct ct_symbols *symbols = ct_symbols_new(false);
+	struct ct_symbols *symbols = ct_symbols_new();
 	struct ct_symbol_frame frames[FRAMES];
 	well_known();
 	size_t count = lookup(symbols, "/proc/self/exe", link_time((void *)well_known), frames);
@@ -70,7 +70,7 @@ static void test_own_function(void **state)
 static void test_unknown_address(void **state)
 {
 	(void)state;
-	struct ct_symbols *symbols = ct_symbols_new(false);
+	struct ct_symbols *symbols = ct_symbols_new();
 	struct ct_symbol_frame frames[FRAMES];
 	assert_int_equal(lookup(symbols, "/proc/self/exe", 1ull << 40, frames), 0);
 	assert_int_equal(lookup(symbols, "/proc/self/exe", UINT64_MAX, frames), 0);
@@ -83,7 +83,7 @@ static void test_no_such_object(void **state)
 {
 	(void)state;
 	static const uint8_t other[20] = {1, 2, 3};
-	struct ct_symbols *symbols = ct_symbols_new(false);
+	struct ct_symbols *symbols = ct_symbols_new();
 	assert_true(ct_symbols_open(symbols, "/nowhere/at/all", NULL, 0) < 0);
 	assert_true(ct_symbols_open(symbols, "/etc/passwd", NULL, 0) < 0);
 	assert_true(ct_symbols_open(symbols, "/dev/zero", NULL, 0) < 0);
@@ -97,7 +97,7 @@ static void test_the_name_that_people_use(void **state)
 	(void)state;
 	Dl_info info;
 	struct link_map *map;
-	struct ct_symbols *symbols = ct_symbols_new(false);
+	struct ct_symbols *symbols = ct_symbols_new();
 	struct ct_symbol_frame frames[FRAMES];
 	assert_int_not_equal(dladdr1((void *)fgets, &info, (void **)&map, RTLD_DL_LINKMAP), 0);
 	if (strstr(info.dli_fname, "libc.so") && info.dli_saddr) {

@@ -347,7 +347,7 @@ int ct_store_profile(const struct ct_store_file *store, struct ct_profile **prof
 	struct builder builder = {
 		.store = store,
 		.profile = ct_profile_new(),
-		.symbols = ct_symbols_new(false),
+		.symbols = ct_symbols_new(),
 		.perf_map = ct_perf_map_open(store->header->pid),
 	};
 	int code = build(&builder, error);

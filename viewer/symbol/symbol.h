@@ -19,8 +19,8 @@ struct ct_symbol_frame {
 
 struct ct_symbols;
 
-/* debuginfod: ask the servers of DEBUGINFOD_URLS too. NULL without memory. */
-struct ct_symbols *ct_symbols_new(bool debuginfod);
+/* Local files only: never asks the servers of DEBUGINFOD_URLS. NULL without memory. */
+struct ct_symbols *ct_symbols_new(void);
 void ct_symbols_free(struct ct_symbols *symbols);
 
 /*
