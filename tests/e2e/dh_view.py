@@ -4,8 +4,18 @@
 import copy
 import json
 
-from lib import browser, dh_view
-from lib.harness import Failure, check, check_caught, check_equal, check_in, test
+from lib import browser, commands, dh_view, trace
+from lib.harness import (
+    Failure,
+    Skip,
+    check,
+    check_caught,
+    check_equal,
+    check_in,
+    missing_tool,
+    program,
+    test,
+)
 
 
 def _point(frames, **values):
@@ -86,3 +96,31 @@ def valgrinds_own(context):
     check_in(f"Total:     {totals['total_bytes']:,} bytes in {totals['total_blocks']:,} blocks", summary, "stderr")
     with open(context.path("page.png"), "rb") as image:
         check_equal(image.read(8), b"\x89PNG\r\n\x1a\n", "screenshot's magic")
+
+
+def _check_shown(page, report):
+    shown = dh_view.load(page, report.path)
+    name = report.data["cmd"][:60]
+    check_equal((shown.error, shown.console), ("", []), f"{name}: dh_view's error, its console")
+    wanted = dict(dh_view.sums(report.data["pps"]), peak_time=report.data["tg"], end_time=report.data["te"])
+    check_equal(shown.totals, wanted, f"{name}: totals that dh_view shows")
+    check_equal(shown.metrics, dh_view.LIFETIME_METRICS, f"{name}: metrics that work")
+
+
+@test(needs=browser.NEEDS + (dh_view.PAGE,))
+def all_programs(context):
+    """The reports of all programs of the oracle, of a killed one, and of one that allocates nothing."""
+    missing = missing_tool([tool for command in commands.COMMANDS for tool in command.needs])
+    if missing:
+        raise Skip(missing)
+    for command in commands.COMMANDS:
+        trace.run(context, command.words(), stdin=command.stdin)
+    trace.run(context, [program("ends"), "SIGKILL"], -9)
+    trace.export_left_store(context)
+    empty = trace.run(context, [program("deep")]).pid
+    found = trace.reports(context)
+    check_equal(len(found), len(commands.COMMANDS) + 2, "reports")
+    check_equal(found[empty].data["pps"], [], "sites of the program that allocates nothing")
+    with browser.Browser() as page:
+        for report in found.values():
+            _check_shown(page, report)

@@ -32,7 +32,7 @@ class Frame:
         self.file = found["file"] if found else None
         self.line = int(found["line"]) if found and found["line"] else 0
         # The text names the module only where there is no source file.
-        self.module = module or (found["module"] if found and found["module"] else "")
+        self.module = module or (found["module"] if found and found["module"] != "???" else "") or ""
         self.inlined = inlined
 
     def __repr__(self):
