@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""SIGKILL at random moments: the store gives every allocation that had returned to the program."""
+
+import os
+import random
+import signal
+import struct
+import subprocess
+import time
+
+from lib import dhat
+from lib.harness import CTRACE, LIBRARY, check, program, test
+
+KILLS = 12
+
+
+def counted(path, threads):
+    """What the program says that it had done: allocated, freed."""
+    with open(path, "rb") as file:
+        numbers = struct.unpack(f"<{2 * threads}Q", file.read(16 * threads))
+    return sum(numbers[::2]), sum(numbers[1::2])
+
+
+def kill_once(context, threads, seconds):
+    out, counters = context.path("report.json"), context.write("counters", bytes(4096))
+    env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1)
+    process = subprocess.Popen([program("counted"), counters, str(threads)], env=env)
+    while counted(counters, threads)[0] == 0:
+        time.sleep(0.001)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    check(process.wait() == -signal.SIGKILL, "the program ended before it was killed")
+
+    check(not os.path.exists(out), "a report without export")
+    context.run([CTRACE, "info", out + ".store"]).check()  # the sums of the sites are those of the process
+    context.run([CTRACE, "export", "--remove-store", out + ".store"]).check()
+    check(not os.path.exists(out + ".store"), "the store stays")
+    report = dhat.check_file(out)
+    blocks = report.below("work")
+    allocated, freed = counted(counters, threads)
+    # One allocation or free of each thread may have been on its way.
+    more = blocks["tbk"] - allocated
+    check(0 <= more <= threads, f"{blocks['tbk']} blocks recorded, {allocated} counted, {threads} threads")
+    gone = blocks["tbk"] - blocks["ebk"]
+    check(-threads <= gone - freed <= threads, f"{gone} frees recorded, {freed} counted, {threads} threads")
+    os.unlink(out)
+    return allocated
+
+
+def kill_often(context, threads):
+    random.seed(threads)
+    most = max(kill_once(context, threads, random.uniform(0, 0.1)) for _ in range(KILLS))
+    check(most > 10000, f"killed so early that only {most} allocations were made")
+
+
+@test()
+def one_thread(context):
+    kill_often(context, 1)
+
+
+@test()
+def four_threads(context):
+    kill_often(context, 4)
