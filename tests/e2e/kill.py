@@ -54,6 +54,26 @@ def kill_often(context, threads):
 
 
 @test()
+def still_running(context):
+    """A store can be read while its program records: the sums of the sites are those of the process."""
+    out, counters = context.path("report.json"), context.write("counters", bytes(4096))
+    env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1)
+    process = subprocess.Popen([program("counted"), counters, "2"], env=env)
+    try:
+        while counted(counters, 2)[0] == 0:
+            time.sleep(0.001)
+        for _ in range(10):
+            before = counted(counters, 2)[0]
+            context.run([CTRACE, "info", out + ".store"]).check()
+            context.run([CTRACE, "export", "-o", context.path("now.json"), out + ".store"]).check()
+            blocks = dhat.load(context.path("now.json")).below("work")["tbk"]
+            check(before <= blocks <= counted(counters, 2)[0] + 2, f"{blocks} blocks, {before} counted before")
+    finally:
+        process.kill()
+        process.wait()
+
+
+@test()
 def one_thread(context):
     kill_often(context, 1)
 

@@ -4,6 +4,8 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +14,7 @@
 
 #define CALIBRATION_NS 5000000u
 #define CALIBRATION_LEAST_NS 1000000u
+#define LIVE_TRIES 500
 
 static const uint32_t element_bytes[CT_SECTION_COUNT] = {
 	[CT_SECTION_STRINGS] = 1,
@@ -236,13 +239,52 @@ static int read_store(int fd, struct ct_store_file *store, struct ct_error_text 
 	return code;
 }
 
+/* What the combiner changes in any of its steps. */
+static bool same_progress(const struct ct_progress *a, const struct ct_progress *b)
+{
+	return a->progress == b->progress && a->limits_round == b->limits_round && a->undo_mark == b->undo_mark &&
+	       a->undo_count == b->undo_count;
+}
+
+static bool is_alive(const struct ct_store_header *header)
+{
+	return header && header->state == CT_STATE_RECORDING && header->pid && kill((pid_t)header->pid, 0) == 0;
+}
+
+/*
+ * Read a store that may change at the same time: it is consistent when no fold began or ended meanwhile.
+ * Events that come during the reading do no harm, they are beyond the heads that were read.
+ */
+static int read_steady(int fd, struct ct_store_file *store, struct ct_error_text *error)
+{
+	for (int tries = 0;; tries++) {
+		struct ct_progress now;
+		int code = read_store(fd, store, error);
+		bool alive = is_alive(store->header);
+		if (!alive || code == CT_ERR_MEMORY)
+			return code;
+		if (!code)
+			code = read_at(fd, &now, sizeof(now), offsetof(struct ct_store_header, progress), error);
+		if (!code && same_progress(&now, &store->header->progress))
+			return CT_OK;
+		if (tries == LIVE_TRIES)
+			return code ? code
+				    : ct_error_set(error, CT_ERR_IO,
+						   "pid %u is still running and records faster than this can read; "
+						   "try again, or stop it for a moment (kill -STOP)",
+						   store->header->pid);
+		ct_store_file_close(store);
+		usleep((useconds_t)(tries * 37 % 1000));
+	}
+}
+
 int ct_store_file_open(const char *path, struct ct_store_file *store, struct ct_error_text *error)
 {
 	memset(store, 0, sizeof(*store));
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, strerror(errno));
-	int code = read_store(fd, store, error);
+	int code = read_steady(fd, store, error);
 	close(fd);
 	if (!code)
 		code = ct_store_file_replay(store, error);
