@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""ctrace record: as if the wrapper were not there, and one clear line for what cannot be recorded."""
+
+import glob
+import os
+import shutil
+import signal
+import subprocess
+
+from lib import dhat, trace
+from lib.harness import CTRACE, Context, check, check_equal, check_in, program, test
+
+
+def _record(context, *words, status=0, stdin=b""):
+    env = context.environment(CTRACE_QUIET=1, CTRACE_OUT=context.path("out.%e.%p.json"))
+    return context.run([CTRACE, "record", *words], env=env, stdin=stdin).check(status)
+
+
+def _reports(context):
+    return trace.reports(context)
+
+
+@test()
+def passes_everything_through(context):
+    script = "cat; echo err >&2; echo $0 $1; exit 7"
+    result = _record(context, "--", "/bin/sh", "-c", script, "zero", "one two", status=7, stdin="in\n")
+    check_equal((result.stdout, result.stderr), ("in\nzero one two\n", "err\n"), "stdout, stderr")
+    plain = context.run([CTRACE, program("ends"), "exit"], env=context.environment(CTRACE_QUIET=1)).check(3)
+    check_equal(plain.stderr, "", "stderr of ctrace PROGRAM")
+    check_equal(len(glob.glob(context.path("ctrace.ends.*.json"))), 1, "reports of ctrace PROGRAM")
+
+
+@test()
+def options(context):
+    out = context.path("mine.json")
+    env = context.environment()
+    loud = context.run([CTRACE, "record", "-o", out, "--", program("sites")], env=env).check()
+    lines = loud.stderr.splitlines()
+    check(1 <= len(lines) <= 4 and all(line.startswith("ctrace: ") for line in lines), f"summary: {lines}")
+    dhat.check_file(out)
+    check(not os.path.exists(out + ".store"), "the store is still there")
+    quiet = context.run([CTRACE, "record", "-q", "--keep-store", "-o", out, program("sites")], env=env).check()
+    check_equal(quiet.stderr, "", "stderr with --quiet")
+    check(os.path.exists(out + ".store"), "--keep-store: no store")
+    os.remove(out)
+    os.remove(out + ".store")
+    context.run([CTRACE, "record", "--quiet", "--export=0", "-o", out, program("sites")], env=env).check()
+    check(os.path.exists(out + ".store") and not os.path.exists(out), "--export=0: " + str(os.listdir(context.folder)))
+    os.remove(out + ".store")
+    context.run([CTRACE, "record", "-q", "--depth", "20", "-o", out, program("deep"), "100"], env=env).check()
+    check(all(site.cut for site in dhat.check_file(out).sites), "--depth 20: no stack is cut")
+
+
+@test()
+def deaths(context):
+    """The wrapper dies as the program did, and the report is there all the same."""
+    for how, number in (("SIGKILL", 9), ("SIGTERM", 15), ("SIGSEGV", 11), ("abort", 6)):
+        _record(context, program("ends"), how, status=-number)
+        (report,) = _reports(context).values()
+        trace.check_below(report, "before_end", (10000, 10, 10000, 10, 10000, 10, 4000, 4))
+        os.remove(report.path)
+
+
+@test()
+def forwards_signals(context):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        env = context.environment(CTRACE_QUIET=1, CTRACE_OUT=context.path("out.%e.%p.json"))
+        wrapper = subprocess.Popen([CTRACE, "record", program("ends"), "wait"], env=env, cwd=context.folder)
+
+        def has_started():
+            # Its 16 events are in the store.
+            stores = glob.glob(context.path("*.store"))
+            shown = context.run([CTRACE, "info", stores[0]]).stdout if stores else ""
+            return "in 10 blocks" in shown and "in 4 blocks" in shown
+
+        trace.wait_for(has_started, "the program to allocate")
+        wrapper.send_signal(number)
+        check_equal(wrapper.wait(60), -number, "status of the wrapper")
+        (report,) = _reports(context).values()
+        trace.check_below(report, "before_end", (10000, 10), ("tb", "tbk"))
+        os.remove(report.path)
+
+
+@test()
+def children(context):
+    """All processes of the recording have a report in the end, also those that became another program."""
+    script = "x=$(echo inner); (exit 3); echo $x | cat; sleep 0.1 & wait; exec sleep 0"
+    _record(context, "--", "/bin/sh", "-c", script)
+    names = sorted(os.path.basename(path).split(".")[1] for path in glob.glob(context.path("out.*")))
+    check_equal((names.count("cat"), names.count("sleep")), (1, 2), f"reports of {names}")
+    check_equal(glob.glob(context.path("*.store")), [], "stores left behind")
+    for path in glob.glob(context.path("out.*")):
+        dhat.check_file(path)
+
+
+def _setuid_program(context):
+    """A program that would run with other rights than ours."""
+    if os.geteuid() != 0:
+        return "/usr/bin/passwd"
+    copy = shutil.copy(program("deep"), context.path("setuid"))
+    os.chown(copy, 65534, 65534)
+    os.chmod(copy, 0o4755)
+    return copy
+
+
+def _other_class(context):
+    """A program for 32 bits, as far as its header goes."""
+    copy = shutil.copy(program("deep"), context.path("narrow"))
+    with open(copy, "r+b") as file:
+        file.seek(4)
+        file.write(b"\x01")
+    return copy
+
+
+@test()
+def refusals(context):
+    """One line on stderr, the exit code of its kind, nothing started, nothing written."""
+    script = context.write("script", f"#!{program('static_hello')}\n")
+    os.chmod(script, 0o755)
+    text = context.write("text", "just text\n")
+    os.chmod(text, 0o755)
+    cases = [
+        ("no-such-program", 127, "no such program"),
+        ("./no-such-program", 127, "no such program"),
+        (context.write("plain", "x"), 126, "not executable"),
+        (text, 126, "is no program"),
+        (program("static_hello"), 2, "static"),
+        (script, 2, "static"),
+        (_setuid_program(context), 2, "setuid"),
+        (_other_class(context), 2, "32"),
+    ]
+    folder = context.make_folder("cwd")
+    for path, status, part in cases:
+        result = context.run([CTRACE, "record", path], env=context.environment(), cwd=folder)
+        check_equal(result.status, status, f"status of recording {path} ({result.stderr})")
+        lines = result.stderr.splitlines()
+        check(len(lines) == 1 and lines[0].startswith("ctrace record: "), f"{path}: {lines}")
+        check_in(part, lines[0], f"refusal of {path}")
+        check_equal((result.stdout, os.listdir(folder)), ("", []), f"{path}: output, files")
+    for words in ([], ["--no-such-option", "ls"], ["--depth"]):
+        result = context.run([CTRACE, "record", *words])
+        check_equal(result.status, 2, f"status of record {words}")
+
+
+@test()
+def leaves_the_program_alone(context):
+    """Own session variables aside, the program sees the environment, folder and descriptors that it was given."""
+    show = "env | grep -v '^CTRACE_\\|^LD_PRELOAD=\\|^_=\\|^SHLVL=' | sort; pwd; ls /proc/self/fd | wc -l; ulimit -c"
+    plain = context.run(["/bin/sh", "-c", show]).check().stdout
+    inner = Context("inner", context.make_folder("inner"))
+    inner_env = dict(context.environment(), CTRACE_QUIET="1", CTRACE_OUT=inner.path("o.%p.json"))
+    traced = context.run([CTRACE, "record", "/bin/sh", "-c", show], env=inner_env).check().stdout
+    check_equal(traced, plain, "what the program sees")
