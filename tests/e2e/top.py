@@ -30,7 +30,7 @@ def _rows(shown):
     (head,) = [i for i, line in enumerate(lines) if line.split()[:1] == ["TOTAL"]]
     rows = []
     for line in lines[head + 1 :]:
-        if not re.match(r" *[\d-]", line):
+        if not line or " more sites " in line:
             break
         rows.append(line.split())
     return lines[head].split(), rows
