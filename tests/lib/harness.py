@@ -21,7 +21,7 @@ CTRACE = os.path.join(BUILD, "bin", "ctrace")
 CTRACE_TOP = os.path.join(BUILD, "bin", "ctrace-top")
 PYTHON = "/usr/bin/python3"  # Debian's; the one on PATH may be a shell script of a version manager
 
-HANG_SECONDS = 300
+HANG_SECONDS = int(os.environ.get("CTRACE_HANG_SECONDS", "300"))
 
 
 class Failure(Exception):
@@ -112,7 +112,8 @@ class Result:
 
 def base_environment():
     """The environment of every traced program: the same on each machine, nothing of the caller's."""
-    return {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C", "TZ": "UTC"}
+    path = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+    return {"PATH": path, "LC_ALL": "C", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 class Context:

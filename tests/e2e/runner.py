@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""tests/run itself: what must not pass does not pass."""
+
+import os
+import subprocess
+import time
+
+from lib.harness import PYTHON, ROOT, check, check_equal, check_in, test
+
+SEEDS = '''
+import subprocess, time
+from lib.harness import check, check_equal, test
+
+@test()
+def fine(context):
+    check_equal(context.run(["/bin/echo", "x"]).check().stdout, "x\\n", "echo")
+
+@test()
+def false(context):
+    check(False, "it is false")
+
+@test()
+def broken(context):
+    {}["key"]
+
+@test()
+def status(context):
+    context.run(["/bin/sh", "-c", "exit 3"]).check()
+
+@test(needs="no-such-tool")
+def lacking(context):
+    check(False, "it ran")
+
+@test()
+def hanging(context):
+    subprocess.run(["/bin/sh", "-c", "sleep 4321 & sleep 4321"])
+
+@test()
+def leaving(context):
+    # Gets away from the session and the group, and is found all the same.
+    subprocess.run(["/bin/sh", "-c", "setsid sleep 4322 > /dev/null 2>&1 &"])
+
+@test()
+def vanishing(context):
+    import os
+    os._exit(0)
+'''
+WANTED = {
+    "fine": "ok seeds.fine",
+    "false": "FAIL seeds.false: it is false",
+    "broken": "FAIL seeds.broken: KeyError: 'key'",
+    "status": "FAIL seeds.status: /bin/sh -c exit 3: status 3, wanted 0",
+    "lacking": "SKIP seeds.lacking: missing no-such-tool",
+    "hanging": "FAIL seeds.hanging: hung: killed after 3 s",
+    "leaving": "FAIL seeds.leaving: processes left behind: sleep 4322",
+    "vanishing": "FAIL seeds.vanishing: the test's process ended with 0",
+}
+
+
+def _run(context, folder, *patterns, **changes):
+    env = context.environment(CTRACE_HANG_SECONDS=3, **changes)
+    return context.run([os.path.join(ROOT, "tests", "run"), "--tests", folder, *patterns], env=env)
+
+
+@test(needs=PYTHON)
+def seeds(context):
+    folder = context.make_folder("seeds")
+    context.write("seeds/seeds.py", SEEDS)
+    result = _run(context, folder, "seeds.*")
+    lines = result.stdout.splitlines()
+    for name, wanted in WANTED.items():
+        found = [line for line in lines if f"seeds.{name}" in line.split(":")[0]]
+        check_equal(len(found), 1, f"lines of {name}: {found}")
+        check(found[0].startswith(wanted), f"{name}: {found[0]!r}, wanted {wanted!r}")
+    check_equal(lines[-1], "1 passed, 6 failed, 1 skipped", "last line")
+    check_equal(result.status, 1, "exit code")
+    time.sleep(0.1)
+    processes = subprocess.run(["ps", "axo", "args"], capture_output=True, text=True, check=True).stdout
+    check("sleep 432" not in processes, "a process of a test is still there")
+
+    passed = _run(context, folder, "seeds.fine", "seeds.lacking")
+    check_equal((passed.stdout.splitlines()[-1], passed.status), ("1 passed, 0 failed, 1 skipped", 0), "a skip")
+    in_ci = _run(context, folder, "seeds.lacking", CI="true")
+    check_in("FAIL seeds.lacking: missing no-such-tool", in_ci.stdout, "a skip in CI")
+    check_equal((in_ci.stdout.splitlines()[-1], in_ci.status), ("0 passed, 1 failed, 0 skipped", 1), "a skip in CI")
+    check_equal(_run(context, folder, "seeds.none").status, 1, "exit code without any test")
+
+
+UNIT_SEEDS = """
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+static void fine(void **state)
+{
+	(void)state;
+	assert_int_equal(1, 1);
+}
+
+static void wrong(void **state)
+{
+	(void)state;
+	assert_int_equal(1, 2);
+}
+
+static void skipped(void **state)
+{
+	(void)state;
+	skip();
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(fine), cmocka_unit_test(wrong), cmocka_unit_test(skipped)};
+	(void)argv;
+	(void)argc;
+	if (CRASH)
+		abort();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+"""
+
+
+@test(needs="gcc")
+def unit_seeds(context):
+    """Results inside a cmocka program, and one that crashes."""
+    folder = context.make_folder("unit")
+    context.write("seed.c", UNIT_SEEDS)
+    for name, crash in (("some", 0), ("crash", 1)):
+        context.run(["gcc", f"-DCRASH={crash}", "seed.c", "-o", os.path.join(folder, name), "-lcmocka"]).check()
+    result = context.run([os.path.join(ROOT, "tests", "run"), "--units", folder])
+    for line in ("ok unit/some.fine", "FAIL unit/some.wrong", "SKIP unit/some.skipped", "FAIL unit/crash: status SIGABRT"):
+        check_in("\n" + line, "\n" + result.stdout, "unit results")
+    check_equal((result.stdout.splitlines()[-1], result.status), ("1 passed, 2 failed, 1 skipped", 1), "last line")
