@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cold/arena.h"
 
+#include "cold/region.h"
 #include "cold/sys.h"
 
 #define CHUNK_BYTES (256u * 1024)
@@ -17,7 +18,7 @@ static size_t whole_pages(size_t bytes)
 
 static void *map(size_t bytes)
 {
-	void *memory = ct_sys_map_private(bytes);
+	void *memory = ct_region_map(bytes);
 	if (memory)
 		mapped_bytes += bytes;
 	return memory;

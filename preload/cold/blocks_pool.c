@@ -4,7 +4,7 @@
 
 #include "cold/cold.h"
 #include "cold/lock.h"
-#include "cold/sys.h"
+#include "cold/region.h"
 #include "hot/blocks.h"
 
 #define LEAF_ENTRIES ((1ull << CT_ADDRESS_BITS) >> CT_LEAF_SHIFT)
@@ -19,10 +19,10 @@ static uint64_t leaf_count;
 bool ct_blocks_init(uint32_t granule_shift)
 {
 	ct_blocks.granule_shift = granule_shift;
-	ct_blocks.leaves = ct_sys_map_private(LEAF_ENTRIES * sizeof(*ct_blocks.leaves));
+	ct_blocks.leaves = ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.leaves));
 	uint64_t bytes = POOL_BYTES_MOST;
 	while (!ct_blocks.records && bytes >= POOL_BYTES_LEAST) {
-		ct_blocks.records = ct_sys_map_private(bytes);
+		ct_blocks.records = ct_region_map(bytes);
 		pool_records = (uint32_t)(bytes / sizeof(struct ct_block) - 1);
 		bytes /= 4;
 	}
@@ -43,7 +43,7 @@ bool ct_blocks_map_leaf(uintptr_t address)
 	uint32_t **slot = &ct_blocks.leaves[address >> CT_LEAF_SHIFT];
 	ct_lock_get(&ct_lock_tree);
 	if (!*slot) {
-		uint32_t *leaf = ct_sys_map_private((1ull << CT_LEAF_SHIFT >> ct_blocks.granule_shift) * sizeof(*leaf));
+		uint32_t *leaf = ct_region_map((1ull << CT_LEAF_SHIFT >> ct_blocks.granule_shift) * sizeof(*leaf));
 		leaf_count += leaf != NULL;
 		ct_store_release(slot, leaf);
 	}

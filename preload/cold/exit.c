@@ -20,6 +20,7 @@
 #include "cold/lock.h"
 #include "cold/options.h"
 #include "cold/output.h"
+#include "cold/region.h"
 #include "cold/store.h"
 #include "cold/sys.h"
 #include "cold/text.h"
@@ -104,7 +105,7 @@ static int exec_exporter(void *store)
 /* The exporter's wait status, or -1 when it did not run. */
 static int run_exporter(void)
 {
-	char *stack = ct_sys_map_private(EXPORTER_STACK);
+	char *stack = ct_region_map(EXPORTER_STACK);
 	int status = -1;
 	if (!stack)
 		return -1;

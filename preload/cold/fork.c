@@ -16,6 +16,7 @@
 #include "cold/combine.h"
 #include "cold/lock.h"
 #include "cold/options.h"
+#include "cold/region.h"
 #include "cold/store.h"
 #include "cold/sys.h"
 #include "cold/threads.h"
@@ -52,7 +53,7 @@ static void before_fork(void)
 		return;
 	ct_combine_locked();
 	sites_bytes = ct_store_mapped(CT_SECTION_SITES);
-	copy = ct_sys_map_private(CT_STORE_HEADER_BYTES + sites_bytes);
+	copy = ct_region_map(CT_STORE_HEADER_BYTES + sites_bytes);
 	if (!copy)
 		return;
 	memcpy(copy, ct_tracer.header, CT_STORE_HEADER_BYTES);

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "cold/lock.h"
+#include "cold/region.h"
 #include "cold/sys.h"
 #include "hot/state.h"
 
@@ -47,7 +48,7 @@ bool ct_store_reserve_addresses(void)
 			divisor *= 2;
 	for (int i = 0; i < CT_SECTION_COUNT; i++) {
 		size_t bytes = shapes[i].reserved_bytes / divisor;
-		places[i].base = ct_sys_mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		places[i].base = ct_region_reserve(bytes);
 		places[i].reserved = bytes;
 		if (!places[i].base)
 			return false;
@@ -126,14 +127,9 @@ static int allocate_room(int fd, uint64_t offset, uint64_t bytes)
 	return (int)error;
 }
 
-static bool map_file(void *place, int fd, uint64_t offset, size_t bytes, int fixed)
+static bool map_file(void *place, int fd, uint64_t offset, size_t bytes)
 {
-	void *at = ct_sys_mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | fixed, fd, offset);
-	if (!at)
-		return false;
-	if (!fixed)
-		*(void **)place = at;
-	return true;
+	return ct_sys_mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, offset) != NULL;
 }
 
 /* Open the store again; -ESTALE when another file has its name now. */
@@ -159,7 +155,7 @@ static int add_extent(int fd, enum ct_section_id section, size_t bytes)
 	int error = allocate_room(fd, file_bytes, bytes);
 	if (error)
 		return error;
-	if (!map_file(place->base + place->mapped, fd, file_bytes, bytes, MAP_FIXED))
+	if (!map_file(place->base + place->mapped, fd, file_bytes, bytes))
 		return -ENOMEM;
 	header->extents[header->extent_count] = (struct ct_extent){
 		.file_offset = file_bytes,
@@ -261,8 +257,11 @@ int ct_store_create(struct ct_text *output)
 		return fd;
 	file_bytes = CT_STORE_HEADER_BYTES;
 	int error = allocate_room(fd, 0, file_bytes);
-	if (!error && !map_file(&ct_tracer.header, fd, 0, file_bytes, 0))
+	void *place = error ? NULL : ct_region_reserve(file_bytes);
+	if (!error && (!place || !map_file(place, fd, 0, file_bytes)))
 		error = -ENOMEM;
+	if (!error)
+		ct_tracer.header = place;
 	if (!error) {
 		struct ct_store_header *header = ct_tracer.header;
 		header->version = CT_STORE_VERSION;
@@ -307,13 +306,12 @@ static bool map_copy(int fd)
 {
 	struct ct_store_header *header = ct_tracer.header;
 	size_t done[CT_SECTION_COUNT] = {0};
-	if (!map_file(header, fd, 0, CT_STORE_HEADER_BYTES, MAP_FIXED))
+	if (!map_file(header, fd, 0, CT_STORE_HEADER_BYTES))
 		return false;
 	for (uint32_t i = 0; i < header->extent_count; i++) {
 		struct ct_extent *extent = &header->extents[i];
 		size_t bytes = (size_t)extent->pages * CT_STORE_PAGE;
-		if (!map_file(places[extent->section].base + done[extent->section], fd, extent->file_offset, bytes,
-			      MAP_FIXED))
+		if (!map_file(places[extent->section].base + done[extent->section], fd, extent->file_offset, bytes))
 			return false;
 		done[extent->section] += bytes;
 	}

@@ -42,11 +42,6 @@ static inline void *ct_sys_mmap(void *at, size_t bytes, int protection, int flag
 	return result < 0 && result > -4096 ? NULL : (void *)result;
 }
 
-static inline void *ct_sys_map_private(size_t bytes)
-{
-	return ct_sys_mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-}
-
 static inline void ct_sys_munmap(void *at, size_t bytes)
 {
 	ct_syscall3(SYS_munmap, at, bytes, 0);

@@ -9,6 +9,7 @@
 
 #include "cold/cold.h"
 #include "cold/lock.h"
+#include "cold/region.h"
 #include "cold/store.h"
 #include "cold/sys.h"
 #include "hot/state.h"
@@ -74,7 +75,7 @@ static struct ct_thread *get(uint32_t tid)
 		thread = find_free(tid);
 	}
 	if (!thread) {
-		thread = ct_sys_map_private(sizeof(*thread));
+		thread = ct_region_map(sizeof(*thread));
 		if (!thread)
 			return NULL;
 		thread->next = threads;

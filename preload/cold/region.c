@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "cold/region.h"
+
+#include "cold/sys.h"
+
+#define REGION_START 0x300000000000ull /* programs begin at 0x5..., their mappings at 0x7f... */
+#define GUARD_BYTES 65536ull
+#define TRIES 8
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+static uint64_t next = REGION_START;
+
+static void *map(size_t bytes, int protection)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	uint64_t room = (bytes + 2 * GUARD_BYTES - 1) & ~(GUARD_BYTES - 1);
+	for (int i = 0; i < TRIES; i++) {
+		uint64_t at = __atomic_fetch_add(&next, room, __ATOMIC_RELAXED);
+		void *memory = ct_sys_mmap((void *)at, bytes, protection, flags | MAP_FIXED_NOREPLACE, -1, 0);
+		if (memory) /* elsewhere from an old kernel, which takes the address for a hint */
+			return memory;
+	}
+	/* Somebody else likes this region too. */
+	return ct_sys_mmap(NULL, bytes, protection, flags, -1, 0);
+}
+
+void *ct_region_map(size_t bytes)
+{
+	void *memory = map(bytes, PROT_READ | PROT_WRITE);
+	/* Touched here and there: a huge page for each place would be the program's memory once more. */
+	if (memory)
+		ct_syscall3(SYS_madvise, memory, bytes, MADV_NOHUGEPAGE);
+	return memory;
+}
+
+void *ct_region_reserve(size_t bytes)
+{
+	return map(bytes, PROT_NONE);
+}
