@@ -7,7 +7,8 @@ it copies what is live everywhere.
 
 import struct
 
-from lib.harness import LIBRARY, PYTHON, check, check_equal, program, test
+from lib import dhat
+from lib.harness import LIBRARY, PYTHON, Failure, check, check_caught, check_equal, program, test
 from lib.store import Store
 
 ALLOC, FREE, RESIZE, TEMPORARY = 1, 2, 3, 0x100
@@ -66,13 +67,32 @@ PAIRS = {
     "resizes": "resizes",
 }
 
+# Members of the report, and of the fold.
+REPORTED = {
+    "tb": "total",
+    "tbk": "blocks",
+    "mb": "max",
+    "mbk": "max_blocks",
+    "gb": "peak",
+    "gbk": "peak_blocks",
+    "eb": "live",
+    "ebk": "live_blocks",
+    "tmpk": "temporary",
+    "rszk": "resizes",
+}
 
-def compare(context, command, name):
+
+def record(context, command, name):
+    """Run with the event list and the store kept; the report's path."""
     out = context.path(name + ".json")
     env = context.environment(
         LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_DEBUG="events", CTRACE_KEEP_STORE=1, CTRACE_QUIET=1
     )
     context.run(command, env=env).check()
+    return out
+
+
+def verify(out, name):
     store = Store(out + ".store")
     sites, process = fold(out + ".events")
     written = store.sites()
@@ -83,7 +103,29 @@ def compare(context, command, name):
     for site_id, site in sites.items():
         got = {key: written[site_id][key] for key in PAIRS}
         check_equal(got, {key: site[other] for key, other in PAIRS.items()}, f"{name}: site {site_id}")
+    check_report(store, sites, dhat.check_file(out), name)
     return len(sites)
+
+
+def compare(context, command, name):
+    return verify(record(context, command, name), name)
+
+
+def check_report(store, sites, report, name):
+    """The exported sites are those of the fold; lifetimes in whole µs, blocks that live at the end until then."""
+    check_equal(report.losses["mergedSites"], 0, f"{name}: sites made one")
+    wanted, got = {}, {}
+    for site in sites.values():
+        ticks = site["lifetime"] + site["live_blocks"] * store.end_ticks - site["births"]
+        key = tuple(site[member] for member in REPORTED.values())
+        wanted.setdefault(key, []).append(ticks * store.us_per_tick)
+    for site in report.sites:
+        got.setdefault(tuple(site[member] for member in REPORTED), []).append(site["tl"])
+    check_equal(sorted(got), sorted(wanted), f"{name}: counters in the report")
+    for key, exact in wanted.items():
+        check_equal(len(got[key]), len(exact), f"{name}: sites with {key}")
+        for lifetime, other in zip(sorted(got[key]), sorted(exact)):
+            check(abs(lifetime - other) < 1, f"{name}: lifetime {lifetime}, by the fold {float(other)}")
 
 
 @test()
@@ -117,3 +159,28 @@ def database(context):
     script = "create table t(a,b); with recursive c(x) as (select 1 union all select x+1 from c where x<2000)"
     script += " insert into t select x, hex(randomblob(x % 50)) from c; select count(*) from t group by a % 7;"
     compare(context, ["sqlite3", ":memory:", script], "sqlite3")
+
+
+@test()
+def seeds(context):
+    """An event that is missing, twice, out of order, a tick late, or of another site: the fold notices each."""
+    out = record(context, [program("threads")], "threads")
+    verify(out, "as it was")
+    with open(out + ".events", "rb") as file:
+        events = [list(event) for event in struct.iter_unpack("<QIIQQ", file.read())]
+    at = next(i for i, event in enumerate(events) if i > 50 and event[2] & 0xFF == FREE)
+    made = next(i for i, event in enumerate(events) if i > 50 and event[2] == ALLOC)
+
+    def changed(change):
+        seed = [list(event) for event in events]
+        change(seed)
+        with open(out + ".events", "wb") as file:
+            file.write(b"".join(struct.pack("<QIIQQ", *event) for event in seed))
+        return lambda: verify(out, "seed")
+
+    check_caught(changed(lambda seed: seed.pop(at)), Failure, "", "a free is missing")
+    check_caught(changed(lambda seed: seed.insert(at, seed[at])), Failure, "", "a free stands twice")
+    check_caught(changed(lambda seed: seed.pop(made)), Failure, "", "an allocation is missing")
+    check_caught(changed(lambda seed: seed[at].__setitem__(0, seed[at][0] + 1)), Failure, "lifetime", "a tick more")
+    check_caught(changed(lambda seed: seed[at].__setitem__(1, 3 - seed[at][1])), Failure, "", "a free at another site")
+    check_caught(changed(lambda seed: seed.insert(0, seed.pop(at))), Failure, "freed before", "a free before its block")

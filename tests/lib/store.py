@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A second reader of the store, from docs/store-format.md and independent of the C code."""
 
+import fractions
 import struct
 
 PAGE = 4096
@@ -18,6 +19,9 @@ class Store:
         fields = struct.unpack_from("<8s10I7Q", self.data, 0)
         assert fields[0] == b"ctrace\r\n", "magic"
         self.version, self.state, self.pid = fields[1], fields[5], fields[7]
+        # Readings of both clocks give their ratio.
+        boot_ns, _, self.start_ticks, latest_ticks, latest_ns, self.end_ticks, _ = fields[11:18]
+        self.us_per_tick = fractions.Fraction(latest_ns - boot_ns, (latest_ticks - self.start_ticks) * 1000)
         at = 8 + 40 + 56 + 5 * 8
         self.losses = dict(zip(LOSSES, struct.unpack_from("<7Q", self.data, at)))
         at += 56
