@@ -472,7 +472,8 @@ static struct ct_rule rule_of_row(const struct row *row)
 
 struct ct_rule ct_cfi_rule(uintptr_t address)
 {
-	static const struct ct_rule no_table = {.cfa = CT_CFA_NO_TABLE};
+	/* push bp; mov sp, bp */
+	static const struct ct_rule no_table = {.cfa = CT_CFA_NO_TABLE, .bp = CT_BP_AT_CFA, .bp_offset = -16};
 	static const struct ct_rule unknown = {.cfa = CT_CFA_UNKNOWN};
 	static const struct ct_rule start = {.cfa = CT_CFA_START};
 	struct dl_find_object object;

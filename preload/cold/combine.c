@@ -165,7 +165,7 @@ void ct_combine_locked(void)
 		rings = RINGS_MAX;
 
 	uint64_t until = ct_ticks();
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__asm__ volatile("lfence" ::: "memory"); /* the clock has been read before the first head is */
 	begin_round(rings, parity, until);
 	progress->rings = rings;
 	ordered();
