@@ -47,6 +47,17 @@ def allocation_functions(context):
 
 
 @test()
+def equal_peaks(context):
+    """The latest of equal peaks counts, for the process and for each site."""
+    report = trace.one(context, [program("ties")])
+    trace.check_below(report, "tie_early", (1000, 1, 1000, 1, 0, 0))
+    trace.check_below(report, "tie_two_blocks", (3000, 7, 1000, 4, 0, 0))
+    trace.check_below(report, "tie_by_resize", (1510, 3, 1000, 1, 0, 0))
+    trace.check_below(report, "tie_latest", (1100, 3, 1000, 2, 1000, 2))
+    trace.check_below(report, "below_the_tie", (999, 1, 999, 1, 0, 0))
+
+
+@test()
 def cxx(context):
     report = trace.one(context, [program("cxx")])
     space = "(anonymous namespace)::"

@@ -134,6 +134,11 @@ def one_thread(context):
 
 
 @test()
+def equal_peaks(context):
+    check_equal(compare(context, [program("ties")], "ties"), 6, "sites")
+
+
+@test()
 def threads(context):
     compare(context, [program("threads")], "threads")
 
