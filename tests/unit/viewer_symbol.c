@@ -19,13 +19,13 @@
 extern char __executable_start;
 
 static volatile int sink;
-static void *inlined_at;
+static uintptr_t inlined_at;
 
 static inline __attribute__((always_inline)) void is_inlined(void)
 {
 	sink++;
 here:
-	inlined_at = &&here;
+	inlined_at = (uintptr_t)&&here;
 	sink++;
 }
 
@@ -59,7 +59,7 @@ static void test_own_function(void **state)
 	assert_non_null(strstr(frames[count - 1].file, "viewer_symbol.c"));
 	assert_true(frames[count - 1].line > 10);
 
-	count = lookup(symbols, "/proc/self/exe", link_time(inlined_at), frames);
+	count = lookup(symbols, "/proc/self/exe", link_time((void *)inlined_at), frames);
 	assert_int_equal(count, 2);
 	assert_string_equal(frames[0].function, "is_inlined");
 	assert_string_equal(frames[1].function, "well_known");
