@@ -234,6 +234,14 @@ def long_jumps(context):
 
 
 @test()
+def two_ways(context):
+    """A remembered stack must not stand in for one that differs in a saved frame pointer only."""
+    report = trace.one(context, [program("moved")])
+    trace.check_below(report, "go", (64 * 70, 64))
+    trace.check_below(report, "detour", (32 * 70, 32))
+
+
+@test()
 def hard_frames(context):
     """alloca, arrays of variable length, realigned stacks; with and without frame pointers."""
     for name in ("frames", "frames_fp", "frames_avx"):

@@ -68,6 +68,7 @@ def _real(name, *words, stdin="", rules=(), sites=1):
 COMMANDS = [
     _little("sites", "valgrind", sites=15),
     _little("ties", sites=6),
+    _little("moved", sites=2),
     _little("cxx", "valgrind", rules=("operator_new", "start_user"), sites=20),
     _little("deep", "5", "100", "400", sites=6),
     _little("early", rules=("start_user",), sites=6),

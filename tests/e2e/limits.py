@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""Too little of everything: the program does what it does without us, and one line says what was not recorded."""
+
+import os
+import resource
+
+from lib import dhat
+from lib.harness import CTRACE, LIBRARY, check, check_equal, check_in, program, test
+
+
+def run_limited(context, limit, value, words, says):
+    out = context.path("report.json")
+    env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out)
+    result = context.run(words, env=env, preexec_fn=lambda: resource.setrlimit(limit, (value, value))).check()
+    check_in(says, result.stderr, "stderr")
+    return out
+
+
+@test()
+def file_size_at_start(context):
+    run_limited(context, resource.RLIMIT_FSIZE, 50_000, [program("deep"), "5"], "ulimit -f")
+
+
+@test()
+def file_size_later(context):
+    """What was recorded until the limit is kept, and its sums are right."""
+    words = [program("many_sites"), "14"]
+    out = run_limited(context, resource.RLIMIT_FSIZE, 700_000, words, "recording stopped: the store has reached")
+    if not os.path.exists(out):  # the exporter has the limit too
+        context.run([CTRACE, "export", out + ".store"]).check()
+    report = dhat.check_file(out, lossless=False)
+    check(report.below("branch")["tbk"] > 500, "hardly anything was recorded")
+
+
+@test()
+def address_space(context):
+    run_limited(context, resource.RLIMIT_AS, 60_000_000, [program("deep"), "5"], "address space")
+    out = run_limited(context, resource.RLIMIT_AS, 1_000_000_000, [program("deep"), "5"], "report")
+    check_equal(dhat.check_file(out).below("deep_leaf")["tbk"], 2, "blocks under a limit that leaves room")
+
+
+@test()
+def descriptors(context):
+    out = run_limited(context, resource.RLIMIT_NOFILE, 4, [program("deep"), "5"], "report")
+    check_equal(dhat.check_file(out).below("deep_leaf")["tbk"], 2, "blocks with one file descriptor to spare")
