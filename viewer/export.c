@@ -53,7 +53,7 @@ int ct_export_write(const struct ct_profile *profile, const char *path, struct c
 }
 
 /* What was lost stands first in the line it belongs to, never in a footnote. */
-static void print_summary(const struct ct_profile *profile, const char *output)
+static void print_summary(const struct ct_profile *profile, bool stopped, const char *output)
 {
 	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM], c[CT_NUMBER_ROOM];
 	const struct ct_counters *totals = &profile->totals;
@@ -65,6 +65,8 @@ static void print_summary(const struct ct_profile *profile, const char *output)
 	fprintf(stderr, "ctrace: total %s in %s blocks, at end %s in %s blocks",
 		ct_number_bytes(a, totals->total_bytes), ct_number_exact(b, totals->total_blocks),
 		ct_number_bytes(c, totals->end_bytes), ct_number_exact((char[CT_NUMBER_ROOM]){0}, totals->end_blocks));
+	if (stopped)
+		fputs("; recording STOPPED early", stderr);
 	if (losses->dropped)
 		fprintf(stderr, "; %s events LOST", ct_number_exact(a, losses->dropped));
 	fprintf(stderr, "\nctrace: peak  %s in %s blocks, %s after start", ct_number_bytes(a, totals->peak_bytes),
@@ -83,6 +85,7 @@ int ct_export_store(const char *store_path, bool remove_store, bool quiet, struc
 	if (code)
 		return code;
 	uint32_t flags = store.header->flags;
+	bool stopped = store.header->state == CT_STATE_STOPPED;
 	char *output = ct_export_output(store_path, &store);
 	if (!output)
 		code = ct_error_no_memory(error);
@@ -92,7 +95,7 @@ int ct_export_store(const char *store_path, bool remove_store, bool quiet, struc
 	if (!code)
 		code = ct_export_write(profile, output, error);
 	if (!code && !quiet && !(flags & CT_STORE_QUIET))
-		print_summary(profile, output);
+		print_summary(profile, stopped, output);
 	if (!code && remove_store && !(flags & CT_STORE_KEEP) && unlink(store_path) < 0)
 		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed", store_path);
 	ct_profile_free(profile);

@@ -61,6 +61,8 @@ static const char *error_text(int error)
 	case ENOSPC:
 	case EDQUOT:
 		return "no space left";
+	case EFBIG:
+		return "the file size limit (ulimit -f) is too small";
 	case ENAMETOOLONG:
 		return "name too long";
 	case ENOMEM:

@@ -116,7 +116,11 @@ static int seek_write(int fd, uint64_t offset, const void *bytes, size_t length)
 static int allocate_room(int fd, uint64_t offset, uint64_t bytes)
 {
 	static const char zeros[CT_STORE_PAGE];
+	struct rlimit limit;
 	long error;
+	/* Beyond RLIMIT_FSIZE the kernel sends a signal that kills. */
+	if (ct_syscall4(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 && offset + bytes > limit.rlim_cur)
+		return -EFBIG;
 	do
 		error = ct_syscall4(SYS_fallocate, fd, 0, offset, bytes);
 	while (error == -EINTR);

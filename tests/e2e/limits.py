@@ -27,7 +27,8 @@ def file_size_later(context):
     words = [program("many_sites"), "14"]
     out = run_limited(context, resource.RLIMIT_FSIZE, 700_000, words, "recording stopped: the store has reached")
     if not os.path.exists(out):  # the exporter has the limit too
-        context.run([CTRACE, "export", out + ".store"]).check()
+        result = context.run([CTRACE, "export", out + ".store"]).check()
+        check_in("STOPPED early", result.stderr, "summary")
     report = dhat.check_file(out, lossless=False)
     check(report.below("branch")["tbk"] > 500, "hardly anything was recorded")
 
