@@ -10,7 +10,7 @@ TESTS := $B/tests
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 PROGRAM_C := sites threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx frames_fp frames_avx \
-	plugin_a.so plugin_b.so libone_byte.so static_hello)
+	plugin_a.so plugin_b.so libone_byte.so libreuse.so static_hello)
 
 .PHONY: test-programs
 test-programs: $(PROGRAMS)
@@ -36,10 +36,10 @@ $(TESTS)/programs/%.so: tests/programs/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -shared -fPIC -o $@ $<
 
-# Its functions must be jumps.
-$(TESTS)/programs/libone_byte.so: tests/programs/one_byte.c
+# Libraries to preload. The functions of one_byte must be jumps.
+$(TESTS)/programs/libone_byte.so $(TESTS)/programs/libreuse.so: $(TESTS)/programs/lib%.so: tests/programs/%.c
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -O2 -g -Wall -Wextra -MMD -MP -shared -fPIC -o $@ $< -ldl
+	$(CC) -D_GNU_SOURCE -O2 -g -fno-builtin -Wall -Wextra -MMD -MP -shared -fPIC -o $@ $< -ldl
 
 # Cannot be traced by a preloaded library, and is refused.
 $(TESTS)/programs/static_hello: tests/programs/deep.c

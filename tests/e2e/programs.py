@@ -286,6 +286,25 @@ def threads(context):
 
 
 @test()
+def addresses_used_again_at_once(context):
+    """
+    While free or realloc is on its way back, another thread has the address already: its block must not be
+    taken for the old one. The allocator that stands next in line makes sure that it happens.
+    """
+    env = trace.environment(context)
+    env["LD_PRELOAD"] += ":" + program("libreuse.so")
+    for pairs, rounds in ((2, 3000), (5, 1000)):
+        result = context.run([program("threads"), str(pairs), str(rounds)], env=env).check()
+        report = trace.reports(context)[result.pid]
+        made = sum(50 + i % 7 * 100 for i in range(rounds)) + rounds // 10 * 2000
+        kept = rounds // 100
+        wanted = [pairs * n for n in (made, rounds + rounds // 10, kept * 2000, kept)]
+        trace.check_below(report, "make_block", wanted, ("tb", "tbk", "eb", "ebk"))
+        check_equal(report.losses["unknownFrees"], 0, "frees of unknown blocks")
+        os.remove(report.path)
+
+
+@test()
 def other_folder(context):
     """A relative name is relative to the folder at start."""
     context.make_folder("elsewhere")
