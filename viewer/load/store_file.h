@@ -34,10 +34,4 @@ void ct_store_file_close(struct ct_store_file *store);
 /* Ticks of the store's clock in microseconds, rounded. */
 uint64_t ct_store_file_us(const struct ct_store_file *store, uint64_t ticks);
 
-/* The error of a store that breaks its format. */
-int ct_store_damaged(struct ct_error_text *error, const char *what);
-
-/* Fold what the rings still hold, after undoing a batch that was cut short. For store_file.c. */
-int ct_store_file_replay(struct ct_store_file *store, struct ct_error_text *error);
-
 #endif

@@ -9,7 +9,10 @@
 
 #include "ctrace/fold.h"
 #include "ctrace/timeline.h"
-#include "load/store_file.h"
+#include "load/store_parts.h"
+
+#define LIVE_MAX (INT64_MAX / 2) /* a damaged counter or size must not overflow in the fold */
+#define EVENT_BYTES_MAX (INT64_MAX / 8)
 
 static int undo_batch(struct ct_store_file *store, struct ct_error_text *error)
 {
@@ -30,11 +33,6 @@ static int undo_batch(struct ct_store_file *store, struct ct_error_text *error)
 	return CT_OK;
 }
 
-static const struct ct_event *event_at(const struct ct_store_file *store, size_t ring, uint64_t index)
-{
-	return &store->events[ring * CT_RING_EVENTS + (index & (CT_RING_EVENTS - 1))];
-}
-
 /* A ring's part in a merge: events [at, end). */
 struct source {
 	uint64_t at;
@@ -43,12 +41,32 @@ struct source {
 	size_t ring;
 };
 
-static int compare_sources(const void *left, const void *right)
+static bool before(const struct source *a, const struct source *b)
 {
-	const struct source *a = left, *b = right;
-	if (a->ticks != b->ticks)
-		return a->ticks < b->ticks ? -1 : 1;
-	return a->ring < b->ring ? -1 : 1;
+	return a->ticks != b->ticks ? a->ticks < b->ticks : a->ring < b->ring;
+}
+
+/* Sources are a heap: none is before its parent. There may be thousands. */
+static void sift_down(struct source *sources, size_t count, size_t at)
+{
+	struct source moved = sources[at];
+	for (;;) {
+		size_t least = 2 * at + 1;
+		if (least >= count)
+			break;
+		if (least + 1 < count && before(&sources[least + 1], &sources[least]))
+			least++;
+		if (!before(&sources[least], &moved))
+			break;
+		sources[at] = sources[least];
+		at = least;
+	}
+	sources[at] = moved;
+}
+
+static bool is_sane(int64_t live)
+{
+	return live > -LIVE_MAX && live < LIVE_MAX;
 }
 
 static int fold(struct ct_store_file *store, const struct ct_event *event, struct ct_error_text *error)
@@ -56,6 +74,12 @@ static int fold(struct ct_store_file *store, const struct ct_event *event, struc
 	uint32_t kind = event->kind & 0xff;
 	if (!event->site || event->site >= store->site_count || kind < CT_EVENT_ALLOC || kind > CT_EVENT_RESIZE)
 		return ct_store_damaged(error, "bad event in a ring");
+	const struct ct_site *site = &store->sites[event->site];
+	const struct ct_totals *totals = &store->header->totals;
+	if (event->bytes > EVENT_BYTES_MAX || (kind == CT_EVENT_RESIZE && event->other > EVENT_BYTES_MAX) ||
+	    !is_sane(site->live_bytes) || !is_sane(site->live_blocks) || !is_sane(totals->live_bytes) ||
+	    !is_sane(totals->live_blocks))
+		return ct_store_damaged(error, "impossible size");
 	ct_fold_event(&store->sites[event->site], &store->header->totals, event);
 	/* A batch that was undone is in the timeline already: once more changes none of its values. */
 	ct_timeline_add(store->header, event->ticks);
@@ -65,39 +89,29 @@ static int fold(struct ct_store_file *store, const struct ct_event *event, struc
 	return CT_OK;
 }
 
-/* Keep sources sorted by their next event: move the first one to its place. */
-static size_t resort_first(struct source *sources, size_t count)
-{
-	if (sources[0].at == sources[0].end) {
-		memmove(sources, sources + 1, (count - 1) * sizeof(*sources));
-		return count - 1;
-	}
-	struct source moved = sources[0];
-	size_t i = 1;
-	for (; i < count && compare_sources(&sources[i], &moved) < 0; i++)
-		sources[i - 1] = sources[i];
-	sources[i - 1] = moved;
-	return count;
-}
-
 /* Fold all sources' events by (ticks, ring), but for the first `skip`. */
 static int merge(struct ct_store_file *store, struct source *sources, size_t count, uint64_t skip,
 		 struct ct_error_text *error)
 {
 	for (size_t i = 0; i < count; i++)
-		sources[i].ticks = event_at(store, sources[i].ring, sources[i].at)->ticks;
-	qsort(sources, count, sizeof(*sources), compare_sources);
+		sources[i].ticks = ct_store_event(store, sources[i].ring, sources[i].at)->ticks;
+	for (size_t i = count / 2; i-- > 0;)
+		sift_down(sources, count, i);
 	while (count) {
+		struct source *first = &sources[0];
 		if (skip) {
 			skip--;
 		} else {
-			int code = fold(store, event_at(store, sources[0].ring, sources[0].at), error);
+			int code = fold(store, ct_store_event(store, first->ring, first->at), error);
 			if (code)
 				return code;
 		}
-		if (++sources[0].at < sources[0].end)
-			sources[0].ticks = event_at(store, sources[0].ring, sources[0].at)->ticks;
-		count = resort_first(sources, count);
+		if (++first->at < first->end)
+			first->ticks = ct_store_event(store, first->ring, first->at)->ticks;
+		else
+			*first = sources[--count];
+		if (count)
+			sift_down(sources, count, 0);
 	}
 	return CT_OK;
 }
@@ -126,19 +140,18 @@ static int merge_ranges(struct ct_store_file *store, const uint64_t *from, const
 static int replay_rings(struct ct_store_file *store, uint64_t *tails, uint64_t *limits, uint64_t *heads,
 			struct ct_error_text *error)
 {
-	const struct ct_progress *progress = &store->header->progress;
-	uint64_t round = progress->progress >> 32;
-	bool in_round = progress->limits_round == round + 1;
+	const struct ct_store_header *header = store->header;
 	for (size_t i = 0; i < store->ring_count; i++) {
-		heads[i] = store->rings[i].head;
-		tails[i] = store->rings[i].tail[round & 1];
-		limits[i] = in_round && i < progress->rings ? store->rings[i].limit : tails[i];
+		const struct ct_ring *ring = &store->rings[i];
+		heads[i] = ring->head;
+		tails[i] = ct_store_tail(header, ring);
+		limits[i] = ct_store_in_round(header) && i < header->progress.rings ? ring->limit : tails[i];
 	}
-	int code = merge_ranges(store, tails, limits, progress->progress & UINT32_MAX, error);
+	int code = merge_ranges(store, tails, limits, header->progress.progress & UINT32_MAX, error);
 	return code ? code : merge_ranges(store, limits, heads, 0, error);
 }
 
-int ct_store_file_replay(struct ct_store_file *store, struct ct_error_text *error)
+int ct_store_replay(struct ct_store_file *store, struct ct_error_text *error)
 {
 	const struct ct_store_header *header = store->header;
 	store->end_ticks = header->latest_ticks;

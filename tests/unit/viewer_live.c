@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* The store reader while a program records: whatever moment it meets, what it reads fits together. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ctrace/fold.h"
+#include "load/store_file.h"
+#include "store_builder.h"
+
+#define READS 400
+#define NEW_SITES (BUILDER_SITES - 3)
+
+/* One ring allocates, another one frees, and there is never more than one block. */
+#define ALLOCATING 0
+#define FREEING 2
+
+static char path[] = "/tmp/ctrace-unit-live-XXXXXX";
+
+struct recorder {
+	struct ct_store_header *header;
+	char *file;
+	bool stop;
+	uint64_t ticks;
+};
+
+static void *section(const struct recorder *recorder, uint32_t id)
+{
+	return recorder->file + recorder->header->extents[id].file_offset;
+}
+
+#define release(where, value) __atomic_store_n(where, value, __ATOMIC_RELEASE)
+
+static void publish(struct recorder *recorder, uint32_t ring_id, uint32_t site, uint32_t kind, uint64_t birth)
+{
+	struct ct_ring *ring = (struct ct_ring *)section(recorder, CT_SECTION_RINGS) + ring_id;
+	struct ct_event *events = (struct ct_event *)section(recorder, CT_SECTION_EVENTS) + ring_id * CT_RING_EVENTS;
+	events[ring->head % CT_RING_EVENTS] = (struct ct_event){recorder->ticks, site, kind, 100, birth};
+	release(&ring->head, ring->head + 1);
+	recorder->ticks++;
+}
+
+/* A round as store.h has it, each batch one pair of events. */
+static void combine(struct recorder *recorder)
+{
+	struct ct_progress *progress = &recorder->header->progress;
+	struct ct_ring *rings = section(recorder, CT_SECTION_RINGS);
+	struct ct_event *events = section(recorder, CT_SECTION_EVENTS);
+	struct ct_site *sites = section(recorder, CT_SECTION_SITES);
+	uint64_t round = progress->progress >> 32;
+	for (int i = 0; i < BUILDER_RINGS; i++)
+		release(&rings[i].limit, rings[i].head);
+	progress->rings = BUILDER_RINGS;
+	release(&progress->limits_round, round + 1);
+	for (uint64_t at = rings[ALLOCATING].tail[round & 1]; at < rings[ALLOCATING].limit; at++) {
+		const struct ct_event *alloc = &events[ALLOCATING * CT_RING_EVENTS + at % CT_RING_EVENTS];
+		const struct ct_event *gone = &events[FREEING * CT_RING_EVENTS + at % CT_RING_EVENTS];
+		release(&progress->undo_count, 0);
+		progress->undo_totals = recorder->header->totals;
+		release(&progress->undo_mark, progress->progress + 1);
+		progress->undo_ids[0] = alloc->site;
+		progress->undo_sites[0] = sites[alloc->site];
+		release(&progress->undo_count, 1);
+		ct_fold_event(&sites[alloc->site], &recorder->header->totals, alloc);
+		ct_fold_event(&sites[alloc->site], &recorder->header->totals, gone);
+		release(&progress->progress, progress->progress + 2);
+	}
+	for (int i = 0; i < BUILDER_RINGS; i++)
+		release(&rings[i].tail[!(round & 1)], rings[i].limit);
+	release(&progress->progress, (round + 1) << 32);
+}
+
+static void new_site(struct recorder *recorder)
+{
+	struct ct_section *sections = recorder->header->sections;
+	struct ct_node *nodes = section(recorder, CT_SECTION_NODES);
+	struct ct_site *sites = section(recorder, CT_SECTION_SITES);
+	uint64_t node = sections[CT_SECTION_NODES].used, site = sections[CT_SECTION_SITES].used;
+	nodes[node] = (struct ct_node){1, 1, 0x4000 + node};
+	release(&sections[CT_SECTION_NODES].used, node + 1);
+	sites[site].node = (uint32_t)node;
+	release(&sections[CT_SECTION_SITES].used, site + 1);
+}
+
+static void *record(void *argument)
+{
+	struct recorder *recorder = argument;
+	const struct ct_section *sites = &recorder->header->sections[CT_SECTION_SITES];
+	for (uint64_t i = 1; !__atomic_load_n(&recorder->stop, __ATOMIC_RELAXED); i++) {
+		if (i % 5000 == 0 && i / 5000 <= NEW_SITES)
+			new_site(recorder);
+		uint32_t site = 1 + (uint32_t)(i % (sites->used - 1));
+		uint64_t birth = recorder->ticks;
+		publish(recorder, ALLOCATING, site, CT_EVENT_ALLOC, 0);
+		publish(recorder, FREEING, site, CT_EVENT_FREE, birth);
+		if (i % (CT_RING_EVENTS - 1) == 0)
+			combine(recorder);
+		for (volatile int pause = 0; pause < 20; pause++)
+			;
+	}
+	return NULL;
+}
+
+static uint64_t read_once(void)
+{
+	struct ct_store_file store;
+	struct ct_error_text error;
+	int64_t bytes = 0;
+	uint64_t blocks = 0;
+	if (ct_store_file_open(path, &store, &error))
+		fail_msg("%s", error.line);
+	for (size_t i = 1; i < store.site_count; i++) {
+		assert_in_range(store.sites[i].live_bytes, 0, 100);
+		assert_in_range(store.sites[i].max_bytes, 0, 100);
+		bytes += store.sites[i].live_bytes;
+		blocks += store.sites[i].total_blocks;
+	}
+	const struct ct_totals *totals = &store.header->totals;
+	assert_in_range(totals->live_bytes, 0, 100);
+	assert_int_equal(bytes, totals->live_bytes);
+	assert_int_equal(blocks, totals->total_blocks);
+	ct_store_file_close(&store);
+	return blocks;
+}
+
+static void test_while_it_records(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	size_t bytes = (size_t)store_builder_write(builder, path);
+	int fd = open(path, O_RDWR);
+	struct recorder recorder = {.ticks = 1};
+	pthread_t thread;
+	recorder.file = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(recorder.file != MAP_FAILED);
+	recorder.header = (struct ct_store_header *)recorder.file;
+	assert_int_equal(pthread_create(&thread, NULL, record, &recorder), 0);
+	uint64_t before = 0;
+	int later = 0;
+	for (int i = 0; later < READS; i++) {
+		uint64_t now = read_once();
+		assert_true(now >= before);
+		if (now > before)
+			later++;
+		else
+			usleep(100);
+		assert_true(i < 100 * READS); /* it does record meanwhile */
+		before = now;
+	}
+	__atomic_store_n(&recorder.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_true(read_once() >= before);
+	munmap(recorder.file, bytes);
+	close(fd);
+	free(builder);
+}
+
+static int make_path(void **state)
+{
+	(void)state;
+	return mkstemp(path) < 0;
+}
+
+static int remove_path(void **state)
+{
+	(void)state;
+	return unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_while_it_records)};
+	return cmocka_run_group_tests_name("viewer_live", tests, make_path, remove_path);
+}

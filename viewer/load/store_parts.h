@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* The steps of opening a store, for store_file.c only: check, read, replay. */
+#ifndef CT_LOAD_STORE_PARTS_H
+#define CT_LOAD_STORE_PARTS_H
+
+#include "load/store_file.h"
+
+extern const uint32_t ct_store_element_bytes[CT_SECTION_COUNT];
+
+/* The error of a store that breaks its format. */
+int ct_store_damaged(struct ct_error_text *error, const char *what);
+
+/* Is it a store of this version and machine, with counts in their range? */
+int ct_store_check_header(const struct ct_store_header *header, struct ct_error_text *error);
+
+/* Are all extents inside the file, with room for what the sections use? */
+int ct_store_check_extents(struct ct_store_header *header, uint64_t file_bytes, struct ct_error_text *error);
+
+/* Does every index and span lead to an element? */
+int ct_store_check_references(const struct ct_store_file *store, struct ct_error_text *error);
+
+/*
+ * Read all sections as they were at one moment, also while their program records: no fold began or ended
+ * in between, and no event is there without those that came before it. Headers and extents are checked.
+ */
+int ct_store_read(int fd, struct ct_store_file *store, struct ct_error_text *error);
+
+/* Fold what the rings still hold, after undoing a batch that was cut short. */
+int ct_store_replay(struct ct_store_file *store, struct ct_error_text *error);
+
+static inline uint32_t ct_store_round(const struct ct_store_header *header)
+{
+	return (uint32_t)(header->progress.progress >> 32);
+}
+
+static inline bool ct_store_in_round(const struct ct_store_header *header)
+{
+	return header->progress.limits_round == (uint64_t)ct_store_round(header) + 1;
+}
+
+/* The first event of a ring that is not folded, but for those of a round in work. */
+static inline uint64_t ct_store_tail(const struct ct_store_header *header, const struct ct_ring *ring)
+{
+	return ring->tail[ct_store_round(header) & 1];
+}
+
+static inline const struct ct_event *ct_store_event(const struct ct_store_file *store, size_t ring, uint64_t index)
+{
+	return &store->events[ring * CT_RING_EVENTS + (index & (CT_RING_EVENTS - 1))];
+}
+
+#endif

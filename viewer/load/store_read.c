@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A store is read while its program may go on writing it. Nodes, modules and strings only grow, so they can
+ * be read at any time. Sites, rings and events are read again until the file stood still: no step of a
+ * fold was done meanwhile (struct ct_progress).
+ *
+ * Threads may still publish events, into rings that were read already and into some that were not yet: a
+ * free without its allocation. So all events later than T are cut off, where T is the latest time that an earlier
+ * reading has seen: whatever was published before an event of time <= T was published before this reading.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "load/store_parts.h"
+
+#define LIVE_TRIES 500
+
+/* Read exactly; a file that ends before is damaged. */
+static int read_at(int fd, void *buffer, size_t bytes, uint64_t offset, struct ct_error_text *error)
+{
+	while (bytes) {
+		ssize_t got = pread(fd, buffer, bytes, (off_t)offset);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return ct_error_set(error, CT_ERR_IO, "cannot read: %s", strerror(errno));
+		if (got == 0)
+			return ct_store_damaged(error, "the file is shorter than its header says");
+		buffer = (char *)buffer + got;
+		offset += (uint64_t)got;
+		bytes -= (size_t)got;
+	}
+	return CT_OK;
+}
+
+/* Bytes of a section, from wherever its extents have them. */
+static int read_bytes(int fd, const struct ct_store_header *header, uint32_t section, uint64_t from, size_t bytes,
+		      char *to, struct ct_error_text *error)
+{
+	for (uint32_t i = 0; i < header->extent_count && bytes; i++) {
+		const struct ct_extent *extent = &header->extents[i];
+		uint64_t room = (uint64_t)extent->pages * CT_STORE_PAGE;
+		if (extent->section != section)
+			continue;
+		if (from >= room) {
+			from -= room;
+			continue;
+		}
+		size_t part = bytes < room - from ? bytes : room - from;
+		int code = read_at(fd, to, part, extent->file_offset + from, error);
+		if (code)
+			return code;
+		to += part;
+		bytes -= part;
+		from = 0;
+	}
+	return CT_OK;
+}
+
+/* The used part of a section, back to back in memory; zeroed slack of one element, so never NULL. */
+static int read_section(int fd, const struct ct_store_header *header, uint32_t section, void *memory, size_t *count,
+			struct ct_error_text *error)
+{
+	uint32_t element_bytes = ct_store_element_bytes[section];
+	*count = header->sections[section].used;
+	char *data = calloc(*count + 1, element_bytes);
+	if (!data)
+		return ct_error_no_memory(error);
+	memcpy(memory, &data, sizeof(data));
+	return read_bytes(fd, header, section, 0, *count * element_bytes, data, error);
+}
+
+/* A ring's events that are not folded, and the one before the head, whose time is the ring's latest. */
+static int read_ring(int fd, struct ct_store_file *store, size_t ring, struct ct_error_text *error)
+{
+	uint64_t head = store->rings[ring].head;
+	uint64_t at = ct_store_tail(store->header, &store->rings[ring]);
+	if (at > head || head - at > CT_RING_EVENTS)
+		return CT_OK; /* the replay says so, unless the file is changing */
+	if (at == head && at)
+		at--;
+	while (at < head) {
+		uint64_t slot = at & (CT_RING_EVENTS - 1);
+		uint64_t count = head - at < CT_RING_EVENTS - slot ? head - at : CT_RING_EVENTS - slot;
+		uint64_t first = ring * CT_RING_EVENTS + slot;
+		int code = read_bytes(fd, store->header, CT_SECTION_EVENTS, first * sizeof(struct ct_event),
+				      count * sizeof(struct ct_event), (char *)&store->events[first], error);
+		if (code)
+			return code;
+		at += count;
+	}
+	return CT_OK;
+}
+
+static int read_header(int fd, struct ct_store_header *header, struct ct_error_text *error)
+{
+	struct stat file;
+	int code = read_at(fd, header, CT_STORE_HEADER_BYTES, 0, error);
+	if (!code)
+		code = ct_store_check_header(header, error);
+	/* After the directory, which the file may have grown for just now. */
+	if (!code && fstat(fd, &file) < 0)
+		code = ct_error_set(error, CT_ERR_IO, "cannot stat: %s", strerror(errno));
+	return code ? code : ct_store_check_extents(header, (uint64_t)file.st_size, error);
+}
+
+/* What a fold changes. */
+static int read_counters(int fd, struct ct_store_file *store, struct ct_error_text *error)
+{
+	struct ct_store_header *header = store->header = calloc(1, CT_STORE_HEADER_BYTES);
+	int code = header ? read_header(fd, header, error) : ct_error_no_memory(error);
+	if (!code)
+		code = read_section(fd, header, CT_SECTION_SITES, &store->sites, &store->site_count, error);
+	if (!code)
+		code = read_section(fd, header, CT_SECTION_RINGS, &store->rings, &store->ring_count, error);
+	if (!code && store->ring_count > header->sections[CT_SECTION_EVENTS].used / CT_RING_EVENTS)
+		code = ct_store_damaged(error, "rings without events");
+	if (code)
+		return code;
+	store->events = calloc(store->ring_count * CT_RING_EVENTS + 1, sizeof(*store->events));
+	if (!store->events)
+		return ct_error_no_memory(error);
+	for (size_t i = 0; i < store->ring_count && !code; i++)
+		code = read_ring(fd, store, i, error);
+	return code;
+}
+
+/* What only grows. First what refers, then what it refers to: that is at least as new. */
+static int read_tree(int fd, struct ct_store_file *store, struct ct_error_text *error)
+{
+	static const uint32_t order[] = {CT_SECTION_NODES, CT_SECTION_MODULES, CT_SECTION_STRINGS};
+	struct ct_store_header *header = store->header;
+	struct ct_store_header *now = malloc(CT_STORE_HEADER_BYTES);
+	int code = now ? CT_OK : ct_error_no_memory(error);
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]) && !code; i++) {
+		code = read_header(fd, now, error);
+		header->sections[order[i]] = now->sections[order[i]];
+	}
+	if (!code) {
+		header->extent_count = now->extent_count;
+		memcpy(header->extents, now->extents, sizeof(header->extents));
+		code = read_section(fd, header, CT_SECTION_NODES, &store->nodes, &store->node_count, error);
+	}
+	if (!code)
+		code = read_section(fd, header, CT_SECTION_MODULES, &store->modules, &store->module_count, error);
+	if (!code)
+		code = read_section(fd, header, CT_SECTION_STRINGS, &store->strings, &store->string_bytes, error);
+	free(now);
+	return code;
+}
+
+/* What the combiner changes in any of its steps. */
+static bool same_progress(const struct ct_progress *a, const struct ct_progress *b)
+{
+	return a->progress == b->progress && a->limits_round == b->limits_round && a->undo_mark == b->undo_mark &&
+	       a->undo_count == b->undo_count;
+}
+
+static bool same_sections(const struct ct_store_header *a, const struct ct_store_header *b)
+{
+	return a->extent_count == b->extent_count && !memcmp(a->sections, b->sections, sizeof(a->sections));
+}
+
+static bool same_heads(const struct ct_store_file *a, const struct ct_store_file *b)
+{
+	if (a->ring_count != b->ring_count)
+		return false;
+	for (size_t i = 0; i < a->ring_count; i++)
+		if (a->rings[i].head != b->rings[i].head)
+			return false;
+	return true;
+}
+
+enum stillness {
+	CHANGED, /* what was read does not fit together */
+	GREW, /* events came meanwhile */
+	STOOD_STILL,
+};
+
+/* What happened to the file since the store was read from it; `code` is the result of that reading. */
+static enum stillness look_again(int fd, const struct ct_store_file *store, int code)
+{
+	struct ct_error_text ignored;
+	struct ct_store_file now = {.header = malloc(CT_STORE_HEADER_BYTES)};
+	enum stillness result = CHANGED;
+	if (!now.header || read_at(fd, now.header, CT_STORE_HEADER_BYTES, 0, &ignored))
+		result = STOOD_STILL; /* not to be had better */
+	else if (code)
+		result = same_sections(store->header, now.header) &&
+					 same_progress(&store->header->progress, &now.header->progress)
+				 ? STOOD_STILL
+				 : CHANGED;
+	else if (same_progress(&store->header->progress, &now.header->progress) &&
+		 !read_header(fd, now.header, &ignored) &&
+		 !read_section(fd, now.header, CT_SECTION_RINGS, &now.rings, &now.ring_count, &ignored))
+		result = same_heads(store, &now) ? STOOD_STILL : GREW;
+	free(now.header);
+	free(now.rings);
+	return result;
+}
+
+static uint64_t latest_ticks(const struct ct_store_file *store)
+{
+	uint64_t latest = 0;
+	for (size_t i = 0; i < store->ring_count; i++) {
+		uint64_t head = store->rings[i].head;
+		if (head && ct_store_event(store, i, head - 1)->ticks > latest)
+			latest = ct_store_event(store, i, head - 1)->ticks;
+	}
+	return latest;
+}
+
+/* Cut off the events later than T. False: one refers to a site that came after the sites were read. */
+static bool cut_after(struct ct_store_file *store, uint64_t ticks)
+{
+	const struct ct_store_header *header = store->header;
+	for (size_t i = 0; i < store->ring_count; i++) {
+		struct ct_ring *ring = &store->rings[i];
+		uint64_t least = ct_store_tail(header, ring);
+		/* A round's limits are such a cut already, and its events are counted on. */
+		if (ct_store_in_round(header) && i < header->progress.rings)
+			least = ring->limit;
+		while (ring->head > least && ct_store_event(store, i, ring->head - 1)->ticks > ticks)
+			ring->head--;
+		if (ring->head > least && ct_store_event(store, i, ring->head - 1)->site >= store->site_count)
+			return false;
+	}
+	return true;
+}
+
+static int read_steadily(int fd, struct ct_store_file *store, struct ct_error_text *error)
+{
+	uint64_t ticks = 0;
+	for (int tries = 0; tries < LIVE_TRIES; tries++) {
+		ct_store_file_close(store);
+		if (tries)
+			usleep((useconds_t)(tries * 37 % 1000));
+		int code = read_counters(fd, store, error);
+		if (code == CT_ERR_MEMORY || code == CT_ERR_IO || !store->header)
+			return code;
+		enum stillness stillness = look_again(fd, store, code);
+		if (stillness == STOOD_STILL)
+			return code;
+		if (code)
+			continue;
+		if (stillness == GREW && ticks && cut_after(store, ticks))
+			return CT_OK;
+		ticks = latest_ticks(store);
+	}
+	return ct_error_set(error, CT_ERR_IO,
+			    "pid %u is still running and records faster than this can read; "
+			    "try again, or stop it for a moment (kill -STOP)",
+			    store->header->pid);
+}
+
+int ct_store_read(int fd, struct ct_store_file *store, struct ct_error_text *error)
+{
+	struct stat file;
+	if (fstat(fd, &file) == 0 && !S_ISREG(file.st_mode))
+		return ct_error_set(error, CT_ERR_IO, "not a regular file");
+	int code = read_steadily(fd, store, error);
+	return code ? code : read_tree(fd, store, error);
+}
