@@ -163,7 +163,7 @@ struct ct_progress {
 
 enum ct_loss {
 	CT_LOSS_DROPPED, /* events not recorded: no memory, no room in the store, inside a signal handler */
-	CT_LOSS_EARLY, /* calls before start-up was done */
+	CT_LOSS_EARLY, /* calls while another thread was starting the recording */
 	CT_LOSS_UNKNOWN_FREE, /* frees of blocks that were never recorded */
 	CT_LOSS_TRUNCATED, /* events whose stack was cut at the depth limit */
 	CT_LOSS_UNROOTED, /* events whose stack did not reach its root */

@@ -455,8 +455,10 @@ static bool fits(int64_t offset)
 
 static struct ct_rule rule_of_row(const struct row *row)
 {
-	static const uint8_t bases[] = {
-		[BASE_SP] = CT_CFA_SP, [BASE_BP] = CT_CFA_BP, [BASE_BP_LOAD] = CT_CFA_BP_LOAD, [BASE_UNKNOWN] = CT_CFA_UNKNOWN};
+	static const uint8_t bases[] = {[BASE_SP] = CT_CFA_SP,
+					[BASE_BP] = CT_CFA_BP,
+					[BASE_BP_LOAD] = CT_CFA_BP_LOAD,
+					[BASE_UNKNOWN] = CT_CFA_UNKNOWN};
 	struct ct_rule rule = {.cfa = CT_CFA_UNKNOWN};
 	if (row->pc.how == SAVED_UNDEFINED)
 		return (struct ct_rule){.cfa = CT_CFA_END};

@@ -51,19 +51,18 @@ static bool read_NUMBER(const char *variable, const char *value, uint64_t *field
 
 static bool read_BOOL(const char *variable, const char *value, uint64_t *field)
 {
-	return (ct_parse_number(value, field) && *field <= 1) ||
-	       refuse(variable, value, "0 or 1; nothing is recorded");
+	return (ct_parse_number(value, field) && *field <= 1) || refuse(variable, value, "0 or 1; nothing is recorded");
 }
 
 bool ct_options_read(char **environment)
 {
-#define CT_OPTION(field, variable, flag, type, standard, argument, help)                       \
-	{                                                                                      \
-		const char *value = value_of(environment, variable);                           \
-		if (!value || !*value)                                                         \
-			value = standard;                                                      \
-		if (!read_##type(variable, value, &ct_options.field))                          \
-			return false;                                                          \
+#define CT_OPTION(field, variable, flag, type, standard, argument, help)                                               \
+	{                                                                                                              \
+		const char *value = value_of(environment, variable);                                                   \
+		if (!value || !*value)                                                                                 \
+			value = standard;                                                                              \
+		if (!read_##type(variable, value, &ct_options.field))                                                  \
+			return false;                                                                                  \
 	}
 #include "ctrace/options.def"
 #undef CT_OPTION

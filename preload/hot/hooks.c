@@ -178,28 +178,29 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 	return error;
 }
 
-#define ALIGNED_HOOK(name)                                                                                      \
-	CT_EXPORT void *name(size_t alignment, size_t size)                                                     \
-	{                                                                                                       \
-		if (!ct_enter())                                                                                \
-			return ct_real_resolve() ? ct_real.name(alignment, size) : ct_bootstrap_alloc(alignment, size); \
-		void *block = ct_real.name(alignment, size);                                                    \
-		if (block)                                                                                      \
-			ct_record_alloc(CT_CALLER, block, size);                                                   \
-		ct_leave();                                                                                     \
-		return block;                                                                                   \
+#define ALIGNED_HOOK(name)                                                                                             \
+	CT_EXPORT void *name(size_t alignment, size_t size)                                                            \
+	{                                                                                                              \
+		if (!ct_enter())                                                                                       \
+			return ct_real_resolve() ? ct_real.name(alignment, size)                                       \
+						 : ct_bootstrap_alloc(alignment, size);                                \
+		void *block = ct_real.name(alignment, size);                                                           \
+		if (block)                                                                                             \
+			ct_record_alloc(CT_CALLER, block, size);                                                       \
+		ct_leave();                                                                                            \
+		return block;                                                                                          \
 	}
 
-#define PAGE_HOOK(name)                                                                                         \
-	CT_EXPORT void *name(size_t size)                                                                       \
-	{                                                                                                       \
-		if (!ct_enter())                                                                                \
-			return ct_real_resolve() ? ct_real.name(size) : ct_bootstrap_alloc(4096, size);         \
-		void *block = ct_real.name(size);                                                               \
-		if (block)                                                                                      \
-			ct_record_alloc(CT_CALLER, block, size);                                                   \
-		ct_leave();                                                                                     \
-		return block;                                                                                   \
+#define PAGE_HOOK(name)                                                                                                \
+	CT_EXPORT void *name(size_t size)                                                                              \
+	{                                                                                                              \
+		if (!ct_enter())                                                                                       \
+			return ct_real_resolve() ? ct_real.name(size) : ct_bootstrap_alloc(4096, size);                \
+		void *block = ct_real.name(size);                                                                      \
+		if (block)                                                                                             \
+			ct_record_alloc(CT_CALLER, block, size);                                                       \
+		ct_leave();                                                                                            \
+		return block;                                                                                          \
 	}
 
 ALIGNED_HOOK(aligned_alloc)

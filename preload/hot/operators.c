@@ -101,15 +101,15 @@ enum operator_index {
 #include "hot/hooks.def"
 };
 
-#define DEFINE_new(name)                                                                                        \
-	static void *recorded_##name(size_t bytes, uintptr_t second, uintptr_t third)                           \
-	{                                                                                                       \
-		return record_new(INDEX_##name, CT_CALLER, bytes, second, third);                               \
+#define DEFINE_new(name)                                                                                               \
+	static void *recorded_##name(size_t bytes, uintptr_t second, uintptr_t third)                                  \
+	{                                                                                                              \
+		return record_new(INDEX_##name, CT_CALLER, bytes, second, third);                                      \
 	}
-#define DEFINE_delete(name)                                                                                     \
-	static void recorded_##name(void *block, uintptr_t second, uintptr_t third)                             \
-	{                                                                                                       \
-		record_delete(INDEX_##name, block, second, third);                                              \
+#define DEFINE_delete(name)                                                                                            \
+	static void recorded_##name(void *block, uintptr_t second, uintptr_t third)                                    \
+	{                                                                                                              \
+		record_delete(INDEX_##name, block, second, third);                                                     \
 	}
 #define CT_HOOK_NEW(name, kind) DEFINE_##kind(name)
 #include "hot/hooks.def"

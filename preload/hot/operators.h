@@ -12,7 +12,7 @@ enum {
 };
 
 extern void *ct_operator_targets[]; /* where each operator jumps */
-extern void *ct_operator_next[];    /* the next definitions; NULL = none in a global library */
+extern void *ct_operator_next[]; /* the next definitions; NULL = none in a global library */
 extern void *const ct_operator_recorded[];
 
 /* Fill the entries. At start. cold */

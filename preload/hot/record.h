@@ -8,11 +8,11 @@
 #include "hot/thread.h"
 
 /* The registers of the calling function's caller once it has returned. Needs its frame pointer. */
-#define CT_CALLER                                                                                               \
-	(&(struct ct_registers){                                                                                \
-		.pc = (uintptr_t)__builtin_return_address(0),                                                   \
-		.sp = (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(uintptr_t),                            \
-		.bp = *(const uintptr_t *)__builtin_frame_address(0),                                           \
+#define CT_CALLER                                                                                                      \
+	(&(struct ct_registers){                                                                                       \
+		.pc = (uintptr_t)__builtin_return_address(0),                                                          \
+		.sp = (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(uintptr_t),                                   \
+		.bp = *(const uintptr_t *)__builtin_frame_address(0),                                                  \
 	})
 
 /* Counts a call from inside the tracer; always false. */

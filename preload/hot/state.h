@@ -13,11 +13,11 @@
 #include "hot/compiler.h"
 
 enum ct_phase {
-	CT_PHASE_NEW,      /* not started, or wiped by a fork */
+	CT_PHASE_NEW, /* not started, or wiped by a fork */
 	CT_PHASE_STARTING, /* some thread is starting: calls pass through and are counted */
 	CT_PHASE_ON,
 	CT_PHASE_FORKED, /* a fork's child that has not recorded yet: its store opens at the first event */
-	CT_PHASE_OFF,    /* ended or failed: calls pass through */
+	CT_PHASE_OFF, /* ended or failed: calls pass through */
 };
 
 struct ct_gate {
@@ -29,7 +29,7 @@ extern struct ct_gate ct_gate;
 
 struct ct_tracer {
 	struct ct_store_header *header;
-	struct ct_node *nodes;   /* the sections, each at one address for the whole life of the process */
+	struct ct_node *nodes; /* the sections, each at one address for the whole life of the process */
 	struct ct_site *sites;
 	struct ct_ring *rings;
 	struct ct_event *events;

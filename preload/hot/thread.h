@@ -25,8 +25,8 @@ struct ct_stack_frame {
 	struct ct_registers at;
 	const uintptr_t *pc_slot; /* holds the next outer frame's pc; NULL in the outermost frame */
 	const uintptr_t *bp_slot; /* holds the next outer frame's bp; NULL: bp is the same */
-	uint32_t node;            /* 0 = not looked up: too deep to be kept whole */
-	bool exact;               /* pc is no return address: the frame was interrupted by a signal */
+	uint32_t node; /* 0 = not looked up: too deep to be kept whole */
+	bool exact; /* pc is no return address: the frame was interrupted by a signal */
 };
 
 struct ct_stack_bounds {
@@ -45,7 +45,7 @@ struct ct_node_cache_entry {
 };
 
 struct ct_thread {
-	uint64_t head;   /* events written; its copy in the ring is what others read */
+	uint64_t head; /* events written; its copy in the ring is what others read */
 	uint64_t folded; /* a lower bound of the ring's tail */
 	struct ct_ring *ring;
 	struct ct_event *events;

@@ -20,11 +20,11 @@ struct rule_entry {
 static struct rule_entry rule_cache[RULE_CACHE];
 
 enum walk_end {
-	WALK_ROOT,     /* reached the outermost frame */
-	WALK_JOINED,   /* reached the remembered stack */
-	WALK_LOST,     /* the callers are unknown */
+	WALK_ROOT, /* reached the outermost frame */
+	WALK_JOINED, /* reached the remembered stack */
+	WALK_LOST, /* the callers are unknown */
 	WALK_FALLBACK, /* a rule that this unwinder has not: libunwind has to walk */
-	WALK_FULL,     /* more frames than there is room for */
+	WALK_FULL, /* more frames than there is room for */
 };
 
 static inline struct ct_rule rule_of(uintptr_t address, uint32_t epoch)
@@ -58,8 +58,8 @@ static inline uintptr_t load(uintptr_t address)
  * From frame to the next outer one, by the rule. On WALK_JOINED (meaning: go on) *outer is filled and
  * frame's slots are set; every other result ends the walk.
  */
-static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule rule, const struct ct_stack_bounds *bounds,
-				 struct ct_registers *outer)
+static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule rule,
+				 const struct ct_stack_bounds *bounds, struct ct_registers *outer)
 {
 	uintptr_t cfa;
 	frame->bp_slot = NULL;
@@ -141,9 +141,9 @@ static inline uint32_t verify(const struct ct_stack_frame *stack, uint32_t index
 }
 
 struct walk {
-	uint32_t fresh;  /* frames in thread->fresh */
+	uint32_t fresh; /* frames in thread->fresh */
 	uint32_t joined; /* remembered frames that still stand, counted from the outermost; 0 = none */
-	bool forget;     /* crossed a signal frame: slots of two stacks, not to be remembered */
+	bool forget; /* crossed a signal frame: slots of two stacks, not to be remembered */
 };
 
 /* Load the interrupted code's registers from the kernel's signal frame. */

@@ -21,19 +21,19 @@
 /* How the CFA (the caller's sp) is found. */
 enum ct_cfa_rule {
 	CT_CFA_UNKNOWN, /* not expressible: libunwind walks this stack */
-	CT_CFA_SP,      /* sp + offset */
-	CT_CFA_BP,      /* bp + offset */
+	CT_CFA_SP, /* sp + offset */
+	CT_CFA_BP, /* bp + offset */
 	CT_CFA_BP_LOAD, /* *(bp + offset): functions that realign their stack */
-	CT_CFA_SIGNAL,  /* the kernel's signal frame: registers are loaded from it */
+	CT_CFA_SIGNAL, /* the kernel's signal frame: registers are loaded from it */
 	CT_CFA_NO_TABLE, /* code without unwind table: bp is taken for a frame pointer */
-	CT_CFA_END,     /* outermost frame */
-	CT_CFA_START,   /* outermost frame whose "return address" is a function's first byte (makecontext) */
+	CT_CFA_END, /* outermost frame */
+	CT_CFA_START, /* outermost frame whose "return address" is a function's first byte (makecontext) */
 };
 
 enum ct_bp_rule {
 	CT_BP_SAME,
 	CT_BP_AT_CFA, /* saved at CFA + offset */
-	CT_BP_AT_BP,  /* saved at bp + offset */
+	CT_BP_AT_BP, /* saved at bp + offset */
 };
 
 /* A rule fits into one word, so that the cache can be read without a lock. The return address is at CFA - 8. */
