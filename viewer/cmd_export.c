@@ -2,14 +2,16 @@
 /* ctrace export: a store, or a report of any producer, becomes a report. */
 #include "cmd.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "export.h"
 #include "load/load.h"
+#include "record/left_store.h"
 
 #define COMMAND "export"
 
@@ -33,12 +35,6 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static bool same_file(const char *a, const char *b)
-{
-	struct stat one, two;
-	return stat(a, &one) == 0 && stat(b, &two) == 0 && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
-}
-
 static int fail(int code, const struct ct_error_text *error)
 {
 	return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error->line);
@@ -48,7 +44,7 @@ static int export_to(const char *input, const char *output)
 {
 	struct ct_error_text error;
 	struct ct_profile *profile;
-	if (same_file(input, output))
+	if (ct_export_same_file(input, output))
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s is the input itself; name another output with -o",
 				   output);
 	int code = ct_load(input, &profile, &error);
@@ -59,7 +55,7 @@ static int export_to(const char *input, const char *output)
 	return code ? fail(code, &error) : CT_EXIT_FINE;
 }
 
-static int export_store(const char *input, bool remove_store, bool quiet)
+static int export_store(const char *input, bool at_exit)
 {
 	struct ct_error_text error;
 	int is_store = ct_is_store(input, &error);
@@ -67,15 +63,36 @@ static int export_store(const char *input, bool remove_store, bool quiet)
 		return fail(is_store, &error);
 	if (!is_store)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s is no store; name the output with -o", input);
-	int code = ct_export_store(input, remove_store, quiet, &error);
+	int code = ct_export_store(input, at_exit, false, &error);
 	return code ? fail(code, &error) : CT_EXIT_FINE;
+}
+
+/* Only what a program has finished with, and never a report. */
+static int check_removable(const char *input)
+{
+	struct ct_error_text error;
+	struct ct_left_store left;
+	char *path;
+	int is_store = ct_is_store(input, &error);
+	if (is_store < 0)
+		return fail(is_store, &error);
+	if (!is_store)
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s is no store; --remove-store is for stores", input);
+	path = realpath(input, NULL);
+	bool in_use = path && ct_left_store_read(AT_FDCWD, path, &left) && ct_left_store_in_use(&left, path);
+	free(path);
+	return in_use ? ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
+				    "%s: pid %u still records into it; export it without --remove-store", input,
+				    left.pid)
+		      : CT_EXIT_FINE;
 }
 
 int ct_cmd_export(int argc, char **argv)
 {
 	const char *output = NULL;
-	bool remove_store = false;
+	bool remove_store = false, at_exit = false;
 	int option;
+	argv[0] = "ctrace " COMMAND; /* for getopt's messages */
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "f:o:h", options, NULL)) != -1) {
 		switch (option) {
@@ -87,8 +104,10 @@ int ct_cmd_export(int argc, char **argv)
 			output = optarg;
 			break;
 		case OPT_REMOVE:
-		case OPT_AT_EXIT:
 			remove_store = true;
+			break;
+		case OPT_AT_EXIT:
+			at_exit = true;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -99,10 +118,12 @@ int ct_cmd_export(int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name one input; see ctrace export --help");
-	if (!output)
-		return export_store(argv[optind], remove_store, false);
-	int code = export_to(argv[optind], output);
-	if (!code && remove_store && remove(argv[optind]) < 0)
-		return ct_cmd_fail(COMMAND, CT_EXIT_UNREADABLE, "%s: cannot be removed", argv[optind]);
+	const char *input = argv[optind];
+	int code = remove_store ? check_removable(input) : CT_EXIT_FINE;
+	if (!code)
+		code = output ? export_to(input, output) : export_store(input, at_exit);
+	/* A good export at exit has removed it already. */
+	if (!code && remove_store && remove(input) < 0 && errno != ENOENT)
+		code = ct_cmd_fail(COMMAND, CT_EXIT_UNREADABLE, "%s: cannot be removed: %s", input, strerror(errno));
 	return code;
 }

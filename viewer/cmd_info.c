@@ -12,6 +12,7 @@
 #include "load/load.h"
 #include "load/store_file.h"
 #include "symbol/symbol.h"
+#include "util/utf8.h"
 #include "view/number.h"
 
 #define COMMAND "info"
@@ -40,7 +41,8 @@ static void print_loss(uint64_t count, const char *what)
 static void print_losses(const struct ct_profile *profile)
 {
 	const struct ct_losses *losses = &profile->losses;
-	bool none = !losses->dropped && !losses->early && !losses->truncated && !losses->unrooted;
+	bool none = !losses->dropped && !losses->early && !losses->truncated && !losses->unrooted && !losses->late &&
+		    !losses->unknown_frees && !losses->merged_sites;
 	print_row("losses", "%s", none ? "none" : "");
 	print_loss(losses->dropped, "events that were not recorded (no memory, or inside a signal handler)");
 	print_loss(losses->early, "calls before start-up was done");
@@ -123,22 +125,47 @@ static bool check_roots(const struct ct_profile *profile)
 			   "every stack reaches its root, or is counted as cut");
 }
 
+/* A string of the store, fit for a terminal; free it. */
+static char *clean(const struct ct_store_file *store, struct ct_span span)
+{
+	return ct_utf8_clean(store->strings + span.offset, span.bytes, NULL);
+}
+
+/* What has become of a module's file. */
+static enum ct_module_file look_for(struct ct_symbols *symbols, const struct ct_store_file *store, size_t index)
+{
+	const struct ct_module *module = &store->modules[index];
+	enum ct_module_file known = store->module_files[index];
+	char *path = strndup(store->strings + module->path.offset, module->path.bytes);
+	if (known == CT_MODULE_FILE_UNKNOWN && path) {
+		if (!strchr(path, '/'))
+			known = CT_MODULE_FILE_NONE;
+		else if (ct_symbols_open(symbols, path, module->build_id, module->build_id_bytes) >= 0)
+			known = CT_MODULE_FILE_SAME;
+		else
+			known = CT_MODULE_FILE_OTHER;
+	}
+	free(path);
+	return known;
+}
+
 static void print_modules(const struct ct_store_file *store)
 {
+	static const char *const remarks[] = {
+		[CT_MODULE_FILE_UNKNOWN] = "",
+		[CT_MODULE_FILE_SAME] = "",
+		[CT_MODULE_FILE_OTHER] = "  file is gone or of another build: no names",
+		[CT_MODULE_FILE_NONE] = "  has no file",
+	};
 	struct ct_symbols *symbols = ct_symbols_new();
 	for (size_t i = 1; i < store->module_count && symbols; i++) {
 		const struct ct_module *module = &store->modules[i];
-		char *path = strndup(store->strings + module->path.offset, module->path.bytes);
-		bool found = path && ct_symbols_open(symbols, path, module->build_id, module->build_id_bytes) >= 0;
-		printf("%-14s ", i == 1 ? "modules" : "");
-		for (const char *c = path ? path : ""; *c; c++)
-			putchar((unsigned char)*c < ' ' || *c == 0x7f ? '?' : *c);
-		printf("  ");
+		char id[2 * CT_BUILD_ID_MAX + 1] = "no build-id";
+		char *path = clean(store, module->path);
 		for (uint32_t j = 0; j < module->build_id_bytes; j++)
-			printf("%02x", module->build_id[j]);
-		puts(found                    ? ""
-		     : module->build_id_bytes ? "  file is gone or of another build: no names"
-					      : "  no file");
+			snprintf(id + 2 * j, 3, "%02x", module->build_id[j]);
+		print_row(i == 1 ? "modules" : "", "%s  %s%s", path ? path : "", id,
+			  remarks[look_for(symbols, store, i)]);
 		free(path);
 	}
 	ct_symbols_free(symbols);
@@ -148,10 +175,13 @@ static bool print_store(const struct ct_store_file *store, const struct ct_profi
 {
 	char a[CT_NUMBER_ROOM];
 	const struct ct_store_header *header = store->header;
+	char *program = clean(store, header->exe), *reason = clean(store, header->stop_reason);
 	print_row("store", "version %u", header->version);
-	if (header->stop_reason.bytes)
-		print_row("stopped", "%.*s", (int)header->stop_reason.bytes,
-			  store->strings + header->stop_reason.offset);
+	print_row("program", "%s", program ? program : "");
+	if (header->state == CT_STATE_STOPPED)
+		print_row("stopped early", "%s", reason ? reason : "");
+	free(program);
+	free(reason);
 	print_row("nodes", "%zu in the call tree, %zu sites, %zu threads' rings", store->node_count - 1,
 		  store->site_count - 1, store->ring_count);
 	print_row("replayed", "%s events that were not folded yet", ct_number_exact(a, store->replayed));
@@ -191,6 +221,7 @@ int ct_cmd_info(int argc, char **argv)
 	static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct ct_error_text error;
 	int option;
+	argv[0] = "ctrace " COMMAND; /* for getopt's messages */
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (option != 'h')

@@ -48,17 +48,14 @@ static int is_program(const char *name)
 	return 0;
 }
 
-static int run_command(int argc, char **argv)
+/* ctrace ./app args = ctrace record -- ./app args */
+static int run_program(int argc, char **argv)
 {
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (!strcmp(argv[0], commands[i].name))
-			return commands[i].run(argc, argv);
 	if (!is_program(argv[0])) {
 		fprintf(stderr, "ctrace: '%s' is neither a command of ctrace nor a program; see ctrace --help\n",
 			argv[0]);
 		return CT_EXIT_USAGE;
 	}
-	/* ctrace ./app args = ctrace record -- ./app args */
 	char **arguments = calloc((size_t)argc + 3, sizeof(*arguments));
 	if (!arguments)
 		return CT_EXIT_UNREADABLE;
@@ -68,6 +65,14 @@ static int run_command(int argc, char **argv)
 	int code = ct_cmd_record(argc + 2, arguments);
 	free(arguments);
 	return code;
+}
+
+static int run_command(int argc, char **argv)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strcmp(argv[0], commands[i].name))
+			return commands[i].run(argc, argv);
+	return run_program(argc, argv);
 }
 
 int main(int argc, char **argv)
@@ -87,7 +92,9 @@ int main(int argc, char **argv)
 		puts("ctrace " CTRACE_VERSION);
 		return CT_EXIT_FINE;
 	}
-	if (argv[1][0] == '-' && strcmp(argv[1], "--")) {
+	if (argc > 2 && !strcmp(argv[1], "--")) /* a program, even when it is called like a command */
+		return run_program(argc - 2, argv + 2);
+	if (argv[1][0] == '-') {
 		fprintf(stderr, "ctrace: unknown option '%s'; see ctrace --help\n", argv[1]);
 		return CT_EXIT_USAGE;
 	}

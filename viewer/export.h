@@ -9,15 +9,22 @@
 #include "model/profile.h"
 #include "util/error.h"
 
-/* Where a store's report goes when nobody says it; free it. NULL without memory. */
+/* The same file, perhaps by two names? */
+bool ct_export_same_file(const char *a, const char *b);
+
+/*
+ * Where a store's report goes when nobody says it: where the recording wanted it as long as the store is there too,
+ * else beside the store. Free it. NULL without memory.
+ */
 char *ct_export_output(const char *store_path, const struct ct_store_file *store);
 
 /* Write a profile as DHAT JSON to a file, or "-" for stdout. */
 int ct_export_write(const struct ct_profile *profile, const char *path, struct ct_error_text *error);
 
 /*
- * Write a store's report to the path in its header (next to the store when that folder is gone).
- * remove_store: the store goes after a good export. Unless quiet, the summary goes to stderr.
+ * Write a store's report to ct_export_output. remove_store: the store goes after a good export, unless its
+ * recording asked to keep it. Unless quiet, or asked to be by the recording, a summary of at most 4 lines
+ * goes to stderr.
  */
 int ct_export_store(const char *store_path, bool remove_store, bool quiet, struct ct_error_text *error);
 

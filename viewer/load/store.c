@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASH_NONFATAL_OOM 1
+#define uthash_nonfatal_oom(element) ((element)->failed = true)
 #include <uthash.h>
 
 #include "ctrace/fold.h"
@@ -14,7 +16,6 @@
 #include "util/array.h"
 
 #define FRAMES_PER_ADDRESS 64
-#define NOT_OPENED -2
 
 struct place_key {
 	uint64_t address;
@@ -26,6 +27,7 @@ struct place {
 	struct place_key key;
 	size_t first;
 	uint32_t count;
+	bool failed;
 	UT_hash_handle hh;
 };
 
@@ -62,43 +64,57 @@ static char *module_path(const struct ct_store_file *store, uint32_t module)
 	return strndup(store->strings + path.offset, path.bytes);
 }
 
-static int open_module(struct builder *builder, uint32_t module)
+static int open_module(struct builder *builder, uint32_t module, const char *path)
 {
-	if (builder->handles[module] == NOT_OPENED) {
-		const struct ct_module *from = &builder->store->modules[module];
-		char *path = module_path(builder->store, module);
+	uint8_t *known = &builder->store->module_files[module];
+	const struct ct_module *from = &builder->store->modules[module];
+	if (*known == CT_MODULE_FILE_UNKNOWN || (*known == CT_MODULE_FILE_SAME && builder->handles[module] < 0)) {
 		builder->handles[module] =
-			path ? ct_symbols_open(builder->symbols, path, from->build_id, from->build_id_bytes) : -1;
-		free(path);
+			ct_symbols_open(builder->symbols, path, from->build_id, from->build_id_bytes);
+		*known = builder->handles[module] >= 0 ? CT_MODULE_FILE_SAME
+			 : strchr(path, '/')           ? CT_MODULE_FILE_OTHER
+						       : CT_MODULE_FILE_NONE;
 	}
 	return builder->handles[module];
+}
+
+/* Take a text for a module's frames. 1 = it is this module's, 0 = another one has it, < 0 without memory. */
+static int claim_text(struct builder *builder, int64_t text, uint32_t module)
+{
+	size_t wanted = (size_t)text + 1;
+	if (text < 0 ||
+	    !ct_array_room(&builder->text_modules, &builder->text_module_room, wanted, sizeof(*builder->text_modules)))
+		return -1;
+	while (builder->text_module_count < wanted)
+		builder->text_modules[builder->text_module_count++] = 0;
+	if (!builder->text_modules[text])
+		builder->text_modules[text] = module + 1;
+	return builder->text_modules[text] == module + 1;
 }
 
 /* The same text from two modules must not make two stacks one. */
 static int64_t own_text(struct builder *builder, char *text, size_t room, uint32_t module, const char *path)
 {
-	int64_t id = string_of(builder, text);
-	if (id < 0)
-		return id;
-	size_t wanted = (size_t)id + 1;
-	if (!ct_array_room(&builder->text_modules, &builder->text_module_room, wanted, sizeof(*builder->text_modules)))
-		return -1;
-	while (builder->text_module_count < wanted)
-		builder->text_modules[builder->text_module_count++] = 0;
-	if (!builder->text_modules[id])
-		builder->text_modules[id] = module + 1;
-	if (builder->text_modules[id] == module + 1)
-		return id;
 	size_t length = strlen(text);
-	snprintf(text + length, room - length, " [%s]", base_name(path));
-	return string_of(builder, text);
+	int64_t id = string_of(builder, text);
+	int owner = claim_text(builder, id, module);
+	if (!owner) {
+		snprintf(text + length, room - length, " [%s]", base_name(path));
+		id = string_of(builder, text);
+		owner = claim_text(builder, id, module);
+	}
+	if (!owner) { /* of the same name, too: another folder, another build */
+		snprintf(text + length, room - length, " [%s, module %" PRIu32 "]", base_name(path), module);
+		id = string_of(builder, text);
+	}
+	return owner < 0 ? -1 : id;
 }
 
 /* One frame with Valgrind's text. */
 static int64_t add_frame(struct builder *builder, uint32_t module, uint64_t address, const char *path,
 			 const struct ct_symbol_frame *symbol, bool inlined)
 {
-	size_t room = 128 + (symbol->function ? strlen(symbol->function) : 0) + 2 * strlen(path) +
+	size_t room = 160 + (symbol->function ? strlen(symbol->function) : 0) + 2 * strlen(path) +
 		      (symbol->file ? strlen(symbol->file) : 0);
 	char *text = malloc(room);
 	if (!text)
@@ -157,7 +173,7 @@ static bool add_code_frames(struct builder *builder, uint32_t module, uint64_t a
 	char *path = module_path(builder->store, module);
 	if (!path)
 		return false;
-	int handle = open_module(builder, module);
+	int handle = open_module(builder, module, path);
 	size_t count = ct_symbols_lookup(builder->symbols, handle, address, symbols, FRAMES_PER_ADDRESS);
 	if (!count)
 		count = 1;
@@ -184,11 +200,12 @@ static const struct place *place_of(struct builder *builder, const struct ct_nod
 	bool ok = node->module == CT_MODULE_MARK ? append(builder, add_mark(builder, node->address))
 						 : add_code_frames(builder, node->module, node->address);
 	found->count = (uint32_t)(builder->frame_id_count - found->first);
-	if (!ok) {
+	if (ok)
+		HASH_ADD(hh, builder->places, key, sizeof(found->key), found);
+	if (!ok || found->failed) {
 		free(found);
 		return NULL;
 	}
-	HASH_ADD(hh, builder->places, key, sizeof(found->key), found);
 	return found;
 }
 
@@ -200,7 +217,9 @@ static uint64_t lifetime_us(const struct ct_store_file *store, const struct ct_s
 			    site->birth_ticks;
 	long double us = (long double)ticks * store->us_per_tick + 0.5L;
 	long double most = (long double)site->total_blocks * (long double)end_us;
-	return (uint64_t)(us > most ? most : us < 0 ? 0 : us);
+	if (us > most)
+		us = most;
+	return us < 0x1p64L ? (uint64_t)us : UINT64_MAX;
 }
 
 static struct ct_counters counters_of(const struct ct_store_file *store, const struct ct_site *site, uint64_t end_us)
@@ -316,7 +335,7 @@ static int build(struct builder *builder, struct ct_error_text *error)
 	if (!builder->profile || !builder->symbols || !builder->handles || describe(builder->profile, store))
 		return ct_error_no_memory(error);
 	for (size_t i = 0; i < store->module_count; i++)
-		builder->handles[i] = NOT_OPENED;
+		builder->handles[i] = -1;
 	for (size_t i = 1; i < store->site_count; i++)
 		if (store->sites[i].total_blocks && add_site(builder, &store->sites[i]))
 			return ct_error_no_memory(error);

@@ -61,6 +61,10 @@ int ct_store_file_open(const char *path, struct ct_store_file *store, struct ct_
 		code = ct_store_check_references(store, error);
 	if (!code)
 		code = ct_store_replay(store, error);
+	if (!code) {
+		store->module_files = calloc(store->module_count, sizeof(*store->module_files));
+		code = store->module_files ? CT_OK : ct_error_no_memory(error);
+	}
 	if (code)
 		return ct_error_context(error, code, "%s", path);
 	set_clock(store);
@@ -72,6 +76,7 @@ void ct_store_file_close(struct ct_store_file *store)
 	free(store->header);
 	free(store->strings);
 	free(store->modules);
+	free(store->module_files);
 	free(store->nodes);
 	free(store->sites);
 	free(store->rings);

@@ -13,6 +13,14 @@
 #include "ctrace/store.h"
 #include "util/error.h"
 
+/* What became of a module's file since the recording. */
+enum ct_module_file {
+	CT_MODULE_FILE_UNKNOWN, /* nobody has looked */
+	CT_MODULE_FILE_SAME,
+	CT_MODULE_FILE_OTHER, /* gone, or another build: no names */
+	CT_MODULE_FILE_NONE, /* never had one: the kernel's vdso */
+};
+
 struct ct_store_file {
 	struct ct_store_header *header; /* a copy */
 	char *strings;
@@ -22,6 +30,7 @@ struct ct_store_file {
 	struct ct_ring *rings;
 	struct ct_event *events;
 	size_t string_bytes, module_count, node_count, site_count, ring_count;
+	uint8_t *module_files; /* enum ct_module_file by module, as far as ct_store_profile needed them */
 	uint64_t replayed; /* events that were folded here */
 	uint64_t end_ticks; /* time of the end, or of the latest sign of life */
 	long double us_per_tick;
