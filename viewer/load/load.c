@@ -15,17 +15,16 @@
 static int sniff(const char *path, char *start, size_t *got, struct ct_error_text *error)
 {
 	struct stat status;
+	/* Before it is opened: opening a pipe waits for its writer. */
+	if (stat(path, &status) < 0)
+		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, strerror(errno));
+	if (S_ISDIR(status.st_mode))
+		return ct_error_set(error, CT_ERR_IO, "%s: is a folder; name a report or a store in it", path);
+	if (!S_ISREG(status.st_mode))
+		return ct_error_set(error, CT_ERR_IO, "%s: is no regular file; save what it gives in one first", path);
 	FILE *file = fopen(path, "re");
 	if (!file)
 		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, strerror(errno));
-	if (fstat(fileno(file), &status) == 0 && S_ISDIR(status.st_mode)) {
-		fclose(file);
-		return ct_error_set(error, CT_ERR_IO, "%s: is a folder; name a report or a store in it", path);
-	}
-	if (fstat(fileno(file), &status) == 0 && !S_ISREG(status.st_mode)) {
-		fclose(file);
-		return ct_error_set(error, CT_ERR_IO, "%s: is no regular file; save what it gives in one first", path);
-	}
 	*got = fread(start, 1, SNIFF_BYTES, file);
 	fclose(file);
 	return CT_OK;

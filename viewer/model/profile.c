@@ -210,7 +210,8 @@ static bool append_site(struct ct_profile *profile, struct interned_site *fresh,
 			uint32_t count)
 {
 	struct ct_profile_index *index = profile->index;
-	if (!ct_array_room(&profile->sites, &index->site_room, profile->site_count + 1, sizeof(*profile->sites)) ||
+	if (profile->frame_id_count + count > UINT32_MAX || /* ct_site_row.first_frame */
+	    !ct_array_room(&profile->sites, &index->site_room, profile->site_count + 1, sizeof(*profile->sites)) ||
 	    !ct_array_room(&profile->frame_ids, &index->frame_id_room, profile->frame_id_count + count,
 			   sizeof(*frame_ids)))
 		return false;

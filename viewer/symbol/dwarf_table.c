@@ -24,7 +24,8 @@ struct function {
 };
 
 struct ct_unit {
-	Dwarf_Die die;
+	Dwarf_Die die; /* has the lines */
+	Dwarf_Die tree; /* has the functions: the same, or what -gsplit-dwarf put in a .dwo file */
 	struct function *functions; /* by low */
 	size_t function_count, function_room;
 	struct inlined *inlined;
@@ -125,8 +126,13 @@ struct ct_unit *ct_unit_new(Dwarf_Die *unit_die)
 	struct ct_unit *unit = calloc(1, sizeof(*unit));
 	if (!unit)
 		return NULL;
-	unit->die = *unit_die;
-	if (!walk_scope(unit, unit_die, 0)) {
+	Dwarf_Half version;
+	uint8_t type;
+	unit->die = unit->tree = *unit_die;
+	if (dwarf_cu_info(unit_die->cu, &version, &type, NULL, &unit->tree, NULL, NULL, NULL) != 0 ||
+	    type != DW_UT_skeleton || !unit->tree.addr)
+		unit->tree = *unit_die;
+	if (!walk_scope(unit, &unit->tree, 0)) {
 		ct_unit_free(unit);
 		return NULL;
 	}
@@ -157,7 +163,7 @@ static const struct function *find_function(const struct ct_unit *unit, Dwarf_Ad
 
 size_t ct_unit_scopes(const struct ct_unit *unit, Dwarf_Addr address, Dwarf_Die *scopes, size_t max)
 {
-	Dwarf *dwarf = dwarf_cu_getdwarf(unit->die.cu);
+	Dwarf *dwarf = dwarf_cu_getdwarf(unit->tree.cu);
 	const struct function *function = find_function(unit, address);
 	size_t count = 0;
 	if (!function || !max || !dwarf_offdie(dwarf, function->die, &scopes[count]))

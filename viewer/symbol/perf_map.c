@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* /tmp/perf-PID.map: lines "START SIZE NAME", hexadecimal, written by JIT compilers for perf. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,14 +54,19 @@ struct ct_perf_map *ct_perf_map_open(uint32_t pid)
 	size_t room = 0;
 	struct stat status;
 	snprintf(path, sizeof(path), "/tmp/perf-%u.map", pid);
-	FILE *file = fopen(path, "re");
-	if (!file)
+	/* Everybody can put something here: no link, no pipe to wait for, nothing that another user wrote. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
 		return NULL;
+	bool ours =
+		fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (status.st_uid == geteuid() || geteuid() == 0);
+	FILE *file = ours ? fdopen(fd, "r") : NULL;
+	if (!file) {
+		close(fd);
+		return NULL;
+	}
 	struct ct_perf_map *map = calloc(1, sizeof(*map));
-	/* In a folder that everybody can write, only what this user wrote is believed. */
-	bool ours = fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode) &&
-		    (status.st_uid == geteuid() || geteuid() == 0);
-	while (map && ours && getline(&line, &room, file) > 0 && add_line(map, line))
+	while (map && getline(&line, &room, file) > 0 && add_line(map, line))
 		;
 	free(line);
 	fclose(file);

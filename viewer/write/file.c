@@ -43,7 +43,8 @@ int ct_out_open(const char *path, struct ct_out_file *file, struct ct_error_text
 int ct_out_close(struct ct_out_file *file, int code, struct ct_error_text *error)
 {
 	if (file->stream) {
-		int failed = fflush(file->stream);
+		/* An error that stdio met before may have been forgotten by its caller, never by the stream. */
+		int failed = fflush(file->stream) | ferror(file->stream);
 		int saved = errno;
 		if (file->stream != stdout && fclose(file->stream) && !failed) {
 			failed = 1;
