@@ -28,7 +28,8 @@ static void fill_rings(struct store_builder *builder)
 		uint64_t ticks = 100 + 10 * i;
 		store_builder_event(builder, i % 3, ticks, 1 + i % 2, CT_EVENT_ALLOC, 10 + i % 7, 0);
 		if (i % 3 == 2)
-			store_builder_event(builder, (i + 1) % 3, ticks + 5, 1 + i % 2, CT_EVENT_FREE, 10 + i % 7, ticks);
+			store_builder_event(builder, (i + 1) % 3, ticks + 5, 1 + i % 2, CT_EVENT_FREE, 10 + i % 7,
+					    ticks);
 		if (i % 50 == 49)
 			store_builder_event(builder, i % 3, ticks + 7, 1 + i % 2, CT_EVENT_RESIZE, 5, 10 + i % 7);
 	}
@@ -293,6 +294,142 @@ static void test_named_damage(void **state)
 	builder = store_builder_new();
 	builder->header.output.offset = 1 << 30;
 	assert_refused(builder, "string outside");
+	builder = store_builder_new();
+	store_builder_event(builder, 0, 1, 1, CT_EVENT_FREE, 1ull << 63, 0);
+	assert_refused(builder, "impossible size");
+	builder = store_builder_new();
+	builder->sites[1].live_bytes = INT64_MAX;
+	store_builder_event(builder, 0, 1, 1, CT_EVENT_ALLOC, 1, 0);
+	assert_refused(builder, "impossible size");
+	builder = store_builder_new();
+	builder->header.machine = 243;
+	assert_refused(builder, "unknown machine (ELF number 243)");
+	builder = store_builder_new();
+	builder->header.byte_order = 0x04030201;
+	assert_refused(builder, "another byte order");
+	builder = store_builder_new();
+	builder->header.progress.undo_mark = 1;
+	builder->header.progress.undo_count = CT_BATCH_EVENTS + 1;
+	assert_refused(builder, "undo count");
+}
+
+/* A string's bytes are claimed before there is room: a kill in between costs that string only. */
+static void test_killed_while_adding_a_string(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	struct ct_store_file store;
+	store_builder_event(builder, 0, 1000, 1, CT_EVENT_ALLOC, 100, 0);
+	builder->header.sections[CT_SECTION_STRINGS].used = 1 << 20;
+	open_store(builder, &store);
+	assert_int_equal(store.header->totals.total_bytes, 100);
+	ct_store_file_close(&store);
+	free(builder);
+}
+
+static struct ct_profile *load(struct store_builder *builder)
+{
+	struct ct_error_text error;
+	struct ct_profile *profile = NULL;
+	store_builder_write(builder, path);
+	if (ct_load(path, &profile, &error))
+		fail_msg("%s", error.line);
+	free(builder);
+	return profile;
+}
+
+/* 3 ticks a nanosecond, and an hour of them; then a recording of no time at all. */
+static void test_clock(void **state)
+{
+	(void)state;
+	const uint64_t hour_ns = 3600000000000u;
+	struct store_builder *builder = store_builder_new();
+	builder->header.clock = CT_CLOCK_TSC;
+	builder->header.latest_ticks = 3 * hour_ns;
+	builder->header.latest_ns = builder->header.boot_ns + hour_ns;
+	store_builder_event(builder, 0, 3000, 1, CT_EVENT_ALLOC, 100, 0);
+	store_builder_event(builder, 1, 9000, 2, CT_EVENT_ALLOC, 1, 0);
+	store_builder_event(builder, 1, 3 * hour_ns + 6000, 1, CT_EVENT_FREE, 100, 3000);
+	struct ct_profile *profile = load(builder);
+	assert_int_equal(profile->end_time, 3600000002); /* the latest sign of life is the free */
+	assert_int_equal(profile->peak_time, 3);
+	assert_int_equal(profile->sites[0].counters.lifetime, 3600000001);
+	assert_int_equal(profile->sites[1].counters.lifetime, 3599999999);
+	ct_profile_free(profile);
+
+	builder = store_builder_new();
+	builder->header.clock = CT_CLOCK_TSC;
+	builder->header.latest_ticks = 0;
+	builder->header.latest_ns = builder->header.boot_ns;
+	profile = load(builder);
+	assert_int_equal(profile->end_time, 1); /* dh_view divides by it */
+	assert_int_equal(profile->peak_time, 0);
+	assert_int_equal(profile->site_count, 0);
+	ct_profile_free(profile);
+}
+
+/* Ended in order: the end is what the program said, not its last event. */
+static void test_end(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	builder->header.state = CT_STATE_ENDED;
+	builder->header.end_ticks = 9000000;
+	store_builder_event(builder, 0, 1000000, 1, CT_EVENT_ALLOC, 100, 0);
+	struct ct_profile *profile = load(builder);
+	assert_true(profile->ended);
+	assert_int_equal(profile->end_time, 9000);
+	assert_int_equal(profile->sites[0].counters.lifetime, 8000);
+	ct_profile_free(profile);
+}
+
+/* The same words in three modules of one name are three stacks; the same place reached twice is one. */
+static void test_texts_of_several_modules(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	struct ct_section *sections = builder->header.sections;
+	for (uint32_t module = 2; module < 4; module++)
+		builder->modules[module].path = builder->modules[1].path; /* rebuilt while it ran */
+	builder->modules[2].build_id_bytes = builder->modules[3].build_id_bytes = 4;
+	builder->modules[3].build_id[0] = 1;
+	sections[CT_SECTION_MODULES].used = 4;
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t node = (uint32_t)sections[CT_SECTION_NODES].used++;
+		builder->nodes[node] = (struct ct_node){0, 1 + i, 0x5000};
+		uint32_t site = (uint32_t)sections[CT_SECTION_SITES].used++;
+		builder->sites[site].node = node;
+		store_builder_event(builder, 0, 1000 + i, site, CT_EVENT_ALLOC, 10, 0);
+	}
+	struct ct_profile *profile = load(builder);
+	assert_int_equal(profile->site_count, 3);
+	assert_int_equal(profile->losses.merged_sites, 0);
+	const char *texts[3];
+	for (int i = 0; i < 3; i++)
+		texts[i] = profile->strings[profile->frames[profile->frame_ids[profile->sites[i].first_frame]].text];
+	assert_string_equal(texts[0], "0x5000: ??? (in /nowhere/app)");
+	assert_string_equal(texts[1], "0x5000: ??? (in /nowhere/app) [app]");
+	assert_true(strcmp(texts[2], texts[1]) != 0 && strcmp(texts[2], texts[0]) != 0);
+	ct_profile_free(profile);
+}
+
+static void test_marks(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	builder->nodes[1] = (struct ct_node){0, CT_MODULE_MARK, CT_MARK_CUT}; /* where main was */
+	builder->nodes[3].module = CT_MODULE_NONE;
+	store_builder_event(builder, 0, 1000, 1, CT_EVENT_ALLOC, 10, 0);
+	store_builder_event(builder, 0, 1000, 2, CT_EVENT_ALLOC, 10, 0);
+	struct ct_profile *profile = load(builder);
+	const struct ct_site_row *site = &profile->sites[0];
+	assert_true(site->truncated);
+	assert_string_equal(profile->strings[profile->frames[profile->frame_ids[site->first_frame + 1]].text],
+			    "[frames cut]");
+	site = &profile->sites[1];
+	assert_string_equal(profile->strings[profile->frames[profile->frame_ids[site->first_frame]].text],
+			    "0x3000: ??? (in ?\?\?)");
+	ct_profile_free(profile);
 }
 
 static int make_path(void **state)
@@ -317,6 +454,11 @@ int main(void)
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_flipped_bits),
 		cmocka_unit_test(test_named_damage),
+		cmocka_unit_test(test_killed_while_adding_a_string),
+		cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_texts_of_several_modules),
+		cmocka_unit_test(test_marks),
 	};
 	return cmocka_run_group_tests_name("viewer_store", tests, make_path, remove_path);
 }
