@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of addresses: this very program's, and the C library's. */
+/* Names of addresses: this very program's, the C library's, and those of objects in every form that compilers give
+ * them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,9 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,7 +28,7 @@ static inline __attribute__((always_inline)) void is_inlined(void)
 {
 	sink++;
 here:
-	inlined_at = (uintptr_t)&&here;
+	inlined_at = (uintptr_t) && here;
 	sink++;
 }
 
@@ -108,6 +111,93 @@ static void test_the_name_that_people_use(void **state)
 	ct_symbols_free(symbols);
 }
 
+static const char source[] =
+	"namespace ns {\\n"
+	"inline __attribute__((always_inline)) int in1(volatile int *p) { return ++*p; }\\n"
+	"inline __attribute__((always_inline)) int in2(volatile int *p) { return in1(p); }\\n"
+	"__attribute__((noinline)) int outer(int *p) { return in2(p); }\\n"
+	"}\\n"
+	"int main() { int i = 0; return ns::outer(&i) - 1; }\\n";
+
+static bool run(const char *folder, const char *command)
+{
+	char line[2048];
+	snprintf(line, sizeof(line), "cd %s && %s", folder, command);
+	return system(line) == 0;
+}
+
+static uint64_t symbol_address(const char *folder, const char *object)
+{
+	char line[256];
+	unsigned long address = 0;
+	snprintf(line, sizeof(line), "nm %s/%s | sed -n 's/ [Tt] _ZN2ns5outerEPi.*//p'", folder, object);
+	FILE *nm = popen(line, "r");
+	assert_non_null(nm);
+	assert_int_equal(fscanf(nm, "%lx", &address), 1);
+	pclose(nm);
+	return address;
+}
+
+/* Somewhere in outer is what was in1, inlined into in2, inlined into outer. */
+static void assert_inlined(const char *folder, const char *object, uint64_t start, const char *file)
+{
+	struct ct_symbols *symbols = ct_symbols_new();
+	struct ct_symbol_frame frames[FRAMES];
+	char path[256];
+	snprintf(path, sizeof(path), "%s/%s", folder, object);
+	int handle = ct_symbols_open(symbols, path, NULL, 0);
+	assert_true(handle >= 0);
+	size_t count = 0;
+	for (uint64_t address = start; address < start + 16 && count < 3; address++) {
+		count = ct_symbols_lookup(symbols, handle, address, frames, FRAMES);
+		assert_true(count > 0);
+		assert_int_equal(strncmp(frames[count - 1].function, "ns::outer(int*)", 15), 0);
+	}
+	if (count != 3)
+		fail_msg("%s: nothing inlined", object);
+	assert_string_equal(frames[0].function, "ns::in1(int volatile*)");
+	assert_string_equal(frames[1].function, "ns::in2(int volatile*)");
+	assert_int_equal(frames[0].line, 2);
+	assert_int_equal(frames[1].line, 3);
+	assert_int_equal(frames[2].line, 4);
+	for (int i = 0; i < 3; i++)
+		assert_non_null(strstr(frames[i].file, file));
+	ct_symbols_free(symbols);
+}
+
+static void test_forms_of_objects(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *object, *command;
+	} forms[] = {
+		{"pie", "g++ -g -O2 -o pie a.cc"},
+		{"exec", "g++ -g -O2 -no-pie -o exec a.cc"},
+		{"shared", "g++ -g -O2 -fPIC -shared -o shared a.cc"},
+		{"dwarf4", "g++ -g -gdwarf-4 -O2 -o dwarf4 a.cc"},
+		{"packed", "g++ -g -gz -O2 -o packed a.cc"},
+		{"split", "g++ -g -gsplit-dwarf -O2 -o split a.cc"},
+		{"split4", "g++ -g -gdwarf-4 -gsplit-dwarf -O2 -o split4 a.cc"},
+		{"linked", "g++ -g -flto -O2 -o linked a.cc"},
+	};
+	char folder[] = "/tmp/ctrace-unit-symbol-XXXXXX";
+	char line[sizeof(source) + 64];
+	assert_non_null(mkdtemp(folder));
+	snprintf(line, sizeof(line), "printf '%s' > a.cc", source);
+	assert_true(run(folder, line));
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		assert_true(run(folder, forms[i].command));
+		assert_inlined(folder, forms[i].object, symbol_address(folder, forms[i].object), "a.cc");
+	}
+	/* Names in a separate file, found by its debug link. */
+	uint64_t address = symbol_address(folder, "pie");
+	assert_true(run(folder, "objcopy --only-keep-debug pie pie.debug && objcopy --strip-all "
+				"--add-gnu-debuglink=pie.debug pie bare && rm pie"));
+	assert_inlined(folder, "bare", address, "a.cc");
+	snprintf(line, sizeof(line), "rm -r %s", folder);
+	assert_true(run("/tmp", line));
+}
+
 static void test_perf_map(void **state)
 {
 	(void)state;
@@ -133,9 +223,9 @@ static void test_perf_map(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own_function),   cmocka_unit_test(test_unknown_address),
-		cmocka_unit_test(test_no_such_object), cmocka_unit_test(test_the_name_that_people_use),
-		cmocka_unit_test(test_perf_map),
+		cmocka_unit_test(test_own_function),     cmocka_unit_test(test_unknown_address),
+		cmocka_unit_test(test_no_such_object),   cmocka_unit_test(test_the_name_that_people_use),
+		cmocka_unit_test(test_forms_of_objects), cmocka_unit_test(test_perf_map),
 	};
 	return cmocka_run_group_tests_name("viewer_symbol", tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <libiberty/demangle.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,6 +60,12 @@ struct ct_symbols *ct_symbols_new(void)
 {
 	/* libdwfl asks the servers as soon as this is set; a report must not wait for a network unasked. */
 	unsetenv("DEBUGINFOD_URLS");
+	/* libdwfl keeps up to three files open for each module; large programs have hundreds of modules. */
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	return calloc(1, sizeof(struct ct_symbols));
 }
 
