@@ -21,7 +21,7 @@ CFLAGS += -std=gnu11 $(OPT) $(WARN) -MMD -MP
 PRELOAD_SRC := $(wildcard preload/hot/*.c preload/cold/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$B/obj/%.o)
 PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
-	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -fno-omit-frame-pointer -mgeneral-regs-only -Ipreload
+	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -mgeneral-regs-only -Ipreload
 
 # --- viewer: our own program ---
 VIEWER_SRC := $(wildcard viewer/*.c viewer/*/*.c)

@@ -450,7 +450,7 @@ static bool starts_function(const uint8_t *header, uint64_t address)
 
 static bool fits(int64_t offset)
 {
-	return offset >= -(1 << 28) && offset < 1 << 28;
+	return offset >= -CT_RULE_OFFSET_MAX && offset <= CT_RULE_OFFSET_MAX;
 }
 
 static struct ct_rule rule_of_row(const struct row *row)
@@ -466,8 +466,8 @@ static struct ct_rule rule_of_row(const struct row *row)
 	    !fits(row->bp.offset))
 		return rule;
 	rule.cfa = bases[row->base];
-	rule.cfa_offset = row->offset;
-	rule.bp_offset = row->bp.offset;
+	rule.cfa_offset = (int32_t)row->offset;
+	rule.bp_offset = (int32_t)row->bp.offset;
 	rule.bp = row->bp.how == SAVED_AT_CFA ? CT_BP_AT_CFA : row->bp.how == SAVED_AT_BP ? CT_BP_AT_BP : CT_BP_SAME;
 	return rule;
 }

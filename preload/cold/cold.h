@@ -45,9 +45,8 @@ CT_COLD void ct_libunwind_load(void);
  */
 CT_COLD uint32_t ct_libunwind_walk(struct ct_thread *thread, const struct ct_registers *from, bool *complete);
 
-/* CTRACE_DEBUG=verify: compare a stack with libunwind's and count. */
-CT_COLD void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from,
-			     const struct ct_stack_frame *stack, uint32_t depth);
+/* CTRACE_DEBUG=verify: compare the remembered stack with libunwind's and count. */
+CT_COLD void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from);
 
 /* CTRACE_DEBUG=verify: one line of counts on stderr. */
 CT_COLD void ct_verify_report(void);

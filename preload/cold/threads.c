@@ -22,6 +22,8 @@ static struct ct_thread *threads;
 static uint32_t thread_count;
 static uint32_t scan_at = FIRST_SCAN; /* states made when the next look for dead owners is due */
 
+static const uintptr_t never;
+
 static bool is_gone(uint32_t tid)
 {
 	return ct_syscall3(SYS_tgkill, ct_tracer.header->pid, tid, 0) == -ESRCH;
@@ -86,6 +88,7 @@ static struct ct_thread *get(uint32_t tid)
 		return NULL;
 	thread->tid = tid;
 	thread->depth = 0;
+	thread->checks[0] = (struct ct_check){&never, !never};
 	thread->last_block = 0;
 	__builtin_memset(thread->bounds, 0, sizeof(thread->bounds));
 	ct_store_relaxed(&thread->ring->tid, tid);

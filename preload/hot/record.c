@@ -7,6 +7,7 @@
 
 struct ct_gate ct_gate CT_ALIGNED(4096);
 struct ct_tracer ct_tracer;
+struct ct_block_map ct_blocks;
 __thread struct ct_tls ct_tls;
 
 static inline struct ct_thread *current_thread(void)
@@ -20,8 +21,8 @@ static inline uint32_t site_of_node(uint32_t node)
 	return ct_likely(site) ? site : ct_tree_new_site(node);
 }
 
-static void journal(struct ct_thread *thread, uint64_t ticks, uint32_t site, uint32_t kind, uint64_t bytes,
-		    uint64_t other)
+static inline void journal(struct ct_thread *thread, uint64_t ticks, uint32_t site, uint32_t kind, uint64_t bytes,
+			   uint64_t other)
 {
 	struct ct_event *event = ct_journal_slot(thread);
 	event->ticks = ticks;
@@ -32,7 +33,7 @@ static void journal(struct ct_thread *thread, uint64_t ticks, uint32_t site, uin
 	ct_journal_publish(thread);
 }
 
-static void journal_free(struct ct_thread *thread, uint32_t record, uint32_t flags)
+static inline void journal_free(struct ct_thread *thread, uint32_t record, uint32_t flags)
 {
 	const struct ct_block *block = &ct_blocks.records[record];
 	uint32_t site = ct_block_site(block);

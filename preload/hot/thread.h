@@ -17,16 +17,28 @@ struct ct_registers {
 	uintptr_t bp;
 };
 
-/*
- * A remembered frame: its registers, the stack slots from which the next outer frame's pc and bp were
- * loaded, and its place in the call tree. See hot/unwind.h.
- */
+/* A frame of the walk in progress, with the stack slots from which its caller's pc and bp were loaded. */
 struct ct_stack_frame {
 	struct ct_registers at;
-	const uintptr_t *pc_slot; /* holds the next outer frame's pc; NULL in the outermost frame */
-	const uintptr_t *bp_slot; /* holds the next outer frame's bp; NULL: bp is the same */
-	uint32_t node; /* 0 = not looked up: too deep to be kept whole */
+	const uintptr_t *pc_slot; /* NULL in the outermost frame, unless it ended at a return address of 0 */
+	const uintptr_t *bp_slot; /* NULL: the caller's bp is the same */
 	bool exact; /* pc is no return address: the frame was interrupted by a signal */
+	bool uses_bp; /* its CFA is found from bp */
+};
+
+/* A frame of the remembered stack: its place in the call tree, and how its callers are verified. */
+struct ct_remembered {
+	struct ct_registers at;
+	uint32_t node; /* 0 = not looked up: too deep to be kept whole */
+	uint32_t checks : 30; /* callers are verified by thread->checks[1] to [checks] */
+	uint32_t needs_bp : 1; /* the way outward depends on at.bp */
+	uint32_t exact : 1;
+};
+
+/* A stack slot and what it held when the stack was walked. */
+struct ct_check {
+	const uintptr_t *slot;
+	uintptr_t value;
 };
 
 struct ct_stack_bounds {
@@ -36,10 +48,12 @@ struct ct_stack_bounds {
 
 #define CT_STACK_FRAMES 16384u
 #define CT_BOUNDS_KEPT 4u
-#define CT_NODE_CACHE 1024u /* a power of two */
+#define CT_NODE_CACHE 16384u /* a power of two */
+#define CT_MEETING_PLACES 1024u /* a power of two */
 
+/* Child of a node: key is the lookup address and the loader's epoch. */
 struct ct_node_cache_entry {
-	uintptr_t pc;
+	uint64_t key;
 	uint32_t parent;
 	uint32_t node;
 };
@@ -60,8 +74,10 @@ struct ct_thread {
 
 	uint32_t depth; /* remembered frames in stack[], outermost first */
 	struct ct_stack_bounds bounds[CT_BOUNDS_KEPT]; /* [0] is the latest used */
+	uint16_t met_at[CT_MEETING_PLACES]; /* by sp: the remembered frame there, + 1; may be out of date */
 	struct ct_node_cache_entry node_cache[CT_NODE_CACHE];
-	struct ct_stack_frame stack[CT_STACK_FRAMES];
+	struct ct_remembered stack[CT_STACK_FRAMES];
+	struct ct_check checks[2 * CT_STACK_FRAMES + 2]; /* [0] never holds */
 	struct ct_stack_frame fresh[CT_STACK_FRAMES]; /* the walk in progress, innermost first */
 };
 

@@ -18,9 +18,8 @@
 
 #include "hot/thread.h"
 
-/* How the CFA (the caller's sp) is found. */
+/* How the CFA (the caller's sp) is found. The first two are nearly all. */
 enum ct_cfa_rule {
-	CT_CFA_UNKNOWN, /* not expressible: libunwind walks this stack */
 	CT_CFA_SP, /* sp + offset */
 	CT_CFA_BP, /* bp + offset */
 	CT_CFA_BP_LOAD, /* *(bp + offset): functions that realign their stack */
@@ -28,6 +27,7 @@ enum ct_cfa_rule {
 	CT_CFA_NO_TABLE, /* code without unwind table: bp is taken for a frame pointer */
 	CT_CFA_END, /* outermost frame */
 	CT_CFA_START, /* outermost frame whose "return address" is a function's first byte (makecontext) */
+	CT_CFA_UNKNOWN, /* not expressible: libunwind walks this stack */
 };
 
 enum ct_bp_rule {
@@ -36,15 +36,35 @@ enum ct_bp_rule {
 	CT_BP_AT_BP, /* saved at bp + offset */
 };
 
-/* A rule fits into one word, so that the cache can be read without a lock. The return address is at CFA - 8. */
+/* The return address is at CFA - 8. */
 struct ct_rule {
-	uint64_t cfa : 4;
-	uint64_t bp : 2;
-	int64_t cfa_offset : 29;
-	int64_t bp_offset : 29;
+	uint8_t cfa; /* enum ct_cfa_rule */
+	uint8_t bp; /* enum ct_bp_rule */
+	int32_t cfa_offset; /* 24 bits */
+	int32_t bp_offset; /* 24 bits */
 };
 
-_Static_assert(sizeof(struct ct_rule) == sizeof(uint64_t), "a rule is one word");
+#define CT_RULE_OFFSET_MAX ((1 << 23) - 1)
+
+/*
+ * A rule fits into one word, so that the cache can be read without a lock: cfa in bits 0 to 3, bp in 4
+ * and 5, the offsets from 16 and 40 on.
+ */
+static inline uint64_t ct_rule_pack(struct ct_rule rule)
+{
+	return (uint64_t)rule.cfa | (uint64_t)rule.bp << 4 | ((uint64_t)(uint32_t)rule.cfa_offset & 0xffffff) << 16 |
+	       (uint64_t)(uint32_t)rule.bp_offset << 40;
+}
+
+static inline struct ct_rule ct_rule_unpack(uint64_t word)
+{
+	return (struct ct_rule){
+		.cfa = word & 0xf,
+		.bp = word >> 4 & 3,
+		.cfa_offset = (int32_t)((int64_t)(word << 24) >> 40),
+		.bp_offset = (int32_t)((int64_t)word >> 40),
+	};
+}
 
 /*
  * The call-tree node of the stack that starts at `from` (the hook's caller). 0 = no memory: the event is
