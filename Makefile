@@ -93,6 +93,7 @@ help:
 	@echo 'make demo       install what is needed, build, trace sqlite3 and show the result'
 	@echo 'make test       install what is needed, build, run all tests'
 	@echo 'make e2e        the unit and end-to-end tests; TEST=PATTERN some of them'
+	@echo 'make bench      beside other tracers, half an hour; make bench-quick: a minute'
 	@echo 'make check      the rules of the tree, each with a violation that it must catch'
 	@echo 'make clean'
 
