@@ -32,7 +32,7 @@ def start(folder, _rounds):
         for way in draw.sample(list(ways), len(ways)):
             seconds[way].append(_seconds(["true"], **ways[way]))
     native = statistics.median(seconds.pop("native"))
-    return {f"start and end of `true`, {way}": statistics.median(times) - native for way, times in seconds.items()}
+    return {f"`true` with ctrace, {way}, longer than without": statistics.median(times) - native for way, times in seconds.items()}
 
 
 def _store(folder, sites):

@@ -41,6 +41,7 @@ int main(int argc, char **argv)
 	if (argc < 4)
 		return 2;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	long long begin = now(), end = 0;
 	command = fork();
 	if (command == 0) {

@@ -12,7 +12,6 @@ import subprocess
 from lib.harness import base_environment
 from tools import BENCH
 
-LIMIT_SECONDS = int(os.environ.get("BENCH_LIMIT_SECONDS", "600"))
 OWN_CLOCK = re.compile(rb"^pairs (\d+), CPU (\d+), wall (\d+)$", re.MULTILINE)
 
 
@@ -31,21 +30,21 @@ class Sample:
     pairs_wall_ns: int = 0
 
 
-def run(workload, prepared, count, tool, folder):
+def run(workload, prepared, count, tool, folder, limit):
     """In an empty folder, which is deleted afterwards with all that the tool wrote."""
     os.makedirs(folder)
     try:
-        return _run(workload, prepared, count, tool, folder)
+        return _run(workload, prepared, count, tool, folder, limit)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(workload, prepared, count, tool, folder):
+def _run(workload, prepared, count, tool, folder, limit):
     environment = {**base_environment(), "HOME": folder, **prepared.settings, **tool.environment(folder)}
     # The tool is for the command, not for the program that measures it. Native too starts by way of env.
     inner = ["env"] + [f"LD_PRELOAD={environment.pop(name)}" for name in ("LD_PRELOAD",) if name in environment]
     stdout, stderr, result = (os.path.join(folder, name) for name in (".stdout", ".stderr", ".result"))
-    command = [os.path.join(BENCH, "measure"), result, str(LIMIT_SECONDS)]
+    command = [os.path.join(BENCH, "measure"), result, str(limit)]
     command += inner + tool.command(prepared.command, folder)
     known = None
     with open(prepared.stdin or os.devnull, "rb") as source, open(stdout, "wb") as out, open(stderr, "wb") as err:
@@ -75,16 +74,16 @@ def _read(path):
         return b""
 
 
-def violation(sample, native, tool):
+def violation(sample, native, tool, limit):
     """What is wrong with a run, or None."""
     died = -sample.status if sample.status < 0 else sample.status - 128
     if sample.status != native.status:
-        if died == signal.SIGKILL and sample.wall_s >= LIMIT_SECONDS:
-            return f"still running after {LIMIT_SECONDS} s"
+        if died == signal.SIGKILL and sample.wall_s >= limit:
+            return f"still running after {limit} s"
         if died in set(signal.Signals):
             return f"crashed ({signal.Signals(died).name})"
         return f"status {sample.status} instead of {native.status}"
-    if sample.digest != native.digest:
+    if (sample.digest, sample.pairs) != (native.digest, native.pairs):
         return "output differs from native's"
     if not sample.recorded:
         return "recorded nothing"

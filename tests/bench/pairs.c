@@ -2,9 +2,10 @@
 /*
  * pairs MODE COUNT [depth=N] [threads=N] [sites=N] [live=N]: COUNT malloc/free pairs in each thread, N frames deep.
  *
- *   same       one site                            live   N blocks live, a random one replaced each time
- *   sites      N sites in changing order           sizes  random sizes up to 32 KiB
- *   wander     the stack changes at each pair      grow   realloc
+ *   same       one site                                        live   N blocks live, a random one is replaced
+ *   sites      N sites; the next differs in two inner frames   sizes  random sizes up to 32 KiB
+ *   scattered  N sites; the next may differ from main on       grow   realloc
+ *   wander     a call deeper or back, at each pair
  *   cross      one half of the threads allocates, the other half frees
  *
  * stdout: a checksum, the same in each run. stderr: "pairs TOTAL, CPU ns, wall ns".
@@ -22,7 +23,7 @@
 #define FRAME __attribute__((noinline, noclone))
 #define KEEP(value) __asm__ volatile("" : : "g"(value) : "memory")
 #define THREADS_MAX 64
-#define FRAMES_AROUND 5 /* body, thread, and what the C library has below */
+#define FRAMES_AROUND 7 /* the body, and what is below the first */
 #define WANDER_DEPTH 60
 #define BATCH 256
 #define USED_BYTES 64
@@ -84,45 +85,60 @@ FRAME static void same(struct worker *worker)
 
 FRAME static void at_site(struct worker *worker, uint64_t site, int bits)
 {
-	if (!bits)
+	if (!bits) {
 		give(worker, take(worker, 64));
-	else if (site & 1)
-		at_site(worker, site >> 1, bits - 1);
-	else
-		at_site(worker, site >> 1, bits - 1);
-	KEEP(bits);
+	} else if (site >> (bits - 1) & 1) {
+		at_site(worker, site, bits - 1);
+		KEEP(1); /* or the compiler makes one call of the two */
+	} else {
+		at_site(worker, site, bits - 1);
+		KEEP(2);
+	}
 }
 
-static void many_sites(struct worker *worker)
+static void near_sites(struct worker *worker)
+{
+	for (; worker->left; worker->left--)
+		at_site(worker, worker->left % sites, site_bits);
+}
+
+static void scattered_sites(struct worker *worker)
 {
 	for (; worker->left; worker->left--)
 		at_site(worker, worker->left * 2654435761u % sites, site_bits);
 }
 
-FRAME static void wander_left(struct worker *worker, int frames);
-FRAME static void wander_right(struct worker *worker, int frames)
+FRAME static void wander_on(struct worker *worker, uint32_t turn, int frames);
+
+/* Deeper, back, or neither; some 10,000 stacks in all. */
+FRAME static void wander_at(struct worker *worker, int frames)
 {
 	while (worker->left) {
 		worker->left--;
 		uint32_t turn = draw(worker) % 8;
 		unsigned char *block = take(worker, 64);
 		if (turn < 3 && frames < WANDER_DEPTH)
-			(turn ? wander_left : wander_right)(worker, frames + 1);
+			wander_on(worker, turn, frames + 1);
 		give(worker, block);
 		if (turn > 4 && frames)
 			return;
 	}
 }
 
-FRAME static void wander_left(struct worker *worker, int frames)
+FRAME static void wander_on(struct worker *worker, uint32_t turn, int frames)
 {
-	wander_right(worker, frames);
-	KEEP(frames);
+	if (turn && frames % 8 == 0) {
+		wander_at(worker, frames);
+		KEEP(1);
+	} else {
+		wander_at(worker, frames);
+		KEEP(2);
+	}
 }
 
 static void wander(struct worker *worker)
 {
-	wander_right(worker, 0);
+	wander_at(worker, 0);
 }
 
 static void hold(struct worker *worker, size_t (*size)(struct worker *))
@@ -237,8 +253,9 @@ static const struct {
 	const char *name;
 	void (*body)(struct worker *);
 } modes[] = {
-	{"same", same},   {"sites", many_sites}, {"wander", wander}, {"live", live_blocks},
-	{"sizes", sizes}, {"grow", grow},        {"cross", produce},
+	{"same", same},     {"sites", near_sites}, {"scattered", scattered_sites},
+	{"wander", wander}, {"live", live_blocks}, {"sizes", sizes},
+	{"grow", grow},     {"cross", produce},
 };
 
 static void (*find_mode(const char *name))(struct worker *)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,8 @@ __attribute__((constructor)) static void load_libunwind(void)
 {
 	void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
 	backtrace = library ? (int (*)(void **, int))dlsym(library, "unw_backtrace") : NULL;
+	if (!backtrace)
+		dprintf(2, "libunwind.so.8 cannot be loaded\n");
 }
 
 static void *seen(void *block)

@@ -2,30 +2,25 @@
 // Food for cc1plus: COUNT types, each with containers of its own.
 #include <algorithm>
 #include <map>
-#include <numeric>
-#include <string>
-#include <tuple>
 #include <vector>
 
 template <int N> struct item {
-	std::string name;
-	int value;
-	bool operator<(const item &other) const
+	int value, other;
+	bool operator<(const item &right) const
 	{
-		return std::tie(name, value) < std::tie(other.name, other.value);
+		return value != right.value ? value < right.value : other < right.other;
 	}
 };
 
 template <int N> int use(const std::vector<int> &numbers)
 {
 	std::map<item<N>, std::vector<item<N>>> groups;
+	int sum = 0;
 	for (int number : numbers)
-		groups[item<N>{std::to_string(number % (N + 7)), number}].push_back({"x", N});
+		groups[item<N>{number % (N + 7), N}].push_back({N, number});
 	for (auto &[key, items] : groups)
-		std::sort(items.begin(), items.end(), [](const auto &a, const auto &b) { return b < a; });
-	return std::accumulate(groups.begin(), groups.end(), 0, [](int sum, const auto &group) {
-		return sum + group.first.value + int(group.second.size());
-	});
+		sum += std::max_element(items.begin(), items.end())->other;
+	return sum;
 }
 
 template <int N> int use_all(const std::vector<int> &numbers)

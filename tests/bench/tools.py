@@ -48,9 +48,8 @@ class Tool:
         """What is missing to run it, or None."""
         if self.prefix and not shutil.which(self.prefix[0]):
             return self.prefix[0]
-        if self.preload and "cannot be preloaded" in self.trial():
-            return os.path.basename(self.preload)
-        return None
+        refused = re.search(r"([\w.-]+)'? .*cannot be (pre)?loaded", self.trial() if self.preload else "")
+        return refused.group(1) if refused else None
 
     def trial(self, **changes):
         """What it says when `true` runs under it."""
@@ -68,7 +67,8 @@ class Heaptrack(Tool):
 class Sampled(Tool):
     def missing(self):
         """A library that knows the variable complains about a wrong value."""
-        return None if "CTRACE_SAMPLE" in self.trial(CTRACE_SAMPLE="none") else "CTRACE_SAMPLE in libctrace.so"
+        known = "CTRACE_SAMPLE" in self.trial(CTRACE_SAMPLE="none")
+        return super().missing() or (None if known else "CTRACE_SAMPLE in libctrace.so")
 
 
 CTRACE_SETTINGS = {"CTRACE_OUT": "{out}.%p", "CTRACE_EXPORT": "0", "CTRACE_QUIET": "1"}

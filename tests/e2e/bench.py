@@ -5,6 +5,7 @@ import json
 import os
 import re
 
+from lib import trace
 from lib.harness import BUILD, PYTHON, ROOT, check, check_equal, check_in, test
 
 BENCH = os.path.join(ROOT, "tests", "bench", "bench")
@@ -48,12 +49,21 @@ def table(context):
 
 @test()
 def violations(context):
-    """Other output, other status, a crash, a program that is not traced: each is named, and the exit code is 1."""
-    _, text = _bench(context, "--seeded", "--tools", "ctrace", status=1)
+    """Other output, other status, a crash, no end, a program that is not traced: each is named, and the exit code is 1."""
+    _, text = _bench(context, "--seeded", "--limit", "2", "--tools", "ctrace", status=1)
     for line in (
         "ctrace: output differs from native's in other-output",
         "ctrace: status 3 instead of 0 in other-status",
+        "ctrace: still running after 2 s in hanging",
         "ctrace: crashed (SIGSEGV) in crashing",
         "ctrace: recorded nothing in unseen",
     ):
         check_in("\n- " + line + "\n", text, "report")
+
+
+@test()
+def sites(context):
+    """The programs have the sites that they are measured for."""
+    report = trace.one(context, [os.path.join(BUILD, "tests", "bench", "pairs"), "sites", "2000", "sites=1000", "depth=10"])
+    check_equal(report.below("take")["tbk"], 2000, "blocks")
+    check_equal(len(report.sites), 1001, "sites, the one of stdout with them")
