@@ -20,7 +20,8 @@ def _seconds(words, **changes):
 
 
 def _traced(folder, export):
-    return {"LD_PRELOAD": LIBRARY, "CTRACE_OUT": os.path.join(folder, "%p.json"), "CTRACE_EXPORT": export, "CTRACE_QUIET": "1"}
+    out = os.path.join(folder, "%p.json")
+    return {"LD_PRELOAD": LIBRARY, "CTRACE_OUT": out, "CTRACE_EXPORT": export, "CTRACE_QUIET": "1"}
 
 
 def start(folder, _rounds):
@@ -31,8 +32,9 @@ def start(folder, _rounds):
     for _ in range(STARTS):
         for way in draw.sample(list(ways), len(ways)):
             seconds[way].append(_seconds(["true"], **ways[way]))
-    native = statistics.median(seconds.pop("native"))
-    return {f"`true` with ctrace, {way}, longer than without": statistics.median(times) - native for way, times in seconds.items()}
+    medians = {way: statistics.median(times) for way, times in seconds.items()}
+    native = medians.pop("native")
+    return {f"`true` with ctrace, {way}, longer than without": median - native for way, median in medians.items()}
 
 
 def _store(folder, sites):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the samples say: medians as ratios to native, the goals, one markdown table."""
+"""What the samples say: ratios to native, the goals, one markdown table."""
 
 import statistics
 
@@ -13,21 +13,23 @@ REAL = {workload.name for workload in WORKLOADS if workload.real}
 class Results:
     """samples: (workload, tool) -> list; small: the same for native with the work of the slow tools."""
 
-    def __init__(self):
+    def __init__(self, pick=statistics.median):
+        self.pick = pick
         self.samples, self.small, self.broken, self.extras = {}, {}, {}, {}
 
     def add(self, workload, tool, sample, small=False):
         (self.small if small else self.samples).setdefault((workload, tool), []).append(sample)
 
-    def median(self, workload, tool, value, small=False):
+    def typical(self, workload, tool, value, small=False):
+        """Of all rounds."""
         samples = (self.small if small else self.samples).get((workload, tool))
         if not samples or (workload, tool) in self.broken:
             return None
-        return statistics.median(value(sample) for sample in samples)
+        return self.pick([value(sample) for sample in samples])
 
     def _pair(self, workload, tool, value):
         """Of the tool, of native with the same work."""
-        return self.median(workload, tool, value), self.median(workload, "native", value, BY_NAME[tool].slow)
+        return self.typical(workload, tool, value), self.typical(workload, "native", value, BY_NAME[tool].slow)
 
     def ratio(self, workload, tool, value):
         own, native = self._pair(workload, tool, value)
@@ -85,9 +87,10 @@ def table(results, tools, names):
         lines.append(_row(f"**{title}**", "", [""] * len(others)))
         for name in names:
             cells = [
-                results.broken.get((name, tool.name)) or _show(results.ratio(name, tool.name, value), form) for tool in others
+                results.broken.get((name, tool.name)) or _show(results.ratio(name, tool.name, value), form)
+                for tool in others
             ]
-            native = results.median(name, "native", value)
+            native = results.typical(name, "native", value)
             lines.append(_row(name, _show(native and native * native_scale[0], native_scale[1]), cells))
         for title, chosen in (("geomean", names), ("geomean, real programs", [name for name in names if name in REAL])):
             if chosen:
@@ -100,13 +103,13 @@ def table(results, tools, names):
     if pairs:
         lines.append(_row("**CPU ns added to a malloc/free pair**", "", [""] * len(others)))
         for name in pairs:
-            native = results.median(name, "native", lambda s: s.pairs_cpu_ns / s.pairs)
+            native = results.typical(name, "native", lambda s: s.pairs_cpu_ns / s.pairs)
             cells = [_show(results.added_ns(name, tool.name), "{:+.0f}") for tool in others]
             lines.append(_row(name, _show(native, "{:.0f} ns"), cells))
         medians = [_show(results.median_ns(tool.name, pairs), "{:+.0f}") for tool in others]
         lines.append(_row("**median**", "", medians))
-        two = [_show(results.two_threads(tool.name), "{:.2f}") for tool in others]
-        lines.append(_row("**2 threads, wall ns a pair against 1 thread**", _show(results.two_threads("native"), "{:.2f}"), two))
+        native, *two = (_show(results.two_threads(tool.name), "{:.2f}") for tool in tools)
+        lines.append(_row("**2 threads, wall ns a pair against 1 thread**", native, two))
     return lines
 
 

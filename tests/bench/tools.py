@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 
 from lib.harness import BUILD, LIBRARY, base_environment
 
@@ -53,8 +54,9 @@ class Tool:
 
     def trial(self, **changes):
         """What it says when `true` runs under it."""
-        with_changes = {**base_environment(), **self.environment("/nonexistent"), **changes}
-        return subprocess.run(["true"], env=with_changes, capture_output=True, text=True, timeout=60).stderr
+        with tempfile.TemporaryDirectory(prefix="ctrace-bench-") as folder:
+            environment = {**base_environment(), **self.environment(folder), **changes}
+            return subprocess.run(["true"], env=environment, capture_output=True, text=True, timeout=60).stderr
 
 
 class Heaptrack(Tool):

@@ -148,9 +148,9 @@ def _drive_redis(count, folder):
         if os.path.exists(socket):
             break
         time.sleep(0.05)
-    for test in ("set,get,hset,sadd,zadd,mset", "lpush", "lrange_100"):
-        requests = count if test != "lrange_100" else max(1, count // 10)
-        client("redis-benchmark", "-s", socket, "-P", "16", "-q", "-d", "100", "-r", "10000", "-n", str(requests), "-t", test)
+    benchmark = ["redis-benchmark", "-s", socket, "-P", "16", "-q", "-d", "100", "-r", "10000"]
+    for test, requests in (("set,get,hset,sadd,zadd,mset,lpush", count), ("lrange_100", max(1, count // 10))):
+        client(*benchmark, "-n", str(requests), "-t", test)
     known = client("redis-cli", "-s", socket, "llen", "mylist")
     subprocess.run(["redis-cli", "-s", socket, "shutdown", "nosave"], capture_output=True, timeout=60, check=False)
     return known
