@@ -448,9 +448,9 @@ static bool starts_function(const uint8_t *header, uint64_t address)
 	return fde && read_fde(fde, address, &info, &covers) && info.start == address;
 }
 
-static bool fits(int64_t offset)
+static bool fits(int64_t offset, int64_t most)
 {
-	return offset >= -CT_RULE_OFFSET_MAX && offset <= CT_RULE_OFFSET_MAX;
+	return offset >= -most && offset <= most && offset % 8 == 0;
 }
 
 static struct ct_rule rule_of_row(const struct row *row)
@@ -462,8 +462,8 @@ static struct ct_rule rule_of_row(const struct row *row)
 	struct ct_rule rule = {.cfa = CT_CFA_UNKNOWN};
 	if (row->pc.how == SAVED_UNDEFINED)
 		return (struct ct_rule){.cfa = CT_CFA_END};
-	if (row->pc.how != SAVED_AT_CFA || row->pc.offset != -8 || row->bp.how == SAVED_UNKNOWN || !fits(row->offset) ||
-	    !fits(row->bp.offset))
+	if (row->pc.how != SAVED_AT_CFA || row->pc.offset != -8 || row->bp.how == SAVED_UNKNOWN ||
+	    !fits(row->offset, CT_CFA_OFFSET_MAX) || !fits(row->bp.offset, CT_BP_OFFSET_MAX))
 		return rule;
 	rule.cfa = bases[row->base];
 	rule.cfa_offset = (int32_t)row->offset;

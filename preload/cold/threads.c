@@ -115,6 +115,6 @@ void ct_threads_forked(void)
 
 uint64_t ct_threads_bytes(void)
 {
-	/* The pages that a thread with an ordinary stack touches: its words, the node cache, some frames. */
-	return thread_count * (sizeof(((struct ct_thread *)0)->node_cache) + 3ull * CT_STORE_PAGE);
+	/* The pages that a thread with an ordinary stack touches: its words, some frames and checks. */
+	return thread_count * 5ull * CT_STORE_PAGE;
 }

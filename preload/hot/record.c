@@ -15,12 +15,6 @@ static inline struct ct_thread *current_thread(void)
 	return ct_likely(ct_tls.thread != NULL) ? ct_tls.thread : ct_thread_new();
 }
 
-static inline uint32_t site_of_node(uint32_t node)
-{
-	uint32_t site = ct_load_acquire(&ct_tracer.site_of_node[node]);
-	return ct_likely(site) ? site : ct_tree_new_site(node);
-}
-
 static inline void journal(struct ct_thread *thread, uint64_t ticks, uint32_t site, uint32_t kind, uint64_t bytes,
 			   uint64_t other)
 {
@@ -61,8 +55,7 @@ static bool try_record_alloc(struct ct_thread *thread, const struct ct_registers
 {
 	if (ct_unlikely(bytes > CT_BLOCK_BYTES_MAX))
 		return false;
-	uint32_t node = ct_unwind(thread, caller);
-	uint32_t site = ct_likely(node) ? site_of_node(node) : 0;
+	uint32_t site = ct_unwind(thread, caller);
 	uint32_t record = ct_likely(site) ? ct_block_new(thread) : 0;
 	if (ct_unlikely(!record))
 		return false;

@@ -22,6 +22,7 @@ struct ct_stack_frame {
 	struct ct_registers at;
 	const uintptr_t *pc_slot; /* NULL in the outermost frame, unless it ended at a return address of 0 */
 	const uintptr_t *bp_slot; /* NULL: the caller's bp is the same */
+	uint32_t place; /* of its code; 0 = not looked up */
 	bool exact; /* pc is no return address: the frame was interrupted by a signal */
 	bool uses_bp; /* its CFA is found from bp */
 };
@@ -29,10 +30,11 @@ struct ct_stack_frame {
 /* A frame of the remembered stack: its place in the call tree, and how its callers are verified. */
 struct ct_remembered {
 	struct ct_registers at;
+	uint64_t key; /* in ct_tracer.tree */
 	uint32_t node; /* 0 = not looked up: too deep to be kept whole */
-	uint32_t checks : 30; /* callers are verified by thread->checks[1] to [checks] */
+	uint32_t site; /* 0 = not looked up */
+	uint32_t checks : 31; /* callers are verified by thread->checks[1] to [checks] */
 	uint32_t needs_bp : 1; /* the way outward depends on at.bp */
-	uint32_t exact : 1;
 };
 
 /* A stack slot and what it held when the stack was walked. */
@@ -48,15 +50,7 @@ struct ct_stack_bounds {
 
 #define CT_STACK_FRAMES 16384u
 #define CT_BOUNDS_KEPT 4u
-#define CT_NODE_CACHE 16384u /* a power of two */
 #define CT_MEETING_PLACES 1024u /* a power of two */
-
-/* Child of a node: key is the lookup address and the loader's epoch. */
-struct ct_node_cache_entry {
-	uint64_t key;
-	uint32_t parent;
-	uint32_t node;
-};
 
 struct ct_thread {
 	uint64_t head; /* events written; its copy in the ring is what others read */
@@ -75,7 +69,6 @@ struct ct_thread {
 	uint32_t depth; /* remembered frames in stack[], outermost first */
 	struct ct_stack_bounds bounds[CT_BOUNDS_KEPT]; /* [0] is the latest used */
 	uint16_t met_at[CT_MEETING_PLACES]; /* by sp: the remembered frame there, + 1; may be out of date */
-	struct ct_node_cache_entry node_cache[CT_NODE_CACHE];
 	struct ct_remembered stack[CT_STACK_FRAMES];
 	struct ct_check checks[2 * CT_STACK_FRAMES + 2]; /* [0] never holds */
 	struct ct_stack_frame fresh[CT_STACK_FRAMES]; /* the walk in progress, innermost first */

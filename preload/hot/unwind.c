@@ -10,17 +10,6 @@
 #define SIGNAL_PC 168
 
 #define RULE_CACHE_SHIFT 16
-#define KEY_ADDRESS_BITS 48
-#define HASH_FACTOR 0x9e3779b97f4a7c15ull
-
-/* Two words that are not written together: the key is stored xor the rule, so a torn entry matches nothing. */
-struct rule_entry {
-	uint64_t key_xor_rule;
-	uint64_t rule;
-};
-
-static struct rule_entry rule_cache[1u << RULE_CACHE_SHIFT];
-
 enum walk_end {
 	WALK_ON, /* not ended */
 	WALK_ROOT, /* reached the outermost frame */
@@ -30,45 +19,12 @@ enum walk_end {
 	WALK_FULL, /* more frames than there is room for */
 };
 
-/* Part of every key: what was read of code is void once the loader may have put other code there. */
-static inline uint64_t epoch_key(const struct ct_thread *thread)
+/* What is known of a lookup address; 0 = no memory. */
+static inline uint64_t code_of(const struct ct_thread *thread, uintptr_t address)
 {
-	return (uint64_t)(thread->loader_epoch + 1) << KEY_ADDRESS_BITS;
-}
-
-static inline bool holds_rule(const struct rule_entry *entry, uint64_t key, uint64_t *rule)
-{
-	*rule = ct_load_relaxed(&entry->rule);
-	return ct_likely((ct_load_relaxed(&entry->key_xor_rule) ^ *rule) == key);
-}
-
-static inline struct rule_entry *first_place(uint64_t address)
-{
-	return &rule_cache[(address ^ address >> RULE_CACHE_SHIFT) & ((1u << RULE_CACHE_SHIFT) - 1)];
-}
-
-/* Not in its first place: in its second, or not read yet. */
-static CT_COLD uint64_t find_rule(uint64_t address, uint64_t key)
-{
-	struct rule_entry *first = first_place(address);
-	struct rule_entry *second = &rule_cache[address * HASH_FACTOR >> (64 - RULE_CACHE_SHIFT)];
-	uint64_t rule;
-	if (holds_rule(second, key, &rule))
-		return rule;
-	rule = ct_rule_pack(ct_cfi_rule(address));
-	uint64_t resident = ct_load_relaxed(&first->key_xor_rule) ^ ct_load_relaxed(&first->rule);
-	struct rule_entry *entry = (resident ^ key) >> KEY_ADDRESS_BITS ? first : second;
-	ct_store_relaxed(&entry->rule, rule);
-	ct_store_relaxed(&entry->key_xor_rule, key ^ rule);
-	return rule;
-}
-
-static inline struct ct_rule rule_of(uint64_t address, uint64_t epoch)
-{
-	uint64_t rule;
-	if (ct_unlikely(!holds_rule(first_place(address), address | epoch, &rule)))
-		rule = find_rule(address, address | epoch);
-	return ct_rule_unpack(rule);
+	uint64_t key = ct_code_key(address, thread->loader_epoch);
+	uint64_t code = ct_table_get(&ct_tracer.code, key);
+	return ct_likely(code != 0) ? code : ct_code_read(key, address);
 }
 
 static inline bool on_stack(const struct ct_stack_bounds *bounds, uintptr_t address)
@@ -132,6 +88,7 @@ static __attribute__((noinline)) enum walk_end step_rare(struct ct_stack_frame *
 		break;
 	case CT_CFA_START:
 		frame->exact = true;
+		frame->place = 0;
 		return WALK_ROOT;
 	case CT_CFA_END:
 		return WALK_ROOT;
@@ -226,7 +183,6 @@ static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct
 {
 	const struct ct_stack_bounds *bounds = bounds_of(thread, from->sp);
 	struct ct_registers at = *from;
-	uint64_t epoch = epoch_key(thread);
 	uint32_t standing = thread->depth; /* remembered frames that may still be met */
 	uint32_t fresh = 0;
 	bool exact = false;
@@ -254,9 +210,11 @@ static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct
 		}
 
 		struct ct_stack_frame *frame = &thread->fresh[fresh++];
-		struct ct_rule rule = rule_of(at.pc - !exact, epoch);
+		uint64_t code = code_of(thread, at.pc - !exact);
+		struct ct_rule rule = ct_code_rule(code);
 		frame->at = at;
 		frame->exact = exact;
+		frame->place = ct_code_place(code);
 		frame->uses_bp = rule.cfa == CT_CFA_BP;
 		exact = false;
 		if (ct_likely((rule.cfa | rule.bp) <= 1)) {
@@ -282,17 +240,21 @@ static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct
 	return end;
 }
 
-static inline uint32_t child(struct ct_thread *thread, uint32_t parent, uintptr_t address)
+static CT_COLD uint32_t place_of(const struct ct_thread *thread, const struct ct_stack_frame *frame)
 {
-	uint64_t key = address | epoch_key(thread);
-	uint64_t place = parent + (address * HASH_FACTOR >> 40);
-	struct ct_node_cache_entry *entry = &thread->node_cache[place & (CT_NODE_CACHE - 1)];
-	if (ct_likely(entry->key == key && entry->parent == parent))
-		return entry->node;
-	uint32_t node = ct_tree_intern(parent, address);
-	if (ct_likely(node))
-		*entry = (struct ct_node_cache_entry){.key = key, .parent = parent, .node = node};
-	return node;
+	return ct_code_place(code_of(thread, frame->at.pc - !frame->exact));
+}
+
+/* Node and site of a place below a node: the value of ct_tracer.tree; 0 = no memory. */
+static inline uint64_t child(uint64_t key)
+{
+	uint64_t value = ct_table_get(&ct_tracer.tree, key);
+	return ct_likely(value != 0) ? value : ct_tree_intern(key);
+}
+
+static inline uint64_t key_below(uint32_t parent, uint32_t place)
+{
+	return (uint64_t)parent << 32 | place;
 }
 
 /*
@@ -302,11 +264,14 @@ static inline uint32_t child(struct ct_thread *thread, uint32_t parent, uintptr_
 static CT_COLD uint32_t cut_stack(struct ct_thread *thread)
 {
 	uint32_t half = ct_tracer.depth_limit / 2;
+	uint64_t key = 0;
+	uint64_t value = ct_tree_intern_mark(thread->stack[half - 1].node, CT_MARK_CUT);
 	ct_count_loss(CT_LOSS_TRUNCATED);
-	uint32_t node = ct_tree_intern_mark(thread->stack[half - 1].node, CT_MARK_CUT);
-	for (uint32_t i = thread->depth - half; node && i < thread->depth; i++)
-		node = child(thread, node, thread->stack[i].at.pc - !thread->stack[i].exact);
-	return node;
+	for (uint32_t i = thread->depth - half; value && i < thread->depth; i++) {
+		key = key_below((uint32_t)value, (uint32_t)thread->stack[i].key);
+		value = child(key);
+	}
+	return value ? ct_tree_site(key) : 0;
 }
 
 /*
@@ -322,37 +287,47 @@ static inline uint32_t add_checks(struct ct_check *checks, uint32_t last, const 
 	return last + (frame->bp_slot && caller->needs_bp);
 }
 
-/* Put the fresh frames (innermost first) on top of the remembered ones that still stand; find their nodes. */
+/*
+ * Put the fresh frames (innermost first) on top of the remembered ones that still stand, find their nodes and
+ * the site of the innermost.
+ */
 static inline uint32_t remember(struct ct_thread *thread, const struct walk *walk, uint32_t root)
 {
 	static const struct ct_remembered none;
 	uint32_t depth = walk->joined;
-	const struct ct_remembered *caller = depth ? &thread->stack[depth - 1] : &none;
+	struct ct_remembered *frame = depth ? &thread->stack[depth - 1] : NULL;
+	const struct ct_remembered *caller = depth ? frame : &none;
 	uint32_t node = depth ? caller->node : root;
 	if (ct_unlikely(walk->fresh + depth > CT_STACK_FRAMES))
 		return 0;
 	for (uint32_t i = walk->fresh; i-- > 0; depth++) {
-		const struct ct_stack_frame *fresh = &thread->fresh[i];
-		struct ct_remembered *frame = &thread->stack[depth];
+		struct ct_stack_frame *fresh = &thread->fresh[i];
+		if (ct_unlikely(!fresh->place))
+			fresh->place = place_of(thread, fresh);
+		frame = &thread->stack[depth];
 		frame->at = fresh->at;
-		frame->node = 0;
-		frame->checks = add_checks(thread->checks, caller->checks, fresh, caller) & (UINT32_MAX >> 2);
+		frame->key = key_below(node, fresh->place);
+		frame->checks = add_checks(thread->checks, caller->checks, fresh, caller) & (UINT32_MAX >> 1);
 		frame->needs_bp = fresh->uses_bp || (!fresh->bp_slot && caller->needs_bp);
-		frame->exact = fresh->exact;
 		*meeting_place(thread, frame->at.sp) = (uint16_t)(depth + 1);
+		uint64_t value = 0;
 		if (ct_likely(depth < ct_tracer.depth_limit)) {
-			node = frame->node = child(thread, node, frame->at.pc - !frame->exact);
-			if (ct_unlikely(!node)) {
+			value = ct_likely(fresh->place) ? child(frame->key) : 0;
+			if (ct_unlikely(!value)) {
 				thread->depth = 0;
 				return 0;
 			}
 		}
+		node = frame->node = (uint32_t)value;
+		frame->site = (uint32_t)(value >> 32);
 		caller = frame;
 	}
 	thread->depth = depth;
 	if (ct_unlikely(depth > ct_tracer.depth_limit))
-		node = cut_stack(thread);
-	return node;
+		return cut_stack(thread);
+	if (ct_unlikely(!frame->site))
+		frame->site = ct_tree_site(frame->key);
+	return frame->site;
 }
 
 /* A stack that reaches no root, or too deep to be held: what is known of it, under a mark. */
@@ -362,10 +337,10 @@ static CT_COLD uint32_t remember_rootless(struct ct_thread *thread, struct walk 
 	if (walk->fresh > ct_tracer.depth_limit)
 		walk->fresh = ct_tracer.depth_limit;
 	walk->joined = 0;
-	uint32_t root = ct_tree_intern_mark(0, mark);
-	uint32_t node = root ? remember(thread, walk, root) : 0;
+	uint32_t root = (uint32_t)ct_tree_intern_mark(0, mark);
+	uint32_t site = root ? remember(thread, walk, root) : 0;
 	thread->depth = 0;
-	return node;
+	return site;
 }
 
 static CT_COLD uint32_t unwind_with_libunwind(struct ct_thread *thread, const struct ct_registers *from)
@@ -379,9 +354,9 @@ static CT_COLD uint32_t unwind_with_libunwind(struct ct_thread *thread, const st
 	}
 	if (!complete)
 		return remember_rootless(thread, &walk, walk.fresh == CT_STACK_FRAMES ? CT_MARK_CUT : CT_MARK_LOST);
-	uint32_t node = remember(thread, &walk, 0);
+	uint32_t site = remember(thread, &walk, 0);
 	thread->depth = 0; /* its slots are not known */
-	return node;
+	return site;
 }
 
 uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from)
@@ -398,10 +373,10 @@ uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from)
 		return end == WALK_FALLBACK
 			       ? unwind_with_libunwind(thread, from)
 			       : remember_rootless(thread, &walk, end == WALK_FULL ? CT_MARK_CUT : CT_MARK_LOST);
-	uint32_t node = remember(thread, &walk, 0);
+	uint32_t site = remember(thread, &walk, 0);
 	if (ct_unlikely(ct_tracer.verify))
 		ct_verify_stack(thread, from);
 	if (ct_unlikely(walk.forget))
 		thread->depth = 0;
-	return node;
+	return site;
 }

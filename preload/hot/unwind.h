@@ -3,7 +3,7 @@
  * Verified incremental unwinding.
  *
  * The rule of a return address says how the caller's frame is found from the registers there. Rules
- * come from .eh_frame, are read once (cold/cfi.c) and kept in a small shared cache. Each thread
+ * come from .eh_frame and are read once (cold/cfi.c). Each thread
  * remembers its latest stack. A new walk starts at the caller of the hook; as soon as a frame equals a
  * remembered one in (pc, sp, bp), the rest is not walked but verified: every remembered slot outward
  * must still hold the remembered value. Equal frame and equal slots imply the same outer frames, since
@@ -40,35 +40,51 @@ enum ct_bp_rule {
 struct ct_rule {
 	uint8_t cfa; /* enum ct_cfa_rule */
 	uint8_t bp; /* enum ct_bp_rule */
-	int32_t cfa_offset; /* 24 bits */
-	int32_t bp_offset; /* 24 bits */
+	int32_t cfa_offset; /* a multiple of 8, to +-CT_CFA_OFFSET_MAX */
+	int32_t bp_offset; /* a multiple of 8, to +-CT_BP_OFFSET_MAX */
 };
 
-#define CT_RULE_OFFSET_MAX ((1 << 23) - 1)
+#define CT_CFA_OFFSET_MAX 0x3ffff8
+#define CT_BP_OFFSET_MAX 0x3ff8
+#define CT_PLACE_MAX ((1u << 26) - 1)
 
 /*
- * A rule fits into one word, so that the cache can be read without a lock: cfa in bits 0 to 3, bp in 4
- * and 5, the offsets from 16 and 40 on.
+ * What is known of a lookup address fits into one word: the rule's cfa in bits 0 to 3, its bp in 4 and 5,
+ * the address's place (cold/tree.c) in 6 to 31, the offsets in words from 32 and 52 on. Never 0.
  */
-static inline uint64_t ct_rule_pack(struct ct_rule rule)
+static inline uint64_t ct_code_pack(struct ct_rule rule, uint32_t place)
 {
-	return (uint64_t)rule.cfa | (uint64_t)rule.bp << 4 | ((uint64_t)(uint32_t)rule.cfa_offset & 0xffffff) << 16 |
-	       (uint64_t)(uint32_t)rule.bp_offset << 40;
+	return (uint64_t)rule.cfa | (uint64_t)rule.bp << 4 | (uint64_t)place << 6 |
+	       ((uint64_t)(int64_t)(rule.cfa_offset / 8) & 0xfffff) << 32 |
+	       (uint64_t)(int64_t)(rule.bp_offset / 8) << 52;
 }
 
-static inline struct ct_rule ct_rule_unpack(uint64_t word)
+static inline struct ct_rule ct_code_rule(uint64_t code)
 {
 	return (struct ct_rule){
-		.cfa = word & 0xf,
-		.bp = word >> 4 & 3,
-		.cfa_offset = (int32_t)((int64_t)(word << 24) >> 40),
-		.bp_offset = (int32_t)((int64_t)word >> 40),
+		.cfa = code & 0xf,
+		.bp = code >> 4 & 3,
+		.cfa_offset = (int32_t)((int64_t)(code << 12) >> 44) * 8,
+		.bp_offset = (int32_t)((int64_t)code >> 52) * 8,
 	};
 }
 
+static inline uint32_t ct_code_place(uint64_t code)
+{
+	return (uint32_t)code >> 6;
+}
+
+/* ct_tracer.code's key: the lookup address, and above it the loader's epoch + 1. */
+#define CT_CODE_KEY_BITS 48
+
+static inline uint64_t ct_code_key(uintptr_t address, uint32_t epoch)
+{
+	return address | (uint64_t)(epoch + 1) << CT_CODE_KEY_BITS;
+}
+
 /*
- * The call-tree node of the stack that starts at `from` (the hook's caller). 0 = no memory: the event is
- * dropped. hot
+ * The site of the stack that starts at `from` (the hook's caller), made when it is new. 0 = no memory: the
+ * event is dropped. hot
  */
 uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from);
 
