@@ -59,6 +59,7 @@ enum {
 	DW_OP_breg0 = 0x70,
 };
 
+#define RED_ZONE_BYTES 128
 #define STATES_MAX 8 /* nested remember_state; compilers use 1 */
 
 struct reader {
@@ -453,6 +454,13 @@ static bool fits(int64_t offset, int64_t most)
 	return offset >= -most && offset <= most && offset % 8 == 0;
 }
 
+/* No compiler does that; the walk relies on it. */
+static bool saves_below_sp(const struct row *row)
+{
+	int64_t room = row->base == BASE_SP ? row->offset : RED_ZONE_BYTES;
+	return row->bp.how == SAVED_AT_CFA && (row->bp.offset > -8 || -row->bp.offset > room);
+}
+
 static struct ct_rule rule_of_row(const struct row *row)
 {
 	static const uint8_t bases[] = {[BASE_SP] = CT_CFA_SP,
@@ -463,12 +471,12 @@ static struct ct_rule rule_of_row(const struct row *row)
 	if (row->pc.how == SAVED_UNDEFINED)
 		return (struct ct_rule){.cfa = CT_CFA_END};
 	if (row->pc.how != SAVED_AT_CFA || row->pc.offset != -8 || row->bp.how == SAVED_UNKNOWN ||
-	    !fits(row->offset, CT_CFA_OFFSET_MAX) || !fits(row->bp.offset, CT_BP_OFFSET_MAX))
+	    !fits(row->offset, CT_CFA_OFFSET_MAX) || !fits(row->bp.offset, CT_BP_OFFSET_MAX) || saves_below_sp(row))
 		return rule;
 	rule.cfa = bases[row->base];
 	rule.cfa_offset = (int32_t)row->offset;
-	rule.bp_offset = (int32_t)row->bp.offset;
 	rule.bp = row->bp.how == SAVED_AT_CFA ? CT_BP_AT_CFA : row->bp.how == SAVED_AT_BP ? CT_BP_AT_BP : CT_BP_SAME;
+	rule.bp_offset = rule.bp == CT_BP_SAME ? -8 : (int32_t)row->bp.offset;
 	return rule;
 }
 

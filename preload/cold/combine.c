@@ -100,7 +100,11 @@ static void end_batch(struct folding *folding)
 static inline void keep_for_undo(struct ct_site *site, uint32_t id)
 {
 	struct ct_progress *progress = &ct_tracer.header->progress;
-	progress->undo_sites[progress->undo_count] = *site;
+	const uint64_t *from = (const uint64_t *)site;
+	uint64_t *to = (uint64_t *)&progress->undo_sites[progress->undo_count];
+#pragma GCC unroll 16
+	for (size_t i = 0; i < sizeof(*site) / sizeof(*from); i++) /* without vector registers gcc copies by rep movs */
+		to[i] = from[i];
 	progress->undo_ids[progress->undo_count] = id;
 	ordered();
 	progress->undo_count++;

@@ -17,11 +17,10 @@ struct ct_registers {
 	uintptr_t bp;
 };
 
-/* A frame of the walk in progress, with the stack slots from which its caller's pc and bp were loaded. */
+/* A frame of the walk in progress. */
 struct ct_stack_frame {
 	struct ct_registers at;
-	const uintptr_t *pc_slot; /* NULL in the outermost frame, unless it ended at a return address of 0 */
-	const uintptr_t *bp_slot; /* NULL: the caller's bp is the same */
+	const uintptr_t *bp_slot; /* the caller's bp was loaded from here; NULL: it is the same */
 	uint32_t place; /* of its code; 0 = not looked up */
 	bool exact; /* pc is no return address: the frame was interrupted by a signal */
 	bool uses_bp; /* its CFA is found from bp */
@@ -33,8 +32,8 @@ struct ct_remembered {
 	uint64_t key; /* in ct_tracer.tree */
 	uint32_t node; /* 0 = not looked up: too deep to be kept whole */
 	uint32_t site; /* 0 = not looked up */
-	uint32_t checks : 31; /* callers are verified by thread->checks[1] to [checks] */
-	uint32_t needs_bp : 1; /* the way outward depends on at.bp */
+	uint32_t checks; /* callers are verified by thread->checks[1] to [checks] */
+	uint32_t needs_bp; /* the way outward depends on at.bp */
 };
 
 /* A stack slot and what it held when the stack was walked. */
@@ -66,11 +65,13 @@ struct ct_thread {
 	uint32_t tid; /* written under the thread lock */
 	struct ct_thread *next;
 
+	uintptr_t anchor; /* an address above all frames of the thread's own stack, in the same mapping */
 	uint32_t depth; /* remembered frames in stack[], outermost first */
+	bool own_stack; /* the remembered stack is the thread's own, from its first frame on */
 	struct ct_stack_bounds bounds[CT_BOUNDS_KEPT]; /* [0] is the latest used */
 	uint16_t met_at[CT_MEETING_PLACES]; /* by sp: the remembered frame there, + 1; may be out of date */
 	struct ct_remembered stack[CT_STACK_FRAMES];
-	struct ct_check checks[2 * CT_STACK_FRAMES + 2]; /* [0] never holds */
+	struct ct_check checks[2 * CT_STACK_FRAMES + 2]; /* the first, and the one after the last, never hold */
 	struct ct_stack_frame fresh[CT_STACK_FRAMES]; /* the walk in progress, innermost first */
 };
 

@@ -12,8 +12,9 @@
 #define RULE_CACHE_SHIFT 16
 enum walk_end {
 	WALK_ON, /* not ended */
-	WALK_ROOT, /* reached the outermost frame */
 	WALK_JOINED, /* reached the remembered stack */
+	WALK_THREAD, /* reached the outermost frame of a thread */
+	WALK_ROOT, /* reached an outermost frame of another kind: coroutines */
 	WALK_LOST, /* the callers are unknown */
 	WALK_FALLBACK, /* a rule that this unwinder has not: libunwind has to walk */
 	WALK_FULL, /* more frames than there is room for */
@@ -39,7 +40,8 @@ static inline uintptr_t load(uintptr_t address)
 
 /*
  * From frame, which `at` has the registers of, to the next outer one by one of the two usual rules. Without branches:
- * what comes next is as irregular as the program. WALK_ON: *at is the outer frame, frame's slots are set.
+ * what comes next is as irregular as the program. A usual rule saves bp at or above sp, or so little below it that our
+ * own frames are there.
  */
 static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule rule, uintptr_t high,
 				 struct ct_registers *at)
@@ -47,12 +49,9 @@ static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule ru
 	uintptr_t cfa = (rule.cfa == CT_CFA_SP ? at->sp : at->bp) + (uintptr_t)(intptr_t)rule.cfa_offset;
 	uintptr_t pc_slot = cfa - sizeof(uintptr_t);
 	uintptr_t saved = -(uintptr_t)rule.bp; /* all ones: CT_BP_AT_CFA */
-	uintptr_t bp_slot = pc_slot + (saved & ((uintptr_t)(intptr_t)rule.bp_offset + sizeof(uintptr_t)));
-	uintptr_t room = high - at->sp;
-	if (ct_unlikely(pc_slot - at->sp >= room) || ct_unlikely(bp_slot - at->sp >= room) ||
-	    ct_unlikely((pc_slot | bp_slot) & 7))
+	uintptr_t bp_slot = cfa + (uintptr_t)(intptr_t)rule.bp_offset; /* CFA - 8 when bp is not saved */
+	if (ct_unlikely(pc_slot - at->sp > high - at->sp - sizeof(uintptr_t)))
 		return WALK_FALLBACK;
-	frame->pc_slot = (const uintptr_t *)pc_slot;
 	frame->bp_slot = (const uintptr_t *)(bp_slot & saved);
 	at->pc = load(pc_slot);
 	at->sp = cfa;
@@ -61,8 +60,8 @@ static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule ru
 }
 
 /* By one of the others. */
-static __attribute__((noinline)) enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule,
-							 const struct ct_stack_bounds *bounds, struct ct_registers *at)
+static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule, const struct ct_stack_bounds *bounds,
+			       struct ct_registers *at)
 {
 	uintptr_t cfa;
 	switch ((enum ct_cfa_rule)rule.cfa) {
@@ -91,7 +90,7 @@ static __attribute__((noinline)) enum walk_end step_rare(struct ct_stack_frame *
 		frame->place = 0;
 		return WALK_ROOT;
 	case CT_CFA_END:
-		return WALK_ROOT;
+		return WALK_THREAD;
 	default:
 		return WALK_FALLBACK;
 	}
@@ -109,7 +108,6 @@ static __attribute__((noinline)) enum walk_end step_rare(struct ct_stack_frame *
 	}
 	at->pc = load(pc_slot);
 	at->sp = cfa;
-	frame->pc_slot = (const uintptr_t *)pc_slot;
 	return WALK_ON;
 }
 
@@ -127,51 +125,52 @@ static inline uint16_t *meeting_place(struct ct_thread *thread, uintptr_t sp)
 	return &thread->met_at[(sp >> 3) & (CT_MEETING_PLACES - 1)];
 }
 
-#define ALL_STANDS UINT32_MAX
+/* The frames whose callers have not changed, when the outermost or innermost check that fails is checks[failed]. */
+static inline uint32_t standing_above(const struct ct_thread *thread, uint32_t frames, uint32_t failed)
+{
+	while (frames && thread->stack[frames - 1].checks >= failed)
+		frames--;
+	return frames;
+}
+
+/* How many of the remembered frames still stand, looked at from the outermost on. Reads all their slots. */
+static inline uint32_t count_standing(const struct ct_thread *thread)
+{
+	const struct ct_check *check = &thread->checks[1];
+#pragma GCC unroll 4
+	while (ct_likely(*check->slot == check->value)) /* the last never holds */
+		check++;
+	uint32_t failed = (uint32_t)(check - thread->checks);
+	return standing_above(thread, failed < thread->depth ? failed : thread->depth, failed);
+}
 
 /*
- * Does the remembered stack still stand, from its frame `index` outward? ALL_STANDS, or the innermost
- * frame whose caller has changed.
+ * The same for the frames from `index` outward, looked at from there: stops at the first that has changed, before it
+ * could read of a stack that is no more.
  */
-static inline uint32_t verify(const struct ct_thread *thread, uint32_t index)
+static inline uint32_t count_standing_below(const struct ct_thread *thread, uint32_t index)
 {
 	const struct ct_check *check = &thread->checks[thread->stack[index].checks];
-	for (;; check -= 4) { /* checks[0] never holds */
-		if (ct_unlikely(*check[0].slot != check[0].value))
-			break;
-		if (ct_unlikely(*check[-1].slot != check[-1].value)) {
-			check -= 1;
-			break;
-		}
-		if (ct_unlikely(*check[-2].slot != check[-2].value)) {
-			check -= 2;
-			break;
-		}
-		if (ct_unlikely(*check[-3].slot != check[-3].value)) {
-			check -= 3;
-			break;
-		}
-	}
-	uint32_t changed = (uint32_t)(check - thread->checks);
-	if (ct_likely(changed == 0))
-		return ALL_STANDS;
-	while (index > 0 && thread->stack[index - 1].checks >= changed)
-		index--;
-	return index;
+	while (ct_likely(*check->slot == check->value)) /* the first never holds */
+		check--;
+	return check == thread->checks ? index + 1 : standing_above(thread, index, (uint32_t)(check - thread->checks));
 }
 
 struct walk {
+	const uintptr_t *root_slot; /* the outermost frame's caller is 0, as read from here; NULL: it has none */
 	uint32_t fresh; /* frames in thread->fresh */
 	uint32_t joined; /* remembered frames that still stand, counted from the outermost; 0 = none */
+	bool own; /* on the thread's own stack, which stays mapped as long as the thread runs */
 	bool forget; /* crossed a signal frame: slots of two stacks, not to be remembered */
+	bool interrupted; /* the latest step was over a signal frame */
+	struct ct_registers at; /* after a rare step */
 };
 
 /* Load the interrupted code's registers from the kernel's signal frame. */
-static __attribute__((noinline)) enum walk_end
-step_signal(struct ct_thread *thread, const struct ct_stack_bounds *bounds, struct ct_registers *at)
+static enum walk_end step_signal(struct ct_thread *thread, struct ct_registers *at)
 {
 	uintptr_t frame = at->sp;
-	if (!on_stack(bounds, frame + SIGNAL_PC))
+	if (!on_stack(&thread->bounds[0], frame + SIGNAL_PC))
 		return WALK_LOST;
 	at->pc = load(frame + SIGNAL_PC);
 	at->bp = load(frame + SIGNAL_BP);
@@ -179,65 +178,83 @@ step_signal(struct ct_thread *thread, const struct ct_stack_bounds *bounds, stru
 	return bounds_of(thread, at->sp) ? WALK_ON : WALK_LOST;
 }
 
+/* One of the frames that most stacks do not have. */
+static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *thread, struct walk *walk,
+							 struct ct_stack_frame *frame, struct ct_rule rule)
+{
+	struct ct_registers at = frame->at;
+	enum walk_end end;
+	frame->bp_slot = NULL;
+	if (rule.cfa == CT_CFA_SIGNAL) {
+		end = step_signal(thread, &at);
+		walk->fresh--; /* the trampoline itself is no caller */
+		walk->interrupted = walk->forget = true;
+	} else {
+		end = step_rare(frame, rule, &thread->bounds[0], &at);
+	}
+	walk->at = at;
+	return end;
+}
+
 static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct_registers *from, struct walk *walk)
 {
 	const struct ct_stack_bounds *bounds = bounds_of(thread, from->sp);
 	struct ct_registers at = *from;
-	uint32_t standing = thread->depth; /* remembered frames that may still be met */
-	uint32_t fresh = 0;
-	bool exact = false;
-	enum walk_end end;
+	uintptr_t address = at.pc - 1;
+	uint32_t standing = 0; /* remembered frames that may be met */
+	bool counted = false; /* they are known to stand */
 
-	walk->joined = 0;
-	walk->forget = false;
+	walk->root_slot = NULL;
+	walk->fresh = walk->joined = 0;
+	walk->forget = walk->interrupted = false;
 	if (ct_unlikely(!bounds))
 		return WALK_FALLBACK;
-	do {
+	walk->own = thread->anchor > from->sp && thread->anchor < bounds->high;
+	if (ct_likely(thread->depth)) {
+		counted = walk->own && thread->own_stack;
+		standing = counted ? count_standing(thread) : thread->depth;
+	}
+	for (;;) {
 		uint32_t index = *meeting_place(thread, at.sp) - 1u;
 		const struct ct_remembered *met = &thread->stack[index];
 		if (index < standing && met->at.sp == at.sp && met->at.pc == at.pc &&
 		    (met->at.bp == at.bp || !met->needs_bp)) {
-			standing = verify(thread, index);
-			if (ct_likely(standing == ALL_STANDS)) {
+			if (ct_unlikely(!counted))
+				standing = count_standing_below(thread, index);
+			if (ct_likely(index < standing)) {
 				walk->joined = index + 1;
-				end = WALK_JOINED;
-				break;
+				return WALK_JOINED;
 			}
 		}
-		if (ct_unlikely(fresh == CT_STACK_FRAMES)) {
-			end = WALK_FULL;
-			break;
-		}
+		if (ct_unlikely(walk->fresh == CT_STACK_FRAMES))
+			return WALK_FULL;
 
-		struct ct_stack_frame *frame = &thread->fresh[fresh++];
-		uint64_t code = code_of(thread, at.pc - !exact);
+		struct ct_stack_frame *frame = &thread->fresh[walk->fresh++];
+		uint64_t code = code_of(thread, address);
 		struct ct_rule rule = ct_code_rule(code);
 		frame->at = at;
-		frame->exact = exact;
 		frame->place = ct_code_place(code);
-		frame->uses_bp = rule.cfa == CT_CFA_BP;
-		exact = false;
+		frame->exact = address == at.pc;
+		frame->uses_bp = rule.cfa;
+		enum walk_end end;
 		if (ct_likely((rule.cfa | rule.bp) <= 1)) {
 			end = step(frame, rule, bounds->high, &at);
-		} else if (rule.cfa == CT_CFA_SIGNAL) {
-			fresh--; /* the trampoline itself is no caller */
-			end = step_signal(thread, bounds, &at);
-			bounds = &thread->bounds[0];
-			exact = walk->forget = true;
-			standing = 0;
+			address = at.pc - 1;
 		} else {
-			struct ct_registers outer = at;
-			frame->pc_slot = frame->bp_slot = NULL;
-			end = step_rare(frame, rule, bounds, &outer);
-			at = outer;
+			end = walk_rare(thread, walk, frame, rule);
+			at = walk->at;
+			address = at.pc - !walk->interrupted;
+			standing = walk->interrupted ? 0 : standing;
+			walk->interrupted = false;
 		}
-		if (ct_unlikely(at.pc == 0) && end == WALK_ON) { /* how hand-made stacks (coroutines) end */
+		if (ct_unlikely(end != WALK_ON))
+			return end;
+		if (ct_unlikely(at.pc == 0)) { /* how hand-made stacks (coroutines) end */
 			frame->bp_slot = NULL;
-			end = WALK_ROOT;
+			walk->root_slot = (const uintptr_t *)at.sp - 1;
+			return WALK_ROOT;
 		}
-	} while (ct_likely(end == WALK_ON));
-	walk->fresh = fresh;
-	return end;
+	}
 }
 
 static CT_COLD uint32_t place_of(const struct ct_thread *thread, const struct ct_stack_frame *frame)
@@ -275,54 +292,69 @@ static CT_COLD uint32_t cut_stack(struct ct_thread *thread)
 }
 
 /*
- * How this frame's caller is verified. A saved bp that no frame farther out uses may change: -fomit-frame-pointer makes
- * bp a register like any other.
- */
-static inline uint32_t add_checks(struct ct_check *checks, uint32_t last, const struct ct_stack_frame *frame,
-				  const struct ct_remembered *caller)
-{
-	checks[last + 1] = (struct ct_check){frame->pc_slot, caller->at.pc};
-	last += frame->pc_slot != NULL;
-	checks[last + 1] = (struct ct_check){frame->bp_slot, caller->at.bp};
-	return last + (frame->bp_slot && caller->needs_bp);
-}
-
-/*
- * Put the fresh frames (innermost first) on top of the remembered ones that still stand, find their nodes and
- * the site of the innermost.
+ * Put the fresh frames (innermost first) on top of the remembered ones that still stand, find their nodes and the site
+ * of the innermost. A saved bp that no frame farther out uses is not verified: with -fomit-frame-pointer bp is a
+ * register like any other.
  */
 static inline uint32_t remember(struct ct_thread *thread, const struct walk *walk, uint32_t root)
 {
-	static const struct ct_remembered none;
 	uint32_t depth = walk->joined;
-	struct ct_remembered *frame = depth ? &thread->stack[depth - 1] : NULL;
-	const struct ct_remembered *caller = depth ? frame : &none;
-	uint32_t node = depth ? caller->node : root;
+	struct ct_remembered *frame = &thread->stack[depth - 1];
+	struct ct_check *check = &thread->checks[0];
+	const uintptr_t *pc_slot = walk->root_slot;
+	struct ct_registers caller = {0, 0, 0};
+	uint32_t node = root;
+	uint32_t needs_bp = 0;
 	if (ct_unlikely(walk->fresh + depth > CT_STACK_FRAMES))
 		return 0;
-	for (uint32_t i = walk->fresh; i-- > 0; depth++) {
+	if (!walk->fresh && frame->site) {
+		thread->depth = depth;
+		thread->checks[frame->checks + 1] = thread->checks[0];
+		return frame->site;
+	}
+	if (ct_likely(depth)) {
+		check = &thread->checks[frame->checks];
+		caller = frame->at;
+		pc_slot = (const uintptr_t *)caller.sp - 1;
+		node = frame->node;
+		needs_bp = frame->needs_bp;
+	}
+	for (uint32_t i = walk->fresh; i-- > 0;) {
 		struct ct_stack_frame *fresh = &thread->fresh[i];
-		if (ct_unlikely(!fresh->place))
-			fresh->place = place_of(thread, fresh);
-		frame = &thread->stack[depth];
-		frame->at = fresh->at;
-		frame->key = key_below(node, fresh->place);
-		frame->checks = add_checks(thread->checks, caller->checks, fresh, caller) & (UINT32_MAX >> 1);
-		frame->needs_bp = fresh->uses_bp || (!fresh->bp_slot && caller->needs_bp);
-		*meeting_place(thread, frame->at.sp) = (uint16_t)(depth + 1);
+		check[1] = (struct ct_check){pc_slot, caller.pc};
+		check += pc_slot != NULL;
+		check[1] = (struct ct_check){fresh->bp_slot, caller.bp};
+		check += (fresh->bp_slot != NULL) & needs_bp;
+		needs_bp = fresh->uses_bp | (needs_bp & (fresh->bp_slot == NULL));
+		caller = fresh->at;
+		pc_slot = (const uintptr_t *)caller.sp - 1;
+
+		uint32_t place = fresh->place;
+		if (ct_unlikely(!place))
+			place = place_of(thread, fresh);
+		uint64_t key = key_below(node, place);
 		uint64_t value = 0;
 		if (ct_likely(depth < ct_tracer.depth_limit)) {
-			value = ct_likely(fresh->place) ? child(frame->key) : 0;
+			value = ct_likely(place) ? child(key) : 0;
 			if (ct_unlikely(!value)) {
 				thread->depth = 0;
 				return 0;
 			}
 		}
-		node = frame->node = (uint32_t)value;
-		frame->site = (uint32_t)(value >> 32);
-		caller = frame;
+		node = (uint32_t)value;
+		frame = &thread->stack[depth++];
+		*frame = (struct ct_remembered){
+			.at = caller,
+			.key = key,
+			.node = node,
+			.site = (uint32_t)(value >> 32),
+			.checks = (uint32_t)(check - thread->checks),
+			.needs_bp = needs_bp,
+		};
+		*meeting_place(thread, caller.sp) = (uint16_t)depth;
 	}
 	thread->depth = depth;
+	check[1] = thread->checks[0];
 	if (ct_unlikely(depth > ct_tracer.depth_limit))
 		return cut_stack(thread);
 	if (ct_unlikely(!frame->site))
@@ -369,11 +401,13 @@ uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from)
 
 	struct walk walk;
 	enum walk_end end = walk_stack(thread, from, &walk);
-	if (ct_unlikely(end > WALK_JOINED))
+	if (ct_unlikely(end > WALK_ROOT))
 		return end == WALK_FALLBACK
 			       ? unwind_with_libunwind(thread, from)
 			       : remember_rootless(thread, &walk, end == WALK_FULL ? CT_MARK_CUT : CT_MARK_LOST);
 	uint32_t site = remember(thread, &walk, 0);
+	if (end != WALK_JOINED)
+		thread->own_stack = walk.own && end == WALK_THREAD;
 	if (ct_unlikely(ct_tracer.verify))
 		ct_verify_stack(thread, from);
 	if (ct_unlikely(walk.forget))

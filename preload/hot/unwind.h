@@ -3,15 +3,15 @@
  * Verified incremental unwinding.
  *
  * The rule of a return address says how the caller's frame is found from the registers there. Rules
- * come from .eh_frame and are read once (cold/cfi.c). Each thread
- * remembers its latest stack. A new walk starts at the caller of the hook; as soon as a frame equals a
- * remembered one in (pc, sp, bp), the rest is not walked but verified: every remembered slot outward
- * must still hold the remembered value. Equal frame and equal slots imply the same outer frames, since
- * the same rules applied to the same registers load the same values. A slot that differs ends the
- * reuse there; the walk goes on from that frame and may meet the remembered stack again farther out.
+ * come from .eh_frame and are read once (cold/cfi.c). Each thread remembers its latest stack, with the stack
+ * slots that its frames' registers were loaded from. A remembered frame stands as long as all slots outward
+ * hold what they held. A new walk starts at the caller of the hook; once a frame equals a standing one in
+ * (pc, sp, bp), the rest is not walked. Equal frame and equal slots imply the same outer frames, since the
+ * same rules applied to the same registers load the same values.
  *
- * Verifying stops at the first difference, so each slot that is read belongs to the stack as it is
- * now: a stack that was unmapped since (coroutines) is never touched.
+ * On the thread's own stack the standing frames are counted first, from the outermost on. Any other stack may be
+ * gone (coroutines): there the slots are read outward from where the walk has met an equal frame, and only as
+ * far as they hold, so that each belongs to the stack as it is now.
  */
 #ifndef CT_HOT_UNWIND_H
 #define CT_HOT_UNWIND_H
