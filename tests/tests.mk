@@ -9,7 +9,7 @@ TESTS := $B/tests
 
 # --- the little programs: each function a frame of its own, no call turned into a jump ---
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
-PROGRAM_C := sites threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host
+PROGRAM_C := sites sizes threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx frames_fp frames_avx \
 	plugin_a.so plugin_b.so libone_byte.so libreuse.so static_hello)
 
@@ -67,7 +67,7 @@ $(UNIT_VIEWER:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT_
 
 $(UNIT_PRELOAD:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT_PRELOAD_OBJ)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) -lcmocka -pthread -ldl
+	$(CC) -o $@ $^ $(LDFLAGS) -lcmocka -pthread -ldl -lm
 
 unit: unit-build
 	tests/run --units $(TESTS)/unit

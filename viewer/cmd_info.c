@@ -62,6 +62,9 @@ static void print_profile(const struct ct_profile *profile)
 	print_row("pid", "%" PRIu64, profile->pid);
 	print_row("run time", "%s", ct_number_time(a, (double)profile->end_time, profile->time_unit));
 	print_row("state", "%s", profile->ended ? "ended" : "killed, stopped, or still running");
+	if (profile->sample_bytes)
+		print_row("sampled", "mean interval %s; the numbers are estimates",
+			  ct_number_bytes(a, profile->sample_bytes));
 	print_row("sites", "%zu, of %zu distinct frames", profile->site_count, profile->frame_count - 1);
 	print_row("total", "%s %s in %s %s", ct_number_exact(a, totals->total_bytes), profile->bytes_unit,
 		  ct_number_exact(b, totals->total_blocks), profile->blocks_unit);

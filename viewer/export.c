@@ -111,8 +111,10 @@ static void print_summary(const struct ct_profile *profile, const struct ct_stor
 		ct_number_bytes(c, totals->end_bytes), ct_number_exact(d, totals->end_blocks),
 		ct_number_bytes((char[CT_NUMBER_ROOM]){0}, totals->peak_bytes),
 		ct_number_exact((char[CT_NUMBER_ROOM]){0}, totals->peak_blocks));
-	fprintf(stderr, "%s after start\nctrace: report %s\n",
-		ct_number_time(a, (double)profile->peak_time, profile->time_unit), output);
+	fprintf(stderr, "%s after start", ct_number_time(a, (double)profile->peak_time, profile->time_unit));
+	if (profile->sample_bytes)
+		fprintf(stderr, " (sampled, mean interval %s)", ct_number_bytes(a, profile->sample_bytes));
+	fprintf(stderr, "\nctrace: report %s\n", output);
 }
 
 static int write_report(const char *store_path, const struct ct_store_file *store, bool quiet,

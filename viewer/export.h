@@ -23,7 +23,7 @@ int ct_export_write(const struct ct_profile *profile, const char *path, struct c
 
 /*
  * Write a store's report to ct_export_output. remove_store: the store goes after a good export, unless its
- * recording asked to keep it. Unless quiet, or asked to be by the recording, a summary of at most 4 lines
+ * recording asked to keep it. Unless quiet, or asked to be by the recording, a summary of a few lines
  * goes to stderr.
  */
 int ct_export_store(const char *store_path, bool remove_store, bool quiet, struct ct_error_text *error);

@@ -19,16 +19,23 @@ static inline uint64_t ct_site_peak_blocks(const struct ct_site *site, const str
 	return site->peak_epoch == totals->peak_epoch ? site->peak_blocks : (uint64_t)site->live_blocks;
 }
 
+/* How many blocks an event stands for: 1, but for samples. */
+static inline uint64_t ct_event_blocks(const struct ct_event *event)
+{
+	return 1 + (event->kind >> CT_EVENT_MORE_SHIFT);
+}
+
 static inline void ct_fold_free(struct ct_site *site, struct ct_totals *totals, const struct ct_event *event)
 {
-	site->lifetime_ticks += event->ticks - event->other;
-	site->birth_ticks -= event->other;
+	uint64_t blocks = ct_event_blocks(event);
+	site->lifetime_ticks += (ct_tick_sum)(event->ticks - event->other) * blocks;
+	site->birth_ticks -= (ct_tick_sum)event->other * blocks;
 	site->live_bytes -= (int64_t)event->bytes;
-	site->live_blocks--;
+	site->live_blocks -= (int64_t)blocks;
 	totals->live_bytes -= (int64_t)event->bytes;
-	totals->live_blocks--;
+	totals->live_blocks -= (int64_t)blocks;
 	if (event->kind & CT_EVENT_TEMPORARY)
-		site->temporary_blocks++;
+		site->temporary_blocks += blocks;
 }
 
 static inline void ct_fold_event(struct ct_site *site, struct ct_totals *totals, const struct ct_event *event)
@@ -40,26 +47,27 @@ static inline void ct_fold_event(struct ct_site *site, struct ct_totals *totals,
 		site->peak_epoch = totals->peak_epoch;
 	}
 
-	uint32_t kind = event->kind & 0xff;
+	uint32_t kind = event->kind & CT_EVENT_KIND;
 	if (kind == CT_EVENT_FREE) {
 		ct_fold_free(site, totals, event);
 		return;
 	}
 
+	uint64_t blocks = ct_event_blocks(event);
 	int64_t growth = (int64_t)event->bytes;
 	if (kind == CT_EVENT_RESIZE) {
 		growth -= (int64_t)event->other;
 		site->resizes++;
 	} else {
-		site->birth_ticks += event->ticks;
-		site->live_blocks++;
-		totals->live_blocks++;
+		site->birth_ticks += (ct_tick_sum)event->ticks * blocks;
+		site->live_blocks += (int64_t)blocks;
+		totals->live_blocks += (int64_t)blocks;
 	}
 	site->total_bytes += event->bytes;
-	site->total_blocks++;
+	site->total_blocks += blocks;
 	site->live_bytes += growth;
 	totals->total_bytes += event->bytes;
-	totals->total_blocks++;
+	totals->total_blocks += blocks;
 	totals->live_bytes += growth;
 
 	if (site->live_bytes >= (int64_t)site->max_bytes) {

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define CT_STORE_MAGIC "ctrace\r\n"
-#define CT_STORE_VERSION 1u
+#define CT_STORE_VERSION 2u
 #define CT_STORE_BYTE_ORDER 0x01020304u
 #define CT_STORE_PAGE 4096u
 
@@ -29,6 +29,7 @@ enum ct_section_id {
 	CT_SECTION_SITES, /* struct ct_site; element 0 unused */
 	CT_SECTION_RINGS, /* struct ct_ring */
 	CT_SECTION_EVENTS, /* struct ct_event; ring i owns [i * CT_RING_EVENTS, (i + 1) * CT_RING_EVENTS) */
+	CT_SECTION_SNAPSHOTS, /* struct ct_snapshot_row */
 	CT_SECTION_COUNT,
 };
 
@@ -120,12 +121,14 @@ enum ct_event_kind {
 	CT_EVENT_RESIZE = 3, /* bytes = new size, other = old size */
 };
 
-#define CT_EVENT_TEMPORARY 0x100u /* on a free: by the allocating thread, before its next allocation */
+#define CT_EVENT_KIND 0xfu /* of ct_event.kind: enum ct_event_kind */
+#define CT_EVENT_TEMPORARY 0x10u /* on a free: by the allocating thread, before its next allocation */
+#define CT_EVENT_MORE_SHIFT 5 /* the rest of kind: a sampled event stands for so many more blocks */
 
 struct ct_event {
 	uint64_t ticks;
 	uint32_t site;
-	uint32_t kind; /* enum ct_event_kind, CT_EVENT_TEMPORARY */
+	uint32_t kind; /* enum ct_event_kind, CT_EVENT_TEMPORARY, blocks - 1 */
 	uint64_t bytes;
 	uint64_t other;
 };
@@ -203,6 +206,19 @@ struct ct_timeline {
 	struct ct_timeline_bucket bucket[CT_TIMELINE_BUCKETS];
 };
 
+/*
+ * Snapshots: what was live at some moments, site by site. One is a row with site 0, its time in `bytes`
+ * and the number of the rows that follow in `blocks`; then a row for each site with live blocks.
+ */
+struct ct_snapshot_row {
+	uint32_t site;
+	uint32_t blocks;
+	uint64_t bytes;
+};
+
+/* A snapshot at each begin of 2^so many timeline buckets: more often while the program is young. */
+#define CT_SNAPSHOT_SHIFT 4u
+
 struct ct_store_header {
 	char magic[8];
 	uint32_t version;
@@ -221,6 +237,7 @@ struct ct_store_header {
 	uint64_t latest_ticks; /* a later reading of both clocks: their ratio */
 	uint64_t latest_ns; /* CLOCK_MONOTONIC at latest_ticks */
 	uint64_t end_ticks; /* when state is CT_STATE_ENDED */
+	uint64_t sample_bytes; /* mean distance of the sampled points; 0: everything is recorded */
 	uint64_t own_bytes; /* memory of the preload itself, without this file */
 	struct ct_span exe; /* absolute path of the program */
 	struct ct_span command; /* its arguments, each ended by NUL */
@@ -242,6 +259,7 @@ _Static_assert(sizeof(struct ct_node) == 16, "store layout");
 _Static_assert(sizeof(struct ct_site) == 128, "store layout");
 _Static_assert(sizeof(struct ct_event) == 32, "store layout");
 _Static_assert(sizeof(struct ct_ring) == 128, "store layout");
+_Static_assert(sizeof(struct ct_snapshot_row) == 16, "store layout");
 
 #define CT_STORE_HEADER_BYTES ((sizeof(struct ct_store_header) + CT_STORE_PAGE - 1) / CT_STORE_PAGE * CT_STORE_PAGE)
 

@@ -64,6 +64,20 @@ CT_COLD void ct_blocks_spill(struct ct_thread *thread);
 /* Map the leaf of an address; false = no memory. */
 CT_COLD bool ct_blocks_map_leaf(uintptr_t address);
 
+/* An allocation that ct_sample_skips has not let pass: is it to be recorded? Draws the next point. */
+CT_COLD bool ct_sample_takes(struct ct_thread *thread, size_t bytes);
+
+/* What a sampled block stands for. */
+struct ct_estimate {
+	uint64_t bytes;
+	uint32_t more_blocks; /* beside itself */
+};
+
+CT_COLD struct ct_estimate ct_sample_estimate(uint64_t bytes, uint64_t birth);
+
+/* A sampled block comes or goes at an address. */
+CT_COLD void ct_sample_note(uintptr_t address, bool live);
+
 /* The program ends: publish the end, run the exporter, wait for it. Once. */
 CT_COLD void ct_finish(void);
 

@@ -13,6 +13,7 @@
 #include "cold/clock.h"
 #include "cold/cold.h"
 #include "cold/lock.h"
+#include "cold/snapshot.h"
 #include "ctrace/fold.h"
 #include "ctrace/timeline.h"
 #include "hot/journal.h"
@@ -127,6 +128,7 @@ static inline size_t fold(struct folding *folding, const struct ct_event *event,
 			if (bucket)
 				ct_timeline_close(bucket, &totals);
 			bucket = ct_timeline_open(ct_tracer.header, event->ticks, &bucket_end);
+			ct_snapshot_at(event->ticks);
 		}
 		if (ct_unlikely(site->batch != batch))
 			keep_for_undo(site, event->site);

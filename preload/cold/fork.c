@@ -27,14 +27,6 @@ static uint32_t phase_before;
 static char *copy; /* header, then sites */
 static size_t sites_bytes;
 
-static void lock_all(void)
-{
-	ct_lock_get(&ct_lock_thread);
-	ct_lock_get(&ct_lock_combine);
-	ct_lock_get(&ct_lock_tree);
-	ct_lock_get(&ct_lock_store);
-}
-
 static void unlock_all(void)
 {
 	ct_lock_put(&ct_lock_store);
@@ -43,15 +35,8 @@ static void unlock_all(void)
 	ct_lock_put(&ct_lock_thread);
 }
 
-static void before_fork(void)
+static void copy_what_changes(void)
 {
-	ct_tls.busy += 2;
-	lock_all();
-	phase_before = ct_load_acquire(&ct_gate.phase);
-	copy = NULL;
-	if (phase_before != CT_PHASE_ON)
-		return;
-	ct_combine_locked();
 	sites_bytes = ct_store_mapped(CT_SECTION_SITES);
 	copy = ct_region_map(CT_STORE_HEADER_BYTES + sites_bytes);
 	if (!copy)
@@ -59,6 +44,21 @@ static void before_fork(void)
 	memcpy(copy, ct_tracer.header, CT_STORE_HEADER_BYTES);
 	memcpy(copy + CT_STORE_HEADER_BYTES, ct_tracer.sites,
 	       ct_tracer.header->sections[CT_SECTION_SITES].used * sizeof(struct ct_site));
+}
+
+static void before_fork(void)
+{
+	ct_tls.busy += 2;
+	ct_lock_get(&ct_lock_thread);
+	ct_lock_get(&ct_lock_combine);
+	phase_before = ct_load_acquire(&ct_gate.phase);
+	copy = NULL;
+	if (phase_before == CT_PHASE_ON)
+		ct_combine_locked(); /* may let the store grow, under its lock */
+	ct_lock_get(&ct_lock_tree);
+	ct_lock_get(&ct_lock_store);
+	if (phase_before == CT_PHASE_ON)
+		copy_what_changes();
 }
 
 static void after_fork_in_parent(void)

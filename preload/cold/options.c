@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cold/arena.h"
+#include "cold/sample.h"
 #include "cold/text.h"
 
 #define DEPTH_MIN 8u
@@ -49,6 +50,12 @@ static bool read_NUMBER(const char *variable, const char *value, uint64_t *field
 	return ct_parse_number(value, field) || refuse(variable, value, "a number; nothing is recorded");
 }
 
+static bool read_BYTES(const char *variable, const char *value, uint64_t *field)
+{
+	return ct_parse_bytes(value, field) ||
+	       refuse(variable, value, "a number of bytes (as 4096, 512k or 2m); nothing is recorded");
+}
+
 static bool read_BOOL(const char *variable, const char *value, uint64_t *field)
 {
 	return (ct_parse_number(value, field) && *field <= 1) || refuse(variable, value, "0 or 1; nothing is recorded");
@@ -69,6 +76,9 @@ bool ct_options_read(char **environment)
 	if (ct_options.depth < DEPTH_MIN || ct_options.depth > DEPTH_MAX)
 		return refuse("CTRACE_DEPTH", value_of(environment, "CTRACE_DEPTH"),
 			      "between 8 and 4096; nothing is recorded");
+	if (ct_options.sample > CT_SAMPLE_BYTES_MAX)
+		return refuse("CTRACE_SAMPLE", value_of(environment, "CTRACE_SAMPLE"),
+			      "at most 128m; nothing is recorded");
 	return true;
 }
 

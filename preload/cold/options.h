@@ -8,6 +8,7 @@
 typedef const char *CT_TYPE_STRING;
 typedef uint64_t CT_TYPE_BOOL;
 typedef uint64_t CT_TYPE_NUMBER;
+typedef uint64_t CT_TYPE_BYTES;
 
 struct ct_options {
 #define CT_OPTION(field, variable, flag, type, value, argument, help) CT_TYPE_##type field;

@@ -7,22 +7,16 @@
 
 #include "hot/thread.h"
 
-#define BOOTSTRAP_BYTES (64u * 1024)
 #define BOOTSTRAP_ALIGNMENT 16u
 
 struct ct_real ct_real;
 
-static char bootstrap_memory[BOOTSTRAP_BYTES] CT_ALIGNED(4096);
+char ct_bootstrap_memory[CT_BOOTSTRAP_BYTES] CT_ALIGNED(4096);
 static size_t bootstrap_used;
 
 static uint32_t resolve_state; /* 0 not begun, 1 some thread is at it, 2 done */
 /* Volatile: dlsym is declared as never calling back into this file, but its allocations do. */
 static __thread volatile bool resolving;
-
-bool ct_bootstrap_owns(const void *block)
-{
-	return (const char *)block >= bootstrap_memory && (const char *)block < bootstrap_memory + BOOTSTRAP_BYTES;
-}
 
 /* The size stands in the word before the block. */
 size_t ct_bootstrap_bytes(const void *block)
@@ -35,13 +29,13 @@ void *ct_bootstrap_alloc(size_t alignment, size_t bytes)
 {
 	if (alignment < BOOTSTRAP_ALIGNMENT)
 		alignment = BOOTSTRAP_ALIGNMENT;
-	if (alignment > 4096 || bytes > BOOTSTRAP_BYTES)
+	if (alignment > 4096 || bytes > CT_BOOTSTRAP_BYTES)
 		return NULL;
 	size_t room = bytes + alignment + sizeof(size_t);
 	size_t start = __atomic_fetch_add(&bootstrap_used, room, __ATOMIC_RELAXED);
-	if (start + room > BOOTSTRAP_BYTES)
+	if (start + room > CT_BOOTSTRAP_BYTES)
 		return NULL;
-	uintptr_t block = (uintptr_t)bootstrap_memory + start + sizeof(size_t);
+	uintptr_t block = (uintptr_t)ct_bootstrap_memory + start + sizeof(size_t);
 	block = (block + alignment - 1) & ~(uintptr_t)(alignment - 1);
 	((size_t *)block)[-1] = bytes;
 	return (void *)block;

@@ -21,7 +21,15 @@ CT_COLD bool ct_real_resolve(void);
 
 /* The static arena. A block of it must never reach the real free or realloc. */
 CT_COLD void *ct_bootstrap_alloc(size_t alignment, size_t bytes);
-CT_COLD bool ct_bootstrap_owns(const void *block);
+
+#define CT_BOOTSTRAP_BYTES (64u << 10)
+extern char ct_bootstrap_memory[CT_BOOTSTRAP_BYTES];
+
+static inline bool ct_bootstrap_owns(const void *block)
+{
+	return (uintptr_t)block - (uintptr_t)ct_bootstrap_memory < CT_BOOTSTRAP_BYTES;
+}
+
 CT_COLD size_t ct_bootstrap_bytes(const void *block);
 
 #endif

@@ -20,6 +20,7 @@
 #include "cold/options.h"
 #include "cold/output.h"
 #include "cold/real.h"
+#include "cold/sample.h"
 #include "cold/store.h"
 #include "cold/sys.h"
 #include "cold/text.h"
@@ -207,6 +208,8 @@ static bool start_recording(void)
 	ct_tracer.log_events = ct_option_has_word(ct_options.debug, "events");
 	if (ct_tracer.log_events)
 		ct_event_log_open(output.bytes);
+	if (ct_options.sample)
+		ct_sample_init(ct_options.sample);
 	ct_operators_init();
 	ct_exit_init();
 	ct_fork_init();

@@ -50,20 +50,33 @@ const char *ct_base_name(const char *path)
 	return base;
 }
 
-bool ct_parse_number(const char *string, uint64_t *number)
+/* The digits that a string begins with; NULL: it begins with none, or they are too many. */
+static const char *parse_digits(const char *string, uint64_t *number)
 {
+	const char *first = string;
 	uint64_t value = 0;
-	if (!*string)
-		return false;
-	for (; *string; string++) {
-		if (*string < '0' || *string > '9')
-			return false;
+	for (; *string >= '0' && *string <= '9'; string++)
 		if (__builtin_mul_overflow(value, 10, &value) ||
 		    __builtin_add_overflow(value, (uint64_t)(*string - '0'), &value))
-			return false;
-	}
+			return NULL;
 	*number = value;
-	return true;
+	return string > first ? string : NULL;
+}
+
+bool ct_parse_number(const char *string, uint64_t *number)
+{
+	const char *end = parse_digits(string, number);
+	return end && !*end;
+}
+
+bool ct_parse_bytes(const char *string, uint64_t *bytes)
+{
+	static const char suffixes[] = "kmg";
+	const char *end = parse_digits(string, bytes);
+	if (!end || !*end)
+		return end != NULL;
+	const char *suffix = strchr(suffixes, *end | 0x20);
+	return suffix && !end[1] && !__builtin_mul_overflow(*bytes, 1024ull << 10 * (suffix - suffixes), bytes);
 }
 
 void ct_say(const char *a, const char *b, const char *c)

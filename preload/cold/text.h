@@ -24,6 +24,9 @@ CT_COLD const char *ct_base_name(const char *path);
 /* Parse a whole decimal number; false: not a number. */
 CT_COLD bool ct_parse_number(const char *string, uint64_t *number);
 
+/* The same with a suffix: k, m or g, times 1024 each. */
+CT_COLD bool ct_parse_bytes(const char *string, uint64_t *bytes);
+
 /* "ctrace: A B C\n" on stderr, in one write. Any may be NULL. */
 CT_COLD void ct_say(const char *a, const char *b, const char *c);
 

@@ -88,7 +88,7 @@ static struct ct_thread *get(uint32_t tid)
 		return NULL;
 	thread->tid = tid;
 	thread->depth = 0;
-	thread->own_stack = false;
+	thread->own_stack = thread->sampling = false;
 	thread->checks[0] = (struct ct_check){&never, !never};
 	/* The C library puts a thread's TLS above its stack. */
 	thread->anchor = tid == ct_tracer.header->pid ? ct_tracer.stack_top : (uintptr_t)&ct_tls;

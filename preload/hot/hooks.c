@@ -14,6 +14,7 @@
 #include "cold/real.h"
 #include "hot/blocks.h"
 #include "hot/record.h"
+#include "hot/sample.h"
 
 void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
@@ -58,13 +59,15 @@ static CT_COLD void pass_free(void *block)
 /* Free of a block without record: NULL, allocated before start-up, or by somebody who is not hooked. */
 static CT_COLD void free_unknown(void *block)
 {
-	if (block)
+	if (block && !ct_tracer.sample_bytes)
 		ct_count_loss(CT_LOSS_UNKNOWN_FREE);
 	pass_free(block);
 }
 
 CT_EXPORT void *malloc(size_t size)
 {
+	if (ct_sample_skips(size))
+		return ct_real.malloc(size);
 	if (!ct_enter())
 		return pass_alloc(0, size);
 	void *block = ct_real.malloc(size);
@@ -76,6 +79,8 @@ CT_EXPORT void *malloc(size_t size)
 
 CT_EXPORT void *calloc(size_t count, size_t size)
 {
+	if (ct_sample_skips(count * size))
+		return ct_real.calloc(count, size);
 	if (!ct_enter())
 		return pass_calloc(count, size);
 	void *block = ct_real.calloc(count, size);
@@ -98,6 +103,10 @@ static inline void free_recorded(void *block, void (*real_free)(void *))
 
 CT_EXPORT void free(void *block)
 {
+	if (ct_sample_lacks(block) && !ct_bootstrap_owns(block)) {
+		ct_real.free(block);
+		return;
+	}
 	if (!ct_enter()) {
 		pass_free(block);
 		return;
@@ -142,6 +151,8 @@ static inline void *resize(const struct ct_registers *caller, void *block, size_
 
 CT_EXPORT void *realloc(void *block, size_t size)
 {
+	if (ct_sample_lacks(block) && !ct_bootstrap_owns(block) && ct_sample_skips(size))
+		return ct_real.realloc(block, size);
 	if (!ct_enter())
 		return pass_realloc(block, size);
 	void *moved = resize(CT_CALLER, block, size);

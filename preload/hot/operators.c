@@ -11,6 +11,7 @@
 #include "hot/operators.h"
 #include "hot/blocks.h"
 #include "hot/record.h"
+#include "hot/sample.h"
 
 #ifndef __x86_64__
 #error "the jumps are written for x86-64"
@@ -85,11 +86,11 @@ static inline void *record_new(uint32_t index, const struct ct_registers *caller
 
 static inline void record_delete(uint32_t index, void *block, uintptr_t second, uintptr_t third)
 {
-	if (block && ct_enter()) {
+	if (block && !ct_sample_lacks(block) && ct_enter()) {
 		uint32_t record = ct_block_take((uintptr_t)block);
 		if (record)
 			ct_record_free(record, block);
-		else
+		else if (!ct_tracer.sample_bytes)
 			ct_count_loss(CT_LOSS_UNKNOWN_FREE);
 		ct_leave();
 	}

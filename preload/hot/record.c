@@ -3,6 +3,7 @@
 
 #include "hot/blocks.h"
 #include "hot/journal.h"
+#include "hot/sample.h"
 #include "hot/unwind.h"
 
 struct ct_gate ct_gate CT_ALIGNED(4096);
@@ -27,51 +28,74 @@ static inline void journal(struct ct_thread *thread, uint64_t ticks, uint32_t si
 	ct_journal_publish(thread);
 }
 
-static inline void journal_free(struct ct_thread *thread, uint32_t record, uint32_t flags)
+/* An event's bytes and kind stand for what the block stands for. */
+static inline uint64_t weigh(uint64_t bytes, uint64_t birth, uint32_t *kind)
+{
+	if (ct_likely(!ct_tracer.sample_bytes))
+		return bytes;
+	struct ct_estimate estimate = ct_sample_estimate(bytes, birth);
+	*kind |= estimate.more_blocks << CT_EVENT_MORE_SHIFT;
+	return estimate.bytes;
+}
+
+static inline void journal_free(struct ct_thread *thread, uint32_t record, uintptr_t address, uint32_t flags)
 {
 	const struct ct_block *block = &ct_blocks.records[record];
 	uint32_t site = ct_block_site(block);
-	uint64_t bytes = ct_block_bytes(block);
 	uint64_t birth = ct_block_birth(block);
+	uint32_t kind = CT_EVENT_FREE | flags;
+	uint64_t bytes = weigh(ct_block_bytes(block), birth, &kind);
 	ct_block_release(thread, record);
-	journal(thread, ct_ticks_after(thread, birth), site, CT_EVENT_FREE | flags, bytes, birth);
+	if (ct_unlikely(ct_tracer.sample_bytes != 0))
+		ct_sample_note(address, false);
+	journal(thread, ct_ticks_after(thread, birth), site, kind, bytes, birth);
 }
 
 /* Put a record at its block's address. What stands there already is a block whose free was missed. */
-static bool insert(struct ct_thread *thread, uintptr_t address, uint32_t record)
+static inline bool insert(struct ct_thread *thread, uintptr_t address, uint32_t record)
 {
 	uint32_t stale = ct_block_insert(address, record);
 	if (ct_likely(!stale))
 		return true;
 	if (stale != UINT32_MAX) {
-		journal_free(thread, stale, 0);
+		journal_free(thread, stale, address, 0);
 		return true;
 	}
 	ct_block_release(thread, record);
 	return false;
 }
 
-static bool try_record_alloc(struct ct_thread *thread, const struct ct_registers *caller, void *block, size_t bytes)
+static inline bool try_record_alloc(struct ct_thread *thread, const struct ct_registers *caller, void *block,
+				    size_t bytes)
 {
 	if (ct_unlikely(bytes > CT_BLOCK_BYTES_MAX))
 		return false;
+	if (ct_unlikely(ct_tracer.sample_bytes != 0) && !ct_sample_takes(thread, bytes))
+		return true;
 	uint32_t site = ct_unwind(thread, caller);
 	uint32_t record = ct_likely(site) ? ct_block_new(thread) : 0;
 	if (ct_unlikely(!record))
 		return false;
 
 	uint64_t birth = ct_ticks_after(thread, 0);
+	uint32_t kind = CT_EVENT_ALLOC;
 	ct_block_set(&ct_blocks.records[record], site, bytes, birth);
 	if (ct_unlikely(!insert(thread, (uintptr_t)block, record)))
 		return false;
+	if (ct_unlikely(ct_tracer.sample_bytes != 0))
+		ct_sample_note((uintptr_t)block, true);
 
 	thread->last_block = (uintptr_t)block;
-	journal(thread, birth, site, CT_EVENT_ALLOC, bytes, 0);
+	thread->last_unsampled = ct_tls.unsampled;
+	bytes = weigh(bytes, birth, &kind);
+	journal(thread, birth, site, kind, bytes, 0);
 	return true;
 }
 
 void ct_record_alloc(const struct ct_registers *caller, void *block, size_t bytes)
 {
+	if (ct_sample_skips(bytes))
+		return;
 	struct ct_thread *thread = current_thread();
 	if (ct_unlikely(!thread) || ct_unlikely(!try_record_alloc(thread, caller, block, bytes)))
 		ct_count_loss(CT_LOSS_DROPPED);
@@ -84,9 +108,21 @@ void ct_record_free(uint32_t record, const void *block)
 		ct_count_loss(CT_LOSS_DROPPED);
 		return;
 	}
-	bool temporary = thread->last_block == (uintptr_t)block;
+	bool temporary = thread->last_block == (uintptr_t)block && thread->last_unsampled == ct_tls.unsampled;
 	thread->last_block = 0;
-	journal_free(thread, record, temporary ? CT_EVENT_TEMPORARY : 0);
+	journal_free(thread, record, (uintptr_t)block, temporary ? CT_EVENT_TEMPORARY : 0);
+}
+
+/* A sample cannot know the site of a block that it has not taken: a resize is a free and an allocation. */
+static CT_COLD void resize_sampled(struct ct_thread *thread, const struct ct_registers *caller, uint32_t record,
+				   void *old_block, void *new_block, size_t bytes)
+{
+	if (record && !new_block && bytes)
+		insert(thread, (uintptr_t)old_block, record);
+	else if (record)
+		journal_free(thread, record, (uintptr_t)old_block, 0);
+	if (new_block)
+		ct_record_alloc(caller, new_block, bytes);
 }
 
 void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *old_block, void *new_block,
@@ -97,9 +133,13 @@ void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *
 		ct_count_loss(CT_LOSS_DROPPED);
 		return;
 	}
+	if (ct_unlikely(ct_tracer.sample_bytes != 0)) {
+		resize_sampled(thread, caller, record, old_block, new_block, bytes);
+		return;
+	}
 	if (ct_unlikely(bytes > CT_BLOCK_BYTES_MAX) && new_block) {
 		if (record)
-			journal_free(thread, record, 0);
+			journal_free(thread, record, (uintptr_t)old_block, 0);
 		ct_count_loss(CT_LOSS_DROPPED);
 		return;
 	}
@@ -107,7 +147,7 @@ void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *
 		if (!record)
 			return;
 		if (bytes == 0) /* glibc: realloc(p, 0) frees */
-			journal_free(thread, record, 0);
+			journal_free(thread, record, (uintptr_t)old_block, 0);
 		else if (!insert(thread, (uintptr_t)old_block, record))
 			ct_count_loss(CT_LOSS_DROPPED);
 		return;

@@ -38,6 +38,7 @@ struct ct_tracer {
 	struct ct_table *tree; /* key: parent << 32 | place; value: site << 32 | node */
 	uintptr_t stack_top; /* where the main thread's outermost frame begins */
 	uint32_t depth_limit;
+	uint64_t sample_bytes; /* mean distance of the sampled points, 0: everything is recorded */
 	uint32_t loader_epoch; /* rises when code may have been unloaded: what was read of code is void */
 	uint64_t start_unix_ns;
 	uint64_t clock_base; /* the clock's reading at start */

@@ -58,11 +58,14 @@ struct ct_thread {
 	struct ct_event *events;
 	uint64_t last_ticks;
 	uintptr_t last_block; /* this thread's latest allocation, for "temporary" */
+	uint64_t last_unsampled; /* ct_tls.unsampled then: it falls with each allocation that is not recorded */
+	uint64_t random; /* state of the sampler's generator, 0: not begun */
 	uint32_t free_records; /* block records at hand, a list; see hot/blocks.h */
 	uint32_t free_count;
 	uint32_t loader_epoch;
 	uint32_t ring_index;
 	uint32_t tid; /* written under the thread lock */
+	bool sampling; /* ct_tls.unsampled has been drawn */
 	struct ct_thread *next;
 
 	uintptr_t anchor; /* an address above all frames of the thread's own stack, in the same mapping */
@@ -77,6 +80,7 @@ struct ct_thread {
 
 struct ct_tls {
 	struct ct_thread *thread;
+	uint64_t unsampled; /* bytes to the next sampled point, hot/sample.h; 0: everything is recorded */
 	uint32_t busy; /* inside the tracer: whatever allocates now is not the program, or interrupted us */
 };
 

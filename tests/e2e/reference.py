@@ -11,7 +11,7 @@ from lib import dhat
 from lib.harness import LIBRARY, PYTHON, Failure, check, check_caught, check_equal, program, test
 from lib.store import Store
 
-ALLOC, FREE, RESIZE, TEMPORARY = 1, 2, 3, 0x100
+ALLOC, FREE, RESIZE, TEMPORARY = 1, 2, 3, 0x10
 
 
 def fold(path):
@@ -26,7 +26,7 @@ def fold(path):
             dict(live=0, live_blocks=0, max=0, max_blocks=0, peak=0, peak_blocks=0, total=0, blocks=0)
             | dict(lifetime=0, births=0, temporary=0, resizes=0),
         )
-        if kind & 0xFF == FREE:
+        if kind & 0xF == FREE:
             growth, blocks = -size, -1
             site["lifetime"] += ticks - other
             site["births"] -= other
@@ -41,7 +41,7 @@ def fold(path):
         for counters in (site, process):
             counters["live"] += growth
             counters["live_blocks"] += blocks
-        if kind & 0xFF != FREE:
+        if kind & 0xF != FREE:
             if site["live"] >= site["max"]:
                 site["max"], site["max_blocks"] = site["live"], site["live_blocks"]
             if process["live"] >= process["peak"]:
@@ -50,6 +50,20 @@ def fold(path):
                     each["peak"], each["peak_blocks"] = each["live"], each["live_blocks"]
         check(site["live"] >= 0 and site["live_blocks"] >= 0, f"site {site_id}: freed before it was allocated")
     return sites, process
+
+
+def fold_until(path, times):
+    """What was live at each site just before each of these times."""
+    live, found, times = {}, {}, sorted(times, reverse=True)
+    with open(path, "rb") as file:
+        data = file.read()
+    for ticks, site, kind, size, other in struct.iter_unpack("<QIIQQ", data):
+        while times and ticks >= times[-1]:
+            found[times.pop()] = {each: tuple(counters) for each, counters in live.items() if counters[1]}
+        counters = live.setdefault(site, [0, 0])
+        counters[0] += {ALLOC: size, FREE: -size, RESIZE: size - other}[kind & 0xF]
+        counters[1] += {ALLOC: 1, FREE: -1, RESIZE: 0}[kind & 0xF]
+    return found
 
 
 PAIRS = {
@@ -103,6 +117,8 @@ def verify(out, name):
     for site_id, site in sites.items():
         got = {key: written[site_id][key] for key in PAIRS}
         check_equal(got, {key: site[other] for key, other in PAIRS.items()}, f"{name}: site {site_id}")
+    snapshots = store.snapshots()
+    check_equal(snapshots, fold_until(out + ".events", snapshots), f"{name}: snapshots")
     check_report(store, sites, dhat.check_file(out), name)
     return len(sites)
 
@@ -166,6 +182,16 @@ def database(context):
     compare(context, ["sqlite3", ":memory:", script], "sqlite3")
 
 
+@test(needs=(PYTHON,))
+def snapshots(context):
+    script = "x = []\nfor i in range(60000):\n    x.append([i] * (i % 9))\n    if i % 3 == 0: x.pop(i // 5)"
+    out = record(context, [PYTHON, "-S", "-c", script], "python")
+    verify(out, "python")
+    taken = Store(out + ".store").snapshots()
+    check(len(taken) >= 8, f"only {len(taken)} snapshots")
+    check(all(max(sites.values()) > (0, 0) for sites in list(taken.values())[3:]), "a snapshot of nothing")
+
+
 @test()
 def seeds(context):
     """An event that is missing, twice, out of order, a tick late, or of another site: the fold notices each."""
@@ -173,7 +199,7 @@ def seeds(context):
     verify(out, "as it was")
     with open(out + ".events", "rb") as file:
         events = [list(event) for event in struct.iter_unpack("<QIIQQ", file.read())]
-    at = next(i for i, event in enumerate(events) if i > 50 and event[2] & 0xFF == FREE)
+    at = next(i for i, event in enumerate(events) if i > 50 and event[2] & 0xF == FREE)
     made = next(i for i, event in enumerate(events) if i > 50 and event[2] == ALLOC)
 
     def changed(change):

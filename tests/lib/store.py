@@ -5,7 +5,7 @@ import fractions
 import struct
 
 PAGE = 4096
-SECTIONS = ("strings", "modules", "nodes", "sites", "rings", "events")
+SECTIONS = ("strings", "modules", "nodes", "sites", "rings", "events", "snapshots")
 MARK = 0xFFFFFFFF
 LOSSES = ("dropped", "early", "unknown_free", "truncated", "unrooted", "fallback", "late")
 
@@ -16,13 +16,13 @@ class Store:
     def __init__(self, path):
         with open(path, "rb") as file:
             self.data = file.read()
-        fields = struct.unpack_from("<8s10I7Q", self.data, 0)
+        fields = struct.unpack_from("<8s10I8Q", self.data, 0)
         assert fields[0] == b"ctrace\r\n", "magic"
         self.version, self.state, self.pid = fields[1], fields[5], fields[7]
         # Readings of both clocks give their ratio.
-        boot_ns, _, self.start_ticks, latest_ticks, latest_ns, self.end_ticks, _ = fields[11:18]
+        boot_ns, _, self.start_ticks, latest_ticks, latest_ns, self.end_ticks, self.sample_bytes, _ = fields[11:19]
         self.us_per_tick = fractions.Fraction(latest_ns - boot_ns, (latest_ticks - self.start_ticks) * 1000)
-        at = 8 + 40 + 56 + 5 * 8
+        at = 8 + 40 + 64 + 5 * 8
         self.losses = dict(zip(LOSSES, struct.unpack_from("<7Q", self.data, at)))
         at += 56
         self.used = {name: struct.unpack_from("<Q", self.data, at + 16 * i)[0] for i, name in enumerate(SECTIONS)}
@@ -36,6 +36,18 @@ class Store:
         at += 16 * 1000
         names = ("total_bytes", "total_blocks", "live_bytes", "live_blocks", "peak_bytes", "peak_blocks", "peak_ticks", "epoch")
         self.totals = dict(zip(names, struct.unpack_from("<2Q2q4Q", self.data, at)))
+
+    def snapshots(self):
+        """By time in ticks: {site: (live bytes, live blocks)}."""
+        found = {}
+        rows = struct.iter_unpack("<IIQ", self.sections["snapshots"][: 16 * self.used["snapshots"]])
+        for site, count, ticks in rows:
+            assert site == 0 and ticks not in found, "a snapshot's head"
+            found[ticks] = {}
+            for _ in range(count):
+                site, blocks, size = next(rows)
+                found[ticks][site] = size, blocks
+        return found
 
     def sites(self):
         """By id: the counters, with lifetimes and births in ticks."""

@@ -220,7 +220,7 @@ static void fold_slowly(FILE *events, struct reference *sites, uint32_t count, s
 		assert_in_range(event.site, 1, count - 1);
 		for (int i = 0; i < 2; i++) {
 			struct reference *to = both[i];
-			if ((event.kind & 0xff) == CT_EVENT_FREE) {
+			if ((event.kind & CT_EVENT_KIND) == CT_EVENT_FREE) {
 				to->live -= (int64_t)event.bytes;
 				to->live_blocks--;
 				to->lifetime += event.ticks - event.other;
@@ -237,7 +237,7 @@ static void fold_slowly(FILE *events, struct reference *sites, uint32_t count, s
 			}
 		}
 		assert_true(all->live >= 0);
-		if ((event.kind & 0xff) != CT_EVENT_FREE && all->live == all->max)
+		if ((event.kind & CT_EVENT_KIND) != CT_EVENT_FREE && all->live == all->max)
 			for (uint32_t i = 0; i < count; i++) {
 				sites[i].peak = sites[i].live;
 				sites[i].peak_blocks = sites[i].live_blocks;

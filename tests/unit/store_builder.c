@@ -75,6 +75,8 @@ long store_builder_write(struct store_builder *builder, const char *path)
 		[CT_SECTION_SITES] = {builder->sites, sizeof(builder->sites), sizeof(struct ct_site)},
 		[CT_SECTION_RINGS] = {builder->rings, sizeof(builder->rings), sizeof(struct ct_ring)},
 		[CT_SECTION_EVENTS] = {builder->events, sizeof(builder->events), sizeof(struct ct_event)},
+		[CT_SECTION_SNAPSHOTS] = {builder->snapshots, sizeof(builder->snapshots),
+					  sizeof(struct ct_snapshot_row)},
 	};
 	uint64_t offset = CT_STORE_HEADER_BYTES;
 	header->extent_count = CT_SECTION_COUNT;

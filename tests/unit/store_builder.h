@@ -19,6 +19,7 @@ struct store_builder {
 	struct ct_site sites[BUILDER_SITES];
 	struct ct_ring rings[BUILDER_RINGS];
 	struct ct_event events[BUILDER_RINGS * CT_RING_EVENTS];
+	struct ct_snapshot_row snapshots[16];
 };
 
 /* A recording that has just begun: one module, main -> f -> site 1, main -> g -> site 2, 3 rings. */

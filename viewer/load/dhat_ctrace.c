@@ -93,6 +93,13 @@ static int read_losses(struct ct_dhat *dhat)
 	return 0;
 }
 
+static int read_member(struct ct_dhat *dhat, const char *name, uint64_t *number)
+{
+	struct ct_json_piece piece;
+
+	return find(dhat, name, &piece) ? ct_dhat_number(dhat, piece, name, number) : 0;
+}
+
 static int read_timeline(struct ct_dhat *dhat)
 {
 	struct ct_profile *profile = dhat->profile;
@@ -129,7 +136,11 @@ int ct_dhat_read_ctrace(struct ct_dhat *dhat)
 		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"ctrace\" is not an object");
 	if (find(dhat, "ended", &ended))
 		dhat->profile->ended = !ct_json_is(ended, "false");
-	code = read_losses(dhat);
+	code = read_member(dhat, "sampleBytes", &dhat->profile->sample_bytes);
+	if (!code)
+		code = read_member(dhat, "ownBytes", &dhat->profile->own_bytes);
+	if (!code)
+		code = read_losses(dhat);
 	return code < 0 ? code : read_timeline(dhat);
 }
 

@@ -11,7 +11,7 @@
 
 #include "ctrace/fold.h"
 #include "load/load.h"
-#include "load/store_file.h"
+#include "load/store_parts.h"
 #include "symbol/symbol.h"
 #include "util/array.h"
 
@@ -37,6 +37,7 @@ struct builder {
 	struct ct_symbols *symbols;
 	struct ct_perf_map *perf_map;
 	int *handles; /* by module */
+	uint32_t *site_of; /* by the store's site: the profile's */
 	struct place *places;
 	uint32_t *frame_ids;
 	size_t frame_id_count, frame_id_room;
@@ -312,6 +313,8 @@ static int describe(struct ct_profile *profile, const struct ct_store_file *stor
 	if (profile->peak_time > profile->end_time)
 		profile->peak_time = profile->end_time;
 	profile->short_lived = 10;
+	profile->sample_bytes = header->sample_bytes;
+	profile->own_bytes = header->own_bytes;
 	profile->has_lifetimes = profile->has_temporaries = true;
 	profile->ended = header->state == CT_STATE_ENDED;
 	profile->losses = (struct ct_losses){
@@ -336,9 +339,19 @@ static int build(struct builder *builder, struct ct_error_text *error)
 		return ct_error_no_memory(error);
 	for (size_t i = 0; i < store->module_count; i++)
 		builder->handles[i] = -1;
-	for (size_t i = 1; i < store->site_count; i++)
-		if (store->sites[i].total_blocks && add_site(builder, &store->sites[i]))
-			return ct_error_no_memory(error);
+	builder->site_of = malloc(store->site_count * sizeof(*builder->site_of));
+	if (!builder->site_of)
+		return ct_error_no_memory(error);
+	for (size_t i = 1; i < store->site_count; i++) {
+		builder->site_of[i] = UINT32_MAX;
+		if (store->sites[i].total_blocks) {
+			if (add_site(builder, &store->sites[i]))
+				return ct_error_no_memory(error);
+			builder->site_of[i] = (uint32_t)builder->profile->latest_site;
+		}
+	}
+	if (ct_store_snapshots(store, builder->site_of, builder->profile) < 0)
+		return ct_error_no_memory(error);
 	/* Folded with the events, so exact even where sites were merged. */
 	builder->profile->totals.max_bytes = store->header->totals.peak_bytes;
 	builder->profile->totals.max_blocks = store->header->totals.peak_blocks;
@@ -356,6 +369,7 @@ static void free_builder(struct builder *builder)
 	ct_symbols_free(builder->symbols);
 	ct_perf_map_free(builder->perf_map);
 	free(builder->handles);
+	free(builder->site_of);
 	free(builder->frame_ids);
 	free(builder->stack);
 	free(builder->text_modules);

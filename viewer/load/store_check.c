@@ -14,11 +14,13 @@ const uint32_t ct_store_element_bytes[CT_SECTION_COUNT] = {
 	[CT_SECTION_SITES] = sizeof(struct ct_site),
 	[CT_SECTION_RINGS] = sizeof(struct ct_ring),
 	[CT_SECTION_EVENTS] = sizeof(struct ct_event),
+	[CT_SECTION_SNAPSHOTS] = sizeof(struct ct_snapshot_row),
 };
 
 static const char *const section_names[CT_SECTION_COUNT] = {
-	[CT_SECTION_STRINGS] = "strings", [CT_SECTION_MODULES] = "modules", [CT_SECTION_NODES] = "nodes",
-	[CT_SECTION_SITES] = "sites",     [CT_SECTION_RINGS] = "rings",     [CT_SECTION_EVENTS] = "events",
+	[CT_SECTION_STRINGS] = "strings",     [CT_SECTION_MODULES] = "modules", [CT_SECTION_NODES] = "nodes",
+	[CT_SECTION_SITES] = "sites",         [CT_SECTION_RINGS] = "rings",     [CT_SECTION_EVENTS] = "events",
+	[CT_SECTION_SNAPSHOTS] = "snapshots",
 };
 
 int ct_store_damaged(struct ct_error_text *error, const char *what)

@@ -60,6 +60,8 @@ int ct_store_file_open(const char *path, struct ct_store_file *store, struct ct_
 	if (!code)
 		code = ct_store_check_references(store, error);
 	if (!code)
+		code = ct_store_check_snapshots(store, error);
+	if (!code)
 		code = ct_store_replay(store, error);
 	if (!code) {
 		store->module_files = calloc(store->module_count, sizeof(*store->module_files));
@@ -81,5 +83,6 @@ void ct_store_file_close(struct ct_store_file *store)
 	free(store->sites);
 	free(store->rings);
 	free(store->events);
+	free(store->snapshots);
 	memset(store, 0, sizeof(*store));
 }

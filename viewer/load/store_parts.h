@@ -4,6 +4,7 @@
 #define CT_LOAD_STORE_PARTS_H
 
 #include "load/store_file.h"
+#include "model/profile.h"
 
 extern const uint32_t ct_store_element_bytes[CT_SECTION_COUNT];
 
@@ -18,6 +19,12 @@ int ct_store_check_extents(struct ct_store_header *header, uint64_t file_bytes, 
 
 /* Does every index and span lead to an element? */
 int ct_store_check_references(const struct ct_store_file *store, struct ct_error_text *error);
+
+/* Are the snapshots whole, of known sites, and in order of time? Those that came after the sites were read go. */
+int ct_store_check_snapshots(struct ct_store_file *store, struct ct_error_text *error);
+
+/* Add the snapshots to a profile; site_of[store's site]: the profile's, UINT32_MAX = none. < 0 without memory. */
+int ct_store_snapshots(const struct ct_store_file *store, const uint32_t *site_of, struct ct_profile *profile);
 
 /*
  * Read all sections as they were at one moment, also while their program records: no fold began or ended

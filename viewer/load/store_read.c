@@ -114,6 +114,8 @@ static int read_counters(int fd, struct ct_store_file *store, struct ct_error_te
 	struct ct_store_header *header = store->header = calloc(1, CT_STORE_HEADER_BYTES);
 	int code = header ? read_header(fd, header, error) : ct_error_no_memory(error);
 	if (!code)
+		code = read_section(fd, header, CT_SECTION_SNAPSHOTS, &store->snapshots, &store->snapshot_rows, error);
+	if (!code)
 		code = read_section(fd, header, CT_SECTION_SITES, &store->sites, &store->site_count, error);
 	if (!code)
 		code = read_section(fd, header, CT_SECTION_RINGS, &store->rings, &store->ring_count, error);

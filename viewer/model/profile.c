@@ -111,6 +111,9 @@ void ct_profile_free(struct ct_profile *profile)
 	free(profile->frames);
 	free(profile->strings);
 	free(profile->timeline);
+	for (size_t i = 0; i < profile->snapshot_count; i++)
+		free(profile->snapshots[i].rows);
+	free(profile->snapshots);
 	free(profile);
 }
 
@@ -248,6 +251,7 @@ int ct_profile_site(struct ct_profile *profile, const uint32_t *frame_ids, uint3
 		}
 	}
 	struct ct_site_row *site = &profile->sites[found->site];
+	profile->latest_site = found->site;
 	add(&site->counters, counters);
 	site->truncated = site->truncated || truncated;
 	add(&profile->totals, counters);

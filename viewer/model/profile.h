@@ -69,6 +69,21 @@ struct ct_timeline_point {
 	uint64_t last_blocks;
 };
 
+/* What was live at one moment, by site. */
+struct ct_snapshot_site {
+	uint32_t site; /* index into ct_profile.sites; may stand twice, where sites were merged */
+	uint64_t bytes;
+	uint64_t blocks;
+};
+
+struct ct_snapshot {
+	uint64_t time; /* just before it, in the profile's time unit */
+	uint64_t bytes; /* sums of the rows */
+	uint64_t blocks;
+	struct ct_snapshot_site *rows;
+	size_t row_count;
+};
+
 struct ct_profile {
 	enum ct_profile_mode mode;
 	char *verb; /* "Allocated", "Copied", ... */
@@ -83,6 +98,8 @@ struct ct_profile {
 	uint64_t end_time;
 	uint64_t peak_time;
 	uint64_t short_lived; /* DHAT's tuth */
+	uint64_t sample_bytes; /* mean distance of the sampled points; 0: every allocation was recorded */
+	uint64_t own_bytes; /* memory that the tracer itself took in the program; 0 = not known */
 	bool has_lifetimes; /* DHAT's bklt: lifetime, max, peak and end are there */
 	bool has_temporaries; /* temporary_blocks and resizes are there */
 	bool ended; /* false: the program was killed or is still running */
@@ -97,8 +114,11 @@ struct ct_profile {
 	size_t frame_count;
 	const char **strings; /* NUL-terminated valid UTF-8 without control characters */
 	size_t string_count;
+	size_t latest_site; /* that ct_profile_site added or added to */
 	struct ct_timeline_point *timeline;
 	size_t timeline_count;
+	struct ct_snapshot *snapshots; /* in order of time, at equal distances; only from a store */
+	size_t snapshot_count;
 
 	struct ct_profile_index *index; /* private to profile.c: the intern tables */
 };

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum type { TYPE_STRING, TYPE_BOOL, TYPE_NUMBER };
+enum type { TYPE_STRING, TYPE_BOOL, TYPE_NUMBER, TYPE_BYTES };
 
 static const struct setting {
 	const char *variable;
@@ -45,6 +45,11 @@ static int check_value(const struct setting *setting, const char *value, struct 
 		return ct_error_set(error, CT_ERR_USAGE, "--%s %s: it is 0 or 1", setting->flag, value);
 	if (setting->type == TYPE_NUMBER && (!*value || value[strspn(value, "0123456789")]))
 		return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a number", setting->flag, value);
+	size_t digits = strspn(value, "0123456789");
+	if (setting->type == TYPE_BYTES &&
+	    (!digits || (value[digits] && (!strchr("kmgKMG", value[digits]) || value[digits + 1]))))
+		return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a number of bytes (as 4096, 512k or 2m)",
+				    setting->flag, value);
 	if (setting->type == TYPE_STRING && !*value)
 		return ct_error_set(error, CT_ERR_USAGE, "--%s: the value is empty", setting->flag);
 	return 0;

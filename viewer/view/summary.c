@@ -52,6 +52,13 @@ static void put_losses(const struct ct_profile *profile, struct ct_line *line)
 	put_count(line, "note", losses->unrooted, "unrooted", "events with stacks that do not reach their root");
 	put_count(line, "note", losses->merged_sites, "merged",
 		  "sites with equal frames made one: max is an upper bound");
+	if (profile->sample_bytes) {
+		char number[CT_NUMBER_ROOM], text[CT_NAME_ROOM];
+
+		snprintf(text, sizeof(text), "sampled, mean interval %s: the numbers are estimates",
+			 ct_number_bytes(number, profile->sample_bytes));
+		put_remark(line, "note", text);
+	}
 	if (!profile->ended)
 		put_remark(line, "note", "the program was killed or still runs: this is up to its last event");
 }
@@ -125,6 +132,10 @@ static void put_totals(const struct ct_view *view, struct ct_line *line)
 	add_amount(view, line, totals->end_bytes, totals->end_blocks);
 	ct_line_add(line, totals->end_blocks ? " still live" : ", nothing still live");
 	ct_line_end(line);
+	if (profile->own_bytes) {
+		ct_line_format(line, "ctrace itself: %s", ct_number_bytes(time, profile->own_bytes));
+		ct_line_end(line);
+	}
 }
 
 /* The timeline's maxima in cells of equal time, from start to end of the run. Returns the highest. */

@@ -7,6 +7,8 @@
  *   at the top           "ctrace": {
  *       "version": "0.1.0",
  *       "ended": false when the program was killed,
+ *       "sampleBytes": mean distance of the sampled points, 0 when every allocation was recorded,
+ *       "ownBytes": memory of the tracer itself in the program,
  *       "losses": { "dropped": N, "early": N, "unknownFrees": N, "truncated": N, "unrooted": N, "late": N,
  *                   "mergedSites": N },
  *       "paths": [ "", "/usr/lib/libfoo.so", ... ],
@@ -215,8 +217,11 @@ static bool put_own_member(struct writer *writer)
 	add_number(counts, "unrooted", losses->unrooted);
 	add_number(counts, "late", losses->late);
 	add_number(counts, "mergedSites", losses->merged_sites);
-	return fprintf(writer->out, ",\n\"ctrace\":{\"version\":\"%s\",\"ended\":%s", CTRACE_VERSION,
-		       writer->profile->ended ? "true" : "false") > 0 &&
+	return fprintf(writer->out,
+		       ",\n\"ctrace\":{\"version\":\"%s\",\"ended\":%s,\"sampleBytes\":%" PRIu64
+		       ",\"ownBytes\":%" PRIu64,
+		       CTRACE_VERSION, writer->profile->ended ? "true" : "false", writer->profile->sample_bytes,
+		       writer->profile->own_bytes) > 0 &&
 	       put(writer, ",\n\"losses\":", counts) && put_frame_places(writer) && put_timeline(writer) &&
 	       fputs("}}\n", writer->out) >= 0;
 }

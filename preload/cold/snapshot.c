@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Snapshots of what is live by site, for the combiner: the sites are as they were just before an event's time. */
+#include "cold/snapshot.h"
+
+#include "cold/store.h"
+#include "hot/state.h"
+
+static uint64_t next_ticks; /* of the next snapshot */
+
+static uint64_t write_rows(struct ct_snapshot_row *row)
+{
+	uint64_t count = ct_tracer.header->sections[CT_SECTION_SITES].used;
+	const struct ct_snapshot_row *first = row;
+	for (uint64_t id = 1; id < count; id++) {
+		const struct ct_site *site = &ct_tracer.sites[id];
+		if (site->live_blocks <= 0)
+			continue;
+		*row++ = (struct ct_snapshot_row){
+			.site = (uint32_t)id,
+			.blocks = site->live_blocks < UINT32_MAX ? (uint32_t)site->live_blocks : UINT32_MAX,
+			.bytes = (uint64_t)site->live_bytes,
+		};
+	}
+	return (uint64_t)(row - first);
+}
+
+void ct_snapshot_at(uint64_t ticks)
+{
+	struct ct_store_header *header = ct_tracer.header;
+	uint32_t width = header->timeline[header->timeline_half].shift + CT_SNAPSHOT_SHIFT;
+	if (ticks < next_ticks)
+		return;
+	uint64_t boundary = ticks >> width << width;
+	next_ticks = boundary + ((uint64_t)1 << width);
+	struct ct_section *section = &header->sections[CT_SECTION_SNAPSHOTS];
+	uint64_t most = section->used + header->sections[CT_SECTION_SITES].used;
+	if (!boundary || most > ct_store_limit(CT_SECTION_SNAPSHOTS) ||
+	    (most > ct_store_capacity(CT_SECTION_SNAPSHOTS) && !ct_store_grow(CT_SECTION_SNAPSHOTS, most)))
+		return;
+	struct ct_snapshot_row *head = (struct ct_snapshot_row *)ct_store_base(CT_SECTION_SNAPSHOTS) + section->used;
+	uint64_t rows = write_rows(head + 1);
+	*head = (struct ct_snapshot_row){.site = 0, .blocks = (uint32_t)rows, .bytes = boundary};
+	ct_store_release(&section->used, section->used + 1 + rows);
+}

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""CTRACE_SAMPLE: estimates without bias. The exact recording of the same program is the truth."""
+
+import math
+import re
+import statistics
+
+from lib import trace
+from lib.harness import CTRACE, CTRACE_TOP, LIBRARY, check, check_equal, program, test
+
+RUNS = 60
+ERRORS = 5  # standard errors: one false alarm in a million
+
+
+def sums(report):
+    return {key: sum(site[key] for site in report.sites) for key in ("tb", "tbk", "gb", "gbk", "eb", "ebk")}
+
+
+def check_mean(values, truth, what):
+    error = statistics.stdev(values) / math.sqrt(len(values))
+    mean = statistics.mean(values)
+    check(error < truth / 4, f"{what}: {error:.0f} is too much scatter around {truth} to show anything")
+    check(abs(mean - truth) <= ERRORS * error, f"{what}: mean {mean:.1f} +- {error:.1f}, exact {truth}")
+
+
+@test()
+def without_bias(context):
+    command = [program("sizes")]
+    truth = sums(trace.one(context, command))
+    samples = [sums(trace.one(context, command, CTRACE_SAMPLE=8192)) for _ in range(RUNS)]
+    for key, exact in truth.items():
+        check_mean([sample[key] for sample in samples], exact, key)
+
+
+@test()
+def small_interval(context):
+    """A point on nearly every block."""
+    truth = sums(trace.one(context, [program("sizes")]))
+    sample = sums(trace.one(context, [program("sizes")], CTRACE_SAMPLE=1))
+    for key, exact in truth.items():
+        check(abs(sample[key] - exact) < exact / 50, f"{key}: {sample[key]}, exact {exact}")
+
+
+@test()
+def frees_are_matched(context):
+    """What the program gives back is gone, from other threads and after realloc too."""
+    for name in ("threads", "sites"):
+        exact = sums(trace.one(context, [program(name)]))
+        for _ in range(5):
+            sample = trace.one(context, [program(name)], CTRACE_SAMPLE=512)
+            check_equal(sample.losses["unknownFrees"], 0, f"{name}: unknown frees")
+            check(sums(sample)["ebk"] <= 4 * exact["ebk"] + 2000, f"{name}: blocks live at the end: {sums(sample)}")
+
+
+@test()
+def said(context):
+    out = context.path("out.json")
+    env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_SAMPLE="4k")
+    result = context.run([program("sizes")], env=env).check()
+    check(" (sampled, mean interval 4.00 KiB)\n" in result.stderr, result.stderr)
+    top = context.run([CTRACE_TOP, out]).check().stdout
+    check("sampled, mean interval 4.00 KiB: the numbers are estimates" in top, top)
+    check(re.search(r"^ctrace itself: [1-9][0-9.]* [KM]iB$", top, re.M), top)
+    check_equal(context.run([CTRACE, "info", out]).check().stdout.count("sampled"), 1, "lines of ctrace info")
+
+
+@test()
+def by_flag(context):
+    out = context.path("out.json")
+    context.run([CTRACE, "record", "-q", "--sample", "4k", "-o", out, program("sizes")]).check()
+    check_equal(trace.reports(context, "out.json").popitem()[1].data["ctrace"]["sampleBytes"], 4096, "interval")
+
+
+@test()
+def refused(context):
+    for value, why in (("none", "a number of bytes"), ("1x", "a number of bytes"), ("k", "a number of bytes"), ("1g", "at most 128m")):
+        env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_SAMPLE=value)
+        result = context.run([program("sizes")], env=env).check()
+        check(f"CTRACE_SAMPLE={value} is not {why}" in result.stderr, f"{value}: {result.stderr}")
+    result = context.run([CTRACE, "record", "--sample", "1x", program("sizes")])
+    check_equal(result.status, 2, "status")
+    check("--sample 1x: not a number of bytes" in result.stderr, result.stderr)
