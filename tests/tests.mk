@@ -36,6 +36,31 @@ $(TESTS)/programs/%.so: tests/programs/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -shared -fPIC -o $@ $<
 
+# --- shapes of frames: the same functions from two compilers, at each level, with and without frame pointers ---
+SHAPE_COMPILERS := gcc $(if $(shell command -v clang++),clang)
+SHAPE_BUILDS := $(foreach c,$(SHAPE_COMPILERS),$(foreach o,O0 O1 O2 O3,$c-$o $c-$o-fp) $c-O2-lazy $c-O2-cet)
+SHAPES := $(foreach b,$(SHAPE_BUILDS),$(addprefix $(TESTS)/shapes/$b/,\
+	frames jumps moved coroutine fibers noreturn altstack signals stepped cxx))
+SHAPE_-fp := -fno-omit-frame-pointer
+SHAPE_-lazy := -fomit-frame-pointer -Wl,-z,lazy
+SHAPE_-cet := -fomit-frame-pointer -fcf-protection=full -Wl,-z,ibtplt
+SHAPE_ := -fomit-frame-pointer
+SHAPE_FLAGS := -D_GNU_SOURCE -g -fno-builtin -Wall -Wextra -MMD -MP -Wl,-z,now
+
+test-programs: $(SHAPES)
+
+# $(call shape_rules,BUILD,COMPILER,LEVEL,VARIANT)
+define shape_rules
+$(TESTS)/shapes/$1/%: tests/programs/%.c
+	@mkdir -p $$(@D)
+	$2 $(SHAPE_FLAGS) -$3 $(SHAPE_$4) -o $$@ $$<
+$(TESTS)/shapes/$1/%: tests/programs/%.cc
+	@mkdir -p $$(@D)
+	$(2:gcc=g)++ $(SHAPE_FLAGS) -$3 $(SHAPE_$4) -std=c++17 -o $$@ $$<
+endef
+build_parts = $(subst -, ,$1)
+$(foreach b,$(SHAPE_BUILDS),$(eval $(call shape_rules,$b,$(word 1,$(call build_parts,$b)),$(word 2,$(call build_parts,$b)),$(addprefix -,$(word 3,$(call build_parts,$b))))))
+
 # Libraries to preload. The functions of one_byte must be jumps.
 $(TESTS)/programs/libone_byte.so $(TESTS)/programs/libreuse.so: $(TESTS)/programs/lib%.so: tests/programs/%.c
 	@mkdir -p $(@D)
@@ -82,4 +107,4 @@ unit-tsan:
 e2e: all unit-build test-programs
 	tests/run $(TEST)
 
--include $(wildcard $(TESTS)/programs/*.d) $(wildcard $B/obj/tests/unit/*.d)
+-include $(wildcard $(TESTS)/programs/*.d) $(wildcard $(TESTS)/shapes/*/*.d) $(wildcard $B/obj/tests/unit/*.d)

@@ -25,7 +25,8 @@ static struct {
 static struct {
 	uint64_t compared;
 	uint64_t equal;
-	uint64_t unexplained;
+	uint64_t explained; /* libunwind gave up on the way; so far the stacks are equal */
+	uint64_t different;
 } verified;
 
 #define STRING(name) #name
@@ -121,20 +122,34 @@ void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from, 
 		__atomic_fetch_add(&verified.equal, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	if (__atomic_fetch_add(&verified.unexplained, 1, __ATOMIC_RELAXED) < 10)
+	if (index == count && !complete) {
+		__atomic_fetch_add(&verified.explained, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	if (__atomic_fetch_add(&verified.different, 1, __ATOMIC_RELAXED) < 10)
 		say_difference(from, index, index < depth ? stack[depth - 1 - index].at.pc : 0,
 			       index < count ? thread->fresh[index].at.pc : 0);
 }
 
 void ct_verify_report(void)
 {
+	const uint64_t *losses = ct_tracer.header->losses;
+	const struct {
+		const char *what;
+		uint64_t count;
+	} counts[] = {
+		{"compared ", verified.compared},
+		{", equal ", verified.equal},
+		{", explained ", verified.explained},
+		{", different ", verified.different},
+		{"; by libunwind ", losses[CT_LOSS_FALLBACK]},
+		{", rootless ", losses[CT_LOSS_UNROOTED]},
+	};
 	struct ct_text line;
 	ct_text_clear(&line);
-	ct_text_add(&line, "compared ");
-	ct_text_add_number(&line, verified.compared);
-	ct_text_add(&line, ", equal ");
-	ct_text_add_number(&line, verified.equal);
-	ct_text_add(&line, ", different ");
-	ct_text_add_number(&line, verified.unexplained);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		ct_text_add(&line, counts[i].what);
+		ct_text_add_number(&line, counts[i].count);
+	}
 	ct_say("verify: ", line.bytes, NULL);
 }
