@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "cold/cold.h"
-#include "cold/sys.h"
-
-#define READ_BYTES 4096u
+#include "cold/maps.h"
 
 static bool contains(const struct ct_stack_bounds *bounds, uintptr_t sp)
 {
@@ -21,47 +19,17 @@ static void move_to_front(struct ct_thread *thread, struct ct_stack_bounds bound
 	thread->bounds[0] = bounds;
 }
 
-/* One line is "low-high perms ...": feed it byte by byte. */
-struct maps_parser {
-	struct ct_stack_bounds bounds;
-	enum { IN_LOW, IN_HIGH, IN_REST } state;
-};
-
-/* True when the line's two addresses are complete. */
-static bool parse_byte(struct maps_parser *parser, char byte)
-{
-	uintptr_t *number = parser->state == IN_LOW ? &parser->bounds.low : &parser->bounds.high;
-	if (byte == '\n') {
-		memset(parser, 0, sizeof(*parser));
-	} else if (parser->state == IN_REST) {
-		return false;
-	} else if (byte >= '0' && byte <= '9') {
-		*number = *number << 4 | (uintptr_t)(byte - '0');
-	} else if (byte >= 'a' && byte <= 'f') {
-		*number = *number << 4 | (uintptr_t)(byte - 'a' + 10);
-	} else {
-		parser->state++;
-		return parser->state == IN_REST;
-	}
-	return false;
-}
-
 static bool find_mapping(uintptr_t address, struct ct_stack_bounds *bounds)
 {
-	char buffer[READ_BYTES];
-	struct maps_parser parser;
-	memset(&parser, 0, sizeof(parser));
-	int fd = ct_sys_open("/proc/self/maps", O_RDONLY, 0);
-	if (fd < 0)
-		return false;
+	struct ct_maps maps;
+	struct ct_mapping mapping;
 	bool found = false;
-	long got;
-	while (!found && (got = ct_sys_read(fd, buffer, sizeof(buffer))) > 0) {
-		for (long i = 0; i < got && !found; i++)
-			found = parse_byte(&parser, buffer[i]) && contains(&parser.bounds, address);
-	}
-	ct_sys_close(fd);
-	*bounds = parser.bounds;
+	if (!ct_maps_open(&maps))
+		return false;
+	while (!found && ct_maps_next(&maps, &mapping) && mapping.start <= address)
+		found = address < mapping.end;
+	ct_maps_close(&maps);
+	*bounds = (struct ct_stack_bounds){mapping.start, mapping.end};
 	return found;
 }
 

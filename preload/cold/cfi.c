@@ -4,10 +4,9 @@
  * let cfi_row.c run its instructions up to the address, and express the row as a struct ct_rule. What is
  * not expressible becomes CT_CFA_UNKNOWN. Reads loaded objects only; takes no lock.
  */
-#include <dlfcn.h>
-
 #include "cold/cfi_row.h"
 #include "cold/cold.h"
+#include "cold/objects.h"
 #include "hot/machine.h"
 
 /* A pointer in one of the encodings that linkers write into .eh_frame. */
@@ -186,19 +185,19 @@ struct ct_rule ct_cfi_rule(uintptr_t address)
 	const struct ct_rule no_table = CT_RULE_NO_TABLE;
 	static const struct ct_rule unknown = {.cfa = CT_CFA_UNKNOWN};
 	static const struct ct_rule start = {.cfa = CT_CFA_START};
-	struct dl_find_object object;
+	struct ct_object object;
 	struct ct_frame_info info;
 	bool covers;
 
-	if (_dl_find_object((void *)address, &object) != 0 || !object.dlfo_eh_frame)
+	if (!ct_object_find(address, &object) || !object.eh_frame_header)
 		return no_table;
-	const uint8_t *fde = find_fde(object.dlfo_eh_frame, address);
+	const uint8_t *fde = find_fde(object.eh_frame_header, address);
 	if (!fde)
 		return no_table;
 	if (!read_fde(fde, address, &info, &covers))
 		return unknown;
 	if (!covers)
-		return starts_function(object.dlfo_eh_frame, address + 1) ? start : no_table;
+		return starts_function(object.eh_frame_header, address + 1) ? start : no_table;
 	if (info.signal)
 		return (struct ct_rule){.cfa = CT_CFA_SIGNAL};
 

@@ -33,10 +33,12 @@ static void lock_all(void)
 	ct_lock_get(&ct_lock_combine);
 	ct_lock_get(&ct_lock_tree);
 	ct_lock_get(&ct_lock_store);
+	ct_lock_get(&ct_lock_objects);
 }
 
 static void unlock_all(void)
 {
+	ct_lock_put(&ct_lock_objects);
 	ct_lock_put(&ct_lock_store);
 	ct_lock_put(&ct_lock_tree);
 	ct_lock_put(&ct_lock_combine);

@@ -98,7 +98,6 @@ shape("signals", least=200)
 for argument in ((), ("alternate",)):
     shape("stepped", *argument, least=900, fallback=30, lazy=7000, rootless=20)
 
-
 REAL_SCRIPTS = {
     "perl": 'my %h; $h{$_} = "x" x ($_ % 50) for 1..5000; print join(",", (sort keys %h)[0..3])',
     "python3": "import json, re; print(len(json.dumps([{str(i): [i]} for i in range(2000)])), re.sub('a+', 'b', 'caat'))",
@@ -107,32 +106,26 @@ REAL_SCRIPTS = {
 }
 
 
-def verify_python3(context, **options):
-    command = [PYTHON, "-c", REAL_SCRIPTS["python3"]]
-    return str(verify(context, command, 5000, PYTHONMALLOC="malloc", **options))
+REAL = {
+    "perl": (["perl", "-e", REAL_SCRIPTS["perl"]], 10000, {}),
+    "python3": ([PYTHON, "-c", REAL_SCRIPTS["python3"]], 5000, {"PYTHONMALLOC": "malloc"}),
+    "sqlite3": (["sqlite3", ":memory:", REAL_SCRIPTS["sqlite3"]], 3000, {}),
+}
 
 
-def verify_sqlite3(context, **options):
-    return str(verify(context, ["sqlite3", ":memory:", REAL_SCRIPTS["sqlite3"]], 3000, **options))
+def real(name, suffix="", debug="verify"):
+    command, least, environment = REAL[name]
+
+    def run(context):
+        return str(verify(context, command, least, debug=debug, **environment))
+
+    run.__name__ = name + suffix
+    return test(needs=(command[0],))(run)
 
 
-def verify_perl(context, **options):
-    return str(verify(context, ["perl", "-e", REAL_SCRIPTS["perl"]], 10000, **options))
-
-
-@test(needs=(PYTHON,))
-def python3(context):
-    return verify_python3(context)
-
-
-@test(needs=("sqlite3",))
-def sqlite3(context):
-    return verify_sqlite3(context)
-
-
-@test(needs=("perl",))
-def perl(context):
-    return verify_perl(context)
+for each in REAL:
+    real(each)
+    real(each, "_without_find_object", "verify,no-find-object")
 
 
 @test(needs=("g++",))

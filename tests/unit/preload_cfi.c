@@ -6,7 +6,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
 #include "cold/cold.h"
+#include "cold/objects.h"
 
 /* FUNCTION(name, instructions): the label name_at marks the address whose rule is asked for. */
 #define FUNCTION(name, instructions)                                                                                   \
@@ -99,13 +105,93 @@ static void not_expressible(void **state)
 	assert_int_equal(ct_cfi_rule((uintptr_t)cut_expression_at).cfa, CT_CFA_UNKNOWN);
 }
 
+static int without_the_loader(void **state)
+{
+	(void)state;
+	ct_objects_init(false);
+	return 0;
+}
+
+static int with_the_loader(void **state)
+{
+	(void)state;
+	ct_objects_init(true);
+	return 0;
+}
+
+static struct ct_object find_object(const void *address, bool ask_loader)
+{
+	struct ct_object object;
+	memset(&object, 0, sizeof(object));
+	ct_objects_init(ask_loader);
+	assert_true(ct_object_find((uintptr_t)address, &object));
+	assert_int_equal(object.name != NULL, ask_loader);
+	return object;
+}
+
+/* /proc/self/maps must tell the same as the loader. */
+static void objects_both_ways(void **state)
+{
+	static char zero[1 << 20]; /* bss: no file is mapped there */
+	(void)state;
+	const void *addresses[] = {
+		plain_at,
+		zero + sizeof(zero) / 2,
+		dlsym(RTLD_DEFAULT, "qsort"), /* C library */
+		(void *)_cmocka_run_group_tests,
+		dlsym(RTLD_DEFAULT, "_dl_find_object"), /* the loader, or the C library */
+		dlsym(RTLD_DEFAULT, "__tls_get_addr"), /* the loader */
+		(void *)(getauxval(AT_SYSINFO_EHDR) + 0x700), /* the kernel's */
+	};
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		if (!addresses[i])
+			continue;
+		struct ct_object told = find_object(addresses[i], true);
+		struct ct_object read = find_object(addresses[i], false);
+		assert_int_equal(told.start, read.start);
+		assert_int_equal(told.end, read.end);
+		assert_int_equal(told.bias, read.bias);
+		assert_ptr_equal(told.eh_frame_header, read.eh_frame_header);
+	}
+}
+
+static void no_object(void **state)
+{
+	char on_the_stack;
+	char *in_the_heap = strdup("x");
+	struct ct_object object;
+	(void)state;
+	ct_objects_init(false);
+	assert_false(ct_object_find((uintptr_t)&on_the_stack, &object));
+	assert_false(ct_object_find((uintptr_t)in_the_heap, &object));
+	assert_false(ct_object_find(0, &object));
+	assert_false(ct_object_find(UINTPTR_MAX, &object));
+	free(in_the_heap);
+}
+
+static void paths(void **state)
+{
+	(void)state;
+	struct ct_text told, read;
+	struct ct_object object = find_object(dlsym(RTLD_DEFAULT, "qsort"), true);
+	ct_object_path(&object, &told);
+	object = find_object(dlsym(RTLD_DEFAULT, "qsort"), false);
+	ct_object_path(&object, &read);
+	assert_int_equal(read.bytes[0], '/');
+	assert_string_equal(ct_base_name(told.bytes), ct_base_name(read.bytes));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(plain_rows),
+		cmocka_unit_test_setup(plain_rows, with_the_loader),
+		cmocka_unit_test_setup(plain_rows, without_the_loader),
 		cmocka_unit_test(expressions),
 		cmocka_unit_test(ends),
 		cmocka_unit_test(not_expressible),
+		cmocka_unit_test(objects_both_ways),
+		cmocka_unit_test(no_object),
+		cmocka_unit_test(paths),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

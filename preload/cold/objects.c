@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "cold/objects.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+
+#include "cold/lock.h"
+#include "cold/maps.h"
+#include "cold/output.h"
+#include "ctrace/store.h"
+#include "hot/state.h"
+
+#define SEGMENTS_MAX 16u
+#define OBJECTS_KEPT 256u
+
+/* struct dl_find_object of <dlfcn.h>, which older C libraries do not declare. */
+struct found_object {
+	unsigned long long flags;
+	void *map_start;
+	void *map_end;
+	struct link_map *link_map;
+	void *eh_frame_header;
+	unsigned long long reserved[8];
+};
+
+static int (*find_object)(void *address, struct found_object *object);
+
+/* What /proc/self/maps told, since the loader has last unloaded something. */
+struct ct_lock ct_lock_objects;
+static struct ct_object kept[OBJECTS_KEPT];
+static uint32_t kept_count, kept_epoch;
+
+void ct_objects_init(bool ask_loader)
+{
+	find_object = NULL;
+	if (ask_loader)
+		find_object = (int (*)(void *, struct found_object *))dlsym(RTLD_DEFAULT, "_dl_find_object");
+	if (!find_object)
+		dlerror(); /* the program must not find our miss */
+}
+
+/* The mappings of one file, from the one of its first page on. */
+struct file {
+	uint64_t device;
+	uint64_t inode;
+	uint32_t count;
+	bool has_code; /* data files are not looked into: they may have been cut short since */
+	struct {
+		uintptr_t start;
+		uintptr_t end;
+		uintptr_t base; /* where its file's first byte would be */
+		bool readable;
+	} mappings[SEGMENTS_MAX];
+};
+
+static bool same_file(const struct file *file, const struct ct_mapping *mapping)
+{
+	return file->count && mapping->inode == file->inode && mapping->device == file->device;
+}
+
+static void add(struct file *file, const struct ct_mapping *mapping)
+{
+	if (file->count == SEGMENTS_MAX)
+		return;
+	file->mappings[file->count].start = mapping->start;
+	file->mappings[file->count].end = mapping->end;
+	file->mappings[file->count].base = mapping->start - mapping->offset;
+	file->mappings[file->count].readable = mapping->readable;
+	file->count++;
+	file->has_code = file->has_code || mapping->executable;
+}
+
+static bool is_kernels(const struct ct_mapping *mapping)
+{
+	return !mapping->inode && !strcmp(mapping->path, "[vdso]");
+}
+
+/* The latest file mapped from its beginning at or below the address. *path may be NULL. */
+static bool find_file(uintptr_t address, struct file *file, struct ct_text *path)
+{
+	struct ct_maps maps;
+	struct ct_mapping mapping;
+	bool met = false;
+	file->count = 0;
+	if (!ct_maps_open(&maps))
+		return false;
+	while (ct_maps_next(&maps, &mapping) && (mapping.start <= address || met)) {
+		bool holds = address >= mapping.start && address < mapping.end;
+		if (!mapping.inode && !is_kernels(&mapping)) {
+			met = met || holds; /* bss; or code moved into large pages */
+			continue;
+		}
+		if (!same_file(file, &mapping) || !mapping.offset) {
+			if (met)
+				break;
+			file->count = 0;
+			file->has_code = false;
+			if (mapping.offset || !mapping.is_private)
+				continue;
+			file->device = mapping.device;
+			file->inode = mapping.inode;
+			if (path) {
+				ct_text_clear(path);
+				ct_text_add(path, mapping.path);
+			}
+		}
+		add(file, &mapping);
+		met = met || holds;
+	}
+	ct_maps_close(&maps);
+	return met && file->count && file->has_code;
+}
+
+/* Is all of a segment mapped as the loader does it, and readable? */
+static bool is_mapped(const struct file *file, uintptr_t bias, const ElfW(Phdr) * segment)
+{
+	uintptr_t at = bias + segment->p_vaddr;
+	uintptr_t end = at + segment->p_filesz;
+	uintptr_t base = at - segment->p_offset;
+	for (uint32_t i = 0; i < file->count && at < end; i++)
+		if (file->mappings[i].start <= at && at < file->mappings[i].end && file->mappings[i].readable &&
+		    file->mappings[i].base == base)
+			at = file->mappings[i].end;
+	return at >= end;
+}
+
+/* The segment that is loaded from the file's first byte on has the ELF header and the program headers in it. */
+static bool read_headers(const struct file *file, struct ct_object *object)
+{
+	uintptr_t start = file->mappings[0].start;
+	const ElfW(Ehdr) *header = (const void *)start;
+	if (!file->mappings[0].readable || memcmp(header->e_ident, ELFMAG, SELFMAG) ||
+	    header->e_phentsize != sizeof(ElfW(Phdr)) ||
+	    header->e_phoff + header->e_phnum * sizeof(ElfW(Phdr)) > file->mappings[0].end - start)
+		return false;
+	const ElfW(Phdr) *segments = (const void *)(start + header->e_phoff);
+	const ElfW(Phdr) *table = NULL;
+	*object = (struct ct_object){.start = start};
+	bool first = true;
+	for (uint32_t i = 0; i < header->e_phnum; i++) {
+		if (segments[i].p_type == PT_GNU_EH_FRAME)
+			table = &segments[i];
+		if (segments[i].p_type != PT_LOAD)
+			continue;
+		if (first)
+			object->bias = start - (segments[i].p_vaddr - segments[i].p_offset);
+		first = false;
+		if (object->end < object->bias + segments[i].p_vaddr + segments[i].p_memsz)
+			object->end = object->bias + segments[i].p_vaddr + segments[i].p_memsz;
+	}
+	for (uint32_t i = 0; table && i < header->e_phnum; i++)
+		if (segments[i].p_type == PT_LOAD && table->p_vaddr >= segments[i].p_vaddr &&
+		    table->p_vaddr - segments[i].p_vaddr < segments[i].p_filesz &&
+		    is_mapped(file, object->bias, &segments[i]))
+			object->eh_frame_header = (const uint8_t *)(object->bias + table->p_vaddr);
+	return true;
+}
+
+static bool contains(const struct ct_object *object, uintptr_t address)
+{
+	return address >= object->start && address < object->end;
+}
+
+static bool find_kept(uintptr_t address, struct ct_object *object)
+{
+	uint32_t epoch = ct_load_relaxed(&ct_tracer.loader_epoch);
+	if (epoch != kept_epoch)
+		kept_count = 0;
+	kept_epoch = epoch;
+	for (uint32_t i = 0; i < kept_count; i++)
+		if (contains(&kept[i], address)) {
+			*object = kept[i];
+			return true;
+		}
+	return false;
+}
+
+static bool find_in_maps(uintptr_t address, struct ct_object *object)
+{
+	struct file file;
+	ct_lock_get(&ct_lock_objects);
+	bool found = find_kept(address, object);
+	if (!found) {
+		found = find_file(address, &file, NULL) && read_headers(&file, object) && contains(object, address);
+		if (found && kept_count < OBJECTS_KEPT)
+			kept[kept_count++] = *object;
+	}
+	ct_lock_put(&ct_lock_objects);
+	return found;
+}
+
+bool ct_object_find(uintptr_t address, struct ct_object *object)
+{
+	struct found_object found;
+	if (!find_object)
+		return find_in_maps(address, object);
+	if (find_object((void *)address, &found) != 0)
+		return false;
+	*object = (struct ct_object){
+		.start = (uintptr_t)found.map_start,
+		.end = (uintptr_t)found.map_end,
+		.bias = found.link_map->l_addr,
+		.eh_frame_header = found.eh_frame_header,
+		.name = found.link_map->l_name,
+	};
+	return true;
+}
+
+void ct_object_path(const struct ct_object *object, struct ct_text *path)
+{
+	static const char deleted[] = " (deleted)";
+	struct file file;
+	ct_text_clear(path);
+	if (object->name) {
+		ct_text_add(path, object->name);
+		return;
+	}
+	if (!find_file(object->start, &file, path) || !strcmp(path->bytes, ct_output_exe())) {
+		ct_text_clear(path);
+		return;
+	}
+	size_t tail = sizeof(deleted) - 1;
+	if (path->length > tail && !memcmp(path->bytes + path->length - tail, deleted, tail))
+		path->bytes[path->length -= tail] = '\0';
+}
