@@ -8,9 +8,9 @@ TESTS := $B/tests
 
 # --- the little programs: each function a frame of its own, no call turned into a jump ---
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
-PROGRAM_C := sites threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host
+PROGRAM_C := sites threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host charsets
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx frames_fp frames_avx \
-	plugin_a.so plugin_b.so libone_byte.so libreuse.so static_hello)
+	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libreuse.so static_hello)
 
 .PHONY: test-programs
 test-programs: $(PROGRAMS)
@@ -60,6 +60,12 @@ $(TESTS)/shapes/$1/%: tests/programs/%.cc
 endef
 build_parts = $(subst -, ,$1)
 $(foreach b,$(SHAPE_BUILDS),$(eval $(call shape_rules,$b,$(word 1,$(call build_parts,$b)),$(word 2,$(call build_parts,$b)),$(addprefix -,$(word 3,$(call build_parts,$b))))))
+
+$(TESTS)/programs/plugin_small.so: ROOM := 1000
+$(TESTS)/programs/plugin_large.so: ROOM := 3000
+$(TESTS)/programs/plugin_small.so $(TESTS)/programs/plugin_large.so: tests/programs/plugin_shape.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -DROOM=$(ROOM) -shared -fPIC -o $@ $<
 
 # Libraries to preload. The functions of one_byte must be jumps.
 $(TESTS)/programs/libone_byte.so $(TESTS)/programs/libreuse.so: $(TESTS)/programs/lib%.so: tests/programs/%.c

@@ -20,6 +20,9 @@ static struct {
 	int (*init_local)(unw_cursor_t *, unw_context_t *);
 	int (*step)(unw_cursor_t *);
 	int (*get_reg)(unw_cursor_t *, unw_regnum_t, unw_word_t *);
+	void (*flush_cache)(unw_addr_space_t, unw_word_t, unw_word_t);
+	unw_addr_space_t *local;
+	uint32_t epoch; /* ct_tracer.loader_epoch when its caches were last emptied */
 } unwind;
 
 static struct {
@@ -42,9 +45,20 @@ void ct_libunwind_load(void)
 	unwind.getcontext = (int (*)(unw_context_t *))dlsym(library, "_Ux86_64_getcontext");
 	unwind.init_local = (int (*)(unw_cursor_t *, unw_context_t *))dlsym(library, SYMBOL(unw_init_local));
 	unwind.get_reg = (int (*)(unw_cursor_t *, unw_regnum_t, unw_word_t *))dlsym(library, SYMBOL(unw_get_reg));
+	unwind.flush_cache =
+		(void (*)(unw_addr_space_t, unw_word_t, unw_word_t))dlsym(library, SYMBOL(unw_flush_cache));
+	unwind.local = dlsym(library, SYMBOL(unw_local_addr_space));
 	int (*step)(unw_cursor_t *) = (int (*)(unw_cursor_t *))dlsym(library, SYMBOL(unw_step));
-	if (unwind.getcontext && unwind.init_local && unwind.get_reg)
+	if (unwind.getcontext && unwind.init_local && unwind.get_reg && unwind.flush_cache && unwind.local)
 		ct_store_release(&unwind.step, step);
+}
+
+/* It keeps rules by address, and is not told when code goes and other code comes to the same place. */
+static void forget_unloaded(void)
+{
+	uint32_t epoch = ct_load_relaxed(&ct_tracer.loader_epoch);
+	if (__atomic_exchange_n(&unwind.epoch, epoch, __ATOMIC_RELAXED) != epoch)
+		unwind.flush_cache(*unwind.local, 0, 0);
 }
 
 /* Frames from from->pc outward into frames[]; 0 = from was not met. Only at.pc and exact are filled. */
@@ -60,6 +74,7 @@ static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct c
 	*complete = false;
 	if (!ct_load_acquire(&unwind.step))
 		return 0;
+	forget_unloaded();
 	unwind.getcontext(&context);
 	if (unwind.init_local(&cursor, &context) < 0)
 		return 0;

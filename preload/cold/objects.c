@@ -5,15 +5,18 @@
 #include <elf.h>
 #include <link.h>
 #include <string.h>
+#include <sys/uio.h>
 
+#include "cold/cold.h"
 #include "cold/lock.h"
 #include "cold/maps.h"
 #include "cold/output.h"
+#include "cold/sys.h"
 #include "ctrace/store.h"
-#include "hot/state.h"
 
 #define SEGMENTS_MAX 16u
-#define OBJECTS_KEPT 256u
+#define OBJECTS_SEEN 256u
+#define FINGERPRINT_BYTES 1024u /* ELF header, program headers, build-id */
 
 /* struct dl_find_object of <dlfcn.h>, which older C libraries do not declare. */
 struct found_object {
@@ -27,15 +30,21 @@ struct found_object {
 
 static int (*find_object)(void *address, struct found_object *object);
 
-/* What /proc/self/maps told, since the loader has last unloaded something. */
+/*
+ * Objects seen. Another one may take the place of each, and not only by dlclose: the C library unloads
+ * its character set modules on its own. So their first bytes are compared each time.
+ */
 struct ct_lock ct_lock_objects;
-static struct ct_object kept[OBJECTS_KEPT];
-static uint32_t kept_count, kept_epoch;
+static struct seen {
+	struct ct_object object;
+	uint64_t fingerprint;
+} seen[OBJECTS_SEEN];
+static uint32_t seen_count;
 
-void ct_objects_init(bool ask_loader)
+void ct_objects_init(bool use_loader)
 {
 	find_object = NULL;
-	if (ask_loader)
+	if (use_loader)
 		find_object = (int (*)(void *, struct found_object *))dlsym(RTLD_DEFAULT, "_dl_find_object");
 	if (!find_object)
 		dlerror(); /* the program must not find our miss */
@@ -163,16 +172,54 @@ static bool contains(const struct ct_object *object, uintptr_t address)
 	return address >= object->start && address < object->end;
 }
 
-static bool find_kept(uintptr_t address, struct ct_object *object)
+/* Never 0. */
+static uint64_t hash(const uint64_t *words)
 {
-	uint32_t epoch = ct_load_relaxed(&ct_tracer.loader_epoch);
-	if (epoch != kept_epoch)
-		kept_count = 0;
-	kept_epoch = epoch;
-	for (uint32_t i = 0; i < kept_count; i++)
-		if (contains(&kept[i], address)) {
-			*object = kept[i];
-			return true;
+	uint64_t value = 1;
+	for (size_t i = 0; i < FINGERPRINT_BYTES / sizeof(*words); i++)
+		value = (value ^ words[i]) * 0x9e3779b97f4a7c15u;
+	return value | 1;
+}
+
+/* By a system call, which fails where nothing is mapped: then 0. Under ct_lock_objects. */
+static uint64_t try_fingerprint(uintptr_t start)
+{
+	static uint64_t words[FINGERPRINT_BYTES / sizeof(uint64_t)];
+	struct iovec to = {words, sizeof(words)};
+	struct iovec from = {(void *)start, sizeof(words)};
+	long got = ct_syscall6(SYS_process_vm_readv, ct_sys_getpid(), (long)&to, 1, (long)&from, 1, 0);
+	return got == sizeof(words) ? hash(words) : 0;
+}
+
+/* Whatever was in its place is gone, and what was read of it is void. Under ct_lock_objects. */
+static void note(const struct ct_object *object, uint64_t fingerprint)
+{
+	bool known = false;
+	for (uint32_t i = 0; i < seen_count;) {
+		const struct seen *old = &seen[i];
+		if (old->object.start >= object->end || object->start >= old->object.end) {
+			i++;
+		} else if (old->object.start == object->start && old->fingerprint == fingerprint) {
+			known = true;
+			i++;
+		} else {
+			seen[i] = seen[--seen_count];
+			ct_loader_changed();
+		}
+	}
+	if (known || !fingerprint)
+		return;
+	if (seen_count == OBJECTS_SEEN)
+		seen_count = 0;
+	seen[seen_count++] = (struct seen){*object, fingerprint};
+}
+
+static bool find_seen(uintptr_t address, struct ct_object *object)
+{
+	for (uint32_t i = 0; i < seen_count; i++)
+		if (contains(&seen[i].object, address)) {
+			*object = seen[i].object;
+			return seen[i].fingerprint == try_fingerprint(object->start);
 		}
 	return false;
 }
@@ -180,22 +227,17 @@ static bool find_kept(uintptr_t address, struct ct_object *object)
 static bool find_in_maps(uintptr_t address, struct ct_object *object)
 {
 	struct file file;
-	ct_lock_get(&ct_lock_objects);
-	bool found = find_kept(address, object);
-	if (!found) {
-		found = find_file(address, &file, NULL) && read_headers(&file, object) && contains(object, address);
-		if (found && kept_count < OBJECTS_KEPT)
-			kept[kept_count++] = *object;
-	}
-	ct_lock_put(&ct_lock_objects);
-	return found;
+	if (find_seen(address, object))
+		return true;
+	if (!find_file(address, &file, NULL) || !read_headers(&file, object) || !contains(object, address))
+		return false;
+	note(object, try_fingerprint(object->start));
+	return true;
 }
 
-bool ct_object_find(uintptr_t address, struct ct_object *object)
+static bool ask_loader(uintptr_t address, struct ct_object *object)
 {
 	struct found_object found;
-	if (!find_object)
-		return find_in_maps(address, object);
 	if (find_object((void *)address, &found) != 0)
 		return false;
 	*object = (struct ct_object){
@@ -205,7 +247,16 @@ bool ct_object_find(uintptr_t address, struct ct_object *object)
 		.eh_frame_header = found.eh_frame_header,
 		.name = found.link_map->l_name,
 	};
+	note(object, hash(found.map_start));
 	return true;
+}
+
+bool ct_object_find(uintptr_t address, struct ct_object *object)
+{
+	ct_lock_get(&ct_lock_objects);
+	bool found = find_object ? ask_loader(address, object) : find_in_maps(address, object);
+	ct_lock_put(&ct_lock_objects);
+	return found;
 }
 
 void ct_object_path(const struct ct_object *object, struct ct_text *path)
