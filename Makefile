@@ -21,7 +21,8 @@ CFLAGS += -std=gnu11 $(OPT) $(WARN) -MMD -MP
 PRELOAD_SRC := $(wildcard preload/hot/*.c preload/cold/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$B/obj/%.o)
 PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
-	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -fno-omit-frame-pointer -mgeneral-regs-only -Ipreload
+	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -fno-omit-frame-pointer -mgeneral-regs-only \
+	-D__NO_INLINE__ -Ipreload # older headers have inline functions with floating point
 
 # --- viewer: our own program ---
 VIEWER_SRC := $(wildcard viewer/*.c viewer/*/*.c)
@@ -39,7 +40,7 @@ $B/obj/exports.map: preload/exports.map.in preload/hot/hooks.def
 $B/lib/libctrace.so: $(PRELOAD_OBJ) $B/obj/exports.map
 	@mkdir -p $(@D)
 	$(CC) -shared -o $@ $(PRELOAD_OBJ) -Wl,--version-script=$B/obj/exports.map \
-		-Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-soname,libctrace.so $(LDFLAGS)
+		-Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-soname,libctrace.so $(LDFLAGS) -ldl
 
 $B/bin/ctrace: $(VIEWER_OBJ)
 	@mkdir -p $(@D)
