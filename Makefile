@@ -77,7 +77,7 @@ install: all
 	sed 's|@PREFIX@|$(shell realpath -m --relative-to=$(LIBDIR)/pkgconfig $(PREFIX))|; s|@VERSION@|$(VERSION)|' ctrace.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/ctrace.pc
 
 # --- the two commands of the README ---
-.PHONY: demo test check
+.PHONY: demo test check mutants
 demo:
 	examples/demo
 
@@ -87,6 +87,9 @@ test:
 check: all
 	tests/check/seeded $B/lib/libctrace.so
 
+mutants: all test-programs
+	tests/check/mutants
+
 .PHONY: help
 help:
 	@echo 'make            build the library and the programs'
@@ -95,6 +98,7 @@ help:
 	@echo 'make test       install what is needed, build, run all tests'
 	@echo 'make e2e        the unit and end-to-end tests; TEST=PATTERN some of them'
 	@echo 'make check      the rules of the tree, each with a violation that it must catch'
+	@echo 'make mutants    mistakes in the unwinder, each of which the tests must catch; two minutes'
 	@echo 'make clean'
 
 .PHONY: clean

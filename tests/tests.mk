@@ -9,7 +9,7 @@ TESTS := $B/tests
 # --- the little programs: each function a frame of its own, no call turned into a jump ---
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 PROGRAM_C := sites threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host charsets
-PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx frames_fp frames_avx \
+PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx frames_fp frames_bare frames_avx \
 	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libreuse.so static_hello)
 
 .PHONY: test-programs
@@ -19,10 +19,14 @@ $(PROGRAM_C:%=$(TESTS)/programs/%): $(TESTS)/programs/%: tests/programs/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -o $@ $< -pthread -ldl
 
-# Frame pointers, and frames that the compiler aligns for vector registers.
+# Frame pointers; nothing else to unwind by; frames that the compiler aligns for vector registers.
 $(TESTS)/programs/frames_fp: tests/programs/frames.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fno-omit-frame-pointer -o $@ $<
+
+$(TESTS)/programs/frames_bare: tests/programs/frames.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -o $@ $<
 
 $(TESTS)/programs/frames_avx: tests/programs/frames.c
 	@mkdir -p $(@D)
