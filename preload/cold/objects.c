@@ -44,6 +44,7 @@ static uint32_t seen_count;
 void ct_objects_init(bool use_loader)
 {
 	find_object = NULL;
+	seen_count = 0;
 	if (use_loader)
 		find_object = (int (*)(void *, struct found_object *))dlsym(RTLD_DEFAULT, "_dl_find_object");
 	if (!find_object)

@@ -28,7 +28,7 @@ def both_ways(function):
 def plugins_in_one_place(context, debug):
     """The same instructions at the same addresses, with frames of another size."""
     small, large = program("plugin_small.so"), program("plugin_large.so")
-    places = context.run([program("plugin_host"), small, large, small, large]).check().stdout.split()
+    places = context.run([program("plugin_host"), "places", small, large, small, large]).check().stdout.split()
     check(len(places) == 4 and len(set(places)) == 1, f"the plugins do not take each other's place: {places}")
     return str(verify(context, [program("plugin_host"), small, large, small, large], 30, debug="verify," + debug))
 
