@@ -32,8 +32,7 @@ FUNCTION(pushed, "push %rbp\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset %rbp, 0\n
 FUNCTION(popped, "push %rbp\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset %rbp, 0\npop %rbp\n"
 		 ".cfi_adjust_cfa_offset -8\n.cfi_restore %rbp\n" AT(popped));
 FUNCTION(framed, "nop\n.cfi_def_cfa %rbp, 16\n.cfi_offset %rbp, -16\n" AT(framed));
-FUNCTION(remembered,
-	 "nop\n.cfi_remember_state\n.cfi_def_cfa_offset 64\n	nop\n.cfi_restore_state\n" AT(remembered));
+FUNCTION(remembered, "nop\n.cfi_remember_state\n.cfi_def_cfa_offset 64\n	nop\n.cfi_restore_state\n" AT(remembered));
 FUNCTION(big, "nop\n.cfi_def_cfa_offset 100000000\n" AT(big));
 FUNCTION(too_big, "nop\n.cfi_def_cfa_offset 1000000000\n" AT(too_big));
 /* Realigned stack: CFA = *(rbp - 8), rbp saved at rbp + 0. */
@@ -178,7 +177,11 @@ static void paths(void **state)
 	object = find_object(dlsym(RTLD_DEFAULT, "qsort"), false);
 	ct_object_path(&object, &read);
 	assert_int_equal(read.bytes[0], '/');
-	assert_string_equal(ct_base_name(told.bytes), ct_base_name(read.bytes));
+	/* The loader's name may be a symbolic link. */
+	char *real = realpath(told.bytes, NULL);
+	assert_non_null(real);
+	assert_string_equal(real, read.bytes);
+	free(real);
 }
 
 int main(void)
