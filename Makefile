@@ -21,7 +21,7 @@ CFLAGS += -std=gnu11 $(OPT) $(WARN) -MMD -MP
 PRELOAD_SRC := $(wildcard preload/hot/*.c preload/cold/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$B/obj/%.o)
 PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
-	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -fno-omit-frame-pointer -mgeneral-regs-only \
+	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -mgeneral-regs-only \
 	-D__NO_INLINE__ -Ipreload # older headers have inline functions with floating point
 
 # --- viewer: our own program ---
@@ -97,6 +97,7 @@ help:
 	@echo 'make demo       install what is needed, build, trace sqlite3 and show the result'
 	@echo 'make test       install what is needed, build, run all tests'
 	@echo 'make e2e        the unit and end-to-end tests; TEST=PATTERN some of them'
+	@echo 'make bench      beside other tracers, half an hour; make bench-quick: a minute'
 	@echo 'make check      the rules of the tree, each with a violation that it must catch'
 	@echo 'make mutants    mistakes in the unwinder, each of which the tests must catch; two minutes'
 	@echo 'make clean'

@@ -3,6 +3,7 @@
 #   make e2e           build everything, run all tests; TEST=PATTERN runs some
 #   make unit          unit tests; unit-asan, unit-tsan: the same under sanitizers
 #   make test-programs the programs that the end-to-end tests trace
+#   make bench, bench-quick, see tests/bench/bench.mk
 
 TESTS := $B/tests
 
@@ -114,7 +115,9 @@ unit-tsan:
 	$(MAKE) unit B=$B/tsan OPT='-O1 -g -fsanitize=thread' LDFLAGS='-fsanitize=thread'
 
 .PHONY: e2e
-e2e: all unit-build test-programs
+e2e: all unit-build test-programs bench-programs
 	tests/run $(TEST)
+
+include tests/bench/bench.mk
 
 -include $(wildcard $(TESTS)/programs/*.d) $(wildcard $(TESTS)/shapes/*/*.d) $(wildcard $B/obj/tests/unit/*.d)

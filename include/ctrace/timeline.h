@@ -41,24 +41,43 @@ static inline void ct_timeline_fill(struct ct_timeline *timeline, uint32_t wante
 	}
 }
 
-/* Note the totals after an event. */
-static inline void ct_timeline_add(struct ct_store_header *header, uint64_t ticks)
+/* The bucket of a time, and the first tick beyond it. */
+static inline struct ct_timeline_bucket *ct_timeline_open(struct ct_store_header *header, uint64_t ticks, uint64_t *end)
 {
 	struct ct_timeline *timeline = &header->timeline[header->timeline_half];
 	while (ticks >> timeline->shift >= CT_TIMELINE_BUCKETS) {
 		ct_timeline_fill(timeline, CT_TIMELINE_BUCKETS);
 		timeline = ct_timeline_double(header);
 	}
-	uint32_t index = (uint32_t)(ticks >> timeline->shift);
-	uint64_t bytes = (uint64_t)header->totals.live_bytes;
-	ct_timeline_fill(timeline, index + 1);
-	struct ct_timeline_bucket *bucket = &timeline->bucket[index];
+	uint64_t index = ticks >> timeline->shift;
+	ct_timeline_fill(timeline, (uint32_t)index + 1);
+	*end = (index + 1) << timeline->shift;
+	return &timeline->bucket[index];
+}
+
+/* Note the totals after an event of the bucket. */
+static inline void ct_timeline_note(struct ct_timeline_bucket *bucket, const struct ct_totals *totals)
+{
+	uint64_t bytes = (uint64_t)totals->live_bytes;
 	if (bytes < bucket->min_bytes)
 		bucket->min_bytes = bytes;
 	if (bytes > bucket->max_bytes)
 		bucket->max_bytes = bytes;
-	bucket->last_bytes = bytes;
-	bucket->last_blocks = (uint64_t)header->totals.live_blocks;
+}
+
+/* Note the totals after the latest event of the bucket. */
+static inline void ct_timeline_close(struct ct_timeline_bucket *bucket, const struct ct_totals *totals)
+{
+	bucket->last_bytes = (uint64_t)totals->live_bytes;
+	bucket->last_blocks = (uint64_t)totals->live_blocks;
+}
+
+static inline void ct_timeline_add(struct ct_store_header *header, uint64_t ticks)
+{
+	uint64_t end;
+	struct ct_timeline_bucket *bucket = ct_timeline_open(header, ticks, &end);
+	ct_timeline_note(bucket, &header->totals);
+	ct_timeline_close(bucket, &header->totals);
 }
 
 #endif

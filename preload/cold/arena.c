@@ -50,6 +50,19 @@ void ct_arena_free(void *piece, size_t bytes)
 	mapped_bytes -= whole_pages(bytes);
 }
 
+void ct_arena_retire(void *piece, size_t bytes)
+{
+	uintptr_t first = ((uintptr_t)piece + 4095) & ~(uintptr_t)4095;
+	uintptr_t end = ((uintptr_t)piece + bytes) & ~(uintptr_t)4095;
+	if (bytes < LARGE_BYTES || ct_syscall3(SYS_madvise, (void *)first, end - first, MADV_DONTNEED) != 0) {
+		__builtin_memset(piece, 0, bytes);
+		return;
+	}
+	__builtin_memset(piece, 0, first - (uintptr_t)piece);
+	__builtin_memset((void *)end, 0, (uintptr_t)piece + bytes - end);
+	mapped_bytes -= end - first;
+}
+
 uint64_t ct_arena_bytes(void)
 {
 	return mapped_bytes;

@@ -11,6 +11,9 @@ CT_COLD void *ct_arena_alloc(size_t bytes);
 /* Gives large pieces back to the system. */
 CT_COLD void ct_arena_free(void *piece, size_t bytes);
 
+/* Zero a piece, and give its whole pages back but not its addresses: somebody may still read there. */
+CT_COLD void ct_arena_retire(void *piece, size_t bytes);
+
 /* Memory taken from the system so far, bytes. */
 CT_COLD uint64_t ct_arena_bytes(void);
 

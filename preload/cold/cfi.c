@@ -154,9 +154,16 @@ static bool starts_function(const uint8_t *header, uint64_t address)
 	return fde && read_fde(fde, address, &info, &covers) && info.start == address;
 }
 
-static bool fits(int64_t offset)
+static bool fits(int64_t offset, int64_t most)
 {
-	return offset >= -(1 << 28) && offset < 1 << 28;
+	return offset >= -most && offset <= most && offset % 8 == 0;
+}
+
+/* No compiler does that; the walk relies on it. */
+static bool saves_below_sp(const struct ct_row *row)
+{
+	int64_t room = row->base == CT_BASE_SP ? row->offset : CT_RED_ZONE_BYTES;
+	return row->bp.how == CT_SAVED_AT_CFA && (row->bp.offset > CT_RETURN_OFFSET || -row->bp.offset > room);
 }
 
 static struct ct_rule rule_of_row(const struct ct_row *row)
@@ -169,14 +176,15 @@ static struct ct_rule rule_of_row(const struct ct_row *row)
 	if (row->pc.how == CT_SAVED_UNDEFINED)
 		return (struct ct_rule){.cfa = CT_CFA_END};
 	if (row->pc.how != CT_SAVED_AT_CFA || row->pc.offset != CT_RETURN_OFFSET || row->sp.how != CT_SAVED_SAME ||
-	    row->bp.how == CT_SAVED_UNKNOWN || !fits(row->offset) || !fits(row->bp.offset))
+	    row->bp.how == CT_SAVED_UNKNOWN || !fits(row->offset, CT_CFA_OFFSET_MAX) ||
+	    !fits(row->bp.offset, CT_BP_OFFSET_MAX) || saves_below_sp(row))
 		return rule;
 	rule.cfa = bases[row->base];
-	rule.cfa_offset = row->offset;
-	rule.bp_offset = row->bp.offset;
+	rule.cfa_offset = (int32_t)row->offset;
 	rule.bp = row->bp.how == CT_SAVED_AT_CFA  ? CT_BP_AT_CFA
 		  : row->bp.how == CT_SAVED_AT_BP ? CT_BP_AT_BP
 						  : CT_BP_SAME;
+	rule.bp_offset = rule.bp == CT_BP_SAME ? CT_RETURN_OFFSET : (int32_t)row->bp.offset;
 	return rule;
 }
 

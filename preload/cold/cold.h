@@ -21,14 +21,17 @@ CT_COLD void ct_combine(struct ct_thread *thread);
 
 CT_COLD uint64_t ct_monotonic_ns(void);
 
-/* Child of a node for code at a lookup address (return address - 1); 0 = no memory. */
-CT_COLD uint32_t ct_tree_intern(uint32_t parent, uintptr_t address);
+/* What ct_tracer.code does not hold yet: rule and place of a lookup address; 0 = no memory. */
+CT_COLD uint64_t ct_code_read(uint64_t key, uintptr_t address);
 
-/* Child of a node for a mark (enum ct_mark); 0 = no memory. */
-CT_COLD uint32_t ct_tree_intern_mark(uint32_t parent, uint32_t mark);
+/* The value that ct_tracer.tree does not hold yet: make the node; 0 = no memory. */
+CT_COLD uint64_t ct_tree_intern(uint64_t key);
 
-/* Make the site of a node; 0 = no memory. */
-CT_COLD uint32_t ct_tree_new_site(uint32_t node);
+/* The same for a mark (enum ct_mark) below a node. */
+CT_COLD uint64_t ct_tree_intern_mark(uint32_t parent, uint32_t mark);
+
+/* Make the site of the node with that key; 0 = no memory. */
+CT_COLD uint32_t ct_tree_site(uint64_t key);
 
 /* Read the rule of a lookup address from .eh_frame. */
 CT_COLD struct ct_rule ct_cfi_rule(uintptr_t address);
@@ -45,9 +48,8 @@ CT_COLD void ct_libunwind_load(void);
  */
 CT_COLD uint32_t ct_libunwind_walk(struct ct_thread *thread, const struct ct_registers *from, bool *complete);
 
-/* CTRACE_DEBUG=verify: compare a stack with libunwind's and count. */
-CT_COLD void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from,
-			     const struct ct_stack_frame *stack, uint32_t depth);
+/* CTRACE_DEBUG=verify: compare the remembered stack with libunwind's and count. */
+CT_COLD void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from);
 
 /* CTRACE_DEBUG=verify: one line of counts on stderr. */
 CT_COLD void ct_verify_report(void);

@@ -32,7 +32,6 @@ static struct source heap[RINGS_MAX];
 static uint64_t position[RINGS_MAX]; /* next event to fold, by ring */
 static uint32_t heap_count;
 static uint32_t batch; /* number of the batch, 0 = none yet */
-static uint32_t batch_events;
 
 #define ordered() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
@@ -63,22 +62,37 @@ static void sift_down(uint32_t at)
 	heap[at] = moved;
 }
 
-static void begin_batch(void)
+/*
+ * What a batch changes besides the sites: held here, so that it can be in registers, and written to the
+ * store at the batch's end. A kill before that undoes the batch.
+ */
+struct folding {
+	struct ct_totals totals;
+	struct ct_timeline_bucket *bucket; /* of the latest event */
+	uint64_t bucket_end; /* ticks; 0: none yet */
+	uint32_t batch_left; /* events until the batch is full */
+};
+
+static void begin_batch(struct folding *folding)
 {
 	struct ct_progress *progress = &ct_tracer.header->progress;
 	batch++;
-	batch_events = 0;
+	folding->batch_left = CT_BATCH_EVENTS;
 	progress->undo_count = 0;
-	progress->undo_totals = ct_tracer.header->totals;
+	progress->undo_totals = folding->totals;
 	ordered();
 	progress->undo_mark = progress->progress + 1;
 	ordered();
 }
 
-static void end_batch(void)
+static void end_batch(struct folding *folding)
 {
+	struct ct_store_header *header = ct_tracer.header;
+	header->totals = folding->totals;
+	if (folding->bucket)
+		ct_timeline_close(folding->bucket, &folding->totals);
 	ordered();
-	ct_tracer.header->progress.progress += batch_events;
+	header->progress.progress += CT_BATCH_EVENTS - folding->batch_left;
 	ordered();
 }
 
@@ -86,7 +100,11 @@ static void end_batch(void)
 static inline void keep_for_undo(struct ct_site *site, uint32_t id)
 {
 	struct ct_progress *progress = &ct_tracer.header->progress;
-	progress->undo_sites[progress->undo_count] = *site;
+	const uint64_t *from = (const uint64_t *)site;
+	uint64_t *to = (uint64_t *)&progress->undo_sites[progress->undo_count];
+#pragma GCC unroll 16
+	for (size_t i = 0; i < sizeof(*site) / sizeof(*from); i++) /* without vector registers gcc copies by rep movs */
+		to[i] = from[i];
 	progress->undo_ids[progress->undo_count] = id;
 	ordered();
 	progress->undo_count++;
@@ -94,20 +112,31 @@ static inline void keep_for_undo(struct ct_site *site, uint32_t id)
 	site->batch = batch;
 }
 
-static inline void fold(const struct ct_event *event)
+/* Fold the events [event, end) of one ring up to the time `until`; how many. */
+static inline size_t fold(struct folding *folding, const struct ct_event *event, const struct ct_event *end,
+			  uint64_t until)
 {
-	struct ct_store_header *header = ct_tracer.header;
-	struct ct_site *site = &ct_tracer.sites[event->site];
-	if (site->batch != batch)
-		keep_for_undo(site, event->site);
-	ct_fold_event(site, &header->totals, event);
-	ct_timeline_add(header, event->ticks);
-	if (ct_unlikely(ct_tracer.log_events))
-		ct_event_log_add(event);
-	if (ct_unlikely(++batch_events == CT_BATCH_EVENTS)) {
-		end_batch();
-		begin_batch();
-	}
+	const struct ct_event *first = event;
+	struct ct_totals totals = folding->totals;
+	struct ct_timeline_bucket *bucket = folding->bucket;
+	uint64_t bucket_end = folding->bucket_end;
+	struct ct_site *sites = ct_tracer.sites;
+	do {
+		struct ct_site *site = &sites[event->site];
+		if (ct_unlikely(event->ticks >= bucket_end)) {
+			if (bucket)
+				ct_timeline_close(bucket, &totals);
+			bucket = ct_timeline_open(ct_tracer.header, event->ticks, &bucket_end);
+		}
+		if (ct_unlikely(site->batch != batch))
+			keep_for_undo(site, event->site);
+		ct_fold_event(site, &totals, event);
+		ct_timeline_note(bucket, &totals);
+	} while (++event < end && event->ticks <= until);
+	folding->totals = totals;
+	folding->bucket = bucket;
+	folding->bucket_end = bucket_end;
+	return (size_t)(event - first);
 }
 
 /* Set each ring's limit: its events up to the time T. The rings with events go into the heap. */
@@ -129,8 +158,11 @@ static void begin_round(uint32_t rings, uint32_t parity, uint64_t until)
 		sift_down(i);
 }
 
-/* The earliest ring's events, up to the first that another ring's comes before. */
-static void fold_run(void)
+/*
+ * The earliest ring's events, up to the first that another ring's comes before, the end of the batch, or
+ * the end of the ring's memory.
+ */
+static void fold_run(struct folding *folding)
 {
 	uint32_t ring = heap[0].ring;
 	struct source next = {UINT64_MAX, UINT32_MAX};
@@ -138,20 +170,31 @@ static void fold_run(void)
 		if (before(&heap[i], &next))
 			next = heap[i];
 
-	uint64_t limit = ct_tracer.rings[ring].limit;
 	uint64_t at = position[ring];
-	do {
-		fold(event_at(ring, at));
-		at++;
-		if (at == limit) {
-			heap[0] = heap[--heap_count];
-			break;
-		}
-		heap[0].ticks = event_at(ring, at)->ticks;
-	} while (before(&heap[0], &next));
-	position[ring] = at;
+	uint64_t count = ct_tracer.rings[ring].limit - at;
+	uint64_t whole = CT_RING_EVENTS - (at & (CT_RING_EVENTS - 1));
+	if (count > whole)
+		count = whole;
+	if (count > folding->batch_left)
+		count = folding->batch_left;
+	/* At equal times the ring with the lower number comes first. */
+	const struct ct_event *event = event_at(ring, at);
+	size_t folded = fold(folding, event, event + count, next.ticks - (next.ring < ring));
+	if (ct_unlikely(ct_tracer.log_events))
+		for (size_t i = 0; i < folded; i++)
+			ct_event_log_add(&event[i]);
+	position[ring] = at + folded;
+	if (position[ring] == ct_tracer.rings[ring].limit)
+		heap[0] = heap[--heap_count];
+	else
+		heap[0].ticks = event_at(ring, position[ring])->ticks;
 	if (heap_count)
 		sift_down(0);
+	folding->batch_left -= (uint32_t)folded;
+	if (!folding->batch_left) {
+		end_batch(folding);
+		begin_batch(folding);
+	}
 }
 
 void ct_combine_locked(void)
@@ -171,10 +214,11 @@ void ct_combine_locked(void)
 	ordered();
 	progress->limits_round = round + 1;
 	ordered();
-	begin_batch();
+	struct folding folding = {.totals = header->totals};
+	begin_batch(&folding);
 	while (heap_count)
-		fold_run();
-	end_batch();
+		fold_run(&folding);
+	end_batch(&folding);
 	for (uint32_t i = 0; i < rings; i++)
 		ct_tracer.rings[i].tail[!parity] = ct_tracer.rings[i].limit;
 	ordered();

@@ -122,9 +122,10 @@ static void say_difference(const struct ct_registers *from, uint32_t index, uint
 	ct_say("verify: ", line.bytes, NULL);
 }
 
-void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from, const struct ct_stack_frame *stack,
-		     uint32_t depth)
+void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from)
 {
+	const struct ct_remembered *stack = thread->stack;
+	uint32_t depth = thread->depth;
 	bool complete;
 	uint32_t index = 0;
 	if (!ct_load_acquire(&unwind.step)) /* libraries' constructors run before ours */

@@ -6,7 +6,7 @@
 #include "hot/compiler.h"
 
 struct ct_place {
-	uint32_t module; /* index in MODULES; CT_MODULE_NONE */
+	uint64_t module; /* index in MODULES; CT_MODULE_NONE. 64 bits: the struct is a hash key, without padding */
 	uint64_t address; /* link-time address in the module; run-time address without one */
 };
 

@@ -21,10 +21,10 @@
 #include "cold/options.h"
 #include "cold/output.h"
 #include "cold/real.h"
-#include "cold/region.h"
 #include "cold/store.h"
 #include "cold/sys.h"
 #include "cold/text.h"
+#include "cold/tree.h"
 #include "ctrace/timeline.h"
 #include "hot/operators.h"
 #include "hot/record.h"
@@ -195,8 +195,7 @@ static bool start_recording(void)
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;
 	ct_output_init();
 	ct_objects_init(!ct_option_has_word(ct_options.debug, "no-find-object"));
-	if (!ct_store_reserve_addresses() || !ct_blocks_init(granule_shift()) ||
-	    !(ct_tracer.site_of_node = ct_region_map(ct_store_limit(CT_SECTION_NODES) * sizeof(uint32_t)))) {
+	if (!ct_store_reserve_addresses() || !ct_blocks_init(granule_shift()) || !ct_tree_init()) {
 		ct_say("not enough address space (ulimit -v?); nothing is recorded", NULL, NULL);
 		return false;
 	}

@@ -22,6 +22,8 @@ static struct ct_thread *threads;
 static uint32_t thread_count;
 static uint32_t scan_at = FIRST_SCAN; /* states made when the next look for dead owners is due */
 
+static const uintptr_t never;
+
 static bool is_gone(uint32_t tid)
 {
 	return ct_syscall3(SYS_tgkill, ct_tracer.header->pid, tid, 0) == -ESRCH;
@@ -86,6 +88,10 @@ static struct ct_thread *get(uint32_t tid)
 		return NULL;
 	thread->tid = tid;
 	thread->depth = 0;
+	thread->own_stack = false;
+	thread->checks[0] = (struct ct_check){&never, !never};
+	/* The C library puts a thread's TLS above its stack. */
+	thread->anchor = tid == ct_tracer.header->pid ? ct_tracer.stack_top : (uintptr_t)&ct_tls;
 	thread->last_block = 0;
 	__builtin_memset(thread->bounds, 0, sizeof(thread->bounds));
 	ct_store_relaxed(&thread->ring->tid, tid);
@@ -112,6 +118,6 @@ void ct_threads_forked(void)
 
 uint64_t ct_threads_bytes(void)
 {
-	/* The pages that a thread with an ordinary stack touches: its words, the node cache, some frames. */
-	return thread_count * (sizeof(((struct ct_thread *)0)->node_cache) + 3ull * CT_STORE_PAGE);
+	/* The pages that a thread with an ordinary stack touches: its words, some frames and checks. */
+	return thread_count * 5ull * CT_STORE_PAGE;
 }

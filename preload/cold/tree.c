@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The call tree behind each thread's node cache: nodes interned with uthash, sites made on demand. */
+/*
+ * The call tree behind the hot path's two tables. Places (module and address in it: one for each line of code that
+ * calls) are interned with uthash; they stay the same when an object is loaded again elsewhere. A node's key is its
+ * parent and its place in one word. Sites are made on demand.
+ */
+#include "cold/tree.h"
+
 #include "cold/arena.h"
 #include "cold/cold.h"
 #include "cold/lock.h"
 #include "cold/modules.h"
 #include "cold/store.h"
+#include "cold/table.h"
 #include "hot/state.h"
 
 #define HASH_NONFATAL_OOM 1
@@ -13,82 +20,136 @@
 #define uthash_nonfatal_oom(element) ((element)->id = 0)
 #include <uthash.h>
 
-struct node_key {
-	uint32_t parent;
-	uint32_t module;
-	uint64_t address;
-};
+#define PLACES_CHUNK 4096u
+#define CHUNKS_MAX ((CT_PLACE_MAX + 1) / PLACES_CHUNK)
 
 struct interned {
-	struct node_key key;
+	struct ct_place place; /* the key */
 	uint32_t id;
 	UT_hash_handle hh;
 };
 
 static struct interned *table;
+static struct ct_place *places[CHUNKS_MAX]; /* by id */
+static uint32_t place_count = 1;
+static uint32_t code_epoch;
 
 struct ct_lock ct_lock_tree;
 
-static uint32_t new_node(const struct node_key *key)
+bool ct_tree_init(void)
 {
-	struct ct_section *nodes = &ct_tracer.header->sections[CT_SECTION_NODES];
-	uint64_t id = nodes->used;
-	if (id >= ct_store_capacity(CT_SECTION_NODES) && !ct_store_grow(CT_SECTION_NODES, id + 1))
-		return 0;
-	ct_tracer.nodes[id] = (struct ct_node){key->parent, key->module, key->address};
-	ct_store_release(&nodes->used, id + 1);
-	return (uint32_t)id;
+	return ct_table_reset(&ct_tracer.code) && ct_table_reset(&ct_tracer.tree);
 }
 
-static uint32_t intern(const struct node_key *key)
+static uint32_t new_place(const struct ct_place *place)
+{
+	struct ct_place **chunk = &places[place_count / PLACES_CHUNK];
+	if (place_count > CT_PLACE_MAX || (!*chunk && !(*chunk = ct_arena_alloc(PLACES_CHUNK * sizeof(**chunk)))))
+		return 0;
+	(*chunk)[place_count % PLACES_CHUNK] = *place;
+	return place_count++;
+}
+
+/* 0 = no memory. */
+static uint32_t intern_place(const struct ct_place *place)
 {
 	struct interned *found;
-	HASH_FIND(hh, table, key, sizeof(*key), found);
+	HASH_FIND(hh, table, place, sizeof(*place), found);
 	if (found)
 		return found->id;
 	found = ct_arena_alloc(sizeof(*found));
-	if (!found)
+	if (!found || !(found->id = new_place(place)))
 		return 0;
-	found->key = *key;
-	found->id = new_node(key);
-	if (!found->id)
-		return 0;
-	HASH_ADD(hh, table, key, sizeof(found->key), found);
+	found->place = *place;
+	HASH_ADD(hh, table, place, sizeof(found->place), found);
 	return found->id; /* 0 when uthash had no memory */
 }
 
-uint32_t ct_tree_intern(uint32_t parent, uintptr_t address)
+static uint64_t read_code(uint64_t key, uintptr_t address, uint32_t epoch)
 {
 	struct ct_place place;
-	uint32_t node = 0;
-	ct_lock_get(&ct_lock_tree);
-	if (ct_modules_find(address, &place))
-		node = intern(&(struct node_key){parent, place.module, place.address});
-	ct_lock_put(&ct_lock_tree);
-	return node;
+	if (code_epoch != epoch) { /* what was read is void */
+		if (!ct_table_reset(&ct_tracer.code))
+			return 0;
+		code_epoch = epoch;
+	}
+	const struct ct_entry *entry = ct_table_find(ct_tracer.code, key);
+	if (entry)
+		return entry->value;
+	/* First, since it notices when another object has taken the place of the one that was here. */
+	struct ct_rule rule = ct_cfi_rule(address);
+	uint32_t id = ct_modules_find(address, &place) ? intern_place(&place) : 0;
+	if (!id)
+		return 0;
+	uint64_t code = ct_code_pack(rule, id);
+	return ct_table_add(&ct_tracer.code, key, code) ? code : 0;
 }
 
-uint32_t ct_tree_intern_mark(uint32_t parent, uint32_t mark)
+uint64_t ct_code_read(uint64_t key, uintptr_t address)
 {
 	ct_lock_get(&ct_lock_tree);
-	uint32_t node = intern(&(struct node_key){parent, CT_MODULE_MARK, mark});
+	uint64_t code = read_code(key, address, (uint32_t)(key >> CT_CODE_KEY_BITS) - 1);
+	ct_lock_put(&ct_lock_tree);
+	return code;
+}
+
+static uint64_t new_node(uint64_t key)
+{
+	struct ct_section *nodes = &ct_tracer.header->sections[CT_SECTION_NODES];
+	uint32_t place = (uint32_t)key;
+	uint64_t id = nodes->used;
+	if (!place || (id >= ct_store_capacity(CT_SECTION_NODES) && !ct_store_grow(CT_SECTION_NODES, id + 1)))
+		return 0;
+	const struct ct_place *code = &places[place / PLACES_CHUNK][place % PLACES_CHUNK];
+	ct_tracer.nodes[id] = (struct ct_node){(uint32_t)(key >> 32), code->module, code->address};
+	if (!ct_table_add(&ct_tracer.tree, key, id))
+		return 0;
+	ct_store_release(&nodes->used, id + 1);
+	return id;
+}
+
+static uint64_t intern(uint64_t key)
+{
+	const struct ct_entry *entry = ct_table_find(ct_tracer.tree, key);
+	return entry ? entry->value : new_node(key);
+}
+
+uint64_t ct_tree_intern(uint64_t key)
+{
+	ct_lock_get(&ct_lock_tree);
+	uint64_t node = intern(key);
 	ct_lock_put(&ct_lock_tree);
 	return node;
 }
 
-uint32_t ct_tree_new_site(uint32_t node)
+uint64_t ct_tree_intern_mark(uint32_t parent, uint32_t mark)
+{
+	ct_lock_get(&ct_lock_tree);
+	uint32_t place = intern_place(&(struct ct_place){.module = CT_MODULE_MARK, .address = mark});
+	uint64_t node = place ? intern((uint64_t)parent << 32 | place) : 0;
+	ct_lock_put(&ct_lock_tree);
+	return node;
+}
+
+static uint32_t new_site(uint32_t node)
 {
 	struct ct_section *sites = &ct_tracer.header->sections[CT_SECTION_SITES];
+	uint64_t id = sites->used;
+	if (id >= ct_store_capacity(CT_SECTION_SITES) && !ct_store_grow(CT_SECTION_SITES, id + 1))
+		return 0;
+	ct_tracer.sites[id].node = node;
+	ct_store_release(&sites->used, id + 1);
+	return (uint32_t)id;
+}
+
+uint32_t ct_tree_site(uint64_t key)
+{
 	ct_lock_get(&ct_lock_tree);
-	uint32_t site = ct_tracer.site_of_node[node];
-	if (!site) {
-		uint64_t id = sites->used;
-		if (id < ct_store_capacity(CT_SECTION_SITES) || ct_store_grow(CT_SECTION_SITES, id + 1)) {
-			site = (uint32_t)id;
-			ct_tracer.sites[id].node = node;
-			ct_store_release(&sites->used, id + 1);
-			ct_store_release(&ct_tracer.site_of_node[node], site);
-		}
+	struct ct_entry *entry = ct_table_find(ct_tracer.tree, key);
+	uint32_t site = entry ? (uint32_t)(entry->value >> 32) : 0;
+	if (entry && !site) {
+		site = new_site((uint32_t)entry->value);
+		ct_store_relaxed(&entry->value, entry->value | (uint64_t)site << 32);
 	}
 	ct_lock_put(&ct_lock_tree);
 	return site;

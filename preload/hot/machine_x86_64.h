@@ -11,6 +11,9 @@
 /* The return address, from the CFA. */
 #define CT_RETURN_OFFSET (-8)
 
+/* A leaf function may use so much below its sp. */
+#define CT_RED_ZONE_BYTES 128
+
 /* The kernel's signal frame, from the sp in the trampoline: ucontext_t.uc_mcontext. */
 #define CT_SIGNAL_BP_OFFSET 120
 #define CT_SIGNAL_SP_OFFSET 160

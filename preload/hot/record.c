@@ -7,6 +7,7 @@
 
 struct ct_gate ct_gate CT_ALIGNED(4096);
 struct ct_tracer ct_tracer;
+struct ct_block_map ct_blocks;
 __thread struct ct_tls ct_tls;
 
 static inline struct ct_thread *current_thread(void)
@@ -14,14 +15,8 @@ static inline struct ct_thread *current_thread(void)
 	return ct_likely(ct_tls.thread != NULL) ? ct_tls.thread : ct_thread_new();
 }
 
-static inline uint32_t site_of_node(uint32_t node)
-{
-	uint32_t site = ct_load_acquire(&ct_tracer.site_of_node[node]);
-	return ct_likely(site) ? site : ct_tree_new_site(node);
-}
-
-static void journal(struct ct_thread *thread, uint64_t ticks, uint32_t site, uint32_t kind, uint64_t bytes,
-		    uint64_t other)
+static inline void journal(struct ct_thread *thread, uint64_t ticks, uint32_t site, uint32_t kind, uint64_t bytes,
+			   uint64_t other)
 {
 	struct ct_event *event = ct_journal_slot(thread);
 	event->ticks = ticks;
@@ -32,7 +27,7 @@ static void journal(struct ct_thread *thread, uint64_t ticks, uint32_t site, uin
 	ct_journal_publish(thread);
 }
 
-static void journal_free(struct ct_thread *thread, uint32_t record, uint32_t flags)
+static inline void journal_free(struct ct_thread *thread, uint32_t record, uint32_t flags)
 {
 	const struct ct_block *block = &ct_blocks.records[record];
 	uint32_t site = ct_block_site(block);
@@ -60,8 +55,7 @@ static bool try_record_alloc(struct ct_thread *thread, const struct ct_registers
 {
 	if (ct_unlikely(bytes > CT_BLOCK_BYTES_MAX))
 		return false;
-	uint32_t node = ct_unwind(thread, caller);
-	uint32_t site = ct_likely(node) ? site_of_node(node) : 0;
+	uint32_t site = ct_unwind(thread, caller);
 	uint32_t record = ct_likely(site) ? ct_block_new(thread) : 0;
 	if (ct_unlikely(!record))
 		return false;

@@ -37,6 +37,7 @@ static inline void ct_leave(void)
 	ct_tls.busy = 0;
 }
 
+/* Record an allocation that has happened; the hook's caller is where its stack starts. */
 void ct_record_alloc(const struct ct_registers *caller, void *block, size_t bytes);
 
 /* Record the free of a block whose record was taken from the map before its memory is given back. */

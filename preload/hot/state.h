@@ -11,6 +11,7 @@
 
 #include "ctrace/store.h"
 #include "hot/compiler.h"
+#include "hot/table.h"
 
 enum ct_phase {
 	CT_PHASE_NEW, /* not started, or wiped by a fork */
@@ -33,7 +34,8 @@ struct ct_tracer {
 	struct ct_site *sites;
 	struct ct_ring *rings;
 	struct ct_event *events;
-	uint32_t *site_of_node; /* private; index: node */
+	struct ct_table *code; /* key: epoch and lookup address; value: ct_code_pack */
+	struct ct_table *tree; /* key: parent << 32 | place; value: site << 32 | node */
 	uintptr_t stack_top; /* where the main thread's outermost frame begins */
 	uint32_t depth_limit;
 	uint32_t loader_epoch; /* rises when code may have been unloaded: what was read of code is void */

@@ -17,16 +17,29 @@ struct ct_registers {
 	uintptr_t bp;
 };
 
-/*
- * A remembered frame: its registers, the stack slots from which the next outer frame's pc and bp were
- * loaded, and its place in the call tree. See hot/unwind.h.
- */
+/* A frame of the walk in progress. */
 struct ct_stack_frame {
 	struct ct_registers at;
-	const uintptr_t *pc_slot; /* holds the next outer frame's pc; NULL in the outermost frame */
-	const uintptr_t *bp_slot; /* holds the next outer frame's bp; NULL: bp is the same */
-	uint32_t node; /* 0 = not looked up: too deep to be kept whole */
+	const uintptr_t *bp_slot; /* the caller's bp was loaded from here; NULL: it is the same */
+	uint32_t place; /* of its code; 0 = not looked up */
 	bool exact; /* pc is no return address: the frame was interrupted by a signal */
+	bool uses_bp; /* its CFA is found from bp */
+};
+
+/* A frame of the remembered stack: its place in the call tree, and how its callers are verified. */
+struct ct_remembered {
+	struct ct_registers at;
+	uint64_t key; /* in ct_tracer.tree */
+	uint32_t node; /* 0 = not looked up: too deep to be kept whole */
+	uint32_t site; /* 0 = not looked up */
+	uint32_t checks; /* callers are verified by thread->checks[1] to [checks] */
+	uint32_t needs_bp; /* the way outward depends on at.bp */
+};
+
+/* A stack slot and what it held when the stack was walked. */
+struct ct_check {
+	const uintptr_t *slot;
+	uintptr_t value;
 };
 
 struct ct_stack_bounds {
@@ -36,13 +49,7 @@ struct ct_stack_bounds {
 
 #define CT_STACK_FRAMES 16384u
 #define CT_BOUNDS_KEPT 4u
-#define CT_NODE_CACHE 1024u /* a power of two */
-
-struct ct_node_cache_entry {
-	uintptr_t pc;
-	uint32_t parent;
-	uint32_t node;
-};
+#define CT_MEETING_PLACES 1024u /* a power of two */
 
 struct ct_thread {
 	uint64_t head; /* events written; its copy in the ring is what others read */
@@ -58,10 +65,13 @@ struct ct_thread {
 	uint32_t tid; /* written under the thread lock */
 	struct ct_thread *next;
 
+	uintptr_t anchor; /* an address above all frames of the thread's own stack, in the same mapping */
 	uint32_t depth; /* remembered frames in stack[], outermost first */
+	bool own_stack; /* the remembered stack is the thread's own, from its first frame on */
 	struct ct_stack_bounds bounds[CT_BOUNDS_KEPT]; /* [0] is the latest used */
-	struct ct_node_cache_entry node_cache[CT_NODE_CACHE];
-	struct ct_stack_frame stack[CT_STACK_FRAMES];
+	uint16_t met_at[CT_MEETING_PLACES]; /* by sp: the remembered frame there, + 1; may be out of date */
+	struct ct_remembered stack[CT_STACK_FRAMES];
+	struct ct_check checks[2 * CT_STACK_FRAMES + 2]; /* the first, and the one after the last, never hold */
 	struct ct_stack_frame fresh[CT_STACK_FRAMES]; /* the walk in progress, innermost first */
 };
 

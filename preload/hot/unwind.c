@@ -9,39 +9,23 @@
 #define SIGNAL_SP 160
 #define SIGNAL_PC 168
 
-#define RULE_CACHE 16384u /* a power of two */
-
-/* Two words that are not written together: the key is stored xor the rule, so a torn entry matches nothing. */
-struct rule_entry {
-	uint64_t key_xor_rule;
-	uint64_t rule;
-};
-
-static struct rule_entry rule_cache[RULE_CACHE];
-
+#define RULE_CACHE_SHIFT 16
 enum walk_end {
-	WALK_ROOT, /* reached the outermost frame */
+	WALK_ON, /* not ended */
 	WALK_JOINED, /* reached the remembered stack */
+	WALK_THREAD, /* reached the outermost frame of a thread */
+	WALK_ROOT, /* reached an outermost frame of another kind: coroutines */
 	WALK_LOST, /* the callers are unknown */
 	WALK_FALLBACK, /* a rule that this unwinder has not: libunwind has to walk */
 	WALK_FULL, /* more frames than there is room for */
 };
 
-static inline struct ct_rule rule_of(uintptr_t address, uint32_t epoch)
+/* What is known of a lookup address; 0 = no memory. */
+static inline uint64_t code_of(const struct ct_thread *thread, uintptr_t address)
 {
-	union {
-		struct ct_rule rule;
-		uint64_t word;
-	} found;
-	uint64_t key = address | (uint64_t)epoch << 48;
-	struct rule_entry *entry = &rule_cache[(address ^ address >> 14) & (RULE_CACHE - 1)];
-	found.word = ct_load_relaxed(&entry->rule);
-	if (ct_likely((ct_load_relaxed(&entry->key_xor_rule) ^ found.word) == key))
-		return found.rule;
-	found.rule = ct_cfi_rule(address);
-	ct_store_relaxed(&entry->rule, found.word);
-	ct_store_relaxed(&entry->key_xor_rule, key ^ found.word);
-	return found.rule;
+	uint64_t key = ct_code_key(address, thread->loader_epoch);
+	uint64_t code = ct_table_get(&ct_tracer.code, key);
+	return ct_likely(code != 0) ? code : ct_code_read(key, address);
 }
 
 static inline bool on_stack(const struct ct_stack_bounds *bounds, uintptr_t address)
@@ -55,60 +39,76 @@ static inline uintptr_t load(uintptr_t address)
 }
 
 /*
- * From frame to the next outer one, by the rule. On WALK_JOINED (meaning: go on) *outer is filled and
- * frame's slots are set; every other result ends the walk.
+ * From frame, which `at` has the registers of, to the next outer one by one of the two usual rules. Without branches:
+ * what comes next is as irregular as the program. A usual rule saves bp at or above sp, or so little below it that our
+ * own frames are there.
  */
-static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule rule,
-				 const struct ct_stack_bounds *bounds, struct ct_registers *outer)
+static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule rule, uintptr_t high,
+				 struct ct_registers *at)
+{
+	uintptr_t cfa = (rule.cfa == CT_CFA_SP ? at->sp : at->bp) + (uintptr_t)(intptr_t)rule.cfa_offset;
+	uintptr_t pc_slot = cfa - sizeof(uintptr_t);
+	uintptr_t saved = -(uintptr_t)rule.bp; /* all ones: CT_BP_AT_CFA */
+	uintptr_t bp_slot = cfa + (uintptr_t)(intptr_t)rule.bp_offset; /* CFA - 8 when bp is not saved */
+	if (ct_unlikely(pc_slot - at->sp > high - at->sp - sizeof(uintptr_t)))
+		return WALK_FALLBACK;
+	frame->bp_slot = (const uintptr_t *)(bp_slot & saved);
+	at->pc = load(pc_slot);
+	at->sp = cfa;
+	at->bp ^= (at->bp ^ load(bp_slot)) & saved;
+	return WALK_ON;
+}
+
+/* By one of the others. */
+static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule, const struct ct_stack_bounds *bounds,
+			       struct ct_registers *at)
 {
 	uintptr_t cfa;
-	frame->bp_slot = NULL;
 	switch ((enum ct_cfa_rule)rule.cfa) {
 	case CT_CFA_SP:
-		cfa = frame->at.sp + (uintptr_t)(intptr_t)rule.cfa_offset;
+		cfa = at->sp + (uintptr_t)(intptr_t)rule.cfa_offset;
 		break;
 	case CT_CFA_BP:
-		cfa = frame->at.bp + (uintptr_t)(intptr_t)rule.cfa_offset;
+		cfa = at->bp + (uintptr_t)(intptr_t)rule.cfa_offset;
 		break;
 	case CT_CFA_BP_LOAD: {
-		uintptr_t slot = frame->at.bp + (uintptr_t)(intptr_t)rule.cfa_offset;
+		uintptr_t slot = at->bp + (uintptr_t)(intptr_t)rule.cfa_offset;
 		if (!on_stack(bounds, slot))
 			return WALK_FALLBACK;
 		cfa = load(slot);
 		break;
 	}
 	case CT_CFA_NO_TABLE:
-		if (frame->at.sp >= ct_tracer.stack_top) /* the loader's entry code, below constructors */
+		if (at->sp >= ct_tracer.stack_top) /* the loader's entry code, below constructors */
 			return WALK_ROOT;
-		if (!on_stack(bounds, frame->at.bp) || frame->at.bp < frame->at.sp)
+		if (!on_stack(bounds, at->bp) || at->bp < at->sp)
 			return WALK_LOST;
-		cfa = frame->at.bp + 2 * sizeof(uintptr_t);
+		cfa = at->bp + 2 * sizeof(uintptr_t);
 		break;
 	case CT_CFA_START:
 		frame->exact = true;
+		frame->place = 0;
 		return WALK_ROOT;
 	case CT_CFA_END:
-		return WALK_ROOT;
+		return WALK_THREAD;
 	default:
 		return WALK_FALLBACK;
 	}
 
 	uintptr_t pc_slot = cfa - sizeof(uintptr_t);
-	if (ct_unlikely(cfa <= frame->at.sp) || ct_unlikely(!on_stack(bounds, pc_slot)))
+	frame->uses_bp = rule.cfa != CT_CFA_SP || rule.bp == CT_BP_AT_BP;
+	if (cfa <= at->sp || !on_stack(bounds, pc_slot))
 		return rule.cfa == CT_CFA_NO_TABLE ? WALK_LOST : WALK_FALLBACK;
-	outer->sp = cfa;
-	outer->pc = load(pc_slot);
-	outer->bp = frame->at.bp;
 	if (rule.bp != CT_BP_SAME) {
-		uintptr_t slot = (rule.bp == CT_BP_AT_CFA ? cfa : frame->at.bp) + (uintptr_t)(intptr_t)rule.bp_offset;
-		if (ct_unlikely(!on_stack(bounds, slot)))
+		uintptr_t slot = (rule.bp == CT_BP_AT_CFA ? cfa : at->bp) + (uintptr_t)(intptr_t)rule.bp_offset;
+		if (!on_stack(bounds, slot))
 			return WALK_FALLBACK;
-		outer->bp = load(slot);
+		at->bp = load(slot);
 		frame->bp_slot = (const uintptr_t *)slot;
 	}
-	frame->pc_slot = (const uintptr_t *)pc_slot;
-	/* A return address of 0 is how hand-made stacks (coroutines) end. */
-	return ct_unlikely(outer->pc == 0) ? WALK_ROOT : WALK_JOINED;
+	at->pc = load(pc_slot);
+	at->sp = cfa;
+	return WALK_ON;
 }
 
 /* Bounds of the stack that sp is on, moved to thread->bounds[0]; NULL: none. */
@@ -120,107 +120,158 @@ static inline const struct ct_stack_bounds *bounds_of(struct ct_thread *thread, 
 	return ct_stack_find_bounds(thread, sp) ? latest : NULL;
 }
 
-#define ALL_STANDS UINT32_MAX
+static inline uint16_t *meeting_place(struct ct_thread *thread, uintptr_t sp)
+{
+	return &thread->met_at[(sp >> 3) & (CT_MEETING_PLACES - 1)];
+}
+
+/* The frames whose callers have not changed, when the outermost or innermost check that fails is checks[failed]. */
+static inline uint32_t standing_above(const struct ct_thread *thread, uint32_t frames, uint32_t failed)
+{
+	while (frames && thread->stack[frames - 1].checks >= failed)
+		frames--;
+	return frames;
+}
+
+/* How many of the remembered frames still stand, looked at from the outermost on. Reads all their slots. */
+static inline uint32_t count_standing(const struct ct_thread *thread)
+{
+	const struct ct_check *check = &thread->checks[1];
+#pragma GCC unroll 4
+	while (ct_likely(*check->slot == check->value)) /* the last never holds */
+		check++;
+	uint32_t failed = (uint32_t)(check - thread->checks);
+	return standing_above(thread, failed < thread->depth ? failed : thread->depth, failed);
+}
 
 /*
- * Does the remembered stack still stand, from its frame `index` outward? ALL_STANDS, or the innermost
- * frame whose caller has changed.
+ * The same for the frames from `index` outward, looked at from there: stops at the first that has changed, before it
+ * could read of a stack that is no more.
  */
-static inline uint32_t verify(const struct ct_stack_frame *stack, uint32_t index)
+static inline uint32_t count_standing_below(const struct ct_thread *thread, uint32_t index)
 {
-	for (; index > 0; index--) {
-		const struct ct_stack_frame *frame = &stack[index];
-		const struct ct_stack_frame *outer = &stack[index - 1];
-		if (ct_unlikely(*frame->pc_slot != outer->at.pc))
-			return index;
-		if (frame->bp_slot && ct_unlikely(*frame->bp_slot != outer->at.bp))
-			return index;
-	}
-	/* Outermost by its rule, or by the return address 0 that it must still have. */
-	return !stack[0].pc_slot || *stack[0].pc_slot == 0 ? ALL_STANDS : 0;
+	const struct ct_check *check = &thread->checks[thread->stack[index].checks];
+	while (ct_likely(*check->slot == check->value)) /* the first never holds */
+		check--;
+	return check == thread->checks ? index + 1 : standing_above(thread, index, (uint32_t)(check - thread->checks));
 }
 
 struct walk {
+	const uintptr_t *root_slot; /* the outermost frame's caller is 0, as read from here; NULL: it has none */
 	uint32_t fresh; /* frames in thread->fresh */
 	uint32_t joined; /* remembered frames that still stand, counted from the outermost; 0 = none */
+	bool own; /* on the thread's own stack, which stays mapped as long as the thread runs */
 	bool forget; /* crossed a signal frame: slots of two stacks, not to be remembered */
+	bool interrupted; /* the latest step was over a signal frame */
+	struct ct_registers at; /* after a rare step */
 };
 
 /* Load the interrupted code's registers from the kernel's signal frame. */
-static bool step_signal(struct ct_thread *thread, const struct ct_stack_bounds *bounds, struct ct_registers *at)
+static enum walk_end step_signal(struct ct_thread *thread, struct ct_registers *at)
 {
 	uintptr_t frame = at->sp;
-	if (!on_stack(bounds, frame + SIGNAL_PC))
-		return false;
+	if (!on_stack(&thread->bounds[0], frame + SIGNAL_PC))
+		return WALK_LOST;
 	at->pc = load(frame + SIGNAL_PC);
 	at->bp = load(frame + SIGNAL_BP);
 	at->sp = load(frame + SIGNAL_SP);
-	return bounds_of(thread, at->sp) != NULL;
+	return bounds_of(thread, at->sp) ? WALK_ON : WALK_LOST;
+}
+
+/* One of the frames that most stacks do not have. */
+static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *thread, struct walk *walk,
+							 struct ct_stack_frame *frame, struct ct_rule rule)
+{
+	struct ct_registers at = frame->at;
+	enum walk_end end;
+	frame->bp_slot = NULL;
+	if (rule.cfa == CT_CFA_SIGNAL) {
+		end = step_signal(thread, &at);
+		walk->fresh--; /* the trampoline itself is no caller */
+		walk->interrupted = walk->forget = true;
+	} else {
+		end = step_rare(frame, rule, &thread->bounds[0], &at);
+	}
+	walk->at = at;
+	return end;
 }
 
 static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct_registers *from, struct walk *walk)
 {
 	const struct ct_stack_bounds *bounds = bounds_of(thread, from->sp);
 	struct ct_registers at = *from;
-	uint32_t candidate = thread->depth; /* remembered frames that may still be met */
-	bool exact = false;
+	uintptr_t address = at.pc - 1;
+	uint32_t standing = 0; /* remembered frames that may be met */
+	bool counted = false; /* they are known to stand */
 
+	walk->root_slot = NULL;
 	walk->fresh = walk->joined = 0;
-	walk->forget = false;
+	walk->forget = walk->interrupted = false;
 	if (ct_unlikely(!bounds))
 		return WALK_FALLBACK;
+	walk->own = thread->anchor > from->sp && thread->anchor < bounds->high;
+	if (ct_likely(thread->depth)) {
+		counted = walk->own && thread->own_stack;
+		standing = counted ? count_standing(thread) : thread->depth;
+	}
 	for (;;) {
-		while (candidate && thread->stack[candidate - 1].at.sp < at.sp)
-			candidate--;
-		if (candidate && thread->stack[candidate - 1].at.sp == at.sp &&
-		    thread->stack[candidate - 1].at.pc == at.pc && thread->stack[candidate - 1].at.bp == at.bp) {
-			uint32_t changed = verify(thread->stack, candidate - 1);
-			if (ct_likely(changed == ALL_STANDS)) {
-				walk->joined = candidate;
+		uint32_t index = *meeting_place(thread, at.sp) - 1u;
+		const struct ct_remembered *met = &thread->stack[index];
+		if (index < standing && met->at.sp == at.sp && met->at.pc == at.pc &&
+		    (met->at.bp == at.bp || !met->needs_bp)) {
+			if (ct_unlikely(!counted))
+				standing = count_standing_below(thread, index);
+			if (ct_likely(index < standing)) {
+				walk->joined = index + 1;
 				return WALK_JOINED;
 			}
-			if (walk->fresh + (candidate - 1 - changed) + 1 >= CT_STACK_FRAMES)
-				return WALK_FULL;
-			for (uint32_t i = candidate - 1; i > changed; i--)
-				thread->fresh[walk->fresh++] = thread->stack[i];
-			at = thread->stack[changed].at;
-			candidate = changed;
 		}
 		if (ct_unlikely(walk->fresh == CT_STACK_FRAMES))
 			return WALK_FULL;
 
 		struct ct_stack_frame *frame = &thread->fresh[walk->fresh++];
+		uint64_t code = code_of(thread, address);
+		struct ct_rule rule = ct_code_rule(code);
 		frame->at = at;
-		frame->exact = exact;
-		frame->pc_slot = frame->bp_slot = NULL;
-		struct ct_rule rule = rule_of(at.pc - !exact, thread->loader_epoch);
-		exact = false;
-		if (ct_unlikely(rule.cfa == CT_CFA_SIGNAL)) {
-			walk->fresh--; /* the trampoline itself is no caller */
-			if (!step_signal(thread, bounds, &at))
-				return WALK_LOST;
-			bounds = &thread->bounds[0];
-			exact = walk->forget = true;
-			candidate = 0;
-			continue;
+		frame->place = ct_code_place(code);
+		frame->exact = address == at.pc;
+		frame->uses_bp = rule.cfa;
+		enum walk_end end;
+		if (ct_likely((rule.cfa | rule.bp) <= 1)) {
+			end = step(frame, rule, bounds->high, &at);
+			address = at.pc - 1;
+		} else {
+			end = walk_rare(thread, walk, frame, rule);
+			at = walk->at;
+			address = at.pc - !walk->interrupted;
+			standing = walk->interrupted ? 0 : standing;
+			walk->interrupted = false;
 		}
-		enum walk_end end = step(frame, rule, bounds, &at);
-		if (ct_unlikely(end != WALK_JOINED))
+		if (ct_unlikely(end != WALK_ON))
 			return end;
+		if (ct_unlikely(at.pc == 0)) { /* how hand-made stacks (coroutines) end */
+			frame->bp_slot = NULL;
+			walk->root_slot = (const uintptr_t *)at.sp - 1;
+			return WALK_ROOT;
+		}
 	}
 }
 
-static inline uint32_t child(struct ct_thread *thread, uint32_t parent, const struct ct_stack_frame *frame)
+static CT_COLD uint32_t place_of(const struct ct_thread *thread, const struct ct_stack_frame *frame)
 {
-	uintptr_t address = frame->at.pc - !frame->exact;
-	uint32_t slot = (uint32_t)((address ^ address >> 12) * 31 + parent * 0x9e3779b1u);
-	struct ct_node_cache_entry *entry = &thread->node_cache[(slot ^ slot >> 15) & (CT_NODE_CACHE - 1)];
-	if (ct_likely(entry->pc == address && entry->parent == parent))
-		return entry->node;
-	uint32_t node = ct_tree_intern(parent, address);
-	if (ct_likely(node))
-		*entry = (struct ct_node_cache_entry){.pc = address, .parent = parent, .node = node};
-	return node;
+	return ct_code_place(code_of(thread, frame->at.pc - !frame->exact));
+}
+
+/* Node and site of a place below a node: the value of ct_tracer.tree; 0 = no memory. */
+static inline uint64_t child(uint64_t key)
+{
+	uint64_t value = ct_table_get(&ct_tracer.tree, key);
+	return ct_likely(value != 0) ? value : ct_tree_intern(key);
+}
+
+static inline uint64_t key_below(uint32_t parent, uint32_t place)
+{
+	return (uint64_t)parent << 32 | place;
 }
 
 /*
@@ -230,36 +281,85 @@ static inline uint32_t child(struct ct_thread *thread, uint32_t parent, const st
 static CT_COLD uint32_t cut_stack(struct ct_thread *thread)
 {
 	uint32_t half = ct_tracer.depth_limit / 2;
+	uint64_t key = 0;
+	uint64_t value = ct_tree_intern_mark(thread->stack[half - 1].node, CT_MARK_CUT);
 	ct_count_loss(CT_LOSS_TRUNCATED);
-	uint32_t node = ct_tree_intern_mark(thread->stack[half - 1].node, CT_MARK_CUT);
-	for (uint32_t i = thread->depth - half; node && i < thread->depth; i++)
-		node = child(thread, node, &thread->stack[i]);
-	return node;
+	for (uint32_t i = thread->depth - half; value && i < thread->depth; i++) {
+		key = key_below((uint32_t)value, (uint32_t)thread->stack[i].key);
+		value = child(key);
+	}
+	return value ? ct_tree_site(key) : 0;
 }
 
-/* Put the fresh frames (innermost first) on top of the remembered ones that still stand; find their nodes. */
+/*
+ * Put the fresh frames (innermost first) on top of the remembered ones that still stand, find their nodes and the site
+ * of the innermost. A saved bp that no frame farther out uses is not verified: with -fomit-frame-pointer bp is a
+ * register like any other.
+ */
 static inline uint32_t remember(struct ct_thread *thread, const struct walk *walk, uint32_t root)
 {
 	uint32_t depth = walk->joined;
-	uint32_t node = depth ? thread->stack[depth - 1].node : root;
+	struct ct_remembered *frame = &thread->stack[depth - 1];
+	struct ct_check *check = &thread->checks[0];
+	const uintptr_t *pc_slot = walk->root_slot;
+	struct ct_registers caller = {0, 0, 0};
+	uint32_t node = root;
+	uint32_t needs_bp = 0;
 	if (ct_unlikely(walk->fresh + depth > CT_STACK_FRAMES))
 		return 0;
-	for (uint32_t i = walk->fresh; i-- > 0; depth++) {
-		struct ct_stack_frame *frame = &thread->stack[depth];
-		*frame = thread->fresh[i];
-		frame->node = 0;
+	if (!walk->fresh && frame->site) {
+		thread->depth = depth;
+		thread->checks[frame->checks + 1] = thread->checks[0];
+		return frame->site;
+	}
+	if (ct_likely(depth)) {
+		check = &thread->checks[frame->checks];
+		caller = frame->at;
+		pc_slot = (const uintptr_t *)caller.sp - 1;
+		node = frame->node;
+		needs_bp = frame->needs_bp;
+	}
+	for (uint32_t i = walk->fresh; i-- > 0;) {
+		struct ct_stack_frame *fresh = &thread->fresh[i];
+		check[1] = (struct ct_check){pc_slot, caller.pc};
+		check += pc_slot != NULL;
+		check[1] = (struct ct_check){fresh->bp_slot, caller.bp};
+		check += (fresh->bp_slot != NULL) & needs_bp;
+		needs_bp = fresh->uses_bp | (needs_bp & (fresh->bp_slot == NULL));
+		caller = fresh->at;
+		pc_slot = (const uintptr_t *)caller.sp - 1;
+
+		uint32_t place = fresh->place;
+		if (ct_unlikely(!place))
+			place = place_of(thread, fresh);
+		uint64_t key = key_below(node, place);
+		uint64_t value = 0;
 		if (ct_likely(depth < ct_tracer.depth_limit)) {
-			node = frame->node = child(thread, node, frame);
-			if (ct_unlikely(!node)) {
+			value = ct_likely(place) ? child(key) : 0;
+			if (ct_unlikely(!value)) {
 				thread->depth = 0;
 				return 0;
 			}
 		}
+		node = (uint32_t)value;
+		frame = &thread->stack[depth++];
+		*frame = (struct ct_remembered){
+			.at = caller,
+			.key = key,
+			.node = node,
+			.site = (uint32_t)(value >> 32),
+			.checks = (uint32_t)(check - thread->checks),
+			.needs_bp = needs_bp,
+		};
+		*meeting_place(thread, caller.sp) = (uint16_t)depth;
 	}
 	thread->depth = depth;
+	check[1] = thread->checks[0];
 	if (ct_unlikely(depth > ct_tracer.depth_limit))
-		node = cut_stack(thread);
-	return node;
+		return cut_stack(thread);
+	if (ct_unlikely(!frame->site))
+		frame->site = ct_tree_site(frame->key);
+	return frame->site;
 }
 
 /* A stack that reaches no root, or too deep to be held: what is known of it, under a mark. */
@@ -269,10 +369,10 @@ static CT_COLD uint32_t remember_rootless(struct ct_thread *thread, struct walk 
 	if (walk->fresh > ct_tracer.depth_limit)
 		walk->fresh = ct_tracer.depth_limit;
 	walk->joined = 0;
-	uint32_t root = ct_tree_intern_mark(0, mark);
-	uint32_t node = root ? remember(thread, walk, root) : 0;
+	uint32_t root = (uint32_t)ct_tree_intern_mark(0, mark);
+	uint32_t site = root ? remember(thread, walk, root) : 0;
 	thread->depth = 0;
-	return node;
+	return site;
 }
 
 static CT_COLD uint32_t unwind_with_libunwind(struct ct_thread *thread, const struct ct_registers *from)
@@ -286,42 +386,31 @@ static CT_COLD uint32_t unwind_with_libunwind(struct ct_thread *thread, const st
 	}
 	if (!complete)
 		return remember_rootless(thread, &walk, walk.fresh == CT_STACK_FRAMES ? CT_MARK_CUT : CT_MARK_LOST);
-	uint32_t node = remember(thread, &walk, 0);
+	uint32_t site = remember(thread, &walk, 0);
 	thread->depth = 0; /* its slots are not known */
-	return node;
-}
-
-static CT_COLD void forget_code(struct ct_thread *thread, uint32_t epoch)
-{
-	__builtin_memset(thread->node_cache, 0, sizeof(thread->node_cache));
-	thread->depth = 0;
-	thread->loader_epoch = epoch;
+	return site;
 }
 
 uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from)
 {
 	uint32_t epoch = ct_load_relaxed(&ct_tracer.loader_epoch);
-	if (ct_unlikely(thread->loader_epoch != epoch))
-		forget_code(thread, epoch);
+	if (ct_unlikely(thread->loader_epoch != epoch)) {
+		thread->loader_epoch = epoch;
+		thread->depth = 0;
+	}
 
 	struct walk walk;
 	enum walk_end end = walk_stack(thread, from, &walk);
-	uint32_t node;
-	switch (end) {
-	case WALK_JOINED:
-	case WALK_ROOT:
-		node = remember(thread, &walk, 0);
-		break;
-	case WALK_FULL:
-		return remember_rootless(thread, &walk, CT_MARK_CUT);
-	case WALK_LOST:
-		return remember_rootless(thread, &walk, CT_MARK_LOST);
-	default:
-		return unwind_with_libunwind(thread, from);
-	}
+	if (ct_unlikely(end > WALK_ROOT))
+		return end == WALK_FALLBACK
+			       ? unwind_with_libunwind(thread, from)
+			       : remember_rootless(thread, &walk, end == WALK_FULL ? CT_MARK_CUT : CT_MARK_LOST);
+	uint32_t site = remember(thread, &walk, 0);
+	if (end != WALK_JOINED)
+		thread->own_stack = walk.own && end == WALK_THREAD;
 	if (ct_unlikely(ct_tracer.verify))
-		ct_verify_stack(thread, from, thread->stack, thread->depth);
+		ct_verify_stack(thread, from);
 	if (ct_unlikely(walk.forget))
 		thread->depth = 0;
-	return node;
+	return site;
 }

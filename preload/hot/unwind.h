@@ -3,24 +3,23 @@
  * Verified incremental unwinding.
  *
  * The rule of a return address says how the caller's frame is found from the registers there. Rules
- * come from .eh_frame, are read once (cold/cfi.c) and kept in a small shared cache. Each thread
- * remembers its latest stack. A new walk starts at the caller of the hook; as soon as a frame equals a
- * remembered one in (pc, sp, bp), the rest is not walked but verified: every remembered slot outward
- * must still hold the remembered value. Equal frame and equal slots imply the same outer frames, since
- * the same rules applied to the same registers load the same values. A slot that differs ends the
- * reuse there; the walk goes on from that frame and may meet the remembered stack again farther out.
+ * come from .eh_frame and are read once (cold/cfi.c). Each thread remembers its latest stack, with the stack
+ * slots that its frames' registers were loaded from. A remembered frame stands as long as all slots outward
+ * hold what they held. A new walk starts at the caller of the hook; once a frame equals a standing one in
+ * (pc, sp, bp), the rest is not walked. Equal frame and equal slots imply the same outer frames, since the
+ * same rules applied to the same registers load the same values.
  *
- * Verifying stops at the first difference, so each slot that is read belongs to the stack as it is
- * now: a stack that was unmapped since (coroutines) is never touched.
+ * On the thread's own stack the standing frames are counted first, from the outermost on. Any other stack may be
+ * gone (coroutines): there the slots are read outward from where the walk has met an equal frame, and only as
+ * far as they hold, so that each belongs to the stack as it is now.
  */
 #ifndef CT_HOT_UNWIND_H
 #define CT_HOT_UNWIND_H
 
 #include "hot/thread.h"
 
-/* How the CFA (the caller's sp) is found. */
+/* How the CFA (the caller's sp) is found. The first two are nearly all. */
 enum ct_cfa_rule {
-	CT_CFA_UNKNOWN, /* not expressible: libunwind walks this stack */
 	CT_CFA_SP, /* sp + offset */
 	CT_CFA_BP, /* bp + offset */
 	CT_CFA_BP_LOAD, /* *(bp + offset): functions that realign their stack */
@@ -28,6 +27,7 @@ enum ct_cfa_rule {
 	CT_CFA_NO_TABLE, /* code without unwind table: bp is taken for a frame pointer */
 	CT_CFA_END, /* outermost frame */
 	CT_CFA_START, /* outermost frame whose "return address" is a function's first byte (makecontext) */
+	CT_CFA_UNKNOWN, /* not expressible: libunwind walks this stack */
 };
 
 enum ct_bp_rule {
@@ -36,19 +36,55 @@ enum ct_bp_rule {
 	CT_BP_AT_BP, /* saved at bp + offset */
 };
 
-/* A rule fits into one word, so that the cache can be read without a lock. The return address is at CFA - 8. */
+/* The return address is at CFA - 8. */
 struct ct_rule {
-	uint64_t cfa : 4;
-	uint64_t bp : 2;
-	int64_t cfa_offset : 29;
-	int64_t bp_offset : 29;
+	uint8_t cfa; /* enum ct_cfa_rule */
+	uint8_t bp; /* enum ct_bp_rule */
+	int32_t cfa_offset; /* a multiple of 8, to +-CT_CFA_OFFSET_MAX */
+	int32_t bp_offset; /* a multiple of 8, to +-CT_BP_OFFSET_MAX */
 };
 
-_Static_assert(sizeof(struct ct_rule) == sizeof(uint64_t), "a rule is one word");
+#define CT_CFA_OFFSET_MAX 0x3ffff8
+#define CT_BP_OFFSET_MAX 0x3ff8
+#define CT_PLACE_MAX ((1u << 26) - 1)
 
 /*
- * The call-tree node of the stack that starts at `from` (the hook's caller). 0 = no memory: the event is
- * dropped. hot
+ * What is known of a lookup address fits into one word: the rule's cfa in bits 0 to 3, its bp in 4 and 5,
+ * the address's place (cold/tree.c) in 6 to 31, the offsets in words from 32 and 52 on. Never 0.
+ */
+static inline uint64_t ct_code_pack(struct ct_rule rule, uint32_t place)
+{
+	return (uint64_t)rule.cfa | (uint64_t)rule.bp << 4 | (uint64_t)place << 6 |
+	       ((uint64_t)(int64_t)(rule.cfa_offset / 8) & 0xfffff) << 32 |
+	       (uint64_t)(int64_t)(rule.bp_offset / 8) << 52;
+}
+
+static inline struct ct_rule ct_code_rule(uint64_t code)
+{
+	return (struct ct_rule){
+		.cfa = code & 0xf,
+		.bp = code >> 4 & 3,
+		.cfa_offset = (int32_t)((int64_t)(code << 12) >> 44) * 8,
+		.bp_offset = (int32_t)((int64_t)code >> 52) * 8,
+	};
+}
+
+static inline uint32_t ct_code_place(uint64_t code)
+{
+	return (uint32_t)code >> 6;
+}
+
+/* ct_tracer.code's key: the lookup address, and above it the loader's epoch + 1. */
+#define CT_CODE_KEY_BITS 48
+
+static inline uint64_t ct_code_key(uintptr_t address, uint32_t epoch)
+{
+	return address | (uint64_t)(epoch + 1) << CT_CODE_KEY_BITS;
+}
+
+/*
+ * The site of the stack that starts at `from` (the hook's caller), made when it is new. 0 = no memory: the
+ * event is dropped. hot
  */
 uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from);
 

@@ -32,13 +32,15 @@ FUNCTION(pushed, "push %rbp\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset %rbp, 0\n
 FUNCTION(popped, "push %rbp\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset %rbp, 0\npop %rbp\n"
 		 ".cfi_adjust_cfa_offset -8\n.cfi_restore %rbp\n" AT(popped));
 FUNCTION(framed, "nop\n.cfi_def_cfa %rbp, 16\n.cfi_offset %rbp, -16\n" AT(framed));
-FUNCTION(remembered, "nop\n.cfi_remember_state\n.cfi_def_cfa_offset 64\n	nop\n.cfi_restore_state\n" AT(remembered));
-FUNCTION(big, "nop\n.cfi_def_cfa_offset 100000000\n" AT(big));
-FUNCTION(too_big, "nop\n.cfi_def_cfa_offset 1000000000\n" AT(too_big));
+FUNCTION(remembered,
+	 "nop\n.cfi_remember_state\n.cfi_def_cfa_offset 64\n	nop\n.cfi_restore_state\n" AT(remembered));
+FUNCTION(big, "nop\n.cfi_def_cfa_offset 4000000\n" AT(big));
+FUNCTION(too_big, "nop\n.cfi_def_cfa_offset 8000000\n" AT(too_big));
 /* Realigned stack: CFA = *(rbp - 8), rbp saved at rbp + 0. */
 FUNCTION(realigned, "nop\n.cfi_escape 0x0f, 3, 0x76, 0x78, 6\n.cfi_escape 0x10, 6, 2, 0x76, 0\n" AT(realigned));
 /* rbp saved at CFA - 24, as an expression: the CFA is on the stack at its beginning. */
-FUNCTION(saved_by_expression, "nop\n.cfi_escape 0x10, 6, 3, 8, 24, 0x1c\n" AT(saved_by_expression));
+FUNCTION(saved_by_expression,
+	 "nop\n.cfi_def_cfa_offset 40\n.cfi_escape 0x10, 6, 3, 8, 24, 0x1c\n" AT(saved_by_expression));
 /* PLT: CFA = rsp + 8 + ((rip & 15) >= 11) * 8. */
 #define PLT ".cfi_escape 0x0f, 11, 0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22\n"
 FUNCTION(plt_begin, ".balign 16\n" PLT AT(plt_begin));
@@ -72,14 +74,14 @@ static void plain_rows(void **state)
 	CHECK(popped, .cfa = CT_CFA_SP, .cfa_offset = 8);
 	CHECK(framed, .cfa = CT_CFA_BP, .cfa_offset = 16, .bp = CT_BP_AT_CFA, .bp_offset = -16);
 	CHECK(remembered, .cfa = CT_CFA_SP, .cfa_offset = 8);
-	CHECK(big, .cfa = CT_CFA_SP, .cfa_offset = 100000000);
+	CHECK(big, .cfa = CT_CFA_SP, .cfa_offset = 4000000);
 }
 
 static void expressions(void **state)
 {
 	(void)state;
 	CHECK(realigned, .cfa = CT_CFA_BP_LOAD, .cfa_offset = -8, .bp = CT_BP_AT_BP, .bp_offset = 0);
-	CHECK(saved_by_expression, .cfa = CT_CFA_SP, .cfa_offset = 8, .bp = CT_BP_AT_CFA, .bp_offset = -24);
+	CHECK(saved_by_expression, .cfa = CT_CFA_SP, .cfa_offset = 40, .bp = CT_BP_AT_CFA, .bp_offset = -24);
 	CHECK(plt_begin, .cfa = CT_CFA_SP, .cfa_offset = 8);
 	CHECK(plt_pushed, .cfa = CT_CFA_SP, .cfa_offset = 16);
 }

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Start of the call tree; the rest is in cold/cold.h. */
+#ifndef CT_COLD_TREE_H
+#define CT_COLD_TREE_H
+
+#include "hot/compiler.h"
+
+/* Before the first stack. False: no memory. */
+CT_COLD bool ct_tree_init(void);
+
+#endif
