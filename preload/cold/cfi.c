@@ -162,8 +162,14 @@ static bool fits(int64_t offset, int64_t most)
 /* No compiler does that; the walk relies on it. */
 static bool saves_below_sp(const struct ct_row *row)
 {
-	int64_t room = row->base == CT_BASE_SP ? row->offset : CT_RED_ZONE_BYTES;
-	return row->bp.how == CT_SAVED_AT_CFA && (row->bp.offset > CT_RETURN_OFFSET || -row->bp.offset > room);
+	return row->bp.how == CT_SAVED_AT_CFA &&
+	       (row->bp.offset > CT_RETURN_OFFSET || (row->base == CT_BASE_BP && -row->bp.offset > CT_RED_ZONE_BYTES));
+}
+
+/* Once bp is popped it is the caller's, but tables go on to say where it was, for the one instruction that is left. */
+static bool is_popped(const struct ct_row *row)
+{
+	return row->base == CT_BASE_SP && row->bp.how == CT_SAVED_AT_CFA && -row->bp.offset > row->offset;
 }
 
 static struct ct_rule rule_of_row(const struct ct_row *row)
@@ -181,9 +187,9 @@ static struct ct_rule rule_of_row(const struct ct_row *row)
 		return rule;
 	rule.cfa = bases[row->base];
 	rule.cfa_offset = (int32_t)row->offset;
-	rule.bp = row->bp.how == CT_SAVED_AT_CFA  ? CT_BP_AT_CFA
-		  : row->bp.how == CT_SAVED_AT_BP ? CT_BP_AT_BP
-						  : CT_BP_SAME;
+	rule.bp = row->bp.how == CT_SAVED_AT_CFA && !is_popped(row) ? CT_BP_AT_CFA
+		  : row->bp.how == CT_SAVED_AT_BP                   ? CT_BP_AT_BP
+								    : CT_BP_SAME;
 	rule.bp_offset = rule.bp == CT_BP_SAME ? CT_RETURN_OFFSET : (int32_t)row->bp.offset;
 	return rule;
 }

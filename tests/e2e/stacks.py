@@ -94,9 +94,9 @@ shape("moved", least=60)
 shape("noreturn", least=30)
 shape("signals", least=200)
 # The last instructions of longjmp have the return address in a register, which neither unwinder follows. The loader's
-# lazy binding keeps the stack pointer in rbx, and clang's tables have rbp below sp when it is popped: libunwind's.
+# lazy binding keeps the stack pointer in rbx: libunwind's.
 for argument in ((), ("alternate",)):
-    shape("stepped", *argument, least=900, fallback=60, lazy=7000, rootless=20)
+    shape("stepped", *argument, least=900, fallback=30, lazy=7000, rootless=20)
 
 REAL_SCRIPTS = {
     "perl": 'my %h; $h{$_} = "x" x ($_ % 50) for 1..5000; print join(",", (sort keys %h)[0..3])',

@@ -31,9 +31,9 @@ FUNCTION(pushed, "push %rbp\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset %rbp, 0\n
 				 ".cfi_adjust_cfa_offset -8\n.cfi_restore %rbp");
 FUNCTION(popped, "push %rbp\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset %rbp, 0\npop %rbp\n"
 		 ".cfi_adjust_cfa_offset -8\n.cfi_restore %rbp\n" AT(popped));
+FUNCTION(left, "nop\n.cfi_def_cfa %rbp, 16\n.cfi_offset %rbp, -16\nnop\n.cfi_def_cfa %rsp, 8\n" AT(left));
 FUNCTION(framed, "nop\n.cfi_def_cfa %rbp, 16\n.cfi_offset %rbp, -16\n" AT(framed));
-FUNCTION(remembered,
-	 "nop\n.cfi_remember_state\n.cfi_def_cfa_offset 64\n	nop\n.cfi_restore_state\n" AT(remembered));
+FUNCTION(remembered, "nop\n.cfi_remember_state\n.cfi_def_cfa_offset 64\n	nop\n.cfi_restore_state\n" AT(remembered));
 FUNCTION(big, "nop\n.cfi_def_cfa_offset 4000000\n" AT(big));
 FUNCTION(too_big, "nop\n.cfi_def_cfa_offset 8000000\n" AT(too_big));
 /* Realigned stack: CFA = *(rbp - 8), rbp saved at rbp + 0. */
@@ -73,6 +73,7 @@ static void plain_rows(void **state)
 	CHECK(pushed, .cfa = CT_CFA_SP, .cfa_offset = 16, .bp = CT_BP_AT_CFA, .bp_offset = -16);
 	CHECK(popped, .cfa = CT_CFA_SP, .cfa_offset = 8);
 	CHECK(framed, .cfa = CT_CFA_BP, .cfa_offset = 16, .bp = CT_BP_AT_CFA, .bp_offset = -16);
+	CHECK(left, .cfa = CT_CFA_SP, .cfa_offset = 8); /* rbp is popped, whatever the table says */
 	CHECK(remembered, .cfa = CT_CFA_SP, .cfa_offset = 8);
 	CHECK(big, .cfa = CT_CFA_SP, .cfa_offset = 4000000);
 }
