@@ -92,7 +92,8 @@ shape("frames", least=50)
 shape("jumps", least=60)
 shape("moved", least=60)
 shape("noreturn", least=30)
-shape("signals", least=200)
+# A signal may come in a prologue that realigns the stack, or in lazy binding.
+shape("signals", least=200, fallback=5, lazy=10)
 # The last instructions of longjmp have the return address in a register, which neither unwinder follows. The loader's
 # lazy binding keeps the stack pointer in rbx: libunwind's.
 for argument in ((), ("alternate",)):
