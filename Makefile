@@ -21,7 +21,8 @@ CFLAGS += -std=gnu11 $(OPT) $(WARN) -MMD -MP
 PRELOAD_SRC := $(wildcard preload/hot/*.c preload/cold/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$B/obj/%.o)
 PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
-	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -mgeneral-regs-only -Ipreload
+	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -mgeneral-regs-only \
+	-D__NO_INLINE__ -Ipreload # older headers have inline functions with floating point
 
 # --- viewer: our own program ---
 VIEWER_SRC := $(wildcard viewer/*.c viewer/*/*.c)
@@ -39,7 +40,7 @@ $B/obj/exports.map: preload/exports.map.in preload/hot/hooks.def
 $B/lib/libctrace.so: $(PRELOAD_OBJ) $B/obj/exports.map
 	@mkdir -p $(@D)
 	$(CC) -shared -o $@ $(PRELOAD_OBJ) -Wl,--version-script=$B/obj/exports.map \
-		-Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-soname,libctrace.so $(LDFLAGS)
+		-Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-soname,libctrace.so $(LDFLAGS) -ldl
 
 $B/bin/ctrace: $(VIEWER_OBJ)
 	@mkdir -p $(@D)
@@ -76,7 +77,7 @@ install: all
 	sed 's|@PREFIX@|$(shell realpath -m --relative-to=$(LIBDIR)/pkgconfig $(PREFIX))|; s|@VERSION@|$(VERSION)|' ctrace.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/ctrace.pc
 
 # --- the two commands of the README ---
-.PHONY: demo test check
+.PHONY: demo test check mutants
 demo:
 	examples/demo
 
@@ -85,6 +86,9 @@ test:
 
 check: all
 	tests/check/seeded $B/lib/libctrace.so
+
+mutants: all test-programs
+	tests/check/mutants
 
 .PHONY: help
 help:
@@ -95,6 +99,7 @@ help:
 	@echo 'make e2e        the unit and end-to-end tests; TEST=PATTERN some of them'
 	@echo 'make bench      beside other tracers, half an hour; make bench-quick: a minute'
 	@echo 'make check      the rules of the tree, each with a violation that it must catch'
+	@echo 'make mutants    mistakes in the unwinder, each of which the tests must catch; two minutes'
 	@echo 'make clean'
 
 .PHONY: clean

@@ -9,9 +9,9 @@ TESTS := $B/tests
 
 # --- the little programs: each function a frame of its own, no call turned into a jump ---
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
-PROGRAM_C := sites sizes threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host
-PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx frames_fp frames_avx \
-	plugin_a.so plugin_b.so libone_byte.so libreuse.so static_hello)
+PROGRAM_C := sites sizes threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host charsets
+PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx frames_fp frames_bare frames_avx \
+	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libreuse.so static_hello)
 
 .PHONY: test-programs
 test-programs: $(PROGRAMS)
@@ -20,10 +20,14 @@ $(PROGRAM_C:%=$(TESTS)/programs/%): $(TESTS)/programs/%: tests/programs/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -o $@ $< -pthread -ldl
 
-# Frame pointers, and frames that the compiler aligns for vector registers.
+# Frame pointers; nothing else to unwind by; frames that the compiler aligns for vector registers.
 $(TESTS)/programs/frames_fp: tests/programs/frames.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fno-omit-frame-pointer -o $@ $<
+
+$(TESTS)/programs/frames_bare: tests/programs/frames.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -o $@ $<
 
 $(TESTS)/programs/frames_avx: tests/programs/frames.c
 	@mkdir -p $(@D)
@@ -36,6 +40,37 @@ $(TESTS)/programs/cxx: tests/programs/cxx.cc
 $(TESTS)/programs/%.so: tests/programs/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -shared -fPIC -o $@ $<
+
+# --- shapes of frames: the same functions from two compilers, at each level, with and without frame pointers ---
+SHAPE_COMPILERS := gcc $(if $(shell command -v clang++),clang)
+SHAPE_BUILDS := $(foreach c,$(SHAPE_COMPILERS),$(foreach o,O0 O1 O2 O3,$c-$o $c-$o-fp) $c-O2-lazy $c-O2-cet)
+SHAPES := $(foreach b,$(SHAPE_BUILDS),$(addprefix $(TESTS)/shapes/$b/,\
+	frames jumps moved coroutine fibers noreturn altstack signals stepped cxx))
+SHAPE_-fp := -fno-omit-frame-pointer
+SHAPE_-lazy := -fomit-frame-pointer -Wl,-z,lazy
+SHAPE_-cet := -fomit-frame-pointer -fcf-protection=full -Wl,-z,ibtplt
+SHAPE_ := -fomit-frame-pointer
+SHAPE_FLAGS := -D_GNU_SOURCE -g -fno-builtin -Wall -Wextra -MMD -MP -Wl,-z,now
+
+test-programs: $(SHAPES)
+
+# $(call shape_rules,BUILD,COMPILER,LEVEL,VARIANT)
+define shape_rules
+$(TESTS)/shapes/$1/%: tests/programs/%.c
+	@mkdir -p $$(@D)
+	$2 $(SHAPE_FLAGS) -$3 $(SHAPE_$4) -o $$@ $$<
+$(TESTS)/shapes/$1/%: tests/programs/%.cc
+	@mkdir -p $$(@D)
+	$(2:gcc=g)++ $(SHAPE_FLAGS) -$3 $(SHAPE_$4) -std=c++17 -o $$@ $$<
+endef
+build_parts = $(subst -, ,$1)
+$(foreach b,$(SHAPE_BUILDS),$(eval $(call shape_rules,$b,$(word 1,$(call build_parts,$b)),$(word 2,$(call build_parts,$b)),$(addprefix -,$(word 3,$(call build_parts,$b))))))
+
+$(TESTS)/programs/plugin_small.so: ROOM := 1000
+$(TESTS)/programs/plugin_large.so: ROOM := 3000
+$(TESTS)/programs/plugin_small.so $(TESTS)/programs/plugin_large.so: tests/programs/plugin_shape.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -DROOM=$(ROOM) -shared -fPIC -o $@ $<
 
 # Libraries to preload. The functions of one_byte must be jumps.
 $(TESTS)/programs/libone_byte.so $(TESTS)/programs/libreuse.so: $(TESTS)/programs/lib%.so: tests/programs/%.c
@@ -85,4 +120,4 @@ e2e: all unit-build test-programs bench-programs
 
 include tests/bench/bench.mk
 
--include $(wildcard $(TESTS)/programs/*.d) $(wildcard $B/obj/tests/unit/*.d)
+-include $(wildcard $(TESTS)/programs/*.d) $(wildcard $(TESTS)/shapes/*/*.d) $(wildcard $B/obj/tests/unit/*.d)

@@ -5,9 +5,7 @@
  */
 #include "cold/exit.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <link.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -18,6 +16,7 @@
 #include "cold/cold.h"
 #include "cold/combine.h"
 #include "cold/lock.h"
+#include "cold/objects.h"
 #include "cold/options.h"
 #include "cold/output.h"
 #include "cold/region.h"
@@ -45,16 +44,17 @@ const char *ct_library_path(void)
 
 static void find_library(void)
 {
-	struct dl_find_object object;
-	if (_dl_find_object((void *)&ct_exit_init, &object) != 0)
+	struct ct_object object;
+	struct ct_text path;
+	if (!ct_object_find((uintptr_t)&ct_exit_init, &object))
 		return;
-	const char *path = object.dlfo_link_map->l_name;
+	ct_object_path(&object, &path);
 	ct_text_clear(&library);
-	if (*path != '/') {
+	if (*path.bytes != '/') {
 		ct_text_add(&library, ct_output_folder());
 		ct_text_add(&library, "/");
 	}
-	ct_text_add(&library, path);
+	ct_text_add(&library, path.bytes);
 }
 
 /* bin/ctrace beside the library's folder: build/lib, PREFIX/lib, PREFIX/lib/x86_64-linux-gnu. */

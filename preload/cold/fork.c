@@ -29,6 +29,7 @@ static size_t sites_bytes;
 
 static void unlock_all(void)
 {
+	ct_lock_put(&ct_lock_objects);
 	ct_lock_put(&ct_lock_store);
 	ct_lock_put(&ct_lock_tree);
 	ct_lock_put(&ct_lock_combine);
@@ -57,6 +58,7 @@ static void before_fork(void)
 		ct_combine_locked(); /* may let the store grow, under its lock */
 	ct_lock_get(&ct_lock_tree);
 	ct_lock_get(&ct_lock_store);
+	ct_lock_get(&ct_lock_objects);
 	if (phase_before == CT_PHASE_ON)
 		copy_what_changes();
 }

@@ -20,12 +20,16 @@ static struct {
 	int (*init_local)(unw_cursor_t *, unw_context_t *);
 	int (*step)(unw_cursor_t *);
 	int (*get_reg)(unw_cursor_t *, unw_regnum_t, unw_word_t *);
+	void (*flush_cache)(unw_addr_space_t, unw_word_t, unw_word_t);
+	unw_addr_space_t *local;
+	uint32_t epoch; /* ct_tracer.loader_epoch when its caches were last emptied */
 } unwind;
 
 static struct {
 	uint64_t compared;
 	uint64_t equal;
-	uint64_t unexplained;
+	uint64_t explained; /* libunwind gave up on the way; so far the stacks are equal */
+	uint64_t different;
 } verified;
 
 #define STRING(name) #name
@@ -41,9 +45,20 @@ void ct_libunwind_load(void)
 	unwind.getcontext = (int (*)(unw_context_t *))dlsym(library, "_Ux86_64_getcontext");
 	unwind.init_local = (int (*)(unw_cursor_t *, unw_context_t *))dlsym(library, SYMBOL(unw_init_local));
 	unwind.get_reg = (int (*)(unw_cursor_t *, unw_regnum_t, unw_word_t *))dlsym(library, SYMBOL(unw_get_reg));
+	unwind.flush_cache =
+		(void (*)(unw_addr_space_t, unw_word_t, unw_word_t))dlsym(library, SYMBOL(unw_flush_cache));
+	unwind.local = dlsym(library, SYMBOL(unw_local_addr_space));
 	int (*step)(unw_cursor_t *) = (int (*)(unw_cursor_t *))dlsym(library, SYMBOL(unw_step));
-	if (unwind.getcontext && unwind.init_local && unwind.get_reg)
+	if (unwind.getcontext && unwind.init_local && unwind.get_reg && unwind.flush_cache && unwind.local)
 		ct_store_release(&unwind.step, step);
+}
+
+/* It keeps rules by address, and is not told when code goes and other code comes to the same place. */
+static void forget_unloaded(void)
+{
+	uint32_t epoch = ct_load_relaxed(&ct_tracer.loader_epoch);
+	if (__atomic_exchange_n(&unwind.epoch, epoch, __ATOMIC_RELAXED) != epoch)
+		unwind.flush_cache(*unwind.local, 0, 0);
 }
 
 /* Frames from from->pc outward into frames[]; 0 = from was not met. Only at.pc and exact are filled. */
@@ -59,6 +74,7 @@ static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct c
 	*complete = false;
 	if (!ct_load_acquire(&unwind.step))
 		return 0;
+	forget_unloaded();
 	unwind.getcontext(&context);
 	if (unwind.init_local(&cursor, &context) < 0)
 		return 0;
@@ -122,20 +138,34 @@ void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from)
 		__atomic_fetch_add(&verified.equal, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	if (__atomic_fetch_add(&verified.unexplained, 1, __ATOMIC_RELAXED) < 10)
+	if (index == count && !complete) {
+		__atomic_fetch_add(&verified.explained, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	if (__atomic_fetch_add(&verified.different, 1, __ATOMIC_RELAXED) < 10)
 		say_difference(from, index, index < depth ? stack[depth - 1 - index].at.pc : 0,
 			       index < count ? thread->fresh[index].at.pc : 0);
 }
 
 void ct_verify_report(void)
 {
+	const uint64_t *losses = ct_tracer.header->losses;
+	const struct {
+		const char *what;
+		uint64_t count;
+	} counts[] = {
+		{"compared ", verified.compared},
+		{", equal ", verified.equal},
+		{", explained ", verified.explained},
+		{", different ", verified.different},
+		{"; by libunwind ", losses[CT_LOSS_FALLBACK]},
+		{", rootless ", losses[CT_LOSS_UNROOTED]},
+	};
 	struct ct_text line;
 	ct_text_clear(&line);
-	ct_text_add(&line, "compared ");
-	ct_text_add_number(&line, verified.compared);
-	ct_text_add(&line, ", equal ");
-	ct_text_add_number(&line, verified.equal);
-	ct_text_add(&line, ", different ");
-	ct_text_add_number(&line, verified.unexplained);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		ct_text_add(&line, counts[i].what);
+		ct_text_add_number(&line, counts[i].count);
+	}
 	ct_say("verify: ", line.bytes, NULL);
 }

@@ -37,8 +37,8 @@ static inline void ct_lock_put(struct ct_lock *lock)
 /*
  * The locks, in the order in which they may be taken together. thread: the list of threads and of free
  * rings. combine: rounds, ct_totals, sites' counters. tree: nodes, sites' creation, modules, the pool's
- * batches. store: growth of the file, strings.
+ * batches. store: growth of the file, strings. objects: what /proc/self/maps told of loaded objects.
  */
-extern struct ct_lock ct_lock_thread, ct_lock_combine, ct_lock_tree, ct_lock_store;
+extern struct ct_lock ct_lock_thread, ct_lock_combine, ct_lock_tree, ct_lock_store, ct_lock_objects;
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "cold/modules.h"
 
-#include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
 #include <string.h>
 
 #include "cold/cold.h"
+#include "cold/objects.h"
 #include "cold/store.h"
 #include "ctrace/store.h"
 #include "hot/state.h"
@@ -42,17 +42,17 @@ static const uint8_t *build_id_in_notes(const char *notes, size_t bytes, uint32_
 }
 
 /* The build-id of a loaded object, from its mapped headers. */
-static const uint8_t *build_id_of(const struct dl_find_object *object, uint32_t *length)
+static const uint8_t *build_id_of(const struct ct_object *object, uint32_t *length)
 {
-	uintptr_t start = (uintptr_t)object->dlfo_map_start;
-	uintptr_t end = (uintptr_t)object->dlfo_map_end;
-	const ElfW(Ehdr) *header = object->dlfo_map_start;
+	uintptr_t start = object->start;
+	uintptr_t end = object->end;
+	const ElfW(Ehdr) *header = (const void *)start;
 	if (end - start < sizeof(*header) || memcmp(header->e_ident, ELFMAG, SELFMAG) ||
 	    header->e_phoff + header->e_phnum * sizeof(ElfW(Phdr)) > CT_STORE_PAGE)
 		return NULL;
 	const ElfW(Phdr) *segment = (const void *)(start + header->e_phoff);
 	for (uint32_t i = 0; i < header->e_phnum; i++) {
-		uintptr_t at = object->dlfo_link_map->l_addr + segment[i].p_vaddr;
+		uintptr_t at = object->bias + segment[i].p_vaddr;
 		if (segment[i].p_type != PT_NOTE || at < start || at + segment[i].p_memsz > end)
 			continue;
 		const uint8_t *id = build_id_in_notes((const char *)at, segment[i].p_memsz, length);
@@ -71,13 +71,15 @@ static bool same_module(const struct ct_module *module, const char *path, size_t
 }
 
 /* The module of a loaded object: one that is known by path and build-id, or a new one. 0 = no memory. */
-static uint32_t identify(const struct dl_find_object *object)
+static uint32_t identify(const struct ct_object *object)
 {
+	static struct ct_text loaded; /* under ct_lock_tree */
 	struct ct_store_header *header = ct_tracer.header;
 	struct ct_module *modules = ct_store_base(CT_SECTION_MODULES);
 	uint64_t count = header->sections[CT_SECTION_MODULES].used;
-	const char *path = object->dlfo_link_map->l_name;
-	size_t path_bytes = strlen(path);
+	ct_object_path(object, &loaded);
+	const char *path = loaded.bytes;
+	size_t path_bytes = loaded.length;
 	uint32_t id_bytes = 0;
 	const uint8_t *id = build_id_of(object, &id_bytes);
 	if (!id || id_bytes > CT_BUILD_ID_MAX)
@@ -94,14 +96,14 @@ static uint32_t identify(const struct dl_find_object *object)
 	if (index == count) {
 		if (count >= ct_store_capacity(CT_SECTION_MODULES) && !ct_store_grow(CT_SECTION_MODULES, count + 1))
 			return 0;
-		module->path = path == object->dlfo_link_map->l_name ? ct_store_string(path, path_bytes) : header->exe;
+		module->path = path == loaded.bytes ? ct_store_string(path, path_bytes) : header->exe;
 		module->build_id_bytes = id_bytes;
 		if (id_bytes)
 			memcpy(module->build_id, id, id_bytes);
 	}
-	module->bias = object->dlfo_link_map->l_addr;
-	module->start = (uintptr_t)object->dlfo_map_start;
-	module->end = (uintptr_t)object->dlfo_map_end;
+	module->bias = object->bias;
+	module->start = object->start;
+	module->end = object->end;
 	module->loads++;
 	if (index == count)
 		ct_store_release(&header->sections[CT_SECTION_MODULES].used, count + 1);
@@ -122,8 +124,8 @@ bool ct_modules_find(uintptr_t address, struct ct_place *place)
 		return true;
 	}
 
-	struct dl_find_object object;
-	if (_dl_find_object((void *)address, &object) != 0) {
+	struct ct_object object;
+	if (!ct_object_find(address, &object)) {
 		*place = (struct ct_place){CT_MODULE_NONE, address};
 		return true;
 	}
@@ -132,9 +134,9 @@ bool ct_modules_find(uintptr_t address, struct ct_place *place)
 		return false;
 	struct range *range = &ranges[range_count < RANGES ? range_count++ : module % RANGES];
 	*range = (struct range){
-		.start = (uintptr_t)object.dlfo_map_start,
-		.end = (uintptr_t)object.dlfo_map_end,
-		.bias = object.dlfo_link_map->l_addr,
+		.start = object.start,
+		.end = object.end,
+		.bias = object.bias,
 		.module = module,
 	};
 	*place = (struct ct_place){module, address - range->bias};

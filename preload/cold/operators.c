@@ -2,8 +2,8 @@
 #include "hot/operators.h"
 
 #include <dlfcn.h>
-#include <link.h>
 
+#include "cold/objects.h"
 #include "cold/real.h"
 #include "hot/thread.h"
 
@@ -12,25 +12,24 @@ static const char *const names[] = {
 #include "hot/hooks.def"
 };
 
-static bool in_one_object(void *a, void *b, struct dl_find_object *object_of_a)
+static bool in_one_object(void *a, void *b)
 {
-	struct dl_find_object object_of_b;
-	return _dl_find_object(a, object_of_a) == 0 && _dl_find_object(b, &object_of_b) == 0 &&
-	       object_of_a->dlfo_link_map == object_of_b.dlfo_link_map;
+	struct ct_object object_of_a, object_of_b;
+	return ct_object_find((uintptr_t)a, &object_of_a) && ct_object_find((uintptr_t)b, &object_of_b) &&
+	       object_of_a.start == object_of_b.start;
 }
 
 void ct_operators_init(void)
 {
-	struct dl_find_object object;
 	for (uint32_t i = 0; i < CT_OPERATORS; i++)
 		ct_operator_next[i] = dlsym(RTLD_NEXT, names[i]);
 	dlerror(); /* the program must not find our misses */
 	/* An operator new beside malloc, in the same library, takes a way of its own. */
-	bool bypass = ct_operator_next[0] && in_one_object(ct_operator_next[0], (void *)ct_real.malloc, &object);
+	bool bypass = ct_operator_next[0] && in_one_object(ct_operator_next[0], (void *)ct_real.malloc);
 	for (uint32_t i = 0; i < CT_OPERATORS; i++)
 		if (ct_operator_next[i])
 			ct_store_release(&ct_operator_targets[i],
-					 bypass && in_one_object(ct_operator_next[i], (void *)ct_real.malloc, &object)
+					 bypass && in_one_object(ct_operator_next[i], (void *)ct_real.malloc)
 						 ? ct_operator_recorded[i]
 						 : ct_operator_next[i]);
 }
@@ -50,13 +49,15 @@ static void *in_loaded(const char *library, const char *name)
  */
 static void *look_up_for(uint32_t index, void *caller, bool *callers_own)
 {
-	struct dl_find_object object;
+	struct ct_object object;
+	struct ct_text path;
 	void *found = NULL;
 	*callers_own = false;
-	if (_dl_find_object(caller, &object) == 0) {
+	if (ct_object_find((uintptr_t)caller, &object)) {
+		ct_object_path(&object, &path);
 		/* By name: the link map of what was loaded as a dependency only is no handle that dlsym takes. */
-		found = in_loaded(object.dlfo_link_map->l_name, names[index]);
-		*callers_own = found && in_one_object(found, caller, &object);
+		found = in_loaded(path.bytes, names[index]);
+		*callers_own = found && in_one_object(found, caller);
 	}
 	if (!found)
 		found = in_loaded("libstdc++.so.6", names[index]);

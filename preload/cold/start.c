@@ -17,6 +17,7 @@
 #include "cold/exit.h"
 #include "cold/fork.h"
 #include "cold/lock.h"
+#include "cold/objects.h"
 #include "cold/options.h"
 #include "cold/output.h"
 #include "cold/real.h"
@@ -194,6 +195,7 @@ static bool start_recording(void)
 	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;
 	ct_output_init();
+	ct_objects_init(!ct_option_has_word(ct_options.debug, "no-find-object"));
 	if (!ct_store_reserve_addresses() || !ct_blocks_init(granule_shift()) || !ct_tree_init()) {
 		ct_say("not enough address space (ulimit -v?); nothing is recorded", NULL, NULL);
 		return false;

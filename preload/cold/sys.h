@@ -15,6 +15,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#ifndef SYS_close_range /* C libraries before 2.34 have no name for it; kernels before 5.9 refuse it */
+#define SYS_close_range 436
+#endif
+
 #ifdef __x86_64__
 static inline long ct_syscall6(long number, long a, long b, long c, long d, long e, long f)
 {

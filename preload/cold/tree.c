@@ -76,10 +76,12 @@ static uint64_t read_code(uint64_t key, uintptr_t address, uint32_t epoch)
 	const struct ct_entry *entry = ct_table_find(ct_tracer.code, key);
 	if (entry)
 		return entry->value;
+	/* First, since it notices when another object has taken the place of the one that was here. */
+	struct ct_rule rule = ct_cfi_rule(address);
 	uint32_t id = ct_modules_find(address, &place) ? intern_place(&place) : 0;
 	if (!id)
 		return 0;
-	uint64_t code = ct_code_pack(ct_cfi_rule(address), id);
+	uint64_t code = ct_code_pack(rule, id);
 	return ct_table_add(&ct_tracer.code, key, code) ? code : 0;
 }
 

@@ -243,8 +243,8 @@ def two_ways(context):
 
 @test()
 def hard_frames(context):
-    """alloca, arrays of variable length, realigned stacks; with and without frame pointers."""
-    for name in ("frames", "frames_fp", "frames_avx"):
+    """alloca, arrays of variable length, realigned stacks; with and without frame pointers, and without unwind tables."""
+    for name in ("frames", "frames_fp", "frames_bare", "frames_avx"):
         report = trace.one(context, [program(name)])
         stacks = {}
         for site in report.sites:

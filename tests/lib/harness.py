@@ -3,7 +3,7 @@
 
 A test is a function with the decorator @test; its name is FILE.FUNCTION. It gets a Context: an empty
 folder of its own, ways to run programs, and checks that raise Failure with a message that says what
-was wanted. tests/run gives each test a process of its own, kills it when it hangs, and treats
+was wanted; a text that it returns is printed behind its name. tests/run gives each test a process of its own, kills it when it hangs, and treats
 processes that a test leaves behind as a failure.
 """
 
@@ -191,11 +191,11 @@ def run_one(name, folder):
     if tool:
         return "SKIP", "missing " + tool
     try:
-        function(Context(name, folder))
+        detail = function(Context(name, folder))
     except Skip as skip:
         return "SKIP", "missing " + str(skip)
     except Failure as failure:
         return "FAIL", str(failure)
     except Exception as error:  # a test that breaks in any way has failed; the others go on
         return "FAIL", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
-    return "ok", ""
+    return "ok", detail or ""

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Loads plugins in turn, runs them and unloads them: plugin_host FILE... The same one may come again. */
+/*
+ * Loads plugins in turn, runs them and unloads them: plugin_host [places] FILE... The same one may come
+ * again. "places": print where each one's function was.
+ */
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "plugin.h"
 #include "site.h"
+
+static int places;
 
 SITE void host_blocks(void)
 {
@@ -20,6 +27,8 @@ SITE void run_plugin(const char *path, int round)
 	void (*run)(int) = (void (*)(int))dlsym(plugin, "plugin_run");
 	if (!run)
 		exit(2);
+	if (places)
+		dprintf(1, "%p\n", (void *)run);
 	run(round);
 	if (dlclose(plugin))
 		exit(3);
@@ -27,7 +36,8 @@ SITE void run_plugin(const char *path, int round)
 
 int main(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++) {
+	places = argc > 1 && !strcmp(argv[1], "places");
+	for (int i = 1 + places; i < argc; i++) {
 		host_blocks();
 		run_plugin(argv[i], i);
 	}

@@ -4,7 +4,11 @@
 #define SITE_H
 
 /* A function that shows in stacks under its own name. */
+#ifdef __clang__
+#define SITE __attribute__((noinline, used))
+#else
 #define SITE __attribute__((noinline, noclone, used))
+#endif
 
 /* The compiler must take this value for used: no call before it becomes a jump, no block disappears. */
 #define KEEP(value) __asm__ volatile("" : : "g"(value) : "memory")

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include "cold/objects.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "cold/cold.h"
+#include "cold/lock.h"
+#include "cold/maps.h"
+#include "cold/output.h"
+#include "cold/sys.h"
+#include "ctrace/store.h"
+
+#define SEGMENTS_MAX 16u
+#define OBJECTS_SEEN 256u
+#define FINGERPRINT_BYTES 1024u /* ELF header, program headers, build-id */
+
+/* struct dl_find_object of <dlfcn.h>, which older C libraries do not declare. */
+struct found_object {
+	unsigned long long flags;
+	void *map_start;
+	void *map_end;
+	struct link_map *link_map;
+	void *eh_frame_header;
+	unsigned long long reserved[8];
+};
+
+static int (*find_object)(void *address, struct found_object *object);
+
+/*
+ * Objects seen. Another one may take the place of each, and not only by dlclose: the C library unloads
+ * its character set modules on its own. So their first bytes are compared each time.
+ */
+struct ct_lock ct_lock_objects;
+static struct seen {
+	struct ct_object object;
+	uint64_t fingerprint;
+} seen[OBJECTS_SEEN];
+static uint32_t seen_count;
+
+void ct_objects_init(bool use_loader)
+{
+	find_object = NULL;
+	seen_count = 0;
+	if (use_loader)
+		find_object = (int (*)(void *, struct found_object *))dlsym(RTLD_DEFAULT, "_dl_find_object");
+	if (!find_object)
+		dlerror(); /* the program must not find our miss */
+}
+
+/* The mappings of one file, from the one of its first page on. */
+struct file {
+	uint64_t device;
+	uint64_t inode;
+	uint32_t count;
+	bool has_code; /* data files are not looked into: they may have been cut short since */
+	struct {
+		uintptr_t start;
+		uintptr_t end;
+		uintptr_t base; /* where its file's first byte would be */
+		bool readable;
+	} mappings[SEGMENTS_MAX];
+};
+
+static bool same_file(const struct file *file, const struct ct_mapping *mapping)
+{
+	return file->count && mapping->inode == file->inode && mapping->device == file->device;
+}
+
+static void add(struct file *file, const struct ct_mapping *mapping)
+{
+	if (file->count == SEGMENTS_MAX)
+		return;
+	file->mappings[file->count].start = mapping->start;
+	file->mappings[file->count].end = mapping->end;
+	file->mappings[file->count].base = mapping->start - mapping->offset;
+	file->mappings[file->count].readable = mapping->readable;
+	file->count++;
+	file->has_code = file->has_code || mapping->executable;
+}
+
+static bool is_kernels(const struct ct_mapping *mapping)
+{
+	return !mapping->inode && !strcmp(mapping->path, "[vdso]");
+}
+
+/* The latest file mapped from its beginning at or below the address. *path may be NULL. */
+static bool find_file(uintptr_t address, struct file *file, struct ct_text *path)
+{
+	struct ct_maps maps;
+	struct ct_mapping mapping;
+	bool met = false;
+	file->count = 0;
+	if (!ct_maps_open(&maps))
+		return false;
+	while (ct_maps_next(&maps, &mapping) && (mapping.start <= address || met)) {
+		bool holds = address >= mapping.start && address < mapping.end;
+		if (!mapping.inode && !is_kernels(&mapping)) {
+			met = met || holds; /* bss; or code moved into large pages */
+			continue;
+		}
+		if (!same_file(file, &mapping) || !mapping.offset) {
+			if (met)
+				break;
+			file->count = 0;
+			file->has_code = false;
+			if (mapping.offset || !mapping.is_private)
+				continue;
+			file->device = mapping.device;
+			file->inode = mapping.inode;
+			if (path) {
+				ct_text_clear(path);
+				ct_text_add(path, mapping.path);
+			}
+		}
+		add(file, &mapping);
+		met = met || holds;
+	}
+	ct_maps_close(&maps);
+	return met && file->count && file->has_code;
+}
+
+/* Is all of a segment mapped as the loader does it, and readable? */
+static bool is_mapped(const struct file *file, uintptr_t bias, const ElfW(Phdr) * segment)
+{
+	uintptr_t at = bias + segment->p_vaddr;
+	uintptr_t end = at + segment->p_filesz;
+	uintptr_t base = at - segment->p_offset;
+	for (uint32_t i = 0; i < file->count && at < end; i++)
+		if (file->mappings[i].start <= at && at < file->mappings[i].end && file->mappings[i].readable &&
+		    file->mappings[i].base == base)
+			at = file->mappings[i].end;
+	return at >= end;
+}
+
+/* The segment that is loaded from the file's first byte on has the ELF header and the program headers in it. */
+static bool read_headers(const struct file *file, struct ct_object *object)
+{
+	uintptr_t start = file->mappings[0].start;
+	const ElfW(Ehdr) *header = (const void *)start;
+	if (!file->mappings[0].readable || memcmp(header->e_ident, ELFMAG, SELFMAG) ||
+	    header->e_phentsize != sizeof(ElfW(Phdr)) ||
+	    header->e_phoff + header->e_phnum * sizeof(ElfW(Phdr)) > file->mappings[0].end - start)
+		return false;
+	const ElfW(Phdr) *segments = (const void *)(start + header->e_phoff);
+	const ElfW(Phdr) *table = NULL;
+	*object = (struct ct_object){.start = start};
+	bool first = true;
+	for (uint32_t i = 0; i < header->e_phnum; i++) {
+		if (segments[i].p_type == PT_GNU_EH_FRAME)
+			table = &segments[i];
+		if (segments[i].p_type != PT_LOAD)
+			continue;
+		if (first)
+			object->bias = start - (segments[i].p_vaddr - segments[i].p_offset);
+		first = false;
+		if (object->end < object->bias + segments[i].p_vaddr + segments[i].p_memsz)
+			object->end = object->bias + segments[i].p_vaddr + segments[i].p_memsz;
+	}
+	for (uint32_t i = 0; table && i < header->e_phnum; i++)
+		if (segments[i].p_type == PT_LOAD && table->p_vaddr >= segments[i].p_vaddr &&
+		    table->p_vaddr - segments[i].p_vaddr < segments[i].p_filesz &&
+		    is_mapped(file, object->bias, &segments[i]))
+			object->eh_frame_header = (const uint8_t *)(object->bias + table->p_vaddr);
+	return true;
+}
+
+static bool contains(const struct ct_object *object, uintptr_t address)
+{
+	return address >= object->start && address < object->end;
+}
+
+/* Never 0. */
+static uint64_t hash(const uint64_t *words)
+{
+	uint64_t value = 1;
+	for (size_t i = 0; i < FINGERPRINT_BYTES / sizeof(*words); i++)
+		value = (value ^ words[i]) * 0x9e3779b97f4a7c15u;
+	return value | 1;
+}
+
+/* By a system call, which fails where nothing is mapped: then 0. Under ct_lock_objects. */
+static uint64_t try_fingerprint(uintptr_t start)
+{
+	static uint64_t words[FINGERPRINT_BYTES / sizeof(uint64_t)];
+	struct iovec to = {words, sizeof(words)};
+	struct iovec from = {(void *)start, sizeof(words)};
+	long got = ct_syscall6(SYS_process_vm_readv, ct_sys_getpid(), (long)&to, 1, (long)&from, 1, 0);
+	return got == sizeof(words) ? hash(words) : 0;
+}
+
+/* Whatever was in its place is gone, and what was read of it is void. Under ct_lock_objects. */
+static void note(const struct ct_object *object, uint64_t fingerprint)
+{
+	bool known = false;
+	for (uint32_t i = 0; i < seen_count;) {
+		const struct seen *old = &seen[i];
+		if (old->object.start >= object->end || object->start >= old->object.end) {
+			i++;
+		} else if (old->object.start == object->start && old->fingerprint == fingerprint) {
+			known = true;
+			i++;
+		} else {
+			seen[i] = seen[--seen_count];
+			ct_loader_changed();
+		}
+	}
+	if (known || !fingerprint)
+		return;
+	if (seen_count == OBJECTS_SEEN)
+		seen_count = 0;
+	seen[seen_count++] = (struct seen){*object, fingerprint};
+}
+
+static bool find_seen(uintptr_t address, struct ct_object *object)
+{
+	for (uint32_t i = 0; i < seen_count; i++)
+		if (contains(&seen[i].object, address)) {
+			*object = seen[i].object;
+			return seen[i].fingerprint == try_fingerprint(object->start);
+		}
+	return false;
+}
+
+static bool find_in_maps(uintptr_t address, struct ct_object *object)
+{
+	struct file file;
+	if (find_seen(address, object))
+		return true;
+	if (!find_file(address, &file, NULL) || !read_headers(&file, object) || !contains(object, address))
+		return false;
+	note(object, try_fingerprint(object->start));
+	return true;
+}
+
+static bool ask_loader(uintptr_t address, struct ct_object *object)
+{
+	struct found_object found;
+	if (find_object((void *)address, &found) != 0)
+		return false;
+	*object = (struct ct_object){
+		.start = (uintptr_t)found.map_start,
+		.end = (uintptr_t)found.map_end,
+		.bias = found.link_map->l_addr,
+		.eh_frame_header = found.eh_frame_header,
+		.name = found.link_map->l_name,
+	};
+	note(object, hash(found.map_start));
+	return true;
+}
+
+bool ct_object_find(uintptr_t address, struct ct_object *object)
+{
+	ct_lock_get(&ct_lock_objects);
+	bool found = find_object ? ask_loader(address, object) : find_in_maps(address, object);
+	ct_lock_put(&ct_lock_objects);
+	return found;
+}
+
+void ct_object_path(const struct ct_object *object, struct ct_text *path)
+{
+	static const char deleted[] = " (deleted)";
+	struct file file;
+	ct_text_clear(path);
+	if (object->name) {
+		ct_text_add(path, object->name);
+		return;
+	}
+	if (!find_file(object->start, &file, path) || !strcmp(path->bytes, ct_output_exe())) {
+		ct_text_clear(path);
+		return;
+	}
+	size_t tail = sizeof(deleted) - 1;
+	if (path->length > tail && !memcmp(path->bytes + path->length - tail, deleted, tail))
+		path->bytes[path->length -= tail] = '\0';
+}

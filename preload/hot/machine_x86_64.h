@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Included by hot/machine.h. Sources: System V ABI, AMD64 supplement; the kernel's asm/sigcontext.h. */
+#ifndef CT_HOT_MACHINE_X86_64_H
+#define CT_HOT_MACHINE_X86_64_H
+
+/* DWARF numbers of the registers that unwinding needs. AMD64 supplement, figure 3.36. */
+#define CT_REG_BP 6
+#define CT_REG_SP 7
+#define CT_REG_PC 16
+
+/* The return address, from the CFA. */
+#define CT_RETURN_OFFSET (-8)
+
+/* A leaf function may use so much below its sp. */
+#define CT_RED_ZONE_BYTES 128
+
+/* The kernel's signal frame, from the sp in the trampoline: ucontext_t.uc_mcontext. */
+#define CT_SIGNAL_BP_OFFSET 120
+#define CT_SIGNAL_SP_OFFSET 160
+#define CT_SIGNAL_PC_OFFSET 168
+
+/* Code without unwind table is taken for one with frame pointer: push bp; mov sp, bp. */
+#define CT_RULE_NO_TABLE ((struct ct_rule){.cfa = CT_CFA_NO_TABLE, .bp = CT_BP_AT_CFA, .bp_offset = -16})
+
+#endif

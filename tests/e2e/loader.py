@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""Code that goes, and other code that comes to the same addresses: stacks and names of what was there at the time.
+
+Each test with the loader's _dl_find_object and without, as with a C library before 2.35.
+"""
+
+import collections
+import os
+
+from lib import trace
+from lib.harness import check, check_equal, program, test
+from stacks import verify
+
+GCONV = "/gconv/"
+
+
+def both_ways(function):
+    for suffix, debug in (("", ""), ("_without_find_object", "no-find-object")):
+
+        def run(context, debug=debug):
+            return function(context, debug)
+
+        run.__name__ = function.__name__ + suffix
+        test()(run)
+
+
+@both_ways
+def plugins_in_one_place(context, debug):
+    """The same instructions at the same addresses, with frames of another size."""
+    small, large = program("plugin_small.so"), program("plugin_large.so")
+    places = context.run([program("plugin_host"), "places", small, large, small, large]).check().stdout.split()
+    check(len(places) == 4 and len(set(places)) == 1, f"the plugins do not take each other's place: {places}")
+    return str(verify(context, [program("plugin_host"), small, large, small, large], 30, debug="verify," + debug))
+
+
+@both_ways
+def plugins_by_name(context, debug):
+    a, b = program("plugin_a.so"), program("plugin_b.so")
+    report = trace.one(context, [program("plugin_host"), a, b, a], CTRACE_DEBUG=debug)
+    for letter, rounds in (("a", 2), ("b", 1)):
+        sites = report.leaf(f"plugin_{letter}_blocks")
+        check_equal(sum(site["tbk"] for site in sites), 2 * rounds, f"blocks of plugin_{letter}")
+        for site in sites:
+            check_equal(os.path.basename(site.frames[0].module), f"plugin_{letter}.so", "module")
+
+
+@both_ways
+def charsets(context, debug):
+    """The C library unloads these modules on its own, not by dlclose: who calls malloc in them, round after round."""
+    rounds = 5
+    report = trace.one(context, [program("charsets"), rounds], CTRACE_DEBUG=debug)
+    blocks = collections.Counter()
+    for site in report.sites:
+        if GCONV in site.frames[0].module:
+            blocks[os.path.basename(site.frames[0].module)] += site["tbk"]
+    for module in ("UTF-16.so", "UTF-32.so", "UTF-7.so", "UNICODE.so"):
+        check_equal(blocks[module], rounds, f"blocks of {module}, of {dict(blocks)}")
+    return str(verify(context, [program("charsets"), rounds], 500, debug="verify," + debug))
