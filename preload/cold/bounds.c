@@ -10,6 +10,7 @@
 #include "cold/cold.h"
 #include "cold/maps.h"
 #include "cold/sys.h"
+#include "hot/state.h"
 
 #define KNOWN 1024u /* a power of two */
 #define KNOWN_SHIFT 14 /* each 16 KiB of a stack have an entry */
@@ -89,4 +90,16 @@ bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp)
 		slot++;
 	move_to_front(thread, found, slot);
 	return true;
+}
+
+bool ct_stack_check_bounds(struct ct_thread *thread, uintptr_t sp)
+{
+	struct ct_stack_bounds old = thread->bounds[0];
+	/* The main thread's own stack stays. */
+	if (contains(&old, ct_tracer.stack_top) || is_mapped(&old))
+		return true;
+	thread->bounds[0] = (struct ct_stack_bounds){0, 0};
+	if (!ct_stack_find_bounds(thread, sp))
+		thread->bounds[0] = old;
+	return false;
 }

@@ -39,6 +39,12 @@ CT_COLD struct ct_rule ct_cfi_rule(uintptr_t address);
 /* Bounds of the mapping that holds sp: into thread->bounds[0]. False: sp is in no mapping. */
 CT_COLD bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp);
 
+/*
+ * Asks the kernel if all of the stack thread->bounds[0] is mapped still; if not, finds the bounds of sp's stack
+ * anew and returns false. For stacks with code without unwind table: there a guess tells what to read.
+ */
+CT_COLD bool ct_stack_check_bounds(struct ct_thread *thread, uintptr_t sp);
+
 /* Load libunwind; without it the stacks that need it end in CT_MARK_LOST. Not inside an allocation. */
 CT_COLD void ct_libunwind_load(void);
 

@@ -70,6 +70,7 @@ struct ct_thread {
 
 	uintptr_t anchor; /* an address above all frames of the thread's own stack, in the same mapping */
 	uint32_t depth; /* remembered frames in stack[], outermost first */
+	bool guessed; /* some of them have no unwind table */
 	bool own_stack; /* the remembered stack is the thread's own, from its first frame on */
 	struct ct_stack_bounds bounds[CT_BOUNDS_KEPT]; /* [0] is the latest used */
 	uint16_t met_at[CT_MEETING_PLACES]; /* by sp: the remembered frame there, + 1; may be out of date */

@@ -160,6 +160,7 @@ struct walk {
 	const uintptr_t *root_slot; /* the outermost frame's caller is 0, as read from here; NULL: it has none */
 	uint32_t fresh; /* frames in thread->fresh */
 	uint32_t joined; /* remembered frames that still stand, counted from the outermost; 0 = none */
+	bool guessed; /* crossed code without unwind table */
 	bool own; /* on the thread's own stack, which stays mapped as long as the thread runs */
 	bool forget; /* crossed a signal frame: slots of two stacks, not to be remembered */
 	bool interrupted; /* the latest step was over a signal frame */
@@ -190,6 +191,11 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 		walk->fresh--; /* the trampoline itself is no caller */
 		walk->interrupted = walk->forget = true;
 	} else {
+		if (rule.cfa == CT_CFA_NO_TABLE && !walk->guessed) {
+			walk->guessed = true;
+			if (!walk->own)
+				ct_stack_check_bounds(thread, at.sp);
+		}
 		end = step_rare(frame, rule, &thread->bounds[0], &at);
 	}
 	walk->at = at;
@@ -206,10 +212,13 @@ static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct
 
 	walk->root_slot = NULL;
 	walk->fresh = walk->joined = 0;
-	walk->forget = walk->interrupted = false;
+	walk->guessed = walk->forget = walk->interrupted = false;
 	if (ct_unlikely(!bounds))
 		return WALK_FALLBACK;
 	walk->own = thread->anchor > from->sp && thread->anchor < bounds->high;
+	/* What a guess has told to read may be gone: part of the stack was unmapped, or another one is in its place. */
+	if (ct_unlikely(thread->guessed) && !walk->own && !ct_stack_check_bounds(thread, from->sp))
+		thread->depth = 0;
 	if (ct_likely(thread->depth)) {
 		counted = walk->own && thread->own_stack;
 		standing = counted ? count_standing(thread) : thread->depth;
@@ -405,6 +414,7 @@ uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from)
 		return end == WALK_FALLBACK
 			       ? unwind_with_libunwind(thread, from)
 			       : remember_rootless(thread, &walk, end == WALK_FULL ? CT_MARK_CUT : CT_MARK_LOST);
+	thread->guessed = walk.guessed || (walk.joined && thread->guessed);
 	uint32_t site = remember(thread, &walk, 0);
 	if (end != WALK_JOINED)
 		thread->own_stack = walk.own && end == WALK_THREAD;

@@ -67,6 +67,13 @@ little("deep", "400")
 little("frames_avx", least=10)
 
 
+@test()
+def part_of_a_stack_unmapped(context):
+    """A frame pointer into what is gone must not be followed."""
+    env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path("out.json"), CTRACE_EXPORT=0)
+    check_equal(context.run([program("remapped")], env=env).check().stdout, "fine\n", "output")
+
+
 def shape(name, *arguments, least, fallback=0, lazy=0, rootless=0):
     """The program in all its builds: gcc and clang, -O0 to -O3, with and without frame pointers."""
 
