@@ -9,7 +9,7 @@ TESTS := $B/tests
 # --- the little programs: each function a frame of its own, no call turned into a jump ---
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 PROGRAM_C := sites threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host
-PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx frames_fp frames_avx \
+PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx cxx_threads frames_fp frames_avx \
 	plugin_a.so plugin_b.so libone_byte.so libreuse.so static_hello)
 
 .PHONY: test-programs
@@ -31,6 +31,11 @@ $(TESTS)/programs/frames_avx: tests/programs/frames.c
 $(TESTS)/programs/cxx: tests/programs/cxx.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -std=c++17 -o $@ $<
+
+# With inlined frames.
+$(TESTS)/programs/cxx_threads: tests/programs/cxx_threads.cc
+	@mkdir -p $(@D)
+	$(CXX) -g -O2 -Wall -Wextra -MMD -MP -std=c++17 -o $@ $< -pthread
 
 $(TESTS)/programs/%.so: tests/programs/%.c
 	@mkdir -p $(@D)

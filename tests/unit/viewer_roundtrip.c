@@ -76,7 +76,7 @@ __attribute__((noinline)) static char *write_profile(const struct ct_profile *pr
 	char *text = NULL;
 	FILE *out = open_memstream(&text, length);
 
-	assert_int_equal(ct_write_dhat(profile, out, &error), 0);
+	assert_int_equal(ct_write_dhat(profile, CT_METRIC_NONE, out, &error), 0);
 	fclose(out);
 	return text;
 }

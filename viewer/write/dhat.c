@@ -9,6 +9,9 @@
  *       "ended": false when the program was killed,
  *       "losses": { "dropped": N, "early": N, "unknownFrees": N, "truncated": N, "unrooted": N, "late": N,
  *                   "mergedSites": N },
+ *       "program": "/usr/bin/app",
+ *       "startTime": nanoseconds since 1970, 0 = not known,
+ *       "modules": [ [path, build-id, start, limit, bias], ... ]   two indices into paths, three addresses
  *       "paths": [ "", "/usr/lib/libfoo.so", ... ],
  *       "frames": [ [module, file, inlined], ... ]   parallel to ftbl: indices into paths, 0 or 1
  *       "timeline": [ [time, max bytes, last bytes, last blocks], ... ]
@@ -174,6 +177,23 @@ static uint64_t path_index(struct writer *writer, uint32_t string)
 	return writer->path_of[string];
 }
 
+static bool put_modules(struct writer *writer)
+{
+	const struct ct_profile *profile = writer->profile;
+	bool ok = put_member(writer, "program", cJSON_CreateString(profile->program)) &&
+		  put_number(writer, "startTime", profile->start_unix_ns) &&
+		  fputs(",\n\"modules\":[", writer->out) >= 0;
+	for (size_t i = 0; i < profile->module_count && ok; i++) {
+		const struct ct_module_row *module = &profile->modules[i];
+		uint64_t numbers[] = {path_index(writer, module->path), path_index(writer, module->build_id),
+				      module->start, module->limit, module->bias};
+		cJSON *row = cJSON_CreateArray();
+		add_numbers(row, numbers, 5);
+		ok = put(writer, i ? ",\n" : "\n", row);
+	}
+	return ok && fputs("]", writer->out) >= 0;
+}
+
 static bool put_frame_places(struct writer *writer)
 {
 	bool ok = fputs(",\n\"frames\":[\n[0,0,0]", writer->out) >= 0;
@@ -217,8 +237,8 @@ static bool put_own_member(struct writer *writer)
 	add_number(counts, "mergedSites", losses->merged_sites);
 	return fprintf(writer->out, ",\n\"ctrace\":{\"version\":\"%s\",\"ended\":%s", CTRACE_VERSION,
 		       writer->profile->ended ? "true" : "false") > 0 &&
-	       put(writer, ",\n\"losses\":", counts) && put_frame_places(writer) && put_timeline(writer) &&
-	       fputs("}}\n", writer->out) >= 0;
+	       put(writer, ",\n\"losses\":", counts) && put_modules(writer) && put_frame_places(writer) &&
+	       put_timeline(writer) && fputs("}}\n", writer->out) >= 0;
 }
 
 /* By total bytes, then by the stacks' texts: two exports of one store are equal. */
@@ -239,8 +259,9 @@ static int compare_sites(const void *left, const void *right, void *argument)
 	return a->frame_count < b->frame_count ? -1 : a->frame_count > b->frame_count;
 }
 
-int ct_write_dhat(const struct ct_profile *profile, FILE *out, struct ct_error_text *error)
+int ct_write_dhat(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
 {
+	(void)metric; /* all are there */
 	struct writer writer = {
 		.profile = profile,
 		.out = out,

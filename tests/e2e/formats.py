@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+"""Every export format, read by its real consumer: the sums agree with the DHAT report's to the byte."""
+
+import gzip
+import os
+import re
+import time
+
+from lib import dhat, formats, trace
+from lib.harness import CTRACE, PYTHON, ROOT, check, check_caught, check_equal, check_in, program, test
+
+RECORDINGS = (formats.python_recording, formats.thread_recording)
+
+
+def _go(context, recording):
+    return formats.PprofRaw(context, recording.export("pprof"))
+
+
+@test(needs=("go",))
+def pprof_sums(context):
+    """All sample types, in total and by function."""
+    for make in RECORDINGS:
+        recording = make(context)
+        path = recording.export("pprof")
+        raw = formats.PprofRaw(context, path)
+        check_equal(raw.types, list(formats.SAMPLE_TYPES), "sample types")
+        check_equal(raw.default, "alloc_space", "sample type shown first")
+        wanted = {name: recording.report.total(key) for name, key in formats.SAMPLE_TYPES.items()}
+        check_equal(raw.sums(), wanted, "sums of pprof -raw")
+        for name, key in formats.SAMPLE_TYPES.items():
+            flat, total = formats.pprof_flat(context, path, name)
+            check_equal(total, recording.report.total(key), f"{name}: the total that pprof -top shows")
+            leaves = {}
+            for site in recording.report.sites:
+                leaf = formats.frame_name(site.frames[0])
+                leaves[leaf] = leaves.get(leaf, 0) + site[key]
+            check_equal({k: v for k, v in flat.items() if v}, {k: v for k, v in leaves.items() if v}, f"{name} by function")
+
+
+@test(needs=("go",))
+def pprof_views(context):
+    """What people call: -tree, -peek, -list, -traces, -base."""
+    source = context.write("app.c", (
+        "#include <stdlib.h>\n"
+        "static void *volatile keep;\n"
+        "static inline __attribute__((always_inline)) void *inner(int n)\n"
+        "{\n"
+        "	return malloc(n);\n"
+        "}\n"
+        "__attribute__((noinline)) static void outer(void) { keep = inner(1000); keep = inner(24); }\n"
+        "int main(void) { outer(); outer(); free(keep); return 0; }\n"
+    ))
+    context.run(["gcc", "-g", "-O2", "-fno-builtin", source, "-o", "app"]).check()
+    recording = formats.Recording(context, [context.path("app")])
+    path = recording.export("pprof")
+    check_in("2048B, 100% of 2048B total", formats.pprof(context, "-tree", "-unit=B", path), "-tree")
+    peek = formats.pprof(context, "-peek=outer", "-unit=B", path)
+    for part in ("|   main", "inner (inline)", "2048B"):
+        check_in(part, peek, "-peek")
+    listed = formats.pprof(context, "-list=inner", "-unit=B", path)
+    check(re.search(r"2048B +2048B +5:\s+return malloc\(n\);", listed), f"-list: {listed}")
+    traces = formats.pprof(context, "-traces", "-unit=B", path)
+    check(re.search(r"1000B +inner \(inline\)\n +outer\n +main\n", traces), f"-traces: {traces}")
+    empty = formats.pprof(context, "-top", "-unit=B", "-base=" + path, path)
+    check_in("Total samples = 0 \n", empty, "-base with itself")
+    inuse = formats.pprof(context, "-top", "-unit=B", "-sample_index=inuse_space", path)
+    check_in("2024B", inuse, "in use at the end")
+    # -base against another run: the same program does the same.
+    other = formats.Recording(context, [context.path("app")], "other").export("pprof")
+    check_in("Total samples = 0 \n", formats.pprof(context, "-top", "-unit=B", "-base=" + path, other), "-base with another run")
+
+
+@test(needs=("go", "readelf"))
+def pprof_head(context):
+    """Mappings with build-ids and addresses inside; time, duration, comments; a choice of what is shown first."""
+    before = time.time_ns()
+    recording = formats.thread_recording(context)
+    raw = _go(context, recording)
+    build_id = re.search(r"Build ID: (\w+)", context.run(["readelf", "-n", program("cxx_threads")]).stdout).group(1)
+    start, limit, offset, path, told, flags = raw.mappings[0]
+    check_equal((path, told, offset), (program("cxx_threads"), build_id, 0), "first mapping")
+    check_in("[FN][FL][LN][IN]", flags, "flags of the first mapping")
+    for start, limit, _, path, _, flags in raw.mappings:
+        check(start % 4096 == limit % 4096 == 0 and start < limit, f"mapping of {path}: {start:x}-{limit:x}")
+        check_in("[FN]", flags, "pprof would look for functions of " + path)
+    for address, mapping, _ in raw.locations.values():
+        start, limit, _, path, _, _ = raw.mappings[mapping - 1]
+        check(mapping and start <= address < limit, f"{address:x} is outside of the mapping of {path}")
+    inline = [lines for _, _, lines in raw.locations.values() if lines[0].startswith("make_node ")]
+    check(inline and all([line.split()[0] for line in lines] == ["make_node", "push_twice", "build(int)"] for lines in inline), f"inlined: {inline}")
+    check_equal(raw.comments[1], program("cxx_threads"), "the command, in the comments")
+    check_equal(raw.head["PeriodType"], "space bytes", "period")
+    top = formats.pprof(context, "-top", recording.export("pprof"))
+    check_in(f"Duration: {recording.report.data['te'] / 1e3:.2f}ms".replace("0ms", ""), top, "duration")
+    year = time.gmtime(before // 10**9).tm_year
+    check(str(year) in raw.head["Time"] or str(year + 1) in raw.head["Time"], "time: " + raw.head["Time"])
+    for metric, wanted in (("peak", "peak_space"), ("end-blocks", "inuse_objects"), ("lifetime", "lifetime")):
+        path = recording.export("pprof", "--metric", metric)
+        chosen = formats.PprofRaw(context, path)
+        check_equal(chosen.default, wanted, "sample type shown first with --metric " + metric)
+    check_equal(chosen.sums()["lifetime"], recording.report.total("tl"), "lifetimes as a sample type")
+
+
+@test(needs=("go",))
+def pprof_of_reports(context):
+    """The same from our JSON as from the store, and from what other producers know."""
+    recording = formats.thread_recording(context)
+    of_store, of_json = _go(context, recording), formats.PprofRaw(context, recording.export("pprof", source=recording.path))
+    check_equal(sorted(of_json.mappings), sorted(of_store.mappings), "mappings from the JSON")
+    check_equal(of_json.head["Time"], of_store.head["Time"], "time from the JSON")
+    check_equal(sorted(v for v, _ in of_json.samples), sorted(v for v, _ in of_store.samples), "samples from the JSON")
+    data = os.path.join(ROOT, "tests", "unit", "data")
+    for name, types in (
+        ("dhat.out.heap", list(formats.SAMPLE_TYPES)),
+        ("dhat.out.copy", ["copies", "copied_space"]),
+        ("dhat.out.ad-hoc", ["events", "units"]),
+    ):
+        report = dhat.load(os.path.join(data, name))
+        out = context.path("valgrind.pb.gz")
+        context.run([CTRACE, "export", "-f", "pprof", "-o", out, os.path.join(data, name)]).check()
+        raw = formats.PprofRaw(context, out)
+        check_equal(raw.types, types, name)
+        for kind, key in (("alloc_objects", "tbk"), ("alloc_space", "tb"), ("inuse_space", "eb"), ("peak_space", "gb"),
+                          ("copied_space", "tb"), ("units", "tb"), ("events", "tbk")):
+            if kind in types:
+                check_equal(raw.sums()[kind], report.total(key), f"{name}: {kind}")
+
+
+@test()
+def folded_sums(context):
+    """Every metric, stack by stack; names from the report, root first."""
+    for make in RECORDINGS:
+        recording = make(context)
+        for metric, key in formats.KEYS.items():
+            stacks = formats.read_folded(recording.export("folded", "--metric", metric))
+            check_equal(stacks, recording.by_stack(key), metric)
+        check_equal(formats.read_folded(recording.export("folded")), recording.by_stack("tb"), "without --metric")
+
+
+@test()
+def damaged_names(context):
+    """Names that would break the line-based formats."""
+    names = ["a;b", "a:b", "tail 12", "#start", "anno_[k]", "blank in it", "line\nbreak", "é\"\\", "f(int)", "x_12.5"]
+    point = dict.fromkeys(("tl", "mb", "mbk", "gb", "gbk", "eb", "ebk"), 0)
+    data = {
+        "dhatFileVersion": 2, "mode": "heap", "verb": "Allocated", "bklt": True, "bkacc": False, "tu": "µs", "Mtu": "s",
+        "tuth": 10, "cmd": "x", "pid": 1, "te": 9, "tg": 1, "ftbl": ["[root]", *(f"0x{i:X}: {name} (a.c:1)" for i, name in enumerate(names, 1))],
+        "pps": [dict(point, tb=10 + i, tbk=1, fs=[i, 4]) for i in range(1, len(names) + 1)],
+    }
+    source = context.write("names.json", __import__("json").dumps(data))
+    context.run([CTRACE, "export", "-f", "folded", source]).check()
+    stacks = formats.read_folded(context.path("names.folded"))
+    check_equal(sum(stacks.values()), sum(10 + i for i in range(1, len(names) + 1)), "sum")
+    labels = {stack[1]: number for stack, number in stacks.items()}
+    check_equal(labels["a:b"], 11 + 12, "two names that have become equal are one stack")
+    check({"tail_12", "anno_(k)", "blank in it", "f(int)"} <= set(labels), f"labels: {labels}")
+    check(all(stack[0] == "_#start" for stack in stacks), f"roots: {stacks}")
+
+
+@test()
+def names_of_files(context):
+    """Default names: of the input or of the recording, with the format's suffix; the metric when it was chosen."""
+    recording = formats.thread_recording(context)
+    wanted = (
+        ([], recording.store, "threads.folded"),
+        (["--metric", "peak"], recording.path, "threads.peak-bytes.folded"),
+        (["-f", "pprof"], recording.path, "threads.pb.gz"),
+    )
+    for options, source, name in wanted:
+        context.run([CTRACE, "export", "-f", "folded", *options, source]).check()
+        check(os.path.exists(context.path(name)), f"{options}: no {name} in {os.listdir(context.folder)}")
+        os.remove(context.path(name))
+    moved = context.path("moved")
+    os.rename(recording.store, moved)
+    context.run([CTRACE, "export", "-f", "pprof", moved]).check()
+    with gzip.open(moved + ".pb.gz") as file:
+        check(file.read(1), "an empty file")
+    piped = context.run([CTRACE, "export", "-f", "folded", "-o", "-", moved]).check()
+    check(piped.stdout.endswith("\n") and not piped.stderr, "to stdout")
+
+
+@test()
+def refusals(context):
+    """What cannot be done is said in one line, with what could be."""
+    recording = formats.thread_recording(context)
+    copy = os.path.join(ROOT, "tests", "unit", "data", "dhat.out.copy")
+    for words, parts in (
+        (["-f", "x", recording.path], ["unknown format 'x'; known: dhat, pprof, folded"]),
+        (["-m", "y", recording.path], ["unknown metric 'y'", "--help"]),
+        (["-m", "end", "-o", "x", recording.path], ["dhat", "--metric"]),
+        (["-f", "folded", "-m", "peak", "-o", "x", copy], [copy, "no peak-bytes", "copy profile", "Valgrind"]),
+        (["-f", "dhat", recording.path], ["is the input itself"]),
+    ):
+        result = context.run([CTRACE, "export", *words]).check(2)
+        check_equal(len(result.stderr.splitlines()), 1, f"lines about {words}: {result.stderr}")
+        for part in parts:
+            check_in(part, result.stderr, f"about {words}")
+    full = context.run([CTRACE, "export", "-f", "folded", "-o", "/dev/full", recording.path]).check(3)
+    check_in("No space left", full.stderr, "a full disk")
+    full = context.run([CTRACE, "export", "-f", "pprof", "-o", "/dev/full", recording.path]).check(3)
+    check_in("No space left", full.stderr, "a full disk")
+
+
+@test()
+def readers_notice(context):
+    """Seeded violations: the strict readers of these tests do not say yes to everything."""
+    for text in ("a;b 1\na;b 2\n", "a;;b 1\n", "a 0\n", "a 1.5\n", "a\n"):
+        path = context.write("bad", text)
+        check_caught(lambda: formats.read_folded(path), Exception, "folded", repr(text))
+
+
+@test()
+def many_sites(context):
+    """131,072 sites in about a second each."""
+    out = context.path("o.json")
+    env = context.environment(LD_PRELOAD=trace.LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1, CTRACE_KEEP_STORE=1)
+    context.run([program("many_sites"), "17"], env=env).check()
+    for name in ("pprof", "folded"):
+        start = time.monotonic()
+        context.run([CTRACE, "export", "-f", name, out + ".store"]).check()
+        seconds = time.monotonic() - start
+        check(seconds < 10, f"{name} took {seconds:.1f} s")

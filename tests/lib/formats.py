@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""Reports in every format, read back: by the tools that people use, or by a strict reader of our own."""
+
+import collections
+import json
+import os
+import re
+
+from lib import dhat, trace
+from lib.harness import CTRACE, PYTHON, check, check_equal, program
+
+GO = "go"
+
+# Our names of the numbers, and DHAT's.
+KEYS = {
+    "total-bytes": "tb",
+    "total-blocks": "tbk",
+    "max-bytes": "mb",
+    "max-blocks": "mbk",
+    "peak-bytes": "gb",
+    "peak-blocks": "gbk",
+    "end-bytes": "eb",
+    "end-blocks": "ebk",
+    "lifetime": "tl",
+    "temporary-blocks": "tmpk",
+    "resizes": "rszk",
+}
+
+# pprof's sample types.
+SAMPLE_TYPES = {
+    "alloc_objects": "tbk",
+    "alloc_space": "tb",
+    "inuse_objects": "ebk",
+    "inuse_space": "eb",
+    "peak_space": "gb",
+}
+
+
+class Recording:
+    """A program's store and its DHAT report, which the other formats are compared with."""
+
+    def __init__(self, context, command, name="app"):
+        self.context = context
+        self.path = context.path(name + ".json")
+        env = context.environment(
+            LD_PRELOAD=trace.LIBRARY, CTRACE_OUT=self.path, CTRACE_QUIET=1, CTRACE_KEEP_STORE=1
+        )
+        context.run(command, env=env).check()
+        self.store = self.path + ".store"
+        self.report = dhat.check_file(self.path)
+
+    def export(self, format_name, *options, source=None, status=0):
+        """The path of the exported file."""
+        out = self.context.path("exported." + format_name)
+        command = [CTRACE, "export", "-f", format_name, *options, "-o", out, source or self.store]
+        self.context.run(command).check(status)
+        return out
+
+    def sums(self, keys):
+        return {key: self.report.total(key) for key in keys}
+
+    def by_stack(self, key, name=lambda frame: frame_name(frame)):
+        """Sums by names of the stack, root first; without zeros."""
+        sums = collections.Counter()
+        for site in self.report.sites:
+            if site[key]:
+                sums[tuple(name(frame) for frame in reversed(site.frames))] += site[key]
+        return dict(sums)
+
+
+def frame_name(frame):
+    """What the formats call a frame."""
+    if frame.mark:
+        return frame.text
+    if frame.function != "???":
+        return frame.function
+    return f"[{os.path.basename(frame.module)}]" if frame.module else "???"
+
+
+def python_recording(context):
+    """Python at work: many stacks, most of the interpreter's own functions without names."""
+    code = "import json; print(len(json.dumps([{str(i): [i] * 9} for i in range(2000)])))"
+    return Recording(context, [PYTHON, "-S", "-E", "-c", code], "python")
+
+
+def thread_recording(context):
+    """C++ with threads, inlined frames, template names."""
+    return Recording(context, [program("cxx_threads")], "threads")
+
+
+def read_folded(path):
+    """{stack as a tuple, root first: number}, strictly."""
+    sums = {}
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            found = re.fullmatch(r"([^\x00-\x1f]+) ([1-9][0-9]*)\n", line)
+            check(found, f"folded: a line of another form: {line!r}")
+            stack = tuple(found.group(1).split(";"))
+            check(all(stack), f"folded: an empty frame: {line!r}")
+            check(stack not in sums, f"folded: a stack stands twice: {line!r}")
+            sums[stack] = int(found.group(2))
+    return sums
+
+
+def pprof(context, *arguments):
+    """go tool pprof's standard output. It must not look for symbols itself, and must not complain."""
+    result = context.run(["go", "tool", "pprof", *arguments]).check()
+    check_equal(result.stderr, "", "go tool pprof's stderr")
+    return result.stdout
+
+
+class PprofRaw:
+    """`pprof -raw`, which prints everything that pprof has understood."""
+
+    def __init__(self, context, path):
+        text = pprof(context, "-raw", path)
+        head, rest = text.split("\nSamples:\n")
+        samples, rest = rest.split("\nLocations\n")
+        locations, mappings = rest.split("\nMappings\n")
+        self.head = dict(line.split(": ", 1) for line in head.splitlines() if not line.startswith("Comment"))
+        self.comments = [line[len("Comment: ") :] for line in head.splitlines() if line.startswith("Comment")]
+        rows = samples.splitlines()
+        types = rows[0].split()
+        self.types = [name.partition("/")[0] for name in types]
+        self.default = next(name.partition("/")[0] for name in types if name.endswith("[dflt]"))
+        self.samples = []
+        for row in rows[1:]:
+            values, ids = row.split(":")
+            self.samples.append(([int(value) for value in values.split()], [int(i) for i in ids.split()]))
+        self.locations, location = {}, None
+        for row in locations.splitlines():
+            found = re.match(r"^ *(\d+): 0x([0-9a-f]+) (?:M=(\d+) )?(.*)", row)
+            if found:
+                location = int(found.group(1))
+                mapping = int(found.group(3) or 0)
+                self.locations[location] = (int(found.group(2), 16), mapping, [found.group(4).strip()])
+            else:
+                self.locations[location][2].append(row.strip())
+        self.mappings = []
+        for row in mappings.splitlines():
+            found = re.match(r"^(\d+): 0x([0-9a-f]+)/0x([0-9a-f]+)/0x([0-9a-f]+) (\S+) (\S*) ?(\[.*)", row)
+            check(found, f"pprof: a mapping of another form: {row!r}")
+            start, limit, offset = (int(found.group(i), 16) for i in (2, 3, 4))
+            self.mappings.append((start, limit, offset, found.group(5), found.group(6), found.group(7)))
+
+    def sums(self):
+        return {name: sum(values[i] for values, _ in self.samples) for i, name in enumerate(self.types)}
+
+
+def pprof_flat(context, path, sample_type):
+    """{function: its own sum} as -top prints it, to the byte, and the total in its head."""
+    text = pprof(
+        context, "-top", "-unit=B", "-nodecount=0", "-nodefraction=0", "-edgefraction=0", "-symbolize=none", "-sample_index=" + sample_type, path
+    )
+    total = re.search(r"Total samples = (\d+)B?\s|(?:of|for) (\d+)B? total", text)
+    flat = collections.Counter()
+    for line in text.splitlines():
+        found = re.match(r"^ *(-?\d+)B? +[\d.e-]+% +[\d.]+% +-?\d+B? +[\d.e-]+%  (.*)$", line)
+        if found:
+            flat[re.sub(r" \((partial-)?inline\)$", "", found.group(2))] += int(found.group(1))
+    return flat, int(total.group(1) or total.group(2)) if total else None
+
+
+def json_file(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file, object_pairs_hook=dhat._object)
