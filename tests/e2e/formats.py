@@ -2,12 +2,13 @@
 """Every export format, read by its real consumer: the sums agree with the DHAT report's to the byte."""
 
 import gzip
+import json
 import os
 import re
 import time
 
-from lib import dhat, formats, trace
-from lib.harness import CTRACE, PYTHON, ROOT, check, check_caught, check_equal, check_in, program, test
+from lib import browser, dhat, formats, speedscope, trace
+from lib.harness import CTRACE, ROOT, Skip, check, check_caught, check_equal, check_in, program, test
 
 RECORDINGS = (formats.python_recording, formats.thread_recording)
 
@@ -137,6 +138,162 @@ def folded_sums(context):
         check_equal(formats.read_folded(recording.export("folded")), recording.by_stack("tb"), "without --metric")
 
 
+@test(needs=speedscope.NEEDS)
+def speedscope_reads(context):
+    """speedscope's page shows what was recorded, stack by stack, of the four formats that it knows."""
+    with browser.Browser() as page:
+        for make in RECORDINGS:
+            recording = make(context)
+            _check_in_speedscope(page, recording)
+
+
+def _check_in_speedscope(page, recording):
+    own = recording.export("speedscope")
+    profiles, _ = speedscope.load(page, own)
+    names = ["total-bytes", "total-blocks", "peak-bytes", "peak-blocks", "end-bytes", "end-blocks", "temporary-blocks"]
+    check_equal([profile.name for profile in profiles], names, "profiles")
+    for profile in profiles:
+        check_equal(profile.unit, "bytes" if profile.name.endswith("-bytes") else "none", "unit of " + profile.name)
+        key = formats.KEYS[profile.name]
+        check_equal(profile.total, recording.report.total(key), "speedscope: total of " + profile.name)
+        check_equal(profile.stacks, recording.by_stack(key), "speedscope: " + profile.name)
+    for metric in ("total-bytes", "end-bytes"):
+        key = formats.KEYS[metric]
+        for name in ("folded", "heapprofile"):
+            ((profile,), _) = speedscope.load(page, recording.export(name, "--metric", metric))
+            stacks = {stack[1:] if stack[0] == "(root)" else stack: value for stack, value in profile.stacks.items()}
+            check_equal(stacks, recording.by_stack(key), f"speedscope: {name}, {metric}")
+        # Of inlined frames speedscope takes the outermost alone.
+        ((profile,), _) = speedscope.load(page, recording.export("pprof", "--metric", metric))
+        check_equal((profile.total, profile.unit), (recording.report.total(key), "bytes"), "speedscope: pprof, " + metric)
+    chosen = recording.export("speedscope", "-m", "lifetime")
+    profiles, active = speedscope.load(page, chosen)
+    check_equal((profiles[active].name, profiles[active].unit), ("lifetime", "microseconds"), "chosen profile")
+    check_equal(profiles[active].total, recording.report.total("tl"), "speedscope: lifetime")
+
+
+@test(needs=(speedscope.SCHEMA,))
+def speedscope_schema(context):
+    """By the schema that comes with speedscope; which notices a wrong unit."""
+    try:
+        import jsonschema
+    except ImportError:
+        raise Skip("python3-jsonschema") from None
+    schema = formats.json_file(speedscope.SCHEMA)
+    data = formats.json_file(formats.thread_recording(context).export("speedscope"))
+    jsonschema.validate(data, schema)
+    for profile in data["profiles"]:
+        check_equal(len(profile["samples"]), len(profile["weights"]), "weights")
+        check_equal(profile["endValue"], sum(profile["weights"]), "end value")
+    data["profiles"][0]["unit"] = "blocks"
+    check_caught(lambda: jsonschema.validate(data, schema), jsonschema.ValidationError, "blocks", "a unit that is none")
+
+
+@test()
+def heapprofile_sums(context):
+    """Every metric, node by node; the same stacks as folded has."""
+    for make in RECORDINGS:
+        recording = make(context)
+        for metric, key in formats.KEYS.items():
+            profile = formats.HeapProfile(recording.export("heapprofile", "-m", metric))
+            check_equal(dict(profile.stacks), recording.by_stack(key), metric)
+
+
+@test(needs=("jq",))
+def json_with_jq(context):
+    """docs/json.md's examples, and every number."""
+    recording = formats.python_recording(context)
+    path = recording.export("json")
+
+    def jq(program_text):
+        return json.loads(context.run(["jq", "-c", program_text, path]).check().stdout)
+
+    report = recording.report
+    for metric, key in formats.KEYS.items():
+        member = re.sub("-(.)", lambda found: found.group(1).upper(), metric)
+        check_equal(jq(f"[.sites[].{member}] | add"), report.total(key), member)
+        if not metric.startswith("max"):
+            check_equal(jq(f".totals.{member}"), report.total(key), "totals." + member)
+    check_equal(jq(".totals.maxBytes"), report.total("gb"), "the most that was live")
+    stacks = jq("[.frames as $f | .sites[] | [.stack[] | $f[.].text]]")
+    check_equal(sorted(stacks), sorted([frame.text for frame in site.frames] for site in report.sites), "stacks")
+    largest = jq(".sites[0].totalBytes")
+    check_equal(largest, max(site["tb"] for site in report.sites), "sorted by total bytes")
+    by_end = formats.json_file(recording.export("json", "-m", "end"))
+    ends = [site["endBytes"] for site in by_end["sites"]]
+    check_equal((ends, by_end["sortedBy"]), (sorted(ends, reverse=True), "endBytes"), "sorted by bytes at the end")
+    check_equal(jq("[.format, .version, .mode, .timeUnit, .ended, .pid]"), ["ctrace-sites", 1, "heap", "µs", True, report.data["pid"]], "head")
+    check_equal(jq(".losses"), report.losses, "losses")
+    check_equal(jq("[.timeline[] | [.time, .mostBytes, .liveBytes, .liveBlocks]]"), report.own["timeline"], "timeline")
+    with open(os.path.join(ROOT, "docs", "json.md"), encoding="utf-8") as text:
+        examples = re.findall(r"^    jq (-r )?'(.*)' heap\.sites\.json", text.read(), re.M)
+    check(len(examples) >= 3, f"examples in docs/json.md: {examples}")
+    for _, example in examples:
+        check(context.run(["jq", "-r", example, path]).check().stdout, "nothing comes of the example " + example)
+
+
+@test()
+def chrometrace_counters(context):
+    """The timeline as counters: peak and end where they belong."""
+    for make in RECORDINGS:
+        recording = make(context)
+        counters = formats.read_trace(recording.export("chrometrace"))
+        check_equal(set(counters), {"live bytes", "live blocks", "most live bytes"}, "counters")
+        report, live = recording.report, counters["live bytes"]
+        check_equal(max(value for _, value in live), report.total("gb"), "highest live bytes")
+        check_in((report.data["tg"], report.total("gb")), live, "the peak at its time")
+        check_equal(live[-1][1], report.total("eb"), "live bytes at the end")
+        check_equal(counters["live blocks"][-1][1], report.total("ebk"), "live blocks at the end")
+        check_equal(max(value for _, value in counters["most live bytes"]), report.total("gb"), "highest of the intervals")
+        check_equal(live[-1][0], report.own["timeline"][-1][0], "last time")
+
+
+@test(needs=("go", "jq") + speedscope.NEEDS)
+def all_agree(context):
+    """One recording in every format, each read by its consumer: one sum."""
+    with browser.Browser() as page:
+        for make in RECORDINGS:
+            recording = make(context)
+            wanted = {metric: recording.report.total(formats.KEYS[metric]) for metric in ("total-bytes", "total-blocks", "peak-bytes", "end-bytes")}
+            pprof = _go(context, recording).sums()
+            filter_text = "[[.sites[].totalBytes], [.sites[].totalBlocks], [.sites[].peakBytes], [.sites[].endBytes]] | map(add)"
+            told = context.run(["jq", "-c", filter_text, recording.export("json")]).check().stdout
+            own, _ = speedscope.load(page, recording.export("speedscope"))
+            sums = {
+                "pprof": {"total-bytes": pprof["alloc_space"], "total-blocks": pprof["alloc_objects"], "peak-bytes": pprof["peak_space"], "end-bytes": pprof["inuse_space"]},
+                "json": dict(zip(wanted, json.loads(told))),
+                "speedscope": {profile.name: profile.total for profile in own if profile.name in wanted},
+            }
+            for name in ("folded", "heapprofile"):
+                loaded = {metric: speedscope.load(page, recording.export(name, "-m", metric))[0] for metric in wanted}
+                sums[name] = {metric: profile.total for metric, (profile,) in loaded.items()}
+            for name, got in sums.items():
+                check_equal(got, wanted, name)
+
+
+@test(needs=("node",))
+def deep_stacks(context):
+    """4,000 frames in 256 KiB of stack: no writer recurses."""
+    out = context.path("deep.json")
+    env = context.environment(LD_PRELOAD=trace.LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1, CTRACE_KEEP_STORE=1, CTRACE_DEPTH=4096)
+    context.run([program("deep"), "4000"], env=env).check()
+    for name in formats.NAMES:
+        to = context.path("deep." + name)
+        context.run(["prlimit", "--stack=262144", CTRACE, "export", "-f", name, "-o", to, out + ".store"]).check()
+    check(max(len(stack) for stack in formats.read_folded(context.path("deep.folded"))) > 4000, "folded is not deep")
+    walk = """
+        let waiting = [[JSON.parse(require('fs').readFileSync(process.argv[1])).head, 0]], deepest = 0;
+        while (waiting.length) {
+            const [node, depth] = waiting.pop();
+            deepest = Math.max(deepest, depth);
+            for (const child of node.children) waiting.push([child, depth + 1]);
+        }
+        console.log(deepest);
+    """
+    deepest = int(context.run(["node", "-e", walk, context.path("deep.heapprofile")]).check().stdout)
+    check(deepest > 4000, f"heapprofile is {deepest} deep")
+
+
 @test()
 def damaged_names(context):
     """Names that would break the line-based formats."""
@@ -147,7 +304,7 @@ def damaged_names(context):
         "tuth": 10, "cmd": "x", "pid": 1, "te": 9, "tg": 1, "ftbl": ["[root]", *(f"0x{i:X}: {name} (a.c:1)" for i, name in enumerate(names, 1))],
         "pps": [dict(point, tb=10 + i, tbk=1, fs=[i, 4]) for i in range(1, len(names) + 1)],
     }
-    source = context.write("names.json", __import__("json").dumps(data))
+    source = context.write("names.json", json.dumps(data))
     context.run([CTRACE, "export", "-f", "folded", source]).check()
     stacks = formats.read_folded(context.path("names.folded"))
     check_equal(sum(stacks.values()), sum(10 + i for i in range(1, len(names) + 1)), "sum")
@@ -185,20 +342,21 @@ def refusals(context):
     recording = formats.thread_recording(context)
     copy = os.path.join(ROOT, "tests", "unit", "data", "dhat.out.copy")
     for words, parts in (
-        (["-f", "x", recording.path], ["unknown format 'x'; known: dhat, pprof, folded"]),
+        (["-f", "x", recording.path], ["unknown format 'x'; known: " + ", ".join(formats.NAMES)]),
         (["-m", "y", recording.path], ["unknown metric 'y'", "--help"]),
         (["-m", "end", "-o", "x", recording.path], ["dhat", "--metric"]),
         (["-f", "folded", "-m", "peak", "-o", "x", copy], [copy, "no peak-bytes", "copy profile", "Valgrind"]),
         (["-f", "dhat", recording.path], ["is the input itself"]),
+        (["-f", "chrometrace", "-o", "x", copy], [copy, "no timeline"]),
     ):
         result = context.run([CTRACE, "export", *words]).check(2)
         check_equal(len(result.stderr.splitlines()), 1, f"lines about {words}: {result.stderr}")
         for part in parts:
             check_in(part, result.stderr, f"about {words}")
-    full = context.run([CTRACE, "export", "-f", "folded", "-o", "/dev/full", recording.path]).check(3)
-    check_in("No space left", full.stderr, "a full disk")
-    full = context.run([CTRACE, "export", "-f", "pprof", "-o", "/dev/full", recording.path]).check(3)
-    check_in("No space left", full.stderr, "a full disk")
+    for name in formats.NAMES:
+        full = context.run([CTRACE, "export", "-f", name, "-o", "/dev/full", recording.path]).check(3)
+        check_in("No space left", full.stderr, name + " on a full disk")
+        check_equal(len(full.stderr.splitlines()), 1, f"lines about a full disk: {full.stderr}")
 
 
 @test()
@@ -215,7 +373,7 @@ def many_sites(context):
     out = context.path("o.json")
     env = context.environment(LD_PRELOAD=trace.LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1, CTRACE_KEEP_STORE=1)
     context.run([program("many_sites"), "17"], env=env).check()
-    for name in ("pprof", "folded"):
+    for name in formats.NAMES:
         start = time.monotonic()
         context.run([CTRACE, "export", "-f", name, out + ".store"]).check()
         seconds = time.monotonic() - start

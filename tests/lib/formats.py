@@ -9,7 +9,7 @@ import re
 from lib import dhat, trace
 from lib.harness import CTRACE, PYTHON, check, check_equal, program
 
-GO = "go"
+NAMES = ("dhat", "pprof", "folded", "speedscope", "heapprofile", "json", "chrometrace")
 
 # Our names of the numbers, and DHAT's.
 KEYS = {
@@ -159,6 +159,57 @@ def pprof_flat(context, path, sample_type):
         if found:
             flat[re.sub(r" \((partial-)?inline\)$", "", found.group(2))] += int(found.group(1))
     return flat, int(total.group(1) or total.group(2)) if total else None
+
+
+class HeapProfile:
+    """A .heapprofile, strictly: stacks are {names from the root down: bytes}."""
+
+    def __init__(self, path):
+        data = json_file(path)
+        check_equal(list(data), ["head", "samples"], "heapprofile: members")
+        frame = {"functionName": "(root)", "scriptId": "0", "url": "", "lineNumber": -1, "columnNumber": -1}
+        check_equal(data["head"]["callFrame"], frame, "heapprofile: root")
+        self.stacks, self.places, sizes = collections.Counter(), {}, {}
+        waiting = [(data["head"], ())]
+        while waiting:
+            node, above = waiting.pop()
+            check_equal(set(node), {"callFrame", "selfSize", "id", "children"}, "heapprofile: members of a node")
+            check(node["id"] not in sizes, f"heapprofile: two nodes have the id {node['id']}")
+            sizes[node["id"]] = node["selfSize"]
+            frame = node["callFrame"]
+            check(isinstance(frame["scriptId"], str), "heapprofile: a scriptId that is no string")
+            check_equal(self.places.setdefault(frame["scriptId"], frame["url"]), frame["url"], "heapprofile: url of a scriptId")
+            stack = above + (frame["functionName"],) if above or node is not data["head"] else ()
+            names = [(child["callFrame"]["functionName"], child["callFrame"]["scriptId"]) for child in node["children"]]
+            check(len(set(names)) == len(names), f"heapprofile: two children of {stack} are the same function")
+            check(node["selfSize"] or node["children"], f"heapprofile: nothing in {stack}")
+            if node["selfSize"]:
+                self.stacks[stack] += node["selfSize"]
+            waiting += [(child, stack) for child in node["children"]]
+        samples = {sample["nodeId"]: sample["size"] for sample in data["samples"]}
+        check_equal(samples, {node: size for node, size in sizes.items() if size}, "heapprofile: samples and nodes")
+        ordinals = [sample["ordinal"] for sample in data["samples"]]
+        check_equal(ordinals, sorted(set(ordinals)), "heapprofile: ordinals")
+
+
+def read_trace(path):
+    """{counter: [(time, value)]} of a Trace Event file, strictly."""
+    data = json_file(path)
+    counters, names = {}, []
+    for event in data["traceEvents"]:
+        check(type(event["pid"]) is int and type(event["tid"]) is int, f"trace: {event}")
+        if event["ph"] == "M":
+            names.append(event["name"])
+            continue
+        check_equal(event["ph"], "C", "trace: kind of event")
+        ((key, value),) = event["args"].items()
+        check(type(value) is int and type(event["ts"]) is int, f"trace: a number that is none: {event}")
+        known, points = counters.setdefault(event["name"], (key, []))
+        check_equal(key, known, "trace: key of " + event["name"])
+        check(not points or points[-1][0] <= event["ts"], f"trace: {event['name']} goes back in time")
+        points.append((event["ts"], value))
+    check_equal(names, ["process_name", "thread_name"], "trace: metadata")
+    return {name: points for name, (_, points) in counters.items()}
 
 
 def json_file(path):

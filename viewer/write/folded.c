@@ -106,27 +106,13 @@ static void put_line(const struct ct_stacks *stacks, const struct labels *labels
 	fprintf(out, " %" PRIu64 "\n", value);
 }
 
-/* Do two sites look the same here? */
-static bool same_stack(const struct ct_stacks *stacks, const struct ct_site_row *a, const struct ct_site_row *b)
-{
-	return a->frame_count == b->frame_count && ct_stacks_common(stacks, a, b) == a->frame_count;
-}
-
 static void put_stacks(const struct ct_stacks *stacks, const struct labels *labels, enum ct_metric metric, FILE *out)
 {
-	const struct ct_profile *profile = stacks->profile;
-	for (size_t i = 0, next; i < profile->site_count && !ferror(out); i = next) {
-		const struct ct_site_row *site = &profile->sites[stacks->order[i]], *other;
-		uint64_t value = ct_metric_value(&site->counters, metric);
-		for (next = i + 1; next < profile->site_count; next++) {
-			other = &profile->sites[stacks->order[next]];
-			if (!same_stack(stacks, site, other))
-				break;
-			value += ct_metric_value(&other->counters, metric);
-		}
-		if (value)
-			put_line(stacks, labels, site, value, out);
-	}
+	const struct ct_site_row *site;
+	uint64_t value;
+	size_t at = 0;
+	while (!ferror(out) && (site = ct_stacks_next(stacks, &at, metric, &value)))
+		put_line(stacks, labels, site, value, out);
 }
 
 int ct_write_folded(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)

@@ -27,6 +27,35 @@ const struct ct_format ct_formats[] = {
 		.one_metric = true,
 		.write = ct_write_folded,
 	},
+	{
+		.name = "speedscope",
+		.suffix = ".speedscope.json",
+		.help = "speedscope JSON, a profile for each number; for speedscope",
+		.metric = CT_METRIC_TOTAL_BYTES,
+		.write = ct_write_speedscope,
+	},
+	{
+		.name = "heapprofile",
+		.suffix = ".heapprofile",
+		.help = "V8 heap profile, one number each; for Chrome DevTools' Memory panel, speedscope",
+		.metric = CT_METRIC_TOTAL_BYTES,
+		.one_metric = true,
+		.write = ct_write_heapprofile,
+	},
+	{
+		.name = "json",
+		.suffix = ".sites.json",
+		.help = "sites sorted by the metric, frames, timeline; for jq and scripts",
+		.metric = CT_METRIC_TOTAL_BYTES,
+		.write = ct_write_json,
+	},
+	{
+		.name = "chrometrace",
+		.suffix = ".trace.json",
+		.help = "live bytes and blocks over time; for Perfetto, chrome://tracing",
+		.needs = CT_NEEDS_TIMELINE,
+		.write = ct_write_chrometrace,
+	},
 	{0},
 };
 

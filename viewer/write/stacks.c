@@ -42,6 +42,25 @@ int ct_stacks_init(struct ct_stacks *stacks, const struct ct_profile *profile, c
 	return 0;
 }
 
+const struct ct_site_row *ct_stacks_next(const struct ct_stacks *stacks, size_t *at, enum ct_metric metric,
+					 uint64_t *value)
+{
+	const struct ct_profile *profile = stacks->profile;
+	const struct ct_site_row *site = NULL, *other;
+	for (*value = 0; !*value && *at < profile->site_count;) {
+		site = &profile->sites[stacks->order[(*at)++]];
+		*value = ct_metric_value(&site->counters, metric);
+		for (; *at < profile->site_count; ++*at) {
+			other = &profile->sites[stacks->order[*at]];
+			if (other->frame_count != site->frame_count ||
+			    ct_stacks_common(stacks, site, other) != site->frame_count)
+				break;
+			*value += ct_metric_value(&other->counters, metric);
+		}
+	}
+	return *value ? site : NULL;
+}
+
 void ct_stacks_fini(struct ct_stacks *stacks)
 {
 	free(stacks->order);

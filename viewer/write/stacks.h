@@ -7,6 +7,7 @@
 #ifndef CT_WRITE_STACKS_H
 #define CT_WRITE_STACKS_H
 
+#include "model/metric.h"
 #include "model/profile.h"
 
 struct ct_stacks {
@@ -27,5 +28,14 @@ static inline uint32_t ct_stack_frame(const struct ct_profile *profile, const st
 
 /* How many frames from the root on two sites share. */
 uint32_t ct_stacks_common(const struct ct_stacks *stacks, const struct ct_site_row *a, const struct ct_site_row *b);
+
+/*
+ * The stacks one by one, equal ones added up, those that come to nothing left out:
+ *	size_t at = 0;
+ *	while ((site = ct_stacks_next(&stacks, &at, metric, &value)))
+ * NULL: there are no more.
+ */
+const struct ct_site_row *ct_stacks_next(const struct ct_stacks *stacks, size_t *at, enum ct_metric metric,
+					 uint64_t *value);
 
 #endif

@@ -16,8 +16,12 @@
 	int ct_write_##name(const struct ct_profile *profile, enum ct_metric metric, FILE *out,                        \
 			    struct ct_error_text *error)
 
+CT_WRITER(chrometrace);
 CT_WRITER(dhat);
 CT_WRITER(folded);
+CT_WRITER(heapprofile);
+CT_WRITER(json);
 CT_WRITER(pprof);
+CT_WRITER(speedscope);
 
 #endif
