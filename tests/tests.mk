@@ -10,7 +10,7 @@ TESTS := $B/tests
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 PROGRAM_C := sites threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx cxx_threads frames_fp frames_avx \
-	plugin_a.so plugin_b.so libone_byte.so libreuse.so static_hello)
+	plugin_a.so plugin_b.so libone_byte.so libreuse.so libfail_alloc.so static_hello)
 
 .PHONY: test-programs
 test-programs: $(PROGRAMS)
@@ -42,7 +42,7 @@ $(TESTS)/programs/%.so: tests/programs/%.c
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -shared -fPIC -o $@ $<
 
 # Libraries to preload. The functions of one_byte must be jumps.
-$(TESTS)/programs/libone_byte.so $(TESTS)/programs/libreuse.so: $(TESTS)/programs/lib%.so: tests/programs/%.c
+$(addprefix $(TESTS)/programs/,libone_byte.so libreuse.so libfail_alloc.so): $(TESTS)/programs/lib%.so: tests/programs/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -O2 -g -fno-builtin -Wall -Wextra -MMD -MP -shared -fPIC -o $@ $< -ldl
 
@@ -63,7 +63,9 @@ unit-build: $(UNIT_VIEWER:%=$(TESTS)/unit/%) $(UNIT_PRELOAD:%=$(TESTS)/unit/%)
 
 $B/obj/tests/unit/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -Iviewer -Ipreload -Itests/unit -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(VIEWER_CFLAGS) -Ipreload -Itests/unit -c -o $@ $<
+
+$B/obj/tests/unit/viewer_formats.o: $(PPROF).h
 
 $(UNIT_VIEWER:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT_VIEWER_OBJ)
 	@mkdir -p $(@D)

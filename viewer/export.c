@@ -123,25 +123,24 @@ static void print_summary(const struct ct_profile *profile, const struct ct_stor
 		ct_number_time(a, (double)profile->peak_time, profile->time_unit), output);
 }
 
-/* Where it goes; free it. NULL: the error is set. */
-static char *choose_output(const struct ct_export *job, const struct ct_store_file *store, struct ct_error_text *error)
+/* Where it goes: a new text in *output. */
+static int choose_output(const struct ct_export *job, const struct ct_store_file *store, char **output,
+			 struct ct_error_text *error)
 {
 	char *report = job->output ? strdup(job->output)
 		       : store     ? ct_export_output(job->input, store)
 				   : strdup(job->input);
-	char *output = report;
-	if (report && !job->output && *job->format->suffix && strcmp(job->format->suffix, ".json")) {
-		output = ct_export_name(report, job->format, job->metric);
+	*output = report;
+	if (report && !job->output && job->format != ct_formats) {
+		*output = ct_export_name(report, job->format, job->metric);
 		free(report);
 	}
-	if (!output) {
-		ct_error_no_memory(error);
-	} else if (ct_export_same_file(job->input, output)) {
-		ct_error_set(error, CT_ERR_USAGE, "%s is the input itself; name another output with -o", output);
-		free(output);
-		output = NULL;
-	}
-	return output;
+	if (!*output)
+		return ct_error_no_memory(error);
+	if (ct_export_same_file(job->input, *output))
+		return ct_error_set(error, CT_ERR_USAGE, "%s is the input itself; name another output with -o",
+				    *output);
+	return CT_OK;
 }
 
 static int load_store(const struct ct_store_file *store, const char *path, struct ct_profile **profile,
@@ -170,10 +169,10 @@ static int write_file(const struct ct_export *job, const struct ct_profile *prof
 static int export(const struct ct_export *job, const struct ct_store_file *store, struct ct_error_text *error)
 {
 	struct ct_profile *profile = NULL;
-	char *output = choose_output(job, store, error);
-	int code = !output ? CT_ERR_USAGE
-		   : store ? load_store(store, job->input, &profile, error)
-			   : ct_load(job->input, &profile, error);
+	char *output;
+	int code = choose_output(job, store, &output, error);
+	if (!code)
+		code = store ? load_store(store, job->input, &profile, error) : ct_load(job->input, &profile, error);
 	if (!code)
 		code = write_file(job, profile, output, error);
 	if (!code && !job->quiet && !job->output) {

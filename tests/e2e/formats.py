@@ -360,6 +360,29 @@ def refusals(context):
 
 
 @test()
+def no_memory(context):
+    """Whichever allocation fails first: a whole file, or none and one line."""
+    recording = formats.thread_recording(context)
+    source = recording.path
+    for name in formats.NAMES:
+        wanted = open(recording.export(name, source=source), "rb").read()
+        out, fine, after = context.path("out"), 0, 0
+        while fine < 3:
+            env = context.environment(LD_PRELOAD=program("libfail_alloc.so"), FAIL_AFTER=after)
+            result = context.run([CTRACE, "export", "-f", name, "-o", out, source], env=env)
+            if result.status == 0:
+                check_equal(open(out, "rb").read() == wanted, True, f"{name}: the same file when allocation {after} fails")
+                os.remove(out)
+                fine += 1
+            else:
+                check_equal(result.status, 3, f"{name}: status when allocation {after} fails ({result.stderr})")
+                check_equal(len(result.stderr.splitlines()), 1, f"{name}: lines about it: {result.stderr}")
+                check(not [entry for entry in os.listdir(context.folder) if entry.startswith("out")], "half a file")
+                fine = 0
+            after += 1 + after // 40
+
+
+@test()
 def readers_notice(context):
     """Seeded violations: the strict readers of these tests do not say yes to everything."""
     for text in ("a;b 1\na;b 2\n", "a;;b 1\n", "a 0\n", "a 1.5\n", "a\n"):

@@ -224,7 +224,7 @@ static bool put_timeline(struct writer *writer)
 	return ok && fputs("]", writer->out) >= 0;
 }
 
-static bool put_own_member(struct writer *writer)
+static bool put_losses(struct writer *writer)
 {
 	const struct ct_losses *losses = &writer->profile->losses;
 	cJSON *counts = cJSON_CreateObject();
@@ -235,10 +235,15 @@ static bool put_own_member(struct writer *writer)
 	add_number(counts, "unrooted", losses->unrooted);
 	add_number(counts, "late", losses->late);
 	add_number(counts, "mergedSites", losses->merged_sites);
+	return put(writer, ",\n\"losses\":", counts);
+}
+
+static bool put_own_member(struct writer *writer)
+{
 	return fprintf(writer->out, ",\n\"ctrace\":{\"version\":\"%s\",\"ended\":%s", CTRACE_VERSION,
 		       writer->profile->ended ? "true" : "false") > 0 &&
-	       put(writer, ",\n\"losses\":", counts) && put_modules(writer) && put_frame_places(writer) &&
-	       put_timeline(writer) && fputs("}}\n", writer->out) >= 0;
+	       put_losses(writer) && put_modules(writer) && put_frame_places(writer) && put_timeline(writer) &&
+	       fputs("}}\n", writer->out) >= 0;
 }
 
 /* By total bytes, then by the stacks' texts: two exports of one store are equal. */

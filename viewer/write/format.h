@@ -28,7 +28,7 @@ struct ct_format {
 /* NULL: unknown. */
 const struct ct_format *ct_format_find(const char *name);
 
-/* The table; ends with a row without name. */
+/* The table. DHAT, which recordings are exported as, is the first; it ends with a row without name. */
 extern const struct ct_format ct_formats[];
 
 /* "dhat, pprof, ..." */

@@ -13,6 +13,7 @@
 
 #include "ctrace/version.h"
 #include "model/functions.h"
+#include "util/array.h"
 #include "write/gzip.h"
 #include "write/mappings.h"
 #include "write/pprof.pb-c.h"
@@ -35,8 +36,10 @@ struct location {
 
 struct writer {
 	const struct ct_profile *profile;
-	ProtobufCBuffer buffer; /* packs into gzip */
 	struct ct_gzip *gzip;
+	uint8_t *packed; /* the record at hand */
+	size_t packed_room;
+	bool no_memory;
 	struct ct_functions functions;
 	struct ct_mappings mappings;
 	struct sample_type types[TYPES_MOST];
@@ -53,15 +56,16 @@ struct writer {
 	Pprof__Line **line_pointers;
 };
 
-static void append(ProtobufCBuffer *buffer, size_t length, const uint8_t *bytes)
-{
-	struct writer *writer = (struct writer *)((char *)buffer - offsetof(struct writer, buffer));
-	ct_gzip_put(writer->gzip, bytes, length);
-}
-
+/* Not by pprof__profile__pack_to_buffer: it leaves out what it has no memory for, and does not say so. */
 static void put(struct writer *writer, const Pprof__Profile *piece)
 {
-	pprof__profile__pack_to_buffer(piece, &writer->buffer);
+	size_t length = pprof__profile__get_packed_size(piece);
+	if (!ct_array_room(&writer->packed, &writer->packed_room, length, 1)) {
+		writer->no_memory = true;
+		return;
+	}
+	pprof__profile__pack(piece, writer->packed);
+	ct_gzip_put(writer->gzip, writer->packed, length);
 }
 
 /* A string that is none of the profile's. */
@@ -315,6 +319,7 @@ static bool init(struct writer *writer)
 static void fini(struct writer *writer)
 {
 	free(writer->gzip);
+	free(writer->packed);
 	free(writer->string_of);
 	free(writer->function_done);
 	free(writer->location_of);
@@ -328,7 +333,7 @@ static void fini(struct writer *writer)
 
 int ct_write_pprof(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
 {
-	struct writer writer = {.profile = profile, .buffer = {.append = append}};
+	struct writer writer = {.profile = profile};
 	int code = CT_OK;
 	errno = 0;
 	if (!init(&writer) || !ct_gzip_begin(writer.gzip, out)) {
@@ -337,9 +342,9 @@ int ct_write_pprof(const struct ct_profile *profile, enum ct_metric metric, FILE
 		choose_types(&writer, metric);
 		put_head(&writer);
 		put_mappings(&writer);
-		for (size_t i = 0; i < profile->site_count && !writer.gzip->failed; i++)
+		for (size_t i = 0; i < profile->site_count && !writer.gzip->failed && !writer.no_memory; i++)
 			put_sample(&writer, &profile->sites[i]);
-		if (!ct_gzip_end(writer.gzip))
+		if (!ct_gzip_end(writer.gzip) || writer.no_memory)
 			code = ferror(out) ? ct_error_set(error, CT_ERR_IO, "cannot write: %s", strerror(errno))
 					   : ct_error_no_memory(error);
 	}
