@@ -20,7 +20,7 @@ static void print_help(FILE *out)
 	fputs("usage: ctrace export [options] INPUT\n"
 	      "Turn a store (FILE.json.store) or a report of ctrace, Valgrind's DHAT or dhat-rs into another file.\n"
 	      "\n"
-	      "  -f, --format FORMAT  which kind:\n",
+	      "  -f, --format FORMAT  which kind; several with commas:\n",
 	      out);
 	for (const struct ct_format *format = ct_formats; format->name; format++)
 		fprintf(out, "      %-12s %s%s\n", format->name, format->help,
@@ -73,16 +73,6 @@ static int check_removable(const char *input)
 		      : CT_EXIT_FINE;
 }
 
-static int set_format(struct ct_export *job, const char *name)
-{
-	char known[256];
-	job->format = ct_format_find(name);
-	if (job->format)
-		return CT_EXIT_FINE;
-	ct_format_list(known, sizeof(known));
-	return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "unknown format '%s'; known: %s", name, known);
-}
-
 static int set_metric(struct ct_export *job, const char *name)
 {
 	job->metric = ct_metric_find(name);
@@ -91,15 +81,23 @@ static int set_metric(struct ct_export *job, const char *name)
 	return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "unknown metric '%s'; see ctrace export --help", name);
 }
 
-static int run(struct ct_export *job, bool remove_store)
+static int run(struct ct_export *job, const struct ct_format_set *set, bool remove_store)
 {
 	struct ct_error_text error;
+	bool remove_last = job->remove_store;
 	int code = remove_store ? check_removable(job->input) : CT_EXIT_FINE;
 	if (code)
 		return code;
-	code = ct_export_run(job, &error);
-	if (code)
-		return fail(code, &error);
+	if (job->output && set->count > 1)
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-o names one file, and there are several formats");
+	for (size_t i = 0; i < set->count; i++) {
+		job->format = set->formats[i];
+		job->brief = i > 0;
+		job->remove_store = remove_last && i + 1 == set->count;
+		code = ct_export_run(job, &error);
+		if (code)
+			return fail(code, &error);
+	}
 	/* A good export at exit has removed it already. */
 	if (remove_store && remove(job->input) < 0 && errno != ENOENT)
 		return ct_cmd_fail(COMMAND, CT_EXIT_UNREADABLE, "%s: cannot be removed: %s", job->input,
@@ -109,7 +107,9 @@ static int run(struct ct_export *job, bool remove_store)
 
 int ct_cmd_export(int argc, char **argv)
 {
-	struct ct_export job = {.format = ct_formats};
+	struct ct_export job = {0};
+	struct ct_format_set set = {0};
+	struct ct_error_text error;
 	bool remove_store = false;
 	int option, code = CT_EXIT_FINE;
 	argv[0] = "ctrace " COMMAND; /* for getopt's messages */
@@ -117,7 +117,8 @@ int ct_cmd_export(int argc, char **argv)
 	while (!code && (option = getopt_long(argc, argv, "f:m:o:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'f':
-			code = set_format(&job, optarg);
+			if (ct_format_parse(optarg, &set, &error))
+				code = fail(CT_ERR_USAGE, &error);
 			break;
 		case 'm':
 			code = set_metric(&job, optarg);
@@ -143,5 +144,7 @@ int ct_cmd_export(int argc, char **argv)
 	if (optind + 1 != argc)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name one input; see ctrace export --help");
 	job.input = argv[optind];
-	return run(&job, remove_store);
+	if (!set.count)
+		set = (struct ct_format_set){{ct_formats}, 1};
+	return run(&job, &set, remove_store);
 }

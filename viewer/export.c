@@ -131,7 +131,7 @@ static int choose_output(const struct ct_export *job, const struct ct_store_file
 		       : store     ? ct_export_output(job->input, store)
 				   : strdup(job->input);
 	*output = report;
-	if (report && !job->output && job->format != ct_formats) {
+	if (report && !job->output && !job->keep_name && job->format != ct_formats) {
 		*output = ct_export_name(report, job->format, job->metric);
 		free(report);
 	}
@@ -175,10 +175,11 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 		code = store ? load_store(store, job->input, &profile, error) : ct_load(job->input, &profile, error);
 	if (!code)
 		code = write_file(job, profile, output, error);
-	if (!code && !job->quiet && !job->output) {
-		if (store && !(store->header->flags & CT_STORE_QUIET))
+	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
+	if (!code && !job->output && !quiet) {
+		if (store && !job->brief)
 			print_summary(profile, store, output);
-		else if (!store)
+		else
 			fprintf(stderr, "ctrace: report %s\n", output);
 	}
 	ct_profile_free(profile);

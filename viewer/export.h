@@ -27,7 +27,10 @@ struct ct_export {
 	const struct ct_format *format;
 	enum ct_metric metric; /* CT_METRIC_NONE: the format's own */
 	bool remove_store; /* after a good export, unless its recording asked to keep it */
+	bool keep_name; /* the default name is taken as it is, whatever the format */
 	bool quiet; /* no summary; a recording can ask for that too. There is none either when the output is named */
+	bool loud; /* a summary even where the recording asked for none */
+	bool brief; /* of the summary only the file's name */
 };
 
 /*

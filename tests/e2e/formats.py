@@ -336,6 +336,35 @@ def names_of_files(context):
     check(piped.stdout.endswith("\n") and not piped.stderr, "to stdout")
 
 
+@test(needs=("go",))
+def record_formats(context):
+    """ctrace record -f writes several at the end, for each process; of a killed program, too."""
+    env = context.environment()
+    script = f"{program('sites')} >&2; exit 3"
+    result = context.run([CTRACE, "record", "-f", "pprof,dhat,folded", "-o", "r.%e.%p.json", "/bin/sh", "-c", script], env=env).check(3)
+    told = [line for line in result.stderr.splitlines() if line.startswith("ctrace: ")]
+    check(len(told) == 5 and sum("report" in line for line in told) == 3, f"summary: {told}")
+    left = sorted(os.listdir(context.folder))
+    names = {name.split(".", 3)[-1] for name in left if name.startswith("r.")}
+    check_equal((names, len([name for name in left if name.startswith("r.")])), ({"json", "pb.gz", "folded"}, 6), f"files: {left}")
+    for name in left:
+        if name.endswith(".json"):
+            report = dhat.check_file(context.path(name))
+            raw = formats.PprofRaw(context, context.path(name.replace(".json", ".pb.gz")))
+            check_equal(raw.sums()["alloc_space"], report.total("tb"), name)
+            stacks = formats.read_folded(context.path(name.replace(".json", ".folded")))
+            check_equal(sum(stacks.values()), report.total("tb"), name)
+    # One format goes where -o says, also after SIGKILL; --quiet and --keep-store hold.
+    killed = context.run([CTRACE, "record", "-q", "--keep-store", "-f", "folded", "-o", "x.out", program("ends"), "SIGKILL"], env=env)
+    check_equal((killed.check(-9).stderr, os.path.exists(context.path("x.out.store"))), ("", True), "stderr and store")
+    check(any("before_end" in stack for stack in formats.read_folded(context.path("x.out"))), "folded stacks of a killed program")
+    for words, part in ((["-f", "nothing"], "unknown format 'nothing'"), (["-f", "dhat", "--export", "0"], "--export 0")):
+        check_in(part, context.run([CTRACE, "record", *words, "true"], env=env).check(2).stderr, "refused")
+    both = context.run([CTRACE, "export", "-f", "folded,pprof", context.path("x.out.store")]).check()
+    check(os.path.exists(context.path("x.out.folded")) and os.path.exists(context.path("x.out.pb.gz")), "export -f folded,pprof")
+    check_in("-o", context.run([CTRACE, "export", "-f", "folded,pprof", "-o", "y", context.path("x.out.store")]).check(2).stderr, "one name")
+
+
 @test()
 def refusals(context):
     """What cannot be done is said in one line, with what could be."""

@@ -305,14 +305,18 @@ static void test_full_disks(void **state)
 static void test_names_of_metrics_and_formats(void **state)
 {
 	(void)state;
-	char list[256];
+	struct ct_format_set set = {0};
 	assert_int_equal(ct_metric_find("peak"), CT_METRIC_PEAK_BYTES);
 	assert_int_equal(ct_metric_find("end-blocks"), CT_METRIC_END_BLOCKS);
 	assert_int_equal(ct_metric_find(""), CT_METRIC_NONE);
 	assert_null(ct_format_find("nonsense"));
-	ct_format_list(list, sizeof(list));
+	assert_int_equal(ct_format_parse("pprof,dhat,pprof", &set, &error), CT_OK);
+	assert_int_equal(set.count, 2);
+	assert_string_equal(set.formats[0]->name, "pprof");
+	assert_int_equal(ct_format_parse("folded,,dhat", &set, &error), CT_ERR_USAGE);
+	assert_int_equal(ct_format_parse("", &set, &error), CT_ERR_USAGE);
 	for (const struct ct_format *format = ct_formats; format->name; format++)
-		assert_non_null(strstr(list, format->name));
+		assert_non_null(strstr(error.line, format->name));
 	struct ct_profile *profile = ct_profile_new();
 	assert_int_equal(ct_format_check(ct_format_find("folded"), CT_METRIC_PEAK_BYTES, profile, "x", &error),
 			 CT_ERR_USAGE);

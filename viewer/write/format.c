@@ -67,12 +67,40 @@ const struct ct_format *ct_format_find(const char *name)
 	return NULL;
 }
 
-void ct_format_list(char *out, size_t room)
+/* "dhat, pprof, ..." */
+static void list_names(char *out, size_t room)
 {
 	size_t used = 0;
 	*out = '\0';
 	for (const struct ct_format *format = ct_formats; format->name && used < room; format++)
 		used += (size_t)snprintf(out + used, room - used, "%s%s", used ? ", " : "", format->name);
+}
+
+static bool has(const struct ct_format_set *set, const struct ct_format *format)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->formats[i] == format)
+			return true;
+	return false;
+}
+
+int ct_format_parse(const char *list, struct ct_format_set *set, struct ct_error_text *error)
+{
+	char known[256], name[64];
+	for (const char *at = list;; at++) {
+		size_t length = strcspn(at, ",");
+		snprintf(name, sizeof(name), "%.*s", (int)(length < sizeof(name) ? length : sizeof(name)), at);
+		const struct ct_format *format = ct_format_find(name);
+		if (!format) {
+			list_names(known, sizeof(known));
+			return ct_error_set(error, CT_ERR_USAGE, "unknown format '%s'; known: %s", name, known);
+		}
+		if (!has(set, format) && set->count < CT_FORMATS_MOST)
+			set->formats[set->count++] = format;
+		at += length;
+		if (!*at)
+			return CT_OK;
+	}
 }
 
 static const char *kind_of(const struct ct_profile *profile)

@@ -31,8 +31,16 @@ const struct ct_format *ct_format_find(const char *name);
 /* The table. DHAT, which recordings are exported as, is the first; it ends with a row without name. */
 extern const struct ct_format ct_formats[];
 
-/* "dhat, pprof, ..." */
-void ct_format_list(char *out, size_t room);
+#define CT_FORMATS_MOST 16
+
+/* Several of them; count 0 = none were chosen. */
+struct ct_format_set {
+	const struct ct_format *formats[CT_FORMATS_MOST];
+	size_t count;
+};
+
+/* Add "pprof,dhat" to a set; each is in it once. 0, or < 0 with a line that lists the known ones. */
+int ct_format_parse(const char *list, struct ct_format_set *set, struct ct_error_text *error);
 
 /* Can this profile, which came from input, be written so? 0, or < 0 with a line that names what is missing. */
 int ct_format_check(const struct ct_format *format, enum ct_metric metric, const struct ct_profile *profile,
