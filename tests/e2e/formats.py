@@ -41,7 +41,7 @@ def pprof_sums(context):
 @test(needs=("go",))
 def pprof_views(context):
     """What people call: -tree, -peek, -list, -traces, -base."""
-    source = context.write("app.c", (
+    context.write("app.c", (
         "#include <stdlib.h>\n"
         "static void *volatile keep;\n"
         "static inline __attribute__((always_inline)) void *inner(int n)\n"
@@ -51,14 +51,15 @@ def pprof_views(context):
         "__attribute__((noinline)) static void outer(void) { keep = inner(1000); keep = inner(24); }\n"
         "int main(void) { outer(); outer(); free(keep); return 0; }\n"
     ))
-    context.run(["gcc", "-g", "-O2", "-fno-builtin", source, "-o", "app"]).check()
+    # By a path that is relative: the report has it from the root on.
+    context.run(["gcc", "-g", "-O2", "-fno-builtin", "app.c", "-o", "app"]).check()
     recording = formats.Recording(context, [context.path("app")])
     path = recording.export("pprof")
     check_in("2048B, 100% of 2048B total", formats.pprof(context, "-tree", "-unit=B", path), "-tree")
     peek = formats.pprof(context, "-peek=outer", "-unit=B", path)
     for part in ("|   main", "inner (inline)", "2048B"):
         check_in(part, peek, "-peek")
-    listed = formats.pprof(context, "-list=inner", "-unit=B", path)
+    listed = formats.pprof(context, "-list=inner", "-unit=B", path, cwd="/")
     check(re.search(r"2048B +2048B +5:\s+return malloc\(n\);", listed), f"-list: {listed}")
     traces = formats.pprof(context, "-traces", "-unit=B", path)
     check(re.search(r"1000B +inner \(inline\)\n +outer\n +main\n", traces), f"-traces: {traces}")

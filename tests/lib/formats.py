@@ -102,9 +102,9 @@ def read_folded(path):
     return sums
 
 
-def pprof(context, *arguments):
+def pprof(context, *arguments, cwd=None):
     """go tool pprof's standard output. It must not look for symbols itself, and must not complain."""
-    result = context.run(["go", "tool", "pprof", *arguments]).check()
+    result = context.run(["go", "tool", "pprof", *arguments], cwd=cwd).check()
     check_equal(result.stderr, "", "go tool pprof's stderr")
     return result.stdout
 
