@@ -139,6 +139,25 @@ def folded_sums(context):
         check_equal(formats.read_folded(recording.export("folded")), recording.by_stack("tb"), "without --metric")
 
 
+@test(needs=("perl", formats.FLAMEGRAPH))
+def flamegraph_draws(context):
+    """flamegraph.pl's boxes: every function at every depth has its bytes."""
+    for make in RECORDINGS:
+        recording = make(context)
+        for metric in ("total-bytes", "end-bytes"):
+            wanted = {}
+            for stack, number in recording.by_stack(formats.KEYS[metric]).items():
+                for place in enumerate(("all", *stack)):
+                    wanted[place] = wanted.get(place, 0) + number
+            # It draws < and > as brackets.
+            shown = {}
+            for (depth, name), number in wanted.items():
+                place = depth, name.replace("<", "(").replace(">", ")")
+                shown[place] = shown.get(place, 0) + number
+            boxes = formats.flamegraph_boxes(context, recording.export("folded", "-m", metric))
+            check_equal(boxes, shown, "boxes of flamegraph.pl, " + metric)
+
+
 @test(needs=speedscope.NEEDS)
 def speedscope_reads(context):
     """speedscope's page shows what was recorded, stack by stack, of the four formats that it knows."""

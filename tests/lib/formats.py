@@ -2,6 +2,7 @@
 """Reports in every format, read back: by the tools that people use, or by a strict reader of our own."""
 
 import collections
+import html
 import json
 import os
 import re
@@ -10,6 +11,8 @@ from lib import dhat, trace
 from lib.harness import CTRACE, PYTHON, check, check_equal, program
 
 NAMES = ("dhat", "pprof", "folded", "speedscope", "heapprofile", "json", "chrometrace")
+
+FLAMEGRAPH = "/usr/share/perl5/Devel/NYTProf/flamegraph.pl"
 
 # Our names of the numbers, and DHAT's.
 KEYS = {
@@ -100,6 +103,20 @@ def read_folded(path):
             check(stack not in sums, f"folded: a stack stands twice: {line!r}")
             sums[stack] = int(found.group(2))
     return sums
+
+
+def flamegraph_boxes(context, path):
+    """{(depth, name): bytes} of the boxes that flamegraph.pl draws; depth 0 is "all"."""
+    command = ["perl", FLAMEGRAPH, "--countname", "bytes", "--colors", "mem", "--minwidth", "0", path]
+    result = context.run(command).check()
+    check_equal(result.stderr, "", "flamegraph.pl's stderr")
+    found = re.findall(r'<title>(.*) \(([\d,]+) bytes, [\d.]+%\)</title><rect x="[\d.]+" y="([\d.]+)"', result.stdout)
+    check_equal(len(found), result.stdout.count("<title>"), "boxes")
+    heights = sorted({float(y) for _, _, y in found}, reverse=True)
+    boxes = collections.Counter()
+    for name, number, y in found:
+        boxes[heights.index(float(y)), html.unescape(name)] += int(number.replace(",", ""))
+    return dict(boxes)
 
 
 def pprof(context, *arguments, cwd=None):
