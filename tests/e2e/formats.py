@@ -7,7 +7,7 @@ import os
 import re
 import time
 
-from lib import browser, dhat, formats, speedscope, trace
+from lib import browser, devtools, dhat, formats, speedscope, trace
 from lib.harness import CTRACE, ROOT, Skip, check, check_caught, check_equal, check_in, program, test
 
 RECORDINGS = (formats.python_recording, formats.thread_recording)
@@ -217,6 +217,20 @@ def heapprofile_sums(context):
         for metric, key in formats.KEYS.items():
             profile = formats.HeapProfile(recording.export("heapprofile", "-m", metric))
             check_equal(dict(profile.stacks), recording.by_stack(key), metric)
+
+
+@test(needs=browser.NEEDS)
+def devtools_shows(context):
+    """The Memory panel of Chromium's own DevTools loads a .heapprofile: sizes by function."""
+    with browser.Browser() as page:
+        for make in RECORDINGS:
+            recording = make(context)
+            total, functions = devtools.load_heap_profile(page, recording.export("heapprofile", "-m", "peak"))
+            check_equal(total, recording.report.total("gb"), "total in DevTools")
+            own = {}
+            for stack, number in recording.by_stack("gb").items():
+                own[stack[-1]] = own.get(stack[-1], 0) + number
+            check_equal({name: size for name, size in functions.items() if size}, own, "self sizes in DevTools")
 
 
 @test(needs=("jq",))
