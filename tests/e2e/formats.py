@@ -400,6 +400,20 @@ def record_formats(context):
 
 
 @test()
+def record_formats_of_survivors(context):
+    """A process that outlives the program is named; its store is exported later."""
+    env = context.environment()
+    words = ["-f", "folded", "-o", "s.%e.json", "/bin/sh", "-c", "sleep 2 > /dev/null 2>&1 & exec true"]
+    told = context.run([CTRACE, "record", *words], env=env).check().stderr
+    store = context.path("s.sleep.json.store")
+    found = re.search(r"pid (\d+) still runs; later: ctrace export -f FORMAT (\S+)\n", told)
+    check(found and found.group(2) == store, f"what is said of it: {told}")
+    trace.wait_for(lambda: not os.path.exists(f"/proc/{found.group(1)}/exe"), "sleep to end")
+    context.run([CTRACE, "export", "-f", "folded", store]).check()
+    check(os.path.exists(context.path("s.sleep.folded")), f"files: {os.listdir(context.folder)}")
+
+
+@test()
 def refusals(context):
     """What cannot be done is said in one line, with what could be."""
     recording = formats.thread_recording(context)
