@@ -403,7 +403,7 @@ def record_formats(context):
 def record_formats_of_survivors(context):
     """A process that outlives the program is named; its store is exported later."""
     env = context.environment()
-    words = ["-f", "folded", "-o", "s.%e.json", "/bin/sh", "-c", "sleep 2 > /dev/null 2>&1 & exec true"]
+    words = ["-f", "folded", "-o", "s.%e.json", "/bin/sh", "-c", "sleep 2 > /dev/null 2>&1 & until [ -e s.sleep.json.store ]; do :; done; exec true"]
     told = context.run([CTRACE, "record", *words], env=env).check().stderr
     store = context.path("s.sleep.json.store")
     found = re.search(r"pid (\d+) still runs; later: ctrace export -f FORMAT (\S+)\n", told)
