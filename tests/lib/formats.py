@@ -163,11 +163,28 @@ class PprofRaw:
     def sums(self):
         return {name: sum(values[i] for values, _ in self.samples) for i, name in enumerate(self.types)}
 
+    def by_stack(self, sample_type):
+        """Sums by the whole names of the stack, root first; without zeros."""
+        column, sums, names = self.types.index(sample_type), collections.Counter(), {}
+        for location, (_, _, lines) in self.locations.items():
+            names[location] = [_whole_name(line) for line in lines]
+        for values, ids in self.samples:
+            if values[column]:
+                sums[tuple(name for location in ids for name in names[location])[::-1]] += values[column]
+        return dict(sums)
+
+
+def _whole_name(line):
+    """Of a line "NAME FILE:LINE s=START(WHOLE NAME)"; the last is empty where there is no more of it."""
+    found = re.fullmatch(r"(.*?) (\S*):(\d+) s=0\((.*)\)", line)
+    check(found, f"pprof: a line of another form: {line!r}")
+    return found.group(4) or found.group(1)
+
 
 def pprof_flat(context, path, sample_type):
     """{function: its own sum} as -top prints it, to the byte, and the total in its head."""
     text = pprof(
-        context, "-top", "-unit=B", "-nodecount=0", "-nodefraction=0", "-edgefraction=0", "-symbolize=none", "-sample_index=" + sample_type, path
+        context, "-top", "-unit=B", "-nodecount=0", "-nodefraction=0", "-edgefraction=0", "-sample_index=" + sample_type, path
     )
     total = re.search(r"Total samples = (\d+)B?\s|(?:of|for) (\d+)B? total", text)
     flat = collections.Counter()

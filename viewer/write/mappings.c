@@ -26,6 +26,8 @@ static struct ct_mapping *mapping_for(struct ct_mappings *mappings, const struct
 	size_t index = first ? 0 : mappings->count++;
 	mappings->of_module[path_id] = (uint32_t)index + 1;
 	mappings->rows[index] = (struct ct_mapping){.path = path, .build_id = ""};
+	if (*path == '[') /* no file: [jit] has run-time addresses, and nothing is at 0 */
+		mappings->rows[index].start = UINT64_MAX;
 	return &mappings->rows[index];
 }
 

@@ -14,6 +14,7 @@
 #include "ctrace/version.h"
 #include "model/functions.h"
 #include "util/array.h"
+#include "view/names.h"
 #include "write/gzip.h"
 #include "write/mappings.h"
 #include "write/pprof.pb-c.h"
@@ -208,20 +209,25 @@ static void put_mappings(struct writer *writer)
 	}
 }
 
+/*
+ * The name is the short one of our own tables, the system's name the whole, if there is more of it. pprof
+ * shortens names by itself where both are equal, and makes "a::::f" of "a::(anonymous namespace)::f".
+ */
 static uint64_t put_function(struct writer *writer, uint32_t frame)
 {
 	uint32_t index = writer->functions.of_frame[frame];
 	const struct ct_function *from = &writer->functions.rows[index];
 	Pprof__Function function = PPROF__FUNCTION__INIT, *functions[] = {&function};
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
-	char room[CT_FUNCTION_NAME_ROOM];
+	char name[CT_NAME_ROOM];
 	if (writer->function_done[index])
 		return index + 1;
 	writer->function_done[index] = true;
 	function.id = index + 1;
-	function.name = from->name ? put_string(writer, from->name)
-				   : put_text(writer, ct_function_name(writer->profile, from, room));
-	function.system_name = function.name;
+	ct_name_short(writer->profile, &writer->profile->frames[frame], name);
+	if (from->name && strcmp(name, writer->profile->strings[from->name]))
+		function.system_name = put_string(writer, from->name);
+	function.name = from->name && !function.system_name ? put_string(writer, from->name) : put_text(writer, name);
 	function.filename = put_string(writer, from->file);
 	piece.n_function = 1;
 	piece.function = functions;
