@@ -26,9 +26,10 @@ PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builti
 
 # --- viewer: our own program ---
 VIEWER_SRC := $(wildcard viewer/*.c viewer/*/*.c)
-VIEWER_OBJ := $(VIEWER_SRC:%.c=$B/obj/%.o)
-VIEWER_CFLAGS := -Iviewer
-VIEWER_LIBS := -lcjson -ldw -lelf -l:libiberty.a -lm
+PPROF := $B/obj/viewer/write/pprof.pb-c
+VIEWER_OBJ := $(VIEWER_SRC:%.c=$B/obj/%.o) $(PPROF).o
+VIEWER_CFLAGS := -Iviewer -I$B/obj/viewer
+VIEWER_LIBS := -lcjson -ldw -lelf -l:libiberty.a -lprotobuf-c -lz -lm
 
 .PHONY: all
 all: $B/lib/libctrace.so $B/bin/ctrace $B/bin/ctrace-top
@@ -56,6 +57,18 @@ $B/obj/preload/%.o: preload/%.c
 $B/obj/viewer/%.o: viewer/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(VIEWER_CFLAGS) -c -o $@ $<
+
+# pprof's messages in C, from their description.
+$(PPROF).c: viewer/write/pprof.proto
+	@mkdir -p $(@D)
+	protoc-c --proto_path=viewer --c_out=$B/obj/viewer $<
+
+$(PPROF).o: $(PPROF).c
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(VIEWER_CFLAGS) -c -o $@ $<
+
+$(PPROF).h: $(PPROF).c ;
+
+$B/obj/viewer/write/pprof.o: $(PPROF).h
 
 -include $(PRELOAD_OBJ:.o=.d) $(VIEWER_OBJ:.o=.d)
 

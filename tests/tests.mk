@@ -10,8 +10,8 @@ TESTS := $B/tests
 # --- the little programs: each function a frame of its own, no call turned into a jump ---
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 PROGRAM_C := sites sizes threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host charsets remapped
-PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx frames_fp frames_bare frames_avx \
-	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libreuse.so static_hello)
+PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx cxx_threads frames_fp frames_bare frames_avx \
+	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libreuse.so libfail_alloc.so static_hello)
 
 .PHONY: test-programs
 test-programs: $(PROGRAMS)
@@ -36,6 +36,11 @@ $(TESTS)/programs/frames_avx: tests/programs/frames.c
 $(TESTS)/programs/cxx: tests/programs/cxx.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -std=c++17 -o $@ $<
+
+# With inlined frames.
+$(TESTS)/programs/cxx_threads: tests/programs/cxx_threads.cc
+	@mkdir -p $(@D)
+	$(CXX) -g -O2 -Wall -Wextra -MMD -MP -std=c++17 -o $@ $< -pthread
 
 $(TESTS)/programs/%.so: tests/programs/%.c
 	@mkdir -p $(@D)
@@ -73,7 +78,7 @@ $(TESTS)/programs/plugin_small.so $(TESTS)/programs/plugin_large.so: tests/progr
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -DROOM=$(ROOM) -shared -fPIC -o $@ $<
 
 # Libraries to preload. The functions of one_byte must be jumps.
-$(TESTS)/programs/libone_byte.so $(TESTS)/programs/libreuse.so: $(TESTS)/programs/lib%.so: tests/programs/%.c
+$(addprefix $(TESTS)/programs/,libone_byte.so libreuse.so libfail_alloc.so): $(TESTS)/programs/lib%.so: tests/programs/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -O2 -g -fno-builtin -Wall -Wextra -MMD -MP -shared -fPIC -o $@ $< -ldl
 
@@ -94,7 +99,9 @@ unit-build: $(UNIT_VIEWER:%=$(TESTS)/unit/%) $(UNIT_PRELOAD:%=$(TESTS)/unit/%)
 
 $B/obj/tests/unit/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -Iviewer -Ipreload -Itests/unit -c -o $@ $<
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(VIEWER_CFLAGS) -Ipreload -Itests/unit -c -o $@ $<
+
+$B/obj/tests/unit/viewer_formats.o: $(PPROF).h
 
 $(UNIT_VIEWER:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT_VIEWER_OBJ)
 	@mkdir -p $(@D)

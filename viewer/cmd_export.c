@@ -15,19 +15,32 @@
 
 #define COMMAND "export"
 
-static const char help[] = "usage: ctrace export [options] INPUT\n"
-			   "Turn a store (FILE.json.store) into a report; other reports are read too.\n"
-			   "\n"
-			   "  -f, --format FORMAT  dhat (default): DHAT JSON, for dh_view and ctrace-top\n"
-			   "  -o, --output FILE    default: where the recording wanted it; - is stdout\n"
-			   "      --remove-store   remove the store after a good export\n"
-			   "  -h, --help           this text\n";
+static void print_help(FILE *out)
+{
+	fputs("usage: ctrace export [options] INPUT\n"
+	      "Turn a store (FILE.json.store) or a report of ctrace, Valgrind's DHAT or dhat-rs into another file.\n"
+	      "\n"
+	      "  -f, --format FORMAT  which kind; several with commas:\n",
+	      out);
+	for (const struct ct_format *format = ct_formats; format->name; format++)
+		fprintf(out, "      %-12s %s%s\n", format->name, format->help,
+			format == ct_formats ? " (default)" : "");
+	fputs("  -m, --metric METRIC  what a format of one number per stack holds, the others show first:\n      ",
+	      out);
+	ct_metric_list(out);
+	fputs("\n"
+	      "  -o, --output FILE    default: named after the input, or as the recording wanted it; - is stdout\n"
+	      "      --remove-store   remove the store after a good export\n"
+	      "  -h, --help           this text\n",
+	      out);
+}
 
 enum option_value { OPT_REMOVE = 256, OPT_AT_EXIT };
 
 /* --at-exit is the preload's: export in place, remove the store unless it is to be kept, say so. */
 static const struct option options[] = {
 	{"format", required_argument, NULL, 'f'},
+	{"metric", required_argument, NULL, 'm'},
 	{"output", required_argument, NULL, 'o'},
 	{"remove-store", no_argument, NULL, OPT_REMOVE},
 	{"at-exit", no_argument, NULL, OPT_AT_EXIT},
@@ -38,33 +51,6 @@ static const struct option options[] = {
 static int fail(int code, const struct ct_error_text *error)
 {
 	return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error->line);
-}
-
-static int export_to(const char *input, const char *output)
-{
-	struct ct_error_text error;
-	struct ct_profile *profile;
-	if (ct_export_same_file(input, output))
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s is the input itself; name another output with -o",
-				   output);
-	int code = ct_load(input, &profile, &error);
-	if (code)
-		return fail(code, &error);
-	code = ct_export_write(profile, output, &error);
-	ct_profile_free(profile);
-	return code ? fail(code, &error) : CT_EXIT_FINE;
-}
-
-static int export_store(const char *input, bool at_exit)
-{
-	struct ct_error_text error;
-	int is_store = ct_is_store(input, &error);
-	if (is_store < 0)
-		return fail(is_store, &error);
-	if (!is_store)
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s is no store; name the output with -o", input);
-	int code = ct_export_store(input, at_exit, false, &error);
-	return code ? fail(code, &error) : CT_EXIT_FINE;
 }
 
 /* Only what a program has finished with, and never a report. */
@@ -87,43 +73,78 @@ static int check_removable(const char *input)
 		      : CT_EXIT_FINE;
 }
 
+static int set_metric(struct ct_export *job, const char *name)
+{
+	job->metric = ct_metric_find(name);
+	if (job->metric)
+		return CT_EXIT_FINE;
+	return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "unknown metric '%s'; see ctrace export --help", name);
+}
+
+static int run(struct ct_export *job, const struct ct_format_set *set, bool remove_store)
+{
+	struct ct_error_text error;
+	bool remove_last = job->remove_store;
+	int code = remove_store ? check_removable(job->input) : CT_EXIT_FINE;
+	if (code)
+		return code;
+	if (job->output && set->count > 1)
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-o names one file, and there are several formats");
+	for (size_t i = 0; i < set->count; i++) {
+		job->format = set->formats[i];
+		job->brief = i > 0;
+		job->remove_store = remove_last && i + 1 == set->count;
+		code = ct_export_run(job, &error);
+		if (code)
+			return fail(code, &error);
+	}
+	/* A good export at exit has removed it already. */
+	if (remove_store && remove(job->input) < 0 && errno != ENOENT)
+		return ct_cmd_fail(COMMAND, CT_EXIT_UNREADABLE, "%s: cannot be removed: %s", job->input,
+				   strerror(errno));
+	return CT_EXIT_FINE;
+}
+
 int ct_cmd_export(int argc, char **argv)
 {
-	const char *output = NULL;
-	bool remove_store = false, at_exit = false;
-	int option;
+	struct ct_export job = {0};
+	struct ct_format_set set = {0};
+	struct ct_error_text error;
+	bool remove_store = false;
+	int option, code = CT_EXIT_FINE;
 	argv[0] = "ctrace " COMMAND; /* for getopt's messages */
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "f:o:h", options, NULL)) != -1) {
+	while (!code && (option = getopt_long(argc, argv, "f:m:o:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'f':
-			if (strcmp(optarg, "dhat"))
-				return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "unknown format '%s'; known: dhat", optarg);
+			if (ct_format_parse(optarg, &set, &error))
+				code = fail(CT_ERR_USAGE, &error);
+			break;
+		case 'm':
+			code = set_metric(&job, optarg);
 			break;
 		case 'o':
-			output = optarg;
+			job.output = optarg;
 			break;
 		case OPT_REMOVE:
 			remove_store = true;
 			break;
 		case OPT_AT_EXIT:
-			at_exit = true;
+			job.remove_store = true;
 			break;
 		case 'h':
-			fputs(help, stdout);
+			print_help(stdout);
 			return CT_EXIT_FINE;
 		default:
 			return CT_EXIT_USAGE;
 		}
 	}
+	if (code)
+		return code;
 	if (optind + 1 != argc)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name one input; see ctrace export --help");
-	const char *input = argv[optind];
-	int code = remove_store ? check_removable(input) : CT_EXIT_FINE;
-	if (!code)
-		code = output ? export_to(input, output) : export_store(input, at_exit);
-	/* A good export at exit has removed it already. */
-	if (!code && remove_store && remove(input) < 0 && errno != ENOENT)
-		code = ct_cmd_fail(COMMAND, CT_EXIT_UNREADABLE, "%s: cannot be removed: %s", input, strerror(errno));
-	return code;
+	job.input = argv[optind];
+	if (!set.count)
+		set = (struct ct_format_set){{ct_formats}, 1};
+	return run(&job, &set, remove_store);
 }

@@ -23,6 +23,7 @@ struct recording {
 	char **environment;
 	char path[PATH_MAX];
 	char library[PATH_MAX];
+	bool quiet; /* what the user wants */
 	struct ct_run run;
 	struct ct_error_text error;
 };
@@ -52,11 +53,16 @@ static void collect(struct recording *recording, time_t start)
 		.temporary = ct_settings_get(settings, CT_SETTING_tmpdir),
 		.pid = recording->run.pid,
 		.start = start,
-		.export = *ct_settings_get(settings, CT_SETTING_export) == '1',
+		.export = settings->formats.count || *ct_settings_get(settings, CT_SETTING_export) == '1',
 		.keep = *ct_settings_get(settings, CT_SETTING_keep_store) == '1',
-		.quiet = *ct_settings_get(settings, CT_SETTING_quiet) == '1',
+		.quiet = recording->quiet,
+		.formats = settings->formats,
+		.late = settings->formats.count,
+		.keep_name = settings->named,
 	};
 
+	if (!work.formats.count)
+		work.formats = (struct ct_format_set){{ct_formats}, 1};
 	ct_collect_run(&work);
 	if (!work.found && !work.exported && !work.failed)
 		ct_cmd_fail(
@@ -101,6 +107,12 @@ static int prepare(struct recording *recording)
 	if (code)
 		return ct_cmd_fail(COMMAND, code, "%s", recording->error.line);
 	code = set_session(recording);
+	recording->quiet = *ct_settings_get(&recording->settings, CT_SETTING_quiet) == '1';
+	/* Programs that export themselves write DHAT's format, those that do not tell how it is done. */
+	if (code == 0 && recording->settings.formats.count &&
+	    (ct_settings_set(&recording->settings, CT_SETTING_export, "0") < 0 ||
+	     ct_settings_set(&recording->settings, CT_SETTING_quiet, "1") < 0))
+		code = ct_error_no_memory(&recording->error);
 	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", recording->error.line) : 0;
 }
 

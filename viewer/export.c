@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "load/facts.h"
 #include "load/load.h"
 #include "load/store_file.h"
 #include "util/utf8.h"
 #include "view/number.h"
 #include "write/file.h"
-#include "write/write.h"
 
 #define STORE_SUFFIX ".store"
 
@@ -47,13 +47,21 @@ char *ct_export_output(const char *store_path, const struct ct_store_file *store
 	return asprintf(&output, "%s.json", store_path) < 0 ? NULL : output;
 }
 
-int ct_export_write(const struct ct_profile *profile, const char *path, struct ct_error_text *error)
+static bool ends_with(const char *text, const char *end)
 {
-	struct ct_out_file file;
-	int code = ct_out_open(path, &file, error);
-	if (!code)
-		code = ct_write_dhat(profile, file.stream, error);
-	return ct_out_close(&file, code, error);
+	size_t length = strlen(text), end_length = strlen(end);
+	return length > end_length && !strcmp(text + length - end_length, end);
+}
+
+char *ct_export_name(const char *report, const struct ct_format *format, enum ct_metric metric)
+{
+	bool tell = format->one_metric && metric && metric != format->metric;
+	size_t length = strlen(report) - (ends_with(report, ".json") ? strlen(".json") : 0);
+	char *name;
+	return asprintf(&name, "%.*s%s%s%s", (int)length, report, tell ? "." : "", tell ? ct_metric_name(metric) : "",
+			format->suffix) < 0
+		       ? NULL
+		       : name;
 }
 
 /* Append "N WHAT" to a list. */
@@ -117,31 +125,93 @@ static void print_summary(const struct ct_profile *profile, const struct ct_stor
 	fprintf(stderr, "\nctrace: report %s\n", output);
 }
 
-static int write_report(const char *store_path, const struct ct_store_file *store, bool quiet,
-			struct ct_error_text *error)
+/* Where it goes: a new text in *output. */
+static int choose_output(const struct ct_export *job, const struct ct_store_file *store, char **output,
+			 struct ct_error_text *error)
+{
+	char *report = job->output ? strdup(job->output)
+		       : store     ? ct_export_output(job->input, store)
+				   : strdup(job->input);
+	*output = report;
+	if (report && !job->output && !job->keep_name && job->format != ct_formats) {
+		*output = ct_export_name(report, job->format, job->metric);
+		free(report);
+	}
+	if (!*output)
+		return ct_error_no_memory(error);
+	if (ct_export_same_file(job->input, *output))
+		return ct_error_set(error, CT_ERR_USAGE, "%s is the input itself; name another output with -o",
+				    *output);
+	return CT_OK;
+}
+
+static int load_store(const struct ct_store_file *store, const char *path, struct ct_profile **profile,
+		      struct ct_error_text *error)
+{
+	int code = ct_store_profile(store, profile, error);
+	if (!code && ct_store_facts(store, *profile))
+		code = ct_error_no_memory(error);
+	return code ? ct_error_context(error, code, "%s", path) : CT_OK;
+}
+
+static int write_file(const struct ct_export *job, const struct ct_profile *profile, const char *output,
+		      struct ct_error_text *error)
+{
+	struct ct_out_file file;
+	int code = ct_format_check(job->format, job->metric, profile, job->input, error);
+	if (code)
+		return code;
+	code = ct_out_open(output, &file, error);
+	if (!code)
+		code = job->format->write(profile, job->metric ? job->metric : job->format->metric, file.stream, error);
+	return ct_out_close(&file, code, error);
+}
+
+/* store: the input, opened; NULL = it is a report. */
+static int export(const struct ct_export *job, const struct ct_store_file *store, struct ct_error_text *error)
 {
 	struct ct_profile *profile = NULL;
-	char *output = ct_export_output(store_path, store);
-	int code = output ? ct_store_profile(store, &profile, error) : ct_error_no_memory(error);
-	if (code)
-		ct_error_context(error, code, "%s", store_path);
-	else
-		code = ct_export_write(profile, output, error);
-	if (!code && !quiet && !(store->header->flags & CT_STORE_QUIET))
-		print_summary(profile, store, output);
+	char *output;
+	int code = choose_output(job, store, &output, error);
+	if (!code)
+		code = store ? load_store(store, job->input, &profile, error) : ct_load(job->input, &profile, error);
+	if (!code)
+		code = write_file(job, profile, output, error);
+	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
+	if (!code && !job->output && !quiet) {
+		if (store && !job->brief)
+			print_summary(profile, store, output);
+		else
+			fprintf(stderr, "ctrace: report %s\n", output);
+	}
 	ct_profile_free(profile);
 	free(output);
 	return code;
 }
 
-int ct_export_store(const char *store_path, bool remove_store, bool quiet, struct ct_error_text *error)
+int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 {
 	struct ct_store_file store;
-	int code = ct_store_file_open(store_path, &store, error);
+	int is_store = ct_is_store(job->input, error);
+	if (is_store <= 0)
+		return is_store < 0 ? is_store : export(job, NULL, error);
+	int code = ct_store_file_open(job->input, &store, error);
 	if (!code)
-		code = write_report(store_path, &store, quiet, error);
-	if (!code && remove_store && !(store.header->flags & CT_STORE_KEEP) && unlink(store_path) < 0)
-		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", store_path, strerror(errno));
+		code = export(job, &store, error);
+	if (!code && job->remove_store && !(store.header->flags & CT_STORE_KEEP) && unlink(job->input) < 0)
+		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", job->input, strerror(errno));
 	ct_store_file_close(&store);
 	return code;
+}
+
+int ct_export_store(const char *store_path, bool remove_store, bool quiet, struct ct_error_text *error)
+{
+	return ct_export_run(
+		&(struct ct_export){
+			.input = store_path,
+			.format = &ct_formats[0],
+			.remove_store = remove_store,
+			.quiet = quiet,
+		},
+		error);
 }

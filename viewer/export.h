@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Export of a store to the place that its recording named. */
+/* Exports: a store or a report becomes a file of any format, in the place that was asked for or that its recording
+ * named. */
 #ifndef CT_EXPORT_H
 #define CT_EXPORT_H
 
@@ -8,6 +9,7 @@
 #include "load/store_file.h"
 #include "model/profile.h"
 #include "util/error.h"
+#include "write/format.h"
 
 /* The same file, perhaps by two names? */
 bool ct_export_same_file(const char *a, const char *b);
@@ -18,14 +20,28 @@ bool ct_export_same_file(const char *a, const char *b);
  */
 char *ct_export_output(const char *store_path, const struct ct_store_file *store);
 
-/* Write a profile as DHAT JSON to a file, or "-" for stdout. */
-int ct_export_write(const struct ct_profile *profile, const char *path, struct ct_error_text *error);
+/* One export: what becomes what, where. */
+struct ct_export {
+	const char *input; /* a store, or a report of any producer */
+	const char *output; /* NULL: the default name, which depends on input and format; "-" is stdout */
+	const struct ct_format *format;
+	enum ct_metric metric; /* CT_METRIC_NONE: the format's own */
+	bool remove_store; /* after a good export, unless its recording asked to keep it */
+	bool keep_name; /* the default name is taken as it is, whatever the format */
+	bool quiet; /* no summary; a recording can ask for that too. There is none either when the output is named */
+	bool loud; /* a summary even where the recording asked for none */
+	bool brief; /* of the summary only the file's name */
+};
 
 /*
- * Write a store's report to ct_export_output. remove_store: the store goes after a good export, unless its
- * recording asked to keep it. Unless quiet, or asked to be by the recording, a summary of a few lines
- * goes to stderr.
+ * The default name of another format's report: `report` is DHAT's (of a store, ct_export_output), and its
+ * ".json" gives way to the format's suffix. Free it. NULL without memory.
  */
+char *ct_export_name(const char *report, const struct ct_format *format, enum ct_metric metric);
+
+int ct_export_run(const struct ct_export *job, struct ct_error_text *error);
+
+/* A store as DHAT JSON to ct_export_output, with a summary of at most 4 lines on stderr unless quiet. */
 int ct_export_store(const char *store_path, bool remove_store, bool quiet, struct ct_error_text *error);
 
 #endif

@@ -33,6 +33,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    "--remote-allow-origins=*",  # the DevTools, which a page of the browser itself shows
     "--window-size=1400,1000",
 ]
 
@@ -102,6 +103,7 @@ class Browser:
         }
         told = self._request("POST", self.base, {"capabilities": {"alwaysMatch": capabilities}})
         self.session = f"{self.base}/{told['sessionId']}"
+        self.debugger = told["capabilities"]["goog:chromeOptions"]["debuggerAddress"]
 
     def _request(self, method, url, body):
         data = None if body is None else json.dumps(body).encode()

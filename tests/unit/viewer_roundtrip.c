@@ -14,6 +14,7 @@
 
 #include "load/load.h"
 #include "view/view.h"
+#include "write/format.h"
 #include "write/write.h"
 
 #define DAMAGE_ROUNDS 4000
@@ -63,6 +64,17 @@ static struct ct_profile *sample(void)
 	counters.total_bytes = 1;
 	ct_profile_site(profile, second, 1, &counters, false);
 	profile->losses = (struct ct_losses){1, 2, 3, 4, 5, 6, 7};
+	ct_profile_set_text(&profile->program, "/bin/app", strlen("/bin/app"));
+	profile->start_unix_ns = 1700000000123456789;
+	profile->module_count = 1;
+	profile->modules = calloc(1, sizeof(*profile->modules));
+	profile->modules[0] = (struct ct_module_row){
+		.path = string_of(profile, "/bin/app"),
+		.build_id = string_of(profile, "0a1b"),
+		.start = 4096,
+		.limit = 8192,
+		.bias = 4095,
+	};
 	profile->timeline_count = 2;
 	profile->timeline = calloc(2, sizeof(*profile->timeline));
 	profile->timeline[0] = (struct ct_timeline_point){10, 20, 30, 40};
@@ -76,7 +88,7 @@ __attribute__((noinline)) static char *write_profile(const struct ct_profile *pr
 	char *text = NULL;
 	FILE *out = open_memstream(&text, length);
 
-	assert_int_equal(ct_write_dhat(profile, out, &error), 0);
+	assert_int_equal(ct_write_dhat(profile, CT_METRIC_NONE, out, &error), 0);
 	fclose(out);
 	return text;
 }
@@ -116,6 +128,16 @@ static void check_equal(const struct ct_profile *a, const struct ct_profile *b)
 	assert_string_equal(a->time_unit, b->time_unit);
 	assert_string_equal(a->producer, b->producer);
 	assert_string_equal(a->command, b->command);
+	assert_string_equal(a->program, b->program);
+	assert_true(a->start_unix_ns == b->start_unix_ns);
+	assert_int_equal(a->module_count, b->module_count);
+	for (size_t i = 0; i < a->module_count; i++) {
+		const struct ct_module_row *x = &a->modules[i], *y = &b->modules[i];
+
+		assert_string_equal(a->strings[x->path], b->strings[y->path]);
+		assert_string_equal(a->strings[x->build_id], b->strings[y->build_id]);
+		assert_true(x->start == y->start && x->limit == y->limit && x->bias == y->bias);
+	}
 	assert_int_equal(a->pid, b->pid);
 	assert_int_equal(a->end_time, b->end_time);
 	assert_int_equal(a->peak_time, b->peak_time);
@@ -163,10 +185,10 @@ static void test_broken_member(void **state)
 		const char *to;
 		const char *says;
 	} cases[] = {
-		{"[1,2,1]", "[1,1,2,3]", "not 3 numbers"},
-		{"[1,2,1]", "[1,9,1]", "outside \"paths\""},
-		{"[1,2,1]", "[1,-1,1]", "is negative"},
-		{"[1,2,1]", "{}", "not 3 numbers"},
+		{"[1,3,1]", "[1,1,2,3]", "not 3 numbers"},
+		{"[1,3,1]", "[1,9,1]", "outside \"paths\""},
+		{"[1,3,1]", "[1,-1,1]", "is negative"},
+		{"[1,3,1]", "{}", "not 3 numbers"},
 		{"\"frames\":[\n", "\"frames\":[\n[0,0,0],", "more rows than"},
 		{"[0,0,0],\n", "", "fewer rows than"},
 		{"\"frames\":[", "\"frames\":8,\"x\":[", "\"frames\" is not an array"},
@@ -175,6 +197,10 @@ static void test_broken_member(void **state)
 		{"[50,60,70,80]", "[50,60,70]", "not 4 numbers"},
 		{"\"dropped\":1", "\"dropped\":\"1\"", "\"dropped\" is not a number"},
 		{"\"losses\":{", "\"losses\":1,\"x\":{", "\"losses\" is not an object"},
+		{"[1,2,4096,8192,4095]", "[1,2,4096,8192]", "not 5 numbers"},
+		{"[1,2,4096,8192,4095]", "[1,99,4096,8192,4095]", "outside \"paths\""},
+		{"\"startTime\":", "\"startTime\":-", "\"startTime\" is negative"},
+		{"\"program\":\"/bin/app\"", "\"program\":{}", "program is not a valid string"},
 		{"\"ctrace\":{", "\"ctrace\":[],\"x\":{", "\"ctrace\" is not an object"},
 	};
 	struct ct_profile *profile = sample();
@@ -200,7 +226,7 @@ static void test_broken_member(void **state)
 	ct_profile_free(profile);
 }
 
-/* Whatever was read can be shown. */
+/* Whatever was read can be shown, and written. */
 static void show(const struct ct_profile *profile)
 {
 	const struct ct_terminal terminal = {.columns = 80, .utf8 = true};
@@ -221,6 +247,8 @@ static void show(const struct ct_profile *profile)
 		assert_int_equal(ct_view_functions(&view, &error), 0);
 		assert_int_equal(ct_view_tree(&view, &error), 0);
 	}
+	for (const struct ct_format *format = ct_formats; format->name; format++)
+		assert_int_equal(format->write(profile, format->metric, out, &error), 0);
 	fclose(out);
 	free(text);
 }

@@ -125,6 +125,27 @@ static int read_timeline(struct ct_dhat *dhat)
 	return code;
 }
 
+/* Which program, and when. */
+static int read_start(struct ct_dhat *dhat)
+{
+	struct ct_json_piece piece;
+	int code = 0;
+
+	if (find(dhat, "startTime", &piece))
+		code = ct_dhat_number(dhat, piece, "startTime", &dhat->profile->start_unix_ns);
+	if (code == 0 && find(dhat, "program", &piece)) {
+		cJSON *item = ct_dhat_string(dhat, piece, "program");
+
+		if (!item)
+			return CT_ERR_DAMAGED;
+		code = ct_profile_set_text(&dhat->profile->program, item->valuestring, strlen(item->valuestring));
+		cJSON_Delete(item);
+		if (code < 0)
+			return ct_dhat_no_memory(dhat);
+	}
+	return code;
+}
+
 int ct_dhat_read_ctrace(struct ct_dhat *dhat)
 {
 	struct ct_json_piece ended, piece = dhat->members[M_CTRACE];
@@ -141,6 +162,8 @@ int ct_dhat_read_ctrace(struct ct_dhat *dhat)
 		code = read_member(dhat, "ownBytes", &dhat->profile->own_bytes);
 	if (!code)
 		code = read_losses(dhat);
+	if (!code)
+		code = read_start(dhat);
 	return code < 0 ? code : read_timeline(dhat);
 }
 
@@ -166,6 +189,36 @@ static int read_paths(struct ct_dhat *dhat, struct ct_dhat_places *places)
 	return code;
 }
 
+static int read_modules(struct ct_dhat *dhat, const struct ct_dhat_places *places)
+{
+	struct ct_profile *profile = dhat->profile;
+	struct ct_json_cursor rows;
+	struct ct_json_piece key, row;
+	size_t room = 0;
+	int code = find_rows(dhat, "modules", &rows);
+
+	while (code > 0 && (code = ct_json_next(&rows, &key, &row, dhat->error)) > 0) {
+		uint64_t numbers[5]; /* path, build-id, start, limit, bias */
+
+		if (read_numbers(dhat, row, "modules", numbers, 5) < 0)
+			return CT_ERR_DAMAGED;
+		for (int i = 0; i < 2; i++) {
+			if (numbers[i] && numbers[i] >= places->path_count)
+				return ct_json_damaged(&dhat->file, row.text, dhat->error,
+						       "a row of \"modules\" has an index outside \"paths\"");
+			numbers[i] = numbers[i] ? places->paths[numbers[i]] : 0;
+		}
+		if (!ct_array_room(&profile->modules, &room, profile->module_count + 1, sizeof(*profile->modules)))
+			return ct_dhat_no_memory(dhat);
+		profile->modules[profile->module_count++] = (struct ct_module_row){.path = (uint32_t)numbers[0],
+										   .build_id = (uint32_t)numbers[1],
+										   .start = numbers[2],
+										   .limit = numbers[3],
+										   .bias = numbers[4]};
+	}
+	return code;
+}
+
 int ct_dhat_places_open(struct ct_dhat *dhat, struct ct_dhat_places *places)
 {
 	int code;
@@ -173,7 +226,9 @@ int ct_dhat_places_open(struct ct_dhat *dhat, struct ct_dhat_places *places)
 	*places = (struct ct_dhat_places){0};
 	code = find_rows(dhat, "frames", &places->rows);
 	places->told = code > 0;
-	return code > 0 ? read_paths(dhat, places) : code;
+	if (code > 0)
+		code = read_paths(dhat, places);
+	return code < 0 || !places->told ? code : read_modules(dhat, places);
 }
 
 int ct_dhat_places_next(struct ct_dhat *dhat, struct ct_dhat_places *places, struct ct_frame *frame)

@@ -59,7 +59,8 @@ struct ct_profile *ct_profile_new(void)
 	    ct_profile_set_text(&profile->bytes_unit, "bytes", 5) ||
 	    ct_profile_set_text(&profile->blocks_unit, "blocks", 6) ||
 	    ct_profile_set_text(&profile->time_unit, "", 0) || ct_profile_set_text(&profile->mega_time_unit, "", 0) ||
-	    ct_profile_set_text(&profile->producer, "unknown", 7) || ct_profile_set_text(&profile->command, "", 0)) {
+	    ct_profile_set_text(&profile->producer, "unknown", 7) || ct_profile_set_text(&profile->program, "", 0) ||
+	    ct_profile_set_text(&profile->command, "", 0)) {
 		ct_profile_free(profile);
 		return NULL;
 	}
@@ -105,11 +106,13 @@ void ct_profile_free(struct ct_profile *profile)
 	free(profile->time_unit);
 	free(profile->mega_time_unit);
 	free(profile->producer);
+	free(profile->program);
 	free(profile->command);
 	free(profile->sites);
 	free(profile->frame_ids);
 	free(profile->frames);
 	free(profile->strings);
+	free(profile->modules);
 	free(profile->timeline);
 	for (size_t i = 0; i < profile->snapshot_count; i++)
 		free(profile->snapshots[i].rows);

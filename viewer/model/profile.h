@@ -84,6 +84,15 @@ struct ct_snapshot {
 	size_t row_count;
 };
 
+/* An object file of the program. Known of recordings of ctrace; addresses of frames are link-time ones. */
+struct ct_module_row {
+	uint32_t path; /* string id, as in ct_frame.module */
+	uint32_t build_id; /* string id: lower-case hex */
+	uint64_t start; /* where it was in the program's memory, at its latest load */
+	uint64_t limit;
+	uint64_t bias; /* run-time address minus link-time address */
+};
+
 struct ct_profile {
 	enum ct_profile_mode mode;
 	char *verb; /* "Allocated", "Copied", ... */
@@ -93,8 +102,10 @@ struct ct_profile {
 	char *time_unit; /* "µs", "instrs", ... */
 	char *mega_time_unit; /* "s", "Minstr": 1,000,000 time_unit */
 	char *producer; /* "ctrace", "Valgrind", "dhat-rs" or "unknown" */
+	char *program; /* absolute path of the executable, "" = not known */
 	char *command; /* command line, arguments separated by blanks, UTF-8 */
 	uint64_t pid;
+	uint64_t start_unix_ns; /* when the program started, 0 = not known */
 	uint64_t end_time;
 	uint64_t peak_time;
 	uint64_t short_lived; /* DHAT's tuth */
@@ -115,6 +126,8 @@ struct ct_profile {
 	const char **strings; /* NUL-terminated valid UTF-8 without control characters */
 	size_t string_count;
 	size_t latest_site; /* that ct_profile_site added or added to */
+	struct ct_module_row *modules;
+	size_t module_count;
 	struct ct_timeline_point *timeline;
 	size_t timeline_count;
 	struct ct_snapshot *snapshots; /* in order of time, at equal distances; only from a store */

@@ -24,15 +24,27 @@ static bool is_exported(const struct ct_left_store *store)
 						      report.st_mtim.tv_nsec >= store->status.st_mtim.tv_nsec));
 }
 
-static void export_store(struct ct_collect *collect, const char *path, bool kept)
+static void export_store(struct ct_collect *collect, const char *path, const struct ct_left_store *store)
 {
 	struct ct_error_text error;
-	int code = ct_export_store(path, !kept && !collect->keep, collect->quiet, &error);
 
-	if (code < 0) {
-		collect->failed++;
-		ct_cmd_fail("record", CT_EXIT_UNREADABLE, "%s", error.line);
-		return;
+	for (size_t i = 0; i < collect->formats.count; i++) {
+		const struct ct_export job = {
+			.input = path,
+			.format = collect->formats.formats[i],
+			.keep_name = collect->keep_name && collect->formats.count == 1,
+			.remove_store = !store->kept && !collect->keep && i + 1 == collect->formats.count,
+			.quiet = collect->quiet || (collect->late && store->pid != (uint32_t)collect->pid),
+			.loud = collect->late,
+			.brief = i > 0,
+		};
+		int code = ct_export_run(&job, &error);
+
+		if (code < 0) {
+			collect->failed++;
+			ct_cmd_fail("record", CT_EXIT_UNREADABLE, "%s", error.line);
+			return;
+		}
 	}
 	collect->exported++;
 }
@@ -50,7 +62,10 @@ static void look_at(struct ct_collect *collect, int folder_fd, const char *folde
 	    snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
 		return;
 	if (!ct_left_store_in_use(&store, path))
-		export_store(collect, path, store.kept);
+		export_store(collect, path, &store);
+	else if (collect->late)
+		ct_cmd_fail("record", CT_EXIT_FINE, "pid %u still runs; later: ctrace export -f FORMAT %s", store.pid,
+			    path);
 }
 
 static void scan(struct ct_collect *collect, const char *folder)

@@ -11,6 +11,8 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "write/format.h"
+
 struct ct_collect {
 	const char *pattern; /* CTRACE_OUT as the program had it */
 	const char *session;
@@ -20,6 +22,9 @@ struct ct_collect {
 	bool export; /* false: leave the stores, only look whether there are any */
 	bool keep; /* keep stores after their export */
 	bool quiet;
+	struct ct_format_set formats; /* at least one */
+	bool late; /* no process exports itself: say so of those that still run */
+	bool keep_name; /* the report's name is the one that was asked for, whatever the format */
 	/* results */
 	int exported;
 	int failed; /* exports that failed; their errors have been printed */

@@ -25,7 +25,7 @@ static const struct setting {
 
 #define LONG_BASE 256
 
-static void make_long_options(struct option options[CT_SETTING_COUNT + 2])
+static void make_long_options(struct option options[CT_SETTING_COUNT + 3])
 {
 	struct option *option = options;
 
@@ -35,6 +35,7 @@ static void make_long_options(struct option options[CT_SETTING_COUNT + 2])
 						    settings_table[i].argument ? required_argument : no_argument, NULL,
 						    LONG_BASE + i};
 	}
+	*option++ = (struct option){"format", required_argument, NULL, 'f'};
 	*option++ = (struct option){"help", no_argument, NULL, 'h'};
 	*option = (struct option){0};
 }
@@ -99,14 +100,14 @@ static int make_absolute(struct ct_settings *settings, struct ct_error_text *err
 
 int ct_settings_parse(struct ct_settings *settings, int argc, char **argv, struct ct_error_text *error)
 {
-	struct option options[CT_SETTING_COUNT + 2];
+	struct option options[CT_SETTING_COUNT + 3];
 	int option, code;
 
 	make_long_options(options);
 	optind = 0;
 	opterr = 0;
 	/* "+": what follows the program is the program's */
-	while ((option = getopt_long(argc, argv, "+:o:qh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+:f:o:qh", options, NULL)) != -1) {
 		int index = option == 'o'         ? CT_SETTING_out
 			    : option == 'q'       ? CT_SETTING_quiet
 			    : option >= LONG_BASE ? option - LONG_BASE
@@ -114,6 +115,11 @@ int ct_settings_parse(struct ct_settings *settings, int argc, char **argv, struc
 
 		if (option == 'h')
 			return 0;
+		if (option == 'f') {
+			if (ct_format_parse(optarg, &settings->formats, error))
+				return CT_ERR_USAGE;
+			continue;
+		}
 		if (index < 0)
 			return ct_error_set(error, CT_ERR_USAGE, "%s: %s; see ctrace record --help", argv[optind - 1],
 					    option == ':' ? "the value is missing" : "unknown option");
@@ -125,6 +131,10 @@ int ct_settings_parse(struct ct_settings *settings, int argc, char **argv, struc
 		if (ct_settings_set(settings, (enum ct_setting)index, value) < 0)
 			return ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
 	}
+	settings->named = settings->values[CT_SETTING_out];
+	if (settings->formats.count && *ct_settings_get(settings, CT_SETTING_export) == '0')
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "--format with --export 0: name the formats to ctrace export later");
 	code = make_absolute(settings, error);
 	return code < 0 ? code : optind;
 }
@@ -135,6 +145,7 @@ void ct_settings_fini(struct ct_settings *settings)
 		free(settings->values[i]);
 		settings->values[i] = NULL;
 	}
+	settings->formats.count = 0;
 }
 
 const char *ct_settings_get(const struct ct_settings *settings, enum ct_setting setting)
@@ -217,7 +228,8 @@ void ct_settings_help(FILE *out)
 			fprintf(out, " (%s)", setting->standard);
 		fputc('\n', out);
 	}
-	fputs("  -h, --help             this text\n\n"
-	      "Each option has a variable, which LD_PRELOAD=libctrace.so PROGRAM reads: see ctrace-record(1).\n",
+	fputs("  -f, --format FORMAT    what to write; several with commas. See ctrace export --help (dhat)\n"
+	      "  -h, --help             this text\n\n"
+	      "Each option but --format has a variable, which LD_PRELOAD=libctrace.so PROGRAM reads: see ctrace-record(1).\n",
 	      out);
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "util/error.h"
+#include "write/format.h"
 
 enum ct_setting {
 #define CT_OPTION(field, variable, flag, type, standard, argument, help) CT_SETTING_##field,
@@ -20,6 +21,8 @@ enum ct_setting {
 
 struct ct_settings {
 	char *values[CT_SETTING_COUNT]; /* as given by options, NULL = not given */
+	struct ct_format_set formats; /* --format; none = what the program writes itself, DHAT's */
+	bool named; /* --output was given */
 };
 
 /*

@@ -176,6 +176,18 @@ static struct ct_unit *unit_at(struct object *object, Dwarf_Addr address)
 	return unit->table;
 }
 
+/* Keep a text until the next look-up; NULL, and freed, without memory. */
+static const char *keep(struct ct_symbols *symbols, char *text)
+{
+	if (!text ||
+	    !ct_array_room(&symbols->names, &symbols->name_room, symbols->name_count + 1, sizeof(*symbols->names))) {
+		free(text);
+		return NULL;
+	}
+	symbols->names[symbols->name_count++] = text;
+	return text;
+}
+
 /* The name as people write it; kept until the next look-up. */
 static const char *readable(struct ct_symbols *symbols, const char *name)
 {
@@ -188,14 +200,24 @@ static const char *readable(struct ct_symbols *symbols, const char *name)
 			return name;
 		better = strndup(name, (size_t)(version - name));
 	}
-	if (!better)
-		return name;
-	if (!ct_array_room(&symbols->names, &symbols->name_room, symbols->name_count + 1, sizeof(*symbols->names))) {
-		free(better);
-		return name;
-	}
-	symbols->names[symbols->name_count++] = better;
-	return better;
+	const char *kept = keep(symbols, better);
+	return kept ? kept : name;
+}
+
+/* A file's path from the folder that its unit was compiled in: source views open it from anywhere. */
+static const char *from_folder(struct ct_symbols *symbols, Dwarf_Die *unit_die, const char *file)
+{
+	Dwarf_Attribute attribute;
+	const char *folder = dwarf_formstring(dwarf_attr(unit_die, DW_AT_comp_dir, &attribute));
+	char *path;
+	if (!file || *file == '/' || *file == '<' || !folder || *folder != '/')
+		return file;
+	while (!strncmp(file, "./", 2))
+		file += 2;
+	if (asprintf(&path, "%s/%s", folder, file) < 0)
+		return file;
+	const char *kept = keep(symbols, path);
+	return kept ? kept : file;
 }
 
 /* The linkage name is worth it where it is mangled; in C it is an internal alias (glibc's __GI_fgets). */
@@ -245,6 +267,7 @@ static size_t lookup_dwarf(struct ct_symbols *symbols, struct object *object, Dw
 	size_t count = ct_unit_scopes(unit, address, scopes, max < SCOPES_MAX ? max : SCOPES_MAX);
 	if (!count) { /* assembler code has lines but no function */
 		line_of(unit_die, address, &frames[0]);
+		frames[0].file = from_folder(symbols, unit_die, frames[0].file);
 		return frames[0].file != NULL;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -254,6 +277,8 @@ static size_t lookup_dwarf(struct ct_symbols *symbols, struct object *object, Dw
 			call_site(unit_die, scope, &frames[i + 1]);
 	}
 	line_of(unit_die, address, &frames[0]);
+	for (size_t i = 0; i < count; i++)
+		frames[i].file = from_folder(symbols, unit_die, frames[i].file);
 	return count;
 }
 

@@ -11,6 +11,9 @@
  *       "ownBytes": memory of the tracer itself in the program,
  *       "losses": { "dropped": N, "early": N, "unknownFrees": N, "truncated": N, "unrooted": N, "late": N,
  *                   "mergedSites": N },
+ *       "program": "/usr/bin/app",
+ *       "startTime": nanoseconds since 1970, 0 = not known,
+ *       "modules": [ [path, build-id, start, limit, bias], ... ]   two indices into paths, three addresses
  *       "paths": [ "", "/usr/lib/libfoo.so", ... ],
  *       "frames": [ [module, file, inlined], ... ]   parallel to ftbl: indices into paths, 0 or 1
  *       "timeline": [ [time, max bytes, last bytes, last blocks], ... ]
@@ -176,6 +179,23 @@ static uint64_t path_index(struct writer *writer, uint32_t string)
 	return writer->path_of[string];
 }
 
+static bool put_modules(struct writer *writer)
+{
+	const struct ct_profile *profile = writer->profile;
+	bool ok = put_member(writer, "program", cJSON_CreateString(profile->program)) &&
+		  put_number(writer, "startTime", profile->start_unix_ns) &&
+		  fputs(",\n\"modules\":[", writer->out) >= 0;
+	for (size_t i = 0; i < profile->module_count && ok; i++) {
+		const struct ct_module_row *module = &profile->modules[i];
+		uint64_t numbers[] = {path_index(writer, module->path), path_index(writer, module->build_id),
+				      module->start, module->limit, module->bias};
+		cJSON *row = cJSON_CreateArray();
+		add_numbers(row, numbers, 5);
+		ok = put(writer, i ? ",\n" : "\n", row);
+	}
+	return ok && fputs("]", writer->out) >= 0;
+}
+
 static bool put_frame_places(struct writer *writer)
 {
 	bool ok = fputs(",\n\"frames\":[\n[0,0,0]", writer->out) >= 0;
@@ -206,7 +226,7 @@ static bool put_timeline(struct writer *writer)
 	return ok && fputs("]", writer->out) >= 0;
 }
 
-static bool put_own_member(struct writer *writer)
+static bool put_losses(struct writer *writer)
 {
 	const struct ct_losses *losses = &writer->profile->losses;
 	cJSON *counts = cJSON_CreateObject();
@@ -217,12 +237,17 @@ static bool put_own_member(struct writer *writer)
 	add_number(counts, "unrooted", losses->unrooted);
 	add_number(counts, "late", losses->late);
 	add_number(counts, "mergedSites", losses->merged_sites);
+	return put(writer, ",\n\"losses\":", counts);
+}
+
+static bool put_own_member(struct writer *writer)
+{
 	return fprintf(writer->out,
 		       ",\n\"ctrace\":{\"version\":\"%s\",\"ended\":%s,\"sampleBytes\":%" PRIu64
 		       ",\"ownBytes\":%" PRIu64,
 		       CTRACE_VERSION, writer->profile->ended ? "true" : "false", writer->profile->sample_bytes,
 		       writer->profile->own_bytes) > 0 &&
-	       put(writer, ",\n\"losses\":", counts) && put_frame_places(writer) && put_timeline(writer) &&
+	       put_losses(writer) && put_modules(writer) && put_frame_places(writer) && put_timeline(writer) &&
 	       fputs("}}\n", writer->out) >= 0;
 }
 
@@ -244,8 +269,9 @@ static int compare_sites(const void *left, const void *right, void *argument)
 	return a->frame_count < b->frame_count ? -1 : a->frame_count > b->frame_count;
 }
 
-int ct_write_dhat(const struct ct_profile *profile, FILE *out, struct ct_error_text *error)
+int ct_write_dhat(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
 {
+	(void)metric; /* all are there */
 	struct writer writer = {
 		.profile = profile,
 		.out = out,

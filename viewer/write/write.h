@@ -1,14 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* Writers: a profile becomes a file. One file per format; all have this shape. */
+/*
+ * Writers: a profile becomes a file. One file per format, all of one shape (write/format.h, whose table says
+ * what each is for). They write as they go; none makes the file in memory first.
+ */
 #ifndef CT_WRITE_WRITE_H
 #define CT_WRITE_WRITE_H
 
 #include <stdio.h>
 
+#include "model/metric.h"
 #include "model/profile.h"
 #include "util/error.h"
 
-/* DHAT JSON, dhatFileVersion 2, with ctrace's own facts in members that dh_view does not look at. */
-int ct_write_dhat(const struct ct_profile *profile, FILE *out, struct ct_error_text *error);
+#define CT_WRITER(name)                                                                                                \
+	int ct_write_##name(const struct ct_profile *profile, enum ct_metric metric, FILE *out,                        \
+			    struct ct_error_text *error)
+
+CT_WRITER(chrometrace);
+CT_WRITER(dhat);
+CT_WRITER(folded);
+CT_WRITER(heapprofile);
+CT_WRITER(json);
+CT_WRITER(pprof);
+CT_WRITER(speedscope);
 
 #endif

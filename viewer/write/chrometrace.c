@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Trace Event JSON, for Perfetto and chrome://tracing: what was live over time, as counters. Series of one
+ * counter are stacked by the trace viewer, so each number is a counter of its own, with one key that all its
+ * events have. A counter holds its value until its next event.
+ *
+ * The timeline has intervals: what was live at the end of each, and the most in it. The peak has its own time.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "write/put_json.h"
+#include "write/write.h"
+
+struct trace {
+	const struct ct_profile *profile;
+	FILE *out;
+};
+
+static void put_event(struct trace *trace, const char *name, uint64_t time, const char *key, uint64_t value)
+{
+	fprintf(trace->out,
+		",\n{\"name\":\"%s\",\"ph\":\"C\",\"ts\":%" PRIu64 ",\"pid\":%" PRIu64
+		",\"tid\":1,\"args\":{\"%s\":%" PRIu64 "}}",
+		name, time, trace->profile->pid, key, value);
+}
+
+static void put_name(struct trace *trace, const char *before, const char *what, const char *name)
+{
+	fprintf(trace->out,
+		"%s\n{\"name\":\"%s\",\"ph\":\"M\",\"pid\":%" PRIu64 ",\"tid\":1,\"args\":{\"name\":", before, what,
+		trace->profile->pid);
+	ct_put_text(trace->out, name);
+	fputs("}}", trace->out);
+}
+
+static void put_live(struct trace *trace)
+{
+	const struct ct_profile *profile = trace->profile;
+	uint64_t time = 0;
+	bool peak_shown = false;
+	put_event(trace, "live bytes", 0, "bytes", 0);
+	for (size_t i = 0; i < profile->timeline_count; i++) {
+		const struct ct_timeline_point *point = &profile->timeline[i];
+		if (!peak_shown && profile->peak_time <= point->time) {
+			put_event(trace, "live bytes", profile->peak_time, "bytes", profile->totals.peak_bytes);
+			peak_shown = true;
+		}
+		put_event(trace, "live bytes", point->time, "bytes", point->last_bytes);
+	}
+	put_event(trace, "live blocks", 0, "blocks", 0);
+	for (size_t i = 0; i < profile->timeline_count; i++)
+		put_event(trace, "live blocks", profile->timeline[i].time, "blocks", profile->timeline[i].last_blocks);
+	for (size_t i = 0; i < profile->timeline_count; i++) {
+		put_event(trace, "most live bytes", time, "bytes", profile->timeline[i].max_bytes);
+		time = profile->timeline[i].time;
+	}
+	put_event(trace, "most live bytes", time, "bytes", profile->totals.end_bytes);
+}
+
+int ct_write_chrometrace(const struct ct_profile *profile, enum ct_metric metric, FILE *out,
+			 struct ct_error_text *error)
+{
+	struct trace trace = {profile, out};
+	(void)metric; /* bytes and blocks are there */
+	errno = 0;
+	fputs("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[", out);
+	put_name(&trace, "", "process_name", profile->command);
+	put_name(&trace, ",", "thread_name", "heap");
+	put_live(&trace);
+	fputs("]}\n", out);
+	return ct_put_end(out, error);
+}

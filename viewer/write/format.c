@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "write/format.h"
+
+#include <string.h>
+
+#include "write/write.h"
+
+const struct ct_format ct_formats[] = {
+	{
+		.name = "dhat",
+		.suffix = ".json",
+		.help = "DHAT JSON, everything; for dh_view and ctrace top",
+		.write = ct_write_dhat,
+	},
+	{
+		.name = "pprof",
+		.suffix = ".pb.gz",
+		.help = "pprof protobuf; for go tool pprof, speedscope, Grafana and their like",
+		.metric = CT_METRIC_TOTAL_BYTES,
+		.write = ct_write_pprof,
+	},
+	{
+		.name = "folded",
+		.suffix = ".folded",
+		.help = "folded stacks, one number each; for flamegraph.pl, inferno, speedscope",
+		.metric = CT_METRIC_TOTAL_BYTES,
+		.one_metric = true,
+		.write = ct_write_folded,
+	},
+	{
+		.name = "speedscope",
+		.suffix = ".speedscope.json",
+		.help = "speedscope JSON, a profile for each number; for speedscope",
+		.metric = CT_METRIC_TOTAL_BYTES,
+		.write = ct_write_speedscope,
+	},
+	{
+		.name = "heapprofile",
+		.suffix = ".heapprofile",
+		.help = "V8 heap profile, one number each; for Chrome DevTools' Memory panel, speedscope",
+		.metric = CT_METRIC_TOTAL_BYTES,
+		.one_metric = true,
+		.write = ct_write_heapprofile,
+	},
+	{
+		.name = "json",
+		.suffix = ".sites.json",
+		.help = "sites sorted by the metric, frames, timeline; for jq and scripts",
+		.metric = CT_METRIC_TOTAL_BYTES,
+		.write = ct_write_json,
+	},
+	{
+		.name = "chrometrace",
+		.suffix = ".trace.json",
+		.help = "live bytes and blocks over time; for Perfetto, chrome://tracing",
+		.needs = CT_NEEDS_TIMELINE,
+		.write = ct_write_chrometrace,
+	},
+	{0},
+};
+
+const struct ct_format *ct_format_find(const char *name)
+{
+	for (const struct ct_format *format = ct_formats; format->name; format++)
+		if (!strcmp(format->name, name))
+			return format;
+	return NULL;
+}
+
+/* "dhat, pprof, ..." */
+static void list_names(char *out, size_t room)
+{
+	size_t used = 0;
+	*out = '\0';
+	for (const struct ct_format *format = ct_formats; format->name && used < room; format++)
+		used += (size_t)snprintf(out + used, room - used, "%s%s", used ? ", " : "", format->name);
+}
+
+static bool has(const struct ct_format_set *set, const struct ct_format *format)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (set->formats[i] == format)
+			return true;
+	return false;
+}
+
+int ct_format_parse(const char *list, struct ct_format_set *set, struct ct_error_text *error)
+{
+	char known[256], name[64];
+	for (const char *at = list;; at++) {
+		size_t length = strcspn(at, ",");
+		snprintf(name, sizeof(name), "%.*s", (int)(length < sizeof(name) ? length : sizeof(name)), at);
+		const struct ct_format *format = ct_format_find(name);
+		if (!format) {
+			list_names(known, sizeof(known));
+			return ct_error_set(error, CT_ERR_USAGE, "unknown format '%s'; known: %s", name, known);
+		}
+		if (!has(set, format) && set->count < CT_FORMATS_MOST)
+			set->formats[set->count++] = format;
+		at += length;
+		if (!*at)
+			return CT_OK;
+	}
+}
+
+static const char *kind_of(const struct ct_profile *profile)
+{
+	static const char *const kinds[] = {[CT_MODE_HEAP] = "a heap profile",
+					    [CT_MODE_COPY] = "a copy profile",
+					    [CT_MODE_AD_HOC] = "an ad-hoc profile"};
+	return kinds[profile->mode];
+}
+
+int ct_format_check(const struct ct_format *format, enum ct_metric metric, const struct ct_profile *profile,
+		    const char *input, struct ct_error_text *error)
+{
+	if (metric && !format->metric)
+		return ct_error_set(error, CT_ERR_USAGE, "%s holds the same whatever the metric: leave --metric out",
+				    format->name);
+	if (metric && !ct_metric_exists(profile, metric))
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "%s has no %s: it is %s of %s; total-bytes and total-blocks%s are there", input,
+				    ct_metric_name(metric), kind_of(profile), profile->producer,
+				    profile->has_lifetimes ? ", max, peak, end and lifetime" : "");
+	if (format->needs & CT_NEEDS_TIMELINE && !profile->timeline_count)
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "%s has no timeline, which %s is made of; recordings of ctrace have one", input,
+				    format->name);
+	return CT_OK;
+}

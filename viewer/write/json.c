@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* The profile for scripts: docs/json.md is the promise of what is in it. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "ctrace/version.h"
+#include "model/functions.h"
+#include "view/names.h"
+#include "write/put_json.h"
+#include "write/write.h"
+
+#define VERSION 1
+
+static void put_bool_member(FILE *out, const char *name, bool value)
+{
+	fprintf(out, ",\"%s\":%s", name, value ? "true" : "false");
+}
+
+/* Its numbers; `more`: another member stands before. */
+static void put_counters(const struct ct_profile *profile, const struct ct_counters *counters, bool more, FILE *out)
+{
+	for (int i = 1; i < CT_METRIC_COUNT; i++) {
+		if (!ct_metric_exists(profile, (enum ct_metric)i))
+			continue;
+		fprintf(out, "%s\"%s\":", more ? "," : "", ct_metric_member((enum ct_metric)i));
+		ct_put_number(out, ct_metric_value(counters, (enum ct_metric)i));
+		more = true;
+	}
+}
+
+static void put_losses(const struct ct_losses *losses, FILE *out)
+{
+	fprintf(out,
+		",\n\"losses\":{\"dropped\":%" PRIu64 ",\"early\":%" PRIu64 ",\"unknownFrees\":%" PRIu64
+		",\"truncated\":%" PRIu64 ",\"unrooted\":%" PRIu64 ",\"late\":%" PRIu64 ",\"mergedSites\":%" PRIu64 "}",
+		losses->dropped, losses->early, losses->unknown_frees, losses->truncated, losses->unrooted,
+		losses->late, losses->merged_sites);
+}
+
+static void put_head(const struct ct_profile *profile, enum ct_metric metric, FILE *out)
+{
+	static const char *const modes[] = {
+		[CT_MODE_HEAP] = "heap", [CT_MODE_COPY] = "copy", [CT_MODE_AD_HOC] = "ad-hoc"};
+	fprintf(out, "{\"format\":\"ctrace-sites\",\"version\":%d,\"writtenBy\":\"ctrace " CTRACE_VERSION "\"",
+		VERSION);
+	ct_put_text_member(out, "producer", profile->producer);
+	ct_put_text_member(out, "mode", modes[profile->mode]);
+	ct_put_text_member(out, "command", profile->command);
+	ct_put_text_member(out, "program", profile->program);
+	ct_put_number_member(out, "pid", profile->pid);
+	ct_put_number_member(out, "startUnixMs", profile->start_unix_ns / 1000000);
+	ct_put_text_member(out, "timeUnit", profile->time_unit);
+	ct_put_number_member(out, "endTime", profile->end_time);
+	if (profile->has_lifetimes)
+		ct_put_number_member(out, "peakTime", profile->peak_time);
+	put_bool_member(out, "ended", profile->ended);
+	put_losses(&profile->losses, out);
+	fputs(",\n\"totals\":{", out);
+	put_counters(profile, &profile->totals, false, out);
+	putc('}', out);
+	ct_put_text_member(out, "sortedBy", ct_metric_member(metric));
+}
+
+static void put_site(const struct ct_profile *profile, const bool *allocators, const struct ct_site_row *site,
+		     FILE *out)
+{
+	const uint32_t *ids = profile->frame_ids + site->first_frame;
+	const struct ct_frame *leaf = &profile->frames[ids[ct_name_leaf(profile, allocators, site)]];
+	const struct ct_function function = {.name = leaf->function, .module = leaf->module};
+	char room[CT_FUNCTION_NAME_ROOM], place[CT_NAME_ROOM];
+	fputs("{\"function\":", out);
+	ct_put_text(out, ct_function_name(profile, &function, room));
+	ct_put_text_member(out, "place", ct_name_place(profile, leaf, place));
+	put_counters(profile, &site->counters, true, out);
+	put_bool_member(out, "truncated", site->truncated);
+	fputs(",\"stack\":[", out);
+	for (uint32_t i = 0; i < site->frame_count; i++) {
+		if (i)
+			putc_unlocked(',', out);
+		ct_put_number(out, ids[i] - 1);
+	}
+	fputs("]}", out);
+}
+
+struct order {
+	const struct ct_profile *profile;
+	enum ct_metric metric;
+};
+
+static int compare_sites(const void *left, const void *right, void *argument)
+{
+	const struct order *order = argument;
+	uint32_t x = *(const uint32_t *)left, y = *(const uint32_t *)right;
+	uint64_t a = ct_metric_value(&order->profile->sites[x].counters, order->metric);
+	uint64_t b = ct_metric_value(&order->profile->sites[y].counters, order->metric);
+	if (a != b)
+		return a > b ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+static void put_sites(const struct ct_profile *profile, enum ct_metric metric, const bool *allocators, uint32_t *order,
+		      FILE *out)
+{
+	struct order by = {profile, metric};
+	for (size_t i = 0; i < profile->site_count; i++)
+		order[i] = (uint32_t)i;
+	qsort_r(order, profile->site_count, sizeof(*order), compare_sites, &by);
+	fputs(",\n\"sites\":[", out);
+	for (size_t i = 0; i < profile->site_count && !ferror(out); i++) {
+		fputs(i ? ",\n" : "\n", out);
+		put_site(profile, allocators, &profile->sites[order[i]], out);
+	}
+	putc(']', out);
+}
+
+/* What is not known is left out. */
+static void put_frames(const struct ct_profile *profile, FILE *out)
+{
+	fputs(",\n\"frames\":[", out);
+	for (size_t i = 1; i < profile->frame_count; i++) {
+		const struct ct_frame *frame = &profile->frames[i];
+		fprintf(out, "%s\n{\"text\":", i > 1 ? "," : "");
+		ct_put_text(out, profile->strings[frame->text]);
+		if (frame->function)
+			ct_put_text_member(out, "function", profile->strings[frame->function]);
+		if (frame->file)
+			ct_put_text_member(out, "file", profile->strings[frame->file]);
+		if (frame->line)
+			ct_put_number_member(out, "line", frame->line);
+		if (frame->module)
+			ct_put_text_member(out, "module", profile->strings[frame->module]);
+		if (frame->address)
+			fprintf(out, ",\"address\":\"0x%" PRIx64 "\"", frame->address);
+		put_bool_member(out, "inlined", frame->inlined);
+		putc('}', out);
+	}
+	putc(']', out);
+}
+
+static void put_timeline(const struct ct_profile *profile, FILE *out)
+{
+	fputs(",\n\"timeline\":[", out);
+	for (size_t i = 0; i < profile->timeline_count; i++) {
+		const struct ct_timeline_point *point = &profile->timeline[i];
+		fprintf(out,
+			"%s\n{\"time\":%" PRIu64 ",\"mostBytes\":%" PRIu64 ",\"liveBytes\":%" PRIu64
+			",\"liveBlocks\":%" PRIu64 "}",
+			i ? "," : "", point->time, point->max_bytes, point->last_bytes, point->last_blocks);
+	}
+	fputs("]}\n", out);
+}
+
+int ct_write_json(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
+{
+	bool *allocators = ct_names_find_allocators(profile);
+	uint32_t *order = calloc(profile->site_count + 1, sizeof(*order));
+	bool memory = allocators && order;
+	errno = 0;
+	if (memory) {
+		put_head(profile, metric, out);
+		put_sites(profile, metric, allocators, order, out);
+		put_frames(profile, out);
+		put_timeline(profile, out);
+	}
+	free(allocators);
+	free(order);
+	return memory ? ct_put_end(out, error) : ct_error_no_memory(error);
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pprof's protobuf in gzip. Each record is packed as a profile of its own that holds nothing else, and the
+ * pieces written one after the other: protobuf's rule for joined messages makes them one, with the repeated
+ * fields in order. So a profile of any size takes the memory of its largest record.
+ *
+ * Strings, functions and locations get their number when something refers to them first, and are written then.
+ * A location is one address: its inlined frames and the function that they are in.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctrace/version.h"
+#include "model/functions.h"
+#include "util/array.h"
+#include "view/names.h"
+#include "write/gzip.h"
+#include "write/mappings.h"
+#include "write/pprof.pb-c.h"
+#include "write/write.h"
+
+#define TYPES_MOST 6
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+struct sample_type {
+	enum ct_metric metric;
+	const char *name;
+	const char *unit;
+};
+
+/* A location that begins with a frame: the frames it was made of, to know it again. */
+struct location {
+	uint64_t id; /* 0 = none yet */
+	uint32_t first, count; /* in frame_ids */
+};
+
+struct writer {
+	const struct ct_profile *profile;
+	struct ct_gzip *gzip;
+	uint8_t *packed; /* the record at hand */
+	size_t packed_room;
+	bool no_memory;
+	struct ct_functions functions;
+	struct ct_mappings mappings;
+	struct sample_type types[TYPES_MOST];
+	size_t type_count;
+	size_t default_type;
+	int64_t *string_of; /* index in string_table, by string id */
+	int64_t string_count;
+	bool *function_done;
+	struct location *location_of; /* by innermost frame id */
+	uint64_t *single_of; /* locations of one frame alone, by frame id */
+	uint64_t location_count;
+	uint64_t *stack; /* of the sample at hand */
+	Pprof__Line *lines; /* of the location at hand */
+	Pprof__Line **line_pointers;
+};
+
+/* Not by pprof__profile__pack_to_buffer: it leaves out what it has no memory for, and does not say so. */
+static void put(struct writer *writer, const Pprof__Profile *piece)
+{
+	size_t length = pprof__profile__get_packed_size(piece);
+	if (!ct_array_room(&writer->packed, &writer->packed_room, length, 1)) {
+		writer->no_memory = true;
+		return;
+	}
+	pprof__profile__pack(piece, writer->packed);
+	ct_gzip_put(writer->gzip, writer->packed, length);
+}
+
+/* A string that is none of the profile's. */
+static int64_t put_text(struct writer *writer, const char *text)
+{
+	char *table[] = {(char *)text};
+	Pprof__Profile piece = PPROF__PROFILE__INIT;
+	piece.n_string_table = 1;
+	piece.string_table = table;
+	put(writer, &piece);
+	return writer->string_count++;
+}
+
+static int64_t put_string(struct writer *writer, uint32_t id)
+{
+	if (id && !writer->string_of[id])
+		writer->string_of[id] = put_text(writer, writer->profile->strings[id]);
+	return writer->string_of[id];
+}
+
+/* The first four are those of every heap profile, in the order that tools expect. */
+static void choose_types(struct writer *writer, enum ct_metric metric)
+{
+	static const struct sample_type heap[] = {
+		{CT_METRIC_TOTAL_BLOCKS, "alloc_objects", "count"}, {CT_METRIC_TOTAL_BYTES, "alloc_space", "bytes"},
+		{CT_METRIC_END_BLOCKS, "inuse_objects", "count"},   {CT_METRIC_END_BYTES, "inuse_space", "bytes"},
+		{CT_METRIC_PEAK_BYTES, "peak_space", "bytes"},
+	};
+	static const struct sample_type copy[] = {{CT_METRIC_TOTAL_BLOCKS, "copies", "count"},
+						  {CT_METRIC_TOTAL_BYTES, "copied_space", "bytes"}};
+	static const struct sample_type ad_hoc[] = {{CT_METRIC_TOTAL_BLOCKS, "events", "count"},
+						    {CT_METRIC_TOTAL_BYTES, "units", "count"}};
+	const struct ct_profile *profile = writer->profile;
+	const struct sample_type *types = profile->mode == CT_MODE_HEAP   ? heap
+					  : profile->mode == CT_MODE_COPY ? copy
+									  : ad_hoc;
+	size_t count = types == heap && profile->has_lifetimes ? COUNT(heap) : COUNT(copy), chosen = count;
+	for (size_t i = 0; i < count; i++) {
+		writer->types[i] = types[i];
+		if (types[i].metric == metric)
+			chosen = i;
+	}
+	if (chosen == count) /* one that Go has no word for comes last */
+		writer->types[count++] = (struct sample_type){
+			metric, ct_metric_name(metric),
+			ct_metric_is_bytes(metric)                                          ? "bytes"
+			: metric == CT_METRIC_LIFETIME && !strcmp(profile->time_unit, "µs") ? "microseconds"
+											    : "count"};
+	writer->type_count = count;
+	writer->default_type = chosen;
+}
+
+/* Nanoseconds in a unit of the profile's time, 0 = it counts something else. */
+static int64_t unit_ns(const struct ct_profile *profile)
+{
+	static const struct {
+		const char *unit;
+		int64_t ns;
+	} units[] = {{"ns", 1}, {"µs", 1000}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}};
+	for (size_t i = 0; i < COUNT(units); i++)
+		if (!strcmp(profile->time_unit, units[i].unit))
+			return units[i].ns;
+	return 0;
+}
+
+static void put_types(struct writer *writer)
+{
+	for (size_t i = 0; i < writer->type_count; i++) {
+		Pprof__ValueType type = PPROF__VALUE_TYPE__INIT, *types[] = {&type};
+		Pprof__Profile piece = PPROF__PROFILE__INIT;
+		type.type = put_text(writer, writer->types[i].name);
+		type.unit = put_text(writer, writer->types[i].unit);
+		piece.n_sample_type = 1;
+		piece.sample_type = types;
+		if (i == writer->default_type)
+			piece.default_sample_type = type.type;
+		put(writer, &piece);
+	}
+}
+
+/* What a reader of the file should know and pprof has no field for. */
+static void put_comments(struct writer *writer)
+{
+	const struct ct_profile *profile = writer->profile;
+	char lost[128];
+	int64_t comments[4];
+	Pprof__Profile piece = PPROF__PROFILE__INIT;
+	piece.comment = comments;
+	comments[piece.n_comment++] = put_text(writer, "written by ctrace " CTRACE_VERSION);
+	comments[piece.n_comment++] = put_text(writer, profile->command);
+	if (!profile->ended)
+		comments[piece.n_comment++] = put_text(writer, "the program was killed, or still ran");
+	if (profile->losses.dropped || profile->losses.early) {
+		snprintf(lost, sizeof(lost), "INCOMPLETE: %llu calls were not recorded",
+			 (unsigned long long)(profile->losses.dropped + profile->losses.early));
+		comments[piece.n_comment++] = put_text(writer, lost);
+	}
+	put(writer, &piece);
+}
+
+static void put_head(struct writer *writer)
+{
+	const struct ct_profile *profile = writer->profile;
+	Pprof__ValueType period = PPROF__VALUE_TYPE__INIT;
+	Pprof__Profile piece = PPROF__PROFILE__INIT;
+	int64_t ns = unit_ns(profile), duration;
+	put_text(writer, ""); /* string 0 */
+	put_types(writer);
+	period.type = put_text(writer, "space");
+	period.unit = put_text(writer, "bytes");
+	piece.period_type = &period;
+	piece.period = 1; /* every allocation */
+	piece.time_nanos = (int64_t)profile->start_unix_ns;
+	if (!__builtin_mul_overflow(profile->end_time, ns, &duration))
+		piece.duration_nanos = duration;
+	put(writer, &piece);
+	put_comments(writer);
+}
+
+/*
+ * pprof takes the first mapping for the program. It would look for names itself, in whatever file has the path
+ * now, in mappings that do not say that they have been found.
+ */
+static void put_mappings(struct writer *writer)
+{
+	for (size_t i = 0; i < writer->mappings.count; i++) {
+		const struct ct_mapping *from = &writer->mappings.rows[i];
+		Pprof__Mapping mapping = PPROF__MAPPING__INIT, *mappings[] = {&mapping};
+		Pprof__Profile piece = PPROF__PROFILE__INIT;
+		mapping.id = i + 1;
+		mapping.memory_start = from->start;
+		mapping.memory_limit = from->limit;
+		mapping.filename = put_text(writer, from->path);
+		mapping.build_id = *from->build_id ? put_text(writer, from->build_id) : 0;
+		mapping.has_functions = true;
+		mapping.has_filenames = mapping.has_line_numbers = mapping.has_inline_frames = from->has_files;
+		piece.n_mapping = 1;
+		piece.mapping = mappings;
+		put(writer, &piece);
+	}
+}
+
+/*
+ * The name is the short one of our own tables, the system's name the whole, if there is more of it. pprof
+ * shortens names by itself where both are equal, and makes "a::::f" of "a::(anonymous namespace)::f".
+ */
+static uint64_t put_function(struct writer *writer, uint32_t frame)
+{
+	uint32_t index = writer->functions.of_frame[frame];
+	const struct ct_function *from = &writer->functions.rows[index];
+	Pprof__Function function = PPROF__FUNCTION__INIT, *functions[] = {&function};
+	Pprof__Profile piece = PPROF__PROFILE__INIT;
+	char name[CT_NAME_ROOM];
+	if (writer->function_done[index])
+		return index + 1;
+	writer->function_done[index] = true;
+	function.id = index + 1;
+	ct_name_short(writer->profile, &writer->profile->frames[frame], name);
+	if (from->name && strcmp(name, writer->profile->strings[from->name]))
+		function.system_name = put_string(writer, from->name);
+	function.name = from->name && !function.system_name ? put_string(writer, from->name) : put_text(writer, name);
+	function.filename = put_string(writer, from->file);
+	piece.n_function = 1;
+	piece.function = functions;
+	put(writer, &piece);
+	return function.id;
+}
+
+static uint64_t put_location(struct writer *writer, const uint32_t *frames, uint32_t count)
+{
+	const struct ct_frame *last = &writer->profile->frames[frames[count - 1]];
+	uint32_t mapping = last->module ? writer->mappings.of_module[last->module] : 0;
+	Pprof__Location location = PPROF__LOCATION__INIT, *locations[] = {&location};
+	Pprof__Profile piece = PPROF__PROFILE__INIT;
+	for (uint32_t i = 0; i < count; i++) {
+		pprof__line__init(&writer->lines[i]);
+		writer->lines[i].function_id = put_function(writer, frames[i]);
+		writer->lines[i].line = writer->profile->frames[frames[i]].line;
+		writer->line_pointers[i] = &writer->lines[i];
+	}
+	location.id = ++writer->location_count;
+	location.mapping_id = mapping;
+	location.address = last->address + (mapping ? writer->mappings.rows[mapping - 1].bias : 0);
+	location.n_line = count;
+	location.line = writer->line_pointers;
+	piece.n_location = 1;
+	piece.location = locations;
+	put(writer, &piece);
+	return location.id;
+}
+
+/*
+ * The location of the frames from `first` on, up to the one that is not inlined. Frames that only claim to be
+ * inlined into different ones, as a damaged file may have them, get a location each.
+ */
+static uint32_t find_location(struct writer *writer, uint32_t first, uint32_t left, uint64_t *id)
+{
+	const struct ct_profile *profile = writer->profile;
+	const uint32_t *frames = profile->frame_ids + first;
+	struct location *known = &writer->location_of[*frames];
+	uint32_t count = 1;
+	while (count < left && profile->frames[frames[count - 1]].inlined)
+		count++;
+	if (!known->id)
+		*known = (struct location){put_location(writer, frames, count), first, count};
+	*id = known->id;
+	if (known->count == count && !memcmp(frames, profile->frame_ids + known->first, count * sizeof(*frames)))
+		return count;
+	if (!writer->single_of[*frames])
+		writer->single_of[*frames] = put_location(writer, frames, 1);
+	*id = writer->single_of[*frames];
+	return 1;
+}
+
+static void put_sample(struct writer *writer, const struct ct_site_row *site)
+{
+	int64_t values[TYPES_MOST];
+	Pprof__Sample sample = PPROF__SAMPLE__INIT, *samples[] = {&sample};
+	Pprof__Profile piece = PPROF__PROFILE__INIT;
+	for (uint32_t i = 0; i < site->frame_count; sample.n_location_id++)
+		i += find_location(writer, site->first_frame + i, site->frame_count - i,
+				   &writer->stack[sample.n_location_id]);
+	for (size_t i = 0; i < writer->type_count; i++) {
+		uint64_t value = ct_metric_value(&site->counters, writer->types[i].metric);
+		values[i] = value < INT64_MAX ? (int64_t)value : INT64_MAX;
+	}
+	sample.location_id = writer->stack;
+	sample.n_value = writer->type_count;
+	sample.value = values;
+	piece.n_sample = 1;
+	piece.sample = samples;
+	put(writer, &piece);
+}
+
+static bool init(struct writer *writer)
+{
+	const struct ct_profile *profile = writer->profile;
+	uint32_t longest = 1;
+	for (size_t i = 0; i < profile->site_count; i++)
+		if (profile->sites[i].frame_count > longest)
+			longest = profile->sites[i].frame_count;
+	writer->gzip = malloc(sizeof(*writer->gzip));
+	writer->string_of = calloc(profile->string_count + 1, sizeof(*writer->string_of));
+	writer->location_of = calloc(profile->frame_count + 1, sizeof(*writer->location_of));
+	writer->single_of = calloc(profile->frame_count + 1, sizeof(*writer->single_of));
+	writer->stack = calloc(longest, sizeof(*writer->stack));
+	writer->lines = calloc(longest, sizeof(*writer->lines));
+	writer->line_pointers = calloc(longest, sizeof(Pprof__Line *));
+	if (ct_functions_init(&writer->functions, profile) || ct_mappings_init(&writer->mappings, profile))
+		return false;
+	writer->function_done = calloc(writer->functions.count + 1, sizeof(*writer->function_done));
+	return writer->gzip && writer->string_of && writer->location_of && writer->single_of && writer->stack &&
+	       writer->lines && writer->line_pointers && writer->function_done;
+}
+
+static void fini(struct writer *writer)
+{
+	free(writer->gzip);
+	free(writer->packed);
+	free(writer->string_of);
+	free(writer->function_done);
+	free(writer->location_of);
+	free(writer->single_of);
+	free(writer->stack);
+	free(writer->lines);
+	free(writer->line_pointers);
+	ct_functions_fini(&writer->functions);
+	ct_mappings_fini(&writer->mappings);
+}
+
+int ct_write_pprof(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
+{
+	struct writer writer = {.profile = profile};
+	int code = CT_OK;
+	errno = 0;
+	if (!init(&writer) || !ct_gzip_begin(writer.gzip, out)) {
+		code = ct_error_no_memory(error);
+	} else {
+		choose_types(&writer, metric);
+		put_head(&writer);
+		put_mappings(&writer);
+		for (size_t i = 0; i < profile->site_count && !writer.gzip->failed && !writer.no_memory; i++)
+			put_sample(&writer, &profile->sites[i]);
+		if (!ct_gzip_end(writer.gzip) || writer.no_memory)
+			code = ferror(out) ? ct_error_set(error, CT_ERR_IO, "cannot write: %s", strerror(errno))
+					   : ct_error_no_memory(error);
+	}
+	fini(&writer);
+	return code;
+}
