@@ -16,8 +16,8 @@ CT_COLD bool ct_start(void);
 /* The calling thread's state, made on its first event; NULL = no memory. */
 CT_COLD struct ct_thread *ct_thread_new(void);
 
-/* Fold all published events into the sites; makes room in the thread's ring. */
-CT_COLD void ct_combine(struct ct_thread *thread);
+/* Make room for the thread's next events: fold all published ones into the sites if its ring is full. */
+void ct_combine(struct ct_thread *thread); /* not CT_COLD: it folds, at full speed */
 
 CT_COLD uint64_t ct_monotonic_ns(void);
 

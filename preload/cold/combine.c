@@ -114,7 +114,7 @@ static inline void keep_for_undo(struct ct_site *site, uint32_t id)
 }
 
 /* Fold the events [event, end) of one ring up to the time `until`; how many. */
-static inline size_t fold(struct folding *folding, const struct ct_event *event, const struct ct_event *end,
+static __attribute__((noinline, hot)) size_t fold(struct folding *folding, const struct ct_event *event, const struct ct_event *end,
 			  uint64_t until)
 {
 	const struct ct_event *first = event;
@@ -230,12 +230,14 @@ void ct_combine_locked(void)
 
 void ct_combine(struct ct_thread *thread)
 {
-	struct ct_progress *progress = &ct_tracer.header->progress;
+	const struct ct_progress *progress = &ct_tracer.header->progress;
+	struct ct_ring *ring = thread->ring;
 	ct_lock_get(&ct_lock_combine);
-	thread->folded = thread->ring->tail[progress->progress >> 32 & 1];
-	if (thread->head - thread->folded >= CT_RING_EVENTS) {
+	if (ring->head - ring->tail[progress->progress >> 32 & 1] == CT_RING_EVENTS)
 		ct_combine_locked();
-		thread->folded = thread->ring->tail[progress->progress >> 32 & 1];
-	}
+	uint64_t room = CT_RING_EVENTS - (ring->head - ring->tail[progress->progress >> 32 & 1]);
 	ct_lock_put(&ct_lock_combine);
+	uint64_t whole = CT_RING_EVENTS - (ring->head & (CT_RING_EVENTS - 1)); /* to the end of the ring's memory */
+	thread->slot = event_at((uint32_t)(ring - ct_tracer.rings), ring->head);
+	thread->slots_end = thread->slot + (room < whole ? room : whole);
 }

@@ -6,7 +6,7 @@
 #include "hot/compiler.h"
 
 /* Fold everything that is published by now. Caller holds ct_lock_combine. */
-CT_COLD void ct_combine_locked(void);
+void ct_combine_locked(void);
 
 /* CTRACE_DEBUG=events: write each folded event to a file beside the report. */
 CT_COLD void ct_event_log_open(const char *output);

@@ -62,8 +62,7 @@ static bool attach_ring(struct ct_thread *thread)
 	    (events > ct_store_capacity(CT_SECTION_EVENTS) && !ct_store_grow(CT_SECTION_EVENTS, events)))
 		return false;
 	thread->ring = &ct_tracer.rings[index];
-	thread->events = &ct_tracer.events[index * CT_RING_EVENTS];
-	thread->head = thread->folded = 0;
+	thread->slot = thread->slots_end = NULL;
 	ct_tracer.header->sections[CT_SECTION_EVENTS].used = events;
 	ct_store_release(&rings->used, index + 1);
 	return true;

@@ -39,15 +39,15 @@ static inline uint64_t ct_ticks_after(struct ct_thread *thread, uint64_t after)
  */
 static inline struct ct_event *ct_journal_slot(struct ct_thread *thread)
 {
-	if (ct_unlikely(thread->head - thread->folded >= CT_RING_EVENTS))
+	if (ct_unlikely(thread->slot == thread->slots_end))
 		ct_combine(thread);
-	return &thread->events[thread->head & (CT_RING_EVENTS - 1)];
+	return thread->slot;
 }
 
 static inline void ct_journal_publish(struct ct_thread *thread)
 {
-	thread->head++;
-	ct_store_release(&thread->ring->head, thread->head);
+	thread->slot++;
+	ct_store_release(&thread->ring->head, thread->ring->head + 1);
 }
 
 #endif

@@ -28,50 +28,55 @@ static inline void journal(struct ct_thread *thread, uint64_t ticks, uint32_t si
 	ct_journal_publish(thread);
 }
 
-/* An event's bytes and kind stand for what the block stands for. */
-static inline uint64_t weigh(uint64_t bytes, uint64_t birth, uint32_t *kind)
+/*
+ * What follows is compiled twice, for recordings of everything and for samples, where an event's bytes and
+ * kind stand for what the block stands for.
+ */
+#define TWICE static inline __attribute__((always_inline))
+
+TWICE uint64_t weigh(bool sampled, uint64_t bytes, uint64_t birth, uint32_t *kind)
 {
-	if (ct_likely(!ct_tracer.sample_bytes))
+	if (!sampled)
 		return bytes;
 	struct ct_estimate estimate = ct_sample_estimate(bytes, birth);
 	*kind |= estimate.more_blocks << CT_EVENT_MORE_SHIFT;
 	return estimate.bytes;
 }
 
-static inline void journal_free(struct ct_thread *thread, uint32_t record, uintptr_t address, uint32_t flags)
+TWICE void journal_free(bool sampled, struct ct_thread *thread, uint32_t record, uintptr_t address, uint32_t flags)
 {
 	const struct ct_block *block = &ct_blocks.records[record];
 	uint32_t site = ct_block_site(block);
 	uint64_t birth = ct_block_birth(block);
 	uint32_t kind = CT_EVENT_FREE | flags;
-	uint64_t bytes = weigh(ct_block_bytes(block), birth, &kind);
+	uint64_t bytes = weigh(sampled, ct_block_bytes(block), birth, &kind);
 	ct_block_release(thread, record);
-	if (ct_unlikely(ct_tracer.sample_bytes != 0))
+	if (sampled)
 		ct_sample_note(address, false);
 	journal(thread, ct_ticks_after(thread, birth), site, kind, bytes, birth);
 }
 
-/* Put a record at its block's address. What stands there already is a block whose free was missed. */
-static inline bool insert(struct ct_thread *thread, uintptr_t address, uint32_t record)
+/* What stands at a new block's address already is a block whose free was missed. */
+static CT_COLD bool replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stale, uint32_t record)
 {
-	uint32_t stale = ct_block_insert(address, record);
-	if (ct_likely(!stale))
-		return true;
 	if (stale != UINT32_MAX) {
-		journal_free(thread, stale, address, 0);
+		journal_free(ct_tracer.sample_bytes != 0, thread, stale, address, 0);
 		return true;
 	}
 	ct_block_release(thread, record);
 	return false;
 }
 
-static inline bool try_record_alloc(struct ct_thread *thread, const struct ct_registers *caller, void *block,
-				    size_t bytes)
+/* Put a record at its block's address; false = no memory. */
+static inline bool insert(struct ct_thread *thread, uintptr_t address, uint32_t record)
 {
-	if (ct_unlikely(bytes > CT_BLOCK_BYTES_MAX))
-		return false;
-	if (ct_unlikely(ct_tracer.sample_bytes != 0) && !ct_sample_takes(thread, bytes))
-		return true;
+	uint32_t stale = ct_block_insert(address, record);
+	return ct_likely(!stale) || replace_stale(thread, address, stale, record);
+}
+
+TWICE bool record_alloc(bool sampled, struct ct_thread *thread, const struct ct_registers *caller, void *block,
+			size_t bytes)
+{
 	uint32_t site = ct_unwind(thread, caller);
 	uint32_t record = ct_likely(site) ? ct_block_new(thread) : 0;
 	if (ct_unlikely(!record))
@@ -82,23 +87,39 @@ static inline bool try_record_alloc(struct ct_thread *thread, const struct ct_re
 	ct_block_set(&ct_blocks.records[record], site, bytes, birth);
 	if (ct_unlikely(!insert(thread, (uintptr_t)block, record)))
 		return false;
-	if (ct_unlikely(ct_tracer.sample_bytes != 0))
-		ct_sample_note((uintptr_t)block, true);
-
 	thread->last_block = (uintptr_t)block;
-	thread->last_unsampled = ct_tls.unsampled;
-	bytes = weigh(bytes, birth, &kind);
+	if (sampled) {
+		ct_sample_note((uintptr_t)block, true);
+		thread->last_unsampled = ct_tls.unsampled;
+	}
+	bytes = weigh(sampled, bytes, birth, &kind);
 	journal(thread, birth, site, kind, bytes, 0);
 	return true;
 }
 
+static CT_COLD bool record_alloc_sampled(struct ct_thread *thread, const struct ct_registers *caller, void *block,
+					 size_t bytes)
+{
+	return ct_sample_skips(bytes) || !ct_sample_takes(thread, bytes) ||
+	       record_alloc(true, thread, caller, block, bytes);
+}
+
 void ct_record_alloc(const struct ct_registers *caller, void *block, size_t bytes)
 {
-	if (ct_sample_skips(bytes))
-		return;
 	struct ct_thread *thread = current_thread();
-	if (ct_unlikely(!thread) || ct_unlikely(!try_record_alloc(thread, caller, block, bytes)))
+	bool recorded = false;
+	if (ct_likely(thread != NULL) && ct_likely(bytes <= CT_BLOCK_BYTES_MAX))
+		recorded = ct_likely(!ct_tracer.sample_bytes) ? record_alloc(false, thread, caller, block, bytes)
+							      : record_alloc_sampled(thread, caller, block, bytes);
+	if (ct_unlikely(!recorded))
 		ct_count_loss(CT_LOSS_DROPPED);
+}
+
+/* Whatever is allocated without being recorded changes ct_tls.unsampled. */
+static CT_COLD void record_free_sampled(struct ct_thread *thread, uint32_t record, const void *block, bool latest)
+{
+	bool temporary = latest && thread->last_unsampled == ct_tls.unsampled;
+	journal_free(true, thread, record, (uintptr_t)block, temporary ? CT_EVENT_TEMPORARY : 0);
 }
 
 void ct_record_free(uint32_t record, const void *block)
@@ -108,9 +129,12 @@ void ct_record_free(uint32_t record, const void *block)
 		ct_count_loss(CT_LOSS_DROPPED);
 		return;
 	}
-	bool temporary = thread->last_block == (uintptr_t)block && thread->last_unsampled == ct_tls.unsampled;
+	bool latest = thread->last_block == (uintptr_t)block;
 	thread->last_block = 0;
-	journal_free(thread, record, (uintptr_t)block, temporary ? CT_EVENT_TEMPORARY : 0);
+	if (ct_unlikely(ct_tracer.sample_bytes != 0))
+		record_free_sampled(thread, record, block, latest);
+	else
+		journal_free(false, thread, record, (uintptr_t)block, latest ? CT_EVENT_TEMPORARY : 0);
 }
 
 /* A sample cannot know the site of a block that it has not taken: a resize is a free and an allocation. */
@@ -120,7 +144,7 @@ static CT_COLD void resize_sampled(struct ct_thread *thread, const struct ct_reg
 	if (record && !new_block && bytes)
 		insert(thread, (uintptr_t)old_block, record);
 	else if (record)
-		journal_free(thread, record, (uintptr_t)old_block, 0);
+		journal_free(true, thread, record, (uintptr_t)old_block, 0);
 	if (new_block)
 		ct_record_alloc(caller, new_block, bytes);
 }
@@ -139,7 +163,7 @@ void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *
 	}
 	if (ct_unlikely(bytes > CT_BLOCK_BYTES_MAX) && new_block) {
 		if (record)
-			journal_free(thread, record, (uintptr_t)old_block, 0);
+			journal_free(false, thread, record, (uintptr_t)old_block, 0);
 		ct_count_loss(CT_LOSS_DROPPED);
 		return;
 	}
@@ -147,7 +171,7 @@ void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *
 		if (!record)
 			return;
 		if (bytes == 0) /* glibc: realloc(p, 0) frees */
-			journal_free(thread, record, (uintptr_t)old_block, 0);
+			journal_free(false, thread, record, (uintptr_t)old_block, 0);
 		else if (!insert(thread, (uintptr_t)old_block, record))
 			ct_count_loss(CT_LOSS_DROPPED);
 		return;

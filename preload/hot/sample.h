@@ -24,10 +24,13 @@ static inline uint8_t *ct_sample_cell(uintptr_t address)
 /* No point on the block: it is not to be recorded. Never when all blocks are. hot */
 static inline bool ct_sample_skips(size_t bytes)
 {
-	bytes |= !bytes; /* a block of 0 bytes has a chance, too */
-	if (ct_likely(bytes >= ct_tls.unsampled))
+	uint64_t left = ct_tls.unsampled;
+	if (ct_likely(!left))
 		return false;
-	ct_tls.unsampled -= bytes;
+	bytes |= !bytes; /* a block of 0 bytes has a chance, too */
+	if (bytes >= left)
+		return false;
+	ct_tls.unsampled = left - bytes;
 	return true;
 }
 

@@ -52,10 +52,9 @@ struct ct_stack_bounds {
 #define CT_MEETING_PLACES 1024u /* a power of two */
 
 struct ct_thread {
-	uint64_t head; /* events written; its copy in the ring is what others read */
-	uint64_t folded; /* a lower bound of the ring's tail */
+	struct ct_event *slot; /* where the next event goes, in its ring */
+	struct ct_event *slots_end; /* not there: ask ct_combine for room */
 	struct ct_ring *ring;
-	struct ct_event *events;
 	uint64_t last_ticks;
 	uintptr_t last_block; /* this thread's latest allocation, for "temporary" */
 	uint64_t last_unsampled; /* ct_tls.unsampled then: it falls with each allocation that is not recorded */

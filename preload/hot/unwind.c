@@ -111,13 +111,15 @@ static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule
 	return WALK_ON;
 }
 
-/* Bounds of the stack that sp is on, moved to thread->bounds[0]; NULL: none. */
-static inline const struct ct_stack_bounds *bounds_of(struct ct_thread *thread, uintptr_t sp)
+static inline bool is_on_latest_stack(const struct ct_thread *thread, uintptr_t sp)
 {
-	struct ct_stack_bounds *latest = &thread->bounds[0];
-	if (ct_likely(sp >= latest->low && sp < latest->high))
-		return latest;
-	return ct_stack_find_bounds(thread, sp) ? latest : NULL;
+	return sp >= thread->bounds[0].low && sp < thread->bounds[0].high;
+}
+
+/* sp is on the latest stack: is that the thread's own, which stays mapped as long as the thread runs? */
+static inline bool is_own_stack(const struct ct_thread *thread, uintptr_t sp)
+{
+	return thread->anchor > sp && thread->anchor < thread->bounds[0].high;
 }
 
 static inline uint16_t *meeting_place(struct ct_thread *thread, uintptr_t sp)
@@ -137,9 +139,23 @@ static inline uint32_t standing_above(const struct ct_thread *thread, uint32_t f
 static inline uint32_t count_standing(const struct ct_thread *thread)
 {
 	const struct ct_check *check = &thread->checks[1];
-#pragma GCC unroll 4
-	while (ct_likely(*check->slot == check->value)) /* the last never holds */
-		check++;
+	/* The last never holds. Unrolled by hand: the compiler keeps a pointer for each. */
+	for (;; check += 4) {
+		if (ct_unlikely(*check[0].slot != check[0].value))
+			break;
+		if (ct_unlikely(*check[1].slot != check[1].value)) {
+			check += 1;
+			break;
+		}
+		if (ct_unlikely(*check[2].slot != check[2].value)) {
+			check += 2;
+			break;
+		}
+		if (ct_unlikely(*check[3].slot != check[3].value)) {
+			check += 3;
+			break;
+		}
+	}
 	uint32_t failed = (uint32_t)(check - thread->checks);
 	return standing_above(thread, failed < thread->depth ? failed : thread->depth, failed);
 }
@@ -161,7 +177,7 @@ struct walk {
 	uint32_t fresh; /* frames in thread->fresh */
 	uint32_t joined; /* remembered frames that still stand, counted from the outermost; 0 = none */
 	bool guessed; /* crossed code without unwind table */
-	bool own; /* on the thread's own stack, which stays mapped as long as the thread runs */
+	bool own; /* on the thread's own stack */
 	bool forget; /* crossed a signal frame: slots of two stacks, not to be remembered */
 	bool interrupted; /* the latest step was over a signal frame */
 	struct ct_registers at; /* after a rare step */
@@ -176,7 +192,7 @@ static enum walk_end step_signal(struct ct_thread *thread, struct ct_registers *
 	at->pc = load(frame + SIGNAL_PC);
 	at->bp = load(frame + SIGNAL_BP);
 	at->sp = load(frame + SIGNAL_SP);
-	return bounds_of(thread, at->sp) ? WALK_ON : WALK_LOST;
+	return is_on_latest_stack(thread, at->sp) || ct_stack_find_bounds(thread, at->sp) ? WALK_ON : WALK_LOST;
 }
 
 /* One of the frames that most stacks do not have. */
@@ -202,32 +218,24 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 	return end;
 }
 
-static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct_registers *from, struct walk *walk)
+static inline bool is_at(const struct ct_remembered *frame, const struct ct_registers *at)
 {
-	const struct ct_stack_bounds *bounds = bounds_of(thread, from->sp);
+	return frame->at.sp == at->sp && frame->at.pc == at->pc && (frame->at.bp == at->bp || !frame->needs_bp);
+}
+
+static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct_registers *from, struct walk *walk,
+				       uint32_t standing, bool counted)
+{
+	const struct ct_stack_bounds *bounds = &thread->bounds[0];
 	struct ct_registers at = *from;
 	uintptr_t address = at.pc - 1;
-	uint32_t standing = 0; /* remembered frames that may be met */
-	bool counted = false; /* they are known to stand */
 
 	walk->root_slot = NULL;
 	walk->fresh = walk->joined = 0;
 	walk->guessed = walk->forget = walk->interrupted = false;
-	if (ct_unlikely(!bounds))
-		return WALK_FALLBACK;
-	walk->own = thread->anchor > from->sp && thread->anchor < bounds->high;
-	/* What a guess has told to read may be gone: part of the stack was unmapped, or another one is in its place. */
-	if (ct_unlikely(thread->guessed) && !walk->own && !ct_stack_check_bounds(thread, from->sp))
-		thread->depth = 0;
-	if (ct_likely(thread->depth)) {
-		counted = walk->own && thread->own_stack;
-		standing = counted ? count_standing(thread) : thread->depth;
-	}
 	for (;;) {
 		uint32_t index = *meeting_place(thread, at.sp) - 1u;
-		const struct ct_remembered *met = &thread->stack[index];
-		if (index < standing && met->at.sp == at.sp && met->at.pc == at.pc &&
-		    (met->at.bp == at.bp || !met->needs_bp)) {
+		if (index < standing && is_at(&thread->stack[index], &at)) {
 			if (ct_unlikely(!counted))
 				standing = count_standing_below(thread, index);
 			if (ct_likely(index < standing)) {
@@ -316,11 +324,6 @@ static inline uint32_t remember(struct ct_thread *thread, const struct walk *wal
 	uint32_t needs_bp = 0;
 	if (ct_unlikely(walk->fresh + depth > CT_STACK_FRAMES))
 		return 0;
-	if (!walk->fresh && frame->site) {
-		thread->depth = depth;
-		thread->checks[frame->checks + 1] = thread->checks[0];
-		return frame->site;
-	}
 	if (ct_likely(depth)) {
 		check = &thread->checks[frame->checks];
 		caller = frame->at;
@@ -400,16 +403,16 @@ static CT_COLD uint32_t unwind_with_libunwind(struct ct_thread *thread, const st
 	return site;
 }
 
-uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from)
+/* standing: remembered frames that may be met; if `counted` they are known to stand. */
+static __attribute__((noinline)) uint32_t walk_and_remember(struct ct_thread *thread, const struct ct_registers *from,
+							    uint32_t standing, bool counted)
 {
-	uint32_t epoch = ct_load_relaxed(&ct_tracer.loader_epoch);
-	if (ct_unlikely(thread->loader_epoch != epoch)) {
-		thread->loader_epoch = epoch;
-		thread->depth = 0;
-	}
-
 	struct walk walk;
-	enum walk_end end = walk_stack(thread, from, &walk);
+	walk.own = is_own_stack(thread, from->sp);
+	/* What a guess has told to read may be gone: part of the stack was unmapped, or another one is in its place. */
+	if (ct_unlikely(thread->guessed) && !walk.own && !ct_stack_check_bounds(thread, from->sp))
+		standing = thread->depth = 0;
+	enum walk_end end = walk_stack(thread, from, &walk, standing, counted);
 	if (ct_unlikely(end > WALK_ROOT))
 		return end == WALK_FALLBACK
 			       ? unwind_with_libunwind(thread, from)
@@ -423,4 +426,24 @@ uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from)
 	if (ct_unlikely(walk.forget))
 		thread->depth = 0;
 	return site;
+}
+
+uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from)
+{
+	uint32_t epoch = ct_load_relaxed(&ct_tracer.loader_epoch);
+	if (ct_unlikely(thread->loader_epoch != epoch)) {
+		thread->loader_epoch = epoch;
+		thread->depth = 0;
+	}
+	if (ct_unlikely(!is_on_latest_stack(thread, from->sp)) && !ct_stack_find_bounds(thread, from->sp))
+		return unwind_with_libunwind(thread, from);
+	uint32_t depth = thread->depth;
+	if (ct_unlikely(!depth) || !thread->own_stack || !is_own_stack(thread, from->sp))
+		return walk_and_remember(thread, from, depth, false);
+
+	uint32_t standing = count_standing(thread);
+	const struct ct_remembered *last = &thread->stack[depth - 1];
+	if (standing == depth && is_at(last, from) && last->site && ct_likely(!ct_tracer.verify))
+		return last->site; /* the same stack again */
+	return walk_and_remember(thread, from, standing, true);
 }
