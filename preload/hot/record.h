@@ -4,8 +4,12 @@
 #define CT_HOT_RECORD_H
 
 #include "cold/cold.h"
+#include "hot/blocks.h"
+#include "hot/journal.h"
+#include "hot/sample.h"
 #include "hot/state.h"
 #include "hot/thread.h"
+#include "hot/unwind.h"
 
 /* The registers of the calling function's caller once it has returned. Needs its frame pointer. */
 #define CT_CALLER                                                                                                      \
@@ -37,11 +41,116 @@ static inline void ct_leave(void)
 	ct_tls.busy = 0;
 }
 
-/* Record an allocation that has happened; the hook's caller is where its stack starts. */
-void ct_record_alloc(const struct ct_registers *caller, void *block, size_t bytes);
+static inline struct ct_thread *ct_thread_current(void)
+{
+	return ct_likely(ct_tls.thread != NULL) ? ct_tls.thread : ct_thread_new();
+}
 
-/* Record the free of a block whose record was taken from the map before its memory is given back. */
-void ct_record_free(uint32_t record, const void *block);
+static inline void ct_journal(struct ct_thread *thread, uint64_t ticks, uint32_t site, uint32_t kind, uint64_t bytes,
+			      uint64_t other)
+{
+	struct ct_event *event = ct_journal_slot(thread);
+	event->ticks = ticks;
+	event->site = site;
+	event->kind = kind;
+	event->bytes = bytes;
+	event->other = other;
+	ct_journal_publish(thread);
+}
+
+/*
+ * What follows is compiled twice, for recordings of everything and for samples, where an event's bytes and
+ * kind stand for what the block stands for.
+ */
+#define CT_TWICE static inline __attribute__((always_inline))
+
+CT_TWICE uint64_t ct_weigh(bool sampled, uint64_t bytes, uint64_t birth, uint32_t *kind)
+{
+	if (!sampled)
+		return bytes;
+	struct ct_estimate estimate = ct_sample_estimate(bytes, birth);
+	*kind |= estimate.more_blocks << CT_EVENT_MORE_SHIFT;
+	return estimate.bytes;
+}
+
+CT_TWICE void ct_journal_free(bool sampled, struct ct_thread *thread, uint32_t record, uintptr_t address,
+			      uint32_t flags)
+{
+	const struct ct_block *block = &ct_blocks.records[record];
+	uint32_t site = ct_block_site(block);
+	uint64_t birth = ct_block_birth(block);
+	uint32_t kind = CT_EVENT_FREE | flags;
+	uint64_t bytes = ct_weigh(sampled, ct_block_bytes(block), birth, &kind);
+	ct_block_release(thread, record);
+	if (sampled)
+		ct_sample_note(address, false);
+	ct_journal(thread, ct_ticks_after(thread, birth), site, kind, bytes, birth);
+}
+
+/* What stands at a new block's address already is a block whose free was missed; false = no memory. */
+CT_COLD bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stale, uint32_t record);
+
+/* Put a record at its block's address; false = no memory. */
+static inline bool ct_insert(struct ct_thread *thread, uintptr_t address, uint32_t record)
+{
+	uint32_t stale = ct_block_insert(address, record);
+	return ct_likely(!stale) || ct_replace_stale(thread, address, stale, record);
+}
+
+CT_TWICE bool ct_record_alloc_as(bool sampled, struct ct_thread *thread, const struct ct_registers *caller, void *block,
+				 size_t bytes)
+{
+	uint32_t site = ct_unwind(thread, caller);
+	uint32_t record = ct_likely(site) ? ct_block_new(thread) : 0;
+	if (ct_unlikely(!record))
+		return false;
+
+	uint64_t birth = ct_ticks_after(thread, 0);
+	uint32_t kind = CT_EVENT_ALLOC;
+	ct_block_set(&ct_blocks.records[record], site, bytes, birth);
+	if (ct_unlikely(!ct_insert(thread, (uintptr_t)block, record)))
+		return false;
+	thread->last_block = (uintptr_t)block;
+	if (sampled) {
+		ct_sample_note((uintptr_t)block, true);
+		thread->last_unsampled = ct_tls.unsampled;
+	}
+	bytes = ct_weigh(sampled, bytes, birth, &kind);
+	ct_journal(thread, birth, site, kind, bytes, 0);
+	return true;
+}
+
+CT_COLD bool ct_record_alloc_sampled(struct ct_thread *thread, const struct ct_registers *caller, void *block,
+				     size_t bytes);
+CT_COLD void ct_record_free_sampled(struct ct_thread *thread, uint32_t record, const void *block, bool latest);
+
+/* Record an allocation that has happened; the hook's caller is where its stack starts. hot */
+static inline void ct_record_alloc(const struct ct_registers *caller, void *block, size_t bytes)
+{
+	struct ct_thread *thread = ct_thread_current();
+	bool recorded = false;
+	if (ct_likely(thread != NULL) && ct_likely(bytes <= CT_BLOCK_BYTES_MAX))
+		recorded = ct_likely(!ct_tracer.sample_bytes) ? ct_record_alloc_as(false, thread, caller, block, bytes)
+							      : ct_record_alloc_sampled(thread, caller, block, bytes);
+	if (ct_unlikely(!recorded))
+		ct_count_loss(CT_LOSS_DROPPED);
+}
+
+/* Record the free of a block whose record was taken from the map before its memory is given back. hot */
+static inline void ct_record_free(uint32_t record, const void *block)
+{
+	struct ct_thread *thread = ct_thread_current();
+	if (ct_unlikely(!thread)) {
+		ct_count_loss(CT_LOSS_DROPPED);
+		return;
+	}
+	bool latest = thread->last_block == (uintptr_t)block;
+	thread->last_block = 0;
+	if (ct_unlikely(ct_tracer.sample_bytes != 0))
+		ct_record_free_sampled(thread, record, block, latest);
+	else
+		ct_journal_free(false, thread, record, (uintptr_t)block, latest ? CT_EVENT_TEMPORARY : 0);
+}
 
 /* A resize that has happened: record was taken from old_block's place before (0 = never recorded). */
 void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *old_block, void *new_block,

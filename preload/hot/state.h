@@ -22,8 +22,9 @@ enum ct_phase {
 };
 
 struct ct_gate {
+	char before[CT_STORE_PAGE / 4]; /* see struct ct_thread */
 	uint32_t phase; /* enum ct_phase, atomic */
-	char page[CT_STORE_PAGE - sizeof(uint32_t)];
+	char after[CT_STORE_PAGE * 3 / 4 - sizeof(uint32_t)];
 };
 
 extern struct ct_gate ct_gate;

@@ -111,53 +111,9 @@ static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule
 	return WALK_ON;
 }
 
-static inline bool is_on_latest_stack(const struct ct_thread *thread, uintptr_t sp)
-{
-	return sp >= thread->bounds[0].low && sp < thread->bounds[0].high;
-}
-
-/* sp is on the latest stack: is that the thread's own, which stays mapped as long as the thread runs? */
-static inline bool is_own_stack(const struct ct_thread *thread, uintptr_t sp)
-{
-	return thread->anchor > sp && thread->anchor < thread->bounds[0].high;
-}
-
 static inline uint16_t *meeting_place(struct ct_thread *thread, uintptr_t sp)
 {
 	return &thread->met_at[(sp >> 3) & (CT_MEETING_PLACES - 1)];
-}
-
-/* The frames whose callers have not changed, when the outermost or innermost check that fails is checks[failed]. */
-static inline uint32_t standing_above(const struct ct_thread *thread, uint32_t frames, uint32_t failed)
-{
-	while (frames && thread->stack[frames - 1].checks >= failed)
-		frames--;
-	return frames;
-}
-
-/* How many of the remembered frames still stand, looked at from the outermost on. Reads all their slots. */
-static inline uint32_t count_standing(const struct ct_thread *thread)
-{
-	const struct ct_check *check = &thread->checks[1];
-	/* The last never holds. Unrolled by hand: the compiler keeps a pointer for each. */
-	for (;; check += 4) {
-		if (ct_unlikely(*check[0].slot != check[0].value))
-			break;
-		if (ct_unlikely(*check[1].slot != check[1].value)) {
-			check += 1;
-			break;
-		}
-		if (ct_unlikely(*check[2].slot != check[2].value)) {
-			check += 2;
-			break;
-		}
-		if (ct_unlikely(*check[3].slot != check[3].value)) {
-			check += 3;
-			break;
-		}
-	}
-	uint32_t failed = (uint32_t)(check - thread->checks);
-	return standing_above(thread, failed < thread->depth ? failed : thread->depth, failed);
 }
 
 /*
@@ -169,7 +125,8 @@ static inline uint32_t count_standing_below(const struct ct_thread *thread, uint
 	const struct ct_check *check = &thread->checks[thread->stack[index].checks];
 	while (ct_likely(*check->slot == check->value)) /* the first never holds */
 		check--;
-	return check == thread->checks ? index + 1 : standing_above(thread, index, (uint32_t)(check - thread->checks));
+	return check == thread->checks ? index + 1
+				       : ct_standing_above(thread, index, (uint32_t)(check - thread->checks));
 }
 
 struct walk {
@@ -192,7 +149,7 @@ static enum walk_end step_signal(struct ct_thread *thread, struct ct_registers *
 	at->pc = load(frame + SIGNAL_PC);
 	at->bp = load(frame + SIGNAL_BP);
 	at->sp = load(frame + SIGNAL_SP);
-	return is_on_latest_stack(thread, at->sp) || ct_stack_find_bounds(thread, at->sp) ? WALK_ON : WALK_LOST;
+	return ct_is_on_latest_stack(thread, at->sp) || ct_stack_find_bounds(thread, at->sp) ? WALK_ON : WALK_LOST;
 }
 
 /* One of the frames that most stacks do not have. */
@@ -218,11 +175,6 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 	return end;
 }
 
-static inline bool is_at(const struct ct_remembered *frame, const struct ct_registers *at)
-{
-	return frame->at.sp == at->sp && frame->at.pc == at->pc && (frame->at.bp == at->bp || !frame->needs_bp);
-}
-
 static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct_registers *from, struct walk *walk,
 				       uint32_t standing, bool counted)
 {
@@ -235,7 +187,7 @@ static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct
 	walk->guessed = walk->forget = walk->interrupted = false;
 	for (;;) {
 		uint32_t index = *meeting_place(thread, at.sp) - 1u;
-		if (index < standing && is_at(&thread->stack[index], &at)) {
+		if (index < standing && ct_is_at(&thread->stack[index], &at)) {
 			if (ct_unlikely(!counted))
 				standing = count_standing_below(thread, index);
 			if (ct_likely(index < standing)) {
@@ -403,12 +355,13 @@ static CT_COLD uint32_t unwind_with_libunwind(struct ct_thread *thread, const st
 	return site;
 }
 
-/* standing: remembered frames that may be met; if `counted` they are known to stand. */
-static __attribute__((noinline)) uint32_t walk_and_remember(struct ct_thread *thread, const struct ct_registers *from,
-							    uint32_t standing, bool counted)
+uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *from, uint32_t standing, bool counted)
 {
+	if (ct_unlikely(!ct_is_on_latest_stack(thread, from->sp)) && !ct_stack_find_bounds(thread, from->sp))
+		return unwind_with_libunwind(thread, from);
+
 	struct walk walk;
-	walk.own = is_own_stack(thread, from->sp);
+	walk.own = ct_is_own_stack(thread, from->sp);
 	/* What a guess has told to read may be gone: part of the stack was unmapped, or another one is in its place. */
 	if (ct_unlikely(thread->guessed) && !walk.own && !ct_stack_check_bounds(thread, from->sp))
 		standing = thread->depth = 0;
@@ -426,24 +379,4 @@ static __attribute__((noinline)) uint32_t walk_and_remember(struct ct_thread *th
 	if (ct_unlikely(walk.forget))
 		thread->depth = 0;
 	return site;
-}
-
-uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from)
-{
-	uint32_t epoch = ct_load_relaxed(&ct_tracer.loader_epoch);
-	if (ct_unlikely(thread->loader_epoch != epoch)) {
-		thread->loader_epoch = epoch;
-		thread->depth = 0;
-	}
-	if (ct_unlikely(!is_on_latest_stack(thread, from->sp)) && !ct_stack_find_bounds(thread, from->sp))
-		return unwind_with_libunwind(thread, from);
-	uint32_t depth = thread->depth;
-	if (ct_unlikely(!depth) || !thread->own_stack || !is_own_stack(thread, from->sp))
-		return walk_and_remember(thread, from, depth, false);
-
-	uint32_t standing = count_standing(thread);
-	const struct ct_remembered *last = &thread->stack[depth - 1];
-	if (standing == depth && is_at(last, from) && last->site && ct_likely(!ct_tracer.verify))
-		return last->site; /* the same stack again */
-	return walk_and_remember(thread, from, standing, true);
 }

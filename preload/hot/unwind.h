@@ -16,6 +16,7 @@
 #ifndef CT_HOT_UNWIND_H
 #define CT_HOT_UNWIND_H
 
+#include "hot/state.h"
 #include "hot/thread.h"
 
 /* How the CFA (the caller's sp) is found. The first two are nearly all. */
@@ -82,10 +83,79 @@ static inline uint64_t ct_code_key(uintptr_t address, uint32_t epoch)
 	return address | (uint64_t)(epoch + 1) << CT_CODE_KEY_BITS;
 }
 
+static inline bool ct_is_on_latest_stack(const struct ct_thread *thread, uintptr_t sp)
+{
+	return sp >= thread->bounds[0].low && sp < thread->bounds[0].high;
+}
+
+/* sp is on the latest stack: is that the thread's own, which stays mapped as long as the thread runs? */
+static inline bool ct_is_own_stack(const struct ct_thread *thread, uintptr_t sp)
+{
+	return thread->anchor > sp && thread->anchor < thread->bounds[0].high;
+}
+
+/* The frames whose callers have not changed, when the outermost or innermost check that fails is checks[failed]. */
+static inline uint32_t ct_standing_above(const struct ct_thread *thread, uint32_t frames, uint32_t failed)
+{
+	while (frames && thread->stack[frames - 1].checks >= failed)
+		frames--;
+	return frames;
+}
+
+/* How many of the remembered frames still stand, looked at from the outermost on. Reads all their slots. */
+static inline uint32_t ct_count_standing(const struct ct_thread *thread)
+{
+	const struct ct_check *check = &thread->checks[1];
+	/* The last never holds. Unrolled by hand: the compiler keeps a pointer for each. */
+	for (;; check += 4) {
+		if (ct_unlikely(*check[0].slot != check[0].value))
+			break;
+		if (ct_unlikely(*check[1].slot != check[1].value)) {
+			check += 1;
+			break;
+		}
+		if (ct_unlikely(*check[2].slot != check[2].value)) {
+			check += 2;
+			break;
+		}
+		if (ct_unlikely(*check[3].slot != check[3].value)) {
+			check += 3;
+			break;
+		}
+	}
+	uint32_t failed = (uint32_t)(check - thread->checks);
+	return ct_standing_above(thread, failed < thread->depth ? failed : thread->depth, failed);
+}
+
+static inline bool ct_is_at(const struct ct_remembered *frame, const struct ct_registers *at)
+{
+	return frame->at.sp == at->sp && frame->at.pc == at->pc && (frame->at.bp == at->bp || !frame->needs_bp);
+}
+
 /*
- * The site of the stack that starts at `from` (the hook's caller), made when it is new. 0 = no memory: the
- * event is dropped. hot
+ * Walk, remember, and find the site, made when it is new; 0 = no memory: the event is dropped. standing: remembered
+ * frames that may be met; if `counted` they are known to stand. hot
  */
-uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from);
+uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *from, uint32_t standing, bool counted);
+
+/* The site of the stack that starts at `from` (the hook's caller); 0 = no memory. hot */
+static inline uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from)
+{
+	uint32_t epoch = ct_load_relaxed(&ct_tracer.loader_epoch);
+	uint32_t depth = thread->depth;
+	if (ct_unlikely(thread->loader_epoch != epoch)) {
+		thread->loader_epoch = epoch;
+		thread->depth = depth = 0;
+	}
+	if (ct_unlikely(!depth) || !thread->own_stack || !ct_is_on_latest_stack(thread, from->sp) ||
+	    !ct_is_own_stack(thread, from->sp))
+		return ct_unwind_walk(thread, from, depth, false);
+
+	uint32_t standing = ct_count_standing(thread);
+	const struct ct_remembered *last = &thread->stack[depth - 1];
+	if (standing == depth && ct_is_at(last, from) && last->site && ct_likely(!ct_tracer.verify))
+		return last->site; /* the same stack again */
+	return ct_unwind_walk(thread, from, standing, true);
+}
 
 #endif
