@@ -4,7 +4,7 @@
 
 #include "hot/compiler.h"
 
-/* granule_shift: log2 of the allocator's smallest alignment. False: no memory. */
+/* granule_shift: log2 of the smallest distance between two blocks. False: no memory. */
 CT_COLD bool ct_blocks_init(uint32_t granule_shift);
 
 /* Memory of the map that is in use, bytes, estimated from below. */

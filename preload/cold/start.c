@@ -144,11 +144,11 @@ static void init_sections(void)
 	header->timeline[0].shift = header->timeline[1].shift = CT_TIMELINE_FIRST_SHIFT;
 }
 
-/* glibc aligns to 16 bytes; other allocators hand out 8-byte blocks at 8-byte places. */
+/* glibc's blocks begin 32 bytes apart, at least; other allocators hand out 8-byte blocks at 8-byte places. */
 static uint32_t granule_shift(void)
 {
 	void *glibc = dlsym(RTLD_DEFAULT, "__libc_malloc");
-	return glibc && glibc == (void *)ct_real.malloc ? 4 : 3;
+	return glibc && glibc == (void *)ct_real.malloc ? 5 : 3;
 }
 
 /* CTRACE_CHILDREN=0: programs started by this one find no LD_PRELOAD with us in it. */

@@ -173,12 +173,12 @@ static void test_depth_limit(void **state)
 	assert_true(stack_of(newest_site()->node, &marks) > 200);
 	assert_int_equal(marks, 0);
 	uint64_t truncated = ct_tracer.header->losses[CT_LOSS_TRUNCATED];
-	recurse(3000, 0x70010);
+	recurse(3000, 0x70020);
 	assert_int_equal(stack_of(newest_site()->node, &marks), ct_tracer.depth_limit + 1);
 	assert_int_equal(marks, 1);
 	assert_int_equal(ct_tracer.header->losses[CT_LOSS_TRUNCATED], truncated + 1);
 	release(0x70000);
-	release(0x70010);
+	release(0x70020);
 }
 
 /* Blocks in flight between the threads. A slot's owner is who swapped its address out. */
@@ -190,7 +190,7 @@ static void *worker(void *argument)
 	uint64_t random = (uintptr_t)argument * 977 + 1;
 	for (uintptr_t i = 0; i < STEPS; i++) {
 		random = random * 6364136223846793005u + 1442695040888963407u;
-		uintptr_t fresh = base + i * 16;
+		uintptr_t fresh = base + i * 32;
 		size_t bytes = random >> 50;
 		if (random >> 33 & 1)
 			allocate(fresh, bytes);
