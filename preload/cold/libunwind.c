@@ -147,6 +147,38 @@ void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from)
 			       index < count ? thread->fresh[index].at.pc : 0);
 }
 
+/* The site of the first frames of thread->fresh; 0 = there is none. */
+static uint32_t site_of(const struct ct_thread *thread, uint32_t count)
+{
+	uint64_t value = 0;
+	while (count--) {
+		const struct ct_stack_frame *frame = &thread->fresh[count];
+		uint64_t code_key = ct_code_key(frame->at.pc - !frame->exact, thread->loader_epoch);
+		uint64_t code = ct_code_read(code_key, frame->at.pc - !frame->exact);
+		const struct ct_entry *entry =
+			ct_table_find(ct_tracer.tree, (uint64_t)(uint32_t)value << 32 | ct_code_place(code));
+		if (!entry)
+			return 0;
+		value = entry->value;
+	}
+	return (uint32_t)(value >> 32);
+}
+
+void ct_verify_site(struct ct_thread *thread, const struct ct_registers *from, uint32_t site)
+{
+	bool complete;
+	if (!ct_load_acquire(&unwind.step))
+		return;
+	uint32_t count = ct_libunwind_walk(thread, from, &complete);
+	__atomic_fetch_add(&verified.compared, 1, __ATOMIC_RELAXED);
+	if (site_of(thread, count) == site)
+		__atomic_fetch_add(&verified.equal, 1, __ATOMIC_RELAXED);
+	else if (!complete)
+		__atomic_fetch_add(&verified.explained, 1, __ATOMIC_RELAXED);
+	else if (__atomic_fetch_add(&verified.different, 1, __ATOMIC_RELAXED) < 10)
+		say_difference(from, 0, site, site_of(thread, count));
+}
+
 void ct_verify_report(void)
 {
 	const uint64_t *losses = ct_tracer.header->losses;

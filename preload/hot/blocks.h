@@ -3,9 +3,9 @@
  * Block map: address of a live block -> its record (site, size, birth).
  *
  * A two-level table indexed by address: one 32-bit record index per granule (the smallest distance
- * between two blocks' first bytes), in leaves of 64 MiB of address space that are mapped when first needed and cost memory
- * only where touched. It needs no lock: between malloc and free a block has one owner. Records live in
- * one dense pool; each thread keeps a list of free ones and trades batches with the others.
+ * between two blocks' first bytes), in leaves of 64 MiB of address space that are mapped when first needed and cost
+ * memory only where touched. It needs no lock: between malloc and free a block has one owner. Records live in one dense
+ * pool; each thread keeps a list of free ones and trades batches with the others.
  */
 #ifndef CT_HOT_BLOCKS_H
 #define CT_HOT_BLOCKS_H

@@ -42,6 +42,24 @@ struct ct_check {
 	uintptr_t value;
 };
 
+/*
+ * A short way from a hook's caller to a frame of the remembered stack, as it was walked before: programs that
+ * allocate in turns at some places of a loop take the same few ways.
+ */
+#define CT_PATH_CHECKS 7u
+
+struct ct_path {
+	struct ct_registers from;
+	struct ct_registers to; /* stack[joined - 1] then */
+	uint32_t joined;
+	uint32_t node; /* of that frame */
+	uint32_t site; /* of the whole stack */
+	uint32_t epoch; /* of the loader */
+	uint32_t count; /* of checks */
+	uint32_t needs_bp; /* the way depends on from.bp */
+	struct ct_check checks[CT_PATH_CHECKS]; /* of the frames between */
+};
+
 struct ct_stack_bounds {
 	uintptr_t low;
 	uintptr_t high; /* first address beyond */
@@ -50,6 +68,7 @@ struct ct_stack_bounds {
 #define CT_STACK_FRAMES 16384u
 #define CT_BOUNDS_KEPT 4u
 #define CT_MEETING_PLACES 1024u /* a power of two */
+#define CT_PATHS 512u /* a power of two */
 
 /*
  * The hot words do not stand at the begin of a page, where the ring's head is: the processor takes addresses
@@ -77,6 +96,7 @@ struct ct_thread {
 	bool guessed; /* some of them have no unwind table */
 	bool own_stack; /* the remembered stack is the thread's own, from its first frame on */
 	struct ct_stack_bounds bounds[CT_BOUNDS_KEPT]; /* [0] is the latest used */
+	struct ct_path paths[CT_PATHS]; /* by `from` */
 	struct ct_remembered stack[CT_STACK_FRAMES];
 	struct ct_check checks[2 * CT_STACK_FRAMES + 2]; /* the first, and the one after the last, never hold */
 	struct ct_stack_frame fresh[CT_STACK_FRAMES]; /* the walk in progress, innermost first */

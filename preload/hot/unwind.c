@@ -169,7 +169,10 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 			if (!walk->own)
 				ct_stack_check_bounds(thread, at.sp);
 		}
-		end = step_rare(frame, rule, &thread->bounds[0], &at);
+		struct ct_stack_bounds bounds = thread->bounds[0];
+		if (walk->own) /* what lies above may be something else, and go */
+			bounds.high = thread->anchor;
+		end = step_rare(frame, rule, &bounds, &at);
 	}
 	walk->at = at;
 	return end;
@@ -355,11 +358,64 @@ static CT_COLD uint32_t unwind_with_libunwind(struct ct_thread *thread, const st
 	return site;
 }
 
+static inline struct ct_path *path_place(struct ct_thread *thread, const struct ct_registers *from)
+{
+	return &thread->paths[(from->pc ^ from->sp >> 4 ^ from->sp >> 13) & (CT_PATHS - 1)];
+}
+
+static inline bool is_same(const struct ct_registers *a, const struct ct_registers *b, uint32_t with_bp)
+{
+	return a->pc == b->pc && a->sp == b->sp && (a->bp == b->bp || !with_bp);
+}
+
+/* The site of a stack that takes a known path to a standing frame; 0 = none. */
+static inline uint32_t site_by_path(struct ct_thread *thread, const struct ct_registers *from, uint32_t standing)
+{
+	const struct ct_path *path = path_place(thread, from);
+	if (!is_same(&path->from, from, path->needs_bp) || path->joined > standing ||
+	    path->epoch != thread->loader_epoch)
+		return 0;
+	const struct ct_remembered *to = &thread->stack[path->joined - 1];
+	if (to->node != path->node || !is_same(&to->at, &path->to, to->needs_bp))
+		return 0;
+	for (uint32_t i = 0; i < path->count; i++)
+		if (*path->checks[i].slot != path->checks[i].value)
+			return 0;
+	return path->site;
+}
+
+/* The innermost frames have just been walked, from the first `joined` ones on. */
+static inline void keep_path(struct ct_thread *thread, const struct ct_registers *from, uint32_t joined, uint32_t site)
+{
+	const struct ct_remembered *last = &thread->stack[thread->depth - 1];
+	const struct ct_remembered *to = &thread->stack[joined - 1];
+	uint32_t count = last->checks - to->checks;
+	if (count > CT_PATH_CHECKS || !last->site)
+		return;
+	struct ct_path *path = path_place(thread, from);
+	path->from = *from;
+	path->to = to->at;
+	path->joined = joined;
+	path->node = to->node;
+	path->site = site;
+	path->epoch = thread->loader_epoch;
+	path->count = count;
+	path->needs_bp = last->needs_bp;
+	for (uint32_t i = 0; i < count; i++)
+		path->checks[i] = thread->checks[to->checks + 1 + i];
+}
+
 uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *from, uint32_t standing, bool counted)
 {
 	if (ct_unlikely(!ct_is_on_latest_stack(thread, from->sp)) && !ct_stack_find_bounds(thread, from->sp))
 		return unwind_with_libunwind(thread, from);
 
+	uint32_t site = counted ? site_by_path(thread, from, standing) : 0;
+	if (site) {
+		if (ct_unlikely(ct_tracer.verify))
+			ct_verify_site(thread, from, site);
+		return site;
+	}
 	struct walk walk;
 	walk.own = ct_is_own_stack(thread, from->sp);
 	/* What a guess has told to read may be gone: part of the stack was unmapped, or another one is in its place. */
@@ -371,9 +427,11 @@ uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *fro
 			       ? unwind_with_libunwind(thread, from)
 			       : remember_rootless(thread, &walk, end == WALK_FULL ? CT_MARK_CUT : CT_MARK_LOST);
 	thread->guessed = walk.guessed || (walk.joined && thread->guessed);
-	uint32_t site = remember(thread, &walk, 0);
+	site = remember(thread, &walk, 0);
 	if (end != WALK_JOINED)
 		thread->own_stack = walk.own && end == WALK_THREAD;
+	else if (counted && site && !walk.guessed && !walk.forget)
+		keep_path(thread, from, walk.joined, site);
 	if (ct_unlikely(ct_tracer.verify))
 		ct_verify_stack(thread, from);
 	if (ct_unlikely(walk.forget))

@@ -132,6 +132,9 @@ static inline bool ct_is_at(const struct ct_remembered *frame, const struct ct_r
 	return frame->at.sp == at->sp && frame->at.pc == at->pc && (frame->at.bp == at->bp || !frame->needs_bp);
 }
 
+/* CTRACE_DEBUG=verify: compare a site that was found without walking with the stack as libunwind walks it. */
+CT_COLD void ct_verify_site(struct ct_thread *thread, const struct ct_registers *from, uint32_t site);
+
 /*
  * Walk, remember, and find the site, made when it is new; 0 = no memory: the event is dropped. standing: remembered
  * frames that may be met; if `counted` they are known to stand. hot
@@ -153,8 +156,11 @@ static inline uint32_t ct_unwind(struct ct_thread *thread, const struct ct_regis
 
 	uint32_t standing = ct_count_standing(thread);
 	const struct ct_remembered *last = &thread->stack[depth - 1];
-	if (standing == depth && ct_is_at(last, from) && last->site && ct_likely(!ct_tracer.verify))
-		return last->site; /* the same stack again */
+	if (standing == depth && ct_is_at(last, from) && last->site) { /* the same stack again */
+		if (ct_unlikely(ct_tracer.verify))
+			ct_verify_site(thread, from, last->site);
+		return last->site;
+	}
 	return ct_unwind_walk(thread, from, standing, true);
 }
 
