@@ -133,7 +133,7 @@ struct ct_event {
 	uint64_t other;
 };
 
-#define CT_RING_EVENTS 2048u /* a power of two */
+#define CT_RING_EVENTS 1024u /* a power of two */
 
 struct ct_ring {
 	uint64_t head; /* events written since start; the owner's release store pairs with the combiner's acquire */
