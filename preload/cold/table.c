@@ -4,15 +4,33 @@
 #include "cold/arena.h"
 
 #define FIRST_ENTRIES 1024u /* a power of two */
+#define SIZES 32
+
+/* Tables that were replaced, zeroed, by size: programs that load and unload code for ever need no more than two. */
+static struct ct_table *retired[SIZES];
 
 static size_t bytes_of(uint32_t entries)
 {
 	return sizeof(struct ct_table) + (size_t)entries * sizeof(struct ct_entry);
 }
 
+static struct ct_table *make(uint32_t entries)
+{
+	struct ct_table **kept = &retired[__builtin_ctz(entries)];
+	struct ct_table *table = *kept;
+	*kept = NULL;
+	if (!table)
+		table = ct_arena_alloc(bytes_of(entries));
+	if (table) {
+		table->mask = entries - 1;
+		table->used = 0;
+	}
+	return table;
+}
+
 static void put(struct ct_table *table, uint64_t key, uint64_t value)
 {
-	uint32_t slot = (uint32_t)key * 0x9e3779b1u + (uint32_t)(key >> 32);
+	uint32_t slot = ct_table_slot(key);
 	while (table->entries[slot & table->mask].key)
 		slot++;
 	struct ct_entry *entry = &table->entries[slot & table->mask];
@@ -21,32 +39,41 @@ static void put(struct ct_table *table, uint64_t key, uint64_t value)
 	table->used++;
 }
 
-static bool replace(struct ct_table **table, uint32_t entries, bool keep)
+static bool is_full(const struct ct_table *table, uint32_t used)
+{
+	return used >= table->mask / 2 + table->mask / 8;
+}
+
+static bool make_room(struct ct_table **table, uint64_t like, uint64_t mask)
 {
 	struct ct_table *old = *table;
-	struct ct_table *fresh = ct_arena_alloc(bytes_of(entries));
+	uint32_t entries = FIRST_ENTRIES;
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i <= old->mask; i++)
+		kept += old->entries[i].key && !((old->entries[i].key ^ like) & mask);
+	while (entries / 2 <= kept)
+		entries *= 2;
+	struct ct_table *fresh = make(entries);
 	if (!fresh)
 		return false;
-	fresh->mask = entries - 1;
-	for (uint32_t i = 0; old && keep && i <= old->mask; i++)
-		if (old->entries[i].key)
+	for (uint32_t i = 0; i <= old->mask; i++)
+		if (old->entries[i].key && !((old->entries[i].key ^ like) & mask))
 			put(fresh, old->entries[i].key, old->entries[i].value);
 	ct_store_release(table, fresh);
-	if (old)
-		ct_arena_retire(old->entries, (size_t)(old->mask + 1) * sizeof(struct ct_entry));
+	ct_arena_retire(old->entries, (size_t)(old->mask + 1) * sizeof(struct ct_entry));
+	retired[__builtin_ctz(old->mask + 1)] = old;
 	return true;
 }
 
-bool ct_table_reset(struct ct_table **table)
+bool ct_table_init(struct ct_table **table)
 {
-	return replace(table, *table ? (*table)->mask + 1 : FIRST_ENTRIES, false);
+	*table = make(FIRST_ENTRIES);
+	return *table != NULL;
 }
 
-bool ct_table_add(struct ct_table **table, uint64_t key, uint64_t value)
+bool ct_table_add(struct ct_table **table, uint64_t key, uint64_t value, uint64_t mask)
 {
-	uint32_t entries = (*table)->mask + 1;
-	if ((*table)->used >= entries / 2 + entries / 8 && !replace(table, 2 * entries, true) &&
-	    (*table)->used >= entries - entries / 8)
+	if (is_full(*table, (*table)->used) && !make_room(table, key, mask) && (*table)->used >= (*table)->mask - 1)
 		return false;
 	put(*table, key, value);
 	return true;

@@ -5,10 +5,13 @@
 
 #include "hot/table.h"
 
-/* Put an empty table in the place of *table (NULL at first). False: no memory, and *table is as it was. */
-CT_COLD bool ct_table_reset(struct ct_table **table);
+/* Make an empty table. False: no memory. */
+CT_COLD bool ct_table_init(struct ct_table **table);
 
-/* Add an entry whose key is not there. False: no memory. */
-CT_COLD bool ct_table_add(struct ct_table **table, uint64_t key, uint64_t value);
+/*
+ * Add an entry whose key is not there. A table that is full makes room: entries with other bits than the new key's
+ * in `mask` go, the others move to a table that is large enough. False: no memory.
+ */
+CT_COLD bool ct_table_add(struct ct_table **table, uint64_t key, uint64_t value, uint64_t mask);
 
 #endif

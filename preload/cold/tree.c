@@ -32,13 +32,12 @@ struct interned {
 static struct interned *table;
 static struct ct_place *places[CHUNKS_MAX]; /* by id */
 static uint32_t place_count = 1;
-static uint32_t code_epoch;
 
 struct ct_lock ct_lock_tree;
 
 bool ct_tree_init(void)
 {
-	return ct_table_reset(&ct_tracer.code) && ct_table_reset(&ct_tracer.tree);
+	return ct_table_init(&ct_tracer.code) && ct_table_init(&ct_tracer.tree);
 }
 
 static uint32_t new_place(const struct ct_place *place)
@@ -65,14 +64,9 @@ static uint32_t intern_place(const struct ct_place *place)
 	return found->id; /* 0 when uthash had no memory */
 }
 
-static uint64_t read_code(uint64_t key, uintptr_t address, uint32_t epoch)
+static uint64_t read_code(uint64_t key, uintptr_t address)
 {
 	struct ct_place place;
-	if (code_epoch != epoch) { /* what was read is void */
-		if (!ct_table_reset(&ct_tracer.code))
-			return 0;
-		code_epoch = epoch;
-	}
 	const struct ct_entry *entry = ct_table_find(ct_tracer.code, key);
 	if (entry)
 		return entry->value;
@@ -82,13 +76,14 @@ static uint64_t read_code(uint64_t key, uintptr_t address, uint32_t epoch)
 	if (!id)
 		return 0;
 	uint64_t code = ct_code_pack(rule, id);
-	return ct_table_add(&ct_tracer.code, key, code) ? code : 0;
+	/* What was read in other epochs of the loader is void. */
+	return ct_table_add(&ct_tracer.code, key, code, ~0ull << CT_CODE_KEY_BITS) ? code : 0;
 }
 
 uint64_t ct_code_read(uint64_t key, uintptr_t address)
 {
 	ct_lock_get(&ct_lock_tree);
-	uint64_t code = read_code(key, address, (uint32_t)(key >> CT_CODE_KEY_BITS) - 1);
+	uint64_t code = read_code(key, address);
 	ct_lock_put(&ct_lock_tree);
 	return code;
 }
@@ -102,7 +97,7 @@ static uint64_t new_node(uint64_t key)
 		return 0;
 	const struct ct_place *code = &places[place / PLACES_CHUNK][place % PLACES_CHUNK];
 	ct_tracer.nodes[id] = (struct ct_node){(uint32_t)(key >> 32), code->module, code->address};
-	if (!ct_table_add(&ct_tracer.tree, key, id))
+	if (!ct_table_add(&ct_tracer.tree, key, id, 0))
 		return 0;
 	ct_store_release(&nodes->used, id + 1);
 	return id;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A hash table that is read without a lock, from 64-bit keys to 64-bit values, neither ever 0. Entries are only
- * added, under a lock, the value before the key. A full table is replaced by one of twice the size; whoever
- * still reads the old one finds it empty, and looks again under the lock (cold/table.c).
+ * added, under a lock, the value before the key. A full table is replaced; whoever still reads the old one
+ * finds it empty, and looks again under the lock (cold/table.c).
  */
 #ifndef CT_HOT_TABLE_H
 #define CT_HOT_TABLE_H
@@ -21,10 +21,16 @@ struct ct_table {
 	struct ct_entry entries[];
 };
 
+/* Where to look first. */
+static inline uint32_t ct_table_slot(uint64_t key)
+{
+	return (uint32_t)key * 0x9e3779b1u + (uint32_t)(key >> 32);
+}
+
 /* The entry of a key, NULL = not there. hot */
 static inline struct ct_entry *ct_table_find(struct ct_table *table, uint64_t key)
 {
-	for (uint32_t slot = (uint32_t)key * 0x9e3779b1u + (uint32_t)(key >> 32);; slot++) {
+	for (uint32_t slot = ct_table_slot(key);; slot++) {
 		struct ct_entry *entry = &table->entries[slot & table->mask];
 		uint64_t found = ct_load_acquire(&entry->key);
 		if (ct_likely(found == key))
@@ -38,7 +44,11 @@ static inline struct ct_entry *ct_table_find(struct ct_table *table, uint64_t ke
 static inline uint64_t ct_table_get(struct ct_table *const *table, uint64_t key)
 {
 	const struct ct_entry *entry = ct_table_find(ct_load_acquire(table), key);
-	return ct_likely(entry != NULL) ? ct_load_relaxed(&entry->value) : 0;
+	if (ct_unlikely(!entry))
+		return 0;
+	uint64_t value = ct_load_acquire(&entry->value);
+	/* A table that was replaced may have been taken into use again, for other keys. */
+	return ct_likely(ct_load_relaxed(&entry->key) == key) ? value : 0;
 }
 
 #endif

@@ -56,3 +56,11 @@ def charsets(context, debug):
     for module in ("UTF-16.so", "UTF-32.so", "UTF-7.so", "UNICODE.so"):
         check_equal(blocks[module], rounds, f"blocks of {module}, of {dict(blocks)}")
     return str(verify(context, [program("charsets"), rounds], 500, debug="verify," + debug))
+
+
+@test()
+def for_ever(context):
+    """Code that comes and goes takes no memory for good."""
+    command = [program("reload"), program("plugin_a.so"), "6000"]
+    check_equal(context.run(command).check().stdout, "done\n", "without ctrace")
+    check_equal(trace.run(context, command).stdout, "done\n", "with ctrace")
