@@ -3,6 +3,7 @@
 #include "cold/sample.h"
 
 #include "cold/cold.h"
+#include "hot/journal.h"
 #include "hot/sample.h"
 
 #define ONE ((uint64_t)1 << 62) /* 1.0, where numbers are below 4 */
@@ -35,7 +36,7 @@ static uint64_t minus_log2(uint64_t number)
 static uint64_t draw(struct ct_thread *thread)
 {
 	if (!thread->random)
-		thread->random = (__builtin_ia32_rdtsc() ^ (uintptr_t)thread << 20 ^ thread->tid) | 1;
+		thread->random = (ct_ticks() ^ (uintptr_t)thread << 20 ^ thread->tid) | 1;
 	thread->random ^= thread->random >> 12;
 	thread->random ^= thread->random << 25;
 	thread->random ^= thread->random >> 27;

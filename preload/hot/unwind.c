@@ -2,14 +2,9 @@
 #include "hot/unwind.h"
 
 #include "cold/cold.h"
+#include "hot/machine.h"
 #include "hot/state.h"
 
-/* Offsets in the x86-64 kernel's signal frame, from the sp in the trampoline: ucontext_t.uc_mcontext. */
-#define SIGNAL_BP 120
-#define SIGNAL_SP 160
-#define SIGNAL_PC 168
-
-#define RULE_CACHE_SHIFT 16
 enum walk_end {
 	WALK_ON, /* not ended */
 	WALK_JOINED, /* reached the remembered stack */
@@ -38,6 +33,12 @@ static inline uintptr_t load(uintptr_t address)
 	return *(const uintptr_t *)address;
 }
 
+/* Where the return address stands that led to this sp, the CFA of the callee. */
+static inline const uintptr_t *return_slot(uintptr_t sp)
+{
+	return (const uintptr_t *)(sp + CT_RETURN_OFFSET);
+}
+
 /*
  * From frame, which `at` has the registers of, to the next outer one by one of the two usual rules. Without branches:
  * what comes next is as irregular as the program. A usual rule saves bp at or above sp, or so little below it that our
@@ -47,7 +48,7 @@ static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule ru
 				 struct ct_registers *at)
 {
 	uintptr_t cfa = (rule.cfa == CT_CFA_SP ? at->sp : at->bp) + (uintptr_t)(intptr_t)rule.cfa_offset;
-	uintptr_t pc_slot = cfa - sizeof(uintptr_t);
+	uintptr_t pc_slot = cfa + CT_RETURN_OFFSET;
 	uintptr_t saved = -(uintptr_t)rule.bp; /* all ones: CT_BP_AT_CFA */
 	uintptr_t bp_slot = cfa + (uintptr_t)(intptr_t)rule.bp_offset; /* CFA - 8 when bp is not saved */
 	if (ct_unlikely(pc_slot - at->sp > high - at->sp - sizeof(uintptr_t)))
@@ -95,7 +96,7 @@ static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule
 		return WALK_FALLBACK;
 	}
 
-	uintptr_t pc_slot = cfa - sizeof(uintptr_t);
+	uintptr_t pc_slot = cfa + CT_RETURN_OFFSET;
 	frame->uses_bp = rule.cfa != CT_CFA_SP || rule.bp == CT_BP_AT_BP;
 	if (cfa <= at->sp || !on_stack(bounds, pc_slot))
 		return rule.cfa == CT_CFA_NO_TABLE ? WALK_LOST : WALK_FALLBACK;
@@ -144,11 +145,11 @@ struct walk {
 static enum walk_end step_signal(struct ct_thread *thread, struct ct_registers *at)
 {
 	uintptr_t frame = at->sp;
-	if (!on_stack(&thread->bounds[0], frame + SIGNAL_PC))
+	if (!on_stack(&thread->bounds[0], frame + CT_SIGNAL_PC_OFFSET))
 		return WALK_LOST;
-	at->pc = load(frame + SIGNAL_PC);
-	at->bp = load(frame + SIGNAL_BP);
-	at->sp = load(frame + SIGNAL_SP);
+	at->pc = load(frame + CT_SIGNAL_PC_OFFSET);
+	at->bp = load(frame + CT_SIGNAL_BP_OFFSET);
+	at->sp = load(frame + CT_SIGNAL_SP_OFFSET);
 	return ct_is_on_latest_stack(thread, at->sp) || ct_stack_find_bounds(thread, at->sp) ? WALK_ON : WALK_LOST;
 }
 
@@ -223,7 +224,7 @@ static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct
 			return end;
 		if (ct_unlikely(at.pc == 0)) { /* how hand-made stacks (coroutines) end */
 			frame->bp_slot = NULL;
-			walk->root_slot = (const uintptr_t *)at.sp - 1;
+			walk->root_slot = return_slot(at.sp);
 			return WALK_ROOT;
 		}
 	}
@@ -282,7 +283,7 @@ static inline uint32_t remember(struct ct_thread *thread, const struct walk *wal
 	if (ct_likely(depth)) {
 		check = &thread->checks[frame->checks];
 		caller = frame->at;
-		pc_slot = (const uintptr_t *)caller.sp - 1;
+		pc_slot = return_slot(caller.sp);
 		node = frame->node;
 		needs_bp = frame->needs_bp;
 	}
@@ -294,7 +295,7 @@ static inline uint32_t remember(struct ct_thread *thread, const struct walk *wal
 		check += (fresh->bp_slot != NULL) & needs_bp;
 		needs_bp = fresh->uses_bp | (needs_bp & (fresh->bp_slot == NULL));
 		caller = fresh->at;
-		pc_slot = (const uintptr_t *)caller.sp - 1;
+		pc_slot = return_slot(caller.sp);
 
 		uint32_t place = fresh->place;
 		if (ct_unlikely(!place))
