@@ -9,9 +9,9 @@ TESTS := $B/tests
 
 # --- the little programs: each function a frame of its own, no call turned into a jump ---
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
-PROGRAM_C := sites sizes reload threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host charsets remapped
+PROGRAM_C := sites sizes tiny reload threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host charsets remapped
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx cxx_threads frames_fp frames_bare frames_avx \
-	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libreuse.so libfail_alloc.so static_hello)
+	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so static_hello)
 
 .PHONY: test-programs
 test-programs: $(PROGRAMS)
@@ -78,7 +78,7 @@ $(TESTS)/programs/plugin_small.so $(TESTS)/programs/plugin_large.so: tests/progr
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -DROOM=$(ROOM) -shared -fPIC -o $@ $<
 
 # Libraries to preload. The functions of one_byte must be jumps.
-$(addprefix $(TESTS)/programs/,libone_byte.so libreuse.so libfail_alloc.so): $(TESTS)/programs/lib%.so: tests/programs/%.c
+$(addprefix $(TESTS)/programs/,libone_byte.so libbump.so libreuse.so libfail_alloc.so): $(TESTS)/programs/lib%.so: tests/programs/%.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -O2 -g -fno-builtin -Wall -Wextra -MMD -MP -shared -fPIC -o $@ $< -ldl
 

@@ -5,6 +5,7 @@
 #include "cold/cold.h"
 #include "cold/lock.h"
 #include "cold/region.h"
+#include "cold/sys.h"
 #include "hot/blocks.h"
 
 #define LEAF_ENTRIES ((1ull << CT_ADDRESS_BITS) >> CT_LEAF_SHIFT)
@@ -14,12 +15,22 @@
 static uint32_t pool_records; /* size of the pool */
 static uint32_t pool_used;
 static uint32_t shared_batches; /* spilled batches: a list of lists, linked by their first records' second word */
-static uint64_t leaf_count;
 
-bool ct_blocks_init(uint32_t granule_shift)
+/* The leaves, to be counted: as many as a program with 256 GiB has. */
+#define LEAVES_COUNTED 4096u
+
+static struct leaf {
+	void *memory;
+	size_t bytes;
+} leaf_list[LEAVES_COUNTED];
+static uint32_t leaf_count;
+
+bool ct_blocks_init(bool glibc)
 {
-	ct_blocks.granule_shift = granule_shift;
+	ct_blocks.granule_shift = glibc ? 5 : 4;
 	ct_blocks.leaves = ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.leaves));
+	if (!glibc && !(ct_blocks.small_leaves = ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.small_leaves))))
+		return false;
 	uint64_t bytes = POOL_BYTES_MOST;
 	while (!ct_blocks.records && bytes >= POOL_BYTES_LEAST) {
 		ct_blocks.records = ct_region_map(bytes);
@@ -30,21 +41,40 @@ bool ct_blocks_init(uint32_t granule_shift)
 	return ct_blocks.leaves && ct_blocks.records;
 }
 
-uint64_t ct_blocks_bytes(void)
+static uint64_t resident_bytes(const struct leaf *leaf)
 {
-	/* What may be touched: the records in use, and as much of the leaves as the heap covers. */
-	return (uint64_t)pool_used * sizeof(struct ct_block) + leaf_count * CT_STORE_PAGE;
+	unsigned char pages[1024];
+	uint64_t resident = 0;
+	for (size_t at = 0; at < leaf->bytes; at += sizeof(pages) * CT_STORE_PAGE) {
+		size_t left = leaf->bytes - at;
+		size_t count = left / CT_STORE_PAGE < sizeof(pages) ? left / CT_STORE_PAGE : sizeof(pages);
+		if (ct_syscall3(SYS_mincore, (char *)leaf->memory + at, count * CT_STORE_PAGE, pages) != 0)
+			return resident;
+		for (size_t i = 0; i < count; i++)
+			resident += (pages[i] & 1u) * CT_STORE_PAGE;
+	}
+	return resident;
 }
 
-bool ct_blocks_map_leaf(uintptr_t address)
+uint64_t ct_blocks_bytes(void)
+{
+	uint64_t bytes = (uint64_t)pool_used * sizeof(struct ct_block);
+	for (uint32_t i = 0; i < leaf_count && i < LEAVES_COUNTED; i++)
+		bytes += resident_bytes(&leaf_list[i]);
+	return bytes;
+}
+
+bool ct_blocks_map_leaf(uint32_t **leaves, uint32_t granule_shift, uintptr_t address)
 {
 	if (address >> CT_ADDRESS_BITS)
 		return false;
-	uint32_t **slot = &ct_blocks.leaves[address >> CT_LEAF_SHIFT];
+	uint32_t **slot = &leaves[address >> CT_LEAF_SHIFT];
 	ct_lock_get(&ct_lock_tree);
 	if (!*slot) {
-		uint32_t *leaf = ct_region_map((1ull << CT_LEAF_SHIFT >> ct_blocks.granule_shift) * sizeof(*leaf));
-		leaf_count += leaf != NULL;
+		size_t bytes = (1ull << CT_LEAF_SHIFT >> granule_shift) * sizeof(**slot);
+		uint32_t *leaf = ct_region_map(bytes);
+		if (leaf && leaf_count < LEAVES_COUNTED)
+			leaf_list[leaf_count++] = (struct leaf){leaf, bytes};
 		ct_store_release(slot, leaf);
 	}
 	bool mapped = *slot != NULL;

@@ -4,10 +4,10 @@
 
 #include "hot/compiler.h"
 
-/* granule_shift: log2 of the smallest distance between two blocks. False: no memory. */
-CT_COLD bool ct_blocks_init(uint32_t granule_shift);
+/* glibc: it is the program's allocator, else another one. False: no memory. */
+CT_COLD bool ct_blocks_init(bool glibc);
 
-/* Memory of the map that is in use, bytes, estimated from below. */
+/* Memory of the map that is in use, bytes. */
 CT_COLD uint64_t ct_blocks_bytes(void);
 
 #endif

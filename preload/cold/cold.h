@@ -68,7 +68,7 @@ CT_COLD bool ct_blocks_refill(struct ct_thread *thread);
 CT_COLD void ct_blocks_spill(struct ct_thread *thread);
 
 /* Map the leaf of an address; false = no memory. */
-CT_COLD bool ct_blocks_map_leaf(uintptr_t address);
+CT_COLD bool ct_blocks_map_leaf(uint32_t **leaves, uint32_t granule_shift, uintptr_t address);
 
 /* An allocation that ct_sample_skips has not let pass: is it to be recorded? Draws the next point. */
 CT_COLD bool ct_sample_takes(struct ct_thread *thread, size_t bytes);

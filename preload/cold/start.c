@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -144,11 +145,12 @@ static void init_sections(void)
 	header->timeline[0].shift = header->timeline[1].shift = CT_TIMELINE_FIRST_SHIFT;
 }
 
-/* glibc's blocks begin 32 bytes apart, at least; other allocators hand out 8-byte blocks at 8-byte places. */
-static uint32_t granule_shift(void)
+/* By object, not by name: mimalloc has a __libc_malloc, too. */
+static bool allocator_is_glibc(void)
 {
-	void *glibc = dlsym(RTLD_DEFAULT, "__libc_malloc");
-	return glibc && glibc == (void *)ct_real.malloc ? 5 : 3;
+	struct ct_object allocator, libc;
+	return ct_object_find((uintptr_t)ct_real.malloc, &allocator) && ct_object_find((uintptr_t)&clone, &libc) &&
+	       allocator.start == libc.start;
 }
 
 /* CTRACE_CHILDREN=0: programs started by this one find no LD_PRELOAD with us in it. */
@@ -196,7 +198,7 @@ static bool start_recording(void)
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;
 	ct_output_init();
 	ct_objects_init(!ct_option_has_word(ct_options.debug, "no-find-object"));
-	if (!ct_store_reserve_addresses() || !ct_blocks_init(granule_shift()) || !ct_tree_init()) {
+	if (!ct_store_reserve_addresses() || !ct_blocks_init(allocator_is_glibc()) || !ct_tree_init()) {
 		ct_say("not enough address space (ulimit -v?); nothing is recorded", NULL, NULL);
 		return false;
 	}

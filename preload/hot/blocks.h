@@ -2,10 +2,14 @@
 /*
  * Block map: address of a live block -> its record (site, size, birth).
  *
- * A two-level table indexed by address: one 32-bit record index per granule (the smallest distance
- * between two blocks' first bytes), in leaves of 64 MiB of address space that are mapped when first needed and cost
- * memory only where touched. It needs no lock: between malloc and free a block has one owner. Records live in one dense
- * pool; each thread keeps a list of free ones and trades batches with the others.
+ * A two-level table indexed by address: one 32-bit record index per granule, in leaves of 64 MiB of address space that
+ * are mapped when first needed and cost memory only where touched. It needs no lock: between malloc and free a
+ * block has one owner. Records live in one dense pool; each thread keeps a list of free ones and trades batches
+ * with the others.
+ *
+ * A granule is the smallest distance between two blocks' first bytes: 32 bytes with glibc. Other allocators put blocks
+ * of up to 8 bytes 8 bytes apart, the others 16: those small blocks have a table of their own, and since a
+ * block may begin in the middle of a granule of 16 bytes, its record says if it does.
  */
 #ifndef CT_HOT_BLOCKS_H
 #define CT_HOT_BLOCKS_H
@@ -15,7 +19,7 @@
 #include "hot/thread.h"
 
 /*
- * A block's record, packed into two words: site | size's low half << 32, size's high byte | birth << 8
+ * A block's record, packed into two words: site | CT_BLOCK_ODD | size's low half << 32, size's high byte | birth << 8
  * (birth in ticks since start). While free, the first word is the next free record of its list.
  */
 struct ct_block {
@@ -25,6 +29,9 @@ struct ct_block {
 
 #define CT_BLOCK_BYTES_MAX ((1ull << 40) - 1)
 
+#define CT_BLOCK_ODD (1u << 31) /* not at a multiple of 16 bytes */
+#define CT_SMALL_BYTES 8u
+
 #define CT_LEAF_SHIFT 26u /* bytes of address space per leaf, log2 */
 #define CT_ADDRESS_BITS 47u
 #define CT_RECORD_BATCH 128u
@@ -33,7 +40,10 @@ struct ct_block_map {
 	uint32_t **leaves; /* [address >> CT_LEAF_SHIFT] */
 	struct ct_block *records; /* the pool; record 0 is "none" */
 	uint32_t granule_shift;
+	uint32_t **small_leaves; /* for blocks of up to CT_SMALL_BYTES; NULL: they are like the others */
 };
+
+#define CT_SMALL_GRANULE_SHIFT 3u
 
 extern struct ct_block_map ct_blocks;
 
@@ -45,7 +55,7 @@ static inline void ct_block_set(struct ct_block *block, uint32_t site, uint64_t 
 
 static inline uint32_t ct_block_site(const struct ct_block *block)
 {
-	return (uint32_t)block->site_size;
+	return (uint32_t)block->site_size & ~CT_BLOCK_ODD;
 }
 
 static inline uint64_t ct_block_bytes(const struct ct_block *block)
@@ -59,14 +69,28 @@ static inline uint64_t ct_block_birth(const struct ct_block *block)
 }
 
 /* The table's cell for an address; NULL: no leaf there. hot */
-static inline uint32_t *ct_block_cell(uintptr_t address)
+static inline uint32_t *ct_block_cell(uint32_t *const *leaves, uint32_t granule_shift, uintptr_t address)
 {
 	if (ct_unlikely(address >> CT_ADDRESS_BITS))
 		return NULL;
-	uint32_t *leaf = ct_load_acquire(&ct_blocks.leaves[address >> CT_LEAF_SHIFT]);
+	uint32_t *leaf = ct_load_acquire(&leaves[address >> CT_LEAF_SHIFT]);
 	if (ct_unlikely(!leaf))
 		return NULL;
-	return &leaf[(address & ((1u << CT_LEAF_SHIFT) - 1)) >> ct_blocks.granule_shift];
+	return &leaf[(address & ((1u << CT_LEAF_SHIFT) - 1)) >> granule_shift];
+}
+
+static inline uint32_t ct_block_odd(uintptr_t address)
+{
+	return address & 8 ? CT_BLOCK_ODD : 0;
+}
+
+static inline uint32_t ct_block_take_small(uintptr_t address)
+{
+	uint32_t *cell = ct_block_cell(ct_blocks.small_leaves, CT_SMALL_GRANULE_SHIFT, address);
+	uint32_t record = cell ? ct_load_relaxed(cell) : 0;
+	if (record)
+		ct_store_relaxed(cell, 0);
+	return record;
 }
 
 /*
@@ -75,10 +99,11 @@ static inline uint32_t *ct_block_cell(uintptr_t address)
  */
 static inline uint32_t ct_block_take(uintptr_t address)
 {
-	uint32_t *cell = ct_block_cell(address);
-	if (!cell)
-		return 0;
-	uint32_t record = ct_load_relaxed(cell);
+	uint32_t *cell = ct_block_cell(ct_blocks.leaves, ct_blocks.granule_shift, address);
+	uint32_t record = cell ? ct_load_relaxed(cell) : 0;
+	if (ct_unlikely(ct_blocks.small_leaves != NULL) &&
+	    (!record || ((uint32_t)ct_blocks.records[record].site_size & CT_BLOCK_ODD) != ct_block_odd(address)))
+		return ct_block_take_small(address);
 	if (record)
 		ct_store_relaxed(cell, 0);
 	return record;
@@ -109,11 +134,21 @@ static inline void ct_block_release(struct ct_thread *thread, uint32_t record)
  * UINT32_MAX = no memory for the leaf. hot */
 static inline uint32_t ct_block_insert(uintptr_t address, uint32_t record)
 {
-	uint32_t *cell = ct_block_cell(address);
+	uint32_t **leaves = ct_blocks.leaves;
+	uint32_t shift = ct_blocks.granule_shift;
+	if (ct_unlikely(ct_blocks.small_leaves != NULL)) {
+		struct ct_block *block = &ct_blocks.records[record];
+		block->site_size = (block->site_size & ~(uint64_t)CT_BLOCK_ODD) | ct_block_odd(address);
+		if (ct_block_bytes(block) <= CT_SMALL_BYTES) {
+			leaves = ct_blocks.small_leaves;
+			shift = CT_SMALL_GRANULE_SHIFT;
+		}
+	}
+	uint32_t *cell = ct_block_cell(leaves, shift, address);
 	if (ct_unlikely(!cell)) {
-		if (!ct_blocks_map_leaf(address))
+		if (!ct_blocks_map_leaf(leaves, shift, address))
 			return UINT32_MAX;
-		cell = ct_block_cell(address);
+		cell = ct_block_cell(leaves, shift, address);
 	}
 	uint32_t stale = ct_load_relaxed(cell);
 	ct_store_relaxed(cell, record);

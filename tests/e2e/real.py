@@ -8,7 +8,7 @@ import socket
 import subprocess
 
 from lib import commands, trace
-from lib.harness import PYTHON, Failure, check, check_equal, check_in, test
+from lib.harness import PYTHON, Failure, check, check_equal, check_in, program, test
 
 
 def _sane(report, known, unwalkable=None):
@@ -216,22 +216,24 @@ def redis(context):
 def next_allocators(context):
     """Whatever allocator comes next in line: the same events are recorded, at any alignment of its blocks."""
     totals = {}
-    for name in ("", "libjemalloc.so.2", "libmimalloc.so.2*", "libtcmalloc_minimal.so.4"):
-        paths = sorted(glob.glob("/usr/lib/*/" + name)) if name else [""]
+    for name in ("", "libjemalloc.so.2", "libmimalloc.so.2*", "libtcmalloc_minimal.so.4", program("libbump.so")):
+        paths = sorted(glob.glob(os.path.join("/usr/lib/*/", name))) if name else [""]
         if not paths:
             raise Failure("not installed: " + name)
         env = trace.environment(context)
         env["LD_PRELOAD"] += ":" + paths[0]
-        for little in ("threads", "sites"):
+        for little in ("tiny",) if "bump" in name else ("threads", "sites", "tiny"):
             path = commands.program(little)
             # pvalloc and the frees with a size are not in every allocator.
-            result = context.run([path] if little == "threads" else [path, "valgrind"], env=env).check()
+            result = context.run([path, "valgrind"] if little == "sites" else [path], env=env).check()
             report = trace.reports(context)[result.pid]
             os.remove(report.path)
+            check_equal((report.losses["unknownFrees"], report.losses["dropped"]), (0, 0), f"losses of {little} with {name}")
             sums = report.below("make_block" if little == "threads" else "main")
             got = {key: sums[key] for key in ("tb", "tbk", "eb", "ebk")}
             if "mimalloc" in name and little == "sites":
                 # Its realloc(block, 0) gives a new block of 0 bytes, where the others free.
                 check_equal(report.below("do_realloc_zero")["tbk"], 2, "blocks of realloc(block, 0) in mimalloc")
                 got["tbk"] -= 1
+                got["ebk"] -= 1
             check_equal(got, totals.setdefault(little, got), f"{little} with {name or 'glibc'}")
