@@ -154,8 +154,26 @@ static int load_store(const struct ct_store_file *store, const char *path, struc
 	return code ? ct_error_context(error, code, "%s", path) : CT_OK;
 }
 
-static int write_file(const struct ct_export *job, const struct ct_profile *profile, const char *output,
-		      struct ct_error_text *error)
+int ct_export_load(const char *path, struct ct_profile **profile, struct ct_error_text *error)
+{
+	struct ct_store_file store;
+	int is_store = ct_is_store(path, error);
+	if (is_store <= 0)
+		return is_store < 0 ? is_store : ct_load(path, profile, error);
+	*profile = NULL;
+	int code = ct_store_file_open(path, &store, error);
+	if (!code)
+		code = load_store(&store, path, profile, error);
+	if (code) {
+		ct_profile_free(*profile);
+		*profile = NULL;
+	}
+	ct_store_file_close(&store);
+	return code;
+}
+
+int ct_export_write(const struct ct_export *job, const struct ct_profile *profile, const char *output,
+		    struct ct_error_text *error)
 {
 	struct ct_out_file file;
 	int code = ct_format_check(job->format, job->metric, profile, job->input, error);
@@ -176,7 +194,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	if (!code)
 		code = store ? load_store(store, job->input, &profile, error) : ct_load(job->input, &profile, error);
 	if (!code)
-		code = write_file(job, profile, output, error);
+		code = ct_export_write(job, profile, output, error);
 	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
 	if (!code && !job->output && !quiet) {
 		if (store && !job->brief)

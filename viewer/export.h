@@ -39,6 +39,13 @@ struct ct_export {
  */
 char *ct_export_name(const char *report, const struct ct_format *format, enum ct_metric metric);
 
+/* A store or a report as a profile, with all that is known of it; errors name the path. */
+int ct_export_load(const char *path, struct ct_profile **profile, struct ct_error_text *error);
+
+/* Write a profile as the job's format; of the job's input only the name counts, for errors. */
+int ct_export_write(const struct ct_export *job, const struct ct_profile *profile, const char *output,
+		    struct ct_error_text *error);
+
 int ct_export_run(const struct ct_export *job, struct ct_error_text *error);
 
 /* A store as DHAT JSON to ct_export_output, with a summary of at most 4 lines on stderr unless quiet. */
