@@ -24,6 +24,7 @@ struct recording {
 	char path[PATH_MAX];
 	char library[PATH_MAX];
 	bool quiet; /* what the user wants */
+	struct ct_format_set own_formats; /* what the programs write themselves */
 	struct ct_run run;
 	struct ct_error_text error;
 };
@@ -58,11 +59,11 @@ static void collect(struct recording *recording, time_t start)
 		.quiet = recording->quiet,
 		.formats = settings->formats,
 		.late = settings->formats.count,
-		.keep_name = settings->named,
+		.keep_name = settings->named && settings->formats.count,
 	};
 
 	if (!work.formats.count)
-		work.formats = (struct ct_format_set){{ct_formats}, 1};
+		work.formats = recording->own_formats;
 	ct_collect_run(&work);
 	if (!work.found && !work.exported && !work.failed)
 		ct_cmd_fail(
@@ -106,9 +107,13 @@ static int prepare(struct recording *recording)
 	}
 	if (code)
 		return ct_cmd_fail(COMMAND, code, "%s", recording->error.line);
+	code = ct_format_parse(ct_settings_get(&recording->settings, CT_SETTING_format), &recording->own_formats,
+			       &recording->error);
+	if (code < 0)
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "CTRACE_FORMAT: %s", recording->error.line);
 	code = set_session(recording);
 	recording->quiet = *ct_settings_get(&recording->settings, CT_SETTING_quiet) == '1';
-	/* Programs that export themselves write DHAT's format, those that do not tell how it is done. */
+	/* Programs that export themselves write CTRACE_FORMAT, those that do not tell how it is done. */
 	if (code == 0 && recording->settings.formats.count &&
 	    (ct_settings_set(&recording->settings, CT_SETTING_export, "0") < 0 ||
 	     ct_settings_set(&recording->settings, CT_SETTING_quiet, "1") < 0))

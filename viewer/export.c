@@ -56,6 +56,8 @@ static bool ends_with(const char *text, const char *end)
 char *ct_export_name(const char *report, const struct ct_format *format, enum ct_metric metric)
 {
 	bool tell = format->one_metric && metric && metric != format->metric;
+	if (!tell && ends_with(report, format->suffix))
+		return strdup(report);
 	size_t length = strlen(report) - (ends_with(report, ".json") ? strlen(".json") : 0);
 	char *name;
 	return asprintf(&name, "%.*s%s%s%s", (int)length, report, tell ? "." : "", tell ? ct_metric_name(metric) : "",

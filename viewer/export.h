@@ -35,7 +35,7 @@ struct ct_export {
 
 /*
  * The default name of another format's report: `report` is DHAT's (of a store, ct_export_output), and its
- * ".json" gives way to the format's suffix. Free it. NULL without memory.
+ * ".json" gives way to the format's suffix, unless that is its end already. Free it. NULL without memory.
  */
 char *ct_export_name(const char *report, const struct ct_format *format, enum ct_metric metric);
 

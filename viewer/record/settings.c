@@ -230,6 +230,6 @@ void ct_settings_help(FILE *out)
 	}
 	fputs("  -f, --format FORMAT    what to write; several with commas. See ctrace export --help (dhat)\n"
 	      "  -h, --help             this text\n\n"
-	      "Each option but --format has a variable, which LD_PRELOAD=libctrace.so PROGRAM reads: see ctrace-record(1).\n",
+	      "Each option has a variable, which LD_PRELOAD=libctrace.so PROGRAM reads: see ctrace-record(1).\n",
 	      out);
 }
