@@ -105,7 +105,7 @@ static void print_losses(const struct ct_profile *profile, const struct ct_store
 		fprintf(stderr, "ctrace: INCOMPLETE: %s\n", list);
 }
 
-static void print_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output)
+void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output)
 {
 	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM], c[CT_NUMBER_ROOM], d[CT_NUMBER_ROOM];
 	const struct ct_counters *totals = &profile->totals;
@@ -200,7 +200,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
 	if (!code && !job->output && !quiet) {
 		if (store && !job->brief)
-			print_summary(profile, store, output);
+			ct_export_summary(profile, store, output);
 		else
 			fprintf(stderr, "ctrace: report %s\n", output);
 	}

@@ -46,6 +46,9 @@ int ct_export_load(const char *path, struct ct_profile **profile, struct ct_erro
 int ct_export_write(const struct ct_export *job, const struct ct_profile *profile, const char *output,
 		    struct ct_error_text *error);
 
+/* At most 4 lines on stderr: losses, totals, peak, where the report is. */
+void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output);
+
 int ct_export_run(const struct ct_export *job, struct ct_error_text *error);
 
 /* A store as DHAT JSON to ct_export_output, with a summary of at most 4 lines on stderr unless quiet. */

@@ -36,14 +36,25 @@ static bool is_exported(const struct ct_collect *collect, const struct ct_left_s
 static void export_store(struct ct_collect *collect, const char *path, const struct ct_left_store *store)
 {
 	struct ct_error_text error;
+	bool main = store->pid == (uint32_t)collect->pid;
 
+	if (collect->folder) {
+		if (ct_folder_add(collect->folder, path, store, main, main && !collect->quiet,
+				  store->kept || collect->keep, &error) < 0) {
+			collect->failed++;
+			ct_cmd_fail("record", CT_EXIT_UNREADABLE, "%s", error.line);
+		} else {
+			collect->exported++;
+		}
+		return;
+	}
 	for (size_t i = 0; i < collect->formats.count; i++) {
 		const struct ct_export job = {
 			.input = path,
 			.format = collect->formats.formats[i],
 			.keep_name = collect->keep_name && collect->formats.count == 1,
 			.remove_store = !store->kept && !collect->keep && i + 1 == collect->formats.count,
-			.quiet = collect->quiet || (collect->late && store->pid != (uint32_t)collect->pid),
+			.quiet = collect->quiet || (collect->late && !main),
 			.loud = collect->late,
 			.brief = i > 0,
 		};
@@ -77,20 +88,30 @@ static void look_at(struct ct_collect *collect, int folder_fd, const char *folde
 			    path);
 }
 
+static int compare_entries(const struct dirent **left, const struct dirent **right)
+{
+	return strcmp((*left)->d_name, (*right)->d_name);
+}
+
 static void scan(struct ct_collect *collect, const char *folder)
 {
 	static const char suffix[] = ".store";
-	DIR *dir = opendir(folder);
-	const struct dirent *entry;
+	struct dirent **entries;
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int count = fd < 0 ? -1 : scandir(folder, &entries, NULL, compare_entries);
 
-	while (dir && (entry = readdir(dir))) {
-		size_t length = strlen(entry->d_name);
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+		size_t length = strlen(name);
 
-		if (length > sizeof(suffix) - 1 && strcmp(entry->d_name + length - (sizeof(suffix) - 1), suffix) == 0)
-			look_at(collect, dirfd(dir), folder, entry->d_name);
+		if (length > sizeof(suffix) - 1 && strcmp(name + length - (sizeof(suffix) - 1), suffix) == 0)
+			look_at(collect, fd, folder, name);
+		free(entries[i]);
 	}
-	if (dir)
-		closedir(dir);
+	if (count >= 0)
+		free(entries);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* Text as it stands, for glob. */
