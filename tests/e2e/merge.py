@@ -8,14 +8,14 @@ import os
 import re
 import time
 
-from lib import browser, dh_view, dhat, trace
+from lib import browser, dh_view, dhat, formats, trace
 from lib.harness import CTRACE, CTRACE_TOP, PYTHON, ROOT, check, check_equal, check_in, program, test
 
 KEYS = dhat.COUNTERS + dhat.OUR_COUNTERS
 DATA = os.path.join(ROOT, "tests", "unit", "data")
 
 SOURCE = "#include <stdio.h>\nint main(void) { return printf(\"%d\\n\", 1) < 0; }\n"
-POOL = "import multiprocessing, json\ndef f(n): return json.dumps(list(range(n * 100)))\nwith multiprocessing.Pool(3) as p: p.map(f, range(60))\n"
+POOL = "import multiprocessing, json\ndef f(n): return json.dumps(list(range(n * 100)))\np = multiprocessing.Pool(3)\np.map(f, range(60)); p.close(); p.join()\n"
 
 
 def _merge(context, *words, status=0, out="merged.json"):
@@ -148,6 +148,8 @@ def folders(context):
         check_in("merged 1 file:", result.stderr, "summary")
         check_equal(_load(result.path).total("tb"), total, "total bytes")
     check_equal(_load(result.path).data["pid"], _load(path).data["pid"], "pid of a single input")
+    result = _merge(context, context.path("in", "out*json*"), out="in/all.json")
+    check_in("merged 1 file:", result.stderr, "summary of a pattern that other formats match")
     refused = context.run([CTRACE, "merge", "-o", path, path]).check(2)
     check_in("is an input", refused.stderr, "an input as the output")
     context.make_folder("empty")
@@ -157,7 +159,7 @@ def folders(context):
 
 
 @test()
-def formats(context):
+def several_formats(context):
     trace.run(context, [program("sites")])
     (path,) = glob.glob(context.path("out.*.json"))
     total = _load(path).total("tb")
@@ -171,6 +173,36 @@ def formats(context):
     shown = context.run([CTRACE, "merge", "-o", "-", path, path]).check()
     check_equal(json.loads(shown.stdout)["pps"], _load(context.path("merged.json")).data["pps"], "on stdout")
     check_equal(shown.stderr, "", "stderr with -o -")
+
+
+@test(needs=("go", "gcc"))
+def pprof(context):
+    """go tool pprof reads a merge of different programs: all sums."""
+    reports = _gcc_reports(context)
+    raw = formats.PprofRaw(context, _merge(context, "-f", "pprof", "gcc", out="merged.pb.gz").path)
+    wanted = {name: sum(report.total(key) for report in reports) for name, key in formats.SAMPLE_TYPES.items()}
+    check_equal(raw.sums(), wanted, "sums of pprof -raw")
+
+
+@test()
+def rust(context):
+    """dhat-rs: addresses of two runs differ, members may be null; recordings of ctrace fit to them."""
+    def run(base, count):
+        point = dict.fromkeys(("tb", "tbk", "tl", "mb", "mbk", "gb", "gbk", "eb", "ebk"), count)
+        data = dict(dhatFileVersion=2, mode="rust-heap", verb="Allocated", bklt=True, bkacc=False, bu=None, bsu=None, bksu=None)
+        data.update(tu="µs", Mtu="s", tuth=10, cmd="./rust", pid=base, te=100 + count, tg=count)
+        frames = [f"0x{base:x}: alloc::vec::Vec<T>::push (alloc/src/vec.rs:12:5)", f"0x{base + 9:x}: rust::main (src/main.rs:{3 + count % 2}:1)"]
+        data.update(pps=[dict(point, fs=[1, 2])], ftbl=["[root]"] + frames)
+        return context.write(f"{base}.json", json.dumps(data, indent=1))
+
+    report = dhat.load(_merge(context, run(4096, 2), run(8192, 4), run(12288, 6), run(16384, 7)).path)
+    check_equal(sorted(site["tb"] for site in report.sites), [7, 12], "sites")
+    check_in("alloc::vec::Vec<T>::push (alloc/src/vec.rs:12:5)", report.data["ftbl"], "frames")
+    check_equal((report.data["te"], report.data["tg"], report.data["cmd"]), (107, 7, "./rust"), "times, command")
+    trace.run(context, [program("sites")])
+    (path,) = glob.glob(context.path("out.*.json"))
+    both = dhat.load(_merge(context, path, context.path("4096.json")).path)
+    check_equal(both.total("tb"), dhat.load(path).total("tb") + 2, "total bytes with a recording of ctrace")
 
 
 @test()

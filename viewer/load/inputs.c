@@ -34,17 +34,17 @@ static bool ends_with(const char *text, const char *end)
 	return length > end_length && !strcmp(text + length - end_length, end);
 }
 
-/* Is this file of a folder an input? Reports in other formats, which stand there too, are not. */
-static bool is_input(const char *path)
+/* Is this file of a folder an input? JSON of other formats, which stands there too, is not. unknown: what else is. */
+static bool is_input(const char *path, bool unknown)
 {
 	char head[HEAD_BYTES + 1] = "", *start = head;
 	struct stat status;
 	if (stat(path, &status) < 0 || !S_ISREG(status.st_mode))
 		return false;
-	bool named = ends_with(path, ".json") || ends_with(path, STORE_SUFFIX);
+	unknown = unknown || ends_with(path, ".json") || ends_with(path, STORE_SUFFIX);
 	FILE *file = fopen(path, "re");
 	if (!file)
-		return named; /* the loader says why */
+		return unknown; /* the loader says why */
 	size_t got = fread(head, 1, HEAD_BYTES, file);
 	fclose(file);
 	if (got >= sizeof(CT_STORE_MAGIC) - 1 && !memcmp(head, CT_STORE_MAGIC, sizeof(CT_STORE_MAGIC) - 1))
@@ -53,7 +53,7 @@ static bool is_input(const char *path)
 		start += 3;
 	while (isspace((unsigned char)*start))
 		start++;
-	return *start == '{' ? strstr(start, "\"dhatFileVersion\"") != NULL : named;
+	return *start == '{' ? strstr(start, "\"dhatFileVersion\"") != NULL : unknown;
 }
 
 static bool is_same(const char *path, const char *output)
@@ -83,7 +83,7 @@ static int add_folder(struct ct_inputs *inputs, const char *folder, const char *
 				path = NULL;
 			if (!path)
 				code = ct_error_no_memory(error);
-			else if (is_input(path) && !is_same(path, output))
+			else if (is_input(path, false) && !is_same(path, output))
 				code = add(inputs, path, error);
 		}
 		free(path);
@@ -115,9 +115,12 @@ int ct_inputs_add(struct ct_inputs *inputs, const char *word, const char *output
 		return add_path(inputs, word, output, error);
 	if (glob(word, 0, NULL, &found) != 0)
 		return ct_error_set(error, CT_ERR_USAGE, "%s: no file has such a name", word);
-	for (size_t i = 0; i < found.gl_pathc && !code; i++)
-		if (!is_same(found.gl_pathv[i], output)) /* last time's result has such a name, too */
-			code = add_path(inputs, found.gl_pathv[i], output, error);
+	for (size_t i = 0; i < found.gl_pathc && !code; i++) {
+		const char *path = found.gl_pathv[i];
+		bool folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+		if ((folder || is_input(path, true)) && !is_same(path, output)) /* last time's result is there, too */
+			code = add_path(inputs, path, output, error);
+	}
 	globfree(&found);
 	return code;
 }

@@ -2,7 +2,7 @@
 /*
  * Which files are meant: words of a command line that name files, folders and patterns become a list of paths.
  * Of a folder those that are stores or DHAT JSON by their first bytes, in order of their names; broken ones with
- * such a name too, since a damaged report must not go unnoticed.
+ * such a name too, since a damaged report must not go unnoticed. Of a pattern all but JSON of other formats.
  */
 #ifndef CT_LOAD_INPUTS_H
 #define CT_LOAD_INPUTS_H
