@@ -100,6 +100,11 @@ def chosen(context):
     _, folder = _record(context, "-q", "--export", "0", program("sites"))
     (store,) = os.listdir(folder)
     check(store.endswith(".json.store"), f"files with --export 0: {store}")
+    # Without an allocation there is no timeline.
+    _, folder = _record(context, "-q", program("deep"))
+    check("deep.trace.json" not in " ".join(os.listdir(folder)) and "no chrometrace: deep." in _readme(folder), "a recording of nothing: " + _readme(folder))
+    _, folder = _record(context, "-q", "-f", "dhat,chrometrace", program("deep"))
+    check_equal([name.split(".", 2)[2] for name in sorted(os.listdir(folder))[1:]], ["json", "json.store"], "files, one of which was wanted in vain")
     # A folder with a name that is a pattern elsewhere.
     strange = context.make_folder("100%e")
     context.run([CTRACE, "record", "-q", "-o", "x/", program("sites")], cwd=strange).check()

@@ -107,22 +107,30 @@ int ct_folder_make(struct ct_folder *folder, struct ct_settings *settings, const
 	return CT_OK;
 }
 
-/* Each format, with its line for README.md. */
+/* One format of a profile, with its line for README.md unless lines is NULL. */
+static int write_format(struct ct_folder *folder, const struct ct_profile *profile, const char *report,
+			const struct ct_format *format, FILE *lines, struct ct_error_text *error)
+{
+	const struct ct_export job = {.input = ct_name_base(report), .format = format};
+	char *name = format == ct_formats ? strdup(report) : ct_export_name(report, format, CT_METRIC_NONE);
+	int code = name ? ct_export_write(&job, profile, name, error) : ct_error_no_memory(error);
+	if (!code && lines)
+		ct_readme_file(lines, ct_name_base(name), format);
+	free(name);
+	/* What this recording cannot give; with a full disk, or whatever else, it does not end like this. */
+	if (code != CT_ERR_USAGE || !folder->choose)
+		return code;
+	if (lines)
+		ct_readme_no_file(lines, format, error->line);
+	return CT_OK;
+}
+
 static int write_files(struct ct_folder *folder, const struct ct_profile *profile, const char *report, FILE *lines,
 		       struct ct_error_text *error)
 {
 	int code = CT_OK;
-	for (size_t i = 0; i < folder->formats.count && !code; i++) {
-		const struct ct_export job = {.input = report, .format = folder->formats.formats[i]};
-		if (folder->choose && ct_format_check(job.format, CT_METRIC_NONE, profile, report, error))
-			continue;
-		char *name =
-			job.format == ct_formats ? strdup(report) : ct_export_name(report, job.format, CT_METRIC_NONE);
-		code = name ? ct_export_write(&job, profile, name, error) : ct_error_no_memory(error);
-		if (!code && lines)
-			ct_readme_file(lines, ct_name_base(name), job.format);
-		free(name);
-	}
+	for (size_t i = 0; i < folder->formats.count && !code; i++)
+		code = write_format(folder, profile, report, folder->formats.formats[i], lines, error);
 	return code;
 }
 

@@ -96,6 +96,13 @@ void ct_readme_file(FILE *out, const char *name, const struct ct_format *format)
 	fputc('\n', out);
 }
 
+void ct_readme_no_file(FILE *out, const struct ct_format *format, const char *reason)
+{
+	fprintf(out, "- no %s: ", format->name);
+	put_text(out, reason);
+	fputc('\n', out);
+}
+
 void ct_readme_children(FILE *out)
 {
 	fputs("\n## Its children\n\nEach has the same kinds of files.\n\n"

@@ -19,6 +19,9 @@ int ct_readme_process(FILE *out, const struct ct_profile *profile, struct ct_err
 /* A file of it: what it is, what opens it. */
 void ct_readme_file(FILE *out, const char *name, const struct ct_format *format);
 
+/* A format that this recording cannot give, and why. */
+void ct_readme_no_file(FILE *out, const struct ct_format *format, const char *reason);
+
 /* The table of the children: its head, and a row; name is that of the report. */
 void ct_readme_children(FILE *out);
 void ct_readme_child(FILE *out, const struct ct_profile *profile, const char *name);
