@@ -5,6 +5,7 @@
 
 int ct_cmd_export(int argc, char **argv);
 int ct_cmd_info(int argc, char **argv);
+int ct_cmd_merge(int argc, char **argv);
 int ct_cmd_record(int argc, char **argv);
 int ct_cmd_top(int argc, char **argv);
 

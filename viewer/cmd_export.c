@@ -53,6 +53,13 @@ static int fail(int code, const struct ct_error_text *error)
 	return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error->line);
 }
 
+/* left: what stays behind when a program wanted a report of its own at its end, NULL = nothing. */
+static int fail_format(const struct ct_error_text *error, const char *left)
+{
+	return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s%s%s", error->line, left ? "; the store stays: " : "",
+			   left ? left : "");
+}
+
 /* Only what a program has finished with, and never a report. */
 static int check_removable(const char *input)
 {
@@ -118,7 +125,7 @@ int ct_cmd_export(int argc, char **argv)
 		switch (option) {
 		case 'f':
 			if (ct_format_parse(optarg, &set, &error))
-				code = fail(CT_ERR_USAGE, &error);
+				code = fail_format(&error, job.remove_store ? argv[argc - 1] : NULL);
 			break;
 		case 'm':
 			code = set_metric(&job, optarg);

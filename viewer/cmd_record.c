@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "record/collect.h"
+#include "record/folder.h"
 #include "record/library.h"
 #include "record/run.h"
 #include "record/settings.h"
@@ -24,7 +25,10 @@ struct recording {
 	char path[PATH_MAX];
 	char library[PATH_MAX];
 	bool quiet; /* what the user wants */
+	struct ct_format_set own_formats; /* what the programs write themselves */
 	struct ct_run run;
+	struct ct_folder folder;
+	bool late; /* we make all reports at the end, the programs none */
 	struct ct_error_text error;
 };
 
@@ -53,17 +57,21 @@ static void collect(struct recording *recording, time_t start)
 		.temporary = ct_settings_get(settings, CT_SETTING_tmpdir),
 		.pid = recording->run.pid,
 		.start = start,
-		.export = settings->formats.count || *ct_settings_get(settings, CT_SETTING_export) == '1',
+		.export = recording->late || *ct_settings_get(settings, CT_SETTING_export) == '1',
 		.keep = *ct_settings_get(settings, CT_SETTING_keep_store) == '1',
 		.quiet = recording->quiet,
 		.formats = settings->formats,
-		.late = settings->formats.count,
-		.keep_name = settings->named,
+		.late = recording->late,
+		.folder = recording->late && settings->folder ? &recording->folder : NULL,
+		.keep_name = settings->named && settings->formats.count,
 	};
 
 	if (!work.formats.count)
-		work.formats = (struct ct_format_set){{ct_formats}, 1};
+		work.formats = recording->own_formats;
 	ct_collect_run(&work);
+	if (ct_folder_end(&recording->folder, recording->arguments, recording->run.status, &recording->error) &&
+	    !work.failed)
+		ct_cmd_fail(COMMAND, 0, "%s", recording->error.line);
 	if (!work.found && !work.exported && !work.failed)
 		ct_cmd_fail(
 			COMMAND, 0,
@@ -84,6 +92,8 @@ static int run(struct recording *recording)
 		code = ct_run_program(recording->path, recording->arguments, recording->environment, &recording->run,
 				      &recording->error);
 	free(preload);
+	if (*recording->folder.path && (code < 0 || recording->run.exec_errno))
+		rmdir(recording->folder.path);
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", recording->error.line);
 	if (recording->run.exec_errno)
@@ -106,10 +116,20 @@ static int prepare(struct recording *recording)
 	}
 	if (code)
 		return ct_cmd_fail(COMMAND, code, "%s", recording->error.line);
+	code = ct_format_parse(ct_settings_get(&recording->settings, CT_SETTING_format), &recording->own_formats,
+			       &recording->error);
+	if (code < 0)
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "CTRACE_FORMAT: %s", recording->error.line);
 	code = set_session(recording);
 	recording->quiet = *ct_settings_get(&recording->settings, CT_SETTING_quiet) == '1';
-	/* Programs that export themselves write DHAT's format, those that do not tell how it is done. */
-	if (code == 0 && recording->settings.formats.count &&
+	/* Programs that export themselves write CTRACE_FORMAT, those that do not tell how it is done. */
+	recording->late =
+		recording->settings.formats.count ||
+		(recording->settings.folder && *ct_settings_get(&recording->settings, CT_SETTING_export) == '1');
+	if (code == 0 && recording->settings.folder)
+		code = ct_folder_make(&recording->folder, &recording->settings, recording->arguments[0],
+				      &recording->error);
+	if (code == 0 && recording->late &&
 	    (ct_settings_set(&recording->settings, CT_SETTING_export, "0") < 0 ||
 	     ct_settings_set(&recording->settings, CT_SETTING_quiet, "1") < 0))
 		code = ct_error_no_memory(&recording->error);
@@ -135,6 +155,7 @@ int ct_cmd_record(int argc, char **argv)
 		if (code == 0)
 			code = run(&recording);
 	}
+	ct_folder_fini(&recording.folder);
 	ct_settings_fini(&recording.settings);
 	return code;
 }

@@ -56,6 +56,8 @@ static bool ends_with(const char *text, const char *end)
 char *ct_export_name(const char *report, const struct ct_format *format, enum ct_metric metric)
 {
 	bool tell = format->one_metric && metric && metric != format->metric;
+	if (!tell && ends_with(report, format->suffix))
+		return strdup(report);
 	size_t length = strlen(report) - (ends_with(report, ".json") ? strlen(".json") : 0);
 	char *name;
 	return asprintf(&name, "%.*s%s%s%s", (int)length, report, tell ? "." : "", tell ? ct_metric_name(metric) : "",
@@ -103,7 +105,7 @@ static void print_losses(const struct ct_profile *profile, const struct ct_store
 		fprintf(stderr, "ctrace: INCOMPLETE: %s\n", list);
 }
 
-static void print_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output)
+void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output)
 {
 	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM], c[CT_NUMBER_ROOM], d[CT_NUMBER_ROOM];
 	const struct ct_counters *totals = &profile->totals;
@@ -154,8 +156,26 @@ static int load_store(const struct ct_store_file *store, const char *path, struc
 	return code ? ct_error_context(error, code, "%s", path) : CT_OK;
 }
 
-static int write_file(const struct ct_export *job, const struct ct_profile *profile, const char *output,
-		      struct ct_error_text *error)
+int ct_export_load(const char *path, struct ct_profile **profile, struct ct_error_text *error)
+{
+	struct ct_store_file store;
+	int is_store = ct_is_store(path, error);
+	if (is_store <= 0)
+		return is_store < 0 ? is_store : ct_load(path, profile, error);
+	*profile = NULL;
+	int code = ct_store_file_open(path, &store, error);
+	if (!code)
+		code = load_store(&store, path, profile, error);
+	if (code) {
+		ct_profile_free(*profile);
+		*profile = NULL;
+	}
+	ct_store_file_close(&store);
+	return code;
+}
+
+int ct_export_write(const struct ct_export *job, const struct ct_profile *profile, const char *output,
+		    struct ct_error_text *error)
 {
 	struct ct_out_file file;
 	int code = ct_format_check(job->format, job->metric, profile, job->input, error);
@@ -176,11 +196,11 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	if (!code)
 		code = store ? load_store(store, job->input, &profile, error) : ct_load(job->input, &profile, error);
 	if (!code)
-		code = write_file(job, profile, output, error);
+		code = ct_export_write(job, profile, output, error);
 	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
 	if (!code && !job->output && !quiet) {
 		if (store && !job->brief)
-			print_summary(profile, store, output);
+			ct_export_summary(profile, store, output);
 		else
 			fprintf(stderr, "ctrace: report %s\n", output);
 	}

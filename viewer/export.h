@@ -35,9 +35,19 @@ struct ct_export {
 
 /*
  * The default name of another format's report: `report` is DHAT's (of a store, ct_export_output), and its
- * ".json" gives way to the format's suffix. Free it. NULL without memory.
+ * ".json" gives way to the format's suffix, unless that is its end already. Free it. NULL without memory.
  */
 char *ct_export_name(const char *report, const struct ct_format *format, enum ct_metric metric);
+
+/* A store or a report as a profile, with all that is known of it; errors name the path. */
+int ct_export_load(const char *path, struct ct_profile **profile, struct ct_error_text *error);
+
+/* Write a profile as the job's format; of the job's input only the name counts, for errors. */
+int ct_export_write(const struct ct_export *job, const struct ct_profile *profile, const char *output,
+		    struct ct_error_text *error);
+
+/* At most 4 lines on stderr: losses, totals, peak, where the report is. */
+void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output);
 
 int ct_export_run(const struct ct_export *job, struct ct_error_text *error);
 

@@ -94,7 +94,8 @@ static bool stderr_is_the_same(void)
 
 static int exec_exporter(void *store)
 {
-	char *arguments[] = {"ctrace", "export", "--at-exit", store, NULL};
+	char *format = (char *)ct_options.format;
+	char *arguments[] = {"ctrace", "export", "--at-exit", "--format", format, store, NULL};
 	char *environment[] = {NULL}; /* above all no LD_PRELOAD */
 	ct_syscall3(SYS_close_range, 3, ~0u, 0);
 	ct_syscall3(SYS_execve, exporter.bytes, arguments, environment);

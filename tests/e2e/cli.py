@@ -154,7 +154,7 @@ def info(context):
 
 @test()
 def help_texts(context):
-    for command in ([CTRACE, "--help"], [CTRACE_TOP, "--help"], *([CTRACE, c, "--help"] for c in ("record", "export", "info", "top"))):
+    for command in ([CTRACE, "--help"], [CTRACE_TOP, "--help"], *([CTRACE, c, "--help"] for c in ("record", "export", "merge", "info", "top"))):
         result = context.run(command).check()
         check_in("usage: ", result.stdout, f"{command[1:]}")
         check_equal(result.stderr, "", f"stderr of {command[1:]}")
@@ -169,7 +169,7 @@ def install(context):
     found = [os.path.join(root, f) for root, _, files in os.walk(context.path("moved")) for f in files]
     names = {os.path.relpath(path, context.path("moved")) for path in found}
     wanted = {"lib/libctrace.so", "lib/pkgconfig/ctrace.pc", "bin/ctrace", "bin/ctrace-top", "include/ctrace/store.h"}
-    wanted |= {f"share/man/man1/{page}.1" for page in ("ctrace", "ctrace-record", "ctrace-top", "ctrace-export", "ctrace-info")}
+    wanted |= {f"share/man/man1/{page}.1" for page in ("ctrace", "ctrace-record", "ctrace-top", "ctrace-export", "ctrace-merge", "ctrace-info")}
     check(wanted <= names, f"not installed: {wanted - names}")
 
     library = context.path("moved", "lib", "libctrace.so")

@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 from lib import dhat, trace
-from lib.harness import CTRACE, Context, check, check_equal, check_in, program, test
+from lib.harness import CTRACE, LIBRARY, Context, check, check_equal, check_in, program, test
 
 
 def _record(context, *words, status=0, stdin=b""):
@@ -151,3 +151,45 @@ def leaves_the_program_alone(context):
     inner_env = dict(context.environment(), CTRACE_QUIET="1", CTRACE_OUT=inner.path("o.%p.json"))
     traced = context.run([CTRACE, "record", "/bin/sh", "-c", show], env=inner_env).check().stdout
     check_equal(traced, plain, "what the program sees")
+
+
+def _suffixes(context, prefix="out."):
+    """Endings of the files, behind out.PROGRAM.PID."""
+    return sorted(name.split(".", 3)[3] for name in os.listdir(context.folder) if name.startswith(prefix))
+
+
+@test()
+def format_variable(context):
+    """CTRACE_FORMAT, plain and under ctrace record: each process writes them; a wrong one loses nothing."""
+    out = context.path("out.%e.%p.json")
+    env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_FORMAT="pprof,dhat")
+    loud = context.run([program("sites")], env=env).check()
+    check_equal(_suffixes(context), ["json", "pb.gz"], "files")
+    check_equal(len(loud.stderr.splitlines()), 4, f"summary: {loud.stderr}")
+    for how, status in (("exit", 3), ("SIGKILL", -9)):
+        for path in glob.glob(context.path("out.*")):
+            os.remove(path)
+        env = context.environment(CTRACE_OUT=out, CTRACE_FORMAT="pprof", CTRACE_QUIET=1)
+        result = context.run([CTRACE, program("ends"), how], env=env).check(status)
+        check_equal((_suffixes(context), result.stderr), (["pb.gz"], ""), f"files, stderr of {how}")
+    env = context.environment(CTRACE_OUT=context.path("mine.pb.gz"), CTRACE_FORMAT="pprof", LD_PRELOAD=LIBRARY)
+    context.run([program("sites")], env=env).check()
+    check(os.path.exists(context.path("mine.pb.gz")), f"a name with the format's suffix: {os.listdir(context.folder)}")
+    for path in glob.glob(context.path("out.*")):
+        os.remove(path)
+    env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_FORMAT="dhat,nonsense", CTRACE_QUIET=1)
+    result = context.run([program("ends"), "exit"], env=env).check(3)
+    (store,) = glob.glob(context.path("*.store"))
+    check_equal(len(result.stderr.splitlines()), 1, f"lines on stderr: {result.stderr}")
+    for part in ("'nonsense'", "pprof", store):
+        check_in(part, result.stderr, "stderr")
+    check_equal(_suffixes(context), ["json.store"], "files")
+    context.run([CTRACE, "export", store]).check()
+    env = context.environment(CTRACE_FORMAT="nonsense")
+    refused = context.run([CTRACE, "record", program("ends"), "exit"], env=env).check(2)
+    check_equal(len(refused.stderr.splitlines()), 1, f"lines on stderr of record: {refused.stderr}")
+    env = context.environment(CTRACE_FORMAT="pprof", CTRACE_OUT=out)
+    os.remove(store)
+    os.remove(store[: -len(".store")])
+    context.run([CTRACE, "record", "-f", "folded", program("ends"), "exit"], env=env).check(3)
+    check_equal(_suffixes(context), ["folded"], "files of -f")

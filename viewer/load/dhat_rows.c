@@ -126,21 +126,22 @@ static int read_row(struct tables *tables, struct ct_json_piece piece, struct ro
 	uint32_t need = tables->dhat->profile->has_lifetimes ? (1u << R_COUNT) - (1u << R_TB) : 3u << R_TB;
 	struct ct_json_cursor cursor;
 	struct ct_json_piece key = {0}, value;
-	int more;
+	int more, member = R_TB;
 
 	*row = (struct row){0};
 	if (!ct_json_enter(&cursor, &tables->dhat->file, piece) || !cursor.object)
 		return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error,
 				       "a row of \"pps\" is not an object");
 	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
-		for (int i = 0; i < R_COUNT; i++) {
-			if (!ct_json_is(key, row_names[i]))
-				continue;
-			more = set_row_member(tables, row, (enum row_member)i, value);
-			if (more < 0)
-				return more;
-			break;
-		}
+		/* From where the latest was found on: rows have their members in one order, ours in this one. */
+		for (int i = 0; i < R_COUNT && !ct_json_is(key, row_names[member]); i++)
+			member = (member + 1) % R_COUNT;
+		if (!ct_json_is(key, row_names[member]))
+			continue;
+		more = set_row_member(tables, row, (enum row_member)member, value);
+		if (more < 0)
+			return more;
+		member = (member + 1) % R_COUNT;
 	}
 	if (more < 0)
 		return more;

@@ -14,27 +14,47 @@
 #include "export.h"
 #include "record/left_store.h"
 
-/* Is the report there already, made after the last event? */
-static bool is_exported(const struct ct_left_store *store)
+/* Where a format of the report goes; free(). NULL without memory. */
+static char *name_of(const char *report, const struct ct_format *format)
+{
+	return format == ct_formats ? strdup(report) : ct_export_name(report, format, CT_METRIC_NONE);
+}
+
+/* Is the report there already, made after the last event? The last format, since one may have failed. */
+static bool is_exported(const struct ct_collect *collect, const struct ct_left_store *store)
 {
 	struct stat report;
+	char *name = name_of(store->output, collect->formats.formats[collect->formats.count - 1]);
+	bool found = name && stat(name, &report) == 0;
 
-	return stat(store->output, &report) == 0 && (report.st_mtim.tv_sec > store->status.st_mtim.tv_sec ||
-						     (report.st_mtim.tv_sec == store->status.st_mtim.tv_sec &&
-						      report.st_mtim.tv_nsec >= store->status.st_mtim.tv_nsec));
+	free(name);
+	return found && (report.st_mtim.tv_sec > store->status.st_mtim.tv_sec ||
+			 (report.st_mtim.tv_sec == store->status.st_mtim.tv_sec &&
+			  report.st_mtim.tv_nsec >= store->status.st_mtim.tv_nsec));
 }
 
 static void export_store(struct ct_collect *collect, const char *path, const struct ct_left_store *store)
 {
 	struct ct_error_text error;
+	bool main = store->pid == (uint32_t)collect->pid;
 
+	if (collect->folder) {
+		if (ct_folder_add(collect->folder, path, store, main, main && !collect->quiet,
+				  store->kept || collect->keep, &error) < 0) {
+			collect->failed++;
+			ct_cmd_fail("record", CT_EXIT_UNREADABLE, "%s", error.line);
+		} else {
+			collect->exported++;
+		}
+		return;
+	}
 	for (size_t i = 0; i < collect->formats.count; i++) {
 		const struct ct_export job = {
 			.input = path,
 			.format = collect->formats.formats[i],
 			.keep_name = collect->keep_name && collect->formats.count == 1,
 			.remove_store = !store->kept && !collect->keep && i + 1 == collect->formats.count,
-			.quiet = collect->quiet || (collect->late && store->pid != (uint32_t)collect->pid),
+			.quiet = collect->quiet || (collect->late && !main),
 			.loud = collect->late,
 			.brief = i > 0,
 		};
@@ -58,7 +78,7 @@ static void look_at(struct ct_collect *collect, int folder_fd, const char *folde
 		return;
 	if (store.pid == (uint32_t)collect->pid)
 		collect->found = true;
-	if (!collect->export || (store.kept && is_exported(&store)) ||
+	if (!collect->export || (store.kept && is_exported(collect, &store)) ||
 	    snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
 		return;
 	if (!ct_left_store_in_use(&store, path))
@@ -68,20 +88,30 @@ static void look_at(struct ct_collect *collect, int folder_fd, const char *folde
 			    path);
 }
 
+static int compare_entries(const struct dirent **left, const struct dirent **right)
+{
+	return strcmp((*left)->d_name, (*right)->d_name);
+}
+
 static void scan(struct ct_collect *collect, const char *folder)
 {
 	static const char suffix[] = ".store";
-	DIR *dir = opendir(folder);
-	const struct dirent *entry;
+	struct dirent **entries;
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int count = fd < 0 ? -1 : scandir(folder, &entries, NULL, compare_entries);
 
-	while (dir && (entry = readdir(dir))) {
-		size_t length = strlen(entry->d_name);
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+		size_t length = strlen(name);
 
-		if (length > sizeof(suffix) - 1 && strcmp(entry->d_name + length - (sizeof(suffix) - 1), suffix) == 0)
-			look_at(collect, dirfd(dir), folder, entry->d_name);
+		if (length > sizeof(suffix) - 1 && strcmp(name + length - (sizeof(suffix) - 1), suffix) == 0)
+			look_at(collect, fd, folder, name);
+		free(entries[i]);
 	}
-	if (dir)
-		closedir(dir);
+	if (count >= 0)
+		free(entries);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* Text as it stands, for glob. */
@@ -142,16 +172,21 @@ static void scan_folders(struct ct_collect *collect)
 static bool has_report(const struct ct_collect *collect, const char *folder, const char *suffix)
 {
 	char pattern[PATH_MAX], name[PATH_MAX * 2];
+	char *of_format;
 	const char *base;
 	bool found = false;
 	glob_t files;
+	int code;
 
 	if (!make_glob(collect, false, pattern))
 		return false;
 	base = strrchr(pattern, '/');
 	snprintf(name, sizeof(name), "%s%s%s%s", folder ? folder : "", folder ? "/" : "",
 		 folder && base ? base + 1 : pattern, suffix);
-	if (glob(name, GLOB_NOSORT, NULL, &files) != 0)
+	of_format = name_of(name, collect->formats.formats[0]);
+	code = of_format ? glob(of_format, GLOB_NOSORT, NULL, &files) : GLOB_NOSPACE;
+	free(of_format);
+	if (code != 0)
 		return false;
 	for (size_t i = 0; i < files.gl_pathc && !found; i++) {
 		struct stat status;

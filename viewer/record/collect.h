@@ -11,6 +11,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "record/folder.h"
 #include "write/format.h"
 
 struct ct_collect {
@@ -24,6 +25,7 @@ struct ct_collect {
 	bool quiet;
 	struct ct_format_set formats; /* at least one */
 	bool late; /* no process exports itself: say so of those that still run */
+	struct ct_folder *folder; /* of the recording; NULL = none */
 	bool keep_name; /* the report's name is the one that was asked for, whatever the format */
 	/* results */
 	int exported;

@@ -67,6 +67,11 @@ int ct_settings_set(struct ct_settings *settings, enum ct_setting setting, const
 	return 0;
 }
 
+static bool is_folder(const char *name)
+{
+	return *name && name[strlen(name) - 1] == '/';
+}
+
 /* A relative report belongs here, wherever the program goes; a '%' in our folder's name is no pattern. */
 static int make_absolute(struct ct_settings *settings, struct ct_error_text *error)
 {
@@ -132,6 +137,10 @@ int ct_settings_parse(struct ct_settings *settings, int argc, char **argv, struc
 			return ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
 	}
 	settings->named = settings->values[CT_SETTING_out];
+	settings->folder = settings->named && is_folder(settings->values[CT_SETTING_out]);
+	if (settings->folder && strchr(settings->values[CT_SETTING_out], '%'))
+		return ct_error_set(error, CT_ERR_USAGE, "-o %s: %% stands for something in file names only",
+				    settings->values[CT_SETTING_out]);
 	if (settings->formats.count && *ct_settings_get(settings, CT_SETTING_export) == '0')
 		return ct_error_set(error, CT_ERR_USAGE,
 				    "--format with --export 0: name the formats to ctrace export later");
@@ -228,8 +237,9 @@ void ct_settings_help(FILE *out)
 			fprintf(out, " (%s)", setting->standard);
 		fputc('\n', out);
 	}
-	fputs("  -f, --format FORMAT    what to write; several with commas. See ctrace export --help (dhat)\n"
+	fputs("  -o DIR/                a folder of its own in DIR, with all formats and a README.md\n"
+	      "  -f, --format FORMAT    what to write; several with commas. See ctrace export --help (dhat)\n"
 	      "  -h, --help             this text\n\n"
-	      "Each option but --format has a variable, which LD_PRELOAD=libctrace.so PROGRAM reads: see ctrace-record(1).\n",
+	      "Each option has a variable, which LD_PRELOAD=libctrace.so PROGRAM reads: see ctrace-record(1).\n",
 	      out);
 }

@@ -23,6 +23,7 @@ struct ct_settings {
 	char *values[CT_SETTING_COUNT]; /* as given by options, NULL = not given */
 	struct ct_format_set formats; /* --format; none = what the program writes itself, DHAT's */
 	bool named; /* --output was given */
+	bool folder; /* --output ends in '/': a folder for each recording */
 };
 
 /*

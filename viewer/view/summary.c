@@ -63,6 +63,28 @@ static void put_losses(const struct ct_profile *profile, struct ct_line *line)
 		put_remark(line, "note", "the program was killed or still runs: this is up to its last event");
 }
 
+/* Of several processes, merged; no single one has pid 0. */
+static bool is_merged(const struct ct_profile *profile)
+{
+	return profile->pid == 0;
+}
+
+static void put_merged(const struct ct_profile *profile, struct ct_line *line)
+{
+	char number[CT_NUMBER_ROOM];
+
+	ct_line_style(line, CT_STYLE_STRONG);
+	ct_line_add(line, "merged");
+	ct_line_style(line, CT_STYLE_PLAIN);
+	ct_line_format(line, " · the longest ran %s · recorded by ",
+		       ct_number_time(number, (double)profile->end_time, profile->time_unit));
+	ct_line_add_rest(line, profile->producer);
+	ct_line_end(line);
+	put_label(line, "command");
+	ct_line_add_rest(line, profile->command ? profile->command : "");
+	ct_line_end(line);
+}
+
 /* The first word of the command line, without its folder. */
 static void put_program(const struct ct_view *view, struct ct_line *line)
 {
@@ -124,9 +146,12 @@ static void put_totals(const struct ct_view *view, struct ct_line *line)
 		return;
 	put_label(line, "peak");
 	add_amount(view, line, totals->peak_bytes, totals->peak_blocks);
-	ct_line_format(line, " at %s (%s %% of the run)",
-		       ct_number_time(time, (double)profile->peak_time, profile->time_unit),
-		       ct_number_percent(percent, (double)profile->peak_time, (double)profile->end_time));
+	if (is_merged(profile))
+		ct_line_add(line, ", the processes' peaks added up");
+	else
+		ct_line_format(line, " at %s (%s %% of the run)",
+			       ct_number_time(time, (double)profile->peak_time, profile->time_unit),
+			       ct_number_percent(percent, (double)profile->peak_time, (double)profile->end_time));
 	ct_line_end(line);
 	put_label(line, "at end");
 	add_amount(view, line, totals->end_bytes, totals->end_blocks);
@@ -201,7 +226,10 @@ int ct_view_summary(const struct ct_view *view, struct ct_error_text *error)
 
 	ct_line_init(&line, view->terminal, view->out);
 	put_losses(view->profile, &line);
-	put_program(view, &line);
+	if (is_merged(view->profile))
+		put_merged(view->profile, &line);
+	else
+		put_program(view, &line);
 	put_totals(view, &line);
 	put_timeline(view, &line);
 	ct_line_end(&line);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* Merging: which frames are one, what becomes of their addresses, and sums that do not fit. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "load/dhat_frame.h"
+#include "model/merge.h"
+
+static struct ct_profile *profile_of(const char *leaf, uint64_t bytes)
+{
+	struct ct_profile *profile = ct_profile_new();
+	struct ct_frame frame;
+	assert_int_equal(ct_dhat_frame_parse(profile, leaf, strlen(leaf), &frame), 0);
+	uint32_t id = (uint32_t)ct_profile_frame(profile, &frame);
+	assert_int_equal(
+		ct_profile_site(profile, &id, 1, &(struct ct_counters){.total_bytes = bytes, .total_blocks = 1}, false),
+		0);
+	profile->pid = 7;
+	return profile;
+}
+
+/* The merge of two profiles of one frame each: its texts, separated by '|'. */
+static void check(const char *one, const char *other, const char *wanted)
+{
+	struct ct_error_text error;
+	struct ct_merge merge;
+	char texts[200] = "";
+	assert_int_equal(ct_merge_init(&merge, &error), 0);
+	for (int i = 0; i < 2; i++) {
+		struct ct_profile *profile = profile_of(i ? other : one, 10);
+		assert_int_equal(ct_merge_add(&merge, profile, "x", &error), 0);
+		ct_profile_free(profile);
+	}
+	assert_int_equal(ct_merge_end(&merge, &error), 0);
+	for (size_t i = 0; i < merge.profile->site_count; i++) {
+		const struct ct_site_row *site = &merge.profile->sites[i];
+		const struct ct_frame *frame = &merge.profile->frames[merge.profile->frame_ids[site->first_frame]];
+		strcat(strcat(texts, i ? "|" : ""), merge.profile->strings[frame->text]);
+	}
+	assert_string_equal(texts, wanted);
+	assert_int_equal(merge.profile->totals.total_bytes, 20);
+	assert_int_equal(merge.profile->pid, 0);
+	ct_merge_fini(&merge);
+}
+
+static void test_frames(void **state)
+{
+	(void)state;
+	check("0x1F: f (a.c:1)", "0x1F: f (a.c:1)", "0x1F: f (a.c:1)");
+	check("0x1F: f (a.c:1)", "0x2F: f (a.c:1)", "f (a.c:1)");
+	check("0x1F: f (a.c:1)", "0x1F: f (a.c:2)", "0x1F: f (a.c:1)|0x1F: f (a.c:2)");
+	check("0x1F: f (in /a.so)", "0x2F: f (in /b.so)", "0x1F: f (in /a.so)|0x2F: f (in /b.so)");
+	check("0x1F: f (in /a.so)", "0x2F: f (in /a.so)", "f (in /a.so)");
+	/* Nothing but the address is known: of a file it is the same in all processes, else of this one. */
+	check("0x1F: ??? (in /a.so)", "0x2F: ??? (in /a.so)", "0x1F: ??? (in /a.so)|0x2F: ??? (in /a.so)");
+	check("0x1F: ??? (in /a.so)", "0x1F: ??? (in /a.so)", "0x1F: ??? (in /a.so)");
+	check("0x1F: ??? (in \?\?\?)", "0x2F: ??? (in \?\?\?)", "??? (in \?\?\?)");
+	check("[frames cut]", "[frames cut]", "[frames cut]");
+	check("f (a.c:1)", "0x1F: f (a.c:1)", "f (a.c:1)");
+	assert_string_equal(ct_merge_text("0x: f"), "0x: f");
+	assert_string_equal(ct_merge_text("0x1F: "), "0x1F: ");
+	assert_string_equal(ct_merge_text("0xfF: f"), "f");
+}
+
+static void test_sums_that_do_not_fit(void **state)
+{
+	(void)state;
+	struct ct_error_text error;
+	struct ct_merge merge;
+	struct ct_profile *large = profile_of("f", UINT64_MAX - 5), *small = profile_of("f", 10);
+	assert_int_equal(ct_merge_init(&merge, &error), 0);
+	assert_int_equal(ct_merge_add(&merge, large, "large", &error), 0);
+	assert_int_equal(ct_merge_add(&merge, small, "small", &error), CT_ERR_DAMAGED);
+	assert_non_null(strstr(error.line, "small"));
+	assert_int_equal(merge.inputs, 1);
+	assert_int_equal(merge.profile->totals.total_bytes, UINT64_MAX - 5);
+	ct_merge_fini(&merge);
+	ct_profile_free(large);
+	ct_profile_free(small);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_sums_that_do_not_fit),
+	};
+	return cmocka_run_group_tests_name("viewer_merge", tests, NULL, NULL);
+}

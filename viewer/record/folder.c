@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include "record/folder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "export.h"
+#include "load/facts.h"
+#include "load/load.h"
+#include "record/readme.h"
+#include "view/names.h"
+#include "write/file.h"
+
+#define SAME_SECOND_MOST 100
+#define REPORT "/%e.%p.json"
+
+/* A folder and those above it. */
+static int make_folders(char *path)
+{
+	for (char *at = path + 1; *at; at++) {
+		if (*at != '/')
+			continue;
+		*at = '\0';
+		int code = mkdir(path, 0777);
+		*at = '/';
+		if (code < 0 && errno != EEXIST)
+			return -1;
+	}
+	return mkdir(path, 0777) < 0 && errno != EEXIST ? -1 : 0;
+}
+
+/* "%%" of the setting, which is a pattern, is "%" of the folder. Without slashes at the end. */
+static bool plain_path(const char *pattern, char path[PATH_MAX])
+{
+	size_t used = 0;
+	for (; *pattern && used + 1 < PATH_MAX; pattern++) {
+		path[used++] = *pattern;
+		if (*pattern == '%' && pattern[1] == '%')
+			pattern++;
+	}
+	while (used > 1 && path[used - 1] == '/')
+		used--;
+	path[used] = '\0';
+	return !*pattern;
+}
+
+static int set_pattern(const struct ct_folder *folder, struct ct_settings *settings)
+{
+	char pattern[2 * PATH_MAX + sizeof(REPORT)], *to = pattern;
+	for (const char *from = folder->path; *from; from++) {
+		if (*from == '%')
+			*to++ = '%';
+		*to++ = *from;
+	}
+	strcpy(to, REPORT);
+	return ct_settings_set(settings, CT_SETTING_out, pattern);
+}
+
+static int make_dated(struct ct_folder *folder, const char *above, const char *program, struct ct_error_text *error)
+{
+	char date[32], count[16] = "";
+	struct tm local;
+	if (!localtime_r(&folder->start, &local))
+		return ct_error_set(error, CT_ERR_IO, "no local time");
+	strftime(date, sizeof(date), "%Y-%m-%d-%H%M%S", &local);
+	for (int i = 2;; i++) {
+		if (snprintf(folder->path, PATH_MAX, "%s/%s-%s%s", strcmp(above, "/") ? above : "",
+			     ct_name_base(program), date, count) >= PATH_MAX)
+			errno = ENAMETOOLONG;
+		else if (mkdir(folder->path, 0777) == 0)
+			return CT_OK;
+		if (errno != EEXIST || i > SAME_SECOND_MOST)
+			break;
+		snprintf(count, sizeof(count), "-%d", i);
+	}
+	int code = ct_error_set(error, CT_ERR_IO, "%s: cannot be made: %s", folder->path, strerror(errno));
+	*folder->path = '\0';
+	return code;
+}
+
+int ct_folder_make(struct ct_folder *folder, struct ct_settings *settings, const char *program,
+		   struct ct_error_text *error)
+{
+	char above[PATH_MAX];
+	folder->start = time(NULL);
+	if (!plain_path(ct_settings_get(settings, CT_SETTING_out), above))
+		return ct_error_set(error, CT_ERR_USAGE, "--output: the folder's name is too long");
+	if (make_folders(above) < 0)
+		return ct_error_set(error, CT_ERR_IO, "%s: cannot be made: %s", above, strerror(errno));
+	int code = make_dated(folder, above, program, error);
+	if (code)
+		return code;
+	folder->formats = settings->formats;
+	folder->choose = !settings->formats.count;
+	for (const struct ct_format *format = ct_formats; folder->choose && format->name; format++)
+		if (folder->formats.count < CT_FORMATS_MOST)
+			folder->formats.formats[folder->formats.count++] = format;
+	folder->main = open_memstream(&folder->main_text, &folder->main_bytes);
+	folder->others = open_memstream(&folder->others_text, &folder->others_bytes);
+	if (!folder->main || !folder->others || set_pattern(folder, settings) < 0) {
+		rmdir(folder->path);
+		return ct_error_no_memory(error);
+	}
+	return CT_OK;
+}
+
+/* One format of a profile, with its line for README.md unless lines is NULL. */
+static int write_format(struct ct_folder *folder, const struct ct_profile *profile, const char *report,
+			const struct ct_format *format, FILE *lines, struct ct_error_text *error)
+{
+	const struct ct_export job = {.input = ct_name_base(report), .format = format};
+	char *name = format == ct_formats ? strdup(report) : ct_export_name(report, format, CT_METRIC_NONE);
+	int code = name ? ct_export_write(&job, profile, name, error) : ct_error_no_memory(error);
+	if (!code && lines)
+		ct_readme_file(lines, ct_name_base(name), format);
+	free(name);
+	/* What this recording cannot give; with a full disk, or whatever else, it does not end like this. */
+	if (code != CT_ERR_USAGE || !folder->choose)
+		return code;
+	if (lines)
+		ct_readme_no_file(lines, format, error->line);
+	return CT_OK;
+}
+
+static int write_files(struct ct_folder *folder, const struct ct_profile *profile, const char *report, FILE *lines,
+		       struct ct_error_text *error)
+{
+	int code = CT_OK;
+	for (size_t i = 0; i < folder->formats.count && !code; i++)
+		code = write_format(folder, profile, report, folder->formats.formats[i], lines, error);
+	return code;
+}
+
+static int add_profile(struct ct_folder *folder, const struct ct_profile *profile, const char *report, bool main,
+		       struct ct_error_text *error)
+{
+	if (!main) {
+		int code = write_files(folder, profile, report, NULL, error);
+		if (!code)
+			ct_readme_child(folder->others, profile, ct_name_base(report));
+		return code;
+	}
+	int code = ct_readme_process(folder->main, profile, error);
+	return code ? code : write_files(folder, profile, report, folder->main, error);
+}
+
+int ct_folder_add(struct ct_folder *folder, const char *path, const struct ct_left_store *left, bool main, bool loud,
+		  bool keep, struct ct_error_text *error)
+{
+	struct ct_profile *profile = NULL;
+	struct ct_store_file store;
+	char *report = NULL;
+	int code = ct_store_file_open(path, &store, error);
+	if (!code && asprintf(&report, "%s/%s", folder->path, ct_name_base(left->output)) < 0) {
+		report = NULL;
+		code = ct_error_no_memory(error);
+	}
+	if (!code)
+		code = ct_store_profile(&store, &profile, error);
+	if (!code && ct_store_facts(&store, profile))
+		code = ct_error_no_memory(error);
+	if (!code)
+		code = add_profile(folder, profile, report, main, error);
+	if (!code && loud)
+		ct_export_summary(profile, &store, folder->path);
+	if (!code && !keep && unlink(path) < 0)
+		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
+	else if (code) /* shortened from the left, where the long paths are */
+		ct_error_set(error, code, "%.500s; the store stays: %s", strdupa(error->line), path);
+	ct_profile_free(profile);
+	ct_store_file_close(&store);
+	free(report);
+	return code;
+}
+
+static int write_readme(struct ct_folder *folder, char **arguments, int status, struct ct_error_text *error)
+{
+	char path[PATH_MAX + sizeof("/README.md")];
+	struct ct_out_file file;
+	snprintf(path, sizeof(path), "%s/README.md", folder->path);
+	int code = ct_out_open(path, &file, error);
+	if (!code)
+		code = ct_readme_head(file.stream, arguments, folder->start, status, error);
+	if (!code) {
+		fwrite(folder->main_text, 1, folder->main_bytes, file.stream);
+		if (folder->others_bytes) {
+			ct_readme_children(file.stream);
+			fwrite(folder->others_text, 1, folder->others_bytes, file.stream);
+		}
+	}
+	return ct_out_close(&file, code, error);
+}
+
+int ct_folder_end(struct ct_folder *folder, char **arguments, int status, struct ct_error_text *error)
+{
+	if (!*folder->path)
+		return CT_OK;
+	if (fflush(folder->main) || fflush(folder->others))
+		return ct_error_no_memory(error);
+	if (!folder->main_bytes && !folder->others_bytes) {
+		rmdir(folder->path); /* stays when there are stores in it */
+		return CT_OK;
+	}
+	return write_readme(folder, arguments, status, error);
+}
+
+void ct_folder_fini(struct ct_folder *folder)
+{
+	if (folder->main)
+		fclose(folder->main);
+	if (folder->others)
+		fclose(folder->others);
+	free(folder->main_text);
+	free(folder->others_text);
+	*folder = (struct ct_folder){0};
+}
