@@ -272,7 +272,7 @@ static CT_COLD uint32_t cut_stack(struct ct_thread *thread)
 static inline uint32_t remember(struct ct_thread *thread, const struct walk *walk, uint32_t root)
 {
 	uint32_t depth = walk->joined;
-	struct ct_remembered *frame = &thread->stack[depth - 1];
+	struct ct_remembered *frame = thread->stack;
 	struct ct_check *check = &thread->checks[0];
 	const uintptr_t *pc_slot = walk->root_slot;
 	struct ct_registers caller = {0, 0, 0};
@@ -281,6 +281,7 @@ static inline uint32_t remember(struct ct_thread *thread, const struct walk *wal
 	if (ct_unlikely(walk->fresh + depth > CT_STACK_FRAMES))
 		return 0;
 	if (ct_likely(depth)) {
+		frame += depth - 1;
 		check = &thread->checks[frame->checks];
 		caller = frame->at;
 		pc_slot = return_slot(caller.sp);
