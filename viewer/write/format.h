@@ -24,6 +24,7 @@ struct ct_format {
 };
 
 #define CT_NEEDS_TIMELINE 1u
+#define CT_NEEDS_PEAK 2u /* and the end */
 
 /* NULL: unknown. */
 const struct ct_format *ct_format_find(const char *name);

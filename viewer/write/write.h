@@ -21,6 +21,7 @@ CT_WRITER(dhat);
 CT_WRITER(folded);
 CT_WRITER(heapprofile);
 CT_WRITER(json);
+CT_WRITER(massif);
 CT_WRITER(pprof);
 CT_WRITER(speedscope);
 
