@@ -38,7 +38,7 @@ def _server(context):
         yield ":" + number
 
 
-def colours(context, env):
+def count_colours(context, env):
     """How many colours the screen has."""
     dump = context.run(["xwd", "-root", "-silent"], env=env).check().stdout_bytes
     head, columns = (int.from_bytes(dump[at : at + 4], "big") for at in (0, 76))
@@ -46,8 +46,11 @@ def colours(context, env):
     return len({pixels[at : at + 4] for at in range(0, len(pixels), 4)})
 
 
-def run_until(context, command, shows, seconds=60):
-    """Run until shows(its output so far, window names) is true and something was drawn. Returns the output."""
+def run_until(context, command, shows, seconds=60, colours=20, stays=0):
+    """
+    Run until shows(its output so far) is true and the screen has more than so many colours, and so for some more
+    seconds. Returns the output.
+    """
     with _server(context) as display:
         runtime = context.make_folder("runtime")
         os.chmod(runtime, 0o700)
@@ -60,7 +63,9 @@ def run_until(context, command, shows, seconds=60):
             while time.monotonic() < until and process.poll() is None:
                 with open(output, encoding="utf-8", errors="replace") as file:
                     text = file.read()
-                if shows(text) and colours(context, env) > 20:
-                    return text
+                if shows(text) and count_colours(context, env) > colours:
+                    time.sleep(stays)
+                    if process.poll() is None:
+                        return text
                 time.sleep(0.3)
     raise Failure(f"{command[0]} did not show what was wanted: {re.sub(r'QStandardPaths.*', '', text)[-1500:]}")

@@ -63,6 +63,14 @@ const struct ct_format ct_formats[] = {
 		.needs = CT_NEEDS_TIMELINE | CT_NEEDS_PEAK,
 		.write = ct_write_massif,
 	},
+	{
+		.name = "heaptrack",
+		.suffix = ".heaptrack.gz",
+		.help = "made-up allocations with the same sums; for heaptrack_gui, heaptrack_print",
+		.needs = CT_NEEDS_PEAK,
+		.write = ct_write_heaptrack,
+		.note = ct_note_heaptrack,
+	},
 	{0},
 };
 

@@ -6,6 +6,7 @@
 #ifndef CT_WRITE_WRITE_H
 #define CT_WRITE_WRITE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "model/metric.h"
@@ -20,9 +21,13 @@ CT_WRITER(chrometrace);
 CT_WRITER(dhat);
 CT_WRITER(folded);
 CT_WRITER(heapprofile);
+CT_WRITER(heaptrack);
 CT_WRITER(json);
 CT_WRITER(massif);
 CT_WRITER(pprof);
 CT_WRITER(speedscope);
+
+/* What is not in a file, in one line; false when all is. */
+bool ct_note_heaptrack(const struct ct_profile *profile, char *line, size_t room);
 
 #endif
