@@ -181,6 +181,27 @@ def massif_of_deep_stacks(context):
     Printed(context, path)
 
 
+@test(needs=("go", "ms_print"))
+def sampled(context):
+    """Who reads a sampled recording's file is told, where the format has a place for it; sums hold."""
+    context.run([CTRACE, "record", "-q", "--sample", "1k", "-o", "s.json", program("sizes")]).check()
+    source, text = context.path("s.json"), "sampled, mean interval 1024 bytes"
+    names = ("pprof", "speedscope", "json", "chrometrace", "massif")
+    context.run([CTRACE, "export", "-f", ",".join(names), source]).check()
+    raw = formats.PprofRaw(context, context.path("s.pb.gz"))
+    check_equal((raw.head["Period"], raw.comments[-1]), ("1024", text), "pprof")
+    whole = formats.PprofRaw(context, formats.thread_recording(context).export("pprof"))
+    check_equal((whole.head["Period"], len(whole.comments)), ("1", 2), "pprof of every allocation")
+    profiles = formats.json_file(context.path("s.speedscope.json"))["profiles"]
+    check_equal(profiles[0]["name"], "total-bytes, " + text, "speedscope")
+    check_equal(formats.json_file(context.path("s.sites.json"))["sampleBytes"], 1024, "json")
+    check_in(text, json.dumps(formats.json_file(context.path("s.trace.json"))["traceEvents"][1]), "chrometrace")
+    massif, report = Massif(context.path("s.massif")), formats.json_file(source)
+    check_equal(massif.description.split(", ", 1)[1], text, "massif")
+    sums = [sum(site[key] for site in report["pps"]) for key in ("gb", "eb")]
+    check_equal([massif.peak.bytes, massif.last.bytes], sums, "peak and end")
+
+
 @test()
 def readers_notice(context):
     """Seeded violations: the strict readers of these tests do not say yes to everything."""

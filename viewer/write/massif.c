@@ -108,7 +108,7 @@ static void put_head(const struct massif *massif)
 	const struct ct_profile *profile = massif->profile;
 	fputs("desc: ctrace " CTRACE_VERSION, massif->out);
 	if (profile->sample_bytes)
-		fprintf(massif->out, ", sampled, mean interval %" PRIu64 " bytes", profile->sample_bytes);
+		fprintf(massif->out, ", " CT_SAMPLED_TEXT, profile->sample_bytes);
 	fputs("\ncmd: ", massif->out);
 	ct_massif_put_text(profile->command, massif->out);
 	fprintf(massif->out, "\ntime_unit: %s\n", massif->divisor > 1 ? "ms" : "i");

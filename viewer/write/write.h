@@ -6,12 +6,16 @@
 #ifndef CT_WRITE_WRITE_H
 #define CT_WRITE_WRITE_H
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 
 #include "model/metric.h"
 #include "model/profile.h"
 #include "util/error.h"
+
+/* Of a profile with sample_bytes, where a format has a place for it. */
+#define CT_SAMPLED_TEXT "sampled, mean interval %" PRIu64 " bytes"
 
 #define CT_WRITER(name)                                                                                                \
 	int ct_write_##name(const struct ct_profile *profile, enum ct_metric metric, FILE *out,                        \
