@@ -131,6 +131,11 @@ def heaptrack_bounds(context):
     check(len(told.splitlines()) == 1 and "1 sites differ" in told, f"stderr: {told}")
     played = Heaptrack(path)
     check_equal((dict(played.costs["leaked"]), played.costs["end blocks"][("f1",)]), ({("f1",): 20}, 1), "at the end")
+    for huge in (2**64 - 1, 10**12):
+        path = _write(context, [{"tb": 1, "tbk": huge, "gb": 1, "gbk": huge}, {"tb": 1, "tbk": huge, "gb": 1, "gbk": huge, "eb": 1, "ebk": huge}])
+        refused = context.run([CTRACE, "export", "-f", "heaptrack", "-o", "huge.gz", path]).check(2)
+        check_in("too many for heaptrack", refused.stderr, "so many live blocks")
+    path = context.path("made.gz")
     check_equal(_export(context, []), "", "a report of nothing")
     Heaptrack(path)
 

@@ -26,6 +26,7 @@
 
 /* 400 MB of lines and 650 KB in gzip; 3 s to write them, 8 s for heaptrack_print. */
 #define FLEETING_MOST 50000000u
+#define LIVE_MOST 500000000u /* of a damaged report no file is written that has no end */
 
 /* An instruction pointer, and the frames it was made of, to know it again. */
 struct address {
@@ -62,6 +63,7 @@ struct writer {
 	uint64_t strings, addresses, trace_count, entries;
 	uint64_t kept_bytes; /* live between the peak and the end */
 	uint64_t fleeting; /* blocks */
+	uint64_t live; /* blocks of the peak and of the end */
 	size_t inexact; /* sites */
 	struct block held; /* a fleeting block that is live */
 	struct {
@@ -310,13 +312,20 @@ static void put_step(struct writer *writer, enum step step)
 	free_held(writer);
 }
 
+static void add_blocks(uint64_t *sum, const struct ct_block_group *group)
+{
+	if (__builtin_add_overflow(*sum, group->blocks, sum))
+		*sum = UINT64_MAX;
+}
+
 static void add_up(struct writer *writer)
 {
 	struct ct_block_plan plan;
 	for (size_t i = 0; i < writer->profile->site_count; i++) {
 		ct_block_plan_make(&plan, &writer->profile->sites[i].counters);
 		writer->kept_bytes += plan.groups[CT_BLOCKS_KEPT].bytes;
-		writer->fleeting += plan.groups[CT_BLOCKS_FLEETING].blocks;
+		for (int kind = 0; kind < CT_BLOCKS_KINDS; kind++)
+			add_blocks(kind == CT_BLOCKS_FLEETING ? &writer->fleeting : &writer->live, &plan.groups[kind]);
 		writer->inexact += !plan.exact;
 	}
 }
@@ -414,11 +423,17 @@ int ct_write_heaptrack(const struct ct_profile *profile, enum ct_metric metric, 
 	struct writer writer = {.profile = profile};
 	uint64_t *leaf_first;
 	int code = CT_OK;
+	add_up(&writer);
+	if (writer.live > LIVE_MOST)
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "%" PRIu64
+				    " blocks of the peak and the end are too many for heaptrack, whose file has a "
+				    "line for each",
+				    writer.live);
 	errno = 0;
 	if (!init(&writer, &leaf_first) || !ct_gzip_begin(writer.gzip, out)) {
 		code = ct_error_no_memory(error);
 	} else {
-		add_up(&writer);
 		put_all(&writer, leaf_first);
 		if (!ct_gzip_end(writer.gzip))
 			code = ferror(out) ? ct_error_set(error, CT_ERR_IO, "cannot write: %s", strerror(errno))
