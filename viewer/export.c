@@ -197,6 +197,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 		code = store ? load_store(store, job->input, &profile, error) : ct_load(job->input, &profile, error);
 	if (!code)
 		code = ct_export_write(job, profile, output, error);
+	char note[256];
 	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
 	if (!code && !job->output && !quiet) {
 		if (store && !job->brief)
@@ -204,6 +205,8 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 		else
 			fprintf(stderr, "ctrace: report %s\n", output);
 	}
+	if (!code && !quiet && job->format->note && job->format->note(profile, note, sizeof(note)))
+		fprintf(stderr, "ctrace: %s\n", note);
 	ct_profile_free(profile);
 	free(output);
 	return code;

@@ -237,7 +237,8 @@ static int load(struct ct_dhat *dhat, const char *path)
 	if (code < 0 || (code = find_members(dhat)) < 0 || (code = read_head(dhat)) < 0 ||
 	    (code = ct_dhat_read_ctrace(dhat)) < 0)
 		return code;
-	return ct_dhat_read_tables(dhat);
+	code = ct_dhat_read_tables(dhat);
+	return code < 0 ? code : ct_dhat_read_snapshots(dhat);
 }
 
 int ct_load_dhat(const char *path, struct ct_profile **profile, struct ct_error_text *error)
@@ -246,6 +247,7 @@ int ct_load_dhat(const char *path, struct ct_profile **profile, struct ct_error_
 	int code = dhat.profile ? load(&dhat, path) : ct_dhat_no_memory(&dhat);
 
 	ct_json_free(&dhat.file);
+	free(dhat.site_of_row);
 	if (code < 0) {
 		ct_profile_free(dhat.profile);
 		return ct_error_context(error, code, "%s", path);

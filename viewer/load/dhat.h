@@ -37,6 +37,8 @@ struct ct_dhat {
 	struct ct_json_piece members[M_COUNT]; /* text NULL = missing */
 	struct ct_profile *profile;
 	struct ct_error_text *error;
+	uint32_t *site_of_row; /* index in profile->sites, by row of "pps" */
+	size_t row_count, row_room;
 };
 
 /* Set the error and return its code. */
@@ -57,6 +59,9 @@ int ct_dhat_number(struct ct_dhat *dhat, struct ct_json_piece piece, const char 
 
 /* Our own member, if there is one (viewer/write/dhat.c): losses, timeline, how it ended. */
 int ct_dhat_read_ctrace(struct ct_dhat *dhat);
+
+/* What it says of rows of "pps", which must be read: snapshots. */
+int ct_dhat_read_snapshots(struct ct_dhat *dhat);
 
 /* What it says about each frame of "ftbl", in order. */
 struct ct_dhat_places {

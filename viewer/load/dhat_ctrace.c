@@ -167,6 +167,82 @@ int ct_dhat_read_ctrace(struct ct_dhat *dhat)
 	return code < 0 ? code : read_timeline(dhat);
 }
 
+static int add_snapshot_row(struct ct_dhat *dhat, struct ct_snapshot *snapshot, size_t *room, struct ct_json_piece row,
+			    struct ct_snapshot_site *sum)
+{
+	uint64_t numbers[3]; /* row of "pps", bytes, blocks */
+
+	if (read_numbers(dhat, row, "snapshots", numbers, 3) < 0)
+		return CT_ERR_DAMAGED;
+	if (numbers[0] >= dhat->row_count)
+		return ct_json_damaged(&dhat->file, row.text, dhat->error,
+				       "\"snapshots\" have row %llu of \"pps\", which has %zu",
+				       (unsigned long long)numbers[0], dhat->row_count);
+	/* Not by adding up, which could overflow. */
+	if (numbers[1] > snapshot->bytes - sum->bytes || numbers[2] > snapshot->blocks - sum->blocks)
+		return ct_json_damaged(&dhat->file, row.text, dhat->error,
+				       "a snapshot's sites have more than the snapshot");
+	sum->bytes += numbers[1];
+	sum->blocks += numbers[2];
+	if (!ct_array_room(&snapshot->rows, room, snapshot->row_count + 1, sizeof(*snapshot->rows)))
+		return ct_dhat_no_memory(dhat);
+	snapshot->rows[snapshot->row_count++] = (struct ct_snapshot_site){
+		.site = dhat->site_of_row[numbers[0]], .bytes = numbers[1], .blocks = numbers[2]};
+	return 0;
+}
+
+/* [time, bytes, blocks, [rows]] */
+static int read_snapshot(struct ct_dhat *dhat, struct ct_json_piece piece, struct ct_snapshot *snapshot)
+{
+	uint64_t *const numbers[] = {&snapshot->time, &snapshot->bytes, &snapshot->blocks};
+	struct ct_snapshot_site sum = {0};
+	struct ct_json_cursor cursor, rows = {0};
+	struct ct_json_piece key, value;
+	size_t room = 0, got = 0;
+	int code = 0;
+
+	if (ct_json_enter(&cursor, &dhat->file, piece) && !cursor.object) {
+		for (; got <= 4 && ct_json_next(&cursor, &key, &value, dhat->error) > 0; got++) {
+			if (got < 3 && ct_dhat_number(dhat, value, "snapshots", numbers[got]) < 0)
+				return CT_ERR_DAMAGED;
+			if (got == 3 && (!ct_json_enter(&rows, &dhat->file, value) || rows.object))
+				got = 4;
+		}
+	}
+	if (got != 4)
+		return ct_json_damaged(&dhat->file, piece.text, dhat->error,
+				       "a row of \"snapshots\" is not three numbers and an array");
+	while (code >= 0 && (code = ct_json_next(&rows, &key, &value, dhat->error)) > 0)
+		code = add_snapshot_row(dhat, snapshot, &room, value, &sum);
+	return code;
+}
+
+int ct_dhat_read_snapshots(struct ct_dhat *dhat)
+{
+	struct ct_profile *profile = dhat->profile;
+	struct ct_json_cursor rows;
+	struct ct_json_piece key, row;
+	size_t room = 0;
+	int code = find_rows(dhat, "snapshots", &rows);
+
+	while (code > 0 && (code = ct_json_next(&rows, &key, &row, dhat->error)) > 0) {
+		struct ct_snapshot *snapshot;
+
+		if (!ct_array_room(&profile->snapshots, &room, profile->snapshot_count + 1,
+				   sizeof(*profile->snapshots)))
+			return ct_dhat_no_memory(dhat);
+		snapshot = &profile->snapshots[profile->snapshot_count++];
+		*snapshot = (struct ct_snapshot){0};
+		code = read_snapshot(dhat, row, snapshot);
+		if (code < 0)
+			return code;
+		if (profile->snapshot_count > 1 && snapshot->time < snapshot[-1].time)
+			return ct_json_damaged(&dhat->file, row.text, dhat->error, "\"snapshots\" go back in time");
+		code = 1;
+	}
+	return code;
+}
+
 static int read_paths(struct ct_dhat *dhat, struct ct_dhat_places *places)
 {
 	struct ct_json_cursor rows;

@@ -247,8 +247,11 @@ static int add_row(struct tables *tables, struct ct_json_piece piece)
 		return code;
 	if (!(row.seen & 1u << R_TMPK) || !(row.seen & 1u << R_RSZK))
 		tables->dhat->profile->has_temporaries = false;
-	if (ct_profile_site(tables->dhat->profile, tables->stack, (uint32_t)count, &row.counters, row.truncated) < 0)
-		return ct_dhat_no_memory(tables->dhat);
+	struct ct_dhat *dhat = tables->dhat;
+	if (ct_profile_site(dhat->profile, tables->stack, (uint32_t)count, &row.counters, row.truncated) < 0 ||
+	    !ct_array_room(&dhat->site_of_row, &dhat->row_room, dhat->row_count + 1, sizeof(*dhat->site_of_row)))
+		return ct_dhat_no_memory(dhat);
+	dhat->site_of_row[dhat->row_count++] = (uint32_t)dhat->profile->latest_site;
 	return 0;
 }
 

@@ -32,6 +32,7 @@ struct ct_store_file {
 	struct ct_snapshot_row *snapshots;
 	size_t string_bytes, module_count, node_count, site_count, ring_count, snapshot_rows;
 	uint8_t *module_files; /* enum ct_module_file by module, as far as ct_store_profile needed them */
+	uint64_t next_snapshot; /* ticks: an event from then on is preceded by one */
 	uint64_t replayed; /* events that were folded here */
 	uint64_t end_ticks; /* time of the end, or of the latest sign of life */
 	long double us_per_tick;

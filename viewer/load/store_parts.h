@@ -23,6 +23,12 @@ int ct_store_check_references(const struct ct_store_file *store, struct ct_error
 /* Are the snapshots whole, of known sites, and in order of time? Those that came after the sites were read go. */
 int ct_store_check_snapshots(struct ct_store_file *store, struct ct_error_text *error);
 
+/*
+ * Take a snapshot, as the program does, of what is live before an event at this time, which is not before
+ * store->next_snapshot. < 0 without memory.
+ */
+int ct_store_snapshot_at(struct ct_store_file *store, uint64_t ticks);
+
 /* Add the snapshots to a profile; site_of[store's site]: the profile's, UINT32_MAX = none. < 0 without memory. */
 int ct_store_snapshots(const struct ct_store_file *store, const uint32_t *site_of, struct ct_profile *profile);
 

@@ -80,6 +80,8 @@ static int fold(struct ct_store_file *store, const struct ct_event *event, struc
 	    !is_sane(site->live_bytes) || !is_sane(site->live_blocks) || !is_sane(totals->live_bytes) ||
 	    !is_sane(totals->live_blocks))
 		return ct_store_damaged(error, "impossible size");
+	if (event->ticks >= store->next_snapshot && ct_store_snapshot_at(store, event->ticks))
+		return ct_error_no_memory(error);
 	ct_fold_event(&store->sites[event->site], &store->header->totals, event);
 	/* A batch that was undone is in the timeline already: once more changes none of its values. */
 	ct_timeline_add(store->header, event->ticks);

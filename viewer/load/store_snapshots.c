@@ -2,7 +2,9 @@
 /* The store's snapshots become the profile's. Young programs take more of them: those between the latest distance go.
  */
 #include <stdlib.h>
+#include <string.h>
 
+#include "ctrace/timeline.h"
 #include "load/store_parts.h"
 #include "util/array.h"
 
@@ -37,6 +39,66 @@ int ct_store_check_snapshots(struct ct_store_file *store, struct ct_error_text *
 	return CT_OK;
 }
 
+static uint32_t width_of(const struct ct_store_file *store)
+{
+	return store->header->timeline[store->header->timeline_half].shift + CT_SNAPSHOT_SHIFT;
+}
+
+static bool is_between(const struct ct_snapshot_row *head, uint32_t width)
+{
+	return width < 64 && head->bytes >> width << width != head->bytes;
+}
+
+/* So that memory does not grow with the number of times that the distance doubles. Returns the latest one's time. */
+static uint64_t drop_between(struct ct_store_file *store, uint32_t width)
+{
+	uint64_t latest = 0;
+	size_t kept = 0;
+	for (size_t at = 0, count; at < store->snapshot_rows; at += count) {
+		const struct ct_snapshot_row *head = &store->snapshots[at];
+		count = (size_t)head->blocks + 1;
+		latest = head->bytes;
+		if (is_between(head, width))
+			continue;
+		memmove(&store->snapshots[kept], head, count * sizeof(*head));
+		kept += count;
+	}
+	store->snapshot_rows = kept;
+	return latest;
+}
+
+int ct_store_snapshot_at(struct ct_store_file *store, uint64_t ticks)
+{
+	uint64_t end;
+	ct_timeline_open(store->header, ticks, &end);
+	uint32_t width = width_of(store);
+	if (width >= 64)
+		return 0;
+	uint64_t boundary = ticks >> width << width, latest = drop_between(store, width);
+	store->next_snapshot = boundary + ((uint64_t)1 << width);
+	/* That of an undone batch is there already. */
+	if (boundary <= latest)
+		return 0;
+	size_t live = 0, room = store->snapshot_rows;
+	for (size_t i = 1; i < store->site_count; i++)
+		live += store->sites[i].live_blocks > 0;
+	if (!ct_array_room(&store->snapshots, &room, store->snapshot_rows + live + 1, sizeof(*store->snapshots)))
+		return -1;
+	struct ct_snapshot_row *row = &store->snapshots[store->snapshot_rows];
+	*row++ = (struct ct_snapshot_row){.blocks = (uint32_t)live, .bytes = boundary};
+	for (size_t i = 1; i < store->site_count; i++) {
+		const struct ct_site *site = &store->sites[i];
+		if (site->live_blocks > 0)
+			*row++ = (struct ct_snapshot_row){
+				.site = (uint32_t)i,
+				.blocks = site->live_blocks < UINT32_MAX ? (uint32_t)site->live_blocks : UINT32_MAX,
+				.bytes = (uint64_t)site->live_bytes,
+			};
+	}
+	store->snapshot_rows += live + 1;
+	return 0;
+}
+
 static int add_snapshot(struct ct_profile *profile, const struct ct_store_file *store,
 			const struct ct_snapshot_row *head, const uint32_t *site_of)
 {
@@ -64,12 +126,11 @@ static int add_snapshot(struct ct_profile *profile, const struct ct_store_file *
 
 int ct_store_snapshots(const struct ct_store_file *store, const uint32_t *site_of, struct ct_profile *profile)
 {
-	const struct ct_timeline *timeline = &store->header->timeline[store->header->timeline_half];
-	uint32_t width = timeline->shift + CT_SNAPSHOT_SHIFT;
+	uint32_t width = width_of(store);
 	size_t room = 0;
 	for (size_t at = 0; at < store->snapshot_rows; at += store->snapshots[at].blocks + 1) {
 		const struct ct_snapshot_row *head = &store->snapshots[at];
-		if (width < 64 && head->bytes >> width << width != head->bytes)
+		if (is_between(head, width))
 			continue;
 		if (!ct_array_room(&profile->snapshots, &room, profile->snapshot_count + 1,
 				   sizeof(*profile->snapshots)) ||

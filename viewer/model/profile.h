@@ -78,7 +78,7 @@ struct ct_snapshot_site {
 
 struct ct_snapshot {
 	uint64_t time; /* just before it, in the profile's time unit */
-	uint64_t bytes; /* sums of the rows */
+	uint64_t bytes; /* sums of the rows and, in a report, of the sites that are too small for one */
 	uint64_t blocks;
 	struct ct_snapshot_site *rows;
 	size_t row_count;
@@ -130,7 +130,7 @@ struct ct_profile {
 	size_t module_count;
 	struct ct_timeline_point *timeline;
 	size_t timeline_count;
-	struct ct_snapshot *snapshots; /* in order of time, at equal distances; only from a store */
+	struct ct_snapshot *snapshots; /* in order of time, at equal distances; of recordings of ctrace */
 	size_t snapshot_count;
 
 	struct ct_profile_index *index; /* private to profile.c: the intern tables */

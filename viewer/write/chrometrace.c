@@ -62,11 +62,13 @@ int ct_write_chrometrace(const struct ct_profile *profile, enum ct_metric metric
 			 struct ct_error_text *error)
 {
 	struct trace trace = {profile, out};
+	char name[128];
 	(void)metric; /* bytes and blocks are there */
 	errno = 0;
 	fputs("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[", out);
 	put_name(&trace, "", "process_name", profile->command);
-	put_name(&trace, ",", "thread_name", "heap");
+	snprintf(name, sizeof(name), profile->sample_bytes ? "heap, " CT_SAMPLED_TEXT : "heap", profile->sample_bytes);
+	put_name(&trace, ",", "thread_name", name);
 	put_live(&trace);
 	fputs("]}\n", out);
 	return ct_put_end(out, error);

@@ -17,6 +17,8 @@
  *       "paths": [ "", "/usr/lib/libfoo.so", ... ],
  *       "frames": [ [module, file, inlined], ... ]   parallel to ftbl: indices into paths, 0 or 1
  *       "timeline": [ [time, max bytes, last bytes, last blocks], ... ]
+ *       "snapshots": [ [time, bytes, blocks, [ [site, bytes, blocks], ... ]], ... ]   what was live at some moments:
+ *                    all of it, then by index in pps, the largest first: 99 % of the bytes, at most 1000 sites
  *   }
  *
  * Each row is a small cJSON tree that is printed and freed, so memory does not grow with the file.
@@ -29,12 +31,17 @@
 #include <cjson/cJSON.h>
 
 #include "ctrace/version.h"
+#include "write/put_json.h"
 #include "write/write.h"
+
+#define SNAPSHOT_REST 100 /* the smallest sites, together this part of a snapshot's bytes, are not told */
+#define SNAPSHOT_ROWS 1000 /* nor more sites than so many */
 
 struct writer {
 	const struct ct_profile *profile;
 	FILE *out;
 	uint32_t *order; /* sites as they are written */
+	uint32_t *place_of; /* a site's index in it */
 	uint32_t *ftbl; /* frame ids by index in ftbl, 0 = [root] */
 	uint32_t *index_of; /* ftbl index by frame id; frames with the same text share one */
 	uint32_t *index_of_text; /* by string id */
@@ -226,6 +233,60 @@ static bool put_timeline(struct writer *writer)
 	return ok && fputs("]", writer->out) >= 0;
 }
 
+/* A snapshot's row, by index in pps; a site that stands twice in it has one. */
+struct live {
+	uint64_t bytes;
+	uint64_t blocks;
+	uint32_t place;
+};
+
+static int compare_live(const void *left, const void *right)
+{
+	const struct live *a = left, *b = right;
+	if (a->bytes != b->bytes)
+		return a->bytes > b->bytes ? -1 : 1;
+	return a->place < b->place ? -1 : a->place > b->place;
+}
+
+static void put_snapshot(const struct writer *writer, const struct ct_snapshot *snapshot, struct live *live)
+{
+	size_t count = writer->profile->site_count, rows = 0;
+	uint64_t told = 0, enough = snapshot->bytes - snapshot->bytes / SNAPSHOT_REST;
+	for (size_t i = 0; i < count; i++)
+		live[i] = (struct live){.place = (uint32_t)i};
+	for (size_t i = 0; i < snapshot->row_count; i++) {
+		struct live *sum = &live[writer->place_of[snapshot->rows[i].site]];
+		sum->bytes += snapshot->rows[i].bytes;
+		sum->blocks += snapshot->rows[i].blocks;
+	}
+	qsort(live, count, sizeof(*live), compare_live);
+	fprintf(writer->out, "[%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",[", snapshot->time, snapshot->bytes,
+		snapshot->blocks);
+	for (; rows < count && rows < SNAPSHOT_ROWS && told < enough && live[rows].bytes; told += live[rows++].bytes) {
+		fputs(rows ? ",[" : "[", writer->out);
+		ct_put_number(writer->out, live[rows].place);
+		putc(',', writer->out);
+		ct_put_number(writer->out, live[rows].bytes);
+		putc(',', writer->out);
+		ct_put_number(writer->out, live[rows].blocks);
+		putc(']', writer->out);
+	}
+	fputs("]]", writer->out);
+}
+
+static bool put_snapshots(struct writer *writer)
+{
+	const struct ct_profile *profile = writer->profile;
+	struct live *live = calloc(profile->site_count + 1, sizeof(*live));
+	fputs(",\n\"snapshots\":[", writer->out);
+	for (size_t i = 0; i < profile->snapshot_count && live; i++) {
+		fputs(i ? ",\n" : "\n", writer->out);
+		put_snapshot(writer, &profile->snapshots[i], live);
+	}
+	free(live);
+	return live && fputs("]", writer->out) >= 0 && !ferror(writer->out);
+}
+
 static bool put_losses(struct writer *writer)
 {
 	const struct ct_losses *losses = &writer->profile->losses;
@@ -248,7 +309,7 @@ static bool put_own_member(struct writer *writer)
 		       CTRACE_VERSION, writer->profile->ended ? "true" : "false", writer->profile->sample_bytes,
 		       writer->profile->own_bytes) > 0 &&
 	       put_losses(writer) && put_modules(writer) && put_frame_places(writer) && put_timeline(writer) &&
-	       fputs("}}\n", writer->out) >= 0;
+	       put_snapshots(writer) && fputs("}}\n", writer->out) >= 0;
 }
 
 /* By total bytes, then by the stacks' texts: two exports of one store are equal. */
@@ -276,6 +337,7 @@ int ct_write_dhat(const struct ct_profile *profile, enum ct_metric metric, FILE 
 		.profile = profile,
 		.out = out,
 		.order = calloc(profile->site_count + 1, sizeof(uint32_t)),
+		.place_of = calloc(profile->site_count + 1, sizeof(uint32_t)),
 		.ftbl = calloc(profile->frame_count + 1, sizeof(uint32_t)),
 		.index_of = calloc(profile->frame_count + 1, sizeof(uint32_t)),
 		.index_of_text = calloc(profile->string_count + 1, sizeof(uint32_t)),
@@ -284,14 +346,16 @@ int ct_write_dhat(const struct ct_profile *profile, enum ct_metric metric, FILE 
 		.path_of = calloc(profile->string_count + 1, sizeof(uint32_t)),
 		.path_count = 1,
 	};
-	bool memory = writer.order && writer.ftbl && writer.index_of && writer.index_of_text && writer.paths &&
-		      writer.path_of;
+	bool memory = writer.order && writer.place_of && writer.ftbl && writer.index_of && writer.index_of_text &&
+		      writer.paths && writer.path_of;
 	int code = CT_OK;
 	errno = 0;
 	if (memory) {
 		for (size_t i = 0; i < profile->site_count; i++)
 			writer.order[i] = (uint32_t)i;
 		qsort_r(writer.order, profile->site_count, sizeof(*writer.order), compare_sites, (void *)profile);
+		for (size_t i = 0; i < profile->site_count; i++)
+			writer.place_of[writer.order[i]] = (uint32_t)i;
 	}
 	if (!memory)
 		code = ct_error_no_memory(error);
@@ -299,6 +363,7 @@ int ct_write_dhat(const struct ct_profile *profile, enum ct_metric metric, FILE 
 		code = ferror(out) ? ct_error_set(error, CT_ERR_IO, "cannot write: %s", strerror(errno))
 				   : ct_error_no_memory(error);
 	free(writer.order);
+	free(writer.place_of);
 	free(writer.ftbl);
 	free(writer.index_of);
 	free(writer.index_of_text);

@@ -61,6 +61,21 @@ const struct ct_format ct_formats[] = {
 		.needs = CT_NEEDS_TIMELINE,
 		.write = ct_write_chrometrace,
 	},
+	{
+		.name = "massif",
+		.suffix = ".massif",
+		.help = "live bytes over time, with heap trees; for ms_print, massif-visualizer",
+		.needs = CT_NEEDS_TIMELINE | CT_NEEDS_PEAK,
+		.write = ct_write_massif,
+	},
+	{
+		.name = "heaptrack",
+		.suffix = ".heaptrack.gz",
+		.help = "made-up allocations with the same sums; for heaptrack_gui, heaptrack_print",
+		.needs = CT_NEEDS_PEAK,
+		.write = ct_write_heaptrack,
+		.note = ct_note_heaptrack,
+	},
 	{0},
 };
 
@@ -131,5 +146,9 @@ int ct_format_check(const struct ct_format *format, enum ct_metric metric, const
 		return ct_error_set(error, CT_ERR_USAGE,
 				    "%s has no timeline, which %s is made of; recordings of ctrace have one", input,
 				    format->name);
+	if (format->needs & CT_NEEDS_PEAK && (profile->mode != CT_MODE_HEAP || !profile->has_lifetimes))
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "%s does not tell what was live at the peak, which %s needs: it is %s of %s", input,
+				    format->name, kind_of(profile), profile->producer);
 	return CT_OK;
 }

@@ -22,9 +22,12 @@ struct ct_format {
 	bool one_metric; /* one number per stack: the metric stands in the file's name when it was chosen */
 	/* metric: never CT_METRIC_NONE if .metric is not, and one that the profile has */
 	int (*write)(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error);
+	/* NULL, or what the file lacks, in one line; false when it lacks nothing */
+	bool (*note)(const struct ct_profile *profile, char *line, size_t room);
 };
 
 #define CT_NEEDS_TIMELINE 1u
+#define CT_NEEDS_PEAK 2u /* and the end */
 
 /* NULL: unknown. */
 const struct ct_format *ct_format_find(const char *name);

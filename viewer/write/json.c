@@ -54,6 +54,7 @@ static void put_head(const struct ct_profile *profile, enum ct_metric metric, FI
 	ct_put_number_member(out, "endTime", profile->end_time);
 	if (profile->has_lifetimes)
 		ct_put_number_member(out, "peakTime", profile->peak_time);
+	ct_put_number_member(out, "sampleBytes", profile->sample_bytes);
 	put_bool_member(out, "ended", profile->ended);
 	put_losses(&profile->losses, out);
 	fputs(",\n\"totals\":{", out);

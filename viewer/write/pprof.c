@@ -8,6 +8,7 @@
  * A location is one address: its inlined frames and the function that they are in.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,8 +152,8 @@ static void put_types(struct writer *writer)
 static void put_comments(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
-	char lost[128];
-	int64_t comments[4];
+	char line[128];
+	int64_t comments[5];
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
 	piece.comment = comments;
 	comments[piece.n_comment++] = put_text(writer, "written by ctrace " CTRACE_VERSION);
@@ -160,9 +161,13 @@ static void put_comments(struct writer *writer)
 	if (!profile->ended)
 		comments[piece.n_comment++] = put_text(writer, "the program was killed, or still ran");
 	if (profile->losses.dropped || profile->losses.early) {
-		snprintf(lost, sizeof(lost), "INCOMPLETE: %llu calls were not recorded",
+		snprintf(line, sizeof(line), "INCOMPLETE: %llu calls were not recorded",
 			 (unsigned long long)(profile->losses.dropped + profile->losses.early));
-		comments[piece.n_comment++] = put_text(writer, lost);
+		comments[piece.n_comment++] = put_text(writer, line);
+	}
+	if (profile->sample_bytes) {
+		snprintf(line, sizeof(line), CT_SAMPLED_TEXT, profile->sample_bytes);
+		comments[piece.n_comment++] = put_text(writer, line);
 	}
 	put(writer, &piece);
 }
@@ -178,7 +183,8 @@ static void put_head(struct writer *writer)
 	period.type = put_text(writer, "space");
 	period.unit = put_text(writer, "bytes");
 	piece.period_type = &period;
-	piece.period = 1; /* every allocation */
+	/* 1: every allocation. The values are estimates of the whole, which pprof does not scale again. */
+	piece.period = profile->sample_bytes && profile->sample_bytes < INT64_MAX ? (int64_t)profile->sample_bytes : 1;
 	piece.time_nanos = (int64_t)profile->start_unix_ns;
 	if (!__builtin_mul_overflow(profile->end_time, ns, &duration))
 		piece.duration_nanos = duration;

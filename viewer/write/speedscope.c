@@ -73,8 +73,11 @@ static void put_profile(const struct ct_stacks *stacks, enum ct_metric metric, F
 {
 	const struct ct_site_row *site;
 	uint64_t value, sum = 0;
-	fputs("{\"type\":\"sampled\"", out);
-	ct_put_text_member(out, "name", ct_metric_name(metric));
+	char name[128];
+	fputs("{\"type\":\"sampled\"", out); /* speedscope's word for stacks with weights */
+	snprintf(name, sizeof(name), stacks->profile->sample_bytes ? "%s, " CT_SAMPLED_TEXT : "%s",
+		 ct_metric_name(metric), stacks->profile->sample_bytes);
+	ct_put_text_member(out, "name", name);
 	ct_put_text_member(out, "unit", unit_of(stacks->profile, metric));
 	fputs(",\"samples\":[", out);
 	for (size_t at = 0; (site = ct_stacks_next(stacks, &at, metric, &value)); sum += value) {

@@ -6,11 +6,16 @@
 #ifndef CT_WRITE_WRITE_H
 #define CT_WRITE_WRITE_H
 
+#include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "model/metric.h"
 #include "model/profile.h"
 #include "util/error.h"
+
+/* Of a profile with sample_bytes, where a format has a place for it. */
+#define CT_SAMPLED_TEXT "sampled, mean interval %" PRIu64 " bytes"
 
 #define CT_WRITER(name)                                                                                                \
 	int ct_write_##name(const struct ct_profile *profile, enum ct_metric metric, FILE *out,                        \
@@ -20,8 +25,13 @@ CT_WRITER(chrometrace);
 CT_WRITER(dhat);
 CT_WRITER(folded);
 CT_WRITER(heapprofile);
+CT_WRITER(heaptrack);
 CT_WRITER(json);
+CT_WRITER(massif);
 CT_WRITER(pprof);
 CT_WRITER(speedscope);
+
+/* What is not in a file, in one line; false when all is. */
+bool ct_note_heaptrack(const struct ct_profile *profile, char *line, size_t room);
 
 #endif

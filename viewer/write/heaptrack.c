@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heaptrack's data file (interpreted, version 3), for heaptrack_gui and heaptrack_print. It is a list of single
+ * allocations and frees. They are made up (write/heaptrack_plan.h) so that what heaptrack counts is what the
+ * profile has - calls, temporary allocations, peak and leaks of each stack -, but not when they happened:
+ *
+ *   at 0         fleeting blocks that are too large beside what is kept
+ *   at the peak  all of the peak; frees of what is not kept; the other fleeting blocks
+ *   at the end   what only the end has
+ *
+ * An entry is blocks of one size and stack. heaptrack takes a block for temporary when its entry's free directly
+ * follows its entry's allocation. Other fleeting blocks overlap with the next one, of another entry: those of one
+ * size have two. heaptrack_gui crashes unless the entries' first allocations are in the order of the entries.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/array.h"
+#include "write/gzip.h"
+#include "write/heaptrack_plan.h"
+#include "write/stacks.h"
+#include "write/write.h"
+
+/* 400 MB of lines and 780 KB in gzip: 2 s to write them, 8 s for heaptrack_print. */
+#define FLEETING_MOST 50000000u
+#define LIVE_MOST 500000000u /* of a damaged report no file is written that has no end */
+
+/* An instruction pointer, and the frames it was made of, to know it again. */
+struct address {
+	uint64_t id; /* 0 = none yet */
+	uint32_t first, count; /* in frame_ids */
+};
+
+struct block {
+	uint64_t entry;
+	uint64_t size;
+	bool live;
+};
+
+enum step {
+	EARLY,
+	TO_PEAK,
+	FROM_PEAK,
+	LATER,
+	TO_END,
+};
+
+struct writer {
+	const struct ct_profile *profile;
+	struct ct_gzip *gzip;
+	struct ct_stacks stacks;
+	uint32_t *labels; /* of frames: themselves */
+	uint64_t *string_of; /* heaptrack's, by string id; 0 = not written yet */
+	struct address *address_of; /* by innermost frame id */
+	uint64_t *trace_of; /* by site */
+	uint64_t *peak_entry; /* of its first piece at the peak, by site */
+	uint64_t *path; /* instruction pointers of the site before, root first */
+	uint64_t *traces; /* traces of that path */
+	uint32_t path_length;
+	uint64_t strings, addresses, trace_count, entries;
+	uint64_t kept_bytes; /* live between the peak and the end */
+	uint64_t fleeting; /* blocks */
+	uint64_t live; /* blocks of the peak and of the end */
+	size_t inexact; /* sites */
+	struct block held; /* a fleeting block that is live */
+	struct {
+		struct ct_block_piece piece;
+		size_t site, index;
+	} first; /* gets entry 0 */
+};
+
+static void put(struct writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct writer *writer, const char *format, ...)
+{
+	char line[256];
+	va_list arguments;
+	va_start(arguments, format);
+	int length = vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	ct_gzip_put(writer->gzip, line, (size_t)length);
+}
+
+static void put_repeated(struct writer *writer, uint64_t times, const char *text)
+{
+	char many[8192];
+	size_t length = strlen(text), copies = sizeof(many) / length;
+	for (size_t i = 0; i < copies && i < times; i++)
+		memcpy(many + i * length, text, length);
+	for (; times && !writer->gzip->failed; times -= copies) {
+		if (copies > times)
+			copies = times;
+		ct_gzip_put(writer->gzip, many, copies * length);
+	}
+}
+
+static uint64_t put_string(struct writer *writer, uint32_t id)
+{
+	if (id && !writer->string_of[id]) {
+		const char *text = writer->profile->strings[id];
+		put(writer, "s %zx ", strlen(text));
+		ct_gzip_put(writer->gzip, text, strlen(text));
+		ct_gzip_put(writer->gzip, "\n", 1);
+		writer->string_of[id] = ++writer->strings;
+	}
+	return writer->string_of[id];
+}
+
+/* A frame with those that are inlined into it, innermost first. */
+static uint64_t put_address(struct writer *writer, const uint32_t *frames, uint32_t count)
+{
+	const struct ct_profile *profile = writer->profile;
+	const struct ct_frame *first = &profile->frames[*frames];
+	uint64_t module = put_string(writer, first->module);
+	for (uint32_t i = 0; i < count; i++) {
+		put_string(writer, profile->frames[frames[i]].function);
+		put_string(writer, profile->frames[frames[i]].file);
+	}
+	put(writer, "i %" PRIx64 " %" PRIx64, first->address, module);
+	for (uint32_t i = 0; i < count && profile->frames[frames[i]].function; i++) {
+		const struct ct_frame *frame = &profile->frames[frames[i]];
+		put(writer, " %" PRIx64 " %" PRIx64 " %x", put_string(writer, frame->function),
+		    put_string(writer, frame->file), frame->line);
+	}
+	ct_gzip_put(writer->gzip, "\n", 1);
+	return ++writer->addresses;
+}
+
+/* The address of the frames from `first` on, up to the one that is not inlined. Returns how many they are. */
+static uint32_t find_address(struct writer *writer, uint32_t first, uint32_t left, uint64_t *id)
+{
+	const struct ct_profile *profile = writer->profile;
+	const uint32_t *frames = profile->frame_ids + first;
+	struct address *known = &writer->address_of[*frames];
+	uint32_t count = 1;
+	while (count < left && profile->frames[frames[count - 1]].inlined)
+		count++;
+	/* In a damaged report a frame may be inlined into several: each gets its own then. */
+	if (!known->id || known->count != count ||
+	    memcmp(frames, profile->frame_ids + known->first, count * sizeof(*frames)) != 0)
+		*known = (struct address){put_address(writer, frames, count), first, count};
+	*id = known->id;
+	return count;
+}
+
+/* The site's stack as a trace; the traces of callers that it shares with the site before are there already. */
+static uint64_t put_trace(struct writer *writer, const struct ct_site_row *site, uint64_t *leaf_first)
+{
+	uint32_t length = 0, same = 0;
+	for (uint32_t i = 0; i < site->frame_count; length++)
+		i += find_address(writer, site->first_frame + i, site->frame_count - i, &leaf_first[length]);
+	while (same < length && same < writer->path_length && leaf_first[length - 1 - same] == writer->path[same])
+		same++;
+	for (; same < length; same++) {
+		writer->path[same] = leaf_first[length - 1 - same];
+		put(writer, "t %" PRIx64 " %" PRIx64 "\n", writer->path[same], same ? writer->traces[same - 1] : 0);
+		writer->traces[same] = ++writer->trace_count;
+	}
+	writer->path_length = length;
+	return writer->traces[length - 1];
+}
+
+static size_t make_pieces(const struct writer *writer, size_t site, struct ct_block_piece *pieces)
+{
+	const struct ct_counters *counters = &writer->profile->sites[site].counters;
+	struct ct_block_plan plan;
+	ct_block_plan_make(&plan, counters);
+	size_t count = ct_block_plan_pieces(&plan, counters->temporary_blocks, pieces);
+	if (writer->fleeting > FLEETING_MOST)
+		for (size_t i = 0; i < count; i++)
+			if (pieces[i].kind == CT_BLOCKS_FLEETING)
+				pieces[i].count = 1 + (uint64_t)((double)(pieces[i].count - 1) * FLEETING_MOST /
+								 (double)writer->fleeting);
+	return count;
+}
+
+static void put_site(struct writer *writer, size_t site, uint64_t *leaf_first)
+{
+	writer->trace_of[site] = put_trace(writer, &writer->profile->sites[site], leaf_first);
+}
+
+static uint64_t put_entry(struct writer *writer, uint64_t size, uint64_t trace)
+{
+	put(writer, "a %" PRIx64 " %" PRIx64 "\n", size, trace);
+	return writer->entries++;
+}
+
+static void put_blocks(struct writer *writer, char what, uint64_t entry, uint64_t times)
+{
+	char line[32];
+	snprintf(line, sizeof(line), "%c %" PRIx64 "\n", what, entry);
+	put_repeated(writer, times, line);
+}
+
+static void free_held(struct writer *writer)
+{
+	if (writer->held.live)
+		put_blocks(writer, '-', writer->held.entry, 1);
+	writer->held.live = false;
+}
+
+/* Is there room below the peak for blocks of so many bytes beside others? */
+static bool is_room(const struct writer *writer, uint64_t others, uint64_t bytes)
+{
+	uint64_t peak = writer->profile->totals.peak_bytes;
+	return others <= peak && bytes <= peak - others;
+}
+
+/* So many blocks, each of which overlaps with the next. */
+static void put_overlapping(struct writer *writer, uint64_t count, uint64_t size, uint64_t trace)
+{
+	char lines[128];
+	uint64_t other = put_entry(writer, size, trace), entry = writer->held.entry;
+	snprintf(lines, sizeof(lines), "+ %" PRIx64 "\n- %" PRIx64 "\n+ %" PRIx64 "\n- %" PRIx64 "\n", other, entry,
+		 entry, other);
+	put_repeated(writer, count / 2, lines);
+	if (count % 2) {
+		put_blocks(writer, '+', other, 1);
+		put_blocks(writer, '-', entry, 1);
+		writer->held.entry = other;
+	}
+}
+
+/* Blocks that come and go while so many bytes are live. */
+static void put_fleeting(struct writer *writer, const struct ct_block_piece *piece, uint64_t trace, uint64_t live)
+{
+	char lines[64];
+	uint64_t left = piece->count, entry = put_entry(writer, piece->size, trace);
+	if (writer->held.live && !is_room(writer, live + writer->held.size, piece->size))
+		free_held(writer);
+	if (!piece->temporary) {
+		put_blocks(writer, '+', entry, 1);
+		free_held(writer);
+		writer->held = (struct block){entry, piece->size, true};
+		if (!--left)
+			return;
+		if (is_room(writer, live + piece->size, piece->size)) {
+			put_overlapping(writer, left, piece->size, trace);
+			return;
+		}
+		free_held(writer);
+	}
+	snprintf(lines, sizeof(lines), "+ %" PRIx64 "\n- %" PRIx64 "\n", entry, entry);
+	put_repeated(writer, left, lines);
+}
+
+static bool is_early(const struct writer *writer, const struct ct_block_piece *piece)
+{
+	return piece->kind == CT_BLOCKS_FLEETING && !is_room(writer, writer->kept_bytes, piece->size);
+}
+
+static void put_piece(struct writer *writer, const struct ct_block_piece *piece, uint64_t trace, enum step step)
+{
+	bool early = is_early(writer, piece);
+	if (piece->kind == CT_BLOCKS_FLEETING && step == (early ? EARLY : LATER))
+		put_fleeting(writer, piece, trace, early ? 0 : writer->kept_bytes);
+	if ((step == TO_PEAK && (piece->kind == CT_BLOCKS_KEPT || piece->kind == CT_BLOCKS_PEAK)) ||
+	    (step == TO_END && piece->kind == CT_BLOCKS_END))
+		put_blocks(writer, '+', put_entry(writer, piece->size, trace), piece->count);
+}
+
+/* Is it the one whose entry is 0? It goes before the others. */
+static bool is_first(const struct writer *writer, size_t site, size_t piece)
+{
+	return writer->first.piece.count && site == writer->first.site && piece == writer->first.index;
+}
+
+/* Free a site's blocks of the peak alone, which were allocated after those that are kept. */
+static void free_pieces(struct writer *writer, size_t site, const struct ct_block_piece *pieces, size_t count)
+{
+	uint64_t entry = writer->peak_entry[site];
+	for (size_t i = 0; i < count && pieces[i].kind <= CT_BLOCKS_PEAK; i++) {
+		if (is_first(writer, site, i))
+			continue;
+		if (pieces[i].kind == CT_BLOCKS_PEAK)
+			put_blocks(writer, '-', entry, pieces[i].count);
+		entry++;
+	}
+}
+
+static void put_first(struct writer *writer, enum step step)
+{
+	const struct ct_block_piece *piece = &writer->first.piece;
+	uint64_t trace = writer->trace_of[writer->first.site];
+	if (!piece->count)
+		return;
+	if (step == EARLY && piece->kind == CT_BLOCKS_FLEETING)
+		put_fleeting(writer, piece, trace, 0);
+	else if (step == TO_PEAK)
+		put_piece(writer, piece, trace, step);
+	else if (step == FROM_PEAK && piece->kind == CT_BLOCKS_PEAK)
+		put_blocks(writer, '-', 0, piece->count);
+}
+
+static void put_step(struct writer *writer, enum step step)
+{
+	struct ct_block_piece pieces[CT_BLOCK_PIECES_MOST];
+	put_first(writer, step);
+	for (size_t i = 0; i < writer->profile->site_count && !writer->gzip->failed; i++) {
+		size_t site = writer->stacks.order[i], count = make_pieces(writer, site, pieces);
+		if (step == FROM_PEAK)
+			free_pieces(writer, site, pieces, count);
+		if (step == TO_PEAK)
+			writer->peak_entry[site] = writer->entries;
+		for (size_t j = 0; j < count; j++)
+			if (!is_first(writer, site, j))
+				put_piece(writer, &pieces[j], writer->trace_of[site], step);
+	}
+	free_held(writer);
+}
+
+static void add_blocks(uint64_t *sum, const struct ct_block_group *group)
+{
+	if (__builtin_add_overflow(*sum, group->blocks, sum))
+		*sum = UINT64_MAX;
+}
+
+static void add_up(struct writer *writer)
+{
+	struct ct_block_plan plan;
+	for (size_t i = 0; i < writer->profile->site_count; i++) {
+		ct_block_plan_make(&plan, &writer->profile->sites[i].counters);
+		writer->kept_bytes += plan.groups[CT_BLOCKS_KEPT].bytes;
+		for (int kind = 0; kind < CT_BLOCKS_KINDS; kind++)
+			add_blocks(kind == CT_BLOCKS_FLEETING ? &writer->fleeting : &writer->live, &plan.groups[kind]);
+		writer->inexact += !plan.exact;
+	}
+}
+
+/* The lower, the better for entry 0. */
+static uint64_t rank_first(const struct ct_block_piece *piece)
+{
+	if (piece->temporary)
+		return 0;
+	if (piece->kind == CT_BLOCKS_KEPT)
+		return 1;
+	return piece->kind == CT_BLOCKS_END ? UINT64_MAX : 1 + piece->count;
+}
+
+/*
+ * To heaptrack 0 also means "no entry": a free of entry 0 after another free would be temporary. So it is for
+ * blocks that are temporary, or are never freed, or for few. But early ones cannot wait for those of the peak.
+ */
+static void choose_first(struct writer *writer)
+{
+	struct ct_block_piece pieces[CT_BLOCK_PIECES_MOST];
+	bool early = false;
+	uint64_t best = UINT64_MAX;
+	for (size_t site = 0; site < writer->profile->site_count; site++) {
+		size_t count = make_pieces(writer, site, pieces);
+		for (size_t i = 0; i < count; i++) {
+			uint64_t rank = rank_first(&pieces[i]);
+			if (is_early(writer, &pieces[i]) && !early) {
+				early = true;
+				best = best ? UINT64_MAX : 0;
+			}
+			if (rank >= best || (early && pieces[i].kind != CT_BLOCKS_FLEETING))
+				continue;
+			best = rank;
+			writer->first.site = site;
+			writer->first.index = i;
+			writer->first.piece = pieces[i];
+		}
+	}
+}
+
+static void put_time(struct writer *writer, uint64_t time)
+{
+	bool known = !strcmp(writer->profile->time_unit, "µs");
+	put(writer, "c %" PRIx64 "\n", known ? time / 1000 : time);
+}
+
+static void put_all(struct writer *writer, uint64_t *leaf_first)
+{
+	const struct ct_profile *profile = writer->profile;
+	uint64_t peak_time = profile->peak_time < profile->end_time ? profile->peak_time : profile->end_time;
+	put(writer, "v 10400 3\nX ");
+	ct_gzip_put(writer->gzip, profile->command, strlen(profile->command));
+	ct_gzip_put(writer->gzip, "\n", 1);
+	for (size_t i = 0; i < profile->site_count && !writer->gzip->failed; i++)
+		put_site(writer, writer->stacks.order[i], leaf_first);
+	choose_first(writer);
+	put_time(writer, 0);
+	put_step(writer, EARLY);
+	put_time(writer, peak_time);
+	put_step(writer, TO_PEAK);
+	put_step(writer, FROM_PEAK);
+	put_step(writer, LATER);
+	put_time(writer, profile->end_time);
+	put_step(writer, TO_END);
+}
+
+static bool init(struct writer *writer, uint64_t **leaf_first)
+{
+	const struct ct_profile *profile = writer->profile;
+	uint32_t longest = 1;
+	for (size_t i = 0; i < profile->site_count; i++)
+		if (profile->sites[i].frame_count > longest)
+			longest = profile->sites[i].frame_count;
+	*leaf_first = calloc(longest, sizeof(uint64_t));
+	writer->gzip = malloc(sizeof(*writer->gzip));
+	writer->labels = calloc(profile->frame_count + 1, sizeof(*writer->labels));
+	writer->string_of = calloc(profile->string_count + 1, sizeof(*writer->string_of));
+	writer->address_of = calloc(profile->frame_count + 1, sizeof(*writer->address_of));
+	writer->trace_of = calloc(profile->site_count + 1, sizeof(*writer->trace_of));
+	writer->peak_entry = calloc(profile->site_count + 1, sizeof(*writer->peak_entry));
+	writer->path = calloc(longest, sizeof(*writer->path));
+	writer->traces = calloc(longest, sizeof(*writer->traces));
+	if (!*leaf_first || !writer->gzip || !writer->labels || !writer->string_of || !writer->address_of ||
+	    !writer->trace_of || !writer->peak_entry || !writer->path || !writer->traces)
+		return false;
+	for (size_t i = 0; i < profile->frame_count; i++)
+		writer->labels[i] = (uint32_t)i;
+	return ct_stacks_init(&writer->stacks, profile, writer->labels) == 0;
+}
+
+int ct_write_heaptrack(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
+{
+	(void)metric; /* all that heaptrack knows */
+	struct writer writer = {.profile = profile};
+	uint64_t *leaf_first;
+	int code = CT_OK;
+	add_up(&writer);
+	if (writer.live > LIVE_MOST)
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "%" PRIu64
+				    " blocks of the peak and the end are too many for heaptrack, whose file has a "
+				    "line for each",
+				    writer.live);
+	errno = 0;
+	if (!init(&writer, &leaf_first) || !ct_gzip_begin(writer.gzip, out)) {
+		code = ct_error_no_memory(error);
+	} else {
+		put_all(&writer, leaf_first);
+		if (!ct_gzip_end(writer.gzip))
+			code = ferror(out) ? ct_error_set(error, CT_ERR_IO, "cannot write: %s", strerror(errno))
+					   : ct_error_no_memory(error);
+	}
+	ct_stacks_fini(&writer.stacks);
+	free(leaf_first);
+	free(writer.gzip);
+	free(writer.labels);
+	free(writer.string_of);
+	free(writer.address_of);
+	free(writer.trace_of);
+	free(writer.peak_entry);
+	free(writer.path);
+	free(writer.traces);
+	return code;
+}
+
+bool ct_note_heaptrack(const struct ct_profile *profile, char *line, size_t room)
+{
+	struct writer writer = {.profile = profile};
+	add_up(&writer);
+	if (writer.fleeting > FLEETING_MOST)
+		snprintf(line, room,
+			 "heaptrack: of %" PRIu64 " blocks that come and go, about %u are in the file: calls and "
+			 "temporary allocations are less, in proportion; peak and leaks are exact",
+			 writer.fleeting, FLEETING_MOST);
+	else if (writer.inexact)
+		snprintf(line, room,
+			 "heaptrack: calls of %zu sites differ, whose numbers are no blocks' (estimates of a sampled "
+			 "recording?); peak and leaks are exact",
+			 writer.inexact);
+	return writer.fleeting > FLEETING_MOST || writer.inexact;
+}
