@@ -25,6 +25,7 @@
 #include "cold/store.h"
 #include "cold/sys.h"
 #include "cold/text.h"
+#include "cold/threads.h"
 #include "cold/tree.h"
 #include "ctrace/timeline.h"
 #include "hot/operators.h"
@@ -229,6 +230,7 @@ static bool open_childs_store(void)
 	struct ct_text output;
 	struct ct_store_header *header = ct_tracer.header;
 	header->flags |= CT_STORE_FORKED;
+	ct_threads_fold_interrupted();
 	if (!create_store(ct_store_create_copy, &output))
 		return false;
 	header->pid = ct_sys_getpid();
@@ -250,7 +252,7 @@ static bool begin(uint32_t phase)
 		on = start_recording();
 	} else {
 		/* The gate was wiped: a child made behind the fork handlers' back. The store is its parent's. */
-		ct_tracer.header = NULL;
+		ct_store_leave();
 	}
 	ct_store_release(&ct_gate.phase, on ? CT_PHASE_ON : CT_PHASE_OFF);
 	ct_tls.busy -= 2;

@@ -63,7 +63,7 @@ struct ct_thread {
 	uint32_t free_records; /* block records at hand, a list; see hot/blocks.h */
 	uint32_t free_count;
 	uint32_t loader_epoch;
-	uint32_t ring_index;
+	uint32_t ring_index; /* + 1; 0 = no ring yet */
 	uint32_t tid; /* written under the thread lock */
 	bool sampling; /* ct_tls.unsampled has been drawn */
 	struct ct_thread *next;
