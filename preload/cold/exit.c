@@ -34,7 +34,6 @@ int __cxa_at_quick_exit(void (*function)(void *), void *library);
 
 static struct ct_text library;
 static struct ct_text exporter;
-static uint64_t stderr_device, stderr_inode;
 static uint32_t finished;
 
 const char *ct_library_path(void)
@@ -73,23 +72,6 @@ static void find_exporter(void)
 		if (ct_syscall3(SYS_access, exporter.bytes, 1 /* X_OK */, 0) == 0)
 			return;
 	}
-}
-
-static bool stat_stderr(uint64_t *device, uint64_t *inode)
-{
-	struct stat now;
-	if (ct_syscall3(SYS_fstat, 2, &now, 0) < 0)
-		return false;
-	*device = now.st_dev;
-	*inode = now.st_ino;
-	return true;
-}
-
-/* A program that closed its stderr may have a file of its own there now. */
-static bool stderr_is_the_same(void)
-{
-	uint64_t device, inode;
-	return stat_stderr(&device, &inode) && device == stderr_device && inode == stderr_inode;
 }
 
 static int exec_exporter(void *store)
@@ -149,7 +131,7 @@ void ct_finish(void)
 		ct_lock_put(&ct_lock_combine);
 	}
 	publish_end();
-	bool quiet = ct_options.quiet || !stderr_is_the_same();
+	bool quiet = ct_options.quiet || !ct_say_is_heard();
 	if (quiet)
 		header->flags |= CT_STORE_QUIET;
 	if (ct_tracer.verify)
@@ -178,7 +160,6 @@ void ct_exit_init(void)
 {
 	find_library();
 	find_exporter();
-	stat_stderr(&stderr_device, &stderr_inode);
 	/*
 	 * Without a library handle, and before the C library's start code registers the loader's
 	 * finalizers: this runs after every destructor of the program and its libraries.

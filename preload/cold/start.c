@@ -82,7 +82,7 @@ static bool create_store(int (*create)(struct ct_text *), struct ct_text *output
 	int error = create(output);
 	if (!error)
 		return true;
-	struct ct_text line;
+	static struct ct_text line; /* one thread at a time starts, and a forked child may start on a small stack */
 	ct_text_clear(&line);
 	ct_text_add(&line, output->bytes);
 	ct_text_add(&line, ": ");
@@ -189,7 +189,8 @@ static void leave_environment(char **variables)
 
 static bool start_recording(void)
 {
-	struct ct_text output;
+	static struct ct_text output;
+	ct_say_init();
 	if (!ct_options_read(environment()))
 		return false;
 	ct_tracer.start_unix_ns = ct_unix_ns();
@@ -227,7 +228,7 @@ static bool start_recording(void)
 
 static bool open_childs_store(void)
 {
-	struct ct_text output;
+	static struct ct_text output;
 	struct ct_store_header *header = ct_tracer.header;
 	header->flags |= CT_STORE_FORKED;
 	ct_threads_fold_interrupted();

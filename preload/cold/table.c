@@ -21,14 +21,14 @@ static void put(struct ct_table *table, uint64_t key, uint64_t value)
 	table->used++;
 }
 
-static bool replace(struct ct_table **table, uint32_t entries, bool keep)
+static bool replace(struct ct_table **table, uint32_t entries)
 {
 	struct ct_table *old = *table;
 	struct ct_table *fresh = ct_arena_alloc(bytes_of(entries));
 	if (!fresh)
 		return false;
 	fresh->mask = entries - 1;
-	for (uint32_t i = 0; old && keep && i <= old->mask; i++)
+	for (uint32_t i = 0; old && i <= old->mask; i++)
 		if (old->entries[i].key)
 			put(fresh, old->entries[i].key, old->entries[i].value);
 	ct_store_release(table, fresh);
@@ -39,13 +39,18 @@ static bool replace(struct ct_table **table, uint32_t entries, bool keep)
 
 bool ct_table_reset(struct ct_table **table)
 {
-	return replace(table, *table ? (*table)->mask + 1 : FIRST_ENTRIES, false);
+	if (!*table)
+		return replace(table, FIRST_ENTRIES);
+	/* In place: programs unload libraries without end. ct_table_get finds out. */
+	ct_arena_clear((*table)->entries, (size_t)((*table)->mask + 1) * sizeof(struct ct_entry));
+	(*table)->used = 0;
+	return true;
 }
 
 bool ct_table_add(struct ct_table **table, uint64_t key, uint64_t value)
 {
 	uint32_t entries = (*table)->mask + 1;
-	if ((*table)->used >= entries / 2 + entries / 8 && !replace(table, 2 * entries, true) &&
+	if ((*table)->used >= entries / 2 + entries / 8 && !replace(table, 2 * entries) &&
 	    (*table)->used >= entries - entries / 8)
 		return false;
 	put(*table, key, value);

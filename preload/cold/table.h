@@ -5,7 +5,7 @@
 
 #include "hot/table.h"
 
-/* Put an empty table in the place of *table (NULL at first). False: no memory, and *table is as it was. */
+/* Empty the table, or make it (*table is NULL at first). False: no memory. */
 CT_COLD bool ct_table_reset(struct ct_table **table);
 
 /* Add an entry whose key is not there. False: no memory. */

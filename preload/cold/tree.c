@@ -77,7 +77,7 @@ static bool may_write(void)
 static uint64_t read_code(uint64_t key, uintptr_t address, uint32_t epoch)
 {
 	struct ct_place place;
-	if (code_epoch != epoch) { /* what was read is void */
+	if ((int16_t)(epoch - code_epoch) > 0) { /* what was read is void, but for who has not noticed yet */
 		if (!ct_table_reset(&ct_tracer.code))
 			return 0;
 		code_epoch = epoch;

@@ -25,9 +25,11 @@ static inline uint8_t *ct_sample_cell(uintptr_t address)
 static inline bool ct_sample_skips(size_t bytes)
 {
 	bytes |= !bytes; /* a block of 0 bytes has a chance, too */
-	if (ct_likely(bytes >= ct_tls.unsampled))
+	/* Read once: a signal handler that allocates in between must not make it wrap around. */
+	uint64_t left = ct_load_relaxed(&ct_tls.unsampled);
+	if (ct_likely(bytes >= left))
 		return false;
-	ct_tls.unsampled -= bytes;
+	ct_store_relaxed(&ct_tls.unsampled, left - bytes);
 	return true;
 }
 

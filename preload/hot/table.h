@@ -2,7 +2,8 @@
 /*
  * A hash table that is read without a lock, from 64-bit keys to 64-bit values, neither ever 0. Entries are only
  * added, under a lock, the value before the key. A full table is replaced by one of twice the size; whoever
- * still reads the old one finds it empty, and looks again under the lock (cold/table.c).
+ * still reads the old one finds it empty, and looks again under the lock (cold/table.c). A table may be emptied,
+ * too: a value is one's own if its key still is there after it was read.
  */
 #ifndef CT_HOT_TABLE_H
 #define CT_HOT_TABLE_H
@@ -38,7 +39,10 @@ static inline struct ct_entry *ct_table_find(struct ct_table *table, uint64_t ke
 static inline uint64_t ct_table_get(struct ct_table *const *table, uint64_t key)
 {
 	const struct ct_entry *entry = ct_table_find(ct_load_acquire(table), key);
-	return ct_likely(entry != NULL) ? ct_load_relaxed(&entry->value) : 0;
+	if (ct_unlikely(!entry))
+		return 0;
+	uint64_t value = ct_load_acquire(&entry->value);
+	return ct_likely(ct_load_relaxed(&entry->key) == key) ? value : 0;
 }
 
 #endif

@@ -42,7 +42,7 @@ SITE static size_t branch(unsigned number, size_t bytes)
 static void *allocate(void *argument)
 {
 	for (unsigned i = 0; !done; i++)
-		branch(i & 4095, 20 + (i & 63));
+		branch(i & 127, 20 + (i & 63));
 	return argument;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fire_plugins PLUGIN ROUNDS: loads and unloads a library while other threads allocate. Prints if it has more
- * mappings at the end than a few hundred, and more memory than 40 MB.
+ * mappings at the end than 150, and more memory than 20 MB.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -61,6 +61,6 @@ int main(int argc, char **argv)
 			resident_kib = atol(line + 6);
 	fclose(file);
 	fprintf(stderr, "%d mappings, %ld KiB\n", mappings, resident_kib);
-	printf("few mappings: %d, little memory: %d\n", mappings < 400, resident_kib < 40000);
+	printf("few mappings: %d, little memory: %d\n", mappings < 150, resident_kib < 20000);
 	return 0;
 }
