@@ -83,3 +83,107 @@ def plugins_without_end(context):
     """Each unload makes void what was read of code; neither memory nor mappings may pile up."""
     for changes in SAMPLED:
         run_both(context, [program("fire_plugins"), program("plugin_a.so"), 2500 * STRESS], **changes)
+
+
+# What fails, and how. strace counts each thread's and process's calls on their own.
+FAULTS = {
+    "mmap": "ENOMEM",
+    "mremap": "ENOMEM",
+    "openat": "EMFILE",
+    "fallocate": "ENOSPC",
+    "pwrite64": "EIO",
+    "prlimit64": "EPERM",
+    "fstat": "EIO",
+    "madvise": "EINVAL",
+    "msync": "ENOMEM",
+    "read": "EIO",
+    "readlink": "ENOENT",
+    "getcwd": "ENOENT",
+    "rt_sigprocmask": "EPERM",
+}
+FAULTS_MOST = 30 * STRESS  # of one call in one program
+
+
+def under_strace(context, command, rule, **changes):
+    """Status and output; the calls that strace saw, in their order."""
+    env = trace.environment(context, CTRACE_EXPORT=0, **changes)
+    del env["LD_PRELOAD"]
+    log = context.path("strace.log")
+    words = ["strace", "-f", "-o", log, "-E", "LD_PRELOAD=" + LIBRARY] + rule + command
+    result = context.run(words, env=env, timeout=SECONDS * 2)
+    with open(log, encoding="utf-8", errors="replace") as lines:
+        calls = [line.partition(" ")[2].strip() for line in lines]
+    clear(context)
+    return (result.status, result.stdout), calls
+
+
+def first_of_ours(calls, name):
+    """The number of the first such call that the library made: it starts with the first map of its region."""
+    start = next(i for i, call in enumerate(calls) if call.startswith("mmap(0x300000000000"))
+    return 1 + sum(call.startswith(name + "(") for call in calls[:start])
+
+
+def sweep(context, command, name, rule, step, **changes):
+    """Fail the first such call (%d in the rule), the second, until there is none to fail. How many did."""
+    wanted = context.run(command)
+    _, calls = under_strace(context, command, [], **changes)
+    first = first_of_ours(calls, name)
+    for number in range(first, first + FAULTS_MOST * step, 1 if STRESS > 1 else step):
+        rules = [word.replace("%d", str(number)) for word in rule]
+        got, calls = under_strace(context, command, rules, **changes)
+        failed = [call for call in calls if "INJECTED" in call]
+        if not failed:
+            break
+        if not failed[0].startswith("mmap(NULL,"):  # the program's: a thread's stack
+            check_equal(got, (wanted.status, wanted.stdout), f"{command}: with {rules}")
+    return (number - first) // (1 if STRESS > 1 else step)
+
+
+@test(needs="strace")
+def each_call_fails_once(context):
+    """From the library's first call on, each in turn; the program must not notice."""
+    done = 0
+    for words in (["children", "fork"], ["many_sites", "8"], ["threads", "2", "20"]):
+        command = [program(words[0])] + words[1:]
+        for name, error in FAULTS.items():
+            if words[0] == "children" or name in ("mmap", "openat", "fallocate"):
+                rule = ["-e", "inject=" + name + f":error={error}:when=%d"]
+                done += sweep(context, command, name, rule, 2)
+    return f"{done} faults"
+
+
+@test(needs="strace")
+def from_one_call_on_all_fail(context):
+    done = 0
+    command = [program("many_sites"), "10"]
+    for name in ("mmap", "openat", "fallocate"):
+        rule = ["-e", f"inject={name}:error={FAULTS[name]}:when=%d+"]
+        done += sweep(context, command, name, rule, 4)
+    # A file system without fallocate: zeros are written.
+    rule = ["-e", "inject=fallocate:error=EOPNOTSUPP", "-e", "inject=pwrite64:error=ENOSPC:when=%d"]
+    done += sweep(context, command, "pwrite64", rule, 4)
+    return f"{done} faults"
+
+
+@test()
+def threads_of_all_kinds(context):
+    table = [("short", 3000 * STRESS), ("exit", 200), ("small", 1), ("keys", 20), ("cancel", 20 * STRESS), ("child", 1)]
+    for changes in SAMPLED:
+        run_all(context, [("fire_threads",) + row for row in table], **changes)
+    # No folder for the store: a forked child says so on its stack of 16 KiB.
+    run_both(context, [program("fire_threads"), "child", 1], CTRACE_OUT="/nonexistent/out.json", TMPDIR=context.folder)
+
+
+NEIGHBOURS = ("libjemalloc.so.2", "libmimalloc.so.2.0", "libtcmalloc_minimal.so.4")
+
+
+@test()
+def neighbours(context):
+    """Other allocators before and after us; an auditor of the loader."""
+    found = [path for name in NEIGHBOURS for path in glob.glob("/usr/lib/x86_64-linux-gnu/" + name)]
+    table = [("fire_forks", "busy", 20), ("fire_threads", "keys", 20), ("fire_jumps", "alloc", 20), ("cxx",)]
+    for path in found:
+        for preload in (LIBRARY + ":" + path, path + ":" + LIBRARY):
+            for changes in SAMPLED:
+                run_all(context, table, preload=preload, **changes)
+    return f"{len(found)} allocators"
