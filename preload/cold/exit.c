@@ -143,7 +143,7 @@ void ct_finish(void)
 			ct_say("recorded; make the report with: ctrace export ", ct_store_path(), NULL);
 	} else {
 		int status = run_exporter();
-		if (!quiet && (status == -1 || (WIFEXITED(status) && WEXITSTATUS(status) == EXEC_FAILED)))
+		if (!quiet && (status == -1 || WIFSIGNALED(status) || WEXITSTATUS(status) == EXEC_FAILED))
 			ct_say("no exporter ran (CTRACE_BIN names it); make the report with: ctrace export ",
 			       ct_store_path(), NULL);
 	}

@@ -11,7 +11,7 @@
 #define WAIT_NS 10000000
 #define WAITS_LEAST 2u /* for a fork that is stuck */
 #define WAITS_MOST 500u /* for a fork, when nobody tells what its thread does */
-#define STACK_BYTES 3072u /* what is needed while a lock is held */
+#define STACK_BYTES 1536u /* what is needed while a lock is held */
 
 #define BIT(signal) (1ull << ((signal)-1))
 #define FAULTS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | BIT(SIGSYS))
