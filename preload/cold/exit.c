@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "cold/arena.h"
@@ -35,6 +36,7 @@ int __cxa_at_quick_exit(void (*function)(void *), void *library);
 static struct ct_text library;
 static struct ct_text exporter;
 static uint32_t finished;
+static bool began_free; /* of seccomp filters; in a container it is not */
 
 const char *ct_library_path(void)
 {
@@ -84,12 +86,18 @@ static int exec_exporter(void *store)
 	return EXEC_FAILED;
 }
 
+static bool is_filtered(void)
+{
+	return ct_syscall3(SYS_prctl, PR_GET_SECCOMP, 0, 0) != 0;
+}
+
 /* The exporter's wait status, or -1 when it did not run. */
 static int run_exporter(void)
 {
 	char *stack = ct_region_map(EXPORTER_STACK);
 	int status = -1;
-	if (!stack)
+	/* A program that has put itself into a sandbox may be killed there for a new process. */
+	if (!stack || (began_free && is_filtered()))
 		return -1;
 	int pid = clone(exec_exporter, stack + EXPORTER_STACK, CLONE_VM | CLONE_VFORK, (void *)ct_store_path());
 	if (pid > 0) {
@@ -158,6 +166,7 @@ static void at_exit(void *argument)
 
 void ct_exit_init(void)
 {
+	began_free = !is_filtered();
 	find_library();
 	find_exporter();
 	/*
