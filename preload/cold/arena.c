@@ -50,7 +50,7 @@ void ct_arena_free(void *piece, size_t bytes)
 	mapped_bytes -= whole_pages(bytes);
 }
 
-void ct_arena_retire(void *piece, size_t bytes)
+void ct_arena_clear(void *piece, size_t bytes)
 {
 	uintptr_t first = ((uintptr_t)piece + 4095) & ~(uintptr_t)4095;
 	uintptr_t end = ((uintptr_t)piece + bytes) & ~(uintptr_t)4095;
@@ -60,7 +60,13 @@ void ct_arena_retire(void *piece, size_t bytes)
 	}
 	__builtin_memset(piece, 0, first - (uintptr_t)piece);
 	__builtin_memset((void *)end, 0, (uintptr_t)piece + bytes - end);
-	mapped_bytes -= end - first;
+}
+
+void ct_arena_retire(void *piece, size_t bytes)
+{
+	ct_arena_clear(piece, bytes);
+	if (bytes >= LARGE_BYTES)
+		mapped_bytes -= bytes & ~(size_t)4095;
 }
 
 uint64_t ct_arena_bytes(void)

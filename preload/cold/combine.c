@@ -114,8 +114,8 @@ static inline void keep_for_undo(struct ct_site *site, uint32_t id)
 }
 
 /* Fold the events [event, end) of one ring up to the time `until`; how many. */
-static __attribute__((noinline, hot)) size_t fold(struct folding *folding, const struct ct_event *event, const struct ct_event *end,
-			  uint64_t until)
+static __attribute__((noinline, hot)) size_t fold(struct folding *folding, const struct ct_event *event,
+						  const struct ct_event *end, uint64_t until)
 {
 	const struct ct_event *first = event;
 	struct ct_totals totals = folding->totals;
@@ -231,13 +231,15 @@ void ct_combine_locked(void)
 void ct_combine(struct ct_thread *thread)
 {
 	const struct ct_progress *progress = &ct_tracer.header->progress;
-	struct ct_ring *ring = thread->ring;
+	const struct ct_ring *ring = thread->ring;
 	ct_lock_get(&ct_lock_combine);
-	if (ring->head - ring->tail[progress->progress >> 32 & 1] == CT_RING_EVENTS)
+	if (thread->head - ring->tail[progress->progress >> 32 & 1] >= CT_RING_EVENTS)
 		ct_combine_locked();
-	uint64_t room = CT_RING_EVENTS - (ring->head - ring->tail[progress->progress >> 32 & 1]);
+	uint64_t used = thread->head - ring->tail[progress->progress >> 32 & 1];
 	ct_lock_put(&ct_lock_combine);
-	uint64_t whole = CT_RING_EVENTS - (ring->head & (CT_RING_EVENTS - 1)); /* to the end of the ring's memory */
-	thread->slot = event_at((uint32_t)(ring - ct_tracer.rings), ring->head);
+	uint64_t room =
+		used < CT_RING_EVENTS ? CT_RING_EVENTS - used : 0; /* 0: the copy of a ring, in a forked child */
+	uint64_t whole = CT_RING_EVENTS - (thread->head & (CT_RING_EVENTS - 1)); /* to the end of the ring's memory */
+	thread->slot = event_at((uint32_t)(ring - ct_tracer.rings), thread->head);
 	thread->slots_end = thread->slot + (room < whole ? room : whole);
 }

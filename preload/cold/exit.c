@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "cold/arena.h"
@@ -34,8 +35,8 @@ int __cxa_at_quick_exit(void (*function)(void *), void *library);
 
 static struct ct_text library;
 static struct ct_text exporter;
-static uint64_t stderr_device, stderr_inode;
 static uint32_t finished;
+static bool began_free; /* of seccomp filters; in a container it is not */
 
 const char *ct_library_path(void)
 {
@@ -75,23 +76,6 @@ static void find_exporter(void)
 	}
 }
 
-static bool stat_stderr(uint64_t *device, uint64_t *inode)
-{
-	struct stat now;
-	if (ct_syscall3(SYS_fstat, 2, &now, 0) < 0)
-		return false;
-	*device = now.st_dev;
-	*inode = now.st_ino;
-	return true;
-}
-
-/* A program that closed its stderr may have a file of its own there now. */
-static bool stderr_is_the_same(void)
-{
-	uint64_t device, inode;
-	return stat_stderr(&device, &inode) && device == stderr_device && inode == stderr_inode;
-}
-
 static int exec_exporter(void *store)
 {
 	char *format = (char *)ct_options.format;
@@ -103,12 +87,18 @@ static int exec_exporter(void *store)
 	return EXEC_FAILED;
 }
 
+static bool is_filtered(void)
+{
+	return ct_syscall3(SYS_prctl, PR_GET_SECCOMP, 0, 0) != 0;
+}
+
 /* The exporter's wait status, or -1 when it did not run. */
 static int run_exporter(void)
 {
 	char *stack = ct_region_map(EXPORTER_STACK);
 	int status = -1;
-	if (!stack)
+	/* A program that has put itself into a sandbox may be killed there for a new process. */
+	if (!stack || (began_free && is_filtered()))
 		return -1;
 	int pid = clone(exec_exporter, stack + EXPORTER_STACK, CLONE_VM | CLONE_VFORK, (void *)ct_store_path());
 	if (pid > 0) {
@@ -150,7 +140,7 @@ void ct_finish(void)
 		ct_lock_put(&ct_lock_combine);
 	}
 	publish_end();
-	bool quiet = ct_options.quiet || !stderr_is_the_same();
+	bool quiet = ct_options.quiet || !ct_say_is_heard();
 	if (quiet)
 		header->flags |= CT_STORE_QUIET;
 	if (ct_tracer.verify)
@@ -162,7 +152,7 @@ void ct_finish(void)
 			ct_say("recorded; make the report with: ctrace export ", ct_store_path(), NULL);
 	} else {
 		int status = run_exporter();
-		if (!quiet && (status == -1 || (WIFEXITED(status) && WEXITSTATUS(status) == EXEC_FAILED)))
+		if (!quiet && (status == -1 || WIFSIGNALED(status) || WEXITSTATUS(status) == EXEC_FAILED))
 			ct_say("no exporter ran (CTRACE_BIN names it); make the report with: ctrace export ",
 			       ct_store_path(), NULL);
 	}
@@ -177,9 +167,9 @@ static void at_exit(void *argument)
 
 void ct_exit_init(void)
 {
+	began_free = !is_filtered();
 	find_library();
 	find_exporter();
-	stat_stderr(&stderr_device, &stderr_inode);
 	/*
 	 * Without a library handle, and before the C library's start code registers the loader's
 	 * finalizers: this runs after every destructor of the program and its libraries.

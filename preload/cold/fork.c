@@ -3,7 +3,8 @@
  * fork: the child's recording begins as a copy of its parent's at that moment.
  *
  * Before the fork all locks are taken, the rings folded, and what changes in the shared file (header,
- * sites) copied to private memory, which the child moves into place of the shared one. What only grows
+ * sites) copied to private memory, which the child moves into place of the shared one. What other threads have
+ * recorded between that and the fork, the child folds first. What only grows
  * (nodes, modules, strings) needs no copy: the child's counts of them stay. Its file is made at its
  * first event (ct_start), so that a fork before an exec costs no file. vfork and posix_spawn run none
  * of this.
@@ -23,26 +24,22 @@
 #include "hot/state.h"
 #include "hot/thread.h"
 
-static uint32_t phase_before;
-static char *copy; /* header, then sites */
-static size_t sites_bytes;
-
-static void unlock_all(void)
-{
-	ct_lock_put(&ct_lock_objects);
-	ct_lock_put(&ct_lock_store);
-	ct_lock_put(&ct_lock_tree);
-	ct_lock_put(&ct_lock_combine);
-	ct_lock_put(&ct_lock_thread);
-}
+/* Of the thread that forks: its locks may be taken away from it, and another thread fork meanwhile. */
+static __thread uint32_t phase_before;
+static __thread char *copy; /* header, then sites, then rings */
+static __thread size_t sites_bytes;
+static __thread size_t rings_bytes;
 
 static void copy_what_changes(void)
 {
 	sites_bytes = ct_store_mapped(CT_SECTION_SITES);
-	copy = ct_region_map(CT_STORE_HEADER_BYTES + sites_bytes);
+	rings_bytes = ct_store_mapped(CT_SECTION_RINGS);
+	copy = ct_region_map(CT_STORE_HEADER_BYTES + sites_bytes + rings_bytes);
 	if (!copy)
 		return;
 	memcpy(copy, ct_tracer.header, CT_STORE_HEADER_BYTES);
+	memcpy(copy + CT_STORE_HEADER_BYTES + sites_bytes, ct_tracer.rings,
+	       ct_tracer.header->sections[CT_SECTION_RINGS].used * sizeof(struct ct_ring));
 	memcpy(copy + CT_STORE_HEADER_BYTES, ct_tracer.sites,
 	       ct_tracer.header->sections[CT_SECTION_SITES].used * sizeof(struct ct_site));
 }
@@ -61,39 +58,44 @@ static void before_fork(void)
 	ct_lock_get(&ct_lock_objects);
 	if (phase_before == CT_PHASE_ON)
 		copy_what_changes();
+	ct_lock_keep_for_fork();
 }
 
 static void after_fork_in_parent(void)
 {
 	if (copy)
-		ct_sys_munmap(copy, CT_STORE_HEADER_BYTES + sites_bytes);
-	unlock_all();
+		ct_sys_munmap(copy, CT_STORE_HEADER_BYTES + sites_bytes + rings_bytes);
+	ct_lock_put_after_fork(false);
 	ct_tls.busy -= 2;
 }
 
 static bool leave_parents_store(void)
 {
-	if (!copy || !ct_options.children)
+	if (!copy || !ct_options.children || !ct_store_replace(ct_tracer.header, copy, CT_STORE_HEADER_BYTES) ||
+	    !ct_store_replace(ct_tracer.sites, copy + CT_STORE_HEADER_BYTES, sites_bytes))
 		return false;
-	return ct_store_replace(ct_tracer.header, copy, CT_STORE_HEADER_BYTES) &&
-	       ct_store_replace(ct_tracer.sites, copy + CT_STORE_HEADER_BYTES, sites_bytes) && ct_store_drop_rings();
+	char *rings = copy + CT_STORE_HEADER_BYTES + sites_bytes;
+	ct_threads_fold_rest((const struct ct_ring *)rings);
+	ct_sys_munmap(rings, rings_bytes);
+	return ct_store_drop_rings();
 }
 
 static void after_fork_in_child(void)
 {
 	uint32_t phase = phase_before;
+	bool whole = ct_lock_all_kept();
 	if (phase == CT_PHASE_ON) {
-		ct_threads_forked();
 		phase = CT_PHASE_FORKED;
-		if (!leave_parents_store()) {
-			ct_tracer.header = NULL; /* still the parent's: never to be touched again */
+		if (!whole || !leave_parents_store()) {
+			ct_store_leave();
 			phase = CT_PHASE_OFF;
 		}
+		ct_threads_forked();
 	}
-	unlock_all();
 	ct_tls.busy -= 2;
 	/* The kernel has wiped the gate. */
 	ct_store_release(&ct_gate.phase, phase);
+	ct_lock_put_after_fork(true);
 }
 
 void ct_fork_init(void)

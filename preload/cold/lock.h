@@ -1,38 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A lock for cold code: a futex word. 0 free, 1 held, 2 held and somebody waits. The fork handlers take
- * all of them, so that a child never inherits one from a thread that it does not have.
+ * A lock for cold code: a futex word. 0 free, 1 held, 2 held and somebody waits.
+ *
+ * While a thread holds one, no signal handler runs in it, but for those of faults: a handler may fork (the fork
+ * handlers take all locks) or jump away, and neither must meet a lock that its own thread holds. The fork
+ * handlers take all of them, so that a child never inherits one from a thread that it does not have.
  */
 #ifndef CT_COLD_LOCK_H
 #define CT_COLD_LOCK_H
 
-#include "cold/sys.h"
 #include "hot/compiler.h"
 
 struct ct_lock {
 	uint32_t word;
 };
 
-static inline void ct_lock_get(struct ct_lock *lock)
-{
-	uint32_t seen = 0;
-	if (__atomic_compare_exchange_n(&lock->word, &seen, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		return;
-	while (__atomic_exchange_n(&lock->word, 2, __ATOMIC_ACQUIRE) != 0)
-		ct_syscall4(SYS_futex, &lock->word, FUTEX_WAIT_PRIVATE, 2, 0);
-}
+CT_COLD void ct_lock_get(struct ct_lock *lock);
+CT_COLD void ct_lock_put(struct ct_lock *lock);
 
-static inline bool ct_lock_try(struct ct_lock *lock)
-{
-	uint32_t seen = 0;
-	return __atomic_compare_exchange_n(&lock->word, &seen, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-}
+/*
+ * The calling thread has taken all locks and is about to fork. In the C library it then takes locks of which
+ * another thread may hold one while it allocates and waits for ours: that thread takes ours away from the
+ * forking one, which changes nothing meanwhile. The child is a copy of who knows what then.
+ */
+CT_COLD void ct_lock_keep_for_fork(void);
 
-static inline void ct_lock_put(struct ct_lock *lock)
-{
-	if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) == 2)
-		ct_syscall3(SYS_futex, &lock->word, FUTEX_WAKE_PRIVATE, 1);
-}
+/* In the child: they had not been taken away. */
+CT_COLD bool ct_lock_all_kept(void);
+
+/* After the fork: put those that this thread still has; in the child all are free from here on. */
+CT_COLD void ct_lock_put_after_fork(bool child);
 
 /*
  * The locks, in the order in which they may be taken together. thread: the list of threads and of free

@@ -69,7 +69,7 @@ void ct_output_expand(struct ct_text *output)
 
 void ct_output_fallback(struct ct_text *output)
 {
-	struct ct_text name;
+	static struct ct_text name; /* at start only */
 	ct_text_clear(&name);
 	ct_text_add(&name, ct_base_name(output->bytes));
 	ct_text_clear(output);

@@ -26,6 +26,7 @@
 #include "cold/store.h"
 #include "cold/sys.h"
 #include "cold/text.h"
+#include "cold/threads.h"
 #include "cold/tree.h"
 #include "ctrace/timeline.h"
 #include "hot/operators.h"
@@ -82,7 +83,7 @@ static bool create_store(int (*create)(struct ct_text *), struct ct_text *output
 	int error = create(output);
 	if (!error)
 		return true;
-	struct ct_text line;
+	static struct ct_text line; /* one thread at a time starts, and a forked child may start on a small stack */
 	ct_text_clear(&line);
 	ct_text_add(&line, output->bytes);
 	ct_text_add(&line, ": ");
@@ -190,7 +191,8 @@ static void leave_environment(char **variables)
 
 static bool start_recording(void)
 {
-	struct ct_text output;
+	static struct ct_text output;
+	ct_say_init();
 	if (!ct_options_read(environment()))
 		return false;
 	ct_tracer.start_unix_ns = ct_unix_ns();
@@ -228,9 +230,10 @@ static bool start_recording(void)
 
 static bool open_childs_store(void)
 {
-	struct ct_text output;
+	static struct ct_text output;
 	struct ct_store_header *header = ct_tracer.header;
 	header->flags |= CT_STORE_FORKED;
+	ct_threads_fold_interrupted();
 	if (!create_store(ct_store_create_copy, &output))
 		return false;
 	header->pid = ct_sys_getpid();
@@ -252,7 +255,7 @@ static bool begin(uint32_t phase)
 		on = start_recording();
 	} else {
 		/* The gate was wiped: a child made behind the fork handlers' back. The store is its parent's. */
-		ct_tracer.header = NULL;
+		ct_store_leave();
 	}
 	ct_store_release(&ct_gate.phase, on ? CT_PHASE_ON : CT_PHASE_OFF);
 	ct_tls.busy -= 2;

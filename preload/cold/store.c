@@ -345,15 +345,29 @@ bool ct_store_replace(void *place, void *copy, size_t bytes)
 	return at == (long)place;
 }
 
+static bool map_private(void *place, size_t bytes)
+{
+	return ct_sys_mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+	       NULL;
+}
+
 bool ct_store_drop_rings(void)
 {
 	static const enum ct_section_id dropped[] = {CT_SECTION_RINGS, CT_SECTION_EVENTS};
 	for (size_t i = 0; i < 2; i++) {
-		struct section_place *place = &places[dropped[i]];
-		if (!ct_sys_mmap(place->base, place->mapped, PROT_READ | PROT_WRITE,
-				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0))
+		if (!map_private(places[dropped[i]].base, places[dropped[i]].mapped))
 			return false;
 		ct_tracer.header->sections[dropped[i]].used = 0;
 	}
 	return true;
+}
+
+void ct_store_leave(void)
+{
+	if (!ct_tracer.header)
+		return;
+	for (int i = 0; i < CT_SECTION_COUNT; i++)
+		map_private(places[i].base, places[i].mapped);
+	if (!map_private(ct_tracer.header, CT_STORE_HEADER_BYTES))
+		ct_tracer.header = NULL;
 }

@@ -50,6 +50,12 @@ CT_COLD bool ct_store_stopped(void);
 /* Path of the store file. */
 CT_COLD const char *ct_store_path(void);
 
+/*
+ * A forked child leaves its parent's store for good: private memory takes its place, since a hook may be at
+ * work below the signal handler that forked.
+ */
+CT_COLD void ct_store_leave(void);
+
 /* Replace the rings and their events by empty private memory (a forked child's first act). */
 CT_COLD bool ct_store_drop_rings(void);
 

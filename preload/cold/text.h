@@ -27,7 +27,13 @@ CT_COLD bool ct_parse_number(const char *string, uint64_t *number);
 /* The same with a suffix: k, m or g, times 1024 each. */
 CT_COLD bool ct_parse_bytes(const char *string, uint64_t *bytes);
 
-/* "ctrace: A B C\n" on stderr, in one write. Any may be NULL. */
+/* Remember what stderr is; at start. */
+CT_COLD void ct_say_init(void);
+
+/* It still is: a program that closed its stderr may have a file of its own there now. */
+CT_COLD bool ct_say_is_heard(void);
+
+/* "ctrace: A B C\n" on stderr, in one write, if it still is what it was. Any may be NULL. */
 CT_COLD void ct_say(const char *a, const char *b, const char *c);
 
 #endif

@@ -12,6 +12,7 @@
 #include "cold/region.h"
 #include "cold/store.h"
 #include "cold/sys.h"
+#include "ctrace/fold.h"
 #include "hot/state.h"
 
 #define FIRST_SCAN 16u
@@ -21,6 +22,9 @@ struct ct_lock ct_lock_thread;
 static struct ct_thread *threads;
 static uint32_t thread_count;
 static uint32_t scan_at = FIRST_SCAN; /* states made when the next look for dead owners is due */
+
+static struct ct_thread *interrupted; /* by a signal handler that forked; in the child */
+static uint64_t interrupted_head; /* then */
 
 static const uintptr_t never;
 
@@ -61,8 +65,10 @@ static bool attach_ring(struct ct_thread *thread)
 	if ((index >= ct_store_capacity(CT_SECTION_RINGS) && !ct_store_grow(CT_SECTION_RINGS, index + 1)) ||
 	    (events > ct_store_capacity(CT_SECTION_EVENTS) && !ct_store_grow(CT_SECTION_EVENTS, events)))
 		return false;
+	thread->ring_index = (uint32_t)index + 1;
 	thread->ring = &ct_tracer.rings[index];
 	thread->slot = thread->slots_end = NULL;
+	thread->head = 0;
 	ct_tracer.header->sections[CT_SECTION_EVENTS].used = events;
 	ct_store_release(&rings->used, index + 1);
 	return true;
@@ -83,7 +89,7 @@ static struct ct_thread *get(uint32_t tid)
 		threads = thread;
 		thread_count++;
 	}
-	if (!thread->ring && !attach_ring(thread))
+	if (!thread->ring_index && !attach_ring(thread))
 		return NULL;
 	thread->tid = tid;
 	thread->depth = 0;
@@ -99,6 +105,9 @@ static struct ct_thread *get(uint32_t tid)
 
 struct ct_thread *ct_thread_new(void)
 {
+	/* A child of vfork has its parent's memory, but ends before it. */
+	if (ct_sys_getpid() != ct_tracer.header->pid || ct_load_relaxed(&ct_gate.phase) != CT_PHASE_ON)
+		return NULL;
 	ct_lock_get(&ct_lock_thread);
 	struct ct_thread *thread = get(ct_sys_gettid());
 	ct_lock_put(&ct_lock_thread);
@@ -106,11 +115,90 @@ struct ct_thread *ct_thread_new(void)
 	return thread;
 }
 
+static void fold(const struct ct_event *event)
+{
+	struct ct_store_header *header = ct_tracer.header;
+	if (event->site && event->site < header->sections[CT_SECTION_SITES].used)
+		ct_fold_event(&ct_tracer.sites[event->site], &header->totals, event);
+}
+
+/* Published events of one thread, copied. */
+struct rest {
+	struct ct_event *next;
+	struct ct_event *end;
+};
+
+static const struct ct_event *event_of(const struct ct_thread *thread, uint64_t at)
+{
+	return &ct_tracer.events[(size_t)(thread->ring - ct_tracer.rings) * CT_RING_EVENTS +
+				 (at & (CT_RING_EVENTS - 1))];
+}
+
+/* False: its owner, which goes on in the parent, has begun to write over them. */
+static bool copy_rest(const struct ct_thread *thread, uint64_t tail, struct rest *rest)
+{
+	for (uint64_t at = tail; at < thread->head; at++)
+		*rest->end++ = *event_of(thread, at);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return tail == thread->head || ct_load_acquire(&thread->ring->head) - tail < CT_RING_EVENTS;
+}
+
+static void fold_in_order(struct rest *rests, uint32_t count)
+{
+	for (;;) {
+		struct rest *first = NULL;
+		for (struct rest *rest = rests; rest < rests + count; rest++)
+			if (rest->next < rest->end && (!first || rest->next->ticks < first->next->ticks))
+				first = rest;
+		if (!first)
+			return;
+		fold(first->next++);
+	}
+}
+
+void ct_threads_fold_rest(const struct ct_ring *rings)
+{
+	uint32_t parity = ct_tracer.header->progress.progress >> 32 & 1;
+	uint64_t events = 0;
+	for (const struct ct_thread *thread = threads; thread; thread = thread->next)
+		if (thread->ring_index)
+			events += thread->head - rings[thread->ring_index - 1].tail[parity];
+	if (!events)
+		return;
+	size_t bytes = events * sizeof(struct ct_event) + thread_count * sizeof(struct rest);
+	struct ct_event *copy = ct_region_map(bytes);
+	struct rest *rests = (struct rest *)(copy + events);
+	uint32_t count = 0;
+	bool whole = copy != NULL;
+	for (const struct ct_thread *thread = threads; thread && whole; thread = thread->next) {
+		if (!thread->ring_index)
+			continue;
+		struct rest *rest = &rests[count++];
+		rest->next = rest->end = count > 1 ? rest[-1].end : copy;
+		whole = copy_rest(thread, rings[thread->ring_index - 1].tail[parity], rest);
+	}
+	if (whole)
+		fold_in_order(rests, count);
+	else
+		__atomic_fetch_add(&ct_tracer.header->losses[CT_LOSS_DROPPED], events, __ATOMIC_RELAXED);
+	if (copy)
+		ct_sys_munmap(copy, bytes);
+}
+
+void ct_threads_fold_interrupted(void)
+{
+	for (; interrupted && interrupted_head < interrupted->head; interrupted_head++)
+		fold(event_of(interrupted, interrupted_head));
+	interrupted = NULL;
+}
+
 void ct_threads_forked(void)
 {
+	interrupted = ct_tls.busy & 1 ? ct_tls.thread : NULL;
+	interrupted_head = interrupted ? interrupted->head : 0;
 	for (struct ct_thread *thread = threads; thread; thread = thread->next) {
 		thread->tid = 0;
-		thread->ring = NULL;
+		thread->ring_index = 0; /* the ring itself stays: a signal handler that forked returns into a hook */
 	}
 	ct_tls.thread = NULL;
 }

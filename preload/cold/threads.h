@@ -4,6 +4,17 @@
 
 #include "hot/compiler.h"
 
+struct ct_ring;
+
+/*
+ * In a forked child: fold what was published after the latest round. rings: as they were then. The events are
+ * still the parent's, which may write over them: what is gone is counted.
+ */
+CT_COLD void ct_threads_fold_rest(const struct ct_ring *rings);
+
+/* A hook was at work below the signal handler that forked: fold what it has recorded since. */
+CT_COLD void ct_threads_fold_interrupted(void);
+
 /* In a forked child: no thread but this one is left, and its ring is the parent's. */
 CT_COLD void ct_threads_forked(void);
 

@@ -64,6 +64,15 @@ static uint32_t intern_place(const struct ct_place *place)
 	return found->id; /* 0 when uthash had no memory */
 }
 
+/*
+ * The store is ours to write. In a forked child it is not until its first event: a hook may be at work below
+ * the signal handler that forked.
+ */
+static bool may_write(void)
+{
+	return ct_load_relaxed(&ct_gate.phase) != CT_PHASE_FORKED;
+}
+
 static uint64_t read_code(uint64_t key, uintptr_t address)
 {
 	struct ct_place place;
@@ -83,7 +92,7 @@ static uint64_t read_code(uint64_t key, uintptr_t address)
 uint64_t ct_code_read(uint64_t key, uintptr_t address)
 {
 	ct_lock_get(&ct_lock_tree);
-	uint64_t code = read_code(key, address);
+	uint64_t code = may_write() ? read_code(key, address) : 0;
 	ct_lock_put(&ct_lock_tree);
 	return code;
 }
@@ -112,7 +121,7 @@ static uint64_t intern(uint64_t key)
 uint64_t ct_tree_intern(uint64_t key)
 {
 	ct_lock_get(&ct_lock_tree);
-	uint64_t node = intern(key);
+	uint64_t node = may_write() ? intern(key) : 0;
 	ct_lock_put(&ct_lock_tree);
 	return node;
 }
@@ -120,7 +129,7 @@ uint64_t ct_tree_intern(uint64_t key)
 uint64_t ct_tree_intern_mark(uint32_t parent, uint32_t mark)
 {
 	ct_lock_get(&ct_lock_tree);
-	uint32_t place = intern_place(&(struct ct_place){.module = CT_MODULE_MARK, .address = mark});
+	uint32_t place = !may_write() ? 0 : intern_place(&(struct ct_place){.module = CT_MODULE_MARK, .address = mark});
 	uint64_t node = place ? intern((uint64_t)parent << 32 | place) : 0;
 	ct_lock_put(&ct_lock_tree);
 	return node;
@@ -140,7 +149,7 @@ static uint32_t new_site(uint32_t node)
 uint32_t ct_tree_site(uint64_t key)
 {
 	ct_lock_get(&ct_lock_tree);
-	struct ct_entry *entry = ct_table_find(ct_tracer.tree, key);
+	struct ct_entry *entry = may_write() ? ct_table_find(ct_tracer.tree, key) : NULL;
 	uint32_t site = entry ? (uint32_t)(entry->value >> 32) : 0;
 	if (entry && !site) {
 		site = new_site((uint32_t)entry->value);

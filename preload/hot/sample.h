@@ -24,13 +24,14 @@ static inline uint8_t *ct_sample_cell(uintptr_t address)
 /* No point on the block: it is not to be recorded. Never when all blocks are. hot */
 static inline bool ct_sample_skips(size_t bytes)
 {
-	uint64_t left = ct_tls.unsampled;
+	/* Read once: a signal handler that allocates in between must not make it wrap around. */
+	uint64_t left = ct_load_relaxed(&ct_tls.unsampled);
 	if (ct_likely(!left))
 		return false;
 	bytes |= !bytes; /* a block of 0 bytes has a chance, too */
 	if (bytes >= left)
 		return false;
-	ct_tls.unsampled = left - bytes;
+	ct_store_relaxed(&ct_tls.unsampled, left - bytes);
 	return true;
 }
 

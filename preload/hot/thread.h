@@ -76,6 +76,7 @@ struct ct_stack_bounds {
  */
 struct ct_thread {
 	uint16_t met_at[CT_MEETING_PLACES]; /* by sp: the remembered frame there, + 1; may be out of date */
+	uint64_t head; /* events written; its copy in the ring is what others read */
 	struct ct_event *slot; /* where the next event goes, in its ring */
 	struct ct_event *slots_end; /* not there: ask ct_combine for room */
 	struct ct_ring *ring;
@@ -86,7 +87,7 @@ struct ct_thread {
 	uint32_t free_records; /* block records at hand, a list; see hot/blocks.h */
 	uint32_t free_count;
 	uint32_t loader_epoch;
-	uint32_t ring_index;
+	uint32_t ring_index; /* + 1; 0 = no ring yet */
 	uint32_t tid; /* written under the thread lock */
 	bool sampling; /* ct_tls.unsampled has been drawn */
 	struct ct_thread *next;

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "cold/lock.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "cold/sys.h"
+#include "hot/thread.h"
+
+#define WAIT_NS 10000000
+#define WAITS_LEAST 2u /* for a fork that is stuck */
+#define WAITS_MOST 500u /* for a fork, when nobody tells what its thread does */
+#define STACK_BYTES 1536u /* what is needed while a lock is held */
+
+#define BIT(signal) (1ull << ((signal)-1))
+#define FAULTS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | BIT(SIGSYS))
+
+static struct ct_lock *const all[] = {&ct_lock_thread, &ct_lock_combine, &ct_lock_tree, &ct_lock_store,
+				      &ct_lock_objects};
+#define LOCKS (sizeof(all) / sizeof(all[0]))
+
+static uint64_t forking; /* the fork that keeps all locks: its number << 32 | its thread; 0: none */
+static uint32_t forks; /* under all locks */
+static __thread uint64_t own_fork;
+
+static __thread uint32_t held; /* locks of this thread */
+static __thread bool blocked; /* signals are, and the mask is to be restored */
+static __thread uint64_t mask;
+
+static void block_signals(void)
+{
+	static const uint64_t async = ~FAULTS;
+	if (held)
+		return;
+	/* If the stack ends, then here: the program's handler may jump away. */
+	(void)*((const volatile char *)__builtin_frame_address(0) - STACK_BYTES);
+	blocked = ct_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &async, &mask, sizeof(mask)) == 0;
+}
+
+static void restore_signals(void)
+{
+	if (!held && blocked)
+		ct_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
+}
+
+static void release(struct ct_lock *lock)
+{
+	if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) == 2)
+		ct_syscall3(SYS_futex, &lock->word, FUTEX_WAKE_PRIVATE, 1);
+}
+
+/* Does the thread wait in a futex? Not known: -1. */
+static int waits(uint32_t tid)
+{
+	static const char task[] = "/proc/self/task/",
+			  call_of[] = "/syscall"; /* its number and a blank, or "running" */
+	char path[sizeof(task) + sizeof(call_of) + 10];
+	char call[8];
+	size_t length = sizeof(task) - 1;
+	uint32_t unit = 1;
+	while (tid / unit > 9)
+		unit *= 10;
+	memcpy(path, task, length);
+	for (; unit; unit /= 10)
+		path[length++] = (char)('0' + tid / unit % 10);
+	memcpy(path + length, call_of, sizeof(call_of));
+	int fd = ct_sys_open(path, O_RDONLY, 0);
+	if (fd < 0)
+		return -1;
+	long got = ct_sys_read(fd, call, sizeof(call));
+	ct_sys_close(fd);
+	return got < 4 ? -1 : call[0] == '2' && call[1] == '0' && call[2] == '2' && call[3] == ' ';
+}
+
+/* A fork keeps what this thread needs, and does not get on. */
+static void take_from_fork(uint64_t fork, uint32_t waited)
+{
+	int stuck = waited < WAITS_LEAST ? 0 : waits((uint32_t)fork);
+	if (!stuck || (stuck < 0 && waited < WAITS_MOST))
+		return;
+	if (__atomic_compare_exchange_n(&forking, &fork, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		for (size_t i = LOCKS; i-- > 0;)
+			release(all[i]);
+}
+
+void ct_lock_get(struct ct_lock *lock)
+{
+	const struct timespec most = {0, WAIT_NS};
+	uint32_t word = 0;
+	block_signals();
+	if (!__atomic_compare_exchange_n(&lock->word, &word, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		uint32_t waited = 0;
+		while (__atomic_exchange_n(&lock->word, 2, __ATOMIC_ACQUIRE) != 0) {
+			restore_signals();
+			uint64_t fork = ct_load_acquire(&forking);
+			long error = ct_syscall4(SYS_futex, &lock->word, FUTEX_WAIT_PRIVATE, 2, &most);
+			if (error == -ETIMEDOUT && fork)
+				take_from_fork(fork, ++waited);
+			block_signals();
+		}
+	}
+	held++;
+}
+
+void ct_lock_put(struct ct_lock *lock)
+{
+	release(lock);
+	held--;
+	restore_signals();
+}
+
+void ct_lock_keep_for_fork(void)
+{
+	own_fork = (uint64_t)++forks << 32 | ct_sys_gettid();
+	ct_store_release(&forking, own_fork);
+}
+
+bool ct_lock_all_kept(void)
+{
+	return ct_load_relaxed(&forking) == own_fork;
+}
+
+void ct_lock_put_after_fork(bool child)
+{
+	uint64_t fork = own_fork;
+	bool kept = __atomic_compare_exchange_n(&forking, &fork, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	for (size_t i = LOCKS; i-- > 0;) {
+		if (child)
+			ct_store_relaxed(&all[i]->word, 0);
+		else if (kept)
+			release(all[i]);
+	}
+	if (child)
+		ct_store_relaxed(&forking, 0);
+	held = 0;
+	restore_signals();
+}

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT
+"""
+Under fire: whatever a program does, and whatever fails, it runs as without us. Each program of tests/programs/fire_*
+prints the same, and ends the same, with the library and without it, and leaves a readable store or report.
+"""
+
+import glob
+import os
+
+from lib import trace
+from lib.harness import CTRACE, LIBRARY, check, check_equal, program, test
+
+STRESS = int(os.environ.get("CTRACE_STRESS", "1"))  # make stress: how many times longer
+SECONDS = 20  # for a program that needs less than one
+
+
+def clear(context):
+    for path in glob.glob(context.path("out.*")):
+        os.remove(path)
+
+
+def run_both(context, command, seconds=SECONDS, stores=False, preload=LIBRARY, **changes):
+    """Without the library, then with it: the same output, the same status. The traced run's result."""
+    others = preload.replace(LIBRARY, "").strip(":")
+    plain = context.run(command, env=context.environment(LD_PRELOAD=others or None), timeout=seconds)
+    env = trace.environment(context)
+    env.update({name: str(value) for name, value in changes.items()})
+    env["LD_PRELOAD"] = preload
+    traced = context.run(command, env=env, timeout=seconds * STRESS + SECONDS)
+    what = " ".join(os.path.basename(str(word)) for word in command)
+    check_equal((traced.status, traced.stdout), (plain.status, plain.stdout), what + ": status and output")
+    left = sorted(glob.glob(context.path("*.store")))
+    check(stores or not left, f"{what}: left {left}")
+    for store in left[:: len(left) // 10 + 1]:
+        info = context.run([CTRACE, "info", store])
+        check(info.status == 0, f"{what}: {[line for line in info.stdout.splitlines() if 'FAILED' in line]} {info.stderr}")
+    clear(context)
+    return traced
+
+
+def run_all(context, table, **changes):
+    for words in table:
+        run_both(context, [program(words[0])] + [str(word) for word in words[1:]], CTRACE_EXPORT=0, stores=True, **changes)
+
+
+SAMPLED = ({}, {"CTRACE_SAMPLE": "4k"})
+
+
+@test()
+def fork_among_threads(context):
+    rounds = 2000 * STRESS
+    for turn in range(rounds // 250):
+        command = [program("fire_forks"), "busy", 250]
+        run_both(context, command, CTRACE_EXPORT=0, stores=True, **SAMPLED[turn % 2])
+    return f"{rounds} forks"
+
+
+@test()
+def fork_at_bad_moments(context):
+    """In a signal handler that interrupts a hook; with a lock of the C library held by a thread that waits for us."""
+    for changes in SAMPLED:
+        run_all(context, [("fire_forks", "handler", 60 * STRESS), ("fire_forks", "stream", 20), ("fire_forks", "vfork", 3)], **changes)
+
+
+@test()
+def jumps_out_of_hooks(context):
+    for changes in SAMPLED:
+        run_all(context, [("fire_jumps", how, 50 * STRESS) for how in ("timer", "alloc")] + [("fire_jumps", "overflow", 3)], **changes)
+
+
+@test()
+def descriptor_2(context):
+    """The program's own file by the time recording stops, or a pipe that nobody reads: no line of ours, no SIGPIPE."""
+    own = context.path("own")
+    for limit in (700_000, 1_200_000):
+        for words in (["file", own], ["pipe"]):
+            command = ["prlimit", f"--fsize={limit}", program("fire_stderr")] + words
+            run_both(context, command, CTRACE_EXPORT=0, CTRACE_QUIET=0, stores=True)
+            check(words == ["pipe"] or os.path.getsize(own) == 0, "the program's file has a line of ours")
+
+
+@test()
+def stack_for_an_allocation(context):
+    """At most 4 KiB where it is usual, 8 KiB where it is not."""
+    for changes in SAMPLED + ({"CTRACE_DEBUG": "no-find-object"},):
+        run_both(context, [program("fire_stack")], CTRACE_EXPORT=0, stores=True, **changes)
+    result = run_both(context, [program("fire_stack")], CTRACE_EXPORT=0, stores=True)
+    return result.stderr.strip()
+
+
+@test()
+def sandbox(context):
+    """Where a new process is the program's death there is no exporter: the store stays, and a line says so."""
+    result = run_both(context, [program("fire_sandbox")], CTRACE_QUIET=0, stores=True)
+    check("make the report with: ctrace export" in result.stderr, f"stderr: {result.stderr}")
+
+
+@test()
+def plugins_without_end(context):
+    """Each unload makes void what was read of code; neither memory nor mappings may pile up."""
+    for changes in SAMPLED:
+        run_both(context, [program("fire_plugins"), program("plugin_a.so"), 2500 * STRESS], **changes)
+
+
+# What fails, and how. strace counts each thread's and process's calls on their own.
+FAULTS = {
+    "mmap": "ENOMEM",
+    "mremap": "ENOMEM",
+    "openat": "EMFILE",
+    "fallocate": "ENOSPC",
+    "pwrite64": "EIO",
+    "prlimit64": "EPERM",
+    "fstat": "EIO",
+    "madvise": "EINVAL",
+    "msync": "ENOMEM",
+    "read": "EIO",
+    "readlink": "ENOENT",
+    "getcwd": "ENOENT",
+    "rt_sigprocmask": "EPERM",
+}
+FAULTS_MOST = 30 * STRESS  # of one call in one program
+
+
+def under_strace(context, command, rule, **changes):
+    """Status and output; the calls that strace saw, in their order."""
+    env = trace.environment(context, CTRACE_EXPORT=0, **changes)
+    del env["LD_PRELOAD"]
+    log = context.path("strace.log")
+    words = ["strace", "-f", "-o", log, "-E", "LD_PRELOAD=" + LIBRARY] + rule + command
+    result = context.run(words, env=env, timeout=SECONDS * 2)
+    with open(log, encoding="utf-8", errors="replace") as lines:
+        calls = [line.partition(" ")[2].strip() for line in lines]
+    clear(context)
+    return (result.status, result.stdout), calls
+
+
+def first_of_ours(calls, name):
+    """The number of the first such call that the library made: it starts with the first map of its region."""
+    start = next(i for i, call in enumerate(calls) if call.startswith("mmap(0x300000000000"))
+    return 1 + sum(call.startswith(name + "(") for call in calls[:start])
+
+
+def sweep(context, command, name, rule, step, **changes):
+    """Fail the first such call (%d in the rule), the second, until there is none to fail. How many did."""
+    wanted = context.run(command)
+    _, calls = under_strace(context, command, [], **changes)
+    first = first_of_ours(calls, name)
+    for number in range(first, first + FAULTS_MOST * step, 1 if STRESS > 1 else step):
+        rules = [word.replace("%d", str(number)) for word in rule]
+        got, calls = under_strace(context, command, rules, **changes)
+        failed = [call for call in calls if "INJECTED" in call]
+        if not failed:
+            break
+        check_equal(got, (wanted.status, wanted.stdout), f"{command}: with {rules}")
+    return (number - first) // (1 if STRESS > 1 else step)
+
+
+@test(needs="strace")
+def each_call_fails_once(context):
+    """From the library's first call on, each in turn; the program must not notice."""
+    done = 0
+    for words in (["children", "fork"], ["many_sites", "8"], ["threads", "2", "20"]):
+        command = [program(words[0])] + words[1:]
+        for name, error in FAULTS.items():
+            if words[0] == "children" or name in ("openat", "fallocate") or (name == "mmap" and words[0] != "threads"):
+                rule = ["-e", "inject=" + name + f":error={error}:when=%d"]
+                done += sweep(context, command, name, rule, 2)
+    return f"{done} faults"
+
+
+@test(needs="strace")
+def from_one_call_on_all_fail(context):
+    done = 0
+    command = [program("many_sites"), "10"]
+    for name in ("mmap", "openat", "fallocate"):
+        rule = ["-e", f"inject={name}:error={FAULTS[name]}:when=%d+"]
+        done += sweep(context, command, name, rule, 4)
+    # A file system without fallocate: zeros are written.
+    rule = ["-e", "inject=fallocate:error=EOPNOTSUPP", "-e", "inject=pwrite64:error=ENOSPC:when=%d"]
+    done += sweep(context, command, "pwrite64", rule, 4)
+    return f"{done} faults"
+
+
+@test()
+def threads_of_all_kinds(context):
+    table = [("short", 3000 * STRESS), ("exit", 200), ("small", 1), ("keys", 20), ("cancel", 20 * STRESS), ("child", 1)]
+    for changes in SAMPLED:
+        run_all(context, [("fire_threads",) + row for row in table], **changes)
+    # No folder for the store: a forked child says so on its stack of 16 KiB.
+    run_both(context, [program("fire_threads"), "child", 1], CTRACE_OUT="/nonexistent/out.json", TMPDIR=context.folder)
+
+
+NEIGHBOURS = ("libjemalloc.so.2", "libmimalloc.so.2.0", "libtcmalloc_minimal.so.4")
+
+
+@test()
+def neighbours(context):
+    """Other allocators before and after us; an auditor of the loader."""
+    found = [path for name in NEIGHBOURS for path in glob.glob("/usr/lib/x86_64-linux-gnu/" + name)]
+    table = [("fire_forks", "busy", 20), ("fire_threads", "keys", 20), ("fire_jumps", "alloc", 20), ("cxx",)]
+    for path in found:
+        for preload in (LIBRARY + ":" + path, path + ":" + LIBRARY):
+            for changes in SAMPLED:
+                run_all(context, table, preload=preload, **changes)
+    return f"{len(found)} allocators"
