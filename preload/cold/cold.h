@@ -24,6 +24,10 @@ CT_COLD uint64_t ct_monotonic_ns(void);
 /* What ct_tracer.code does not hold yet: rule and place of a lookup address; 0 = no memory. */
 CT_COLD uint64_t ct_code_read(uint64_t key, uintptr_t address);
 
+/* Around several of the following calls, which then cost no system call each. */
+CT_COLD void ct_tree_begin(void);
+CT_COLD void ct_tree_end(void);
+
 /* The value that ct_tracer.tree does not hold yet: make the node; 0 = no memory. */
 CT_COLD uint64_t ct_tree_intern(uint64_t key);
 

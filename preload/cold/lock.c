@@ -110,6 +110,18 @@ void ct_lock_put(struct ct_lock *lock)
 	restore_signals();
 }
 
+void ct_lock_begin(void)
+{
+	block_signals();
+	held++;
+}
+
+void ct_lock_end(void)
+{
+	held--;
+	restore_signals();
+}
+
 void ct_lock_keep_for_fork(void)
 {
 	own_fork = (uint64_t)++forks << 32 | ct_sys_gettid();

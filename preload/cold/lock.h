@@ -18,6 +18,10 @@ struct ct_lock {
 CT_COLD void ct_lock_get(struct ct_lock *lock);
 CT_COLD void ct_lock_put(struct ct_lock *lock);
 
+/* Around several short locks: signals are blocked and let in again once for all of them. */
+CT_COLD void ct_lock_begin(void);
+CT_COLD void ct_lock_end(void);
+
 /*
  * The calling thread has taken all locks and is about to fork. In the C library it then takes locks of which
  * another thread may hold one while it allocates and waits for ours: that thread takes ours away from the

@@ -118,6 +118,16 @@ static uint64_t intern(uint64_t key)
 	return entry ? entry->value : new_node(key);
 }
 
+void ct_tree_begin(void)
+{
+	ct_lock_begin();
+}
+
+void ct_tree_end(void)
+{
+	ct_lock_end();
+}
+
 uint64_t ct_tree_intern(uint64_t key)
 {
 	ct_lock_get(&ct_lock_tree);

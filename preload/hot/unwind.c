@@ -235,11 +235,19 @@ static CT_COLD uint32_t place_of(const struct ct_thread *thread, const struct ct
 	return ct_code_place(code_of(thread, frame->at.pc - !frame->exact));
 }
 
-/* Node and site of a place below a node: the value of ct_tracer.tree; 0 = no memory. */
-static inline uint64_t child(uint64_t key)
+static CT_COLD uint64_t make_child(uint64_t key, bool *making)
+{
+	if (!*making)
+		ct_tree_begin();
+	*making = true;
+	return ct_tree_intern(key);
+}
+
+/* Node and site of a place below a node: the value of ct_tracer.tree; 0 = no memory. *making: ct_tree_end is due. */
+static inline uint64_t child(uint64_t key, bool *making)
 {
 	uint64_t value = ct_table_get(&ct_tracer.tree, key);
-	return ct_likely(value != 0) ? value : ct_tree_intern(key);
+	return ct_likely(value != 0) ? value : make_child(key, making);
 }
 
 static inline uint64_t key_below(uint32_t parent, uint32_t place)
@@ -251,7 +259,7 @@ static inline uint64_t key_below(uint32_t parent, uint32_t place)
  * Deeper than the limit: the outer half of the limit is kept, then a mark, then the inner half. Only the
  * outer half's nodes are remembered, since the inner half hangs elsewhere at each depth.
  */
-static CT_COLD uint32_t cut_stack(struct ct_thread *thread)
+static CT_COLD uint32_t cut_stack(struct ct_thread *thread, bool *making)
 {
 	uint32_t half = ct_tracer.depth_limit / 2;
 	uint64_t key = 0;
@@ -259,7 +267,7 @@ static CT_COLD uint32_t cut_stack(struct ct_thread *thread)
 	ct_count_loss(CT_LOSS_TRUNCATED);
 	for (uint32_t i = thread->depth - half; value && i < thread->depth; i++) {
 		key = key_below((uint32_t)value, (uint32_t)thread->stack[i].key);
-		value = child(key);
+		value = child(key, making);
 	}
 	return value ? ct_tree_site(key) : 0;
 }
@@ -269,7 +277,7 @@ static CT_COLD uint32_t cut_stack(struct ct_thread *thread)
  * of the innermost. A saved bp that no frame farther out uses is not verified: with -fomit-frame-pointer bp is a
  * register like any other.
  */
-static inline uint32_t remember(struct ct_thread *thread, const struct walk *walk, uint32_t root)
+static inline uint32_t remember_frames(struct ct_thread *thread, const struct walk *walk, uint32_t root, bool *making)
 {
 	uint32_t depth = walk->joined;
 	struct ct_remembered *frame = thread->stack;
@@ -304,7 +312,7 @@ static inline uint32_t remember(struct ct_thread *thread, const struct walk *wal
 		uint64_t key = key_below(node, place);
 		uint64_t value = 0;
 		if (ct_likely(depth < ct_tracer.depth_limit)) {
-			value = ct_likely(place) ? child(key) : 0;
+			value = ct_likely(place) ? child(key, making) : 0;
 			if (ct_unlikely(!value)) {
 				thread->depth = 0;
 				return 0;
@@ -325,10 +333,19 @@ static inline uint32_t remember(struct ct_thread *thread, const struct walk *wal
 	thread->depth = depth;
 	check[1] = thread->checks[0];
 	if (ct_unlikely(depth > ct_tracer.depth_limit))
-		return cut_stack(thread);
+		return cut_stack(thread, making);
 	if (ct_unlikely(!frame->site))
 		frame->site = ct_tree_site(frame->key);
 	return frame->site;
+}
+
+static uint32_t remember(struct ct_thread *thread, const struct walk *walk, uint32_t root)
+{
+	bool making = false;
+	uint32_t site = remember_frames(thread, walk, root, &making);
+	if (ct_unlikely(making))
+		ct_tree_end();
+	return site;
 }
 
 /* A stack that reaches no root, or too deep to be held: what is known of it, under a mark. */
