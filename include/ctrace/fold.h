@@ -25,6 +25,36 @@ static inline uint64_t ct_event_blocks(const struct ct_event *event)
 	return 1 + (event->kind >> CT_EVENT_MORE_SHIFT);
 }
 
+static inline uint64_t ct_event_old_bytes(const struct ct_event *event)
+{
+	return event->other & (((uint64_t)1 << CT_EVENT_SLACK_SHIFT) - 1);
+}
+
+/* What an allocation or resize tells of one block, beside the sums. */
+static inline void ct_fold_details(struct ct_site *site, const struct ct_event *event)
+{
+	if (!site->total_blocks) {
+		site->smallest_bytes = event->bytes;
+		site->first_ticks = event->ticks;
+	}
+	if (event->bytes < site->smallest_bytes)
+		site->smallest_bytes = event->bytes;
+	if (event->bytes > site->largest_bytes)
+		site->largest_bytes = event->bytes;
+	site->latest_ticks = event->ticks;
+	site->slack_bytes += event->other >> CT_EVENT_SLACK_SHIFT;
+}
+
+static inline void ct_fold_resize(struct ct_site *site, const struct ct_event *event)
+{
+	uint64_t old_bytes = ct_event_old_bytes(event);
+	site->resizes++;
+	if (event->kind & CT_EVENT_MOVED) {
+		site->moves++;
+		site->copied_bytes += event->bytes < old_bytes ? event->bytes : old_bytes;
+	}
+}
+
 static inline void ct_fold_free(struct ct_site *site, struct ct_totals *totals, const struct ct_event *event)
 {
 	uint64_t blocks = ct_event_blocks(event);
@@ -56,13 +86,14 @@ static inline void ct_fold_event(struct ct_site *site, struct ct_totals *totals,
 	uint64_t blocks = ct_event_blocks(event);
 	int64_t growth = (int64_t)event->bytes;
 	if (kind == CT_EVENT_RESIZE) {
-		growth -= (int64_t)event->other;
-		site->resizes++;
+		growth -= (int64_t)ct_event_old_bytes(event);
+		ct_fold_resize(site, event);
 	} else {
 		site->birth_ticks += (ct_tick_sum)event->ticks * blocks;
 		site->live_blocks += (int64_t)blocks;
 		totals->live_blocks += (int64_t)blocks;
 	}
+	ct_fold_details(site, event);
 	site->total_bytes += event->bytes;
 	site->total_blocks += blocks;
 	site->live_bytes += growth;

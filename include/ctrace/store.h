@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define CT_STORE_MAGIC "ctrace\r\n"
-#define CT_STORE_VERSION 2u
+#define CT_STORE_VERSION 3u
 #define CT_STORE_BYTE_ORDER 0x01020304u
 #define CT_STORE_PAGE 4096u
 
@@ -99,8 +99,16 @@ struct ct_site {
 	uint64_t peak_epoch; /* when behind the totals' epoch: the live values are those at the peak */
 	uint64_t temporary_blocks;
 	uint64_t resizes;
+	uint64_t moves; /* resizes that gave another address; not in samples, as what follows */
+	uint64_t copied_bytes; /* by moves: the smaller of old and new size */
+	uint64_t slack_bytes; /* summed over all blocks when they were allocated: usable minus requested bytes */
+	uint64_t smallest_bytes; /* size of a block, 0 before the first */
+	uint64_t largest_bytes;
+	uint64_t first_ticks; /* the first allocation, and the latest */
+	uint64_t latest_ticks;
 	uint32_t node;
 	uint32_t batch; /* the combiner's mark: changed in this batch already */
+	uint64_t reserved;
 };
 
 /* The process's own counters, folded with the sites. */
@@ -116,13 +124,14 @@ struct ct_totals {
 };
 
 enum ct_event_kind {
-	CT_EVENT_ALLOC = 1, /* bytes = size */
+	CT_EVENT_ALLOC = 1, /* bytes = size, other = slack */
 	CT_EVENT_FREE = 2, /* bytes = size, other = birth */
-	CT_EVENT_RESIZE = 3, /* bytes = new size, other = old size */
+	CT_EVENT_RESIZE = 3, /* bytes = new size, other = old size and slack */
 };
 
 #define CT_EVENT_KIND 0xfu /* of ct_event.kind: enum ct_event_kind */
 #define CT_EVENT_TEMPORARY 0x10u /* on a free: by the allocating thread, before its next allocation */
+#define CT_EVENT_MOVED 0x10u /* on a resize: to another address */
 #define CT_EVENT_MORE_SHIFT 5 /* the rest of kind: a sampled event stands for so many more blocks */
 
 struct ct_event {
@@ -130,8 +139,11 @@ struct ct_event {
 	uint32_t site;
 	uint32_t kind; /* enum ct_event_kind, CT_EVENT_TEMPORARY, blocks - 1 */
 	uint64_t bytes;
-	uint64_t other;
+	uint64_t other; /* of an allocation or resize: old size | slack << CT_EVENT_SLACK_SHIFT */
 };
+
+#define CT_EVENT_SLACK_SHIFT 40
+#define CT_EVENT_SLACK_MOST ((1u << 24) - 1) /* stands for more, too */
 
 #define CT_RING_EVENTS 1024u /* a power of two */
 
@@ -189,6 +201,7 @@ enum ct_clock {
 #define CT_STORE_QUIET 1u /* no summary on stderr */
 #define CT_STORE_KEEP 2u /* keep the store after a good export */
 #define CT_STORE_FORKED 4u /* copied from a parent's store by fork */
+#define CT_STORE_SLACK 8u /* slack is known: the allocator tells how large a block is */
 
 /* Timeline: live bytes and blocks over time; buckets double in width when they run out. */
 #define CT_TIMELINE_BUCKETS 256u
@@ -256,7 +269,7 @@ struct ct_store_header {
 
 _Static_assert(sizeof(struct ct_module) == 96, "store layout");
 _Static_assert(sizeof(struct ct_node) == 16, "store layout");
-_Static_assert(sizeof(struct ct_site) == 128, "store layout");
+_Static_assert(sizeof(struct ct_site) == 192, "store layout");
 _Static_assert(sizeof(struct ct_event) == 32, "store layout");
 _Static_assert(sizeof(struct ct_ring) == 128, "store layout");
 _Static_assert(sizeof(struct ct_snapshot_row) == 16, "store layout");

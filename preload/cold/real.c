@@ -45,6 +45,7 @@ static void look_up_all(void)
 {
 #define CT_HOOK(name, result, parameters) ct_real.name = (result(*) parameters)dlsym(RTLD_NEXT, #name);
 #include "hot/hooks.def"
+	ct_real.malloc_usable_size = (size_t(*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
 }
 
 bool ct_real_resolve(void)

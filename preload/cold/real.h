@@ -11,6 +11,7 @@
 struct ct_real {
 #define CT_HOOK(name, result, parameters) result(*name) parameters;
 #include "hot/hooks.def"
+	size_t (*malloc_usable_size)(void *block);
 };
 
 extern struct ct_real ct_real;

@@ -6,10 +6,10 @@
 #include <elf.h>
 #include <dlfcn.h>
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cold/allocator.h"
 #include "cold/arena.h"
 #include "cold/blocks_pool.h"
 #include "cold/clock.h"
@@ -125,6 +125,8 @@ static void describe_process(const struct ct_text *output)
 		header->flags |= CT_STORE_QUIET;
 	if (ct_options.keep_store)
 		header->flags |= CT_STORE_KEEP;
+	if (ct_tracer.glibc_blocks || ct_tracer.usable_bytes)
+		header->flags |= CT_STORE_SLACK;
 	header->exe = ct_store_string(ct_output_exe(), strlen(ct_output_exe()));
 	header->command = store_command();
 	header->output = ct_store_string(output->bytes, output->length);
@@ -144,14 +146,6 @@ static void init_sections(void)
 	header->sections[CT_SECTION_NODES].used = 1;
 	header->sections[CT_SECTION_SITES].used = 1;
 	header->timeline[0].shift = header->timeline[1].shift = CT_TIMELINE_FIRST_SHIFT;
-}
-
-/* By object, not by name: mimalloc has a __libc_malloc, too. */
-static bool allocator_is_glibc(void)
-{
-	struct ct_object allocator, libc;
-	return ct_object_find((uintptr_t)ct_real.malloc, &allocator) && ct_object_find((uintptr_t)&clone, &libc) &&
-	       allocator.start == libc.start;
 }
 
 /* CTRACE_CHILDREN=0: programs started by this one find no LD_PRELOAD with us in it. */
@@ -200,7 +194,7 @@ static bool start_recording(void)
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;
 	ct_output_init();
 	ct_objects_init(!ct_option_has_word(ct_options.debug, "no-find-object"));
-	if (!ct_store_reserve_addresses() || !ct_blocks_init(allocator_is_glibc()) || !ct_tree_init()) {
+	if (!ct_store_reserve_addresses() || !ct_blocks_init(ct_allocator_init()) || !ct_tree_init()) {
 		ct_say("not enough address space (ulimit -v?); nothing is recorded", NULL, NULL);
 		return false;
 	}

@@ -86,7 +86,8 @@ void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *
 		return;
 	}
 	thread->last_block = (uintptr_t)new_block;
-	ct_journal(thread, ticks, site, CT_EVENT_RESIZE, bytes, old_bytes);
+	uint32_t kind = CT_EVENT_RESIZE | (new_block == old_block ? 0 : CT_EVENT_MOVED);
+	ct_journal(thread, ticks, site, kind, bytes, old_bytes | ct_slack(new_block, bytes));
 }
 
 bool ct_enter_nested(void)

@@ -87,6 +87,21 @@ CT_TWICE void ct_journal_free(bool sampled, struct ct_thread *thread, uint32_t r
 	ct_journal(thread, ct_ticks_after(thread, birth), site, kind, bytes, birth);
 }
 
+/* How many bytes more than were asked for the program may use, as it stands in an event. hot */
+static inline uint64_t ct_slack(void *block, size_t bytes)
+{
+	size_t usable = bytes;
+	if (ct_likely(ct_tracer.glibc_blocks)) {
+		size_t head =
+			((const size_t *)block)[-1]; /* the chunk's; low bits are flags, 2: a mapping of its own */
+		usable = (head & ~(size_t)7) - (head & 2 ? 16 : 8);
+	} else if (ct_tracer.usable_bytes) {
+		usable = ct_tracer.usable_bytes(block);
+	}
+	size_t slack = usable > bytes ? usable - bytes : 0;
+	return (uint64_t)(slack < CT_EVENT_SLACK_MOST ? slack : CT_EVENT_SLACK_MOST) << CT_EVENT_SLACK_SHIFT;
+}
+
 /* What stands at a new block's address already is a block whose free was missed; false = no memory. */
 CT_COLD bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stale, uint32_t record);
 
@@ -115,8 +130,9 @@ CT_TWICE bool ct_record_alloc_as(bool sampled, struct ct_thread *thread, const s
 		ct_sample_note((uintptr_t)block, true);
 		thread->last_unsampled = ct_tls.unsampled;
 	}
+	uint64_t slack = sampled ? 0 : ct_slack(block, bytes);
 	bytes = ct_weigh(sampled, bytes, birth, &kind);
-	ct_journal(thread, birth, site, kind, bytes, 0);
+	ct_journal(thread, birth, site, kind, bytes, slack);
 	return true;
 }
 

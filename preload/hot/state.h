@@ -40,6 +40,8 @@ struct ct_tracer {
 	uintptr_t stack_top; /* where the main thread's outermost frame begins */
 	uint32_t depth_limit;
 	uint64_t sample_bytes; /* mean distance of the sampled points, 0: everything is recorded */
+	size_t (*usable_bytes)(void *block); /* of a block; NULL: glibc_blocks, or nobody tells */
+	bool glibc_blocks; /* the size stands before a block */
 	uint32_t loader_epoch; /* rises when code may have been unloaded: what was read of code is void */
 	uint64_t start_unix_ns;
 	uint64_t clock_base; /* the clock's reading at start */

@@ -47,6 +47,30 @@ def allocation_functions(context):
 
 
 @test()
+def details_of_blocks(context):
+    """Moves, copied bytes, slack and sizes: as the program has counted them itself, with each allocator."""
+    keys = ("mvk", "cpb", "slb", "szl", "szm")
+    others = [path for name in ("jemalloc", "mimalloc") for path in glob.glob(f"/usr/lib/*/lib{name}.so.[0-9]")]
+    for library in [""] + others:
+        env = trace.environment(context)
+        env["LD_PRELOAD"] += ":" + library
+        result = context.run([program("details")], env=env).check()
+        report = trace.reports(context)[result.pid]
+        for line in result.stdout.splitlines():
+            function, *numbers = line.split()
+            sites = report.leaf(function)
+            sums = [sum(site[key] for site in sites) for key in keys[:3]]
+            got = sums + [min(site["szl"] for site in sites), max(site["szm"] for site in sites)]
+            check_equal(dict(zip(keys, got)), dict(zip(keys, map(int, numbers))), f"{function} with {library}")
+        moves = sum(site["mvk"] for site in report.sites)
+        check(0 < moves, "no block moved")
+        for site in report.sites:
+            check(site["fat"] <= site["lat"] <= report.data["te"], "times of the first and the latest allocation")
+        os.remove(report.path)
+    return f"{len(others)} allocators beside the C library's"
+
+
+@test()
 def equal_peaks(context):
     """The latest of equal peaks counts, for the process and for each site."""
     report = trace.one(context, [program("ties")])

@@ -11,7 +11,8 @@ from lib import dhat
 from lib.harness import LIBRARY, PYTHON, Failure, check, check_caught, check_equal, program, test
 from lib.store import Store
 
-ALLOC, FREE, RESIZE, TEMPORARY = 1, 2, 3, 0x10
+ALLOC, FREE, RESIZE, TEMPORARY, MOVED = 1, 2, 3, 0x10, 0x10
+SLACK_SHIFT = 40
 
 
 def fold(path):
@@ -24,7 +25,8 @@ def fold(path):
         site = sites.setdefault(
             site_id,
             dict(live=0, live_blocks=0, max=0, max_blocks=0, peak=0, peak_blocks=0, total=0, blocks=0)
-            | dict(lifetime=0, births=0, temporary=0, resizes=0),
+            | dict(lifetime=0, births=0, temporary=0, resizes=0, moves=0, copied=0, slack=0)
+            | dict(smallest=size, largest=0, first=ticks, latest=0),
         )
         if kind & 0xF == FREE:
             growth, blocks = -size, -1
@@ -32,9 +34,19 @@ def fold(path):
             site["births"] -= other
             site["temporary"] += bool(kind & TEMPORARY)
         else:
-            growth, blocks = (size, 1) if kind == ALLOC else (size - other, 0)
-            site["births"] += ticks if kind == ALLOC else 0
-            site["resizes"] += kind == RESIZE
+            slack, old = other >> SLACK_SHIFT, other & (1 << SLACK_SHIFT) - 1
+            if kind == ALLOC:
+                growth, blocks = size, 1
+                site["births"] += ticks
+            else:
+                growth, blocks = size - old, 0
+                site["resizes"] += 1
+                if kind & MOVED:
+                    site["moves"] += 1
+                    site["copied"] += min(size, old)
+            site["slack"] += slack
+            site["smallest"], site["largest"] = min(site["smallest"], size), max(site["largest"], size)
+            site["latest"] = ticks
             for counters in (site, process):
                 counters["total"] += size
                 counters["blocks"] += 1
@@ -61,7 +73,7 @@ def fold_until(path, times):
         while times and ticks >= times[-1]:
             found[times.pop()] = {each: tuple(counters) for each, counters in live.items() if counters[1]}
         counters = live.setdefault(site, [0, 0])
-        counters[0] += {ALLOC: size, FREE: -size, RESIZE: size - other}[kind & 0xF]
+        counters[0] += {ALLOC: size, FREE: -size, RESIZE: size - (other & (1 << SLACK_SHIFT) - 1)}[kind & 0xF]
         counters[1] += {ALLOC: 1, FREE: -1, RESIZE: 0}[kind & 0xF]
     return found
 
@@ -79,6 +91,13 @@ PAIRS = {
     "births": "births",
     "temporary_blocks": "temporary",
     "resizes": "resizes",
+    "moves": "moves",
+    "copied_bytes": "copied",
+    "slack_bytes": "slack",
+    "smallest_bytes": "smallest",
+    "largest_bytes": "largest",
+    "first_ticks": "first",
+    "latest_ticks": "latest",
 }
 
 # Members of the report, and of the fold.
@@ -93,6 +112,11 @@ REPORTED = {
     "ebk": "live_blocks",
     "tmpk": "temporary",
     "rszk": "resizes",
+    "mvk": "moves",
+    "cpb": "copied",
+    "slb": "slack",
+    "szl": "smallest",
+    "szm": "largest",
 }
 
 

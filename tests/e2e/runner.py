@@ -51,14 +51,14 @@ WANTED = {
     "broken": "FAIL seeds.broken: KeyError: 'key'",
     "status": "FAIL seeds.status: /bin/sh -c exit 3: status 3, wanted 0",
     "lacking": "SKIP seeds.lacking: missing no-such-tool",
-    "hanging": "FAIL seeds.hanging: hung: killed after 3 s",
+    "hanging": "FAIL seeds.hanging: hung: killed after 10 s",
     "leaving": "FAIL seeds.leaving: processes left behind: sleep 4322",
     "vanishing": "FAIL seeds.vanishing: the test's process ended with 0",
 }
 
 
 def _run(context, folder, *patterns, **changes):
-    env = context.environment(CTRACE_HANG_SECONDS=3, **changes)
+    env = context.environment(CTRACE_HANG_SECONDS=10, **changes)
     return context.run([os.path.join(ROOT, "tests", "run"), "--tests", folder, *patterns], env=env)
 
 

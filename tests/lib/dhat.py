@@ -10,7 +10,8 @@ FRAME = re.compile(r"^(?:0x(?P<address>[0-9A-F]+): )?(?P<function>.+?)(?: \((?:i
 MARK = re.compile(r"^\[.*\]$")  # ctrace's notes in place of a frame: what was cut or could not be walked
 
 COUNTERS = ("tb", "tbk", "tl", "mb", "mbk", "gb", "gbk", "eb", "ebk")
-OUR_COUNTERS = ("tmpk", "rszk")
+OUR_COUNTERS = ("tmpk", "rszk", "mvk", "cpb", "slb")
+OUR_RANGES = ("szl", "szm", "fat", "lat")  # do not add up
 LOSSES = ("dropped", "early", "unknownFrees", "truncated", "unrooted", "late", "mergedSites")
 
 
@@ -42,7 +43,7 @@ class Frame:
 
 class Site:
     def __init__(self, point, frames):
-        self.counters = {key: point[key] for key in COUNTERS + OUR_COUNTERS if key in point}
+        self.counters = {key: point[key] for key in COUNTERS + OUR_COUNTERS + OUR_RANGES if key in point}
         self.frames = frames  # leaf first
         self.cut = point.get("cut", False)
 

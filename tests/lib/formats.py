@@ -27,6 +27,9 @@ KEYS = {
     "lifetime": "tl",
     "temporary-blocks": "tmpk",
     "resizes": "rszk",
+    "moves": "mvk",
+    "copied-bytes": "cpb",
+    "slack-bytes": "slb",
 }
 
 # pprof's sample types.

@@ -53,9 +53,10 @@ class Store:
         """By id: the counters, with lifetimes and births in ticks."""
         found = {}
         for i in range(1, self.used["sites"]):
-            low, high, birth_low, birth_high, *rest = struct.unpack_from("<4Q2Q2q7Q2I", self.sections["sites"], 128 * i)
+            low, high, birth_low, birth_high, *rest = struct.unpack_from("<4Q2Q2q14Q2I", self.sections["sites"], 192 * i)
             keys = ("total_bytes", "total_blocks", "live_bytes", "live_blocks", "max_bytes", "max_blocks", "peak_bytes")
-            keys += ("peak_blocks", "epoch", "temporary_blocks", "resizes", "node", "batch")
+            keys += ("peak_blocks", "epoch", "temporary_blocks", "resizes", "moves", "copied_bytes")
+            keys += ("slack_bytes", "smallest_bytes", "largest_bytes", "first_ticks", "latest_ticks", "node", "batch")
             site = dict(zip(keys, rest), lifetime=low | high << 64, births=birth_low | birth_high << 64)
             if site["epoch"] != self.totals["epoch"]:  # unchanged since the peak
                 site["peak_bytes"], site["peak_blocks"] = site["live_bytes"], site["live_blocks"]

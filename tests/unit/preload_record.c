@@ -30,8 +30,19 @@
 
 static char folder[] = "/tmp/ctrace-unit-XXXXXX";
 
+#define SLACK 7
+
+static size_t asked; /* for by the latest allocation */
+
+static size_t usable_bytes(void *block)
+{
+	(void)block;
+	return asked + SLACK;
+}
+
 __attribute__((noinline)) static void allocate(uintptr_t block, size_t bytes)
 {
+	asked = bytes;
 	assert_true(ct_enter());
 	ct_record_alloc(CT_CALLER, (void *)block, bytes);
 	ct_leave();
@@ -48,6 +59,7 @@ __attribute__((noinline)) static void release(uintptr_t block)
 
 __attribute__((noinline)) static void resize(uintptr_t from, uintptr_t to, size_t bytes)
 {
+	asked = bytes;
 	assert_true(ct_enter());
 	uint32_t record = ct_block_take(from);
 	ct_record_resize(CT_CALLER, record, (void *)from, (void *)to, bytes);
@@ -94,6 +106,12 @@ static void test_counters_of_one_site(void **state)
 	assert_int_equal(site->max_blocks, 2);
 	assert_int_equal(site->resizes, 2);
 	assert_int_equal(site->temporary_blocks, 0);
+	assert_int_equal(site->moves, 1);
+	assert_int_equal(site->copied_bytes, 100);
+	assert_int_equal(site->slack_bytes, 5 * SLACK);
+	assert_int_equal(site->smallest_bytes, 50);
+	assert_int_equal(site->largest_bytes, 250);
+	assert_in_range(site->first_ticks, 1, site->latest_ticks - 1);
 	assert_int_equal(after.total_bytes - before.total_bytes, 600);
 	assert_int_equal(after.live_bytes - before.live_bytes, 150);
 	release(0x20000);
@@ -226,8 +244,8 @@ static void fold_slowly(FILE *events, struct reference *sites, uint32_t count, s
 				to->lifetime += event.ticks - event.other;
 				continue;
 			}
-			bool resized = event.kind == CT_EVENT_RESIZE;
-			to->live += (int64_t)event.bytes - (resized ? (int64_t)event.other : 0);
+			bool resized = (event.kind & CT_EVENT_KIND) == CT_EVENT_RESIZE;
+			to->live += (int64_t)event.bytes - (resized ? (int64_t)(event.other & CT_BLOCK_BYTES_MAX) : 0);
 			to->live_blocks += !resized;
 			to->total += event.bytes;
 			to->blocks++;
@@ -296,7 +314,11 @@ static int start(void **state)
 	setenv("CTRACE_EXPORT", "0", 1);
 	setenv("CTRACE_QUIET", "1", 1);
 	setenv("CTRACE_DEBUG", "events", 1);
-	return ct_start() ? 0 : -1;
+	if (!ct_start())
+		return -1;
+	ct_tracer.glibc_blocks = false; /* the blocks here are none of its */
+	ct_tracer.usable_bytes = usable_bytes;
+	return 0;
 }
 
 static int stop(void **state)

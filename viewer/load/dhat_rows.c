@@ -5,6 +5,7 @@
 
 #include "load/dhat.h"
 #include "load/dhat_frame.h"
+#include "model/metric.h"
 #include "util/array.h"
 
 /* A frame of the table: its id as it stands, and as one inlined into its caller; 0 = not made yet. */
@@ -60,98 +61,81 @@ static int read_frames(struct tables *tables)
 	return more < 0 ? more : ct_dhat_places_end(tables->dhat, &tables->places);
 }
 
-/* A row's members: first those that may be missing, the counters from R_TL on only with lifetimes. */
-enum row_member { R_FS, R_TMPK, R_RSZK, R_CUT, R_TB, R_TBK, R_TL, R_MB, R_MBK, R_GB, R_GBK, R_EB, R_EBK, R_COUNT };
+/* A row's members: its counters by enum ct_metric, then these. */
+enum row_member { R_FS = CT_COUNTER_COUNT, R_CUT, R_COUNT };
 
-static const char *const row_names[R_COUNT] = {
-	"fs", "tmpk", "rszk", "cut", "tb", "tbk", "tl", "mb", "mbk", "gb", "gbk", "eb", "ebk",
-};
+static const char *row_name(int member)
+{
+	return member == R_FS ? "fs" : member == R_CUT ? "cut" : ct_metric_dhat((enum ct_metric)member);
+}
 
 struct row {
 	struct ct_counters counters;
 	struct ct_json_piece stack;
-	uint32_t seen; /* bit of each enum row_member */
+	uint32_t seen; /* bit of each member */
 	bool truncated;
 };
 
-static uint64_t *row_counter(struct ct_counters *counters, enum row_member member)
-{
-	switch (member) {
-	case R_TMPK:
-		return &counters->temporary_blocks;
-	case R_RSZK:
-		return &counters->resizes;
-	case R_TB:
-		return &counters->total_bytes;
-	case R_TBK:
-		return &counters->total_blocks;
-	case R_TL:
-		return &counters->lifetime;
-	case R_MB:
-		return &counters->max_bytes;
-	case R_MBK:
-		return &counters->max_blocks;
-	case R_GB:
-		return &counters->peak_bytes;
-	case R_GBK:
-		return &counters->peak_blocks;
-	case R_EB:
-		return &counters->end_bytes;
-	case R_EBK:
-		return &counters->end_blocks;
-	default:
-		return NULL;
-	}
-}
-
-static int set_row_member(struct tables *tables, struct row *row, enum row_member member, struct ct_json_piece value)
+static int set_row_member(struct tables *tables, struct row *row, int member, struct ct_json_piece value)
 {
 	struct ct_dhat *dhat = tables->dhat;
 
 	if (row->seen & 1u << member)
 		return ct_json_damaged(&dhat->file, value.text, dhat->error, "\"%s\" stands twice in a row",
-				       row_names[member]);
+				       row_name(member));
 	row->seen |= 1u << member;
 	if (member == R_FS)
 		row->stack = value;
 	else if (member == R_CUT)
 		row->truncated = ct_json_is(value, "true");
 	else
-		return ct_dhat_number(dhat, value, row_names[member], row_counter(&row->counters, member));
+		return ct_dhat_number(dhat, value, row_name(member),
+				      ct_metric_place(&row->counters, (enum ct_metric)member));
+	return 0;
+}
+
+/* DHAT's own members must be there; without ours the profile lacks them. */
+static int check_row(struct tables *tables, struct ct_json_piece piece, const struct row *row)
+{
+	struct ct_profile *profile = tables->dhat->profile;
+	for (int i = 1; i <= R_FS; i++) {
+		if (row->seen & 1u << i)
+			continue;
+		if (i == CT_METRIC_TEMPORARY_BLOCKS || i == CT_METRIC_RESIZES)
+			profile->has_temporaries = false;
+		else if (i == CT_METRIC_SLACK_BYTES)
+			profile->has_slack = false;
+		else if (i >= CT_METRIC_MOVES && i < CT_COUNTER_COUNT)
+			profile->has_details = false;
+		else if (i == R_FS || ct_metric_exists(profile, (enum ct_metric)i))
+			return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error,
+					       "a row of \"pps\" has no \"%s\"", row_name(i));
+	}
 	return 0;
 }
 
 static int read_row(struct tables *tables, struct ct_json_piece piece, struct row *row)
 {
-	uint32_t need = tables->dhat->profile->has_lifetimes ? (1u << R_COUNT) - (1u << R_TB) : 3u << R_TB;
 	struct ct_json_cursor cursor;
 	struct ct_json_piece key = {0}, value;
-	int more, member = R_TB;
+	int more, member = 1;
 
 	*row = (struct row){0};
 	if (!ct_json_enter(&cursor, &tables->dhat->file, piece) || !cursor.object)
 		return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error,
 				       "a row of \"pps\" is not an object");
 	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
-		/* From where the latest was found on: rows have their members in one order, ours in this one. */
-		for (int i = 0; i < R_COUNT && !ct_json_is(key, row_names[member]); i++)
-			member = (member + 1) % R_COUNT;
-		if (!ct_json_is(key, row_names[member]))
+		/* From where the latest was found on: rows have their members in one order, ours nearly in this one. */
+		for (int i = 1; i < R_COUNT && !ct_json_is(key, row_name(member)); i++)
+			member = member + 1 < R_COUNT ? member + 1 : 1;
+		if (!ct_json_is(key, row_name(member)))
 			continue;
-		more = set_row_member(tables, row, (enum row_member)member, value);
+		more = set_row_member(tables, row, member, value);
 		if (more < 0)
 			return more;
-		member = (member + 1) % R_COUNT;
+		member = member + 1 < R_COUNT ? member + 1 : 1;
 	}
-	if (more < 0)
-		return more;
-	need |= 1u << R_FS;
-	for (int i = 0; i < R_COUNT; i++) {
-		if (need & ~row->seen & 1u << i)
-			return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error,
-					       "a row of \"pps\" has no \"%s\"", row_names[i]);
-	}
-	return 0;
+	return more < 0 ? more : check_row(tables, piece, row);
 }
 
 /* The row's frame indices, checked, into tables->stack. Returns their number. */
@@ -245,8 +229,6 @@ static int add_row(struct tables *tables, struct ct_json_piece piece)
 	code = intern_stack(tables, (size_t)count);
 	if (code < 0)
 		return code;
-	if (!(row.seen & 1u << R_TMPK) || !(row.seen & 1u << R_RSZK))
-		tables->dhat->profile->has_temporaries = false;
 	struct ct_dhat *dhat = tables->dhat;
 	if (ct_profile_site(dhat->profile, tables->stack, (uint32_t)count, &row.counters, row.truncated) < 0 ||
 	    !ct_array_room(&dhat->site_of_row, &dhat->row_room, dhat->row_count + 1, sizeof(*dhat->site_of_row)))
@@ -278,7 +260,7 @@ int ct_dhat_read_tables(struct ct_dhat *dhat)
 	int code = read_frames(&tables);
 
 	/* until a row is without */
-	dhat->profile->has_temporaries = tables.places.told;
+	dhat->profile->has_temporaries = dhat->profile->has_details = dhat->profile->has_slack = tables.places.told;
 	if (code == 0)
 		code = read_rows(&tables);
 	ct_dhat_places_close(&tables.places);

@@ -238,6 +238,13 @@ static struct ct_counters counters_of(const struct ct_store_file *store, const s
 		.end_blocks = (uint64_t)site->live_blocks,
 		.temporary_blocks = site->temporary_blocks,
 		.resizes = site->resizes,
+		.moves = site->moves,
+		.copied_bytes = site->copied_bytes,
+		.slack_bytes = site->slack_bytes,
+		.smallest_bytes = site->smallest_bytes,
+		.largest_bytes = site->largest_bytes,
+		.first_time = ct_store_file_us(store, site->first_ticks),
+		.latest_time = ct_store_file_us(store, site->latest_ticks),
 	};
 }
 
@@ -316,6 +323,8 @@ static int describe(struct ct_profile *profile, const struct ct_store_file *stor
 	profile->sample_bytes = header->sample_bytes;
 	profile->own_bytes = header->own_bytes;
 	profile->has_lifetimes = profile->has_temporaries = true;
+	profile->has_details = !header->sample_bytes;
+	profile->has_slack = profile->has_details && header->flags & CT_STORE_SLACK;
 	profile->ended = header->state == CT_STATE_ENDED;
 	profile->losses = (struct ct_losses){
 		.dropped = header->losses[CT_LOSS_DROPPED],

@@ -76,9 +76,8 @@ static int fold(struct ct_store_file *store, const struct ct_event *event, struc
 		return ct_store_damaged(error, "bad event in a ring");
 	const struct ct_site *site = &store->sites[event->site];
 	const struct ct_totals *totals = &store->header->totals;
-	if (event->bytes > EVENT_BYTES_MAX || (kind == CT_EVENT_RESIZE && event->other > EVENT_BYTES_MAX) ||
-	    !is_sane(site->live_bytes) || !is_sane(site->live_blocks) || !is_sane(totals->live_bytes) ||
-	    !is_sane(totals->live_blocks))
+	if (event->bytes > EVENT_BYTES_MAX || !is_sane(site->live_bytes) || !is_sane(site->live_blocks) ||
+	    !is_sane(totals->live_bytes) || !is_sane(totals->live_blocks))
 		return ct_store_damaged(error, "impossible size");
 	if (event->ticks >= store->next_snapshot && ct_store_snapshot_at(store, event->ticks))
 		return ct_error_no_memory(error);

@@ -3,29 +3,39 @@
 
 #include <string.h>
 
-enum need { NEED_NOTHING, NEED_LIFETIMES, NEED_TEMPORARIES };
+enum need { NEED_NOTHING, NEED_LIFETIMES, NEED_TEMPORARIES, NEED_DETAILS };
 
 static const struct row {
-	const char *name, *alias, *member;
+	const char *name, *alias, *member, *dhat;
 	size_t offset; /* in struct ct_counters */
 	enum need need;
-} rows[CT_METRIC_COUNT] = {
-#define ROW(name, alias, member, field, need)                                                                          \
+	bool bytes;
+} rows[CT_COUNTER_COUNT] = {
+#define ROW(name, alias, member, dhat, field, need, bytes)                                                             \
 	{                                                                                                              \
-		name, alias, member, offsetof(struct ct_counters, field), need                                         \
+		name, alias, member, dhat, offsetof(struct ct_counters, field), need, bytes                            \
 	}
-	[CT_METRIC_TOTAL_BYTES] = ROW("total-bytes", "total", "totalBytes", total_bytes, NEED_NOTHING),
-	[CT_METRIC_TOTAL_BLOCKS] = ROW("total-blocks", "blocks", "totalBlocks", total_blocks, NEED_NOTHING),
-	[CT_METRIC_MAX_BYTES] = ROW("max-bytes", "max", "maxBytes", max_bytes, NEED_LIFETIMES),
-	[CT_METRIC_MAX_BLOCKS] = ROW("max-blocks", NULL, "maxBlocks", max_blocks, NEED_LIFETIMES),
-	[CT_METRIC_PEAK_BYTES] = ROW("peak-bytes", "peak", "peakBytes", peak_bytes, NEED_LIFETIMES),
-	[CT_METRIC_PEAK_BLOCKS] = ROW("peak-blocks", NULL, "peakBlocks", peak_blocks, NEED_LIFETIMES),
-	[CT_METRIC_END_BYTES] = ROW("end-bytes", "end", "endBytes", end_bytes, NEED_LIFETIMES),
-	[CT_METRIC_END_BLOCKS] = ROW("end-blocks", NULL, "endBlocks", end_blocks, NEED_LIFETIMES),
-	[CT_METRIC_LIFETIME] = ROW("lifetime", NULL, "lifetime", lifetime, NEED_LIFETIMES),
-	[CT_METRIC_TEMPORARY_BLOCKS] =
-		ROW("temporary-blocks", "temporary", "temporaryBlocks", temporary_blocks, NEED_TEMPORARIES),
-	[CT_METRIC_RESIZES] = ROW("resizes", NULL, "resizes", resizes, NEED_TEMPORARIES),
+	[CT_METRIC_TOTAL_BYTES] = ROW("total-bytes", "total", "totalBytes", "tb", total_bytes, NEED_NOTHING, true),
+	[CT_METRIC_TOTAL_BLOCKS] =
+		ROW("total-blocks", "blocks", "totalBlocks", "tbk", total_blocks, NEED_NOTHING, false),
+	[CT_METRIC_MAX_BYTES] = ROW("max-bytes", "max", "maxBytes", "mb", max_bytes, NEED_LIFETIMES, true),
+	[CT_METRIC_MAX_BLOCKS] = ROW("max-blocks", NULL, "maxBlocks", "mbk", max_blocks, NEED_LIFETIMES, false),
+	[CT_METRIC_PEAK_BYTES] = ROW("peak-bytes", "peak", "peakBytes", "gb", peak_bytes, NEED_LIFETIMES, true),
+	[CT_METRIC_PEAK_BLOCKS] = ROW("peak-blocks", NULL, "peakBlocks", "gbk", peak_blocks, NEED_LIFETIMES, false),
+	[CT_METRIC_END_BYTES] = ROW("end-bytes", "end", "endBytes", "eb", end_bytes, NEED_LIFETIMES, true),
+	[CT_METRIC_END_BLOCKS] = ROW("end-blocks", NULL, "endBlocks", "ebk", end_blocks, NEED_LIFETIMES, false),
+	[CT_METRIC_LIFETIME] = ROW("lifetime", NULL, "lifetime", "tl", lifetime, NEED_LIFETIMES, false),
+	[CT_METRIC_TEMPORARY_BLOCKS] = ROW("temporary-blocks", "temporary", "temporaryBlocks", "tmpk", temporary_blocks,
+					   NEED_TEMPORARIES, false),
+	[CT_METRIC_RESIZES] = ROW("resizes", NULL, "resizes", "rszk", resizes, NEED_TEMPORARIES, false),
+	[CT_METRIC_MOVES] = ROW("moves", NULL, "moves", "mvk", moves, NEED_DETAILS, false),
+	[CT_METRIC_COPIED_BYTES] =
+		ROW("copied-bytes", "copied", "copiedBytes", "cpb", copied_bytes, NEED_DETAILS, true),
+	[CT_METRIC_SLACK_BYTES] = ROW("slack-bytes", "slack", "slackBytes", "slb", slack_bytes, NEED_DETAILS, true),
+	[CT_METRIC_SMALLEST_BYTES] = ROW("", NULL, "smallestBytes", "szl", smallest_bytes, NEED_DETAILS, true),
+	[CT_METRIC_LARGEST_BYTES] = ROW("", NULL, "largestBytes", "szm", largest_bytes, NEED_DETAILS, true),
+	[CT_METRIC_FIRST_TIME] = ROW("", NULL, "firstTime", "fat", first_time, NEED_DETAILS, false),
+	[CT_METRIC_LATEST_TIME] = ROW("", NULL, "latestTime", "lat", latest_time, NEED_DETAILS, false),
 #undef ROW
 };
 
@@ -47,6 +57,11 @@ const char *ct_metric_member(enum ct_metric metric)
 	return rows[metric].member;
 }
 
+const char *ct_metric_dhat(enum ct_metric metric)
+{
+	return rows[metric].dhat;
+}
+
 void ct_metric_list(FILE *out)
 {
 	for (int i = 1; i < CT_METRIC_COUNT; i++)
@@ -55,14 +70,26 @@ void ct_metric_list(FILE *out)
 
 bool ct_metric_exists(const struct ct_profile *profile, enum ct_metric metric)
 {
-	return rows[metric].need == NEED_NOTHING ||
-	       (rows[metric].need == NEED_LIFETIMES ? profile->has_lifetimes : profile->has_temporaries);
+	switch (rows[metric].need) {
+	case NEED_LIFETIMES:
+		return profile->has_lifetimes;
+	case NEED_TEMPORARIES:
+		return profile->has_temporaries;
+	case NEED_DETAILS:
+		return profile->has_details && (metric != CT_METRIC_SLACK_BYTES || profile->has_slack);
+	default:
+		return true;
+	}
 }
 
 bool ct_metric_is_bytes(enum ct_metric metric)
 {
-	return metric == CT_METRIC_TOTAL_BYTES || metric == CT_METRIC_MAX_BYTES || metric == CT_METRIC_PEAK_BYTES ||
-	       metric == CT_METRIC_END_BYTES;
+	return rows[metric].bytes;
+}
+
+uint64_t *ct_metric_place(struct ct_counters *counters, enum ct_metric metric)
+{
+	return (uint64_t *)((char *)counters + rows[metric].offset);
 }
 
 uint64_t ct_metric_value(const struct ct_counters *counters, enum ct_metric metric)

@@ -15,16 +15,24 @@ enum ct_metric {
 	CT_METRIC_NONE, /* not chosen */
 	CT_METRIC_TOTAL_BYTES,
 	CT_METRIC_TOTAL_BLOCKS,
+	CT_METRIC_LIFETIME,
 	CT_METRIC_MAX_BYTES,
 	CT_METRIC_MAX_BLOCKS,
 	CT_METRIC_PEAK_BYTES,
 	CT_METRIC_PEAK_BLOCKS,
 	CT_METRIC_END_BYTES,
 	CT_METRIC_END_BLOCKS,
-	CT_METRIC_LIFETIME,
 	CT_METRIC_TEMPORARY_BLOCKS,
 	CT_METRIC_RESIZES,
-	CT_METRIC_COUNT,
+	CT_METRIC_MOVES,
+	CT_METRIC_COPIED_BYTES,
+	CT_METRIC_SLACK_BYTES,
+	CT_METRIC_COUNT, /* what follows is told of a site and does not add up: it has no name to be chosen by */
+	CT_METRIC_SMALLEST_BYTES = CT_METRIC_COUNT,
+	CT_METRIC_LARGEST_BYTES,
+	CT_METRIC_FIRST_TIME,
+	CT_METRIC_LATEST_TIME,
+	CT_COUNTER_COUNT,
 };
 
 /* CT_METRIC_NONE: there is none of this name. */
@@ -36,6 +44,9 @@ const char *ct_metric_name(enum ct_metric metric);
 /* As JSON members are called: "peakBytes". */
 const char *ct_metric_member(enum ct_metric metric);
 
+/* As DHAT's files call them: "gb". */
+const char *ct_metric_dhat(enum ct_metric metric);
+
 /* "total-bytes (total), ..." on one line. */
 void ct_metric_list(FILE *out);
 
@@ -46,5 +57,6 @@ bool ct_metric_exists(const struct ct_profile *profile, enum ct_metric metric);
 bool ct_metric_is_bytes(enum ct_metric metric);
 
 uint64_t ct_metric_value(const struct ct_counters *counters, enum ct_metric metric);
+uint64_t *ct_metric_place(struct ct_counters *counters, enum ct_metric metric);
 
 #endif

@@ -197,19 +197,39 @@ int64_t ct_profile_frame(struct ct_profile *profile, const struct ct_frame *fram
 	return found->id;
 }
 
-static void add(struct ct_counters *to, const struct ct_counters *from)
+static void take_smaller(uint64_t *to, uint64_t from, bool first)
 {
-	to->total_bytes += from->total_bytes;
-	to->total_blocks += from->total_blocks;
-	to->lifetime += from->lifetime;
-	to->max_bytes += from->max_bytes;
-	to->max_blocks += from->max_blocks;
-	to->peak_bytes += from->peak_bytes;
-	to->peak_blocks += from->peak_blocks;
-	to->end_bytes += from->end_bytes;
-	to->end_blocks += from->end_blocks;
-	to->temporary_blocks += from->temporary_blocks;
-	to->resizes += from->resizes;
+	if (first || from < *to)
+		*to = from;
+}
+
+static void take_larger(uint64_t *to, uint64_t from)
+{
+	if (from > *to)
+		*to = from;
+}
+
+void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters)
+{
+	bool first = !sum->total_blocks;
+	if (counters->total_blocks) {
+		take_smaller(&sum->smallest_bytes, counters->smallest_bytes, first);
+		take_smaller(&sum->first_time, counters->first_time, first);
+	}
+	take_larger(&sum->largest_bytes, counters->largest_bytes);
+	take_larger(&sum->latest_time, counters->latest_time);
+	sum->total_bytes += counters->total_bytes;
+	sum->total_blocks += counters->total_blocks;
+	sum->lifetime += counters->lifetime;
+	sum->peak_bytes += counters->peak_bytes;
+	sum->peak_blocks += counters->peak_blocks;
+	sum->end_bytes += counters->end_bytes;
+	sum->end_blocks += counters->end_blocks;
+	sum->temporary_blocks += counters->temporary_blocks;
+	sum->resizes += counters->resizes;
+	sum->moves += counters->moves;
+	sum->copied_bytes += counters->copied_bytes;
+	sum->slack_bytes += counters->slack_bytes;
 }
 
 static bool append_site(struct ct_profile *profile, struct interned_site *fresh, const uint32_t *frame_ids,
@@ -255,9 +275,11 @@ int ct_profile_site(struct ct_profile *profile, const uint32_t *frame_ids, uint3
 	}
 	struct ct_site_row *site = &profile->sites[found->site];
 	profile->latest_site = found->site;
-	add(&site->counters, counters);
+	ct_counters_add(&site->counters, counters);
+	site->counters.max_bytes += counters->max_bytes;
+	site->counters.max_blocks += counters->max_blocks;
 	site->truncated = site->truncated || truncated;
-	add(&profile->totals, counters);
+	ct_counters_add(&profile->totals, counters);
 	/* Sites have their maxima at different times; the process's own is its peak. */
 	profile->totals.max_bytes = profile->totals.peak_bytes;
 	profile->totals.max_blocks = profile->totals.peak_blocks;

@@ -42,6 +42,13 @@ struct ct_counters {
 	uint64_t end_blocks;
 	uint64_t temporary_blocks; /* only with ct_profile.has_temporaries */
 	uint64_t resizes; /* only with ct_profile.has_temporaries */
+	uint64_t moves; /* from here on only with ct_profile.has_details: resizes that gave another address */
+	uint64_t copied_bytes; /* by moves */
+	uint64_t slack_bytes; /* what the allocator gave more than was asked for, summed over all blocks */
+	uint64_t smallest_bytes; /* size of a block */
+	uint64_t largest_bytes;
+	uint64_t first_time; /* of the first allocation, and of the latest */
+	uint64_t latest_time;
 };
 
 struct ct_site_row {
@@ -113,6 +120,8 @@ struct ct_profile {
 	uint64_t own_bytes; /* memory that the tracer itself took in the program; 0 = not known */
 	bool has_lifetimes; /* DHAT's bklt: lifetime, max, peak and end are there */
 	bool has_temporaries; /* temporary_blocks and resizes are there */
+	bool has_details; /* and what follows them; not in samples */
+	bool has_slack; /* slack_bytes is, too: the allocator tells how large a block is */
 	bool ended; /* false: the program was killed or is still running */
 	struct ct_losses losses;
 	struct ct_counters totals; /* sums over the sites, but max_* = the global peak */
@@ -152,6 +161,12 @@ int64_t ct_profile_frame(struct ct_profile *profile, const struct ct_frame *fram
  */
 int ct_profile_site(struct ct_profile *profile, const uint32_t *frame_ids, uint32_t count,
 		    const struct ct_counters *counters, bool truncated);
+
+/*
+ * Add what adds up, and take the smaller and larger of sizes and times. A maximum is not one of them: of sites
+ * that have theirs at different times it has no meaning.
+ */
+void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters);
 
 /* Replace a char* member (verb, command, ...) by a cleaned copy. 0, or < 0 without memory. */
 int ct_profile_set_text(char **member, const char *bytes, size_t length);

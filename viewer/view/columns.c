@@ -48,19 +48,6 @@ enum ct_column ct_column_share(enum ct_column sort)
 	return sort == CT_COLUMN_BLOCKS || sort == CT_COLUMN_PEAK || sort == CT_COLUMN_END ? sort : CT_COLUMN_TOTAL;
 }
 
-void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters)
-{
-	sum->total_bytes += counters->total_bytes;
-	sum->total_blocks += counters->total_blocks;
-	sum->lifetime += counters->lifetime;
-	sum->peak_bytes += counters->peak_bytes;
-	sum->peak_blocks += counters->peak_blocks;
-	sum->end_bytes += counters->end_bytes;
-	sum->end_blocks += counters->end_blocks;
-	sum->temporary_blocks += counters->temporary_blocks;
-	sum->resizes += counters->resizes;
-}
-
 /* Bytes, or what else the profile counts. */
 static uint64_t amount(const struct ct_counters *counters, enum ct_column column)
 {

@@ -75,7 +75,4 @@ void ct_layout_numbers(const struct ct_view *view, const struct ct_layout *layou
 /* "not enough memory ..." when the line failed. */
 int ct_view_check(const struct ct_line *line, struct ct_error_text *error);
 
-/* Add counters that add up; max is not one of them. */
-void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters);
-
 #endif

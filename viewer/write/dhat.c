@@ -3,7 +3,9 @@
  * DHAT JSON, dhatFileVersion 2 (Valgrind's dh_view.js and dhat/dh_main.c), with members of our own that
  * dh_view does not look at:
  *
- *   in a program point   "tmpk" temporary blocks, "rszk" resizes, "cut": true when its stack was cut
+ *   in a program point   "tmpk" temporary blocks, "rszk" resizes, "mvk" moves, "cpb" bytes copied by them, "slb" slack,
+ *                        "szl" and "szm" sizes of the smallest and largest block, "fat" and "lat" times of the first
+ *                        and latest allocation, "cut": true when its stack was cut
  *   at the top           "ctrace": {
  *       "version": "0.1.0",
  *       "ended": false when the program was killed,
@@ -135,21 +137,10 @@ static bool put_site(struct writer *writer, const struct ct_site_row *site, cons
 	const struct ct_profile *profile = writer->profile;
 	const struct ct_counters *counters = &site->counters;
 	cJSON *row = cJSON_CreateObject();
-	add_number(row, "tb", counters->total_bytes);
-	add_number(row, "tbk", counters->total_blocks);
-	if (profile->has_lifetimes) {
-		add_number(row, "tl", counters->lifetime);
-		add_number(row, "mb", counters->max_bytes);
-		add_number(row, "mbk", counters->max_blocks);
-		add_number(row, "gb", counters->peak_bytes);
-		add_number(row, "gbk", counters->peak_blocks);
-		add_number(row, "eb", counters->end_bytes);
-		add_number(row, "ebk", counters->end_blocks);
-	}
-	if (profile->has_temporaries) {
-		add_number(row, "tmpk", counters->temporary_blocks);
-		add_number(row, "rszk", counters->resizes);
-	}
+	for (int i = 1; i < CT_COUNTER_COUNT; i++)
+		if (ct_metric_exists(profile, (enum ct_metric)i))
+			add_number(row, ct_metric_dhat((enum ct_metric)i),
+				   ct_metric_value(counters, (enum ct_metric)i));
 	if (site->truncated)
 		cJSON_AddTrueToObject(row, "cut");
 	cJSON *frames = cJSON_AddArrayToObject(row, "fs");

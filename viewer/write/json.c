@@ -20,7 +20,7 @@ static void put_bool_member(FILE *out, const char *name, bool value)
 /* Its numbers; `more`: another member stands before. */
 static void put_counters(const struct ct_profile *profile, const struct ct_counters *counters, bool more, FILE *out)
 {
-	for (int i = 1; i < CT_METRIC_COUNT; i++) {
+	for (int i = 1; i < CT_COUNTER_COUNT; i++) {
 		if (!ct_metric_exists(profile, (enum ct_metric)i))
 			continue;
 		fprintf(out, "%s\"%s\":", more ? "," : "", ct_metric_member((enum ct_metric)i));

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#include "cold/allocator.h"
+
+#include <sched.h>
+#include <stddef.h>
+
+#include "cold/objects.h"
+#include "cold/real.h"
+#include "hot/state.h"
+
+/* By object, not by name: mimalloc has a __libc_malloc, and a program's own malloc may lack malloc_usable_size. */
+static bool same_object(uintptr_t a, uintptr_t b)
+{
+	struct ct_object left, right;
+	return ct_object_find(a, &left) && ct_object_find(b, &right) && left.start == right.start;
+}
+
+bool ct_allocator_init(void)
+{
+	uintptr_t allocator = (uintptr_t)ct_real.malloc;
+	ct_tracer.glibc_blocks = same_object(allocator, (uintptr_t)&clone);
+	if (!ct_tracer.glibc_blocks && same_object(allocator, (uintptr_t)ct_real.malloc_usable_size)) {
+		ct_tracer.usable_bytes = ct_real.malloc_usable_size;
+		ct_tracer.usable_bytes(NULL); /* tcmalloc's allocates when it is first called: not in a hook */
+	}
+	return ct_tracer.glibc_blocks;
+}

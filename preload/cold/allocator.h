@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Whose the program's malloc is, and how it tells the size of a block. */
+#ifndef CT_COLD_ALLOCATOR_H
+#define CT_COLD_ALLOCATOR_H
+
+#include "hot/compiler.h"
+
+/* Find out, for ct_tracer. True: it is glibc's. Once at start, when ct_real is complete. */
+CT_COLD bool ct_allocator_init(void);
+
+#endif
