@@ -73,7 +73,25 @@ struct ct_module {
 enum ct_mark {
 	CT_MARK_CUT = 1, /* frames left out here: the stack is deeper than the limit */
 	CT_MARK_LOST = 2, /* the unwinder could not go on: callers unknown */
+	CT_MARK_THREAD = 4, /* below the root, with CTRACE_THREADS: all that one thread did; see CT_THREAD_MARK */
 };
+
+#define CT_MARK 0xffu /* of a mark's address: enum ct_mark */
+
+/* A thread's mark: its number in the order of first events, from 1, and where its name stands in STRINGS. */
+#define CT_THREAD_MARK(number, name) (CT_MARK_THREAD | (uint64_t)(number) << 8 | (uint64_t)(name) << 32)
+#define CT_THREADS_MAX ((1u << 24) - 1)
+#define CT_THREAD_NAME_BYTES 16u /* as long as the kernel's, ended by NUL */
+
+static inline uint32_t ct_thread_number(uint64_t mark)
+{
+	return (uint32_t)mark >> 8;
+}
+
+static inline uint32_t ct_thread_name(uint64_t mark)
+{
+	return (uint32_t)(mark >> 32);
+}
 
 struct ct_node {
 	uint32_t parent; /* caller's node; 0 = root. Always below the node's own index */
@@ -211,6 +229,7 @@ struct ct_timeline_bucket {
 	uint64_t max_bytes;
 	uint64_t last_bytes;
 	uint64_t last_blocks;
+	uint64_t rss_bytes; /* resident memory of the process at some time in it; 0 = not read */
 };
 
 struct ct_timeline {

@@ -16,6 +16,8 @@ static inline struct ct_timeline_bucket ct_timeline_merge(struct ct_timeline_buc
 		b.min_bytes = a.min_bytes;
 	if (b.max_bytes < a.max_bytes)
 		b.max_bytes = a.max_bytes;
+	if (a.rss_bytes)
+		b.rss_bytes = a.rss_bytes;
 	return b;
 }
 
@@ -37,6 +39,7 @@ static inline void ct_timeline_fill(struct ct_timeline *timeline, uint32_t wante
 	while (timeline->used < wanted) {
 		struct ct_timeline_bucket last = timeline->bucket[timeline->used ? timeline->used - 1 : 0];
 		last.min_bytes = last.max_bytes = last.last_bytes;
+		last.rss_bytes = 0; /* not read */
 		timeline->bucket[timeline->used++] = last;
 	}
 }

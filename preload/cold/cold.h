@@ -32,7 +32,7 @@ CT_COLD void ct_tree_end(void);
 CT_COLD uint64_t ct_tree_intern(uint64_t key);
 
 /* The same for a mark (enum ct_mark) below a node. */
-CT_COLD uint64_t ct_tree_intern_mark(uint32_t parent, uint32_t mark);
+CT_COLD uint64_t ct_tree_intern_mark(uint32_t parent, uint64_t mark);
 
 /* Make the site of the node with that key; 0 = no memory. */
 CT_COLD uint32_t ct_tree_site(uint64_t key);

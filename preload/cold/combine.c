@@ -13,7 +13,9 @@
 #include "cold/clock.h"
 #include "cold/cold.h"
 #include "cold/lock.h"
+#include "cold/rss.h"
 #include "cold/snapshot.h"
+#include "cold/thread_name.h"
 #include "ctrace/fold.h"
 #include "ctrace/timeline.h"
 #include "hot/journal.h"
@@ -199,6 +201,15 @@ static void fold_run(struct folding *folding)
 	}
 }
 
+/* All events up to now are folded: the timeline can be opened here. */
+static void note_rss(uint64_t now)
+{
+	uint64_t end;
+	struct ct_timeline_bucket *bucket = ct_timeline_open(ct_tracer.header, now, &end);
+	if (!bucket->rss_bytes)
+		bucket->rss_bytes = ct_rss_bytes();
+}
+
 void ct_combine_locked(void)
 {
 	struct ct_store_header *header = ct_tracer.header;
@@ -225,6 +236,8 @@ void ct_combine_locked(void)
 		ct_tracer.rings[i].tail[!parity] = ct_tracer.rings[i].limit;
 	ordered();
 	progress->progress = (round + 1) << 32;
+	if (ct_unlikely(ct_tracer.rss))
+		note_rss(until);
 	ct_clock_note(header);
 }
 
@@ -232,6 +245,8 @@ void ct_combine(struct ct_thread *thread)
 {
 	const struct ct_progress *progress = &ct_tracer.header->progress;
 	const struct ct_ring *ring = thread->ring;
+	if (ct_unlikely(thread->root))
+		ct_thread_name_note(thread);
 	ct_lock_get(&ct_lock_combine);
 	if (thread->head - ring->tail[progress->progress >> 32 & 1] >= CT_RING_EVENTS)
 		ct_combine_locked();

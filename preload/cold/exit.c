@@ -133,12 +133,14 @@ void ct_finish(void)
 	    __atomic_exchange_n(&finished, 1, __ATOMIC_ACQ_REL))
 		return;
 	ct_store_release(&ct_gate.phase, CT_PHASE_OFF);
-	if (ct_tracer.log_events) {
+	if (ct_tracer.log_events || ct_tracer.rss) {
 		ct_lock_get(&ct_lock_combine);
 		ct_combine_locked();
-		ct_event_log_flush();
+		if (ct_tracer.log_events)
+			ct_event_log_flush();
 		ct_lock_put(&ct_lock_combine);
 	}
+	ct_threads_note_names();
 	publish_end();
 	bool quiet = ct_options.quiet || !ct_say_is_heard();
 	if (quiet)

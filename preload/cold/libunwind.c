@@ -150,7 +150,7 @@ void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from)
 /* The site of the first frames of thread->fresh; 0 = there is none. */
 static uint32_t site_of(const struct ct_thread *thread, uint32_t count)
 {
-	uint64_t value = 0;
+	uint64_t value = thread->root;
 	while (count--) {
 		const struct ct_stack_frame *frame = &thread->fresh[count];
 		uint64_t code_key = ct_code_key(frame->at.pc - !frame->exact, thread->loader_epoch);

@@ -208,6 +208,7 @@ static bool start_recording(void)
 	ct_tracer.log_events = ct_option_has_word(ct_options.debug, "events");
 	if (ct_tracer.log_events)
 		ct_event_log_open(output.bytes);
+	ct_tracer.rss = ct_options.rss;
 	if (ct_options.sample)
 		ct_sample_init(ct_options.sample);
 	ct_operators_init();

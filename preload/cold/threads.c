@@ -9,9 +9,11 @@
 
 #include "cold/cold.h"
 #include "cold/lock.h"
+#include "cold/options.h"
 #include "cold/region.h"
 #include "cold/store.h"
 #include "cold/sys.h"
+#include "cold/thread_name.h"
 #include "ctrace/fold.h"
 #include "hot/state.h"
 
@@ -111,8 +113,19 @@ struct ct_thread *ct_thread_new(void)
 	ct_lock_get(&ct_lock_thread);
 	struct ct_thread *thread = get(ct_sys_gettid());
 	ct_lock_put(&ct_lock_thread);
+	if (thread && ct_options.threads)
+		ct_thread_name_init(thread);
 	ct_tls.thread = thread;
 	return thread;
+}
+
+void ct_threads_note_names(void)
+{
+	ct_lock_get(&ct_lock_thread);
+	for (struct ct_thread *thread = threads; thread; thread = thread->next)
+		if (thread->root)
+			ct_thread_name_read(thread);
+	ct_lock_put(&ct_lock_thread);
 }
 
 static void fold(const struct ct_event *event)

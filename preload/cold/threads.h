@@ -18,6 +18,9 @@ CT_COLD void ct_threads_fold_interrupted(void);
 /* In a forked child: no thread but this one is left, and its ring is the parent's. */
 CT_COLD void ct_threads_forked(void);
 
+/* With CTRACE_THREADS: the names as they are now, of the threads that still are. */
+CT_COLD void ct_threads_note_names(void);
+
 /* Memory of the threads' states, bytes, estimated. */
 CT_COLD uint64_t ct_threads_bytes(void);
 

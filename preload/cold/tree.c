@@ -136,7 +136,7 @@ uint64_t ct_tree_intern(uint64_t key)
 	return node;
 }
 
-uint64_t ct_tree_intern_mark(uint32_t parent, uint32_t mark)
+uint64_t ct_tree_intern_mark(uint32_t parent, uint64_t mark)
 {
 	ct_lock_get(&ct_lock_tree);
 	uint32_t place = !may_write() ? 0 : intern_place(&(struct ct_place){.module = CT_MODULE_MARK, .address = mark});

@@ -48,6 +48,7 @@ struct ct_tracer {
 	bool clock_tsc;
 	bool verify; /* CTRACE_DEBUG=verify */
 	bool log_events; /* CTRACE_DEBUG=events */
+	bool rss; /* CTRACE_RSS */
 };
 
 extern struct ct_tracer ct_tracer;

@@ -92,6 +92,8 @@ struct ct_thread {
 	bool sampling; /* ct_tls.unsampled has been drawn */
 	struct ct_thread *next;
 
+	uint32_t root; /* node that its stacks begin at: 0, or with CTRACE_THREADS one of its own */
+	uint32_t name; /* then: where its name stands in STRINGS */
 	uintptr_t anchor; /* an address above all frames of the thread's own stack, in the same mapping */
 	uint32_t depth; /* remembered frames in stack[], outermost first */
 	bool guessed; /* some of them have no unwind table */

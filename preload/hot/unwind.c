@@ -355,7 +355,7 @@ static CT_COLD uint32_t remember_rootless(struct ct_thread *thread, struct walk 
 	if (walk->fresh > ct_tracer.depth_limit)
 		walk->fresh = ct_tracer.depth_limit;
 	walk->joined = 0;
-	uint32_t root = (uint32_t)ct_tree_intern_mark(0, mark);
+	uint32_t root = (uint32_t)ct_tree_intern_mark(thread->root, mark);
 	uint32_t site = root ? remember(thread, walk, root) : 0;
 	thread->depth = 0;
 	return site;
@@ -372,7 +372,7 @@ static CT_COLD uint32_t unwind_with_libunwind(struct ct_thread *thread, const st
 	}
 	if (!complete)
 		return remember_rootless(thread, &walk, walk.fresh == CT_STACK_FRAMES ? CT_MARK_CUT : CT_MARK_LOST);
-	uint32_t site = remember(thread, &walk, 0);
+	uint32_t site = remember(thread, &walk, thread->root);
 	thread->depth = 0; /* its slots are not known */
 	return site;
 }
@@ -446,7 +446,7 @@ uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *fro
 			       ? unwind_with_libunwind(thread, from)
 			       : remember_rootless(thread, &walk, end == WALK_FULL ? CT_MARK_CUT : CT_MARK_LOST);
 	thread->guessed = walk.guessed || (walk.joined && thread->guessed);
-	site = remember(thread, &walk, 0);
+	site = remember(thread, &walk, thread->root);
 	if (end != WALK_JOINED)
 		thread->own_stack = walk.own && end == WALK_THREAD;
 	else if (counted && site && !walk.guessed && !walk.forget)

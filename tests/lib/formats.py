@@ -45,11 +45,11 @@ SAMPLE_TYPES = {
 class Recording:
     """A program's store and its DHAT report, which the other formats are compared with."""
 
-    def __init__(self, context, command, name="app"):
+    def __init__(self, context, command, name="app", **changes):
         self.context = context
         self.path = context.path(name + ".json")
         env = context.environment(
-            LD_PRELOAD=trace.LIBRARY, CTRACE_OUT=self.path, CTRACE_QUIET=1, CTRACE_KEEP_STORE=1
+            LD_PRELOAD=trace.LIBRARY, CTRACE_OUT=self.path, CTRACE_QUIET=1, CTRACE_KEEP_STORE=1, **changes
         )
         context.run(command, env=env).check()
         self.store = self.path + ".store"

@@ -125,6 +125,25 @@ static int read_timeline(struct ct_dhat *dhat)
 	return code;
 }
 
+/* Resident memory, a number for each row of the timeline. */
+static int read_rss(struct ct_dhat *dhat)
+{
+	struct ct_profile *profile = dhat->profile;
+	struct ct_json_cursor numbers;
+	struct ct_json_piece key, value;
+	size_t i = 0;
+	int code = find_rows(dhat, "rss", &numbers);
+
+	while (code > 0 && (code = ct_json_next(&numbers, &key, &value, dhat->error)) > 0) {
+		if (i == profile->timeline_count)
+			return ct_json_damaged(&dhat->file, value.text, dhat->error,
+					       "\"rss\" has more numbers than \"timeline\" rows");
+		if (ct_dhat_number(dhat, value, "a number of \"rss\"", &profile->timeline[i++].rss_bytes) < 0)
+			return CT_ERR_DAMAGED;
+	}
+	return code;
+}
+
 /* Which program, and when. */
 static int read_start(struct ct_dhat *dhat)
 {
@@ -164,7 +183,9 @@ int ct_dhat_read_ctrace(struct ct_dhat *dhat)
 		code = read_losses(dhat);
 	if (!code)
 		code = read_start(dhat);
-	return code < 0 ? code : read_timeline(dhat);
+	if (code >= 0)
+		code = read_timeline(dhat);
+	return code < 0 ? code : read_rss(dhat);
 }
 
 static int add_snapshot_row(struct ct_dhat *dhat, struct ct_snapshot *snapshot, size_t *room, struct ct_json_piece row,

@@ -147,7 +147,14 @@ static int64_t add_frame(struct builder *builder, uint32_t module, uint64_t addr
 
 static int64_t add_mark(struct builder *builder, uint64_t mark)
 {
+	const struct ct_store_file *store = builder->store;
+	char thread[64];
 	const char *text = mark == CT_MARK_CUT ? "[frames cut]" : "[callers unknown]";
+	if ((mark & CT_MARK) == CT_MARK_THREAD) {
+		snprintf(thread, sizeof(thread), "[thread %" PRIu32 " %.*s]", ct_thread_number(mark),
+			 (int)CT_THREAD_NAME_BYTES, store->strings + ct_thread_name(mark));
+		text = thread;
+	}
 	int64_t id = string_of(builder, text);
 	if (id < 0)
 		return -1;
@@ -261,7 +268,8 @@ static int add_site(struct builder *builder, const struct ct_site *site)
 		memcpy(builder->stack + count, builder->frame_ids + place->first,
 		       place->count * sizeof(*builder->stack));
 		count += place->count;
-		truncated = truncated || store->nodes[node].module == CT_MODULE_MARK;
+		truncated = truncated || (store->nodes[node].module == CT_MODULE_MARK &&
+					  (store->nodes[node].address & CT_MARK) != CT_MARK_THREAD);
 	}
 	struct ct_counters counters = counters_of(store, site, builder->profile->end_time);
 	return ct_profile_site(builder->profile, builder->stack, (uint32_t)count, &counters, truncated);
@@ -296,14 +304,18 @@ static int set_timeline(struct ct_profile *profile, const struct ct_store_file *
 	if (!profile->timeline)
 		return -1;
 	profile->timeline_count = used;
+	uint64_t rss_bytes = 0;
 	for (uint32_t i = 0; i < used; i++) {
 		const struct ct_timeline_bucket *bucket = &timeline->bucket[i];
 		uint64_t end = ct_store_file_us(store, (uint64_t)(i + 1) << timeline->shift);
+		if (bucket->rss_bytes)
+			rss_bytes = bucket->rss_bytes;
 		profile->timeline[i] = (struct ct_timeline_point){
 			.time = end < profile->end_time ? end : profile->end_time,
 			.max_bytes = bucket->max_bytes,
 			.last_bytes = bucket->last_bytes,
 			.last_blocks = bucket->last_blocks,
+			.rss_bytes = rss_bytes,
 		};
 	}
 	return 0;

@@ -95,6 +95,16 @@ static bool span_fits(const struct ct_store_file *store, struct ct_span span)
 	return span.offset <= store->string_bytes && span.bytes <= store->string_bytes - span.offset;
 }
 
+static bool is_thread(const struct ct_node *node)
+{
+	return node->module == CT_MODULE_MARK && (node->address & CT_MARK) == CT_MARK_THREAD;
+}
+
+static struct ct_span thread_name(const struct ct_node *node)
+{
+	return (struct ct_span){ct_thread_name(node->address), CT_THREAD_NAME_BYTES};
+}
+
 /* Parents stand before their children, so one pass sees every chain; it must not be endless in practice. */
 static int check_tree(const struct ct_store_file *store, struct ct_error_text *error)
 {
@@ -104,6 +114,8 @@ static int check_tree(const struct ct_store_file *store, struct ct_error_text *e
 		const struct ct_node *node = &store->nodes[i];
 		if (node->parent >= i || (node->module >= store->module_count && node->module != CT_MODULE_MARK))
 			code = ct_store_damaged(error, "bad node in the call tree");
+		else if (is_thread(node) && !span_fits(store, thread_name(node)))
+			code = ct_store_damaged(error, "a thread's name outside the strings");
 		else if (depth[node->parent] >= STACK_FRAMES_MAX)
 			code = ct_store_damaged(error, "endless stack in the call tree");
 		else

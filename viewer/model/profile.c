@@ -232,6 +232,14 @@ void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters
 	sum->slack_bytes += counters->slack_bytes;
 }
 
+bool ct_profile_has_rss(const struct ct_profile *profile)
+{
+	for (size_t i = 0; i < profile->timeline_count; i++)
+		if (profile->timeline[i].rss_bytes)
+			return true;
+	return false;
+}
+
 static bool append_site(struct ct_profile *profile, struct interned_site *fresh, const uint32_t *frame_ids,
 			uint32_t count)
 {

@@ -74,6 +74,7 @@ struct ct_timeline_point {
 	uint64_t max_bytes;
 	uint64_t last_bytes;
 	uint64_t last_blocks;
+	uint64_t rss_bytes; /* resident memory of the process at that time, as last read; 0 = not known */
 };
 
 /* What was live at one moment, by site. */
@@ -167,6 +168,9 @@ int ct_profile_site(struct ct_profile *profile, const uint32_t *frame_ids, uint3
  * that have theirs at different times it has no meaning.
  */
 void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters);
+
+/* Does the timeline tell resident memory? */
+bool ct_profile_has_rss(const struct ct_profile *profile);
 
 /* Replace a char* member (verb, command, ...) by a cleaned copy. 0, or < 0 without memory. */
 int ct_profile_set_text(char **member, const char *bytes, size_t length);

@@ -56,6 +56,11 @@ static void put_live(struct trace *trace)
 		time = profile->timeline[i].time;
 	}
 	put_event(trace, "most live bytes", time, "bytes", profile->totals.end_bytes);
+	time = 0;
+	for (size_t i = 0; i < profile->timeline_count && ct_profile_has_rss(profile); i++) {
+		put_event(trace, "resident bytes", time, "bytes", profile->timeline[i].rss_bytes);
+		time = profile->timeline[i].time;
+	}
 }
 
 int ct_write_chrometrace(const struct ct_profile *profile, enum ct_metric metric, FILE *out,

@@ -19,6 +19,7 @@
  *       "paths": [ "", "/usr/lib/libfoo.so", ... ],
  *       "frames": [ [module, file, inlined], ... ]   parallel to ftbl: indices into paths, 0 or 1
  *       "timeline": [ [time, max bytes, last bytes, last blocks], ... ]
+ *       "rss": [ bytes, ... ]   resident memory, parallel to the timeline; where it was recorded
  *       "snapshots": [ [time, bytes, blocks, [ [site, bytes, blocks], ... ]], ... ]   what was live at some moments:
  *                    all of it, then by index in pps, the largest first: 99 % of the bytes, at most 1000 sites
  *   }
@@ -224,6 +225,17 @@ static bool put_timeline(struct writer *writer)
 	return ok && fputs("]", writer->out) >= 0;
 }
 
+static bool put_rss(struct writer *writer)
+{
+	const struct ct_profile *profile = writer->profile;
+	if (!ct_profile_has_rss(profile))
+		return true;
+	bool ok = fputs(",\n\"rss\":[", writer->out) >= 0;
+	for (size_t i = 0; i < profile->timeline_count && ok; i++)
+		ok = fprintf(writer->out, "%s%" PRIu64, i ? "," : "", profile->timeline[i].rss_bytes) >= 0;
+	return ok && fputs("]", writer->out) >= 0;
+}
+
 /* A snapshot's row, by index in pps; a site that stands twice in it has one. */
 struct live {
 	uint64_t bytes;
@@ -300,7 +312,7 @@ static bool put_own_member(struct writer *writer)
 		       CTRACE_VERSION, writer->profile->ended ? "true" : "false", writer->profile->sample_bytes,
 		       writer->profile->own_bytes) > 0 &&
 	       put_losses(writer) && put_modules(writer) && put_frame_places(writer) && put_timeline(writer) &&
-	       put_snapshots(writer) && fputs("}}\n", writer->out) >= 0;
+	       put_rss(writer) && put_snapshots(writer) && fputs("}}\n", writer->out) >= 0;
 }
 
 /* By total bytes, then by the stacks' texts: two exports of one store are equal. */

@@ -146,8 +146,11 @@ static void put_timeline(const struct ct_profile *profile, FILE *out)
 		const struct ct_timeline_point *point = &profile->timeline[i];
 		fprintf(out,
 			"%s\n{\"time\":%" PRIu64 ",\"mostBytes\":%" PRIu64 ",\"liveBytes\":%" PRIu64
-			",\"liveBlocks\":%" PRIu64 "}",
+			",\"liveBlocks\":%" PRIu64,
 			i ? "," : "", point->time, point->max_bytes, point->last_bytes, point->last_blocks);
+		if (point->rss_bytes)
+			ct_put_number_member(out, "residentBytes", point->rss_bytes);
+		putc('}', out);
 	}
 	fputs("]}\n", out);
 }
