@@ -100,6 +100,7 @@ static void print_losses(const struct ct_profile *profile, const struct ct_store
 	add_count(list, sizeof(list), losses->early, "calls before start-up was done");
 	add_count(list, sizeof(list), losses->truncated, "stacks cut");
 	add_count(list, sizeof(list), losses->unrooted, "stacks without their root");
+	add_count(list, sizeof(list), losses->other_sites, "allocations in [other sites]: raise CTRACE_MAX_SITES");
 	add_count(list, sizeof(list), nameless, "files changed or gone, so without names");
 	if (*list)
 		fprintf(stderr, "ctrace: INCOMPLETE: %s\n", list);

@@ -147,7 +147,9 @@ static int64_t add_frame(struct builder *builder, uint32_t module, uint64_t addr
 
 static int64_t add_mark(struct builder *builder, uint64_t mark)
 {
-	const char *text = mark == CT_MARK_CUT ? "[frames cut]" : "[callers unknown]";
+	const char *text = mark == CT_MARK_CUT	   ? "[frames cut]"
+			   : mark == CT_MARK_OTHER ? "[other sites]"
+						   : "[callers unknown]";
 	int64_t id = string_of(builder, text);
 	if (id < 0)
 		return -1;
@@ -248,6 +250,11 @@ static struct ct_counters counters_of(const struct ct_store_file *store, const s
 	};
 }
 
+static bool is_mark(const struct ct_node *node, enum ct_mark mark)
+{
+	return node->module == CT_MODULE_MARK && node->address == mark;
+}
+
 static int add_site(struct builder *builder, const struct ct_site *site)
 {
 	const struct ct_store_file *store = builder->store;
@@ -261,7 +268,10 @@ static int add_site(struct builder *builder, const struct ct_site *site)
 		memcpy(builder->stack + count, builder->frame_ids + place->first,
 		       place->count * sizeof(*builder->stack));
 		count += place->count;
-		truncated = truncated || store->nodes[node].module == CT_MODULE_MARK;
+		if (is_mark(&store->nodes[node], CT_MARK_OTHER))
+			builder->profile->losses.other_sites += site->total_blocks;
+		else
+			truncated = truncated || store->nodes[node].module == CT_MODULE_MARK;
 	}
 	struct ct_counters counters = counters_of(store, site, builder->profile->end_time);
 	return ct_profile_site(builder->profile, builder->stack, (uint32_t)count, &counters, truncated);
