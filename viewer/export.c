@@ -183,8 +183,11 @@ int ct_export_write(const struct ct_export *job, const struct ct_profile *profil
 	if (code)
 		return code;
 	code = ct_out_open(output, &file, error);
-	if (!code)
+	if (!code) {
 		code = job->format->write(profile, job->metric ? job->metric : job->format->metric, file.stream, error);
+		if (code)
+			ct_error_context(error, code, "%s", output);
+	}
 	return ct_out_close(&file, code, error);
 }
 

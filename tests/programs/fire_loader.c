@@ -27,8 +27,8 @@ static void *allocate(void *argument)
 
 static void load(const char *how, const char *path, int round)
 {
-	void *plugin = !strcmp(how, "dlmopen") ? dlmopen(LM_ID_NEWLM, path, RTLD_NOW)
-					       : dlopen(path, RTLD_NOW | RTLD_DEEPBIND);
+	void *plugin =
+		!strcmp(how, "dlmopen") ? dlmopen(LM_ID_NEWLM, path, RTLD_NOW) : dlopen(path, RTLD_NOW | RTLD_DEEPBIND);
 	if (!plugin) {
 		puts(dlerror());
 		exit(1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fire_signals interrupted: which calls a signal ends, and how. fire_signals profile ROUNDS: SIGPROF each millisecond
- * of CPU time while two threads allocate; prints what they have computed. The handler allocates when no hook of
+ * while two threads allocate; prints what they have computed. The handler allocates when no hook of
  * this thread is interrupted, on an alternate stack.
  */
 #include <errno.h>
@@ -112,17 +112,19 @@ static void *compute(void *argument)
 
 static int profile(void)
 {
-	struct itimerval each_ms = {{0, 1000}, {0, 1000}};
-	const struct itimerval never = {{0, 0}, {0, 0}};
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGPROF};
+	const struct itimerspec each_ms = {{0, 1000000}, {0, 1000000}};
+	timer_t timer; /* those by CPU time are no finer than the kernel's tick */
 	pthread_t thread[2];
 	void *value[2];
 	handle(SIGPROF, SA_RESTART | SA_ONSTACK);
-	setitimer(ITIMER_PROF, &each_ms, NULL);
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) || timer_settime(timer, 0, &each_ms, NULL))
+		return 1;
 	for (unsigned long i = 0; i < 2; i++)
 		pthread_create(&thread[i], NULL, compute, (void *)(i + 1));
 	for (int i = 0; i < 2; i++)
 		pthread_join(thread[i], &value[i]);
-	setitimer(ITIMER_PROF, &never, NULL);
+	timer_delete(timer);
 	printf("%p %p\n", value[0], value[1]);
 	fprintf(stderr, "%d signals\n", (int)handled);
 	return 0;
