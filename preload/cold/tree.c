@@ -25,7 +25,7 @@
 #define PLACES_CHUNK 4096u
 #define CHUNKS_MAX ((CT_PLACE_MAX + 1) / PLACES_CHUNK)
 
-/* A node takes 48 to 80 bytes with its place in the table, a site 128. */
+/* A node takes 48 to 80 bytes with its place in the table, a site 192. */
 #define NODES_PER_SITE 8u
 #define NODES_SPARE 4096u
 

@@ -89,7 +89,7 @@ def more_sites_than_the_limit(context):
     check_equal((len(report.sites), other), (2**depth, []), "at the limit")
     check("other" not in result.stderr, f"stderr: {result.stderr}")
     out = context.path("out.json")
-    for wrong in (0, "many", 16000001):
+    for wrong in (0, "many", 10000001):
         env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_MAX_SITES=wrong)
         result = context.run([program("tiny")], env=env).check()
         check_in(f"CTRACE_MAX_SITES={wrong} is not", result.stderr, "stderr")
