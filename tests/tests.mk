@@ -11,8 +11,11 @@ TESTS := $B/tests
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 PROGRAM_C := sites sizes tiny reload threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host charsets remapped details \
 	fire_forks fire_jumps fire_plugins fire_stderr fire_threads fire_stack fire_sandbox
+PROGRAM_C += fire_ifunc fire_loader fire_own_malloc fire_signals
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx cxx_threads frames_fp frames_bare frames_avx \
 	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so static_hello)
+PROGRAMS += $(addprefix $(TESTS)/programs/,fire_audit.so $(addprefix fire_sanitize.,address thread leak undefined) \
+	fire_unwinders fire_unwinders.8 $(if $(wildcard /usr/lib/*/libunwind.so.1),fire_unwinders.1))
 
 .PHONY: test-programs
 test-programs: $(PROGRAMS)
@@ -87,6 +90,18 @@ $(addprefix $(TESTS)/programs/,libone_byte.so libbump.so libreuse.so libfail_all
 $(TESTS)/programs/static_hello: tests/programs/deep.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -static -o $@ $<
+
+# Exceptions by the compiler's unwinder; by libunwind (8) and by LLVM's (1), where that is installed.
+$(TESTS)/programs/fire_unwinders: tests/programs/fire_unwinders.cc
+	@mkdir -p $(@D)
+	$(CXX) $(PROGRAM_FLAGS) -o $@ $<
+$(TESTS)/programs/fire_unwinders.%: tests/programs/fire_unwinders.cc
+	@mkdir -p $(@D)
+	$(CXX) $(PROGRAM_FLAGS) -o $@ $< -Wl,--no-as-needed -l:libunwind.so.$*
+
+$(TESTS)/programs/fire_sanitize.%: tests/programs/tiny.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fsanitize=$* -o $@ $<
 
 # --- unit tests: everything but main() and the hooked names ---
 UNIT_VIEWER := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/viewer_*.c))

@@ -48,16 +48,10 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static int fail(int code, const struct ct_error_text *error)
-{
-	return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error->line);
-}
-
 /* left: what stays behind when a program wanted a report of its own at its end, NULL = nothing. */
-static int fail_format(const struct ct_error_text *error, const char *left)
+static int fail(int status, const struct ct_error_text *error, const char *left)
 {
-	return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s%s%s", error->line, left ? "; the store stays: " : "",
-			   left ? left : "");
+	return ct_cmd_fail(COMMAND, status, "%s%s%s", error->line, left ? "; the store stays: " : "", left ? left : "");
 }
 
 /* Only what a program has finished with, and never a report. */
@@ -68,7 +62,7 @@ static int check_removable(const char *input)
 	char *path;
 	int is_store = ct_is_store(input, &error);
 	if (is_store < 0)
-		return fail(is_store, &error);
+		return fail(ct_error_exit_code(is_store), &error, NULL);
 	if (!is_store)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s is no store; --remove-store is for stores", input);
 	path = realpath(input, NULL);
@@ -103,7 +97,7 @@ static int run(struct ct_export *job, const struct ct_format_set *set, bool remo
 		job->remove_store = remove_last && i + 1 == set->count;
 		code = ct_export_run(job, &error);
 		if (code)
-			return fail(code, &error);
+			return fail(ct_error_exit_code(code), &error, remove_last ? job->input : NULL);
 	}
 	/* A good export at exit has removed it already. */
 	if (remove_store && remove(job->input) < 0 && errno != ENOENT)
@@ -125,7 +119,7 @@ int ct_cmd_export(int argc, char **argv)
 		switch (option) {
 		case 'f':
 			if (ct_format_parse(optarg, &set, &error))
-				code = fail_format(&error, job.remove_store ? argv[argc - 1] : NULL);
+				code = fail(CT_EXIT_USAGE, &error, job.remove_store ? argv[argc - 1] : NULL);
 			break;
 		case 'm':
 			code = set_metric(&job, optarg);

@@ -42,7 +42,7 @@ static void print_losses(const struct ct_profile *profile)
 {
 	const struct ct_losses *losses = &profile->losses;
 	bool none = !losses->dropped && !losses->early && !losses->truncated && !losses->unrooted && !losses->late &&
-		    !losses->unknown_frees && !losses->merged_sites;
+		    !losses->unknown_frees && !losses->other_sites && !losses->merged_sites;
 	print_row("losses", "%s", none ? "none" : "");
 	print_loss(losses->dropped, "events that were not recorded (no memory, or inside a signal handler)");
 	print_loss(losses->early, "calls before start-up was done");
@@ -50,6 +50,7 @@ static void print_losses(const struct ct_profile *profile)
 	print_loss(losses->unrooted, "events whose stack did not reach its root");
 	print_loss(losses->late, "calls after the recording had ended");
 	print_loss(losses->unknown_frees, "frees of blocks that were never recorded");
+	print_loss(losses->other_sites, "allocations in [other sites] (CTRACE_MAX_SITES raises the limit)");
 	print_loss(losses->merged_sites, "sites with the same stack in words, merged: their max is an upper bound");
 }
 

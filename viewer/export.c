@@ -100,6 +100,7 @@ static void print_losses(const struct ct_profile *profile, const struct ct_store
 	add_count(list, sizeof(list), losses->early, "calls before start-up was done");
 	add_count(list, sizeof(list), losses->truncated, "stacks cut");
 	add_count(list, sizeof(list), losses->unrooted, "stacks without their root");
+	add_count(list, sizeof(list), losses->other_sites, "allocations in [other sites]: raise CTRACE_MAX_SITES");
 	add_count(list, sizeof(list), nameless, "files changed or gone, so without names");
 	if (*list)
 		fprintf(stderr, "ctrace: INCOMPLETE: %s\n", list);
@@ -182,8 +183,11 @@ int ct_export_write(const struct ct_export *job, const struct ct_profile *profil
 	if (code)
 		return code;
 	code = ct_out_open(output, &file, error);
-	if (!code)
+	if (!code) {
 		code = job->format->write(profile, job->metric ? job->metric : job->format->metric, file.stream, error);
+		if (code)
+			ct_error_context(error, code, "%s", output);
+	}
 	return ct_out_close(&file, code, error);
 }
 

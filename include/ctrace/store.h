@@ -73,6 +73,7 @@ struct ct_module {
 enum ct_mark {
 	CT_MARK_CUT = 1, /* frames left out here: the stack is deeper than the limit */
 	CT_MARK_LOST = 2, /* the unwinder could not go on: callers unknown */
+	CT_MARK_OTHER = 3, /* below the root: one site for all that came when there were CTRACE_MAX_SITES */
 	CT_MARK_THREAD = 4, /* below the root, with CTRACE_THREADS: all that one thread did; see CT_THREAD_MARK */
 };
 

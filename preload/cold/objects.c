@@ -11,6 +11,7 @@
 #include "cold/lock.h"
 #include "cold/maps.h"
 #include "cold/output.h"
+#include "cold/real.h"
 #include "cold/sys.h"
 #include "ctrace/store.h"
 
@@ -48,7 +49,7 @@ void ct_objects_init(bool use_loader)
 	if (use_loader)
 		find_object = (int (*)(void *, struct found_object *))dlsym(RTLD_DEFAULT, "_dl_find_object");
 	if (!find_object)
-		dlerror(); /* the program must not find our miss */
+		ct_real_forget_miss();
 }
 
 /* The mappings of one file, from the one of its first page on. */

@@ -9,6 +9,7 @@
 
 #define DEPTH_MIN 8u
 #define DEPTH_MAX 4096u
+#define SITES_MAX 10000000u
 
 struct ct_options ct_options;
 
@@ -76,6 +77,9 @@ bool ct_options_read(char **environment)
 	if (ct_options.depth < DEPTH_MIN || ct_options.depth > DEPTH_MAX)
 		return refuse("CTRACE_DEPTH", value_of(environment, "CTRACE_DEPTH"),
 			      "between 8 and 4096; nothing is recorded");
+	if (!ct_options.max_sites || ct_options.max_sites > SITES_MAX)
+		return refuse("CTRACE_MAX_SITES", value_of(environment, "CTRACE_MAX_SITES"),
+			      "between 1 and 10000000; nothing is recorded");
 	if (ct_options.sample > CT_SAMPLE_BYTES_MAX)
 		return refuse("CTRACE_SAMPLE", value_of(environment, "CTRACE_SAMPLE"),
 			      "at most 128m; nothing is recorded");

@@ -2,9 +2,11 @@
 #include "cold/real.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <sched.h>
 #include <stddef.h>
 
+#include "cold/objects.h"
 #include "hot/thread.h"
 
 #define BOOTSTRAP_ALIGNMENT 16u
@@ -46,6 +48,37 @@ static void look_up_all(void)
 #define CT_HOOK(name, result, parameters) ct_real.name = (result(*) parameters)dlsym(RTLD_NEXT, #name);
 #include "hot/hooks.def"
 	ct_real.malloc_usable_size = (size_t(*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
+}
+
+void ct_real_forget_miss(void)
+{
+	dlsym(RTLD_NEXT, "malloc"); /* found, so that the latest call has no error */
+}
+
+bool ct_real_is_sanitizer(void)
+{
+	if (dlsym(RTLD_DEFAULT, "__sanitizer_get_allocated_size"))
+		return true;
+	ct_real_forget_miss();
+	return false;
+}
+
+void ct_real_check_malloc(void)
+{
+	struct ct_object theirs, ours;
+	struct ct_text path;
+	const ElfW(Sym) * symbol;
+	Dl_info info;
+	void *first = dlsym(RTLD_DEFAULT, "malloc");
+	if (!first || !ct_object_find((uintptr_t)first, &theirs) ||
+	    !ct_object_find((uintptr_t)&ct_real_check_malloc, &ours) || theirs.start == ours.start)
+		return;
+	/* A program that takes malloc's address has a stub of that name, which goes to ours. */
+	if (!dladdr1(first, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol || symbol->st_shndx == SHN_UNDEF)
+		return;
+	ct_object_path(&theirs, &path);
+	ct_say("malloc is that of ", path.length ? path.bytes : "the program itself",
+	       "; what it allocates is not recorded");
 }
 
 bool ct_real_resolve(void)

@@ -20,6 +20,21 @@ extern struct ct_real ct_real;
  * inside the look-up itself, then false. */
 CT_COLD bool ct_real_resolve(void);
 
+/*
+ * After a dlsym that did not find: the program's dlerror must not tell of it. Not by dlerror, which puts the miss into
+ * words in the program's language: there is none yet when an IFUNC resolver's allocation has started us.
+ */
+CT_COLD void ct_real_forget_miss(void);
+
+/*
+ * A sanitizer's allocator is loaded. It starts while its functions, the C library's among them, do not work yet: then
+ * calls pass through and nothing is recorded.
+ */
+CT_COLD bool ct_real_is_sanitizer(void);
+
+/* Say it when another malloc than ours is the program's: its own, or that of a library preloaded before us. */
+CT_COLD void ct_real_check_malloc(void);
+
 /* The static arena. A block of it must never reach the real free or realloc. */
 CT_COLD void *ct_bootstrap_alloc(size_t alignment, size_t bytes);
 

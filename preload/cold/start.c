@@ -187,6 +187,12 @@ static bool start_recording(void)
 {
 	static struct ct_text output;
 	ct_say_init();
+	/* First, since ThreadSanitizer cannot run where memory of ours is. */
+	if (ct_real_is_sanitizer()) {
+		ct_say("this program was built with -fsanitize, which has an allocator of its own; nothing is recorded",
+		       NULL, NULL);
+		return false;
+	}
 	if (!ct_options_read(environment()))
 		return false;
 	ct_tracer.start_unix_ns = ct_unix_ns();

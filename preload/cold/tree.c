@@ -2,7 +2,8 @@
 /*
  * The call tree behind the hot path's two tables. Places (module and address in it: one for each line of code that
  * calls) are interned with uthash; they stay the same when an object is loaded again elsewhere. A node's key is its
- * parent and its place in one word. Sites are made on demand.
+ * parent and its place in one word. Sites are made on demand. From CTRACE_MAX_SITES on no more are made, nor nodes:
+ * new stacks end in one site below the root, [other sites].
  */
 #include "cold/tree.h"
 
@@ -10,6 +11,7 @@
 #include "cold/cold.h"
 #include "cold/lock.h"
 #include "cold/modules.h"
+#include "cold/options.h"
 #include "cold/store.h"
 #include "cold/table.h"
 #include "hot/state.h"
@@ -23,6 +25,10 @@
 #define PLACES_CHUNK 4096u
 #define CHUNKS_MAX ((CT_PLACE_MAX + 1) / PLACES_CHUNK)
 
+/* A node takes 48 to 80 bytes with its place in the table, a site 192. */
+#define NODES_PER_SITE 8u
+#define NODES_SPARE 4096u
+
 struct interned {
 	struct ct_place place; /* the key */
 	uint32_t id;
@@ -32,11 +38,21 @@ struct interned {
 static struct interned *table;
 static struct ct_place *places[CHUNKS_MAX]; /* by id */
 static uint32_t place_count = 1;
+static uint64_t sites_max, nodes_max; /* element 0 included */
+static uint64_t other_sites; /* as a value of ct_tracer.tree; 0 = not needed yet */
 
 struct ct_lock ct_lock_tree;
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 bool ct_tree_init(void)
 {
+	/* One of each stays for [other sites]. */
+	sites_max = smaller(ct_options.max_sites + 1, ct_store_limit(CT_SECTION_SITES) - 1);
+	nodes_max = smaller(ct_options.max_sites * NODES_PER_SITE + NODES_SPARE, ct_store_limit(CT_SECTION_NODES) - 1);
 	return ct_table_init(&ct_tracer.code) && ct_table_init(&ct_tracer.tree);
 }
 
@@ -112,10 +128,40 @@ static uint64_t new_node(uint64_t key)
 	return id;
 }
 
+static uint32_t new_site(uint32_t node)
+{
+	struct ct_section *sites = &ct_tracer.header->sections[CT_SECTION_SITES];
+	uint64_t id = sites->used;
+	if (id >= ct_store_capacity(CT_SECTION_SITES) && !ct_store_grow(CT_SECTION_SITES, id + 1))
+		return 0;
+	ct_tracer.sites[id].node = node;
+	ct_store_release(&sites->used, id + 1);
+	return (uint32_t)id;
+}
+
+static bool is_full(void)
+{
+	const struct ct_section *sections = ct_tracer.header->sections;
+	return sections[CT_SECTION_SITES].used >= sites_max || sections[CT_SECTION_NODES].used >= nodes_max;
+}
+
+static uint64_t find_other_sites(void)
+{
+	if (!other_sites) {
+		uint32_t place = intern_place(&(struct ct_place){.module = CT_MODULE_MARK, .address = CT_MARK_OTHER});
+		uint64_t node = place ? new_node(place) : 0;
+		uint64_t site = node ? new_site((uint32_t)node) : 0;
+		other_sites = site ? site << 32 | node : 0;
+	}
+	return other_sites;
+}
+
 static uint64_t intern(uint64_t key)
 {
 	const struct ct_entry *entry = ct_table_find(ct_tracer.tree, key);
-	return entry ? entry->value : new_node(key);
+	if (entry)
+		return entry->value;
+	return ct_unlikely(is_full()) ? find_other_sites() : new_node(key);
 }
 
 void ct_tree_begin(void)
@@ -145,26 +191,22 @@ uint64_t ct_tree_intern_mark(uint32_t parent, uint64_t mark)
 	return node;
 }
 
-static uint32_t new_site(uint32_t node)
+static uint32_t make_site(struct ct_entry *entry)
 {
-	struct ct_section *sites = &ct_tracer.header->sections[CT_SECTION_SITES];
-	uint64_t id = sites->used;
-	if (id >= ct_store_capacity(CT_SECTION_SITES) && !ct_store_grow(CT_SECTION_SITES, id + 1))
-		return 0;
-	ct_tracer.sites[id].node = node;
-	ct_store_release(&sites->used, id + 1);
-	return (uint32_t)id;
+	uint32_t site = is_full() ? (uint32_t)(find_other_sites() >> 32) : new_site((uint32_t)entry->value);
+	ct_store_relaxed(&entry->value, entry->value | (uint64_t)site << 32);
+	return site;
 }
 
 uint32_t ct_tree_site(uint64_t key)
 {
+	uint32_t site = 0;
 	ct_lock_get(&ct_lock_tree);
 	struct ct_entry *entry = may_write() ? ct_table_find(ct_tracer.tree, key) : NULL;
-	uint32_t site = entry ? (uint32_t)(entry->value >> 32) : 0;
-	if (entry && !site) {
-		site = new_site((uint32_t)entry->value);
-		ct_store_relaxed(&entry->value, entry->value | (uint64_t)site << 32);
-	}
+	if (entry)
+		site = entry->value >> 32 ? (uint32_t)(entry->value >> 32) : make_site(entry);
+	else if (may_write() && is_full()) /* the inner half of a cut stack */
+		site = (uint32_t)(find_other_sites() >> 32);
 	ct_lock_put(&ct_lock_tree);
 	return site;
 }

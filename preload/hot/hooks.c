@@ -244,6 +244,8 @@ CT_EXPORT void _Exit(int status)
 /* Most programs have started us by an earlier library's allocation; those that never allocate have not. */
 __attribute__((constructor)) static void start_at_the_latest(void)
 {
-	if (ct_start())
+	if (ct_start()) {
+		ct_real_check_malloc();
 		ct_libunwind_load();
+	}
 }

@@ -71,6 +71,7 @@ static int read_losses(struct ct_dhat *dhat)
 		{"truncated", &losses->truncated},
 		{"unrooted", &losses->unrooted},
 		{"late", &losses->late},
+		{"otherSites", &losses->other_sites},
 		{"mergedSites", &losses->merged_sites},
 	};
 	struct ct_json_cursor cursor;

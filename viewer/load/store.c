@@ -145,16 +145,26 @@ static int64_t add_frame(struct builder *builder, uint32_t module, uint64_t addr
 						  });
 }
 
+static const char *mark_text(const struct ct_store_file *store, uint64_t mark, char *room, size_t bytes)
+{
+	switch (mark & CT_MARK) {
+	case CT_MARK_CUT:
+		return "[frames cut]";
+	case CT_MARK_OTHER:
+		return "[other sites]";
+	case CT_MARK_THREAD:
+		snprintf(room, bytes, "[thread %" PRIu32 " %.*s]", ct_thread_number(mark), (int)CT_THREAD_NAME_BYTES,
+			 store->strings + ct_thread_name(mark));
+		return room;
+	default:
+		return "[callers unknown]";
+	}
+}
+
 static int64_t add_mark(struct builder *builder, uint64_t mark)
 {
-	const struct ct_store_file *store = builder->store;
-	char thread[64];
-	const char *text = mark == CT_MARK_CUT ? "[frames cut]" : "[callers unknown]";
-	if ((mark & CT_MARK) == CT_MARK_THREAD) {
-		snprintf(thread, sizeof(thread), "[thread %" PRIu32 " %.*s]", ct_thread_number(mark),
-			 (int)CT_THREAD_NAME_BYTES, store->strings + ct_thread_name(mark));
-		text = thread;
-	}
+	char room[64];
+	const char *text = mark_text(builder->store, mark, room, sizeof(room));
 	int64_t id = string_of(builder, text);
 	if (id < 0)
 		return -1;
@@ -255,6 +265,11 @@ static struct ct_counters counters_of(const struct ct_store_file *store, const s
 	};
 }
 
+static bool is_mark(const struct ct_node *node, enum ct_mark mark)
+{
+	return node->module == CT_MODULE_MARK && (node->address & CT_MARK) == mark;
+}
+
 static int add_site(struct builder *builder, const struct ct_site *site)
 {
 	const struct ct_store_file *store = builder->store;
@@ -268,8 +283,10 @@ static int add_site(struct builder *builder, const struct ct_site *site)
 		memcpy(builder->stack + count, builder->frame_ids + place->first,
 		       place->count * sizeof(*builder->stack));
 		count += place->count;
-		truncated = truncated || (store->nodes[node].module == CT_MODULE_MARK &&
-					  (store->nodes[node].address & CT_MARK) != CT_MARK_THREAD);
+		if (is_mark(&store->nodes[node], CT_MARK_OTHER))
+			builder->profile->losses.other_sites += site->total_blocks;
+		else if (!is_mark(&store->nodes[node], CT_MARK_THREAD))
+			truncated = truncated || store->nodes[node].module == CT_MODULE_MARK;
 	}
 	struct ct_counters counters = counters_of(store, site, builder->profile->end_time);
 	return ct_profile_site(builder->profile, builder->stack, (uint32_t)count, &counters, truncated);

@@ -66,6 +66,7 @@ struct ct_losses {
 	uint64_t truncated; /* events whose stack was cut at the depth limit */
 	uint64_t unrooted; /* events whose stack did not reach its root */
 	uint64_t late;
+	uint64_t other_sites; /* allocations at sites beyond the limit, in one row */
 	uint64_t merged_sites; /* sites with equal frame lists made one: their max is an upper bound */
 };
 

@@ -19,6 +19,7 @@
 #define SCRIPTS_NESTED 5 /* what the kernel follows */
 #define HEAD_BYTES 4096
 #define PROGRAM_HEADERS_MOST 256
+#define NAMES_MOST (16 << 20) /* where the names of dynamic symbols are looked for */
 
 /* What of an ELF file decides whether a library fits. */
 struct elf {
@@ -26,6 +27,7 @@ struct elf {
 	int data;
 	int machine;
 	bool dynamic; /* has a loader */
+	size_t first_bytes; /* of its first segment, which has the names of its dynamic symbols */
 	char loader[256];
 };
 
@@ -104,6 +106,8 @@ static void find_loader(int fd, const unsigned char *head, struct elf *elf)
 
 		if (pread(fd, row, (size_t)size, offset + i * size) != size)
 			return;
+		if (wide && row64.p_type == PT_LOAD && row64.p_offset == 0)
+			elf->first_bytes = row64.p_filesz < NAMES_MOST ? row64.p_filesz : NAMES_MOST;
 		if ((wide ? row64.p_type : row32.p_type) != PT_INTERP)
 			continue;
 		elf->dynamic = true;
@@ -161,6 +165,30 @@ static const char *gained_rights(const char *path)
 	return NULL;
 }
 
+/* The sanitizer that the program was built with and that brings an allocator of its own; NULL: none. */
+static const char *sanitizer_of(const char *path, const struct elf *elf)
+{
+	static const struct {
+		char name[16]; /* with the NUL before it */
+		const char *sanitizer;
+	} names[] = {
+		{"\0__asan_init", "address"}, {"\0__hwasan_init", "hwaddress"}, {"\0__tsan_init", "thread"},
+		{"\0__msan_init", "memory"},  {"\0liblsan.so", "leak"},
+	};
+	char *bytes = malloc(elf->first_bytes + 1);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t got = bytes && fd >= 0 ? pread(fd, bytes, elf->first_bytes, 0) : 0;
+	const char *found = NULL;
+
+	for (size_t i = 0; got > 0 && !found && i < sizeof(names) / sizeof(names[0]); i++)
+		if (memmem(bytes, (size_t)got, names[i].name, 1 + strlen(names[i].name + 1)))
+			found = names[i].sanitizer;
+	if (fd >= 0)
+		close(fd);
+	free(bytes);
+	return found;
+}
+
 static int refuse(const char *path, struct ct_error_text *error, const char *why, const char *way_out)
 {
 	ct_error_set(error, CT_ERR_USAGE, "%s %s; %s", path, why, way_out);
@@ -173,7 +201,7 @@ static int check_elf(const char *path, const struct elf *elf, const char *librar
 	struct elf ours = {0};
 	size_t length;
 	int fd = open_head(library, head, &length);
-	const char *rights;
+	const char *rights, *sanitizer;
 
 	if (fd >= 0) {
 		read_elf(fd, head, length, &ours);
@@ -192,6 +220,14 @@ static int check_elf(const char *path, const struct elf *elf, const char *librar
 	if (access(elf->loader, F_OK) != 0) {
 		ct_error_set(error, CT_ERR_USAGE, "%s: its loader %s is not installed", path, elf->loader);
 		return CT_EXIT_NOT_FOUND;
+	}
+	sanitizer = sanitizer_of(path, elf);
+	if (sanitizer) {
+		ct_error_set(
+			error, CT_ERR_USAGE,
+			"%s was built with -fsanitize=%s, which has an allocator of its own; trace a build without",
+			path, sanitizer);
+		return CT_EXIT_USAGE;
 	}
 	rights = gained_rights(path);
 	if (rights) {

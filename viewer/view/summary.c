@@ -50,6 +50,8 @@ static void put_losses(const struct ct_profile *profile, struct ct_line *line)
 	put_count(line, "lost", losses->unknown_frees, "unknown frees", "frees of blocks that were never recorded");
 	put_count(line, "note", losses->truncated, "truncated", "events with stacks cut at the depth limit");
 	put_count(line, "note", losses->unrooted, "unrooted", "events with stacks that do not reach their root");
+	put_count(line, "note", losses->other_sites, "other sites",
+		  "allocations beyond the limit of sites: raise CTRACE_MAX_SITES");
 	put_count(line, "note", losses->merged_sites, "merged",
 		  "sites with equal frames made one: max is an upper bound");
 	if (profile->sample_bytes) {

@@ -12,7 +12,7 @@
  *       "sampleBytes": mean distance of the sampled points, 0 when every allocation was recorded,
  *       "ownBytes": memory of the tracer itself in the program,
  *       "losses": { "dropped": N, "early": N, "unknownFrees": N, "truncated": N, "unrooted": N, "late": N,
- *                   "mergedSites": N },
+ *                   "otherSites": N, "mergedSites": N },
  *       "program": "/usr/bin/app",
  *       "startTime": nanoseconds since 1970, 0 = not known,
  *       "modules": [ [path, build-id, start, limit, bias], ... ]   two indices into paths, three addresses
@@ -300,6 +300,7 @@ static bool put_losses(struct writer *writer)
 	add_number(counts, "truncated", losses->truncated);
 	add_number(counts, "unrooted", losses->unrooted);
 	add_number(counts, "late", losses->late);
+	add_number(counts, "otherSites", losses->other_sites);
 	add_number(counts, "mergedSites", losses->merged_sites);
 	return put(writer, ",\n\"losses\":", counts);
 }

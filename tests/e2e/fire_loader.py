@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""Under fire: what the loader may do before, below and beside us; other unwinders, allocators and preloads."""
+
+import glob
+import os
+
+from lib import dhat, trace
+from lib.fire import STRESS, clear, run_all, run_both
+from lib.harness import CTRACE, LIBRARY, check, check_equal, check_in, program, test
+
+SYSTEM = "/usr/lib/x86_64-linux-gnu/"
+PLUGIN = "plugin_a.so"
+
+
+def traced(context, command, **changes):
+    """run_both, with the report of the traced run kept: (result, report)."""
+    result = run_both(context, command, CTRACE_OUT=context.path("kept.json"), **changes)
+    path = context.path("kept.json")
+    report = dhat.check_file(path)
+    os.remove(path)
+    return result, report
+
+
+@test()
+def ifunc_resolver_allocates(context):
+    """While the loader relocates the program: there is no locale yet, and thread-local memory is wiped afterwards."""
+    _, report = traced(context, [program("fire_ifunc")])
+    check_equal(report.total("tbk"), 3, "blocks, printf's among them")
+    trace.check_below(report, "resolver_blocks", (1100, 2, 0, 0), ("tb", "tbk", "eb", "ebk"))
+    traced(context, [program("fire_ifunc")], CTRACE_SAMPLE=100)
+
+
+@test()
+def auditor(context):
+    """LD_AUDIT: a C library of its own, and every call between objects goes through the loader's trampoline."""
+    env = ["env", "LD_AUDIT=" + program("fire_audit.so")]
+    for words in (["fire_forks", "busy", "20"], ["fire_threads", "keys", "10"], ["fire_jumps", "alloc", "20"]):
+        run_both(context, env + [program(words[0])] + words[1:], CTRACE_EXPORT=0, stores=True)
+    audited = trace.environment(context, LD_AUDIT=program("fire_audit.so"))
+    context.run([program("sites")], env=audited).check()
+    (report,) = trace.reports(context).values()
+    trace.check_below(report, "do_malloc", (600, 6, 600, 6))
+    trace.check_rooted(report)
+
+
+@test()
+def plugins_in_spaces_of_their_own(context):
+    """Loaded with RTLD_DEEPBIND, or by dlmopen, a plugin calls the C library past us: its frees are not seen, either."""
+    rounds = 500 * STRESS
+    for how in ("deepbind", "dlmopen"):
+        _, report = traced(context, [program("fire_loader"), how, program(PLUGIN), rounds])
+        check_equal(report.losses["unknownFrees"], 0, how + ": unknown frees")
+    return f"{rounds} rounds each"
+
+
+@test()
+def many_keys_before_the_first_allocation(context):
+    """From the 32nd key on the C library allocates inside pthread_setspecific: the thread's first event."""
+    rounds = 200 * STRESS
+    _, report = traced(context, [program("fire_loader"), "keys", "-", rounds])
+    check_equal(sum(site["tbk"] for site in report.leaf("destroy")), 50 * rounds, "blocks of destructors")
+    run_all(context, [("fire_loader", "keys", "-", rounds)], CTRACE_SAMPLE="4k")
+
+
+@test()
+def own_malloc(context):
+    """The program's malloc, or that of a library preloaded before us, is the one that counts: a line says so."""
+    result = run_both(context, [program("fire_own_malloc")])
+    check_equal(
+        result.stderr, "ctrace: malloc is that of the program itself; what it allocates is not recorded\n", "stderr"
+    )
+    result = run_both(context, [program("deep"), "5"], preload=program("libbump.so") + ":" + LIBRARY)
+    check_in("malloc is that of " + program("libbump.so") + ";", result.stderr, "stderr with one before us")
+    result = run_both(context, [program("deep"), "5"], preload=LIBRARY + ":" + program("libbump.so"))
+    check_equal(result.stderr, "", "stderr with one behind us")
+
+
+@test()
+def other_unwinders(context):
+    """Linked with libunwind, and with LLVM's, which throw the program's exceptions then."""
+    found = sorted(glob.glob(program("fire_unwinders") + "*"))
+    found = [path for path in found if not path.endswith(".d")]
+    for path in found:
+        _, report = traced(context, [path])
+        # A string beyond 15 bytes in each of 500 times 1 to 20 frames.
+        blocks = sum(site["tbk"] for site in report.sites if any("throw_from" in name for name in site.functions()))
+        check(blocks >= 25 * 210, f"{os.path.basename(path)}: {blocks} blocks below throw_from")
+    return ", ".join(os.path.basename(path) for path in found)
+
+
+@test()
+def sanitizers(context):
+    """They have allocators that no other may stand before: refused, by record before the program starts."""
+    env = context.environment(CTRACE_OUT=context.path("out.json"))
+    for kind in ("address", "thread", "leak", "undefined"):
+        path = program("fire_sanitize." + kind)
+        # AddressSanitizer ends a program that has anything preloaded, unless it is told not to.
+        command = ["env", "ASAN_OPTIONS=verify_asan_link_order=0", path]
+        said = "nothing is recorded" in run_both(context, command, stores=True).stderr
+        check_equal(said, kind != "undefined", f"{kind}: it is said that nothing is recorded")
+        result = context.run([CTRACE, "record", "-q", path], env=env)
+        if kind == "undefined":
+            result.check(0)
+            continue
+        result.check(2)
+        check_equal(
+            result.stderr,
+            f"ctrace record: {path} was built with -fsanitize={kind}, which has an allocator of its own; "
+            "trace a build without\n",
+            "stderr",
+        )
+    clear(context)
+
+
+def check_neighbour(context, library, command, seen):
+    """Before and after us: the program sees what the other library does."""
+    for preload in (LIBRARY + ":" + library, library + ":" + LIBRARY):
+        result = run_both(context, command, preload=preload, stores=True)
+        check_equal(result.stdout, seen, f"{command} with {preload}")
+
+
+@test(needs=SYSTEM + "libeatmydata.so")
+def with_eatmydata(context):
+    script = "import os; f = open('file', 'w'); f.write('x' * 99999); os.fsync(f.fileno()); print(f.tell())"
+    check_neighbour(context, SYSTEM + "libeatmydata.so", ["/usr/bin/python3", "-c", script], "99999\n")
+
+
+@test(needs=SYSTEM + "faketime/libfaketime.so.1")
+def with_faketime(context):
+    """It answers what we ask the clock, too, in its constructor's time and later."""
+    for library in ("libfaketime.so.1", "libfaketimeMT.so.1"):
+        fake = ["env", "FAKETIME=2001-02-03 04:05:06", "DONT_FAKE_MONOTONIC=0"]
+        check_neighbour(context, SYSTEM + "faketime/" + library, fake + ["date", "+%Y-%m-%d"], "2001-02-03\n")
+        words = fake + [program("fire_threads"), "keys", "10"]
+        run_both(context, words, preload=LIBRARY + ":" + SYSTEM + "faketime/" + library, stores=True)
