@@ -42,7 +42,7 @@ def _by_stack(report, key):
 def heaptrack_sums(context):
     """Calls, temporary ones, peak and leaks by heaptrack_print; and all that the file has, stack by stack."""
     sites = lambda _: formats.Recording(context, [program("sites")], "sites")
-    for make in (formats.python_recording, formats.thread_recording, sites):
+    for make in (*formats.RECORDINGS, sites):
         recording = make(context)
         report, path = recording.report, _made(recording)
         played = Heaptrack(path)

@@ -8,7 +8,7 @@ import os
 import re
 
 from lib import dhat, trace
-from lib.harness import CTRACE, PYTHON, check, check_equal, program
+from lib.harness import CTRACE, PYTHON, ROOT, check, check_equal, program
 
 NAMES = ("dhat", "pprof", "folded", "speedscope", "heapprofile", "json", "chrometrace", "massif", "heaptrack")
 
@@ -86,9 +86,21 @@ def python_recording(context):
     return Recording(context, [PYTHON, "-S", "-E", "-c", code], "python")
 
 
+def compiler_recording(context):
+    """gcc's C++ compiler at templates: tens of thousands of stacks, deep and recursive ones."""
+    compiler, machine = (context.run(["g++", what]).check().stdout.strip() for what in ("-print-prog-name=cc1plus", "-print-multiarch"))
+    source = os.path.join(ROOT, "tests", "bench", "templates.cc")
+    words = [compiler, "-quiet", "-O1", "-D_GNU_SOURCE", "-DCOUNT=1", "-imultiarch", machine, source, "-o", "/dev/null"]
+    return Recording(context, words, "cc1plus")
+
+
 def thread_recording(context):
     """C++ with threads, inlined frames, template names."""
     return Recording(context, [program("cxx_threads")], "threads")
+
+
+# What every format is tested with.
+RECORDINGS = (python_recording, compiler_recording, thread_recording)
 
 
 def read_folded(path):
@@ -140,9 +152,14 @@ class PprofRaw:
         types = rows[0].split()
         self.types = [name.partition("/")[0] for name in types]
         self.default = next(name.partition("/")[0] for name in types if name.endswith("[dflt]"))
-        self.samples = []
+        self.samples, self.sizes = [], []  # the label "bytes" of each sample, or None
         for row in rows[1:]:
+            label = re.fullmatch(r" {16}bytes:\[(\d+) bytes\]", row)
+            if label:
+                self.sizes[-1] = int(label.group(1))
+                continue
             values, ids = row.split(":")
+            self.sizes.append(None)
             self.samples.append(([int(value) for value in values.split()], [int(i) for i in ids.split()]))
         self.locations, location = {}, None
         for row in locations.splitlines():
@@ -163,22 +180,22 @@ class PprofRaw:
     def sums(self):
         return {name: sum(values[i] for values, _ in self.samples) for i, name in enumerate(self.types)}
 
-    def by_stack(self, sample_type):
-        """Sums by the whole names of the stack, root first; without zeros."""
+    def by_stack(self, sample_type, short=False):
+        """Sums by the names of the stack, whole or as pprof shows them, root first; without zeros."""
         column, sums, names = self.types.index(sample_type), collections.Counter(), {}
         for location, (_, _, lines) in self.locations.items():
-            names[location] = [_whole_name(line) for line in lines]
+            names[location] = [_name(line, short) for line in lines]
         for values, ids in self.samples:
             if values[column]:
                 sums[tuple(name for location in ids for name in names[location])[::-1]] += values[column]
         return dict(sums)
 
 
-def _whole_name(line):
+def _name(line, short):
     """Of a line "NAME FILE:LINE s=START(WHOLE NAME)"; the last is empty where there is no more of it."""
     found = re.fullmatch(r"(.*?) (\S*):(\d+) s=0\((.*)\)", line)
     check(found, f"pprof: a line of another form: {line!r}")
-    return found.group(4) or found.group(1)
+    return not short and found.group(4) or found.group(1)
 
 
 def pprof_flat(context, path, sample_type):
