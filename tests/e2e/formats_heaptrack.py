@@ -120,6 +120,17 @@ def heaptrack_histories(context):
 
 
 @test()
+def heaptrack_temporary_at_peak(context):
+    """The block that makes the peak is often freed before the next one comes, and counts as temporary."""
+    for site in range(3):
+        # Two blocks live at the peak, of one size or of two; one comes and goes.
+        points = [{"tb": 30 + i, "tbk": 3, "gb": 20 + i, "gbk": 2, "tmpk": 1 + (i == site)} for i in range(3)]
+        check_equal(_export(context, points), "", "stderr")
+        played = Heaptrack(context.path("made.gz"))
+        check_equal(dict(played.costs["temporary"]), {(f"f{i}",): point["tmpk"] for i, point in enumerate(points, 1)}, f"temporary of {site}")
+
+
+@test()
 def heaptrack_bounds(context):
     """A file of bounded size of any number of blocks; sums that are no blocks': both are said in one line."""
     many = 10**11
