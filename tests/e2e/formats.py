@@ -40,13 +40,19 @@ def flamegraph_draws(context):
             check_equal(boxes, shown, "boxes of flamegraph.pl, " + metric)
 
 
-@test(needs=speedscope.NEEDS)
-def speedscope_reads(context):
+def speedscope_reads(make):
     """speedscope's page shows what was recorded, stack by stack, of the four formats that it knows."""
-    with browser.Browser() as page:
-        for make in formats.RECORDINGS:
-            recording = make(context)
-            _check_in_speedscope(page, recording)
+
+    def run(context):
+        with browser.Browser() as page:
+            _check_in_speedscope(page, make(context))
+
+    run.__name__ = "speedscope_reads_" + make.__name__
+    return test(needs=speedscope.NEEDS)(run)
+
+
+for each in formats.RECORDINGS:
+    speedscope_reads(each)
 
 
 def _check_in_speedscope(page, recording):
