@@ -7,128 +7,13 @@ import os
 import re
 import time
 
-from lib import browser, devtools, dhat, formats, speedscope, trace
+from lib import browser, devtools, dhat, formats, speedscope, trace, trace_viewer
 from lib.harness import CTRACE, ROOT, Skip, check, check_caught, check_equal, check_in, program, test
-
-RECORDINGS = (formats.python_recording, formats.thread_recording)
-
-
-def _go(context, recording):
-    return formats.PprofRaw(context, recording.export("pprof"))
-
-
-@test(needs=("go",))
-def pprof_sums(context):
-    """All sample types, in total, by stack with inlined frames, and as -top shows them."""
-    for make in RECORDINGS:
-        recording = make(context)
-        path = recording.export("pprof")
-        raw = formats.PprofRaw(context, path)
-        check_equal(raw.types, list(formats.SAMPLE_TYPES), "sample types")
-        check_equal(raw.default, "alloc_space", "sample type shown first")
-        wanted = {name: recording.report.total(key) for name, key in formats.SAMPLE_TYPES.items()}
-        check_equal(raw.sums(), wanted, "sums of pprof -raw")
-        for name, key in formats.SAMPLE_TYPES.items():
-            check_equal(raw.by_stack(name), recording.by_stack(key), name + " by stack")
-            flat, total = formats.pprof_flat(context, path, name)
-            check_equal((total, sum(flat.values())), (recording.report.total(key),) * 2, f"{name}: total and sum of pprof -top")
-    check("std::vector<…>::emplace_back<…>" in flat, f"names as ctrace top has them: {list(flat)}")
-
-
-@test(needs=("go",))
-def pprof_views(context):
-    """What people call: -tree, -peek, -list, -traces, -base."""
-    context.write("app.c", (
-        "#include <stdlib.h>\n"
-        "static void *volatile keep;\n"
-        "static inline __attribute__((always_inline)) void *inner(int n)\n"
-        "{\n"
-        "	return malloc(n);\n"
-        "}\n"
-        "__attribute__((noinline)) static void outer(void) { keep = inner(1000); keep = inner(24); }\n"
-        "int main(void) { outer(); outer(); free(keep); return 0; }\n"
-    ))
-    # By a path that is relative: the report has it from the root on.
-    context.run(["gcc", "-g", "-O2", "-fno-builtin", "app.c", "-o", "app"]).check()
-    recording = formats.Recording(context, [context.path("app")])
-    path = recording.export("pprof")
-    check_in("2048B, 100% of 2048B total", formats.pprof(context, "-tree", "-unit=B", path), "-tree")
-    peek = formats.pprof(context, "-peek=outer", "-unit=B", path)
-    for part in ("|   main", "inner (inline)", "2048B"):
-        check_in(part, peek, "-peek")
-    listed = formats.pprof(context, "-list=inner", "-unit=B", path, cwd="/")
-    check(re.search(r"2048B +2048B +5:\s+return malloc\(n\);", listed), f"-list: {listed}")
-    traces = formats.pprof(context, "-traces", "-unit=B", path)
-    check(re.search(r"1000B +inner \(inline\)\n +outer\n +main\n", traces), f"-traces: {traces}")
-    empty = formats.pprof(context, "-top", "-unit=B", "-base=" + path, path)
-    check_in("Total samples = 0 \n", empty, "-base with itself")
-    inuse = formats.pprof(context, "-top", "-unit=B", "-sample_index=inuse_space", path)
-    check_in("2024B", inuse, "in use at the end")
-    # -base against another run: the same program does the same.
-    other = formats.Recording(context, [context.path("app")], "other").export("pprof")
-    check_in("Total samples = 0 \n", formats.pprof(context, "-top", "-unit=B", "-base=" + path, other), "-base with another run")
-
-
-@test(needs=("go", "readelf"))
-def pprof_head(context):
-    """Mappings with build-ids and addresses inside; time, duration, comments; a choice of what is shown first."""
-    before = time.time_ns()
-    recording = formats.thread_recording(context)
-    raw = _go(context, recording)
-    build_id = re.search(r"Build ID: (\w+)", context.run(["readelf", "-n", program("cxx_threads")]).stdout).group(1)
-    start, limit, offset, path, told, flags = raw.mappings[0]
-    check_equal((path, told, offset), (program("cxx_threads"), build_id, 0), "first mapping")
-    check_in("[FN][FL][LN][IN]", flags, "flags of the first mapping")
-    for start, limit, _, path, _, flags in raw.mappings:
-        check(start % 4096 == limit % 4096 == 0 and start < limit, f"mapping of {path}: {start:x}-{limit:x}")
-        check_in("[FN]", flags, "pprof would look for functions of " + path)
-    for address, mapping, _ in raw.locations.values():
-        start, limit, _, path, _, _ = raw.mappings[mapping - 1]
-        check(mapping and start <= address < limit, f"{address:x} is outside of the mapping of {path}")
-    inline = [lines for _, _, lines in raw.locations.values() if lines[0].startswith("make_node ")]
-    check(inline and all([line.split()[0] for line in lines] == ["make_node", "push_twice", "build"] for lines in inline), f"inlined: {inline}")
-    check_equal(raw.comments[1], program("cxx_threads"), "the command, in the comments")
-    check_equal(raw.head["PeriodType"], "space bytes", "period")
-    top = formats.pprof(context, "-top", recording.export("pprof"))
-    check_in(f"Duration: {recording.report.data['te'] / 1e3:.2f}ms".replace("0ms", ""), top, "duration")
-    year = time.gmtime(before // 10**9).tm_year
-    check(str(year) in raw.head["Time"] or str(year + 1) in raw.head["Time"], "time: " + raw.head["Time"])
-    for metric, wanted in (("peak", "peak_space"), ("end-blocks", "inuse_objects"), ("lifetime", "lifetime")):
-        path = recording.export("pprof", "--metric", metric)
-        chosen = formats.PprofRaw(context, path)
-        check_equal(chosen.default, wanted, "sample type shown first with --metric " + metric)
-    check_equal(chosen.sums()["lifetime"], recording.report.total("tl"), "lifetimes as a sample type")
-
-
-@test(needs=("go",))
-def pprof_of_reports(context):
-    """The same from our JSON as from the store, and from what other producers know."""
-    recording = formats.thread_recording(context)
-    of_store, of_json = _go(context, recording), formats.PprofRaw(context, recording.export("pprof", source=recording.path))
-    check_equal(sorted(of_json.mappings), sorted(of_store.mappings), "mappings from the JSON")
-    check_equal(of_json.head["Time"], of_store.head["Time"], "time from the JSON")
-    check_equal(sorted(v for v, _ in of_json.samples), sorted(v for v, _ in of_store.samples), "samples from the JSON")
-    data = os.path.join(ROOT, "tests", "unit", "data")
-    for name, types in (
-        ("dhat.out.heap", list(formats.SAMPLE_TYPES)),
-        ("dhat.out.copy", ["copies", "copied_space"]),
-        ("dhat.out.ad-hoc", ["events", "units"]),
-    ):
-        report = dhat.load(os.path.join(data, name))
-        out = context.path("valgrind.pb.gz")
-        context.run([CTRACE, "export", "-f", "pprof", "-o", out, os.path.join(data, name)]).check()
-        raw = formats.PprofRaw(context, out)
-        check_equal(raw.types, types, name)
-        for kind, key in (("alloc_objects", "tbk"), ("alloc_space", "tb"), ("inuse_space", "eb"), ("peak_space", "gb"),
-                          ("copied_space", "tb"), ("units", "tb"), ("events", "tbk")):
-            if kind in types:
-                check_equal(raw.sums()[kind], report.total(key), f"{name}: {kind}")
-
 
 @test()
 def folded_sums(context):
     """Every metric, stack by stack; names from the report, root first."""
-    for make in RECORDINGS:
+    for make in formats.RECORDINGS:
         recording = make(context)
         for metric, key in formats.KEYS.items():
             stacks = formats.read_folded(recording.export("folded", "--metric", metric))
@@ -139,7 +24,7 @@ def folded_sums(context):
 @test(needs=("perl", formats.FLAMEGRAPH))
 def flamegraph_draws(context):
     """flamegraph.pl's boxes: every function at every depth has its bytes."""
-    for make in RECORDINGS:
+    for make in formats.RECORDINGS:
         recording = make(context)
         for metric in ("total-bytes", "end-bytes"):
             wanted = {}
@@ -155,13 +40,19 @@ def flamegraph_draws(context):
             check_equal(boxes, shown, "boxes of flamegraph.pl, " + metric)
 
 
-@test(needs=speedscope.NEEDS)
-def speedscope_reads(context):
+def speedscope_reads(make):
     """speedscope's page shows what was recorded, stack by stack, of the four formats that it knows."""
-    with browser.Browser() as page:
-        for make in RECORDINGS:
-            recording = make(context)
-            _check_in_speedscope(page, recording)
+
+    def run(context):
+        with browser.Browser() as page:
+            _check_in_speedscope(page, make(context))
+
+    run.__name__ = "speedscope_reads_" + make.__name__
+    return test(needs=speedscope.NEEDS)(run)
+
+
+for each in formats.RECORDINGS:
+    speedscope_reads(each)
 
 
 def _check_in_speedscope(page, recording):
@@ -209,7 +100,7 @@ def speedscope_schema(context):
 @test()
 def heapprofile_sums(context):
     """Every metric, node by node; the same stacks as folded has."""
-    for make in RECORDINGS:
+    for make in formats.RECORDINGS:
         recording = make(context)
         for metric, key in formats.KEYS.items():
             profile = formats.HeapProfile(recording.export("heapprofile", "-m", metric))
@@ -220,7 +111,7 @@ def heapprofile_sums(context):
 def devtools_shows(context):
     """The Memory panel of Chromium's own DevTools loads a .heapprofile: sizes by function."""
     with browser.Browser() as page:
-        for make in RECORDINGS:
+        for make in formats.RECORDINGS:
             recording = make(context)
             total, functions = devtools.load_heap_profile(page, recording.export("heapprofile", "-m", "peak"))
             check_equal(total, recording.report.total("gb"), "total in DevTools")
@@ -266,7 +157,7 @@ def json_with_jq(context):
 @test()
 def chrometrace_counters(context):
     """The timeline as counters: peak and end where they belong."""
-    for make in RECORDINGS:
+    for make in formats.RECORDINGS:
         recording = make(context)
         counters = formats.read_trace(recording.export("chrometrace"))
         check_equal(set(counters), {"live bytes", "live blocks", "most live bytes"}, "counters")
@@ -279,14 +170,30 @@ def chrometrace_counters(context):
         check_equal(live[-1][0], report.own["timeline"][-1][0], "last time")
 
 
+@test(needs=trace_viewer.NEEDS)
+def chrometrace_imports(context):
+    """The trace viewer of chrome://tracing imports every counter without a warning; and not half a file."""
+    with browser.Browser() as page, trace_viewer.served() as address:
+        for make in formats.RECORDINGS:
+            recording = make(context)
+            path = recording.export("chrometrace")
+            process = trace_viewer.load(page, address, path)
+            check_equal((process["pid"], process["name"]), (recording.report.data["pid"], recording.report.data["cmd"]), "process")
+            check_equal(process["counters"], formats.read_trace(path), "counters in the trace viewer")
+            check_equal(max(value for _, value in process["counters"]["live bytes"]), recording.report.total("gb"), "highest live bytes")
+        with open(path, encoding="utf-8") as file:
+            half = context.write("half.json", file.read()[:-3])
+        check_caught(lambda: trace_viewer.load(page, address, half), Exception, "trace viewer:", "half a file")
+
+
 @test(needs=("go", "jq") + speedscope.NEEDS)
 def all_agree(context):
     """One recording in every format, each read by its consumer: one sum."""
     with browser.Browser() as page:
-        for make in RECORDINGS:
+        for make in formats.RECORDINGS:
             recording = make(context)
             wanted = {metric: recording.report.total(formats.KEYS[metric]) for metric in ("total-bytes", "total-blocks", "peak-bytes", "end-bytes")}
-            pprof = _go(context, recording).sums()
+            pprof = formats.PprofRaw(context, recording.export("pprof")).sums()
             filter_text = "[[.sites[].totalBytes], [.sites[].totalBlocks], [.sites[].peakBytes], [.sites[].endBytes]] | map(add)"
             told = context.run(["jq", "-c", filter_text, recording.export("json")]).check().stdout
             own, _ = speedscope.load(page, recording.export("speedscope"))

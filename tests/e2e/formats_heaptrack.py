@@ -42,7 +42,7 @@ def _by_stack(report, key):
 def heaptrack_sums(context):
     """Calls, temporary ones, peak and leaks by heaptrack_print; and all that the file has, stack by stack."""
     sites = lambda _: formats.Recording(context, [program("sites")], "sites")
-    for make in (formats.python_recording, formats.thread_recording, sites):
+    for make in (*formats.RECORDINGS, sites):
         recording = make(context)
         report, path = recording.report, _made(recording)
         played = Heaptrack(path)
@@ -117,6 +117,17 @@ def heaptrack_histories(context):
             check_equal(dict(played.costs[cost]), wanted, f"seed {seed}: {cost}")
         temporary, wanted = sum(played.costs["temporary"].values()), sum(point.get("tmpk", 0) for point in points)
         check(wanted <= temporary, f"seed {seed}: {temporary} temporary blocks of {wanted}")
+
+
+@test()
+def heaptrack_temporary_at_peak(context):
+    """The block that makes the peak is often freed before the next one comes, and counts as temporary."""
+    for site in range(3):
+        # Two blocks live at the peak, of one size or of two; one comes and goes.
+        points = [{"tb": 30 + i, "tbk": 3, "gb": 20 + i, "gbk": 2, "tmpk": 1 + (i == site)} for i in range(3)]
+        check_equal(_export(context, points), "", "stderr")
+        played = Heaptrack(context.path("made.gz"))
+        check_equal(dict(played.costs["temporary"]), {(f"f{i}",): point["tmpk"] for i, point in enumerate(points, 1)}, f"temporary of {site}")
 
 
 @test()

@@ -24,7 +24,7 @@ def growing_recording(context):
     return formats.Recording(context, [PYTHON, "-S", "-E", "-c", code], "growing")
 
 
-RECORDINGS = (formats.python_recording, formats.thread_recording, growing_recording)
+RECORDINGS = (*formats.RECORDINGS, growing_recording)
 
 
 def _caller(frames):

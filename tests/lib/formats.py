@@ -89,9 +89,24 @@ def python_recording(context):
     return Recording(context, [PYTHON, "-S", "-E", "-c", code], "python")
 
 
+def compiler_recording(context):
+    """gcc's C++ compiler at templates: thousands of stacks, deep and recursive ones. No headers: browsers read it, too."""
+    compiler = context.run(["g++", "-print-prog-name=cc1plus"]).check().stdout.strip()
+    source = context.write("templates.cc", (
+        "template <int N> struct node : node<N - 1> { int value; int sum() const { return value + node<N - 1>::sum(); } };\n"
+        "template <> struct node<0> { int sum() const { return 0; } };\n"
+        "int sum(const node<40> &last) { return last.sum(); }\n"
+    ))
+    return Recording(context, [compiler, "-quiet", "-O1", source, "-o", "/dev/null"], "cc1plus")
+
+
 def thread_recording(context):
     """C++ with threads, inlined frames, template names."""
     return Recording(context, [program("cxx_threads")], "threads")
+
+
+# What every format is tested with.
+RECORDINGS = (python_recording, compiler_recording, thread_recording)
 
 
 def read_folded(path):
@@ -143,9 +158,14 @@ class PprofRaw:
         types = rows[0].split()
         self.types = [name.partition("/")[0] for name in types]
         self.default = next(name.partition("/")[0] for name in types if name.endswith("[dflt]"))
-        self.samples = []
+        self.samples, self.sizes = [], []  # the label "bytes" of each sample, or None
         for row in rows[1:]:
+            label = re.fullmatch(r" {16}bytes:\[(\d+) bytes\]", row)
+            if label:
+                self.sizes[-1] = int(label.group(1))
+                continue
             values, ids = row.split(":")
+            self.sizes.append(None)
             self.samples.append(([int(value) for value in values.split()], [int(i) for i in ids.split()]))
         self.locations, location = {}, None
         for row in locations.splitlines():
@@ -166,22 +186,22 @@ class PprofRaw:
     def sums(self):
         return {name: sum(values[i] for values, _ in self.samples) for i, name in enumerate(self.types)}
 
-    def by_stack(self, sample_type):
-        """Sums by the whole names of the stack, root first; without zeros."""
+    def by_stack(self, sample_type, short=False):
+        """Sums by the names of the stack, whole or as pprof shows them, root first; without zeros."""
         column, sums, names = self.types.index(sample_type), collections.Counter(), {}
         for location, (_, _, lines) in self.locations.items():
-            names[location] = [_whole_name(line) for line in lines]
+            names[location] = [_name(line, short) for line in lines]
         for values, ids in self.samples:
             if values[column]:
                 sums[tuple(name for location in ids for name in names[location])[::-1]] += values[column]
         return dict(sums)
 
 
-def _whole_name(line):
+def _name(line, short):
     """Of a line "NAME FILE:LINE s=START(WHOLE NAME)"; the last is empty where there is no more of it."""
     found = re.fullmatch(r"(.*?) (\S*):(\d+) s=0\((.*)\)", line)
     check(found, f"pprof: a line of another form: {line!r}")
-    return found.group(4) or found.group(1)
+    return not short and found.group(4) or found.group(1)
 
 
 def pprof_flat(context, path, sample_type):

@@ -66,6 +66,7 @@ struct writer {
 	uint64_t live; /* blocks of the peak and of the end */
 	size_t inexact; /* sites */
 	struct block held; /* a fleeting block that is live */
+	bool temporary_at_peak; /* of the site that is the last in order */
 	struct {
 		struct ct_block_piece piece;
 		size_t site, index;
@@ -268,17 +269,19 @@ static bool is_first(const struct writer *writer, size_t site, size_t piece)
 	return writer->first.piece.count && site == writer->first.site && piece == writer->first.index;
 }
 
-/* Free a site's blocks of the peak alone, which were allocated after those that are kept. */
+/* Free a site's blocks of the peak alone, which were allocated after those that are kept; the last one first. */
 static void free_pieces(struct writer *writer, size_t site, const struct ct_block_piece *pieces, size_t count)
 {
 	uint64_t entry = writer->peak_entry[site];
-	for (size_t i = 0; i < count && pieces[i].kind <= CT_BLOCKS_PEAK; i++) {
-		if (is_first(writer, site, i))
-			continue;
-		if (pieces[i].kind == CT_BLOCKS_PEAK)
-			put_blocks(writer, '-', entry, pieces[i].count);
-		entry++;
-	}
+	size_t end = 0;
+	for (; end < count && pieces[end].kind <= CT_BLOCKS_PEAK; end++)
+		entry += !is_first(writer, site, end);
+	while (end--)
+		if (!is_first(writer, site, end)) {
+			entry--;
+			if (pieces[end].kind == CT_BLOCKS_PEAK)
+				put_blocks(writer, '-', entry, pieces[end].count);
+		}
 }
 
 static void put_first(struct writer *writer, enum step step)
@@ -298,9 +301,12 @@ static void put_first(struct writer *writer, enum step step)
 static void put_step(struct writer *writer, enum step step)
 {
 	struct ct_block_piece pieces[CT_BLOCK_PIECES_MOST];
+	size_t sites = writer->profile->site_count;
+	bool backward = step == FROM_PEAK && writer->temporary_at_peak;
 	put_first(writer, step);
-	for (size_t i = 0; i < writer->profile->site_count && !writer->gzip->failed; i++) {
-		size_t site = writer->stacks.order[i], count = make_pieces(writer, site, pieces);
+	for (size_t i = 0; i < sites && !writer->gzip->failed; i++) {
+		size_t site = writer->stacks.order[backward ? sites - 1 - i : i];
+		size_t count = make_pieces(writer, site, pieces);
 		if (step == FROM_PEAK)
 			free_pieces(writer, site, pieces, count);
 		if (step == TO_PEAK)
@@ -367,6 +373,28 @@ static void choose_first(struct writer *writer)
 	}
 }
 
+/*
+ * The block that made the peak is often a temporary one, and its site then has more of them than come and go. So
+ * this site is the last before the peak and the first after it.
+ */
+static void choose_last(struct writer *writer)
+{
+	uint32_t *order = writer->stacks.order;
+	size_t count = writer->profile->site_count;
+	struct ct_block_plan plan;
+	for (size_t i = 0; i < count && !writer->temporary_at_peak; i++) {
+		uint32_t site = order[i];
+		const struct ct_counters *counters = &writer->profile->sites[site].counters;
+		ct_block_plan_make(&plan, counters);
+		if (counters->temporary_blocks <= plan.groups[CT_BLOCKS_FLEETING].blocks ||
+		    !plan.groups[CT_BLOCKS_PEAK].blocks)
+			continue;
+		memmove(order + i, order + i + 1, (count - 1 - i) * sizeof(*order));
+		order[count - 1] = site;
+		writer->temporary_at_peak = true;
+	}
+}
+
 static void put_time(struct writer *writer, uint64_t time)
 {
 	bool known = !strcmp(writer->profile->time_unit, "µs");
@@ -382,6 +410,7 @@ static void put_all(struct writer *writer, uint64_t *leaf_first)
 	ct_gzip_put(writer->gzip, "\n", 1);
 	for (size_t i = 0; i < profile->site_count && !writer->gzip->failed; i++)
 		put_site(writer, writer->stacks.order[i], leaf_first);
+	choose_last(writer);
 	choose_first(writer);
 	put_time(writer, 0);
 	put_step(writer, EARLY);

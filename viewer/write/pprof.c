@@ -49,6 +49,7 @@ struct writer {
 	size_t default_type;
 	int64_t *string_of; /* index in string_table, by string id */
 	int64_t string_count;
+	int64_t bytes_string; /* 0: there are no sizes of blocks */
 	bool *function_done;
 	struct location *location_of; /* by innermost frame id */
 	uint64_t *single_of; /* locations of one frame alone, by frame id */
@@ -182,6 +183,7 @@ static void put_head(struct writer *writer)
 	put_types(writer);
 	period.type = put_text(writer, "space");
 	period.unit = put_text(writer, "bytes");
+	writer->bytes_string = profile->mode == CT_MODE_AD_HOC ? 0 : period.unit;
 	piece.period_type = &period;
 	/* 1: every allocation. The values are estimates of the whole, which pprof does not scale again. */
 	piece.period = profile->sample_bytes && profile->sample_bytes < INT64_MAX ? (int64_t)profile->sample_bytes : 1;
@@ -287,11 +289,14 @@ static uint32_t find_location(struct writer *writer, uint32_t first, uint32_t le
 	return 1;
 }
 
+/* One label, "bytes", as Go's and tcmalloc's heap profiles have it: the size of a block, here of the average one. */
 static void put_sample(struct writer *writer, const struct ct_site_row *site)
 {
 	int64_t values[TYPES_MOST];
+	Pprof__Label size = PPROF__LABEL__INIT, *labels[] = {&size};
 	Pprof__Sample sample = PPROF__SAMPLE__INIT, *samples[] = {&sample};
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
+	uint64_t blocks = site->counters.total_blocks, average = blocks ? site->counters.total_bytes / blocks : 0;
 	for (uint32_t i = 0; i < site->frame_count; sample.n_location_id++)
 		i += find_location(writer, site->first_frame + i, site->frame_count - i,
 				   &writer->stack[sample.n_location_id]);
@@ -302,6 +307,11 @@ static void put_sample(struct writer *writer, const struct ct_site_row *site)
 	sample.location_id = writer->stack;
 	sample.n_value = writer->type_count;
 	sample.value = values;
+	/* A number of 0 would not be in the file, nor then in what readers see. */
+	size.key = size.num_unit = writer->bytes_string;
+	size.num = average < INT64_MAX ? (int64_t)average : INT64_MAX;
+	sample.n_label = size.key && size.num;
+	sample.label = labels;
 	piece.n_sample = 1;
 	piece.sample = samples;
 	put(writer, &piece);

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""`go tool pprof -http`: its flame graph, in headless Chromium."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+
+from lib.harness import check, check_equal
+
+# {stack, root first: own value} of the page's data, and the boxes that it has drawn.
+_READ = """
+const stacks = [], waiting = [[data, []]];
+while (waiting.length) {
+  const [node, above] = waiting.pop(), children = node.c || [];
+  const own = node.v - children.reduce((sum, child) => sum + child.v, 0);
+  const stack = node === data ? [] : [...above, node.f];
+  if (own)
+    stacks.push([stack, own]);
+  for (const child of children)
+    waiting.push([child, stack]);
+}
+const boxes = [...document.querySelectorAll('#chart g.frame')].map(box => [
+  Math.round(Number(box.getAttribute('transform').match(/,(\\d+)/)[1]) / 18), box.querySelector('title').textContent]);
+return {total: data.v, stacks, boxes};
+"""
+
+
+@contextlib.contextmanager
+def served(context, path):
+    """The address at which pprof serves the profile."""
+    command = ["go", "tool", "pprof", "-http=localhost:", "-no_browser", "-unit=B", path]
+    server = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=context.environment(), start_new_session=True
+    )
+    try:
+        line = server.stderr.readline()
+        found = re.fullmatch(r"Serving web UI on (http://localhost:\d+)\n", line)
+        check(found, f"go tool pprof -http: {line!r}")
+        yield found.group(1)
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+        server.stderr.close()
+
+
+def flame_graph(page, address, sample_type):
+    """(total, {stack: its own value}, {(depth, name): value} of the boxes drawn) for a sample type."""
+    page.open(f"{address}/ui/flamegraph?si={sample_type}")
+    page.wait("return document.querySelectorAll('#chart g.frame').length > 0", "pprof's flame graph")
+    # What it has no icon for it answers with its graph, for which it wants graphviz.
+    errors = [error for error in page.console_errors() if "/ui/ - Failed to load resource" not in error]
+    check_equal(errors, [], "console of pprof's page")
+    told = page.run(_READ)
+    stacks, boxes = {}, {}
+    for stack, value in told["stacks"]:
+        stacks[tuple(stack)] = stacks.get(tuple(stack), 0) + value
+    for depth, title in told["boxes"]:
+        found = re.fullmatch(r"(.*) \([\d.e-]+%, (\d+)B?\)", title)
+        check(found, f"pprof: a box of another form: {title!r}")
+        box = depth, found.group(1)
+        boxes[box] = boxes.get(box, 0) + int(found.group(2))
+    return told["total"], stacks, boxes
