@@ -11,6 +11,7 @@
 
 #include "ctrace/fold.h"
 #include "load/load.h"
+#include "load/store_builder.h"
 #include "load/store_parts.h"
 #include "symbol/symbol.h"
 #include "util/array.h"
@@ -31,13 +32,17 @@ struct place {
 	UT_hash_handle hh;
 };
 
-struct builder {
-	const struct ct_store_file *store;
+/* Sections of a store only grow: what was made of their elements is kept when it is read again. */
+struct ct_store_builder {
+	const struct ct_store_file *store; /* the one that is read now */
 	struct ct_profile *profile;
 	struct ct_symbols *symbols;
 	struct ct_perf_map *perf_map;
 	int *handles; /* by module */
-	uint32_t *site_of; /* by the store's site: the profile's */
+	uint8_t *module_files; /* by module: enum ct_module_file */
+	size_t handle_count, handle_room, module_file_room;
+	uint32_t *site_of; /* by the store's site: the profile's, UINT32_MAX = none yet */
+	size_t site_of_count, site_of_room;
 	struct place *places;
 	uint32_t *frame_ids;
 	size_t frame_id_count, frame_id_room;
@@ -47,7 +52,7 @@ struct builder {
 	size_t text_module_count, text_module_room;
 };
 
-static int64_t string_of(struct builder *builder, const char *string)
+static int64_t string_of(struct ct_store_builder *builder, const char *string)
 {
 	return string ? ct_profile_string(builder->profile, string, strlen(string)) : 0;
 }
@@ -65,11 +70,11 @@ static char *module_path(const struct ct_store_file *store, uint32_t module)
 	return strndup(store->strings + path.offset, path.bytes);
 }
 
-static int open_module(struct builder *builder, uint32_t module, const char *path)
+static int open_module(struct ct_store_builder *builder, uint32_t module, const char *path)
 {
-	uint8_t *known = &builder->store->module_files[module];
+	uint8_t *known = &builder->module_files[module];
 	const struct ct_module *from = &builder->store->modules[module];
-	if (*known == CT_MODULE_FILE_UNKNOWN || (*known == CT_MODULE_FILE_SAME && builder->handles[module] < 0)) {
+	if (*known == CT_MODULE_FILE_UNKNOWN) {
 		builder->handles[module] =
 			ct_symbols_open(builder->symbols, path, from->build_id, from->build_id_bytes);
 		*known = builder->handles[module] >= 0 ? CT_MODULE_FILE_SAME
@@ -80,7 +85,7 @@ static int open_module(struct builder *builder, uint32_t module, const char *pat
 }
 
 /* Take a text for a module's frames. 1 = it is this module's, 0 = another one has it, < 0 without memory. */
-static int claim_text(struct builder *builder, int64_t text, uint32_t module)
+static int claim_text(struct ct_store_builder *builder, int64_t text, uint32_t module)
 {
 	size_t wanted = (size_t)text + 1;
 	if (text < 0 ||
@@ -94,7 +99,7 @@ static int claim_text(struct builder *builder, int64_t text, uint32_t module)
 }
 
 /* The same text from two modules must not make two stacks one. */
-static int64_t own_text(struct builder *builder, char *text, size_t room, uint32_t module, const char *path)
+static int64_t own_text(struct ct_store_builder *builder, char *text, size_t room, uint32_t module, const char *path)
 {
 	size_t length = strlen(text);
 	int64_t id = string_of(builder, text);
@@ -112,7 +117,7 @@ static int64_t own_text(struct builder *builder, char *text, size_t room, uint32
 }
 
 /* One frame with Valgrind's text. */
-static int64_t add_frame(struct builder *builder, uint32_t module, uint64_t address, const char *path,
+static int64_t add_frame(struct ct_store_builder *builder, uint32_t module, uint64_t address, const char *path,
 			 const struct ct_symbol_frame *symbol, bool inlined)
 {
 	size_t room = 160 + (symbol->function ? strlen(symbol->function) : 0) + 2 * strlen(path) +
@@ -161,7 +166,7 @@ static const char *mark_text(const struct ct_store_file *store, uint64_t mark, c
 	}
 }
 
-static int64_t add_mark(struct builder *builder, uint64_t mark)
+static int64_t add_mark(struct ct_store_builder *builder, uint64_t mark)
 {
 	char room[64];
 	const char *text = mark_text(builder->store, mark, room, sizeof(room));
@@ -171,7 +176,7 @@ static int64_t add_mark(struct builder *builder, uint64_t mark)
 	return ct_profile_frame(builder->profile, &(struct ct_frame){.text = (uint32_t)id, .function = (uint32_t)id});
 }
 
-static bool append(struct builder *builder, int64_t frame)
+static bool append(struct ct_store_builder *builder, int64_t frame)
 {
 	if (frame < 0 || !ct_array_room(&builder->frame_ids, &builder->frame_id_room, builder->frame_id_count + 1,
 					sizeof(*builder->frame_ids)))
@@ -180,7 +185,7 @@ static bool append(struct builder *builder, int64_t frame)
 	return true;
 }
 
-static bool add_code_frames(struct builder *builder, uint32_t module, uint64_t address)
+static bool add_code_frames(struct ct_store_builder *builder, uint32_t module, uint64_t address)
 {
 	struct ct_symbol_frame symbols[FRAMES_PER_ADDRESS] = {{0}};
 	if (module == CT_MODULE_NONE) {
@@ -203,7 +208,7 @@ static bool add_code_frames(struct builder *builder, uint32_t module, uint64_t a
 }
 
 /* The frames of a node's code, symbolised when it is met first. NULL without memory. */
-static const struct place *place_of(struct builder *builder, const struct ct_node *node)
+static const struct place *place_of(struct ct_store_builder *builder, const struct ct_node *node)
 {
 	struct place_key key = {node->address, node->module};
 	struct place *found;
@@ -270,7 +275,7 @@ static bool is_mark(const struct ct_node *node, enum ct_mark mark)
 	return node->module == CT_MODULE_MARK && (node->address & CT_MARK) == mark;
 }
 
-static int add_site(struct builder *builder, const struct ct_site *site)
+static int add_site(struct ct_store_builder *builder, const struct ct_site *site)
 {
 	const struct ct_store_file *store = builder->store;
 	size_t count = 0;
@@ -315,6 +320,9 @@ static int set_timeline(struct ct_profile *profile, const struct ct_store_file *
 {
 	const struct ct_timeline *timeline = &store->header->timeline[store->header->timeline_half];
 	uint32_t used = timeline->used;
+	free(profile->timeline);
+	profile->timeline = NULL;
+	profile->timeline_count = 0;
 	if (!used)
 		return 0;
 	profile->timeline = calloc(used, sizeof(*profile->timeline));
@@ -369,64 +377,113 @@ static int describe(struct ct_profile *profile, const struct ct_store_file *stor
 	       set_timeline(profile, store);
 }
 
-static int build(struct builder *builder, struct ct_error_text *error)
+/* Elements that were not there last time have no file and no site yet. */
+static bool make_room(struct ct_store_builder *builder)
 {
 	const struct ct_store_file *store = builder->store;
-	builder->handles = malloc(store->module_count * sizeof(*builder->handles));
-	if (!builder->profile || !builder->symbols || !builder->handles || describe(builder->profile, store))
-		return ct_error_no_memory(error);
-	for (size_t i = 0; i < store->module_count; i++)
-		builder->handles[i] = -1;
-	builder->site_of = malloc(store->site_count * sizeof(*builder->site_of));
-	if (!builder->site_of)
-		return ct_error_no_memory(error);
-	for (size_t i = 1; i < store->site_count; i++) {
-		builder->site_of[i] = UINT32_MAX;
-		if (store->sites[i].total_blocks) {
-			if (add_site(builder, &store->sites[i]))
-				return ct_error_no_memory(error);
-			builder->site_of[i] = (uint32_t)builder->profile->latest_site;
-		}
+	if (!ct_array_room(&builder->handles, &builder->handle_room, store->module_count, sizeof(*builder->handles)) ||
+	    !ct_array_room(&builder->module_files, &builder->module_file_room, store->module_count,
+			   sizeof(*builder->module_files)) ||
+	    !ct_array_room(&builder->site_of, &builder->site_of_room, store->site_count, sizeof(*builder->site_of)))
+		return false;
+	for (; builder->handle_count < store->module_count; builder->handle_count++) {
+		builder->handles[builder->handle_count] = -1;
+		builder->module_files[builder->handle_count] = CT_MODULE_FILE_UNKNOWN;
 	}
-	if (ct_store_snapshots(store, builder->site_of, builder->profile) < 0)
-		return ct_error_no_memory(error);
+	for (; builder->site_of_count < store->site_count; builder->site_of_count++)
+		builder->site_of[builder->site_of_count] = UINT32_MAX;
+	return true;
+}
+
+static int add_sites(struct ct_store_builder *builder)
+{
+	const struct ct_store_file *store = builder->store;
+	uint64_t used = 0;
+	for (size_t i = 1; i < store->site_count; i++) {
+		const struct ct_site *site = &store->sites[i];
+		if (!site->total_blocks)
+			continue;
+		used++;
+		if (builder->site_of[i] != UINT32_MAX) {
+			struct ct_counters counters = counters_of(store, site, builder->profile->end_time);
+			ct_profile_site_add(builder->profile, builder->site_of[i], &counters);
+			continue;
+		}
+		if (add_site(builder, site))
+			return -1;
+		builder->site_of[i] = (uint32_t)builder->profile->latest_site;
+	}
+	builder->profile->losses.merged_sites =
+		used < builder->profile->site_count ? 0 : used - builder->profile->site_count;
 	/* Folded with the events, so exact even where sites were merged. */
 	builder->profile->totals.max_bytes = store->header->totals.peak_bytes;
 	builder->profile->totals.max_blocks = store->header->totals.peak_blocks;
+	return 0;
+}
+
+struct ct_store_builder *ct_store_builder_new(uint32_t pid)
+{
+	struct ct_store_builder *builder = calloc(1, sizeof(*builder));
+	if (!builder)
+		return NULL;
+	builder->profile = ct_profile_new();
+	builder->symbols = ct_symbols_new();
+	builder->perf_map = ct_perf_map_open(pid);
+	if (builder->profile && builder->symbols)
+		return builder;
+	ct_store_builder_free(builder);
+	return NULL;
+}
+
+int ct_store_builder_update(struct ct_store_builder *builder, const struct ct_store_file *store,
+			    struct ct_error_text *error)
+{
+	builder->store = store;
+	ct_profile_clear_counters(builder->profile);
+	if (describe(builder->profile, store) || !make_room(builder) || add_sites(builder))
+		return ct_error_no_memory(error);
 	return CT_OK;
 }
 
-static void free_builder(struct builder *builder)
+struct ct_profile *ct_store_builder_profile(struct ct_store_builder *builder)
+{
+	return builder->profile;
+}
+
+void ct_store_builder_free(struct ct_store_builder *builder)
 {
 	struct place *place, *next;
+	if (!builder)
+		return;
 	HASH_ITER(hh, builder->places, place, next)
 	{
 		HASH_DEL(builder->places, place);
 		free(place);
 	}
+	ct_profile_free(builder->profile);
 	ct_symbols_free(builder->symbols);
 	ct_perf_map_free(builder->perf_map);
 	free(builder->handles);
+	free(builder->module_files);
 	free(builder->site_of);
 	free(builder->frame_ids);
 	free(builder->stack);
 	free(builder->text_modules);
+	free(builder);
 }
 
 int ct_store_profile(const struct ct_store_file *store, struct ct_profile **profile, struct ct_error_text *error)
 {
-	struct builder builder = {
-		.store = store,
-		.profile = ct_profile_new(),
-		.symbols = ct_symbols_new(),
-		.perf_map = ct_perf_map_open(store->header->pid),
-	};
-	int code = build(&builder, error);
-	free_builder(&builder);
-	if (code)
-		ct_profile_free(builder.profile);
-	else
-		*profile = builder.profile;
+	struct ct_store_builder *builder = ct_store_builder_new(store->header->pid);
+	int code = builder ? ct_store_builder_update(builder, store, error) : ct_error_no_memory(error);
+	if (!code && ct_store_snapshots(store, builder->site_of, builder->profile) < 0)
+		code = ct_error_no_memory(error);
+	if (!code) {
+		memcpy(store->module_files, builder->module_files, store->module_count);
+		*profile = builder->profile;
+		builder->profile = NULL;
+	}
+	ct_store_builder_free(builder);
 	return code;
 }
 

@@ -55,8 +55,15 @@ int ct_store_file_open(const char *path, struct ct_store_file *store, struct ct_
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, strerror(errno));
-	int code = ct_store_read(fd, store, error);
+	int code = ct_store_file_read(fd, path, store, error);
 	close(fd);
+	return code;
+}
+
+int ct_store_file_read(int fd, const char *name, struct ct_store_file *store, struct ct_error_text *error)
+{
+	memset(store, 0, sizeof(*store));
+	int code = ct_store_read(fd, store, error);
 	if (!code)
 		code = ct_store_check_references(store, error);
 	if (!code)
@@ -68,7 +75,7 @@ int ct_store_file_open(const char *path, struct ct_store_file *store, struct ct_
 		code = store->module_files ? CT_OK : ct_error_no_memory(error);
 	}
 	if (code)
-		return ct_error_context(error, code, "%s", path);
+		return ct_error_context(error, code, "%s", name);
 	set_clock(store);
 	return CT_OK;
 }

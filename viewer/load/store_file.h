@@ -40,6 +40,8 @@ struct ct_store_file {
 
 /* Read, check, replay. Free with ct_store_file_close, also after a failure. */
 int ct_store_file_open(const char *path, struct ct_store_file *store, struct ct_error_text *error);
+/* The same of an open file, which may be read again later. */
+int ct_store_file_read(int fd, const char *name, struct ct_store_file *store, struct ct_error_text *error);
 void ct_store_file_close(struct ct_store_file *store);
 
 /* Ticks of the store's clock in microseconds, rounded. */

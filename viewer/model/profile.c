@@ -283,13 +283,26 @@ int ct_profile_site(struct ct_profile *profile, const uint32_t *frame_ids, uint3
 	}
 	struct ct_site_row *site = &profile->sites[found->site];
 	profile->latest_site = found->site;
+	site->truncated = site->truncated || truncated;
+	ct_profile_site_add(profile, found->site, counters);
+	return 0;
+}
+
+void ct_profile_site_add(struct ct_profile *profile, size_t index, const struct ct_counters *counters)
+{
+	struct ct_site_row *site = &profile->sites[index];
 	ct_counters_add(&site->counters, counters);
 	site->counters.max_bytes += counters->max_bytes;
 	site->counters.max_blocks += counters->max_blocks;
-	site->truncated = site->truncated || truncated;
 	ct_counters_add(&profile->totals, counters);
 	/* Sites have their maxima at different times; the process's own is its peak. */
 	profile->totals.max_bytes = profile->totals.peak_bytes;
 	profile->totals.max_blocks = profile->totals.peak_blocks;
-	return 0;
+}
+
+void ct_profile_clear_counters(struct ct_profile *profile)
+{
+	for (size_t i = 0; i < profile->site_count; i++)
+		memset(&profile->sites[i].counters, 0, sizeof(profile->sites[i].counters));
+	memset(&profile->totals, 0, sizeof(profile->totals));
 }

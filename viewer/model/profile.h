@@ -49,6 +49,9 @@ struct ct_counters {
 	uint64_t largest_bytes;
 	uint64_t first_time; /* of the first allocation, and of the latest */
 	uint64_t latest_time;
+	uint64_t recent_bytes; /* allocated in the latest ct_profile.recent_us; only of a running program */
+	uint64_t recent_blocks;
+	int64_t grown_bytes; /* end_bytes since a moment that the user marked; only of a running program */
 };
 
 struct ct_site_row {
@@ -124,6 +127,7 @@ struct ct_profile {
 	bool has_temporaries; /* temporary_blocks and resizes are there */
 	bool has_details; /* and what follows them; not in samples */
 	bool has_slack; /* slack_bytes is, too: the allocator tells how large a block is */
+	uint64_t recent_us; /* of a running program that was read before: since then. 0 = none */
 	bool ended; /* false: the program was killed or is still running */
 	struct ct_losses losses;
 	struct ct_counters totals; /* sums over the sites, but max_* = the global peak */
@@ -172,6 +176,12 @@ void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters
 
 /* Does the timeline tell resident memory? */
 bool ct_profile_has_rss(const struct ct_profile *profile);
+
+/* Add to a site that is there. */
+void ct_profile_site_add(struct ct_profile *profile, size_t index, const struct ct_counters *counters);
+
+/* All counters to 0; strings, frames and sites stay, with their ids. */
+void ct_profile_clear_counters(struct ct_profile *profile);
 
 /* Replace a char* member (verb, command, ...) by a cleaned copy. 0, or < 0 without memory. */
 int ct_profile_set_text(char **member, const char *bytes, size_t length);
