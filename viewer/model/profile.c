@@ -230,6 +230,9 @@ void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters
 	sum->moves += counters->moves;
 	sum->copied_bytes += counters->copied_bytes;
 	sum->slack_bytes += counters->slack_bytes;
+	sum->recent_bytes += counters->recent_bytes;
+	sum->recent_blocks += counters->recent_blocks;
+	sum->grown_bytes += counters->grown_bytes;
 }
 
 bool ct_profile_has_rss(const struct ct_profile *profile)

@@ -18,6 +18,8 @@ static const enum ct_column dispensable[] = {
 
 bool ct_column_exists(const struct ct_profile *profile, enum ct_column column)
 {
+	if (column >= CT_COLUMN_RATE)
+		return profile->recent_us != 0;
 	return profile->has_lifetimes || column < CT_COLUMN_MAX;
 }
 
@@ -38,6 +40,12 @@ double ct_column_value(const struct ct_counters *counters, enum ct_column column
 		return (double)counters->end_bytes;
 	case CT_COLUMN_LIFETIME:
 		return (double)counters->lifetime / blocks;
+	case CT_COLUMN_RATE:
+		return (double)counters->recent_bytes;
+	case CT_COLUMN_BLOCK_RATE:
+		return (double)counters->recent_blocks;
+	case CT_COLUMN_GROWN:
+		return (double)counters->grown_bytes;
 	default:
 		return (double)counters->total_bytes;
 	}
@@ -65,10 +73,32 @@ static uint64_t amount(const struct ct_counters *counters, enum ct_column column
 	}
 }
 
+/* What only a running program has. */
+static char *format_live(const struct ct_view *view, enum ct_column column, const struct ct_counters *counters,
+			 char *out)
+{
+	double seconds = (double)view->profile->recent_us / 1e6;
+	double value = ct_column_value(counters, column);
+	uint64_t magnitude = (uint64_t)(value < 0 ? -value : value);
+
+	if (column == CT_COLUMN_BLOCK_RATE)
+		return ct_number_short(out, (double)(uint64_t)(value / seconds + 0.5));
+	if (column == CT_COLUMN_RATE)
+		return ct_number_bytes_column(out, (uint64_t)(value / seconds + 0.5));
+	out[0] = value < 0 ? '-' : '+';
+	if (view->exact)
+		ct_number_exact(out + 1, magnitude);
+	else
+		ct_number_bytes_column(out + 1, magnitude);
+	return out;
+}
+
 char *ct_column_format(const struct ct_view *view, enum ct_column column, const struct ct_counters *counters, char *out)
 {
 	bool exact = view->exact || view->profile->mode == CT_MODE_AD_HOC;
 
+	if (column >= CT_COLUMN_RATE)
+		return format_live(view, column, counters, out);
 	if (column == CT_COLUMN_BLOCKS)
 		return ct_number_exact(out, counters->total_blocks);
 	if (column == CT_COLUMN_LIFETIME && view->exact)
@@ -92,11 +122,14 @@ static void upper_case(char *text)
 /* The head: the names that the kind of profile has for its numbers. */
 static char *head(const struct ct_view *view, enum ct_column column, char out[CT_NUMBER_ROOM])
 {
-	static const char *const names[CT_COLUMN_COUNT] = {"total", "blocks", "avg", "max", "peak", "end", "lifetime"};
+	static const char *const names[CT_COLUMN_COUNT] = {"total", "blocks",   "avg",     "max",      "peak",
+							   "end",   "lifetime", "bytes/s", "blocks/s", "grown"};
 	const struct ct_profile *profile = view->profile;
 	const char *name = names[column];
 
-	if (column == CT_COLUMN_TOTAL && profile->mode == CT_MODE_COPY)
+	if (column == CT_COLUMN_END && profile->recent_us)
+		name = "live";
+	else if (column == CT_COLUMN_TOTAL && profile->mode == CT_MODE_COPY)
 		name = profile->verb;
 	else if (column == CT_COLUMN_TOTAL && profile->mode == CT_MODE_AD_HOC)
 		name = profile->bytes_unit;
@@ -118,6 +151,8 @@ static int width(const struct ct_view *view, enum ct_column column)
 	int numbers;
 
 	totals.max_bytes = totals.total_bytes;
+	totals.recent_bytes = totals.recent_blocks = 0;
+	totals.grown_bytes = (int64_t)totals.total_bytes;
 	if (column == CT_COLUMN_LIFETIME && view->exact)
 		totals = (struct ct_counters){.lifetime = view->profile->end_time, .total_blocks = 1};
 	numbers = ct_line_width(view->terminal, ct_column_format(view, column, &totals, text));

@@ -26,9 +26,9 @@ const char *ct_name_base(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-uint32_t ct_name_key(const struct ct_profile *profile, const struct ct_frame *frame)
+uint32_t ct_name_key(const struct ct_frame *frame)
 {
-	return frame->function ? frame->function : (uint32_t)profile->string_count + frame->module;
+	return frame->function ? frame->function * 2 : frame->module * 2 + 1;
 }
 
 /* Where the parameter list starts: at the parenthesis that the name's last one closes. */

@@ -24,10 +24,10 @@ bool *ct_names_find_allocators(const struct ct_profile *profile);
 uint32_t ct_name_leaf(const struct ct_profile *profile, const bool *allocators, const struct ct_site_row *site);
 
 /*
- * One number per function, from 1 to below twice string_count: frames of one function have the same,
- * and code without a name is one function per object file.
+ * One number per function, from 1 to below twice string_count, which stays when strings are added: frames of one
+ * function have the same, and code without a name is one function per object file.
  */
-uint32_t ct_name_key(const struct ct_profile *profile, const struct ct_frame *frame);
+uint32_t ct_name_key(const struct ct_frame *frame);
 
 /* The function without its parameters, long template arguments as <…>; "[libc.so.6]" or "???" when not known. */
 char *ct_name_short(const struct ct_profile *profile, const struct ct_frame *frame, char out[CT_NAME_ROOM]);

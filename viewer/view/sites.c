@@ -38,45 +38,44 @@ static const struct ct_frame *frame_at(const struct ct_profile *profile, const s
 }
 
 /* " < caller < caller": as many as fit, a run of one function once. */
-static void add_callers(struct table *table, const struct ct_site_row *site, uint32_t index)
+static void add_callers(struct ct_line *line, const struct ct_profile *profile, const struct ct_site_row *site,
+			uint32_t index)
 {
-	const struct ct_profile *profile = table->view->profile;
 	char name[CT_NAME_ROOM];
 
-	ct_line_style(&table->line, CT_STYLE_QUIET);
-	while (index < site->frame_count && ct_line_left(&table->line) > 4) {
-		uint32_t key = ct_name_key(profile, frame_at(profile, site, index));
+	ct_line_style(line, CT_STYLE_QUIET);
+	while (index < site->frame_count && ct_line_left(line) > 4) {
+		uint32_t key = ct_name_key(frame_at(profile, site, index));
 		uint32_t run = 1;
 
-		while (index + run < site->frame_count &&
-		       ct_name_key(profile, frame_at(profile, site, index + run)) == key)
+		while (index + run < site->frame_count && ct_name_key(frame_at(profile, site, index + run)) == key)
 			run++;
-		ct_line_add(&table->line, " < ");
-		ct_line_add_rest(&table->line, ct_name_short(profile, frame_at(profile, site, index), name));
-		if (run > 1 && ct_line_left(&table->line) > 6)
-			ct_line_format(&table->line, " ×%u", run);
+		ct_line_add(line, " < ");
+		ct_line_add_rest(line, ct_name_short(profile, frame_at(profile, site, index), name));
+		if (run > 1 && ct_line_left(line) > 6)
+			ct_line_format(line, " ×%u", run);
 		index += run;
 	}
-	ct_line_style(&table->line, CT_STYLE_PLAIN);
+	ct_line_style(line, CT_STYLE_PLAIN);
 }
 
-static void add_site(struct table *table, const struct ct_site_row *site)
+void ct_line_add_site(struct ct_line *line, const struct ct_profile *profile, const bool *allocators,
+		      const struct ct_site_row *site, bool callers)
 {
-	const struct ct_profile *profile = table->view->profile;
-	uint32_t leaf = ct_name_leaf(profile, table->allocators, site);
+	uint32_t leaf = ct_name_leaf(profile, allocators, site);
 	const struct ct_frame *frame = frame_at(profile, site, leaf);
 	char text[CT_NAME_ROOM];
 
-	ct_line_style(&table->line, CT_STYLE_STRONG);
-	ct_line_add_rest(&table->line, ct_name_short(profile, frame, text));
-	ct_line_style(&table->line, CT_STYLE_QUIET);
-	if (*ct_name_place(profile, frame, text) && ct_line_left(&table->line) > 4) {
-		ct_line_add(&table->line, " ");
-		ct_line_add_rest(&table->line, text);
+	ct_line_style(line, CT_STYLE_STRONG);
+	ct_line_add_rest(line, ct_name_short(profile, frame, text));
+	ct_line_style(line, CT_STYLE_QUIET);
+	if (*ct_name_place(profile, frame, text) && ct_line_left(line) > 4) {
+		ct_line_add(line, " ");
+		ct_line_add_rest(line, text);
 	}
-	ct_line_style(&table->line, CT_STYLE_PLAIN);
-	if (!table->view->full)
-		add_callers(table, site, leaf + 1);
+	ct_line_style(line, CT_STYLE_PLAIN);
+	if (callers)
+		add_callers(line, profile, site, leaf + 1);
 }
 
 /* The whole stack, one frame a line, nothing cut. */
@@ -143,7 +142,7 @@ static void put_table(struct table *table)
 		const struct ct_site_row *site = &profile->sites[table->order[i]];
 
 		ct_layout_numbers(table->view, &table->layout, &site->counters, &table->line);
-		add_site(table, site);
+		ct_line_add_site(&table->line, profile, table->allocators, site, !table->view->full);
 		ct_line_end(&table->line);
 		if (table->view->full)
 			put_stack(table, site);

@@ -40,7 +40,7 @@ static void put_count(struct ct_line *line, const char *label, uint64_t count, c
 	put_remark(line, label, text);
 }
 
-static void put_losses(const struct ct_profile *profile, struct ct_line *line)
+void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line)
 {
 	const struct ct_losses *losses = &profile->losses;
 
@@ -194,7 +194,7 @@ static uint64_t fill_sparks(const struct ct_profile *profile, uint64_t sparks[SP
 	return highest;
 }
 
-static void put_timeline(const struct ct_view *view, struct ct_line *line)
+void ct_summary_timeline(const struct ct_view *view, struct ct_line *line)
 {
 	static const char *const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 	static const char *const ascii[] = {" ", ".", ",", ":", "-", "=", "+", "*", "#"};
@@ -227,13 +227,13 @@ int ct_view_summary(const struct ct_view *view, struct ct_error_text *error)
 	struct ct_line line;
 
 	ct_line_init(&line, view->terminal, view->out);
-	put_losses(view->profile, &line);
+	ct_summary_losses(view->profile, &line);
 	if (is_merged(view->profile))
 		put_merged(view->profile, &line);
 	else
 		put_program(view, &line);
 	put_totals(view, &line);
-	put_timeline(view, &line);
+	ct_summary_timeline(view, &line);
 	ct_line_end(&line);
 	ct_line_fini(&line);
 	return ct_view_check(&line, error);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The call tree from the root down, by function. A branch is a run of the array of sites: those that
- * share the path to it; its children come from sorting that run by the next function. So only
- * branches that are shown cost anything. A chain of calls with nothing else in it is one entry.
+ * The call tree from the root down, by function. Only branches that are shown cost anything. A chain of calls with
+ * nothing else in it is one entry.
  */
 #include "view/view.h"
 
@@ -10,6 +9,7 @@
 #include <string.h>
 
 #include "util/array.h"
+#include "view/branch.h"
 #include "view/names.h"
 #include "view/number.h"
 
@@ -18,26 +18,12 @@
 #define INDENT 3
 #define WIDE_TERMINAL 120
 
-/* A site on its way down. */
-struct path {
-	uint32_t site;
-	uint32_t key; /* of the next function, 0 = the site allocates here */
-};
-
-struct branch {
-	size_t start; /* in tree->paths */
-	size_t end;
-	uint32_t depth; /* frames on the path to here, this one included */
-	uint32_t key;
-	struct ct_counters counters;
-};
-
 struct tree {
 	const struct ct_view *view;
 	struct ct_layout layout;
 	struct ct_line line;
 	bool *allocators;
-	struct path *paths;
+	struct ct_branches branches;
 	const struct ct_frame **chain; /* of the branch at hand, outermost first */
 	size_t chain_length;
 	size_t chain_room;
@@ -51,89 +37,8 @@ static double value_of(const struct tree *tree, const struct ct_counters *counte
 	return ct_column_value(counters, tree->share);
 }
 
-/* The frame at a depth from the root, NULL below the leaf. */
-static const struct ct_frame *frame_at(const struct tree *tree, uint32_t site_index, uint32_t depth)
-{
-	const struct ct_profile *profile = tree->view->profile;
-	const struct ct_site_row *site = &profile->sites[site_index];
-	uint32_t leaf = ct_name_leaf(profile, tree->allocators, site);
-
-	if (depth >= site->frame_count - leaf)
-		return NULL;
-	return &profile->frames[profile->frame_ids[site->first_frame + site->frame_count - 1 - depth]];
-}
-
-static uint32_t key_of(const struct tree *tree, const struct ct_frame *frame)
-{
-	return frame ? ct_name_key(tree->view->profile, frame) : 0;
-}
-
-static int compare_paths(const void *a, const void *b)
-{
-	const struct path *first = a, *second = b;
-
-	if (first->key != second->key)
-		return first->key < second->key ? -1 : 1;
-	return first->site < second->site ? -1 : first->site > second->site;
-}
-
-static int compare_branches(const void *a, const void *b, void *context)
-{
-	const struct branch *first = a, *second = b;
-	double x = value_of(context, &first->counters), y = value_of(context, &second->counters);
-
-	if (x != y)
-		return x < y ? 1 : -1;
-	return first->start < second->start ? -1 : 1;
-}
-
-/* Sort the branch's run by the next function. Returns how many different ones there are. */
-static size_t sort_paths(struct tree *tree, const struct branch *branch)
-{
-	struct path *paths = tree->paths + branch->start;
-	size_t count = branch->end - branch->start, kinds = 1;
-
-	for (size_t i = 0; i < count; i++) {
-		paths[i].key = key_of(tree, frame_at(tree, paths[i].site, branch->depth));
-		kinds += i > 0 && paths[i].key != paths[i - 1].key;
-	}
-	if (kinds == 1)
-		return 1;
-	qsort(paths, count, sizeof(*paths), compare_paths);
-	kinds = 1;
-	for (size_t i = 1; i < count; i++)
-		kinds += paths[i].key != paths[i - 1].key;
-	return kinds;
-}
-
-/* The branch's children, largest first; free() them. NULL without memory. */
-static struct branch *children_of(struct tree *tree, const struct branch *branch, size_t *count)
-{
-	size_t kinds = sort_paths(tree, branch);
-	struct branch *children = calloc(kinds, sizeof(*children));
-	struct branch *child = children;
-
-	if (!children) {
-		tree->line.failed = true;
-		return NULL;
-	}
-	for (size_t i = branch->start; i < branch->end; i++) {
-		if (i == branch->start || tree->paths[i].key != child->key) {
-			child += i > branch->start;
-			child->start = i;
-			child->depth = branch->depth + 1;
-			child->key = tree->paths[i].key;
-		}
-		child->end = i + 1;
-		ct_counters_add(&child->counters, &tree->view->profile->sites[tree->paths[i].site].counters);
-	}
-	qsort_r(children, kinds, sizeof(*children), compare_branches, tree);
-	*count = kinds;
-	return children;
-}
-
 /* How many of the sorted children are shown. */
-static size_t count_shown(const struct tree *tree, const struct branch *children, size_t count)
+static size_t count_shown(const struct tree *tree, const struct ct_branch *children, size_t count)
 {
 	size_t shown = 0;
 
@@ -177,7 +82,7 @@ static void put_chain(struct tree *tree, int level, bool has_children, const cha
 
 	for (size_t i = 0, run; i < tree->chain_length; i += run) {
 		for (run = 1; i + run < tree->chain_length; run++) {
-			if (key_of(tree, tree->chain[i + run]) != key_of(tree, tree->chain[i]))
+			if (ct_name_key(tree->chain[i + run]) != ct_name_key(tree->chain[i]))
 				break;
 		}
 		ct_name_short(profile, tree->chain[i], name);
@@ -204,13 +109,13 @@ static void put_chain(struct tree *tree, int level, bool has_children, const cha
 }
 
 /* Where the branch's last function allocates: with the line only if there is just one. */
-static void find_place(const struct tree *tree, const struct branch *branch, char out[CT_NAME_ROOM])
+static void find_place(const struct tree *tree, const struct ct_branch *branch, char out[CT_NAME_ROOM])
 {
-	const struct ct_frame *first = frame_at(tree, tree->paths[branch->start].site, branch->depth - 1);
+	const struct ct_frame *first = ct_branch_frame(&tree->branches, branch, branch->start);
 	struct ct_frame frame = *first;
 
 	for (size_t i = branch->start; i < branch->end; i++) {
-		const struct ct_frame *other = frame_at(tree, tree->paths[i].site, branch->depth - 1);
+		const struct ct_frame *other = ct_branch_frame(&tree->branches, branch, i);
 
 		if (other->file != first->file || other->line != first->line)
 			frame.line = 0;
@@ -218,13 +123,13 @@ static void find_place(const struct tree *tree, const struct branch *branch, cha
 	ct_name_place(tree->view->profile, &frame, out);
 }
 
-static bool add_to_chain(struct tree *tree, const struct branch *branch)
+static bool add_to_chain(struct tree *tree, const struct ct_branch *branch)
 {
 	if (!ct_array_room(&tree->chain, &tree->chain_room, tree->chain_length + 1, sizeof(*tree->chain))) {
 		tree->line.failed = true;
 		return false;
 	}
-	tree->chain[tree->chain_length++] = frame_at(tree, tree->paths[branch->start].site, branch->depth - 1);
+	tree->chain[tree->chain_length++] = ct_branch_frame(&tree->branches, branch, branch->start);
 	return true;
 }
 
@@ -239,10 +144,10 @@ static void put_note(struct tree *tree, const struct ct_counters *counters, int 
 	ct_line_end(&tree->line);
 }
 
-static void put_branch(struct tree *tree, struct branch branch, int level);
+static void put_branch(struct tree *tree, struct ct_branch branch, int level);
 
 /* Children that are not shown, as one. Returns their number, 0 when they are too small to mention. */
-static size_t sum_others(const struct tree *tree, const struct branch *children, size_t count, size_t shown,
+static size_t sum_others(const struct tree *tree, const struct ct_branch *children, size_t count, size_t shown,
 			 struct ct_counters *others)
 {
 	memset(others, 0, sizeof(*others));
@@ -251,7 +156,7 @@ static size_t sum_others(const struct tree *tree, const struct branch *children,
 	return value_of(tree, others) > 0 && value_of(tree, others) >= tree->least ? count - shown : 0;
 }
 
-static void put_children(struct tree *tree, const struct branch *children, size_t count, size_t shown, int level)
+static void put_children(struct tree *tree, const struct ct_branch *children, size_t count, size_t shown, int level)
 {
 	struct ct_counters others;
 	size_t small = sum_others(tree, children, count, shown, &others);
@@ -276,11 +181,11 @@ static void put_children(struct tree *tree, const struct branch *children, size_
 }
 
 /* The numbers, the chain of functions that starts here, then what it branches into. */
-static void put_branch(struct tree *tree, struct branch branch, int level)
+static void put_branch(struct tree *tree, struct ct_branch branch, int level)
 {
 	double value = value_of(tree, &branch.counters);
 	struct ct_counters counters = branch.counters;
-	struct branch *children;
+	struct ct_branch *children;
 	size_t count, shown;
 	bool leaf;
 	char place[CT_NAME_ROOM] = "";
@@ -289,9 +194,11 @@ static void put_branch(struct tree *tree, struct branch branch, int level)
 	for (;;) {
 		if (branch.depth > 0 && !add_to_chain(tree, &branch))
 			return;
-		children = children_of(tree, &branch, &count);
-		if (!children)
+		children = ct_branch_children(&tree->branches, &branch, &count);
+		if (!children) {
+			tree->line.failed = true;
 			return;
+		}
 		shown = count_shown(tree, children, count);
 		if (shown != 1 || children[0].key == 0 || value - value_of(tree, &children[0].counters) > tree->least)
 			break;
@@ -315,7 +222,7 @@ static void put_branch(struct tree *tree, struct branch branch, int level)
 static void put_tree(struct tree *tree)
 {
 	const struct ct_profile *profile = tree->view->profile;
-	struct branch root = {.end = profile->site_count, .counters = profile->totals};
+	struct ct_branch root = {.end = tree->branches.count, .counters = profile->totals};
 	unsigned wanted = 1u << tree->share | 1u << CT_COLUMN_BLOCKS;
 
 	if (tree->view->terminal->columns >= WIDE_TERMINAL)
@@ -337,21 +244,19 @@ int ct_view_tree(const struct ct_view *view, struct ct_error_text *error)
 		.view = view,
 		.share = ct_column_share(view->sort),
 		.allocators = ct_names_find_allocators(profile),
-		.paths = calloc(profile->site_count + 1, sizeof(*tree.paths)),
 	};
 
 	ct_line_init(&tree.line, view->terminal, view->out);
 	tree.least = value_of(&tree, &profile->totals) * view->min_percent / 100;
-	if (tree.allocators && tree.paths) {
-		for (size_t i = 0; i < profile->site_count; i++)
-			tree.paths[i].site = (uint32_t)i;
+	if (tree.allocators && ct_branches_init(&tree.branches, profile, tree.allocators, NULL) == 0) {
+		tree.branches.sort = tree.share;
 		put_tree(&tree);
 	} else {
 		tree.line.failed = true;
 	}
 	ct_line_fini(&tree.line);
 	free(tree.allocators);
-	free(tree.paths);
+	ct_branches_fini(&tree.branches);
 	free(tree.chain);
 	return ct_view_check(&tree.line, error);
 }

@@ -22,6 +22,9 @@ enum ct_column {
 	CT_COLUMN_PEAK,
 	CT_COLUMN_END,
 	CT_COLUMN_LIFETIME, /* average */
+	CT_COLUMN_RATE, /* bytes a second, of late */
+	CT_COLUMN_BLOCK_RATE,
+	CT_COLUMN_GROWN, /* live bytes since the mark */
 	CT_COLUMN_COUNT,
 };
 
@@ -48,6 +51,15 @@ int ct_view_summary(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_sites(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_functions(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_tree(const struct ct_view *view, struct ct_error_text *error);
+
+/* Lines of the summary: what was lost, one line each, and the course of live bytes, if it is known. */
+void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line);
+void ct_summary_timeline(const struct ct_view *view, struct ct_line *line);
+
+/* Who allocates: "function file:line < caller < caller" to the end of the line; "function file" */
+void ct_line_add_site(struct ct_line *line, const struct ct_profile *profile, const bool *allocators,
+		      const struct ct_site_row *site, bool callers);
+void ct_line_add_function(struct ct_line *line, const struct ct_profile *profile, const struct ct_frame *frame);
 
 /* Does the profile have this column? */
 bool ct_column_exists(const struct ct_profile *profile, enum ct_column column);
