@@ -29,7 +29,7 @@ VIEWER_SRC := $(wildcard viewer/*.c viewer/*/*.c)
 PPROF := $B/obj/viewer/write/pprof.pb-c
 VIEWER_OBJ := $(VIEWER_SRC:%.c=$B/obj/%.o) $(PPROF).o
 VIEWER_CFLAGS := -Iviewer -I$B/obj/viewer
-VIEWER_LIBS := -lcjson -ldw -lelf -l:libiberty.a -lprotobuf-c -lz -lm
+VIEWER_LIBS := -lncursesw -ltinfo -lcjson -ldw -lelf -l:libiberty.a -lprotobuf-c -lz -lm
 
 .PHONY: all
 all: $B/lib/libctrace.so $B/bin/ctrace $B/bin/ctrace-top

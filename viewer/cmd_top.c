@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "live/live.h"
 #include "load/load.h"
 #include "view/view.h"
 
@@ -15,8 +17,11 @@
 #define ROWS_DEFAULT 20
 
 static const char help[] = "usage: ctrace top [options] FILE\n"
+			   "       ctrace top [options] -p PID\n"
 			   "Show who allocates. FILE is a report of ctrace, Valgrind's DHAT or dhat-rs, or a store.\n"
 			   "\n"
+			   "  -i, --interactive  look around in it, in a terminal; ? there tells the keys\n"
+			   "  -p, --pid PID      a running program that ctrace records, interactive in a terminal\n"
 			   "  -s, --sort KEY     total (default), blocks, max, peak, end or lifetime\n"
 			   "  -n, --rows N       rows to show, 0 = all (default 20)\n"
 			   "      --cum          by function, with all that it calls\n"
@@ -34,6 +39,7 @@ static const struct option options[] = {
 	{"cum", no_argument, NULL, OPT_CUM},       {"tree", no_argument, NULL, OPT_TREE},
 	{"min", required_argument, NULL, OPT_MIN}, {"full", no_argument, NULL, OPT_FULL},
 	{"bytes", no_argument, NULL, OPT_BYTES},   {"color", required_argument, NULL, OPT_COLOR},
+	{"interactive", no_argument, NULL, 'i'},   {"pid", required_argument, NULL, 'p'},
 	{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
 };
 
@@ -49,6 +55,10 @@ struct request {
 	enum kind kind;
 	enum ct_color_mode color;
 	const char *path;
+	bool interactive;
+	bool sorted; /* by the user's choice */
+	int pid; /* of a running program, 0 = it is a file */
+	struct ct_target *target;
 };
 
 static bool parse_sort(const char *text, enum ct_column *sort)
@@ -84,6 +94,17 @@ static bool parse_rows(const char *text, size_t *rows)
 	return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
 }
 
+static bool parse_pid(const char *text, int *pid)
+{
+	char *end;
+	long number;
+
+	errno = 0;
+	number = strtol(text, &end, 10);
+	*pid = (int)number;
+	return *text >= '1' && *text <= '9' && *end == '\0' && errno == 0 && number <= INT_MAX;
+}
+
 static bool parse_percent(const char *text, double *percent)
 {
 	char *end;
@@ -97,6 +118,7 @@ static int apply(struct request *request, int option, const char *value)
 {
 	switch (option) {
 	case 's':
+		request->sorted = true;
 		if (parse_sort(value, &request->view.sort))
 			return 0;
 		ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "--sort %s: it is total, blocks, max, peak, end or lifetime",
@@ -106,6 +128,14 @@ static int apply(struct request *request, int option, const char *value)
 		if (parse_rows(value, &request->view.rows))
 			return 0;
 		ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-n %s: not a number of rows (0 = all)", value);
+		return -1;
+	case 'i':
+		request->interactive = true;
+		return 0;
+	case 'p':
+		if (parse_pid(value, &request->pid))
+			return 0;
+		ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-p %s: not a process's number", value);
 		return -1;
 	case OPT_MIN:
 		if (parse_percent(value, &request->view.min_percent))
@@ -183,6 +213,39 @@ static int show(struct request *request)
 	return flush(request);
 }
 
+static int show_live(struct request *request)
+{
+	static const enum ct_rows_kind kinds[] = {
+		[KIND_SITES] = CT_ROWS_SITES,
+		[KIND_FUNCTIONS] = CT_ROWS_FUNCTIONS,
+		[KIND_TREE] = CT_ROWS_CALLEES,
+	};
+	struct ct_live_request live = {&request->view, kinds[request->kind], request->target};
+	struct ct_error_text error;
+	int code = check_sort(request);
+
+	if (code != CT_EXIT_FINE)
+		return code;
+	code = ct_live_run(&live, &error);
+	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
+}
+
+/* The running program's profile; what is live now is what one looks for there. */
+static int open_target(struct request *request, struct ct_profile **profile, struct ct_error_text *error)
+{
+	int code = ct_target_open(request->pid, &request->target, error);
+
+	if (code < 0)
+		return code;
+	*profile = ct_target_profile(request->target);
+	if (!request->sorted)
+		request->view.sort = CT_COLUMN_END;
+	if (ct_target_state(request->target) == CT_TARGET_STOPPED)
+		ct_cmd_fail(COMMAND, 0, "the recording of process %d has stopped: %s; this is what it had until then",
+			    request->pid, ct_target_reason(request->target));
+	return code;
+}
+
 int ct_cmd_top(int argc, char **argv)
 {
 	struct request request = {
@@ -196,23 +259,28 @@ int ct_cmd_top(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	optind = 0;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "s:n:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "s:n:ip:h", options, NULL)) != -1) {
 		if (option == 'h')
 			return fputs(help, stdout) < 0 ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
 		if (apply(&request, option, optarg) < 0)
 			return CT_EXIT_USAGE;
 	}
-	if (optind + 1 != argc)
+	if (optind + !request.pid != argc)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s; see ctrace top --help",
-				   optind < argc ? "one file at a time" : "which file?");
-	request.path = argv[optind];
-	code = ct_load(request.path, &profile, &error);
+				   request.pid     ? "-p PID and no file"
+				   : optind < argc ? "one file at a time"
+						   : "which file?");
+	request.path = request.pid ? "the recording" : argv[optind];
+	code = request.pid ? open_target(&request, &profile, &error) : ct_load(request.path, &profile, &error);
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
 	ct_terminal_probe(&terminal, stdout, request.color);
 	request.view.terminal = &terminal;
 	request.view.profile = profile;
-	code = show(&request);
-	ct_profile_free(profile);
+	code = (request.interactive || request.pid) && ct_live_possible() ? show_live(&request) : show(&request);
+	if (request.target)
+		ct_target_close(request.target);
+	else
+		ct_profile_free(profile);
 	return code;
 }

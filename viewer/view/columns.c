@@ -53,7 +53,16 @@ double ct_column_value(const struct ct_counters *counters, enum ct_column column
 
 enum ct_column ct_column_share(enum ct_column sort)
 {
-	return sort == CT_COLUMN_BLOCKS || sort == CT_COLUMN_PEAK || sort == CT_COLUMN_END ? sort : CT_COLUMN_TOTAL;
+	switch (sort) {
+	case CT_COLUMN_BLOCKS:
+	case CT_COLUMN_PEAK:
+	case CT_COLUMN_END:
+	case CT_COLUMN_RATE:
+	case CT_COLUMN_BLOCK_RATE:
+		return sort;
+	default:
+		return CT_COLUMN_TOTAL;
+	}
 }
 
 /* Bytes, or what else the profile counts. */

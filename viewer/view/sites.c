@@ -78,26 +78,29 @@ void ct_line_add_site(struct ct_line *line, const struct ct_profile *profile, co
 		add_callers(line, profile, site, leaf + 1);
 }
 
+void ct_line_add_frame(struct ct_line *line, const struct ct_profile *profile, const struct ct_frame *frame, bool first)
+{
+	char place[CT_NAME_ROOM];
+
+	ct_line_format(line, "    %s ", first ? "at" : "by");
+	ct_line_add(line, frame->function ? profile->strings[frame->function] : ct_name_short(profile, frame, place));
+	ct_line_style(line, CT_STYLE_QUIET);
+	if (*ct_name_place(profile, frame, place)) {
+		ct_line_add(line, "  ");
+		ct_line_add(line, place);
+	}
+	if (frame->inlined)
+		ct_line_add(line, "  inlined");
+	ct_line_style(line, CT_STYLE_PLAIN);
+}
+
 /* The whole stack, one frame a line, nothing cut. */
 static void put_stack(struct table *table, const struct ct_site_row *site)
 {
-	const struct ct_profile *profile = table->view->profile;
-	char place[CT_NAME_ROOM];
-
 	for (uint32_t i = 0; i < site->frame_count; i++) {
-		const struct ct_frame *frame = frame_at(profile, site, i);
-		const char *function = profile->strings[frame->function];
+		const struct ct_profile *profile = table->view->profile;
 
-		ct_line_format(&table->line, "    %s ", i == 0 ? "at" : "by");
-		ct_line_add(&table->line, *function ? function : "???");
-		ct_line_style(&table->line, CT_STYLE_QUIET);
-		if (*ct_name_place(profile, frame, place)) {
-			ct_line_add(&table->line, "  ");
-			ct_line_add(&table->line, place);
-		}
-		if (frame->inlined)
-			ct_line_add(&table->line, "  inlined");
-		ct_line_style(&table->line, CT_STYLE_PLAIN);
+		ct_line_add_frame(&table->line, profile, frame_at(profile, site, i), i == 0);
 		ct_line_end(&table->line);
 	}
 	if (site->truncated) {

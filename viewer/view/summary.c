@@ -61,7 +61,7 @@ void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line)
 			 ct_number_bytes(number, profile->sample_bytes));
 		put_remark(line, "note", text);
 	}
-	if (!profile->ended)
+	if (!profile->ended && !profile->recent_us)
 		put_remark(line, "note", "the program was killed or still runs: this is up to its last event");
 }
 
@@ -88,9 +88,8 @@ static void put_merged(const struct ct_profile *profile, struct ct_line *line)
 }
 
 /* The first word of the command line, without its folder. */
-static void put_program(const struct ct_view *view, struct ct_line *line)
+void ct_summary_program(const struct ct_profile *profile, struct ct_line *line)
 {
-	const struct ct_profile *profile = view->profile;
 	const char *command = profile->command ? profile->command : "";
 	char word[CT_NAME_ROOM], number[CT_NUMBER_ROOM];
 	size_t length = strcspn(command, " ");
@@ -102,12 +101,18 @@ static void put_program(const struct ct_view *view, struct ct_line *line)
 	ct_line_style(line, CT_STYLE_STRONG);
 	ct_line_add(line, *word ? ct_name_base(word) : "(no command line)");
 	ct_line_style(line, CT_STYLE_PLAIN);
-	ct_line_format(line, " · pid %llu · ran %s · recorded by ", (unsigned long long)profile->pid,
+	ct_line_format(line, " · pid %llu · ran %s", (unsigned long long)profile->pid,
 		       ct_number_time(number, (double)profile->end_time, profile->time_unit));
+}
+
+static void put_program(const struct ct_profile *profile, struct ct_line *line)
+{
+	ct_summary_program(profile, line);
+	ct_line_add(line, " · recorded by ");
 	ct_line_add_rest(line, profile->producer);
 	ct_line_end(line);
 	put_label(line, "command");
-	ct_line_add_rest(line, command);
+	ct_line_add_rest(line, profile->command ? profile->command : "");
 	ct_line_end(line);
 }
 
@@ -155,7 +160,7 @@ static void put_totals(const struct ct_view *view, struct ct_line *line)
 			       ct_number_time(time, (double)profile->peak_time, profile->time_unit),
 			       ct_number_percent(percent, (double)profile->peak_time, (double)profile->end_time));
 	ct_line_end(line);
-	put_label(line, "at end");
+	put_label(line, profile->recent_us ? "now" : "at end");
 	add_amount(view, line, totals->end_bytes, totals->end_blocks);
 	ct_line_add(line, totals->end_blocks ? " still live" : ", nothing still live");
 	ct_line_end(line);
@@ -231,7 +236,7 @@ int ct_view_summary(const struct ct_view *view, struct ct_error_text *error)
 	if (is_merged(view->profile))
 		put_merged(view->profile, &line);
 	else
-		put_program(view, &line);
+		put_program(view->profile, &line);
 	put_totals(view, &line);
 	ct_summary_timeline(view, &line);
 	ct_line_end(&line);

@@ -52,7 +52,11 @@ int ct_view_sites(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_functions(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_tree(const struct ct_view *view, struct ct_error_text *error);
 
-/* Lines of the summary: what was lost, one line each, and the course of live bytes, if it is known. */
+/*
+ * Parts of the summary: what was lost, one line each; the program, which does not end the line; the course of
+ * live bytes, if it is known.
+ */
+void ct_summary_program(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_timeline(const struct ct_view *view, struct ct_line *line);
 
@@ -60,6 +64,10 @@ void ct_summary_timeline(const struct ct_view *view, struct ct_line *line);
 void ct_line_add_site(struct ct_line *line, const struct ct_profile *profile, const bool *allocators,
 		      const struct ct_site_row *site, bool callers);
 void ct_line_add_function(struct ct_line *line, const struct ct_profile *profile, const struct ct_frame *frame);
+
+/* "    at function  place": one frame of a whole stack, the first or one of those below it. */
+void ct_line_add_frame(struct ct_line *line, const struct ct_profile *profile, const struct ct_frame *frame,
+		       bool first);
 
 /* Does the profile have this column? */
 bool ct_column_exists(const struct ct_profile *profile, enum ct_column column);

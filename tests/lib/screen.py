@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""A program in a terminal of its own: a pseudo terminal whose output pyte, a terminal emulator, turns into a screen."""
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import termios
+import time
+
+from lib.harness import Skip, check
+
+try:
+    import pyte
+except ImportError:
+    pyte = None
+
+KEYS = {"up": "\x1bOA", "down": "\x1bOB", "right": "\x1bOC", "left": "\x1bOD", "end": "\x1bOF", "home": "\x1bOH", "esc": "\x1b"}
+KEYS.update({"pgup": "\x1b[5~", "pgdn": "\x1b[6~", "enter": "\r", "backspace": "\x7f"})
+WAIT_SECONDS = 60
+
+
+class Terminal:
+    """Runs the command until closed; lines() is what a user sees."""
+
+    def __init__(self, context, command, columns=80, lines=24, term="xterm-256color", **changes):
+        if pyte is None:
+            raise Skip("python3-pyte")
+        self.screen = pyte.Screen(columns, lines)
+        self.stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        self.status = None
+        self.master, slave = pty.openpty()
+        self._set_size(slave, columns, lines)
+        self.before = termios.tcgetattr(slave)
+        environment = context.environment(**{"TERM": term, "LC_ALL": "C.UTF-8", **changes})
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.setsid()
+            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+            for fd in range(3):
+                os.dup2(slave, fd)
+            os.closerange(3, 64)
+            os.execve(command[0], [str(word) for word in command], environment)
+        self.slave = slave
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.master)
+        os.close(self.slave)
+
+    @staticmethod
+    def _set_size(fd, columns, lines):
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def resize(self, columns, lines):
+        self.screen.resize(lines, columns)
+        self._set_size(self.master, columns, lines)  # the kernel sends SIGWINCH
+
+    def pump(self, seconds=0.05):
+        """Take in what has been written, until nothing comes for so long."""
+        while select.select([self.master], [], [], seconds)[0]:
+            data = os.read(self.master, 65536)
+            self.raw += data
+            self.stream.feed(data)
+
+    def lines(self):
+        return [line.rstrip() for line in self.screen.display]
+
+    def text(self):
+        return "\n".join(self.lines())
+
+    def wait(self, condition, what):
+        """Until condition(text of the screen) holds; returns the text."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            self.pump()
+            text = self.text()
+            if condition(text):
+                return text
+            check(time.monotonic() < deadline, f"waited {WAIT_SECONDS} s for {what}; the screen:\n{text}")
+
+    def wait_for(self, part):
+        return self.wait(lambda text: part in text, repr(part))
+
+    def press(self, *keys):
+        for key in keys:
+            os.write(self.master, KEYS.get(key, key).encode())
+            self.pump()
+        return self.lines()
+
+    def selected(self):
+        """The line shown in reverse."""
+        for number, line in enumerate(self.lines()):
+            if self.screen.buffer[number][0].reverse:
+                return line
+        return None
+
+    def ended(self):
+        """Wait for the program's end; its status as in subprocess. The terminal must be as it was before."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self.status is None:
+            self.pump(0.02)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = os.waitstatus_to_exitcode(status)
+            check(time.monotonic() < deadline, "the program does not end; the screen:\n" + self.text())
+        self.pump(0.02)
+        check(termios.tcgetattr(self.slave) == self.before, "the terminal's settings are not what they were")
+        check(b"\x1b[?1049h" not in self.raw or self.raw.rfind(b"\x1b[?1049l") > self.raw.rfind(b"\x1b[?1049h"), "still on the other screen")
+        check(self.raw.rfind(b"\x1b[?25l") <= max(self.raw.rfind(b"\x1b[?25h"), self.raw.rfind(b"\x1b[?12l")), "the cursor is still hidden")
+        return self.status

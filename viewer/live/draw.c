@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+/* The screen's text, from the same parts as the plain views. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "live/screen.h"
+#include "view/names.h"
+#include "view/number.h"
+
+#define LABEL_WIDTH 10
+#define INDENT 2
+#define SELF_WIDTH 5
+#define GAP 2
+#define STACK_MOST 9 /* lines of the lower pane, while the rows have the rest */
+#define WIDE 100 /* columns from which there are more numbers of a running program, and still more */
+#define WIDER 150
+
+struct draw {
+	struct ct_screen *screen;
+	struct ct_view view;
+	struct ct_layout layout;
+	struct ct_line line;
+	char *text;
+	size_t length;
+};
+
+static int lines_used(struct draw *draw)
+{
+	int lines = 0;
+
+	fflush(draw->line.out);
+	for (size_t i = 0; i < draw->length; i++)
+		lines += draw->text[i] == '\n';
+	return lines;
+}
+
+static void put_styled(struct draw *draw, enum ct_style style, const char *text)
+{
+	ct_line_style(&draw->line, style);
+	ct_line_add_rest(&draw->line, text);
+	ct_line_style(&draw->line, CT_STYLE_PLAIN);
+}
+
+static void put_label(struct draw *draw, const char *label)
+{
+	put_styled(draw, CT_STYLE_QUIET, label);
+	ct_line_add_blanks(&draw->line, LABEL_WIDTH - draw->line.columns);
+}
+
+static const char *bytes_of(const struct draw *draw, uint64_t bytes, char out[CT_NUMBER_ROOM])
+{
+	bool exact = draw->view.exact || draw->view.profile->mode == CT_MODE_AD_HOC;
+
+	return exact ? ct_number_exact(out, bytes) : ct_number_bytes(out, bytes);
+}
+
+/* "12.3 MiB in 1,234 blocks" */
+static void add_amount(struct draw *draw, const char *before, uint64_t bytes, uint64_t blocks)
+{
+	char text[CT_NUMBER_ROOM * 4], number[CT_NUMBER_ROOM], count[CT_NUMBER_ROOM];
+
+	snprintf(text, sizeof(text), "%s%s in %s %.40s", before, bytes_of(draw, bytes, number),
+		 ct_number_exact(count, blocks), draw->view.profile->blocks_unit);
+	ct_line_add_rest(&draw->line, text);
+}
+
+static void put_amounts(struct draw *draw)
+{
+	const struct ct_profile *profile = draw->view.profile;
+	const struct ct_counters *totals = &profile->totals;
+	char text[CT_NUMBER_ROOM * 2], number[CT_NUMBER_ROOM];
+
+	if (profile->has_lifetimes) {
+		put_label(draw, profile->recent_us ? "now" : "at end");
+		ct_line_style(&draw->line, CT_STYLE_STRONG);
+		add_amount(draw, "", totals->end_bytes, totals->end_blocks);
+		ct_line_style(&draw->line, CT_STYLE_PLAIN);
+		snprintf(text, sizeof(text), ", peak %s, ", bytes_of(draw, totals->peak_bytes, number));
+		ct_line_add_rest(&draw->line, text);
+	}
+	add_amount(draw, "total ", totals->total_bytes, totals->total_blocks);
+	ct_line_end(&draw->line);
+}
+
+static void put_rates(struct draw *draw)
+{
+	const struct ct_counters *totals = &draw->view.profile->totals;
+	double seconds = (double)draw->view.profile->recent_us / 1e6;
+	uint64_t grown = (uint64_t)(totals->grown_bytes < 0 ? -totals->grown_bytes : totals->grown_bytes);
+	char text[CT_NUMBER_ROOM * 4], number[CT_NUMBER_ROOM], other[CT_NUMBER_ROOM];
+
+	put_label(draw, "rate");
+	snprintf(text, sizeof(text), "%s/s, %s blocks/s",
+		 ct_number_bytes(number, (uint64_t)((double)totals->recent_bytes / seconds + 0.5)),
+		 ct_number_short(other, (double)(uint64_t)((double)totals->recent_blocks / seconds + 0.5)));
+	ct_line_add_rest(&draw->line, text);
+	snprintf(text, sizeof(text), "; live %c%s since the mark, %s ago", totals->grown_bytes < 0 ? '-' : '+',
+		 bytes_of(draw, grown, number), ct_number_time(other, (double)draw->screen->mark_us, "µs"));
+	ct_line_add_rest(&draw->line, text);
+	ct_line_end(&draw->line);
+}
+
+/* "Sites  Functions  ...", the one that is shown marked, and what is left out. */
+static void put_kinds(struct draw *draw)
+{
+	static const char *const names[CT_ROWS_KINDS] = {"Sites", "Functions", "Tree from the root", "Tree of callers"};
+	const struct ct_screen *screen = draw->screen;
+	char text[CT_MATCH_ROOM + CT_NUMBER_ROOM * 2], shown[CT_NUMBER_ROOM], all[CT_NUMBER_ROOM];
+
+	for (int i = 0; i < CT_ROWS_KINDS; i++) {
+		bool current = screen->rows.kind == (enum ct_rows_kind)i;
+
+		snprintf(text, sizeof(text), current ? "[%s]" : " %s ", names[i]);
+		put_styled(draw, current ? CT_STYLE_STRONG : CT_STYLE_QUIET, text);
+		ct_line_add(&draw->line, " ");
+	}
+	if (screen->left_out) {
+		snprintf(text, sizeof(text), " filter %s: %s of %s sites", screen->filter.text,
+			 ct_number_exact(shown, screen->shown_sites),
+			 ct_number_exact(all, draw->view.profile->site_count));
+		put_styled(draw, CT_STYLE_LOSS, text);
+	} else {
+		snprintf(text, sizeof(text), " %s sites", ct_number_exact(all, draw->view.profile->site_count));
+		put_styled(draw, CT_STYLE_QUIET, text);
+	}
+	ct_line_end(&draw->line);
+}
+
+static void put_header(struct draw *draw)
+{
+	ct_summary_losses(draw->view.profile, &draw->line);
+	ct_summary_program(draw->view.profile, &draw->line);
+	if (draw->screen->state[0]) {
+		ct_line_add(&draw->line, " · ");
+		put_styled(draw, CT_STYLE_LOSS, draw->screen->state);
+	}
+	ct_line_end(&draw->line);
+	put_amounts(draw);
+	if (draw->view.profile->recent_us)
+		put_rates(draw);
+	ct_summary_timeline(&draw->view, &draw->line);
+	put_kinds(draw);
+}
+
+static unsigned wanted_columns(const struct draw *draw)
+{
+	unsigned all = (1u << CT_COLUMN_COUNT) - 1, sort = 1u << draw->view.sort;
+	int columns = draw->screen->terminal.columns;
+
+	if (draw->view.profile->recent_us && columns < WIDER) {
+		all = sort | 1u << CT_COLUMN_END | 1u << CT_COLUMN_GROWN | 1u << CT_COLUMN_RATE;
+		if (columns >= WIDE)
+			all |= 1u << CT_COLUMN_TOTAL | 1u << CT_COLUMN_BLOCK_RATE;
+	}
+	if (draw->screen->rows.kind != CT_ROWS_SITES)
+		all &= ~(1u << CT_COLUMN_MAX | 1u << CT_COLUMN_AVERAGE);
+	if (draw->screen->rows.kind != CT_ROWS_SITES && draw->screen->rows.kind != CT_ROWS_FUNCTIONS)
+		all &= ~(1u << CT_COLUMN_LIFETIME);
+	return all | sort;
+}
+
+static void put_heads(struct draw *draw)
+{
+	static const char *const heads[CT_ROWS_KINDS] = {"WHERE", "FUNCTION, with all that it calls", "CALLS",
+							 "CALLED BY"};
+	bool functions = draw->screen->rows.kind == CT_ROWS_FUNCTIONS;
+
+	ct_layout_choose(&draw->view, wanted_columns(draw), functions ? SELF_WIDTH + GAP : 0, &draw->layout);
+	if (functions) {
+		put_styled(draw, CT_STYLE_HEAD, "SELF%");
+		ct_line_add_blanks(&draw->line, GAP);
+	}
+	ct_layout_heads(&draw->view, &draw->layout, &draw->line);
+	put_styled(draw, CT_STYLE_HEAD, heads[draw->screen->rows.kind]);
+	if (draw->screen->rows.reverse)
+		put_styled(draw, CT_STYLE_QUIET, " (smallest first)");
+	ct_line_end(&draw->line);
+}
+
+static const struct ct_frame *frame_of(const struct draw *draw, const struct ct_row *row, uint32_t number)
+{
+	const struct ct_profile *profile = draw->view.profile;
+
+	return &profile->frames[ct_row_frame(&draw->screen->rows, profile, row, number)];
+}
+
+/* How many frames from `number` on, counted in this direction, are of one function. */
+static uint32_t run_at(const struct draw *draw, const struct ct_row *row, uint32_t number, bool down)
+{
+	uint32_t count = ct_row_frame_count(&draw->screen->rows, row), run = 1;
+	uint32_t key = ct_name_key(frame_of(draw, row, number));
+
+	while (down ? run <= number : number + run < count) {
+		if (ct_name_key(frame_of(draw, row, down ? number - run : number + run)) != key)
+			break;
+		run++;
+	}
+	return run;
+}
+
+static char *name_run(const struct draw *draw, const struct ct_row *row, uint32_t number, uint32_t run, char *out)
+{
+	ct_name_short(draw->view.profile, frame_of(draw, row, number), out);
+	if (run > 1)
+		sprintf(out + strlen(out), " ×%u", run);
+	return out;
+}
+
+/* From which frame on, the outermost being the highest, the chain down to the row's own function fits. */
+static uint32_t first_shown(const struct draw *draw, const struct ct_row *row, int room)
+{
+	uint32_t count = ct_row_frame_count(&draw->screen->rows, row), shown = 0;
+	char name[CT_NAME_ROOM + 16];
+
+	for (uint32_t at = 0, run; at < count; at += run) {
+		run = run_at(draw, row, at, false);
+		room -= ct_line_width(&draw->screen->terminal, name_run(draw, row, at, run, name)) + 3;
+		if (at && room < 0)
+			break;
+		shown = at + run - 1;
+	}
+	return shown;
+}
+
+/* "main > run > parse": the calls that the row stands for, with the end if not all of it fits. */
+static void add_calls(struct draw *draw, const struct ct_row *row)
+{
+	uint32_t from = first_shown(draw, row, ct_line_left(&draw->line) - 4);
+	char name[CT_NAME_ROOM + 16];
+
+	if (from + 1 < ct_row_frame_count(&draw->screen->rows, row))
+		put_styled(draw, CT_STYLE_QUIET, "… > ");
+	for (uint32_t left = from + 1, run; left > 0; left -= run) {
+		run = run_at(draw, row, left - 1, true);
+		put_styled(draw, left == run ? CT_STYLE_STRONG : CT_STYLE_PLAIN,
+			   name_run(draw, row, left - 1, run, name));
+		if (left > run)
+			put_styled(draw, CT_STYLE_QUIET, " > ");
+	}
+}
+
+/* "parse < run < main", cut where the line ends. */
+static void add_callers(struct draw *draw, const struct ct_row *row)
+{
+	uint32_t count = ct_row_frame_count(&draw->screen->rows, row);
+	char name[CT_NAME_ROOM + 16];
+
+	for (uint32_t at = 0, run; at < count && ct_line_left(&draw->line) > 4; at += run) {
+		run = run_at(draw, row, at, false);
+		if (at)
+			put_styled(draw, CT_STYLE_QUIET, " < ");
+		put_styled(draw, at ? CT_STYLE_QUIET : CT_STYLE_STRONG, name_run(draw, row, at, run, name));
+	}
+}
+
+static void add_branch(struct draw *draw, const struct ct_row *row)
+{
+	bool callers = draw->screen->rows.kind == CT_ROWS_CALLERS;
+	int room = ct_line_left(&draw->line) / 2, indent = row->level * INDENT;
+	char place[CT_NAME_ROOM] = "";
+
+	ct_line_add_blanks(&draw->line, indent < room ? indent : room);
+	put_styled(draw, CT_STYLE_BAR, row->is_open ? "- " : row->can_open ? "+ " : "  ");
+	if (row->ends) {
+		put_styled(draw, CT_STYLE_QUIET, callers ? "(no caller)" : "(itself)");
+		return;
+	}
+	if (callers)
+		add_callers(draw, row);
+	else
+		add_calls(draw, row);
+	if (!row->can_open && !callers && ct_line_left(&draw->line) > 4) {
+		struct ct_frame frame = *frame_of(draw, row, 0);
+
+		if (!row->one_line)
+			frame.line = 0;
+		ct_line_add(&draw->line, " ");
+		put_styled(draw, CT_STYLE_QUIET, ct_name_place(draw->view.profile, &frame, place));
+	}
+}
+
+static void put_row(struct draw *draw, const struct ct_row *row)
+{
+	const struct ct_profile *profile = draw->view.profile;
+	enum ct_column share = ct_column_share(draw->view.sort);
+	char text[CT_NUMBER_ROOM];
+
+	if (draw->screen->rows.kind == CT_ROWS_FUNCTIONS) {
+		ct_number_percent(text, row->self, ct_column_value(&profile->totals, share));
+		ct_line_add_right(&draw->line, text, SELF_WIDTH);
+		ct_line_add_blanks(&draw->line, GAP);
+	}
+	ct_layout_numbers(&draw->view, &draw->layout, &row->counters, &draw->line);
+	if (draw->screen->rows.kind == CT_ROWS_SITES)
+		ct_line_add_site(&draw->line, profile, draw->screen->allocators, &profile->sites[row->site], true);
+	else if (draw->screen->rows.kind == CT_ROWS_FUNCTIONS)
+		ct_line_add_function(&draw->line, profile, &profile->frames[row->first_frame]);
+	else
+		add_branch(draw, row);
+	ct_line_end(&draw->line);
+}
+
+static void put_rows(struct draw *draw, size_t room)
+{
+	struct ct_screen *screen = draw->screen;
+	size_t at;
+
+	screen->page = room;
+	if (screen->top > screen->selected)
+		screen->top = screen->selected;
+	if (screen->selected >= screen->top + room)
+		screen->top = screen->selected - room + 1;
+	/* no empty lines at the end while there are rows above */
+	if (screen->top + room > screen->rows.count)
+		screen->top = screen->rows.count > room ? screen->rows.count - room : 0;
+	screen->selected_line = lines_used(draw) + (int)(screen->selected - screen->top);
+	for (at = screen->top; at < screen->rows.count && at < screen->top + room; at++)
+		put_row(draw, &screen->rows.rows[at]);
+	if (screen->rows.count == 0) {
+		put_styled(draw, CT_STYLE_QUIET, screen->left_out ? "no site matches; Esc shows all" : "nothing yet");
+		ct_line_end(&draw->line);
+		screen->selected_line = -1;
+		at++;
+	}
+	for (; at < screen->top + room; at++)
+		ct_line_end(&draw->line);
+}
+
+/* The whole stack of the selected row, from stack_top on when it has the keys. */
+static void put_stack(struct draw *draw, size_t room)
+{
+	struct ct_screen *screen = draw->screen;
+	const struct ct_profile *profile = draw->view.profile;
+	const uint32_t *frames = NULL;
+	size_t count = ct_screen_stack(screen, &frames), from = screen->stack_open ? screen->stack_top : 0;
+	char text[CT_NUMBER_ROOM * 2];
+
+	if (screen->stack_open)
+		screen->page = room - 1;
+	snprintf(text, sizeof(text), "── stack, %zu frame%s%s ", count, count == 1 ? "" : "s",
+		 screen->stack_open ? "; Esc closes" : "");
+	ct_line_style(&draw->line, CT_STYLE_QUIET);
+	ct_line_add_rest(&draw->line, text);
+	while (ct_line_left(&draw->line) > 0)
+		ct_line_add(&draw->line, "─");
+	ct_line_style(&draw->line, CT_STYLE_PLAIN);
+	ct_line_end(&draw->line);
+	for (size_t i = 0; i + 1 < room; i++) {
+		if (from + i < count && i + 2 == room && from + i + 1 < count) {
+			snprintf(text, sizeof(text), "    %zu more%s", count - from - i,
+				 screen->stack_open ? "" : "; Enter shows the whole stack");
+			put_styled(draw, CT_STYLE_QUIET, text);
+		} else if (from + i < count) {
+			ct_line_add_frame(&draw->line, profile, &profile->frames[frames[from + i]], from + i == 0);
+		}
+		ct_line_end(&draw->line);
+	}
+}
+
+static void put_bottom(struct draw *draw)
+{
+	const struct ct_screen *screen = draw->screen;
+	char text[CT_MATCH_ROOM + 16];
+
+	if (screen->prompt) {
+		snprintf(text, sizeof(text), "%s %s_",
+			 screen->prompt == CT_PROMPT_SEARCH ? "search:" : "filter:", screen->input);
+		ct_line_add_rest(&draw->line, text);
+	} else if (screen->message[0]) {
+		put_styled(draw, CT_STYLE_LOSS, screen->message);
+	} else {
+		put_styled(draw, CT_STYLE_QUIET,
+			   draw->view.profile->recent_us
+				   ? "?:help t:view <>:sort Enter:open /:search f:filter m:mark space:pause q:quit"
+				   : "?:help t:view <>:sort Enter:open /:search f:filter q:quit");
+	}
+	ct_line_end(&draw->line);
+}
+
+static void put_help(struct draw *draw)
+{
+	static const char *const lines[] = {
+		"t  Tab  T       next view: sites, functions, tree from the root, tree of callers",
+		">  <  s         sort by the next column, the one before",
+		"r               reverse the order",
+		"Enter  Right +  open a branch of the tree; of other rows the whole stack",
+		"Left  -         close the branch, then go to the one around it",
+		"Up Down PgUp PgDn Home End",
+		"/  n  N         search function, file or module; next, previous",
+		"f  Esc          show only sites with a match anywhere in the stack; show all",
+		"b               bytes to the last digit, or rounded",
+		"m               mark: GROWN counts live bytes from now on",
+		"space           pause, go on",
+		"q               quit",
+		"",
+		"search and filter: a regular expression; upper case counts if there is some in it",
+		"total, peak, live, lifetime, ...: ctrace(1). BYTES/S, BLOCKS/S: allocated, of late.",
+	};
+
+	put_styled(draw, CT_STYLE_STRONG, "ctrace-top: keys");
+	ct_line_end(&draw->line);
+	ct_line_end(&draw->line);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		ct_line_add_rest(&draw->line, lines[i]);
+		ct_line_end(&draw->line);
+	}
+	ct_line_end(&draw->line);
+	put_styled(draw, CT_STYLE_QUIET, "any key goes back");
+	ct_line_end(&draw->line);
+}
+
+static void put_lists(struct draw *draw)
+{
+	struct ct_screen *screen = draw->screen;
+	int room, stack;
+
+	put_header(draw);
+	put_heads(draw);
+	room = screen->height - lines_used(draw) - 1;
+	if (room < 1)
+		room = 1;
+	stack = screen->stack_open ? room - 1 : room / 2 < STACK_MOST ? room / 2 : STACK_MOST;
+	if (stack < 2)
+		stack = 0;
+	put_rows(draw, (size_t)(room - stack));
+	if (stack)
+		put_stack(draw, (size_t)stack);
+	put_bottom(draw);
+}
+
+char *ct_screen_text(struct ct_screen *screen)
+{
+	struct draw draw = {
+		.screen = screen,
+		.view = {.profile = screen->profile,
+			 .terminal = &screen->terminal,
+			 .sort = screen->rows.sort,
+			 .exact = screen->exact},
+	};
+
+	draw.view.out = open_memstream(&draw.text, &draw.length);
+	if (!draw.view.out)
+		return NULL;
+	screen->selected_line = -1;
+	ct_line_init(&draw.line, &screen->terminal, draw.view.out);
+	if (screen->help)
+		put_help(&draw);
+	else
+		put_lists(&draw);
+	if (fclose(draw.view.out) || draw.line.failed) {
+		free(draw.text);
+		draw.text = NULL;
+	}
+	ct_line_fini(&draw.line);
+	return draw.text;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "live/find.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctrace/store.h"
+#include "record/library.h"
+
+#define SUFFIX ".store"
+#define GONE " (deleted)" /* how the kernel marks a file without a name */
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), tail = strlen(end);
+	return length >= tail && !strcmp(text + length - tail, end);
+}
+
+/* A file of /proc/PID as a stream. */
+static FILE *open_part(const struct ct_process *process, const char *name)
+{
+	int fd = openat(process->folder, name, O_RDONLY | O_CLOEXEC);
+	FILE *part = fd < 0 ? NULL : fdopen(fd, "r");
+	if (fd >= 0 && !part)
+		close(fd);
+	return part;
+}
+
+int ct_process_open(int pid, struct ct_process *process, struct ct_error_text *error)
+{
+	char path[32];
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	*process = (struct ct_process){pid, open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+	if (process->folder < 0)
+		return ct_error_set(error, CT_ERR_IO, "there is no process %d", pid);
+	return CT_OK;
+}
+
+bool ct_process_lives(const struct ct_process *process)
+{
+	char text[1024] = "", state = 'X';
+	int threads = 0;
+	FILE *stat = open_part(process, "stat");
+	if (!stat)
+		return false;
+	text[fread(text, 1, sizeof(text) - 1, stat)] = '\0';
+	fclose(stat);
+	/* The name, in brackets, may hold anything. */
+	const char *rest = strrchr(text, ')');
+	if (!rest || sscanf(rest, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d", &state,
+			    &threads) != 2)
+		return false;
+	/* A main thread that has ended before the others looks like a zombie, too. */
+	return state != 'X' && (state != 'Z' || threads > 1);
+}
+
+/* Its pid as it sees it itself, in a container. */
+static uint32_t inner_pid(const struct ct_process *process)
+{
+	unsigned long pid = (unsigned long)process->pid;
+	char line[256];
+	FILE *status = open_part(process, "status");
+	while (status && fgets(line, sizeof(line), status)) {
+		char *last = !strncmp(line, "NSpid:", 6) ? strrchr(line, '\t') : NULL;
+		if (last)
+			pid = strtoul(last + 1, NULL, 10);
+	}
+	if (status)
+		fclose(status);
+	return (uint32_t)pid;
+}
+
+/* One mapping of a file. */
+struct mapping {
+	unsigned long start, end, inode;
+	char *path; /* in the line */
+	bool gone;
+};
+
+static bool parse_mapping(char *line, struct mapping *mapping)
+{
+	int at = 0;
+	if (sscanf(line, "%lx-%lx %*s %*s %*s %lu %n", &mapping->start, &mapping->end, &mapping->inode, &at) != 3 ||
+	    !at)
+		return false;
+	mapping->path = line + at;
+	mapping->path[strcspn(mapping->path, "\n")] = '\0';
+	mapping->gone = ends_with(mapping->path, GONE);
+	if (mapping->gone)
+		mapping->path[strlen(mapping->path) - strlen(GONE)] = '\0';
+	return ends_with(mapping->path, SUFFIX);
+}
+
+static int open_store(int folder, const char *path)
+{
+	return openat(folder, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+/* Open what is mapped: by its name, from the process's own root, or, as root, without a name. */
+static int open_mapping(const struct ct_process *process, const struct mapping *mapping)
+{
+	char path[PATH_MAX];
+	struct stat file;
+	for (int i = 0; i < 2 && !mapping->gone; i++) {
+		if (snprintf(path, sizeof(path), "%s%s", i ? "root" : "", mapping->path) >= (int)sizeof(path))
+			continue;
+		int fd = open_store(process->folder, path);
+		if (fd >= 0 && fstat(fd, &file) == 0 && file.st_ino == mapping->inode)
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	snprintf(path, sizeof(path), "map_files/%lx-%lx", mapping->start, mapping->end);
+	return open_store(process->folder, path);
+}
+
+/* The pid that a store was made by; 0 = it is none. */
+static uint32_t store_pid(int fd)
+{
+	struct {
+		char magic[sizeof(CT_STORE_MAGIC) - 1];
+		char rest[offsetof(struct ct_store_header, pid) - sizeof(CT_STORE_MAGIC) + 1];
+		uint32_t pid;
+	} start;
+	_Static_assert(offsetof(__typeof__(start), pid) == offsetof(struct ct_store_header, pid), "store layout");
+	if (pread(fd, &start, sizeof(start), 0) != sizeof(start) ||
+	    memcmp(start.magic, CT_STORE_MAGIC, sizeof(start.magic)))
+		return 0;
+	return start.pid;
+}
+
+static int not_traced(const struct ct_process *process, struct ct_error_text *error)
+{
+	char library[PATH_MAX] = "libctrace.so";
+	struct ct_error_text ignored;
+	if (!ct_process_lives(process))
+		return ct_error_set(error, CT_ERR_IO, "process %d has ended", process->pid);
+	if (ct_library_find(NULL, library, &ignored))
+		strcpy(library, "libctrace.so");
+	return ct_error_set(error, CT_ERR_IO,
+			    "process %d is not traced by ctrace; start it with LD_PRELOAD=%s or ctrace record",
+			    process->pid, library);
+}
+
+/* Look through the mappings; < 0: error is set, or, when nothing was said, there is none. */
+static int search(const struct ct_process *process, FILE *maps, char name[PATH_MAX], struct ct_error_text *error)
+{
+	char *line = NULL;
+	size_t room = 0;
+	unsigned long last = 0;
+	uint32_t pid = inner_pid(process);
+	int fd = -1;
+	while (fd < 0 && getline(&line, &room, maps) > 0) {
+		struct mapping mapping;
+		if (!parse_mapping(line, &mapping) || mapping.inode == last)
+			continue;
+		last = mapping.inode;
+		fd = open_mapping(process, &mapping);
+		if (fd < 0) {
+			ct_error_set(error, CT_ERR_IO, "the store of process %d, %s, %s%s", process->pid, mapping.path,
+				     mapping.gone ? "has been deleted" : "cannot be opened: ",
+				     mapping.gone ? "; only root can still read it" : strerror(errno));
+			continue;
+		}
+		uint32_t owner = store_pid(fd);
+		if (owner && owner != pid) /* the parent's, until its own first event */
+			ct_error_set(error, CT_ERR_IO,
+				     "process %d is a child of a traced process and has not allocated anything yet",
+				     process->pid);
+		if (owner == pid) {
+			snprintf(name, PATH_MAX, "%s", mapping.path);
+		} else {
+			close(fd);
+			fd = -1;
+		}
+	}
+	free(line);
+	return fd;
+}
+
+int ct_process_store(const struct ct_process *process, char name[PATH_MAX], struct ct_error_text *error)
+{
+	FILE *maps = open_part(process, "maps");
+	if (!maps && (errno == EACCES || errno == EPERM))
+		return ct_error_set(error, CT_ERR_IO, "process %d is another user's; run this as that user or as root",
+				    process->pid);
+	if (!maps)
+		return not_traced(process, error);
+	error->line[0] = '\0';
+	int fd = search(process, maps, name, error);
+	fclose(maps);
+	if (fd < 0 && !error->line[0])
+		return not_traced(process, error);
+	return fd < 0 ? CT_ERR_IO : fd;
+}

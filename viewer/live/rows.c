@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "live/rows.h"
+
+#include <stdlib.h>
+
+#include "util/array.h"
+#include "view/branch.h"
+#include "view/function_sums.h"
+#include "view/names.h"
+
+#define LEVELS_MOST 1000
+
+/* A step of FNV-1a by words: the id of a way through the tree. */
+static uint64_t id_below(uint64_t id, uint32_t key)
+{
+	return (id ^ key) * 0x100000001b3u;
+}
+
+static struct ct_row *add_row(struct ct_rows *rows)
+{
+	if (!ct_array_room(&rows->rows, &rows->room, rows->count + 1, sizeof(*rows->rows)))
+		return NULL;
+	rows->rows[rows->count] = (struct ct_row){0};
+	return &rows->rows[rows->count++];
+}
+
+static bool is_opened(const struct ct_rows *rows, uint64_t id)
+{
+	for (size_t i = 0; i < rows->opened_count; i++)
+		if (rows->opened[i] == id)
+			return true;
+	return false;
+}
+
+int ct_rows_open(struct ct_rows *rows, uint64_t id)
+{
+	if (is_opened(rows, id))
+		return 0;
+	if (!ct_array_room(&rows->opened, &rows->opened_room, rows->opened_count + 1, sizeof(*rows->opened)))
+		return -1;
+	rows->opened[rows->opened_count++] = id;
+	return 0;
+}
+
+void ct_rows_close(struct ct_rows *rows, uint64_t id)
+{
+	for (size_t i = 0; i < rows->opened_count; i++)
+		if (rows->opened[i] == id)
+			rows->opened[i--] = rows->opened[--rows->opened_count];
+}
+
+static int compare_sites(const void *a, const void *b, void *context)
+{
+	const struct ct_rows *rows = context;
+	const struct ct_row *first = a, *second = b;
+	double x = ct_column_value(&first->counters, rows->sort), y = ct_column_value(&second->counters, rows->sort);
+	if (x != y)
+		return (x < y) != rows->reverse ? 1 : -1;
+	if (first->counters.total_bytes != second->counters.total_bytes)
+		return (first->counters.total_bytes < second->counters.total_bytes) != rows->reverse ? 1 : -1;
+	return first->site < second->site ? -1 : 1;
+}
+
+static int build_sites(struct ct_rows *rows, const struct ct_profile *profile, const bool *left_out)
+{
+	for (size_t i = 0; i < profile->site_count; i++) {
+		struct ct_row *row = left_out && left_out[i] ? NULL : add_row(rows);
+		if (left_out && left_out[i])
+			continue;
+		if (!row)
+			return -1;
+		row->id = i;
+		row->counters = profile->sites[i].counters;
+		row->site = (uint32_t)i;
+		row->last_frame = profile->sites[i].frame_count - 1;
+	}
+	if (rows->count)
+		qsort_r(rows->rows, rows->count, sizeof(*rows->rows), compare_sites, rows);
+	return 0;
+}
+
+static int build_functions(struct ct_rows *rows, const struct ct_profile *profile, const bool *allocators,
+			   const bool *left_out)
+{
+	struct ct_function_sums sums;
+	int code = ct_function_sums_init(&sums, profile, allocators, left_out);
+	if (!code)
+		ct_function_sums_sort(&sums, rows->sort);
+	for (size_t i = 0; i < sums.count && !code; i++) {
+		const struct ct_function_sum *sum = sums.order[rows->reverse ? sums.count - 1 - i : i];
+		struct ct_row *row = add_row(rows);
+		code = row ? 0 : -1;
+		if (!row)
+			break;
+		row->id = ct_name_key(&profile->frames[sum->example]);
+		row->counters = sum->inclusive;
+		row->self = ct_column_value(&sum->self, ct_column_share(rows->sort));
+		row->first_frame = row->last_frame = sum->example;
+	}
+	ct_function_sums_fini(&sums);
+	return code;
+}
+
+/* Index in the site's frames of a depth in the tree, from 1. */
+static uint32_t frame_index(const struct ct_branches *branches, uint32_t site, uint32_t depth)
+{
+	return branches->bottom_up ? branches->leaves[site] + depth - 1
+				   : branches->profile->sites[site].frame_count - depth;
+}
+
+static bool has_one_line(const struct ct_branches *branches, const struct ct_branch *branch)
+{
+	const struct ct_frame *first = ct_branch_frame(branches, branch, branch->start);
+	for (size_t i = branch->start + 1; i < branch->end; i++) {
+		const struct ct_frame *other = ct_branch_frame(branches, branch, i);
+		if (other->file != first->file || other->line != first->line)
+			return false;
+	}
+	return true;
+}
+
+static int add_children(struct ct_rows *rows, struct ct_branches *branches, const struct ct_branch *children,
+			size_t count, int level, uint64_t above);
+
+/* A branch and the chain of calls below it that has nothing else in it are one row. */
+static int add_branch(struct ct_rows *rows, struct ct_branches *branches, struct ct_branch branch, int level,
+		      uint64_t above)
+{
+	struct ct_row *row = add_row(rows);
+	uint32_t first = branch.depth;
+	size_t count = 0;
+	struct ct_branch *children = NULL;
+	if (!row)
+		return -1;
+	*row = (struct ct_row){
+		.id = id_below(above, branch.key),
+		.counters = branch.counters,
+		.site = branches->paths[branch.start].site,
+		.level = (uint16_t)level,
+		.ends = !branch.key,
+	};
+	if (row->ends)
+		return 0;
+	for (;;) {
+		children = ct_branch_children(branches, &branch, &count);
+		if (!children)
+			return -1;
+		if (count != 1 || !children[0].key)
+			break;
+		branch = children[0];
+		free(children);
+	}
+	uint32_t from = frame_index(branches, row->site, first), to = frame_index(branches, row->site, branch.depth);
+	row->first_frame = from < to ? from : to;
+	row->last_frame = from < to ? to : from;
+	row->one_line = has_one_line(branches, &branch);
+	row->can_open = count > 1 && level < LEVELS_MOST;
+	row->is_open = row->can_open && is_opened(rows, row->id);
+	int code = row->is_open ? add_children(rows, branches, children, count, level + 1, row->id) : 0;
+	free(children);
+	return code;
+}
+
+static int add_children(struct ct_rows *rows, struct ct_branches *branches, const struct ct_branch *children,
+			size_t count, int level, uint64_t above)
+{
+	int code = 0;
+	for (size_t i = 0; i < count && !code; i++)
+		code = add_branch(rows, branches, children[rows->reverse ? count - 1 - i : i], level, above);
+	return code;
+}
+
+static int build_tree(struct ct_rows *rows, const struct ct_profile *profile, const bool *allocators,
+		      const bool *left_out)
+{
+	struct ct_branches branches;
+	int code = ct_branches_init(&branches, profile, allocators, left_out);
+	struct ct_branch root = {.end = branches.count}, *children = NULL;
+	size_t count;
+	branches.sort = rows->sort;
+	branches.bottom_up = rows->kind == CT_ROWS_CALLERS;
+	if (!code && branches.count) {
+		children = ct_branch_children(&branches, &root, &count);
+		code = children ? add_children(rows, &branches, children, count, 0, (uint64_t)rows->kind) : -1;
+	}
+	free(children);
+	ct_branches_fini(&branches);
+	return code;
+}
+
+int ct_rows_build(struct ct_rows *rows, const struct ct_profile *profile, const bool *allocators, const bool *left_out)
+{
+	rows->count = 0;
+	switch (rows->kind) {
+	case CT_ROWS_SITES:
+		return build_sites(rows, profile, left_out);
+	case CT_ROWS_FUNCTIONS:
+		return build_functions(rows, profile, allocators, left_out);
+	default:
+		return build_tree(rows, profile, allocators, left_out);
+	}
+}
+
+void ct_rows_fini(struct ct_rows *rows)
+{
+	free(rows->rows);
+	free(rows->opened);
+}
+
+uint32_t ct_row_frame_count(const struct ct_rows *rows, const struct ct_row *row)
+{
+	return row->ends ? 0 : rows->kind == CT_ROWS_FUNCTIONS ? 1 : row->last_frame - row->first_frame + 1;
+}
+
+uint32_t ct_row_frame(const struct ct_rows *rows, const struct ct_profile *profile, const struct ct_row *row,
+		      uint32_t number)
+{
+	if (rows->kind == CT_ROWS_FUNCTIONS)
+		return row->first_frame;
+	return profile->frame_ids[profile->sites[row->site].first_frame + row->first_frame + number];
+}

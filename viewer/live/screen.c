@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT */
+/* What keys do. */
+#include "live/screen.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "view/names.h"
+
+void ct_screen_fini(struct ct_screen *screen)
+{
+	ct_rows_fini(&screen->rows);
+	ct_match_set(&screen->filter, "");
+	ct_match_set(&screen->search, "");
+	free(screen->allocators);
+	free(screen->left_out);
+}
+
+/* Frames are only added. */
+static int find_allocators(struct ct_screen *screen)
+{
+	const struct ct_profile *profile = screen->profile;
+	bool *more = realloc(screen->allocators, profile->frame_count * sizeof(*more));
+
+	if (!more)
+		return -1;
+	screen->allocators = more;
+	more[0] = false;
+	for (size_t i = screen->allocator_count ? screen->allocator_count : 1; i < profile->frame_count; i++)
+		more[i] = ct_name_is_allocator(profile, &profile->frames[i]);
+	screen->allocator_count = profile->frame_count;
+	return 0;
+}
+
+static bool site_matches(struct ct_screen *screen, struct ct_match *match, size_t index)
+{
+	const struct ct_profile *profile = screen->profile;
+	const struct ct_site_row *site = &profile->sites[index];
+
+	for (uint32_t i = 0; i < site->frame_count; i++) {
+		if (ct_match_frame(match, profile, profile->frame_ids[site->first_frame + i]))
+			return true;
+	}
+	return false;
+}
+
+/* Which sites the filter leaves out. */
+static int apply_filter(struct ct_screen *screen)
+{
+	size_t count = screen->profile->site_count;
+
+	free(screen->left_out);
+	screen->left_out = NULL;
+	screen->shown_sites = count;
+	if (!screen->filter.text[0])
+		return 0;
+	screen->left_out = calloc(count + 1, sizeof(*screen->left_out));
+	if (!screen->left_out)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		screen->left_out[i] = !site_matches(screen, &screen->filter, i);
+		screen->shown_sites -= screen->left_out[i];
+	}
+	return 0;
+}
+
+/* Make the rows anew; the selection stays on its row, but at the top it stays at the top. */
+static int rebuild(struct ct_screen *screen)
+{
+	struct ct_rows *rows = &screen->rows;
+	bool follow = screen->selected > 0 && screen->selected < rows->count;
+	uint64_t id = follow ? rows->rows[screen->selected].id : 0;
+
+	if (!ct_column_exists(screen->profile, rows->sort))
+		rows->sort = CT_COLUMN_TOTAL;
+	if (ct_rows_build(rows, screen->profile, screen->allocators, screen->left_out))
+		return -1;
+	for (size_t i = 0; follow && i < rows->count; i++) {
+		if (rows->rows[i].id == id) {
+			screen->selected = i;
+			follow = false;
+		}
+	}
+	if (screen->selected >= rows->count)
+		screen->selected = rows->count ? rows->count - 1 : 0;
+	return 0;
+}
+
+static int refilter(struct ct_screen *screen)
+{
+	return apply_filter(screen) ? -1 : rebuild(screen);
+}
+
+int ct_screen_show(struct ct_screen *screen, const struct ct_profile *profile)
+{
+	if (screen->profile != profile) {
+		ct_match_forget(&screen->filter);
+		ct_match_forget(&screen->search);
+		screen->allocator_count = 0;
+	}
+	screen->profile = profile;
+	return find_allocators(screen) ? -1 : refilter(screen);
+}
+
+static enum ct_action done(int code)
+{
+	return code ? CT_ACTION_NO_MEMORY : CT_ACTION_NONE;
+}
+
+/* Does it add up, or make sense at all, in this kind of rows? */
+static bool can_sort(const struct ct_screen *screen, enum ct_column column)
+{
+	enum ct_rows_kind kind = screen->rows.kind;
+
+	if (!ct_column_exists(screen->profile, column))
+		return false;
+	if (column == CT_COLUMN_MAX)
+		return kind == CT_ROWS_SITES;
+	if (column == CT_COLUMN_LIFETIME || column == CT_COLUMN_AVERAGE)
+		return kind == CT_ROWS_SITES || kind == CT_ROWS_FUNCTIONS;
+	return true;
+}
+
+static enum ct_action next_sort(struct ct_screen *screen, int step)
+{
+	int column = screen->rows.sort;
+
+	do
+		column = (column + step + CT_COLUMN_COUNT) % CT_COLUMN_COUNT;
+	while (!can_sort(screen, (enum ct_column)column));
+	screen->rows.sort = (enum ct_column)column;
+	return done(rebuild(screen));
+}
+
+static enum ct_action next_kind(struct ct_screen *screen, int step)
+{
+	screen->rows.kind = (enum ct_rows_kind)(((int)screen->rows.kind + step + CT_ROWS_KINDS) % CT_ROWS_KINDS);
+	if (!can_sort(screen, screen->rows.sort))
+		screen->rows.sort = CT_COLUMN_TOTAL;
+	screen->selected = screen->top = 0;
+	return done(rebuild(screen));
+}
+
+static struct ct_row *selected_row(struct ct_screen *screen)
+{
+	return screen->selected < screen->rows.count ? &screen->rows.rows[screen->selected] : NULL;
+}
+
+size_t ct_screen_stack(const struct ct_screen *screen, const uint32_t **frames)
+{
+	const struct ct_profile *profile = screen->profile;
+	const struct ct_row *row;
+
+	if (screen->selected >= screen->rows.count)
+		return 0;
+	row = &screen->rows.rows[screen->selected];
+	if (row->ends)
+		return 0;
+	if (screen->rows.kind == CT_ROWS_FUNCTIONS) {
+		*frames = &row->first_frame;
+		return 1;
+	}
+	*frames = profile->frame_ids + profile->sites[row->site].first_frame;
+	if (screen->rows.kind == CT_ROWS_CALLERS)
+		return row->last_frame + 1;
+	*frames += row->first_frame;
+	return profile->sites[row->site].frame_count - row->first_frame;
+}
+
+/* Open a branch; a row that is none has its stack to show. */
+static enum ct_action open_row(struct ct_screen *screen, bool toggle)
+{
+	struct ct_row *row = selected_row(screen);
+
+	if (!row)
+		return CT_ACTION_NONE;
+	if (!row->can_open) {
+		screen->stack_open = !row->ends;
+		screen->stack_top = 0;
+		return CT_ACTION_NONE;
+	}
+	if (row->is_open && toggle)
+		ct_rows_close(&screen->rows, row->id);
+	else if (ct_rows_open(&screen->rows, row->id))
+		return CT_ACTION_NO_MEMORY;
+	return done(rebuild(screen));
+}
+
+/* Close the branch, or go to the one that it is in. */
+static enum ct_action close_row(struct ct_screen *screen)
+{
+	struct ct_row *row = selected_row(screen);
+
+	if (!row)
+		return CT_ACTION_NONE;
+	if (row->is_open) {
+		ct_rows_close(&screen->rows, row->id);
+		return done(rebuild(screen));
+	}
+	for (size_t i = screen->selected; i-- > 0;) {
+		if (screen->rows.rows[i].level < row->level) {
+			screen->selected = i;
+			break;
+		}
+	}
+	return CT_ACTION_NONE;
+}
+
+static void move(size_t *at, size_t count, int key, size_t page)
+{
+	size_t last = count ? count - 1 : 0;
+
+	if (key == CT_KEY_UP)
+		*at -= *at > 0;
+	else if (key == CT_KEY_DOWN)
+		*at += *at < last;
+	else if (key == CT_KEY_PAGE_UP)
+		*at -= *at < page ? *at : page;
+	else if (key == CT_KEY_PAGE_DOWN)
+		*at = last - *at < page ? last : *at + page;
+	else
+		*at = key == CT_KEY_HOME ? 0 : last;
+}
+
+static bool row_matches(struct ct_screen *screen, const struct ct_row *row)
+{
+	uint32_t count = ct_row_frame_count(&screen->rows, row);
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (ct_match_frame(&screen->search, screen->profile,
+				   ct_row_frame(&screen->rows, screen->profile, row, i)))
+			return true;
+	}
+	return false;
+}
+
+/* To the next row that matches, around the end; with step 0 this one may be it. */
+static void search(struct ct_screen *screen, int step)
+{
+	size_t count = screen->rows.count, at = screen->selected;
+
+	if (!screen->search.text[0]) {
+		snprintf(screen->message, sizeof(screen->message), "nothing to search for: / asks");
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (i || step)
+			at = (at + (step < 0 ? count - 1 : 1)) % count;
+		if (row_matches(screen, &screen->rows.rows[at])) {
+			screen->selected = at;
+			return;
+		}
+	}
+	snprintf(screen->message, sizeof(screen->message), "not found: %s", screen->search.text);
+}
+
+/* One character more, as UTF-8. */
+static void type(char *input, int key)
+{
+	char bytes[5] = "";
+	size_t length = strlen(input);
+
+	if (key < 0x80) {
+		bytes[0] = (char)key;
+	} else if (key < 0x800) {
+		bytes[0] = (char)(0xc0 | key >> 6);
+		bytes[1] = (char)(0x80 | (key & 0x3f));
+	} else if (key < 0x10000) {
+		bytes[0] = (char)(0xe0 | key >> 12);
+		bytes[1] = (char)(0x80 | (key >> 6 & 0x3f));
+		bytes[2] = (char)(0x80 | (key & 0x3f));
+	} else {
+		bytes[0] = (char)(0xf0 | key >> 18);
+		bytes[1] = (char)(0x80 | (key >> 12 & 0x3f));
+		bytes[2] = (char)(0x80 | (key >> 6 & 0x3f));
+		bytes[3] = (char)(0x80 | (key & 0x3f));
+	}
+	if (length + strlen(bytes) < CT_MATCH_ROOM)
+		strcpy(input + length, bytes);
+}
+
+static void erase(char *input)
+{
+	size_t length = strlen(input);
+
+	while (length && (input[--length] & 0xc0) == 0x80)
+		;
+	input[length] = '\0';
+}
+
+static enum ct_action prompt_key(struct ct_screen *screen, int key)
+{
+	enum ct_prompt prompt = screen->prompt;
+
+	if (key == CT_KEY_BACKSPACE)
+		erase(screen->input);
+	else if (key >= ' ' && key < CT_KEY_UP)
+		type(screen->input, key);
+	if (key != CT_KEY_ENTER && key != CT_KEY_ESCAPE)
+		return CT_ACTION_NONE;
+	screen->prompt = CT_PROMPT_NONE;
+	if (key == CT_KEY_ESCAPE)
+		return CT_ACTION_NONE;
+	if (prompt == CT_PROMPT_FILTER) {
+		ct_match_set(&screen->filter, screen->input);
+		screen->selected = screen->top = 0;
+		return done(refilter(screen));
+	}
+	if (screen->input[0])
+		ct_match_set(&screen->search, screen->input);
+	search(screen, 0);
+	return CT_ACTION_NONE;
+}
+
+static void ask(struct ct_screen *screen, enum ct_prompt prompt)
+{
+	screen->prompt = prompt;
+	snprintf(screen->input, sizeof(screen->input), "%s", prompt == CT_PROMPT_FILTER ? screen->filter.text : "");
+}
+
+/* Keys of the whole-stack pane: those that move it, and those that close it. */
+static bool stack_key(struct ct_screen *screen, int key)
+{
+	const uint32_t *frames;
+
+	if (key >= CT_KEY_UP && key != CT_KEY_LEFT && key != CT_KEY_RIGHT) {
+		move(&screen->stack_top, ct_screen_stack(screen, &frames), key, screen->page);
+		return true;
+	}
+	screen->stack_open = false;
+	return key == CT_KEY_ESCAPE || key == CT_KEY_ENTER || key == CT_KEY_LEFT || key == 'q';
+}
+
+static enum ct_action list_key(struct ct_screen *screen, int key)
+{
+	switch (key) {
+	case 'q':
+	case 'Q':
+		return CT_ACTION_QUIT;
+	case '?':
+	case 'h':
+		screen->help = true;
+		return CT_ACTION_NONE;
+	case 's':
+	case '>':
+		return next_sort(screen, 1);
+	case '<':
+		return next_sort(screen, -1);
+	case 'r':
+		screen->rows.reverse = !screen->rows.reverse;
+		return done(rebuild(screen));
+	case 't':
+	case '\t':
+		return next_kind(screen, 1);
+	case 'T':
+		return next_kind(screen, -1);
+	case CT_KEY_ENTER:
+		return open_row(screen, true);
+	case CT_KEY_RIGHT:
+	case '+':
+		return open_row(screen, false);
+	case CT_KEY_LEFT:
+	case '-':
+		return close_row(screen);
+	case '/':
+		ask(screen, CT_PROMPT_SEARCH);
+		return CT_ACTION_NONE;
+	case 'f':
+		ask(screen, CT_PROMPT_FILTER);
+		return CT_ACTION_NONE;
+	case 'n':
+	case 'N':
+		search(screen, key == 'n' ? 1 : -1);
+		return CT_ACTION_NONE;
+	case CT_KEY_ESCAPE:
+		ct_match_set(&screen->filter, "");
+		return done(refilter(screen));
+	case 'b':
+		screen->exact = !screen->exact;
+		return CT_ACTION_NONE;
+	case 'm':
+		return CT_ACTION_MARK;
+	case ' ':
+		return CT_ACTION_PAUSE;
+	default:
+		if (key >= CT_KEY_UP)
+			move(&screen->selected, screen->rows.count, key, screen->page ? screen->page : 1);
+		return CT_ACTION_NONE;
+	}
+}
+
+enum ct_action ct_screen_key(struct ct_screen *screen, int key)
+{
+	if (key == CT_KEY_NONE)
+		return CT_ACTION_NONE;
+	screen->message[0] = '\0';
+	if (screen->help) {
+		screen->help = false;
+		return CT_ACTION_NONE;
+	}
+	if (screen->prompt)
+		return prompt_key(screen, key);
+	if (screen->stack_open && stack_key(screen, key))
+		return CT_ACTION_NONE;
+	return list_key(screen, key);
+}

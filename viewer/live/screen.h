@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The screen of the interactive view as text: what is shown, what keys do to it. Knows no terminal: curses.c
+ * paints the lines, tests read them.
+ */
+#ifndef CT_LIVE_SCREEN_H
+#define CT_LIVE_SCREEN_H
+
+#include "live/match.h"
+#include "live/rows.h"
+
+/* Keys that are no characters; others are Unicode characters. */
+enum ct_key {
+	CT_KEY_NONE = 0,
+	CT_KEY_ENTER = '\n',
+	CT_KEY_ESCAPE = 27,
+	CT_KEY_BACKSPACE = 127,
+	CT_KEY_UP = 0x110000,
+	CT_KEY_DOWN,
+	CT_KEY_LEFT,
+	CT_KEY_RIGHT,
+	CT_KEY_PAGE_UP,
+	CT_KEY_PAGE_DOWN,
+	CT_KEY_HOME,
+	CT_KEY_END,
+};
+
+/* What a key asks of the caller. */
+enum ct_action {
+	CT_ACTION_NONE,
+	CT_ACTION_QUIT,
+	CT_ACTION_MARK,
+	CT_ACTION_PAUSE,
+	CT_ACTION_NO_MEMORY,
+};
+
+enum ct_prompt {
+	CT_PROMPT_NONE,
+	CT_PROMPT_SEARCH,
+	CT_PROMPT_FILTER,
+};
+
+struct ct_screen {
+	struct ct_terminal terminal;
+	int height;
+	bool exact;
+	const struct ct_profile *profile;
+	char state[300]; /* "paused", "process ended", ...; "" = nothing to say */
+	uint64_t mark_us; /* of a running program: since the mark */
+
+	struct ct_rows rows;
+	bool *allocators; /* by frame */
+	size_t allocator_count;
+	struct ct_match filter, search;
+	bool *left_out; /* by site, when there is a filter */
+	size_t shown_sites;
+
+	size_t selected; /* row */
+	size_t top; /* first row that is seen */
+	size_t page; /* rows that are seen, as of the latest text */
+	bool stack_open; /* the lower pane has the room of the rows, and the keys */
+	size_t stack_top;
+	bool help;
+	enum ct_prompt prompt;
+	char input[CT_MATCH_ROOM];
+	char message[CT_MATCH_ROOM + 32]; /* until the next key */
+	int selected_line; /* of the latest text, -1 = none */
+};
+
+/* A zeroed screen with terminal, height, rows.kind and rows.sort set is ready for ct_screen_show. */
+void ct_screen_fini(struct ct_screen *screen);
+
+/* The profile, or other numbers of the one that was shown before. 0, or < 0 without memory. */
+int ct_screen_show(struct ct_screen *screen, const struct ct_profile *profile);
+
+enum ct_action ct_screen_key(struct ct_screen *screen, int key);
+
+/* At most `height` lines, colours as ct_line has them; free() it. NULL without memory. */
+char *ct_screen_text(struct ct_screen *screen);
+
+/* Frames of the selected row's stack: index in profile->frame_ids of the first, and how many. */
+size_t ct_screen_stack(const struct ct_screen *screen, const uint32_t **frames);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "live/target.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "live/find.h"
+#include "load/store_builder.h"
+#include "util/array.h"
+
+/* A site as it was. */
+struct before {
+	uint64_t bytes; /* total, at the reading before */
+	uint64_t blocks;
+	uint64_t marked_bytes; /* live, at the mark */
+};
+
+struct ct_target {
+	struct ct_process process;
+	int fd; /* kept open: a good export removes the file's name */
+	char name[PATH_MAX];
+	struct ct_store_builder *builder;
+	struct before *before; /* by the profile's site */
+	size_t before_count, before_room;
+	uint64_t read_us; /* when it was read; 0 = never */
+	uint64_t mark_us;
+	enum ct_target_state state;
+	char reason[256];
+};
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+struct ct_profile *ct_target_profile(const struct ct_target *target)
+{
+	return ct_store_builder_profile(target->builder);
+}
+
+enum ct_target_state ct_target_state(const struct ct_target *target)
+{
+	return target->state;
+}
+
+const char *ct_target_reason(const struct ct_target *target)
+{
+	return target->reason;
+}
+
+uint64_t ct_target_mark_us(const struct ct_target *target)
+{
+	return target->read_us - target->mark_us;
+}
+
+/* Sites that are new were nothing before. */
+static bool make_room(struct ct_target *target, size_t sites)
+{
+	if (!ct_array_room(&target->before, &target->before_room, sites, sizeof(*target->before)))
+		return false;
+	if (sites > target->before_count)
+		memset(target->before + target->before_count, 0,
+		       (sites - target->before_count) * sizeof(*target->before));
+	target->before_count = sites;
+	return true;
+}
+
+/* Fill the counters that no store has. The difference of two readings is never negative. */
+static int compare_with_before(struct ct_target *target, bool first)
+{
+	struct ct_profile *profile = ct_target_profile(target);
+	uint64_t now = now_us();
+	profile->recent_us = first || now <= target->read_us ? 1 : now - target->read_us;
+	target->read_us = now;
+	if (!make_room(target, profile->site_count))
+		return -1;
+	for (size_t i = 0; i < profile->site_count; i++) {
+		struct ct_counters *counters = &profile->sites[i].counters;
+		struct before *before = &target->before[i];
+		if (!first && counters->total_bytes > before->bytes)
+			counters->recent_bytes = counters->total_bytes - before->bytes;
+		if (!first && counters->total_blocks > before->blocks)
+			counters->recent_blocks = counters->total_blocks - before->blocks;
+		before->bytes = counters->total_bytes;
+		before->blocks = counters->total_blocks;
+		counters->grown_bytes = (int64_t)(counters->end_bytes - before->marked_bytes);
+		profile->totals.recent_bytes += counters->recent_bytes;
+		profile->totals.recent_blocks += counters->recent_blocks;
+		profile->totals.grown_bytes += counters->grown_bytes;
+	}
+	return first ? ct_target_mark(target) : 0;
+}
+
+int ct_target_mark(struct ct_target *target)
+{
+	struct ct_profile *profile = ct_target_profile(target);
+	if (!make_room(target, profile->site_count))
+		return -1;
+	for (size_t i = 0; i < profile->site_count; i++) {
+		target->before[i].marked_bytes = profile->sites[i].counters.end_bytes;
+		profile->sites[i].counters.grown_bytes = 0;
+	}
+	profile->totals.grown_bytes = 0;
+	target->mark_us = target->read_us;
+	return 0;
+}
+
+static void note_state(struct ct_target *target, const struct ct_store_file *store, bool lived)
+{
+	struct ct_span why = store->header->stop_reason;
+	size_t length = why.bytes < sizeof(target->reason) ? why.bytes : sizeof(target->reason) - 1;
+	memcpy(target->reason, store->strings + why.offset, length);
+	target->reason[length] = '\0';
+	target->state = !lived                                     ? CT_TARGET_ENDED
+			: store->header->state == CT_STATE_STOPPED ? CT_TARGET_STOPPED
+			: store->header->state == CT_STATE_ENDED   ? CT_TARGET_CLOSED
+								   : CT_TARGET_RUNS;
+}
+
+/* first: nothing was read from this file before. */
+static int read_store(struct ct_target *target, bool first, struct ct_error_text *error)
+{
+	struct ct_store_file store;
+	/* First: after the end nothing is added. */
+	bool lived = ct_process_lives(&target->process);
+	int code = ct_store_file_read(target->fd, target->name, &store, error);
+	if (!code && first) {
+		ct_store_builder_free(target->builder);
+		target->builder = ct_store_builder_new(store.header->pid);
+		target->before_count = 0;
+		code = target->builder ? CT_OK : ct_error_no_memory(error);
+	}
+	if (!code)
+		code = ct_store_builder_update(target->builder, &store, error);
+	if (!code && compare_with_before(target, first))
+		code = ct_error_no_memory(error);
+	if (!code)
+		note_state(target, &store, lived);
+	ct_store_file_close(&store);
+	return code;
+}
+
+/* After an exec the process has another store. Is there one? */
+static bool follow_exec(struct ct_target *target)
+{
+	struct ct_error_text ignored;
+	struct stat old, new;
+	char name[PATH_MAX];
+	int fd = ct_process_store(&target->process, name, &ignored);
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &new) || fstat(target->fd, &old) || (new.st_dev == old.st_dev &&new.st_ino == old.st_ino)) {
+		close(fd);
+		return false;
+	}
+	close(target->fd);
+	target->fd = fd;
+	memcpy(target->name, name, sizeof(name));
+	return true;
+}
+
+int ct_target_refresh(struct ct_target *target, struct ct_error_text *error)
+{
+	if (target->state == CT_TARGET_ENDED)
+		return CT_OK;
+	return read_store(target, target->state == CT_TARGET_CLOSED && follow_exec(target), error);
+}
+
+int ct_target_open(int pid, struct ct_target **result, struct ct_error_text *error)
+{
+	struct ct_target *target = calloc(1, sizeof(*target));
+	if (!target)
+		return ct_error_no_memory(error);
+	target->fd = -1;
+	int code = ct_process_open(pid, &target->process, error);
+	if (!code) {
+		target->fd = ct_process_store(&target->process, target->name, error);
+		code = target->fd < 0 ? target->fd : read_store(target, true, error);
+	}
+	if (code)
+		ct_target_close(target);
+	else
+		*result = target;
+	return code;
+}
+
+void ct_target_close(struct ct_target *target)
+{
+	if (target->process.folder >= 0)
+		close(target->process.folder);
+	if (target->fd >= 0)
+		close(target->fd);
+	ct_store_builder_free(target->builder);
+	free(target->before);
+	free(target);
+}
