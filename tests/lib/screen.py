@@ -17,7 +17,8 @@ try:
 except ImportError:
     pyte = None
 
-KEYS = {"up": "\x1bOA", "down": "\x1bOB", "right": "\x1bOC", "left": "\x1bOD", "end": "\x1bOF", "home": "\x1bOH", "esc": "\x1b"}
+# Of TERM=linux, the terminal that pyte emulates; of others it knows not all.
+KEYS = {"up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "end": "\x1b[4~", "home": "\x1b[1~", "esc": "\x1b"}
 KEYS.update({"pgup": "\x1b[5~", "pgdn": "\x1b[6~", "enter": "\r", "backspace": "\x7f"})
 WAIT_SECONDS = 60
 
@@ -25,7 +26,7 @@ WAIT_SECONDS = 60
 class Terminal:
     """Runs the command until closed; lines() is what a user sees."""
 
-    def __init__(self, context, command, columns=80, lines=24, term="xterm-256color", **changes):
+    def __init__(self, context, command, columns=80, lines=24, term="linux", **changes):
         if pyte is None:
             raise Skip("python3-pyte")
         self.screen = pyte.Screen(columns, lines)
@@ -90,10 +91,25 @@ class Terminal:
     def wait_for(self, part):
         return self.wait(lambda text: part in text, repr(part))
 
+    def _rests(self):
+        """Has it read all keys, and does it wait for more?"""
+        unread = struct.unpack("i", fcntl.ioctl(self.slave, termios.FIONREAD, b"\0" * 4))[0]
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
+            return unread == 0 and stat.read().rpartition(")")[2].split()[0] in "SZ"
+
+    def settle(self):
+        """Until all that was typed is on the screen."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            self.pump(0.03)
+            if self._rests() and not select.select([self.master], [], [], 0)[0]:
+                return
+            check(time.monotonic() < deadline, "the program does not come to rest; the screen:\n" + self.text())
+
     def press(self, *keys):
         for key in keys:
             os.write(self.master, KEYS.get(key, key).encode())
-            self.pump()
+            self.settle()
         return self.lines()
 
     def selected(self):
@@ -115,5 +131,5 @@ class Terminal:
         self.pump(0.02)
         check(termios.tcgetattr(self.slave) == self.before, "the terminal's settings are not what they were")
         check(b"\x1b[?1049h" not in self.raw or self.raw.rfind(b"\x1b[?1049l") > self.raw.rfind(b"\x1b[?1049h"), "still on the other screen")
-        check(self.raw.rfind(b"\x1b[?25l") <= max(self.raw.rfind(b"\x1b[?25h"), self.raw.rfind(b"\x1b[?12l")), "the cursor is still hidden")
+        check(self.raw.rfind(b"\x1b[?25l") <= self.raw.rfind(b"\x1b[?25h"), "the cursor is still hidden")
         return self.status

@@ -104,7 +104,7 @@ static void put_rates(struct draw *draw)
 /* "Sites  Functions  ...", the one that is shown marked, and what is left out. */
 static void put_kinds(struct draw *draw)
 {
-	static const char *const names[CT_ROWS_KINDS] = {"Sites", "Functions", "Tree from the root", "Tree of callers"};
+	static const char *const names[CT_ROWS_KINDS] = {"Sites", "Functions", "Tree", "Callers"};
 	const struct ct_screen *screen = draw->screen;
 	char text[CT_MATCH_ROOM + CT_NUMBER_ROOM * 2], shown[CT_NUMBER_ROOM], all[CT_NUMBER_ROOM];
 

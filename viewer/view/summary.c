@@ -208,7 +208,7 @@ void ct_summary_timeline(const struct ct_view *view, struct ct_line *line)
 	char number[CT_NUMBER_ROOM];
 	int count = ct_line_left(line) - LABEL_WIDTH - 20;
 
-	if (profile->timeline_count < 2)
+	if (profile->timeline_count < 2 || count < 1)
 		return;
 	if (count > SPARKS_MOST)
 		count = SPARKS_MOST;
