@@ -159,6 +159,8 @@ int ct_curses_key(int wait_ms)
 	kind = get_wch(&key);
 	if (ended_by)
 		return -1;
+	if (kind == KEY_CODE_YES && key == KEY_RESIZE)
+		clearok(curscr, TRUE); /* terminals move what is there in ways of their own */
 	if (kind == KEY_CODE_YES)
 		return translate(key);
 	if (kind == OK && key == '\r')

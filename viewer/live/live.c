@@ -11,7 +11,7 @@
 #include "live/screen.h"
 
 #define REFRESH_MS 1000
-#define IDLE_MS 60000 /* nothing to be read */
+#define IDLE_MS 1000 /* nothing to be read; a change of size that came just before waiting is seen after it */
 
 struct live {
 	struct ct_target *target;

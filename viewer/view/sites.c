@@ -135,7 +135,7 @@ static void put_table(struct table *table)
 {
 	const struct ct_profile *profile = table->view->profile;
 
-	ct_layout_choose(table->view, (1u << CT_COLUMN_COUNT) - 1, 0, &table->layout);
+	ct_layout_choose(table->view, (1u << CT_COLUMN_RATE) - 1, 0, &table->layout);
 	ct_layout_heads(table->view, &table->layout, &table->line);
 	ct_line_style(&table->line, CT_STYLE_HEAD);
 	ct_line_add(&table->line, "WHERE");
