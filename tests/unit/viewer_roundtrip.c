@@ -48,7 +48,7 @@ static struct ct_profile *sample(void)
 	uint32_t alone = frame_of(profile, "0x20: f (in /lib/x.so)", 32, "f", "", 0, "/lib/x.so", false);
 	uint32_t first[] = {inner, outer, alone}, second[] = {alone};
 	struct ct_counters counters = {
-		UINT64_MAX, 9007199254740993, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18};
+		UINT64_MAX, 9007199254740993, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 0, 0, 0};
 
 	ct_profile_set_text(&profile->time_unit, "µs", strlen("µs"));
 	ct_profile_set_text(&profile->mega_time_unit, "s", 1);

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* The screen of the interactive view without a terminal: keys in, lines out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "live/screen.h"
+
+static uint32_t frame(struct ct_profile *profile, const char *name)
+{
+	uint32_t id = (uint32_t)ct_profile_string(profile, name, strlen(name));
+	return (uint32_t)ct_profile_frame(profile, &(struct ct_frame){.text = id, .function = id});
+}
+
+/* main -> read -> (parse 100, scan 30), main -> write 50 */
+static void add_sites(struct ct_profile *profile, uint64_t scan_bytes)
+{
+	uint32_t main_ = frame(profile, "main"), read = frame(profile, "read_all"), write = frame(profile, "write");
+	uint32_t stacks[3][3] = {
+		{frame(profile, "parse"), read, main_}, {frame(profile, "scan"), read, main_}, {write, main_}};
+	const uint64_t bytes[] = {100, scan_bytes, 50};
+	const uint32_t counts[] = {3, 3, 2};
+	for (int i = 0; i < 3; i++) {
+		struct ct_counters counters = {
+			.total_bytes = bytes[i], .total_blocks = 1, .end_bytes = bytes[i], .end_blocks = 1};
+		assert_int_equal(ct_profile_site(profile, stacks[i], counts[i], &counters, false), 0);
+	}
+}
+
+static struct ct_profile *profile_new(void)
+{
+	struct ct_profile *profile = ct_profile_new();
+	profile->has_lifetimes = true;
+	profile->pid = 7;
+	add_sites(profile, 30);
+	return profile;
+}
+
+static struct ct_screen screen_of(const struct ct_profile *profile, enum ct_rows_kind kind)
+{
+	struct ct_screen screen = {.terminal = {.columns = 120}, .height = 30, .exact = true, .rows = {.kind = kind}};
+	assert_int_equal(ct_screen_show(&screen, profile), 0);
+	return screen;
+}
+
+static void press(struct ct_screen *screen, const char *keys)
+{
+	for (; *keys; keys++)
+		assert_int_equal(ct_screen_key(screen, *keys), CT_ACTION_NONE);
+}
+
+static bool shows(struct ct_screen *screen, const char *part)
+{
+	char *text = ct_screen_text(screen);
+	bool found = strstr(text, part);
+	free(text);
+	return found;
+}
+
+static uint64_t bytes_of(const struct ct_screen *screen, size_t row)
+{
+	assert_true(row < screen->rows.count);
+	return screen->rows.rows[row].counters.total_bytes;
+}
+
+static void test_sorts(void **state)
+{
+	struct ct_profile *profile = profile_new();
+	struct ct_screen screen = screen_of(profile, CT_ROWS_SITES);
+	(void)state;
+	assert_int_equal(bytes_of(&screen, 0), 100);
+	assert_int_equal(bytes_of(&screen, 2), 30);
+	press(&screen, "r");
+	assert_int_equal(bytes_of(&screen, 0), 30);
+	for (int i = 0; i < CT_COLUMN_COUNT; i++) {
+		press(&screen, ">");
+		assert_true(ct_column_exists(profile, screen.rows.sort));
+	}
+	ct_screen_fini(&screen);
+	ct_profile_free(profile);
+}
+
+static void test_opens_tree(void **state)
+{
+	struct ct_profile *profile = profile_new();
+	struct ct_screen screen = screen_of(profile, CT_ROWS_CALLEES);
+	(void)state;
+	assert_int_equal(screen.rows.count, 1);
+	assert_int_equal(bytes_of(&screen, 0), 180);
+	press(&screen, "+");
+	assert_int_equal(screen.rows.count, 3);
+	assert_int_equal(bytes_of(&screen, 1), 130); /* read_all */
+	ct_screen_key(&screen, CT_KEY_DOWN);
+	press(&screen, "+");
+	assert_int_equal(screen.rows.count, 5);
+	assert_true(shows(&screen, "- read_all"));
+	ct_screen_key(&screen, CT_KEY_END);
+	assert_int_equal(screen.selected, 4);
+	ct_screen_key(&screen, CT_KEY_LEFT); /* to what it is in, then shut that */
+	assert_int_equal(screen.selected, 0);
+	ct_screen_key(&screen, CT_KEY_LEFT);
+	assert_int_equal(screen.rows.count, 1);
+	press(&screen, "t"); /* callers: each leaf has one chain up */
+	assert_int_equal(screen.rows.count, 3);
+	assert_true(shows(&screen, "parse < read_all < main"));
+	ct_screen_fini(&screen);
+	ct_profile_free(profile);
+}
+
+static void test_filters_and_searches(void **state)
+{
+	struct ct_profile *profile = profile_new();
+	struct ct_screen screen = screen_of(profile, CT_ROWS_SITES);
+	(void)state;
+	press(&screen, "fREAD\n");
+	assert_int_equal(screen.rows.count, 0); /* upper case counts */
+	assert_true(shows(&screen, "no site matches"));
+	ct_screen_key(&screen, CT_KEY_ESCAPE);
+	press(&screen, "fread|scan\n");
+	assert_int_equal(screen.rows.count, 2);
+	assert_true(shows(&screen, "2 of 3 sites"));
+	ct_screen_key(&screen, CT_KEY_ESCAPE);
+	assert_int_equal(screen.rows.count, 3);
+	press(&screen, "/wri\n");
+	assert_int_equal(bytes_of(&screen, screen.selected), 50);
+	press(&screen, "/nobody(\n");
+	assert_int_equal(bytes_of(&screen, screen.selected), 50);
+	assert_true(shows(&screen, "not found: nobody("));
+	ct_screen_fini(&screen);
+	ct_profile_free(profile);
+}
+
+/* The selection stays with its row when numbers change; at the top it stays at the top. */
+static void test_follows(void **state)
+{
+	struct ct_profile *profile = profile_new();
+	struct ct_screen screen = screen_of(profile, CT_ROWS_SITES);
+	(void)state;
+	ct_screen_key(&screen, CT_KEY_END);
+	assert_int_equal(bytes_of(&screen, screen.selected), 30);
+	ct_profile_clear_counters(profile);
+	add_sites(profile, 3000);
+	assert_int_equal(ct_screen_show(&screen, profile), 0);
+	assert_int_equal(screen.selected, 0);
+	assert_int_equal(bytes_of(&screen, 0), 3000);
+	ct_profile_clear_counters(profile);
+	add_sites(profile, 1);
+	assert_int_equal(ct_screen_show(&screen, profile), 0);
+	assert_int_equal(screen.selected, 0);
+	assert_int_equal(bytes_of(&screen, 0), 100);
+	ct_screen_fini(&screen);
+	ct_profile_free(profile);
+}
+
+/* No size breaks the text, and no line is wider than the window from 40 columns on. */
+static void test_sizes(void **state)
+{
+	struct ct_profile *profile = profile_new();
+	struct ct_screen screen = screen_of(profile, CT_ROWS_SITES);
+	(void)state;
+	for (int kind = 0; kind < CT_ROWS_KINDS; kind++, press(&screen, "t")) {
+		for (screen.height = 1; screen.height < 40; screen.height += 3) {
+			for (screen.terminal.columns = 1; screen.terminal.columns < 200;
+			     screen.terminal.columns += 13) {
+				char *text = ct_screen_text(&screen), *rest = NULL;
+				assert_non_null(text);
+				for (char *line = strtok_r(text, "\n", &rest); line && screen.terminal.columns >= 40;
+				     line = strtok_r(NULL, "\n", &rest))
+					assert_true(ct_line_width(&screen.terminal, line) <= screen.terminal.columns);
+				free(text);
+			}
+		}
+	}
+	ct_screen_fini(&screen);
+	ct_profile_free(profile);
+}
+
+static void test_empty(void **state)
+{
+	struct ct_profile *profile = ct_profile_new();
+	struct ct_screen screen = screen_of(profile, CT_ROWS_SITES);
+	(void)state;
+	for (int i = 0; i < CT_ROWS_KINDS; i++) {
+		assert_true(shows(&screen, "nothing yet"));
+		press(&screen, "\n+-/x\nnNfy\nrt");
+		ct_screen_key(&screen, CT_KEY_ESCAPE);
+	}
+	ct_screen_fini(&screen);
+	ct_profile_free(profile);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sorts),   cmocka_unit_test(test_opens_tree),
+		cmocka_unit_test(test_follows), cmocka_unit_test(test_filters_and_searches),
+		cmocka_unit_test(test_sizes),   cmocka_unit_test(test_empty),
+	};
+	return cmocka_run_group_tests_name("viewer_screen", tests, NULL, NULL);
+}
