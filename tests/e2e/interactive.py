@@ -322,6 +322,31 @@ def killed(context):
     os.remove(target.store)
 
 
+@test(needs=("perl",))
+def another_program(context):
+    """After an exec the view goes on with the store of the new program."""
+    perl = ["perl", "-e", "my @kept; $| = 1; print qq(perl\n); <STDIN>; push @kept, 'x' x 1_000_000 for 1 .. 20; <STDIN>;"]
+    code = f"import os, sys\nprint('python', flush=True)\nsys.stdin.readline()\nos.execv('/usr/bin/perl', {perl!r})\n"
+    env = trace.environment(context, out="target.%p.json")
+    process = subprocess.Popen([PYTHON, "-S", "-E", "-u", "-c", code], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    try:
+        check_equal(process.stdout.readline(), "python\n", "first word")
+        with Terminal(context, [CTRACE_TOP, "-p", process.pid], columns=120) as terminal:
+            terminal.wait_for(f"python3 · pid {process.pid}")
+            process.stdin.write("\n")
+            check_equal(process.stdout.readline(), "perl\n", "second word")
+            terminal.wait_for(f"perl · pid {process.pid}")
+            process.stdin.write("\n")
+            terminal.wait(lambda text: re.search(r"live \+(19|2\d)\.\d MiB since the mark", text), "20 MB more")
+            process.stdin.write("\n")
+            terminal.wait_for("process ended")
+            terminal.press("q")
+            check_equal(terminal.ended(), 0, "status")
+    finally:
+        process.kill()
+        process.wait()
+
+
 @test(needs=("strace",))
 def hands_off(context):
     """The program is neither signalled nor traced nor stopped: ctrace-top makes no call that could."""

@@ -45,7 +45,7 @@ struct ct_screen {
 	int height;
 	bool exact;
 	const struct ct_profile *profile;
-	char state[300]; /* "paused", "process ended", ...; "" = nothing to say */
+	char state[1024]; /* "paused", "process ended", ...; "" = nothing to say */
 	uint64_t mark_us; /* of a running program: since the mark */
 
 	struct ct_rows rows;

@@ -110,6 +110,16 @@ int ct_target_mark(struct ct_target *target)
 	return 0;
 }
 
+/* It has run until now, not until its latest event. */
+static void set_end(struct ct_target *target, const struct ct_store_file *store)
+{
+	struct ct_profile *profile = ct_target_profile(target);
+	uint64_t start_us = store->header->boot_ns / 1000;
+	if (target->state == CT_TARGET_RUNS && start_us < target->read_us &&
+	    profile->end_time < target->read_us - start_us)
+		profile->end_time = target->read_us - start_us;
+}
+
 static void note_state(struct ct_target *target, const struct ct_store_file *store, bool lived)
 {
 	struct ct_span why = store->header->stop_reason;
@@ -139,8 +149,10 @@ static int read_store(struct ct_target *target, bool first, struct ct_error_text
 		code = ct_store_builder_update(target->builder, &store, error);
 	if (!code && compare_with_before(target, first))
 		code = ct_error_no_memory(error);
-	if (!code)
+	if (!code) {
 		note_state(target, &store, lived);
+		set_end(target, &store);
+	}
 	ct_store_file_close(&store);
 	return code;
 }
@@ -168,7 +180,9 @@ int ct_target_refresh(struct ct_target *target, struct ct_error_text *error)
 {
 	if (target->state == CT_TARGET_ENDED)
 		return CT_OK;
-	return read_store(target, target->state == CT_TARGET_CLOSED && follow_exec(target), error);
+	/* The old store just stands still. */
+	bool idle = !ct_target_profile(target)->totals.recent_blocks;
+	return read_store(target, idle && follow_exec(target), error);
 }
 
 int ct_target_open(int pid, struct ct_target **result, struct ct_error_text *error)
