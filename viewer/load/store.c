@@ -288,9 +288,7 @@ static int add_site(struct ct_store_builder *builder, const struct ct_site *site
 		memcpy(builder->stack + count, builder->frame_ids + place->first,
 		       place->count * sizeof(*builder->stack));
 		count += place->count;
-		if (is_mark(&store->nodes[node], CT_MARK_OTHER))
-			builder->profile->losses.other_sites += site->total_blocks;
-		else if (!is_mark(&store->nodes[node], CT_MARK_THREAD))
+		if (!is_mark(&store->nodes[node], CT_MARK_OTHER) && !is_mark(&store->nodes[node], CT_MARK_THREAD))
 			truncated = truncated || store->nodes[node].module == CT_MODULE_MARK;
 	}
 	struct ct_counters counters = counters_of(store, site, builder->profile->end_time);
@@ -404,6 +402,8 @@ static int add_sites(struct ct_store_builder *builder)
 		if (!site->total_blocks)
 			continue;
 		used++;
+		if (is_mark(&store->nodes[site->node], CT_MARK_OTHER))
+			builder->profile->losses.other_sites += site->total_blocks;
 		if (builder->site_of[i] != UINT32_MAX) {
 			struct ct_counters counters = counters_of(store, site, builder->profile->end_time);
 			ct_profile_site_add(builder->profile, builder->site_of[i], &counters);
