@@ -78,7 +78,7 @@ enum ct_action ct_screen_key(struct ct_screen *screen, int key);
 /* At most `height` lines, colours as ct_line has them; free() it. NULL without memory. */
 char *ct_screen_text(struct ct_screen *screen);
 
-/* Frames of the selected row's stack: index in profile->frame_ids of the first, and how many. */
+/* The selected row's stack, leaf first; returns how many frames, 0 = *frames is not set. */
 size_t ct_screen_stack(const struct ct_screen *screen, const uint32_t **frames);
 
 #endif
