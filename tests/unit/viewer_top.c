@@ -291,21 +291,27 @@ static struct ct_profile *sample(void)
 
 typedef int show_function(const struct ct_view *, struct ct_error_text *);
 
-/* What a view prints of the sample. */
-static void check_view(show_function *show, const struct ct_profile *profile, enum ct_column sort, size_t rows,
-		       int columns, const char *expected)
+/* What a view prints. */
+static void check_shown(show_function *show, struct ct_view view, int columns, const char *expected)
 {
 	const struct ct_terminal terminal = {.columns = columns, .utf8 = true};
 	char *bytes = NULL;
 	size_t length;
-	struct ct_view view = {.profile = profile, .terminal = &terminal, .sort = sort, .rows = rows, .min_percent = 1};
 	struct ct_error_text error;
 
+	view.terminal = &terminal;
+	view.min_percent = 1;
 	view.out = open_memstream(&bytes, &length);
 	assert_int_equal(show(&view, &error), 0);
 	fclose(view.out);
 	assert_string_equal(bytes, expected);
 	free(bytes);
+}
+
+static void check_view(show_function *show, const struct ct_profile *profile, enum ct_column sort, size_t rows,
+		       int columns, const char *expected)
+{
+	check_shown(show, (struct ct_view){.profile = profile, .sort = sort, .rows = rows}, columns, expected);
 }
 
 static void test_sites(void **state)
@@ -315,10 +321,10 @@ static void test_sites(void **state)
 	(void)state;
 	check_view(
 		ct_view_sites, profile, CT_COLUMN_TOTAL, 0, 120,
-		"   TOTAL      %  BLOCKS       AVG       MAX      PEAK       END  LIFETIME  WHERE\n"
-		"6.00 KiB   60.0       3  2.00 KiB  2.00 KiB  2.00 KiB         -   1.00 ms  leaf a.c:10 < work ×2 < main\n"
-		"3.00 KiB   30.0       1  3.00 KiB  3.00 KiB  3.00 KiB  3.00 KiB    5.00 s  leaf a.c:11 < main\n"
-		"1.00 KiB   10.0       4   256   B   256   B         -         -   10.0 µs  main a.c:30\n");
+		"   TOTAL      %   SUM%  BLOCKS       AVG       MAX      PEAK       END  LIFETIME  WHERE\n"
+		"6.00 KiB   60.0   60.0       3  2.00 KiB  2.00 KiB  2.00 KiB         -   1.00 ms  leaf a.c:10 < work ×2 < main\n"
+		"3.00 KiB   30.0   90.0       1  3.00 KiB  3.00 KiB  3.00 KiB  3.00 KiB    5.00 s  leaf a.c:11 < main\n"
+		"1.00 KiB   10.0  100.0       4   256   B   256   B         -         -   10.0 µs  main a.c:30\n");
 	/* a narrow terminal loses what can be worked out, never the sorted column */
 	check_view(ct_view_sites, profile, CT_COLUMN_LIFETIME, 1, 60,
 		   "   TOTAL      %  LIFETIME  WHERE\n"
@@ -331,16 +337,120 @@ static void test_sites(void **state)
 	ct_profile_free(profile);
 }
 
-static void test_functions(void **state)
+static void test_columns(void **state)
 {
 	struct ct_profile *profile = sample();
+	char list[CT_COLUMN_LIST_ROOM];
 
 	(void)state;
-	check_view(ct_view_functions, profile, CT_COLUMN_TOTAL, 0, 120,
-		   "SELF%     TOTAL      %  BLOCKS      PEAK       END  LIFETIME  FUNCTION, with all that it calls\n"
-		   " 10.0  10.0 KiB  100.0       8  5.00 KiB  3.00 KiB    625 ms  main a.c\n"
-		   " 90.0  9.00 KiB   90.0       4  5.00 KiB  3.00 KiB    1.25 s  leaf a.c\n"
-		   "  0.0  6.00 KiB   60.0       3  2.00 KiB         -   1.00 ms  work a.c\n");
+	check_shown(ct_view_sites,
+		    (struct ct_view){.profile = profile,
+				     .sort = CT_COLUMN_NEVER_FREED,
+				     .rows = 1,
+				     .columns = {CT_COLUMN_NEVER_FREED, CT_COLUMN_TOTAL},
+				     .column_count = 2},
+		    60,
+		    "KEPT%     TOTAL      %   SUM%  WHERE\n"
+		    "100.0  3.00 KiB   30.0   30.0  leaf a.c:11 < main\n"
+		    "2 more sites with 70.0 %; -n 0 shows all\n");
+	ct_column_list(list);
+	for (int i = 0; i < CT_COLUMN_COUNT; i++) {
+		enum ct_column found = CT_COLUMN_COUNT;
+		const char *name = ct_column_name((enum ct_column)i);
+
+		assert_true(ct_column_find(name, strlen(name), &found));
+		assert_int_equal(found, i);
+		assert_non_null(strstr(list, name));
+	}
+	ct_profile_free(profile);
+}
+
+static void test_groups(void **state)
+{
+	struct ct_profile *profile = sample();
+	struct ct_view view = {.profile = profile, .by = CT_BY_FUNCTION};
+
+	(void)state;
+	check_shown(ct_view_groups, view, 120,
+		    "   TOTAL      %   SUM%  BLOCKS      PEAK       END  LIFETIME       CUM   CUM%  FUNCTION\n"
+		    "9.00 KiB   90.0   90.0       4  5.00 KiB  3.00 KiB    1.25 s  9.00 KiB   90.0  leaf a.c\n"
+		    "1.00 KiB   10.0  100.0       4         -         -   10.0 µs  10.0 KiB  100.0  main a.c\n"
+		    "   0   B    0.0  100.0       0         -         -         -  6.00 KiB   60.0  work a.c\n");
+	view.cumulative = true;
+	check_shown(ct_view_groups, view, 120,
+		    "SELF%     TOTAL      %  BLOCKS      PEAK       END  LIFETIME  FUNCTION, with all that it calls\n"
+		    " 10.0  10.0 KiB  100.0       8  5.00 KiB  3.00 KiB    625 ms  main a.c\n"
+		    " 90.0  9.00 KiB   90.0       4  5.00 KiB  3.00 KiB    1.25 s  leaf a.c\n"
+		    "  0.0  6.00 KiB   60.0       3  2.00 KiB         -   1.00 ms  work a.c\n");
+	view.by = CT_BY_LINE;
+	view.cumulative = false;
+	check_shown(ct_view_groups, view, 76,
+		    "   TOTAL      %       CUM   CUM%  LINE\n"
+		    "6.00 KiB   60.0  6.00 KiB   60.0  a.c:10 leaf\n"
+		    "3.00 KiB   30.0  3.00 KiB   30.0  a.c:11 leaf\n"
+		    "1.00 KiB   10.0  10.0 KiB  100.0  a.c:30 main\n"
+		    "   0   B    0.0  6.00 KiB   60.0  a.c:20 work\n");
+	ct_profile_free(profile);
+}
+
+static void test_peek(void **state)
+{
+	struct ct_profile *profile = sample();
+	struct ct_patterns patterns = {0};
+	struct ct_error_text error;
+	struct ct_view view = {.profile = profile, .patterns = &patterns};
+
+	(void)state;
+	assert_int_equal(ct_patterns_add(&patterns, "peek", "wor.$", &error), 0);
+	check_shown(ct_view_peek, view, 100,
+		    "    SELF      %       CUM      %  FUNCTION, with callers (<) and callees (>) and their part of its CUM\n"
+		    "                 6.00 KiB  100.0    < main\n"
+		    "   0   B    0.0  6.00 KiB   60.0  work a.c\n"
+		    "                 6.00 KiB  100.0    > leaf\n\n");
+	ct_patterns_fini(&patterns);
+	ct_profile_free(profile);
+}
+
+static void test_source(void **state)
+{
+	struct ct_profile *profile = sample();
+	struct ct_patterns patterns = {0};
+	struct ct_error_text error;
+	struct ct_view view = {.profile = profile, .patterns = &patterns, .sort = CT_COLUMN_PEAK};
+	char folder[] = "/tmp/ctrace-source-XXXXXX", path[64];
+	FILE *file;
+
+	(void)state;
+	assert_int_equal(ct_patterns_add(&patterns, "list", "^leaf", &error), 0);
+	check_shown(ct_view_source, view, 100,
+		    "    SELF    BLOCKS       CUM    BLOCKS    LINE\n"
+		    "5.00 KiB         2  5.00 KiB         2  100.0%  leaf a.c\n"
+		    "2.00 KiB         1  2.00 KiB         1      10\n"
+		    "3.00 KiB         1  3.00 KiB         1      11\n"
+		    "the file is not there: --source-path names folders to look in\n\n");
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/a.c", folder);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	for (int i = 1; i <= 11; i++)
+		fprintf(file, "%s\tline %d\033[2J\n", i == 10 ? "a" : "", i);
+	fclose(file);
+	snprintf(path, sizeof(path), "/nonexistent:%s", folder);
+	view.source_path = path;
+	check_shown(ct_view_source, view, 100,
+		    "    SELF    BLOCKS       CUM    BLOCKS    LINE\n"
+		    "5.00 KiB         2  5.00 KiB         2  100.0%  leaf a.c\n"
+		    "       .         .         .         .       5          line 5?[2J\n"
+		    "       .         .         .         .       6          line 6?[2J\n"
+		    "       .         .         .         .       7          line 7?[2J\n"
+		    "       .         .         .         .       8          line 8?[2J\n"
+		    "       .         .         .         .       9          line 9?[2J\n"
+		    "2.00 KiB         1  2.00 KiB         1      10  a       line 10?[2J\n"
+		    "3.00 KiB         1  3.00 KiB         1      11          line 11?[2J\n\n");
+	snprintf(path, sizeof(path), "%s/a.c", folder);
+	unlink(path);
+	rmdir(folder);
+	ct_patterns_fini(&patterns);
 	ct_profile_free(profile);
 }
 
@@ -460,6 +570,19 @@ static void test_command(void **state)
 	assert_int_equal(top("--sort", "peak", copy, NULL), CT_EXIT_USAGE);
 	assert_int_equal(top("--sort", "max", "--cum", heap), CT_EXIT_USAGE);
 	assert_int_equal(top("--sort", "lifetime", "--tree", heap), CT_EXIT_USAGE);
+	assert_int_equal(top("--focus=main", "--by=line", "--csv", heap), 0);
+	assert_int_equal(top("--ignore=main", "--hide=x", "--json", heap), 0);
+	assert_int_equal(top("--peek=.", "--list=.", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--focus", "a(", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--by=thread", heap, NULL, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--by=size", heap, NULL, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--json", "--by=file", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--csv", "--tree", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--list=no such function", heap, NULL, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--columns=total,size", heap, NULL, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--columns=total,total", heap, NULL, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--columns=max", "--cum", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--columns=total,end", copy, NULL, NULL), CT_EXIT_USAGE);
 	assert_int_equal(top("/nonexistent", NULL, NULL, NULL), CT_EXIT_UNREADABLE);
 }
 
@@ -479,7 +602,10 @@ int main(void)
 		cmocka_unit_test(test_allocator_names),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_sites),
-		cmocka_unit_test(test_functions),
+		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_peek),
+		cmocka_unit_test(test_source),
 		cmocka_unit_test(test_tree),
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_deep_tree),

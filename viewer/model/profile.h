@@ -168,6 +168,12 @@ int ct_profile_site(struct ct_profile *profile, const uint32_t *frame_ids, uint3
  */
 void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters);
 
+/*
+ * Move what the sites are made of (frames, strings, modules, snapshots, too) to a profile of its own, which is
+ * returned, to be put together anew. The rest stays, with totals of 0. NULL without memory: nothing has changed.
+ */
+struct ct_profile *ct_profile_take_sites(struct ct_profile *profile);
+
 /* Replace a char* member (verb, command, ...) by a cleaned copy. 0, or < 0 without memory. */
 int ct_profile_set_text(char **member, const char *bytes, size_t length);
 

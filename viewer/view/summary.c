@@ -131,20 +131,38 @@ static void add_amount(const struct ct_view *view, struct ct_line *line, uint64_
 	ct_line_add(line, view->profile->blocks_unit);
 }
 
+/* What the rest is a part of. */
+static void put_selected(const struct ct_view *view, struct ct_line *line)
+{
+	const struct ct_selected *whole = view->selected;
+	char number[CT_NUMBER_ROOM];
+
+	put_label(line, "total");
+	add_amount(view, line, whole->totals.total_bytes, whole->totals.total_blocks);
+	ct_line_format(line, " at %s sites; percentages are of it", ct_number_exact(number, whole->site_count));
+	ct_line_end(line);
+}
+
 static void put_totals(const struct ct_view *view, struct ct_line *line)
 {
 	const struct ct_profile *profile = view->profile;
 	const struct ct_counters *totals = &profile->totals;
 	char time[CT_NUMBER_ROOM], percent[CT_NUMBER_ROOM];
 
-	put_label(line, "total");
+	if (view->selected)
+		put_selected(view, line);
+	put_label(line, view->selected ? "selected" : "total");
 	add_amount(view, line, totals->total_bytes, totals->total_blocks);
 	ct_line_format(line, " at %s site%s", ct_number_exact(time, profile->site_count),
 		       profile->site_count == 1 ? "" : "s");
+	if (view->selected)
+		ct_line_format(line, ", %s %% of total",
+			       ct_number_percent(percent, (double)totals->total_bytes,
+						 (double)view->selected->totals.total_bytes));
 	ct_line_end(line);
 	if (!profile->has_lifetimes)
 		return;
-	put_label(line, "peak");
+	put_label(line, view->selected ? "at peak" : "peak");
 	add_amount(view, line, totals->peak_bytes, totals->peak_blocks);
 	if (is_merged(profile))
 		ct_line_add(line, ", the processes' peaks added up");
