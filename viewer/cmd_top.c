@@ -114,8 +114,6 @@ static int show(struct request *request, struct ct_profile *profile)
 		view->selected = &selected;
 		view->whole = &selected.totals;
 	}
-	if (code == 0 && request->top.form == CT_TOP_TEXT)
-		code = ct_view_summary(view, &error);
 	if (code == 0)
 		code = ct_top_show(&request->top, &error);
 	if (code < 0)

@@ -189,15 +189,8 @@ static enum ct_metric metric_of(enum ct_column sort)
 					     : CT_METRIC_TOTAL_BYTES;
 }
 
-int ct_top_show(const struct ct_top_request *request, struct ct_error_text *error)
+static int show_text(const struct ct_top_request *request, const struct ct_view *view, struct ct_error_text *error)
 {
-	const struct ct_view *view = &request->view;
-	bool sites = view->by == CT_BY_SITE;
-
-	if (request->form == CT_TOP_JSON)
-		return ct_write_json(view->profile, metric_of(view->sort), view->out, error);
-	if (request->form == CT_TOP_CSV)
-		return sites ? ct_view_csv_sites(view, error) : ct_view_csv_groups(view, error);
 	switch (request->kind) {
 	case CT_TOP_TREE:
 		return ct_view_tree(view, error);
@@ -206,8 +199,45 @@ int ct_top_show(const struct ct_top_request *request, struct ct_error_text *erro
 	case CT_TOP_PEEK:
 		return ct_view_peek(view, error);
 	default:
-		return sites ? ct_view_sites(view, error) : ct_view_groups(view, error);
+		return view->by == CT_BY_SITE ? ct_view_sites(view, error) : ct_view_groups(view, error);
 	}
+}
+
+/* A view that may find nothing to show comes to memory first, so that an error stands alone. */
+static int show_found(const struct ct_top_request *request, struct ct_error_text *error)
+{
+	struct ct_view view = request->view;
+	char *text = NULL;
+	size_t length;
+	int code;
+
+	view.out = open_memstream(&text, &length);
+	if (!view.out)
+		return ct_error_no_memory(error);
+	code = show_text(request, &view, error);
+	if (fclose(view.out) && !code)
+		code = ct_error_no_memory(error);
+	if (!code)
+		code = ct_view_summary(&request->view, error);
+	if (!code)
+		fwrite(text, 1, length, request->view.out);
+	free(text);
+	return code;
+}
+
+int ct_top_show(const struct ct_top_request *request, struct ct_error_text *error)
+{
+	const struct ct_view *view = &request->view;
+	int code;
+
+	if (request->form == CT_TOP_JSON)
+		return ct_write_json(view->profile, metric_of(view->sort), view->out, error);
+	if (request->form == CT_TOP_CSV)
+		return view->by == CT_BY_SITE ? ct_view_csv_sites(view, error) : ct_view_csv_groups(view, error);
+	if (request->kind == CT_TOP_LIST || request->kind == CT_TOP_PEEK || view->by == CT_BY_THREAD)
+		return show_found(request, error);
+	code = ct_view_summary(view, error);
+	return code ? code : show_text(request, view, error);
 }
 
 void ct_top_fini(struct ct_top_request *request)

@@ -69,7 +69,7 @@ int ct_top_check_options(const char *command, struct ct_top_request *request);
 /* Does the profile have what they ask for? Exit code. path: for errors. */
 int ct_top_check_profile(const char *command, const struct ct_top_request *request, const char *path);
 
-/* Write what is asked for, without the summary. 0 or < 0. */
+/* Write what is asked for. 0 or < 0. */
 int ct_top_show(const struct ct_top_request *request, struct ct_error_text *error);
 
 void ct_top_fini(struct ct_top_request *request);

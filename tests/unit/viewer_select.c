@@ -163,7 +163,7 @@ static void test_threads(void **state)
 	ct_profile_site(profile, ids, 2, &(struct ct_counters){.total_bytes = 10}, false);
 	ct_profile_site(profile, (uint32_t[]){ids[0], ids[2]}, 2, &(struct ct_counters){.total_bytes = 100}, false);
 	assert_int_equal(ct_groups_init(&groups, profile, CT_BY_THREAD, &error), 0);
-	ct_groups_count(&groups, profile, CT_BY_THREAD);
+	ct_groups_count(&groups, profile, CT_BY_THREAD, false);
 	assert_int_equal(groups.count, 3);
 	for (size_t i = 0; i < groups.count; i++) {
 		const struct ct_group *group = &groups.rows[i];

@@ -99,27 +99,23 @@ int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, e
 	return CT_OK;
 }
 
-static void count_site(struct ct_groups *groups, const struct ct_profile *profile, uint32_t number, uint32_t leaf)
+void ct_groups_count(struct ct_groups *groups, const struct ct_profile *profile, enum ct_group_by by,
+		     bool with_allocators)
 {
-	const struct ct_site_row *site = &profile->sites[number - 1];
-	for (uint32_t i = leaf; i < site->frame_count; i++) {
-		struct ct_group *group = &groups->rows[groups->of_frame[profile->frame_ids[site->first_frame + i]]];
-		if (i == leaf)
-			ct_counters_add(&group->self, &site->counters);
-		if (group->seen == number)
-			continue;
-		group->seen = number;
-		ct_counters_add(&group->cumulative, &site->counters);
-	}
-}
-
-void ct_groups_count(struct ct_groups *groups, const struct ct_profile *profile, enum ct_group_by by)
-{
-	for (size_t i = 0; i < profile->site_count; i++) {
+	for (uint32_t i = 0; i < profile->site_count; i++) {
 		const struct ct_site_row *site = &profile->sites[i];
 		uint32_t leaf = by == CT_BY_THREAD ? site->frame_count - 1
 						   : ct_name_leaf(profile, groups->allocators, site);
-		count_site(groups, profile, (uint32_t)i + 1, leaf);
+		for (uint32_t j = with_allocators ? 0 : leaf; j < site->frame_count; j++) {
+			uint32_t frame = profile->frame_ids[site->first_frame + j];
+			struct ct_group *group = &groups->rows[groups->of_frame[frame]];
+			if (j == leaf)
+				ct_counters_add(&group->self, &site->counters);
+			if (group->seen == i + 1)
+				continue;
+			group->seen = i + 1;
+			ct_counters_add(&group->cumulative, &site->counters);
+		}
 	}
 }
 

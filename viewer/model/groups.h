@@ -44,8 +44,9 @@ const char *ct_group_thread(const struct ct_profile *profile, const struct ct_fr
 int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, enum ct_group_by by,
 		   struct ct_error_text *error);
 
-/* The numbers of all sites. Not by site. */
-void ct_groups_count(struct ct_groups *groups, const struct ct_profile *profile, enum ct_group_by by);
+/* The numbers of all sites. with_allocators: their functions have cumulative numbers, too. Not by site. */
+void ct_groups_count(struct ct_groups *groups, const struct ct_profile *profile, enum ct_group_by by,
+		     bool with_allocators);
 
 void ct_groups_fini(struct ct_groups *groups);
 

@@ -129,7 +129,7 @@ int ct_view_csv_groups(const struct ct_view *view, struct ct_error_text *error)
 	int code = ct_groups_init(&groups, view->profile, view->by, error);
 
 	if (code == 0) {
-		ct_groups_count(&groups, view->profile, view->by);
+		ct_groups_count(&groups, view->profile, view->by, false);
 		order = ct_order_groups(view, &groups, &count);
 		code = order ? CT_OK : ct_error_no_memory(error);
 	}

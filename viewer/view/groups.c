@@ -155,7 +155,7 @@ int ct_view_groups(const struct ct_view *view, struct ct_error_text *error)
 
 	if (code == 0) {
 		ct_line_init(&table.line, view->terminal, view->out);
-		ct_groups_count(&groups, view->profile, view->by);
+		ct_groups_count(&groups, view->profile, view->by, false);
 		table.order = ct_order_groups(view, &groups, &table.count);
 		if (table.order)
 			put_table(&table);

@@ -60,7 +60,7 @@ static bool find_calls(struct peek *peek)
 		const struct ct_site_row *site = &profile->sites[i];
 		const uint32_t *ids = profile->frame_ids + site->first_frame;
 
-		for (uint32_t j = ct_name_leaf(profile, peek->groups.allocators, site) + 1; j < site->frame_count; j++) {
+		for (uint32_t j = 1; j < site->frame_count; j++) {
 			uint32_t callee = peek->groups.of_frame[ids[j - 1]], caller = peek->groups.of_frame[ids[j]];
 
 			if (caller == callee)
@@ -232,6 +232,7 @@ static size_t find_wanted(struct peek *peek)
 
 static int show(struct peek *peek, struct ct_error_text *error)
 {
+	struct ct_view by_cumulative = *peek->view;
 	const struct ct_group **order;
 	char text[CT_NUMBER_ROOM];
 	size_t count;
@@ -239,10 +240,11 @@ static int show(struct peek *peek, struct ct_error_text *error)
 	peek->wanted = calloc(peek->groups.count + 1, sizeof(*peek->wanted));
 	if (!peek->wanted)
 		return ct_error_no_memory(error);
-	ct_groups_count(&peek->groups, peek->view->profile, CT_BY_FUNCTION);
+	ct_groups_count(&peek->groups, peek->view->profile, CT_BY_FUNCTION, true);
 	if (!find_wanted(peek))
 		return ct_error_set(error, CT_ERR_USAGE, "--peek matches no function that allocates");
-	order = ct_order_groups(peek->view, &peek->groups, &count);
+	by_cumulative.cumulative = true;
+	order = ct_order_groups(&by_cumulative, &peek->groups, &count);
 	if (!order || !find_calls(peek)) {
 		free(order);
 		return ct_error_no_memory(error);

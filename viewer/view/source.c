@@ -140,7 +140,7 @@ static void count_sites(struct listing *listing)
 		struct amount amount = {ct_metric_value(&site->counters, listing->bytes),
 					ct_metric_value(&site->counters, listing->blocks)};
 
-		for (uint32_t j = leaf; j < site->frame_count; j++) {
+		for (uint32_t j = 0; j < site->frame_count; j++) {
 			uint32_t place = listing->of_frame[profile->frame_ids[site->first_frame + j]];
 
 			if (!place)
