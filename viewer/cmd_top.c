@@ -16,8 +16,7 @@
 
 static const char help[] = "usage: ctrace top [options] FILE\n"
 			   "Show who allocates. FILE is a report of ctrace, Valgrind's DHAT or dhat-rs, or a store.\n"
-			   "\n" CT_TOP_HELP
-			   "      --min PERCENT    --tree: leave out branches below this (default 1)\n"
+			   "\n" CT_TOP_HELP "      --min PERCENT    --tree: leave out branches below this (default 1)\n"
 			   "      --full           the whole stack below each row\n"
 			   "      --bytes          numbers to the last digit\n"
 			   "      --color WHEN     auto (default), always or never\n"

@@ -16,8 +16,8 @@ enum { CT_OPT_FOCUS = 0x1000, CT_OPT_IGNORE, CT_OPT_HIDE };
 /* clang-format on */
 
 #define CT_SELECT_HELP                                                                                                 \
-	"      --focus RE       only stacks with a function, file or module that matches (POSIX extended)\n"          \
-	"      --ignore RE      not those with one\n"                                                                 \
+	"      --focus RE       only stacks with a function, file or module that matches (POSIX extended)\n"           \
+	"      --ignore RE      not those with one\n"                                                                  \
 	"      --hide RE        take functions that match out of the stacks\n"
 
 /* Is it one of them? Then *code is an exit code, and the error has been printed. */

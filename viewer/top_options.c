@@ -19,7 +19,7 @@ static int set_sort(const char *command, struct ct_top_request *request, const c
 {
 	request->sort_given = true;
 	return ct_column_find(value, strlen(value), &request->view.sort) ? CT_EXIT_FINE
-									  : fail_column(command, "sort", value);
+									 : fail_column(command, "sort", value);
 }
 
 static int set_columns(const char *command, struct ct_view *view, const char *value)
@@ -61,7 +61,8 @@ static int set_by(const char *command, struct ct_view *view, const char *value)
 		if (!strcmp(value, ct_group_by_name(view->by)))
 			return CT_EXIT_FINE;
 	}
-	return ct_cmd_fail(command, CT_EXIT_USAGE, "--by %s: it is site, function, file, line, module or thread", value);
+	return ct_cmd_fail(command, CT_EXIT_USAGE, "--by %s: it is site, function, file, line, module or thread",
+			   value);
 }
 
 /* One kind of view at a time. */
@@ -144,9 +145,11 @@ int ct_top_check_options(const char *command, struct ct_top_request *request)
 {
 	complete(request);
 	if (request->form != CT_TOP_TEXT && request->kind != CT_TOP_ROWS)
-		return ct_cmd_fail(command, CT_EXIT_USAGE, "--json and --csv are for rows, not for --tree, --list or --peek");
+		return ct_cmd_fail(command, CT_EXIT_USAGE,
+				   "--json and --csv are for rows, not for --tree, --list or --peek");
 	if (request->form == CT_TOP_JSON && request->view.by != CT_BY_SITE)
-		return ct_cmd_fail(command, CT_EXIT_USAGE, "--json holds the sites: leave --by and --cum out, or take --csv");
+		return ct_cmd_fail(command, CT_EXIT_USAGE,
+				   "--json holds the sites: leave --by and --cum out, or take --csv");
 	return CT_EXIT_FINE;
 }
 
@@ -160,8 +163,8 @@ static int check_column(const char *command, const struct ct_top_request *reques
 		return ct_cmd_fail(command, CT_EXIT_USAGE, "%s has no %s: it was recorded without %s", path, name,
 				   profile->has_lifetimes ? "it" : "lifetimes; total and blocks are there");
 	if ((request->kind != CT_TOP_ROWS || request->view.by != CT_BY_SITE) && !ct_column_sums(column))
-		return ct_cmd_fail(command, CT_EXIT_USAGE, "maxima of different sites do not add up: take peak instead of %s",
-				   name);
+		return ct_cmd_fail(command, CT_EXIT_USAGE,
+				   "maxima of different sites do not add up: take peak instead of %s", name);
 	return CT_EXIT_FINE;
 }
 
@@ -183,10 +186,10 @@ static enum ct_metric metric_of(enum ct_column sort)
 {
 	enum ct_metric metric = ct_metric_find(ct_column_name(ct_column_share(sort)));
 
-	return sort == CT_COLUMN_MAX	     ? CT_METRIC_MAX_BYTES
+	return sort == CT_COLUMN_MAX        ? CT_METRIC_MAX_BYTES
 	       : sort == CT_COLUMN_LIFETIME ? CT_METRIC_LIFETIME
-	       : metric			     ? metric
-					     : CT_METRIC_TOTAL_BYTES;
+	       : metric                     ? metric
+					    : CT_METRIC_TOTAL_BYTES;
 }
 
 static int show_text(const struct ct_top_request *request, const struct ct_view *view, struct ct_error_text *error)

@@ -187,20 +187,22 @@ static void test_peek(void **state)
 
 	(void)state;
 	assert_int_equal(ct_patterns_add(&patterns, "peek", "wor.$", &error), 0);
-	check_shown(ct_view_peek, view, 100,
-		    "    SELF      %       CUM      %  FUNCTION, with callers (<) and callees (>) and their part of its CUM\n"
-		    "                 6.00 KiB  100.0    < main\n"
-		    "   0   B    0.0  6.00 KiB   60.0  work a.c\n"
-		    "                 6.00 KiB  100.0    > leaf\n\n");
+	check_shown(
+		ct_view_peek, view, 100,
+		"    SELF      %       CUM      %  FUNCTION, with callers (<) and callees (>) and their part of its CUM\n"
+		"                 6.00 KiB  100.0    < main\n"
+		"   0   B    0.0  6.00 KiB   60.0  work a.c\n"
+		"                 6.00 KiB  100.0    > leaf\n\n");
 	/* an allocator's function can be asked for, and has no SELF */
 	assert_int_equal(ct_patterns_add(&patterns, "peek", "^malloc$", &error), 0);
-	check_shown(ct_view_peek, view, 100,
-		    "    SELF      %       CUM      %  FUNCTION, with callers (<) and callees (>) and their part of its CUM\n"
-		    "                 6.00 KiB  100.0    < main\n"
-		    "   0   B    0.0  6.00 KiB   60.0  work a.c\n"
-		    "                 6.00 KiB  100.0    > leaf\n\n"
-		    "                 6.00 KiB  100.0    < leaf\n"
-		    "   0   B    0.0  6.00 KiB   60.0  malloc [libc.so.6]\n\n");
+	check_shown(
+		ct_view_peek, view, 100,
+		"    SELF      %       CUM      %  FUNCTION, with callers (<) and callees (>) and their part of its CUM\n"
+		"                 6.00 KiB  100.0    < main\n"
+		"   0   B    0.0  6.00 KiB   60.0  work a.c\n"
+		"                 6.00 KiB  100.0    > leaf\n\n"
+		"                 6.00 KiB  100.0    < leaf\n"
+		"   0   B    0.0  6.00 KiB   60.0  malloc [libc.so.6]\n\n");
 	ct_patterns_fini(&patterns);
 	ct_profile_free(profile);
 }
@@ -327,14 +329,9 @@ static int use_utf8(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sites),
-		cmocka_unit_test(test_columns),
-		cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_peek),
-		cmocka_unit_test(test_source),
-		cmocka_unit_test(test_tree),
-		cmocka_unit_test(test_summary),
-		cmocka_unit_test(test_deep_tree),
+		cmocka_unit_test(test_sites),   cmocka_unit_test(test_columns),   cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_peek),    cmocka_unit_test(test_source),    cmocka_unit_test(test_tree),
+		cmocka_unit_test(test_summary), cmocka_unit_test(test_deep_tree),
 	};
 
 	return cmocka_run_group_tests(tests, use_utf8, NULL);

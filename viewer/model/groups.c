@@ -89,8 +89,7 @@ int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, e
 	qsort(keys, count, sizeof(*keys), compare);
 	for (size_t i = 0; i < count; i++) {
 		if (i == 0 || keys[i].what != keys[i - 1].what || keys[i].line != keys[i - 1].line)
-			groups->rows[groups->count++].example =
-				by == CT_BY_THREAD && !keys[i].what ? 0 : keys[i].frame;
+			groups->rows[groups->count++].example = by == CT_BY_THREAD && !keys[i].what ? 0 : keys[i].frame;
 		groups->of_frame[keys[i].frame] = (uint32_t)groups->count - 1;
 	}
 	free(keys);
@@ -104,8 +103,8 @@ void ct_groups_count(struct ct_groups *groups, const struct ct_profile *profile,
 {
 	for (uint32_t i = 0; i < profile->site_count; i++) {
 		const struct ct_site_row *site = &profile->sites[i];
-		uint32_t leaf = by == CT_BY_THREAD ? site->frame_count - 1
-						   : ct_name_leaf(profile, groups->allocators, site);
+		uint32_t leaf =
+			by == CT_BY_THREAD ? site->frame_count - 1 : ct_name_leaf(profile, groups->allocators, site);
 		for (uint32_t j = with_allocators ? 0 : leaf; j < site->frame_count; j++) {
 			uint32_t frame = profile->frame_ids[site->first_frame + j];
 			struct ct_group *group = &groups->rows[groups->of_frame[frame]];

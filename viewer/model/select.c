@@ -199,9 +199,8 @@ static int init(struct selecting *job, const struct ct_selection *selection)
 	bool memory = true;
 	for (int i = 0; i < CT_SELECT_KINDS; i++) {
 		struct matcher *matcher = &job->matchers[i];
-		*matcher = (struct matcher){.patterns = &selection->patterns[i],
-					    .names = calloc(strings, 2),
-					    .paths = calloc(strings, 1)};
+		*matcher = (struct matcher){
+			.patterns = &selection->patterns[i], .names = calloc(strings, 2), .paths = calloc(strings, 1)};
 		memory = memory && matcher->names && matcher->paths;
 	}
 	job->frame_of = calloc(frames, 2 * sizeof(*job->frame_of));

@@ -51,9 +51,9 @@ const char *ct_column_list(char out[CT_COLUMN_LIST_ROOM])
 
 	for (int i = 0; i < CT_COLUMN_COUNT && used < CT_COLUMN_LIST_ROOM; i++)
 		used += (size_t)snprintf(out + used, CT_COLUMN_LIST_ROOM - used, "%s%s",
-					 i == 0                        ? ""
+					 i == 0                     ? ""
 					 : i + 1 == CT_COLUMN_COUNT ? " or "
-								       : ", ",
+								    : ", ",
 					 rows[i].name);
 	return out;
 }

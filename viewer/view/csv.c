@@ -85,8 +85,11 @@ int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error)
 static const char *column_heads(enum ct_group_by by)
 {
 	static const char *const heads[CT_BY_COUNT] = {
-		[CT_BY_FUNCTION] = "function,module", [CT_BY_FILE] = "file,module", [CT_BY_LINE] = "file,line,function",
-		[CT_BY_MODULE] = "module",	      [CT_BY_THREAD] = "thread",
+		[CT_BY_FUNCTION] = "function,module",
+		[CT_BY_FILE] = "file,module",
+		[CT_BY_LINE] = "file,line,function",
+		[CT_BY_MODULE] = "module",
+		[CT_BY_THREAD] = "thread",
 	};
 
 	return heads[by];

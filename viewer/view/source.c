@@ -88,10 +88,11 @@ static void find_places(struct listing *listing)
 
 		ct_name_short(profile, frame, name);
 		if (ct_patterns_match(listing->view->patterns, name))
-			listing->places[listing->place_count++] = (struct place){.frame = i,
-										 .function = ct_name_key(profile, frame),
-										 .file = frame->file,
-										 .line = frame->line};
+			listing->places[listing->place_count++] =
+				(struct place){.frame = i,
+					       .function = ct_name_key(profile, frame),
+					       .file = frame->file,
+					       .line = frame->line};
 	}
 }
 
@@ -342,7 +343,7 @@ int ct_view_source(const struct ct_view *view, struct ct_error_text *error)
 	}
 	ct_line_init(&listing.line, view->terminal, view->out);
 	code = listing.allocators && listing.places && listing.of_frame && listing.routines ? show(&listing, error)
-											 : ct_error_no_memory(error);
+											    : ct_error_no_memory(error);
 	ct_line_fini(&listing.line);
 	free(listing.allocators);
 	free(listing.places);

@@ -95,8 +95,8 @@ char *ct_column_format(const struct ct_view *view, enum ct_column column, const 
 		       char *out);
 
 /*
- * Lay out the columns that were asked for, or those of the wanted ones (a bit each) that exist and fit; extra = columns needed for
- * percentages. The sorted one always fits.
+ * Lay out the columns that were asked for, or those of the wanted ones (a bit each) that exist and fit; extra = columns
+ * needed for percentages. The sorted one always fits.
  */
 void ct_layout_choose(const struct ct_view *view, unsigned wanted, int extra, struct ct_layout *layout);
 
