@@ -109,7 +109,7 @@ static int show(struct request *request, struct ct_profile *profile)
 		return code;
 	code = ct_select(profile, &request->top.selection, &selected, &error);
 	if (code == 0 && ct_selection_any(&request->top.selection)) {
-		ct_select_warn(&request->top.selection, &selected);
+		ct_select_warn(&selected);
 		view->selected = &selected;
 		view->whole = &selected.totals;
 	}

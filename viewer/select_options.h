@@ -24,6 +24,6 @@ enum { CT_OPT_FOCUS = 0x1000, CT_OPT_IGNORE, CT_OPT_HIDE };
 bool ct_select_option(const char *command, struct ct_selection *selection, int option, const char *value, int *code);
 
 /* Lines on stderr about patterns that match nothing. */
-void ct_select_warn(const struct ct_selection *selection, const struct ct_selected *selected);
+void ct_select_warn(const struct ct_selected *selected);
 
 #endif

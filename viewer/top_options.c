@@ -143,7 +143,15 @@ static void complete(struct ct_top_request *request)
 
 int ct_top_check_options(const char *command, struct ct_top_request *request)
 {
+	bool is_table = request->kind == CT_TOP_ROWS && request->form == CT_TOP_TEXT;
+
 	complete(request);
+	if (request->view.column_count && !is_table && request->kind != CT_TOP_TREE)
+		return ct_cmd_fail(command, CT_EXIT_USAGE,
+				   "--columns is for tables: --sort chooses a column elsewhere");
+	if (request->kind != CT_TOP_ROWS && request->view.by != CT_BY_SITE)
+		return ct_cmd_fail(command, CT_EXIT_USAGE,
+				   "--by and --cum are for tables, not for --tree, --list or --peek");
 	if (request->form != CT_TOP_TEXT && request->kind != CT_TOP_ROWS)
 		return ct_cmd_fail(command, CT_EXIT_USAGE,
 				   "--json and --csv are for rows, not for --tree, --list or --peek");
@@ -179,17 +187,6 @@ int ct_top_check_profile(const char *command, const struct ct_top_request *reque
 		code = ct_cmd_fail(command, CT_EXIT_USAGE, "%s has no shares of a whole: sort by another column",
 				   ct_column_name(view->sort));
 	return code;
-}
-
-/* The metric that sites are sorted by; of averages their sum. */
-static enum ct_metric metric_of(enum ct_column sort)
-{
-	enum ct_metric metric = ct_metric_find(ct_column_name(ct_column_share(sort)));
-
-	return sort == CT_COLUMN_MAX        ? CT_METRIC_MAX_BYTES
-	       : sort == CT_COLUMN_LIFETIME ? CT_METRIC_LIFETIME
-	       : metric                     ? metric
-					    : CT_METRIC_TOTAL_BYTES;
 }
 
 static int show_text(const struct ct_top_request *request, const struct ct_view *view, struct ct_error_text *error)
@@ -234,7 +231,7 @@ int ct_top_show(const struct ct_top_request *request, struct ct_error_text *erro
 	int code;
 
 	if (request->form == CT_TOP_JSON)
-		return ct_write_json(view->profile, metric_of(view->sort), view->out, error);
+		return ct_write_json(view->profile, ct_column_metric(view->sort), view->out, error);
 	if (request->form == CT_TOP_CSV)
 		return view->by == CT_BY_SITE ? ct_view_csv_sites(view, error) : ct_view_csv_groups(view, error);
 	if (request->kind == CT_TOP_LIST || request->kind == CT_TOP_PEEK || view->by == CT_BY_THREAD)

@@ -55,7 +55,7 @@ enum {
 	"      --tree           who calls whom, from the root\n"                                                                      \
 	"      --peek RE        callers and callees of functions that match\n"                                                        \
 	"      --list RE        their source, line by line\n"                                                                         \
-	"      --source-path DIRS  --list: folders to look in, with : between\n"                                                      \
+	"      --source-path D  --list: folders to look in, with : between\n"                                               \
 	"      --json           for scripts, as ctrace export -f json\n"                                                              \
 	"      --csv            for spreadsheets, numbers raw\n"
 

@@ -284,6 +284,9 @@ static void test_command(void **state)
 	assert_int_equal(top("--by=size", heap, NULL, NULL), CT_EXIT_USAGE);
 	assert_int_equal(top("--json", "--by=file", heap, NULL), CT_EXIT_USAGE);
 	assert_int_equal(top("--csv", "--tree", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--cum", "--tree", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--csv", "--columns=total", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--tree", "--columns=peak,total", heap, NULL), 0);
 	assert_int_equal(top("--list=no such function", heap, NULL, NULL), CT_EXIT_USAGE);
 	assert_int_equal(top("--columns=total,size", heap, NULL, NULL), CT_EXIT_USAGE);
 	assert_int_equal(top("--columns=total,total", heap, NULL, NULL), CT_EXIT_USAGE);

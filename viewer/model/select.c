@@ -29,6 +29,12 @@ struct selecting {
 
 #define NO_SITE SIZE_MAX
 
+const char *ct_select_kind_name(enum ct_select_kind kind)
+{
+	static const char *const names[] = {"focus", "ignore", "hide"};
+	return names[kind];
+}
+
 bool ct_selection_any(const struct ct_selection *selection)
 {
 	for (int i = 0; i < CT_SELECT_KINDS; i++)
@@ -222,7 +228,8 @@ static void fini(struct selecting *job)
 int ct_select(struct ct_profile *profile, const struct ct_selection *selection, struct ct_selected *selected,
 	      struct ct_error_text *error)
 {
-	*selected = (struct ct_selected){.totals = profile->totals, .site_count = profile->site_count};
+	*selected = (struct ct_selected){
+		.selection = selection, .totals = profile->totals, .site_count = profile->site_count};
 	if (!ct_selection_any(selection))
 		return CT_OK;
 	struct ct_profile *from = ct_profile_take_sites(profile);

@@ -21,13 +21,17 @@ struct ct_selection {
 	struct ct_patterns patterns[CT_SELECT_KINDS];
 };
 
-/* What it was chosen from. */
+/* What it was chosen from, and by what. */
 struct ct_selected {
+	const struct ct_selection *selection;
 	struct ct_counters totals;
 	size_t site_count;
 	size_t dropped; /* sites; those that were made one are not counted */
 	bool met[CT_SELECT_KINDS]; /* has any frame matched? */
 };
+
+/* "focus", as its option is called. */
+const char *ct_select_kind_name(enum ct_select_kind kind);
 
 bool ct_selection_any(const struct ct_selection *selection);
 void ct_selection_fini(struct ct_selection *selection);

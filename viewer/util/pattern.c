@@ -10,10 +10,11 @@ int ct_patterns_add(struct ct_patterns *patterns, const char *option, const char
 	char why[128];
 	if (!ct_array_room(&patterns->rows, &patterns->room, patterns->count + 1, sizeof(*patterns->rows)))
 		return ct_error_no_memory(error);
-	regex_t *row = &patterns->rows[patterns->count];
-	int code = regcomp(row, text, REG_EXTENDED | REG_NOSUB);
+	struct ct_pattern *row = &patterns->rows[patterns->count];
+	row->text = text;
+	int code = regcomp(&row->compiled, text, REG_EXTENDED | REG_NOSUB);
 	if (code) {
-		regerror(code, row, why, sizeof(why));
+		regerror(code, &row->compiled, why, sizeof(why));
 		return ct_error_set(error, CT_ERR_USAGE, "--%s %s: no regular expression: %s", option, text, why);
 	}
 	patterns->count++;
@@ -23,7 +24,7 @@ int ct_patterns_add(struct ct_patterns *patterns, const char *option, const char
 bool ct_patterns_match(const struct ct_patterns *patterns, const char *text)
 {
 	for (size_t i = 0; i < patterns->count; i++)
-		if (regexec(&patterns->rows[i], text, 0, NULL, 0) == 0)
+		if (regexec(&patterns->rows[i].compiled, text, 0, NULL, 0) == 0)
 			return true;
 	return false;
 }
@@ -31,6 +32,6 @@ bool ct_patterns_match(const struct ct_patterns *patterns, const char *text)
 void ct_patterns_fini(struct ct_patterns *patterns)
 {
 	for (size_t i = 0; i < patterns->count; i++)
-		regfree(&patterns->rows[i]);
+		regfree(&patterns->rows[i].compiled);
 	free(patterns->rows);
 }

@@ -9,8 +9,13 @@
 
 #include "util/error.h"
 
+struct ct_pattern {
+	regex_t compiled;
+	const char *text; /* the caller's, who keeps it */
+};
+
 struct ct_patterns {
-	regex_t *rows;
+	struct ct_pattern *rows;
 	size_t count;
 	size_t room;
 };

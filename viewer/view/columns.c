@@ -45,6 +45,11 @@ const char *ct_column_name(enum ct_column column)
 	return rows[column].name;
 }
 
+enum ct_metric ct_column_metric(enum ct_column column)
+{
+	return rows[column].metric;
+}
+
 const char *ct_column_list(char out[CT_COLUMN_LIST_ROOM])
 {
 	size_t used = 0;

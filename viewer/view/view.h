@@ -73,6 +73,9 @@ int ct_view_csv_groups(const struct ct_view *view, struct ct_error_text *error);
 bool ct_column_find(const char *name, size_t length, enum ct_column *column);
 const char *ct_column_name(enum ct_column column);
 
+/* What it shows; of an average the sum. */
+enum ct_metric ct_column_metric(enum ct_column column);
+
 /* "total, blocks ... or never-freed". */
 const char *ct_column_list(char out[CT_COLUMN_LIST_ROOM]);
 
