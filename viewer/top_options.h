@@ -46,17 +46,19 @@ enum {
 	{"csv", no_argument, NULL, CT_OPT_CSV}, CT_SELECT_OPTIONS
 /* clang-format on */
 
-#define CT_TOP_HELP                                                                                                                   \
-	"  -s, --sort COLUMN    total (default), blocks, peak, ...: see --columns\n"                                                  \
-	"  -n, --rows N         rows to show, 0 = all (default 20)\n"                                                                 \
-	"      --columns LIST   total, blocks, average, max, peak, end, lifetime, temporaries, resizes, never-freed\n" CT_SELECT_HELP \
-	"      --by KEY         site (default), function, file, line, module or thread\n"                                             \
-	"      --cum            --by: with all that it calls; alone: by function\n"                                                   \
-	"      --tree           who calls whom, from the root\n"                                                                      \
-	"      --peek RE        callers and callees of functions that match\n"                                                        \
-	"      --list RE        their source, line by line\n"                                                                         \
-	"      --source-path D  --list: folders to look in, with : between\n"                                               \
-	"      --json           for scripts, as ctrace export -f json\n"                                                              \
+#define CT_TOP_HELP                                                                                                    \
+	"  -s, --sort COLUMN    total (default), blocks, peak, ...: see --columns\n"                                   \
+	"  -n, --rows N         rows to show, 0 = all (default 20)\n"                                                  \
+	"      --columns LIST   total, blocks, average, max, peak, end, lifetime, temporaries, resizes,\n"             \
+	"                       moves, copied, slack, never-freed\n"                                                   \
+	CT_SELECT_HELP                                                                                                 \
+	"      --by KEY         site (default), function, file, line, module or thread\n"                              \
+	"      --cum            --by: with all that it calls; alone: by function\n"                                    \
+	"      --tree           who calls whom, from the root\n"                                                       \
+	"      --peek RE        callers and callees of functions that match\n"                                         \
+	"      --list RE        their source, line by line\n"                                                          \
+	"      --source-path D  --list: folders to look in, with : between\n"                                          \
+	"      --json           for scripts, as ctrace export -f json\n"                                               \
 	"      --csv            for spreadsheets, numbers raw\n"
 
 /* Is it one of them? Then *code is an exit code, and the error has been printed. */

@@ -337,6 +337,13 @@ def machine_forms(context):
 @test()
 def columns(context):
     path = RECORDINGS["sqlite3"](context).path
+    options = context.run([CTRACE_TOP, "--help"]).check().stdout
+    refused = _top(context, "--columns=none", path, status=2)
+    for name in re.search("it is (.*)", refused).group(1).replace(" or ", ", ").split(", "):
+        check_in(name, options, "--help")
+        check(len(_top(context, "--columns=" + name, "-n1", path)) > 100, "--columns " + name)
+    for name in ("--focus", "--ignore", "--hide", "--by", "--peek", "--list", "--json", "--csv"):
+        check_in(name, options, "--help")
     shown = _top(context, "--columns=never-freed,temporaries,blocks,total", "--sort=blocks", "-n3", path)
     check(re.search(r"^ *KEPT% +TEMP +BLOCKS +% +SUM% +TOTAL  WHERE$", shown, re.M), shown)
     check("SUM%" not in _top(context, path, columns=80), "SUM% on a narrow terminal")
