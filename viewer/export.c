@@ -11,6 +11,7 @@
 #include "load/facts.h"
 #include "load/load.h"
 #include "load/store_file.h"
+#include "select_options.h"
 #include "util/utf8.h"
 #include "view/number.h"
 #include "write/file.h"
@@ -191,6 +192,21 @@ int ct_export_write(const struct ct_export *job, const struct ct_profile *profil
 	return ct_out_close(&file, code, error);
 }
 
+static int select_part(const struct ct_export *job, struct ct_profile *profile, struct ct_error_text *error)
+{
+	struct ct_selected selected;
+	if (!job->selection || !ct_selection_any(job->selection))
+		return CT_OK;
+	int code = ct_select(profile, job->selection, &selected, error);
+	if (!code && !job->brief)
+		ct_select_warn(&selected);
+	if (!code && selected.dropped && job->format->needs & CT_NEEDS_TIMELINE)
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "%s shows the whole process over time: leave --focus and --ignore out",
+				    job->format->name);
+	return code;
+}
+
 /* store: the input, opened; NULL = it is a report. */
 static int export(const struct ct_export *job, const struct ct_store_file *store, struct ct_error_text *error)
 {
@@ -199,6 +215,8 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	int code = choose_output(job, store, &output, error);
 	if (!code)
 		code = store ? load_store(store, job->input, &profile, error) : ct_load(job->input, &profile, error);
+	if (!code)
+		code = select_part(job, profile, error);
 	if (!code)
 		code = ct_export_write(job, profile, output, error);
 	char note[256];

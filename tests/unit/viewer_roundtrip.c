@@ -260,18 +260,29 @@ static void show(const struct ct_profile *profile)
 	size_t length;
 	FILE *out = open_memstream(&text, &length);
 
+	struct ct_patterns all = {0};
+
+	assert_int_equal(ct_patterns_add(&all, "peek", ".", &error), 0);
 	for (int sort = 0; sort < CT_COLUMN_COUNT; sort++) {
 		const struct ct_view view = {.profile = profile,
 					     .terminal = &terminal,
 					     .out = out,
 					     .sort = (enum ct_column)sort,
+					     .by = CT_BY_FUNCTION + sort % (CT_BY_THREAD - CT_BY_FUNCTION),
+					     .patterns = &all,
 					     .full = sort & 1};
 
 		assert_int_equal(ct_view_summary(&view, &error), 0);
 		assert_int_equal(ct_view_sites(&view, &error), 0);
-		assert_int_equal(ct_view_functions(&view, &error), 0);
+		assert_int_equal(ct_view_groups(&view, &error), 0);
+		assert_int_equal(ct_view_csv_sites(&view, &error), 0);
+		assert_int_equal(ct_view_csv_groups(&view, &error), 0);
 		assert_int_equal(ct_view_tree(&view, &error), 0);
+		/* a profile without functions has nothing to show */
+		assert_in_range(-ct_view_peek(&view, &error), 0, -CT_ERR_USAGE);
+		assert_in_range(-ct_view_source(&view, &error), 0, -CT_ERR_USAGE);
 	}
+	ct_patterns_fini(&all);
 	/* heaptrack's file has a line for each block; what it refuses is tests/e2e/formats_heaptrack.py's. */
 	for (size_t i = 0; i < profile->site_count; i++) {
 		profile->sites[i].counters.total_blocks %= 1000;

@@ -173,6 +173,12 @@ void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters
 /* Does the timeline tell resident memory? */
 bool ct_profile_has_rss(const struct ct_profile *profile);
 
+/*
+ * Move what the sites are made of (frames, strings, modules, snapshots, too) to a profile of its own, which is
+ * returned, to be put together anew. The rest stays, with totals of 0. NULL without memory: nothing has changed.
+ */
+struct ct_profile *ct_profile_take_sites(struct ct_profile *profile);
+
 /* Replace a char* member (verb, command, ...) by a cleaned copy. 0, or < 0 without memory. */
 int ct_profile_set_text(char **member, const char *bytes, size_t length);
 

@@ -7,6 +7,7 @@
 
 #include "view/names.h"
 #include "view/number.h"
+#include "view/order.h"
 
 struct table {
 	const struct ct_view *view;
@@ -16,21 +17,6 @@ struct table {
 	uint32_t *order; /* indices of sites */
 	size_t shown;
 };
-
-static int compare(const void *a, const void *b, void *context)
-{
-	const struct ct_view *view = context;
-	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-	const struct ct_counters *first = &view->profile->sites[left].counters;
-	const struct ct_counters *second = &view->profile->sites[right].counters;
-	double x = ct_column_value(first, view->sort), y = ct_column_value(second, view->sort);
-
-	if (x != y)
-		return x < y ? 1 : -1;
-	if (first->total_bytes != second->total_bytes)
-		return first->total_bytes < second->total_bytes ? 1 : -1;
-	return left < right ? -1 : left > right;
-}
 
 static const struct ct_frame *frame_at(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t index)
 {
@@ -121,7 +107,7 @@ static void put_rest(struct table *table)
 		return;
 	for (size_t i = table->shown; i < profile->site_count; i++)
 		rest += ct_column_value(&profile->sites[table->order[i]].counters, share);
-	ct_number_percent(percent, rest, ct_column_value(&profile->totals, share));
+	ct_number_percent(percent, rest, ct_view_whole(table->view, share));
 	ct_line_style(&table->line, CT_STYLE_QUIET);
 	ct_line_format(&table->line, "%s more site%s with %s %%; -n 0 shows all", ct_number_exact(number, left),
 		       left == 1 ? "" : "s", percent);
@@ -133,6 +119,7 @@ static void put_table(struct table *table)
 {
 	const struct ct_profile *profile = table->view->profile;
 
+	table->layout.running = true;
 	ct_layout_choose(table->view, (1u << CT_COLUMN_COUNT) - 1, 0, &table->layout);
 	ct_layout_heads(table->view, &table->layout, &table->line);
 	ct_line_style(&table->line, CT_STYLE_HEAD);
@@ -153,23 +140,18 @@ static void put_table(struct table *table)
 
 int ct_view_sites(const struct ct_view *view, struct ct_error_text *error)
 {
-	size_t count = view->profile->site_count;
 	struct table table = {
 		.view = view,
 		.allocators = ct_names_find_allocators(view->profile),
-		.order = calloc(count + 1, sizeof(*table.order)),
-		.shown = view->rows && view->rows < count ? view->rows : count,
+		.order = ct_order_sites(view),
+		.shown = ct_order_shown(view, view->profile->site_count),
 	};
 
 	ct_line_init(&table.line, view->terminal, view->out);
-	if (table.allocators && table.order) {
-		for (size_t i = 0; i < count; i++)
-			table.order[i] = (uint32_t)i;
-		qsort_r(table.order, count, sizeof(*table.order), compare, (void *)view);
+	if (table.allocators && table.order)
 		put_table(&table);
-	} else {
+	else
 		table.line.failed = true;
-	}
 	ct_line_fini(&table.line);
 	free(table.allocators);
 	free(table.order);
