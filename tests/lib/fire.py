@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""What the tests under fire share: a program run without the library and with it, and what must be the same."""
+
+import glob
+import os
+
+from lib import trace
+from lib.harness import CTRACE, LIBRARY, check, check_equal, program
+
+STRESS = int(os.environ.get("CTRACE_STRESS", "1"))  # make stress: how many times longer
+SECONDS = 20  # for a program that needs less than one
+
+
+def clear(context):
+    for path in glob.glob(context.path("out.*")):
+        os.remove(path)
+
+
+def run_both(context, command, seconds=SECONDS, stores=False, preload=LIBRARY, **changes):
+    """Without the library, then with it: the same output, the same status. The traced run's result."""
+    others = preload.replace(LIBRARY, "").strip(":")
+    plain = context.run(command, env=context.environment(LD_PRELOAD=others or None), timeout=seconds)
+    env = trace.environment(context)
+    env.update({name: str(value) for name, value in changes.items()})
+    env["LD_PRELOAD"] = preload
+    traced = context.run(command, env=env, timeout=seconds * STRESS + SECONDS)
+    what = " ".join(os.path.basename(str(word)) for word in command)
+    check_equal((traced.status, traced.stdout), (plain.status, plain.stdout), what + ": status and output")
+    left = sorted(glob.glob(context.path("*.store")))
+    check(stores or not left, f"{what}: left {left}")
+    for store in left[:: len(left) // 10 + 1]:
+        info = context.run([CTRACE, "info", store])
+        check(info.status == 0, f"{what}: {[line for line in info.stdout.splitlines() if 'FAILED' in line]} {info.stderr}")
+    clear(context)
+    return traced
+
+
+def run_all(context, table, **changes):
+    for words in table:
+        run_both(context, [program(words[0])] + [str(word) for word in words[1:]], CTRACE_EXPORT=0, stores=True, **changes)
+
+
+SAMPLED = ({}, {"CTRACE_SAMPLE": "4k"})
