@@ -11,6 +11,7 @@ from lib import trace
 from lib.fire import SAMPLED, SECONDS, STRESS, clear, run_all, run_both
 from lib.harness import LIBRARY, check, check_equal, program, test
 
+
 @test()
 def fork_among_threads(context):
     rounds = 2000 * STRESS
