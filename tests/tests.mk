@@ -10,7 +10,7 @@ TESTS := $B/tests
 # --- the little programs: each function a frame of its own, no call turned into a jump ---
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 PROGRAM_C := sites sizes tiny reload threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host charsets remapped details \
-	fire_forks fire_jumps fire_plugins fire_stderr fire_threads fire_stack fire_sandbox
+	fire_forks fire_jumps fire_plugins fire_stderr fire_threads fire_stack fire_sandbox fire_processes
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx cxx_threads frames_fp frames_bare frames_avx \
 	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so static_hello)
 
