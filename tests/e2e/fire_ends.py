@@ -4,7 +4,7 @@
 import signal
 
 from lib import dhat, trace
-from lib.fire import run_both
+from lib.fire import SAMPLED, run_both
 from lib.harness import check, check_equal, program, test
 
 BEFORE = (10000, 10, 10000, 10, 10000, 10, 4000, 4)
@@ -39,6 +39,13 @@ def in_order(context):
         trace.check_below(report, "before_end", BEFORE)
         check(report.own["ended"], f"{how}: the report says that the program was killed")
     return f"{len(IN_ORDER)} ways"
+
+
+@test()
+def addresses(context):
+    """In each way of recording, and when start and end are all that there is of it."""
+    for changes in SAMPLED + ({"CTRACE_DEBUG": "no-find-object"}, {"CTRACE_DEBUG": "verify"}, {"CTRACE_OUT": "/dev/null/x"}):
+        run_both(context, [program("ends"), "return"], **changes).check(8)
 
 
 @test()
