@@ -43,8 +43,8 @@ def in_order(context):
 
 @test()
 def addresses(context):
-    """In each way of recording, and when start and end are all that there is of it."""
-    for changes in SAMPLED + ({"CTRACE_DEBUG": "no-find-object"}, {"CTRACE_DEBUG": "verify"}, {"CTRACE_OUT": "/dev/null/x"}):
+    """In each way of recording, and when the store cannot be made."""
+    for changes in SAMPLED + ({"CTRACE_DEBUG": "no-find-object"}, {"CTRACE_DEBUG": "verify"}, {"CTRACE_OUT": "/dev/null/x", "TMPDIR": "/no/such"}):
         run_both(context, [program("ends"), "return"], **changes).check(8)
 
 
