@@ -78,8 +78,8 @@ static struct ct_profile *sample(void)
 	};
 	profile->timeline_count = 2;
 	profile->timeline = calloc(2, sizeof(*profile->timeline));
-	profile->timeline[0] = (struct ct_timeline_point){10, 20, 30, 40};
-	profile->timeline[1] = (struct ct_timeline_point){50, 60, 70, 80};
+	profile->timeline[0] = (struct ct_timeline_point){10, 20, 30, 40, 45};
+	profile->timeline[1] = (struct ct_timeline_point){50, 60, 70, 80, 85};
 	/* The rest of 1 % is of sites that are not told. */
 	profile->snapshot_count = 2;
 	profile->snapshots = calloc(2, sizeof(*profile->snapshots));
