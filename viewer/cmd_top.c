@@ -40,27 +40,6 @@ struct request {
 	const char *path;
 };
 
-static bool parse_color(const char *text, enum ct_color_mode *mode)
-{
-	static const char *const names[] = {"auto", "always", "never"};
-
-	for (int i = 0; i < 3; i++) {
-		if (strcmp(text, names[i]) == 0) {
-			*mode = (enum ct_color_mode)i;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool parse_percent(const char *text, double *percent)
-{
-	char *end;
-
-	*percent = strtod(text, &end);
-	return end != text && *end == '\0' && *percent >= 0 && *percent <= 100;
-}
-
 /* One option; exit code, the usage line has been printed. */
 static int apply(struct request *request, int option, const char *value)
 {
