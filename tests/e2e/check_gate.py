@@ -38,7 +38,8 @@ def _table(text):
 def budgets(context):
     """Each number of the process, one byte or block too few and just enough."""
     report, path = _record(context)
-    wanted = {name: report.total(key) for name, key in {"total": "tb", "blocks": "tbk", "peak": "gb", "max": "gb", "end": "eb", "temporary": "tmpk"}.items()}
+    keys = {"total": "tb", "blocks": "tbk", "peak": "gb", "max": "gb", "end": "eb", "temporary": "tmpk"}
+    wanted = {name: report.total(key) for name, key in keys.items()}
     check(all(wanted.values()), f"numbers that are 0: {wanted}")
     rules = [f"{name} <= {number}" for name, number in wanted.items()] + [f"{name} == {number}" for name, number in wanted.items()]
     shown = _check(context, path, "--budget", _budget(context, *rules))

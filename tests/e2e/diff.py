@@ -10,7 +10,15 @@ from lib import dhat, formats, trace
 from lib.harness import CTRACE, PYTHON, ROOT, check, check_equal, check_in, program, test
 
 DATA = os.path.join(ROOT, "tests", "unit", "data")
-MEMBERS = {"totalBytes": "tb", "totalBlocks": "tbk", "lifetime": "tl", "peakBytes": "gb", "peakBlocks": "gbk", "endBytes": "eb", "endBlocks": "ebk"}
+MEMBERS = {
+    "totalBytes": "tb",
+    "totalBlocks": "tbk",
+    "lifetime": "tl",
+    "peakBytes": "gb",
+    "peakBlocks": "gbk",
+    "endBytes": "eb",
+    "endBlocks": "ebk",
+}
 CAUSES = {"totalBytes", "peakBytes", "endBytes", "peakBlocks", "endBlocks", "lifetime"}
 
 OLD_SCRIPT = "import json\nd = [{'a': list(range(50))} for i in range(300)]\njson.loads(json.dumps(d))\n"
@@ -120,7 +128,8 @@ def other_producers(context):
         data["pps"] = data["pps"][:-1]
         _check_sums(context, path, context.write("changed", json.dumps(data)))
         check_in("no difference", _diff(context, path, path).stdout, "a file and itself")
-    for words in ((heap, copy), ("-m", "peak", copy, copy), ("-m", "max", heap, heap), ("-m", "temporary", heap, heap), (heap,), ("-f", "xml", heap, heap), ("-n", "x", heap, heap), ("-m", "x", heap, heap)):
+    metrics = [("-m", metric, heap, heap) for metric in ("max", "temporary", "x")] + [("-m", "peak", copy, copy)]
+    for words in (*metrics, (heap, copy), (heap,), ("-f", "xml", heap, heap), ("-n", "x", heap, heap)):
         check_equal(len(_diff(context, *words, status=2).stderr.splitlines()), 1, f"lines about {words}")
     check_equal(len(_diff(context, heap, context.path("none"), status=3).stderr.splitlines()), 1, "lines about no file")
 
