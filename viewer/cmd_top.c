@@ -49,13 +49,9 @@ static int apply(struct request *request, int option, const char *value)
 		return code;
 	switch (option) {
 	case OPT_MIN:
-		if (parse_percent(value, &request->top.view.min_percent))
-			return CT_EXIT_FINE;
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "--min %s: not a percentage from 0 to 100", value);
+		return ct_cmd_percent(COMMAND, value, &request->top.view.min_percent) ? CT_EXIT_USAGE : CT_EXIT_FINE;
 	case OPT_COLOR:
-		if (parse_color(value, &request->color))
-			return CT_EXIT_FINE;
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "--color %s: it is auto, always or never", value);
+		return ct_cmd_color(COMMAND, value, &request->color) ? CT_EXIT_USAGE : CT_EXIT_FINE;
 	case OPT_FULL:
 		request->top.view.full = true;
 		return CT_EXIT_FINE;
