@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/error.h"
 
 int ct_cmd_fail(const char *command, int exit_code, const char *format, ...)
 {
@@ -13,4 +18,38 @@ int ct_cmd_fail(const char *command, int exit_code, const char *format, ...)
 	va_end(arguments);
 	fputc('\n', stderr);
 	return exit_code;
+}
+
+int ct_cmd_rows(const char *command, const char *text, size_t *rows)
+{
+	char *end;
+	errno = 0;
+	*rows = strtoul(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0)
+		return 0;
+	ct_cmd_fail(command, CT_EXIT_USAGE, "-n %s: not a number of rows (0 = all)", text);
+	return -1;
+}
+
+int ct_cmd_percent(const char *command, const char *text, double *percent)
+{
+	char *end;
+	*percent = strtod(text, &end);
+	if (end != text && *end == '\0' && *percent >= 0 && *percent <= 100)
+		return 0;
+	ct_cmd_fail(command, CT_EXIT_USAGE, "--min %s: not a percentage from 0 to 100", text);
+	return -1;
+}
+
+int ct_cmd_color(const char *command, const char *text, enum ct_color_mode *mode)
+{
+	static const char *const names[] = {"auto", "always", "never"};
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*mode = (enum ct_color_mode)i;
+			return 0;
+		}
+	}
+	ct_cmd_fail(command, CT_EXIT_USAGE, "--color %s: it is auto, always or never", text);
+	return -1;
 }

@@ -40,27 +40,6 @@ struct request {
 	const char *path;
 };
 
-static bool parse_color(const char *text, enum ct_color_mode *mode)
-{
-	static const char *const names[] = {"auto", "always", "never"};
-
-	for (int i = 0; i < 3; i++) {
-		if (strcmp(text, names[i]) == 0) {
-			*mode = (enum ct_color_mode)i;
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool parse_percent(const char *text, double *percent)
-{
-	char *end;
-
-	*percent = strtod(text, &end);
-	return end != text && *end == '\0' && *percent >= 0 && *percent <= 100;
-}
-
 /* One option; exit code, the usage line has been printed. */
 static int apply(struct request *request, int option, const char *value)
 {
@@ -70,13 +49,9 @@ static int apply(struct request *request, int option, const char *value)
 		return code;
 	switch (option) {
 	case OPT_MIN:
-		if (parse_percent(value, &request->top.view.min_percent))
-			return CT_EXIT_FINE;
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "--min %s: not a percentage from 0 to 100", value);
+		return ct_cmd_percent(COMMAND, value, &request->top.view.min_percent) ? CT_EXIT_USAGE : CT_EXIT_FINE;
 	case OPT_COLOR:
-		if (parse_color(value, &request->color))
-			return CT_EXIT_FINE;
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "--color %s: it is auto, always or never", value);
+		return ct_cmd_color(COMMAND, value, &request->color) ? CT_EXIT_USAGE : CT_EXIT_FINE;
 	case OPT_FULL:
 		request->top.view.full = true;
 		return CT_EXIT_FINE;

@@ -92,6 +92,11 @@ uint64_t *ct_metric_place(struct ct_counters *counters, enum ct_metric metric)
 	return (uint64_t *)((char *)counters + rows[metric].offset);
 }
 
+bool ct_metric_adds_up(enum ct_metric metric)
+{
+	return metric != CT_METRIC_MAX_BYTES && metric != CT_METRIC_MAX_BLOCKS;
+}
+
 uint64_t ct_metric_value(const struct ct_counters *counters, enum ct_metric metric)
 {
 	uint64_t value;

@@ -56,6 +56,9 @@ bool ct_metric_exists(const struct ct_profile *profile, enum ct_metric metric);
 /* Is it a count of bytes (units of another kind in an ad-hoc profile)? */
 bool ct_metric_is_bytes(enum ct_metric metric);
 
+/* Is the sum over sites that of the process? Not of maxima, which the sites have at different times. */
+bool ct_metric_adds_up(enum ct_metric metric);
+
 uint64_t ct_metric_value(const struct ct_counters *counters, enum ct_metric metric);
 uint64_t *ct_metric_place(struct ct_counters *counters, enum ct_metric metric);
 

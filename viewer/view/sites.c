@@ -7,6 +7,7 @@
 
 #include "view/names.h"
 #include "view/number.h"
+#include "view/stack.h"
 #include "view/order.h"
 
 struct table {
@@ -17,82 +18,6 @@ struct table {
 	uint32_t *order; /* indices of sites */
 	size_t shown;
 };
-
-static const struct ct_frame *frame_at(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t index)
-{
-	return &profile->frames[profile->frame_ids[site->first_frame + index]];
-}
-
-/* " < caller < caller": as many as fit, a run of one function once. */
-static void add_callers(struct table *table, const struct ct_site_row *site, uint32_t index)
-{
-	const struct ct_profile *profile = table->view->profile;
-	char name[CT_NAME_ROOM];
-
-	ct_line_style(&table->line, CT_STYLE_QUIET);
-	while (index < site->frame_count && ct_line_left(&table->line) > 4) {
-		uint32_t key = ct_name_key(profile, frame_at(profile, site, index));
-		uint32_t run = 1;
-
-		while (index + run < site->frame_count &&
-		       ct_name_key(profile, frame_at(profile, site, index + run)) == key)
-			run++;
-		ct_line_add(&table->line, " < ");
-		ct_line_add_rest(&table->line, ct_name_short(profile, frame_at(profile, site, index), name));
-		if (run > 1 && ct_line_left(&table->line) > 6)
-			ct_line_format(&table->line, " ×%u", run);
-		index += run;
-	}
-	ct_line_style(&table->line, CT_STYLE_PLAIN);
-}
-
-static void add_site(struct table *table, const struct ct_site_row *site)
-{
-	const struct ct_profile *profile = table->view->profile;
-	uint32_t leaf = ct_name_leaf(profile, table->allocators, site);
-	const struct ct_frame *frame = frame_at(profile, site, leaf);
-	char text[CT_NAME_ROOM];
-
-	ct_line_style(&table->line, CT_STYLE_STRONG);
-	ct_line_add_rest(&table->line, ct_name_short(profile, frame, text));
-	ct_line_style(&table->line, CT_STYLE_QUIET);
-	if (*ct_name_place(profile, frame, text) && ct_line_left(&table->line) > 4) {
-		ct_line_add(&table->line, " ");
-		ct_line_add_rest(&table->line, text);
-	}
-	ct_line_style(&table->line, CT_STYLE_PLAIN);
-	if (!table->view->full)
-		add_callers(table, site, leaf + 1);
-}
-
-/* The whole stack, one frame a line, nothing cut. */
-static void put_stack(struct table *table, const struct ct_site_row *site)
-{
-	const struct ct_profile *profile = table->view->profile;
-	char place[CT_NAME_ROOM];
-
-	for (uint32_t i = 0; i < site->frame_count; i++) {
-		const struct ct_frame *frame = frame_at(profile, site, i);
-		const char *function = profile->strings[frame->function];
-
-		ct_line_format(&table->line, "    %s ", i == 0 ? "at" : "by");
-		ct_line_add(&table->line, *function ? function : "???");
-		ct_line_style(&table->line, CT_STYLE_QUIET);
-		if (*ct_name_place(profile, frame, place)) {
-			ct_line_add(&table->line, "  ");
-			ct_line_add(&table->line, place);
-		}
-		if (frame->inlined)
-			ct_line_add(&table->line, "  inlined");
-		ct_line_style(&table->line, CT_STYLE_PLAIN);
-		ct_line_end(&table->line);
-	}
-	if (site->truncated) {
-		ct_line_add(&table->line, "    .. the stack does not reach its root");
-		ct_line_end(&table->line);
-	}
-	ct_line_end(&table->line);
-}
 
 /* What the table does not show: number of sites, and their share. */
 static void put_rest(struct table *table)
@@ -130,10 +55,10 @@ static void put_table(struct table *table)
 		const struct ct_site_row *site = &profile->sites[table->order[i]];
 
 		ct_layout_numbers(table->view, &table->layout, &site->counters, &table->line);
-		add_site(table, site);
+		ct_line_add_site(&table->line, profile, table->allocators, site, !table->view->full);
 		ct_line_end(&table->line);
 		if (table->view->full)
-			put_stack(table, site);
+			ct_line_put_stack(&table->line, profile, site);
 	}
 	put_rest(table);
 }
