@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 
 #include "cold/cold.h"
+#include "cold/real.h"
 #include "cold/text.h"
 #include "hot/state.h"
 
