@@ -132,5 +132,6 @@ stress: all test-programs
 	CTRACE_STRESS=10 CTRACE_HANG_SECONDS=1800 tests/run -j 1 fire.
 
 include tests/bench/bench.mk
+include tests/fuzz/fuzz.mk
 
 -include $(wildcard $(TESTS)/programs/*.d) $(wildcard $(TESTS)/shapes/*/*.d) $(wildcard $B/obj/tests/unit/*.d)
