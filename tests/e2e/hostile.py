@@ -104,7 +104,7 @@ def store_tree(context):
         read_by_all(context, path, what)
     path = context.write("tree.store", bytes(whole.put("I", nodes + 16 + 4, 1 << 20).data))
     read_by_all(context, path, "an unknown module")
-    path = context.write("tree.store", bytes(whole.put("I", whole.start("sites") + 128 + 120, 1 << 30).data))
+    path = context.write("tree.store", bytes(whole.put("I", whole.start("sites") + 2 * whole.element("sites") - 16, 1 << 30).data))
     read_by_all(context, path, "a site without a node")
 
 

@@ -60,6 +60,10 @@ class Bytes:
     def used(self, section):
         return self.sections + 16 * SECTIONS.index(section)
 
+    def element(self, section):
+        """Its bytes."""
+        return struct.unpack_from("<I", self.data, self.used(section) + 8)[0]
+
     def extent(self, index):
         return self.extents + 8 + 16 * index
 
