@@ -104,9 +104,8 @@ static void print_summary(const struct work *work)
 		ct_number_exact(b, profile->totals.total_bytes);
 	else
 		ct_number_bytes(b, profile->totals.total_bytes);
-	fprintf(stderr, ": total %s in %s %s at %s sites\n", b,
-		ct_number_exact(c, profile->totals.total_blocks), profile->blocks_unit,
-		ct_number_exact(d, profile->site_count));
+	fprintf(stderr, ": total %s in %s %s at %s sites\n", b, ct_number_exact(c, profile->totals.total_blocks),
+		profile->blocks_unit, ct_number_exact(d, profile->site_count));
 	ct_cmd_say("report %s", work->output);
 }
 

@@ -29,8 +29,8 @@ static bool is_at_home(const char *output, const char *store_path)
 {
 	struct stat store;
 	char *home = NULL;
-	bool same = stat(store_path, &store) == 0 && store.st_uid == geteuid() && *output == '/' && asprintf(&home, "%s" STORE_SUFFIX, output) > 0 &&
-		    ct_export_same_file(home, store_path);
+	bool same = stat(store_path, &store) == 0 && store.st_uid == geteuid() && *output == '/' &&
+		    asprintf(&home, "%s" STORE_SUFFIX, output) > 0 && ct_export_same_file(home, store_path);
 	free(home);
 	return same;
 }

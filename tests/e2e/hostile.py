@@ -11,7 +11,7 @@ import struct
 
 from lib import dhat, trace
 from lib.harness import BUILD, CTRACE, CTRACE_TOP, LIBRARY, ROOT, Skip, check, check_equal, check_in, program, test
-from lib.hostile import FORMATS, Bytes, controls, read_by, read_by_all
+from lib.hostile import FORMATS, Bytes, controls, limit_memory, read_by, read_by_all
 
 STRANGER, USER = 65534, 65533
 FLIPS = 150
@@ -147,6 +147,44 @@ def json_truncated(context):
     lengths = {1, 2, 10, 100, len(report) // 2, report.index(b'"ftbl"'), report.index(b'"pps"') + 8, len(report) - 3}
     for length in sorted(lengths | {0}):
         read_by_all(context, context.write("cut.json", report[:length]), f"{length} of {len(report)} bytes")
+
+
+def _not_loaded(code):
+    """Where the sections that a running program does not have stand in its file: symbols, DWARF."""
+    table, count = struct.unpack_from("<Q", code, 40)[0], struct.unpack_from("<H", code, 60)[0]
+    places = list(range(table, table + 64 * count))
+    for i in range(1, count):
+        kind, flags, _, at, size = struct.unpack_from("<IQQQQ", code, table + 64 * i + 4)
+        if kind != 8 and not flags & 2:  # neither without bytes nor loaded
+            places += range(at, at + size)
+    return places
+
+
+@test()
+def object_damaged(context):
+    """A program's file with damaged symbols and DWARF: the report is there, perhaps without names."""
+    chance = random.Random(9)
+    with open(program("cxx"), "rb") as file:
+        code = file.read()
+    path, out = context.path("damaged"), context.path("out.json")
+    shutil.copy(program("cxx"), path)
+    context.run([path], env=context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_EXPORT=0)).check()
+    places, named = _not_loaded(code), 0
+    cases = [code[: len(code) * i // 8] for i in range(8)]
+    for i in range(60):
+        damaged = bytearray(code)
+        for _ in range(4 ** (i % 5)):
+            damaged[chance.choice(places)] = chance.choice((0, 0x7F, 0x80, 0xFF, chance.randrange(256)))
+        cases.append(bytes(damaged))
+    for i, case in enumerate([code, *cases]):
+        context.write("damaged", case)
+        result = context.run([CTRACE, "export", "-o", out, out + ".store"], preexec_fn=limit_memory, timeout=120)
+        check(result.status == 0, f"case {i}: status {result.status}, {result.stderr}")
+        frames = dhat.load(out).data["ftbl"]
+        check(i or any(": main (" in frame for frame in frames), "no names in the sound file")
+        named += any(": main (" in frame for frame in frames)
+    check(1 < named <= len(cases), f"{named} of {len(cases) + 1} files gave names")
+    return f"{named} of {len(cases) + 1} files gave names"
 
 
 HEAD = (

@@ -28,11 +28,13 @@ int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t 
 size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t address, struct ct_symbol_frame *frames,
 			 size_t max)
 {
-	static const char *const names[] = {"main", "\033[31mred\a", "std::vector<int, std::allocator<int> >::f(int)", NULL};
+	static const char *const names[] = {"main", "\033[31mred\a", "std::vector<int, std::allocator<int> >::f(int)",
+					    NULL};
 	(void)symbols;
 	if (handle < 0 || max < 2 || address % 7 == 0)
 		return 0;
-	frames[0] = (struct ct_symbol_frame){names[address % 4], address % 3 ? "/src/\033a.c" : NULL, (uint32_t)address};
+	frames[0] =
+		(struct ct_symbol_frame){names[address % 4], address % 3 ? "/src/\033a.c" : NULL, (uint32_t)address};
 	frames[1] = (struct ct_symbol_frame){names[address / 4 % 4], "b.c", 1};
 	return 1 + address % 2;
 }

@@ -26,13 +26,13 @@ def controls(text):
     return {c for c in text if (ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160}
 
 
-def _limit():
+def limit_memory():
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
 def read_by(context, command, path, what, statuses):
     """Run a command; its status must be one of these, with one clear line when it is 3."""
-    result = context.run(COMMANDS[command](path), preexec_fn=_limit, timeout=120)
+    result = context.run(COMMANDS[command](path), preexec_fn=limit_memory, timeout=120)
     where = f"{what}, {command}: status {result.status}, stderr {result.stderr[-500:]!r}"
     if result.status == 2 and any(text in result.stderr for text in USELESS):
         return 2
