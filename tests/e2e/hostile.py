@@ -362,6 +362,16 @@ def planted_outputs(context):
 
 
 @test()
+def standard_output(context):
+    """By its name in /dev it is a link, which must stay one."""
+    _recorded(context)
+    for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-"):
+        result = context.run([CTRACE, "export", "-o", name, context.path("good.json")]).check()
+        check(result.stdout.startswith('{"dhatFileVersion":2'), f"{name}: {result.stdout[:50]!r}")
+    check(os.path.islink("/dev/stdout"), "/dev/stdout is no link any more")
+
+
+@test()
 def umask_rights(context):
     """The report has the rights that the umask leaves; the store is its user's only."""
     for mask in (0o022, 0o027, 0o077, 0):

@@ -19,23 +19,34 @@ static bool is_trusted(const struct stat *status)
 	return status->st_uid == geteuid() || status->st_uid == 0;
 }
 
+/* A link to what this process has open, which may be a file. */
+static bool is_descriptor(const char *path)
+{
+	return !strncmp(path, "/dev/std", 8) || !strncmp(path, "/dev/fd/", 8) || !strncmp(path, "/proc/", 6);
+}
+
 /* A pipe or a device, or a link to one: nothing to rename. Those of strangers are not written to. */
 static bool is_direct(const char *path)
 {
 	struct stat link, status;
-	/* Links to what this process has open, even when it is a file. */
-	if (!strncmp(path, "/dev/std", 8) || !strncmp(path, "/dev/fd/", 8) || !strncmp(path, "/proc/", 6))
-		return true;
 	return lstat(path, &link) == 0 && stat(path, &status) == 0 && !S_ISREG(status.st_mode) &&
 	       !S_ISDIR(status.st_mode) && is_trusted(&link) && is_trusted(&status);
 }
 
 static int open_direct(struct ct_out_file *file, struct ct_error_text *error)
 {
-	/* Neither makes nor truncates a file that has come there meanwhile. */
+	struct stat status;
 	int fd = open(file->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-	file->stream = fd < 0 ? NULL : fdopen(fd, "w");
-	return file->stream ? CT_OK : fail(file, "open for writing", error);
+	if (fd < 0 || fstat(fd, &status) < 0 || (!is_descriptor(file->path) && S_ISREG(status.st_mode)))
+		errno = fd < 0 ? errno : EEXIST; /* a file has come there meanwhile */
+	else
+		file->stream = fdopen(fd, "w");
+	if (file->stream)
+		return CT_OK;
+	int code = fail(file, "open for writing", error);
+	if (fd >= 0)
+		close(fd);
+	return code;
 }
 
 int ct_out_open(const char *path, struct ct_out_file *file, struct ct_error_text *error)
@@ -48,7 +59,7 @@ int ct_out_open(const char *path, struct ct_out_file *file, struct ct_error_text
 		file->stream = stdout;
 		return CT_OK;
 	}
-	if (is_direct(path))
+	if (is_descriptor(path) || is_direct(path))
 		return open_direct(file, error);
 	if (asprintf(&file->temporary, "%s.%d.tmp", path, (int)getpid()) < 0) {
 		file->temporary = NULL;
