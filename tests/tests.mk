@@ -3,6 +3,7 @@
 #   make e2e           build everything, run all tests; TEST=PATTERN runs some
 #   make unit          unit tests; unit-asan, unit-tsan: the same under sanitizers
 #   make test-programs the programs that the end-to-end tests trace
+#   make fuzz, fuzz-replay, see tests/fuzz/fuzz.mk
 #   make bench, bench-quick, see tests/bench/bench.mk
 
 TESTS := $B/tests
@@ -147,5 +148,6 @@ stress: all test-programs
 	CTRACE_STRESS=10 CTRACE_HANG_SECONDS=3600 tests/run -j 1 fire kill.
 
 include tests/bench/bench.mk
+include tests/fuzz/fuzz.mk
 
 -include $(wildcard $(TESTS)/programs/*.d) $(wildcard $(TESTS)/shapes/*/*.d) $(wildcard $B/obj/tests/unit/*.d)

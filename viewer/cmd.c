@@ -8,15 +8,36 @@
 #include <string.h>
 
 #include "util/error.h"
+#include "util/utf8.h"
+
+static void say(const char *format, va_list arguments)
+{
+	char *line = NULL, *clean = NULL;
+	int length = vasprintf(&line, format, arguments);
+	if (length >= 0)
+		clean = ct_utf8_clean(line, (size_t)length, NULL);
+	fprintf(stderr, "%s\n", clean ? clean : "not enough memory");
+	if (length >= 0)
+		free(line);
+	free(clean);
+}
+
+void ct_cmd_say(const char *format, ...)
+{
+	va_list arguments;
+	fputs("ctrace: ", stderr);
+	va_start(arguments, format);
+	say(format, arguments);
+	va_end(arguments);
+}
 
 int ct_cmd_fail(const char *command, int exit_code, const char *format, ...)
 {
 	va_list arguments;
 	fprintf(stderr, "ctrace %s: ", command);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	say(format, arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
 	return exit_code;
 }
 

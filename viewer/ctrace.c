@@ -55,8 +55,7 @@ static int is_program(const char *name)
 static int run_program(int argc, char **argv)
 {
 	if (!is_program(argv[0])) {
-		fprintf(stderr, "ctrace: '%s' is neither a command of ctrace nor a program; see ctrace --help\n",
-			argv[0]);
+		ct_cmd_say("'%s' is neither a command of ctrace nor a program; see ctrace --help", argv[0]);
 		return CT_EXIT_USAGE;
 	}
 	char **arguments = calloc((size_t)argc + 3, sizeof(*arguments));
@@ -98,7 +97,7 @@ int main(int argc, char **argv)
 	if (argc > 2 && !strcmp(argv[1], "--")) /* a program, even when it is called like a command */
 		return run_program(argc - 2, argv + 2);
 	if (argv[1][0] == '-') {
-		fprintf(stderr, "ctrace: unknown option '%s'; see ctrace --help\n", argv[1]);
+		ct_cmd_say("unknown option '%s'; see ctrace --help", argv[1]);
 		return CT_EXIT_USAGE;
 	}
 	return run_command(argc - 1, argv + 1);
