@@ -3,6 +3,7 @@
 #   make e2e           build everything, run all tests; TEST=PATTERN runs some
 #   make unit          unit tests; unit-asan, unit-tsan: the same under sanitizers
 #   make test-programs the programs that the end-to-end tests trace
+#   make fuzz, fuzz-replay, see tests/fuzz/fuzz.mk
 #   make bench, bench-quick, see tests/bench/bench.mk
 
 TESTS := $B/tests
@@ -10,7 +11,7 @@ TESTS := $B/tests
 # --- the little programs: each function a frame of its own, no call turned into a jump ---
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 PROGRAM_C := sites sizes tiny reload threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host charsets remapped details \
-	fire_forks fire_jumps fire_plugins fire_stderr fire_threads fire_stack fire_sandbox
+	fire_forks fire_jumps fire_plugins fire_stderr fire_threads fire_stack fire_sandbox fire_processes
 PROGRAM_C += fire_ifunc fire_loader fire_own_malloc fire_signals
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx cxx_threads frames_fp frames_bare frames_avx \
 	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so static_hello)
@@ -141,11 +142,12 @@ unit-tsan:
 e2e: all unit-build test-programs bench-programs
 	tests/run $(TEST)
 
-# The tests under fire, ten times longer.
+# The tests under fire, ten times longer; 1,000 kills.
 .PHONY: stress
 stress: all test-programs
-	CTRACE_STRESS=10 CTRACE_HANG_SECONDS=1800 tests/run -j 1 fire.
+	CTRACE_STRESS=10 CTRACE_HANG_SECONDS=3600 tests/run -j 1 fire kill.
 
 include tests/bench/bench.mk
+include tests/fuzz/fuzz.mk
 
 -include $(wildcard $(TESTS)/programs/*.d) $(wildcard $(TESTS)/shapes/*/*.d) $(wildcard $B/obj/tests/unit/*.d)

@@ -12,6 +12,7 @@
 #include "export.h"
 #include "load/load.h"
 #include "record/left_store.h"
+#include "select_options.h"
 
 #define COMMAND "export"
 
@@ -30,7 +31,7 @@ static void print_help(FILE *out)
 	ct_metric_list(out);
 	fputs("\n"
 	      "  -o, --output FILE    default: named after the input, or as the recording wanted it; - is stdout\n"
-	      "      --remove-store   remove the store after a good export\n"
+	      "      --remove-store   remove the store after a good export\n" CT_SELECT_HELP
 	      "  -h, --help           this text\n",
 	      out);
 }
@@ -44,6 +45,7 @@ static const struct option options[] = {
 	{"output", required_argument, NULL, 'o'},
 	{"remove-store", no_argument, NULL, OPT_REMOVE},
 	{"at-exit", no_argument, NULL, OPT_AT_EXIT},
+	CT_SELECT_OPTIONS,
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -89,6 +91,10 @@ static int run(struct ct_export *job, const struct ct_format_set *set, bool remo
 	int code = remove_store ? check_removable(job->input) : CT_EXIT_FINE;
 	if (code)
 		return code;
+	if (ct_selection_any(job->selection) && (remove_store || remove_last || !job->output))
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s",
+				   job->output ? "a part is selected, so the store is to stay: leave --remove-store out"
+					       : "a part is selected: name its file with -o");
 	if (job->output && set->count > 1)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-o names one file, and there are several formats");
 	for (size_t i = 0; i < set->count; i++) {
@@ -106,9 +112,18 @@ static int run(struct ct_export *job, const struct ct_format_set *set, bool remo
 	return CT_EXIT_FINE;
 }
 
+static int apply(struct ct_export *job, struct ct_selection *selection, int option)
+{
+	int code;
+	if (option == 'm')
+		return set_metric(job, optarg);
+	return ct_select_option(COMMAND, selection, option, optarg, &code) ? code : CT_EXIT_USAGE;
+}
+
 int ct_cmd_export(int argc, char **argv)
 {
-	struct ct_export job = {0};
+	struct ct_selection selection = {0};
+	struct ct_export job = {.selection = &selection};
 	struct ct_format_set set = {0};
 	struct ct_error_text error;
 	bool remove_store = false;
@@ -121,9 +136,6 @@ int ct_cmd_export(int argc, char **argv)
 			if (ct_format_parse(optarg, &set, &error))
 				code = fail(CT_EXIT_USAGE, &error, job.remove_store ? argv[argc - 1] : NULL);
 			break;
-		case 'm':
-			code = set_metric(&job, optarg);
-			break;
 		case 'o':
 			job.output = optarg;
 			break;
@@ -135,17 +147,20 @@ int ct_cmd_export(int argc, char **argv)
 			break;
 		case 'h':
 			print_help(stdout);
+			ct_selection_fini(&selection);
 			return CT_EXIT_FINE;
 		default:
-			return CT_EXIT_USAGE;
+			code = apply(&job, &selection, option);
 		}
 	}
-	if (code)
-		return code;
-	if (optind + 1 != argc)
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name one input; see ctrace export --help");
-	job.input = argv[optind];
-	if (!set.count)
-		set = (struct ct_format_set){{ct_formats}, 1};
-	return run(&job, &set, remove_store);
+	if (!code && optind + 1 != argc)
+		code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name one input; see ctrace export --help");
+	if (!code) {
+		job.input = argv[optind];
+		if (!set.count)
+			set = (struct ct_format_set){{ct_formats}, 1};
+		code = run(&job, &set, remove_store);
+	}
+	ct_selection_fini(&selection);
+	return code;
 }

@@ -104,9 +104,9 @@ static void print_summary(const struct work *work)
 		ct_number_exact(b, profile->totals.total_bytes);
 	else
 		ct_number_bytes(b, profile->totals.total_bytes);
-	fprintf(stderr, ": total %s in %s %s at %s sites\nctrace: report %s\n", b,
-		ct_number_exact(c, profile->totals.total_blocks), profile->blocks_unit,
-		ct_number_exact(d, profile->site_count), work->output);
+	fprintf(stderr, ": total %s in %s %s at %s sites\n", b, ct_number_exact(c, profile->totals.total_blocks),
+		profile->blocks_unit, ct_number_exact(d, profile->site_count));
+	ct_cmd_say("report %s", work->output);
 }
 
 static int run(struct work *work, char **words)

@@ -15,6 +15,8 @@ static const struct command {
 } commands[] = {
 	{"record", ct_cmd_record, "run a program and record its allocations (also: ctrace ./app args)"},
 	{"top", ct_cmd_top, "show who allocates, in the terminal (also: ctrace-top)"},
+	{"diff", ct_cmd_diff, "what has changed between two recordings, also of different builds"},
+	{"check", ct_cmd_check, "gate for CI: budgets, and growth against an older recording"},
 	{"export", ct_cmd_export, "turn a store or a report into a file for another tool"},
 	{"merge", ct_cmd_merge, "add up reports and stores of many processes or hosts"},
 	{"info", ct_cmd_info, "what is in a report or store: checks, losses, modules"},
@@ -53,8 +55,7 @@ static int is_program(const char *name)
 static int run_program(int argc, char **argv)
 {
 	if (!is_program(argv[0])) {
-		fprintf(stderr, "ctrace: '%s' is neither a command of ctrace nor a program; see ctrace --help\n",
-			argv[0]);
+		ct_cmd_say("'%s' is neither a command of ctrace nor a program; see ctrace --help", argv[0]);
 		return CT_EXIT_USAGE;
 	}
 	char **arguments = calloc((size_t)argc + 3, sizeof(*arguments));
@@ -96,7 +97,7 @@ int main(int argc, char **argv)
 	if (argc > 2 && !strcmp(argv[1], "--")) /* a program, even when it is called like a command */
 		return run_program(argc - 2, argv + 2);
 	if (argv[1][0] == '-') {
-		fprintf(stderr, "ctrace: unknown option '%s'; see ctrace --help\n", argv[1]);
+		ct_cmd_say("unknown option '%s'; see ctrace --help", argv[1]);
 		return CT_EXIT_USAGE;
 	}
 	return run_command(argc - 1, argv + 1);

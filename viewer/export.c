@@ -8,9 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd.h"
 #include "load/facts.h"
 #include "load/load.h"
 #include "load/store_file.h"
+#include "select_options.h"
 #include "util/utf8.h"
 #include "view/number.h"
 #include "write/file.h"
@@ -23,12 +25,13 @@ bool ct_export_same_file(const char *a, const char *b)
 	return stat(a, &one) == 0 && stat(b, &two) == 0 && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
 }
 
-/* Is this store still where its recording made it: beside the report, named after it? */
+/* Is this store, which is not a stranger's, still where its recording made it: beside the report, named after it? */
 static bool is_at_home(const char *output, const char *store_path)
 {
+	struct stat store;
 	char *home = NULL;
-	bool same = *output == '/' && asprintf(&home, "%s" STORE_SUFFIX, output) > 0 &&
-		    ct_export_same_file(home, store_path);
+	bool same = stat(store_path, &store) == 0 && store.st_uid == geteuid() && *output == '/' &&
+		    asprintf(&home, "%s" STORE_SUFFIX, output) > 0 && ct_export_same_file(home, store_path);
 	free(home);
 	return same;
 }
@@ -40,7 +43,7 @@ char *ct_export_output(const char *store_path, const struct ct_store_file *store
 	if (output && is_at_home(output, store_path))
 		return output;
 	free(output);
-	/* A store that was moved, or comes from elsewhere, does not choose which file is written. */
+	/* A store that was moved, or is another user's, does not choose which file is written. */
 	size_t length = strlen(store_path), suffix = strlen(STORE_SUFFIX);
 	if (length > suffix && !strcmp(store_path + length - suffix, STORE_SUFFIX))
 		return strndup(store_path, length - suffix);
@@ -112,7 +115,7 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 	const struct ct_counters *totals = &profile->totals;
 	print_losses(profile, store);
 	if (!totals->total_blocks) {
-		fprintf(stderr, "ctrace: no allocation was recorded (%s)\n", output);
+		ct_cmd_say("no allocation was recorded (%s)", output);
 		return;
 	}
 	fprintf(stderr,
@@ -125,7 +128,8 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 	fprintf(stderr, "%s after start", ct_number_time(a, (double)profile->peak_time, profile->time_unit));
 	if (profile->sample_bytes)
 		fprintf(stderr, " (sampled, mean interval %s)", ct_number_bytes(a, profile->sample_bytes));
-	fprintf(stderr, "\nctrace: report %s\n", output);
+	fputc('\n', stderr);
+	ct_cmd_say("report %s", output);
 }
 
 /* Where it goes: a new text in *output. */
@@ -191,6 +195,21 @@ int ct_export_write(const struct ct_export *job, const struct ct_profile *profil
 	return ct_out_close(&file, code, error);
 }
 
+static int select_part(const struct ct_export *job, struct ct_profile *profile, struct ct_error_text *error)
+{
+	struct ct_selected selected;
+	if (!job->selection || !ct_selection_any(job->selection))
+		return CT_OK;
+	int code = ct_select(profile, job->selection, &selected, error);
+	if (!code && !job->brief)
+		ct_select_warn(&selected);
+	if (!code && selected.dropped && job->format->needs & CT_NEEDS_TIMELINE)
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "%s shows the whole process over time: leave --focus and --ignore out",
+				    job->format->name);
+	return code;
+}
+
 /* store: the input, opened; NULL = it is a report. */
 static int export(const struct ct_export *job, const struct ct_store_file *store, struct ct_error_text *error)
 {
@@ -200,6 +219,8 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	if (!code)
 		code = store ? load_store(store, job->input, &profile, error) : ct_load(job->input, &profile, error);
 	if (!code)
+		code = select_part(job, profile, error);
+	if (!code)
 		code = ct_export_write(job, profile, output, error);
 	char note[256];
 	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
@@ -207,7 +228,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 		if (store && !job->brief)
 			ct_export_summary(profile, store, output);
 		else
-			fprintf(stderr, "ctrace: report %s\n", output);
+			ct_cmd_say("report %s", output);
 	}
 	if (!code && !quiet && job->format->note && job->format->note(profile, note, sizeof(note)))
 		fprintf(stderr, "ctrace: %s\n", note);

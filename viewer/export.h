@@ -8,6 +8,7 @@
 
 #include "load/store_file.h"
 #include "model/profile.h"
+#include "model/select.h"
 #include "util/error.h"
 #include "write/format.h"
 
@@ -26,6 +27,7 @@ struct ct_export {
 	const char *output; /* NULL: the default name, which depends on input and format; "-" is stdout */
 	const struct ct_format *format;
 	enum ct_metric metric; /* CT_METRIC_NONE: the format's own */
+	const struct ct_selection *selection; /* NULL = the whole profile */
 	bool remove_store; /* after a good export, unless its recording asked to keep it */
 	bool keep_name; /* the default name is taken as it is, whatever the format */
 	bool quiet; /* no summary; a recording can ask for that too. There is none either when the output is named */

@@ -75,6 +75,19 @@ static inline void ct_timeline_close(struct ct_timeline_bucket *bucket, const st
 	bucket->last_blocks = (uint64_t)totals->live_blocks;
 }
 
+/*
+ * An event may come late: its thread read the clock, and others went on before it published. What is live has
+ * changed then in an earlier bucket than the latest, which has to end with it, too.
+ */
+static inline void ct_timeline_finish(struct ct_store_header *header)
+{
+	struct ct_timeline *timeline = &header->timeline[header->timeline_half];
+	if (!timeline->used)
+		return;
+	ct_timeline_note(&timeline->bucket[timeline->used - 1], &header->totals);
+	ct_timeline_close(&timeline->bucket[timeline->used - 1], &header->totals);
+}
+
 static inline void ct_timeline_add(struct ct_store_header *header, uint64_t ticks)
 {
 	uint64_t end;

@@ -12,6 +12,8 @@
 #include <dlfcn.h>
 
 #include "cold/cold.h"
+#include "cold/real.h"
+#include "cold/text.h"
 #include "cold/text.h"
 #include "hot/state.h"
 
@@ -35,11 +37,8 @@ static struct {
 #define STRING(name) #name
 #define SYMBOL(name) STRING(name)
 
-void ct_libunwind_load(void)
+static void find_all(void *library)
 {
-	ct_tls.busy += 2;
-	void *library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
-	ct_tls.busy -= 2;
 	if (!library)
 		return;
 	unwind.getcontext = (int (*)(unw_context_t *))dlsym(library, "_Ux86_64_getcontext");
@@ -51,6 +50,17 @@ void ct_libunwind_load(void)
 	int (*step)(unw_cursor_t *) = (int (*)(unw_cursor_t *))dlsym(library, SYMBOL(unw_step));
 	if (unwind.getcontext && unwind.init_local && unwind.get_reg && unwind.flush_cache && unwind.local)
 		ct_store_release(&unwind.step, step);
+}
+
+void ct_libunwind_load(void)
+{
+	uint64_t unsampled = ct_tls.unsampled;
+	ct_tls.busy += 2;
+	ct_tls.unsampled = 0; /* else what the loader allocates would not be taken for ours */
+	find_all(dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL));
+	ct_real_forget_miss(); /* the program must not find it */
+	ct_tls.unsampled = unsampled;
+	ct_tls.busy -= 2;
 }
 
 /* It keeps rules by address, and is not told when code goes and other code comes to the same place. */

@@ -17,8 +17,9 @@ void ct_output_init(void)
 {
 	long length = ct_syscall3(SYS_readlink, "/proc/self/exe", exe, sizeof(exe) - 1);
 	exe[length > 0 ? length : 0] = '\0';
+	/* It may have been removed, or lie outside of the root. */
 	if (ct_syscall3(SYS_getcwd, folder, sizeof(folder), 0) < 0 || folder[0] != '/')
-		folder[0] = '\0';
+		strcpy(folder, "/proc/self/cwd");
 	ct_syscall3(SYS_uname, &host, 0, 0);
 }
 

@@ -124,6 +124,10 @@ void ct_say(const char *a, const char *b, const char *c)
 	ct_text_add(&line, c);
 	if (line.length > sizeof(line.bytes) - 2)
 		line.length = sizeof(line.bytes) - 2;
+	/* Names of programs and folders may hold what a terminal would take for orders. */
+	for (size_t i = 0; i < line.length; i++)
+		if ((unsigned char)line.bytes[i] < ' ' || line.bytes[i] == 0x7f)
+			line.bytes[i] = '?';
 	line.bytes[line.length] = '\n';
 	write_line(line.bytes, line.length + 1);
 }

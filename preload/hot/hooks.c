@@ -20,29 +20,36 @@ void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
 void cfree(void *block);
 
-/* Not recorded: before start-up, after the end, or from inside the tracer. While dlsym looks the real
- * functions up it is served from the bootstrap arena. */
+/*
+ * Not recorded: before start-up, after the end, or from inside the tracer. While dlsym looks the real functions up,
+ * and whenever the tracer asks the loader for something, calls are served from the bootstrap arena: the program's
+ * heap stays as it would be without us.
+ */
 static CT_COLD void *pass_alloc(size_t alignment, size_t bytes)
 {
-	if (!ct_real_resolve())
-		return ct_bootstrap_alloc(alignment, bytes);
+	bool resolved = ct_real_resolve();
+	void *block = resolved && ct_tls.busy < 2 ? NULL : ct_bootstrap_alloc(alignment, bytes);
+	if (block || !resolved)
+		return block;
 	return alignment ? ct_real.memalign(alignment, bytes) : ct_real.malloc(bytes);
 }
 
 static CT_COLD void *pass_calloc(size_t count, size_t size)
 {
-	if (!ct_real_resolve())
-		return ct_bootstrap_alloc(0, count * size);
-	return ct_real.calloc(count, size);
+	if (ct_real_resolve() && ct_tls.busy < 2)
+		return ct_real.calloc(count, size);
+	size_t bytes;
+	void *block = __builtin_mul_overflow(count, size, &bytes) ? NULL : pass_alloc(0, bytes);
+	return block ? memset(block, 0, bytes) : NULL;
 }
 
 static CT_COLD void *pass_realloc(void *block, size_t bytes)
 {
-	bool resolved = ct_real_resolve();
-	if (resolved && !ct_bootstrap_owns(block))
+	bool ours = ct_bootstrap_owns(block);
+	if (block && !ours && ct_real_resolve())
 		return ct_real.realloc(block, bytes);
-	void *copy = resolved ? ct_real.malloc(bytes) : ct_bootstrap_alloc(0, bytes);
-	if (copy && block) {
+	void *copy = pass_alloc(0, bytes);
+	if (copy && ours) {
 		size_t old = ct_bootstrap_bytes(block);
 		memcpy(copy, block, old < bytes ? old : bytes);
 	}

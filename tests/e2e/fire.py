@@ -11,6 +11,7 @@ from lib import trace
 from lib.fire import SAMPLED, SECONDS, STRESS, clear, run_all, run_both
 from lib.harness import LIBRARY, check, check_equal, program, test
 
+
 @test()
 def fork_among_threads(context):
     rounds = 2000 * STRESS
@@ -144,15 +145,6 @@ def from_one_call_on_all_fail(context):
     rule = ["-e", "inject=fallocate:error=EOPNOTSUPP", "-e", "inject=pwrite64:error=ENOSPC:when=%d"]
     done += sweep(context, command, "pwrite64", rule, 4)
     return f"{done} faults"
-
-
-@test()
-def threads_of_all_kinds(context):
-    table = [("short", 3000 * STRESS), ("exit", 200), ("small", 1), ("keys", 20), ("cancel", 20 * STRESS), ("child", 1)]
-    for changes in SAMPLED:
-        run_all(context, [("fire_threads",) + row for row in table], **changes)
-    # No folder for the store: a forked child says so on its stack of 16 KiB.
-    run_both(context, [program("fire_threads"), "child", 1], CTRACE_OUT="/nonexistent/out.json", TMPDIR=context.folder)
 
 
 NEIGHBOURS = ("libjemalloc.so.2", "libmimalloc.so.2.0", "libtcmalloc_minimal.so.4")

@@ -36,6 +36,7 @@ def auditor(context):
     env = ["env", "LD_AUDIT=" + program("fire_audit.so")]
     for words in (["fire_forks", "busy", "20"], ["fire_threads", "keys", "10"], ["fire_jumps", "alloc", "20"]):
         run_both(context, env + [program(words[0])] + words[1:], CTRACE_EXPORT=0, stores=True)
+    clear(context)
     audited = trace.environment(context, LD_AUDIT=program("fire_audit.so"))
     context.run([program("sites")], env=audited).check()
     (report,) = trace.reports(context).values()

@@ -3,7 +3,6 @@
 
 import glob
 import os
-import signal
 
 from lib import trace
 from lib.harness import check, check_equal, check_in, program, test
@@ -128,30 +127,6 @@ def before_and_after_main(context):
     }.items():
         sums = [sum(site[key] for site in report.leaf(function)) for key in ("tb", "tbk", "eb")]
         check_equal(sums, list(row), function)
-
-
-ENDS = {"exit": 3, "_exit": 4, "_Exit": 5, "quick_exit": 6, "return": 8, "pthread_exit": 9, "thread": 11}
-DEATHS = ("abort", "SIGKILL", "SIGTERM", "SIGSEGV")
-
-
-@test()
-def ends_in_order(context):
-    for how, status in ENDS.items():
-        report = trace.one(context, [program("ends"), how], status)
-        trace.check_below(report, "before_end", (10000, 10, 10000, 10, 10000, 10, 4000, 4))
-        check(report.own["ended"], how + ": the report says that the program was killed")
-
-
-@test()
-def deaths(context):
-    """What was recorded up to the last event is in the store."""
-    for how in DEATHS:
-        number = getattr(signal, "SIGABRT" if how == "abort" else how)
-        trace.run(context, [program("ends"), how], -number)
-        report = trace.export_left_store(context)
-        trace.check_below(report, "before_end", (10000, 10, 10000, 10, 10000, 10, 4000, 4))
-        check(not report.own["ended"], how + ": the report does not say that the program was killed")
-        os.remove(report.path)
 
 
 # How: status, programs with a report in the order of their names, and the bytes below some functions.

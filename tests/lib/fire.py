@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests under fire share: a program run without the library and with it, and what must be the same."""
 
+import ctypes
 import glob
 import os
 
@@ -16,14 +17,22 @@ def clear(context):
         os.remove(path)
 
 
+def without_aslr():
+    """In the child: heaps then are at the same addresses in each run."""
+    if ctypes.CDLL(None).personality(0x0040000) < 0:  # ADDR_NO_RANDOMIZE
+        raise OSError("personality")
+
+
 def run_both(context, command, seconds=SECONDS, stores=False, preload=LIBRARY, **changes):
-    """Without the library, then with it: the same output, the same status. The traced run's result."""
+    """Without the library, then with it: the same output, the same status. The traced run's result; its files stay."""
+    clear(context)
     others = preload.replace(LIBRARY, "").strip(":")
-    plain = context.run(command, env=context.environment(LD_PRELOAD=others or None), timeout=seconds)
+    env = context.environment(LD_PRELOAD=others or None)
+    plain = context.run(command, env=env, timeout=seconds, preexec_fn=without_aslr)
     env = trace.environment(context)
     env.update({name: str(value) for name, value in changes.items()})
     env["LD_PRELOAD"] = preload
-    traced = context.run(command, env=env, timeout=seconds * STRESS + SECONDS)
+    traced = context.run(command, env=env, timeout=seconds * STRESS + SECONDS, preexec_fn=without_aslr)
     what = " ".join(os.path.basename(str(word)) for word in command)
     check_equal((traced.status, traced.stdout), (plain.status, plain.stdout), what + ": status and output")
     left = sorted(glob.glob(context.path("*.store")))
@@ -31,7 +40,6 @@ def run_both(context, command, seconds=SECONDS, stores=False, preload=LIBRARY, *
     for store in left[:: len(left) // 10 + 1]:
         info = context.run([CTRACE, "info", store])
         check(info.status == 0, f"{what}: {[line for line in info.stdout.splitlines() if 'FAILED' in line]} {info.stderr}")
-    clear(context)
     return traced
 
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Allocates in threads until it is killed, and counts what it has done in a file that survives it:
- * counted FILE THREADS. Each thread has its own two counters, written after malloc has returned and
- * before free is called.
+ * counted FILE THREADS [STACKS]. Each thread has its own two counters, written after malloc has returned and
+ * before free is called. STACKS: from so many different stacks, so that what is recorded grows.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -20,6 +20,18 @@ struct counters {
 	volatile uint64_t freed;
 };
 
+static unsigned stacks = 1;
+
+/* A stack of its own for each number. */
+SITE static void *branch(unsigned number, size_t bytes)
+{
+	if (!number)
+		return malloc(bytes);
+	void *block = number & 1 ? branch(number >> 1, bytes) : branch(number >> 1, bytes);
+	KEEP(block);
+	return block;
+}
+
 SITE static void work(struct counters *counters)
 {
 	void *held[HELD] = {0};
@@ -29,7 +41,7 @@ SITE static void work(struct counters *counters)
 			counters->freed++;
 			free(*slot);
 		}
-		*slot = malloc(i % 1000);
+		*slot = branch((unsigned)i % stacks, i % 1000);
 		counters->allocated++;
 	}
 }
@@ -42,9 +54,11 @@ static void *thread(void *counters)
 
 int main(int argc, char **argv)
 {
-	if (argc != 3)
+	if (argc < 3)
 		return 2;
 	int threads = atoi(argv[2]);
+	if (argc > 3)
+		stacks = (unsigned)atoi(argv[3]);
 	int fd = open(argv[1], O_RDWR);
 	struct counters *counters = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (counters == MAP_FAILED)

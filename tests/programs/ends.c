@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Ends in every way there is: ends HOW. Before that 10 blocks of 1000 bytes, 4 of which are live. */
+/*
+ * Ends in every way there is: ends HOW. Before that 10 blocks of 1000 bytes, 4 of which are live. Prints where
+ * its blocks are.
+ */
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -9,14 +14,47 @@
 
 #include "site.h"
 
+static void *blocks[10];
+
 SITE static void before_end(void)
 {
-	void *blocks[10];
 	for (int i = 0; i < 10; i++)
 		blocks[i] = malloc(1000);
 	for (int i = 0; i < 6; i++)
 		free(blocks[i]);
-	KEEP(blocks);
+}
+
+/* The program's own way to end: its handlers and streams are as it left them. */
+static void on_signal(int number)
+{
+	dprintf(1, "signal %d\n", number);
+	exit(20 + number);
+}
+
+SITE static void overflow(unsigned depth)
+{
+	char room[1000];
+	memset(room, (int)depth, sizeof(room));
+	free(malloc(100));
+	if (depth != UINT_MAX)
+		overflow(depth + 1);
+	KEEP(room);
+}
+
+/* What is never touched is not there: only addresses run out. */
+SITE static void exhaust(void)
+{
+	setrlimit(RLIMIT_AS, &(struct rlimit){1 << 30, 1 << 30});
+	while (malloc(1 << 20))
+		;
+	abort();
+}
+
+static void by_signal(int number, const char *how)
+{
+	if (!strcmp(how, "handled"))
+		signal(number, on_signal);
+	kill(getpid(), number);
 }
 
 static void *late_thread(void *main_thread)
@@ -33,6 +71,11 @@ static void *exiting_thread(void *argument)
 	exit(11);
 }
 
+static const struct {
+	const char *name;
+	int number;
+} signals[] = {{"SIGKILL", SIGKILL}, {"SIGTERM", SIGTERM}, {"SIGINT", SIGINT}};
+
 int main(int argc, char **argv)
 {
 	static pthread_t main_thread, other;
@@ -41,6 +84,8 @@ int main(int argc, char **argv)
 
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 	before_end();
+	for (int i = 0; i < 10; i++)
+		dprintf(1, "%p\n", blocks[i]);
 	if (!strcmp(how, "exit"))
 		exit(3);
 	if (!strcmp(how, "_exit"))
@@ -51,12 +96,17 @@ int main(int argc, char **argv)
 		quick_exit(6);
 	if (!strcmp(how, "abort"))
 		abort();
-	if (!strcmp(how, "SIGKILL"))
-		kill(getpid(), SIGKILL);
-	if (!strcmp(how, "SIGTERM"))
-		kill(getpid(), SIGTERM);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (!strcmp(how, signals[i].name))
+			by_signal(signals[i].number, argc > 2 ? argv[2] : "");
 	if (!strcmp(how, "SIGSEGV"))
 		*nowhere = 1;
+	if (!strcmp(how, "overflow"))
+		overflow(0);
+	if (!strcmp(how, "exhaust"))
+		exhaust();
+	if (!strcmp(how, "exec"))
+		execl("/proc/self/exe", argv[0], "return", NULL);
 	if (!strcmp(how, "wait"))
 		for (;;)
 			pause();

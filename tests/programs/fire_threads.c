@@ -7,6 +7,9 @@
  *   keys     60 pthread keys before the first allocation; their destructors free, and allocate again
  *   cancel   threads are cancelled while they allocate; cleanup handlers free
  *   child    a forked child's first allocation, on a stack of 16 KiB
+ *   tls      destructors of thread-local objects free, and allocate again
+ *   gone     each of so many threads allocates; main frees when they are gone
+ *   live     so many threads, all alive when each has allocated
  */
 #include <limits.h>
 #include <pthread.h>
@@ -97,6 +100,56 @@ static void *until_cancelled(void *argument)
 	return argument;
 }
 
+/* What C++ registers destructors of thread_local objects with. */
+int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *library);
+extern void *__dso_handle;
+
+static void *with_objects(void *argument)
+{
+	for (int i = 0; i < KEYS; i++)
+		__cxa_thread_atexit_impl(destroy, malloc(10), &__dso_handle);
+	return argument;
+}
+
+SITE static void *leave_block(void *argument)
+{
+	*(void **)argument = malloc(40);
+	return NULL;
+}
+
+static pthread_barrier_t barrier;
+
+static void *meet(void *argument)
+{
+	leave_block(argument);
+	pthread_barrier_wait(&barrier);
+	return NULL;
+}
+
+/* Each thread leaves a block, which is freed when it is gone. */
+static int leave_blocks(void *(*function)(void *), int count)
+{
+	pthread_t *threads = calloc((size_t)count, sizeof(*threads));
+	void **blocks = calloc((size_t)count, sizeof(*blocks));
+	int found = 0;
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, PTHREAD_STACK_MIN);
+	pthread_barrier_init(&barrier, NULL, (unsigned)count);
+	for (int i = 0; i < count; i++)
+		if (pthread_create(&threads[i], &attributes, function, &blocks[i]))
+			abort();
+	for (int i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = 0; i < count; i++) {
+		found += blocks[i] != NULL;
+		free(blocks[i]);
+	}
+	free(threads);
+	free(blocks);
+	return found;
+}
+
 static void run(void *(*function)(void *), size_t stack_bytes, int count, void *argument)
 {
 	pthread_t threads[256];
@@ -148,6 +201,11 @@ int main(int argc, char **argv)
 	} else if (!strcmp(how, "keys")) {
 		run(with_keys, 0, number, NULL);
 		printf("%d destroyed\n", destroyed);
+	} else if (!strcmp(how, "tls")) {
+		run(with_objects, 0, number, NULL);
+		printf("%d destroyed\n", destroyed);
+	} else if (!strcmp(how, "gone") || !strcmp(how, "live")) {
+		printf("%d blocks\n", leave_blocks(*how == 'l' ? meet : leave_block, number));
 	} else if (!strcmp(how, "cancel")) {
 		for (int i = 0; i < number; i++)
 			run(until_cancelled, 0, 8, NULL);

@@ -74,7 +74,7 @@ static struct ct_profile *hostile(void)
 	add(profile, 0, 1, (const uint32_t[]){root});
 	profile->timeline_count = 1;
 	profile->timeline = calloc(1, sizeof(*profile->timeline));
-	profile->timeline[0] = (struct ct_timeline_point){1, 2, 1, 1};
+	profile->timeline[0] = (struct ct_timeline_point){1, 2, 1, 1, 0};
 	return profile;
 }
 

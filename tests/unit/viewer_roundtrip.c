@@ -78,8 +78,8 @@ static struct ct_profile *sample(void)
 	};
 	profile->timeline_count = 2;
 	profile->timeline = calloc(2, sizeof(*profile->timeline));
-	profile->timeline[0] = (struct ct_timeline_point){10, 20, 30, 40};
-	profile->timeline[1] = (struct ct_timeline_point){50, 60, 70, 80};
+	profile->timeline[0] = (struct ct_timeline_point){10, 20, 30, 40, 45};
+	profile->timeline[1] = (struct ct_timeline_point){50, 60, 70, 80, 85};
 	/* The rest of 1 % is of sites that are not told. */
 	profile->snapshot_count = 2;
 	profile->snapshots = calloc(2, sizeof(*profile->snapshots));
@@ -260,18 +260,29 @@ static void show(const struct ct_profile *profile)
 	size_t length;
 	FILE *out = open_memstream(&text, &length);
 
-	for (int sort = 0; sort < CT_COLUMN_COUNT; sort++) {
+	struct ct_patterns all = {0};
+
+	assert_int_equal(ct_patterns_add(&all, "peek", ".", &error), 0);
+	for (int sort = 0; sort < CT_COLUMN_LIVE; sort++) {
 		const struct ct_view view = {.profile = profile,
 					     .terminal = &terminal,
 					     .out = out,
 					     .sort = (enum ct_column)sort,
+					     .by = CT_BY_FUNCTION + sort % (CT_BY_THREAD - CT_BY_FUNCTION),
+					     .patterns = &all,
 					     .full = sort & 1};
 
 		assert_int_equal(ct_view_summary(&view, &error), 0);
 		assert_int_equal(ct_view_sites(&view, &error), 0);
-		assert_int_equal(ct_view_functions(&view, &error), 0);
+		assert_int_equal(ct_view_groups(&view, &error), 0);
+		assert_int_equal(ct_view_csv_sites(&view, &error), 0);
+		assert_int_equal(ct_view_csv_groups(&view, &error), 0);
 		assert_int_equal(ct_view_tree(&view, &error), 0);
+		/* a profile without functions has nothing to show */
+		assert_in_range(-ct_view_peek(&view, &error), 0, -CT_ERR_USAGE);
+		assert_in_range(-ct_view_source(&view, &error), 0, -CT_ERR_USAGE);
 	}
+	ct_patterns_fini(&all);
 	/* heaptrack's file has a line for each block; what it refuses is tests/e2e/formats_heaptrack.py's. */
 	for (size_t i = 0; i < profile->site_count; i++) {
 		profile->sites[i].counters.total_blocks %= 1000;

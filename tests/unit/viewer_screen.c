@@ -81,6 +81,7 @@ static void test_sorts(void **state)
 	for (int i = 0; i < CT_COLUMN_COUNT; i++) {
 		press(&screen, ">");
 		assert_true(ct_column_exists(profile, screen.rows.sort));
+		assert_false(ct_column_on_demand(screen.rows.sort));
 	}
 	ct_screen_fini(&screen);
 	ct_profile_free(profile);

@@ -176,6 +176,26 @@ static void test_events_after_the_limits(void **state)
 	free(builder);
 }
 
+/* A thread read the clock and was stopped; others went on, and were folded, before it published its event. */
+static void test_late_event(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	struct ct_store_file store;
+	fill_rings(builder);
+	builder->header.timeline[0].shift = 10;
+	kill_in_round(builder, 1, 5);
+	store_builder_event(builder, 0, 150, 1, CT_EVENT_ALLOC, 1000, 0);
+	open_store(builder, &store);
+	const struct ct_timeline *timeline = &store.header->timeline[0];
+	const struct ct_timeline_bucket *last = &timeline->bucket[timeline->used - 1];
+	assert_true(timeline->used > 1);
+	assert_int_equal(last->last_bytes, store.header->totals.live_bytes);
+	assert_true(last->max_bytes >= last->last_bytes);
+	ct_store_file_close(&store);
+	free(builder);
+}
+
 static void test_profile_of_a_store(void **state)
 {
 	(void)state;
@@ -450,6 +470,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_folded_yet),
 		cmocka_unit_test(test_killed_in_any_event),
 		cmocka_unit_test(test_events_after_the_limits),
+		cmocka_unit_test(test_late_event),
 		cmocka_unit_test(test_profile_of_a_store),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_flipped_bits),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The views of `ctrace top`, from numbers and names up to whole tables, and the command's own errors. */
+/* What the views of `ctrace top` are made of: numbers, names, lines; and the command's own errors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -230,190 +230,6 @@ static void test_cut(void **state)
 	check_cut(false, "function", 7, "functi~");
 }
 
-static struct ct_profile *sample(void)
-{
-	static const char *const first[] = {"0x1: malloc (in /lib/libc.so.6)",
-					    "0x2: leaf (a.c:10)",
-					    "0x3: work (a.c:20)",
-					    "0x3: work (a.c:20)",
-					    "0x4: main (a.c:30)",
-					    NULL};
-	static const char *const second[] = {"0x5: leaf (a.c:11)", "0x4: main (a.c:30)", NULL};
-	static const char *const third[] = {"0x4: main (a.c:30)", NULL};
-	static const char *const *const stacks[] = {first, second, third};
-	static const struct ct_counters counters[] = {
-		{.total_bytes = 6144,
-		 .total_blocks = 3,
-		 .lifetime = 3000,
-		 .max_bytes = 2048,
-		 .max_blocks = 1,
-		 .peak_bytes = 2048,
-		 .peak_blocks = 1},
-		{.total_bytes = 3072,
-		 .total_blocks = 1,
-		 .lifetime = 5000000,
-		 .max_bytes = 3072,
-		 .max_blocks = 1,
-		 .peak_bytes = 3072,
-		 .peak_blocks = 1,
-		 .end_bytes = 3072,
-		 .end_blocks = 1},
-		{.total_bytes = 1024, .total_blocks = 4, .lifetime = 40, .max_bytes = 256, .max_blocks = 1},
-	};
-	struct ct_profile *profile = ct_profile_new();
-
-	assert_non_null(profile);
-	for (int i = 0; i < 3; i++) {
-		uint32_t ids[8], count = 0;
-
-		for (; stacks[i][count]; count++) {
-			struct ct_frame frame;
-
-			ct_dhat_frame_parse(profile, stacks[i][count], strlen(stacks[i][count]), &frame);
-			ids[count] = (uint32_t)ct_profile_frame(profile, &frame);
-		}
-		ct_profile_site(profile, ids, count, &counters[i], false);
-	}
-	ct_profile_set_text(&profile->verb, "Allocated", 9);
-	ct_profile_set_text(&profile->byte_unit, "byte", 4);
-	ct_profile_set_text(&profile->bytes_unit, "bytes", 5);
-	ct_profile_set_text(&profile->blocks_unit, "blocks", 6);
-	ct_profile_set_text(&profile->time_unit, "µs", strlen("µs"));
-	ct_profile_set_text(&profile->producer, "ctrace", 6);
-	ct_profile_set_text(&profile->command, "/bin/app -x", 11);
-	profile->pid = 42;
-	profile->end_time = 5000000;
-	profile->peak_time = 2500000;
-	profile->has_lifetimes = true;
-	profile->ended = true;
-	return profile;
-}
-
-typedef int show_function(const struct ct_view *, struct ct_error_text *);
-
-/* What a view prints of the sample. */
-static void check_view(show_function *show, const struct ct_profile *profile, enum ct_column sort, size_t rows,
-		       int columns, const char *expected)
-{
-	const struct ct_terminal terminal = {.columns = columns, .utf8 = true};
-	char *bytes = NULL;
-	size_t length;
-	struct ct_view view = {.profile = profile, .terminal = &terminal, .sort = sort, .rows = rows, .min_percent = 1};
-	struct ct_error_text error;
-
-	view.out = open_memstream(&bytes, &length);
-	assert_int_equal(show(&view, &error), 0);
-	fclose(view.out);
-	assert_string_equal(bytes, expected);
-	free(bytes);
-}
-
-static void test_sites(void **state)
-{
-	struct ct_profile *profile = sample();
-
-	(void)state;
-	check_view(
-		ct_view_sites, profile, CT_COLUMN_TOTAL, 0, 120,
-		"   TOTAL      %  BLOCKS       AVG       MAX      PEAK       END  LIFETIME  WHERE\n"
-		"6.00 KiB   60.0       3  2.00 KiB  2.00 KiB  2.00 KiB         -   1.00 ms  leaf a.c:10 < work ×2 < main\n"
-		"3.00 KiB   30.0       1  3.00 KiB  3.00 KiB  3.00 KiB  3.00 KiB    5.00 s  leaf a.c:11 < main\n"
-		"1.00 KiB   10.0       4   256   B   256   B         -         -   10.0 µs  main a.c:30\n");
-	/* a narrow terminal loses what can be worked out, never the sorted column */
-	check_view(ct_view_sites, profile, CT_COLUMN_LIFETIME, 1, 60,
-		   "   TOTAL      %  LIFETIME  WHERE\n"
-		   "3.00 KiB   30.0    5.00 s  leaf a.c:11 < main\n"
-		   "2 more sites with 70.0 %; -n 0 shows all\n");
-	check_view(ct_view_sites, profile, CT_COLUMN_BLOCKS, 1, 44,
-		   "   TOTAL  BLOCKS      %  WHERE\n"
-		   "1.00 KiB       4   50.0  main a.c:30\n"
-		   "2 more sites with 50.0 %; -n 0 shows all\n");
-	ct_profile_free(profile);
-}
-
-static void test_functions(void **state)
-{
-	struct ct_profile *profile = sample();
-
-	(void)state;
-	check_view(ct_view_functions, profile, CT_COLUMN_TOTAL, 0, 120,
-		   "SELF%     TOTAL      %  BLOCKS      PEAK       END  LIFETIME  FUNCTION, with all that it calls\n"
-		   " 10.0  10.0 KiB  100.0       8  5.00 KiB  3.00 KiB    625 ms  main a.c\n"
-		   " 90.0  9.00 KiB   90.0       4  5.00 KiB  3.00 KiB    1.25 s  leaf a.c\n"
-		   "  0.0  6.00 KiB   60.0       3  2.00 KiB         -   1.00 ms  work a.c\n");
-	ct_profile_free(profile);
-}
-
-static void test_tree(void **state)
-{
-	struct ct_profile *profile = sample();
-
-	(void)state;
-	check_view(ct_view_tree, profile, CT_COLUMN_TOTAL, 0, 100,
-		   "   TOTAL      %  BLOCKS  CALLS\n"
-		   "10.0 KiB  100.0       8  all > main\n"
-		   "6.00 KiB   60.0       3  ├─ work ×2 > leaf a.c:10\n"
-		   "3.00 KiB   30.0       1  ├─ leaf a.c:11\n"
-		   "1.00 KiB   10.0       4  └─ (itself)\n");
-	ct_profile_free(profile);
-}
-
-static void test_summary(void **state)
-{
-	struct ct_profile *profile = sample();
-
-	(void)state;
-	profile->losses.dropped = 1200;
-	profile->losses.truncated = 3;
-	profile->ended = false;
-	profile->timeline_count = 4;
-	profile->timeline = calloc(4, sizeof(*profile->timeline));
-	for (size_t i = 0; i < 4; i++)
-		profile->timeline[i] = (struct ct_timeline_point){.time = (i + 1) * 1250000,
-								  .max_bytes = (uint64_t[]){0, 2560, 5120, 1}[i]};
-	check_view(ct_view_summary, profile, CT_COLUMN_TOTAL, 0, 46,
-		   "lost      dropped: 1,200 (events not recorded: the numbers are too low)\n"
-		   "note      truncated: 3 (events with stacks cut at the depth limit)\n"
-		   "note      the program was killed or still runs: this is up to its last event\n"
-		   "app · pid 42 · ran 5.00 s · recorded by ctrace\n"
-		   "command   /bin/app -x\n"
-		   "total     10.0 KiB in 8 blocks at 3 sites\n"
-		   "peak      5.00 KiB in 2 blocks at 2.50 s (50.0 % of the run)\n"
-		   "at end    3.00 KiB in 1 blocks still live\n"
-		   "live          ▄▄▄▄████▁▁▁▁ up to 5.00 KiB\n"
-		   "\n");
-	ct_profile_free(profile);
-}
-
-/* Deep comb of branches: recursion and indentation stay bounded. */
-static void test_deep_tree(void **state)
-{
-	const struct ct_terminal terminal = {.columns = 80};
-	struct ct_view view = {.terminal = &terminal, .out = fopen("/dev/null", "w")};
-	struct ct_profile *profile = ct_profile_new();
-	struct ct_error_text error;
-	uint32_t ids[3000];
-
-	(void)state;
-	for (uint32_t i = 0; i < 3000; i++) {
-		struct ct_frame frame;
-		char text[32];
-
-		snprintf(text, sizeof(text), "0x%x: f%u (a.c:%u)", i + 1, i, i + 1);
-		ct_dhat_frame_parse(profile, text, strlen(text), &frame);
-		ids[2999 - i] = (uint32_t)ct_profile_frame(profile, &frame);
-	}
-	for (uint32_t depth = 1; depth <= 3000; depth++)
-		ct_profile_site(profile, ids + 3000 - depth, depth,
-				&(struct ct_counters){.total_bytes = 1, .total_blocks = 1}, false);
-	ct_profile_set_text(&profile->blocks_unit, "blocks", 6);
-	ct_profile_set_text(&profile->time_unit, "s", 1);
-	view.profile = profile;
-	assert_int_equal(ct_view_tree(&view, &error), 0);
-	fclose(view.out);
-	ct_profile_free(profile);
-}
-
 /* The command with its output thrown away. */
 static int top(const char *first, const char *second, const char *third, const char *fourth)
 {
@@ -460,6 +276,22 @@ static void test_command(void **state)
 	assert_int_equal(top("--sort", "peak", copy, NULL), CT_EXIT_USAGE);
 	assert_int_equal(top("--sort", "max", "--cum", heap), CT_EXIT_USAGE);
 	assert_int_equal(top("--sort", "lifetime", "--tree", heap), CT_EXIT_USAGE);
+	assert_int_equal(top("--focus=main", "--by=line", "--csv", heap), 0);
+	assert_int_equal(top("--ignore=main", "--hide=x", "--json", heap), 0);
+	assert_int_equal(top("--peek=.", "--list=.", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--focus", "a(", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--by=thread", heap, NULL, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--by=size", heap, NULL, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--json", "--by=file", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--csv", "--tree", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--cum", "--tree", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--csv", "--columns=total", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--tree", "--columns=peak,total", heap, NULL), 0);
+	assert_int_equal(top("--list=no such function", heap, NULL, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--columns=total,size", heap, NULL, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--columns=total,total", heap, NULL, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--columns=max", "--cum", heap, NULL), CT_EXIT_USAGE);
+	assert_int_equal(top("--columns=total,end", copy, NULL, NULL), CT_EXIT_USAGE);
 	assert_int_equal(top("/nonexistent", NULL, NULL, NULL), CT_EXIT_UNREADABLE);
 }
 
@@ -478,11 +310,6 @@ int main(void)
 		cmocka_unit_test(test_leaf),
 		cmocka_unit_test(test_allocator_names),
 		cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_sites),
-		cmocka_unit_test(test_functions),
-		cmocka_unit_test(test_tree),
-		cmocka_unit_test(test_summary),
-		cmocka_unit_test(test_deep_tree),
 		cmocka_unit_test(test_command),
 	};
 

@@ -7,6 +7,7 @@
 #include "live/screen.h"
 #include "view/names.h"
 #include "view/number.h"
+#include "view/stack.h"
 
 #define LABEL_WIDTH 10
 #define INDENT 2
@@ -79,7 +80,12 @@ static void put_amounts(struct draw *draw)
 		snprintf(text, sizeof(text), ", peak %s, ", bytes_of(draw, totals->peak_bytes, number));
 		ct_line_add_rest(&draw->line, text);
 	}
-	add_amount(draw, "total ", totals->total_bytes, totals->total_blocks);
+	add_amount(draw, draw->view.whole ? "selected " : "total ", totals->total_bytes, totals->total_blocks);
+	if (draw->view.whole) {
+		ct_number_percent(number, (double)totals->total_bytes, (double)draw->view.whole->total_bytes);
+		snprintf(text, sizeof(text), ", %s %% of total", number);
+		ct_line_add_rest(&draw->line, text);
+	}
 	ct_line_end(&draw->line);
 }
 
@@ -287,7 +293,7 @@ static void put_row(struct draw *draw, const struct ct_row *row)
 	char text[CT_NUMBER_ROOM];
 
 	if (draw->screen->rows.kind == CT_ROWS_FUNCTIONS) {
-		ct_number_percent(text, row->self, ct_column_value(&profile->totals, share));
+		ct_number_percent(text, row->self, ct_view_whole(&draw->view, share));
 		ct_line_add_right(&draw->line, text, SELF_WIDTH);
 		ct_line_add_blanks(&draw->line, GAP);
 	}
@@ -295,7 +301,7 @@ static void put_row(struct draw *draw, const struct ct_row *row)
 	if (draw->screen->rows.kind == CT_ROWS_SITES)
 		ct_line_add_site(&draw->line, profile, draw->screen->allocators, &profile->sites[row->site], true);
 	else if (draw->screen->rows.kind == CT_ROWS_FUNCTIONS)
-		ct_line_add_function(&draw->line, profile, &profile->frames[row->first_frame]);
+		ct_line_add_group(&draw->line, profile, CT_BY_FUNCTION, row->first_frame);
 	else
 		add_branch(draw, row);
 	ct_line_end(&draw->line);
@@ -436,6 +442,7 @@ char *ct_screen_text(struct ct_screen *screen)
 		.view = {.profile = screen->profile,
 			 .terminal = &screen->terminal,
 			 .sort = screen->rows.sort,
+			 .whole = screen->whole,
 			 .exact = screen->exact},
 	};
 

@@ -135,6 +135,7 @@ int ct_live_run(const struct ct_live_request *request, struct ct_error_text *err
 		.target = request->target,
 		.screen = {.terminal = *request->view->terminal,
 			   .exact = request->view->exact,
+			   .whole = request->view->whole,
 			   .rows = {.kind = request->kind, .sort = request->view->sort}},
 		.next_ms = now_ms() + REFRESH_MS,
 	};

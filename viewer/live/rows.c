@@ -5,8 +5,8 @@
 
 #include "util/array.h"
 #include "view/branch.h"
-#include "view/function_sums.h"
 #include "view/names.h"
+#include "view/order.h"
 
 #define LEVELS_MOST 1000
 
@@ -79,25 +79,37 @@ static int build_sites(struct ct_rows *rows, const struct ct_profile *profile, c
 	return 0;
 }
 
-static int build_functions(struct ct_rows *rows, const struct ct_profile *profile, const bool *allocators,
-			   const bool *left_out)
+static int add_functions(struct ct_rows *rows, const struct ct_profile *profile, const struct ct_groups *groups)
 {
-	struct ct_function_sums sums;
-	int code = ct_function_sums_init(&sums, profile, allocators, left_out);
-	if (!code)
-		ct_function_sums_sort(&sums, rows->sort);
-	for (size_t i = 0; i < sums.count && !code; i++) {
-		const struct ct_function_sum *sum = sums.order[rows->reverse ? sums.count - 1 - i : i];
+	const struct ct_view view = {.profile = profile, .sort = rows->sort, .cumulative = true};
+	size_t count;
+	const struct ct_group **order = ct_order_groups(&view, groups, &count);
+	int code = order ? 0 : -1;
+	for (size_t i = 0; i < count && !code; i++) {
+		const struct ct_group *group = order[rows->reverse ? count - 1 - i : i];
 		struct ct_row *row = add_row(rows);
 		code = row ? 0 : -1;
 		if (!row)
 			break;
-		row->id = ct_name_key(&profile->frames[sum->example]);
-		row->counters = sum->inclusive;
-		row->self = ct_column_value(&sum->self, ct_column_share(rows->sort));
-		row->first_frame = row->last_frame = sum->example;
+		row->id = ct_name_key(&profile->frames[group->example]);
+		row->counters = group->cumulative;
+		row->self = ct_column_value(&group->self, ct_column_share(rows->sort));
+		row->first_frame = row->last_frame = group->example;
 	}
-	ct_function_sums_fini(&sums);
+	free(order);
+	return code;
+}
+
+static int build_functions(struct ct_rows *rows, const struct ct_profile *profile, const bool *left_out)
+{
+	struct ct_error_text ignored;
+	struct ct_groups groups;
+	int code = ct_groups_init(&groups, profile, CT_BY_FUNCTION, &ignored);
+	if (!code) {
+		ct_groups_count(&groups, profile, CT_BY_FUNCTION, left_out, false);
+		code = add_functions(rows, profile, &groups);
+	}
+	ct_groups_fini(&groups);
 	return code;
 }
 
@@ -195,7 +207,7 @@ int ct_rows_build(struct ct_rows *rows, const struct ct_profile *profile, const 
 	case CT_ROWS_SITES:
 		return build_sites(rows, profile, left_out);
 	case CT_ROWS_FUNCTIONS:
-		return build_functions(rows, profile, allocators, left_out);
+		return build_functions(rows, profile, left_out);
 	default:
 		return build_tree(rows, profile, allocators, left_out);
 	}

@@ -113,7 +113,7 @@ static bool can_sort(const struct ct_screen *screen, enum ct_column column)
 {
 	enum ct_rows_kind kind = screen->rows.kind;
 
-	if (!ct_column_exists(screen->profile, column))
+	if (!ct_column_exists(screen->profile, column) || ct_column_on_demand(column))
 		return false;
 	if (column == CT_COLUMN_MAX)
 		return kind == CT_ROWS_SITES;

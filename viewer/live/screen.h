@@ -46,6 +46,7 @@ struct ct_screen {
 	bool exact;
 	const struct ct_profile *profile;
 	char state[1024]; /* "paused", "process ended", ...; "" = nothing to say */
+	const struct ct_counters *whole; /* what percentages are of, NULL = the profile's totals */
 	uint64_t mark_us; /* of a running program: since the mark */
 
 	struct ct_rows rows;

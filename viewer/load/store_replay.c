@@ -154,7 +154,7 @@ static int replay_rings(struct ct_store_file *store, uint64_t *tails, uint64_t *
 
 int ct_store_replay(struct ct_store_file *store, struct ct_error_text *error)
 {
-	const struct ct_store_header *header = store->header;
+	struct ct_store_header *header = store->header;
 	store->end_ticks = header->latest_ticks;
 	int code = undo_batch(store, error);
 	uint64_t *positions = calloc(3 * store->ring_count + 1, sizeof(*positions));
@@ -164,6 +164,7 @@ int ct_store_replay(struct ct_store_file *store, struct ct_error_text *error)
 		code = replay_rings(store, positions, positions + store->ring_count, positions + 2 * store->ring_count,
 				    error);
 	free(positions);
+	ct_timeline_finish(header);
 	if (header->state != CT_STATE_RECORDING && header->end_ticks)
 		store->end_ticks = header->end_ticks;
 	return code;

@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-enum need { NEED_NOTHING, NEED_LIFETIMES, NEED_TEMPORARIES, NEED_DETAILS };
+enum need { NEED_NOTHING, NEED_LIFETIMES, NEED_TEMPORARIES, NEED_DETAILS, NEED_RECENT };
 
 static const struct row {
 	const char *name, *alias, *member, *dhat;
 	size_t offset; /* in struct ct_counters */
 	enum need need;
 	bool bytes;
-} rows[CT_COUNTER_COUNT] = {
+} rows[CT_ALL_COUNT] = {
 #define ROW(name, alias, member, dhat, field, need, bytes)                                                             \
 	{                                                                                                              \
 		name, alias, member, dhat, offsetof(struct ct_counters, field), need, bytes                            \
@@ -36,6 +36,9 @@ static const struct row {
 	[CT_METRIC_LARGEST_BYTES] = ROW("", NULL, "largestBytes", "szm", largest_bytes, NEED_DETAILS, true),
 	[CT_METRIC_FIRST_TIME] = ROW("", NULL, "firstTime", "fat", first_time, NEED_DETAILS, false),
 	[CT_METRIC_LATEST_TIME] = ROW("", NULL, "latestTime", "lat", latest_time, NEED_DETAILS, false),
+	[CT_METRIC_RECENT_BYTES] = ROW("", NULL, "", "", recent_bytes, NEED_RECENT, true),
+	[CT_METRIC_RECENT_BLOCKS] = ROW("", NULL, "", "", recent_blocks, NEED_RECENT, false),
+	[CT_METRIC_GROWN_BYTES] = ROW("", NULL, "", "", grown_bytes, NEED_RECENT, true),
 #undef ROW
 };
 
@@ -77,6 +80,8 @@ bool ct_metric_exists(const struct ct_profile *profile, enum ct_metric metric)
 		return profile->has_temporaries;
 	case NEED_DETAILS:
 		return profile->has_details && (metric != CT_METRIC_SLACK_BYTES || profile->has_slack);
+	case NEED_RECENT:
+		return profile->recent_us;
 	default:
 		return true;
 	}
@@ -90,6 +95,11 @@ bool ct_metric_is_bytes(enum ct_metric metric)
 uint64_t *ct_metric_place(struct ct_counters *counters, enum ct_metric metric)
 {
 	return (uint64_t *)((char *)counters + rows[metric].offset);
+}
+
+bool ct_metric_adds_up(enum ct_metric metric)
+{
+	return metric != CT_METRIC_MAX_BYTES && metric != CT_METRIC_MAX_BLOCKS;
 }
 
 uint64_t ct_metric_value(const struct ct_counters *counters, enum ct_metric metric)

@@ -32,7 +32,11 @@ enum ct_metric {
 	CT_METRIC_LARGEST_BYTES,
 	CT_METRIC_FIRST_TIME,
 	CT_METRIC_LATEST_TIME,
-	CT_COUNTER_COUNT,
+	CT_COUNTER_COUNT, /* what follows is of a running program only, in no file */
+	CT_METRIC_RECENT_BYTES = CT_COUNTER_COUNT,
+	CT_METRIC_RECENT_BLOCKS,
+	CT_METRIC_GROWN_BYTES, /* signed */
+	CT_ALL_COUNT,
 };
 
 /* CT_METRIC_NONE: there is none of this name. */
@@ -55,6 +59,9 @@ bool ct_metric_exists(const struct ct_profile *profile, enum ct_metric metric);
 
 /* Is it a count of bytes (units of another kind in an ad-hoc profile)? */
 bool ct_metric_is_bytes(enum ct_metric metric);
+
+/* Is the sum over sites that of the process? Not of maxima, which the sites have at different times. */
+bool ct_metric_adds_up(enum ct_metric metric);
 
 uint64_t ct_metric_value(const struct ct_counters *counters, enum ct_metric metric);
 uint64_t *ct_metric_place(struct ct_counters *counters, enum ct_metric metric);

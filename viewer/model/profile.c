@@ -120,6 +120,36 @@ void ct_profile_free(struct ct_profile *profile)
 	free(profile);
 }
 
+#define SWAP(a, b)                                                                                                     \
+	do {                                                                                                           \
+		__typeof__(a) kept = (a);                                                                              \
+		(a) = (b);                                                                                             \
+		(b) = kept;                                                                                            \
+	} while (0)
+
+struct ct_profile *ct_profile_take_sites(struct ct_profile *profile)
+{
+	struct ct_profile *taken = ct_profile_new();
+	if (!taken)
+		return NULL;
+	SWAP(profile->totals, taken->totals);
+	SWAP(profile->sites, taken->sites);
+	SWAP(profile->site_count, taken->site_count);
+	SWAP(profile->frame_ids, taken->frame_ids);
+	SWAP(profile->frame_id_count, taken->frame_id_count);
+	SWAP(profile->frames, taken->frames);
+	SWAP(profile->frame_count, taken->frame_count);
+	SWAP(profile->strings, taken->strings);
+	SWAP(profile->string_count, taken->string_count);
+	SWAP(profile->modules, taken->modules);
+	SWAP(profile->module_count, taken->module_count);
+	SWAP(profile->snapshots, taken->snapshots);
+	SWAP(profile->snapshot_count, taken->snapshot_count);
+	SWAP(profile->latest_site, taken->latest_site);
+	SWAP(profile->index, taken->index);
+	return taken;
+}
+
 int ct_profile_set_text(char **member, const char *bytes, size_t length)
 {
 	char *copy = ct_utf8_clean(bytes, length, NULL);

@@ -182,6 +182,11 @@ void ct_profile_site_add(struct ct_profile *profile, size_t index, const struct 
 
 /* All counters to 0; strings, frames and sites stay, with their ids. */
 void ct_profile_clear_counters(struct ct_profile *profile);
+/*
+ * Move what the sites are made of (frames, strings, modules, snapshots, too) to a profile of its own, which is
+ * returned, to be put together anew. The rest stays, with totals of 0. NULL without memory: nothing has changed.
+ */
+struct ct_profile *ct_profile_take_sites(struct ct_profile *profile);
 
 /* Replace a char* member (verb, command, ...) by a cleaned copy. 0, or < 0 without memory. */
 int ct_profile_set_text(char **member, const char *bytes, size_t length);

@@ -30,7 +30,18 @@ struct ct_unit {
 	size_t function_count, function_room;
 	struct inlined *inlined;
 	size_t inlined_count, inlined_room;
+	Dwarf_Off reached; /* by the walk: what a damaged file calls a sibling may lead back, and walks would have no
+			      end */
 };
+
+static bool is_new(struct ct_unit *unit, Dwarf_Die *die)
+{
+	Dwarf_Off offset = dwarf_dieoffset(die);
+	bool new = offset > unit->reached;
+	if (new)
+		unit->reached = offset;
+	return new;
+}
 
 static bool add_inlined(struct ct_unit *unit, Dwarf_Die *die)
 {
@@ -51,6 +62,8 @@ static bool walk_function(struct ct_unit *unit, Dwarf_Die *parent, int nesting)
 	if (nesting > NESTING_MAX || dwarf_child(parent, &child) != 0)
 		return true;
 	do {
+		if (!is_new(unit, &child))
+			return true;
 		int tag = dwarf_tag(&child);
 		if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_lexical_block)
 			continue;
@@ -77,8 +90,10 @@ static bool add_function(struct ct_unit *unit, Dwarf_Die *die)
 	if (unit->function_count == first) /* a declaration, or only inlined elsewhere */
 		return true;
 	size_t first_inlined = unit->inlined_count;
+	Dwarf_Off reached = unit->reached;
 	if (!walk_function(unit, die, 0))
 		return false;
+	unit->reached = reached; /* functions inside it are looked for in another walk */
 	for (size_t i = first; i < unit->function_count; i++) {
 		unit->functions[i].first_inlined = first_inlined;
 		unit->functions[i].inlined_count = unit->inlined_count - first_inlined;
@@ -93,6 +108,8 @@ static bool walk_scope(struct ct_unit *unit, Dwarf_Die *parent, int nesting)
 	if (nesting > NESTING_MAX || dwarf_child(parent, &child) != 0)
 		return true;
 	do {
+		if (!is_new(unit, &child))
+			return true;
 		bool ok = true;
 		switch (dwarf_tag(&child)) {
 		case DW_TAG_subprogram:

@@ -47,11 +47,25 @@ static bool add_line(struct ct_perf_map *map, const char *line)
 	return true;
 }
 
+struct ct_perf_map *ct_perf_map_read(FILE *file)
+{
+	char *line = NULL;
+	size_t room = 0;
+	if (!file)
+		return NULL;
+	struct ct_perf_map *map = calloc(1, sizeof(*map));
+	while (map && getline(&line, &room, file) > 0 && add_line(map, line))
+		;
+	free(line);
+	fclose(file);
+	if (map && map->count)
+		qsort(map->entries, map->count, sizeof(*map->entries), by_start);
+	return map;
+}
+
 struct ct_perf_map *ct_perf_map_open(uint32_t pid)
 {
 	char path[64];
-	char *line = NULL;
-	size_t room = 0;
 	struct stat status;
 	snprintf(path, sizeof(path), "/tmp/perf-%u.map", pid);
 	/* Everybody can put something here: no link, no pipe to wait for, nothing that another user wrote. */
@@ -61,18 +75,9 @@ struct ct_perf_map *ct_perf_map_open(uint32_t pid)
 	bool ours =
 		fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (status.st_uid == geteuid() || geteuid() == 0);
 	FILE *file = ours ? fdopen(fd, "r") : NULL;
-	if (!file) {
+	if (!file)
 		close(fd);
-		return NULL;
-	}
-	struct ct_perf_map *map = calloc(1, sizeof(*map));
-	while (map && getline(&line, &room, file) > 0 && add_line(map, line))
-		;
-	free(line);
-	fclose(file);
-	if (map && map->count)
-		qsort(map->entries, map->count, sizeof(*map->entries), by_start);
-	return map;
+	return ct_perf_map_read(file);
 }
 
 const char *ct_perf_map_lookup(const struct ct_perf_map *map, uint64_t address)

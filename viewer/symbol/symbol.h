@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct ct_symbol_frame {
 	const char *function; /* demangled; NULL = not known. Lives until the next call with the same table */
@@ -39,6 +40,7 @@ size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t addres
 /* perf-PID.map of JIT code: read it once, then look up run-time addresses. NULL = not known. */
 struct ct_perf_map;
 struct ct_perf_map *ct_perf_map_open(uint32_t pid); /* NULL when there is none */
+struct ct_perf_map *ct_perf_map_read(FILE *file); /* closes the file, which may be NULL */
 const char *ct_perf_map_lookup(const struct ct_perf_map *map, uint64_t address);
 void ct_perf_map_free(struct ct_perf_map *map);
 

@@ -11,75 +11,93 @@
 #define PERCENT_WIDTH 5
 #define TEXT_LEAST 34 /* columns left for names before numbers are left out */
 
-/* What a narrow terminal loses first: what can be worked out from the rest. */
-static const enum ct_column dispensable[] = {
-	CT_COLUMN_AVERAGE, CT_COLUMN_LIFETIME, CT_COLUMN_MAX, CT_COLUMN_BLOCKS, CT_COLUMN_END, CT_COLUMN_PEAK,
+enum kind { KIND_BYTES, KIND_COUNT, KIND_TIME, KIND_PERCENT, KIND_RATE, KIND_GROWTH };
+
+enum { ON_DEMAND = -1, NEVER = 0, RANKS = 6 };
+
+static const struct row {
+	const char *name;
+	const char *head;
+	enum ct_metric metric;
+	enum ct_metric per;
+	enum kind kind;
+	int rank;
+} rows[CT_COLUMN_COUNT] = {
+#define CT_COLUMN(column, name, head, metric, per, kind, rank)                                                         \
+	[CT_COLUMN_##column] = {name, head, CT_METRIC_##metric, CT_METRIC_##per, KIND_##kind, rank},
+#include "view/columns.def"
+#undef CT_COLUMN
 };
+
+bool ct_column_find(const char *name, size_t length, enum ct_column *column)
+{
+	for (int i = 0; i < CT_COLUMN_LIVE; i++) {
+		if (strlen(rows[i].name) == length && memcmp(name, rows[i].name, length) == 0) {
+			*column = (enum ct_column)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *ct_column_name(enum ct_column column)
+{
+	return rows[column].name;
+}
+
+enum ct_metric ct_column_metric(enum ct_column column)
+{
+	return rows[column].metric;
+}
+
+const char *ct_column_list(char out[CT_COLUMN_LIST_ROOM])
+{
+	size_t used = 0;
+
+	for (int i = 0; i < CT_COLUMN_LIVE && used < CT_COLUMN_LIST_ROOM; i++)
+		used += (size_t)snprintf(out + used, CT_COLUMN_LIST_ROOM - used, "%s%s",
+					 i == 0                    ? ""
+					 : i + 1 == CT_COLUMN_LIVE ? " or "
+								   : ", ",
+					 rows[i].name);
+	return out;
+}
+
+bool ct_column_on_demand(enum ct_column column)
+{
+	return rows[column].rank == ON_DEMAND;
+}
 
 bool ct_column_exists(const struct ct_profile *profile, enum ct_column column)
 {
-	if (column >= CT_COLUMN_RATE)
-		return profile->recent_us != 0;
-	return profile->has_lifetimes || column < CT_COLUMN_MAX;
+	const struct row *row = &rows[column];
+
+	return ct_metric_exists(profile, row->metric) && (!row->per || ct_metric_exists(profile, row->per));
+}
+
+bool ct_column_sums(enum ct_column column)
+{
+	return column != CT_COLUMN_MAX;
 }
 
 double ct_column_value(const struct ct_counters *counters, enum ct_column column)
 {
-	double blocks = counters->total_blocks ? (double)counters->total_blocks : 1;
+	const struct row *row = &rows[column];
+	uint64_t number = ct_metric_value(counters, row->metric);
+	uint64_t per = row->per ? ct_metric_value(counters, row->per) : 0;
+	double value = row->kind == KIND_GROWTH ? (double)(int64_t)number : (double)number;
 
-	switch (column) {
-	case CT_COLUMN_BLOCKS:
-		return (double)counters->total_blocks;
-	case CT_COLUMN_AVERAGE:
-		return (double)counters->total_bytes / blocks;
-	case CT_COLUMN_MAX:
-		return (double)counters->max_bytes;
-	case CT_COLUMN_PEAK:
-		return (double)counters->peak_bytes;
-	case CT_COLUMN_END:
-		return (double)counters->end_bytes;
-	case CT_COLUMN_LIFETIME:
-		return (double)counters->lifetime / blocks;
-	case CT_COLUMN_RATE:
-		return (double)counters->recent_bytes;
-	case CT_COLUMN_BLOCK_RATE:
-		return (double)counters->recent_blocks;
-	case CT_COLUMN_GROWN:
-		return (double)counters->grown_bytes;
-	default:
-		return (double)counters->total_bytes;
-	}
+	return per ? value / (double)per : value;
 }
 
 enum ct_column ct_column_share(enum ct_column sort)
 {
-	switch (sort) {
-	case CT_COLUMN_BLOCKS:
-	case CT_COLUMN_PEAK:
-	case CT_COLUMN_END:
-	case CT_COLUMN_RATE:
-	case CT_COLUMN_BLOCK_RATE:
-		return sort;
-	default:
-		return CT_COLUMN_TOTAL;
-	}
+	return ct_column_sums(sort) && !rows[sort].per && rows[sort].kind != KIND_GROWTH ? sort : CT_COLUMN_TOTAL;
 }
 
-/* Bytes, or what else the profile counts. */
-static uint64_t amount(const struct ct_counters *counters, enum ct_column column)
+double ct_view_whole(const struct ct_view *view, enum ct_column column)
 {
-	switch (column) {
-	case CT_COLUMN_AVERAGE:
-		return counters->total_blocks ? counters->total_bytes / counters->total_blocks : 0;
-	case CT_COLUMN_MAX:
-		return counters->max_bytes;
-	case CT_COLUMN_PEAK:
-		return counters->peak_bytes;
-	case CT_COLUMN_END:
-		return counters->end_bytes;
-	default:
-		return counters->total_bytes;
-	}
+	return ct_column_value(view->whole ? view->whole : &view->profile->totals, column);
 }
 
 /* What only a running program has. */
@@ -104,22 +122,23 @@ static char *format_live(const struct ct_view *view, enum ct_column column, cons
 
 char *ct_column_format(const struct ct_view *view, enum ct_column column, const struct ct_counters *counters, char *out)
 {
+	const struct row *row = &rows[column];
 	bool exact = view->exact || view->profile->mode == CT_MODE_AD_HOC;
+	uint64_t value = ct_metric_value(counters, row->metric);
+	uint64_t per = row->per ? ct_metric_value(counters, row->per) : 0;
 
-	if (column >= CT_COLUMN_RATE)
+	if (column >= CT_COLUMN_LIVE)
 		return format_live(view, column, counters, out);
-	if (column == CT_COLUMN_BLOCKS)
-		return ct_number_exact(out, counters->total_blocks);
-	if (column == CT_COLUMN_LIFETIME && view->exact)
-		return ct_number_exact(out, counters->total_blocks ? counters->lifetime / counters->total_blocks : 0);
-	if (column == CT_COLUMN_LIFETIME)
+	if (row->kind == KIND_PERCENT)
+		return ct_number_percent(out, (double)value, (double)per);
+	if (row->kind == KIND_TIME && !view->exact)
 		return ct_number_time(out, ct_column_value(counters, column), view->profile->time_unit);
-	if (column == CT_COLUMN_AVERAGE && exact) {
+	if (row->kind == KIND_BYTES && row->per && exact) {
 		snprintf(out, CT_NUMBER_ROOM, "%.1f", ct_column_value(counters, column));
 		return out;
 	}
-	return exact ? ct_number_exact(out, amount(counters, column))
-		     : ct_number_bytes_column(out, amount(counters, column));
+	value = per ? value / per : value;
+	return row->kind == KIND_BYTES && !exact ? ct_number_bytes_column(out, value) : ct_number_exact(out, value);
 }
 
 static void upper_case(char *text)
@@ -131,10 +150,8 @@ static void upper_case(char *text)
 /* The head: the names that the kind of profile has for its numbers. */
 static char *head(const struct ct_view *view, enum ct_column column, char out[CT_NUMBER_ROOM])
 {
-	static const char *const names[CT_COLUMN_COUNT] = {"total", "blocks",   "avg",     "max",      "peak",
-							   "end",   "lifetime", "bytes/s", "blocks/s", "grown"};
 	const struct ct_profile *profile = view->profile;
-	const char *name = names[column];
+	const char *name = rows[column].head;
 
 	if (column == CT_COLUMN_END && profile->recent_us)
 		name = "live";
@@ -159,57 +176,73 @@ static int width(const struct ct_view *view, enum ct_column column)
 	int wide = ct_line_width(view->terminal, head(view, column, text));
 	int numbers;
 
+	if (rows[column].kind == KIND_PERCENT)
+		return wide > PERCENT_WIDTH ? wide : PERCENT_WIDTH;
 	totals.max_bytes = totals.total_bytes;
 	totals.recent_bytes = totals.recent_blocks = 0;
 	totals.grown_bytes = (int64_t)totals.total_bytes;
-	if (column == CT_COLUMN_LIFETIME && view->exact)
+	if (rows[column].kind == KIND_TIME && view->exact)
 		totals = (struct ct_counters){.lifetime = view->profile->end_time, .total_blocks = 1};
 	numbers = ct_line_width(view->terminal, ct_column_format(view, column, &totals, text));
-	if (numbers < 8 && !view->exact && column != CT_COLUMN_BLOCKS)
+	if (numbers < 8 && !view->exact && rows[column].kind != KIND_COUNT)
 		numbers = 8;
-	if (column == CT_COLUMN_LIFETIME && !view->exact)
+	if (rows[column].kind == KIND_TIME && !view->exact)
 		numbers = ct_line_width(view->terminal, ct_number_time(text, 1.11e9, view->profile->time_unit));
 	return numbers > wide ? numbers : wide;
 }
 
 static int total_width(const struct ct_layout *layout, int extra)
 {
-	int sum = extra + PERCENT_WIDTH + GAP;
+	int sum = extra + (PERCENT_WIDTH + GAP) * (layout->running ? 2 : 1);
 
 	for (int i = 0; i < layout->count; i++)
 		sum += layout->widths[i] + GAP;
 	return sum;
 }
 
-static bool drop(struct ct_layout *layout, enum ct_column column)
+static void add(const struct ct_view *view, struct ct_layout *layout, enum ct_column column)
+{
+	layout->columns[layout->count] = column;
+	layout->widths[layout->count++] = width(view, column);
+}
+
+/* The column that is left out as the rank-th, unless the table is sorted by it. */
+static void drop(const struct ct_view *view, struct ct_layout *layout, int rank)
 {
 	for (int i = 0; i < layout->count; i++) {
-		if (layout->columns[i] != column)
+		if (rows[layout->columns[i]].rank != rank || layout->columns[i] == view->sort)
 			continue;
 		layout->count--;
 		memmove(layout->columns + i, layout->columns + i + 1,
 			(size_t)(layout->count - i) * sizeof(layout->columns[0]));
 		memmove(layout->widths + i, layout->widths + i + 1,
 			(size_t)(layout->count - i) * sizeof(layout->widths[0]));
-		return true;
 	}
-	return false;
 }
 
+static bool fits(const struct ct_view *view, const struct ct_layout *layout, int extra)
+{
+	return total_width(layout, extra) + TEXT_LEAST <= view->terminal->columns;
+}
+
+/* Those that were asked for stay, whatever the terminal's width. */
 void ct_layout_choose(const struct ct_view *view, unsigned wanted, int extra, struct ct_layout *layout)
 {
 	layout->count = 0;
-	for (int i = 0; i < CT_COLUMN_COUNT; i++) {
-		if (!(wanted & 1u << i) || !ct_column_exists(view->profile, (enum ct_column)i))
-			continue;
-		layout->columns[layout->count] = (enum ct_column)i;
-		layout->widths[layout->count++] = width(view, (enum ct_column)i);
-	}
-	for (size_t i = 0; i < sizeof(dispensable) / sizeof(dispensable[0]); i++) {
-		if (total_width(layout, extra) + TEXT_LEAST <= view->terminal->columns)
-			break;
-		if (dispensable[i] != view->sort)
-			drop(layout, dispensable[i]);
+	layout->sum = 0;
+	if (view->column_count) {
+		for (int i = 0; i < view->column_count; i++)
+			add(view, layout, view->columns[i]);
+	} else {
+		for (int i = 0; i < CT_COLUMN_COUNT; i++) {
+			bool shown = !ct_column_on_demand((enum ct_column)i) || (int)view->sort == i;
+
+			if (wanted & 1u << i && shown && ct_column_exists(view->profile, (enum ct_column)i))
+				add(view, layout, (enum ct_column)i);
+		}
+		layout->running = layout->running && fits(view, layout, extra);
+		for (int rank = 1; rank <= RANKS && !fits(view, layout, extra); rank++)
+			drop(view, layout, rank);
 	}
 	layout->text_column = total_width(layout, extra);
 }
@@ -230,11 +263,23 @@ void ct_layout_heads(const struct ct_view *view, const struct ct_layout *layout,
 		if (layout->columns[i] == ct_column_share(view->sort)) {
 			ct_line_add_right(line, "%", PERCENT_WIDTH);
 			ct_line_add_blanks(line, GAP);
+			if (layout->running) {
+				ct_line_add_right(line, "SUM%", PERCENT_WIDTH);
+				ct_line_add_blanks(line, GAP);
+			}
 		}
 	}
 }
 
-void ct_layout_numbers(const struct ct_view *view, const struct ct_layout *layout, const struct ct_counters *counters,
+static void add_percent(struct ct_line *line, double part, double whole)
+{
+	char text[CT_NUMBER_ROOM];
+
+	ct_line_add_right(line, ct_number_percent(text, part, whole), PERCENT_WIDTH);
+	ct_line_add_blanks(line, GAP);
+}
+
+void ct_layout_numbers(const struct ct_view *view, struct ct_layout *layout, const struct ct_counters *counters,
 		       struct ct_line *line)
 {
 	enum ct_column share = ct_column_share(view->sort);
@@ -242,7 +287,7 @@ void ct_layout_numbers(const struct ct_view *view, const struct ct_layout *layou
 
 	for (int i = 0; i < layout->count; i++) {
 		enum ct_column column = layout->columns[i];
-		bool nothing = column >= CT_COLUMN_MAX && ct_column_value(counters, column) == 0;
+		bool nothing = column > CT_COLUMN_AVERAGE && ct_column_value(counters, column) == 0;
 
 		if (column == view->sort)
 			ct_line_style(line, CT_STYLE_STRONG);
@@ -253,10 +298,10 @@ void ct_layout_numbers(const struct ct_view *view, const struct ct_layout *layou
 		ct_line_add_blanks(line, GAP);
 		if (column != share)
 			continue;
-		ct_number_percent(text, ct_column_value(counters, share),
-				  ct_column_value(&view->profile->totals, share));
-		ct_line_add_right(line, text, PERCENT_WIDTH);
-		ct_line_add_blanks(line, GAP);
+		layout->sum += ct_column_value(counters, share);
+		add_percent(line, ct_column_value(counters, share), ct_view_whole(view, share));
+		if (layout->running)
+			add_percent(line, layout->sum, ct_view_whole(view, share));
 	}
 }
 

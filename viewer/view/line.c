@@ -214,7 +214,7 @@ void ct_line_style(struct ct_line *line, enum ct_style style)
 	static const char *const codes[] = {
 		[CT_STYLE_PLAIN] = "\033[0m",     [CT_STYLE_STRONG] = "\033[0;1m",   [CT_STYLE_QUIET] = "\033[0;2m",
 		[CT_STYLE_HEAD] = "\033[0;4m",    [CT_STYLE_SORTED] = "\033[0;1;4m", [CT_STYLE_BAR] = "\033[0;36m",
-		[CT_STYLE_LOSS] = "\033[0;1;33m",
+		[CT_STYLE_LOSS] = "\033[0;1;33m", [CT_STYLE_MORE] = "\033[0;31m",    [CT_STYLE_LESS] = "\033[0;32m",
 	};
 
 	if (line->terminal->color)

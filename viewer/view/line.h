@@ -21,6 +21,8 @@ enum ct_style {
 	CT_STYLE_SORTED, /* head of the sorted column */
 	CT_STYLE_BAR,
 	CT_STYLE_LOSS,
+	CT_STYLE_MORE, /* of a diff: grown, shrunk */
+	CT_STYLE_LESS,
 };
 
 struct ct_line {

@@ -7,6 +7,8 @@
 
 #include "view/names.h"
 #include "view/number.h"
+#include "view/stack.h"
+#include "view/order.h"
 
 struct table {
 	const struct ct_view *view;
@@ -16,99 +18,6 @@ struct table {
 	uint32_t *order; /* indices of sites */
 	size_t shown;
 };
-
-static int compare(const void *a, const void *b, void *context)
-{
-	const struct ct_view *view = context;
-	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-	const struct ct_counters *first = &view->profile->sites[left].counters;
-	const struct ct_counters *second = &view->profile->sites[right].counters;
-	double x = ct_column_value(first, view->sort), y = ct_column_value(second, view->sort);
-
-	if (x != y)
-		return x < y ? 1 : -1;
-	if (first->total_bytes != second->total_bytes)
-		return first->total_bytes < second->total_bytes ? 1 : -1;
-	return left < right ? -1 : left > right;
-}
-
-static const struct ct_frame *frame_at(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t index)
-{
-	return &profile->frames[profile->frame_ids[site->first_frame + index]];
-}
-
-/* " < caller < caller": as many as fit, a run of one function once. */
-static void add_callers(struct ct_line *line, const struct ct_profile *profile, const struct ct_site_row *site,
-			uint32_t index)
-{
-	char name[CT_NAME_ROOM];
-
-	ct_line_style(line, CT_STYLE_QUIET);
-	while (index < site->frame_count && ct_line_left(line) > 4) {
-		uint32_t key = ct_name_key(frame_at(profile, site, index));
-		uint32_t run = 1;
-
-		while (index + run < site->frame_count && ct_name_key(frame_at(profile, site, index + run)) == key)
-			run++;
-		ct_line_add(line, " < ");
-		ct_line_add_rest(line, ct_name_short(profile, frame_at(profile, site, index), name));
-		if (run > 1 && ct_line_left(line) > 6)
-			ct_line_format(line, " ×%u", run);
-		index += run;
-	}
-	ct_line_style(line, CT_STYLE_PLAIN);
-}
-
-void ct_line_add_site(struct ct_line *line, const struct ct_profile *profile, const bool *allocators,
-		      const struct ct_site_row *site, bool callers)
-{
-	uint32_t leaf = ct_name_leaf(profile, allocators, site);
-	const struct ct_frame *frame = frame_at(profile, site, leaf);
-	char text[CT_NAME_ROOM];
-
-	ct_line_style(line, CT_STYLE_STRONG);
-	ct_line_add_rest(line, ct_name_short(profile, frame, text));
-	ct_line_style(line, CT_STYLE_QUIET);
-	if (*ct_name_place(profile, frame, text) && ct_line_left(line) > 4) {
-		ct_line_add(line, " ");
-		ct_line_add_rest(line, text);
-	}
-	ct_line_style(line, CT_STYLE_PLAIN);
-	if (callers)
-		add_callers(line, profile, site, leaf + 1);
-}
-
-void ct_line_add_frame(struct ct_line *line, const struct ct_profile *profile, const struct ct_frame *frame, bool first)
-{
-	char place[CT_NAME_ROOM];
-
-	ct_line_format(line, "    %s ", first ? "at" : "by");
-	ct_line_add(line, frame->function ? profile->strings[frame->function] : ct_name_short(profile, frame, place));
-	ct_line_style(line, CT_STYLE_QUIET);
-	if (*ct_name_place(profile, frame, place)) {
-		ct_line_add(line, "  ");
-		ct_line_add(line, place);
-	}
-	if (frame->inlined)
-		ct_line_add(line, "  inlined");
-	ct_line_style(line, CT_STYLE_PLAIN);
-}
-
-/* The whole stack, one frame a line, nothing cut. */
-static void put_stack(struct table *table, const struct ct_site_row *site)
-{
-	for (uint32_t i = 0; i < site->frame_count; i++) {
-		const struct ct_profile *profile = table->view->profile;
-
-		ct_line_add_frame(&table->line, profile, frame_at(profile, site, i), i == 0);
-		ct_line_end(&table->line);
-	}
-	if (site->truncated) {
-		ct_line_add(&table->line, "    .. the stack does not reach its root");
-		ct_line_end(&table->line);
-	}
-	ct_line_end(&table->line);
-}
 
 /* What the table does not show: number of sites, and their share. */
 static void put_rest(struct table *table)
@@ -123,7 +32,7 @@ static void put_rest(struct table *table)
 		return;
 	for (size_t i = table->shown; i < profile->site_count; i++)
 		rest += ct_column_value(&profile->sites[table->order[i]].counters, share);
-	ct_number_percent(percent, rest, ct_column_value(&profile->totals, share));
+	ct_number_percent(percent, rest, ct_view_whole(table->view, share));
 	ct_line_style(&table->line, CT_STYLE_QUIET);
 	ct_line_format(&table->line, "%s more site%s with %s %%; -n 0 shows all", ct_number_exact(number, left),
 		       left == 1 ? "" : "s", percent);
@@ -135,7 +44,8 @@ static void put_table(struct table *table)
 {
 	const struct ct_profile *profile = table->view->profile;
 
-	ct_layout_choose(table->view, (1u << CT_COLUMN_RATE) - 1, 0, &table->layout);
+	table->layout.running = true;
+	ct_layout_choose(table->view, CT_COLUMNS_PLAIN, 0, &table->layout);
 	ct_layout_heads(table->view, &table->layout, &table->line);
 	ct_line_style(&table->line, CT_STYLE_HEAD);
 	ct_line_add(&table->line, "WHERE");
@@ -148,30 +58,25 @@ static void put_table(struct table *table)
 		ct_line_add_site(&table->line, profile, table->allocators, site, !table->view->full);
 		ct_line_end(&table->line);
 		if (table->view->full)
-			put_stack(table, site);
+			ct_line_put_stack(&table->line, profile, site);
 	}
 	put_rest(table);
 }
 
 int ct_view_sites(const struct ct_view *view, struct ct_error_text *error)
 {
-	size_t count = view->profile->site_count;
 	struct table table = {
 		.view = view,
 		.allocators = ct_names_find_allocators(view->profile),
-		.order = calloc(count + 1, sizeof(*table.order)),
-		.shown = view->rows && view->rows < count ? view->rows : count,
+		.order = ct_order_sites(view),
+		.shown = ct_order_shown(view, view->profile->site_count),
 	};
 
 	ct_line_init(&table.line, view->terminal, view->out);
-	if (table.allocators && table.order) {
-		for (size_t i = 0; i < count; i++)
-			table.order[i] = (uint32_t)i;
-		qsort_r(table.order, count, sizeof(*table.order), compare, (void *)view);
+	if (table.allocators && table.order)
 		put_table(&table);
-	} else {
+	else
 		table.line.failed = true;
-	}
 	ct_line_fini(&table.line);
 	free(table.allocators);
 	free(table.order);

@@ -138,20 +138,57 @@ static void add_amount(const struct ct_view *view, struct ct_line *line, uint64_
 	ct_line_add(line, view->profile->blocks_unit);
 }
 
+/* What the rest is a part of. */
+static void put_whole(const struct ct_view *view, struct ct_line *line)
+{
+	const struct ct_selected *selected = view->selected;
+	char number[CT_NUMBER_ROOM];
+
+	put_label(line, "total");
+	add_amount(view, line, selected->totals.total_bytes, selected->totals.total_blocks);
+	ct_line_format(line, " at %s sites; percentages are of it", ct_number_exact(number, selected->site_count));
+	ct_line_end(line);
+}
+
+/* ", 12.3 % of total: focus this or that, hide those" */
+static void add_selection(const struct ct_view *view, struct ct_line *line)
+{
+	const struct ct_selected *selected = view->selected;
+	const char *before = ":";
+	char percent[CT_NUMBER_ROOM];
+
+	ct_number_percent(percent, (double)view->profile->totals.total_bytes, (double)selected->totals.total_bytes);
+	ct_line_format(line, ", %s %% of total", percent);
+	for (int i = 0; i < CT_SELECT_KINDS; i++) {
+		const struct ct_patterns *patterns = &selected->selection->patterns[i];
+
+		for (size_t j = 0; j < patterns->count; j++) {
+			ct_line_format(line, "%s %s", j ? "" : before,
+				       j ? "or" : ct_select_kind_name((enum ct_select_kind)i));
+			ct_line_format(line, " %s", patterns->rows[j].text);
+			before = ",";
+		}
+	}
+}
+
 static void put_totals(const struct ct_view *view, struct ct_line *line)
 {
 	const struct ct_profile *profile = view->profile;
 	const struct ct_counters *totals = &profile->totals;
 	char time[CT_NUMBER_ROOM], percent[CT_NUMBER_ROOM];
 
-	put_label(line, "total");
+	if (view->selected)
+		put_whole(view, line);
+	put_label(line, view->selected ? "selected" : "total");
 	add_amount(view, line, totals->total_bytes, totals->total_blocks);
 	ct_line_format(line, " at %s site%s", ct_number_exact(time, profile->site_count),
 		       profile->site_count == 1 ? "" : "s");
+	if (view->selected)
+		add_selection(view, line);
 	ct_line_end(line);
 	if (!profile->has_lifetimes)
 		return;
-	put_label(line, "peak");
+	put_label(line, view->selected ? "at peak" : "peak");
 	add_amount(view, line, totals->peak_bytes, totals->peak_blocks);
 	if (is_merged(profile))
 		ct_line_add(line, ", the processes' peaks added up");

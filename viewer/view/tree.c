@@ -247,7 +247,7 @@ int ct_view_tree(const struct ct_view *view, struct ct_error_text *error)
 	};
 
 	ct_line_init(&tree.line, view->terminal, view->out);
-	tree.least = value_of(&tree, &profile->totals) * view->min_percent / 100;
+	tree.least = ct_view_whole(view, tree.share) * view->min_percent / 100;
 	if (tree.allocators && ct_branches_init(&tree.branches, profile, tree.allocators, NULL) == 0) {
 		tree.branches.sort = tree.share;
 		put_tree(&tree);

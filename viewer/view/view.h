@@ -10,23 +10,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "model/groups.h"
+#include "model/metric.h"
 #include "model/profile.h"
+#include "model/select.h"
 #include "util/error.h"
 #include "view/line.h"
 
 enum ct_column {
-	CT_COLUMN_TOTAL,
-	CT_COLUMN_BLOCKS,
-	CT_COLUMN_AVERAGE, /* bytes per block */
-	CT_COLUMN_MAX,
-	CT_COLUMN_PEAK,
-	CT_COLUMN_END,
-	CT_COLUMN_LIFETIME, /* average */
-	CT_COLUMN_RATE, /* bytes a second, of late */
-	CT_COLUMN_BLOCK_RATE,
-	CT_COLUMN_GROWN, /* live bytes since the mark */
+#define CT_COLUMN(column, ...) CT_COLUMN_##column,
+#include "view/columns.def"
+#undef CT_COLUMN
 	CT_COLUMN_COUNT,
+	CT_COLUMN_LIVE = CT_COLUMN_RATE, /* this one and those behind it are of the interactive view only */
 };
+
+/* A bit for each that tables may have. */
+#define CT_COLUMNS_PLAIN ((1u << CT_COLUMN_LIVE) - 1)
 
 struct ct_view {
 	const struct ct_profile *profile;
@@ -37,6 +37,14 @@ struct ct_view {
 	double min_percent; /* of the tree's branches */
 	bool exact; /* numbers to the last digit */
 	bool full; /* whole stacks */
+	bool cumulative; /* rows of groups sorted by what they have with all that they call */
+	enum ct_group_by by;
+	enum ct_column columns[CT_COLUMN_COUNT]; /* asked for */
+	int column_count; /* 0 = as the view has them */
+	const struct ct_counters *whole; /* what percentages are of, NULL = the profile's totals */
+	const struct ct_selected *selected; /* the profile is part of this, NULL = it is whole */
+	const struct ct_patterns *patterns; /* functions, of ct_view_source and ct_view_peek */
+	const char *source_path; /* folders, with colons between */
 };
 
 /* Columns chosen for one table, in order. */
@@ -45,11 +53,13 @@ struct ct_layout {
 	int widths[CT_COLUMN_COUNT];
 	int count;
 	int text_column; /* where the text behind the numbers starts */
+	bool running; /* SUM%, too: wanted before ct_layout_choose, there is room after it */
+	double sum; /* of the rows so far */
 };
 
 int ct_view_summary(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_sites(const struct ct_view *view, struct ct_error_text *error);
-int ct_view_functions(const struct ct_view *view, struct ct_error_text *error);
+int ct_view_groups(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_tree(const struct ct_view *view, struct ct_error_text *error);
 
 /*
@@ -60,36 +70,61 @@ void ct_summary_program(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_timeline(const struct ct_view *view, struct ct_line *line);
 
-/* Who allocates: "function file:line < caller < caller" to the end of the line; "function file" */
-void ct_line_add_site(struct ct_line *line, const struct ct_profile *profile, const bool *allocators,
-		      const struct ct_site_row *site, bool callers);
-void ct_line_add_function(struct ct_line *line, const struct ct_profile *profile, const struct ct_frame *frame);
+/* The group that a frame is an example of: its name, and what tells it apart. */
+void ct_line_add_group(struct ct_line *line, const struct ct_profile *profile, enum ct_group_by by, uint32_t example);
 
-/* "    at function  place": one frame of a whole stack, the first or one of those below it. */
-void ct_line_add_frame(struct ct_line *line, const struct ct_profile *profile, const struct ct_frame *frame,
-		       bool first);
+/* Lines of source with the numbers of the functions that match. CT_ERR_USAGE: none does. */
+int ct_view_source(const struct ct_view *view, struct ct_error_text *error);
+
+/* Callers and callees of the functions that match. CT_ERR_USAGE: none does. */
+int ct_view_peek(const struct ct_view *view, struct ct_error_text *error);
+
+/* The same rows as CSV (RFC 4180), numbers raw. */
+int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error);
+int ct_view_csv_groups(const struct ct_view *view, struct ct_error_text *error);
+
+#define CT_COLUMN_LIST_ROOM 256
+
+/* One that can be chosen by its name. */
+bool ct_column_find(const char *name, size_t length, enum ct_column *column);
+const char *ct_column_name(enum ct_column column);
+
+/* What it shows; of an average the sum. */
+enum ct_metric ct_column_metric(enum ct_column column);
+
+/* "total, blocks ... or never-freed". */
+const char *ct_column_list(char out[CT_COLUMN_LIST_ROOM]);
+
+/* Do values of several sites add up (or their averages have a meaning)? */
+bool ct_column_sums(enum ct_column column);
+
+/* Is it only shown when it is asked for? */
+bool ct_column_on_demand(enum ct_column column);
 
 /* Does the profile have this column? */
 bool ct_column_exists(const struct ct_profile *profile, enum ct_column column);
 
-/* What rows are sorted by; for the lifetime its average. */
+/* What rows are sorted by. */
 double ct_column_value(const struct ct_counters *counters, enum ct_column column);
 
 /* The column whose percentages the table shows: the sorted one if its values add up. */
 enum ct_column ct_column_share(enum ct_column sort);
 
+/* What percentages of this column are of. */
+double ct_view_whole(const struct ct_view *view, enum ct_column column);
+
 char *ct_column_format(const struct ct_view *view, enum ct_column column, const struct ct_counters *counters,
 		       char *out);
 
 /*
- * Lay out those of the wanted columns (a bit each) that exist and fit; extra = columns needed for
- * percentages. The sorted one always fits.
+ * Lay out the columns that were asked for, or those of the wanted ones (a bit each) that exist and fit; extra = columns
+ * needed for percentages. The sorted one always fits.
  */
 void ct_layout_choose(const struct ct_view *view, unsigned wanted, int extra, struct ct_layout *layout);
 
 /* The heads and the numbers of one row, with the share's percentage behind its column. */
 void ct_layout_heads(const struct ct_view *view, const struct ct_layout *layout, struct ct_line *line);
-void ct_layout_numbers(const struct ct_view *view, const struct ct_layout *layout, const struct ct_counters *counters,
+void ct_layout_numbers(const struct ct_view *view, struct ct_layout *layout, const struct ct_counters *counters,
 		       struct ct_line *line);
 
 /* "not enough memory ..." when the line failed. */

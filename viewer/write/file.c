@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,20 +14,52 @@ static int fail(struct ct_out_file *file, const char *doing, struct ct_error_tex
 	return ct_error_set(error, CT_ERR_IO, "%s: cannot %s: %s", file->path, doing, strerror(errno));
 }
 
+static bool is_trusted(const struct stat *status)
+{
+	return status->st_uid == geteuid() || status->st_uid == 0;
+}
+
+/* A link to what this process has open, which may be a file. */
+static bool is_descriptor(const char *path)
+{
+	return !strncmp(path, "/dev/std", 8) || !strncmp(path, "/dev/fd/", 8) || !strncmp(path, "/proc/", 6);
+}
+
+/* A pipe or a device, or a link to one: nothing to rename. Those of strangers are not written to. */
+static bool is_direct(const char *path)
+{
+	struct stat link, status;
+	return lstat(path, &link) == 0 && stat(path, &status) == 0 && !S_ISREG(status.st_mode) &&
+	       !S_ISDIR(status.st_mode) && is_trusted(&link) && is_trusted(&status);
+}
+
 static int open_direct(struct ct_out_file *file, struct ct_error_text *error)
 {
-	file->stream = strcmp(file->path, "-") ? fopen(file->path, "we") : stdout;
-	return file->stream ? CT_OK : fail(file, "open for writing", error);
+	struct stat status;
+	int fd = open(file->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status) < 0 || (!is_descriptor(file->path) && S_ISREG(status.st_mode)))
+		errno = fd < 0 ? errno : EEXIST; /* a file has come there meanwhile */
+	else
+		file->stream = fdopen(fd, "w");
+	if (file->stream)
+		return CT_OK;
+	int code = fail(file, "open for writing", error);
+	if (fd >= 0)
+		close(fd);
+	return code;
 }
 
 int ct_out_open(const char *path, struct ct_out_file *file, struct ct_error_text *error)
 {
-	struct stat status;
 	memset(file, 0, sizeof(*file));
 	file->path = strdup(path);
 	if (!file->path)
 		return ct_error_no_memory(error);
-	if (!strcmp(path, "-") || (lstat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode)))
+	if (!strcmp(path, "-")) {
+		file->stream = stdout;
+		return CT_OK;
+	}
+	if (is_descriptor(path) || is_direct(path))
 		return open_direct(file, error);
 	if (asprintf(&file->temporary, "%s.%d.tmp", path, (int)getpid()) < 0) {
 		file->temporary = NULL;

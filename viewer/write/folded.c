@@ -38,7 +38,7 @@ static void defuse_end(char *text)
 	}
 }
 
-static char *make_label(const char *name)
+char *ct_folded_label(const char *name)
 {
 	char *text = malloc(strlen(name) + 2);
 	if (!text)
@@ -67,7 +67,7 @@ static int make_labels(struct labels *labels, const struct ct_profile *profile, 
 	bool memory = ranks && labels->texts && labels->by_text && labels->by_rank && labels->of_frame;
 	for (size_t i = 0; i < functions->count && memory; i++) {
 		labels->by_text[i] = (uint32_t)i;
-		labels->texts[i] = make_label(ct_function_name(profile, &functions->rows[i], room));
+		labels->texts[i] = ct_folded_label(ct_function_name(profile, &functions->rows[i], room));
 		memory = labels->texts[i];
 	}
 	if (memory) {

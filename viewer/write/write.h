@@ -31,6 +31,9 @@ CT_WRITER(massif);
 CT_WRITER(pprof);
 CT_WRITER(speedscope);
 
+/* A name as folded stacks can hold it. Free it; NULL without memory. */
+char *ct_folded_label(const char *name);
+
 /* What is not in a file, in one line; false when all is. */
 bool ct_note_heaptrack(const struct ct_profile *profile, char *line, size_t room);
 

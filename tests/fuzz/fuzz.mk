@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+# Fuzz targets, see tests/fuzz/fuzz.h. Included by tests/tests.mk.
+#   make fuzz          libFuzzer on each target, TIME= seconds, four at a time; inputs that fail: build/fuzz/TARGET/
+#   make fuzz-replay   the inputs of tests/fuzz/corpus, with gcc, ASan and UBSan
+#   make fuzz-corpus   make the seeds of tests/fuzz/corpus anew
+
+FUZZ_TARGETS := dhat options perf_map store symbols
+FUZZ_BINARIES := $(FUZZ_TARGETS:%=$(TESTS)/fuzz/%)
+FUZZ_MAIN = $B/obj/tests/fuzz/replay.o
+FUZZ_VIEWER := $(filter-out $B/obj/viewer/ctrace.o,$(VIEWER_OBJ)) $B/obj/tests/fuzz/fuzz.o
+FUZZ_SANITIZERS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+$B/obj/tests/fuzz/%.o: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(VIEWER_CFLAGS) -Ipreload -Itests/fuzz -c -o $@ $<
+
+# What a target is linked with, beside itself.
+FUZZ_WITH := $(FUZZ_VIEWER)
+$(TESTS)/fuzz/store: FUZZ_WITH = $(filter-out $B/obj/viewer/symbol/%,$(FUZZ_VIEWER)) $B/obj/tests/fuzz/no_symbols.o
+$(TESTS)/fuzz/options: FUZZ_WITH = $(FUZZ_VIEWER) $(patsubst %,$B/obj/preload/cold/%.o,options output text)
+
+$(FUZZ_BINARIES): $(TESTS)/fuzz/%: $B/obj/tests/fuzz/%.o $(FUZZ_VIEWER) $(FUZZ_MAIN) \
+		$(patsubst %,$B/obj/preload/cold/%.o,options output text) $B/obj/tests/fuzz/no_symbols.o
+	@mkdir -p $(@D)
+	$(CC) -o $@ $< $(FUZZ_WITH) $(FUZZ_MAIN) $(LDFLAGS) $(VIEWER_LIBS)
+
+.PHONY: fuzz-targets fuzz-build fuzz-replay-build fuzz-replay fuzz fuzz-corpus
+fuzz-targets: $(FUZZ_BINARIES)
+
+# The objects of make unit-asan.
+fuzz-replay-build:
+	$(MAKE) fuzz-targets B=$B/asan OPT='$(FUZZ_SANITIZERS)' LDFLAGS='-fsanitize=address,undefined'
+
+fuzz-replay: fuzz-replay-build
+	for target in $(FUZZ_TARGETS); do \
+		printf '%s: ' $$target; $B/asan/tests/fuzz/$$target tests/fuzz/corpus/$$target || exit 1; done
+
+fuzz-build:
+	$(MAKE) fuzz-targets B=$B/fuzz CC=clang CFLAGS='-std=gnu11 -w -MMD -MP $(FUZZ_SANITIZERS) -fsanitize=fuzzer-no-link' \
+		FUZZ_MAIN= LDFLAGS='-fsanitize=address,undefined,fuzzer'
+
+fuzz: fuzz-build
+	tests/fuzz/run $B/fuzz $(or $(TIME),60) $(FUZZ_TARGETS)
+
+fuzz-corpus: all
+	tests/fuzz/make-corpus
+
+-include $(wildcard $B/obj/tests/fuzz/*.d)

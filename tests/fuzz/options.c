@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The options of a recording, as words that end in NUL: as the options of `ctrace record`, and as the environment
+ * of the preload with the patterns in it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cold/arena.h"
+#include "cold/options.h"
+#include "cold/output.h"
+#include "cold/text.h"
+#include "fuzz.h"
+#include "hot/state.h"
+#include "record/settings.h"
+
+#define WORDS 64
+
+struct ct_tracer ct_tracer;
+
+/* The words, ended by NULL, in memory that *copy holds. */
+static int split(const uint8_t *data, size_t size, char **copy, char *words[WORDS + 1])
+{
+	int count = 0;
+	*copy = calloc(1, size + 1);
+	memcpy(*copy, data, size);
+	for (size_t at = 0; at < size && count < WORDS; at += strlen(*copy + at) + 1)
+		words[count++] = *copy + at;
+	words[count] = NULL;
+	return count;
+}
+
+static void as_command_line(int count, char **words)
+{
+	struct ct_settings settings = {0};
+	struct ct_error_text error;
+	ct_settings_parse(&settings, count, words, &error);
+	for (int i = 0; i < CT_SETTING_COUNT; i++)
+		ct_settings_get(&settings, (enum ct_setting)i);
+	ct_settings_fini(&settings);
+}
+
+static void as_environment(char **words)
+{
+	static struct ct_text output;
+	if (!ct_options_read(words))
+		return;
+	ct_output_expand(&output);
+	ct_output_fallback(&output);
+	if (strlen(output.bytes) != output.length)
+		abort();
+	ct_option_has_word(ct_options.debug, "verify");
+}
+
+/* Instead of preload/cold/arena.c, which gives nothing back: room for the strings of one input. */
+static char arena[1 << 20];
+static size_t arena_used;
+
+void *ct_arena_alloc(size_t bytes)
+{
+	if (bytes > sizeof(arena) - arena_used)
+		return NULL;
+	arena_used += bytes;
+	return arena + arena_used - bytes;
+}
+
+/* What the options are refused with is not for our stderr: there was none at start. */
+static void say_nothing(void)
+{
+	int saved = dup(2);
+	close(2);
+	ct_say_init();
+	dup2(saved, 2);
+	close(saved);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static bool started;
+	char *copy, *words[WORDS + 1];
+	if (!started) {
+		say_nothing();
+		ct_output_init();
+		started = true;
+	}
+	arena_used = 0;
+	int count = split(data, size, &copy, words);
+	as_environment(words);
+	if (count)
+		as_command_line(count, words);
+	free(copy);
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* TARGET FOLDER...: what libFuzzer does with the inputs that it has, and nothing else. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fuzz.h"
+
+static int replay(const char *folder, const char *name)
+{
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	FILE *file = fopen(path, "r");
+	static uint8_t room[1 << 20];
+	size_t size = file ? fread(room, 1, sizeof(room), file) : 0;
+	if (!file || ferror(file) || !feof(file)) {
+		fprintf(stderr, "%s: cannot be read whole\n", path);
+		return -1;
+	}
+	fclose(file);
+	/* Of its own size, so that a read beyond it is caught. */
+	uint8_t *data = malloc(size);
+	for (size_t i = 0; i < size; i++)
+		data[i] = room[i];
+	fprintf(stderr, "%s\n", path); /* the last one named is the one that failed */
+	LLVMFuzzerTestOneInput(data, size);
+	free(data);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int count = 0;
+	for (int i = 1; i < argc; i++) {
+		DIR *folder = opendir(argv[i]);
+		for (struct dirent *entry; folder && (entry = readdir(folder));)
+			if (*entry->d_name != '.' && replay(argv[i], entry->d_name) == 0)
+				count++;
+		if (folder)
+			closedir(folder);
+	}
+	printf("%d inputs\n", count);
+	return count ? 0 : 1;
+}

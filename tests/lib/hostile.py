@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""Damaged files, and what every command that reads one must do with it."""
+
+import resource
+import struct
+
+from lib.harness import CTRACE, CTRACE_TOP, check, check_in
+from lib.store import SECTIONS
+
+MEMORY = 1 << 30  # of address space, for files below a megabyte
+FORMATS = "pprof,folded,speedscope,heapprofile,json,chrometrace,massif,heaptrack"
+USELESS = ("has no ", "does not tell")  # a format that needs what the damaged file lacks: exit code 2
+
+COMMANDS = {
+    "export": lambda path: [CTRACE, "export", "-f", FORMATS, path],
+    "top": lambda path: [CTRACE_TOP, "-n", "0", "--full", path],
+    "cum": lambda path: [CTRACE_TOP, "--cum", path],
+    "tree": lambda path: [CTRACE_TOP, "--tree", "--min", "0", path],
+    "info": lambda path: [CTRACE, "info", path],
+    "merge": lambda path: [CTRACE, "merge", "-o", path + ".merged", path],
+}
+
+
+def controls(text):
+    """The characters in it that a terminal takes for orders."""
+    return {c for c in text if (ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160}
+
+
+def limit_memory():
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def read_by(context, command, path, what, statuses):
+    """Run a command; its status must be one of these, with one clear line when it is 3."""
+    result = context.run(COMMANDS[command](path), preexec_fn=limit_memory, timeout=120)
+    where = f"{what}, {command}: status {result.status}, stderr {result.stderr[-500:]!r}"
+    if result.status == 2 and any(text in result.stderr for text in USELESS):
+        return 2
+    check(result.status in statuses or (command == "info" and result.status == 1 and 0 in statuses), where)
+    check(not controls(result.stderr) and not controls(result.stdout), "control characters: " + where)
+    if result.status == 3:
+        check(result.stderr.count("\n") == 1 and len(result.stderr) < 1200, "not one line: " + where)
+        check_in(path, result.stderr, "the error's line")
+    return result.status
+
+
+def read_by_all(context, path, what, statuses=(3,)):
+    return [read_by(context, command, path, what, statuses) for command in COMMANDS]
+
+
+class Bytes:
+    """A store's bytes, to be damaged by name."""
+
+    def __init__(self, data):
+        self.data = bytearray(data)
+        self.header_bytes = struct.unpack_from("<I", data, 16)[0]
+        self.sections = 8 + 40 + 64 + 40 + 56
+        self.extents = self.sections + 16 * len(SECTIONS)
+
+    def used(self, section):
+        return self.sections + 16 * SECTIONS.index(section)
+
+    def element(self, section):
+        """Its bytes."""
+        return struct.unpack_from("<I", self.data, self.used(section) + 8)[0]
+
+    def extent(self, index):
+        return self.extents + 8 + 16 * index
+
+    def start(self, section):
+        """Of its first extent, in the file."""
+        count = struct.unpack_from("<I", self.data, self.extents)[0]
+        for i in range(count):
+            offset, _, of = struct.unpack_from("<QII", self.data, self.extent(i))
+            if SECTIONS[of] == section:
+                return offset
+        raise KeyError(section)
+
+    def put(self, form, at, *values):
+        copy = Bytes(bytes(self.data))
+        struct.pack_into("<" + form, copy.data, at, *values)
+        return copy

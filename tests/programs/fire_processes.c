@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What processes do to themselves: fire_processes HOW [FOLDER]
+ *   clone     a process in the same memory allocates; its parent frees
+ *   raw       a child that fork handlers know nothing of
+ *   vanish    FOLDER, which is also the current one, is removed with all that is in it
+ *   chroot    FOLDER becomes the root
+ * Before and after it allocates at 2000 places, so that what is recorded grows.
+ */
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "site.h"
+
+#define PLACES 2000u
+
+static void *from_clone;
+
+SITE static void *branch(unsigned number)
+{
+	if (!number)
+		return malloc(30);
+	void *block = number & 1 ? branch(number >> 1) : branch(number >> 1);
+	KEEP(block);
+	return block;
+}
+
+SITE static void places_before(void)
+{
+	for (unsigned i = 0; i < PLACES; i++)
+		free(branch(i));
+}
+
+SITE static void places_after(void)
+{
+	for (unsigned i = 0; i < PLACES; i++)
+		free(branch(i));
+}
+
+static int status_of(pid_t child)
+{
+	int status;
+	return waitpid(child, &status, __WALL) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int in_clone(void *argument)
+{
+	from_clone = malloc(100);
+	places_before();
+	return *(int *)argument;
+}
+
+/* In a thread, whose thread-local storage the process has while this one waits. */
+static void *clone_here(void *argument)
+{
+	int wanted = 5;
+	size_t bytes = 1 << 16;
+	char *stack = malloc(bytes);
+	*(int *)argument =
+		status_of(clone(in_clone, stack + bytes, CLONE_VM | CLONE_FS | CLONE_FILES | SIGCHLD, &wanted));
+	free(stack);
+	free(from_clone);
+	return NULL;
+}
+
+static int cloned(void)
+{
+	pthread_t thread;
+	int status;
+	pthread_create(&thread, NULL, clone_here, &status);
+	pthread_join(thread, NULL);
+	return status;
+}
+
+static int forked_raw(void)
+{
+	pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (child == 0) {
+		places_before();
+		_exit(6);
+	}
+	return status_of(child);
+}
+
+static int vanish(const char *folder)
+{
+	char command[PATH_MAX + 20];
+	snprintf(command, sizeof(command), "rm -r '%s'", folder);
+	return chdir(folder) || system(command);
+}
+
+/* Where one is not root: root of a namespace. */
+static int change_root(const char *folder)
+{
+	if (chroot(folder) && (unshare(CLONE_NEWUSER) || chroot(folder)))
+		return -1;
+	return chdir("/");
+}
+
+int main(int argc, char **argv)
+{
+	const char *how = argc > 1 ? argv[1] : "raw";
+	const char *folder = argc > 2 ? argv[2] : "";
+	int status = -1;
+	places_before();
+	if (!strcmp(how, "clone"))
+		status = cloned();
+	if (!strcmp(how, "raw"))
+		status = forked_raw();
+	if (!strcmp(how, "vanish"))
+		status = vanish(folder);
+	if (!strcmp(how, "chroot"))
+		status = change_root(folder);
+	places_after();
+	printf("%s: %d\n", how, status);
+	return 3;
+}

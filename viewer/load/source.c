@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "load/source.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BYTES_MOST (64 << 20)
+
+static char *read_file(const char *path)
+{
+	struct stat status;
+	int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (file < 0)
+		return NULL;
+	bool sane = fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= BYTES_MOST;
+	size_t size = sane ? (size_t)status.st_size : 0, used = 0;
+	char *text = sane ? malloc(size + 1) : NULL;
+	while (text && used < size) {
+		ssize_t got = read(file, text + used, size - used);
+		if (got <= 0)
+			break;
+		used += (size_t)got;
+	}
+	if (text)
+		text[used] = '\0';
+	close(file);
+	return text;
+}
+
+/* In a folder: the whole path, then without its first parts. */
+static char *find_below(const char *folder, size_t length, const char *path)
+{
+	char *text = NULL;
+	while (!text && *path) {
+		char *whole;
+		path += strspn(path, "/");
+		if (asprintf(&whole, "%.*s/%s", (int)length, folder, path) < 0)
+			return NULL;
+		text = read_file(whole);
+		free(whole);
+		path += strcspn(path, "/");
+	}
+	return text;
+}
+
+static char *find(const char *path, const char *folders)
+{
+	char *text = read_file(path);
+	while (!text && folders && *folders) {
+		size_t length = strcspn(folders, ":");
+		text = length ? find_below(folders, length, path) : NULL;
+		folders += length + (folders[length] == ':');
+	}
+	return text;
+}
+
+int ct_source_open(struct ct_source *source, const char *path, const char *folders)
+{
+	size_t count = 1, used = 0;
+	*source = (struct ct_source){.text = *path ? find(path, folders) : NULL};
+	if (!source->text)
+		return -1;
+	for (const char *at = source->text; *at; at++)
+		count += *at == '\n';
+	source->lines = calloc(count, sizeof(*source->lines));
+	if (!source->lines) {
+		ct_source_close(source);
+		return -1;
+	}
+	for (char *at = source->text; at && *at;) {
+		source->lines[used++] = strsep(&at, "\n");
+		size_t length = strlen(source->lines[used - 1]);
+		if (length && source->lines[used - 1][length - 1] == '\r')
+			source->lines[used - 1][length - 1] = '\0';
+	}
+	source->count = used;
+	return 0;
+}
+
+void ct_source_close(struct ct_source *source)
+{
+	free(source->lines);
+	free(source->text);
+	*source = (struct ct_source){0};
+}

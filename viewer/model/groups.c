@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/groups.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/merge.h"
+#include "model/metric.h"
+#include "view/names.h"
+
+static const char *const names[CT_BY_COUNT + 1] = {"site", "function", "file", "line", "module", "thread", NULL};
+
+/* Frames with equal keys are of one group. */
+struct key {
+	uint32_t frame;
+	uint32_t what;
+	uint32_t line;
+};
+
+const char *ct_group_by_name(enum ct_group_by by)
+{
+	return names[by];
+}
+
+const char *ct_group_thread(const struct ct_profile *profile, const struct ct_frame *frame)
+{
+	const char *text = ct_merge_text(profile->strings[frame->text]);
+	return strncmp(text, "[thread ", 8) ? NULL : text;
+}
+
+static struct key key_of(const struct ct_profile *profile, uint32_t id, enum ct_group_by by)
+{
+	const struct ct_frame *frame = &profile->frames[id];
+	struct key key = {.frame = id};
+	switch (by) {
+	case CT_BY_FILE:
+		key.what = frame->file ? frame->file : (uint32_t)profile->string_count + frame->module;
+		break;
+	case CT_BY_LINE: /* 0 and a function: not known */
+		key.what = frame->file && frame->line ? frame->file : ct_name_key(frame);
+		key.line = frame->file ? frame->line : 0;
+		break;
+	case CT_BY_MODULE:
+		key.what = frame->module;
+		break;
+	case CT_BY_THREAD:
+		key.what = ct_group_thread(profile, frame) ? frame->text : 0;
+		break;
+	default:
+		key.what = ct_name_key(frame);
+	}
+	return key;
+}
+
+static int compare(const void *left, const void *right)
+{
+	const struct key *a = left, *b = right;
+	if (a->what != b->what)
+		return a->what < b->what ? -1 : 1;
+	if (a->line != b->line)
+		return a->line < b->line ? -1 : 1;
+	return a->frame < b->frame ? -1 : a->frame > b->frame;
+}
+
+static bool has_threads(const struct ct_profile *profile)
+{
+	for (size_t i = 1; i < profile->frame_count; i++)
+		if (ct_group_thread(profile, &profile->frames[i]))
+			return true;
+	return false;
+}
+
+int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, enum ct_group_by by,
+		   struct ct_error_text *error)
+{
+	size_t count = profile->frame_count - 1;
+	struct key *keys = calloc(count + 1, sizeof(*keys));
+	*groups = (struct ct_groups){
+		.rows = calloc(count + 1, sizeof(*groups->rows)),
+		.of_frame = calloc(count + 1, sizeof(*groups->of_frame)),
+		.allocators = ct_names_find_allocators(profile),
+	};
+	if (!keys || !groups->rows || !groups->of_frame || !groups->allocators) {
+		free(keys);
+		return ct_error_no_memory(error);
+	}
+	for (size_t i = 0; i < count; i++)
+		keys[i] = key_of(profile, (uint32_t)i + 1, by);
+	qsort(keys, count, sizeof(*keys), compare);
+	for (size_t i = 0; i < count; i++) {
+		if (i == 0 || keys[i].what != keys[i - 1].what || keys[i].line != keys[i - 1].line)
+			groups->rows[groups->count++].example = by == CT_BY_THREAD && !keys[i].what ? 0 : keys[i].frame;
+		groups->of_frame[keys[i].frame] = (uint32_t)groups->count - 1;
+	}
+	free(keys);
+	if (by == CT_BY_THREAD && !has_threads(profile))
+		return ct_error_set(error, CT_ERR_USAGE, "it has no threads: record with CTRACE_THREADS=1");
+	return CT_OK;
+}
+
+void ct_groups_count(struct ct_groups *groups, const struct ct_profile *profile, enum ct_group_by by,
+		     const bool *left_out, bool with_allocators)
+{
+	for (uint32_t i = 0; i < profile->site_count; i++) {
+		const struct ct_site_row *site = &profile->sites[i];
+		if (left_out && left_out[i])
+			continue;
+		uint32_t leaf =
+			by == CT_BY_THREAD ? site->frame_count - 1 : ct_name_leaf(profile, groups->allocators, site);
+		for (uint32_t j = with_allocators ? 0 : leaf; j < site->frame_count; j++) {
+			uint32_t frame = profile->frame_ids[site->first_frame + j];
+			struct ct_group *group = &groups->rows[groups->of_frame[frame]];
+			if (j == leaf)
+				ct_counters_add(&group->self, &site->counters);
+			if (group->seen == i + 1)
+				continue;
+			group->seen = i + 1;
+			ct_counters_add(&group->cumulative, &site->counters);
+		}
+	}
+}
+
+void ct_groups_fini(struct ct_groups *groups)
+{
+	free(groups->rows);
+	free(groups->of_frame);
+	free(groups->allocators);
+}

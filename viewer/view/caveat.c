@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "view/caveat.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "view/number.h"
+
+static void add(char out[CT_CAVEAT_ROOM], const char *text)
+{
+	size_t used = strlen(out);
+
+	snprintf(out + used, CT_CAVEAT_ROOM - used, "%s%s", used ? ", " : "", text);
+}
+
+static void add_count(char out[CT_CAVEAT_ROOM], uint64_t count, const char *meaning)
+{
+	char number[CT_NUMBER_ROOM], text[CT_CAVEAT_ROOM];
+
+	snprintf(text, sizeof(text), "%s %s", ct_number_exact(number, count), meaning);
+	if (count)
+		add(out, text);
+}
+
+char *ct_caveat(const struct ct_profile *profile, char out[CT_CAVEAT_ROOM])
+{
+	const struct ct_losses *losses = &profile->losses;
+
+	*out = '\0';
+	add_count(out, losses->dropped, "events dropped (numbers too low)");
+	add_count(out, losses->early, "calls before start-up was done");
+	add_count(out, losses->late, "calls after the recording ended");
+	add_count(out, losses->unknown_frees, "frees of unknown blocks");
+	if (profile->sample_bytes)
+		add(out, "sampled (numbers are estimates)");
+	if (!profile->ended)
+		add(out, "killed or still running (up to its last event)");
+	return out;
+}

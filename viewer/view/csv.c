@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables as RFC 4180 has them: lines end in CR LF, cells with commas or quotes stand in quotes. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "view/names.h"
+#include "view/order.h"
+#include "view/view.h"
+
+static void put_cell(FILE *out, const char *text)
+{
+	if (!strpbrk(text, ",\"\r\n")) {
+		fputs(text, out);
+		return;
+	}
+	putc('"', out);
+	for (; *text; text++) {
+		if (*text == '"')
+			putc('"', out);
+		putc(*text, out);
+	}
+	putc('"', out);
+}
+
+static void put_place(const struct ct_profile *profile, const struct ct_frame *frame, FILE *out)
+{
+	put_cell(out, profile->strings[frame->function]);
+	putc(',', out);
+	put_cell(out, profile->strings[frame->file]);
+	putc(',', out);
+	if (frame->line)
+		fprintf(out, "%" PRIu32, frame->line);
+	putc(',', out);
+	put_cell(out, profile->strings[frame->module]);
+}
+
+static bool has(const struct ct_view *view, int metric, bool sums)
+{
+	bool is_max = metric == CT_METRIC_MAX_BYTES || metric == CT_METRIC_MAX_BLOCKS;
+
+	return ct_metric_exists(view->profile, (enum ct_metric)metric) && !(sums && is_max);
+}
+
+static void put_heads(const struct ct_view *view, const char *prefix, bool sums)
+{
+	for (int i = 1; i < CT_METRIC_COUNT; i++)
+		if (has(view, i, sums))
+			fprintf(view->out, ",%s%s", prefix, ct_metric_name((enum ct_metric)i));
+}
+
+static void put_numbers(const struct ct_view *view, const struct ct_counters *counters, bool sums)
+{
+	for (int i = 1; i < CT_METRIC_COUNT; i++)
+		if (has(view, i, sums))
+			fprintf(view->out, ",%" PRIu64, ct_metric_value(counters, (enum ct_metric)i));
+}
+
+int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error)
+{
+	const struct ct_profile *profile = view->profile;
+	size_t shown = ct_order_shown(view, profile->site_count);
+	bool *allocators = ct_names_find_allocators(profile);
+	uint32_t *order = ct_order_sites(view);
+	bool memory = allocators && order;
+
+	if (memory) {
+		fputs("function,file,line,module", view->out);
+		put_heads(view, "", false);
+		fputs("\r\n", view->out);
+	}
+	for (size_t i = 0; memory && i < shown; i++) {
+		const struct ct_site_row *site = &profile->sites[order[i]];
+		uint32_t leaf = site->first_frame + ct_name_leaf(profile, allocators, site);
+
+		put_place(profile, &profile->frames[profile->frame_ids[leaf]], view->out);
+		put_numbers(view, &site->counters, false);
+		fputs("\r\n", view->out);
+	}
+	free(allocators);
+	free(order);
+	return memory ? CT_OK : ct_error_no_memory(error);
+}
+
+static const char *column_heads(enum ct_group_by by)
+{
+	static const char *const heads[CT_BY_COUNT] = {
+		[CT_BY_FUNCTION] = "function,module",
+		[CT_BY_FILE] = "file,module",
+		[CT_BY_LINE] = "file,line,function",
+		[CT_BY_MODULE] = "module",
+		[CT_BY_THREAD] = "thread",
+	};
+
+	return heads[by];
+}
+
+static void put_names(const struct ct_view *view, const struct ct_group *group)
+{
+	const struct ct_profile *profile = view->profile;
+	const struct ct_frame *frame = &profile->frames[group->example];
+	FILE *out = view->out;
+
+	switch (view->by) {
+	case CT_BY_THREAD:
+		put_cell(out, group->example ? ct_group_thread(profile, frame) : "");
+		return;
+	case CT_BY_LINE:
+		put_cell(out, profile->strings[frame->file]);
+		if (frame->line)
+			fprintf(out, ",%" PRIu32 ",", frame->line);
+		else
+			fputs(",,", out);
+		put_cell(out, profile->strings[frame->function]);
+		return;
+	case CT_BY_FUNCTION:
+	case CT_BY_FILE:
+		put_cell(out, profile->strings[view->by == CT_BY_FILE ? frame->file : frame->function]);
+		putc(',', out);
+		break;
+	default:
+		break;
+	}
+	put_cell(out, profile->strings[frame->module]);
+}
+
+int ct_view_csv_groups(const struct ct_view *view, struct ct_error_text *error)
+{
+	const struct ct_group **order = NULL;
+	struct ct_groups groups;
+	size_t count = 0;
+	int code = ct_groups_init(&groups, view->profile, view->by, error);
+
+	if (code == 0) {
+		ct_groups_count(&groups, view->profile, view->by, NULL, false);
+		order = ct_order_groups(view, &groups, &count);
+		code = order ? CT_OK : ct_error_no_memory(error);
+	}
+	if (code == 0) {
+		fputs(column_heads(view->by), view->out);
+		put_heads(view, "", true);
+		put_heads(view, "cum-", true);
+		fputs("\r\n", view->out);
+		count = ct_order_shown(view, count);
+	}
+	for (size_t i = 0; code == 0 && i < count; i++) {
+		put_names(view, order[i]);
+		put_numbers(view, &order[i]->self, true);
+		put_numbers(view, &order[i]->cumulative, true);
+		fputs("\r\n", view->out);
+	}
+	free(order);
+	ct_groups_fini(&groups);
+	return code;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* A diff as text: the totals of both sides, then the rows whose number differs, largest change first. */
+#ifndef CT_VIEW_DIFF_H
+#define CT_VIEW_DIFF_H
+
+#include <stdio.h>
+
+#include "model/diff.h"
+#include "view/terminal.h"
+
+struct ct_diff_view {
+	const struct ct_diff *diff;
+	const struct ct_terminal *terminal;
+	FILE *out;
+	enum ct_metric metric; /* one that ct_diff_check allows */
+	size_t rows; /* 0 = all */
+	double min_percent; /* of the larger total: smaller changes are not shown */
+	bool exact; /* numbers to the last digit */
+	bool full; /* whole stacks */
+};
+
+int ct_view_diff(const struct ct_diff_view *view, struct ct_error_text *error);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include "view/gate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "view/caveat.h"
+#include "view/names.h"
+#include "view/number.h"
+
+#define WORST_MOST 3
+
+/* A site with what it has, or what it has more than before. */
+struct suspect {
+	const struct ct_profile *profile;
+	const struct ct_site_row *site;
+	uint64_t amount;
+};
+
+static const struct ct_rule *rule_at(const struct ct_gate *gate, size_t index)
+{
+	return &gate->budget->rules[index];
+}
+
+bool ct_gate_holds(const struct ct_gate *gate, size_t rule)
+{
+	return gate->verdicts[rule].holds && !(gate->strict && !gate->verdicts[rule].matched);
+}
+
+static bool is_lossy(const struct ct_gate *gate)
+{
+	return gate->profile->losses.dropped || (gate->diff && gate->diff->profiles[CT_DIFF_OLD]->losses.dropped);
+}
+
+bool ct_gate_passes(const struct ct_gate *gate)
+{
+	for (size_t i = 0; i < gate->budget->count; i++)
+		if (!ct_gate_holds(gate, i))
+			return false;
+	return !(gate->strict && is_lossy(gate));
+}
+
+static char *format_amount(const struct ct_gate *gate, enum ct_metric metric, uint64_t amount, char *out)
+{
+	if (metric == CT_METRIC_LIFETIME)
+		return ct_number_time(out, (double)amount, gate->profile->time_unit);
+	if (!ct_metric_is_bytes(metric) || gate->profile->mode == CT_MODE_AD_HOC)
+		return ct_number_exact(out, amount);
+	return ct_number_bytes(out, amount);
+}
+
+/* In a cell, also within code, | ends the cell and ` the code. */
+static void put_code(const char *text, FILE *out)
+{
+	putc('`', out);
+	for (; *text; text++) {
+		if (*text == '|')
+			putc('\\', out);
+		putc(*text == '`' ? '\'' : *text, out);
+	}
+	putc('`', out);
+}
+
+/* Keep the largest, largest first. */
+static void note_suspect(struct suspect worst[WORST_MOST], struct suspect suspect)
+{
+	for (int i = 0; i < WORST_MOST && suspect.amount; i++) {
+		if (suspect.amount <= worst[i].amount)
+			continue;
+		struct suspect smaller = worst[i];
+		worst[i] = suspect;
+		suspect = smaller;
+	}
+}
+
+static int find_largest(const struct ct_gate *gate, const struct ct_rule *rule, struct suspect worst[WORST_MOST])
+{
+	const struct ct_profile *profile = gate->profile;
+	bool *sites = ct_rule_sites(rule, profile);
+	if (!sites)
+		return -1;
+	for (size_t i = 0; i < profile->site_count; i++) {
+		const struct ct_site_row *site = &profile->sites[i];
+		if (sites[i])
+			note_suspect(worst,
+				     (struct suspect){profile, site, ct_metric_value(&site->counters, rule->metric)});
+	}
+	free(sites);
+	return 0;
+}
+
+/* Rows that have grown, and whose shown site is in the rule's scope. */
+static int find_grown(const struct ct_gate *gate, const struct ct_rule *rule, struct suspect worst[WORST_MOST])
+{
+	const struct ct_diff *diff = gate->diff;
+	bool *sites = ct_rule_sites(rule, gate->profile);
+	if (!sites)
+		return -1;
+	for (size_t i = 0; i < diff->row_count; i++) {
+		const struct ct_site_row *site = diff->rows[i].examples[CT_DIFF_NEW];
+		int64_t change = ct_diff_change(&diff->rows[i], rule->metric);
+		if (site && change > 0 && sites[site - gate->profile->sites])
+			note_suspect(worst, (struct suspect){gate->profile, site, (uint64_t)change});
+	}
+	free(sites);
+	return 0;
+}
+
+/* The first caller that has a name, or NULL. */
+static const struct ct_frame *find_named(const struct ct_profile *profile, const struct ct_site_row *site,
+					 uint32_t leaf)
+{
+	for (uint32_t i = leaf + 1; i < site->frame_count; i++) {
+		const struct ct_frame *frame = &profile->frames[profile->frame_ids[site->first_frame + i]];
+		if (frame->function)
+			return frame;
+	}
+	return NULL;
+}
+
+static int put_suspects(const struct ct_gate *gate, const struct ct_rule *rule, const bool *allocators, FILE *out)
+{
+	struct suspect worst[WORST_MOST] = {{0}};
+	char text[CT_NAME_ROOM];
+	if (rule->operator> CT_EQUAL)
+		return 0;
+	if ((rule->growth ? find_grown : find_largest)(gate, rule, worst))
+		return -1;
+	for (int i = 0; i < WORST_MOST && worst[i].amount; i++) {
+		const struct ct_profile *profile = worst[i].profile;
+		uint32_t leaf = ct_name_leaf(profile, allocators, worst[i].site);
+		const struct ct_frame *frame = &profile->frames[profile->frame_ids[worst[i].site->first_frame + leaf]];
+		fputs(i ? ", " : " ", out);
+		put_code(ct_name_short(profile, frame, text), out);
+		if (*ct_name_place(profile, frame, text)) {
+			putc(' ', out);
+			put_code(text, out);
+		} else if ((frame = find_named(profile, worst[i].site, leaf))) {
+			fputs(" < ", out);
+			put_code(ct_name_short(profile, frame, text), out);
+		}
+		fprintf(out, " %s%s", rule->growth ? "+" : "",
+			format_amount(gate, rule->metric, worst[i].amount, text));
+	}
+	return 0;
+}
+
+static void put_numbers(const struct ct_gate *gate, const struct ct_rule *rule, const struct ct_verdict *verdict,
+			FILE *out)
+{
+	char limit[CT_NUMBER_ROOM], actual[CT_NUMBER_ROOM], off[CT_NUMBER_ROOM], old[CT_NUMBER_ROOM];
+	bool above = verdict->actual > verdict->limit;
+	uint64_t distance = above ? verdict->actual - verdict->limit : verdict->limit - verdict->actual;
+	fprintf(out, " | %s", format_amount(gate, rule->metric, verdict->limit, limit));
+	if (rule->growth)
+		fprintf(out, " (was %s)", format_amount(gate, rule->metric, verdict->old, old));
+	fprintf(out, " | %s | %s%s |", format_amount(gate, rule->metric, verdict->actual, actual),
+		!distance ? ""
+		: above   ? "+"
+			  : "-",
+		format_amount(gate, rule->metric, distance, off));
+}
+
+static int put_broken(const struct ct_gate *gate, const bool *allocators, FILE *out)
+{
+	fputs("\n| rule | limit | actual | off by | worst sites |\n| --- | ---: | ---: | ---: | --- |\n", out);
+	for (size_t i = 0; i < gate->budget->count; i++) {
+		const struct ct_rule *rule = rule_at(gate, i);
+		if (ct_gate_holds(gate, i))
+			continue;
+		fputs(rule->growth ? "| growth " : "| ", out);
+		put_code(rule->text, out);
+		put_numbers(gate, rule, &gate->verdicts[i], out);
+		if (!gate->verdicts[i].matched)
+			fputs(" matches no site", out);
+		else if (put_suspects(gate, rule, allocators, out))
+			return -1;
+		fputs(" |\n", out);
+	}
+	putc('\n', out);
+	return 0;
+}
+
+static void put_caveat(const struct ct_profile *profile, const char *name, FILE *out)
+{
+	char caveat[CT_CAVEAT_ROOM];
+	if (*ct_caveat(profile, caveat))
+		fprintf(out, "warning: %s: %s\n", name, caveat);
+}
+
+static void put_notes(const struct ct_gate *gate, FILE *out)
+{
+	put_caveat(gate->profile, gate->name, out);
+	if (gate->diff)
+		put_caveat(gate->diff->profiles[CT_DIFF_OLD], gate->diff->names[CT_DIFF_OLD], out);
+	for (size_t i = 0; i < gate->budget->count; i++)
+		if (!gate->verdicts[i].matched && ct_gate_holds(gate, i))
+			fprintf(out, "warning: `%s` matches no site: is the name right?\n", rule_at(gate, i)->text);
+}
+
+int ct_view_gate(const struct ct_gate *gate, FILE *out)
+{
+	bool *allocators = ct_names_find_allocators(gate->profile);
+	size_t count = gate->budget->count, broken = 0;
+	int code = allocators ? 0 : -1;
+	for (size_t i = 0; i < count; i++)
+		broken += !ct_gate_holds(gate, i);
+	if (!code && broken) {
+		fprintf(out, "%s: %zu of %zu rule%s broken\n", gate->name, broken, count, count == 1 ? "" : "s");
+		code = put_broken(gate, allocators, out);
+	} else if (!code) {
+		fprintf(out, "%s: %zu rule%s%s\n", gate->name, count, count == 1 ? " holds" : "s hold",
+			ct_gate_passes(gate) ? "" : ", but events were dropped, which --strict does not allow");
+	}
+	if (!code)
+		put_notes(gate, out);
+	free(allocators);
+	return code;
+}
