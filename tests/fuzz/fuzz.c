@@ -53,7 +53,7 @@ static void show(const struct ct_profile *profile, FILE *out)
 		view.min_percent = i;
 		ct_view_summary(&view, &error);
 		ct_view_sites(&view, &error);
-		ct_view_functions(&view, &error);
+		ct_view_groups(&view, &error);
 		ct_view_tree(&view, &error);
 	}
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "symbol/dwarf_table.h"
+#include "symbol/dwarf_text.h"
 #include "symbol/symbol_table.h"
 #include "util/array.h"
 #include "util/search.h"
@@ -140,6 +141,9 @@ static int by_low(const void *left, const void *right)
 static void read_units(struct object *object)
 {
 	Dwarf_Die *die = NULL;
+	Dwarf *dwarf = dwfl_module_getdwarf(object->module, &object->bias);
+	if (!dwarf || !ct_dwarf_texts_end(dwarf_getelf(dwarf)))
+		return;
 	while ((die = dwfl_module_nextcu(object->module, die, &object->bias))) {
 		Dwarf_Addr base, low, high;
 		ptrdiff_t offset = 0;
@@ -208,7 +212,7 @@ static const char *readable(struct ct_symbols *symbols, const char *name)
 static const char *from_folder(struct ct_symbols *symbols, Dwarf_Die *unit_die, const char *file)
 {
 	Dwarf_Attribute attribute;
-	const char *folder = dwarf_formstring(dwarf_attr(unit_die, DW_AT_comp_dir, &attribute));
+	const char *folder = ct_dwarf_text(dwarf_attr(unit_die, DW_AT_comp_dir, &attribute));
 	char *path;
 	if (!file || *file == '/' || *file == '<' || !folder || *folder != '/')
 		return file;
@@ -224,10 +228,10 @@ static const char *from_folder(struct ct_symbols *symbols, Dwarf_Die *unit_die, 
 static const char *die_name(Dwarf_Die *die)
 {
 	Dwarf_Attribute attribute;
-	const char *linkage = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
+	const char *linkage = ct_dwarf_text(dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
 	if (linkage && linkage[0] == '_' && (linkage[1] == 'Z' || linkage[1] == 'R'))
 		return linkage;
-	const char *name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_name, &attribute));
+	const char *name = ct_dwarf_text(dwarf_attr_integrate(die, DW_AT_name, &attribute));
 	return name ? name : linkage;
 }
 
