@@ -107,14 +107,14 @@ static int check_interactive(const struct request *request)
 {
 	const struct ct_top_request *top = &request->top;
 	bool possible = (top->kind == CT_TOP_ROWS || top->kind == CT_TOP_TREE) && top->form == CT_TOP_TEXT &&
-			top->view.by <= CT_BY_FUNCTION && !top->view.column_count;
+			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE && !top->view.column_count;
 
 	if (!request->interactive && !request->pid)
 		return CT_EXIT_FINE;
 	if (!possible)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
-				   "-i and -p show sites, functions and trees: not --by file, line, module or thread, "
-				   "--columns, --list, --peek, --json or --csv");
+				   "-i and -p show sites, functions, modules, threads and trees: not --by file, --by "
+				   "line, --columns, --list, --peek, --json or --csv");
 	if (request->pid && ct_selection_any(&top->selection))
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
 				   "-p takes no --focus, --ignore or --hide: the key f filters what it shows");
@@ -128,17 +128,25 @@ static bool is_live(const struct request *request)
 
 static int show_live(const struct request *request)
 {
+	static const enum ct_rows_kind kinds[CT_BY_COUNT] = {
+		[CT_BY_SITE] = CT_ROWS_SITES,
+		[CT_BY_FUNCTION] = CT_ROWS_FUNCTIONS,
+		[CT_BY_MODULE] = CT_ROWS_MODULES,
+		[CT_BY_THREAD] = CT_ROWS_THREADS,
+	};
 	const struct ct_top_request *top = &request->top;
 	struct ct_live_request live = {
 		.view = &top->view,
-		.kind = top->kind == CT_TOP_TREE           ? CT_ROWS_CALLEES
-			: top->view.by == CT_BY_FUNCTION ? CT_ROWS_FUNCTIONS
-							 : CT_ROWS_SITES,
+		.kind = top->kind == CT_TOP_TREE ? CT_ROWS_CALLEES : kinds[top->view.by],
 		.target = request->target,
 	};
 	struct ct_error_text error;
-	int code = ct_live_run(&live, &error);
+	int code;
 
+	if (top->view.by == CT_BY_THREAD && !ct_groups_have_threads(top->view.profile))
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s has no threads: record with CTRACE_THREADS=1",
+				   request->path);
+	code = ct_live_run(&live, &error);
 	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
 }
 

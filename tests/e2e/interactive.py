@@ -436,7 +436,7 @@ def refusals(context):
     _refused(context, ["-p", "x"], 2, "-p x: not a process's number")
     _refused(context, ["-p", "1", "file"], 2, "-p PID and no file")
     _refused(context, ["-p", os.getpid(), "--focus=x"], 2, "-p takes no --focus")
-    _refused(context, ["-p", os.getpid(), "--csv"], 2, "-i and -p show sites, functions and trees")
+    _refused(context, ["-p", os.getpid(), "--csv"], 2, "-i and -p show sites")
     gone = subprocess.Popen(["/bin/true"])
     zombie = gone.pid
     os.waitid(os.P_PID, zombie, os.WEXITED | os.WNOWAIT)

@@ -375,8 +375,8 @@ def wrong_usage(context):
         (["--csv", "--tree"], "--csv"),
         (["--columns=total,many"], "never-freed"),
         (["--columns=rate"], "never-freed"),
-        (["-i", "--by=module"], "-i and -p show sites, functions and trees"),
-        (["-i", "--list=main"], "-i and -p show sites, functions and trees"),
+        (["-i", "--by=file"], "-i and -p show sites"),
+        (["-i", "--list=main"], "-i and -p show sites"),
     ):
         check_in(part, _top(context, *words, recording.path, status=2), " ".join(words))
     for words, part in (

@@ -110,6 +110,10 @@ static void test_opens_tree(void **state)
 	press(&screen, "t"); /* callers: each leaf has one chain up */
 	assert_int_equal(screen.rows.count, 3);
 	assert_true(shows(&screen, "parse < read_all < main"));
+	press(&screen, "t");
+	assert_int_equal(screen.rows.kind, CT_ROWS_MODULES);
+	press(&screen, "t"); /* it has no threads */
+	assert_int_equal(screen.rows.kind, CT_ROWS_SITES);
 	ct_screen_fini(&screen);
 	ct_profile_free(profile);
 }

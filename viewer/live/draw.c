@@ -110,13 +110,15 @@ static void put_rates(struct draw *draw)
 /* "Sites  Functions  ...", the one that is shown marked, and what is left out. */
 static void put_kinds(struct draw *draw)
 {
-	static const char *const names[CT_ROWS_KINDS] = {"Sites", "Functions", "Tree", "Callers"};
+	static const char *const names[CT_ROWS_KINDS] = {"Sites", "Functions", "Tree", "Callers", "Modules", "Threads"};
 	const struct ct_screen *screen = draw->screen;
 	char text[CT_MATCH_ROOM + CT_NUMBER_ROOM * 2], shown[CT_NUMBER_ROOM], all[CT_NUMBER_ROOM];
 
 	for (int i = 0; i < CT_ROWS_KINDS; i++) {
 		bool current = screen->rows.kind == (enum ct_rows_kind)i;
 
+		if (i == CT_ROWS_THREADS && !current && !screen->has_threads)
+			continue;
 		snprintf(text, sizeof(text), current ? "[%s]" : " %s ", names[i]);
 		put_styled(draw, current ? CT_STYLE_STRONG : CT_STYLE_QUIET, text);
 		ct_line_add(&draw->line, " ");
@@ -161,19 +163,19 @@ static unsigned wanted_columns(const struct draw *draw)
 	}
 	if (draw->screen->rows.kind != CT_ROWS_SITES)
 		all &= ~(1u << CT_COLUMN_MAX | 1u << CT_COLUMN_AVERAGE);
-	if (draw->screen->rows.kind != CT_ROWS_SITES && draw->screen->rows.kind != CT_ROWS_FUNCTIONS)
+	if (draw->screen->rows.kind == CT_ROWS_CALLEES || draw->screen->rows.kind == CT_ROWS_CALLERS)
 		all &= ~(1u << CT_COLUMN_LIFETIME);
 	return all | sort;
 }
 
 static void put_heads(struct draw *draw)
 {
-	static const char *const heads[CT_ROWS_KINDS] = {"WHERE", "FUNCTION, with all that it calls", "CALLS",
-							 "CALLED BY"};
-	bool functions = draw->screen->rows.kind == CT_ROWS_FUNCTIONS;
+	static const char *const heads[CT_ROWS_KINDS] = {"WHERE",     "FUNCTION, with all that it calls", "CALLS",
+							 "CALLED BY", "MODULE, with all that it calls",   "THREAD"};
+	bool groups = ct_rows_by(draw->screen->rows.kind) != CT_BY_SITE;
 
-	ct_layout_choose(&draw->view, wanted_columns(draw), functions ? SELF_WIDTH + GAP : 0, &draw->layout);
-	if (functions) {
+	ct_layout_choose(&draw->view, wanted_columns(draw), groups ? SELF_WIDTH + GAP : 0, &draw->layout);
+	if (groups) {
 		put_styled(draw, CT_STYLE_HEAD, "SELF%");
 		ct_line_add_blanks(&draw->line, GAP);
 	}
@@ -290,9 +292,10 @@ static void put_row(struct draw *draw, const struct ct_row *row)
 {
 	const struct ct_profile *profile = draw->view.profile;
 	enum ct_column share = ct_column_share(draw->view.sort);
+	enum ct_group_by by = ct_rows_by(draw->screen->rows.kind);
 	char text[CT_NUMBER_ROOM];
 
-	if (draw->screen->rows.kind == CT_ROWS_FUNCTIONS) {
+	if (by != CT_BY_SITE) {
 		ct_number_percent(text, row->self, ct_view_whole(&draw->view, share));
 		ct_line_add_right(&draw->line, text, SELF_WIDTH);
 		ct_line_add_blanks(&draw->line, GAP);
@@ -300,8 +303,8 @@ static void put_row(struct draw *draw, const struct ct_row *row)
 	ct_layout_numbers(&draw->view, &draw->layout, &row->counters, &draw->line);
 	if (draw->screen->rows.kind == CT_ROWS_SITES)
 		ct_line_add_site(&draw->line, profile, draw->screen->allocators, &profile->sites[row->site], true);
-	else if (draw->screen->rows.kind == CT_ROWS_FUNCTIONS)
-		ct_line_add_group(&draw->line, profile, CT_BY_FUNCTION, row->first_frame);
+	else if (by != CT_BY_SITE)
+		ct_line_add_group(&draw->line, profile, by, row->first_frame);
 	else
 		add_branch(draw, row);
 	ct_line_end(&draw->line);
@@ -387,7 +390,7 @@ static void put_bottom(struct draw *draw)
 static void put_help(struct draw *draw)
 {
 	static const char *const lines[] = {
-		"t  Tab  T       next view: sites, functions, tree from the root, tree of callers",
+		"t  Tab  T       next view: sites, functions, call tree, callers, modules, threads; the one before",
 		">  <  s         sort by the next column, the one before",
 		"r               reverse the order",
 		"Enter  Right +  open a branch of the tree; of other rows the whole stack",
@@ -427,7 +430,7 @@ static void put_lists(struct draw *draw)
 	if (room < 1)
 		room = 1;
 	stack = screen->stack_open ? room - 1 : room / 2 < STACK_MOST ? room / 2 : STACK_MOST;
-	if (stack < 2)
+	if (stack < 2 || !ct_rows_have_stacks(screen->rows.kind))
 		stack = 0;
 	put_rows(draw, (size_t)(room - stack));
 	if (stack)

@@ -26,11 +26,11 @@ void ct_match_set(struct ct_match *match, const char *text)
 					   REG_EXTENDED | REG_NOSUB | (match->ignore_case ? REG_ICASE : 0)) == 0;
 }
 
-static bool is_in(const struct ct_match *match, const char *name)
+bool ct_match_text(const struct ct_match *match, const char *text)
 {
 	if (match->is_regex)
-		return regexec(&match->regex, name, 0, NULL, 0) == 0;
-	return match->ignore_case ? strcasestr(name, match->text) : strstr(name, match->text);
+		return regexec(&match->regex, text, 0, NULL, 0) == 0;
+	return match->ignore_case ? strcasestr(text, match->text) : strstr(text, match->text);
 }
 
 bool ct_match_frame(struct ct_match *match, const struct ct_profile *profile, uint32_t id)
@@ -48,9 +48,9 @@ bool ct_match_frame(struct ct_match *match, const struct ct_profile *profile, ui
 	}
 	if (!match->frames[id]) {
 		const struct ct_frame *frame = &profile->frames[id];
-		bool found = is_in(match, profile->strings[frame->function]) ||
-			     is_in(match, profile->strings[frame->file]) ||
-			     is_in(match, profile->strings[frame->module]);
+		bool found = ct_match_text(match, profile->strings[frame->function]) ||
+			     ct_match_text(match, profile->strings[frame->file]) ||
+			     ct_match_text(match, profile->strings[frame->module]);
 		match->frames[id] = found ? 2 : 1;
 	}
 	return match->frames[id] == 2;

@@ -26,6 +26,8 @@ void ct_match_set(struct ct_match *match, const char *text);
 /* The profile is another one now. */
 void ct_match_forget(struct ct_match *match);
 
+bool ct_match_text(const struct ct_match *match, const char *text);
+
 /* By function, file and module. Without memory nothing matches. */
 bool ct_match_frame(struct ct_match *match, const struct ct_profile *profile, uint32_t frame);
 

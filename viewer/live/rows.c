@@ -5,7 +5,6 @@
 
 #include "util/array.h"
 #include "view/branch.h"
-#include "view/names.h"
 #include "view/order.h"
 
 #define LEVELS_MOST 1000
@@ -79,7 +78,20 @@ static int build_sites(struct ct_rows *rows, const struct ct_profile *profile, c
 	return 0;
 }
 
-static int add_functions(struct ct_rows *rows, const struct ct_profile *profile, const struct ct_groups *groups)
+enum ct_group_by ct_rows_by(enum ct_rows_kind kind)
+{
+	return kind == CT_ROWS_FUNCTIONS ? CT_BY_FUNCTION
+	       : kind == CT_ROWS_MODULES ? CT_BY_MODULE
+	       : kind == CT_ROWS_THREADS ? CT_BY_THREAD
+					 : CT_BY_SITE;
+}
+
+bool ct_rows_have_stacks(enum ct_rows_kind kind)
+{
+	return kind != CT_ROWS_MODULES && kind != CT_ROWS_THREADS;
+}
+
+static int add_groups(struct ct_rows *rows, const struct ct_profile *profile, const struct ct_groups *groups)
 {
 	const struct ct_view view = {.profile = profile, .sort = rows->sort, .cumulative = true};
 	size_t count;
@@ -91,7 +103,7 @@ static int add_functions(struct ct_rows *rows, const struct ct_profile *profile,
 		code = row ? 0 : -1;
 		if (!row)
 			break;
-		row->id = ct_name_key(&profile->frames[group->example]);
+		row->id = group->key;
 		row->counters = group->cumulative;
 		row->self = ct_column_value(&group->self, ct_column_share(rows->sort));
 		row->first_frame = row->last_frame = group->example;
@@ -100,17 +112,18 @@ static int add_functions(struct ct_rows *rows, const struct ct_profile *profile,
 	return code;
 }
 
-static int build_functions(struct ct_rows *rows, const struct ct_profile *profile, const bool *left_out)
+static int build_groups(struct ct_rows *rows, const struct ct_profile *profile, const bool *left_out)
 {
+	enum ct_group_by by = ct_rows_by(rows->kind);
 	struct ct_error_text ignored;
 	struct ct_groups groups;
-	int code = ct_groups_init(&groups, profile, CT_BY_FUNCTION, &ignored);
+	int code = ct_groups_init(&groups, profile, by, &ignored);
 	if (!code) {
-		ct_groups_count(&groups, profile, CT_BY_FUNCTION, left_out, false);
-		code = add_functions(rows, profile, &groups);
+		ct_groups_count(&groups, profile, by, left_out, false);
+		code = add_groups(rows, profile, &groups);
 	}
 	ct_groups_fini(&groups);
-	return code;
+	return code == CT_ERR_USAGE ? 0 : code; /* no threads yet */
 }
 
 /* Index in the site's frames of a depth in the tree, from 1. */
@@ -206,10 +219,11 @@ int ct_rows_build(struct ct_rows *rows, const struct ct_profile *profile, const 
 	switch (rows->kind) {
 	case CT_ROWS_SITES:
 		return build_sites(rows, profile, left_out);
-	case CT_ROWS_FUNCTIONS:
-		return build_functions(rows, profile, left_out);
-	default:
+	case CT_ROWS_CALLEES:
+	case CT_ROWS_CALLERS:
 		return build_tree(rows, profile, allocators, left_out);
+	default:
+		return build_groups(rows, profile, left_out);
 	}
 }
 
@@ -221,13 +235,13 @@ void ct_rows_fini(struct ct_rows *rows)
 
 uint32_t ct_row_frame_count(const struct ct_rows *rows, const struct ct_row *row)
 {
-	return row->ends ? 0 : rows->kind == CT_ROWS_FUNCTIONS ? 1 : row->last_frame - row->first_frame + 1;
+	return row->ends ? 0 : ct_rows_by(rows->kind) ? 1 : row->last_frame - row->first_frame + 1;
 }
 
 uint32_t ct_row_frame(const struct ct_rows *rows, const struct ct_profile *profile, const struct ct_row *row,
 		      uint32_t number)
 {
-	if (rows->kind == CT_ROWS_FUNCTIONS)
+	if (ct_rows_by(rows->kind))
 		return row->first_frame;
 	return profile->frame_ids[profile->sites[row->site].first_frame + row->first_frame + number];
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the interactive view lists: a profile as rows of sites, of functions, or of a call tree that is open here and
- * there. Knows no screen. Rows have ids that stay when the profile is read again; their contents live until the
+ * What the interactive view lists: a profile as rows of sites, of groups (functions, modules, threads), or of a call tree
+ * that is open here and there. Knows no screen. Rows have ids that stay when the profile is read again; their contents live until the
  * next ct_rows_build or change of the profile.
  */
 #ifndef CT_LIVE_ROWS_H
@@ -14,16 +14,18 @@ enum ct_rows_kind {
 	CT_ROWS_FUNCTIONS,
 	CT_ROWS_CALLEES, /* the call tree from the root down */
 	CT_ROWS_CALLERS, /* from the functions that allocate up */
+	CT_ROWS_MODULES,
+	CT_ROWS_THREADS,
 	CT_ROWS_KINDS,
 };
 
 struct ct_row {
 	uint64_t id;
 	struct ct_counters counters;
-	uint32_t site; /* one that has the row's frames; of a function's row: nothing */
-	uint32_t first_frame; /* of the row, in the site's frames; leaf first. Of a function's row: the frame's id */
+	uint32_t site; /* one that has the row's frames; of a group's row: nothing */
+	uint32_t first_frame; /* of the row, in the site's frames; leaf first. Of a group's row: an example's id */
 	uint32_t last_frame; /* included */
-	double self; /* of a function's row: what it allocates itself, in the column of shares */
+	double self; /* of a group's row: what it allocates itself, in the column of shares */
 	uint16_t level;
 	bool ends; /* what the row above allocates itself, or what has no caller: no frames of its own */
 	bool can_open;
@@ -40,6 +42,12 @@ struct ct_rows {
 	uint64_t *opened; /* ids, in no order */
 	size_t opened_count, opened_room;
 };
+
+/* CT_BY_SITE: its rows are no groups. */
+enum ct_group_by ct_rows_by(enum ct_rows_kind kind);
+
+/* Do the rows have frames to show? Modules and threads have none that say more than their names. */
+bool ct_rows_have_stacks(enum ct_rows_kind kind);
 
 void ct_rows_fini(struct ct_rows *rows);
 

@@ -100,6 +100,7 @@ int ct_screen_show(struct ct_screen *screen, const struct ct_profile *profile)
 		screen->allocator_count = 0;
 	}
 	screen->profile = profile;
+	screen->has_threads = ct_groups_have_threads(profile);
 	return find_allocators(screen) ? -1 : refilter(screen);
 }
 
@@ -118,7 +119,7 @@ static bool can_sort(const struct ct_screen *screen, enum ct_column column)
 	if (column == CT_COLUMN_MAX)
 		return kind == CT_ROWS_SITES;
 	if (column == CT_COLUMN_LIFETIME || column == CT_COLUMN_AVERAGE)
-		return kind == CT_ROWS_SITES || kind == CT_ROWS_FUNCTIONS;
+		return kind != CT_ROWS_CALLEES && kind != CT_ROWS_CALLERS;
 	return true;
 }
 
@@ -135,7 +136,12 @@ static enum ct_action next_sort(struct ct_screen *screen, int step)
 
 static enum ct_action next_kind(struct ct_screen *screen, int step)
 {
-	screen->rows.kind = (enum ct_rows_kind)(((int)screen->rows.kind + step + CT_ROWS_KINDS) % CT_ROWS_KINDS);
+	int kind = (int)screen->rows.kind;
+
+	do
+		kind = (kind + step + CT_ROWS_KINDS) % CT_ROWS_KINDS;
+	while (kind == CT_ROWS_THREADS && !screen->has_threads);
+	screen->rows.kind = (enum ct_rows_kind)kind;
 	if (!can_sort(screen, screen->rows.sort))
 		screen->rows.sort = CT_COLUMN_TOTAL;
 	screen->selected = screen->top = 0;
@@ -147,6 +153,11 @@ static struct ct_row *selected_row(struct ct_screen *screen)
 	return screen->selected < screen->rows.count ? &screen->rows.rows[screen->selected] : NULL;
 }
 
+static bool has_stack(const struct ct_screen *screen, const struct ct_row *row)
+{
+	return !row->ends && ct_rows_have_stacks(screen->rows.kind);
+}
+
 size_t ct_screen_stack(const struct ct_screen *screen, const uint32_t **frames)
 {
 	const struct ct_profile *profile = screen->profile;
@@ -155,7 +166,7 @@ size_t ct_screen_stack(const struct ct_screen *screen, const uint32_t **frames)
 	if (screen->selected >= screen->rows.count)
 		return 0;
 	row = &screen->rows.rows[screen->selected];
-	if (row->ends)
+	if (!has_stack(screen, row))
 		return 0;
 	if (screen->rows.kind == CT_ROWS_FUNCTIONS) {
 		*frames = &row->first_frame;
@@ -176,7 +187,7 @@ static enum ct_action open_row(struct ct_screen *screen, bool toggle)
 	if (!row)
 		return CT_ACTION_NONE;
 	if (!row->can_open) {
-		screen->stack_open = !row->ends;
+		screen->stack_open = has_stack(screen, row);
 		screen->stack_top = 0;
 		return CT_ACTION_NONE;
 	}
@@ -225,11 +236,13 @@ static void move(size_t *at, size_t count, int key, size_t page)
 
 static bool row_matches(struct ct_screen *screen, const struct ct_row *row)
 {
+	const struct ct_profile *profile = screen->profile;
 	uint32_t count = ct_row_frame_count(&screen->rows, row);
 
+	if (screen->rows.kind == CT_ROWS_MODULES)
+		return ct_match_text(&screen->search, profile->strings[profile->frames[row->first_frame].module]);
 	for (uint32_t i = 0; i < count; i++) {
-		if (ct_match_frame(&screen->search, screen->profile,
-				   ct_row_frame(&screen->rows, screen->profile, row, i)))
+		if (ct_match_frame(&screen->search, profile, ct_row_frame(&screen->rows, profile, row, i)))
 			return true;
 	}
 	return false;

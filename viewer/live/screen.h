@@ -55,6 +55,7 @@ struct ct_screen {
 	struct ct_match filter, search;
 	bool *left_out; /* by site, when there is a filter */
 	size_t shown_sites;
+	bool has_threads;
 
 	size_t selected; /* row */
 	size_t top; /* first row that is seen */

@@ -62,7 +62,7 @@ static int compare(const void *left, const void *right)
 	return a->frame < b->frame ? -1 : a->frame > b->frame;
 }
 
-static bool has_threads(const struct ct_profile *profile)
+bool ct_groups_have_threads(const struct ct_profile *profile)
 {
 	for (size_t i = 1; i < profile->frame_count; i++)
 		if (ct_group_thread(profile, &profile->frames[i]))
@@ -89,11 +89,14 @@ int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, e
 	qsort(keys, count, sizeof(*keys), compare);
 	for (size_t i = 0; i < count; i++) {
 		if (i == 0 || keys[i].what != keys[i - 1].what || keys[i].line != keys[i - 1].line)
-			groups->rows[groups->count++].example = by == CT_BY_THREAD && !keys[i].what ? 0 : keys[i].frame;
+			groups->rows[groups->count++] = (struct ct_group){
+				.example = by == CT_BY_THREAD && !keys[i].what ? 0 : keys[i].frame,
+				.key = keys[i].what,
+			};
 		groups->of_frame[keys[i].frame] = (uint32_t)groups->count - 1;
 	}
 	free(keys);
-	if (by == CT_BY_THREAD && !has_threads(profile))
+	if (by == CT_BY_THREAD && !ct_groups_have_threads(profile))
 		return ct_error_set(error, CT_ERR_USAGE, "it has no threads: record with CTRACE_THREADS=1");
 	return CT_OK;
 }

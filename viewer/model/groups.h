@@ -24,6 +24,7 @@ struct ct_group {
 	struct ct_counters self;
 	struct ct_counters cumulative;
 	uint32_t example; /* a frame id of it; 0: the stacks that have no mark of a thread */
+	uint32_t key; /* of functions, modules and threads: stays when the profile grows */
 	uint32_t seen; /* number of the last site that counted, from 1 */
 };
 
@@ -39,6 +40,9 @@ const char *ct_group_by_name(enum ct_group_by by);
 
 /* The text of a mark, "[thread 1 main]"; NULL: the frame is none. */
 const char *ct_group_thread(const struct ct_profile *profile, const struct ct_frame *frame);
+
+/* Was it recorded with CTRACE_THREADS? */
+bool ct_groups_have_threads(const struct ct_profile *profile);
 
 /* Sort the frames into groups; numbers stay 0. 0 or < 0; ct_groups_fini in both cases. */
 int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, enum ct_group_by by,
