@@ -179,6 +179,7 @@ def drill(context):
             else:
                 check_in("- ", terminal.selected(), "opened")
             terminal.press("t")
+        terminal.press("t")  # past the modules
         # a site's whole stack, and back
         terminal.wait_for("[Sites]")
         frames = max(len(site.frames) for site in report.sites[:1])

@@ -390,7 +390,7 @@ static void put_bottom(struct draw *draw)
 static void put_help(struct draw *draw)
 {
 	static const char *const lines[] = {
-		"t  Tab  T       next view: sites, functions, call tree, callers, modules, threads; the one before",
+		"t  Tab  T       next view: sites, functions, call tree, callers, modules, threads",
 		">  <  s         sort by the next column, the one before",
 		"r               reverse the order",
 		"Enter  Right +  open a branch of the tree; of other rows the whole stack",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the interactive view lists: a profile as rows of sites, of groups (functions, modules, threads), or of a call tree
- * that is open here and there. Knows no screen. Rows have ids that stay when the profile is read again; their contents live until the
- * next ct_rows_build or change of the profile.
+ * What the interactive view lists: a profile as rows of sites, of groups (functions, modules, threads), or of a call
+ * tree that is open here and there. Knows no screen. Rows have ids that stay when the profile is read again; their
+ * contents live until the next ct_rows_build or change of the profile.
  */
 #ifndef CT_LIVE_ROWS_H
 #define CT_LIVE_ROWS_H
