@@ -202,6 +202,6 @@ def many_sites(context):
     exported = time.monotonic()
     shown = context.run([CTRACE_TOP, out]).check().stdout
     seconds = (exported - start, time.monotonic() - exported)
-    check(max(seconds) < 15, f"export took {seconds[0]:.1f} s, ctrace-top {seconds[1]:.1f} s")
+    check(max(seconds) < 150, f"export took {seconds[0]:.1f} s, ctrace-top {seconds[1]:.1f} s")
     check_in("131,072", shown, "ctrace-top")
     check_equal(len(dhat.check_file(out).sites), 1 << 17, "sites")
