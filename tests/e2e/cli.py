@@ -169,7 +169,9 @@ def install(context):
     found = [os.path.join(root, f) for root, _, files in os.walk(context.path("moved")) for f in files]
     names = {os.path.relpath(path, context.path("moved")) for path in found}
     wanted = {"lib/libctrace.so", "lib/pkgconfig/ctrace.pc", "bin/ctrace", "bin/ctrace-top", "include/ctrace/store.h"}
-    wanted |= {f"share/man/man1/{page}.1" for page in ("ctrace", "ctrace-record", "ctrace-top", "ctrace-export", "ctrace-merge", "ctrace-info")}
+    wanted |= {f"share/man/man1/{page}.1" for page in ("ctrace", "ctrace-record", "ctrace-top", "ctrace-export", "ctrace-html", "ctrace-merge", "ctrace-info")}
+    if os.path.exists(os.path.join(BUILD, "share", "ctrace", "report.html")):
+        wanted.add("share/ctrace/report.html")
     check(wanted <= names, f"not installed: {wanted - names}")
 
     library = context.path("moved", "lib", "libctrace.so")
