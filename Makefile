@@ -72,10 +72,28 @@ $B/obj/viewer/write/pprof.o: $(PPROF).h
 
 -include $(PRELOAD_OBJ:.o=.d) $(VIEWER_OBJ:.o=.d)
 
+# --- the page of `ctrace html`: made once, with npm ---
+PAGE := $B/share/ctrace/report.html
+PAGE_SRC := $(wildcard viewer/html/*.* viewer/html/src/*.js)
+
+.PHONY: html
+html: $(PAGE)
+
+$B/html/node_modules/.package-lock.json: viewer/html/package.json viewer/html/package-lock.json
+	@mkdir -p $B/html
+	cp $^ $B/html/
+	cd $B/html && npm ci --ignore-scripts --no-audit --no-fund > npm.log 2>&1 || { tail -n 5 npm.log >&2; exit 1; }
+	touch $@
+
+$(PAGE): $B/html/node_modules/.package-lock.json $(PAGE_SRC)
+	@mkdir -p $(@D)
+	node viewer/html/build.cjs $B/html/node_modules $@
+
 # --- install: the relative places of library and programs must stay as they are in build/ ---
 LIBDIR ?= $(PREFIX)/lib
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man/man1
+DATADIR ?= $(PREFIX)/share/ctrace
 VERSION := $(shell sed -n 's/.*CTRACE_VERSION "\(.*\)"/\1/p' include/ctrace/version.h)
 
 .PHONY: install
@@ -84,6 +102,7 @@ install: all
 	install -m 755 $B/lib/libctrace.so $(DESTDIR)$(LIBDIR)/
 	install -m 755 $B/bin/ctrace $(DESTDIR)$(BINDIR)/
 	ln -sf ctrace $(DESTDIR)$(BINDIR)/ctrace-top
+	if [ -f $(PAGE) ]; then install -D -m 644 $(PAGE) $(DESTDIR)$(DATADIR)/report.html; fi
 	install -m 644 include/ctrace/version.h include/ctrace/store.h include/ctrace/fold.h \
 		$(DESTDIR)$(PREFIX)/include/ctrace/
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(MANDIR)/
@@ -106,6 +125,7 @@ mutants: all test-programs
 .PHONY: help
 help:
 	@echo 'make            build the library and the programs'
+	@echo 'make html       the page that ctrace html fills; needs npm'
 	@echo 'make install    PREFIX= DESTDIR= LIBDIR= BINDIR= MANDIR='
 	@echo 'make demo       install what is needed, build, trace sqlite3 and show the result'
 	@echo 'make test       install what is needed, build, run all tests'

@@ -17,6 +17,7 @@ static const struct command {
 	{"top", ct_cmd_top, "show who allocates, in the terminal (also: ctrace-top)"},
 	{"diff", ct_cmd_diff, "what has changed between two recordings, also of different builds"},
 	{"check", ct_cmd_check, "gate for CI: budgets, and growth against an older recording"},
+	{"html", ct_cmd_html, "make a page to look at in a browser"},
 	{"export", ct_cmd_export, "turn a store or a report into a file for another tool"},
 	{"merge", ct_cmd_merge, "add up reports and stores of many processes or hosts"},
 	{"info", ct_cmd_info, "what is in a report or store: checks, losses, modules"},

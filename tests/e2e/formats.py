@@ -381,4 +381,4 @@ def many_sites(context):
         start = time.monotonic()
         context.run([CTRACE, "export", "-f", name, out + ".store"]).check()
         seconds = time.monotonic() - start
-        check(seconds < 10, f"{name} took {seconds:.1f} s")
+        check(seconds < 100, f"{name} took {seconds:.1f} s")

@@ -285,5 +285,5 @@ def thousand(context):
     merged = dhat.load(context.path("merged.json"))
     check_equal(len(merged.sites), len(_by_stack([report])), "sites")
     check_equal({key: merged.total(key) for key in KEYS}, dict(wanted), "sums")
-    check(seconds < 60, f"{seconds:.1f} s")
+    check(seconds < 600, f"{seconds:.1f} s")
     return f"{seconds:.1f} s for {1000 * os.path.getsize(path) >> 20} MiB, {len(report.sites)} sites each"

@@ -10,7 +10,7 @@ import re
 from lib import dhat, trace
 from lib.harness import CTRACE, PYTHON, check, check_equal, program
 
-NAMES = ("dhat", "pprof", "folded", "speedscope", "heapprofile", "json", "chrometrace", "massif", "heaptrack")
+NAMES = ("dhat", "html", "pprof", "folded", "speedscope", "heapprofile", "json", "chrometrace", "massif", "heaptrack")
 
 FLAMEGRAPH = "/usr/share/perl5/Devel/NYTProf/flamegraph.pl"
 

@@ -14,6 +14,14 @@ const struct ct_format ct_formats[] = {
 		.write = ct_write_dhat,
 	},
 	{
+		.name = "html",
+		.suffix = ".html",
+		.help = "a page to look at: chart, graph, table in one file; for a browser",
+		.open = "xdg-open FILE",
+		.metric = CT_METRIC_TOTAL_BYTES,
+		.write = ct_write_html,
+	},
+	{
 		.name = "pprof",
 		.suffix = ".pb.gz",
 		.help = "pprof protobuf; for go tool pprof, speedscope, Grafana and their like",

@@ -7,60 +7,16 @@
 #include "ctrace/version.h"
 #include "model/functions.h"
 #include "view/names.h"
-#include "write/put_json.h"
+#include "write/put_profile.h"
 #include "write/write.h"
 
 #define VERSION 1
 
-static void put_bool_member(FILE *out, const char *name, bool value)
-{
-	fprintf(out, ",\"%s\":%s", name, value ? "true" : "false");
-}
-
-/* Its numbers; `more`: another member stands before. */
-static void put_counters(const struct ct_profile *profile, const struct ct_counters *counters, bool more, FILE *out)
-{
-	for (int i = 1; i < CT_COUNTER_COUNT; i++) {
-		if (!ct_metric_exists(profile, (enum ct_metric)i))
-			continue;
-		fprintf(out, "%s\"%s\":", more ? "," : "", ct_metric_member((enum ct_metric)i));
-		ct_put_number(out, ct_metric_value(counters, (enum ct_metric)i));
-		more = true;
-	}
-}
-
-static void put_losses(const struct ct_losses *losses, FILE *out)
-{
-	fprintf(out,
-		",\n\"losses\":{\"dropped\":%" PRIu64 ",\"early\":%" PRIu64 ",\"unknownFrees\":%" PRIu64
-		",\"truncated\":%" PRIu64 ",\"unrooted\":%" PRIu64 ",\"late\":%" PRIu64 ",\"otherSites\":%" PRIu64
-		",\"mergedSites\":%" PRIu64 "}",
-		losses->dropped, losses->early, losses->unknown_frees, losses->truncated, losses->unrooted,
-		losses->late, losses->other_sites, losses->merged_sites);
-}
-
 static void put_head(const struct ct_profile *profile, enum ct_metric metric, FILE *out)
 {
-	static const char *const modes[] = {
-		[CT_MODE_HEAP] = "heap", [CT_MODE_COPY] = "copy", [CT_MODE_AD_HOC] = "ad-hoc"};
 	fprintf(out, "{\"format\":\"ctrace-sites\",\"version\":%d,\"writtenBy\":\"ctrace " CTRACE_VERSION "\"",
 		VERSION);
-	ct_put_text_member(out, "producer", profile->producer);
-	ct_put_text_member(out, "mode", modes[profile->mode]);
-	ct_put_text_member(out, "command", profile->command);
-	ct_put_text_member(out, "program", profile->program);
-	ct_put_number_member(out, "pid", profile->pid);
-	ct_put_number_member(out, "startUnixMs", profile->start_unix_ns / 1000000);
-	ct_put_text_member(out, "timeUnit", profile->time_unit);
-	ct_put_number_member(out, "endTime", profile->end_time);
-	if (profile->has_lifetimes)
-		ct_put_number_member(out, "peakTime", profile->peak_time);
-	ct_put_number_member(out, "sampleBytes", profile->sample_bytes);
-	put_bool_member(out, "ended", profile->ended);
-	put_losses(&profile->losses, out);
-	fputs(",\n\"totals\":{", out);
-	put_counters(profile, &profile->totals, false, out);
-	putc('}', out);
+	ct_put_profile(profile, out);
 	ct_put_text_member(out, "sortedBy", ct_metric_member(metric));
 }
 
@@ -74,8 +30,8 @@ static void put_site(const struct ct_profile *profile, const bool *allocators, c
 	fputs("{\"function\":", out);
 	ct_put_text(out, ct_function_name(profile, &function, room));
 	ct_put_text_member(out, "place", ct_name_place(profile, leaf, place));
-	put_counters(profile, &site->counters, true, out);
-	put_bool_member(out, "truncated", site->truncated);
+	ct_put_counters(profile, &site->counters, true, out);
+	ct_put_bool_member(out, "truncated", site->truncated);
 	fputs(",\"stack\":[", out);
 	for (uint32_t i = 0; i < site->frame_count; i++) {
 		if (i)
@@ -134,7 +90,7 @@ static void put_frames(const struct ct_profile *profile, FILE *out)
 			ct_put_text_member(out, "module", profile->strings[frame->module]);
 		if (frame->address)
 			fprintf(out, ",\"address\":\"0x%" PRIx64 "\"", frame->address);
-		put_bool_member(out, "inlined", frame->inlined);
+		ct_put_bool_member(out, "inlined", frame->inlined);
 		putc('}', out);
 	}
 	putc(']', out);

@@ -26,6 +26,7 @@ CT_WRITER(dhat);
 CT_WRITER(folded);
 CT_WRITER(heapprofile);
 CT_WRITER(heaptrack);
+CT_WRITER(html);
 CT_WRITER(json);
 CT_WRITER(massif);
 CT_WRITER(pprof);

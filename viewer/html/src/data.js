@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// The data of the page (viewer/write/html.c writes it), and what follows from it.
+import * as numbers from "./numbers.js";
+
+const VERSION = 1;
+
+async function unpack(text) {
+  const plain = atob(text);
+  const packed = new Uint8Array(plain.length); // Uint8Array.from is ten times slower
+  for (let i = 0; i < packed.length; i++) packed[i] = plain.charCodeAt(i);
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+// What the numbers are called. `sum`: what adding up a number that belongs to one moment of each site means.
+const METRICS = [
+  ["totalBytes", "Total bytes", "bytes", "allocated over the whole run"],
+  ["totalBlocks", "Total blocks", "count", "allocated over the whole run"],
+  ["peakBytes", "Bytes at peak", "bytes", "live at the moment of most live bytes"],
+  ["peakBlocks", "Blocks at peak", "count", "live at the moment of most live bytes"],
+  ["endBytes", "Bytes at end", "bytes", "still live when the program ended"],
+  ["endBlocks", "Blocks at end", "count", "still live when the program ended"],
+  ["maxBytes", "Own maximum, bytes", "bytes", "each site's own maximum; a sum of several is an upper bound"],
+  ["maxBlocks", "Own maximum, blocks", "count", "blocks at each site's own maximum"],
+  ["lifetime", "Lifetime", "time", "summed over all blocks"],
+  ["temporaryBlocks", "Temporary blocks", "count", "freed before their thread's next allocation"],
+  ["resizes", "Resizes", "count", "blocks that realloc changed in size"],
+  ["moves", "Moves", "count", "resizes that gave another address"],
+  ["copiedBytes", "Copied bytes", "bytes", "copied by moves"],
+  ["slackBytes", "Slack bytes", "bytes", "given by the allocator beyond what was asked for"],
+].map(([key, label, kind, help]) => ({ key, label, kind, help }));
+
+class Profile {
+  constructor(data) {
+    Object.assign(this, data);
+    this.siteCount = data.sites.node.length;
+    this.values = {};
+    for (const [key, list] of Object.entries(data.sites)) this.values[key] = Float64Array.from(list);
+    this.metrics = METRICS.filter((metric) => this.values[metric.key]);
+    this.nodeParent = Int32Array.from(data.nodes.up, (up, node) => (up ? node - up : -1));
+    this.nodeFrame = Int32Array.from(data.nodes.frame);
+    this.findStacks();
+    this.moments = this.findMoments();
+  }
+
+  // Of each site the functions from the root to the leaf, one behind the other: those of site s are
+  // stackFunctions[stackStart[s]] and so on. Allocators are left out, as everywhere but in whole stacks.
+  findStacks() {
+    const { node, skip } = this.sites;
+    const depth = new Int32Array(this.nodeParent.length);
+    for (let n = 0; n < depth.length; n++) depth[n] = this.nodeParent[n] < 0 ? 1 : depth[this.nodeParent[n]] + 1;
+    this.stackStart = new Int32Array(this.siteCount + 1);
+    for (let s = 0; s < this.siteCount; s++) this.stackStart[s + 1] = this.stackStart[s] + depth[node[s]] - skip[s];
+    this.stackFunctions = new Int32Array(this.stackStart[this.siteCount]);
+    this.leafFrame = new Int32Array(this.siteCount);
+    for (let s = 0; s < this.siteCount; s++) {
+      let at = node[s];
+      for (let i = 0; i < skip[s]; i++) at = this.nodeParent[at];
+      this.leafFrame[s] = this.nodeFrame[at];
+      for (let i = this.stackStart[s + 1] - 1; i >= this.stackStart[s]; i--, at = this.nodeParent[at])
+        this.stackFunctions[i] = this.frames.function[this.nodeFrame[at]];
+    }
+  }
+
+  // When it is known what was live, by site: the snapshots, start, peak and end.
+  findMoments() {
+    if (!this.snapshots.length || !this.timeline.time.length) return [];
+    const none = new Float64Array(this.siteCount);
+    const moments = [
+      { name: "start", time: 0, bytes: 0, values: none },
+      { name: "peak", time: this.peakTime, bytes: this.totals.peakBytes, values: this.values.peakBytes },
+      { name: "end", time: this.endTime, bytes: this.totals.endBytes, values: this.values.endBytes },
+    ];
+    for (const snapshot of this.snapshots) {
+      const values = new Float64Array(this.siteCount);
+      snapshot.site.forEach((site, i) => (values[site] += snapshot.siteBytes[i]));
+      moments.push({ name: "", time: snapshot.time, bytes: snapshot.bytes, values });
+    }
+    return moments.sort((a, b) => a.time - b.time);
+  }
+
+  // The frame ids of a whole stack, the allocating one first.
+  stack(site) {
+    const frames = [];
+    for (let node = this.sites.node[site]; node >= 0; node = this.nodeParent[node]) frames.push(this.nodeFrame[node]);
+    return frames;
+  }
+
+  functionName(id) {
+    return this.functions.short[id];
+  }
+
+  functionFullName(id) {
+    return this.texts[this.functions.name[id]] || this.functions.short[id];
+  }
+
+  functionModule(id) {
+    return this.texts[this.functions.module[id]];
+  }
+
+  // "list.c:24", "[libc.so.6]", or "".
+  place(frame, whole = false) {
+    const id = this.frames.function[frame];
+    const file = this.texts[this.functions.file[id]];
+    const line = this.frames.line[frame];
+    if (file) return (whole ? file : base(file)) + (line ? ":" + line : "");
+    const module = this.functionModule(id);
+    return module && this.functions.name[id] ? (whole ? module : `[${base(module)}]`) : this.texts[this.frames.text[frame]];
+  }
+
+  isBytes() {
+    return this.bytesUnit === "bytes";
+  }
+
+  format(kind, value) {
+    if (kind === "time") return numbers.time(value, this.timeUnit);
+    if (kind === "bytes" && this.isBytes()) return numbers.bytes(value);
+    return (value < 0 ? "−" : "") + numbers.exact(Math.abs(value));
+  }
+}
+
+export const base = (path) => path.slice(path.lastIndexOf("/") + 1);
+
+export async function readProfile(text) {
+  const data = await unpack(text);
+  if (data.version !== VERSION) throw new Error(`data of version ${data.version}, and this page knows ${VERSION}`);
+  return new Profile(data);
+}

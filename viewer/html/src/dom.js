@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// Elements. Texts go in as text nodes, never as markup: names come from strangers' files.
+
+// make("button", {class: "x", onclick: f}, "text", child): functions become properties, the rest attributes.
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element[name] = value;
+    else if (value !== undefined && value !== false) element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child !== undefined && child !== ""));
+  return element;
+}

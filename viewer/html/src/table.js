@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+// The sites as a table: sorted by any column, a part of the rows at a time, the whole stack below a row that is open.
+import { make } from "./dom.js";
+import { base } from "./data.js";
+import { exact, percent } from "./numbers.js";
+
+const ROWS = 50;
+const CALLERS = 4;
+
+// [key, heading, help, kind, value of a site, which metrics it needs]
+function columnsOf(profile) {
+  const { values } = profile;
+  const ratio = (a, b) => (site) => (values[b][site] ? values[a][site] / values[b][site] : 0);
+  const plain = (key) => (site) => values[key][site];
+  return [
+    ["totalBytes", "Total", "bytes allocated over the whole run", "bytes", plain("totalBytes"), []],
+    ["totalBlocks", "Blocks", "allocated over the whole run", "count", plain("totalBlocks"), []],
+    ["average", "Avg", "average size of a block", "bytes", ratio("totalBytes", "totalBlocks"), []],
+    ["maxBytes", "Max", "the site's own maximum of live bytes", "bytes", plain("maxBytes"), ["maxBytes"]],
+    ["peakBytes", "Peak", "live at the peak of the process", "bytes", plain("peakBytes"), ["peakBytes"]],
+    ["endBytes", "End", "still live at the end", "bytes", plain("endBytes"), ["endBytes"]],
+    ["lifetime", "Lifetime", "average over the site's blocks", "time", ratio("lifetime", "totalBlocks"), ["lifetime"]],
+    ["temporaryBlocks", "Temporary", "blocks freed before their thread's next allocation", "count", plain("temporaryBlocks"), ["temporaryBlocks"]],
+    ["copiedBytes", "Copied", "bytes that realloc copied", "bytes", plain("copiedBytes"), ["copiedBytes"]],
+    ["slackBytes", "Slack", "bytes that the allocator gave beyond what was asked for", "bytes", plain("slackBytes"), ["slackBytes"]],
+  ]
+    .filter(([, , , , , needs]) => needs.every((key) => values[key]))
+    .map(([key, heading, help, kind, value]) => ({ key, heading, help, kind, value }));
+}
+
+export class Table {
+  constructor(profile, on) {
+    this.profile = profile;
+    this.on = on;
+    this.columns = columnsOf(profile);
+    this.sort = { key: "totalBytes", down: true };
+    this.open = new Set();
+    this.rows = ROWS;
+    this.status = make("p", { class: "status", id: "table-status", role: "status" });
+    this.head = make("thead");
+    this.body = make("tbody");
+    this.more = make("button", { type: "button", id: "more", onclick: () => this.showMore() }, "Show more");
+    this.element = make(
+      "div",
+      {},
+      this.status,
+      make("div", { class: "wide" }, make("table", { "aria-label": "Sites" }, this.head, this.body)),
+      this.more,
+    );
+  }
+
+  // sites: which ones; extra: null, or a column of the chosen moment; key: what to sort by, unless undefined
+  set({ sites, extra, key }) {
+    this.extra = extra;
+    this.sites = sites;
+    this.rows = ROWS;
+    if (key) this.sort = { key, down: true };
+    if (!this.all().some((column) => column.key === this.sort.key)) this.sort = { key: "totalBytes", down: true };
+    this.draw();
+  }
+
+  all() {
+    return this.extra ? [this.extra, ...this.columns] : this.columns;
+  }
+
+  has(key) {
+    return this.columns.some((column) => column.key === key);
+  }
+
+  draw() {
+    const column = this.all().find(({ key }) => key === this.sort.key);
+    const values = new Float64Array(this.profile.siteCount);
+    for (const site of this.sites) values[site] = column.value(site);
+    const sign = this.sort.down ? 1 : -1;
+    this.order = Uint32Array.from(this.sites).sort((a, b) => sign * (values[b] - values[a]) || a - b);
+    this.head.replaceChildren(this.heading());
+    this.body.replaceChildren();
+    this.addRows(0);
+    this.tell();
+  }
+
+  tell() {
+    const { siteCount, totals } = this.profile;
+    const all = this.sites.length === siteCount;
+    let sum = 0;
+    for (const site of this.sites) sum += this.profile.values.totalBytes[site];
+    const count = `${exact(siteCount)} ${siteCount === 1 ? "site" : "sites"}`;
+    this.status.textContent = all
+      ? count
+      : `${exact(this.sites.length)} of ${count}, ${this.profile.format("bytes", sum)} of ${this.profile.format("bytes", totals.totalBytes)} in total (${percent(sum, totals.totalBytes)})`;
+  }
+
+  heading() {
+    const cells = this.all().map((column) => {
+      const sorted = column.key === this.sort.key;
+      const button = make("button", { type: "button", title: column.help, onclick: () => this.sortBy(column.key) }, column.heading);
+      button.append(make("span", { class: "arrow", "aria-hidden": "true" }, sorted ? (this.sort.down ? "▾" : "▴") : ""));
+      const order = this.sort.down ? "descending" : "ascending";
+      return make("th", { scope: "col", class: "number", "aria-sort": sorted ? order : "none", "data-key": column.key }, button);
+    });
+    return make("tr", {}, make("th", { scope: "col", class: "where" }, "Where"), cells);
+  }
+
+  sortBy(key) {
+    this.sort = { key, down: key === this.sort.key ? !this.sort.down : true };
+    this.draw();
+    this.head.querySelector(`[data-key="${key}"] button`).focus();
+  }
+
+  showMore() {
+    const from = this.rows;
+    this.rows += ROWS * 4;
+    this.addRows(from);
+  }
+
+  addRows(from) {
+    const columns = this.all();
+    const most = columns.map((column) => {
+      let value = 0;
+      if (column.key === this.sort.key) for (const site of this.sites) value = Math.max(value, Math.abs(column.value(site)));
+      return value;
+    });
+    for (const site of this.order.subarray(from, this.rows)) {
+      const row = this.row(site, columns, most);
+      this.body.append(row);
+      if (this.open.has(site)) row.after(this.details(site));
+    }
+    const left = this.order.length - this.rows;
+    this.more.hidden = left <= 0;
+    this.more.textContent = `Show ${exact(Math.min(left, ROWS * 4))} more of ${exact(left)}`;
+  }
+
+  row(site, columns, most) {
+    const cells = columns.map((column, i) => {
+      const value = column.value(site);
+      const cell = make("td", { class: value ? "number" : "number zero", "data-value": value }, value ? this.profile.format(column.kind, value) : "–");
+      if (most[i]) {
+        const bar = make("span", { class: "bar", "aria-hidden": "true" });
+        bar.style.width = `${(Math.abs(value) / most[i]) * 100}%`;
+        cell.append(bar);
+      }
+      return cell;
+    });
+    return make("tr", { "data-site": site }, this.where(site), cells);
+  }
+
+  where(site) {
+    const { profile } = this;
+    const frame = profile.leafFrame[site];
+    const id = profile.frames.function[frame];
+    const end = profile.stackStart[site + 1] - 1;
+    const callers = [];
+    for (let i = end - 1; i >= profile.stackStart[site] && callers.length < CALLERS; i--)
+      callers.push(profile.functionName(profile.stackFunctions[i]));
+    const button = make(
+      "button",
+      { type: "button", class: "open", "aria-expanded": String(this.open.has(site)), title: profile.functionFullName(id), onclick: () => this.toggle(site, button) },
+      make("bdi", {}, profile.functionName(id)),
+    );
+    return make(
+      "td",
+      { class: "where" },
+      button,
+      make("bdi", { class: "place" }, profile.place(frame)),
+      callers.length ? make("div", { class: "callers" }, make("bdi", {}, "← " + callers.join(" ← "))) : "",
+    );
+  }
+
+  toggle(site, button) {
+    const row = button.closest("tr");
+    const open = !this.open.has(site);
+    button.setAttribute("aria-expanded", String(open));
+    if (open) {
+      this.open.add(site);
+      row.after(this.details(site));
+    } else {
+      this.open.delete(site);
+      row.nextElementSibling.remove();
+    }
+  }
+
+  facts(site) {
+    const { values } = this.profile;
+    const facts = this.profile.metrics.map(({ key, label, kind }) => [label, this.profile.format(kind, values[key][site])]);
+    if (values.smallestBytes)
+      facts.push(
+        ["Sizes", `${this.profile.format("bytes", values.smallestBytes[site])} to ${this.profile.format("bytes", values.largestBytes[site])}`],
+        ["Allocates from", `${this.profile.format("time", values.firstTime[site])} to ${this.profile.format("time", values.latestTime[site])}`],
+      );
+    return make("dl", { class: "facts" }, facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
+  }
+
+  details(site) {
+    const { profile } = this;
+    const skip = profile.sites.skip[site];
+    const frames = profile.stack(site).map((frame, i) => {
+      const id = profile.frames.function[frame];
+      const module = profile.functionModule(id);
+      return make(
+        "li",
+        { class: i < skip ? "allocator" : undefined },
+        make("bdi", { class: "function" }, profile.functionFullName(id)),
+        make("bdi", { class: "place", title: profile.place(frame, true) }, profile.place(frame)),
+        profile.frames.inlined[frame] ? make("span", { class: "note" }, "inlined") : "",
+        profile.texts[profile.functions.file[id]] && module ? make("bdi", { class: "note" }, base(module)) : "",
+      );
+    });
+    const show = make("button", { type: "button", onclick: () => this.on.show(site) }, "Show in graph");
+    const cut = profile.sites.truncated[site] ? make("p", { class: "note" }, "The stack was cut here.") : "";
+    const cell = make("td", { colspan: this.all().length + 1 }, this.facts(site), make("ol", { class: "stack" }, frames), cut, show);
+    return make("tr", { class: "details" }, cell);
+  }
+}

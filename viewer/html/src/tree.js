@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// The call tree by function, from the root down or from the leaf out. It is made only as far as somebody looks:
+// a node knows which sites are below it, and its children are these sites by their next function.
+
+export class Tree {
+  constructor(profile, reversed) {
+    this.profile = profile;
+    this.reversed = reversed;
+    this.stamp = 0;
+    this.ofFunction = new Int32Array(profile.functions.short.length).fill(-1);
+    const all = Int32Array.from({ length: profile.siteCount }, (_, site) => site);
+    this.root = { function: -1, depth: 0, sites: all, parent: null, children: null, value: 0, stamp: -1, sorted: -1 };
+  }
+
+  // A number for each site; of those below 0, the tree shows nothing.
+  setValues(values) {
+    this.values = values;
+    this.stamp++;
+  }
+
+  value(node) {
+    if (node.stamp !== this.stamp) {
+      let sum = 0;
+      for (const site of node.sites) if (this.values[site] > 0) sum += this.values[site];
+      node.value = sum;
+      node.stamp = this.stamp;
+    }
+    return node.value;
+  }
+
+  // Largest first.
+  children(node) {
+    node.children ??= this.split(node);
+    if (node.sorted !== this.stamp) {
+      node.children.sort((a, b) => this.value(b) - this.value(a) || a.function - b.function);
+      node.sorted = this.stamp;
+    }
+    return node.children;
+  }
+
+  split(node) {
+    const { stackStart, stackFunctions } = this.profile;
+    const { ofFunction } = this;
+    const next = (site) =>
+      stackFunctions[this.reversed ? stackStart[site + 1] - 1 - node.depth : stackStart[site] + node.depth];
+    const counts = [];
+    const children = [];
+    for (const site of node.sites) {
+      if (stackStart[site + 1] - stackStart[site] <= node.depth) continue;
+      const id = next(site);
+      if (ofFunction[id] < 0) {
+        ofFunction[id] = children.length;
+        children.push({ function: id, depth: node.depth + 1, parent: node, children: null, value: 0, stamp: -1, sorted: -1 });
+        counts.push(0);
+      }
+      counts[ofFunction[id]]++;
+    }
+    children.forEach((child, i) => (child.sites = new Int32Array(counts[i])));
+    for (const site of node.sites)
+      if (stackStart[site + 1] - stackStart[site] > node.depth) {
+        const i = ofFunction[next(site)];
+        children[i].sites[children[i].sites.length - counts[i]--] = site;
+      }
+    for (const child of children) ofFunction[child.function] = -1;
+    return children;
+  }
+
+  // From the root's child to the node.
+  path(node) {
+    const path = [];
+    for (let at = node; at.parent; at = at.parent) path.unshift(at);
+    return path;
+  }
+
+  // The node of these functions, as far as there is one.
+  find(functions) {
+    let node = this.root;
+    for (const id of functions) {
+      const child = this.children(node).find((other) => other.function === id);
+      if (!child) break;
+      node = child;
+    }
+    return node;
+  }
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A page that shows the profile, in one file. Page, script and style are made of viewer/html/ once (`make html`);
+ * the data goes into it packed (write/packed.h), so that no name in it can be taken for markup.
+ *
+ * The data: texts stand once and are meant by index, 0 is ""; what there are many of is in columns. `nodes` is
+ * the call tree by frames, parents first: a site is one of its nodes, `skip` frames below the one that the views
+ * take for its leaf (view/names.h). viewer/html/src/data.js reads it.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctrace/version.h"
+#include "model/functions.h"
+#include "view/names.h"
+#include "write/packed.h"
+#include "write/put_profile.h"
+#include "write/stacks.h"
+#include "write/write.h"
+
+#define VERSION 1
+#define PLACE "../share/ctrace/report.html" /* from the folder of the program */
+#define MARK "@DATA@"
+
+struct page {
+	const struct ct_profile *profile;
+	FILE *out;
+	bool *allocators; /* by frame id */
+	struct ct_functions functions;
+	uint32_t *example; /* of each function a frame id */
+	uint32_t *text_of; /* index in the page's texts, by string id */
+	uint32_t *labels; /* of frames: themselves */
+	struct ct_stacks stacks;
+	uint32_t *place; /* in the order of stacks, by site */
+	uint32_t *path; /* the node at each depth of the site before */
+	uint32_t *node_of; /* by place */
+};
+
+static void begin_list(const struct page *page, const char *name, bool more)
+{
+	fprintf(page->out, "%s\"%s\":[", more ? ",\n" : "", name);
+}
+
+static void put_item(const struct page *page, size_t i, uint64_t number)
+{
+	if (i)
+		putc_unlocked(',', page->out);
+	ct_put_number(page->out, number);
+}
+
+/* A list of `count` numbers, in which `i` is the number's index. */
+#define PUT_LIST(page, name, more, count, number)                                                                      \
+	do {                                                                                                           \
+		begin_list(page, name, more);                                                                          \
+		for (size_t i = 0; i < (count); i++)                                                                   \
+			put_item(page, i, number);                                                                     \
+		putc_unlocked(']', (page)->out);                                                                       \
+	} while (0)
+
+/* Only code without a name is known by its whole text. */
+static uint32_t text_of_frame(const struct ct_frame *frame)
+{
+	return frame->function || frame->module ? 0 : frame->text;
+}
+
+static void find_texts(const struct page *page)
+{
+	for (size_t i = 0; i < page->functions.count; i++) {
+		const struct ct_function *function = &page->functions.rows[i];
+		page->text_of[function->name] = page->text_of[function->file] = page->text_of[function->module] = 1;
+	}
+	for (size_t i = 1; i < page->profile->frame_count; i++)
+		page->text_of[text_of_frame(&page->profile->frames[i])] = 1;
+}
+
+static void put_texts(const struct page *page)
+{
+	uint32_t count = 0;
+	find_texts(page);
+	begin_list(page, "texts", true);
+	for (size_t i = 0; i < page->profile->string_count; i++) {
+		if (i && !page->text_of[i])
+			continue;
+		if (i)
+			putc_unlocked(',', page->out);
+		ct_put_text(page->out, page->profile->strings[i]);
+		page->text_of[i] = count++;
+	}
+	putc_unlocked(']', page->out);
+}
+
+static void put_functions(const struct page *page)
+{
+	const struct ct_function *rows = page->functions.rows;
+	size_t count = page->functions.count;
+	char room[CT_NAME_ROOM];
+	fputs(",\n\"functions\":{", page->out);
+	PUT_LIST(page, "name", false, count, page->text_of[rows[i].name]);
+	PUT_LIST(page, "file", true, count, page->text_of[rows[i].file]);
+	PUT_LIST(page, "module", true, count, page->text_of[rows[i].module]);
+	begin_list(page, "short", true);
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			putc_unlocked(',', page->out);
+		ct_put_text(page->out, ct_name_short(page->profile, &page->profile->frames[page->example[i]], room));
+	}
+	fputs("]}", page->out);
+}
+
+static void put_frames(const struct page *page)
+{
+	const struct ct_frame *frames = page->profile->frames + 1;
+	size_t count = page->profile->frame_count - 1;
+	fputs(",\n\"frames\":{", page->out);
+	PUT_LIST(page, "function", false, count, page->functions.of_frame[i + 1]);
+	PUT_LIST(page, "line", true, count, frames[i].line);
+	PUT_LIST(page, "text", true, count, page->text_of[text_of_frame(&frames[i])]);
+	PUT_LIST(page, "inlined", true, count, frames[i].inlined);
+	putc_unlocked('}', page->out);
+}
+
+static const struct ct_site_row *site_at(const struct page *page, size_t place)
+{
+	return &page->profile->sites[page->stacks.order[place]];
+}
+
+/* For each node what it is, or, how far before it its parent stands; 0 = it has none. */
+static void put_nodes(const struct page *page, const char *name, bool parents)
+{
+	uint32_t count = 0;
+	begin_list(page, name, parents);
+	for (size_t place = 0; place < page->profile->site_count; place++) {
+		const struct ct_site_row *site = site_at(page, place);
+		uint32_t depth = place ? ct_stacks_common(&page->stacks, site_at(page, place - 1), site) : 0;
+		for (; depth < site->frame_count; depth++) {
+			put_item(page, count,
+				 !parents ? ct_stack_frame(page->profile, site, depth) - 1
+				 : depth  ? count - page->path[depth - 1]
+					  : 0);
+			page->path[depth] = count++;
+		}
+		page->node_of[place] = page->path[site->frame_count - 1];
+	}
+	putc_unlocked(']', page->out);
+}
+
+static void put_sites(const struct page *page)
+{
+	const struct ct_profile *profile = page->profile;
+	size_t count = profile->site_count;
+	fputs(",\n\"nodes\":{", page->out);
+	put_nodes(page, "frame", false);
+	put_nodes(page, "up", true);
+	fputs("},\n\"sites\":{", page->out);
+	PUT_LIST(page, "node", false, count, page->node_of[i]);
+	PUT_LIST(page, "skip", true, count, ct_name_leaf(profile, page->allocators, site_at(page, i)));
+	PUT_LIST(page, "truncated", true, count, site_at(page, i)->truncated);
+	for (int m = 1; m < CT_COUNTER_COUNT; m++)
+		if (ct_metric_exists(profile, (enum ct_metric)m))
+			PUT_LIST(page, ct_metric_member((enum ct_metric)m), true, count,
+				 ct_metric_value(&site_at(page, i)->counters, (enum ct_metric)m));
+	putc_unlocked('}', page->out);
+}
+
+static void put_times(const struct page *page)
+{
+	const struct ct_profile *profile = page->profile;
+	const struct ct_timeline_point *points = profile->timeline;
+	fputs(",\n\"timeline\":{", page->out);
+	PUT_LIST(page, "time", false, profile->timeline_count, points[i].time);
+	PUT_LIST(page, "most", true, profile->timeline_count, points[i].max_bytes);
+	PUT_LIST(page, "live", true, profile->timeline_count, points[i].last_bytes);
+	PUT_LIST(page, "blocks", true, profile->timeline_count, points[i].last_blocks);
+	if (ct_profile_has_rss(profile))
+		PUT_LIST(page, "resident", true, profile->timeline_count, points[i].rss_bytes);
+	fputs("},\n\"snapshots\":[", page->out);
+	for (size_t s = 0; s < profile->snapshot_count; s++) {
+		const struct ct_snapshot *snapshot = &profile->snapshots[s];
+		const struct ct_snapshot_site *rows = snapshot->rows;
+		fprintf(page->out, "%s\n{\"time\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"blocks\":%" PRIu64, s ? "," : "",
+			snapshot->time, snapshot->bytes, snapshot->blocks);
+		PUT_LIST(page, "site", true, snapshot->row_count, page->place[rows[i].site]);
+		PUT_LIST(page, "siteBytes", true, snapshot->row_count, rows[i].bytes);
+		PUT_LIST(page, "siteBlocks", true, snapshot->row_count, rows[i].blocks);
+		putc_unlocked('}', page->out);
+	}
+	putc_unlocked(']', page->out);
+}
+
+static void put_data(const struct page *page, enum ct_metric metric)
+{
+	const struct ct_profile *profile = page->profile;
+	fprintf(page->out, "{\"version\":%d,\"writtenBy\":\"ctrace " CTRACE_VERSION "\"", VERSION);
+	ct_put_profile(profile, page->out);
+	ct_put_text_member(page->out, "verb", profile->verb);
+	ct_put_text_member(page->out, "bytesUnit", profile->bytes_unit);
+	ct_put_text_member(page->out, "blocksUnit", profile->blocks_unit);
+	ct_put_text_member(page->out, "metric", ct_metric_member(metric));
+	put_texts(page);
+	put_functions(page);
+	put_frames(page);
+	put_sites(page);
+	put_times(page);
+	fputs("}\n", page->out);
+}
+
+static uint32_t deepest(const struct ct_profile *profile)
+{
+	uint32_t most = 0;
+	for (size_t i = 0; i < profile->site_count; i++)
+		if (profile->sites[i].frame_count > most)
+			most = profile->sites[i].frame_count;
+	return most;
+}
+
+static uint32_t *numbers(size_t count)
+{
+	return calloc(count + 1, sizeof(uint32_t));
+}
+
+/* False without memory; page_fini also then. */
+static bool page_init(struct page *page, const struct ct_profile *profile)
+{
+	*page = (struct page){.profile = profile};
+	page->allocators = ct_names_find_allocators(profile);
+	page->text_of = numbers(profile->string_count);
+	page->labels = numbers(profile->frame_count);
+	page->place = numbers(profile->site_count);
+	page->path = numbers(deepest(profile));
+	page->node_of = numbers(profile->site_count);
+	if (ct_functions_init(&page->functions, profile) || !page->allocators || !page->text_of || !page->labels ||
+	    !page->place || !page->path || !page->node_of)
+		return false;
+	page->example = numbers(page->functions.count);
+	for (size_t i = 0; page->example && i < profile->frame_count; i++) {
+		page->labels[i] = (uint32_t)i;
+		if (i)
+			page->example[page->functions.of_frame[i]] = (uint32_t)i;
+	}
+	if (!page->example || ct_stacks_init(&page->stacks, profile, page->labels))
+		return false;
+	for (size_t i = 0; i < profile->site_count; i++)
+		page->place[page->stacks.order[i]] = (uint32_t)i;
+	return true;
+}
+
+static void page_fini(struct page *page)
+{
+	ct_stacks_fini(&page->stacks);
+	ct_functions_fini(&page->functions);
+	free(page->allocators);
+	free(page->example);
+	free(page->text_of);
+	free(page->labels);
+	free(page->place);
+	free(page->path);
+	free(page->node_of);
+}
+
+/* The page without data, for free(). */
+static int read_template(char **text, struct ct_error_text *error)
+{
+	char path[PATH_MAX + sizeof(PLACE)];
+	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	size_t room = 0;
+	*text = NULL;
+	path[length > 0 ? length : 0] = '\0';
+	char *slash = strrchr(path, '/');
+	strcpy(slash ? slash + 1 : path, PLACE);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "the page that html reports are made of is not built: run `make html`, which needs "
+				    "npm, where ctrace was built (no %s)",
+				    path);
+	ssize_t got = getdelim(text, &room, '\0', file);
+	fclose(file);
+	if (got > 0 && strstr(*text, MARK))
+		return CT_OK;
+	free(*text);
+	return ct_error_set(error, CT_ERR_DAMAGED, "%s: not the page of this ctrace; run `make html` again", path);
+}
+
+int ct_write_html(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
+{
+	struct page page;
+	char *template;
+	int code = read_template(&template, error);
+	if (code)
+		return code;
+	char *mark = strstr(template, MARK);
+	bool memory = page_init(&page, profile);
+	errno = 0;
+	fwrite(template, 1, (size_t)(mark - template), out);
+	page.out = memory ? ct_packed_open(out) : NULL;
+	memory = page.out != NULL;
+	if (memory) {
+		put_data(&page, metric);
+		memory = fclose(page.out) == 0 || ferror(out);
+	}
+	fputs(mark + strlen(MARK), out);
+	page_fini(&page);
+	free(template);
+	return memory ? ct_put_end(out, error) : ct_error_no_memory(error);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "write/put_profile.h"
+
+#include <inttypes.h>
+
+void ct_put_bool_member(FILE *out, const char *name, bool value)
+{
+	fprintf(out, ",\"%s\":%s", name, value ? "true" : "false");
+}
+
+void ct_put_counters(const struct ct_profile *profile, const struct ct_counters *counters, bool more, FILE *out)
+{
+	for (int i = 1; i < CT_COUNTER_COUNT; i++) {
+		if (!ct_metric_exists(profile, (enum ct_metric)i))
+			continue;
+		fprintf(out, "%s\"%s\":", more ? "," : "", ct_metric_member((enum ct_metric)i));
+		ct_put_number(out, ct_metric_value(counters, (enum ct_metric)i));
+		more = true;
+	}
+}
+
+static void put_losses(const struct ct_losses *losses, FILE *out)
+{
+	fprintf(out,
+		",\n\"losses\":{\"dropped\":%" PRIu64 ",\"early\":%" PRIu64 ",\"unknownFrees\":%" PRIu64
+		",\"truncated\":%" PRIu64 ",\"unrooted\":%" PRIu64 ",\"late\":%" PRIu64 ",\"otherSites\":%" PRIu64
+		",\"mergedSites\":%" PRIu64 "}",
+		losses->dropped, losses->early, losses->unknown_frees, losses->truncated, losses->unrooted,
+		losses->late, losses->other_sites, losses->merged_sites);
+}
+
+void ct_put_profile(const struct ct_profile *profile, FILE *out)
+{
+	static const char *const modes[] = {
+		[CT_MODE_HEAP] = "heap", [CT_MODE_COPY] = "copy", [CT_MODE_AD_HOC] = "ad-hoc"};
+	ct_put_text_member(out, "producer", profile->producer);
+	ct_put_text_member(out, "mode", modes[profile->mode]);
+	ct_put_text_member(out, "command", profile->command);
+	ct_put_text_member(out, "program", profile->program);
+	ct_put_number_member(out, "pid", profile->pid);
+	ct_put_number_member(out, "startUnixMs", profile->start_unix_ns / 1000000);
+	ct_put_text_member(out, "timeUnit", profile->time_unit);
+	ct_put_number_member(out, "endTime", profile->end_time);
+	if (profile->has_lifetimes)
+		ct_put_number_member(out, "peakTime", profile->peak_time);
+	ct_put_number_member(out, "sampleBytes", profile->sample_bytes);
+	ct_put_bool_member(out, "ended", profile->ended);
+	put_losses(&profile->losses, out);
+	fputs(",\n\"totals\":{", out);
+	ct_put_counters(profile, &profile->totals, false, out);
+	putc('}', out);
+}
