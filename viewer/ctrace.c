@@ -18,6 +18,7 @@ static const struct command {
 	{"diff", ct_cmd_diff, "what has changed between two recordings, also of different builds"},
 	{"check", ct_cmd_check, "gate for CI: budgets, and growth against an older recording"},
 	{"html", ct_cmd_html, "make a page to look at in a browser"},
+	{"advise", ct_cmd_advise, "what may be worth changing, in plain words with the numbers"},
 	{"export", ct_cmd_export, "turn a store or a report into a file for another tool"},
 	{"merge", ct_cmd_merge, "add up reports and stores of many processes or hosts"},
 	{"info", ct_cmd_info, "what is in a report or store: checks, losses, modules"},

@@ -6,8 +6,8 @@
 
 #include "view/names.h"
 
-/* As a name ends: malloc, g_malloc0, _PyObject_Malloc, sqlite3MallocZero, but not reallocate_table. */
-static const char *const words[] = {"malloc", "calloc", "realloc"};
+/* As a name ends: malloc, g_malloc0, _PyObject_Malloc, sqlite3MallocZero, CRYPTO_strdup, but not reallocate_table. */
+static const char *const words[] = {"malloc", "calloc", "realloc", "zalloc", "strdup", "strndup", "memdup"};
 
 static const char *const names[] = {
 	"reallocarray",   "memalign",

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* ctrace advise: what may be worth changing, in plain words with the numbers. */
+#include "cmd.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctrace/version.h"
+#include "load/load.h"
+#include "model/advise.h"
+#include "view/names.h"
+#include "view/view.h"
+#include "write/put_json.h"
+
+#define COMMAND "advise"
+#define ROWS_DEFAULT 10
+#define VERSION 1
+#define INDENT 11 /* of what stands behind a label */
+
+static const char help[] =
+	"usage: ctrace advise [options] FILE\n"
+	"Tell what may be worth changing in the program: findings with their numbers, the largest first.\n"
+	"FILE is a report of ctrace, Valgrind's DHAT or dhat-rs, or a store.\n"
+	"\n"
+	"  -n, --rows N         findings to show, 0 = all (default 10)\n"
+	"  -f, --format FORMAT  text (default) or json\n"
+	"  -h, --help           this text\n";
+
+static const struct option options[] = {
+	{"rows", required_argument, NULL, 'n'},
+	{"format", required_argument, NULL, 'f'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+struct request {
+	size_t rows; /* 0 = all */
+	bool json;
+	const char *path;
+};
+
+/* "    label   text", wrapped at blanks. */
+static void put_labelled(struct ct_line *line, const char *label, const char *text)
+{
+	ct_line_style(line, CT_STYLE_QUIET);
+	ct_line_format(line, "   %-*s", INDENT - 3, label);
+	ct_line_style(line, CT_STYLE_PLAIN);
+	while (*text) {
+		size_t length = strcspn(text, " ");
+		char *word = strndup(text, length);
+		if (!word) {
+			line->failed = true;
+			break;
+		}
+		if (line->columns > INDENT && ct_line_width(line->terminal, word) + 1 > ct_line_left(line)) {
+			ct_line_end(line);
+			ct_line_add_blanks(line, INDENT);
+		} else if (line->columns > INDENT) {
+			ct_line_add(line, " ");
+		}
+		ct_line_add(line, word);
+		free(word);
+		text += length;
+		text += strspn(text, " ");
+	}
+	ct_line_end(line);
+}
+
+static void put_finding(struct ct_line *line, const struct ct_profile *profile, const struct ct_advice *advice,
+			size_t number)
+{
+	char text[CT_ADVICE_ROOM];
+	ct_line_format(line, "%zu. ", number);
+	ct_line_style(line, CT_STYLE_STRONG);
+	ct_line_add(line, ct_advice_title(advice->kind));
+	ct_line_style(line, CT_STYLE_PLAIN);
+	ct_line_end(line);
+	put_labelled(line, "where", ct_advice_where(profile, advice, text));
+	put_labelled(line, "because", ct_advice_evidence(profile, advice, text));
+	put_labelled(line, "saves", ct_advice_saving(profile, advice, text));
+	put_labelled(line, "try", ct_advice_action(advice));
+	ct_line_end(line);
+}
+
+/* What could not be looked for, and why. */
+static void put_missing(struct ct_line *line, const struct ct_findings *findings)
+{
+	const char *before = "not looked for, the file does not have the numbers: ";
+	ct_line_style(line, CT_STYLE_QUIET);
+	for (int i = 0; i < CT_ADVICE_KINDS && findings->missing; i++) {
+		if (!(findings->missing & 1u << i))
+			continue;
+		ct_line_add(line, before);
+		ct_line_add(line, ct_advice_name((enum ct_advice_kind)i));
+		before = ", ";
+	}
+	ct_line_style(line, CT_STYLE_PLAIN);
+	if (findings->missing)
+		ct_line_end(line);
+}
+
+static int put_text(const struct ct_profile *profile, const struct ct_findings *findings, size_t shown,
+		    struct ct_error_text *error)
+{
+	struct ct_terminal terminal;
+	struct ct_line line;
+	ct_terminal_probe(&terminal, stdout, CT_COLOR_AUTO);
+	const struct ct_view view = {.profile = profile, .terminal = &terminal, .out = stdout};
+	int code = ct_view_summary(&view, error);
+	if (code < 0)
+		return code;
+	ct_line_init(&line, &terminal, stdout);
+	for (size_t i = 0; i < shown; i++)
+		put_finding(&line, profile, &findings->rows[i], i + 1);
+	if (!findings->count)
+		ct_line_add(&line, "nothing stands out");
+	else if (shown < findings->count)
+		ct_line_format(&line, "%zu more with less; -n 0 shows all", findings->count - shown);
+	if (line.columns)
+		ct_line_end(&line);
+	put_missing(&line, findings);
+	ct_line_fini(&line);
+	return ct_view_check(&line, error);
+}
+
+static void put_json_finding(const struct ct_profile *profile, const struct ct_advice *advice, FILE *out)
+{
+	const struct ct_site_row *site = &profile->sites[advice->site];
+	const struct ct_frame *frame = &profile->frames[profile->frame_ids[site->first_frame + advice->frame]];
+	char text[CT_ADVICE_ROOM], name[CT_NAME_ROOM];
+	fputs("{\"kind\":", out);
+	ct_put_text(out, ct_advice_name(advice->kind));
+	ct_put_text_member(out, "title", ct_advice_title(advice->kind));
+	ct_put_text_member(out, "function", ct_name_short(profile, frame, name));
+	ct_put_text_member(out, "place", ct_name_place(profile, frame, name));
+	ct_put_text_member(out, "where", ct_advice_where(profile, advice, text));
+	ct_put_text_member(out, "because", ct_advice_evidence(profile, advice, text));
+	ct_put_text_member(out, "saves", ct_advice_saving(profile, advice, text));
+	ct_put_text_member(out, "try", ct_advice_action(advice));
+	fprintf(out, ",\"share\":%.4f", advice->share);
+	ct_put_number_member(out, "savedCalls", advice->saved_calls);
+	ct_put_number_member(out, "savedBytes", advice->saved_bytes);
+	ct_put_number_member(out, "stacks", advice->site_count);
+	fputs(",\"counters\":{", out);
+	for (int i = 1, more = 0; i < CT_COUNTER_COUNT; i++) {
+		enum ct_metric metric = (enum ct_metric)i;
+		if (!ct_metric_exists(profile, metric) || metric == CT_METRIC_MAX_BYTES ||
+		    metric == CT_METRIC_MAX_BLOCKS)
+			continue;
+		fprintf(out, "%s\"%s\":%" PRIu64, more++ ? "," : "", ct_metric_member(metric),
+			ct_metric_value(&advice->counters, metric));
+	}
+	fputs("},\"stack\":[", out);
+	for (uint32_t i = 0; i < site->frame_count; i++) {
+		fputs(i ? "," : "", out);
+		ct_put_text(out, profile->strings[profile->frames[profile->frame_ids[site->first_frame + i]].text]);
+	}
+	fputs("]}", out);
+}
+
+static int put_json(const struct ct_profile *profile, const struct ct_findings *findings, size_t shown,
+		    struct ct_error_text *error)
+{
+	FILE *out = stdout;
+	fprintf(out, "{\"format\":\"ctrace-advice\",\"version\":%d,\"writtenBy\":\"ctrace " CTRACE_VERSION "\"",
+		VERSION);
+	ct_put_text_member(out, "command", profile->command);
+	ct_put_number_member(out, "pid", profile->pid);
+	fputs(",\n\"findings\":[", out);
+	for (size_t i = 0; i < shown; i++) {
+		fputs(i ? ",\n" : "\n", out);
+		put_json_finding(profile, &findings->rows[i], out);
+	}
+	fputs("],\n\"notLookedFor\":[", out);
+	for (int i = 0, more = 0; i < CT_ADVICE_KINDS; i++) {
+		if (!(findings->missing & 1u << i))
+			continue;
+		fputs(more++ ? "," : "", out);
+		ct_put_text(out, ct_advice_name((enum ct_advice_kind)i));
+	}
+	fputs("]}\n", out);
+	return ct_put_end(out, error);
+}
+
+static int run(const struct request *request)
+{
+	struct ct_profile *profile;
+	struct ct_findings findings;
+	struct ct_error_text error;
+	int code = ct_load(request->path, &profile, &error);
+	if (code < 0)
+		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
+	code = ct_advise(profile, &findings, &error);
+	if (code == 0) {
+		bool all = !request->rows || request->rows > findings.count;
+		size_t shown = all ? findings.count : request->rows;
+		code = (request->json ? put_json : put_text)(profile, &findings, shown, &error);
+	}
+	ct_findings_fini(&findings);
+	ct_profile_free(profile);
+	if (code == 0 && fflush(stdout) != 0 && errno != EPIPE)
+		code = ct_error_set(&error, CT_ERR_IO, "cannot write: %s", strerror(errno));
+	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s: %s", request->path, error.line) : code;
+}
+
+static int apply(struct request *request, int option, const char *value)
+{
+	char *end;
+	switch (option) {
+	case 'n':
+		errno = 0;
+		request->rows = strtoul(value, &end, 10);
+		if (*value >= '0' && *value <= '9' && !*end && !errno)
+			return CT_EXIT_FINE;
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-n %s: not a number of findings (0 = all)", value);
+	case 'f':
+		request->json = !strcmp(value, "json");
+		if (request->json || !strcmp(value, "text"))
+			return CT_EXIT_FINE;
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-f %s: it is text or json", value);
+	default:
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "unknown option or missing value; see ctrace advise --help");
+	}
+}
+
+int ct_cmd_advise(int argc, char **argv)
+{
+	struct request request = {.rows = ROWS_DEFAULT};
+	int option, code = CT_EXIT_FINE;
+	setlocale(LC_CTYPE, "");
+	optind = 0;
+	opterr = 0;
+	while (!code && (option = getopt_long(argc, argv, "n:f:h", options, NULL)) != -1) {
+		if (option == 'h')
+			return fputs(help, stdout) < 0 ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
+		code = apply(&request, option, optarg);
+	}
+	if (!code && optind + 1 != argc)
+		code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s; see ctrace advise --help",
+				   optind < argc ? "one file at a time" : "which file?");
+	if (code)
+		return code;
+	request.path = argv[optind];
+	return run(&request);
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/advise.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/array.h"
+#include "view/names.h"
+
+/* Thresholds; ctrace-advise(1) tells them. */
+#define LEAST_SHARE 0.05
+#define LEAST_PEAK_SHARE 0.25
+#define LEAST_CALLS 1000
+#define LEAST_CALLS_PER_SECOND 1000
+#define LEAST_BYTES 65536
+#define LEAST_PEAK_BYTES 1048576
+#define TINY_BYTES 32 /* on average, at most */
+#define TINY_HEADER 8 /* of each block, in glibc */
+#define TINY_CHUNK 32 /* the smallest one there, header included */
+#define SLACK_LEAST 0.2 /* of what was asked for */
+#define KEPT_LEAST 0.75 /* of the run, an average lifetime */
+#define REUSE_LEAST 10 /* blocks for each that is live at most */
+#define RISE_LEAST 0.1 /* from quarter to quarter, of what is live at the end */
+
+/* Flags of a frame. */
+#define FRAME_LIBRARY 1 /* of a language's library: not what a finding is about */
+#define FRAME_GROWS 2 /* a container that takes a larger block */
+
+struct work {
+	const struct ct_profile *profile;
+	bool *allocators; /* by frame id */
+	unsigned char *flags; /* by frame id */
+	uint32_t *where; /* by site: index of the frame that it is about */
+	uint32_t *keys; /* by site: equal for one function */
+	uint32_t *order; /* sites by key */
+	double (*live)[CT_ADVICE_QUARTERS]; /* by site */
+	bool moments; /* live is known */
+	size_t room; /* of the findings */
+	struct ct_findings *findings;
+};
+
+static double ratio(double part, double whole)
+{
+	return whole > 0 ? part / whole : 0;
+}
+
+static const struct ct_frame *frame_of(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t index)
+{
+	return &profile->frames[profile->frame_ids[site->first_frame + index]];
+}
+
+static bool is_library(const char *name)
+{
+	static const char *const prefixes[] = {"std::", "__gnu_cxx::", "core::", "<core::", "alloc::", "<alloc::"};
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
+static bool is_growing(const char *name)
+{
+	return strstr(name, "::_M_realloc_insert") || strstr(name, "::_M_realloc_append") ||
+	       strstr(name, "::_M_default_append") || strstr(name, "::_M_range_insert");
+}
+
+static void flag_frames(struct work *work)
+{
+	const struct ct_profile *profile = work->profile;
+	char name[CT_NAME_ROOM];
+	for (size_t i = 1; i < profile->frame_count; i++) {
+		ct_name_short(profile, &profile->frames[i], name);
+		work->flags[i] = (is_library(name) ? FRAME_LIBRARY : 0) | (is_growing(name) ? FRAME_GROWS : 0);
+	}
+}
+
+static bool is_flagged(const struct work *work, const struct ct_site_row *site, uint32_t index, unsigned char flag)
+{
+	return work->flags[work->profile->frame_ids[site->first_frame + index]] & flag;
+}
+
+/* A function without a name is one for each place that calls: its module would be all of a stripped program. */
+static void key_site(struct work *work, size_t number)
+{
+	const struct ct_profile *profile = work->profile;
+	const struct ct_site_row *site = &profile->sites[number];
+	uint32_t index = ct_name_leaf(profile, work->allocators, site);
+	while (index + 1 < site->frame_count && is_flagged(work, site, index, FRAME_LIBRARY))
+		index++;
+	const struct ct_frame *frame = frame_of(profile, site, index);
+	work->where[number] = index;
+	work->keys[number] =
+		frame->function ? frame->function : (uint32_t)(profile->string_count + (frame - profile->frames));
+	work->order[number] = (uint32_t)number;
+}
+
+static int compare_keys(const void *left, const void *right, void *argument)
+{
+	const struct work *work = argument;
+	uint32_t x = *(const uint32_t *)left, y = *(const uint32_t *)right;
+	if (work->keys[x] != work->keys[y])
+		return work->keys[x] < work->keys[y] ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+/* What each site had live in the quarters of the time from the first moment on, on average. */
+static void fill_live(struct work *work)
+{
+	const struct ct_profile *profile = work->profile;
+	double first = profile->snapshot_count ? (double)profile->snapshots[0].time : 0;
+	double length = (double)profile->end_time - first;
+	size_t moments[CT_ADVICE_QUARTERS] = {0};
+	for (size_t i = 0; i < profile->snapshot_count; i++) {
+		const struct ct_snapshot *snapshot = &profile->snapshots[i];
+		double part = ratio((double)snapshot->time - first, length);
+		size_t quarter = part >= 1  ? CT_ADVICE_QUARTERS - 1
+				 : part > 0 ? (size_t)(part * CT_ADVICE_QUARTERS)
+					    : 0;
+		moments[quarter]++;
+		for (size_t j = 0; j < snapshot->row_count; j++)
+			work->live[snapshot->rows[j].site][quarter] += (double)snapshot->rows[j].bytes;
+	}
+	work->moments = true;
+	for (int i = 0; i < CT_ADVICE_QUARTERS; i++) {
+		work->moments = work->moments && moments[i];
+		for (size_t j = 0; j < profile->site_count; j++)
+			work->live[j][i] = ratio(work->live[j][i], (double)moments[i]);
+	}
+}
+
+/*
+ * The kinds: how much of it a site has, in any unit (0: it is not of this kind), and whether all sites of a function
+ * make a finding.
+ */
+
+static uint64_t temporary_of(const struct work *work, size_t site)
+{
+	const struct ct_counters *c = &work->profile->sites[site].counters;
+	return c->temporary_blocks * 2 >= c->total_blocks ? c->temporary_blocks : 0;
+}
+
+/* Is it often enough to cost anything? */
+static bool is_often(const struct work *work, uint64_t calls)
+{
+	const struct ct_profile *profile = work->profile;
+	double seconds = strcmp(profile->time_unit, "µs") ? 0 : (double)profile->end_time / 1e6;
+	return calls >= LEAST_CALLS && (double)calls >= seconds * LEAST_CALLS_PER_SECOND;
+}
+
+static bool judge_calls(const struct work *work, struct ct_advice *advice, uint64_t calls)
+{
+	advice->saved_calls = calls;
+	advice->share = ratio((double)calls, (double)work->profile->totals.total_blocks);
+	return advice->share >= LEAST_SHARE && is_often(work, calls);
+}
+
+static bool judge_temporary(const struct work *work, struct ct_advice *advice)
+{
+	return judge_calls(work, advice, advice->counters.temporary_blocks);
+}
+
+static bool grows(const struct work *work, size_t number)
+{
+	const struct ct_site_row *site = &work->profile->sites[number];
+	bool found = false;
+	for (uint32_t i = 0; i < work->where[number] && !found; i++)
+		found = is_flagged(work, site, i, FRAME_GROWS);
+	return found;
+}
+
+/* A buffer that is resized but once has not grown step by step. */
+static uint64_t growth_of(const struct work *work, size_t site)
+{
+	const struct ct_counters *c = &work->profile->sites[site].counters;
+	if (grows(work, site))
+		return c->total_bytes;
+	return c->resizes * 2 >= c->total_blocks ? c->resizes + c->copied_bytes : 0;
+}
+
+static bool judge_growth(const struct work *work, struct ct_advice *advice)
+{
+	const struct ct_counters *c = &advice->counters, *totals = &work->profile->totals;
+	advice->vector = grows(work, advice->site);
+	/* A vector doubles: half of all that it ever takes is what it has outgrown. */
+	advice->saved_calls = advice->vector ? c->total_blocks : c->resizes;
+	advice->saved_bytes = advice->vector ? c->total_bytes / 2 : c->copied_bytes;
+	double bytes = ratio((double)advice->saved_bytes, (double)totals->total_bytes);
+	double calls = ratio((double)advice->saved_calls, (double)totals->total_blocks);
+	bool copies = bytes >= LEAST_SHARE && advice->saved_bytes >= LEAST_BYTES;
+	advice->share = copies && bytes > calls ? bytes : calls;
+	return copies || (calls >= LEAST_SHARE && is_often(work, advice->saved_calls));
+}
+
+static uint64_t one_size_of(const struct work *work, size_t site)
+{
+	const struct ct_counters *c = &work->profile->sites[site].counters;
+	bool reused = c->max_blocks && c->total_blocks / c->max_blocks >= REUSE_LEAST;
+	return c->smallest_bytes == c->largest_bytes && reused && !temporary_of(work, site) ? c->total_blocks : 0;
+}
+
+static bool judge_one_size(const struct work *work, struct ct_advice *advice)
+{
+	return judge_calls(work, advice, advice->counters.total_blocks - advice->counters.max_blocks);
+}
+
+static bool judge_bytes(struct ct_advice *advice, double bytes, uint64_t whole, double least)
+{
+	advice->saved_bytes = (uint64_t)bytes;
+	advice->share = ratio(bytes, (double)whole);
+	return advice->share >= least && advice->saved_bytes >= LEAST_BYTES;
+}
+
+static uint64_t leak_of(const struct work *work, size_t site)
+{
+	return work->profile->sites[site].counters.end_bytes;
+}
+
+static bool judge_leak(const struct work *work, struct ct_advice *advice)
+{
+	double end = (double)advice->counters.end_bytes;
+	for (int i = 1; i < CT_ADVICE_QUARTERS; i++)
+		if (advice->live[i] - advice->live[i - 1] < end * RISE_LEAST)
+			return false;
+	return end * 2 >= advice->live[CT_ADVICE_QUARTERS - 1] &&
+	       judge_bytes(advice, end, work->profile->totals.peak_bytes, LEAST_SHARE);
+}
+
+static bool is_tiny(const struct ct_counters *c)
+{
+	return c->total_bytes <= c->total_blocks * TINY_BYTES;
+}
+
+static uint64_t tiny_of(const struct work *work, size_t site)
+{
+	const struct ct_counters *c = &work->profile->sites[site].counters;
+	return is_tiny(c) ? c->peak_blocks : 0;
+}
+
+static bool judge_tiny(const struct work *work, struct ct_advice *advice)
+{
+	const struct ct_counters *c = &advice->counters;
+	double asked = ratio((double)c->total_bytes, (double)c->total_blocks);
+	double beside = TINY_HEADER + ratio((double)c->slack_bytes, (double)c->total_blocks);
+	if (!work->profile->has_slack)
+		beside = asked + TINY_HEADER < TINY_CHUNK ? TINY_CHUNK - asked : TINY_HEADER;
+	double bytes = beside * (double)c->peak_blocks;
+	return judge_bytes(advice, bytes, work->profile->totals.peak_bytes + (uint64_t)bytes, LEAST_SHARE);
+}
+
+static uint64_t slack_of(const struct work *work, size_t site)
+{
+	const struct ct_counters *c = &work->profile->sites[site].counters;
+	bool large = (double)c->slack_bytes >= (double)c->total_bytes * SLACK_LEAST;
+	return large && !is_tiny(c) ? c->peak_bytes : 0;
+}
+
+static bool judge_slack(const struct work *work, struct ct_advice *advice)
+{
+	const struct ct_counters *c = &advice->counters;
+	double bytes = ratio((double)c->slack_bytes, (double)c->total_bytes) * (double)c->peak_bytes;
+	return judge_bytes(advice, bytes, work->profile->totals.peak_bytes + (uint64_t)bytes, LEAST_SHARE);
+}
+
+/* Only what came early can live so long. */
+static uint64_t kept_of(const struct work *work, size_t site)
+{
+	const struct ct_counters *c = &work->profile->sites[site].counters;
+	double average = ratio((double)c->lifetime, (double)c->total_blocks);
+	return average >= (double)work->profile->end_time * KEPT_LEAST ? c->peak_bytes : 0;
+}
+
+static uint64_t peak_of(const struct work *work, size_t site)
+{
+	return work->profile->sites[site].counters.peak_bytes;
+}
+
+/* Has this function a finding of a kind from first on? */
+static bool is_told(const struct work *work, const struct ct_advice *advice, enum ct_advice_kind first)
+{
+	for (size_t i = 0; i < work->findings->count; i++) {
+		const struct ct_advice *other = &work->findings->rows[i];
+		if (other->kind >= first && work->keys[other->site] == work->keys[advice->site])
+			return true;
+	}
+	return false;
+}
+
+static bool judge_peak(const struct work *work, struct ct_advice *advice)
+{
+	return judge_bytes(advice, (double)advice->counters.peak_bytes, work->profile->totals.peak_bytes,
+			   LEAST_PEAK_SHARE) &&
+	       advice->saved_bytes >= LEAST_PEAK_BYTES && !is_told(work, advice, CT_ADVICE_GROWTH);
+}
+
+enum need { NEED_LIFETIMES, NEED_TEMPORARIES, NEED_DETAILS, NEED_SLACK, NEED_MOMENTS };
+
+/* Weight: calls cost less than memory, and what is often right as it is comes last. */
+static const struct kind {
+	uint64_t (*amount)(const struct work *work, size_t site);
+	bool (*judge)(const struct work *work, struct ct_advice *advice);
+	enum need need;
+	double weight;
+} kinds[CT_ADVICE_KINDS] = {
+	[CT_ADVICE_TEMPORARY] = {temporary_of, judge_temporary, NEED_TEMPORARIES, 0.8},
+	[CT_ADVICE_GROWTH] = {growth_of, judge_growth, NEED_TEMPORARIES, 1},
+	[CT_ADVICE_ONE_SIZE] = {one_size_of, judge_one_size, NEED_DETAILS, 0.7},
+	[CT_ADVICE_LEAK] = {leak_of, judge_leak, NEED_MOMENTS, 1},
+	[CT_ADVICE_TINY] = {tiny_of, judge_tiny, NEED_LIFETIMES, 0.9},
+	[CT_ADVICE_SLACK] = {slack_of, judge_slack, NEED_SLACK, 0.9},
+	[CT_ADVICE_KEPT] = {kept_of, judge_peak, NEED_LIFETIMES, 0.15},
+	[CT_ADVICE_PEAK] = {peak_of, judge_peak, NEED_LIFETIMES, 0.15},
+};
+
+static bool is_known(const struct work *work, enum need need)
+{
+	const struct ct_profile *profile = work->profile;
+	switch (need) {
+	case NEED_TEMPORARIES:
+		return profile->has_temporaries;
+	case NEED_DETAILS:
+		return profile->has_details;
+	case NEED_SLACK:
+		return profile->has_slack;
+	case NEED_MOMENTS:
+		return work->moments;
+	default:
+		return profile->has_lifetimes;
+	}
+}
+
+static void add_site(const struct work *work, struct ct_advice *advice, uint32_t site, uint64_t amount, uint64_t *most)
+{
+	const struct ct_counters *c = &work->profile->sites[site].counters;
+	ct_counters_add(&advice->counters, c);
+	advice->counters.max_blocks += c->max_blocks;
+	advice->site_count++;
+	for (int i = 0; i < CT_ADVICE_QUARTERS; i++)
+		advice->live[i] += work->live[site][i];
+	if (amount <= *most)
+		return;
+	*most = amount;
+	advice->site = site;
+	advice->frame = work->where[site];
+}
+
+static bool look_for(struct work *work, enum ct_advice_kind kind)
+{
+	size_t count = work->profile->site_count;
+	for (size_t i = 0, next; i < count; i = next) {
+		struct ct_advice advice = {.kind = kind};
+		uint64_t most = 0;
+		for (next = i; next < count && work->keys[work->order[next]] == work->keys[work->order[i]]; next++) {
+			uint64_t amount = kinds[kind].amount(work, work->order[next]);
+			if (amount)
+				add_site(work, &advice, work->order[next], amount, &most);
+		}
+		if (!advice.site_count || !kinds[kind].judge(work, &advice))
+			continue;
+		advice.rank = advice.share * kinds[kind].weight;
+		if (!ct_array_room(&work->findings->rows, &work->room, work->findings->count + 1, sizeof(advice)))
+			return false;
+		work->findings->rows[work->findings->count++] = advice;
+	}
+	return true;
+}
+
+static int compare_findings(const void *left, const void *right)
+{
+	const struct ct_advice *a = left, *b = right;
+	if (a->rank != b->rank)
+		return a->rank > b->rank ? -1 : 1;
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	return a->site < b->site ? -1 : a->site > b->site;
+}
+
+static bool look(struct work *work)
+{
+	flag_frames(work);
+	for (size_t i = 0; i < work->profile->site_count; i++)
+		key_site(work, i);
+	qsort_r(work->order, work->profile->site_count, sizeof(*work->order), compare_keys, work);
+	fill_live(work);
+	for (int i = 0; i < CT_ADVICE_KINDS; i++) {
+		if (!is_known(work, kinds[i].need))
+			work->findings->missing |= 1u << i;
+		else if (!look_for(work, (enum ct_advice_kind)i))
+			return false;
+	}
+	if (work->findings->count)
+		qsort(work->findings->rows, work->findings->count, sizeof(*work->findings->rows), compare_findings);
+	return true;
+}
+
+int ct_advise(const struct ct_profile *profile, struct ct_findings *findings, struct ct_error_text *error)
+{
+	size_t sites = profile->site_count + 1;
+	struct work work = {.profile = profile, .findings = findings};
+	*findings = (struct ct_findings){0};
+	if (profile->mode != CT_MODE_HEAP)
+		return ct_error_set(error, CT_ERR_USAGE, "it is no heap profile: there is nothing to advise on");
+	work.allocators = ct_names_find_allocators(profile);
+	work.flags = calloc(profile->frame_count + 1, sizeof(*work.flags));
+	work.where = calloc(sites, sizeof(*work.where));
+	work.keys = calloc(sites, sizeof(*work.keys));
+	work.order = calloc(sites, sizeof(*work.order));
+	work.live = calloc(sites, sizeof(*work.live));
+	bool memory =
+		work.allocators && work.flags && work.where && work.keys && work.order && work.live && look(&work);
+	free(work.allocators);
+	free(work.flags);
+	free(work.where);
+	free(work.keys);
+	free(work.order);
+	free(work.live);
+	return memory ? CT_OK : ct_error_no_memory(error);
+}
+
+void ct_findings_fini(struct ct_findings *findings)
+{
+	free(findings->rows);
+	findings->rows = NULL;
+}

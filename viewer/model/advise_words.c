@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* Findings in words. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/advise.h"
+#include "view/names.h"
+#include "view/number.h"
+
+#define CALLERS_MOST 5
+
+static const struct words {
+	const char *name, *title, *action;
+} words[CT_ADVICE_KINDS] = {
+	[CT_ADVICE_TEMPORARY] =
+		{"temporary", "Temporary blocks",
+		 "keep one buffer from call to call, or use the stack where the size is small and known"},
+	[CT_ADVICE_GROWTH] =
+		{"growth", "Buffers grown step by step",
+		 "take the final size at once where it is known, or grow by half or double, not by a step"},
+	[CT_ADVICE_ONE_SIZE] = {"one-size", "Short-lived blocks of one size",
+				"a free list or a pool of this size may serve them"},
+	[CT_ADVICE_LEAK] =
+		{"leak", "Grows as long as the program runs",
+		 "is it freed when it is no longer needed? A cache may want a limit; what the program is there "
+		 "to build up is fine"},
+	[CT_ADVICE_TINY] = {"tiny", "Many tiny blocks",
+			    "put them into an array or arena, or into the block that points to them"},
+	[CT_ADVICE_SLACK] = {"slack", "Room that was not asked for",
+			     "sizes just above a class of the allocator: a little less, or use the room"},
+	[CT_ADVICE_KEPT] =
+		{"kept", "Held from start to end",
+		 "free it when it has done its work, or make it when it is first needed; fine where it is in "
+		 "use to the end"},
+	[CT_ADVICE_PEAK] = {"peak", "Makes the peak",
+			    "work on smaller pieces at a time, or free other things before this one comes"},
+};
+
+const char *ct_advice_name(enum ct_advice_kind kind)
+{
+	return words[kind].name;
+}
+
+const char *ct_advice_title(enum ct_advice_kind kind)
+{
+	return words[kind].title;
+}
+
+const char *ct_advice_action(const struct ct_advice *advice)
+{
+	return advice->vector ? "reserve() the final size where it is known" : words[advice->kind].action;
+}
+
+__attribute__((format(printf, 2, 3))) static void add(char out[CT_ADVICE_ROOM], const char *format, ...)
+{
+	size_t used = strlen(out);
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(out + used, CT_ADVICE_ROOM - used, format, arguments);
+	va_end(arguments);
+}
+
+static void add_bytes(char out[CT_ADVICE_ROOM], double bytes)
+{
+	char number[CT_NUMBER_ROOM];
+	add(out, "%s", ct_number_bytes(number, (uint64_t)(bytes + 0.5)));
+}
+
+static void add_count(char out[CT_ADVICE_ROOM], uint64_t count, const char *what)
+{
+	char number[CT_NUMBER_ROOM];
+	/* what: "block", or with '*' where the plural's s belongs */
+	size_t stem = strcspn(what, "*");
+	const char *rest = what[stem] ? what + stem + 1 : "";
+	add(out, "%s %.*s%s%s", ct_number_exact(number, count), (int)stem, what, count == 1 ? "" : "s", rest);
+}
+
+static void add_percent(char out[CT_ADVICE_ROOM], double part, double whole)
+{
+	char number[CT_NUMBER_ROOM];
+	add(out, "%s %%", ct_number_percent(number, part, whole));
+}
+
+static void add_time(char out[CT_ADVICE_ROOM], const struct ct_profile *profile, double time)
+{
+	char number[CT_NUMBER_ROOM];
+	add(out, "%s", ct_number_time(number, time, profile->time_unit));
+}
+
+/* Per block. */
+static double average(const struct ct_counters *c, uint64_t sum)
+{
+	return c->total_blocks ? (double)sum / (double)c->total_blocks : 0;
+}
+
+/* "41 B each", "41 B on average" */
+static void add_sizes(char out[CT_ADVICE_ROOM], const struct ct_profile *profile, const struct ct_counters *c)
+{
+	if (!profile->has_details || c->smallest_bytes != c->largest_bytes) {
+		add_bytes(out, average(c, c->total_bytes));
+		add(out, " on average");
+		return;
+	}
+	add_bytes(out, (double)c->smallest_bytes);
+	add(out, " each");
+}
+
+static const struct ct_frame *frame_of(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t index)
+{
+	return &profile->frames[profile->frame_ids[site->first_frame + index]];
+}
+
+/* What stands outside of main. */
+static bool is_start(const char *function)
+{
+	return !strncmp(function, "__libc_start_", 13) || !strcmp(function, "(below main)") ||
+	       !strcmp(function, "_start");
+}
+
+char *ct_advice_where(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM])
+{
+	const struct ct_site_row *site = &profile->sites[advice->site];
+	char text[CT_NAME_ROOM];
+	uint32_t i = advice->frame;
+	*out = '\0';
+	for (int shown = 0; i < site->frame_count && shown < CALLERS_MOST;) {
+		const struct ct_frame *frame = frame_of(profile, site, i);
+		uint32_t run = 1;
+		if (shown && is_start(profile->strings[frame->function])) {
+			i = site->frame_count;
+			break;
+		}
+		while (i + run < site->frame_count &&
+		       ct_name_key(profile, frame_of(profile, site, i + run)) == ct_name_key(profile, frame))
+			run++;
+		add(out, "%s%.80s", shown++ ? " < " : "", ct_name_short(profile, frame, text));
+		if (i == advice->frame && *ct_name_place(profile, frame, text))
+			add(out, " %.60s", text);
+		if (run > 1)
+			add(out, " ×%u", run);
+		i += run;
+	}
+	if (i < site->frame_count)
+		add(out, " < ...");
+	if (advice->site_count > 1) {
+		add(out, ", and ");
+		add_count(out, advice->site_count - 1, "more stack");
+	}
+	return out;
+}
+
+static void explain_temporary(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
+{
+	const struct ct_counters *c = &advice->counters;
+	add_percent(out, (double)c->temporary_blocks, (double)c->total_blocks);
+	add(out, " of ");
+	add_count(out, c->total_blocks, "block");
+	add(out, " were freed before their thread allocated again; ");
+	add_sizes(out, profile, c);
+	add(out, ", ");
+	add_bytes(out, (double)c->total_bytes);
+	add(out, " in all");
+}
+
+static void explain_growth(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
+{
+	const struct ct_counters *c = &advice->counters;
+	uint64_t buffers = c->total_blocks > c->resizes ? c->total_blocks - c->resizes : 1;
+	if (advice->vector) {
+		add_count(out, c->total_blocks, "block");
+		add(out, " of containers, each in place of a smaller one; ");
+		if (profile->has_details) {
+			add_bytes(out, (double)c->smallest_bytes);
+			add(out, " to ");
+			add_bytes(out, (double)c->largest_bytes);
+			add(out, ", ");
+		}
+		add_bytes(out, (double)c->total_bytes);
+		add(out, " in all");
+		return;
+	}
+	add_count(out, buffers, "buffer");
+	add(out, buffers == 1 ? " was resized " : " were resized ");
+	add_count(out, c->resizes, "time");
+	if (profile->has_details) {
+		add(out, ", ");
+		add_bytes(out, (double)c->smallest_bytes);
+		add(out, " to ");
+		add_bytes(out, (double)c->largest_bytes);
+	}
+	if (c->moves) {
+		add(out, "; ");
+		add_count(out, c->moves, "time");
+		add(out, " to another address, which copies ");
+		add_bytes(out, (double)c->copied_bytes);
+	}
+}
+
+static void explain_one_size(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
+{
+	const struct ct_counters *c = &advice->counters;
+	char number[CT_NUMBER_ROOM];
+	add_count(out, c->total_blocks, "block");
+	add(out, c->smallest_bytes == c->largest_bytes ? ", " : ", of one size at each stack, ");
+	add_sizes(out, profile, c);
+	add(out, ", never more than %s at a time; each lived ", ct_number_exact(number, c->max_blocks));
+	add_time(out, profile, average(c, c->lifetime));
+	add(out, " on average");
+}
+
+static void explain_leak(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
+{
+	const struct ct_counters *c = &advice->counters;
+	for (int i = 0; i < CT_ADVICE_QUARTERS; i++) {
+		add(out, "%s", i ? ", " : "");
+		add_bytes(out, advice->live[i]);
+	}
+	add(out, " live on average in the quarters of the run; at the end ");
+	add_bytes(out, (double)c->end_bytes);
+	add(out, " in ");
+	add_count(out, c->end_blocks, "block");
+	if (!strcmp(profile->time_unit, "µs") && profile->end_time) {
+		add(out, ", ");
+		/* From the middle of the first quarter to the middle of the last. */
+		add_bytes(out, (advice->live[CT_ADVICE_QUARTERS - 1] - advice->live[0]) / 0.75 /
+				       ((double)profile->end_time / 1e6));
+		add(out, " a second");
+	}
+}
+
+static void explain_live(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
+{
+	const struct ct_counters *c = &advice->counters;
+	add_bytes(out, (double)c->peak_bytes);
+	add(out, " in ");
+	add_count(out, c->peak_blocks, "block");
+	add(out, " at the peak, ");
+	add_percent(out, (double)c->peak_bytes, (double)profile->totals.peak_bytes);
+	add(out, " of it; a block lived ");
+	add_percent(out, average(c, c->lifetime), (double)profile->end_time);
+	add(out, " of the run on average; ");
+	if (c->end_bytes)
+		add_bytes(out, (double)c->end_bytes);
+	add(out, c->end_bytes ? " never freed" : "all freed");
+}
+
+static void explain_tiny(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
+{
+	const struct ct_counters *c = &advice->counters;
+	add_count(out, c->peak_blocks, "block");
+	add(out, " at the peak, ");
+	add_sizes(out, profile, c);
+	add(out, ", hold ");
+	add_bytes(out, (double)c->peak_bytes);
+	add(out, "; the allocator needs about ");
+	add_bytes(out, (double)advice->saved_bytes);
+	add(out, " beside them");
+}
+
+static void explain_slack(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
+{
+	const struct ct_counters *c = &advice->counters;
+	add_count(out, c->total_blocks, "block");
+	add(out, ", ");
+	add_sizes(out, profile, c);
+	add(out, ", got ");
+	add_bytes(out, average(c, c->slack_bytes));
+	add(out, " more than they asked for on average; about ");
+	add_bytes(out, (double)advice->saved_bytes);
+	add(out, " of the peak");
+}
+
+char *ct_advice_evidence(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM])
+{
+	static void (*const explain[CT_ADVICE_KINDS])(const struct ct_profile *, const struct ct_advice *, char *) = {
+		[CT_ADVICE_TEMPORARY] = explain_temporary, [CT_ADVICE_GROWTH] = explain_growth,
+		[CT_ADVICE_ONE_SIZE] = explain_one_size,   [CT_ADVICE_LEAK] = explain_leak,
+		[CT_ADVICE_TINY] = explain_tiny,           [CT_ADVICE_SLACK] = explain_slack,
+		[CT_ADVICE_KEPT] = explain_live,           [CT_ADVICE_PEAK] = explain_live,
+	};
+	*out = '\0';
+	explain[advice->kind](profile, advice, out);
+	return out;
+}
+
+static void add_saved_calls(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
+{
+	add_count(out, advice->saved_calls,
+		  advice->kind == CT_ADVICE_GROWTH && !advice->vector ? "call* of realloc"
+								      : "pair* of malloc and free");
+	if (advice->saved_calls * 1000 < profile->totals.total_blocks)
+		return;
+	add(out, " (");
+	add_percent(out, (double)advice->saved_calls, (double)profile->totals.total_blocks);
+	add(out, " of the program's allocations)");
+}
+
+static void add_saved_bytes(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
+{
+	add(out, "%s", advice->vector ? "about " : "");
+	add_bytes(out, (double)advice->saved_bytes);
+	if (advice->kind == CT_ADVICE_GROWTH) {
+		add(out, " of copying");
+		return;
+	}
+	if (advice->kind == CT_ADVICE_TINY || advice->kind == CT_ADVICE_SLACK) {
+		add(out, " at the peak, beside the ");
+		add_bytes(out, (double)profile->totals.peak_bytes);
+		add(out, " that the program asked for");
+		return;
+	}
+	add(out, advice->kind == CT_ADVICE_LEAK ? " at the end (" : " at the peak (");
+	add_percent(out, (double)advice->saved_bytes, (double)profile->totals.peak_bytes);
+	add(out, advice->kind == CT_ADVICE_LEAK ? " of the peak)" : " of it)");
+}
+
+char *ct_advice_saving(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM])
+{
+	strcpy(out, "up to ");
+	if (advice->saved_bytes)
+		add_saved_bytes(profile, advice, out);
+	if (advice->saved_bytes && advice->saved_calls)
+		add(out, " and ");
+	if (advice->saved_calls)
+		add_saved_calls(profile, advice, out);
+	return out;
+}
