@@ -290,6 +290,19 @@ static int check_interpreter(const char *path, const char *library, int nested, 
 	return code;
 }
 
+void ct_target_program(const char *path, char program[PATH_MAX])
+{
+	struct ct_script script;
+	char name[PATH_MAX];
+
+	snprintf(program, PATH_MAX, "%s", path);
+	for (int nested = 0; nested < SCRIPTS_NESTED && ct_script_read(program, &script) == 0; nested++) {
+		if (!ct_script_env_program(&script, name, sizeof(name)) ||
+		    ct_target_find(name, program, &(struct ct_error_text){{0}}) != 0)
+			snprintf(program, PATH_MAX, "%s", script.interpreter);
+	}
+}
+
 int ct_target_check(const char *path, const char *library, struct ct_error_text *error)
 {
 	return check_file(path, library, 0, error);

@@ -17,6 +17,9 @@
 /* Look a name up as a shell does: as it is when it has a slash, else in PATH. */
 int ct_target_find(const char *name, char path[PATH_MAX], struct ct_error_text *error);
 
+/* The program that really runs: of a script its interpreter, or what env would start. */
+void ct_target_program(const char *path, char program[PATH_MAX]);
+
 /* Check the program, and the interpreters of a script, against the library that is to be preloaded. */
 int ct_target_check(const char *path, const char *library, struct ct_error_text *error);
 

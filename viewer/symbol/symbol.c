@@ -311,3 +311,26 @@ size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t addres
 	}
 	return count;
 }
+
+struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle)
+{
+	struct ct_symbol_facts facts = {0};
+	if (handle < 0 || (size_t)handle >= symbols->object_count)
+		return facts;
+	Dwfl_Module *module = symbols->objects[handle].module;
+	GElf_Addr bias, address;
+	int count = dwfl_module_getsymtab(module);
+	facts.has_lines = dwfl_module_getdwarf(module, &bias);
+	for (int i = 1; i < count; i++) {
+		GElf_Sym symbol;
+		GElf_Word section;
+		const char *name = dwfl_module_getsym_info(module, i, &symbol, &address, &section, NULL, NULL);
+		if (!name || section == SHN_UNDEF || GELF_ST_TYPE(symbol.st_info) != STT_FUNC)
+			continue;
+		facts.has_names = facts.has_names || GELF_ST_BIND(symbol.st_info) == STB_LOCAL;
+		facts.has_malloc = facts.has_malloc || (GELF_ST_BIND(symbol.st_info) != STB_LOCAL &&
+							GELF_ST_VISIBILITY(symbol.st_other) == STV_DEFAULT &&
+							!strcmp(name, "malloc"));
+	}
+	return facts;
+}

@@ -37,6 +37,14 @@ int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t 
 size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t address, struct ct_symbol_frame *frames,
 			 size_t max);
 
+/* What an object has to give. */
+struct ct_symbol_facts {
+	bool has_names; /* also of functions that it does not export, from itself or its debug file */
+	bool has_lines; /* and inlined calls */
+	bool has_malloc; /* it exports one of its own */
+};
+struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle);
+
 /* perf-PID.map of JIT code: read it once, then look up run-time addresses. NULL = not known. */
 struct ct_perf_map;
 struct ct_perf_map *ct_perf_map_open(uint32_t pid); /* NULL when there is none */

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "record/doctor.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "record/capture.h"
+#include "record/library.h"
+#include "record/target.h"
+#include "symbol/symbol.h"
+
+#define UNWINDER "libunwind.so.8" /* what the library opens */
+
+void ct_doctor_tell(struct ct_doctor *doctor, enum ct_doctor_state state, const char *what, const char *format, ...)
+{
+	static const char *const states[] = {"ok", "note", "problem"};
+	va_list arguments;
+
+	fprintf(doctor->out, "%-8s %-10s ", states[state], what);
+	va_start(arguments, format);
+	vfprintf(doctor->out, format, arguments);
+	va_end(arguments);
+	fputc('\n', doctor->out);
+	doctor->problems += state == CT_DOCTOR_PROBLEM;
+}
+
+void ct_doctor_library(struct ct_doctor *doctor)
+{
+	struct ct_error_text error;
+	struct statvfs system;
+
+	if (ct_library_find(NULL, doctor->library, &error) < 0) {
+		*doctor->library = '\0';
+		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "library", "%s", error.line);
+		return;
+	}
+	if (statvfs(doctor->library, &system) == 0 && (system.f_flag & ST_NOEXEC))
+		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "library",
+			       "%s is on a file system mounted noexec; install ctrace on another", doctor->library);
+	else
+		ct_doctor_tell(doctor, CT_DOCTOR_OK, "library", "%s", doctor->library);
+}
+
+/* The path behind "NAME => " in what the loader lists; "" when it is not there. */
+static void find_object(const char *list, const char *name, char path[PATH_MAX])
+{
+	const char *at = strstr(list, name);
+
+	*path = '\0';
+	at = at ? strstr(at, "=> /") : NULL;
+	if (at)
+		snprintf(path, PATH_MAX, "%.*s", (int)strcspn(at + 3, " \n"), at + 3);
+}
+
+/* The loader's first complaint; free(). NULL: none. */
+static char *find_complaint(const char *list, const char *about)
+{
+	for (const char *line = list; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		size_t length = strcspn(line, "\n");
+		const char *start = memmem(line, length, "ERROR: ld.so: ", 14);
+
+		if (start && memmem(line, length, about, strlen(about)))
+			return strndup(start + 14, length - (size_t)(start + 14 - line));
+	}
+	return NULL;
+}
+
+static void tell_loader(struct ct_doctor *doctor, const char *list)
+{
+	char unwinder[PATH_MAX];
+	char *complaint = find_complaint(list, doctor->library);
+
+	if (strstr(list, doctor->library) && !complaint)
+		ct_doctor_tell(doctor, CT_DOCTOR_OK, "loader", "takes the library into the program");
+	else
+		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "loader", "%s; build ctrace on this system",
+			       complaint ? complaint : "does not take the library into the program");
+	free(complaint);
+	find_object(list, UNWINDER, unwinder);
+	if (*unwinder)
+		ct_doctor_tell(doctor, CT_DOCTOR_OK, "unwinder",
+			       "%s, for the few stacks that ctrace does not walk itself", unwinder);
+	else
+		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "unwinder",
+			       UNWINDER " is missing: few stacks may be cut; install Debian's libunwind8");
+}
+
+/* As ldd does it: the loader lists what it would load, and starts nothing. */
+static void check_loader(struct ct_doctor *doctor)
+{
+	char preload[2 * PATH_MAX];
+	char *arguments[] = {doctor->program, NULL};
+	char *list;
+
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s:" UNWINDER, doctor->library);
+	list = ct_capture(arguments, (const char *const[]){preload, "LD_TRACE_LOADED_OBJECTS=1", NULL});
+	if (!list) {
+		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "loader", "%s cannot be started", doctor->program);
+		return;
+	}
+	tell_loader(doctor, list);
+	find_object(list, "libc.so.6", doctor->libc);
+	free(list);
+}
+
+static void tell_names(struct ct_doctor *doctor, const char *path, bool is_program)
+{
+	struct ct_symbols *symbols = ct_symbols_new();
+	int handle = symbols ? ct_symbols_open(symbols, path, NULL, 0) : -1;
+	struct ct_symbol_facts facts = {0};
+
+	if (handle >= 0)
+		facts = ct_symbols_facts(symbols, handle);
+	ct_symbols_free(symbols);
+	if (is_program && facts.has_malloc)
+		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "malloc",
+			       "%s has a malloc of its own, which comes before any preloaded one: link it without",
+			       path);
+	else if (is_program)
+		ct_doctor_tell(doctor, CT_DOCTOR_OK, "malloc", "the program brings none of its own");
+	if (facts.has_lines)
+		ct_doctor_tell(doctor, CT_DOCTOR_OK, "names", "%s: functions and lines", path);
+	else
+		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "names", "%s: %s; %s", path,
+			       facts.has_names ? "functions, but no lines and inlined calls"
+					       : "only the functions that it exports",
+			       !is_program                      ? "install Debian's libc6-dbg"
+			       : strncmp(path, "/usr/", 5) == 0 ? "install its package of debug information (-dbgsym)"
+								: "build it with -g");
+}
+
+void ct_doctor_program(struct ct_doctor *doctor, const char *name)
+{
+	char path[PATH_MAX];
+	struct ct_error_text error;
+
+	if (ct_target_find(name, path, &error)) {
+		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "program", "%s", error.line);
+		return;
+	}
+	if (ct_target_check(path, doctor->library, &error) && *doctor->library) {
+		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "program", "%s", error.line);
+		return;
+	}
+	ct_target_program(path, doctor->program);
+	if (strcmp(path, doctor->program) != 0)
+		ct_doctor_tell(doctor, CT_DOCTOR_OK, "program", "%s, a script: %s is recorded", path, doctor->program);
+	else
+		ct_doctor_tell(doctor, CT_DOCTOR_OK, "program",
+			       "%s: dynamically linked, no sanitizer, no rights of its own", path);
+	if (access(doctor->program, R_OK) != 0)
+		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "program", "%s cannot be read: no names", doctor->program);
+	if (*doctor->library)
+		check_loader(doctor);
+	tell_names(doctor, doctor->program, true);
+	if (*doctor->libc)
+		tell_names(doctor, doctor->libc, false);
+}

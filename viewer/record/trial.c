@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* ctrace doctor --run: a recording for its own sake. */
+#include <dirent.h>
+#include <errno.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "load/load.h"
+#include "record/doctor.h"
+#include "view/names.h"
+#include "view/number.h"
+
+struct came {
+	uint64_t processes, blocks, sites, whole, frames, named, lost;
+	char names[200]; /* of the programs, with commas between */
+};
+
+/* Start `ctrace record` on it, with stores in the folder: they need no format. Its status as of waitpid, or -1. */
+static int record(const char *folder, char **arguments)
+{
+	char out[PATH_MAX + 16];
+	size_t count = 0;
+	int status = -1;
+	pid_t pid;
+
+	while (arguments[count])
+		count++;
+	char **command = calloc(count + 9, sizeof(*command));
+	if (!command)
+		return -1;
+	snprintf(out, sizeof(out), "%s/%%p.json", folder);
+	char *const head[] = {"ctrace", "record", "-q", "--export", "0", "-o", out, "--"};
+	memcpy(command, head, sizeof(head));
+	memcpy(command + sizeof(head) / sizeof(head[0]), arguments, count * sizeof(*arguments));
+	if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, command, environ) != 0 || waitpid(pid, &status, 0) != pid)
+		status = -1;
+	free(command);
+	return status;
+}
+
+/* By the command line's first word. */
+static void add_name(struct came *came, const char *command)
+{
+	size_t used = strlen(came->names);
+	char word[PATH_MAX];
+
+	snprintf(word, sizeof(word), "%.*s", (int)strcspn(command, " "), command);
+	if (!strstr(came->names, ct_name_base(word)))
+		snprintf(came->names + used, sizeof(came->names) - used, "%s%s", used ? ", " : "", ct_name_base(word));
+}
+
+static void add_profile(struct came *came, const struct ct_profile *profile)
+{
+	add_name(came, profile->command);
+	came->processes++;
+	came->blocks += profile->totals.total_blocks;
+	came->sites += profile->site_count;
+	came->lost += profile->losses.dropped + profile->losses.early;
+	for (size_t i = 0; i < profile->site_count; i++)
+		came->whole += profile->sites[i].truncated ? 0 : profile->sites[i].counters.total_blocks;
+	for (size_t i = 1; i < profile->frame_count; i++)
+		came->named += profile->frames[i].function != 0;
+	came->frames += profile->frame_count - 1;
+}
+
+/* Read what came, and remove it. */
+static void collect(const char *folder, struct came *came)
+{
+	DIR *files = opendir(folder);
+	struct dirent *entry;
+
+	while (files && (entry = readdir(files))) {
+		char path[2 * PATH_MAX];
+		struct ct_profile *profile;
+		struct ct_error_text error;
+
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		if (ct_load(path, &profile, &error) == 0) {
+			add_profile(came, profile);
+			ct_profile_free(profile);
+		}
+		unlink(path);
+	}
+	if (files)
+		closedir(files);
+	rmdir(folder);
+}
+
+static void tell_came(struct ct_doctor *doctor, const struct came *came, const char *name)
+{
+	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM];
+	enum ct_doctor_state state = came->blocks ? CT_DOCTOR_OK : CT_DOCTOR_PROBLEM;
+
+	if (!came->processes) {
+		ct_doctor_tell(
+			doctor, CT_DOCTOR_PROBLEM, "trial",
+			"no report: %s did not start in full, or it drops LD_PRELOAD before it starts the real program; "
+			"record that one",
+			name);
+		return;
+	}
+	ct_doctor_tell(doctor, state, "trial", "%s allocations at %s sites, of %s%s", ct_number_exact(a, came->blocks),
+		       ct_number_exact(b, came->sites), came->names,
+		       came->blocks ? "" : ": it takes its memory by mmap, or from a malloc of its own");
+	if (!came->blocks)
+		return;
+	ct_doctor_tell(doctor, came->whole == came->blocks ? CT_DOCTOR_OK : CT_DOCTOR_NOTE, "stacks",
+		       "%s %% of the allocations with whole stacks",
+		       ct_number_percent(a, (double)came->whole, (double)came->blocks));
+	ct_doctor_tell(doctor, came->named == came->frames ? CT_DOCTOR_OK : CT_DOCTOR_NOTE, "names",
+		       "%s %% of the frames have a name",
+		       ct_number_percent(a, (double)came->named, (double)came->frames));
+	ct_doctor_tell(doctor, came->lost ? CT_DOCTOR_NOTE : CT_DOCTOR_OK, "losses", "%s events were not recorded",
+		       ct_number_exact(a, came->lost));
+	if (came->processes > 1)
+		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "processes", "%s processes, each with a report",
+			       ct_number_exact(a, came->processes));
+}
+
+void ct_doctor_trial(struct ct_doctor *doctor, char **arguments)
+{
+	char folder[PATH_MAX];
+	struct came came = {0};
+	int status;
+
+	snprintf(folder, sizeof(folder), "%s/ctrace-doctor.XXXXXX",
+		 ct_settings_get(&doctor->settings, CT_SETTING_tmpdir));
+	if (!mkdtemp(folder)) {
+		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "trial", "%s: %s; set TMPDIR to a folder that can be written",
+			       folder, strerror(errno));
+		return;
+	}
+	fflush(doctor->out);
+	status = record(folder, arguments);
+	collect(folder, &came);
+	if (WIFEXITED(status) && WEXITSTATUS(status))
+		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "trial", "%s ended with status %d", arguments[0],
+			       WEXITSTATUS(status));
+	else if (status != -1 && WIFSIGNALED(status))
+		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "trial", "%s was killed: %s", arguments[0],
+			       strsignal(WTERMSIG(status)));
+	tell_came(doctor, &came, arguments[0]);
+}
