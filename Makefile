@@ -92,8 +92,9 @@ $(PAGE): $B/html/node_modules/.package-lock.json $(PAGE_SRC)
 # --- install: the relative places of library and programs must stay as they are in build/ ---
 LIBDIR ?= $(PREFIX)/lib
 BINDIR ?= $(PREFIX)/bin
-MANDIR ?= $(PREFIX)/share/man/man1
-DATADIR ?= $(PREFIX)/share/ctrace
+SHAREDIR ?= $(PREFIX)/share
+MANDIR ?= $(SHAREDIR)/man/man1
+DATADIR ?= $(SHAREDIR)/ctrace
 VERSION := $(shell sed -n 's/.*CTRACE_VERSION "\(.*\)"/\1/p' include/ctrace/version.h)
 
 .PHONY: install
@@ -106,6 +107,11 @@ install: all
 	install -m 644 include/ctrace/version.h include/ctrace/store.h include/ctrace/fold.h \
 		$(DESTDIR)$(PREFIX)/include/ctrace/
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(MANDIR)/
+	install -D -m 644 completions/ctrace.bash $(DESTDIR)$(SHAREDIR)/bash-completion/completions/ctrace
+	ln -sf ctrace $(DESTDIR)$(SHAREDIR)/bash-completion/completions/ctrace-top
+	install -D -m 644 completions/_ctrace $(DESTDIR)$(SHAREDIR)/zsh/site-functions/_ctrace
+	install -D -m 644 completions/ctrace.fish $(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d/ctrace.fish
+	ln -sf ctrace.fish $(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d/ctrace-top.fish
 	sed 's|@PREFIX@|$(shell realpath -m --relative-to=$(LIBDIR)/pkgconfig $(PREFIX))|; s|@VERSION@|$(VERSION)|' ctrace.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/ctrace.pc
 
 # --- the two commands of the README ---
@@ -117,7 +123,7 @@ test:
 	tests/all
 
 check: all
-	tests/check/seeded $B/lib/libctrace.so
+	tests/check/seeded $B/lib/libctrace.so $B/bin/ctrace
 
 mutants: all test-programs
 	tests/check/mutants
@@ -126,7 +132,7 @@ mutants: all test-programs
 help:
 	@echo 'make            build the library and the programs'
 	@echo 'make html       the page that ctrace html fills; needs npm'
-	@echo 'make install    PREFIX= DESTDIR= LIBDIR= BINDIR= MANDIR='
+	@echo 'make install    PREFIX= DESTDIR= LIBDIR= BINDIR= SHAREDIR= MANDIR='
 	@echo 'make demo       install what is needed, build, trace sqlite3 and show the result'
 	@echo 'make test       install what is needed, build, run all tests'
 	@echo 'make e2e        the unit and end-to-end tests; TEST=PATTERN some of them'

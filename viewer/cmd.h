@@ -10,6 +10,7 @@
 int ct_cmd_check(int argc, char **argv);
 int ct_cmd_diff(int argc, char **argv);
 int ct_cmd_advise(int argc, char **argv);
+int ct_cmd_complete(int argc, char **argv);
 int ct_cmd_doctor(int argc, char **argv);
 int ct_cmd_export(int argc, char **argv);
 int ct_cmd_html(int argc, char **argv);

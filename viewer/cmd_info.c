@@ -19,7 +19,9 @@
 
 static const char help[] = "usage: ctrace info FILE\n"
 			   "Show what a report or store holds, check it, and say what was lost.\n"
-			   "Exit code 1 when a check fails.\n";
+			   "Exit code 1 when a check fails.\n"
+			   "\n"
+			   "  -h, --help           this text\n";
 
 __attribute__((format(printf, 2, 3))) static void print_row(const char *name, const char *format, ...)
 {

@@ -22,6 +22,7 @@ static const struct command {
 	{"export", ct_cmd_export, "turn a store or a report into a file for another tool"},
 	{"merge", ct_cmd_merge, "add up reports and stores of many processes or hosts"},
 	{"info", ct_cmd_info, "what is in a report or store: checks, losses, modules"},
+	{"complete", ct_cmd_complete, NULL}, /* for the shells */
 	{"doctor", ct_cmd_doctor, "why is my recording empty? checks a program and what is around it"},
 };
 
@@ -33,7 +34,8 @@ static void print_help(FILE *out)
 	      "Records every heap allocation of a program with its call stack.\n\n",
 	      out);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
+		if (commands[i].help)
+			fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fputs("\nctrace COMMAND --help tells more.\n", out);
 }
 

@@ -154,7 +154,7 @@ def info(context):
 
 @test()
 def help_texts(context):
-    for command in ([CTRACE, "--help"], [CTRACE_TOP, "--help"], *([CTRACE, c, "--help"] for c in ("record", "export", "merge", "info", "top"))):
+    for command in ([CTRACE, "--help"], [CTRACE_TOP, "--help"], *([CTRACE, c, "--help"] for c in ("record", "export", "merge", "info", "top", "advise", "doctor"))):
         result = context.run(command).check()
         check_in("usage: ", result.stdout, f"{command[1:]}")
         check_equal(result.stderr, "", f"stderr of {command[1:]}")
@@ -172,6 +172,9 @@ def install(context):
     wanted |= {f"share/man/man1/{page}.1" for page in ("ctrace", "ctrace-record", "ctrace-top", "ctrace-export", "ctrace-html", "ctrace-merge", "ctrace-info")}
     if os.path.exists(os.path.join(BUILD, "share", "ctrace", "report.html")):
         wanted.add("share/ctrace/report.html")
+    wanted |= {f"share/man/man1/ctrace-{page}.1" for page in ("advise", "doctor")}
+    wanted |= {"share/bash-completion/completions/ctrace", "share/bash-completion/completions/ctrace-top"}
+    wanted |= {"share/zsh/site-functions/_ctrace", "share/fish/vendor_completions.d/ctrace.fish"}
     check(wanted <= names, f"not installed: {wanted - names}")
 
     library = context.path("moved", "lib", "libctrace.so")

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+# Completion of ctrace and ctrace-top in bash: `ctrace complete` knows what there is.
+_ctrace() {
+	local ctrace=${1%-top} current=${COMP_WORDS[COMP_CWORD]} line
+	local -a before=()
+	[[ $1 == *-top ]] && before=(top)
+	[[ $current == = ]] && current= # bash takes --sort=peak apart
+	COMPREPLY=()
+	while IFS= read -r line; do
+		case $line in
+		:files | :commands)
+			compopt -o filenames 2> /dev/null
+			while IFS= read -r line; do COMPREPLY+=("$line"); done < <(
+				[[ $line == :files || $current == */* ]] && compgen -f -- "$current" || compgen -c -- "$current"
+			)
+			;;
+		*) COMPREPLY+=("${line%%$'\t'*}") ;;
+		esac
+	done < <("$ctrace" complete "${before[@]}" "${COMP_WORDS[@]:1:COMP_CWORD}" 2> /dev/null)
+}
+complete -F _ctrace ctrace ctrace-top

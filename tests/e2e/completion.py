@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""Completion in bash, zsh and fish: every command, every option of each, values and files."""
+
+import os
+import pty
+import re
+import select
+import time
+
+from lib.harness import BUILD, CTRACE, ROOT, check, check_equal, check_in, test
+
+SCRIPTS = os.path.join(ROOT, "completions")
+
+
+def _environment(context):
+    """With our ctrace first in PATH."""
+    env = context.environment()
+    env["PATH"] = os.path.join(BUILD, "bin") + ":" + env["PATH"]
+    env["LC_ALL"] = "C.UTF-8"
+    return env
+
+
+def _commands(context):
+    return re.findall(r"^  ([a-z]+) ", context.run([CTRACE, "--help"]).check().stdout, re.M)
+
+
+def _options(context, command):
+    shown = context.run([CTRACE, command, "--help"]).check().stdout
+    return set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", shown, re.M))
+
+
+def _bash(context, *words):
+    """What bash would offer for the last word."""
+    script = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _ctrace "$1"; printf "%s\\n" "${COMPREPLY[@]}"'
+    command = ["bash", "--norc", "-c", script, "bash", os.path.join(SCRIPTS, "ctrace.bash"), *words]
+    return context.run(command, env=_environment(context), cwd=context.folder).check().stdout.split()
+
+
+@test()
+def bash(context):
+    commands = _commands(context)
+    check({"record", "top", "export", "info", "advise", "doctor"} <= set(commands), f"commands: {commands}")
+    context.write("heap.json", "")
+    check_equal(set(_bash(context, "ctrace", "")) - {"heap.json", ".stdin", ".stdout", ".stderr"}, set(commands), "commands")
+    for command in commands:
+        check_equal(set(_bash(context, "ctrace", command, "--")), _options(context, command), f"options of {command}")
+        if command not in ("record", "doctor"):
+            check_in("heap.json", _bash(context, "ctrace", command, "he"), f"files of {command}")
+    check_equal(_bash(context, "ctrace-top", "--so"), ["--sort", "--source-path"], "ctrace-top")
+    check_equal(_bash(context, "ctrace", "top", "--sort", "pe"), ["peak"], "a column")
+    check_equal(_bash(context, "ctrace", "top", "--sort", "=", "pe"), ["peak"], "a column behind =")
+    check_equal(_bash(context, "ctrace", "top", "--columns", "total,pe"), ["total,peak"], "a list")
+    check_equal(_bash(context, "ctrace", "record", "--children", ""), ["0", "1"], "a choice")
+    check_equal(_bash(context, "ctrace", "export", "-f", "pp"), ["pprof"], "a format")
+    check_equal(_bash(context, "ctrace", "export", "-o", "he"), ["heap.json"], "a file")
+    check_in("readelf", _bash(context, "ctrace", "record", "-q", "reade"), "a program")
+    check_equal(_bash(context, "ctrace", "record", "ls", "--"), [], "options of a program")
+
+
+@test()
+def runs_nothing(context):
+    """A program's name is no command of ours: it must not be started to be asked for its help."""
+    script = context.write("surprise", f"#!/bin/sh\ntouch {context.path('started')}\n")
+    os.chmod(script, 0o755)
+    env = _environment(context)
+    env["PATH"] = context.folder + ":" + env["PATH"]
+    for name in ("surprise", script):
+        context.run([CTRACE, "complete", name, "--"], env=env).check()
+    check(not os.path.exists(context.path("started")), "the program was started")
+    context.run([CTRACE, "complete"]).check(2)
+
+
+@test(needs="fish")
+def fish(context):
+    context.write("heap.json", "")
+    env = _environment(context)
+
+    def offered(line):
+        script = f"source {SCRIPTS}/ctrace.fish; complete -C '{line}'"
+        return {row.split("\t")[0] for row in context.run(["fish", "-N", "-c", script], env=env, cwd=context.folder).check().stdout.splitlines()}
+
+    check(set(_commands(context)) <= offered("ctrace "), "commands")
+    for command in _commands(context):
+        check_equal(offered(f"ctrace {command} --"), _options(context, command), f"options of {command}")
+    check_equal(offered("ctrace top --sort pe"), {"peak"}, "a column")
+    check_equal(offered("ctrace-top --so"), {"--sort", "--source-path"}, "ctrace-top")
+    check_in("heap.json", offered("ctrace info he"), "a file")
+
+
+def _type(master, text, wanted, seconds=60):
+    """Type on a terminal until its screen has all that is wanted; the screen."""
+    os.write(master, text.encode())
+    screen, deadline = b"", time.monotonic() + seconds
+    while time.monotonic() < deadline and not all(word.encode() in screen for word in wanted):
+        if select.select([master], [], [], 1)[0]:
+            screen += os.read(master, 65536)
+    return screen.decode("utf-8", "replace")
+
+
+@test(needs="zsh")
+def zsh(context):
+    """On a terminal: completion in zsh is part of its line editor."""
+    context.write("heap.json", "")
+    env = dict(_environment(context), TERM="xterm", PS1="", COLUMNS="200", LINES="100")
+    pid, master = pty.fork()
+    if pid == 0:
+        os.chdir(context.folder)
+        os.execvpe("zsh", ["zsh", "-f", "-i"], env)
+    try:
+        start = f"stty rows 100 cols 200; PS1='> '; LISTMAX=0; fpath=({SCRIPTS} $fpath); autoload -U compinit; compinit -u -D; echo rea''dy\n"
+        check_in("ready", _type(master, start, ["ready"]), "zsh did not start")
+        for command in _commands(context):
+            wanted = sorted(_options(context, command))
+            screen = _type(master, f"ctrace {command} --\t\t", wanted)
+            for option in wanted:
+                check_in(option, screen, f"options of {command}")
+            _type(master, "\x15", [], 1)
+        check_in("--sort peak", _type(master, "ctrace top --sort pe\t", ["--sort peak"]), "a column")
+        check_in("heap.json", _type(master, "\x15ctrace info he\t", ["heap.json"]), "a file")
+        check_in("--source-path", _type(master, "\x15ctrace-top --sou\t", ["--source-path"]), "ctrace-top")
+    finally:
+        os.kill(pid, 9)
+        os.close(master)
+        os.waitpid(pid, 0)
