@@ -209,14 +209,9 @@ static int run(const struct request *request)
 
 static int apply(struct request *request, int option, const char *value)
 {
-	char *end;
 	switch (option) {
 	case 'n':
-		errno = 0;
-		request->rows = strtoul(value, &end, 10);
-		if (*value >= '0' && *value <= '9' && !*end && !errno)
-			return CT_EXIT_FINE;
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-n %s: not a number of findings (0 = all)", value);
+		return ct_cmd_rows(COMMAND, value, &request->rows) ? CT_EXIT_USAGE : CT_EXIT_FINE;
 	case 'f':
 		request->json = !strcmp(value, "json");
 		if (request->json || !strcmp(value, "text"))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ctrace complete WORD...: what the last word may become, for the shells' completion scripts. The words are those behind
- * "ctrace", the last one may be empty. Prints candidates, one a line, with a tab and a description where there is one; or
+ * ctrace complete WORD...: what the last word may become, for the shells' completion scripts. The words are those
+ * behind "ctrace", the last one may be empty. Prints candidates, one a line, with a tab and a description where there
+ * is one; or
  * ":files" or ":commands", which shells know themselves.
  *
  * Everything is read from the help texts, so that commands need nothing of their own for it.
@@ -112,10 +113,16 @@ static void offer(const struct current *current, const char *candidate, const ch
 /* A text like "auto (default), always or never" lists the values. Are there any? */
 static bool offer_listed(const struct current *current, const char *text)
 {
-	static const char *const between[] = {", ", " or ", " (default)"};
+	static const char *const between[] = {", ", " or "};
 	char copy[TEXT_ROOM], *values[OPTIONS_MOST];
 	size_t count = 0;
 	snprintf(copy, sizeof(copy), "%.*s", (int)strcspn(text, ":;"), text);
+	for (char *at; (at = strstr(copy, " ("));) { /* "(default)" and the like */
+		char *end = strchr(at, ')');
+		if (!end)
+			return false;
+		memmove(at, end + 1, strlen(end));
+	}
 	for (size_t i = 0; i < sizeof(between) / sizeof(between[0]); i++)
 		for (char *at; (at = strstr(copy, between[i]));)
 			memset(at, ',', strlen(between[i]));
@@ -162,7 +169,7 @@ static void offer_values(const struct help_option *option, const char *word, con
 		const char *name;
 		void (*offer)(const struct current *current);
 	} lists[] = {{"format", offer_formats}, {"metric", offer_metrics}, {"sort", offer_columns}};
-	static const char *const files[] = {"FILE", "DIR", "DIRS", "D", "OLD", "BASE"};
+	static const char *const files[] = {"FILE", "DIR", "DIRS", "D", "OLD", "RULES"};
 	const char *comma = strrchr(word, ',');
 	struct current current = {.start = comma ? comma + 1 : word};
 	snprintf(current.before, sizeof(current.before), "%s%.*s", before, (int)(current.start - word), word);
@@ -193,7 +200,8 @@ static void offer_options(const struct help_options *options, const char *word)
 	}
 }
 
-/* A line of the commands' list: two blanks, its name, blanks, and what it does. Cuts name and text apart; NULL: none. */
+/* A line of the commands' list: two blanks, its name, blanks, and what it does. Cuts name and text apart; NULL: none.
+ */
 static char *parse_command(char *line, const char **text)
 {
 	char *name = line + 2;

@@ -32,7 +32,7 @@ static void print_help(FILE *out)
 	      "      --full           the whole stack below each row\n"
 	      "      --bytes          numbers to the last digit\n"
 	      "      --color WHEN     auto (default), always or never\n"
-	      "  -f, --format FORMAT  text (default); json, for scripts; folded, for flamegraph.pl: both have all rows\n"
+	      "  -f, --format FORMAT  text (default), json (for scripts) or folded (for flamegraph.pl); these have all rows\n"
 	      "  -o, --output FILE    write to a file instead of stdout\n"
 	      "  -h, --help           this text\n",
 	      out);

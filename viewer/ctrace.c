@@ -22,8 +22,8 @@ static const struct command {
 	{"export", ct_cmd_export, "turn a store or a report into a file for another tool"},
 	{"merge", ct_cmd_merge, "add up reports and stores of many processes or hosts"},
 	{"info", ct_cmd_info, "what is in a report or store: checks, losses, modules"},
-	{"complete", ct_cmd_complete, NULL}, /* for the shells */
 	{"doctor", ct_cmd_doctor, "why is my recording empty? checks a program and what is around it"},
+	{"complete", ct_cmd_complete, NULL}, /* for the shells */
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -12,19 +12,22 @@
 #include "record/library.h"
 #include "record/target.h"
 #include "symbol/symbol.h"
+#include "util/utf8.h"
 
 #define UNWINDER "libunwind.so.8" /* what the library opens */
 
 void ct_doctor_tell(struct ct_doctor *doctor, enum ct_doctor_state state, const char *what, const char *format, ...)
 {
 	static const char *const states[] = {"ok", "note", "problem"};
+	char line[2 * PATH_MAX], *clean;
 	va_list arguments;
 
-	fprintf(doctor->out, "%-8s %-10s ", states[state], what);
 	va_start(arguments, format);
-	vfprintf(doctor->out, format, arguments);
+	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	fputc('\n', doctor->out);
+	clean = ct_utf8_clean(line, strlen(line), NULL); /* names of files are in it */
+	fprintf(doctor->out, "%-8s %-10s %s\n", states[state], what, clean ? clean : "");
+	free(clean);
 	doctor->problems += state == CT_DOCTOR_PROBLEM;
 }
 
