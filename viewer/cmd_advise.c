@@ -28,11 +28,13 @@ static const char help[] =
 	"\n"
 	"  -n, --rows N         findings to show, 0 = all (default 10)\n"
 	"  -f, --format FORMAT  text (default) or json\n"
+	"      --color WHEN     auto (default), always or never\n"
 	"  -h, --help           this text\n";
 
 static const struct option options[] = {
 	{"rows", required_argument, NULL, 'n'},
 	{"format", required_argument, NULL, 'f'},
+	{"color", required_argument, NULL, 'c'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -40,6 +42,7 @@ static const struct option options[] = {
 struct request {
 	size_t rows; /* 0 = all */
 	bool json;
+	enum ct_color_mode color;
 	const char *path;
 };
 
@@ -104,11 +107,11 @@ static void put_missing(struct ct_line *line, const struct ct_findings *findings
 }
 
 static int put_text(const struct ct_profile *profile, const struct ct_findings *findings, size_t shown,
-		    struct ct_error_text *error)
+		    enum ct_color_mode color, struct ct_error_text *error)
 {
 	struct ct_terminal terminal;
 	struct ct_line line;
-	ct_terminal_probe(&terminal, stdout, CT_COLOR_AUTO);
+	ct_terminal_probe(&terminal, stdout, color);
 	const struct ct_view view = {.profile = profile, .terminal = &terminal, .out = stdout};
 	int code = ct_view_summary(&view, error);
 	if (code < 0)
@@ -198,7 +201,8 @@ static int run(const struct request *request)
 	if (code == 0) {
 		bool all = !request->rows || request->rows > findings.count;
 		size_t shown = all ? findings.count : request->rows;
-		code = (request->json ? put_json : put_text)(profile, &findings, shown, &error);
+		code = request->json ? put_json(profile, &findings, shown, &error)
+				     : put_text(profile, &findings, shown, request->color, &error);
 	}
 	ct_findings_fini(&findings);
 	ct_profile_free(profile);
@@ -212,6 +216,8 @@ static int apply(struct request *request, int option, const char *value)
 	switch (option) {
 	case 'n':
 		return ct_cmd_rows(COMMAND, value, &request->rows) ? CT_EXIT_USAGE : CT_EXIT_FINE;
+	case 'c':
+		return ct_cmd_color(COMMAND, value, &request->color) ? CT_EXIT_USAGE : CT_EXIT_FINE;
 	case 'f':
 		request->json = !strcmp(value, "json");
 		if (request->json || !strcmp(value, "text"))

@@ -203,10 +203,10 @@ static bool judge_one_size(const struct work *work, struct ct_advice *advice)
 	return judge_calls(work, advice, advice->counters.total_blocks - advice->counters.max_blocks);
 }
 
-static bool judge_bytes(struct ct_advice *advice, double bytes, uint64_t whole, double least)
+static bool judge_bytes(struct ct_advice *advice, double bytes, double whole, double least)
 {
-	advice->saved_bytes = (uint64_t)bytes;
-	advice->share = ratio(bytes, (double)whole);
+	advice->saved_bytes = bytes < 0x1p63 ? (uint64_t)bytes : UINT64_MAX;
+	advice->share = ratio(bytes, whole);
 	return advice->share >= least && advice->saved_bytes >= LEAST_BYTES;
 }
 
@@ -222,7 +222,7 @@ static bool judge_leak(const struct work *work, struct ct_advice *advice)
 		if (advice->live[i] - advice->live[i - 1] < end * RISE_LEAST)
 			return false;
 	return end * 2 >= advice->live[CT_ADVICE_QUARTERS - 1] &&
-	       judge_bytes(advice, end, work->profile->totals.peak_bytes, LEAST_SHARE);
+	       judge_bytes(advice, end, (double)work->profile->totals.peak_bytes, LEAST_SHARE);
 }
 
 static bool is_tiny(const struct ct_counters *c)
@@ -244,7 +244,7 @@ static bool judge_tiny(const struct work *work, struct ct_advice *advice)
 	if (!work->profile->has_slack)
 		beside = asked + TINY_HEADER < TINY_CHUNK ? TINY_CHUNK - asked : TINY_HEADER;
 	double bytes = beside * (double)c->peak_blocks;
-	return judge_bytes(advice, bytes, work->profile->totals.peak_bytes + (uint64_t)bytes, LEAST_SHARE);
+	return judge_bytes(advice, bytes, (double)work->profile->totals.peak_bytes + bytes, LEAST_SHARE);
 }
 
 static uint64_t slack_of(const struct work *work, size_t site)
@@ -258,7 +258,7 @@ static bool judge_slack(const struct work *work, struct ct_advice *advice)
 {
 	const struct ct_counters *c = &advice->counters;
 	double bytes = ratio((double)c->slack_bytes, (double)c->total_bytes) * (double)c->peak_bytes;
-	return judge_bytes(advice, bytes, work->profile->totals.peak_bytes + (uint64_t)bytes, LEAST_SHARE);
+	return judge_bytes(advice, bytes, (double)work->profile->totals.peak_bytes + bytes, LEAST_SHARE);
 }
 
 /* Only what came early can live so long. */
@@ -287,7 +287,7 @@ static bool is_told(const struct work *work, const struct ct_advice *advice, enu
 
 static bool judge_peak(const struct work *work, struct ct_advice *advice)
 {
-	return judge_bytes(advice, (double)advice->counters.peak_bytes, work->profile->totals.peak_bytes,
+	return judge_bytes(advice, (double)advice->counters.peak_bytes, (double)work->profile->totals.peak_bytes,
 			   LEAST_PEAK_SHARE) &&
 	       advice->saved_bytes >= LEAST_PEAK_BYTES && !is_told(work, advice, CT_ADVICE_GROWTH);
 }

@@ -65,7 +65,7 @@ __attribute__((format(printf, 2, 3))) static void add(char out[CT_ADVICE_ROOM], 
 static void add_bytes(char out[CT_ADVICE_ROOM], double bytes)
 {
 	char number[CT_NUMBER_ROOM];
-	add(out, "%s", ct_number_bytes(number, (uint64_t)(bytes + 0.5)));
+	add(out, "%s", ct_number_bytes(number, bytes < 0x1p63 ? (uint64_t)(bytes + 0.5) : UINT64_MAX));
 }
 
 static void add_count(char out[CT_ADVICE_ROOM], uint64_t count, const char *what)
