@@ -41,12 +41,12 @@ SITE void temporary(int good)
 	}
 }
 
-/* Good: the final size at once. */
+/* Good: the final size at the second attempt. */
 SITE void growth(int good)
 {
 	for (int i = 0; i < 40; i++)
-		held[i] = malloc(good ? 40000 : 16);
-	for (size_t bytes = 16; bytes < 40000 && !good; bytes += 100)
+		held[i] = malloc(good ? 20000 : 16);
+	for (size_t bytes = good ? 40000 : 16; bytes <= 40000; bytes += 100)
 		for (int i = 0; i < 40; i++) /* each in the way of the one before */
 			held[i] = realloc(held[i], bytes);
 	drop(40);
@@ -82,11 +82,11 @@ SITE void tiny(int good)
 	drop(COUNT);
 }
 
-/* Good: a size that the C library has. */
+/* Good: a larger size, of which as many bytes are a smaller part. */
 SITE void slack(int good)
 {
 	for (int i = 0; i < COUNT; i++)
-		held[i] = malloc(good ? 56 : 41);
+		held[i] = malloc(good ? 90 : 41);
 	drop(COUNT);
 }
 

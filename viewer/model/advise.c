@@ -168,13 +168,13 @@ static bool grows(const struct work *work, size_t number)
 	return found;
 }
 
-/* A buffer that is resized but once has not grown step by step. */
+/* Buffers that are resized but once have not grown step by step. A resize counts as a block, too. */
 static uint64_t growth_of(const struct work *work, size_t site)
 {
 	const struct ct_counters *c = &work->profile->sites[site].counters;
 	if (grows(work, site))
 		return c->total_bytes;
-	return c->resizes * 2 >= c->total_blocks ? c->resizes + c->copied_bytes : 0;
+	return c->resizes * 3 >= c->total_blocks * 2 ? c->resizes + c->copied_bytes : 0;
 }
 
 static bool judge_growth(const struct work *work, struct ct_advice *advice)
