@@ -12,7 +12,7 @@ from lib.harness import CTRACE, CTRACE_TOP, check, check_caught, check_equal, ch
 from lib.screen import Terminal
 
 # All that ctrace-top skips at the leaf, and more: with these hidden, the leaf is the same for both.
-ALLOCATORS = "[mM]alloc|[cC][aA]lloc|[rR]ealloc|memalign|strn?dup|operator new|^_[MS]_|allocat|vgpreload|^std::"
+ALLOCATORS = "[mM]alloc|[cC][aA]lloc|[rR]ealloc|memalign|[sS]tr[nN]?[dD]up|[zZ]alloc|[mM]em[dD]up|operator new|^_[MS]_|allocat|vgpreload|^std::"
 
 PROGRAM = """#include <stdlib.h>
 static void *volatile keep;
