@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Completion of ctrace and ctrace-top in bash: `ctrace complete` knows what there is.
 _ctrace() {
-	local ctrace=${1%-top} current=${COMP_WORDS[COMP_CWORD]} line
+	local ctrace=${1%-top} current=${COMP_WORDS[COMP_CWORD]} line kind
 	local -a before=()
 	[[ $1 == *-top ]] && before=(top)
 	[[ $current == = ]] && current= # bash takes --sort=peak apart
@@ -9,10 +9,10 @@ _ctrace() {
 	while IFS= read -r line; do
 		case $line in
 		:files | :commands)
+			kind=-c
+			[[ $line == :files || $current == */* ]] && kind=-f
 			compopt -o filenames 2> /dev/null
-			while IFS= read -r line; do COMPREPLY+=("$line"); done < <(
-				[[ $line == :files || $current == */* ]] && compgen -f -- "$current" || compgen -c -- "$current"
-			)
+			while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen $kind -- "$current")
 			;;
 		*) COMPREPLY+=("${line%%$'\t'*}") ;;
 		esac

@@ -145,7 +145,7 @@ void ct_doctor_program(struct ct_doctor *doctor, const char *name)
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "program", "%s", error.line);
 		return;
 	}
-	if (ct_target_check(path, doctor->library, &error) && *doctor->library) {
+	if (*doctor->library && ct_target_check(path, doctor->library, &error)) {
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "program", "%s", error.line);
 		return;
 	}
