@@ -133,7 +133,7 @@ char *ct_advice_where(const struct ct_profile *profile, const struct ct_advice *
 			break;
 		}
 		while (i + run < site->frame_count &&
-		       ct_name_key(profile, frame_of(profile, site, i + run)) == ct_name_key(profile, frame))
+		       ct_name_key(frame_of(profile, site, i + run)) == ct_name_key(frame))
 			run++;
 		add(out, "%s%.80s", shown++ ? " < " : "", ct_name_short(profile, frame, text));
 		if (i == advice->frame && *ct_name_place(profile, frame, text))
