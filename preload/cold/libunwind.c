@@ -14,7 +14,6 @@
 #include "cold/cold.h"
 #include "cold/real.h"
 #include "cold/text.h"
-#include "cold/text.h"
 #include "hot/state.h"
 
 static struct {

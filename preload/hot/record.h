@@ -92,8 +92,8 @@ static inline uint64_t ct_slack(void *block, size_t bytes)
 {
 	size_t usable = bytes;
 	if (ct_likely(ct_tracer.glibc_blocks)) {
-		size_t head =
-			((const size_t *)block)[-1]; /* the chunk's; low bits are flags, 2: a mapping of its own */
+		/* The chunk's size; its low bits are flags, 2: a mapping of its own. */
+		size_t head = ((const size_t *)block)[-1];
 		usable = (head & ~(size_t)7) - (head & 2 ? 16 : 8);
 	} else if (ct_tracer.usable_bytes) {
 		usable = ct_tracer.usable_bytes(block);
