@@ -94,19 +94,22 @@ LIBDIR ?= $(PREFIX)/lib
 BINDIR ?= $(PREFIX)/bin
 SHAREDIR ?= $(PREFIX)/share
 MANDIR ?= $(SHAREDIR)/man/man1
+MAN3DIR ?= $(patsubst %man1,%man3,$(MANDIR))
 DATADIR ?= $(SHAREDIR)/ctrace
 VERSION := $(shell sed -n 's/.*CTRACE_VERSION "\(.*\)"/\1/p' include/ctrace/version.h)
 
 .PHONY: install
 install: all
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(PREFIX)/include/ctrace
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(MAN3DIR) \
+		$(DESTDIR)$(PREFIX)/include/ctrace
 	install -m 755 $B/lib/libctrace.so $(DESTDIR)$(LIBDIR)/
 	install -m 755 $B/bin/ctrace $(DESTDIR)$(BINDIR)/
 	ln -sf ctrace $(DESTDIR)$(BINDIR)/ctrace-top
 	if [ -f $(PAGE) ]; then install -D -m 644 $(PAGE) $(DESTDIR)$(DATADIR)/report.html; fi
-	install -m 644 include/ctrace/version.h include/ctrace/store.h include/ctrace/fold.h \
+	install -m 644 include/ctrace/ctrace.h include/ctrace/version.h include/ctrace/store.h include/ctrace/fold.h \
 		$(DESTDIR)$(PREFIX)/include/ctrace/
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(MANDIR)/
+	install -m 644 docs/man/ctrace.3 $(DESTDIR)$(MAN3DIR)/
 	install -D -m 644 completions/ctrace.bash $(DESTDIR)$(SHAREDIR)/bash-completion/completions/ctrace
 	ln -sf ctrace $(DESTDIR)$(SHAREDIR)/bash-completion/completions/ctrace-top
 	install -D -m 644 completions/_ctrace $(DESTDIR)$(SHAREDIR)/zsh/site-functions/_ctrace

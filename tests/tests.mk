@@ -17,6 +17,7 @@ PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx cxx_threads advise_v
 	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so static_hello)
 PROGRAMS += $(addprefix $(TESTS)/programs/,fire_audit.so $(addprefix fire_sanitize.,address thread leak undefined) \
 	fire_unwinders fire_unwinders.8 $(if $(wildcard /usr/lib/*/libunwind.so.1),fire_unwinders.1))
+PROGRAMS += $(addprefix $(TESTS)/programs/,api api_no_pie api_static api_lto api_cxx)
 
 .PHONY: test-programs
 test-programs: $(PROGRAMS)
@@ -41,6 +42,18 @@ $(TESTS)/programs/frames_avx: tests/programs/frames.c
 $(TESTS)/programs/cxx $(TESTS)/programs/advise_vector: $(TESTS)/programs/%: tests/programs/%.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -std=c++17 -o $@ $<
+
+# The public header, in the ways that programs are built.
+API_FLAGS := -Iinclude -D_GNU_SOURCE -g -O1 -fno-optimize-sibling-calls -Wall -Wextra -Werror -MMD -MP
+$(TESTS)/programs/api_no_pie: API_FLAGS += -fno-pie -no-pie -O2
+$(TESTS)/programs/api_static: API_FLAGS += -static
+$(TESTS)/programs/api_lto: API_FLAGS += -flto -O2 -Wl,-z,now
+$(TESTS)/programs/api $(TESTS)/programs/api_no_pie $(TESTS)/programs/api_static $(TESTS)/programs/api_lto: tests/programs/api.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -pedantic $(API_FLAGS) -o $@ $< -pthread
+$(TESTS)/programs/api_cxx: tests/programs/api.c
+	@mkdir -p $(@D)
+	$(CXX) -x c++ -std=c++17 -pedantic $(API_FLAGS) -o $@ $< -pthread
 
 # With inlined frames.
 $(TESTS)/programs/cxx_threads: tests/programs/cxx_threads.cc

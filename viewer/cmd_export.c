@@ -31,12 +31,13 @@ static void print_help(FILE *out)
 	ct_metric_list(out);
 	fputs("\n"
 	      "  -o, --output FILE    default: named after the input, or as the recording wanted it; - is stdout\n"
+	      "      --events         of a store: the events that the program counted itself, not the heap\n"
 	      "      --remove-store   remove the store after a good export\n" CT_SELECT_HELP
 	      "  -h, --help           this text\n",
 	      out);
 }
 
-enum option_value { OPT_REMOVE = 256, OPT_AT_EXIT };
+enum option_value { OPT_REMOVE = 256, OPT_AT_EXIT, OPT_EVENTS };
 
 /* --at-exit is the preload's: export in place, remove the store unless it is to be kept, say so. */
 static const struct option options[] = {
@@ -45,6 +46,7 @@ static const struct option options[] = {
 	{"output", required_argument, NULL, 'o'},
 	{"remove-store", no_argument, NULL, OPT_REMOVE},
 	{"at-exit", no_argument, NULL, OPT_AT_EXIT},
+	{"events", no_argument, NULL, OPT_EVENTS},
 	CT_SELECT_OPTIONS,
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -141,6 +143,9 @@ int ct_cmd_export(int argc, char **argv)
 			break;
 		case OPT_REMOVE:
 			remove_store = true;
+			break;
+		case OPT_EVENTS:
+			job.events = true;
 			break;
 		case OPT_AT_EXIT:
 			job.remove_store = true;

@@ -50,6 +50,8 @@ static void print_losses(const struct ct_profile *profile)
 	print_loss(losses->early, "calls before start-up was done");
 	print_loss(losses->truncated, "events whose stack was cut at the depth limit (CTRACE_DEPTH raises it)");
 	print_loss(losses->unrooted, "events whose stack did not reach its root");
+	print_loss(losses->paused, "allocations while the program had paused recording");
+	print_loss(losses->marks, "marks beyond the limit");
 	print_loss(losses->late, "calls after the recording had ended");
 	print_loss(losses->unknown_frees, "frees of blocks that were never recorded");
 	print_loss(losses->other_sites, "allocations in [other sites] (CTRACE_MAX_SITES raises the limit)");

@@ -132,6 +132,13 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 	ct_cmd_say("report %s", output);
 }
 
+char *ct_export_events_name(const char *report)
+{
+	size_t length = strlen(report) - (ends_with(report, ".json") ? strlen(".json") : 0);
+	char *name;
+	return asprintf(&name, "%.*s.events.json", (int)length, report) < 0 ? NULL : name;
+}
+
 /* Where it goes: a new text in *output. */
 static int choose_output(const struct ct_export *job, const struct ct_store_file *store, char **output,
 			 struct ct_error_text *error)
@@ -140,6 +147,11 @@ static int choose_output(const struct ct_export *job, const struct ct_store_file
 		       : store     ? ct_export_output(job->input, store)
 				   : strdup(job->input);
 	*output = report;
+	if (report && !job->output && job->events) {
+		*output = ct_export_events_name(report);
+		free(report);
+		report = *output;
+	}
 	if (report && !job->output && !job->keep_name && job->format != ct_formats) {
 		*output = ct_export_name(report, job->format, job->metric);
 		free(report);
@@ -152,10 +164,10 @@ static int choose_output(const struct ct_export *job, const struct ct_store_file
 	return CT_OK;
 }
 
-static int load_store(const struct ct_store_file *store, const char *path, struct ct_profile **profile,
+static int load_store(const struct ct_store_file *store, bool events, const char *path, struct ct_profile **profile,
 		      struct ct_error_text *error)
 {
-	int code = ct_store_profile(store, profile, error);
+	int code = events ? ct_store_events(store, profile, error) : ct_store_profile(store, profile, error);
 	if (!code && ct_store_facts(store, *profile))
 		code = ct_error_no_memory(error);
 	return code ? ct_error_context(error, code, "%s", path) : CT_OK;
@@ -170,7 +182,7 @@ int ct_export_load(const char *path, struct ct_profile **profile, struct ct_erro
 	*profile = NULL;
 	int code = ct_store_file_open(path, &store, error);
 	if (!code)
-		code = load_store(&store, path, profile, error);
+		code = load_store(&store, false, path, profile, error);
 	if (code) {
 		ct_profile_free(*profile);
 		*profile = NULL;
@@ -217,7 +229,8 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	char *output;
 	int code = choose_output(job, store, &output, error);
 	if (!code)
-		code = store ? load_store(store, job->input, &profile, error) : ct_load(job->input, &profile, error);
+		code = store ? load_store(store, job->events, job->input, &profile, error)
+			     : ct_load(job->input, &profile, error);
 	if (!code)
 		code = select_part(job, profile, error);
 	if (!code)
@@ -225,7 +238,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	char note[256];
 	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
 	if (!code && !job->output && !quiet) {
-		if (store && !job->brief)
+		if (store && !job->brief && !job->events)
 			ct_export_summary(profile, store, output);
 		else
 			ct_cmd_say("report %s", output);
@@ -237,15 +250,29 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	return code;
 }
 
+/* A report of the program's own events, beside the heap's. */
+static int export_events(const struct ct_export *job, const struct ct_store_file *store, struct ct_error_text *error)
+{
+	struct ct_export events = *job;
+	events.events = true;
+	events.format = ct_formats;
+	events.metric = CT_METRIC_NONE;
+	return export(&events, store, error);
+}
+
 int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 {
 	struct ct_store_file store;
 	int is_store = ct_is_store(job->input, error);
+	if (!is_store && job->events)
+		return ct_error_set(error, CT_ERR_USAGE, "%s is no store: --events is for stores", job->input);
 	if (is_store <= 0)
 		return is_store < 0 ? is_store : export(job, NULL, error);
 	int code = ct_store_file_open(job->input, &store, error);
 	if (!code)
 		code = export(job, &store, error);
+	if (!code && !job->output && !job->events && !job->brief && ct_store_has_events(&store))
+		code = export_events(job, &store, error);
 	if (!code && job->remove_store && !(store.header->flags & CT_STORE_KEEP) && unlink(job->input) < 0)
 		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", job->input, strerror(errno));
 	ct_store_file_close(&store);

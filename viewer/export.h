@@ -28,6 +28,7 @@ struct ct_export {
 	const struct ct_format *format;
 	enum ct_metric metric; /* CT_METRIC_NONE: the format's own */
 	const struct ct_selection *selection; /* NULL = the whole profile */
+	bool events; /* of a store: what the program counted itself, not the heap */
 	bool remove_store; /* after a good export, unless its recording asked to keep it */
 	bool keep_name; /* the default name is taken as it is, whatever the format */
 	bool quiet; /* no summary; a recording can ask for that too. There is none either when the output is named */
@@ -40,6 +41,9 @@ struct ct_export {
  * ".json" gives way to the format's suffix, unless that is its end already. Free it. NULL without memory.
  */
 char *ct_export_name(const char *report, const struct ct_format *format, enum ct_metric metric);
+
+/* The name of the report of a program's own events: app.json, app.events.json. Free it. NULL without memory. */
+char *ct_export_events_name(const char *report);
 
 /* A store or a report as a profile, with all that is known of it; errors name the path. */
 int ct_export_load(const char *path, struct ct_profile **profile, struct ct_error_text *error);

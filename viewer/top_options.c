@@ -69,7 +69,7 @@ static int set_by(const char *command, struct ct_view *view, const char *value)
 static int set_kind(const char *command, struct ct_top_request *request, enum ct_top_kind kind)
 {
 	if (request->kind != CT_TOP_ROWS && request->kind != kind)
-		return ct_cmd_fail(command, CT_EXIT_USAGE, "--tree, --list and --peek: one at a time");
+		return ct_cmd_fail(command, CT_EXIT_USAGE, "--tree, --list, --peek and --marks: one at a time");
 	request->kind = kind;
 	return CT_EXIT_FINE;
 }
@@ -113,6 +113,9 @@ bool ct_top_option(const char *command, struct ct_top_request *request, int opti
 	case CT_OPT_PEEK:
 		*code = set_functions(command, request, CT_TOP_PEEK, value);
 		return true;
+	case CT_OPT_MARKS:
+		*code = set_kind(command, request, CT_TOP_MARKS);
+		return true;
 	case CT_OPT_SOURCE_PATH:
 		request->view.source_path = value;
 		return true;
@@ -151,10 +154,10 @@ int ct_top_check_options(const char *command, struct ct_top_request *request)
 				   "--columns is for tables: --sort chooses a column elsewhere");
 	if (request->kind != CT_TOP_ROWS && request->view.by != CT_BY_SITE)
 		return ct_cmd_fail(command, CT_EXIT_USAGE,
-				   "--by and --cum are for tables, not for --tree, --list or --peek");
+				   "--by and --cum are for tables, not for --tree, --list, --peek or --marks");
 	if (request->form != CT_TOP_TEXT && request->kind != CT_TOP_ROWS)
 		return ct_cmd_fail(command, CT_EXIT_USAGE,
-				   "--json and --csv are for rows, not for --tree, --list or --peek");
+				   "--json and --csv are for rows, not for --tree, --list, --peek or --marks");
 	if (request->form == CT_TOP_JSON && request->view.by != CT_BY_SITE)
 		return ct_cmd_fail(command, CT_EXIT_USAGE,
 				   "--json holds the sites: leave --by and --cum out, or take --csv");
@@ -179,8 +182,14 @@ static int check_column(const char *command, const struct ct_top_request *reques
 int ct_top_check_profile(const char *command, const struct ct_top_request *request, const char *path)
 {
 	const struct ct_view *view = &request->view;
-	int code = check_column(command, request, view->sort, path);
+	int code;
 
+	if (request->kind == CT_TOP_MARKS)
+		return view->profile->mark_count
+			       ? CT_EXIT_FINE
+			       : ct_cmd_fail(command, CT_EXIT_USAGE,
+					     "%s has no marks: its program did not call ctrace_mark", path);
+	code = check_column(command, request, view->sort, path);
 	for (int i = 0; !code && i < view->column_count; i++)
 		code = check_column(command, request, view->columns[i], path);
 	if (!code && request->kind != CT_TOP_ROWS && ct_column_share(view->sort) != view->sort)
@@ -198,6 +207,8 @@ static int show_text(const struct ct_top_request *request, const struct ct_view 
 		return ct_view_source(view, error);
 	case CT_TOP_PEEK:
 		return ct_view_peek(view, error);
+	case CT_TOP_MARKS:
+		return ct_view_marks(view, error);
 	default:
 		return view->by == CT_BY_SITE ? ct_view_sites(view, error) : ct_view_groups(view, error);
 	}

@@ -8,7 +8,7 @@
 #include "select_options.h"
 #include "view/view.h"
 
-enum ct_top_kind { CT_TOP_ROWS, CT_TOP_TREE, CT_TOP_LIST, CT_TOP_PEEK };
+enum ct_top_kind { CT_TOP_ROWS, CT_TOP_TREE, CT_TOP_LIST, CT_TOP_PEEK, CT_TOP_MARKS };
 
 enum ct_top_form { CT_TOP_TEXT, CT_TOP_JSON, CT_TOP_CSV };
 
@@ -30,6 +30,7 @@ enum {
 	CT_OPT_BY,
 	CT_OPT_LIST,
 	CT_OPT_PEEK,
+	CT_OPT_MARKS,
 	CT_OPT_SOURCE_PATH,
 	CT_OPT_COLUMNS,
 	CT_OPT_JSON,
@@ -43,21 +44,21 @@ enum {
 	{"cum", no_argument, NULL, CT_OPT_CUM}, {"tree", no_argument, NULL, CT_OPT_TREE},                              \
 	{"list", required_argument, NULL, CT_OPT_LIST}, {"peek", required_argument, NULL, CT_OPT_PEEK},                \
 	{"source-path", required_argument, NULL, CT_OPT_SOURCE_PATH}, {"json", no_argument, NULL, CT_OPT_JSON},        \
-	{"csv", no_argument, NULL, CT_OPT_CSV}, CT_SELECT_OPTIONS
+	{"csv", no_argument, NULL, CT_OPT_CSV}, {"marks", no_argument, NULL, CT_OPT_MARKS}, CT_SELECT_OPTIONS
 /* clang-format on */
 
 #define CT_TOP_HELP                                                                                                    \
 	"  -s, --sort COLUMN    total (default), blocks, peak, ...: see --columns\n"                                   \
 	"  -n, --rows N         rows to show, 0 = all (default 20)\n"                                                  \
 	"      --columns LIST   total, blocks, average, max, peak, end, lifetime, temporaries, resizes,\n"             \
-	"                       moves, copied, slack, never-freed\n"                                                   \
-	CT_SELECT_HELP                                                                                                 \
+	"                       moves, copied, slack, never-freed\n" CT_SELECT_HELP                                    \
 	"      --by KEY         site (default), function, file, line, module or thread\n"                              \
 	"      --cum            --by: with all that it calls; alone: by function\n"                                    \
 	"      --tree           who calls whom, from the root\n"                                                       \
 	"      --peek RE        callers and callees of functions that match\n"                                         \
 	"      --list RE        their source, line by line\n"                                                          \
 	"      --source-path D  --list: folders to look in, with : between\n"                                          \
+	"      --marks          moments that the program has named by ctrace_mark\n"                                   \
 	"      --json           for scripts, as ctrace export -f json\n"                                               \
 	"      --csv            for spreadsheets, numbers raw\n"
 

@@ -78,9 +78,17 @@ static inline void ct_fold_event(struct ct_site *site, struct ct_totals *totals,
 	}
 
 	uint32_t kind = event->kind & CT_EVENT_KIND;
-	if (kind == CT_EVENT_FREE) {
-		ct_fold_free(site, totals, event);
-		return;
+	if (kind != CT_EVENT_ALLOC) {
+		if (kind == CT_EVENT_FREE) {
+			ct_fold_free(site, totals, event);
+			return;
+		}
+		if (kind == CT_EVENT_AD_HOC) { /* not the heap's: no totals */
+			ct_fold_details(site, event);
+			site->total_bytes += event->bytes;
+			site->total_blocks++;
+			return;
+		}
 	}
 
 	uint64_t blocks = ct_event_blocks(event);

@@ -30,6 +30,7 @@ enum ct_section_id {
 	CT_SECTION_RINGS, /* struct ct_ring */
 	CT_SECTION_EVENTS, /* struct ct_event; ring i owns [i * CT_RING_EVENTS, (i + 1) * CT_RING_EVENTS) */
 	CT_SECTION_SNAPSHOTS, /* struct ct_snapshot_row */
+	CT_SECTION_MARKS, /* struct ct_mark_row */
 	CT_SECTION_COUNT,
 };
 
@@ -75,6 +76,7 @@ enum ct_mark {
 	CT_MARK_LOST = 2, /* the unwinder could not go on: callers unknown */
 	CT_MARK_OTHER = 3, /* below the root: one site for all that came when there were CTRACE_MAX_SITES */
 	CT_MARK_THREAD = 4, /* below the root, with CTRACE_THREADS: all that one thread did; see CT_THREAD_MARK */
+	CT_MARK_EVENT = 5, /* above the innermost frame: ctrace_event was called here; no allocation site */
 };
 
 #define CT_MARK 0xffu /* of a mark's address: enum ct_mark */
@@ -146,6 +148,7 @@ enum ct_event_kind {
 	CT_EVENT_ALLOC = 1, /* bytes = size, other = slack */
 	CT_EVENT_FREE = 2, /* bytes = size, other = birth */
 	CT_EVENT_RESIZE = 3, /* bytes = new size, other = old size and slack */
+	CT_EVENT_AD_HOC = 4, /* of ctrace_event: bytes = weight */
 };
 
 #define CT_EVENT_KIND 0xfu /* of ct_event.kind: enum ct_event_kind */
@@ -203,6 +206,8 @@ enum ct_loss {
 	CT_LOSS_UNROOTED, /* events whose stack did not reach its root */
 	CT_LOSS_FALLBACK, /* stacks that libunwind had to walk */
 	CT_LOSS_LATE, /* calls after the recording had ended */
+	CT_LOSS_PAUSED, /* allocations between ctrace_pause and ctrace_resume */
+	CT_LOSS_MARKS, /* marks beyond CT_MARKS_MAX */
 	CT_LOSS_COUNT,
 };
 
@@ -252,6 +257,20 @@ struct ct_snapshot_row {
 /* A snapshot at each begin of 2^so many timeline buckets: more often while the program is young. */
 #define CT_SNAPSHOT_SHIFT 4u
 
+/* A moment that the program has named (ctrace_mark), in order of time, with the totals then. */
+struct ct_mark_row {
+	uint64_t ticks;
+	uint64_t total_bytes;
+	uint64_t total_blocks;
+	uint64_t live_bytes;
+	uint64_t live_blocks;
+	struct ct_span name;
+	uint64_t reserved[2];
+};
+
+#define CT_MARKS_MAX 4096u
+#define CT_MARK_NAME_MAX 255u /* bytes */
+
 struct ct_store_header {
 	char magic[8];
 	uint32_t version;
@@ -293,6 +312,7 @@ _Static_assert(sizeof(struct ct_site) == 192, "store layout");
 _Static_assert(sizeof(struct ct_event) == 32, "store layout");
 _Static_assert(sizeof(struct ct_ring) == 128, "store layout");
 _Static_assert(sizeof(struct ct_snapshot_row) == 16, "store layout");
+_Static_assert(sizeof(struct ct_mark_row) == 64, "store layout");
 
 #define CT_STORE_HEADER_BYTES ((sizeof(struct ct_store_header) + CT_STORE_PAGE - 1) / CT_STORE_PAGE * CT_STORE_PAGE)
 

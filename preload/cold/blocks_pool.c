@@ -41,6 +41,15 @@ bool ct_blocks_init(bool glibc)
 	return ct_blocks.leaves && ct_blocks.records;
 }
 
+bool ct_blocks_map_pools(void)
+{
+	ct_lock_get(&ct_lock_tree);
+	if (!ct_blocks.pool_leaves)
+		ct_store_release(&ct_blocks.pool_leaves, ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.pool_leaves)));
+	ct_lock_put(&ct_lock_tree);
+	return ct_blocks.pool_leaves != NULL;
+}
+
 static uint64_t resident_bytes(const struct leaf *leaf)
 {
 	unsigned char pages[1024];

@@ -74,6 +74,12 @@ CT_COLD void ct_blocks_spill(struct ct_thread *thread);
 /* Map the leaf of an address; false = no memory. */
 CT_COLD bool ct_blocks_map_leaf(uint32_t **leaves, uint32_t granule_shift, uintptr_t address);
 
+/* Make ct_blocks.pool_leaves; false = no memory. */
+CT_COLD bool ct_blocks_map_pools(void);
+
+/* The site of ctrace_event below the node of a site; 0 = no memory, or as many sites as there may be. */
+CT_COLD uint32_t ct_tree_event_site(uint32_t site);
+
 /* An allocation that ct_sample_skips has not let pass: is it to be recorded? Draws the next point. */
 CT_COLD bool ct_sample_takes(struct ct_thread *thread, size_t bytes);
 

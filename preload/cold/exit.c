@@ -76,10 +76,8 @@ static void find_exporter(void)
 	}
 }
 
-static int exec_exporter(void *store)
+static int exec_exporter(void *arguments)
 {
-	char *format = (char *)ct_options.format;
-	char *arguments[] = {"ctrace", "export", "--at-exit", "--format", format, store, NULL};
 	char *environment[] = {NULL}; /* above all no LD_PRELOAD */
 	ct_syscall3(SYS_close_range, 3, ~0u, 0);
 	ct_syscall3(SYS_execve, exporter.bytes, arguments, environment);
@@ -92,15 +90,21 @@ static bool is_filtered(void)
 	return ct_syscall3(SYS_prctl, PR_GET_SECCOMP, 0, 0) != 0;
 }
 
-/* The exporter's wait status, or -1 when it did not run. */
-static int run_exporter(void)
+bool ct_exporter_is_forbidden(void)
+{
+	return began_free && is_filtered();
+}
+
+int ct_exporter_run(const char *const *arguments)
 {
 	char *stack = ct_region_map(EXPORTER_STACK);
 	int status = -1;
-	/* A program that has put itself into a sandbox may be killed there for a new process. */
-	if (!stack || (began_free && is_filtered()))
+	if (!stack || ct_exporter_is_forbidden())
 		return -1;
-	int pid = clone(exec_exporter, stack + EXPORTER_STACK, CLONE_VM | CLONE_VFORK, (void *)ct_store_path());
+	/* The program's handlers must not run in a child that has its memory. */
+	ct_lock_begin();
+	int pid = clone(exec_exporter, stack + EXPORTER_STACK, CLONE_VM | CLONE_VFORK, (void *)arguments);
+	ct_lock_end();
 	if (pid > 0) {
 		long got;
 		do
@@ -110,7 +114,7 @@ static int run_exporter(void)
 			status = -1;
 	}
 	ct_sys_munmap(stack, EXPORTER_STACK);
-	return status;
+	return status == -1 || WIFSIGNALED(status) || WEXITSTATUS(status) == EXEC_FAILED ? -1 : WEXITSTATUS(status);
 }
 
 static void publish_end(void)
@@ -153,8 +157,9 @@ void ct_finish(void)
 		if (!quiet)
 			ct_say("recorded; make the report with: ctrace export ", ct_store_path(), NULL);
 	} else {
-		int status = run_exporter();
-		if (!quiet && (status == -1 || WIFSIGNALED(status) || WEXITSTATUS(status) == EXEC_FAILED))
+		const char *const arguments[] = {"ctrace",          "export",        "--at-exit", "--format",
+						 ct_options.format, ct_store_path(), NULL};
+		if (ct_exporter_run(arguments) < 0 && !quiet)
 			ct_say("no exporter ran (CTRACE_BIN names it); make the report with: ctrace export ",
 			       ct_store_path(), NULL);
 	}

@@ -7,6 +7,12 @@
 /* Find the exporter and remember what stderr is; register for the program's end. At start. */
 CT_COLD void ct_exit_init(void);
 
+/* A program that has put itself into a sandbox may be killed there for a new process. */
+CT_COLD bool ct_exporter_is_forbidden(void);
+
+/* Run `ctrace` with these arguments and wait for it: its exit status, or -1 when it did not run to its end. */
+CT_COLD int ct_exporter_run(const char *const *arguments);
+
 /* Absolute path of this library. */
 CT_COLD const char *ct_library_path(void);
 

@@ -113,5 +113,7 @@ void ct_sample_note(uintptr_t address, bool live)
 void ct_sample_init(uint64_t mean_bytes)
 {
 	ct_tracer.sample_bytes = mean_bytes;
+	ct_tracer.special = CT_SPECIAL_SAMPLED;
+	ct_tracer.partial = true;
 	ct_tracer.header->sample_bytes = mean_bytes;
 }

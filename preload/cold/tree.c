@@ -210,3 +210,28 @@ uint32_t ct_tree_site(uint64_t key)
 	ct_lock_put(&ct_lock_tree);
 	return site;
 }
+
+static uint32_t event_site(uint32_t node)
+{
+	if (!ct_tracer.event_place)
+		ct_tracer.event_place =
+			intern_place(&(struct ct_place){.module = CT_MODULE_MARK, .address = CT_MARK_EVENT});
+	uint64_t key = (uint64_t)node << 32 | ct_tracer.event_place;
+	struct ct_entry *entry = ct_table_find(ct_tracer.tree, key);
+	if (!entry && ct_tracer.event_place && !is_full() && new_node(key))
+		entry = ct_table_find(ct_tracer.tree, key);
+	if (!entry)
+		return 0;
+	/* Never [other sites], where allocations are. */
+	if (!(entry->value >> 32) && !is_full())
+		make_site(entry);
+	return (uint32_t)(entry->value >> 32);
+}
+
+uint32_t ct_tree_event_site(uint32_t site)
+{
+	ct_lock_get(&ct_lock_tree);
+	uint32_t found = may_write() ? event_site(ct_tracer.sites[site].node) : 0;
+	ct_lock_put(&ct_lock_tree);
+	return found;
+}

@@ -41,6 +41,7 @@ struct ct_block_map {
 	struct ct_block *records; /* the pool; record 0 is "none" */
 	uint32_t granule_shift;
 	uint32_t **small_leaves; /* for blocks of up to CT_SMALL_BYTES; NULL: they are like the others */
+	uint32_t **pool_leaves; /* for blocks of the program's own pools, 8 bytes apart; NULL: there are none */
 };
 
 #define CT_SMALL_GRANULE_SHIFT 3u

@@ -66,7 +66,7 @@ static CT_COLD void pass_free(void *block)
 /* Free of a block without record: NULL, allocated before start-up, or by somebody who is not hooked. */
 static CT_COLD void free_unknown(void *block)
 {
-	if (block && !ct_tracer.sample_bytes)
+	if (block && !ct_tracer.partial)
 		ct_count_loss(CT_LOSS_UNKNOWN_FREE);
 	pass_free(block);
 }

@@ -90,7 +90,7 @@ static inline void record_delete(uint32_t index, void *block, uintptr_t second, 
 		uint32_t record = ct_block_take((uintptr_t)block);
 		if (record)
 			ct_record_free(record, block);
-		else if (!ct_tracer.sample_bytes)
+		else if (!ct_tracer.partial)
 			ct_count_loss(CT_LOSS_UNKNOWN_FREE);
 		ct_leave();
 	}

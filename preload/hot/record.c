@@ -16,10 +16,24 @@ bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stal
 	return false;
 }
 
-bool ct_record_alloc_sampled(struct ct_thread *thread, const struct ct_registers *caller, void *block, size_t bytes)
+bool ct_record_is_left_out(struct ct_thread *thread, size_t bytes)
 {
-	return ct_sample_skips(bytes) || !ct_sample_takes(thread, bytes) ||
-	       ct_record_alloc_as(true, thread, caller, block, bytes);
+	/* First, since points go on while recording pauses. */
+	if (ct_tracer.sample_bytes && (ct_sample_skips(bytes) || !ct_sample_takes(thread, bytes)))
+		return true;
+	if (!(ct_load_relaxed(&ct_tracer.special) & CT_SPECIAL_PAUSED))
+		return false;
+	ct_count_loss(CT_LOSS_PAUSED);
+	thread->last_block = 0;
+	return true;
+}
+
+bool ct_record_alloc_special(struct ct_thread *thread, const struct ct_registers *caller, void *block, size_t bytes)
+{
+	if (ct_record_is_left_out(thread, bytes))
+		return true;
+	return ct_tracer.sample_bytes ? ct_record_alloc_as(true, thread, caller, block, bytes)
+				      : ct_record_alloc_as(false, thread, caller, block, bytes);
 }
 
 /* Whatever is allocated without being recorded changes ct_tls.unsampled. */
@@ -29,14 +43,17 @@ void ct_record_free_sampled(struct ct_thread *thread, uint32_t record, const voi
 	ct_journal_free(true, thread, record, (uintptr_t)block, temporary ? CT_EVENT_TEMPORARY : 0);
 }
 
-/* A sample cannot know the site of a block that it has not taken: a resize is a free and an allocation. */
-static CT_COLD void resize_sampled(struct ct_thread *thread, const struct ct_registers *caller, uint32_t record,
+/*
+ * A sample cannot know the site of a block that it has not taken, and in a pause no block is to get larger: a resize
+ * is a free and an allocation.
+ */
+static CT_COLD void resize_special(struct ct_thread *thread, const struct ct_registers *caller, uint32_t record,
 				   void *old_block, void *new_block, size_t bytes)
 {
 	if (record && !new_block && bytes)
 		ct_insert(thread, (uintptr_t)old_block, record);
 	else if (record)
-		ct_journal_free(true, thread, record, (uintptr_t)old_block, 0);
+		ct_journal_free(ct_tracer.sample_bytes != 0, thread, record, (uintptr_t)old_block, 0);
 	if (new_block)
 		ct_record_alloc(caller, new_block, bytes);
 }
@@ -49,8 +66,8 @@ void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *
 		ct_count_loss(CT_LOSS_DROPPED);
 		return;
 	}
-	if (ct_unlikely(ct_tracer.sample_bytes != 0)) {
-		resize_sampled(thread, caller, record, old_block, new_block, bytes);
+	if (ct_unlikely(ct_load_relaxed(&ct_tracer.special))) {
+		resize_special(thread, caller, record, old_block, new_block, bytes);
 		return;
 	}
 	if (ct_unlikely(bytes > CT_BLOCK_BYTES_MAX) && new_block) {
@@ -69,7 +86,7 @@ void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *
 		return;
 	}
 	if (!record) {
-		if (old_block)
+		if (old_block && !ct_tracer.partial)
 			ct_count_loss(CT_LOSS_UNKNOWN_FREE);
 		ct_record_alloc(caller, new_block, bytes);
 		return;

@@ -136,7 +136,11 @@ CT_TWICE bool ct_record_alloc_as(bool sampled, struct ct_thread *thread, const s
 	return true;
 }
 
-CT_COLD bool ct_record_alloc_sampled(struct ct_thread *thread, const struct ct_registers *caller, void *block,
+/* Is an allocation not to be recorded, by sampling or a pause? When ct_tracer.special. */
+CT_COLD bool ct_record_is_left_out(struct ct_thread *thread, size_t bytes);
+
+/* One of CT_SPECIAL_*: not every allocation is to be recorded. */
+CT_COLD bool ct_record_alloc_special(struct ct_thread *thread, const struct ct_registers *caller, void *block,
 				     size_t bytes);
 CT_COLD void ct_record_free_sampled(struct ct_thread *thread, uint32_t record, const void *block, bool latest);
 
@@ -146,8 +150,9 @@ static inline void ct_record_alloc(const struct ct_registers *caller, void *bloc
 	struct ct_thread *thread = ct_thread_current();
 	bool recorded = false;
 	if (ct_likely(thread != NULL) && ct_likely(bytes <= CT_BLOCK_BYTES_MAX))
-		recorded = ct_likely(!ct_tracer.sample_bytes) ? ct_record_alloc_as(false, thread, caller, block, bytes)
-							      : ct_record_alloc_sampled(thread, caller, block, bytes);
+		recorded = ct_likely(!ct_load_relaxed(&ct_tracer.special))
+				   ? ct_record_alloc_as(false, thread, caller, block, bytes)
+				   : ct_record_alloc_special(thread, caller, block, bytes);
 	if (ct_unlikely(!recorded))
 		ct_count_loss(CT_LOSS_DROPPED);
 }

@@ -29,6 +29,9 @@ struct ct_gate {
 
 extern struct ct_gate ct_gate;
 
+#define CT_SPECIAL_SAMPLED 1u
+#define CT_SPECIAL_PAUSED 2u /* ctrace_pause */
+
 struct ct_tracer {
 	struct ct_store_header *header;
 	struct ct_node *nodes; /* the sections, each at one address for the whole life of the process */
@@ -40,6 +43,9 @@ struct ct_tracer {
 	uintptr_t stack_top; /* where the main thread's outermost frame begins */
 	uint32_t depth_limit;
 	uint64_t sample_bytes; /* mean distance of the sampled points, 0: everything is recorded */
+	uint32_t special; /* not all allocations are to be recorded: CT_SPECIAL_* */
+	uint32_t event_place; /* of CT_MARK_EVENT in the call tree; 0 = not needed yet */
+	bool partial; /* there may be blocks that were not recorded on purpose */
 	size_t (*usable_bytes)(void *block); /* of a block; NULL: glibc_blocks, or nobody tells */
 	bool glibc_blocks; /* the size stands before a block */
 	uint32_t loader_epoch; /* rises when code may have been unloaded: what was read of code is void */

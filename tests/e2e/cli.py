@@ -168,7 +168,7 @@ def install(context):
     os.rename(context.path("one", "opt", "ctrace"), context.path("moved"))
     found = [os.path.join(root, f) for root, _, files in os.walk(context.path("moved")) for f in files]
     names = {os.path.relpath(path, context.path("moved")) for path in found}
-    wanted = {"lib/libctrace.so", "lib/pkgconfig/ctrace.pc", "bin/ctrace", "bin/ctrace-top", "include/ctrace/store.h"}
+    wanted = {"lib/libctrace.so", "lib/pkgconfig/ctrace.pc", "bin/ctrace", "bin/ctrace-top", "include/ctrace/store.h", "include/ctrace/ctrace.h", "share/man/man3/ctrace.3"}
     wanted |= {f"share/man/man1/{page}.1" for page in ("ctrace", "ctrace-record", "ctrace-top", "ctrace-export", "ctrace-html", "ctrace-merge", "ctrace-info")}
     if os.path.exists(os.path.join(BUILD, "share", "ctrace", "report.html")):
         wanted.add("share/ctrace/report.html")

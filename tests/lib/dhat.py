@@ -12,7 +12,7 @@ MARK = re.compile(r"^\[.*\]$")  # ctrace's notes in place of a frame: what was c
 COUNTERS = ("tb", "tbk", "tl", "mb", "mbk", "gb", "gbk", "eb", "ebk")
 OUR_COUNTERS = ("tmpk", "rszk", "mvk", "cpb", "slb")
 OUR_RANGES = ("szl", "szm", "fat", "lat")  # do not add up
-LOSSES = ("dropped", "early", "unknownFrees", "truncated", "unrooted", "late", "otherSites", "mergedSites")
+LOSSES = ("dropped", "early", "unknownFrees", "truncated", "unrooted", "late", "paused", "marks", "otherSites", "mergedSites")
 
 
 class Bad(Exception):

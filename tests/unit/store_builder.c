@@ -57,7 +57,8 @@ void store_builder_event(struct store_builder *builder, uint32_t ring, uint64_t 
 			 uint64_t bytes, uint64_t other)
 {
 	uint64_t at = builder->rings[ring].head++;
-	builder->events[ring * CT_RING_EVENTS + at % CT_RING_EVENTS] = (struct ct_event){ticks, site, kind, bytes, other};
+	builder->events[ring * CT_RING_EVENTS + at % CT_RING_EVENTS] =
+		(struct ct_event){ticks, site, kind, bytes, other};
 }
 
 long store_builder_write(struct store_builder *builder, const char *path)
@@ -77,6 +78,7 @@ long store_builder_write(struct store_builder *builder, const char *path)
 		[CT_SECTION_EVENTS] = {builder->events, sizeof(builder->events), sizeof(struct ct_event)},
 		[CT_SECTION_SNAPSHOTS] = {builder->snapshots, sizeof(builder->snapshots),
 					  sizeof(struct ct_snapshot_row)},
+		[CT_SECTION_MARKS] = {builder->marks, sizeof(builder->marks), sizeof(struct ct_mark_row)},
 	};
 	uint64_t offset = CT_STORE_HEADER_BYTES;
 	header->extent_count = CT_SECTION_COUNT;

@@ -64,7 +64,7 @@ static struct ct_profile *sample(void)
 	ct_profile_site(profile, first, 3, &counters, true);
 	counters.total_bytes = 1;
 	ct_profile_site(profile, second, 1, &counters, false);
-	profile->losses = (struct ct_losses){1, 2, 3, 4, 5, 6, 7, 8};
+	profile->losses = (struct ct_losses){1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
 	ct_profile_set_text(&profile->program, "/bin/app", strlen("/bin/app"));
 	profile->start_unix_ns = 1700000000123456789;
 	profile->module_count = 1;
@@ -80,6 +80,9 @@ static struct ct_profile *sample(void)
 	profile->timeline = calloc(2, sizeof(*profile->timeline));
 	profile->timeline[0] = (struct ct_timeline_point){10, 20, 30, 40, 45};
 	profile->timeline[1] = (struct ct_timeline_point){50, 60, 70, 80, 85};
+	for (size_t i = 0, room = 0; i < 2; i++)
+		ct_profile_mark(profile, &room, &(struct ct_profile_mark){i, 2 + i, 3, 4, 5, i ? "two \"words\"" : ""},
+				i ? strlen("two \"words\"") : 0);
 	/* The rest of 1 % is of sites that are not told. */
 	profile->snapshot_count = 2;
 	profile->snapshots = calloc(2, sizeof(*profile->snapshots));
@@ -160,6 +163,13 @@ static void check_equal(const struct ct_profile *a, const struct ct_profile *b)
 	assert_memory_equal(&a->totals, &b->totals, sizeof(a->totals));
 	assert_int_equal(a->timeline_count, b->timeline_count);
 	assert_memory_equal(a->timeline, b->timeline, a->timeline_count * sizeof(*a->timeline));
+	assert_int_equal(a->mark_count, b->mark_count);
+	for (size_t i = 0; i < a->mark_count; i++) {
+		const struct ct_profile_mark *x = &a->marks[i], *y = &b->marks[i];
+
+		assert_memory_equal(x, y, offsetof(struct ct_profile_mark, name));
+		assert_string_equal(x->name, y->name);
+	}
 	assert_int_equal(a->snapshot_count, b->snapshot_count);
 	for (size_t i = 0; i < a->snapshot_count; i++) {
 		const struct ct_snapshot *x = &a->snapshots[i], *y = &b->snapshots[i];

@@ -71,6 +71,8 @@ static int read_losses(struct ct_dhat *dhat)
 		{"truncated", &losses->truncated},
 		{"unrooted", &losses->unrooted},
 		{"late", &losses->late},
+		{"paused", &losses->paused},
+		{"marks", &losses->marks},
 		{"otherSites", &losses->other_sites},
 		{"mergedSites", &losses->merged_sites},
 	};
@@ -145,6 +147,57 @@ static int read_rss(struct ct_dhat *dhat)
 	return code;
 }
 
+/* [time, live bytes, live blocks, total bytes, total blocks, name] */
+static int read_mark(struct ct_dhat *dhat, struct ct_json_piece row, struct ct_profile_mark *mark, cJSON **name)
+{
+	uint64_t *const numbers[] = {&mark->time, &mark->live_bytes, &mark->live_blocks, &mark->total_bytes,
+				     &mark->total_blocks};
+	struct ct_json_cursor cursor;
+	struct ct_json_piece key, value;
+	int got = 0;
+
+	*name = NULL;
+	if (ct_json_enter(&cursor, &dhat->file, row) && !cursor.object) {
+		for (; got <= 6 && ct_json_next(&cursor, &key, &value, dhat->error) > 0; got++) {
+			if (got < 5 && ct_dhat_number(dhat, value, "marks", numbers[got]) < 0)
+				return CT_ERR_DAMAGED;
+			if (got == 5 && !(*name = ct_dhat_string(dhat, value, "a mark's name")))
+				return CT_ERR_DAMAGED;
+		}
+	}
+	return got == 6 ? 0
+			: ct_json_damaged(&dhat->file, row.text, dhat->error,
+					  "a row of \"marks\" is not five numbers and a name");
+}
+
+static int read_marks(struct ct_dhat *dhat)
+{
+	struct ct_profile *profile = dhat->profile;
+	struct ct_json_cursor rows;
+	struct ct_json_piece key, row;
+	size_t room = 0;
+	int code = find_rows(dhat, "marks", &rows);
+
+	while (code > 0 && (code = ct_json_next(&rows, &key, &row, dhat->error)) > 0) {
+		struct ct_profile_mark mark = {0};
+		cJSON *name;
+
+		code = read_mark(dhat, row, &mark, &name);
+		if (!code && profile->mark_count && mark.time < profile->marks[profile->mark_count - 1].time)
+			code = ct_json_damaged(&dhat->file, row.text, dhat->error, "\"marks\" go back in time");
+		if (!code) {
+			mark.name = name->valuestring;
+			if (ct_profile_mark(profile, &room, &mark, strlen(mark.name)))
+				code = ct_dhat_no_memory(dhat);
+		}
+		cJSON_Delete(name);
+		if (code < 0)
+			return code;
+		code = 1;
+	}
+	return code;
+}
+
 /* Which program, and when. */
 static int read_start(struct ct_dhat *dhat)
 {
@@ -186,7 +239,9 @@ int ct_dhat_read_ctrace(struct ct_dhat *dhat)
 		code = read_start(dhat);
 	if (code >= 0)
 		code = read_timeline(dhat);
-	return code < 0 ? code : read_rss(dhat);
+	if (code >= 0)
+		code = read_rss(dhat);
+	return code < 0 ? code : read_marks(dhat);
 }
 
 static int add_snapshot_row(struct ct_dhat *dhat, struct ct_snapshot *snapshot, size_t *room, struct ct_json_piece row,

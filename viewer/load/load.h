@@ -25,6 +25,10 @@ struct ct_store_file;
 /* The profile of a store that is open already. */
 int ct_store_profile(const struct ct_store_file *store, struct ct_profile **profile, struct ct_error_text *error);
 
+/* The same of the events that the program has counted itself (ctrace_event), in DHAT's ad-hoc mode. Are there any? */
+int ct_store_events(const struct ct_store_file *store, struct ct_profile **profile, struct ct_error_text *error);
+bool ct_store_has_events(const struct ct_store_file *store);
+
 /* Is this file a store (magic)? 1 yes, 0 no, < 0 enum ct_error. */
 int ct_is_store(const char *path, struct ct_error_text *error);
 

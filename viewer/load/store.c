@@ -12,6 +12,7 @@
 
 struct ct_store_builder {
 	struct ct_store_frames frames;
+	bool events; /* the program's own, not the heap */
 	uint32_t *site_of; /* by the store's site: the profile's, UINT32_MAX = none yet */
 	size_t site_of_count, site_of_room;
 	uint32_t *stack;
@@ -66,7 +67,8 @@ static int add_site(struct ct_store_builder *builder, const struct ct_site *site
 	const struct ct_store_file *store = builder->frames.store;
 	size_t count = 0;
 	bool truncated = false;
-	for (uint32_t node = site->node; node; node = store->nodes[node].parent) {
+	uint32_t leaf = builder->events ? store->nodes[site->node].parent : site->node;
+	for (uint32_t node = leaf; node; node = store->nodes[node].parent) {
 		uint32_t added;
 		const uint32_t *ids = ct_store_frames_of(&builder->frames, &store->nodes[node], &added);
 		if (!ids ||
@@ -154,11 +156,13 @@ static int describe(struct ct_profile *profile, const struct ct_store_file *stor
 		.truncated = header->losses[CT_LOSS_TRUNCATED],
 		.unrooted = header->losses[CT_LOSS_UNROOTED],
 		.late = header->losses[CT_LOSS_LATE],
+		.paused = header->losses[CT_LOSS_PAUSED],
+		.marks = header->losses[CT_LOSS_MARKS],
 	};
 	return ct_profile_set_text(&profile->producer, "ctrace", 6) ||
 	       ct_profile_set_text(&profile->time_unit, "µs", sizeof("µs") - 1) ||
 	       ct_profile_set_text(&profile->mega_time_unit, "s", 1) || set_command(profile, store) ||
-	       set_timeline(profile, store);
+	       set_timeline(profile, store) || ct_store_marks(store, profile);
 }
 
 /* Sites that were not there last time have none in the profile yet. */
@@ -178,7 +182,7 @@ static int add_sites(struct ct_store_builder *builder)
 	uint64_t used = 0;
 	for (size_t i = 1; i < store->site_count; i++) {
 		const struct ct_site *site = &store->sites[i];
-		if (!site->total_blocks)
+		if (!site->total_blocks || ct_store_is_event(store, site) != builder->events)
 			continue;
 		used++;
 		if (is_mark(&store->nodes[site->node], CT_MARK_OTHER))
@@ -194,6 +198,8 @@ static int add_sites(struct ct_store_builder *builder)
 	}
 	builder->frames.profile->losses.merged_sites =
 		used < builder->frames.profile->site_count ? 0 : used - builder->frames.profile->site_count;
+	if (builder->events)
+		return ct_store_name_events(builder->frames.profile);
 	/* Folded with the events, so exact even where sites were merged. */
 	builder->frames.profile->totals.max_bytes = store->header->totals.peak_bytes;
 	builder->frames.profile->totals.max_blocks = store->header->totals.peak_blocks;
@@ -236,9 +242,12 @@ void ct_store_builder_free(struct ct_store_builder *builder)
 	free(builder);
 }
 
-int ct_store_profile(const struct ct_store_file *store, struct ct_profile **profile, struct ct_error_text *error)
+static int make_profile(const struct ct_store_file *store, bool events, struct ct_profile **profile,
+			struct ct_error_text *error)
 {
 	struct ct_store_builder *builder = ct_store_builder_new(store->header->pid);
+	if (builder)
+		builder->events = events;
 	int code = builder ? ct_store_builder_update(builder, store, error) : ct_error_no_memory(error);
 	if (!code && ct_store_snapshots(store, builder->site_of, builder->frames.profile) < 0)
 		code = ct_error_no_memory(error);
@@ -249,6 +258,16 @@ int ct_store_profile(const struct ct_store_file *store, struct ct_profile **prof
 	}
 	ct_store_builder_free(builder);
 	return code;
+}
+
+int ct_store_profile(const struct ct_store_file *store, struct ct_profile **profile, struct ct_error_text *error)
+{
+	return make_profile(store, false, profile, error);
+}
+
+int ct_store_events(const struct ct_store_file *store, struct ct_profile **profile, struct ct_error_text *error)
+{
+	return make_profile(store, true, profile, error);
 }
 
 int ct_load_store(const char *path, struct ct_profile **profile, struct ct_error_text *error)

@@ -15,12 +15,13 @@ const uint32_t ct_store_element_bytes[CT_SECTION_COUNT] = {
 	[CT_SECTION_RINGS] = sizeof(struct ct_ring),
 	[CT_SECTION_EVENTS] = sizeof(struct ct_event),
 	[CT_SECTION_SNAPSHOTS] = sizeof(struct ct_snapshot_row),
+	[CT_SECTION_MARKS] = sizeof(struct ct_mark_row),
 };
 
 static const char *const section_names[CT_SECTION_COUNT] = {
 	[CT_SECTION_STRINGS] = "strings",     [CT_SECTION_MODULES] = "modules", [CT_SECTION_NODES] = "nodes",
 	[CT_SECTION_SITES] = "sites",         [CT_SECTION_RINGS] = "rings",     [CT_SECTION_EVENTS] = "events",
-	[CT_SECTION_SNAPSHOTS] = "snapshots",
+	[CT_SECTION_SNAPSHOTS] = "snapshots", [CT_SECTION_MARKS] = "marks",
 };
 
 int ct_store_damaged(struct ct_error_text *error, const char *what)
@@ -90,7 +91,7 @@ int ct_store_check_extents(struct ct_store_header *header, uint64_t file_bytes, 
 	return CT_OK;
 }
 
-static bool span_fits(const struct ct_store_file *store, struct ct_span span)
+bool ct_store_span_fits(const struct ct_store_file *store, struct ct_span span)
 {
 	return span.offset <= store->string_bytes && span.bytes <= store->string_bytes - span.offset;
 }
@@ -114,7 +115,9 @@ static int check_tree(const struct ct_store_file *store, struct ct_error_text *e
 		const struct ct_node *node = &store->nodes[i];
 		if (node->parent >= i || (node->module >= store->module_count && node->module != CT_MODULE_MARK))
 			code = ct_store_damaged(error, "bad node in the call tree");
-		else if (is_thread(node) && !span_fits(store, thread_name(node)))
+		else if (!node->parent && node->module == CT_MODULE_MARK && (node->address & CT_MARK) == CT_MARK_EVENT)
+			code = ct_store_damaged(error, "an event without a stack");
+		else if (is_thread(node) && !ct_store_span_fits(store, thread_name(node)))
 			code = ct_store_damaged(error, "a thread's name outside the strings");
 		else if (depth[node->parent] >= STACK_FRAMES_MAX)
 			code = ct_store_damaged(error, "endless stack in the call tree");
@@ -130,11 +133,13 @@ int ct_store_check_references(const struct ct_store_file *store, struct ct_error
 	const struct ct_store_header *header = store->header;
 	if (!store->module_count || !store->node_count || !store->site_count)
 		return ct_store_damaged(error, "a section lacks its first element");
-	if (!span_fits(store, header->exe) || !span_fits(store, header->command) || !span_fits(store, header->output) ||
-	    !span_fits(store, header->session) || !span_fits(store, header->stop_reason))
+	if (!ct_store_span_fits(store, header->exe) || !ct_store_span_fits(store, header->command) ||
+	    !ct_store_span_fits(store, header->output) || !ct_store_span_fits(store, header->session) ||
+	    !ct_store_span_fits(store, header->stop_reason))
 		return ct_store_damaged(error, "string outside the strings");
 	for (size_t i = 1; i < store->module_count; i++)
-		if (!span_fits(store, store->modules[i].path) || store->modules[i].build_id_bytes > CT_BUILD_ID_MAX)
+		if (!ct_store_span_fits(store, store->modules[i].path) ||
+		    store->modules[i].build_id_bytes > CT_BUILD_ID_MAX)
 			return ct_store_damaged(error, "bad module");
 	for (size_t i = 1; i < store->site_count; i++)
 		if (store->sites[i].node >= store->node_count || !store->sites[i].node)

@@ -69,6 +69,8 @@ int ct_store_file_read(int fd, const char *name, struct ct_store_file *store, st
 	if (!code)
 		code = ct_store_check_snapshots(store, error);
 	if (!code)
+		code = ct_store_check_marks(store, error);
+	if (!code)
 		code = ct_store_replay(store, error);
 	if (!code) {
 		store->module_files = calloc(store->module_count, sizeof(*store->module_files));
@@ -91,5 +93,6 @@ void ct_store_file_close(struct ct_store_file *store)
 	free(store->rings);
 	free(store->events);
 	free(store->snapshots);
+	free(store->marks);
 	memset(store, 0, sizeof(*store));
 }

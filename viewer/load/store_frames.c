@@ -160,6 +160,13 @@ static bool append(struct ct_store_frames *frames, int64_t frame)
 	return true;
 }
 
+/* An inlined function of ctrace/ctrace.h is no frame of the program. */
+static bool is_api_wrapper(const struct ct_symbol_frame *symbols, size_t count)
+{
+	return count > 1 && symbols[0].function && symbols[0].file && !strncmp(symbols[0].function, "ctrace_", 7) &&
+	       !strcmp(base_name(symbols[0].file), "ctrace.h");
+}
+
 static bool add_code_frames(struct ct_store_frames *frames, uint32_t module, uint64_t address)
 {
 	struct ct_symbol_frame symbols[FRAMES_PER_ADDRESS] = {{0}};
@@ -176,7 +183,7 @@ static bool add_code_frames(struct ct_store_frames *frames, uint32_t module, uin
 	if (!count)
 		count = 1;
 	bool ok = true;
-	for (size_t i = 0; i < count && ok; i++)
+	for (size_t i = is_api_wrapper(symbols, count); i < count && ok; i++)
 		ok = append(frames, add_frame(frames, module, address, path, &symbols[i], i + 1 < count));
 	free(path);
 	return ok;

@@ -23,6 +23,12 @@ int ct_store_check_references(const struct ct_store_file *store, struct ct_error
 /* Are the snapshots whole, of known sites, and in order of time? Those that came after the sites were read go. */
 int ct_store_check_snapshots(struct ct_store_file *store, struct ct_error_text *error);
 
+/* Is it inside the strings? */
+bool ct_store_span_fits(const struct ct_store_file *store, struct ct_span span);
+
+/* Do marks have names, and are they in order of time? */
+int ct_store_check_marks(const struct ct_store_file *store, struct ct_error_text *error);
+
 /*
  * Take a snapshot, as the program does, of what is live before an event at this time, which is not before
  * store->next_snapshot. < 0 without memory.
@@ -31,6 +37,15 @@ int ct_store_snapshot_at(struct ct_store_file *store, uint64_t ticks);
 
 /* Add the snapshots to a profile; site_of[store's site]: the profile's, UINT32_MAX = none. < 0 without memory. */
 int ct_store_snapshots(const struct ct_store_file *store, const uint32_t *site_of, struct ct_profile *profile);
+
+/* Add the marks. < 0 without memory. */
+int ct_store_marks(const struct ct_store_file *store, struct ct_profile *profile);
+
+/* Was it made by ctrace_event, and not by an allocation? */
+bool ct_store_is_event(const struct ct_store_file *store, const struct ct_site *site);
+
+/* The profile is one of events: name what it counts, as Valgrind's DHAT does in its ad-hoc mode. */
+int ct_store_name_events(struct ct_profile *profile);
 
 /*
  * Read all sections as they were at one moment, also while their program records: no fold began or ended

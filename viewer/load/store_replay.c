@@ -72,7 +72,7 @@ static bool is_sane(int64_t live)
 static int fold(struct ct_store_file *store, const struct ct_event *event, struct ct_error_text *error)
 {
 	uint32_t kind = event->kind & CT_EVENT_KIND;
-	if (!event->site || event->site >= store->site_count || kind < CT_EVENT_ALLOC || kind > CT_EVENT_RESIZE)
+	if (!event->site || event->site >= store->site_count || kind < CT_EVENT_ALLOC || kind > CT_EVENT_AD_HOC)
 		return ct_store_damaged(error, "bad event in a ring");
 	const struct ct_site *site = &store->sites[event->site];
 	const struct ct_totals *totals = &store->header->totals;

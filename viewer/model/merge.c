@@ -197,6 +197,8 @@ static int merge_head(struct ct_merge *merge, const struct ct_profile *from)
 	losses->truncated += from->losses.truncated;
 	losses->unrooted += from->losses.unrooted;
 	losses->late += from->losses.late;
+	losses->paused += from->losses.paused;
+	losses->marks += from->losses.marks;
 	losses->other_sites += from->losses.other_sites;
 	losses->merged_sites += from->losses.merged_sites;
 	if (strcmp(to->producer, from->producer) && copy_text(&to->producer, "several"))

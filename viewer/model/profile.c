@@ -117,6 +117,9 @@ void ct_profile_free(struct ct_profile *profile)
 	for (size_t i = 0; i < profile->snapshot_count; i++)
 		free(profile->snapshots[i].rows);
 	free(profile->snapshots);
+	for (size_t i = 0; i < profile->mark_count; i++)
+		free(profile->marks[i].name);
+	free(profile->marks);
 	free(profile);
 }
 
@@ -157,6 +160,18 @@ int ct_profile_set_text(char **member, const char *bytes, size_t length)
 		return -1;
 	free(*member);
 	*member = copy;
+	return 0;
+}
+
+int ct_profile_mark(struct ct_profile *profile, size_t *room, const struct ct_profile_mark *mark, size_t name_bytes)
+{
+	char *name = ct_utf8_clean(mark->name, name_bytes, NULL);
+	if (!name || !ct_array_room(&profile->marks, room, profile->mark_count + 1, sizeof(*mark))) {
+		free(name);
+		return -1;
+	}
+	profile->marks[profile->mark_count] = *mark;
+	profile->marks[profile->mark_count++].name = name;
 	return 0;
 }
 

@@ -69,6 +69,8 @@ struct ct_losses {
 	uint64_t truncated; /* events whose stack was cut at the depth limit */
 	uint64_t unrooted; /* events whose stack did not reach its root */
 	uint64_t late;
+	uint64_t paused; /* allocations while the program had recording paused */
+	uint64_t marks; /* marks beyond the limit */
 	uint64_t other_sites; /* allocations at sites beyond the limit, in one row */
 	uint64_t merged_sites; /* sites with equal frame lists made one: their max is an upper bound */
 };
@@ -94,6 +96,16 @@ struct ct_snapshot {
 	uint64_t blocks;
 	struct ct_snapshot_site *rows;
 	size_t row_count;
+};
+
+/* A moment that the program has named, with the totals then. */
+struct ct_profile_mark {
+	uint64_t time; /* in the profile's time unit */
+	uint64_t total_bytes;
+	uint64_t total_blocks;
+	uint64_t live_bytes;
+	uint64_t live_blocks;
+	char *name; /* clean UTF-8 */
 };
 
 /* An object file of the program. Known of recordings of ctrace; addresses of frames are link-time ones. */
@@ -147,9 +159,14 @@ struct ct_profile {
 	size_t timeline_count;
 	struct ct_snapshot *snapshots; /* in order of time, at equal distances; of recordings of ctrace */
 	size_t snapshot_count;
+	struct ct_profile_mark *marks; /* in order of time; of recordings of ctrace */
+	size_t mark_count;
 
 	struct ct_profile_index *index; /* private to profile.c: the intern tables */
 };
+
+/* Add a mark; its name is copied, cleaned. Room: the caller's, 0 at first. 0, or < 0 without memory. */
+int ct_profile_mark(struct ct_profile *profile, size_t *room, const struct ct_profile_mark *mark, size_t name_bytes);
 
 /* Make an empty heap profile; free it with ct_profile_free. NULL without memory. */
 struct ct_profile *ct_profile_new(void);

@@ -147,6 +147,24 @@ static int add_profile(struct ct_folder *folder, const struct ct_profile *profil
 	return code ? code : write_files(folder, profile, report, folder->main, error);
 }
 
+/* What the program counted itself, in a file beside the heap's. */
+static int add_events(struct ct_folder *folder, const struct ct_store_file *store, const char *report, bool main,
+		      struct ct_error_text *error)
+{
+	struct ct_profile *profile = NULL;
+	if (!ct_store_has_events(store))
+		return CT_OK;
+	char *name = ct_export_events_name(report);
+	int code = name ? ct_store_events(store, &profile, error) : ct_error_no_memory(error);
+	if (!code && ct_store_facts(store, profile))
+		code = ct_error_no_memory(error);
+	if (!code)
+		code = write_format(folder, profile, name, ct_formats, main ? folder->main : NULL, error);
+	ct_profile_free(profile);
+	free(name);
+	return code;
+}
+
 int ct_folder_add(struct ct_folder *folder, const char *path, const struct ct_left_store *left, bool main, bool loud,
 		  bool keep, struct ct_error_text *error)
 {
@@ -164,6 +182,8 @@ int ct_folder_add(struct ct_folder *folder, const char *path, const struct ct_le
 		code = ct_error_no_memory(error);
 	if (!code)
 		code = add_profile(folder, profile, report, main, error);
+	if (!code)
+		code = add_events(folder, &store, report, main, error);
 	if (!code && loud)
 		ct_export_summary(profile, &store, folder->path);
 	if (!code && !keep && unlink(path) < 0)

@@ -48,6 +48,9 @@ void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line)
 	put_count(line, "lost", losses->early, "early", "calls before start-up was done, not in the numbers");
 	put_count(line, "lost", losses->late, "late", "calls after the recording ended, not in the numbers");
 	put_count(line, "lost", losses->unknown_frees, "unknown frees", "frees of blocks that were never recorded");
+	put_count(line, "note", losses->paused, "paused",
+		  "allocations that the program wanted left out, not in the numbers");
+	put_count(line, "note", losses->marks, "marks", "marks beyond the limit");
 	put_count(line, "note", losses->truncated, "truncated", "events with stacks cut at the depth limit");
 	put_count(line, "note", losses->unrooted, "unrooted", "events with stacks that do not reach their root");
 	put_count(line, "note", losses->other_sites, "other sites",
@@ -264,6 +267,23 @@ void ct_summary_timeline(const struct ct_view *view, struct ct_line *line)
 	ct_line_end(line);
 }
 
+/* The names of the first, as many as fit. */
+static void put_marks(const struct ct_view *view, struct ct_line *line)
+{
+	const struct ct_profile *profile = view->profile;
+	char number[CT_NUMBER_ROOM];
+
+	if (!profile->mark_count)
+		return;
+	put_label(line, "marks");
+	ct_line_format(line, "%s (--marks): ", ct_number_exact(number, profile->mark_count));
+	for (size_t i = 0; i < profile->mark_count && ct_line_left(line) > 2; i++) {
+		ct_line_add(line, i ? ", " : "");
+		ct_line_add_rest(line, profile->marks[i].name);
+	}
+	ct_line_end(line);
+}
+
 int ct_view_summary(const struct ct_view *view, struct ct_error_text *error)
 {
 	struct ct_line line;
@@ -276,6 +296,7 @@ int ct_view_summary(const struct ct_view *view, struct ct_error_text *error)
 		put_program(view->profile, &line);
 	put_totals(view, &line);
 	ct_summary_timeline(view, &line);
+	put_marks(view, &line);
 	ct_line_end(&line);
 	ct_line_fini(&line);
 	return ct_view_check(&line, error);

@@ -58,6 +58,9 @@ struct ct_layout {
 };
 
 int ct_view_summary(const struct ct_view *view, struct ct_error_text *error);
+/* The moments that the program has named, with what was live then and allocated since the one before. */
+int ct_view_marks(const struct ct_view *view, struct ct_error_text *error);
+
 int ct_view_sites(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_groups(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_tree(const struct ct_view *view, struct ct_error_text *error);

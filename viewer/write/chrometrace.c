@@ -63,6 +63,21 @@ static void put_live(struct trace *trace)
 	}
 }
 
+/* Instants of the process, with a line over its whole height. */
+static void put_marks(struct trace *trace)
+{
+	const struct ct_profile *profile = trace->profile;
+	for (size_t i = 0; i < profile->mark_count; i++) {
+		const struct ct_profile_mark *mark = &profile->marks[i];
+		fputs(",\n{\"name\":", trace->out);
+		ct_put_text(trace->out, *mark->name ? mark->name : "(mark)");
+		fprintf(trace->out,
+			",\"ph\":\"i\",\"s\":\"p\",\"ts\":%" PRIu64 ",\"pid\":%" PRIu64
+			",\"tid\":1,\"args\":{\"live bytes\":%" PRIu64 ",\"total bytes\":%" PRIu64 "}}",
+			mark->time, profile->pid, mark->live_bytes, mark->total_bytes);
+	}
+}
+
 int ct_write_chrometrace(const struct ct_profile *profile, enum ct_metric metric, FILE *out,
 			 struct ct_error_text *error)
 {
@@ -75,6 +90,7 @@ int ct_write_chrometrace(const struct ct_profile *profile, enum ct_metric metric
 	snprintf(name, sizeof(name), profile->sample_bytes ? "heap, " CT_SAMPLED_TEXT : "heap", profile->sample_bytes);
 	put_name(&trace, ",", "thread_name", name);
 	put_live(&trace);
+	put_marks(&trace);
 	fputs("]}\n", out);
 	return ct_put_end(out, error);
 }

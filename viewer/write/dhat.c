@@ -12,7 +12,7 @@
  *       "sampleBytes": mean distance of the sampled points, 0 when every allocation was recorded,
  *       "ownBytes": memory of the tracer itself in the program,
  *       "losses": { "dropped": N, "early": N, "unknownFrees": N, "truncated": N, "unrooted": N, "late": N,
- *                   "otherSites": N, "mergedSites": N },
+ *                   "paused": N, "marks": N, "otherSites": N, "mergedSites": N },
  *       "program": "/usr/bin/app",
  *       "startTime": nanoseconds since 1970, 0 = not known,
  *       "modules": [ [path, build-id, start, limit, bias], ... ]   two indices into paths, three addresses
@@ -20,8 +20,9 @@
  *       "frames": [ [module, file, inlined], ... ]   parallel to ftbl: indices into paths, 0 or 1
  *       "timeline": [ [time, max bytes, last bytes, last blocks], ... ]
  *       "rss": [ bytes, ... ]   resident memory, parallel to the timeline; where it was recorded
- *       "snapshots": [ [time, bytes, blocks, [ [site, bytes, blocks], ... ]], ... ]   what was live at some moments:
- *                    all of it, then by index in pps, the largest first: 99 % of the bytes, at most 1000 sites
+ *       "marks": [ [time, live bytes, live blocks, total bytes, total blocks, name], ... ]   ctrace_mark's, with the
+ * totals then "snapshots": [ [time, bytes, blocks, [ [site, bytes, blocks], ... ]], ... ]   what was live at some
+ * moments: all of it, then by index in pps, the largest first: 99 % of the bytes, at most 1000 sites
  *   }
  *
  * Each row is a small cJSON tree that is printed and freed, so memory does not grow with the file.
@@ -236,6 +237,22 @@ static bool put_rss(struct writer *writer)
 	return ok && fputs("]", writer->out) >= 0;
 }
 
+static bool put_marks(struct writer *writer)
+{
+	const struct ct_profile *profile = writer->profile;
+	bool ok = !profile->mark_count || fputs(",\n\"marks\":[", writer->out) >= 0;
+	for (size_t i = 0; i < profile->mark_count && ok; i++) {
+		const struct ct_profile_mark *mark = &profile->marks[i];
+		uint64_t numbers[] = {mark->time, mark->live_bytes, mark->live_blocks, mark->total_bytes,
+				      mark->total_blocks};
+		cJSON *row = cJSON_CreateArray();
+		add_numbers(row, numbers, 5);
+		cJSON_AddItemToArray(row, cJSON_CreateString(mark->name));
+		ok = put(writer, i ? ",\n" : "\n", row);
+	}
+	return ok && (!profile->mark_count || fputs("]", writer->out) >= 0);
+}
+
 /* A snapshot's row, by index in pps; a site that stands twice in it has one. */
 struct live {
 	uint64_t bytes;
@@ -300,6 +317,8 @@ static bool put_losses(struct writer *writer)
 	add_number(counts, "truncated", losses->truncated);
 	add_number(counts, "unrooted", losses->unrooted);
 	add_number(counts, "late", losses->late);
+	add_number(counts, "paused", losses->paused);
+	add_number(counts, "marks", losses->marks);
 	add_number(counts, "otherSites", losses->other_sites);
 	add_number(counts, "mergedSites", losses->merged_sites);
 	return put(writer, ",\n\"losses\":", counts);
@@ -313,7 +332,7 @@ static bool put_own_member(struct writer *writer)
 		       CTRACE_VERSION, writer->profile->ended ? "true" : "false", writer->profile->sample_bytes,
 		       writer->profile->own_bytes) > 0 &&
 	       put_losses(writer) && put_modules(writer) && put_frame_places(writer) && put_timeline(writer) &&
-	       put_rss(writer) && put_snapshots(writer) && fputs("}}\n", writer->out) >= 0;
+	       put_rss(writer) && put_marks(writer) && put_snapshots(writer) && fputs("}}\n", writer->out) >= 0;
 }
 
 /* By total bytes, then by the stacks' texts: two exports of one store are equal. */

@@ -109,6 +109,22 @@ static void put_timeline(const struct ct_profile *profile, FILE *out)
 			ct_put_number_member(out, "residentBytes", point->rss_bytes);
 		putc('}', out);
 	}
+	putc(']', out);
+}
+
+static void put_marks(const struct ct_profile *profile, FILE *out)
+{
+	fputs(",\n\"marks\":[", out);
+	for (size_t i = 0; i < profile->mark_count; i++) {
+		const struct ct_profile_mark *mark = &profile->marks[i];
+		fprintf(out, "%s\n{\"time\":%" PRIu64, i ? "," : "", mark->time);
+		ct_put_text_member(out, "name", mark->name);
+		ct_put_number_member(out, "liveBytes", mark->live_bytes);
+		ct_put_number_member(out, "liveBlocks", mark->live_blocks);
+		ct_put_number_member(out, "totalBytes", mark->total_bytes);
+		ct_put_number_member(out, "totalBlocks", mark->total_blocks);
+		putc('}', out);
+	}
 	fputs("]}\n", out);
 }
 
@@ -123,6 +139,7 @@ int ct_write_json(const struct ct_profile *profile, enum ct_metric metric, FILE 
 		put_sites(profile, metric, allocators, order, out);
 		put_frames(profile, out);
 		put_timeline(profile, out);
+		put_marks(profile, out);
 	}
 	free(allocators);
 	free(order);

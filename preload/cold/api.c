@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* The functions of ctrace/ctrace.h that are about the whole process: totals, marks, snapshots, pauses. */
+#include "ctrace/ctrace.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cold/cold.h"
+#include "cold/combine.h"
+#include "cold/exit.h"
+#include "cold/lock.h"
+#include "cold/region.h"
+#include "cold/store.h"
+#include "cold/sys.h"
+#include "hot/journal.h"
+#include "hot/state.h"
+
+static uint32_t pauses; /* that have not been resumed; under ct_lock_combine */
+static uint32_t snapshots;
+
+/* False: this process is not recorded. Else end() must follow. */
+static bool begin(void)
+{
+	uint32_t phase = ct_load_acquire(&ct_gate.phase);
+	if (phase == CT_PHASE_OFF || phase == CT_PHASE_STARTING)
+		return false;
+	/* A hook that a handler has interrupted must not find another store than it began with. */
+	if (phase != CT_PHASE_ON && (ct_tls.busy || !ct_start()))
+		return false;
+	if (ct_sys_getpid() != ct_tracer.header->pid) /* a child of vfork, in its parent's memory */
+		return false;
+	ct_tls.busy += 2;
+	return true;
+}
+
+static void end(void)
+{
+	ct_tls.busy -= 2;
+}
+
+CT_EXPORT int ctrace_api_is_active(void)
+{
+	if (!begin())
+		return 0;
+	end();
+	return 1;
+}
+
+static uint64_t loss(enum ct_loss loss)
+{
+	return ct_load_relaxed(&ct_tracer.header->losses[loss]);
+}
+
+static struct ct_totals fold_totals(void)
+{
+	ct_lock_get(&ct_lock_combine);
+	ct_combine_locked();
+	struct ct_totals totals = ct_tracer.header->totals;
+	ct_lock_put(&ct_lock_combine);
+	return totals;
+}
+
+CT_EXPORT int ctrace_api_totals(struct ctrace_heap *totals)
+{
+	size_t size = totals->size;
+	if (!begin())
+		return CTRACE_ERROR_INACTIVE;
+	struct ct_totals now = fold_totals();
+	struct ctrace_heap all = {
+		.size = size,
+		.total_bytes = now.total_bytes,
+		.total_blocks = now.total_blocks,
+		.live_bytes = (uint64_t)now.live_bytes,
+		.live_blocks = (uint64_t)now.live_blocks,
+		.peak_bytes = now.peak_bytes,
+		.peak_blocks = now.peak_blocks,
+		.dropped = loss(CT_LOSS_DROPPED),
+		.paused = loss(CT_LOSS_PAUSED),
+	};
+	memcpy(totals, &all, size < sizeof(all) ? size : sizeof(all));
+	end();
+	return 0;
+}
+
+/* Under ct_lock_combine; false: there is no room. */
+static bool add_mark(const char *name, size_t length)
+{
+	const struct ct_totals *totals = &ct_tracer.header->totals;
+	struct ct_section *marks = &ct_tracer.header->sections[CT_SECTION_MARKS];
+	if (marks->used >= ct_store_limit(CT_SECTION_MARKS) ||
+	    (marks->used >= ct_store_capacity(CT_SECTION_MARKS) && !ct_store_grow(CT_SECTION_MARKS, marks->used + 1)))
+		return false;
+	((struct ct_mark_row *)ct_store_base(CT_SECTION_MARKS))[marks->used] = (struct ct_mark_row){
+		.ticks = ct_ticks(),
+		.total_bytes = totals->total_bytes,
+		.total_blocks = totals->total_blocks,
+		.live_bytes = (uint64_t)totals->live_bytes,
+		.live_blocks = (uint64_t)totals->live_blocks,
+		.name = ct_store_string(name, length),
+	};
+	ct_store_release(&marks->used, marks->used + 1);
+	return true;
+}
+
+CT_EXPORT void ctrace_api_mark(const char *name)
+{
+	size_t length = 0;
+	if (!name || !begin())
+		return;
+	while (length < CT_MARK_NAME_MAX && name[length])
+		length++;
+	ct_lock_get(&ct_lock_combine);
+	ct_combine_locked();
+	if (!add_mark(name, length))
+		ct_count_loss(CT_LOSS_MARKS);
+	ct_lock_put(&ct_lock_combine);
+	end();
+}
+
+CT_EXPORT void ctrace_api_pause(void)
+{
+	if (!begin())
+		return;
+	ct_lock_get(&ct_lock_combine);
+	pauses++;
+	ct_tracer.partial = true;
+	ct_store_relaxed(&ct_tracer.special, ct_tracer.special | CT_SPECIAL_PAUSED);
+	ct_lock_put(&ct_lock_combine);
+	end();
+}
+
+CT_EXPORT void ctrace_api_resume(void)
+{
+	if (!begin())
+		return;
+	ct_lock_get(&ct_lock_combine);
+	if (pauses && --pauses == 0)
+		ct_store_relaxed(&ct_tracer.special, ct_tracer.special & ~CT_SPECIAL_PAUSED);
+	ct_lock_put(&ct_lock_combine);
+	end();
+}
+
+/* The report's name with a number: app.json, app.snapshot-1.json. */
+static void name_snapshot(struct ct_text *path)
+{
+	static const char suffix[] = ".json";
+	struct ct_span span = ct_tracer.header->output;
+	const char *output = (const char *)ct_store_base(CT_SECTION_STRINGS) + span.offset;
+	size_t length = span.bytes, most = sizeof(suffix) - 1;
+	if (length > most && !memcmp(output + length - most, suffix, most))
+		length -= most;
+	ct_text_clear(path);
+	ct_text_add_bytes(path, output, length);
+	ct_text_add(path, ".snapshot-");
+	ct_text_add_number(path, __atomic_add_fetch(&snapshots, 1, __ATOMIC_RELAXED));
+	ct_text_add(path, suffix);
+}
+
+static int export_snapshot(const char *path)
+{
+	struct ct_text *name = NULL;
+	if (ct_exporter_is_forbidden())
+		return -EPERM;
+	if (!path) {
+		name = ct_region_map(sizeof(*name)); /* handlers may have small stacks */
+		if (!name)
+			return -ENOMEM;
+		name_snapshot(name);
+		path = name->bytes;
+	}
+	const char *const arguments[] = {"ctrace", "export", "--output", path, ct_store_path(), NULL};
+	int status = name && name->cut ? -1 : ct_exporter_run(arguments);
+	int error = name && name->cut ? -ENAMETOOLONG : status < 0 ? -ENOEXEC : status ? -EIO : 0;
+	if (name)
+		ct_sys_munmap(name, sizeof(*name));
+	return error;
+}
+
+CT_EXPORT int ctrace_api_snapshot(const char *path)
+{
+	if (!begin())
+		return CTRACE_ERROR_INACTIVE;
+	int saved = errno;
+	int error = path && !*path ? -ENOENT : export_snapshot(path);
+	errno = saved;
+	end();
+	return error;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* The functions of ctrace/ctrace.h that record something at their caller's stack: events, and blocks of pools. */
+#include "ctrace/ctrace.h"
+
+#include "cold/cold.h"
+#include "hot/blocks.h"
+#include "hot/record.h"
+
+#define POOL_GRANULE_SHIFT 3u
+
+static uint32_t *pool_cell(uintptr_t address)
+{
+	uint32_t **leaves = ct_load_acquire(&ct_blocks.pool_leaves);
+	return leaves ? ct_block_cell(leaves, POOL_GRANULE_SHIFT, address) : NULL;
+}
+
+static uint32_t *pool_cell_made(uintptr_t address)
+{
+	uint32_t *cell = pool_cell(address);
+	if (ct_likely(cell != NULL))
+		return cell;
+	if ((!ct_load_acquire(&ct_blocks.pool_leaves) && !ct_blocks_map_pools()) ||
+	    !ct_blocks_map_leaf(ct_blocks.pool_leaves, POOL_GRANULE_SHIFT, address))
+		return NULL;
+	return pool_cell(address);
+}
+
+static bool record_event(const struct ct_registers *caller, uint64_t weight)
+{
+	struct ct_thread *thread = ct_thread_current();
+	uint32_t site = thread ? ct_unwind(thread, caller) : 0;
+	if (!site)
+		return false;
+	uint64_t key = (uint64_t)ct_tracer.sites[site].node << 32 | ct_tracer.event_place;
+	uint32_t event_site = (uint32_t)(ct_table_get(&ct_tracer.tree, key) >> 32);
+	if (ct_unlikely(!event_site) && !(event_site = ct_tree_event_site(site)))
+		return false;
+	ct_journal(thread, ct_ticks_after(thread, 0), event_site, CT_EVENT_AD_HOC,
+		   weight < CT_BLOCK_BYTES_MAX ? weight : CT_BLOCK_BYTES_MAX, 0);
+	return true;
+}
+
+CT_EXPORT void ctrace_api_event(uint64_t weight)
+{
+	if (!ct_enter())
+		return;
+	if (!record_event(CT_CALLER, weight))
+		ct_count_loss(CT_LOSS_DROPPED);
+	ct_leave();
+}
+
+static bool record_pool_alloc(const struct ct_registers *caller, uintptr_t address, size_t bytes)
+{
+	struct ct_thread *thread = ct_thread_current();
+	bool sampled = ct_tracer.sample_bytes != 0;
+	if (!thread || address & 7 || bytes > CT_BLOCK_BYTES_MAX)
+		return false;
+	if (ct_unlikely(ct_load_relaxed(&ct_tracer.special)) && ct_record_is_left_out(thread, bytes))
+		return true;
+	uint32_t site = ct_unwind(thread, caller);
+	uint32_t *cell = site ? pool_cell_made(address) : NULL;
+	uint32_t record = cell ? ct_block_new(thread) : 0;
+	if (!record)
+		return false;
+
+	uint32_t stale = ct_load_relaxed(cell);
+	if (stale) /* its free was missed */
+		ct_journal_free(sampled, thread, stale, address, 0);
+	uint64_t birth = ct_ticks_after(thread, 0);
+	uint32_t kind = CT_EVENT_ALLOC;
+	ct_block_set(&ct_blocks.records[record], site, bytes, birth);
+	ct_store_relaxed(cell, record);
+	thread->last_block = address;
+	if (sampled) {
+		ct_sample_note(address, true);
+		thread->last_unsampled = ct_tls.unsampled;
+	}
+	bytes = ct_weigh(sampled, bytes, birth, &kind);
+	ct_journal(thread, birth, site, kind, bytes, 0);
+	return true;
+}
+
+CT_EXPORT void ctrace_api_pool_alloc(void *block, size_t bytes)
+{
+	if (!block || !ct_enter())
+		return;
+	if (!record_pool_alloc(CT_CALLER, (uintptr_t)block, bytes))
+		ct_count_loss(CT_LOSS_DROPPED);
+	ct_leave();
+}
+
+/* False: no block that was recorded is there. */
+static bool free_cell(uint32_t *cell, const void *block)
+{
+	uint32_t record = cell ? ct_load_relaxed(cell) : 0;
+	if (!record)
+		return false;
+	ct_store_relaxed(cell, 0);
+	ct_record_free(record, block);
+	return true;
+}
+
+CT_EXPORT void ctrace_api_pool_free(void *block)
+{
+	if (!block || !ct_enter())
+		return;
+	if ((uintptr_t)block & 7 || (!free_cell(pool_cell((uintptr_t)block), block) && !ct_tracer.partial))
+		ct_count_loss(CT_LOSS_UNKNOWN_FREE);
+	ct_leave();
+}
+
+CT_EXPORT void ctrace_api_pool_clear(void *base, size_t bytes)
+{
+	uintptr_t address = ((uintptr_t)base + 7) & ~(uintptr_t)7, end;
+	if (__builtin_add_overflow((uintptr_t)base, bytes, &end) || end >> CT_ADDRESS_BITS || !ct_enter())
+		return;
+	while (address < end) {
+		uint32_t *cell = pool_cell(address);
+		uintptr_t leaf_end = (address | ((1u << CT_LEAF_SHIFT) - 1)) + 1;
+		uintptr_t stop = leaf_end < end ? leaf_end : end;
+		for (; cell && address < stop; address += 8)
+			free_cell(cell++, (const void *)address);
+		address = stop;
+	}
+	ct_leave();
+}
+
+/* As by a realloc to 0 bytes in place; of its slack nobody knows. */
+static void record_storage(struct ct_thread *thread, uint32_t record, uintptr_t base)
+{
+	struct ct_block *block = &ct_blocks.records[record];
+	uint32_t site = ct_block_site(block);
+	uint64_t old_bytes = ct_block_bytes(block), birth = ct_block_birth(block);
+	if (ct_tracer.special) {
+		ct_journal_free(ct_tracer.sample_bytes != 0, thread, record, base, 0);
+		return;
+	}
+	ct_block_set(block, site, 0, birth);
+	ct_journal(thread, ct_ticks_after(thread, birth), site, CT_EVENT_RESIZE, 0, old_bytes);
+	ct_insert(thread, base, record);
+}
+
+CT_EXPORT void ctrace_api_pool_create(void *base)
+{
+	if (!base || !ct_enter())
+		return;
+	struct ct_thread *thread = ct_thread_current();
+	uint32_t record = thread ? ct_block_take((uintptr_t)base) : 0;
+	if (record)
+		record_storage(thread, record, (uintptr_t)base);
+	ct_leave();
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* What a program tells by ctrace/ctrace.h: marks and events in stores and reports, and damaged ones. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "load/load.h"
+#include "load/store_file.h"
+#include "store_builder.h"
+
+static char path[] = "/tmp/ctrace-unit-told-XXXXXX";
+
+static void add_mark(struct store_builder *builder, uint64_t ticks, const char *name)
+{
+	struct ct_section *strings = &builder->header.sections[CT_SECTION_STRINGS];
+	struct ct_span span = {(uint32_t)strings->used, (uint32_t)strlen(name)};
+	memcpy(builder->strings + span.offset, name, span.bytes);
+	strings->used += span.bytes;
+	builder->marks[builder->header.sections[CT_SECTION_MARKS].used++] =
+		(struct ct_mark_row){.ticks = ticks, .total_bytes = 50, .live_bytes = 7, .name = span};
+}
+
+/* Site 2 becomes one of events, called at site 1's stack. */
+static void add_events(struct store_builder *builder)
+{
+	builder->nodes[4] = (struct ct_node){builder->sites[1].node, CT_MODULE_MARK, CT_MARK_EVENT};
+	builder->header.sections[CT_SECTION_NODES].used = 5;
+	builder->sites[2].node = 4;
+	store_builder_event(builder, 0, 1000, 1, CT_EVENT_ALLOC, 10, 0);
+	store_builder_event(builder, 0, 1001, 2, CT_EVENT_AD_HOC, 100, 0);
+	store_builder_event(builder, 0, 1002, 2, CT_EVENT_AD_HOC, 11, 0);
+}
+
+static void open_store(struct store_builder *builder, struct ct_store_file *store)
+{
+	struct ct_error_text error;
+	store_builder_write(builder, path);
+	if (ct_store_file_open(path, store, &error))
+		fail_msg("%s", error.line);
+	free(builder);
+}
+
+static void test_marks(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	struct ct_store_file store;
+	struct ct_profile *profile;
+	struct ct_error_text error;
+	add_mark(builder, 1000000, "one");
+	add_mark(builder, 2000000, "bad \xff");
+	open_store(builder, &store);
+	assert_int_equal(ct_store_profile(&store, &profile, &error), 0);
+	assert_int_equal(profile->mark_count, 2);
+	assert_int_equal(profile->marks[0].time, 1000);
+	assert_int_equal(profile->marks[0].total_bytes, 50);
+	assert_int_equal(profile->marks[1].live_bytes, 7);
+	assert_string_equal(profile->marks[0].name, "one");
+	assert_string_equal(profile->marks[1].name, "bad \xef\xbf\xbd");
+	ct_profile_free(profile);
+	ct_store_file_close(&store);
+}
+
+static void test_events(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	struct ct_store_file store;
+	struct ct_profile *heap, *events;
+	struct ct_error_text error;
+	add_events(builder);
+	open_store(builder, &store);
+	assert_true(ct_store_has_events(&store));
+	assert_int_equal(store.header->totals.total_bytes, 10);
+	assert_int_equal(ct_store_profile(&store, &heap, &error), 0);
+	assert_int_equal(ct_store_events(&store, &events, &error), 0);
+	assert_int_equal(heap->site_count, 1);
+	assert_int_equal(heap->totals.total_bytes, 10);
+	assert_int_equal(events->site_count, 1);
+	assert_int_equal(events->mode, CT_MODE_AD_HOC);
+	assert_int_equal(events->totals.total_bytes, 111);
+	assert_int_equal(events->totals.total_blocks, 2);
+	/* The same stack, but the mark is no frame. */
+	assert_int_equal(events->sites[0].frame_count, heap->sites[0].frame_count);
+	assert_false(events->sites[0].truncated);
+	ct_profile_free(heap);
+	ct_profile_free(events);
+	ct_store_file_close(&store);
+}
+
+static void assert_refused(struct store_builder *builder, const char *part)
+{
+	struct ct_error_text error;
+	struct ct_store_file store;
+	store_builder_write(builder, path);
+	assert_int_not_equal(ct_store_file_open(path, &store, &error), 0);
+	if (!strstr(error.line, part))
+		fail_msg("'%s' lacks '%s'", error.line, part);
+	ct_store_file_close(&store);
+	free(builder);
+}
+
+static void test_damage(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	add_mark(builder, 2000, "late");
+	add_mark(builder, 1000, "early");
+	assert_refused(builder, "bad mark");
+	builder = store_builder_new();
+	add_mark(builder, 2000, "name");
+	builder->marks[0].name.offset = 1 << 30;
+	assert_refused(builder, "bad mark");
+	builder = store_builder_new();
+	add_mark(builder, 2000, "name");
+	builder->marks[0].name = (struct ct_span){0, CT_MARK_NAME_MAX + 1};
+	builder->header.sections[CT_SECTION_STRINGS].used = 4096;
+	assert_refused(builder, "bad mark");
+	builder = store_builder_new();
+	builder->header.sections[CT_SECTION_MARKS].used = 1 << 20;
+	assert_refused(builder, "more marks than");
+	builder = store_builder_new();
+	add_events(builder);
+	builder->nodes[4].parent = 0;
+	assert_refused(builder, "an event without a stack");
+	builder = store_builder_new();
+	store_builder_event(builder, 0, 1000, 1, CT_EVENT_AD_HOC + 1, 10, 0);
+	assert_refused(builder, "bad event");
+}
+
+static void load_marks(const char *marks, const char *wanted)
+{
+	struct ct_error_text error;
+	struct ct_profile *profile = NULL;
+	FILE *file = fopen(path, "wb");
+	fprintf(file,
+		"{\"dhatFileVersion\":2,\"mode\":\"heap\",\"verb\":\"Allocated\",\"bklt\":true,\"bkacc\":false,"
+		"\"tu\":\"us\",\"Mtu\":\"s\",\"tuth\":1,\"cmd\":\"a\",\"pid\":1,\"te\":9,\"tg\":1,\"pps\":[],"
+		"\"ftbl\":[\"[root]\"],\"ctrace\":{\"marks\":%s}}",
+		marks);
+	fclose(file);
+	int code = ct_load(path, &profile, &error);
+	if (!wanted) {
+		assert_int_equal(code, 0);
+		assert_int_equal(profile->mark_count, 1);
+		ct_profile_free(profile);
+	} else if (!code || !strstr(error.line, wanted)) {
+		fail_msg("%s: '%s' lacks '%s'", marks, code ? error.line : "", wanted);
+	}
+}
+
+static void test_damaged_reports(void **state)
+{
+	(void)state;
+	load_marks("[[1,2,3,4,5,\"name\"]]", NULL);
+	load_marks("3", "\"marks\" is not an array");
+	load_marks("[7]", "not five numbers and a name");
+	load_marks("[[1,2,3,4,5]]", "not five numbers and a name");
+	load_marks("[[1,2,3,4,5,\"name\",7]]", "not five numbers and a name");
+	load_marks("[[1,2,3,4,5,\"name\",7,8]]", "not five numbers and a name");
+	load_marks("[[1,2,3,4,5,6]]", "name");
+	load_marks("[[1,2,-3,4,5,\"name\"]]", "negative");
+	load_marks("[[2,2,3,4,5,\"a\"],[1,2,3,4,5,\"b\"]]", "go back in time");
+}
+
+static int make_path(void **state)
+{
+	(void)state;
+	return mkstemp(path) < 0;
+}
+
+static int remove_path(void **state)
+{
+	(void)state;
+	return unlink(path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_damaged_reports),
+	};
+	return cmocka_run_group_tests_name("viewer_told", tests, make_path, remove_path);
+}

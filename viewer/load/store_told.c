@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* What a program told by ctrace/ctrace.h: marks, and events of its own. */
+#include <stdlib.h>
+
+#include "load/load.h"
+#include "load/store_parts.h"
+
+int ct_store_check_marks(const struct ct_store_file *store, struct ct_error_text *error)
+{
+	for (size_t i = 0; i < store->mark_count; i++)
+		if (!ct_store_span_fits(store, store->marks[i].name) || store->marks[i].name.bytes > CT_MARK_NAME_MAX ||
+		    (i && store->marks[i].ticks < store->marks[i - 1].ticks))
+			return ct_store_damaged(error, "bad mark");
+	return CT_OK;
+}
+
+int ct_store_marks(const struct ct_store_file *store, struct ct_profile *profile)
+{
+	size_t room = 0;
+	/* A live store is read again and again. */
+	while (profile->mark_count)
+		free(profile->marks[--profile->mark_count].name);
+	for (size_t i = 0; i < store->mark_count; i++) {
+		const struct ct_mark_row *row = &store->marks[i];
+		uint64_t time = ct_store_file_us(store, row->ticks);
+		struct ct_profile_mark mark = {
+			.time = time < profile->end_time ? time : profile->end_time,
+			.total_bytes = row->total_bytes,
+			.total_blocks = row->total_blocks,
+			.live_bytes = row->live_bytes,
+			.live_blocks = row->live_blocks,
+			.name = store->strings + row->name.offset,
+		};
+		if (ct_profile_mark(profile, &room, &mark, row->name.bytes))
+			return -1;
+	}
+	return 0;
+}
+
+int ct_store_name_events(struct ct_profile *profile)
+{
+	profile->mode = CT_MODE_AD_HOC;
+	profile->has_lifetimes = profile->has_temporaries = profile->has_details = profile->has_slack = false;
+	profile->timeline_count = 0;
+	return ct_profile_set_text(&profile->verb, "Occurred", 8) ||
+	       ct_profile_set_text(&profile->byte_unit, "unit", 4) ||
+	       ct_profile_set_text(&profile->bytes_unit, "units", 5) ||
+	       ct_profile_set_text(&profile->blocks_unit, "events", 6);
+}
+
+bool ct_store_is_event(const struct ct_store_file *store, const struct ct_site *site)
+{
+	const struct ct_node *node = &store->nodes[site->node];
+	return node->module == CT_MODULE_MARK && (node->address & CT_MARK) == CT_MARK_EVENT;
+}
+
+bool ct_store_has_events(const struct ct_store_file *store)
+{
+	for (size_t i = 1; i < store->site_count; i++)
+		if (store->sites[i].total_blocks && ct_store_is_event(store, &store->sites[i]))
+			return true;
+	return false;
+}
