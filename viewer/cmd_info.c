@@ -44,7 +44,8 @@ static void print_losses(const struct ct_profile *profile)
 {
 	const struct ct_losses *losses = &profile->losses;
 	bool none = !losses->dropped && !losses->early && !losses->truncated && !losses->unrooted && !losses->late &&
-		    !losses->unknown_frees && !losses->other_sites && !losses->merged_sites;
+		    !losses->unknown_frees && !losses->other_sites && !losses->merged_sites && !losses->paused &&
+		    !losses->marks;
 	print_row("losses", "%s", none ? "none" : "");
 	print_loss(losses->dropped, "events that were not recorded (no memory, or inside a signal handler)");
 	print_loss(losses->early, "calls before start-up was done");

@@ -90,8 +90,10 @@ static bool add_mark(const char *name, size_t length)
 	if (marks->used >= ct_store_limit(CT_SECTION_MARKS) ||
 	    (marks->used >= ct_store_capacity(CT_SECTION_MARKS) && !ct_store_grow(CT_SECTION_MARKS, marks->used + 1)))
 		return false;
-	((struct ct_mark_row *)ct_store_base(CT_SECTION_MARKS))[marks->used] = (struct ct_mark_row){
-		.ticks = ct_ticks(),
+	struct ct_mark_row *row = (struct ct_mark_row *)ct_store_base(CT_SECTION_MARKS) + marks->used;
+	uint64_t now = ct_ticks(), latest = marks->used ? row[-1].ticks : 0;
+	*row = (struct ct_mark_row){
+		.ticks = now > latest ? now : latest, /* reading the clock may overtake taking the lock */
 		.total_bytes = totals->total_bytes,
 		.total_blocks = totals->total_blocks,
 		.live_bytes = (uint64_t)totals->live_bytes,
@@ -146,9 +148,9 @@ static void name_snapshot(struct ct_text *path)
 	static const char suffix[] = ".json";
 	struct ct_span span = ct_tracer.header->output;
 	const char *output = (const char *)ct_store_base(CT_SECTION_STRINGS) + span.offset;
-	size_t length = span.bytes, most = sizeof(suffix) - 1;
-	if (length > most && !memcmp(output + length - most, suffix, most))
-		length -= most;
+	size_t length = span.bytes, end = sizeof(suffix) - 1;
+	if (length > end && !memcmp(output + length - end, suffix, end))
+		length -= end;
 	ct_text_clear(path);
 	ct_text_add_bytes(path, output, length);
 	ct_text_add(path, ".snapshot-");
@@ -169,8 +171,11 @@ static int export_snapshot(const char *path)
 		path = name->bytes;
 	}
 	const char *const arguments[] = {"ctrace", "export", "--output", path, ct_store_path(), NULL};
-	int status = name && name->cut ? -1 : ct_exporter_run(arguments);
-	int error = name && name->cut ? -ENAMETOOLONG : status < 0 ? -ENOEXEC : status ? -EIO : 0;
+	int error = -ENAMETOOLONG;
+	if (!name || !name->cut) {
+		int status = ct_exporter_run(arguments);
+		error = status < 0 ? -ENOEXEC : status ? -EIO : 0;
+	}
 	if (name)
 		ct_sys_munmap(name, sizeof(*name));
 	return error;

@@ -178,6 +178,14 @@ def events(context):
             os.remove(context.path(name))
     refused = context.run([CTRACE, "export", "--events", "-o", "-", Recording(context, [program("sites")]).path])
     check_equal(refused.status, 2, "status of --events of a report")
+    # Beyond the limit of sites they are dropped, not mixed with allocations.
+    run(context, "event", out="few.json", CTRACE_MAX_SITES=1)
+    report = dhat.check_file(context.path("few.json"), lossless=False)
+    check_equal((report.own["losses"]["dropped"], report.total("tb")), (1002, 0), "events without a site")
+    # A folder has them in a file of their own.
+    context.run([CTRACE, "record", "-q", "-f", "dhat,folded", "-o", context.path("folder") + "/", program("api"), "event"]).check()
+    names = [name for _, _, found in os.walk(context.path("folder")) for name in found]
+    check_equal(len([name for name in names if name.endswith(".events.json")]), 1, f"reports of events in {names}")
     # In a sample they are counted whole, and pauses do not stop them.
     run(context, "event", out="s.json", CTRACE_SAMPLE="1m")
     with open(context.path("s.events.json"), encoding="utf-8") as file:

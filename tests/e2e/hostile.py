@@ -12,6 +12,7 @@ import struct
 from lib import dhat, trace
 from lib.harness import BUILD, CTRACE, CTRACE_TOP, LIBRARY, ROOT, Skip, check, check_equal, check_in, program, test
 from lib.hostile import FORMATS, Bytes, controls, limit_memory, read_by, read_by_all
+from lib.store import SECTIONS
 
 STRANGER, USER = 65534, 65533
 FLIPS = 150
@@ -59,16 +60,16 @@ def store_truncated(context):
 
 
 def _huge_stores(whole):
-    for section in ("modules", "nodes", "sites", "rings", "events", "snapshots"):
+    for section in ("modules", "nodes", "sites", "rings", "events", "snapshots", "marks"):
         for count in HUGE:
             yield f"{count} {section}", whole.put("Q", whole.used(section), count)
         yield f"size of {section}", whole.put("I", whole.used(section) + 8, 0)
         yield f"no {section}", whole.put("Q", whole.used(section), 0) if section in ("modules", "nodes", "sites") else None
     yield "extents", whole.put("I", whole.extents, 0xFFFFFFFF)
-    for i in range(7):
+    for i in range(len(SECTIONS)):
         yield f"pages of extent {i}", whole.put("I", whole.extent(i) + 8, 0xFFFFFFFF)
         yield f"place of extent {i}", whole.put("Q", whole.extent(i), (1 << 64) - 4096)
-        yield f"section of extent {i}", whole.put("I", whole.extent(i) + 12, 7)
+        yield f"section of extent {i}", whole.put("I", whole.extent(i) + 12, len(SECTIONS))
     yield "all extents the same", whole.put("QII", whole.extent(1), *_extent(whole, 0))
     yield "a string", whole.put("II", 8 + 40 + 64, 0xFFFFFFFF, 0xFFFFFFFF)
     yield "a module's path", whole.put("I", whole.start("modules") + 96 + 28, 0xFFFFFFFF)

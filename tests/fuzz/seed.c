@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the seeds are made of: a few sites in two threads, an inlined call, a deep stack; ends as its argument says. */
+/* What the seeds are made of: a few sites in two threads, an inlined call, a deep stack, marks and events; ends as its argument says. */
+#include <ctrace/ctrace.h>
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -41,7 +43,10 @@ int main(int argc, char **argv)
 	pthread_create(&thread, NULL, work, (void *)32);
 	work((void *)0);
 	pthread_join(thread, NULL);
+	ctrace_mark("joined");
 	deep(20);
+	ctrace_event(7);
+	ctrace_mark("deep");
 	if (argc > 1 && !strcmp(argv[1], "fork")) {
 		if (fork() == 0)
 			deep(3);

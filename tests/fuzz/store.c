@@ -41,10 +41,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ct_profile *profile = NULL;
 	struct ct_error_text error;
 	fuzz_file(bytes, unpack(data, size, bytes));
-	if (!ct_store_file_open(fuzz_path, &store, &error) && !ct_store_profile(&store, &profile, &error)) {
-		if (!ct_store_facts(&store, profile))
+	if (!ct_store_file_open(fuzz_path, &store, &error)) {
+		if (!ct_store_profile(&store, &profile, &error)) {
+			if (!ct_store_facts(&store, profile))
+				fuzz_profile_use(profile);
+			ct_profile_free(profile);
+		}
+		if (ct_store_has_events(&store) && !ct_store_events(&store, &profile, &error)) {
 			fuzz_profile_use(profile);
-		ct_profile_free(profile);
+			ct_profile_free(profile);
+		}
 	}
 	ct_store_file_close(&store);
 	return 0;

@@ -5,7 +5,7 @@ import resource
 import struct
 
 from lib.harness import CTRACE, CTRACE_TOP, check, check_in
-from lib.store import SECTIONS
+from lib.store import LOSSES, SECTIONS
 
 MEMORY = 1 << 30  # of address space, for files below a megabyte
 FORMATS = "pprof,folded,speedscope,heapprofile,json,chrometrace,massif,heaptrack"
@@ -54,7 +54,7 @@ class Bytes:
     def __init__(self, data):
         self.data = bytearray(data)
         self.header_bytes = struct.unpack_from("<I", data, 16)[0]
-        self.sections = 8 + 40 + 64 + 40 + 56
+        self.sections = 8 + 40 + 64 + 40 + 8 * len(LOSSES)
         self.extents = self.sections + 16 * len(SECTIONS)
 
     def used(self, section):

@@ -23,8 +23,8 @@ class Store:
         boot_ns, _, self.start_ticks, latest_ticks, latest_ns, self.end_ticks, self.sample_bytes, _ = fields[11:19]
         self.us_per_tick = fractions.Fraction(latest_ns - boot_ns, (latest_ticks - self.start_ticks) * 1000)
         at = 8 + 40 + 64 + 5 * 8
-        self.losses = dict(zip(LOSSES, struct.unpack_from("<9Q", self.data, at)))
-        at += 72
+        self.losses = dict(zip(LOSSES, struct.unpack_from(f"<{len(LOSSES)}Q", self.data, at)))
+        at += 8 * len(LOSSES)
         self.used = {name: struct.unpack_from("<Q", self.data, at + 16 * i)[0] for i, name in enumerate(SECTIONS)}
         at += 16 * len(SECTIONS)
         extents = struct.unpack_from("<I", self.data, at)[0]
