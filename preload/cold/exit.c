@@ -20,6 +20,7 @@
 #include "cold/objects.h"
 #include "cold/options.h"
 #include "cold/output.h"
+#include "cold/reach.h"
 #include "cold/region.h"
 #include "cold/store.h"
 #include "cold/sys.h"
@@ -27,8 +28,9 @@
 #include "cold/threads.h"
 #include "hot/state.h"
 
-#define EXPORTER_STACK (64u << 10)
+#define CHILD_STACK (64u << 10)
 #define EXEC_FAILED 127
+#define SAVED_REGISTERS_BYTES 40 /* by a function that changes all that it must keep, but for bp */
 
 int __cxa_atexit(void (*function)(void *), void *argument, void *library);
 int __cxa_at_quick_exit(void (*function)(void *), void *library);
@@ -92,15 +94,20 @@ static bool is_filtered(void)
 	return ct_syscall3(SYS_prctl, PR_GET_SECCOMP, 0, 0) != 0;
 }
 
-/* The exporter's wait status, or -1 when it did not run. */
-static int run_exporter(void)
+/* A program that has put itself into one may be killed there for a new process. */
+static bool is_in_sandbox(void)
 {
-	char *stack = ct_region_map(EXPORTER_STACK);
+	return began_free && is_filtered();
+}
+
+/* Run it in a child in our memory, and wait: its wait status, or -1 when it did not run. */
+static int run_child(int (*work)(void *), void *argument)
+{
+	char *stack = ct_region_map(CHILD_STACK);
 	int status = -1;
-	/* A program that has put itself into a sandbox may be killed there for a new process. */
-	if (!stack || (began_free && is_filtered()))
+	if (!stack || is_in_sandbox())
 		return -1;
-	int pid = clone(exec_exporter, stack + EXPORTER_STACK, CLONE_VM | CLONE_VFORK, (void *)ct_store_path());
+	int pid = clone(work, stack + CHILD_STACK, CLONE_VM | CLONE_VFORK, argument);
 	if (pid > 0) {
 		long got;
 		do
@@ -109,7 +116,7 @@ static int run_exporter(void)
 		if (got != pid)
 			status = -1;
 	}
-	ct_sys_munmap(stack, EXPORTER_STACK);
+	ct_sys_munmap(stack, CHILD_STACK);
 	return status;
 }
 
@@ -122,6 +129,24 @@ static void publish_end(void)
 		return;
 	header->end_ticks = header->latest_ticks;
 	ct_store_release(&header->state, CT_STATE_ENDED);
+}
+
+/* Which live blocks can be reached? Says why not, unless quiet. */
+static void find_reachable(uintptr_t stack, bool quiet)
+{
+	const char *why = is_in_sandbox() ? "the program is in a sandbox (seccomp)" : ct_reach_refuses();
+	struct ct_reach *reach = why ? NULL : ct_reach_new(stack);
+	if (!why && !reach)
+		why = "no memory or address space left";
+	/* A child is no tracer, where Yama watches, unless it is said to be. */
+	ct_syscall3(SYS_prctl, PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0);
+	if (!why && run_child(ct_reach_classify, reach) != 0)
+		why = "reading the memory took too long, or could not be done";
+	ct_syscall3(SYS_prctl, PR_SET_PTRACER, 0, 0);
+	if (!why && !ct_reach_publish(reach))
+		why = "no room in the store";
+	if (why && !quiet)
+		ct_say("CTRACE_REACH: no classes of leaks: ", why, NULL);
 }
 
 void ct_finish(void)
@@ -147,13 +172,16 @@ void ct_finish(void)
 		header->flags |= CT_STORE_QUIET;
 	if (ct_tracer.verify)
 		ct_verify_report();
-
 	int saved = errno;
+	/* Our caller's registers stand right below our frame's address. */
+	if (ct_options.reach && !ct_store_stopped())
+		find_reachable((uintptr_t)__builtin_frame_address(0) - SAVED_REGISTERS_BYTES, quiet);
+
 	if (!ct_options.export) {
 		if (!quiet)
 			ct_say("recorded; make the report with: ctrace export ", ct_store_path(), NULL);
 	} else {
-		int status = run_exporter();
+		int status = run_child(exec_exporter, (void *)ct_store_path());
 		if (!quiet && (status == -1 || WIFSIGNALED(status) || WEXITSTATUS(status) == EXEC_FAILED))
 			ct_say("no exporter ran (CTRACE_BIN names it); make the report with: ctrace export ",
 			       ct_store_path(), NULL);

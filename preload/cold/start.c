@@ -200,7 +200,7 @@ static bool start_recording(void)
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;
 	ct_output_init();
 	ct_objects_init(!ct_option_has_word(ct_options.debug, "no-find-object"));
-	if (!ct_store_reserve_addresses() || !ct_blocks_init(ct_allocator_init()) || !ct_tree_init()) {
+	if (!ct_store_reserve_addresses() || !ct_blocks_init(ct_allocator_init(), ct_options.reach) || !ct_tree_init()) {
 		ct_say("not enough address space (ulimit -v?); nothing is recorded", NULL, NULL);
 		return false;
 	}
