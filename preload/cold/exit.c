@@ -131,6 +131,15 @@ static void publish_end(void)
 	ct_store_release(&header->state, CT_STATE_ENDED);
 }
 
+static bool run_reach(struct ct_reach *reach)
+{
+	/* A child is no tracer, where Yama watches, unless it is said to be. */
+	ct_syscall3(SYS_prctl, PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0);
+	int status = run_child(ct_reach_classify, reach);
+	ct_syscall3(SYS_prctl, PR_SET_PTRACER, 0, 0);
+	return status == 0;
+}
+
 /* Which live blocks can be reached? Says why not, unless quiet. */
 static void find_reachable(uintptr_t stack, bool quiet)
 {
@@ -138,11 +147,8 @@ static void find_reachable(uintptr_t stack, bool quiet)
 	struct ct_reach *reach = why ? NULL : ct_reach_new(stack);
 	if (!why && !reach)
 		why = "no memory or address space left";
-	/* A child is no tracer, where Yama watches, unless it is said to be. */
-	ct_syscall3(SYS_prctl, PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0);
-	if (!why && run_child(ct_reach_classify, reach) != 0)
+	if (!why && !run_reach(reach))
 		why = "reading the memory took too long, or could not be done";
-	ct_syscall3(SYS_prctl, PR_SET_PTRACER, 0, 0);
 	if (!why && !ct_reach_publish(reach))
 		why = "no room in the store";
 	if (why && !quiet)
