@@ -12,9 +12,9 @@ TESTS := $B/tests
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 PROGRAM_C := sites sizes tiny reload threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host charsets remapped details advise \
 	fire_forks fire_jumps fire_plugins fire_stderr fire_threads fire_stack fire_sandbox fire_processes
-PROGRAM_C += fire_ifunc fire_loader fire_own_malloc fire_signals
-PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx cxx_threads advise_vector frames_fp frames_bare frames_avx \
-	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so static_hello)
+PROGRAM_C += fire_ifunc fire_loader fire_own_malloc fire_signals leaks
+PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx leaks_cxx cxx_threads advise_vector frames_fp frames_bare frames_avx \
+	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so leaks_plugin.so static_hello)
 PROGRAMS += $(addprefix $(TESTS)/programs/,fire_audit.so $(addprefix fire_sanitize.,address thread leak undefined) \
 	fire_unwinders fire_unwinders.8 $(if $(wildcard /usr/lib/*/libunwind.so.1),fire_unwinders.1))
 PROGRAMS += $(addprefix $(TESTS)/programs/,api api_no_pie api_static api_lto api_cxx)
@@ -39,7 +39,7 @@ $(TESTS)/programs/frames_avx: tests/programs/frames.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -O2 -mstackrealign -mpreferred-stack-boundary=5 -o $@ $<
 
-$(TESTS)/programs/cxx $(TESTS)/programs/advise_vector: $(TESTS)/programs/%: tests/programs/%.cc
+$(TESTS)/programs/cxx $(TESTS)/programs/leaks_cxx $(TESTS)/programs/advise_vector: $(TESTS)/programs/%: tests/programs/%.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -std=c++17 -o $@ $<
 

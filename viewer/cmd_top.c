@@ -107,14 +107,14 @@ static int check_interactive(const struct request *request)
 {
 	const struct ct_top_request *top = &request->top;
 	bool possible = (top->kind == CT_TOP_ROWS || top->kind == CT_TOP_TREE) && top->form == CT_TOP_TEXT &&
-			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE && !top->view.column_count;
+			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE && !top->view.column_count && !top->only_leaks;
 
 	if (!request->interactive && !request->pid)
 		return CT_EXIT_FINE;
 	if (!possible)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
 				   "-i and -p show sites, functions, modules, threads and trees: not --by file, --by "
-				   "line, --columns, --list, --peek, --json or --csv");
+				   "line, --columns, --list, --peek, --leaks, --json or --csv");
 	if (request->pid && ct_selection_any(&top->selection))
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
 				   "-p takes no --focus, --ignore or --hide: the key f filters what it shows");
@@ -167,6 +167,8 @@ static int show(struct request *request, struct ct_profile *profile)
 	}
 	if (code == 0 && is_live(request))
 		return show_live(request);
+	if (code == 0 && request->top.only_leaks)
+		code = ct_top_keep_leaks(&request->top, profile, &error);
 	if (code == 0)
 		code = ct_top_show(&request->top, &error);
 	if (code < 0)

@@ -85,6 +85,14 @@ static int set_functions(const char *command, struct ct_top_request *request, en
 	return code ? ct_cmd_fail(command, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
 }
 
+static int read_suppressions(const char *command, struct ct_leaks *leaks, const char *path)
+{
+	struct ct_error_text error;
+	int code = ct_leaks_read_rules(leaks, path, &error);
+
+	return code ? ct_cmd_fail(command, ct_error_exit_code(code), "--suppressions %s", error.line) : CT_EXIT_FINE;
+}
+
 bool ct_top_option(const char *command, struct ct_top_request *request, int option, const char *value, int *code)
 {
 	*code = CT_EXIT_FINE;
@@ -119,6 +127,12 @@ bool ct_top_option(const char *command, struct ct_top_request *request, int opti
 	case CT_OPT_SOURCE_PATH:
 		request->view.source_path = value;
 		return true;
+	case CT_OPT_LEAKS:
+		request->only_leaks = true;
+		return true;
+	case CT_OPT_SUPPRESSIONS:
+		*code = read_suppressions(command, &request->leaks, value);
+		return true;
 	case CT_OPT_JSON:
 		request->form = CT_TOP_JSON;
 		return true;
@@ -149,6 +163,8 @@ int ct_top_check_options(const char *command, struct ct_top_request *request)
 	bool is_table = request->kind == CT_TOP_ROWS && request->form == CT_TOP_TEXT;
 
 	complete(request);
+	if (request->leaks.rule_count && !request->only_leaks)
+		return ct_cmd_fail(command, CT_EXIT_USAGE, "--suppressions is for --leaks");
 	if (request->view.column_count && !is_table && request->kind != CT_TOP_TREE)
 		return ct_cmd_fail(command, CT_EXIT_USAGE,
 				   "--columns is for tables: --sort chooses a column elsewhere");
@@ -170,6 +186,8 @@ static int check_column(const char *command, const struct ct_top_request *reques
 	const struct ct_profile *profile = request->view.profile;
 	const char *name = ct_column_name(column);
 
+	if (column >= CT_COLUMN_LOST && column <= CT_COLUMN_REACHABLE && !profile->has_reach)
+		return ct_cmd_fail(command, CT_EXIT_USAGE, "%s has no %s: record with CTRACE_REACH=1", path, name);
 	if (!ct_column_exists(profile, column))
 		return ct_cmd_fail(command, CT_EXIT_USAGE, "%s has no %s: it was recorded without %s", path, name,
 				   profile->has_lifetimes ? "it" : "lifetimes; total and blocks are there");
@@ -177,6 +195,28 @@ static int check_column(const char *command, const struct ct_top_request *reques
 		return ct_cmd_fail(command, CT_EXIT_USAGE,
 				   "maxima of different sites do not add up: take peak instead of %s", name);
 	return CT_EXIT_FINE;
+}
+
+int ct_top_keep_leaks(struct ct_top_request *request, struct ct_profile *profile, struct ct_error_text *error)
+{
+	static const enum ct_column live[] = {CT_COLUMN_END, CT_COLUMN_END_BLOCKS};
+	static const enum ct_column classes[] = {CT_COLUMN_LOST, CT_COLUMN_LOST_BLOCKS, CT_COLUMN_INDIRECT,
+						 CT_COLUMN_POSSIBLE, CT_COLUMN_REACHABLE};
+	struct ct_view *view = &request->view;
+	int code = ct_leaks_keep(&request->leaks, profile, error);
+
+	if (!view->column_count) {
+		const enum ct_column *columns = profile->has_reach ? classes : live;
+		size_t bytes = profile->has_reach ? sizeof(classes) : sizeof(live);
+
+		memcpy(view->columns, columns, bytes);
+		view->column_count = (int)(bytes / sizeof(*columns));
+		if (!request->sort_given)
+			view->sort = columns[0];
+	}
+	view->leaks = &request->leaks;
+	view->whole = &request->leaks.sums;
+	return code;
 }
 
 int ct_top_check_profile(const char *command, const struct ct_top_request *request, const char *path)
@@ -190,6 +230,9 @@ int ct_top_check_profile(const char *command, const struct ct_top_request *reque
 			       : ct_cmd_fail(command, CT_EXIT_USAGE,
 					     "%s has no marks: its program did not call ctrace_mark", path);
 	code = check_column(command, request, view->sort, path);
+	if (!code && request->only_leaks)
+		code = check_column(command, request, CT_COLUMN_END, path);
+
 	for (int i = 0; !code && i < view->column_count; i++)
 		code = check_column(command, request, view->columns[i], path);
 	if (!code && request->kind != CT_TOP_ROWS && ct_column_share(view->sort) != view->sort)
@@ -230,6 +273,8 @@ static int show_found(const struct ct_top_request *request, struct ct_error_text
 		code = ct_error_no_memory(error);
 	if (!code)
 		code = ct_view_summary(&request->view, error);
+	if (!code && view.leaks)
+		code = ct_view_leaks(&request->view, error);
 	if (!code)
 		fwrite(text, 1, length, request->view.out);
 	free(text);
@@ -248,6 +293,8 @@ int ct_top_show(const struct ct_top_request *request, struct ct_error_text *erro
 	if (request->kind == CT_TOP_LIST || request->kind == CT_TOP_PEEK || view->by == CT_BY_THREAD)
 		return show_found(request, error);
 	code = ct_view_summary(view, error);
+	if (!code && view->leaks)
+		code = ct_view_leaks(view, error);
 	return code ? code : show_text(request, view, error);
 }
 
@@ -255,4 +302,5 @@ void ct_top_fini(struct ct_top_request *request)
 {
 	ct_selection_fini(&request->selection);
 	ct_patterns_fini(&request->functions);
+	ct_leaks_fini(&request->leaks);
 }

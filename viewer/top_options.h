@@ -21,6 +21,8 @@ struct ct_top_request {
 	bool rows_given;
 	struct ct_selection selection;
 	struct ct_patterns functions; /* of --list and --peek */
+	bool only_leaks;
+	struct ct_leaks leaks;
 };
 
 enum {
@@ -35,6 +37,8 @@ enum {
 	CT_OPT_COLUMNS,
 	CT_OPT_JSON,
 	CT_OPT_CSV,
+	CT_OPT_LEAKS,
+	CT_OPT_SUPPRESSIONS,
 };
 
 /* clang-format off */
@@ -44,14 +48,17 @@ enum {
 	{"cum", no_argument, NULL, CT_OPT_CUM}, {"tree", no_argument, NULL, CT_OPT_TREE},                              \
 	{"list", required_argument, NULL, CT_OPT_LIST}, {"peek", required_argument, NULL, CT_OPT_PEEK},                \
 	{"source-path", required_argument, NULL, CT_OPT_SOURCE_PATH}, {"json", no_argument, NULL, CT_OPT_JSON},        \
-	{"csv", no_argument, NULL, CT_OPT_CSV}, {"marks", no_argument, NULL, CT_OPT_MARKS}, CT_SELECT_OPTIONS
+	{"csv", no_argument, NULL, CT_OPT_CSV}, {"leaks", no_argument, NULL, CT_OPT_LEAKS},                            \
+	{"marks", no_argument, NULL, CT_OPT_MARKS}, {"suppressions", required_argument, NULL, CT_OPT_SUPPRESSIONS}, CT_SELECT_OPTIONS
 /* clang-format on */
 
 #define CT_TOP_HELP                                                                                                    \
 	"  -s, --sort COLUMN    total (default), blocks, peak, ...: see --columns\n"                                   \
 	"  -n, --rows N         rows to show, 0 = all (default 20)\n"                                                  \
 	"      --columns LIST   total, blocks, average, max, peak, end, lifetime, temporaries, resizes,\n"             \
-	"                       moves, copied, slack, never-freed\n" CT_SELECT_HELP                                    \
+	"                       moves, copied, slack, end-blocks, lost, lost-blocks, indirect,\n"                       \
+	"                       possible, reachable, never-freed\n"                                                    \
+	CT_SELECT_HELP                                                                                                 \
 	"      --by KEY         site (default), function, file, line, module or thread\n"                              \
 	"      --cum            --by: with all that it calls; alone: by function\n"                                    \
 	"      --tree           who calls whom, from the root\n"                                                       \
@@ -59,6 +66,8 @@ enum {
 	"      --list RE        their source, line by line\n"                                                          \
 	"      --source-path D  --list: folders to look in, with : between\n"                                          \
 	"      --marks          moments that the program has named by ctrace_mark\n"                                   \
+	"      --leaks          only what was live at the end; see CTRACE_REACH\n"                                      \
+	"      --suppressions F --leaks: leave out what LeakSanitizer's file F does\n"                                   \
 	"      --json           for scripts, as ctrace export -f json\n"                                               \
 	"      --csv            for spreadsheets, numbers raw\n"
 
@@ -70,6 +79,9 @@ int ct_top_check_options(const char *command, struct ct_top_request *request);
 
 /* Does the profile have what they ask for? Exit code. path: for errors. */
 int ct_top_check_profile(const char *command, const struct ct_top_request *request, const char *path);
+
+/* --leaks: leave nothing else in the profile, and show its columns. 0, or < 0 without memory. */
+int ct_top_keep_leaks(struct ct_top_request *request, struct ct_profile *profile, struct ct_error_text *error);
 
 /* Write what is asked for. 0 or < 0. */
 int ct_top_show(const struct ct_top_request *request, struct ct_error_text *error);

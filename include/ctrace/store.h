@@ -31,6 +31,7 @@ enum ct_section_id {
 	CT_SECTION_EVENTS, /* struct ct_event; ring i owns [i * CT_RING_EVENTS, (i + 1) * CT_RING_EVENTS) */
 	CT_SECTION_SNAPSHOTS, /* struct ct_snapshot_row */
 	CT_SECTION_MARKS, /* struct ct_mark_row */
+	CT_SECTION_REACH, /* struct ct_reach_row */
 	CT_SECTION_COUNT,
 };
 
@@ -226,6 +227,7 @@ enum ct_clock {
 #define CT_STORE_KEEP 2u /* keep the store after a good export */
 #define CT_STORE_FORKED 4u /* copied from a parent's store by fork */
 #define CT_STORE_SLACK 8u /* slack is known: the allocator tells how large a block is */
+#define CT_STORE_REACH 16u /* section REACH is there, whole */
 
 /* Timeline: live bytes and blocks over time; buckets double in width when they run out. */
 #define CT_TIMELINE_BUCKETS 256u
@@ -271,6 +273,23 @@ struct ct_mark_row {
 #define CT_MARKS_MAX 4096u
 #define CT_MARK_NAME_MAX 255u /* bytes */
 
+/* What became of a block that was live at the end, in Valgrind's words. */
+enum ct_reach_class {
+	CT_REACH_LOST, /* definitely: no pointer to it */
+	CT_REACH_INDIRECT, /* only pointers from lost blocks */
+	CT_REACH_POSSIBLE, /* only pointers into it, or into what leads to it */
+	CT_REACH_REACHABLE,
+	CT_REACH_CLASSES,
+};
+
+/* With CTRACE_REACH: a row for each site with live blocks, written at the end. */
+struct ct_reach_row {
+	uint32_t site;
+	uint32_t reserved;
+	uint64_t bytes[CT_REACH_CLASSES];
+	uint64_t blocks[CT_REACH_CLASSES];
+};
+
 struct ct_store_header {
 	char magic[8];
 	uint32_t version;
@@ -313,6 +332,7 @@ _Static_assert(sizeof(struct ct_event) == 32, "store layout");
 _Static_assert(sizeof(struct ct_ring) == 128, "store layout");
 _Static_assert(sizeof(struct ct_snapshot_row) == 16, "store layout");
 _Static_assert(sizeof(struct ct_mark_row) == 64, "store layout");
+_Static_assert(sizeof(struct ct_reach_row) == 72, "store layout");
 
 #define CT_STORE_HEADER_BYTES ((sizeof(struct ct_store_header) + CT_STORE_PAGE - 1) / CT_STORE_PAGE * CT_STORE_PAGE)
 

@@ -25,9 +25,9 @@ static struct leaf {
 } leaf_list[LEAVES_COUNTED];
 static uint32_t leaf_count;
 
-bool ct_blocks_init(bool glibc)
+bool ct_blocks_init(bool glibc, bool exact)
 {
-	ct_blocks.granule_shift = glibc ? 5 : 4;
+	ct_blocks.granule_shift = glibc && !exact ? 5 : 4;
 	ct_blocks.leaves = ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.leaves));
 	if (!glibc && !(ct_blocks.small_leaves = ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.small_leaves))))
 		return false;
@@ -124,4 +124,22 @@ void ct_blocks_spill(struct ct_thread *thread)
 	ct_blocks.records[first].size_birth = shared_batches;
 	shared_batches = first;
 	ct_lock_put(&ct_lock_tree);
+}
+
+uint32_t ct_blocks_records(void)
+{
+	return pool_used;
+}
+
+void ct_blocks_each(bool (*visit)(void *context, uintptr_t address, uint32_t record), void *context)
+{
+	uint32_t cells = 1u << CT_LEAF_SHIFT >> ct_blocks.granule_shift;
+	for (uintptr_t leaf = 0; leaf < LEAF_ENTRIES; leaf++) {
+		const uint32_t *cell = ct_load_acquire(&ct_blocks.leaves[leaf]);
+		for (uint32_t i = 0; cell && i < cells; i++) {
+			uintptr_t address = leaf << CT_LEAF_SHIFT | (uintptr_t)i << ct_blocks.granule_shift;
+			if (cell[i] && !visit(context, address, cell[i]))
+				return;
+		}
+	}
 }

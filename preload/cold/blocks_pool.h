@@ -4,10 +4,19 @@
 
 #include "hot/compiler.h"
 
-/* glibc: it is the program's allocator, else another one. False: no memory. */
-CT_COLD bool ct_blocks_init(bool glibc);
+/*
+ * glibc: it is the program's allocator, else another one. exact: with ct_blocks_each the addresses are, at the price of
+ * memory. False: no memory.
+ */
+CT_COLD bool ct_blocks_init(bool glibc, bool exact);
 
 /* Memory of the map that is in use, bytes. */
 CT_COLD uint64_t ct_blocks_bytes(void);
+
+/* The records in use are below it. */
+CT_COLD uint32_t ct_blocks_records(void);
+
+/* Every block with its record, in the order of addresses, which are rounded down to granules; false from visit ends it. */
+CT_COLD void ct_blocks_each(bool (*visit)(void *context, uintptr_t address, uint32_t record), void *context);
 
 #endif

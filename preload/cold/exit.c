@@ -20,6 +20,7 @@
 #include "cold/objects.h"
 #include "cold/options.h"
 #include "cold/output.h"
+#include "cold/reach.h"
 #include "cold/region.h"
 #include "cold/store.h"
 #include "cold/sys.h"
@@ -27,8 +28,9 @@
 #include "cold/threads.h"
 #include "hot/state.h"
 
-#define EXPORTER_STACK (64u << 10)
+#define CHILD_STACK (64u << 10)
 #define EXEC_FAILED 127
+#define SAVED_REGISTERS_BYTES 40 /* by a function that changes all that it must keep, but for bp */
 
 int __cxa_atexit(void (*function)(void *), void *argument, void *library);
 int __cxa_at_quick_exit(void (*function)(void *), void *library);
@@ -95,15 +97,16 @@ bool ct_exporter_is_forbidden(void)
 	return began_free && is_filtered();
 }
 
-int ct_exporter_run(const char *const *arguments)
+/* Run it in a child in our memory, and wait: its exit status, or -1 when it did not run to its end. */
+static int run_child(int (*work)(void *), void *argument)
 {
-	char *stack = ct_region_map(EXPORTER_STACK);
+	char *stack = ct_region_map(CHILD_STACK);
 	int status = -1;
 	if (!stack || ct_exporter_is_forbidden())
 		return -1;
 	/* The program's handlers must not run in a child that has its memory. */
 	ct_lock_begin();
-	int pid = clone(exec_exporter, stack + EXPORTER_STACK, CLONE_VM | CLONE_VFORK, (void *)arguments);
+	int pid = clone(work, stack + CHILD_STACK, CLONE_VM | CLONE_VFORK, argument);
 	ct_lock_end();
 	if (pid > 0) {
 		long got;
@@ -113,8 +116,13 @@ int ct_exporter_run(const char *const *arguments)
 		if (got != pid)
 			status = -1;
 	}
-	ct_sys_munmap(stack, EXPORTER_STACK);
+	ct_sys_munmap(stack, CHILD_STACK);
 	return status == -1 || WIFSIGNALED(status) || WEXITSTATUS(status) == EXEC_FAILED ? -1 : WEXITSTATUS(status);
+}
+
+int ct_exporter_run(const char *const *arguments)
+{
+	return run_child(exec_exporter, (void *)arguments);
 }
 
 static void publish_end(void)
@@ -126,6 +134,30 @@ static void publish_end(void)
 		return;
 	header->end_ticks = header->latest_ticks;
 	ct_store_release(&header->state, CT_STATE_ENDED);
+}
+
+static bool run_reach(struct ct_reach *reach)
+{
+	/* A child is no tracer, where Yama watches, unless it is said to be. */
+	ct_syscall3(SYS_prctl, PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0);
+	int status = run_child(ct_reach_classify, reach);
+	ct_syscall3(SYS_prctl, PR_SET_PTRACER, 0, 0);
+	return status == 0;
+}
+
+/* Which live blocks can be reached? Says why not, unless quiet. */
+static void find_reachable(uintptr_t stack, bool quiet)
+{
+	const char *why = ct_exporter_is_forbidden() ? "the program is in a sandbox (seccomp)" : ct_reach_refuses();
+	struct ct_reach *reach = why ? NULL : ct_reach_new(stack);
+	if (!why && !reach)
+		why = "no memory or address space left";
+	if (!why && !run_reach(reach))
+		why = "reading the memory took too long, or could not be done";
+	if (!why && !ct_reach_publish(reach))
+		why = "no room in the store";
+	if (why && !quiet)
+		ct_say("CTRACE_REACH: no classes of leaks: ", why, NULL);
 }
 
 void ct_finish(void)
@@ -151,8 +183,11 @@ void ct_finish(void)
 		header->flags |= CT_STORE_QUIET;
 	if (ct_tracer.verify)
 		ct_verify_report();
-
 	int saved = errno;
+	/* Our caller's registers stand right below our frame's address. */
+	if (ct_options.reach && !ct_store_stopped())
+		find_reachable((uintptr_t)__builtin_frame_address(0) - SAVED_REGISTERS_BYTES, quiet);
+
 	if (!ct_options.export) {
 		if (!quiet)
 			ct_say("recorded; make the report with: ctrace export ", ct_store_path(), NULL);

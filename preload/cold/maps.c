@@ -85,6 +85,7 @@ static bool parse(const char *at, struct ct_mapping *mapping)
 	if (!skip(&at, ' ') || strlen(at) < 5)
 		return false;
 	mapping->readable = at[0] == 'r';
+	mapping->writable = at[1] == 'w';
 	mapping->executable = at[2] == 'x';
 	mapping->is_private = at[3] == 'p';
 	at += 4;

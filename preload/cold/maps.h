@@ -15,6 +15,7 @@ struct ct_mapping {
 	uint64_t device;
 	uint64_t inode; /* 0 = no file */
 	bool readable;
+	bool writable;
 	bool executable;
 	bool is_private;
 	const char *path; /* ended by NUL, cut when very long; until the next line is read */

@@ -12,6 +12,7 @@
 #endif
 
 static uint64_t next = REGION_START;
+static bool elsewhere;
 
 static void *map(size_t bytes, int protection)
 {
@@ -20,10 +21,13 @@ static void *map(size_t bytes, int protection)
 	for (int i = 0; i < TRIES; i++) {
 		uint64_t at = __atomic_fetch_add(&next, room, __ATOMIC_RELAXED);
 		void *memory = ct_sys_mmap((void *)at, bytes, protection, flags | MAP_FIXED_NOREPLACE, -1, 0);
-		if (memory) /* elsewhere from an old kernel, which takes the address for a hint */
+		if (memory && (uint64_t)memory != at) /* an old kernel takes the address for a hint */
+			elsewhere = true;
+		if (memory)
 			return memory;
 	}
 	/* Somebody else likes this region too. */
+	elsewhere = true;
 	return ct_sys_mmap(NULL, bytes, protection, flags, -1, 0);
 }
 
@@ -34,6 +38,16 @@ void *ct_region_map(size_t bytes)
 	if (memory)
 		ct_syscall3(SYS_madvise, memory, bytes, MADV_NOHUGEPAGE);
 	return memory;
+}
+
+bool ct_region_holds(uintptr_t address)
+{
+	return address >= REGION_START && address < next;
+}
+
+bool ct_region_is_whole(void)
+{
+	return !elsewhere;
 }
 
 void *ct_region_reserve(size_t bytes)

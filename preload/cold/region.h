@@ -14,4 +14,10 @@ CT_COLD void *ct_region_map(size_t bytes);
 /* Addresses only: nothing there can be touched before something is mapped over it. */
 CT_COLD void *ct_region_reserve(size_t bytes);
 
+/* Is the address ours? */
+CT_COLD bool ct_region_holds(uintptr_t address);
+
+/* False: some of our memory is elsewhere, among the program's. */
+CT_COLD bool ct_region_is_whole(void);
+
 #endif

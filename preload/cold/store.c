@@ -26,6 +26,7 @@ static const struct section_shape {
 	[CT_SECTION_RINGS] = {sizeof(struct ct_ring), 4u << 10, 1ull << 20},
 	[CT_SECTION_SNAPSHOTS] = {sizeof(struct ct_snapshot_row), 4u << 10, 512ull << 20},
 	[CT_SECTION_MARKS] = {sizeof(struct ct_mark_row), 4u << 10, CT_MARKS_MAX * sizeof(struct ct_mark_row)},
+	[CT_SECTION_REACH] = {sizeof(struct ct_reach_row), 4u << 10, 1024ull << 20},
 	[CT_SECTION_EVENTS] = {sizeof(struct ct_event), CT_RING_EVENTS * sizeof(struct ct_event), 512ull << 20},
 };
 

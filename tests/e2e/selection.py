@@ -7,7 +7,7 @@ import io
 import json
 import re
 
-from lib import commands, dhat, formats
+from lib import commands, dhat, formats, trace
 from lib.harness import CTRACE, CTRACE_TOP, check, check_caught, check_equal, check_in, program, test
 from lib.screen import Terminal
 
@@ -337,7 +337,10 @@ def machine_forms(context):
 
 @test()
 def columns(context):
-    path = RECORDINGS["sqlite3"](context).path
+    env = trace.environment(context, "c.json", CTRACE_REACH=1)
+    command = commands.by_name("sqlite3")
+    context.run(command.words(), env=env).check()
+    path = context.path("c.json")
     options = context.run([CTRACE_TOP, "--help"]).check().stdout
     refused = _top(context, "--columns=none", path, status=2)
     for name in re.search("it is (.*)", refused).group(1).replace(" or ", ", ").split(", "):

@@ -37,7 +37,7 @@ class Run:
         self.table, self.output, self.report = table, output, report
 
 
-def _environment(context, preload=None):
+def environment(context, preload=None, **more):
     """
     The same number and lengths of variables on both sides, since programs copy their environment.
     Valgrind adds LD_PRELOAD at the end.
@@ -52,27 +52,29 @@ def _environment(context, preload=None):
         CTRACE_OUT=context.path("c.json"),
         CTRACE_QUIET=1,
         CTRACE_BIN=CTRACE,
+        **more,
     )
     if preload:
         changes["LD_PRELOAD"] = preload
     return context.environment(**changes)
 
 
-def _valgrind():
+def valgrind():
     return next(path for path in VALGRIND_BINARIES if os.path.exists(path))
 
 
-def _valgrinds_preload(context):
+def valgrinds_preload(context, tool="dhat"):
     """What Valgrind puts into LD_PRELOAD here."""
-    quiet = [_valgrind(), "-q", "--tool=dhat", "--dhat-out-file=/dev/null"]
-    shown = context.run([*quiet, "/usr/bin/env"], env=_environment(context)).check().stdout
+    quiet = [valgrind(), "-q", "--tool=" + tool]
+    quiet += ["--dhat-out-file=/dev/null"] if tool == "dhat" else []
+    shown = context.run([*quiet, "/usr/bin/env"], env=environment(context)).check().stdout
     return re.search(r"^LD_PRELOAD=(.*)$", shown, re.M).group(1)
 
 
 def run_valgrind(context, command):
     out = context.path("valgrind.out")
-    words = [_valgrind(), *VALGRIND_OPTIONS, "--dhat-out-file=" + out, *command.words()]
-    result = context.run(words, env=_environment(context), stdin=command.stdin).check()
+    words = [valgrind(), *VALGRIND_OPTIONS, "--dhat-out-file=" + out, *command.words()]
+    result = context.run(words, env=environment(context), stdin=command.stdin).check()
     report = dhat.load(out, repeated=True)
     for name, (bytes_key, blocks_key) in VALGRIND_SUMMARY.items():
         told = re.search(rf"{name}: +([\d,]+) bytes in ([\d,]+) blocks", result.stderr)
@@ -81,22 +83,25 @@ def run_valgrind(context, command):
     return Run(to_table(report, valgrind_stack), result.stdout_bytes, report)
 
 
-def run_ctrace(context, command):
+def ctrace_environment(context, second="libone_byte.so", tool="dhat", **more):
     """
     Two libraries are preloaded, as Valgrind does, so that the loader's tables are as big: ours, and one
-    that asks for 1 byte where the program asks for 0, which is what Valgrind counts.
+    that asks for 1 byte where the program asks for 0, which is what Valgrind's DHAT counts.
     """
     folder = context.make_folder("p")
     links = []
     # By short links, so that the variable can be made as long as Valgrind's.
-    for target in (program("libone_byte.so"), LIBRARY):
+    for target in (program(second), LIBRARY):
         links.append(os.path.join(folder, os.path.basename(target)))
         if not os.path.lexists(links[-1]):
             os.symlink(target, links[-1])
-    preload, wanted = ":".join(links), len(_valgrinds_preload(context))
+    preload, wanted = ":".join(links), len(valgrinds_preload(context, tool))
     check(len(preload) <= wanted, "the test's folder has too long a name: " + folder)
-    env = _environment(context, preload.ljust(wanted, ":"))
-    result = context.run(command.words(), env=env, stdin=command.stdin).check()
+    return environment(context, preload.ljust(wanted, ":"), **more)
+
+
+def run_ctrace(context, command):
+    result = context.run(command.words(), env=ctrace_environment(context), stdin=command.stdin).check()
     report = dhat.check_file(context.path("c.json"))
     return Run(to_table(report, ctrace_stack), result.stdout_bytes, report)
 

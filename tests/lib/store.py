@@ -5,7 +5,7 @@ import fractions
 import struct
 
 PAGE = 4096
-SECTIONS = ("strings", "modules", "nodes", "sites", "rings", "events", "snapshots", "marks")
+SECTIONS = ("strings", "modules", "nodes", "sites", "rings", "events", "snapshots", "marks", "reach")
 MARK = 0xFFFFFFFF
 LOSSES = ("dropped", "early", "unknown_free", "truncated", "unrooted", "fallback", "late", "paused", "marks")
 

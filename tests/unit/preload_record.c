@@ -313,7 +313,7 @@ static int start(void **state)
 	setenv("CTRACE_OUT", out, 1);
 	setenv("CTRACE_EXPORT", "0", 1);
 	setenv("CTRACE_QUIET", "1", 1);
-	setenv("CTRACE_DEBUG", "events", 1);
+	setenv("CTRACE_DEBUG", "events,sanitizer", 1);
 	if (!ct_start())
 		return -1;
 	ct_tracer.glibc_blocks = false; /* the blocks here are none of its */

@@ -79,6 +79,7 @@ long store_builder_write(struct store_builder *builder, const char *path)
 		[CT_SECTION_SNAPSHOTS] = {builder->snapshots, sizeof(builder->snapshots),
 					  sizeof(struct ct_snapshot_row)},
 		[CT_SECTION_MARKS] = {builder->marks, sizeof(builder->marks), sizeof(struct ct_mark_row)},
+		[CT_SECTION_REACH] = {builder->reach, sizeof(builder->reach), sizeof(struct ct_reach_row)},
 	};
 	uint64_t offset = CT_STORE_HEADER_BYTES;
 	header->extent_count = CT_SECTION_COUNT;

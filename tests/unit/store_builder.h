@@ -21,6 +21,7 @@ struct store_builder {
 	struct ct_event events[BUILDER_RINGS * CT_RING_EVENTS];
 	struct ct_snapshot_row snapshots[16];
 	struct ct_mark_row marks[4];
+	struct ct_reach_row reach[4];
 };
 
 /* A recording that has just begun: one module, main -> f -> site 1, main -> g -> site 2, 3 rings. */

@@ -106,7 +106,7 @@ static void test_elf_files(void **state)
 	int machine = own_machine(), other = machine == EM_X86_64 ? EM_AARCH64 : EM_X86_64;
 
 	(void)state;
-	check_target("/proc/self/exe", 0, NULL);
+	check_target("/bin/sh", 0, NULL);
 	check_target(write_elf("fine", ELFCLASS64, machine, "/proc/self/exe"), 0, NULL);
 	check_target(write_elf("static", ELFCLASS64, machine, NULL), CT_EXIT_USAGE, "statically linked");
 	check_target(write_elf("narrow", ELFCLASS32, EM_386, NULL), CT_EXIT_USAGE, "32-bit program");

@@ -48,7 +48,8 @@ static struct ct_profile *sample(void)
 	uint32_t alone = frame_of(profile, "0x20: f (in /lib/x.so)", 32, "f", "", 0, "/lib/x.so", false);
 	uint32_t first[] = {inner, outer, alone}, second[] = {alone};
 	struct ct_counters counters = {
-		UINT64_MAX, 9007199254740993, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 0, 0, 0};
+		UINT64_MAX, 9007199254740993, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18,
+		19,	    20,		      21, 22, 23, 24, 25, 26, 0, 0, 0};
 
 	ct_profile_set_text(&profile->time_unit, "µs", strlen("µs"));
 	ct_profile_set_text(&profile->mega_time_unit, "s", 1);
@@ -59,7 +60,7 @@ static struct ct_profile *sample(void)
 	profile->peak_time = 2500;
 	profile->short_lived = 500;
 	profile->has_lifetimes = true;
-	profile->has_temporaries = profile->has_details = profile->has_slack = true;
+	profile->has_temporaries = profile->has_details = profile->has_slack = profile->has_reach = true;
 	profile->ended = false;
 	ct_profile_site(profile, first, 3, &counters, true);
 	counters.total_bytes = 1;
@@ -158,6 +159,7 @@ static void check_equal(const struct ct_profile *a, const struct ct_profile *b)
 	assert_int_equal(a->has_temporaries, b->has_temporaries);
 	assert_int_equal(a->has_details, b->has_details);
 	assert_int_equal(a->has_slack, b->has_slack);
+	assert_int_equal(a->has_reach, b->has_reach);
 	assert_int_equal(a->ended, b->ended);
 	assert_memory_equal(&a->losses, &b->losses, sizeof(a->losses));
 	assert_memory_equal(&a->totals, &b->totals, sizeof(a->totals));

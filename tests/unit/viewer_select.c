@@ -12,6 +12,7 @@
 
 #include "load/dhat_frame.h"
 #include "model/groups.h"
+#include "model/leaks.h"
 #include "model/select.h"
 
 /* Stacks with the leaf first; "+" in front: inlined into the next one. The n-th has 10 to the n bytes. */
@@ -175,6 +176,25 @@ static void test_threads(void **state)
 	ct_profile_free(profile);
 }
 
+/* What LeakSanitizer matches (sanitizer_common/sanitizer_common.cpp, TemplateMatch). */
+static void test_suppressions(void **state)
+{
+	(void)state;
+	assert_true(ct_leaks_match("lib", "/usr/lib/x.so"));
+	assert_true(ct_leaks_match("^/usr*x", "/usr/lib/x.so"));
+	assert_true(ct_leaks_match("lib*.so$", "/usr/lib/x.so"));
+	assert_true(ct_leaks_match("^/usr/lib/x.so$", "/usr/lib/x.so"));
+	assert_true(ct_leaks_match("*", "x"));
+	assert_true(ct_leaks_match("x*$", "xyz"));
+	assert_true(ct_leaks_match("a*b*c", "1a2b3c4"));
+	assert_false(ct_leaks_match("^lib", "/usr/lib/x.so"));
+	assert_false(ct_leaks_match("lib$", "/usr/lib/x.so"));
+	assert_false(ct_leaks_match("a*b*c", "1c2b3a4"));
+	assert_false(ct_leaks_match("LIB", "/usr/lib/x.so"));
+	assert_false(ct_leaks_match("*", ""));
+	assert_false(ct_leaks_match("x$", ""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +202,7 @@ int main(void)
 		cmocka_unit_test(test_inlined),
 		cmocka_unit_test(test_rest_follows),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_suppressions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

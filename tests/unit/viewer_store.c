@@ -331,6 +331,13 @@ static void test_named_damage(void **state)
 	builder->header.progress.undo_mark = 1;
 	builder->header.progress.undo_count = CT_BATCH_EVENTS + 1;
 	assert_refused(builder, "undo count");
+	for (uint32_t site = 1; site < UINT32_MAX; site = site == 1 ? 999 : UINT32_MAX) { /* twice the same, unknown */
+		builder = store_builder_new();
+		builder->header.sections[CT_SECTION_REACH].used = 2;
+		builder->reach[0].site = 1;
+		builder->reach[1].site = site;
+		assert_refused(builder, "what is reachable");
+	}
 }
 
 /* A string's bytes are claimed before there is room: a kill in between costs that string only. */

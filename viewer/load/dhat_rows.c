@@ -63,6 +63,7 @@ static int read_frames(struct tables *tables)
 
 /* A row's members: its counters by enum ct_metric, then these. */
 enum row_member { R_FS = CT_COUNTER_COUNT, R_CUT, R_COUNT };
+_Static_assert(R_COUNT <= 32, "a bit of seen for each");
 
 static const char *row_name(int member)
 {
@@ -103,6 +104,8 @@ static int check_row(struct tables *tables, struct ct_json_piece piece, const st
 			continue;
 		if (i == CT_METRIC_TEMPORARY_BLOCKS || i == CT_METRIC_RESIZES)
 			profile->has_temporaries = false;
+		else if (i >= CT_METRIC_LOST_BYTES && i <= CT_METRIC_REACHABLE_BLOCKS)
+			profile->has_reach = false;
 		else if (i == CT_METRIC_SLACK_BYTES)
 			profile->has_slack = false;
 		else if (i >= CT_METRIC_MOVES && i < CT_COUNTER_COUNT)
@@ -260,7 +263,8 @@ int ct_dhat_read_tables(struct ct_dhat *dhat)
 	int code = read_frames(&tables);
 
 	/* until a row is without */
-	dhat->profile->has_temporaries = dhat->profile->has_details = dhat->profile->has_slack = tables.places.told;
+	dhat->profile->has_temporaries = dhat->profile->has_details = tables.places.told;
+	dhat->profile->has_slack = dhat->profile->has_reach = tables.places.told;
 	if (code == 0)
 		code = read_rows(&tables);
 	ct_dhat_places_close(&tables.places);

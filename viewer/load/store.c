@@ -32,8 +32,13 @@ static uint64_t lifetime_us(const struct ct_store_file *store, const struct ct_s
 	return us < 0x1p64L ? (uint64_t)us : UINT64_MAX;
 }
 
-static struct ct_counters counters_of(const struct ct_store_file *store, const struct ct_site *site, uint64_t end_us)
+/* reach: NULL or the site's row. */
+static struct ct_counters counters_of(const struct ct_store_file *store, const struct ct_site *site,
+				      const struct ct_reach_row *reach, uint64_t end_us)
 {
+	static const struct ct_reach_row none;
+	if (!reach)
+		reach = &none;
 	const struct ct_totals *totals = &store->header->totals;
 	return (struct ct_counters){
 		.total_bytes = site->total_bytes,
@@ -50,6 +55,14 @@ static struct ct_counters counters_of(const struct ct_store_file *store, const s
 		.moves = site->moves,
 		.copied_bytes = site->copied_bytes,
 		.slack_bytes = site->slack_bytes,
+		.lost_bytes = reach->bytes[CT_REACH_LOST],
+		.lost_blocks = reach->blocks[CT_REACH_LOST],
+		.indirect_bytes = reach->bytes[CT_REACH_INDIRECT],
+		.indirect_blocks = reach->blocks[CT_REACH_INDIRECT],
+		.possible_bytes = reach->bytes[CT_REACH_POSSIBLE],
+		.possible_blocks = reach->blocks[CT_REACH_POSSIBLE],
+		.reachable_bytes = reach->bytes[CT_REACH_REACHABLE],
+		.reachable_blocks = reach->blocks[CT_REACH_REACHABLE],
 		.smallest_bytes = site->smallest_bytes,
 		.largest_bytes = site->largest_bytes,
 		.first_time = ct_store_file_us(store, site->first_ticks),
@@ -62,7 +75,7 @@ static bool is_mark(const struct ct_node *node, enum ct_mark mark)
 	return node->module == CT_MODULE_MARK && (node->address & CT_MARK) == mark;
 }
 
-static int add_site(struct ct_store_builder *builder, const struct ct_site *site)
+static int add_site(struct ct_store_builder *builder, const struct ct_site *site, const struct ct_reach_row *reach)
 {
 	const struct ct_store_file *store = builder->frames.store;
 	size_t count = 0;
@@ -79,7 +92,7 @@ static int add_site(struct ct_store_builder *builder, const struct ct_site *site
 		if (!is_mark(&store->nodes[node], CT_MARK_OTHER) && !is_mark(&store->nodes[node], CT_MARK_THREAD))
 			truncated = truncated || store->nodes[node].module == CT_MODULE_MARK;
 	}
-	struct ct_counters counters = counters_of(store, site, builder->frames.profile->end_time);
+	struct ct_counters counters = counters_of(store, site, reach, builder->frames.profile->end_time);
 	return ct_profile_site(builder->frames.profile, builder->stack, (uint32_t)count, &counters, truncated);
 }
 
@@ -148,6 +161,7 @@ static int describe(struct ct_profile *profile, const struct ct_store_file *stor
 	profile->has_lifetimes = profile->has_temporaries = true;
 	profile->has_details = !header->sample_bytes;
 	profile->has_slack = profile->has_details && header->flags & CT_STORE_SLACK;
+	profile->has_reach = header->flags & CT_STORE_REACH;
 	profile->ended = header->state == CT_STATE_ENDED;
 	profile->losses = (struct ct_losses){
 		.dropped = header->losses[CT_LOSS_DROPPED],
@@ -179,20 +193,22 @@ static bool make_room(struct ct_store_builder *builder)
 static int add_sites(struct ct_store_builder *builder)
 {
 	const struct ct_store_file *store = builder->frames.store;
+	const struct ct_reach_row *reach = store->reach, *reach_end = reach + store->reach_rows;
 	uint64_t used = 0;
 	for (size_t i = 1; i < store->site_count; i++) {
 		const struct ct_site *site = &store->sites[i];
+		const struct ct_reach_row *row = reach < reach_end && reach->site == i ? reach++ : NULL;
 		if (!site->total_blocks || ct_store_is_event(store, site) != builder->events)
 			continue;
 		used++;
 		if (is_mark(&store->nodes[site->node], CT_MARK_OTHER))
 			builder->frames.profile->losses.other_sites += site->total_blocks;
 		if (builder->site_of[i] != UINT32_MAX) {
-			struct ct_counters counters = counters_of(store, site, builder->frames.profile->end_time);
+			struct ct_counters counters = counters_of(store, site, row, builder->frames.profile->end_time);
 			ct_profile_site_add(builder->frames.profile, builder->site_of[i], &counters);
 			continue;
 		}
-		if (add_site(builder, site))
+		if (add_site(builder, site, row))
 			return -1;
 		builder->site_of[i] = (uint32_t)builder->frames.profile->latest_site;
 	}

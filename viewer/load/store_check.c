@@ -16,12 +16,13 @@ const uint32_t ct_store_element_bytes[CT_SECTION_COUNT] = {
 	[CT_SECTION_EVENTS] = sizeof(struct ct_event),
 	[CT_SECTION_SNAPSHOTS] = sizeof(struct ct_snapshot_row),
 	[CT_SECTION_MARKS] = sizeof(struct ct_mark_row),
+	[CT_SECTION_REACH] = sizeof(struct ct_reach_row),
 };
 
 static const char *const section_names[CT_SECTION_COUNT] = {
 	[CT_SECTION_STRINGS] = "strings",     [CT_SECTION_MODULES] = "modules", [CT_SECTION_NODES] = "nodes",
 	[CT_SECTION_SITES] = "sites",         [CT_SECTION_RINGS] = "rings",     [CT_SECTION_EVENTS] = "events",
-	[CT_SECTION_SNAPSHOTS] = "snapshots", [CT_SECTION_MARKS] = "marks",
+	[CT_SECTION_SNAPSHOTS] = "snapshots", [CT_SECTION_MARKS] = "marks",     [CT_SECTION_REACH] = "rows of what is reachable",
 };
 
 int ct_store_damaged(struct ct_error_text *error, const char *what)
@@ -144,5 +145,8 @@ int ct_store_check_references(const struct ct_store_file *store, struct ct_error
 	for (size_t i = 1; i < store->site_count; i++)
 		if (store->sites[i].node >= store->node_count || !store->sites[i].node)
 			return ct_store_damaged(error, "site without a stack");
+	for (size_t i = 0; i < store->reach_rows; i++)
+		if (store->reach[i].site >= store->site_count || (i && store->reach[i].site <= store->reach[i - 1].site))
+			return ct_store_damaged(error, "what is reachable of an unknown site, or out of order");
 	return check_tree(store, error);
 }

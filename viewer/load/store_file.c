@@ -94,5 +94,6 @@ void ct_store_file_close(struct ct_store_file *store)
 	free(store->events);
 	free(store->snapshots);
 	free(store->marks);
+	free(store->reach);
 	memset(store, 0, sizeof(*store));
 }

@@ -118,6 +118,8 @@ static int read_counters(int fd, struct ct_store_file *store, struct ct_error_te
 	if (!code)
 		code = read_section(fd, header, CT_SECTION_MARKS, &store->marks, &store->mark_count, error);
 	if (!code)
+		code = read_section(fd, header, CT_SECTION_REACH, &store->reach, &store->reach_rows, error);
+	if (!code)
 		code = read_section(fd, header, CT_SECTION_SITES, &store->sites, &store->site_count, error);
 	if (!code)
 		code = read_section(fd, header, CT_SECTION_RINGS, &store->rings, &store->ring_count, error);

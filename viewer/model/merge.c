@@ -46,6 +46,7 @@ static int begin(struct ct_merge *merge, const struct ct_profile *from, const ch
 	to->has_temporaries = from->has_temporaries;
 	to->has_details = from->has_details;
 	to->has_slack = from->has_slack;
+	to->has_reach = from->has_reach;
 	return !merge->first || copy_text(&to->verb, from->verb) || copy_text(&to->byte_unit, from->byte_unit) ||
 			       copy_text(&to->bytes_unit, from->bytes_unit) ||
 			       copy_text(&to->blocks_unit, from->blocks_unit) ||
@@ -191,6 +192,7 @@ static int merge_head(struct ct_merge *merge, const struct ct_profile *from)
 	to->has_temporaries = to->has_temporaries && from->has_temporaries;
 	to->has_details = to->has_details && from->has_details;
 	to->has_slack = to->has_slack && from->has_slack;
+	to->has_reach = to->has_reach && from->has_reach;
 	losses->dropped += from->losses.dropped;
 	losses->early += from->losses.early;
 	losses->unknown_frees += from->losses.unknown_frees;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum need { NEED_NOTHING, NEED_LIFETIMES, NEED_TEMPORARIES, NEED_DETAILS, NEED_RECENT };
+enum need { NEED_NOTHING, NEED_LIFETIMES, NEED_TEMPORARIES, NEED_DETAILS, NEED_RECENT, NEED_REACH };
 
 static const struct row {
 	const char *name, *alias, *member, *dhat;
@@ -32,6 +32,14 @@ static const struct row {
 	[CT_METRIC_COPIED_BYTES] =
 		ROW("copied-bytes", "copied", "copiedBytes", "cpb", copied_bytes, NEED_DETAILS, true),
 	[CT_METRIC_SLACK_BYTES] = ROW("slack-bytes", "slack", "slackBytes", "slb", slack_bytes, NEED_DETAILS, true),
+	[CT_METRIC_LOST_BYTES] = ROW("lost-bytes", "lost", "lostBytes", "lob", lost_bytes, NEED_REACH, true),
+	[CT_METRIC_LOST_BLOCKS] = ROW("lost-blocks", NULL, "lostBlocks", "lok", lost_blocks, NEED_REACH, false),
+	[CT_METRIC_INDIRECT_BYTES] = ROW("indirect-bytes", "indirect", "indirectBytes", "inb", indirect_bytes, NEED_REACH, true),
+	[CT_METRIC_INDIRECT_BLOCKS] = ROW("indirect-blocks", NULL, "indirectBlocks", "ink", indirect_blocks, NEED_REACH, false),
+	[CT_METRIC_POSSIBLE_BYTES] = ROW("possible-bytes", "possible", "possibleBytes", "pob", possible_bytes, NEED_REACH, true),
+	[CT_METRIC_POSSIBLE_BLOCKS] = ROW("possible-blocks", NULL, "possibleBlocks", "pok", possible_blocks, NEED_REACH, false),
+	[CT_METRIC_REACHABLE_BYTES] = ROW("reachable-bytes", "reachable", "reachableBytes", "reb", reachable_bytes, NEED_REACH, true),
+	[CT_METRIC_REACHABLE_BLOCKS] = ROW("reachable-blocks", NULL, "reachableBlocks", "rek", reachable_blocks, NEED_REACH, false),
 	[CT_METRIC_SMALLEST_BYTES] = ROW("", NULL, "smallestBytes", "szl", smallest_bytes, NEED_DETAILS, true),
 	[CT_METRIC_LARGEST_BYTES] = ROW("", NULL, "largestBytes", "szm", largest_bytes, NEED_DETAILS, true),
 	[CT_METRIC_FIRST_TIME] = ROW("", NULL, "firstTime", "fat", first_time, NEED_DETAILS, false),
@@ -78,6 +86,8 @@ bool ct_metric_exists(const struct ct_profile *profile, enum ct_metric metric)
 		return profile->has_lifetimes;
 	case NEED_TEMPORARIES:
 		return profile->has_temporaries;
+	case NEED_REACH:
+		return profile->has_reach;
 	case NEED_DETAILS:
 		return profile->has_details && (metric != CT_METRIC_SLACK_BYTES || profile->has_slack);
 	case NEED_RECENT:

@@ -278,6 +278,14 @@ void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters
 	sum->recent_bytes += counters->recent_bytes;
 	sum->recent_blocks += counters->recent_blocks;
 	sum->grown_bytes += counters->grown_bytes;
+	sum->lost_bytes += counters->lost_bytes;
+	sum->lost_blocks += counters->lost_blocks;
+	sum->indirect_bytes += counters->indirect_bytes;
+	sum->indirect_blocks += counters->indirect_blocks;
+	sum->possible_bytes += counters->possible_bytes;
+	sum->possible_blocks += counters->possible_blocks;
+	sum->reachable_bytes += counters->reachable_bytes;
+	sum->reachable_blocks += counters->reachable_blocks;
 }
 
 bool ct_profile_has_rss(const struct ct_profile *profile)

@@ -45,7 +45,15 @@ struct ct_counters {
 	uint64_t moves; /* from here on only with ct_profile.has_details: resizes that gave another address */
 	uint64_t copied_bytes; /* by moves */
 	uint64_t slack_bytes; /* what the allocator gave more than was asked for, summed over all blocks */
-	uint64_t smallest_bytes; /* size of a block */
+	uint64_t lost_bytes; /* from here on only with ct_profile.has_reach: of what is live at the end, no pointer to it */
+	uint64_t lost_blocks;
+	uint64_t indirect_bytes; /* only pointers from lost blocks */
+	uint64_t indirect_blocks;
+	uint64_t possible_bytes; /* only pointers into it, or into what leads to it */
+	uint64_t possible_blocks;
+	uint64_t reachable_bytes;
+	uint64_t reachable_blocks;
+	uint64_t smallest_bytes; /* size of a block; from here on with ct_profile.has_details again */
 	uint64_t largest_bytes;
 	uint64_t first_time; /* of the first allocation, and of the latest */
 	uint64_t latest_time;
@@ -138,6 +146,7 @@ struct ct_profile {
 	bool has_lifetimes; /* DHAT's bklt: lifetime, max, peak and end are there */
 	bool has_temporaries; /* temporary_blocks and resizes are there */
 	bool has_details; /* and what follows them; not in samples */
+	bool has_reach; /* it was looked at the end, which live blocks can be reached */
 	bool has_slack; /* slack_bytes is, too: the allocator tells how large a block is */
 	uint64_t recent_us; /* of a running program that was read before: since then. 0 = none */
 	bool ended; /* false: the program was killed or is still running */

@@ -178,14 +178,14 @@ static void put_totals(const struct ct_view *view, struct ct_line *line)
 {
 	const struct ct_profile *profile = view->profile;
 	const struct ct_counters *totals = &profile->totals;
+	size_t sites = view->leaks ? view->leaks->site_count : profile->site_count;
 	char time[CT_NUMBER_ROOM], percent[CT_NUMBER_ROOM];
 
 	if (view->selected)
 		put_whole(view, line);
 	put_label(line, view->selected ? "selected" : "total");
 	add_amount(view, line, totals->total_bytes, totals->total_blocks);
-	ct_line_format(line, " at %s site%s", ct_number_exact(time, profile->site_count),
-		       profile->site_count == 1 ? "" : "s");
+	ct_line_format(line, " at %s site%s", ct_number_exact(time, sites), sites == 1 ? "" : "s");
 	if (view->selected)
 		add_selection(view, line);
 	ct_line_end(line);

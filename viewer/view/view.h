@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "model/groups.h"
+#include "model/leaks.h"
 #include "model/metric.h"
 #include "model/profile.h"
 #include "model/select.h"
@@ -43,6 +44,7 @@ struct ct_view {
 	int column_count; /* 0 = as the view has them */
 	const struct ct_counters *whole; /* what percentages are of, NULL = the profile's totals */
 	const struct ct_selected *selected; /* the profile is part of this, NULL = it is whole */
+	const struct ct_leaks *leaks; /* nothing else is in the profile, NULL = all of it is */
 	const struct ct_patterns *patterns; /* functions, of ct_view_source and ct_view_peek */
 	const char *source_path; /* folders, with colons between */
 };
@@ -61,6 +63,7 @@ int ct_view_summary(const struct ct_view *view, struct ct_error_text *error);
 /* The moments that the program has named, with what was live then and allocated since the one before. */
 int ct_view_marks(const struct ct_view *view, struct ct_error_text *error);
 
+int ct_view_leaks(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_sites(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_groups(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_tree(const struct ct_view *view, struct ct_error_text *error);
@@ -86,7 +89,7 @@ int ct_view_peek(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_csv_groups(const struct ct_view *view, struct ct_error_text *error);
 
-#define CT_COLUMN_LIST_ROOM 256
+#define CT_COLUMN_LIST_ROOM 512
 
 /* One that can be chosen by its name. */
 bool ct_column_find(const char *name, size_t length, enum ct_column *column);

@@ -4,7 +4,8 @@
  * dh_view does not look at:
  *
  *   in a program point   "tmpk" temporary blocks, "rszk" resizes, "mvk" moves, "cpb" bytes copied by them, "slb" slack,
- *                        "szl" and "szm" sizes of the smallest and largest block, "fat" and "lat" times of the first
+ *                        "lob" and "lok" lost bytes and blocks, "inb", "ink" indirectly, "pob", "pok" possibly, "reb", "rek"
+ *                        reachable (where that was recorded), "szl" and "szm" sizes of the smallest and largest block, "fat" and "lat" times of the first
  *                        and latest allocation, "cut": true when its stack was cut
  *   at the top           "ctrace": {
  *       "version": "0.1.0",

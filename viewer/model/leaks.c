@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/leaks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/array.h"
+
+/* A frame's rule, by frame id: its index + 1, or one of these. */
+enum { UNKNOWN = 0, NONE = UINT32_MAX };
+
+static int add_rule(struct ct_leaks *leaks, const char *line, const char *path, unsigned number,
+		    struct ct_error_text *error)
+{
+	const char *pattern = line + 5;
+
+	if (strncmp(line, "leak:", 5) || !*pattern)
+		return ct_error_set(error, CT_ERR_USAGE, "%s:%u: '%s' is not leak:PATTERN", path, number, line);
+	if (!ct_array_room(&leaks->rules, &leaks->rule_room, leaks->rule_count + 1, sizeof(*leaks->rules)))
+		return ct_error_no_memory(error);
+	leaks->rules[leaks->rule_count] = (struct ct_suppression){.pattern = strdup(pattern)};
+	return leaks->rules[leaks->rule_count++].pattern ? CT_OK : ct_error_no_memory(error);
+}
+
+int ct_leaks_read_rules(struct ct_leaks *leaks, const char *path, struct ct_error_text *error)
+{
+	FILE *file = fopen(path, "r");
+	char *line = NULL;
+	size_t room = 0;
+	int code = CT_OK;
+
+	if (!file)
+		return ct_error_set(error, CT_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
+	for (unsigned number = 1; !code && getline(&line, &room, file) >= 0; number++) {
+		char *text = line + strspn(line, " \t");
+
+		for (size_t length = strlen(text); length && strchr(" \t\r\n", text[length - 1]); length--)
+			text[length - 1] = '\0';
+		if (*text && *text != '#')
+			code = add_rule(leaks, text, path, number, error);
+	}
+	if (!code && ferror(file))
+		code = ct_error_set(error, CT_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
+	free(line);
+	fclose(file);
+	return code;
+}
+
+/* As LeakSanitizer does it: each part at the first place where it stands. */
+bool ct_leaks_match(const char *pattern, const char *text)
+{
+	bool at_begin = *pattern == '^', anything = false;
+
+	if (!*text)
+		return false;
+	for (pattern += at_begin; *pattern;) {
+		size_t length = strcspn(pattern, "*$");
+
+		if (*pattern == '$')
+			return !*text || anything;
+		if (*pattern == '*') {
+			pattern++;
+			at_begin = false;
+			anything = true;
+			continue;
+		}
+		const char *found = memmem(text, strlen(text), pattern, length);
+		if (!found || (at_begin && found != text))
+			return false;
+		text = found + length;
+		pattern += length;
+		at_begin = anything = false;
+	}
+	return true;
+}
+
+static uint32_t find_rule(const struct ct_leaks *leaks, const struct ct_profile *profile, const struct ct_frame *frame)
+{
+	for (uint32_t i = 0; i < leaks->rule_count; i++) {
+		const char *pattern = leaks->rules[i].pattern;
+
+		if (ct_leaks_match(pattern, profile->strings[frame->function]) ||
+		    ct_leaks_match(pattern, profile->strings[frame->file]) ||
+		    ct_leaks_match(pattern, profile->strings[frame->module]))
+			return i + 1;
+	}
+	return NONE;
+}
+
+/* The first rule that takes the site out, or NULL. */
+static struct ct_suppression *rule_of(struct ct_leaks *leaks, const struct ct_profile *profile,
+				      const struct ct_site_row *site, uint32_t *rule_of_frame)
+{
+	for (uint32_t i = 0; i < site->frame_count; i++) {
+		uint32_t id = profile->frame_ids[site->first_frame + i];
+
+		if (rule_of_frame[id] == UNKNOWN)
+			rule_of_frame[id] = find_rule(leaks, profile, &profile->frames[id]);
+		if (rule_of_frame[id] != NONE)
+			return &leaks->rules[rule_of_frame[id] - 1];
+	}
+	return NULL;
+}
+
+static bool is_candidate(const struct ct_profile *profile, const struct ct_counters *counters)
+{
+	if (profile->has_reach)
+		return counters->lost_blocks || counters->indirect_blocks || counters->possible_blocks;
+	return counters->end_blocks;
+}
+
+int ct_leaks_keep(struct ct_leaks *leaks, struct ct_profile *profile, struct ct_error_text *error)
+{
+	uint32_t *rule_of_frame = calloc(profile->frame_count, sizeof(*rule_of_frame));
+	size_t kept = 0;
+
+	if (!rule_of_frame)
+		return ct_error_no_memory(error);
+	leaks->site_count = profile->site_count;
+	for (size_t i = 0; i < profile->site_count; i++) {
+		const struct ct_site_row *site = &profile->sites[i];
+		const struct ct_counters *counters = &site->counters;
+		struct ct_suppression *rule =
+			is_candidate(profile, counters) ? rule_of(leaks, profile, site, rule_of_frame) : NULL;
+
+		ct_counters_add(rule ? &leaks->suppressed : &leaks->sums, counters);
+		if (rule) {
+			rule->bytes += counters->end_bytes;
+			rule->blocks += counters->end_blocks;
+		} else if (is_candidate(profile, counters)) {
+			profile->sites[kept++] = *site;
+		}
+	}
+	profile->site_count = kept;
+	for (size_t i = 0; i < profile->snapshot_count; i++) /* they refer to sites by number */
+		free(profile->snapshots[i].rows);
+	profile->snapshot_count = 0;
+	free(rule_of_frame);
+	return CT_OK;
+}
+
+void ct_leaks_fini(struct ct_leaks *leaks)
+{
+	for (size_t i = 0; i < leaks->rule_count; i++)
+		free(leaks->rules[i].pattern);
+	free(leaks->rules);
+}
