@@ -322,7 +322,8 @@ def postgres(context):
             check_equal(re.findall(r"(?:PANIC|WARNING):.*|.*terminated by.*", file.read()), [], "the server's log")
         return shown
 
-    return soak.soak(context, work, {"initdb": 1, "postgres": 30, "pgbench": 3, "psql": 2, "pg_ctl": 2})
+    # Stores stay of shells, which exec, and of backends whose exporter a signal to their process group has ended.
+    return soak.soak(context, work, {"initdb": 1, "postgres": 30, "pgbench": 3, "psql": 2, "pg_ctl": 2}, stores_stay=True)
 
 
 # Not dataset, which gives a process that it starts half a second.
@@ -348,3 +349,24 @@ def glib_test_suite(context):
         return shown
 
     return soak.soak(context, work, {"hash": 1, "string": 1, "uri": 1})
+
+
+PAGE = """<!doctype html><title>soak</title><h1>A page</h1><p id=p></p><script>
+document.getElementById('p').textContent = [...Array(300).keys()].map(i => 'word' + i * i).join(' ')
+</script>"""
+
+
+@test(needs=("chromium", "pdftotext"))
+def chromium(context):
+    """Prints a page. Its malloc is its own: its processes are recorded as empty, those of its start script are not."""
+    page = context.write("page.html", PAGE)
+
+    def work(way):
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--user-data-dir={way.path('profile')}"]
+        way.run(["chromium", *options, "--print-to-pdf=" + way.path("page.pdf"), "file://" + page]).check()
+        wait_for_all_ends()
+        text = way.untraced(["pdftotext", way.path("page.pdf"), "-"]).check().stdout
+        check_in("word89401", text, "the text of the page")
+        return text
+
+    return soak.soak(context, work, {"chromium": 2, "dash": 1}, stores_stay=True)
