@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Soak: real programs at work, the same as without the library, with complete recordings of all their processes."""
 
-import glob
 import os
 import re
 import signal
-import sys
 
 from lib import soak, trace
 from lib.harness import PYTHON, ROOT, check, check_equal, check_in, test
@@ -211,7 +209,7 @@ http {{
 """
 
 
-@test(needs=("nginx", "wrk", "curl"))
+@test(needs=("/usr/sbin/nginx", "wrk", "curl"))
 def nginx(context):
     """In the foreground and as a daemon, with a reload. Workers keep the user: see docs/robustness.md."""
 
