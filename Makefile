@@ -140,6 +140,7 @@ help:
 	@echo 'make test       install what is needed, build, run all tests'
 	@echo 'make e2e        the unit and end-to-end tests; TEST=PATTERN some of them'
 	@echo 'make stress     the tests under fire (tests/e2e/fire.py), ten times longer'
+	@echo 'make soak       servers, compilers and test-suites at work for minutes (tests/e2e/soak.py)'
 	@echo 'make fuzz       libFuzzer on all that reads files of strangers; TIME= seconds (60)'
 	@echo 'make fuzz-replay    its inputs with ASan and UBSan, without a fuzzer'
 	@echo 'make bench      beside other tracers, half an hour; make bench-quick: a minute'

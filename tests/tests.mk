@@ -165,6 +165,11 @@ e2e: all unit-build test-programs bench-programs
 stress: all test-programs
 	CTRACE_STRESS=10 CTRACE_HANG_SECONDS=3600 tests/run -j 1 fire kill.
 
+# Real programs at work, each some minutes.
+.PHONY: soak
+soak: all
+	CTRACE_SOAK=20 CTRACE_HANG_SECONDS=3600 tests/run -j 1 soak.
+
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 

@@ -10,9 +10,11 @@
 
 #define LEAF_ENTRIES ((1ull << CT_ADDRESS_BITS) >> CT_LEAF_SHIFT)
 #define POOL_BYTES_MOST (64ull << 30)
-#define POOL_BYTES_LEAST (16ull << 20)
+#define POOL_BYTES_LEAST POOL_STEP_BYTES
+#define POOL_STEP_BYTES (16ull << 20)
 
 static uint32_t pool_records; /* size of the pool */
+static uint64_t pool_open_bytes; /* of which may be written: only that counts for the program's RLIMIT_DATA */
 static uint32_t pool_used;
 static uint32_t shared_batches; /* spilled batches: a list of lists, linked by their first records' second word */
 
@@ -25,6 +27,22 @@ static struct leaf {
 } leaf_list[LEAVES_COUNTED];
 static uint32_t leaf_count;
 
+static bool pool_open_step(void)
+{
+	char *step = (char *)ct_blocks.records + pool_open_bytes;
+	if (ct_syscall3(SYS_mprotect, step, POOL_STEP_BYTES, PROT_READ | PROT_WRITE) != 0)
+		return false;
+	ct_syscall3(SYS_madvise, step, POOL_STEP_BYTES, MADV_NOHUGEPAGE);
+	pool_open_bytes += POOL_STEP_BYTES;
+	return true;
+}
+
+/* Of the next batch. */
+static bool pool_is_open(void)
+{
+	return (pool_used + (uint64_t)CT_RECORD_BATCH) * sizeof(struct ct_block) <= pool_open_bytes;
+}
+
 bool ct_blocks_init(bool glibc, bool exact)
 {
 	ct_blocks.granule_shift = glibc && !exact ? 5 : 4;
@@ -33,12 +51,12 @@ bool ct_blocks_init(bool glibc, bool exact)
 		return false;
 	uint64_t bytes = POOL_BYTES_MOST;
 	while (!ct_blocks.records && bytes >= POOL_BYTES_LEAST) {
-		ct_blocks.records = ct_region_map(bytes);
+		ct_blocks.records = ct_region_reserve(bytes);
 		pool_records = (uint32_t)(bytes / sizeof(struct ct_block) - 1);
 		bytes /= 4;
 	}
 	pool_used = 1;
-	return ct_blocks.leaves && ct_blocks.records;
+	return ct_blocks.leaves && ct_blocks.records && pool_open_step();
 }
 
 bool ct_blocks_map_pools(void)
@@ -98,7 +116,7 @@ bool ct_blocks_refill(struct ct_thread *thread)
 	if (first) {
 		shared_batches = (uint32_t)ct_blocks.records[first].size_birth;
 		thread->free_count = CT_RECORD_BATCH;
-	} else if (pool_records - pool_used >= CT_RECORD_BATCH) {
+	} else if (pool_records - pool_used >= CT_RECORD_BATCH && (pool_is_open() || pool_open_step())) {
 		first = pool_used;
 		pool_used += CT_RECORD_BATCH;
 		for (uint32_t i = first; i < first + CT_RECORD_BATCH; i++)

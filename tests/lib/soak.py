@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""What the soak tests share: the same work without the library, recorded exactly and sampled, and all recordings checked."""
+
+import collections
+import contextlib
+import difflib
+import glob
+import os
+import pprint
+import re
+import shutil
+import socket
+import subprocess
+
+from lib import processes, trace
+from lib.harness import CTRACE, LIBRARY, Failure, check, check_equal
+
+FACTOR = int(os.environ.get("CTRACE_SOAK", "1"))  # make soak: how many times longer
+
+LOST = re.compile(r"^  lost +([\d,]+) (.*)$", re.M)
+BLOCKS = re.compile(r"^total +[\d,]+ bytes in ([\d,]+) blocks$", re.M)
+LATE = "calls after the recording had ended"  # of threads that end while the process does: no loss
+UNROOTED = "events whose stack did not reach its root"
+
+
+def number(text):
+    return int(text.replace(",", ""))
+
+
+class Way:
+    """One way to run the work: a folder for it, an environment, and the recordings that it leaves."""
+
+    def __init__(self, context, name, library=None, **changes):
+        self.context, self.name = context, name
+        self.folder = context.make_folder("work")
+        self.changes = changes
+        self.out = context.make_folder("recorded") if library else None
+        for folder in filter(None, (self.folder, self.out)):
+            os.chmod(folder, 0o777)  # servers change their user
+        os.chmod(context.folder, 0o711)
+        self.library = library
+
+    def path(self, *parts):
+        return os.path.join(self.folder, *parts)
+
+    def environment(self, **more):
+        env = self.context.environment(**more)
+        if self.library:
+            out = os.path.join(self.out, "out.%e.%p.json")
+            env.update(LD_PRELOAD=self.library, CTRACE_OUT=out, CTRACE_QUIET="1", CTRACE_KEEP_STORE="1", **self.changes)
+        return env
+
+    def run(self, command, env=None, cwd=None, **popen):
+        return self.context.run(command, env=self.environment(**(env or {})), cwd=cwd or self.folder, **popen)
+
+    def untraced(self, command, **popen):
+        return self.context.run(command, cwd=self.folder, **popen)
+
+    def end(self):
+        for folder in filter(None, (self.folder, self.out)):
+            shutil.rmtree(folder)
+
+
+def check_recording(context, store, allowed, stores_stay):
+    """The self-checks of store and report, and that nothing was lost. The blocks recorded."""
+    name = os.path.basename(store)
+    info = context.run([CTRACE, "info", store])
+    failed = [line for line in info.stdout.splitlines() if "FAILED" in line or line.startswith("stopped early")]
+    check(info.status == 0 and not failed, f"{name}: {failed} {info.stderr}")
+    for count, what in LOST.findall(info.stdout):
+        check(what in allowed or what == LATE, f"{name}: lost {count} {what}")
+    report = store.removesuffix(".store")
+    if not os.path.exists(report):
+        check(stores_stay, f"{name}: no report: {info.stdout[:600]}")
+        context.run([CTRACE, "export", store]).check()
+    context.run([CTRACE, "info", report]).check()
+    (blocks,) = BLOCKS.findall(info.stdout)
+    return number(blocks)
+
+
+def check_recordings(way, programs, allowed, stores_stay):
+    """programs: name -> how many processes at least have recorded themselves. The processes and their blocks."""
+    stores = glob.glob(os.path.join(way.out, "*.store"))
+    found = collections.Counter(os.path.basename(store).split(".")[1] for store in stores)
+    for name, count in programs.items():
+        check(found[name] >= count, f"{way.name}: {found[name]} recordings of {name} in {dict(found)}, wanted {count}")
+    blocks = sum(check_recording(way.context, store, allowed, stores_stay) for store in stores)
+    reports = {path + ".store" for path in glob.glob(os.path.join(way.out, "*.json"))}
+    check_equal(reports, set(stores), "reports without a store")
+    return len(stores), blocks
+
+
+def check_same(got, wanted, what):
+    lines = [pprint.pformat(value, width=120).splitlines() for value in (wanted, got)]
+    different = [line for line in difflib.unified_diff(*lines, "without", what, lineterm="", n=0)]
+    check(got == wanted, "\n".join(["the output differs", *different[:30]]))
+
+
+def installed(context):
+    """A copy of library and program that every user may read."""
+    prefix = context.make_folder("installed")
+    for path in (LIBRARY, CTRACE):
+        folder = os.path.join(prefix, os.path.basename(os.path.dirname(path)))
+        os.makedirs(folder)
+        shutil.copy(path, folder)
+    return os.path.join(prefix, "lib", os.path.basename(LIBRARY))
+
+
+def soak(context, work, programs, allowed=(), stores_stay=False):
+    """work(way) returns what must be the same. What was recorded, in words."""
+    plain_way = Way(context, "plain")
+    wanted = work(plain_way)
+    plain_way.end()
+    library = installed(context)
+    told = []
+    for name, changes in (("exact", {}), ("sampled", {"CTRACE_SAMPLE": "512k"})):
+        way = Way(context, name, library, **changes)
+        check_same(work(way), wanted, name)
+        processes, blocks = check_recordings(way, programs, allowed, stores_stay)
+        told.append(f"{name}: {processes} processes, {blocks:,} blocks")
+        way.end()
+    return "; ".join(told)
+
+
+def wait_for_all_ends():
+    """Daemons are adopted by the test's process."""
+    trace.wait_for(lambda: not processes.descendants(os.getpid()), "all processes to end", 120)
+
+
+@contextlib.contextmanager
+def server(way, command, answers, status=0, **popen):
+    """A server in the foreground; the work in the block ends it."""
+    log = way.path("log")
+    with open(log, "ab") as out:
+        process = subprocess.Popen(
+            command, env=way.environment(), cwd=way.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, **popen
+        )
+    try:
+        trace.wait_for(lambda: answers() or process.poll() is not None, f"{command[0]} to answer")
+        yield process
+        check_equal(process.wait(120), status, f"status of {command[0]}")
+    except BaseException as error:
+        process.kill()
+        process.wait()
+        with open(log, encoding="utf-8", errors="replace") as file:
+            raise Failure(f"{error}; log: {file.read()[-2000:]}") from error
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
