@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "load/load.h"
+#include "diff_files.h"
+#include "select_options.h"
 #include "view/diff.h"
 #include "write/diff.h"
 #include "write/file.h"
@@ -32,7 +33,8 @@ static void print_help(FILE *out)
 	      "      --full           the whole stack below each row\n"
 	      "      --bytes          numbers to the last digit\n"
 	      "      --color WHEN     auto (default), always or never\n"
-	      "  -f, --format FORMAT  text (default), json (for scripts) or folded (for flamegraph.pl); these have all rows\n"
+	      "  -f, --format FORMAT  text (default), json (for scripts), folded (for flamegraph.pl) or html (a page); all but\n"
+	      "                       text have all rows\n" CT_SELECT_HELP
 	      "  -o, --output FILE    write to a file instead of stdout\n"
 	      "  -h, --help           this text\n",
 	      out);
@@ -41,33 +43,39 @@ static void print_help(FILE *out)
 enum option_value { OPT_MIN = 256, OPT_FULL, OPT_BYTES, OPT_COLOR };
 
 static const struct option options[] = {
-	{"metric", required_argument, NULL, 'm'},  {"rows", required_argument, NULL, 'n'},
-	{"min", required_argument, NULL, OPT_MIN}, {"full", no_argument, NULL, OPT_FULL},
-	{"bytes", no_argument, NULL, OPT_BYTES},   {"color", required_argument, NULL, OPT_COLOR},
-	{"format", required_argument, NULL, 'f'},  {"output", required_argument, NULL, 'o'},
-	{"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
+	{"metric", required_argument, NULL, 'm'},
+	{"rows", required_argument, NULL, 'n'},
+	{"min", required_argument, NULL, OPT_MIN},
+	{"full", no_argument, NULL, OPT_FULL},
+	{"bytes", no_argument, NULL, OPT_BYTES},
+	{"color", required_argument, NULL, OPT_COLOR},
+	{"format", required_argument, NULL, 'f'},
+	{"output", required_argument, NULL, 'o'},
+	CT_SELECT_OPTIONS,
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
 };
 
-enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_FOLDED, FORMATS };
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_FOLDED, FORMAT_HTML, FORMATS };
 
 struct request {
 	struct ct_diff_view view;
 	enum format format;
 	enum ct_color_mode color;
 	const char *output;
-	const char *paths[CT_DIFF_SIDES];
+	struct ct_diff_files files;
 };
 
 static int parse_format(const char *text, enum format *format)
 {
-	static const char *const names[FORMATS] = {"text", "json", "folded"};
+	static const char *const names[FORMATS] = {"text", "json", "folded", "html"};
 	for (int i = 0; i < FORMATS; i++) {
 		if (!strcmp(text, names[i])) {
 			*format = (enum format)i;
 			return 0;
 		}
 	}
-	ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "--format %s: it is text, json or folded", text);
+	ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "--format %s: it is text, json, folded or html", text);
 	return -1;
 }
 
@@ -108,6 +116,12 @@ static int apply(struct request *request, int option, const char *value)
 	}
 }
 
+static int (*const writers[FORMATS])(const struct ct_diff *, enum ct_metric, FILE *, struct ct_error_text *) = {
+	[FORMAT_JSON] = ct_write_diff_json,
+	[FORMAT_FOLDED] = ct_write_diff_folded,
+	[FORMAT_HTML] = ct_write_diff_html,
+};
+
 static int write_out(struct request *request, const struct ct_diff *diff, struct ct_error_text *error)
 {
 	struct ct_terminal terminal;
@@ -120,8 +134,7 @@ static int write_out(struct request *request, const struct ct_diff *diff, struct
 		request->view.out = file.stream;
 		code = ct_view_diff(&request->view, error);
 	} else if (!code) {
-		code = (request->format == FORMAT_JSON ? ct_write_diff_json : ct_write_diff_folded)(
-			diff, request->view.metric, file.stream, error);
+		code = writers[request->format](diff, request->view.metric, file.stream, error);
 	}
 	code = ct_out_close(&file, code, error);
 	/* A reader that went away (`| head`) is no error. */
@@ -130,43 +143,46 @@ static int write_out(struct request *request, const struct ct_diff *diff, struct
 
 static int run(struct request *request, struct ct_error_text *error)
 {
-	struct ct_profile *profiles[CT_DIFF_SIDES] = {NULL, NULL};
-	struct ct_diff diff = {.rows = NULL};
-	int code = CT_OK;
-	for (int side = 0; side < CT_DIFF_SIDES && !code; side++)
-		code = ct_load(request->paths[side], &profiles[side], error);
-	if (!code)
-		code = ct_diff_init(&diff, (const struct ct_profile *const *)profiles, request->paths, error);
-	if (!code)
-		code = ct_diff_check(&diff, request->view.metric, error);
-	if (!code)
-		code = write_out(request, &diff, error);
-	ct_diff_fini(&diff);
-	for (int side = 0; side < CT_DIFF_SIDES; side++)
-		ct_profile_free(profiles[side]);
-	return code;
+	int code = ct_diff_files_load(&request->files, request->view.metric, error);
+	return code ? code : write_out(request, &request->files.diff, error);
+}
+
+/* Options and files; an exit code, or -1: go on. */
+static int parse(struct request *request, int argc, char **argv)
+{
+	int option, code;
+	while ((option = getopt_long(argc, argv, "m:n:f:o:h", options, NULL)) != -1) {
+		if (option == 'h') {
+			print_help(stdout);
+			return CT_EXIT_FINE;
+		}
+		if (ct_select_option(COMMAND, &request->files.selection, option, optarg, &code)) {
+			if (code)
+				return code;
+		} else if (apply(request, option, optarg) < 0) {
+			return CT_EXIT_USAGE;
+		}
+	}
+	if (argc - optind != CT_DIFF_SIDES)
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name two files, the old one first; see ctrace diff --help");
+	memcpy(request->files.paths, argv + optind, sizeof(request->files.paths));
+	return -1;
 }
 
 int ct_cmd_diff(int argc, char **argv)
 {
 	struct request request = {.view = {.metric = CT_METRIC_TOTAL_BYTES, .rows = ROWS_DEFAULT}, .output = "-"};
 	struct ct_error_text error;
-	int option;
 
 	setlocale(LC_CTYPE, "");
 	argv[0] = "ctrace " COMMAND; /* for getopt's messages */
 	optind = 0;
-	while ((option = getopt_long(argc, argv, "m:n:f:o:h", options, NULL)) != -1) {
-		if (option == 'h') {
-			print_help(stdout);
-			return CT_EXIT_FINE;
-		}
-		if (apply(&request, option, optarg) < 0)
-			return CT_EXIT_USAGE;
+	int code = parse(&request, argc, argv);
+	if (code < 0) {
+		code = run(&request, &error);
+		if (code)
+			code = ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
 	}
-	if (argc - optind != CT_DIFF_SIDES)
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name two files, the old one first; see ctrace diff --help");
-	memcpy(request.paths, argv + optind, sizeof(request.paths));
-	int code = run(&request, &error);
-	return code ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
+	ct_diff_files_fini(&request.files);
+	return code;
 }

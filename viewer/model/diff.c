@@ -201,6 +201,11 @@ bool ct_diff_has(const struct ct_diff *diff, enum ct_metric metric)
 	       (metric != CT_METRIC_LIFETIME || !strcmp(one->time_unit, other->time_unit));
 }
 
+bool ct_diff_compares(const struct ct_diff *diff, enum ct_metric metric)
+{
+	return ct_diff_has(diff, metric) && ct_metric_adds_up(metric);
+}
+
 int ct_diff_check(const struct ct_diff *diff, enum ct_metric metric, struct ct_error_text *error)
 {
 	if (!ct_metric_adds_up(metric))

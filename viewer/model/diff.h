@@ -57,6 +57,9 @@ int ct_diff_check(const struct ct_diff *diff, enum ct_metric metric, struct ct_e
 /* The same as a question, for every metric. */
 bool ct_diff_has(const struct ct_diff *diff, enum ct_metric metric);
 
+/* Does it, and does it add up? */
+bool ct_diff_compares(const struct ct_diff *diff, enum ct_metric metric);
+
 /* Of a row, and of all. */
 int64_t ct_diff_change(const struct ct_diff_row *row, enum ct_metric metric);
 int64_t ct_diff_total_change(const struct ct_diff *diff, enum ct_metric metric);

@@ -16,18 +16,11 @@
 
 static const char *const side_names[CT_DIFF_SIDES] = {"old", "new"};
 
-static void put_signed(FILE *out, int64_t number)
-{
-	if (number < 0)
-		putc('-', out);
-	ct_put_number(out, number < 0 ? -(uint64_t)number : (uint64_t)number);
-}
-
 static void put_values(const struct ct_diff *diff, const uint64_t *values, FILE *out)
 {
 	bool more = false;
 	for (int i = 1; i < CT_METRIC_COUNT; i++) {
-		if (!ct_diff_has(diff, (enum ct_metric)i) || !ct_metric_adds_up((enum ct_metric)i))
+		if (!ct_diff_compares(diff, (enum ct_metric)i))
 			continue;
 		fprintf(out, "%s\"%s\":", more ? "," : "", ct_metric_member((enum ct_metric)i));
 		ct_put_number(out, values[i]);
@@ -53,10 +46,15 @@ static void put_profile(const struct ct_diff *diff, enum ct_diff_side side, FILE
 	fputs("}}", out);
 }
 
-static void put_causes(const struct ct_diff_row *row, enum ct_metric metric, FILE *out)
+const char *ct_diff_cause_member(enum ct_cause cause)
 {
 	static const char *const names[CT_CAUSES] = {
 		[CT_CAUSE_BLOCKS] = "moreBlocks", [CT_CAUSE_SIZE] = "biggerBlocks", [CT_CAUSE_LIFE] = "longerLife"};
+	return names[cause];
+}
+
+static void put_causes(const struct ct_diff_row *row, enum ct_metric metric, FILE *out)
+{
 	int64_t parts[CT_CAUSES];
 	bool more = false;
 	ct_diff_causes(row, metric, parts);
@@ -64,8 +62,8 @@ static void put_causes(const struct ct_diff_row *row, enum ct_metric metric, FIL
 	for (int i = 0; i < CT_CAUSES; i++) {
 		if (!ct_diff_has_cause(metric, (enum ct_cause)i))
 			continue;
-		fprintf(out, "%s\"%s\":", more ? "," : "", names[i]);
-		put_signed(out, parts[i]);
+		fprintf(out, "%s\"%s\":", more ? "," : "", ct_diff_cause_member((enum ct_cause)i));
+		ct_put_signed(out, parts[i]);
 		more = true;
 	}
 	putc('}', out);
@@ -84,16 +82,22 @@ static void put_chain(const struct ct_diff *diff, uint32_t index, FILE *out)
 	putc(']', out);
 }
 
+const struct ct_frame *ct_diff_leaf(const struct ct_diff *diff, const struct ct_diff_row *row, bool *const allocators[])
+{
+	enum ct_diff_side shown = ct_diff_shown_side(row);
+	const struct ct_profile *profile = diff->profiles[shown];
+	const struct ct_site_row *site = row->examples[shown];
+	uint32_t leaf = ct_name_leaf(profile, allocators[shown], site);
+	return &profile->frames[profile->frame_ids[site->first_frame + leaf]];
+}
+
 static void put_row(const struct ct_diff *diff, size_t index, enum ct_metric metric, bool *const allocators[],
 		    FILE *out)
 {
 	const struct ct_diff_row *row = &diff->rows[index];
 	enum ct_diff_side shown = ct_diff_shown_side(row);
 	const struct ct_profile *profile = diff->profiles[shown];
-	const struct ct_site_row *site = row->examples[shown];
-	const struct ct_frame *leaf =
-		&profile->frames[profile->frame_ids[site->first_frame +
-						    ct_name_leaf(profile, allocators[shown], site)]];
+	const struct ct_frame *leaf = ct_diff_leaf(diff, row, allocators);
 	const struct ct_function function = {.name = leaf->function, .module = leaf->module};
 	char room[CT_FUNCTION_NAME_ROOM], place[CT_NAME_ROOM];
 	fputs("{\"function\":", out);
@@ -101,7 +105,7 @@ static void put_row(const struct ct_diff *diff, size_t index, enum ct_metric met
 	ct_put_text_member(out, "place", ct_name_place(profile, leaf, place));
 	ct_put_text_member(out, "state", row->examples[!shown] ? "both" : shown == CT_DIFF_NEW ? "new" : "gone");
 	fputs(",\"change\":", out);
-	put_signed(out, ct_diff_change(row, metric));
+	ct_put_signed(out, ct_diff_change(row, metric));
 	put_causes(row, metric, out);
 	for (int side = 0; side < CT_DIFF_SIDES; side++) {
 		fprintf(out, ",\"%s\":{", side_names[side]);
@@ -146,7 +150,7 @@ int ct_write_diff_json(const struct ct_diff *diff, enum ct_metric metric, FILE *
 		put_profile(diff, CT_DIFF_OLD, out);
 		put_profile(diff, CT_DIFF_NEW, out);
 		fputs(",\n\"change\":", out);
-		put_signed(out, ct_diff_total_change(diff, metric));
+		ct_put_signed(out, ct_diff_total_change(diff, metric));
 		put_rows(diff, metric, order, allocators, out);
 	}
 	free(order);

@@ -16,6 +16,7 @@
 #include "ctrace/version.h"
 #include "model/functions.h"
 #include "view/names.h"
+#include "write/diff.h"
 #include "write/packed.h"
 #include "write/put_profile.h"
 #include "write/stacks.h"
@@ -27,6 +28,8 @@
 
 struct page {
 	const struct ct_profile *profile;
+	const struct ct_diff
+		*diff; /* NULL = it is of one profile. Sites are its rows, frames functions without places */
 	FILE *out;
 	bool *allocators; /* by frame id */
 	struct ct_functions functions;
@@ -37,6 +40,7 @@ struct page {
 	uint32_t *place; /* in the order of stacks, by site */
 	uint32_t *path; /* the node at each depth of the site before */
 	uint32_t *node_of; /* by place */
+	bool *side_allocators[CT_DIFF_SIDES]; /* by frame id of the side */
 };
 
 static void begin_list(const struct page *page, const char *name, bool more)
@@ -147,6 +151,68 @@ static void put_nodes(const struct page *page, const char *name, bool parents)
 	putc_unlocked(']', page->out);
 }
 
+static const struct ct_diff_row *row_at(const struct page *page, size_t place)
+{
+	return &page->diff->rows[page->stacks.order[place]];
+}
+
+static void put_causes(const struct page *page, enum ct_metric metric)
+{
+	int64_t parts[CT_CAUSES];
+	bool more = false;
+	for (int c = 0; c < CT_CAUSES; c++) {
+		if (!ct_diff_has_cause(metric, (enum ct_cause)c))
+			continue;
+		begin_list(page, ct_diff_cause_member((enum ct_cause)c), more);
+		for (size_t i = 0; i < page->profile->site_count; i++) {
+			ct_diff_causes(row_at(page, i), metric, parts);
+			if (i)
+				putc_unlocked(',', page->out);
+			ct_put_signed(page->out, parts[c]);
+		}
+		putc_unlocked(']', page->out);
+		more = true;
+	}
+}
+
+/* Where the rows' examples are. */
+static void put_places(const struct page *page)
+{
+	char room[CT_NAME_ROOM];
+	begin_list(page, "place", true);
+	for (size_t i = 0; i < page->profile->site_count; i++) {
+		const struct ct_diff_row *row = row_at(page, i);
+		if (i)
+			putc_unlocked(',', page->out);
+		ct_put_text(page->out, ct_name_place(page->diff->profiles[ct_diff_shown_side(row)],
+						     ct_diff_leaf(page->diff, row, page->side_allocators), room));
+	}
+	putc_unlocked(']', page->out);
+}
+
+/* Of each metric the old numbers, the new ones, and what caused the change. */
+static void put_sides(const struct page *page)
+{
+	size_t count = page->profile->site_count;
+	PUT_LIST(page, "onlyOld", true, count, !row_at(page, i)->examples[CT_DIFF_NEW]);
+	PUT_LIST(page, "onlyNew", true, count, !row_at(page, i)->examples[CT_DIFF_OLD]);
+	put_places(page);
+	fputs("},\n\"changes\":{", page->out);
+	bool more = false;
+	for (int m = 1; m < CT_METRIC_COUNT; m++) {
+		if (!ct_diff_compares(page->diff, (enum ct_metric)m))
+			continue;
+		fprintf(page->out, "%s\"%s\":{", more ? ",\n" : "", ct_metric_member((enum ct_metric)m));
+		PUT_LIST(page, "old", false, count, row_at(page, i)->values[CT_DIFF_OLD][m]);
+		PUT_LIST(page, "new", true, count, row_at(page, i)->values[CT_DIFF_NEW][m]);
+		fputs(",\"causes\":{", page->out);
+		put_causes(page, (enum ct_metric)m);
+		fputs("}}", page->out);
+		more = true;
+	}
+	putc_unlocked('}', page->out);
+}
+
 static void put_sites(const struct page *page)
 {
 	const struct ct_profile *profile = page->profile;
@@ -156,8 +222,12 @@ static void put_sites(const struct page *page)
 	put_nodes(page, "up", true);
 	fputs("},\n\"sites\":{", page->out);
 	PUT_LIST(page, "node", false, count, page->node_of[i]);
-	PUT_LIST(page, "skip", true, count, ct_name_leaf(profile, page->allocators, site_at(page, i)));
+	PUT_LIST(page, "skip", true, count, page->diff ? 0 : ct_name_leaf(profile, page->allocators, site_at(page, i)));
 	PUT_LIST(page, "truncated", true, count, site_at(page, i)->truncated);
+	if (page->diff) {
+		put_sides(page);
+		return;
+	}
 	for (int m = 1; m < CT_COUNTER_COUNT; m++)
 		if (ct_metric_exists(profile, (enum ct_metric)m))
 			PUT_LIST(page, ct_metric_member((enum ct_metric)m), true, count,
@@ -165,9 +235,8 @@ static void put_sites(const struct page *page)
 	putc_unlocked('}', page->out);
 }
 
-static void put_times(const struct page *page)
+static void put_timeline(const struct page *page, const struct ct_profile *profile)
 {
-	const struct ct_profile *profile = page->profile;
 	const struct ct_timeline_point *points = profile->timeline;
 	fputs(",\n\"timeline\":{", page->out);
 	PUT_LIST(page, "time", false, profile->timeline_count, points[i].time);
@@ -176,7 +245,13 @@ static void put_times(const struct page *page)
 	PUT_LIST(page, "blocks", true, profile->timeline_count, points[i].last_blocks);
 	if (ct_profile_has_rss(profile))
 		PUT_LIST(page, "resident", true, profile->timeline_count, points[i].rss_bytes);
-	fputs("},\n\"snapshots\":[", page->out);
+	putc_unlocked('}', page->out);
+}
+
+static void put_snapshots(const struct page *page)
+{
+	const struct ct_profile *profile = page->profile;
+	fputs(",\n\"snapshots\":[", page->out);
 	for (size_t s = 0; s < profile->snapshot_count; s++) {
 		const struct ct_snapshot *snapshot = &profile->snapshots[s];
 		const struct ct_snapshot_site *rows = snapshot->rows;
@@ -188,6 +263,17 @@ static void put_times(const struct page *page)
 		putc_unlocked('}', page->out);
 	}
 	putc_unlocked(']', page->out);
+}
+
+static void put_old(const struct page *page)
+{
+	const struct ct_profile *old = page->diff->profiles[CT_DIFF_OLD];
+	ct_put_text_member(page->out, "file", page->diff->names[CT_DIFF_NEW]);
+	fputs(",\n\"old\":{\"file\":", page->out);
+	ct_put_text(page->out, page->diff->names[CT_DIFF_OLD]);
+	ct_put_profile(old, page->out);
+	put_timeline(page, old);
+	putc_unlocked('}', page->out);
 }
 
 static void put_data(const struct page *page, enum ct_metric metric)
@@ -203,7 +289,10 @@ static void put_data(const struct page *page, enum ct_metric metric)
 	put_functions(page);
 	put_frames(page);
 	put_sites(page);
-	put_times(page);
+	put_timeline(page, profile);
+	put_snapshots(page);
+	if (page->diff)
+		put_old(page);
 	fputs("}\n", page->out);
 }
 
@@ -222,9 +311,14 @@ static uint32_t *numbers(size_t count)
 }
 
 /* False without memory; page_fini also then. */
-static bool page_init(struct page *page, const struct ct_profile *profile)
+static bool page_init(struct page *page, const struct ct_profile *profile, const struct ct_diff *diff)
 {
-	*page = (struct page){.profile = profile};
+	*page = (struct page){.profile = profile, .diff = diff};
+	for (int side = 0; diff && side < CT_DIFF_SIDES; side++) {
+		page->side_allocators[side] = ct_names_find_allocators(diff->profiles[side]);
+		if (!page->side_allocators[side])
+			return false;
+	}
 	page->allocators = ct_names_find_allocators(profile);
 	page->text_of = numbers(profile->string_count);
 	page->labels = numbers(profile->frame_count);
@@ -258,6 +352,8 @@ static void page_fini(struct page *page)
 	free(page->place);
 	free(page->path);
 	free(page->node_of);
+	for (int side = 0; side < CT_DIFF_SIDES; side++)
+		free(page->side_allocators[side]);
 }
 
 /* The page without data, for free(). */
@@ -284,7 +380,8 @@ static int read_template(char **text, struct ct_error_text *error)
 	return ct_error_set(error, CT_ERR_DAMAGED, "%s: not the page of this ctrace; run `make html` again", path);
 }
 
-int ct_write_html(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
+static int write_page(const struct ct_profile *profile, const struct ct_diff *diff, enum ct_metric metric, FILE *out,
+		      struct ct_error_text *error)
 {
 	struct page page;
 	char *template;
@@ -292,7 +389,7 @@ int ct_write_html(const struct ct_profile *profile, enum ct_metric metric, FILE 
 	if (code)
 		return code;
 	char *mark = strstr(template, MARK);
-	bool memory = page_init(&page, profile);
+	bool memory = page_init(&page, profile, diff);
 	errno = 0;
 	fwrite(template, 1, (size_t)(mark - template), out);
 	page.out = memory ? ct_packed_open(out) : NULL;
@@ -305,4 +402,35 @@ int ct_write_html(const struct ct_profile *profile, enum ct_metric metric, FILE 
 	page_fini(&page);
 	free(template);
 	return memory ? ct_put_end(out, error) : ct_error_no_memory(error);
+}
+
+int ct_write_html(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
+{
+	return write_page(profile, NULL, metric, out, error);
+}
+
+/* The new profile with the rows for sites, whose functions are known by the chains' texts. */
+int ct_write_diff_html(const struct ct_diff *diff, enum ct_metric metric, FILE *out, struct ct_error_text *error)
+{
+	const struct ct_profile *chains = diff->chains.profile;
+	struct ct_profile shown = *diff->profiles[CT_DIFF_NEW];
+	shown.sites = calloc(diff->row_count + 1, sizeof(*shown.sites));
+	shown.frames = calloc(chains->frame_count, sizeof(*shown.frames));
+	shown.site_count = diff->row_count;
+	shown.frame_count = chains->frame_count;
+	shown.frame_ids = chains->frame_ids;
+	shown.strings = chains->strings;
+	shown.string_count = chains->string_count;
+	shown.snapshot_count = 0;
+	bool memory = shown.sites && shown.frames;
+	for (size_t i = 0; memory && i < shown.site_count; i++)
+		shown.sites[i] = chains->sites[diff->rows[i].chain];
+	for (size_t i = 1; memory && i < shown.frame_count; i++) {
+		uint32_t text = chains->frames[i].text;
+		shown.frames[i] = (struct ct_frame){.function = text, .text = text};
+	}
+	int code = memory ? write_page(&shown, diff, metric, out, error) : ct_error_no_memory(error);
+	free(shown.sites);
+	free(shown.frames);
+	return code;
 }

@@ -29,6 +29,13 @@ void ct_put_number(FILE *out, uint64_t number)
 	fwrite_unlocked(digits + at, 1, sizeof(digits) - at, out);
 }
 
+void ct_put_signed(FILE *out, int64_t number)
+{
+	if (number < 0)
+		putc_unlocked('-', out);
+	ct_put_number(out, number < 0 ? -(uint64_t)number : (uint64_t)number);
+}
+
 static void put_name(FILE *out, const char *name)
 {
 	fputs(",\"", out);

@@ -14,6 +14,9 @@ void ct_put_text(FILE *out, const char *text);
 /* Digits, without printf's price. */
 void ct_put_number(FILE *out, uint64_t number);
 
+/* The same with a sign where it is below 0. */
+void ct_put_signed(FILE *out, int64_t number);
+
 /* "NAME": with a comma in front, and the value. */
 void ct_put_text_member(FILE *out, const char *name, const char *text);
 void ct_put_number_member(FILE *out, const char *name, uint64_t number);

@@ -36,11 +36,23 @@ class Profile {
     this.siteCount = data.sites.node.length;
     this.values = {};
     for (const [key, list] of Object.entries(data.sites)) this.values[key] = Float64Array.from(list);
+    if (this.old) this.findChanges();
     this.metrics = METRICS.filter((metric) => this.values[metric.key]);
     this.nodeParent = Int32Array.from(data.nodes.up, (up, node) => (up ? node - up : -1));
     this.nodeFrame = Int32Array.from(data.nodes.frame);
     this.findStacks();
     this.moments = this.findMoments();
+  }
+
+  // Of a diff: the values are changes, the old and the new ones are in `changes`.
+  findChanges() {
+    for (const [key, { old, new: now }] of Object.entries(this.changes)) this.values[key] = Float64Array.from(now, (value, site) => value - old[site]);
+  }
+
+  // "new", "gone", or "" of what both sides of a diff have.
+  state(site) {
+    if (!this.old) return "";
+    return this.sites.onlyNew[site] ? "new" : this.sites.onlyOld[site] ? "gone" : "";
   }
 
   // Of each site the functions from the root to the leaf, one behind the other: those of site s are
@@ -98,6 +110,11 @@ class Profile {
     return this.texts[this.functions.module[id]];
   }
 
+  // Where the site allocates.
+  sitePlace(site) {
+    return this.old ? this.sites.place[site] : this.place(this.leafFrame[site]);
+  }
+
   // "list.c:24", "[libc.so.6]", or "".
   place(frame, whole = false) {
     const id = this.frames.function[frame];
@@ -110,6 +127,11 @@ class Profile {
 
   isBytes() {
     return this.bytesUnit === "bytes";
+  }
+
+  // With its sign, as a change has it.
+  formatSigned(kind, value) {
+    return (value > 0 ? "+" : "") + this.format(kind, value);
   }
 
   format(kind, value) {

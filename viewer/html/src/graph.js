@@ -11,6 +11,9 @@ const NARROWEST = 3; // pixels
 const TEXT_NARROWEST = 28;
 const OVERSCAN = 10; // rows
 const COLOURS = 7;
+const MOSTLY = 0.6; // the part of all change by which a call has grown or shrunk, and not both
+const SLIGHTLY = 0.1;
+const CHANGES = { grown: "grown", "grown-some": "grown more than shrunk", even: "as much of both", "shrunk-some": "shrunk more than grown", shrunk: "shrunk" };
 
 // Colours go to the object files with the most calls; 0 is for the others.
 function findColours(profile) {
@@ -40,7 +43,8 @@ export class Graph {
       this.canvas,
     );
     this.status = make("p", { class: "status", id: "graph-status", role: "status" });
-    this.element = make("div", {}, this.crumbs, this.box, this.status, this.legend());
+    this.legendBox = make("div");
+    this.element = make("div", {}, this.crumbs, this.box, this.status, this.legendBox);
     this.box.onscroll = this.box.onfocus = this.box.onblur = () => this.render();
     this.box.onkeydown = (event) => this.key(event);
     this.box.onclick = (event) => this.click(event);
@@ -50,20 +54,23 @@ export class Graph {
   }
 
   legend() {
-    const entry = (colour, name) => make("li", {}, make("span", { class: `swatch c${colour}` }), name);
-    const entries = this.colours.names.map((name, i) => entry(i + 1, base(name)));
-    if (this.colours.others) entries.push(entry(0, "others"));
+    const entry = (colour, name) => make("li", {}, make("span", { class: `swatch ${colour}` }), name);
+    const entries = this.signed
+      ? Object.entries(CHANGES).map(([colour, text]) => entry(colour, text))
+      : this.colours.names.map((name, i) => entry(`c${i + 1}`, base(name)));
+    if (!this.signed && this.colours.others) entries.push(entry("c0", "others"));
     return make("ul", { class: "legend", "aria-label": "Colours" }, entries);
   }
 
-  // tree: with its values set; show(value) makes a text of a number; matches: null or by function
-  set({ tree, show, matches }) {
+  // tree: with its values set; signed: they are changes; show(value) makes a text of a number; matches: null or by function
+  set({ tree, signed, show, matches }) {
     if (tree !== this.tree) {
       const path = this.zoomed ? this.tree.path(this.zoomed).map((node) => node.function) : [];
       const same = this.tree && tree.reversed === this.tree.reversed;
       this.zoomed = this.selected = same ? tree.find(path) : tree.root;
     }
-    Object.assign(this, { tree, show, matches });
+    Object.assign(this, { tree, signed, show, matches });
+    this.legendBox.replaceChildren(this.legend());
     this.draw();
   }
 
@@ -75,10 +82,17 @@ export class Graph {
     const value = this.tree.value(node);
     const share = percent(value, this.tree.value(this.tree.root));
     const sites = `${exact(node.sites.length)} ${node.sites.length === 1 ? "site" : "sites"}`;
-    const numbers = `${this.show(value)}, ${share}, ${sites}`;
+    const numbers = this.signed ? `${this.show(this.tree.sum(node))}, ${share} of all that changed, ${sites}` : `${this.show(value)}, ${share}, ${sites}`;
     if (node.function < 0) return `all: ${numbers}`;
     const where = this.profile.functionModule(node.function) || this.profile.texts[this.profile.functions.file[node.function]];
     return `${this.profile.functionFullName(node.function)}${where ? ` (${base(where)})` : ""}: ${numbers}`;
+  }
+
+  colour(node) {
+    if (!this.signed) return `c${node.function < 0 ? "all" : this.colours.ofFunction[node.function]}`;
+    const part = this.tree.sum(node) / (this.tree.value(node) || 1);
+    if (Math.abs(part) < SLIGHTLY) return "even";
+    return (part > 0 ? "grown" : "shrunk") + (Math.abs(part) < MOSTLY ? "-some" : "");
   }
 
   tell(node) {
@@ -164,7 +178,7 @@ export class Graph {
   frame({ node, left, wide }, level) {
     const element = make("div", { class: "rest", "aria-hidden": "true" });
     if (node) {
-      const classes = ["frame", `c${node.function < 0 ? "all" : this.colours.ofFunction[node.function]}`];
+      const classes = ["frame", this.colour(node)];
       if (this.matches && node.function >= 0) classes.push(this.matches[node.function] ? "match" : "other");
       if (node === this.selected && (node !== this.zoomed || document.activeElement === this.box)) classes.push("selected");
       element.className = classes.join(" ");
@@ -172,15 +186,21 @@ export class Graph {
       element.id = `frame-${this.shown.length}`;
       element.setAttribute("role", "treeitem");
       element.setAttribute("aria-level", level + 1);
-      element.dataset.value = this.tree.value(node);
+      element.dataset.value = this.tree.sum(node);
       element.setAttribute("aria-selected", node === this.selected);
       element.setAttribute("aria-label", this.describe(node));
       element.title = this.describe(node);
-      if (wide >= TEXT_NARROWEST) element.textContent = this.name(node);
+      if (wide >= TEXT_NARROWEST) element.textContent = (this.signed ? this.sign(node) : "") + this.name(node);
     } else element.title = "calls too small to show; zoom in to see them";
     const part = (pixels) => `${(pixels / this.width) * 100}%`; // paper has another width
     Object.assign(element.style, { left: part(left), width: part(wide), top: `${level * ROW}px` });
     return { element, node };
+  }
+
+  // For those who do not see the colours.
+  sign(node) {
+    const sum = this.tree.sum(node);
+    return sum > 0 ? "+ " : sum < 0 ? "− " : "";
   }
 
   at(event) {

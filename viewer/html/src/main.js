@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The report: what is chosen, and who shows it.
 import { base, readProfile } from "./data.js";
+import { changeCards, changeColumns, changeHelp, sides } from "./diff.js";
 import { make } from "./dom.js";
 import { Graph } from "./graph.js";
 import { exact, percent, time } from "./numbers.js";
@@ -28,10 +29,10 @@ class Report {
 
   start(main) {
     const { profile } = this;
-    document.title = `${base(profile.program) || profile.command || "report"} – ctrace`;
+    document.title = `${base(profile.program) || profile.command || "report"}${profile.old ? ", changes" : ""} – ctrace`;
     main.replaceChildren(this.header(), ...this.notices(), this.cards(), ...this.findings());
     if (this.timeline) main.append(section("timeline", "Live over time", this.timeline.element));
-    main.append(section("calls", "Who allocates", this.controls(), this.graph.element), section("sites", "Sites", this.siteFilter(), this.table.element));
+    main.append(section("calls", profile.old ? "What changed" : "Who allocates", this.controls(), this.graph.element), section("sites", "Sites", this.siteFilter(), this.table.element));
     main.append(make("footer", {}, `Written by ${profile.writtenBy}. Keys: / search, arrow keys in chart and graph, Enter zooms, Esc goes back.`));
     main.removeAttribute("aria-busy");
     document.onkeydown = (event) => this.key(event);
@@ -56,25 +57,41 @@ class Report {
         "div",
         {},
         make("h1", {}, make("bdi", {}, base(profile.program) || profile.command || "Heap profile")),
-        make("p", { class: "command" }, make("bdi", {}, profile.command)),
-        make("p", { class: "facts-line" }, facts.filter(Boolean).join(" · ")),
+        profile.old
+          ? sides(profile)
+          : [make("p", { class: "command" }, make("bdi", {}, profile.command)), make("p", { class: "facts-line" }, facts.filter(Boolean).join(" · "))],
       ),
       this.theme,
     );
   }
 
   notices() {
-    const { losses, sampleBytes, ended } = this.profile;
+    const { profile } = this;
+    if (!profile.old) return this.noticesOf(profile, "");
+    return [...this.noticesOf(profile.old, "Old: "), ...this.noticesOf(profile, "New: ")];
+  }
+
+  noticesOf({ losses, sampleBytes, ended }, which) {
     const words = { dropped: "events dropped", early: "calls before start-up was done", truncated: "stacks cut", unrooted: "stacks without their root", otherSites: "allocations in [other sites]" };
     const lost = Object.entries(words).filter(([key]) => losses[key]).map(([key, text]) => `${exact(losses[key])} ${text}`);
     const lines = [];
     if (lost.length) lines.push(`Incomplete: ${lost.join(", ")}`);
     if (sampleBytes) lines.push(`Sampled, mean interval ${this.profile.format("bytes", sampleBytes)}: all numbers are estimates`);
     if (!ended) lines.push("The program was killed, or was still running");
-    return lines.map((line) => make("p", { class: "notice", role: "note" }, line));
+    return lines.map((line) => make("p", { class: "notice", role: "note" }, which + line));
   }
 
   cards() {
+    const { profile } = this;
+    const cards = profile.old ? changeCards(profile) : this.totalCards();
+    this.cardButtons = cards.map(([key, name, number, detail]) =>
+      make("button", { type: "button", class: "card", "data-metric": key, onclick: () => this.setMetric(key) }, make("span", { class: "name" }, name), make("span", { class: "figure" }, number), make("span", { class: "detail" }, detail)),
+    );
+    return make("div", { class: "cards", id: "summary", role: "group", "aria-label": "Summary; each chooses what the graph shows" }, this.cardButtons);
+  }
+
+  // [metric, name, figure, detail]
+  totalCards() {
     const { profile } = this;
     const { totals, values } = profile;
     const blocks = (count) => `${exact(count)} ${profile.blocksUnit}`;
@@ -88,10 +105,7 @@ class Report {
       cards.push(["temporaryBlocks", "Temporary", percent(totals.temporaryBlocks, totals.totalBlocks), `${blocks(totals.temporaryBlocks)} freed at once`]);
     if (values.copiedBytes) cards.push(["copiedBytes", "Copied by realloc", profile.format("bytes", totals.copiedBytes), `in ${exact(totals.moves)} moves`]);
     if (values.slackBytes) cards.push(["slackBytes", "Slack", profile.format("bytes", totals.slackBytes), `${percent(totals.slackBytes, totals.totalBytes)} beyond what was asked for`]);
-    this.cardButtons = cards.map(([key, name, number, detail]) =>
-      make("button", { type: "button", class: "card", "data-metric": key, onclick: () => this.setMetric(key) }, make("span", { class: "name" }, name), make("span", { class: "figure" }, number), make("span", { class: "detail" }, detail)),
-    );
-    return make("div", { class: "cards", id: "summary", role: "group", "aria-label": "Summary; each chooses what the graph shows" }, this.cardButtons);
+    return cards;
   }
 
   // Of `ctrace advise`: [{title, text, site}], where a site is its index in the data.
@@ -224,13 +238,15 @@ class Report {
     const { profile, range } = this;
     if (this.metric !== MOMENT) {
       const metric = profile.metrics.find(({ key }) => key === this.metric);
-      return { ...metric, values: profile.values[this.metric] };
+      const values = profile.values[this.metric];
+      if (!profile.old) return { ...metric, values };
+      return { ...metric, values, signed: true, help: `${metric.help}; ${changeHelp(profile, values)}` };
     }
     const [from, to] = [profile.moments[range.from], profile.moments[range.to]];
     if (from === to) return { label: this.describeRange(range), kind: "bytes", values: to.values, help: this.helpOfMoment(to) };
     const values = to.values.map((value, site) => value - from.values[site]);
     const sum = to.bytes - from.bytes;
-    return { label: this.describeRange(range), kind: "bytes", values, help: `${sum < 0 ? "shrunk" : "grown"} by ${profile.format("bytes", Math.abs(sum))} in all; the graph shows the sites that grew` };
+    return { label: this.describeRange(range), kind: "bytes", values, signed: true, help: `${sum < 0 ? "shrunk" : "grown"} by ${profile.format("bytes", Math.abs(sum))} in all; calls are as wide as what changed in them, up or down` };
   }
 
   helpOfMoment(moment) {
@@ -246,7 +262,7 @@ class Report {
     const tree = (this.trees[Number(this.reversed)] ??= new Tree(profile, this.reversed));
     if (tree.values !== chosen.values) tree.setValues(chosen.values);
     this.showMetric(chosen);
-    this.graph.set({ tree, show: (value) => profile.format(chosen.kind, value), matches: this.matches });
+    this.graph.set({ tree, signed: chosen.signed, show: (value) => (chosen.signed ? profile.formatSigned : profile.format).call(profile, chosen.kind, value), matches: this.matches });
     this.showSites(sort ? chosen : null);
   }
 
@@ -264,7 +280,7 @@ class Report {
     const node = graph.zoomed;
     const sites = matches ? this.matching(node.sites) : node.sites;
     if (matches) {
-      const sum = sites.reduce((total, site) => total + Math.max(graph.tree.values[site], 0), 0);
+      const sum = sites.reduce((total, site) => total + Math.abs(graph.tree.values[site]), 0);
       this.found.textContent = `${percent(sum, graph.tree.value(node))} found`;
     } else this.found.textContent = "";
     this.below.hidden = !node.parent;
@@ -273,9 +289,14 @@ class Report {
       this.below.replaceChildren("Those ", this.reversed ? "that end in " : "below ", make("bdi", {}, graph.name(node)), " ", all);
     }
     const now = this.chosen();
-    const extra = this.metric === MOMENT ? { key: MOMENT, heading: this.range.from === this.range.to ? "Live then" : "Growth", help: now.label, kind: "bytes", value: (site) => now.values[site] } : null;
-    const key = chosen && (extra ? MOMENT : this.table.has(this.metric) ? this.metric : undefined);
+    const extra = profile.old ? changeColumns(profile, now) : this.momentColumns(now);
+    const key = chosen && (extra[0]?.key ?? (this.table.has(this.metric) ? this.metric : undefined));
     this.table.set({ sites, extra, key });
+  }
+
+  momentColumns({ label, signed, values }) {
+    if (this.metric !== MOMENT) return [];
+    return [{ key: MOMENT, heading: signed ? "Growth" : "Live then", help: label, kind: "bytes", signed, value: (site) => values[site] }];
   }
 
   matching(sites) {
@@ -289,7 +310,7 @@ class Report {
   showInGraph(site) {
     const { profile } = this;
     if (this.reversed) this.setReversed(false);
-    if (!(this.graph.tree.values[site] > 0)) this.setMetric("totalBytes"); // it has no width by what is shown
+    if (!this.graph.tree.values[site]) this.setMetric("totalBytes"); // it has no width by what is shown
     const { tree } = this.graph;
     const functions = profile.stackFunctions.subarray(profile.stackStart[site], profile.stackStart[site + 1]);
     const node = tree.find(functions);

@@ -28,6 +28,7 @@ const short = (value, unit) =>
 const NS = { ns: 1, "µs": 1e3, us: 1e3, ms: 1e6, s: 1e9 };
 
 export function time(value, unit) {
+  if (value < 0) return "−" + time(-value, unit);
   const ns = value * (NS[unit] ?? 0);
   if (!(unit in NS)) return short(value, unit);
   if (value === 0) return "0 s";

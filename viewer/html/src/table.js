@@ -2,6 +2,7 @@
 // The sites as a table: sorted by any column, a part of the rows at a time, the whole stack below a row that is open.
 import { make } from "./dom.js";
 import { base } from "./data.js";
+import { changesOf } from "./diff.js";
 import { exact, percent } from "./numbers.js";
 
 const ROWS = 50;
@@ -10,6 +11,7 @@ const CALLERS = 4;
 // [key, heading, help, kind, value of a site, which metrics it needs]
 function columnsOf(profile) {
   const { values } = profile;
+  if (profile.old) return []; // all of a diff's are of the chosen metric
   const ratio = (a, b) => (site) => (values[b][site] ? values[a][site] / values[b][site] : 0);
   const plain = (key) => (site) => values[key][site];
   return [
@@ -33,7 +35,8 @@ export class Table {
     this.profile = profile;
     this.on = on;
     this.columns = columnsOf(profile);
-    this.sort = { key: "totalBytes", down: true };
+    this.extra = [];
+    this.sort = this.firstSort();
     this.open = new Set();
     this.rows = ROWS;
     this.status = make("p", { class: "status", id: "table-status", role: "status" });
@@ -49,18 +52,23 @@ export class Table {
     );
   }
 
-  // sites: which ones; extra: null, or a column of the chosen moment; key: what to sort by, unless undefined
+  // Changes are first sorted by their size, whatever their sign.
+  firstSort(key = this.columns[0]?.key) {
+    return { key, down: true, size: this.all().some((column) => column.key === key && column.signed) };
+  }
+
+  // sites: which ones; extra: columns of what is chosen; key: what to sort by, unless undefined
   set({ sites, extra, key }) {
     this.extra = extra;
     this.sites = sites;
     this.rows = ROWS;
-    if (key) this.sort = { key, down: true };
-    if (!this.all().some((column) => column.key === this.sort.key)) this.sort = { key: "totalBytes", down: true };
+    if (key) this.sort = this.firstSort(key);
+    if (!this.all().some((column) => column.key === this.sort.key)) this.sort = this.firstSort();
     this.draw();
   }
 
   all() {
-    return this.extra ? [this.extra, ...this.columns] : this.columns;
+    return [...this.extra, ...this.columns];
   }
 
   has(key) {
@@ -70,7 +78,7 @@ export class Table {
   draw() {
     const column = this.all().find(({ key }) => key === this.sort.key);
     const values = new Float64Array(this.profile.siteCount);
-    for (const site of this.sites) values[site] = column.value(site);
+    for (const site of this.sites) values[site] = this.sort.size ? Math.abs(column.value(site)) : column.value(site);
     const sign = this.sort.down ? 1 : -1;
     this.order = Uint32Array.from(this.sites).sort((a, b) => sign * (values[b] - values[a]) || a - b);
     this.head.replaceChildren(this.heading());
@@ -84,25 +92,45 @@ export class Table {
     const all = this.sites.length === siteCount;
     let sum = 0;
     for (const site of this.sites) sum += this.profile.values.totalBytes[site];
+    if (this.profile.old) return this.tellChanges();
     const count = `${exact(siteCount)} ${siteCount === 1 ? "site" : "sites"}`;
     this.status.textContent = all
       ? count
       : `${exact(this.sites.length)} of ${count}, ${this.profile.format("bytes", sum)} of ${this.profile.format("bytes", totals.totalBytes)} in total (${percent(sum, totals.totalBytes)})`;
   }
 
+  // Rows that are not shown, too: the sum is that of all sites below the graph's call.
+  tellChanges() {
+    const [change] = this.extra;
+    let sum = 0;
+    let changed = 0;
+    for (const site of this.sites) {
+      sum += change.value(site);
+      if (change.value(site)) changed++;
+    }
+    this.status.textContent = `${exact(changed)} of ${exact(this.sites.length)} sites changed, together ${this.profile.formatSigned(change.kind, sum)}`;
+    this.status.dataset.sum = sum;
+  }
+
+  arrow() {
+    if (this.sort.size) return "↕";
+    return this.sort.down ? "▾" : "▴";
+  }
+
   heading() {
     const cells = this.all().map((column) => {
       const sorted = column.key === this.sort.key;
       const button = make("button", { type: "button", title: column.help, onclick: () => this.sortBy(column.key) }, column.heading);
-      button.append(make("span", { class: "arrow", "aria-hidden": "true" }, sorted ? (this.sort.down ? "▾" : "▴") : ""));
-      const order = this.sort.down ? "descending" : "ascending";
+      button.append(make("span", { class: "arrow", "aria-hidden": "true" }, sorted ? this.arrow() : ""));
+      const order = this.sort.size ? "other" : this.sort.down ? "descending" : "ascending";
       return make("th", { scope: "col", class: "number", "aria-sort": sorted ? order : "none", "data-key": column.key }, button);
     });
     return make("tr", {}, make("th", { scope: "col", class: "where" }, "Where"), cells);
   }
 
   sortBy(key) {
-    this.sort = { key, down: key === this.sort.key ? !this.sort.down : true };
+    if (key !== this.sort.key) this.sort = this.firstSort(key);
+    else this.sort = { key, down: this.sort.size || !this.sort.down, size: false };
     this.draw();
     this.head.querySelector(`[data-key="${key}"] button`).focus();
   }
@@ -130,12 +158,16 @@ export class Table {
     this.more.textContent = `Show ${exact(Math.min(left, ROWS * 4))} more of ${exact(left)}`;
   }
 
+  format({ kind, signed }, value) {
+    return signed ? this.profile.formatSigned(kind, value) : this.profile.format(kind, value);
+  }
+
   row(site, columns, most) {
     const cells = columns.map((column, i) => {
       const value = column.value(site);
-      const cell = make("td", { class: value ? "number" : "number zero", "data-value": value }, value ? this.profile.format(column.kind, value) : "–");
+      const cell = make("td", { class: value ? "number" : "number zero", "data-value": value }, value ? this.format(column, value) : "–");
       if (most[i]) {
-        const bar = make("span", { class: "bar", "aria-hidden": "true" });
+        const bar = make("span", { class: column.signed ? `bar ${value < 0 ? "less" : "more"}` : "bar", "aria-hidden": "true" });
         bar.style.width = `${(Math.abs(value) / most[i]) * 100}%`;
         cell.append(bar);
       }
@@ -161,7 +193,8 @@ export class Table {
       "td",
       { class: "where" },
       button,
-      make("bdi", { class: "place" }, profile.place(frame)),
+      make("bdi", { class: "place" }, profile.sitePlace(site)),
+      profile.state(site) ? make("span", { class: "state" }, profile.state(site)) : "",
       callers.length ? make("div", { class: "callers" }, make("bdi", {}, "← " + callers.join(" ← "))) : "",
     );
   }
@@ -181,6 +214,7 @@ export class Table {
 
   facts(site) {
     const { values } = this.profile;
+    if (this.profile.old) return changesOf(this.profile, site);
     const facts = this.profile.metrics.map(({ key, label, kind }) => [label, this.profile.format(kind, values[key][site])]);
     if (values.smallestBytes)
       facts.push(

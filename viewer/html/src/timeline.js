@@ -7,8 +7,18 @@ import { exact, time } from "./numbers.js";
 
 const HEIGHT = 190;
 const CLICK = 5; // pixels
+const OLD = "old";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+// The most that was live in the bucket of each time; null behind the end.
+function at({ time: ends, most }, times) {
+  let i = 0;
+  return times.map((moment) => {
+    while (i < ends.length && ends[i] < moment) i++;
+    return most[i] ?? null;
+  });
+}
 
 export class Timeline {
   constructor(profile, on) {
@@ -41,19 +51,19 @@ export class Timeline {
 
   // Also when the colours have changed.
   draw() {
-    const { timeline, timeUnit } = this.profile;
+    const { timeUnit } = this.profile;
     this.plot?.destroy();
     const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
     axis.font = "11px system-ui, sans-serif";
     const series = { width: 1.5, points: { show: false }, paths: uPlot.paths.stepped({ align: -1 }) };
-    const lines = timeline.resident ? [timeline.most, timeline.resident] : [timeline.most];
+    const { times, lines, grey } = this.lines();
     this.plot = new uPlot(
       {
         width: this.chart.clientWidth,
         height: HEIGHT,
         legend: { show: false },
         cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
-        scales: { x: { time: false, range: () => [0, this.profile.endTime || 1] }, y: { range: (_, __, most) => [0, (most || 1) * 1.12] } },
+        scales: { x: { time: false, range: () => [0, Math.max(this.profile.endTime, grey === OLD ? this.profile.old.endTime : 0) || 1] }, y: { range: (_, __, most) => [0, (most || 1) * 1.12] } },
         axes: [
           { ...axis, values: (_, ticks) => ticks.map((tick) => time(tick, timeUnit)), space: 90 },
           {
@@ -66,15 +76,24 @@ export class Timeline {
         series: [
           {},
           { ...series, stroke: colour("--accent"), fill: colour("--accent-faint") },
-          ...(timeline.resident ? [{ ...series, stroke: colour("--soft") }] : []),
+          ...(grey ? [{ ...series, stroke: colour("--soft") }] : []),
         ],
         hooks: { draw: [() => this.drawMarks()], setCursor: [() => this.tell()] },
       },
-      [[0, ...timeline.time], ...lines.map((line) => [line[0], ...line])],
+      [[0, ...times], ...lines.map((line) => [line[0], ...line])],
       this.chart,
     );
     if (this.profile.moments.length) this.listen();
     this.showSelection();
+  }
+
+  // What is drawn, and what the grey line is: of a diff the old recording, when its time can be compared.
+  lines() {
+    const { timeline, old, timeUnit } = this.profile;
+    if (!old) return { times: timeline.time, lines: [timeline.most, timeline.resident].filter(Boolean), grey: timeline.resident && "resident" };
+    if (!old.timeline.time.length || old.timeUnit !== timeUnit) return { times: timeline.time, lines: [timeline.most], grey: "" };
+    const times = [...new Set([...timeline.time, ...old.timeline.time])].sort((a, b) => a - b);
+    return { times, lines: [at(timeline, times), at(old.timeline, times)], grey: OLD };
   }
 
   drawMarks() {
@@ -172,11 +191,18 @@ export class Timeline {
     const index = this.plot?.cursor.idx;
     if (index) {
       const i = index - 1;
+      if (this.profile.old) return this.tellSides(index);
       const resident = timeline.resident ? `, ${this.profile.format("bytes", timeline.resident[i])} resident (grey)` : "";
       this.status.textContent = `${time(timeline.time[i], this.profile.timeUnit)}: up to ${this.profile.format("bytes", timeline.most[i])} live, ${exact(timeline.blocks[i])} blocks${resident}`;
     } else if (moments.length)
       this.status.textContent = "Click: what was live at a moment. Drag: what grew between two.";
     else this.status.textContent = "\u00a0";
+  }
+
+  tellSides(index) {
+    const [times, now, old] = this.plot.data;
+    const side = (line, name) => (line?.[index] != null ? `, ${name} ${this.profile.format("bytes", line[index])}` : "");
+    this.status.textContent = `${time(times[index], this.profile.timeUnit)}: live up to${side(now, "new").slice(1)}${side(old, "old (grey)")}`;
   }
 
   key(event) {

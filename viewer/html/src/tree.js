@@ -9,23 +9,34 @@ export class Tree {
     this.stamp = 0;
     this.ofFunction = new Int32Array(profile.functions.short.length).fill(-1);
     const all = Int32Array.from({ length: profile.siteCount }, (_, site) => site);
-    this.root = { function: -1, depth: 0, sites: all, parent: null, children: null, value: 0, stamp: -1, sorted: -1 };
+    this.root = { function: -1, depth: 0, sites: all, parent: null, children: null, value: 0, sum: 0, stamp: -1, sorted: -1 };
   }
 
-  // A number for each site; of those below 0, the tree shows nothing.
+  // A number for each site. Those of changes may be below 0.
   setValues(values) {
     this.values = values;
     this.stamp++;
   }
 
-  value(node) {
-    if (node.stamp !== this.stamp) {
-      let sum = 0;
-      for (const site of node.sites) if (this.values[site] > 0) sum += this.values[site];
-      node.value = sum;
-      node.stamp = this.stamp;
+  add(node) {
+    if (node.stamp === this.stamp) return;
+    node.value = node.sum = 0;
+    for (const site of node.sites) {
+      node.value += Math.abs(this.values[site]);
+      node.sum += this.values[site];
     }
+    node.stamp = this.stamp;
+  }
+
+  // What it is wide by: growth and shrinkage do not cancel each other.
+  value(node) {
+    this.add(node);
     return node.value;
+  }
+
+  sum(node) {
+    this.add(node);
+    return node.sum;
   }
 
   // Largest first.
@@ -50,7 +61,7 @@ export class Tree {
       const id = next(site);
       if (ofFunction[id] < 0) {
         ofFunction[id] = children.length;
-        children.push({ function: id, depth: node.depth + 1, parent: node, children: null, value: 0, stamp: -1, sorted: -1 });
+        children.push({ function: id, depth: node.depth + 1, parent: node, children: null, value: 0, sum: 0, stamp: -1, sorted: -1 });
         counts.push(0);
       }
       counts[ofFunction[id]]++;

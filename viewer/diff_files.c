@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include "diff_files.h"
+
+#include "load/load.h"
+#include "select_options.h"
+#include "write/diff.h"
+#include "write/file.h"
+
+static int select_parts(struct ct_diff_files *files, struct ct_error_text *error)
+{
+	struct ct_selected selected[CT_DIFF_SIDES];
+	int code = CT_OK;
+	if (!ct_selection_any(&files->selection))
+		return CT_OK;
+	for (int side = 0; side < CT_DIFF_SIDES && !code; side++)
+		code = ct_select(files->profiles[side], &files->selection, &selected[side], error);
+	if (code)
+		return code;
+	for (int kind = 0; kind < CT_SELECT_KINDS; kind++)
+		selected[CT_DIFF_NEW].met[kind] |= selected[CT_DIFF_OLD].met[kind];
+	ct_select_warn(&selected[CT_DIFF_NEW]);
+	return CT_OK;
+}
+
+int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric metric, struct ct_error_text *error)
+{
+	int code = CT_OK;
+	for (int side = 0; side < CT_DIFF_SIDES && !code; side++)
+		code = ct_load(files->paths[side], &files->profiles[side], error);
+	if (!code)
+		code = select_parts(files, error);
+	if (!code)
+		code = ct_diff_init(&files->diff, (const struct ct_profile *const *)files->profiles, files->paths,
+				    error);
+	return code ? code : ct_diff_check(&files->diff, metric, error);
+}
+
+void ct_diff_files_fini(struct ct_diff_files *files)
+{
+	ct_diff_fini(&files->diff);
+	for (int side = 0; side < CT_DIFF_SIDES; side++)
+		ct_profile_free(files->profiles[side]);
+	ct_selection_fini(&files->selection);
+}
+
+int ct_diff_files_page(const struct ct_diff_files *files, enum ct_metric metric, const char *output,
+		       struct ct_error_text *error)
+{
+	struct ct_out_file file;
+	int code = ct_out_open(output, &file, error);
+	if (!code)
+		code = ct_write_diff_html(&files->diff, metric, file.stream, error);
+	return ct_out_close(&file, code, error);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Two files to compare, for the commands that do. */
+#ifndef CT_DIFF_FILES_H
+#define CT_DIFF_FILES_H
+
+#include "model/diff.h"
+#include "model/select.h"
+
+struct ct_diff_files {
+	const char *paths[CT_DIFF_SIDES];
+	struct ct_selection selection; /* of both */
+	struct ct_profile *profiles[CT_DIFF_SIDES];
+	struct ct_diff diff;
+};
+
+/* Load, select and compare them; warns on stderr of patterns that match in neither. 0, or < 0. */
+int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric metric, struct ct_error_text *error);
+
+/* Also without having loaded. */
+void ct_diff_files_fini(struct ct_diff_files *files);
+
+/* The page, to a file or "-". */
+int ct_diff_files_page(const struct ct_diff_files *files, enum ct_metric metric, const char *output,
+		       struct ct_error_text *error);
+
+#endif
