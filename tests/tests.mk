@@ -125,7 +125,7 @@ UNIT_VIEWER_OBJ := $(filter-out $B/obj/viewer/ctrace.o,$(VIEWER_OBJ)) $(UNIT_BUI
 UNIT_PRELOAD_OBJ := $(filter-out $B/obj/preload/hot/hooks.o,$(PRELOAD_OBJ))
 
 .PHONY: unit-build unit unit-asan unit-tsan
-# For unit tests, a page for `ctrace html` that needs no npm.
+# For unit tests and fuzz targets, a page for `ctrace html` that needs no npm.
 $(TESTS)/share/ctrace/report.html:
 	@mkdir -p $(@D)
 	echo '<@DATA@>' > $@

@@ -25,7 +25,7 @@ $(FUZZ_BINARIES): $(TESTS)/fuzz/%: $B/obj/tests/fuzz/%.o $(FUZZ_VIEWER) $(FUZZ_M
 	$(CC) -o $@ $< $(FUZZ_WITH) $(FUZZ_MAIN) $(LDFLAGS) $(VIEWER_LIBS)
 
 .PHONY: fuzz-targets fuzz-build fuzz-replay-build fuzz-replay fuzz fuzz-corpus
-fuzz-targets: $(FUZZ_BINARIES)
+fuzz-targets: $(FUZZ_BINARIES) $(TESTS)/share/ctrace/report.html
 
 # The objects of make unit-asan.
 fuzz-replay-build:

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ctrace/version.h"
+#include "model/advise.h"
 #include "model/functions.h"
 #include "view/names.h"
 #include "write/diff.h"
@@ -25,6 +26,7 @@
 #define VERSION 1
 #define PLACE "../share/ctrace/report.html" /* from the folder of the program */
 #define MARK "@DATA@"
+#define FINDINGS_MOST 10
 
 struct page {
 	const struct ct_profile *profile;
@@ -40,6 +42,7 @@ struct page {
 	uint32_t *place; /* in the order of stacks, by site */
 	uint32_t *path; /* the node at each depth of the site before */
 	uint32_t *node_of; /* by place */
+	struct ct_findings findings; /* of a heap profile; a diff has none */
 	bool *side_allocators[CT_DIFF_SIDES]; /* by frame id of the side */
 };
 
@@ -265,6 +268,29 @@ static void put_snapshots(const struct page *page)
 	putc_unlocked(']', page->out);
 }
 
+static void put_finding(const struct page *page, const struct ct_advice *advice)
+{
+	char text[CT_ADVICE_ROOM];
+	fputs("{\"title\":", page->out);
+	ct_put_text(page->out, ct_advice_title(advice->kind));
+	ct_put_text_member(page->out, "where", ct_advice_where(page->profile, advice, text));
+	ct_put_text_member(page->out, "because", ct_advice_evidence(page->profile, advice, text));
+	ct_put_text_member(page->out, "saves", ct_advice_saving(page->profile, advice, text));
+	ct_put_text_member(page->out, "try", ct_advice_action(advice));
+	ct_put_number_member(page->out, "site", page->place[advice->site]);
+	putc_unlocked('}', page->out);
+}
+
+static void put_findings(const struct page *page)
+{
+	begin_list(page, "findings", true);
+	for (size_t i = 0; i < page->findings.count && i < FINDINGS_MOST; i++) {
+		fputs(i ? ",\n" : "\n", page->out);
+		put_finding(page, &page->findings.rows[i]);
+	}
+	putc_unlocked(']', page->out);
+}
+
 static void put_old(const struct page *page)
 {
 	const struct ct_profile *old = page->diff->profiles[CT_DIFF_OLD];
@@ -291,6 +317,7 @@ static void put_data(const struct page *page, enum ct_metric metric)
 	put_sites(page);
 	put_timeline(page, profile);
 	put_snapshots(page);
+	put_findings(page);
 	if (page->diff)
 		put_old(page);
 	fputs("}\n", page->out);
@@ -314,6 +341,9 @@ static uint32_t *numbers(size_t count)
 static bool page_init(struct page *page, const struct ct_profile *profile, const struct ct_diff *diff)
 {
 	*page = (struct page){.profile = profile, .diff = diff};
+	struct ct_error_text error;
+	if (!diff && ct_advise(profile, &page->findings, &error) == CT_ERR_MEMORY)
+		return false;
 	for (int side = 0; diff && side < CT_DIFF_SIDES; side++) {
 		page->side_allocators[side] = ct_names_find_allocators(diff->profiles[side]);
 		if (!page->side_allocators[side])
@@ -343,6 +373,7 @@ static bool page_init(struct page *page, const struct ct_profile *profile, const
 
 static void page_fini(struct page *page)
 {
+	ct_findings_fini(&page->findings);
 	ct_stacks_fini(&page->stacks);
 	ct_functions_fini(&page->functions);
 	free(page->allocators);

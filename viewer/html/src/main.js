@@ -108,13 +108,16 @@ class Report {
     return cards;
   }
 
-  // Of `ctrace advise`: [{title, text, site}], where a site is its index in the data.
+  // Of `ctrace advise`; the site is the one with most of it.
   findings() {
     const { findings } = this.profile;
     if (!findings?.length) return [];
-    const items = findings.map(({ title, text, site }) =>
-      make("li", {}, make("b", {}, title), " ", text ?? "", site === undefined ? "" : make("button", { type: "button", onclick: () => this.showInGraph(site) }, "Show in graph")),
-    );
+    const line = (name, text) => (text ? make("div", {}, make("dt", {}, name), make("dd", {}, make("bdi", {}, text))) : "");
+    const items = findings.map((finding) => {
+      const show = make("button", { type: "button", onclick: () => this.showInGraph(finding.site) }, "Show in graph");
+      const lines = [line("Where", finding.where), line("Because", finding.because), line("Saves", finding.saves), line("Try", finding.try)];
+      return make("li", {}, make("details", {}, make("summary", {}, make("b", {}, finding.title), " ", make("bdi", { class: "place" }, finding.where)), make("dl", {}, lines), show));
+    });
     return [section("findings", "Findings", make("ol", {}, items))];
   }
 
