@@ -173,6 +173,141 @@ def _moments(page, data):
     page.run("document.getElementById('reset').click()")
 
 
+OLD = "import json; d = [{'a': list(range(50))} for i in range(900)]; json.loads(json.dumps(d))"
+NEW = "import json, re; d = [{'a': list(range(80)), 'b': 'x' * i} for i in range(700)]; json.loads(json.dumps(d, indent=1)); re.compile('a+b')"
+CELLS = """
+  const keys = [...document.querySelectorAll('th')].map((th) => th.dataset.key);
+  return [...document.querySelectorAll('tbody tr[data-site]')].map((row) => Object.fromEntries([...row.cells].map((cell, i) => [keys[i], Number(cell.dataset.value)])));
+"""
+
+
+def _two(context):
+    reports = []
+    for name, work in (("old", OLD), ("new", NEW)):
+        path = context.path(name + ".json")
+        context.run([CTRACE, "record", "-q", "-o", path, PYTHON, "-c", work]).check()
+        reports.append(path)
+    return reports
+
+
+def _all_rows(page):
+    while page.run("const more = document.getElementById('more'); if (!more.hidden) more.click(); return !more.hidden"):
+        pass
+    return page.run(CELLS)
+
+
+def _check_changes(page, metric, wanted, old, new):
+    """wanted: what ctrace diff says of the metric."""
+    points = []
+    for path in (old, new):
+        with open(path, encoding="utf-8") as file:
+            points.append(sum(point[KEYS[metric]] for point in json.load(file)["pps"]))
+    change = points[1] - points[0]
+    _choose(page, "metric", _member(metric))
+    check_equal(_root(page), change, f"{metric}: the graph's root")
+    check_equal(page.run("return Number(document.getElementById('table-status').dataset.sum)"), change, f"{metric}: the sum that is told")
+    rows = _all_rows(page)
+    check_equal(sum(row["change"] for row in rows), change, f"{metric}: sum of the rows")
+    check_equal([sum(row[side] for row in rows) for side in ("old", "new")], points, f"{metric}: sums of both sides")
+    sizes = [abs(row["change"]) for row in rows]
+    check_equal(sizes, sorted(sizes, reverse=True), f"{metric}: order of the rows")
+    shown = sorted((row["change"], *(row[cause] for cause in wanted["rows"][0]["causes"])) for row in rows if row["change"])
+    check_equal(shown, sorted((row["change"], *row["causes"].values()) for row in wanted["rows"] if row["change"]), f"{metric}: changes and causes")
+
+
+@test(needs=NEEDS)
+def changes(context):
+    """Of two profiles: rows, causes and sums are those of ctrace diff, growth and shrinkage are told apart."""
+    old, new = _two(context)
+    with browser.Browser() as page:
+        _show(context, page, new, "-m", "peak", old)  # by ctrace html: old, then new
+        check_equal(page.run("return document.getElementById('metric').value"), "peakBytes", "-m")
+        path = context.path("changes.html")
+        context.run([CTRACE, "diff", "-f", "html", "-o", path, old, new]).check()
+        page.open("file://" + path)
+        page.wait("return !document.querySelector('[aria-busy]')", "the page")
+        for metric in ("total-bytes", "total-blocks", "peak-bytes", "end-bytes", "lifetime", "temporary-blocks"):
+            wanted = json.loads(context.run([CTRACE, "diff", "-f", "json", "-m", metric, old, new]).check().stdout)
+            _check_changes(page, metric, wanted, old, new)
+        _choose(page, "metric", "totalBytes")
+        wanted = json.loads(context.run([CTRACE, "diff", "-f", "json", old, new]).check().stdout)
+        _all_rows(page)
+        for state in ("new", "gone"):
+            told = sum(row["state"] == state for row in wanted["rows"])
+            check(told > 0, f"no row is {state}")
+            marked = page.run("return [...document.querySelectorAll('.state')].filter(e => e.textContent === arguments[0]).length", state)
+            check_equal(marked, told, f"rows marked {state}")
+        _choose(page, "direction", "leaf")
+        for colour, sign in (("grown", 1), ("shrunk", -1)):
+            values = page.run("return [...document.querySelectorAll('.frame.' + arguments[0])].map(f => Number(f.dataset.value))", colour)
+            check(values and all(value * sign > 0 for value in values), f"{colour}: {values}")
+        text = context.run([CTRACE, "diff", "-n", "1", old, new]).check().stdout
+        figure = page.run("return document.querySelector('[data-metric=totalBytes] .figure').textContent").replace("\u2212", "-")
+        check_in(figure, next(line for line in text.splitlines() if line.startswith("total-bytes")), "the card of all")
+        _click_all(page)
+        check_equal(page.console_errors(), [], "console")
+
+
+def _click_all(page):
+    """A click on each heading: by size, growth first, shrinkage first; an open row has the whole chain."""
+    heading = "document.querySelector('th[data-key=change] button').click(); return document.querySelector('th[data-key=change]').getAttribute('aria-sort')"
+    check_equal([page.run(heading) for _ in range(2)], ["descending", "ascending"], "orders")
+    changed = [row["change"] for row in page.run(CELLS)]
+    check_equal(changed, sorted(changed), "shrinkage first")
+    for selector in ("#summary button", "th button", "td .open", "#theme"):
+        for i in range(min(len(page.find(selector)), 8)):
+            page.click(page.find(selector)[i])
+    check(page.find("tr.details .stack li"), "open rows show no chain")
+    page.run("document.querySelector('tr.details button').click()")
+    check(page.run("return document.querySelector('.crumbs').textContent") != "all", "Show in graph does not zoom")
+    page.run("document.getElementById('reset').click()")
+    over = "const o = document.querySelector('.u-over'), b = o.getBoundingClientRect(); o.dispatchEvent(new MouseEvent('mousemove', {clientX: b.left + b.width / 9, clientY: b.top + 9, bubbles: true}))"
+    page.run(over)
+    page.wait("return document.getElementById('chart-status').textContent.includes('old (grey)')", "both sides of the chart")
+
+
+@test(needs=NEEDS)
+def findings(context):
+    """What ctrace advise tells is in the page, and a click leads to the site."""
+    report, _ = _recorded(context)
+    wanted = json.loads(context.run([CTRACE, "advise", "-f", "json", report]).check().stdout)["findings"]
+    check(wanted, "advise finds nothing here")
+    with browser.Browser() as page:
+        _show(context, page, report)
+        shown = page.run("return [...document.querySelectorAll('#findings li')].map(li => [li.querySelector('b').textContent, li.textContent])")
+        text = context.run([CTRACE, "advise", report], env={"COLUMNS": "1000"}).check().stdout
+        check_equal([f"{i + 1}. {title}" for i, (title, _) in enumerate(shown)], [line for line in text.splitlines() if line[:1].isdigit()], "titles")
+        for i, (_, said) in enumerate(shown):
+            page.click(page.find("#findings summary")[i])
+            page.click(page.find("#findings li button")[i])
+            check_in("frame", page.run("return document.activeElement.getAttribute('aria-activedescendant') ?? ''"), "the chosen call")
+            where = page.run("return document.querySelector('.selected').getAttribute('aria-label')").split(":")[0].split(" (")[0]
+            check_in(where.split("(")[0], said, "the call that a finding leads to")
+        check_equal(page.console_errors(), [], "console")
+
+
+@test(needs=NEEDS)
+def parts(context):
+    """--focus and its like: of one profile, and of two."""
+    report, data = _recorded(context)
+    pattern = "_json"
+    frames = data["ftbl"]
+    wanted = sum(point["tb"] for point in data["pps"] if any(pattern in frames[i] for i in point["fs"]))
+    check(0 < wanted < sum(point["tb"] for point in data["pps"]), "the pattern is of no use")
+    with browser.Browser() as page:
+        _show(context, page, report, "--focus", pattern)
+        check_equal(_root(page), wanted, "--focus")
+        _show(context, page, report, "--ignore", pattern)
+        check_equal(_root(page), sum(point["tb"] for point in data["pps"]) - wanted, "--ignore")
+    part = context.write("part.json", json.dumps(dict(data, pps=[point for point in data["pps"] if not any(pattern in frames[i] for i in point["fs"])])))
+    for words, change in (([], -wanted), (["--focus", pattern], -wanted), (["--ignore", pattern], 0)):
+        told = json.loads(context.run([CTRACE, "diff", "-f", "json", *words, report, part]).check().stdout)
+        check_equal((told["change"], sum(row["change"] for row in told["rows"])), (change, change), f"ctrace diff {words}")
+    said = context.run([CTRACE, "diff", "--focus", "no such name", report, part]).check().stderr
+    check_equal(said.count("matches no function"), 1, "a pattern that matches nowhere")
+    check_in("-o", context.run([CTRACE, "html", "--focus", pattern, report]).check(2).stderr, "a part needs a name")
+
+
 @test(needs=NEEDS)
 def hostile_names(context):
     """Names are text: nothing of them runs, the policy allows no other script, and nothing is fetched."""

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "view/view.h"
+#include "write/diff.h"
 #include "write/format.h"
 #include "write/write.h"
 
@@ -59,6 +60,20 @@ static void show(const struct ct_profile *profile, FILE *out)
 }
 
 /* A line in heaptrack's format for each, at most half a billion: that is minutes under a sanitizer. */
+/* With itself: all changes are 0, but chains are made and joined. */
+static void compare(const struct ct_profile *profile, FILE *out)
+{
+	const struct ct_profile *const sides[CT_DIFF_SIDES] = {profile, profile};
+	const char *const names[CT_DIFF_SIDES] = {"old", "new"};
+	struct ct_error_text error;
+	struct ct_diff diff;
+	if (!ct_diff_init(&diff, sides, names, &error)) {
+		ct_write_diff_json(&diff, CT_METRIC_TOTAL_BYTES, out, &error);
+		ct_write_diff_html(&diff, CT_METRIC_TOTAL_BYTES, out, &error);
+	}
+	ct_diff_fini(&diff);
+}
+
 static bool has_many_blocks(const struct ct_counters *totals)
 {
 	return totals->total_blocks > BLOCKS || totals->peak_blocks > BLOCKS || totals->end_blocks > BLOCKS;
@@ -74,6 +89,7 @@ void fuzz_profile_use(const struct ct_profile *profile)
 		if ((format->write != ct_write_heaptrack || !has_many_blocks(&profile->totals)) &&
 		    !ct_format_check(format, CT_METRIC_NONE, profile, "input", &error))
 			format->write(profile, format->metric, out, &error);
+	compare(profile, out);
 	show(profile, out);
 	fclose(out);
 }

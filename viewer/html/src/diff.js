@@ -19,13 +19,12 @@ const bothSides = (profile, kind, old, now) => `${profile.format(kind, old)} →
 export function changeColumns(profile, { key, kind }) {
   const { old, new: now, causes } = profile.changes[key];
   const plain = (list) => (site) => list[site];
-  const columns = [
+  return [
     { key: "change", heading: "Change", help: "new minus old", kind, signed: true, value: plain(profile.values[key]) },
     ...CAUSES.filter(([cause]) => causes[cause]).map(([cause, heading, help]) => ({ key: cause, heading, help, kind, signed: true, value: plain(causes[cause]) })),
     { key: "old", heading: "Old", help: "in the old recording", kind, value: plain(old) },
     { key: "new", heading: "New", help: "in the new recording", kind, value: plain(now) },
   ];
-  return columns;
 }
 
 // All that is known of a site: each number's old and new one.
