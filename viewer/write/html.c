@@ -30,8 +30,7 @@
 
 struct page {
 	const struct ct_profile *profile;
-	const struct ct_diff
-		*diff; /* NULL = it is of one profile. Sites are its rows, frames functions without places */
+	const struct ct_diff *diff; /* NULL = one profile; else sites are its rows, frames functions without places */
 	FILE *out;
 	bool *allocators; /* by frame id */
 	struct ct_functions functions;
