@@ -32,7 +32,7 @@ static char folder[] = "/tmp/ctrace-unit-XXXXXX";
 
 #define SLACK 7
 
-static size_t asked; /* for by the latest allocation */
+static __thread size_t asked; /* for by the latest allocation */
 
 static size_t usable_bytes(void *block)
 {
