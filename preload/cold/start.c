@@ -186,21 +186,23 @@ static void leave_environment(char **variables)
 static bool start_recording(void)
 {
 	static struct ct_text output;
+	const char *debug = ct_option_value(environment(), "CTRACE_DEBUG");
 	ct_say_init();
-	if (!ct_options_read(environment()))
-		return false;
 	/* Before anything is mapped: ThreadSanitizer cannot run where memory of ours is. */
-	if (ct_real_is_sanitizer() && !ct_option_has_word(ct_options.debug, "sanitizer")) {
+	if (ct_real_is_sanitizer() && !(debug && ct_option_has_word(debug, "sanitizer"))) {
 		ct_say("this program was built with -fsanitize, which has an allocator of its own; nothing is recorded",
 		       NULL, NULL);
 		return false;
 	}
+	if (!ct_options_read(environment()))
+		return false;
 	ct_tracer.start_unix_ns = ct_unix_ns();
 	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;
 	ct_output_init();
 	ct_objects_init(!ct_option_has_word(ct_options.debug, "no-find-object"));
-	if (!ct_store_reserve_addresses() || !ct_blocks_init(ct_allocator_init(), ct_options.reach) || !ct_tree_init()) {
+	if (!ct_store_reserve_addresses() || !ct_blocks_init(ct_allocator_init(), ct_options.reach) ||
+	    !ct_tree_init()) {
 		ct_say("not enough address space (ulimit -v?); nothing is recorded", NULL, NULL);
 		return false;
 	}

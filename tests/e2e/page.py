@@ -8,7 +8,7 @@ import shutil
 
 from lib import browser
 from lib.formats import KEYS
-from lib.harness import BUILD, CTRACE, PYTHON, check, check_equal, check_in, test
+from lib.harness import BUILD, CTRACE, LIBRARY, PYTHON, check, check_equal, check_in, program, test
 
 PAGE = os.path.join(BUILD, "share", "ctrace", "report.html")  # make html
 NEEDS = browser.NEEDS + (PAGE,)
@@ -401,3 +401,20 @@ def missing_page(context):
     context.run([os.path.join(bin_folder, "ctrace"), "html", report]).check(3)
     context.run([CTRACE, "html"]).check(2)
     context.run([CTRACE, "html", "-m", "nonsense", report]).check(2)
+
+
+@test(needs=NEEDS)
+def marks(context):
+    """Moments that the program has named stand in the chart, and in words below it."""
+    out = context.path("marks.json")
+    env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1)
+    context.run([program("api"), "mark"], env=env).check()
+    with open(out, encoding="utf-8") as file:
+        named = [row[5] for row in json.load(file)["ctrace"]["marks"] if row[5]]
+    check(len(named) > 1, f"marks: {named}")
+    with browser.Browser() as page:
+        _show(context, page, out)
+        told = page.run("return document.getElementById('marks').textContent")
+        places = [told.find(name) for name in named]
+        check(-1 not in places and places == sorted(places), f"{named} in {told!r}")
+        check_equal(page.console_errors(), [], "console")

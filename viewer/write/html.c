@@ -250,6 +250,19 @@ static void put_timeline(const struct page *page, const struct ct_profile *profi
 	putc_unlocked('}', page->out);
 }
 
+static void put_marks(const struct page *page)
+{
+	const struct ct_profile *profile = page->profile;
+	fputs(",\n\"marks\":[", page->out);
+	for (size_t i = 0; i < profile->mark_count; i++) {
+		fprintf(page->out, "%s{\"time\":%" PRIu64, i ? "," : "", profile->marks[i].time);
+		ct_put_text_member(page->out, "name", profile->marks[i].name);
+		ct_put_number_member(page->out, "live", profile->marks[i].live_bytes);
+		putc_unlocked('}', page->out);
+	}
+	putc_unlocked(']', page->out);
+}
+
 static void put_snapshots(const struct page *page)
 {
 	const struct ct_profile *profile = page->profile;
@@ -315,6 +328,7 @@ static void put_data(const struct page *page, enum ct_metric metric)
 	put_frames(page);
 	put_sites(page);
 	put_timeline(page, profile);
+	put_marks(page);
 	put_snapshots(page);
 	put_findings(page);
 	if (page->diff)

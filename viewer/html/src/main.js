@@ -95,7 +95,7 @@ class Report {
     const { profile } = this;
     const { totals, values } = profile;
     const blocks = (count) => `${exact(count)} ${profile.blocksUnit}`;
-    const cards = [["totalBytes", profile.verb === "Allocated" ? "Total" : profile.verb, profile.format("bytes", totals.totalBytes), `${blocks(totals.totalBlocks)} at ${exact(profile.siteCount)} sites`]];
+    const cards = [["totalBytes", profile.verb === "Allocated" ? "Total" : profile.verb, profile.format("bytes", totals.totalBytes), `${blocks(totals.totalBlocks)} at ${exact(profile.siteCount)} ${profile.siteCount === 1 ? "site" : "sites"}`]];
     if (values.peakBytes) {
       cards.push(["peakBytes", "Peak", profile.format("bytes", totals.peakBytes), `${blocks(totals.peakBlocks)}, at ${time(profile.peakTime, profile.timeUnit)}`]);
       cards.push(["endBytes", "At end", profile.format("bytes", totals.endBytes), `${blocks(totals.endBlocks)} still live`]);

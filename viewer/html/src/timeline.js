@@ -37,6 +37,8 @@ export class Timeline {
     });
     this.status = make("p", { class: "status", id: "chart-status" });
     this.element = make("div", {}, this.chart, this.status);
+    if (profile.marks.length)
+      this.element.append(make("p", { class: "status", id: "marks" }, `Marks: ${profile.marks.map((mark) => `${mark.name} ${time(mark.time, profile.timeUnit)}`).join(", ")}`));
     if (chooses) this.chart.onkeydown = (event) => this.key(event);
   }
 
@@ -121,9 +123,28 @@ export class Timeline {
     ctx.textAlign = right ? "left" : "right";
     ctx.textBaseline = "top";
     ctx.fillText(text, x(peakTime) + (right ? 5 : -5) * ratio, bbox.top);
+    this.drawNames(x, line, ratio);
     if (this.range && this.range.from === this.range.to)
       line(this.profile.moments[this.range.from].time, bbox.top, bottom, colour("--accent"), []);
     ctx.restore();
+  }
+
+  // Moments that the program has named. A name that would cover the one before it is left out.
+  drawNames(x, line, ratio) {
+    const { ctx, bbox } = this.plot;
+    const top = bbox.top + 14 * ratio;
+    let taken = -Infinity;
+    ctx.fillStyle = colour("--soft");
+    ctx.textAlign = "left";
+    for (const mark of this.profile.marks) {
+      line(mark.time, top, bbox.top + bbox.height, colour("--soft"), [ratio, 3 * ratio]);
+      const width = ctx.measureText(mark.name).width;
+      const right = x(mark.time) + 3 * ratio;
+      const left = right + width < bbox.left + bbox.width ? right : x(mark.time) - 3 * ratio - width;
+      if (left <= taken) continue;
+      ctx.fillText(mark.name, left, top);
+      taken = left + width;
+    }
   }
 
   listen() {
