@@ -418,8 +418,8 @@ def plain(context):
         target.end()
 
 
-def _refused(context, words, status, part, **popen):
-    result = context.run([CTRACE_TOP, *words], **popen).check(status)
+def _refused(context, words, status, part, top=CTRACE_TOP, **popen):
+    result = context.run([top, *words], **popen).check(status)
     check_equal(len(result.stderr.splitlines()), 1, "lines of the error: " + result.stderr)
     check_in(part, result.stderr, "error")
     check_equal(result.stdout, "", "stdout")
@@ -462,8 +462,10 @@ def deleted_store(context):
 @test()
 def another_user(context):
     other = _other_user()
+    top = shutil.copy(CTRACE, context.path("ctrace-top"))  # where the other user may go
+    os.chmod(context.folder, 0o755)
     with obedient(context) as target:
-        _refused(context, ["-p", target.pid], 3, f"process {target.pid} is another user's", **other)
+        _refused(context, ["-p", target.pid], 3, f"process {target.pid} is another user's", top, **other)
         target.end()
 
 

@@ -54,7 +54,7 @@ def run_until(context, command, shows, seconds=60, colours=20, stays=0):
     with _server(context) as display:
         runtime = context.make_folder("runtime")
         os.chmod(runtime, 0o700)
-        env = context.environment(DISPLAY=display, XDG_RUNTIME_DIR=runtime, QT_LOGGING_RULES="*.debug=true;qt.*=false", LC_ALL="C.UTF-8")
+        env = context.environment(DISPLAY=display, XDG_RUNTIME_DIR=runtime, DBUS_SESSION_BUS_ADDRESS="disabled:", QT_LOGGING_RULES="*.debug=true;qt.*=false", LC_ALL="C.UTF-8")
         output = context.path("window.log")
         with open(output, "wb") as log:
             process = subprocess.Popen(command, env=env, cwd=context.folder, stdout=log, stderr=log)

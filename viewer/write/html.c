@@ -411,6 +411,8 @@ static int read_template(char **text, struct ct_error_text *error)
 	char *slash = strrchr(path, '/');
 	strcpy(slash ? slash + 1 : path, PLACE);
 	FILE *file = fopen(path, "re");
+	if (!file && errno == ENOMEM)
+		return ct_error_no_memory(error);
 	if (!file)
 		return ct_error_set(error, CT_ERR_USAGE,
 				    "the page that html reports are made of is not built: run `make html`, which needs "
