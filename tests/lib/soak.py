@@ -58,7 +58,7 @@ class Way:
 
     def end(self):
         for folder in filter(None, (self.folder, self.out)):
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)  # a server may still be at its end
 
 
 def check_recording(context, store, allowed, stores_stay):
