@@ -82,6 +82,12 @@ enum ct_mark {
 
 #define CT_MARK 0xffu /* of a mark's address: enum ct_mark */
 
+/* Is a node's place this mark? */
+static inline int ct_is_mark(uint32_t module, uint64_t address, enum ct_mark mark)
+{
+	return module == CT_MODULE_MARK && (address & CT_MARK) == mark;
+}
+
 /* A thread's mark: its number in the order of first events, from 1, and where its name stands in STRINGS. */
 #define CT_THREAD_MARK(number, name) (CT_MARK_THREAD | (uint64_t)(number) << 8 | (uint64_t)(name) << 32)
 #define CT_THREADS_MAX ((1u << 24) - 1)

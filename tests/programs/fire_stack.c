@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "branch.h"
 #include "site.h"
 
 #define STACK_BYTES (256 * 1024)
@@ -18,19 +19,6 @@
 
 static unsigned char *stack;
 static unsigned first_place;
-
-SITE static void branch(unsigned number)
-{
-	if (number) {
-		if (number & 1)
-			branch(number >> 1);
-		else
-			branch(number >> 1);
-		KEEP(number);
-		return;
-	}
-	free(malloc(30));
-}
 
 static void once(void)
 {

@@ -10,20 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "branch.h"
 #include "site.h"
-
-SITE static void branch(unsigned number)
-{
-	if (number) {
-		if (number & 1)
-			branch(number >> 1);
-		else
-			branch(number >> 1);
-		KEEP(number);
-		return;
-	}
-	free(malloc(30));
-}
 
 static void allocate(void)
 {

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "branch.h"
 #include "site.h"
 
 #define KEYS 60
@@ -26,19 +27,6 @@
 static pthread_key_t keys[KEYS];
 static int destroyed;
 static volatile int go_on = 1;
-
-SITE static void branch(unsigned number)
-{
-	if (number) {
-		if (number & 1)
-			branch(number >> 1);
-		else
-			branch(number >> 1);
-		KEEP(number);
-		return;
-	}
-	free(malloc(30));
-}
 
 static void *a_little(void *argument)
 {

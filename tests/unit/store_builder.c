@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct ct_span add_string(struct store_builder *builder, const char *string)
 {
@@ -98,4 +99,19 @@ long store_builder_write(struct store_builder *builder, const char *path)
 	}
 	fclose(file);
 	return (long)offset;
+}
+
+char store_builder_path[] = "/tmp/ctrace-unit-store-XXXXXX";
+
+int store_builder_make_path(void **state)
+{
+	(void)state;
+	int fd = mkstemp(store_builder_path);
+	return fd < 0 ? -1 : close(fd);
+}
+
+int store_builder_remove_path(void **state)
+{
+	(void)state;
+	return unlink(store_builder_path);
 }

@@ -31,6 +31,11 @@ struct store_builder *store_builder_new(void);
 void store_builder_event(struct store_builder *builder, uint32_t ring, uint64_t ticks, uint32_t site, uint32_t kind,
 			 uint64_t bytes, uint64_t other);
 
+/* A file of the test's own, for a group's set-up and tear-down. */
+extern char store_builder_path[];
+int store_builder_make_path(void **state);
+int store_builder_remove_path(void **state);
+
 /* Write the file; returns its bytes. */
 long store_builder_write(struct store_builder *builder, const char *path);
 

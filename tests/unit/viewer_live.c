@@ -24,7 +24,7 @@
 #define ALLOCATING 0
 #define FREEING 2
 
-static char path[] = "/tmp/ctrace-unit-live-XXXXXX";
+static char *const path = store_builder_path;
 
 struct recorder {
 	struct ct_store_header *header;
@@ -164,20 +164,8 @@ static void test_while_it_records(void **state)
 	free(builder);
 }
 
-static int make_path(void **state)
-{
-	(void)state;
-	return mkstemp(path) < 0;
-}
-
-static int remove_path(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_while_it_records)};
-	return cmocka_run_group_tests_name("viewer_live", tests, make_path, remove_path);
+	return cmocka_run_group_tests_name("viewer_live", tests, store_builder_make_path, store_builder_remove_path);
 }

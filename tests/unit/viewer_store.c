@@ -19,7 +19,7 @@
 #define EVENTS 400 /* several batches */
 #define FLIPS 3000
 
-static char path[] = "/tmp/ctrace-unit-store-XXXXXX";
+static char *const path = store_builder_path;
 
 /* Events of three threads, time after time; every third block is freed by another thread. */
 static void fill_rings(struct store_builder *builder)
@@ -459,18 +459,6 @@ static void test_marks(void **state)
 	ct_profile_free(profile);
 }
 
-static int make_path(void **state)
-{
-	(void)state;
-	return mkstemp(path) < 0;
-}
-
-static int remove_path(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -488,5 +476,5 @@ int main(void)
 		cmocka_unit_test(test_texts_of_several_modules),
 		cmocka_unit_test(test_marks),
 	};
-	return cmocka_run_group_tests_name("viewer_store", tests, make_path, remove_path);
+	return cmocka_run_group_tests_name("viewer_store", tests, store_builder_make_path, store_builder_remove_path);
 }

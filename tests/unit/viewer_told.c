@@ -14,7 +14,7 @@
 #include "load/store_file.h"
 #include "store_builder.h"
 
-static char path[] = "/tmp/ctrace-unit-told-XXXXXX";
+static char *const path = store_builder_path;
 
 static void add_mark(struct store_builder *builder, uint64_t ticks, const char *name)
 {
@@ -169,18 +169,6 @@ static void test_damaged_reports(void **state)
 	load_marks("[[2,2,3,4,5,\"a\"],[1,2,3,4,5,\"b\"]]", "go back in time");
 }
 
-static int make_path(void **state)
-{
-	(void)state;
-	return mkstemp(path) < 0;
-}
-
-static int remove_path(void **state)
-{
-	(void)state;
-	return unlink(path);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,5 +177,5 @@ int main(void)
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_damaged_reports),
 	};
-	return cmocka_run_group_tests_name("viewer_told", tests, make_path, remove_path);
+	return cmocka_run_group_tests_name("viewer_told", tests, store_builder_make_path, store_builder_remove_path);
 }

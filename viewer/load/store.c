@@ -70,11 +70,6 @@ static struct ct_counters counters_of(const struct ct_store_file *store, const s
 	};
 }
 
-static bool is_mark(const struct ct_node *node, enum ct_mark mark)
-{
-	return node->module == CT_MODULE_MARK && (node->address & CT_MARK) == mark;
-}
-
 static int add_site(struct ct_store_builder *builder, const struct ct_site *site, const struct ct_reach_row *reach)
 {
 	const struct ct_store_file *store = builder->frames.store;
@@ -89,8 +84,10 @@ static int add_site(struct ct_store_builder *builder, const struct ct_site *site
 			return -1;
 		memcpy(builder->stack + count, ids, added * sizeof(*builder->stack));
 		count += added;
-		if (!is_mark(&store->nodes[node], CT_MARK_OTHER) && !is_mark(&store->nodes[node], CT_MARK_THREAD))
-			truncated = truncated || store->nodes[node].module == CT_MODULE_MARK;
+		const struct ct_node *here = &store->nodes[node];
+		if (!ct_is_mark(here->module, here->address, CT_MARK_OTHER) &&
+		    !ct_is_mark(here->module, here->address, CT_MARK_THREAD))
+			truncated = truncated || here->module == CT_MODULE_MARK;
 	}
 	struct ct_counters counters = counters_of(store, site, reach, builder->frames.profile->end_time);
 	return ct_profile_site(builder->frames.profile, builder->stack, (uint32_t)count, &counters, truncated);
@@ -201,7 +198,7 @@ static int add_sites(struct ct_store_builder *builder)
 		if (!site->total_blocks || ct_store_is_event(store, site) != builder->events)
 			continue;
 		used++;
-		if (is_mark(&store->nodes[site->node], CT_MARK_OTHER))
+		if (ct_is_mark(store->nodes[site->node].module, store->nodes[site->node].address, CT_MARK_OTHER))
 			builder->frames.profile->losses.other_sites += site->total_blocks;
 		if (builder->site_of[i] != UINT32_MAX) {
 			struct ct_counters counters = counters_of(store, site, row, builder->frames.profile->end_time);

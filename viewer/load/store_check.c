@@ -20,9 +20,15 @@ const uint32_t ct_store_element_bytes[CT_SECTION_COUNT] = {
 };
 
 static const char *const section_names[CT_SECTION_COUNT] = {
-	[CT_SECTION_STRINGS] = "strings",     [CT_SECTION_MODULES] = "modules", [CT_SECTION_NODES] = "nodes",
-	[CT_SECTION_SITES] = "sites",         [CT_SECTION_RINGS] = "rings",     [CT_SECTION_EVENTS] = "events",
-	[CT_SECTION_SNAPSHOTS] = "snapshots", [CT_SECTION_MARKS] = "marks",     [CT_SECTION_REACH] = "rows of what is reachable",
+	[CT_SECTION_STRINGS] = "strings",
+	[CT_SECTION_MODULES] = "modules",
+	[CT_SECTION_NODES] = "nodes",
+	[CT_SECTION_SITES] = "sites",
+	[CT_SECTION_RINGS] = "rings",
+	[CT_SECTION_EVENTS] = "events",
+	[CT_SECTION_SNAPSHOTS] = "snapshots",
+	[CT_SECTION_MARKS] = "marks",
+	[CT_SECTION_REACH] = "rows of what is reachable",
 };
 
 int ct_store_damaged(struct ct_error_text *error, const char *what)
@@ -97,11 +103,6 @@ bool ct_store_span_fits(const struct ct_store_file *store, struct ct_span span)
 	return span.offset <= store->string_bytes && span.bytes <= store->string_bytes - span.offset;
 }
 
-static bool is_thread(const struct ct_node *node)
-{
-	return node->module == CT_MODULE_MARK && (node->address & CT_MARK) == CT_MARK_THREAD;
-}
-
 static struct ct_span thread_name(const struct ct_node *node)
 {
 	return (struct ct_span){ct_thread_name(node->address), CT_THREAD_NAME_BYTES};
@@ -116,9 +117,10 @@ static int check_tree(const struct ct_store_file *store, struct ct_error_text *e
 		const struct ct_node *node = &store->nodes[i];
 		if (node->parent >= i || (node->module >= store->module_count && node->module != CT_MODULE_MARK))
 			code = ct_store_damaged(error, "bad node in the call tree");
-		else if (!node->parent && node->module == CT_MODULE_MARK && (node->address & CT_MARK) == CT_MARK_EVENT)
+		else if (!node->parent && ct_is_mark(node->module, node->address, CT_MARK_EVENT))
 			code = ct_store_damaged(error, "an event without a stack");
-		else if (is_thread(node) && !ct_store_span_fits(store, thread_name(node)))
+		else if (ct_is_mark(node->module, node->address, CT_MARK_THREAD) &&
+			 !ct_store_span_fits(store, thread_name(node)))
 			code = ct_store_damaged(error, "a thread's name outside the strings");
 		else if (depth[node->parent] >= STACK_FRAMES_MAX)
 			code = ct_store_damaged(error, "endless stack in the call tree");
@@ -146,7 +148,8 @@ int ct_store_check_references(const struct ct_store_file *store, struct ct_error
 		if (store->sites[i].node >= store->node_count || !store->sites[i].node)
 			return ct_store_damaged(error, "site without a stack");
 	for (size_t i = 0; i < store->reach_rows; i++)
-		if (store->reach[i].site >= store->site_count || (i && store->reach[i].site <= store->reach[i - 1].site))
+		if (store->reach[i].site >= store->site_count ||
+		    (i && store->reach[i].site <= store->reach[i - 1].site))
 			return ct_store_damaged(error, "what is reachable of an unknown site, or out of order");
 	return check_tree(store, error);
 }

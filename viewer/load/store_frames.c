@@ -239,7 +239,7 @@ static int rename_threads(struct ct_store_frames *frames)
 	struct ct_store_place *place, *next;
 	HASH_ITER(hh, frames->places, place, next)
 	{
-		if (place->key.module != CT_MODULE_MARK || (place->key.address & CT_MARK) != CT_MARK_THREAD)
+		if (!ct_is_mark(place->key.module, place->key.address, CT_MARK_THREAD))
 			continue;
 		char room[64];
 		int64_t id = string_of(frames, mark_text(frames->store, place->key.address, room, sizeof(room)));

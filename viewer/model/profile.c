@@ -288,6 +288,15 @@ void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters
 	sum->reachable_blocks += counters->reachable_blocks;
 }
 
+uint32_t ct_profile_longest_stack(const struct ct_profile *profile)
+{
+	uint32_t longest = 1;
+	for (size_t i = 0; i < profile->site_count; i++)
+		if (profile->sites[i].frame_count > longest)
+			longest = profile->sites[i].frame_count;
+	return longest;
+}
+
 bool ct_profile_has_rss(const struct ct_profile *profile)
 {
 	for (size_t i = 0; i < profile->timeline_count; i++)

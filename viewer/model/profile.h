@@ -200,6 +200,9 @@ int ct_profile_site(struct ct_profile *profile, const uint32_t *frame_ids, uint3
  */
 void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters);
 
+/* Frames of the longest stack, 1 at least. */
+uint32_t ct_profile_longest_stack(const struct ct_profile *profile);
+
 /* Does the timeline tell resident memory? */
 bool ct_profile_has_rss(const struct ct_profile *profile);
 

@@ -10,7 +10,6 @@
 #include "view/stack.h"
 
 #define GAP 2
-#define LABEL_WIDTH 10
 #define TEXT_LEAST 34 /* columns left for names before numbers are left out */
 
 enum column { CHANGE, PERCENT, MORE, BIGGER, LONGER, OLD, NEW, COLUMNS };
@@ -94,16 +93,6 @@ static char *format_cell(const struct table *table, const struct ct_diff_row *ro
 	}
 }
 
-static void put_remark(struct ct_line *line, const char *label, const char *text)
-{
-	ct_line_style(line, CT_STYLE_LOSS);
-	ct_line_add(line, label);
-	ct_line_add_blanks(line, LABEL_WIDTH - line->columns);
-	ct_line_add(line, text);
-	ct_line_style(line, CT_STYLE_PLAIN);
-	ct_line_end(line);
-}
-
 static void put_side(struct table *table, enum ct_diff_side side)
 {
 	const struct ct_profile *profile = table->view->diff->profiles[side];
@@ -112,7 +101,7 @@ static void put_side(struct table *table, enum ct_diff_side side)
 
 	ct_line_style(line, CT_STYLE_QUIET);
 	ct_line_add(line, side == CT_DIFF_OLD ? "old" : "new");
-	ct_line_add_blanks(line, LABEL_WIDTH - line->columns);
+	ct_line_add_blanks(line, CT_LABEL_WIDTH - line->columns);
 	ct_line_style(line, CT_STYLE_STRONG);
 	ct_line_add_cut(line, table->view->diff->names[side], line->terminal->columns / 2);
 	ct_line_style(line, CT_STYLE_PLAIN);
@@ -123,7 +112,7 @@ static void put_side(struct table *table, enum ct_diff_side side)
 	}
 	ct_line_end(line);
 	if (*ct_caveat(profile, caveat))
-		put_remark(line, "caution", caveat);
+		ct_line_put_remark(line, "caution", caveat);
 }
 
 #define TOTALS_CELLS 5

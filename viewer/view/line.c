@@ -230,3 +230,13 @@ void ct_line_end(struct ct_line *line)
 	line->length = 0;
 	line->columns = 0;
 }
+
+void ct_line_put_remark(struct ct_line *line, const char *label, const char *text)
+{
+	ct_line_style(line, CT_STYLE_LOSS);
+	ct_line_add(line, label);
+	ct_line_add_blanks(line, CT_LABEL_WIDTH - line->columns);
+	ct_line_add(line, text);
+	ct_line_style(line, CT_STYLE_PLAIN);
+	ct_line_end(line);
+}

@@ -57,6 +57,11 @@ void ct_line_style(struct ct_line *line, enum ct_style style);
 /* Write the line, without blanks at its end, and start the next one. */
 void ct_line_end(struct ct_line *line);
 
+#define CT_LABEL_WIDTH 10 /* of the labels above a table */
+
+/* A line of what is wrong with the numbers (lost) or the stacks (note), in a colour that is seen. */
+void ct_line_put_remark(struct ct_line *line, const char *label, const char *text);
+
 /* Columns left in the terminal's width, 0 at least. */
 int ct_line_left(const struct ct_line *line);
 

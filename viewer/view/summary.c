@@ -8,26 +8,14 @@
 #include "view/names.h"
 #include "view/number.h"
 
-#define LABEL_WIDTH 10
 #define SPARKS_MOST 60
 
 static void put_label(struct ct_line *line, const char *label)
 {
 	ct_line_style(line, CT_STYLE_QUIET);
 	ct_line_add(line, label);
-	ct_line_add_blanks(line, LABEL_WIDTH - line->columns);
+	ct_line_add_blanks(line, CT_LABEL_WIDTH - line->columns);
 	ct_line_style(line, CT_STYLE_PLAIN);
-}
-
-/* What is wrong with the numbers (lost) or the stacks (note), in a colour that is seen. */
-static void put_remark(struct ct_line *line, const char *label, const char *text)
-{
-	ct_line_style(line, CT_STYLE_LOSS);
-	ct_line_add(line, label);
-	ct_line_add_blanks(line, LABEL_WIDTH - line->columns);
-	ct_line_add(line, text);
-	ct_line_style(line, CT_STYLE_PLAIN);
-	ct_line_end(line);
 }
 
 static void put_count(struct ct_line *line, const char *label, uint64_t count, const char *name, const char *meaning)
@@ -37,7 +25,7 @@ static void put_count(struct ct_line *line, const char *label, uint64_t count, c
 	if (count == 0)
 		return;
 	snprintf(text, sizeof(text), "%s: %s (%s)", name, ct_number_exact(number, count), meaning);
-	put_remark(line, label, text);
+	ct_line_put_remark(line, label, text);
 }
 
 void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line)
@@ -62,10 +50,10 @@ void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line)
 
 		snprintf(text, sizeof(text), "sampled, mean interval %s: the numbers are estimates",
 			 ct_number_bytes(number, profile->sample_bytes));
-		put_remark(line, "note", text);
+		ct_line_put_remark(line, "note", text);
 	}
 	if (!profile->ended && !profile->recent_us)
-		put_remark(line, "note", "the program was killed or still runs: this is up to its last event");
+		ct_line_put_remark(line, "note", "the program was killed or still runs: this is up to its last event");
 }
 
 /* Of several processes, merged; no single one has pid 0. */
@@ -246,7 +234,7 @@ void ct_summary_timeline(const struct ct_view *view, struct ct_line *line)
 	const struct ct_profile *profile = view->profile;
 	uint64_t sparks[SPARKS_MOST], highest;
 	char number[CT_NUMBER_ROOM];
-	int count = ct_line_left(line) - LABEL_WIDTH - 20;
+	int count = ct_line_left(line) - CT_LABEL_WIDTH - 20;
 
 	if (profile->timeline_count < 2 || count < 1)
 		return;

@@ -56,8 +56,10 @@ static void put_live(struct trace *trace)
 		time = profile->timeline[i].time;
 	}
 	put_event(trace, "most live bytes", time, "bytes", profile->totals.end_bytes);
+	if (!ct_profile_has_rss(profile))
+		return;
 	time = 0;
-	for (size_t i = 0; i < profile->timeline_count && ct_profile_has_rss(profile); i++) {
+	for (size_t i = 0; i < profile->timeline_count; i++) {
 		put_event(trace, "resident bytes", time, "bytes", profile->timeline[i].rss_bytes);
 		time = profile->timeline[i].time;
 	}

@@ -425,10 +425,7 @@ static void put_all(struct writer *writer, uint64_t *leaf_first)
 static bool init(struct writer *writer, uint64_t **leaf_first)
 {
 	const struct ct_profile *profile = writer->profile;
-	uint32_t longest = 1;
-	for (size_t i = 0; i < profile->site_count; i++)
-		if (profile->sites[i].frame_count > longest)
-			longest = profile->sites[i].frame_count;
+	uint32_t longest = ct_profile_longest_stack(profile);
 	*leaf_first = calloc(longest, sizeof(uint64_t));
 	writer->gzip = malloc(sizeof(*writer->gzip));
 	writer->labels = calloc(profile->frame_count + 1, sizeof(*writer->labels));

@@ -336,15 +336,6 @@ static void put_data(const struct page *page, enum ct_metric metric)
 	fputs("}\n", page->out);
 }
 
-static uint32_t deepest(const struct ct_profile *profile)
-{
-	uint32_t most = 0;
-	for (size_t i = 0; i < profile->site_count; i++)
-		if (profile->sites[i].frame_count > most)
-			most = profile->sites[i].frame_count;
-	return most;
-}
-
 static uint32_t *numbers(size_t count)
 {
 	return calloc(count + 1, sizeof(uint32_t));
@@ -366,7 +357,7 @@ static bool page_init(struct page *page, const struct ct_profile *profile, const
 	page->text_of = numbers(profile->string_count);
 	page->labels = numbers(profile->frame_count);
 	page->place = numbers(profile->site_count);
-	page->path = numbers(deepest(profile));
+	page->path = numbers(ct_profile_longest_stack(profile));
 	page->node_of = numbers(profile->site_count);
 	if (ct_functions_init(&page->functions, profile) || !page->allocators || !page->text_of || !page->labels ||
 	    !page->place || !page->path || !page->node_of)

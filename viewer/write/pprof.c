@@ -320,10 +320,7 @@ static void put_sample(struct writer *writer, const struct ct_site_row *site)
 static bool init(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
-	uint32_t longest = 1;
-	for (size_t i = 0; i < profile->site_count; i++)
-		if (profile->sites[i].frame_count > longest)
-			longest = profile->sites[i].frame_count;
+	uint32_t longest = ct_profile_longest_stack(profile);
 	writer->gzip = malloc(sizeof(*writer->gzip));
 	writer->string_of = calloc(profile->string_count + 1, sizeof(*writer->string_of));
 	writer->location_of = calloc(profile->frame_count + 1, sizeof(*writer->location_of));

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* A block allocated and freed below a stack of its own for each number: one frame a binary digit. */
+#ifndef BRANCH_H
+#define BRANCH_H
+
+#include <stdlib.h>
+
+#include "site.h"
+
+SITE static void branch(unsigned number)
+{
+	if (number) {
+		if (number & 1)
+			branch(number >> 1);
+		else
+			branch(number >> 1);
+		KEEP(number);
+		return;
+	}
+	free(malloc(30));
+}
+
+#endif
