@@ -6,6 +6,8 @@
 #ifndef CT_COLD_REAL_H
 #define CT_COLD_REAL_H
 
+#include <sys/types.h>
+
 #include "hot/compiler.h"
 
 struct ct_real {

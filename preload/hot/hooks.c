@@ -235,6 +235,20 @@ CT_EXPORT int dlclose(void *handle)
 	return error;
 }
 
+/* The store goes along: as its new user the process could not open it when it has to grow. */
+#define USER_HOOK(name, user, parameters, arguments)                                                                   \
+	CT_EXPORT int name parameters                                                                                  \
+	{                                                                                                              \
+		ct_real_resolve();                                                                                     \
+		ct_store_give_to(user);                                                                                \
+		return ct_real.name arguments;                                                                         \
+	}
+
+USER_HOOK(setuid, uid, (uid_t uid), (uid))
+USER_HOOK(seteuid, effective, (uid_t effective), (effective))
+USER_HOOK(setreuid, effective, (uid_t real, uid_t effective), (real, effective))
+USER_HOOK(setresuid, effective, (uid_t real, uid_t effective, uid_t saved), (real, effective, saved))
+
 CT_EXPORT void _exit(int status)
 {
 	ct_finish();

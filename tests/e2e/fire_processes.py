@@ -8,9 +8,10 @@ import shutil
 
 from lib import dhat, trace
 from lib.fire import clear, run_both
-from lib.harness import CTRACE, LIBRARY, check, check_equal, check_in, program, test
+from lib.harness import CTRACE, LIBRARY, Skip, check, check_equal, check_in, program, test
 
 PLACES = 2000  # of fire_processes
+NOBODY = 65534
 
 
 def check_places(report, function):
@@ -146,3 +147,35 @@ def nested(context):
         (ends,) = [report for report in found.values() if report.below("before_end")["tb"]]
         trace.check_below(ends, "before_end", (10000, 10, 10000, 10, 10000, 10, 4000, 4))
         clear(context)
+
+
+@test()
+def another_user(context):
+    """Root gives up its rights: the store goes along, grows, and becomes the new user's report. Not by a child in its memory."""
+    if os.geteuid():
+        raise Skip("the right to change the user")
+    os.chmod(context.folder, 0o777)
+    for how in ("setuid", "seteuid", "setreuid", "setresuid", "vfork"):
+        result = run_both(context, [program("fire_processes"), how])
+        check_equal(result.stdout, f"{how}: 0\n", "output")
+        found = trace.reports(context)
+        check_equal(list(found), [result.pid], how + ": processes with a report")
+        check_places(found[result.pid], "places_after")
+        owner = os.stat(context.path(f"out.{result.pid}.json")).st_uid
+        check_equal(owner, 0 if how == "vfork" else NOBODY, how + ": owner of the report")
+
+
+@test()
+def another_user_without_a_right_to_the_folder(context):
+    """No report by the new user: root's `ctrace record` makes it, also of a process that was killed."""
+    if os.geteuid():
+        raise Skip("the right to change the user")
+    os.chmod(context.folder, 0o755)
+    for end, status in (("sys.exit(4)", 4), ("os.kill(os.getpid(), 9)", -9)):
+        out = context.path("out.json")
+        script = f"import os, sys; os.setuid({NOBODY}); many = [[i] for i in range(30000)]; {end}"
+        env = context.environment(PYTHONMALLOC="malloc")
+        context.run([CTRACE, "record", "-o", out, "python3", "-c", script], env=env).check(status)
+        check(dhat.check_file(out).total("tbk") > 30000, end + ": blocks")
+        check(not os.path.exists(out + ".store"), end + ": the store stays")
+        os.remove(out)

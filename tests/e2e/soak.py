@@ -211,11 +211,11 @@ http {{
 
 @test(needs=("/usr/sbin/nginx", "wrk", "curl"))
 def nginx(context):
-    """In the foreground and as a daemon, with a reload. Workers keep the user: see docs/robustness.md."""
+    """In the foreground and as a daemon, with a reload; root's workers become another user."""
 
     def session(way, daemon):
         port = free_port()
-        user = "user root root;" if os.getuid() == 0 else ""
+        user = "user nobody nogroup;" if os.getuid() == 0 else ""
         conf = way.path("nginx.conf")
         with open(conf, "w", encoding="ascii") as file:
             file.write(NGINX.format(daemon="on" if daemon else "off", folder=way.folder, port=port, user=user))

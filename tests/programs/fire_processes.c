@@ -5,6 +5,7 @@
  *   raw       a child that fork handlers know nothing of
  *   vanish    FOLDER, which is also the current one, is removed with all that is in it
  *   chroot    FOLDER becomes the root
+ *   setuid, seteuid, setreuid, setresuid   root becomes nobody; vfork: its child does
  * Before and after it allocates at 2000 places, so that what is recorded grows.
  */
 #include <limits.h>
@@ -21,6 +22,7 @@
 #include "site.h"
 
 #define PLACES 2000u
+#define NOBODY 65534u
 
 static void *from_clone;
 
@@ -105,6 +107,27 @@ static int change_root(const char *folder)
 	return chdir("/");
 }
 
+static int child_changes_user(void)
+{
+	pid_t child = vfork();
+	if (child == 0)
+		_exit(setuid(NOBODY) ? 1 : 0);
+	return status_of(child);
+}
+
+static int change_user(const char *how)
+{
+	if (!strcmp(how, "setuid"))
+		return setuid(NOBODY);
+	if (!strcmp(how, "seteuid"))
+		return seteuid(NOBODY);
+	if (!strcmp(how, "setreuid"))
+		return setreuid(NOBODY, NOBODY);
+	if (!strcmp(how, "setresuid"))
+		return setresuid(NOBODY, NOBODY, NOBODY);
+	return strcmp(how, "vfork") ? -1 : child_changes_user();
+}
+
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "raw";
@@ -119,6 +142,8 @@ int main(int argc, char **argv)
 		status = vanish(folder);
 	if (!strcmp(how, "chroot"))
 		status = change_root(folder);
+	if (!strcmp(how, "vfork") || strstr(how, "uid"))
+		status = change_user(how);
 	places_after();
 	printf("%s: %d\n", how, status);
 	return 3;

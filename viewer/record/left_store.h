@@ -21,7 +21,7 @@ struct ct_left_store {
 	struct stat status;
 };
 
-/* A regular file of this user, no link, with a store's header. Returns false for anything else. */
+/* A regular file of this user (root: of any), no link, with a store's header. Returns false for anything else. */
 bool ct_left_store_read(int folder_fd, const char *name, struct ct_left_store *store);
 
 /*
