@@ -57,20 +57,6 @@ static void move_to_front(struct ct_thread *thread, struct ct_stack_bounds bound
 	thread->bounds[0] = bounds;
 }
 
-static bool find_mapping(uintptr_t address, struct ct_stack_bounds *bounds)
-{
-	struct ct_maps maps;
-	struct ct_mapping mapping;
-	bool found = false;
-	if (!ct_maps_open(&maps))
-		return false;
-	while (!found && ct_maps_next(&maps, &mapping) && mapping.start <= address)
-		found = address < mapping.end;
-	ct_maps_close(&maps);
-	*bounds = (struct ct_stack_bounds){mapping.start, mapping.end};
-	return found;
-}
-
 bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp)
 {
 	for (uint32_t i = 1; i < CT_BOUNDS_KEPT; i++)
@@ -80,7 +66,7 @@ bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp)
 		}
 	struct ct_stack_bounds found = known_bounds(sp);
 	if (!contains(&found, sp) || !is_mapped(&found)) {
-		if (!find_mapping(sp, &found))
+		if (!ct_maps_find(sp, &found.low, &found.high))
 			return false;
 		make_known(sp, &found);
 	}

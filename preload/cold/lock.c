@@ -2,15 +2,22 @@
 #include "cold/lock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 
 #include "cold/sys.h"
 #include "hot/thread.h"
 
-#define WAIT_NS 10000000
-#define WAITS_LEAST 2u /* for a fork that is stuck */
-#define WAITS_MOST 500u /* for a fork, when nobody tells what its thread does */
+#define WAIT_NS 10000000u /* for a fork; each time twice as long */
+#define DOUBLINGS 6u
+#define WAITS_LEAST 2u /* 30 ms: is it stuck? */
+#define WAITS_MOST 13u /* 5 s, when nobody tells what its thread does */
+
+#define FREE 0u
+#define TAKEN 1u
+#define AWAITED 2u /* taken, and there may be waiters */
+#define FORK_KEEPS 3u /* the same, and they do not know yet that a fork has it */
 #define STACK_BYTES 1536u /* what is needed while a lock is held */
 
 #define BIT(signal) (1ull << ((signal)-1))
@@ -46,7 +53,7 @@ static void restore_signals(void)
 
 static void release(struct ct_lock *lock)
 {
-	if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) == 2)
+	if (__atomic_exchange_n(&lock->word, FREE, __ATOMIC_RELEASE) > TAKEN)
 		ct_syscall3(SYS_futex, &lock->word, FUTEX_WAKE_PRIVATE, 1);
 }
 
@@ -84,19 +91,26 @@ static void take_from_fork(uint64_t fork, uint32_t waited)
 			release(all[i]);
 }
 
+/* Without a limit as long as nobody forks: thousands of threads that look again and again leave no time for the work.
+ */
+static void wait_for(struct ct_lock *lock, uint32_t *waited)
+{
+	uint64_t fork = ct_load_acquire(&forking);
+	const struct timespec most = {0, WAIT_NS << (*waited < DOUBLINGS ? *waited : DOUBLINGS)};
+	long error = ct_syscall4(SYS_futex, &lock->word, FUTEX_WAIT_PRIVATE, AWAITED, fork ? &most : NULL);
+	if (error == -ETIMEDOUT)
+		take_from_fork(fork, ++*waited);
+}
+
 void ct_lock_get(struct ct_lock *lock)
 {
-	const struct timespec most = {0, WAIT_NS};
-	uint32_t word = 0;
+	uint32_t word = FREE;
 	block_signals();
-	if (!__atomic_compare_exchange_n(&lock->word, &word, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+	if (!__atomic_compare_exchange_n(&lock->word, &word, TAKEN, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
 		uint32_t waited = 0;
-		while (__atomic_exchange_n(&lock->word, 2, __ATOMIC_ACQUIRE) != 0) {
+		while (__atomic_exchange_n(&lock->word, AWAITED, __ATOMIC_ACQ_REL) != FREE) {
 			restore_signals();
-			uint64_t fork = ct_load_acquire(&forking);
-			long error = ct_syscall4(SYS_futex, &lock->word, FUTEX_WAIT_PRIVATE, 2, &most);
-			if (error == -ETIMEDOUT && fork)
-				take_from_fork(fork, ++waited);
+			wait_for(lock, &waited);
 			block_signals();
 		}
 	}
@@ -126,6 +140,9 @@ void ct_lock_keep_for_fork(void)
 {
 	own_fork = (uint64_t)++forks << 32 | ct_sys_gettid();
 	ct_store_release(&forking, own_fork);
+	for (size_t i = 0; i < LOCKS; i++)
+		if (__atomic_exchange_n(&all[i]->word, FORK_KEEPS, __ATOMIC_ACQ_REL) == AWAITED)
+			ct_syscall3(SYS_futex, &all[i]->word, FUTEX_WAKE_PRIVATE, INT_MAX);
 }
 
 bool ct_lock_all_kept(void)
@@ -139,7 +156,7 @@ void ct_lock_put_after_fork(bool child)
 	bool kept = __atomic_compare_exchange_n(&forking, &fork, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 	for (size_t i = LOCKS; i-- > 0;) {
 		if (child)
-			ct_store_relaxed(&all[i]->word, 0);
+			ct_store_relaxed(&all[i]->word, FREE);
 		else if (kept)
 			release(all[i]);
 	}

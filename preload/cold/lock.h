@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A lock for cold code: a futex word. 0 free, 1 held, 2 held and somebody waits.
+ * A lock for cold code: a futex word.
  *
  * While a thread holds one, no signal handler runs in it, but for those of faults: a handler may fork (the fork
  * handlers take all locks) or jump away, and neither must meet a lock that its own thread holds. The fork

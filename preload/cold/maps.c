@@ -1,9 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #include "cold/maps.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "cold/sys.h"
+
+/* Since Linux 6.11, struct procmap_query of linux/fs.h: as much of it as we ask for, which its first word tells. */
+struct query {
+	uint64_t bytes;
+	uint64_t flags; /* 0: the mapping that holds the address */
+	uint64_t address;
+	uint64_t start;
+	uint64_t end;
+	uint64_t unasked[4];
+};
+
+#define QUERY _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104)
 
 bool ct_maps_open(struct ct_maps *maps)
 {
@@ -114,4 +128,35 @@ bool ct_maps_next(struct ct_maps *maps, struct ct_mapping *mapping)
 		if (parse(line, mapping))
 			return true; /* the rest of a line that was too long is no mapping */
 	return false;
+}
+
+/* Line by line, which is slow where there are many mappings. */
+static bool read_until(struct ct_maps *maps, uintptr_t address, uintptr_t *start, uintptr_t *end)
+{
+	struct ct_mapping mapping;
+	while (ct_maps_next(maps, &mapping) && mapping.start <= address)
+		if (address < mapping.end) {
+			*start = mapping.start;
+			*end = mapping.end;
+			return true;
+		}
+	return false;
+}
+
+bool ct_maps_find(uintptr_t address, uintptr_t *start, uintptr_t *end)
+{
+	struct ct_maps maps;
+	struct query query = {.bytes = sizeof(query), .address = address};
+	if (!ct_maps_open(&maps))
+		return false;
+	long error = ct_syscall3(SYS_ioctl, maps.fd, QUERY, &query);
+	bool found = !error;
+	if (found) {
+		*start = query.start;
+		*end = query.end;
+	} else if (error != -ENOENT) {
+		found = read_until(&maps, address, start, end);
+	}
+	ct_maps_close(&maps);
+	return found;
 }

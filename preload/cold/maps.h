@@ -36,4 +36,7 @@ CT_COLD bool ct_maps_next(struct ct_maps *maps, struct ct_mapping *mapping);
 
 CT_COLD void ct_maps_close(struct ct_maps *maps);
 
+/* Where the mapping that holds an address starts and ends; false: there is none, or no /proc. */
+CT_COLD bool ct_maps_find(uintptr_t address, uintptr_t *start, uintptr_t *end);
+
 #endif

@@ -7,7 +7,7 @@ prints the same, and ends the same, with the library and without it, and leaves 
 import glob
 import os
 
-from lib import trace
+from lib import dhat, trace
 from lib.fire import SAMPLED, SECONDS, STRESS, clear, run_all, run_both
 from lib.harness import LIBRARY, check, check_equal, program, test
 
@@ -80,6 +80,7 @@ FAULTS = {
     "madvise": "EINVAL",
     "msync": "ENOMEM",
     "read": "EIO",
+    "ioctl": "ENOTTY",
     "readlink": "ENOENT",
     "getcwd": "ENOENT",
     "rt_sigprocmask": "EPERM",
@@ -145,6 +146,25 @@ def from_one_call_on_all_fail(context):
     rule = ["-e", "inject=fallocate:error=EOPNOTSUPP", "-e", "inject=pwrite64:error=ENOSPC:when=%d"]
     done += sweep(context, command, "pwrite64", rule, 4)
     return f"{done} faults"
+
+
+@test(needs="strace")
+def kernel_before_6_11(context):
+    """It cannot be asked for the mapping of one address: all are read, and stacks reach their roots as before."""
+    for words in (["threads", "2", "20"], ["altstack"], ["coroutine"]):
+        command = [program(words[0])] + words[1:]
+        log = context.path("strace.log")
+        strace = ["strace", "-f", "-o", log, "-e", "inject=ioctl:error=ENOTTY", "-E", "LD_PRELOAD=" + LIBRARY]
+        env = trace.environment(context, "out.json")
+        del env["LD_PRELOAD"]
+        context.run(strace + command, env=env).check()
+        with open(log, encoding="utf-8", errors="replace") as lines:
+            check("INJECTED" in lines.read(), f"{command}: no call to fail")
+        found = dhat.check_file(context.path("out.json"))
+        wanted = trace.one(context, command)
+        check_equal(found.total("tbk"), wanted.total("tbk"), f"{command}: blocks")
+        check_equal(len(found.sites), len(wanted.sites), f"{command}: sites")
+        clear(context)
 
 
 NEIGHBOURS = ("libjemalloc.so.2", "libmimalloc.so.2.0", "libtcmalloc_minimal.so.4")
