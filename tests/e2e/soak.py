@@ -53,6 +53,7 @@ def cc1plus(context):
 
 
 PYTHON_MODULES = ["test_dict", "test_json"] + (["test_gc", "test_threading", "test_subprocess", "test_signal"] if FACTOR > 1 else [])
+KILLING = FACTOR > 1  # among the further tests are some that kill their children
 VERDICT = re.compile(r"^(\w+ \([\w.]+\))(?s:.*?)\.\.\. (?s:.*?)(ok|skipped .*|FAIL|ERROR|expected failure)$", re.M)
 
 
@@ -65,7 +66,7 @@ def python_test_suite(context):
         check(len(told) > 100, f"{len(told)} tests: {result.stderr[-1000:]}")
         return result.status, re.findall(r"^(?:Ran \d+ tests|OK.*|FAILED.*)", result.stderr, re.M), told
 
-    return soak.soak(context, work, {"python3": 1})
+    return soak.soak(context, work, {"python3": 1}, stores_stay=KILLING)
 
 
 NODE = """
@@ -235,7 +236,7 @@ def nginx(context):
 
         def talk():
             for path in ("/5000.txt", "/proxy/10.txt", "/list/"):
-                load = way.run(["wrk", "-t2", "-c16", f"-d{max(FACTOR // 2, 1)}s", "-H", "Accept-Encoding: gzip", url + path]).check().stdout
+                load = way.run(["wrk", "-t2", "-c16", "--timeout", "60s", f"-d{max(FACTOR // 2, 1)}s", "-H", "Accept-Encoding: gzip", url + path]).check().stdout
                 check("Requests/sec" in load and "Non-2xx" not in load and "Socket errors" not in load, load)
             tell("reload")
             shown = [get(path) for path in ("/5000.txt", "/proxy/300000.txt", "/list/", "/again/x", "/none")]
@@ -286,7 +287,7 @@ def postgres(context):
 
     def work(way):
         data, port = way.path("data"), str(free_port())
-        options = f"-k {way.folder} -p {port} -c listen_addresses= -c fsync=off -c autovacuum_naptime=1 -c max_parallel_workers_per_gather=2"
+        options = f"-k {way.folder} -p {port} -c listen_addresses= -c fsync=off -c autovacuum_naptime={1 if FACTOR == 1 else 10} -c max_parallel_workers_per_gather=2"
         client = ["-h", way.folder, "-p", port, "-U", "soak"]
 
         def run(tool, *words, **more):
@@ -346,7 +347,7 @@ def glib_test_suite(context):
         check(sum(len(verdicts) for _, _, verdicts in shown) > 300, f"few verdicts: {shown}")
         return shown
 
-    return soak.soak(context, work, {"hash": 1, "string": 1, "uri": 1})
+    return soak.soak(context, work, {"hash": 1, "string": 1, "uri": 1}, stores_stay=KILLING)
 
 
 PAGE = """<!doctype html><title>soak</title><h1>A page</h1><p id=p></p><script>
