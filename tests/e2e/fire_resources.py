@@ -5,16 +5,8 @@ import glob
 import os
 
 from lib import dhat, trace
-from lib.fire import STRESS, run_both
-from lib.harness import CTRACE, LIBRARY, Skip, check, check_equal, check_in, program, test
-
-
-def in_own_mounts(context, script):
-    """A shell script as root with mounts of its own; skipped where that is not permitted."""
-    command = ["unshare", "-m", "--propagation", "private", "sh", "-ec", script]
-    if os.geteuid() or context.run(command[:-1] + ["mount -t tmpfs none ."], cwd=context.make_folder("try")).status:
-        raise Skip("the right to mount")
-    return context.run(command).check()
+from lib.fire import STRESS, in_own_mounts, run_both
+from lib.harness import CTRACE, LIBRARY, check, check_equal, check_in, program, test
 
 
 SAID = {"nothing is recorded", "recording stopped: no space left", ".json: cannot write"}

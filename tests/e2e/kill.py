@@ -3,14 +3,15 @@
 
 import os
 import random
+import re
 import signal
 import struct
 import subprocess
 import time
 
 from lib import dhat
-from lib.fire import STRESS
-from lib.harness import CTRACE, LIBRARY, check, program, test
+from lib.fire import STRESS, in_own_mounts
+from lib.harness import CTRACE, LIBRARY, Skip, check, program, test
 
 KILLS = 8 if STRESS == 1 else 34 * STRESS  # of each kind; of all kinds 24, and 1,020 in make stress
 
@@ -31,7 +32,11 @@ def kill_once(context, threads, stacks, seconds):
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     check(process.wait() == -signal.SIGKILL, "the program ended before it was killed")
+    return check_killed(context, out, counters, threads)
 
+
+def check_killed(context, out, counters, threads):
+    """Exports the store: it has all that the program has counted. How many were allocated, and how many more recorded."""
     check(not os.path.exists(out), "a report without export")
     context.run([CTRACE, "info", out + ".store"]).check()  # the sums of the sites are those of the process
     context.run([CTRACE, "export", "--remove-store", out + ".store"]).check()
@@ -84,6 +89,34 @@ def one_thread(context):
 @test()
 def four_threads(context):
     return kill_often(context, 4, 1)
+
+
+@test(needs="unshare")
+def out_of_memory(context):
+    """A group of processes that has reached its limit of memory (cgroup): the kernel kills the program, which leaks."""
+    out, counters, folder = context.path("report.json"), context.write("counters", bytes(4096)), context.make_folder("groups")
+    group = f"{folder}/ctrace-test-{os.getpid()}"
+    result = in_own_mounts(context, f"""
+        if mount -t cgroup -o memory none {folder} 2> /dev/null; then
+            names="memory.swappiness memory.limit_in_bytes memory.oom_control"
+        else
+            mount -t cgroup2 none {folder} && echo +memory > {folder}/cgroup.subtree_control || exit 0
+            names="memory.swap.max memory.max memory.events"
+        fi
+        set -- $names
+        mkdir {group} || exit 0
+        trap 'rmdir {group}' EXIT
+        echo 0 > {group}/$1
+        echo 64M > {group}/$2
+        sh -ec 'echo 0 > {group}/cgroup.procs
+            exec env LD_PRELOAD={LIBRARY} CTRACE_OUT={out} CTRACE_QUIET=1 {program("counted")} {counters} 2 1000 leak' && exit 1
+        grep '^oom_kill ' {group}/$3
+    """)
+    if not result.stdout:
+        raise Skip("the right to limit a group's memory")
+    check(re.search("^oom_kill [1-9]", result.stdout), f"not killed for its memory: {result.stdout}")
+    allocated, more = check_killed(context, out, counters, 2)
+    return f"{allocated} allocations, {more} in flight"
 
 
 @test()

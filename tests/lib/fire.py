@@ -6,7 +6,7 @@ import glob
 import os
 
 from lib import trace
-from lib.harness import CTRACE, LIBRARY, check, check_equal, program
+from lib.harness import CTRACE, LIBRARY, Skip, check, check_equal, program
 
 STRESS = int(os.environ.get("CTRACE_STRESS", "1"))  # make stress: how many times longer
 SECONDS = 20  # for a program that needs less than one
@@ -21,6 +21,14 @@ def without_aslr():
     """In the child: heaps then are at the same addresses in each run."""
     if ctypes.CDLL(None).personality(0x0040000) < 0:  # ADDR_NO_RANDOMIZE
         raise OSError("personality")
+
+
+def in_own_mounts(context, script):
+    """A shell script as root with mounts of its own; skipped where that is not permitted."""
+    command = ["unshare", "-m", "--propagation", "private", "sh", "-ec", script]
+    if os.geteuid() or context.run(command[:-1] + ["mount -t tmpfs none ."], cwd=context.make_folder("try")).status:
+        raise Skip("the right to mount")
+    return context.run(command).check()
 
 
 def run_both(context, command, seconds=SECONDS, stores=False, preload=LIBRARY, **changes):

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Allocates in threads until it is killed, and counts what it has done in a file that survives it:
- * counted FILE THREADS [STACKS]. Each thread has its own two counters, written after malloc has returned and
- * before free is called. STACKS: from so many different stacks, so that what is recorded grows.
+ * counted FILE THREADS [STACKS [leak]]. Each thread has its own two counters, written after malloc has returned and
+ * before free is called. STACKS: from so many different stacks, so that what is recorded grows. leak: nothing is freed.
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -21,6 +22,7 @@ struct counters {
 };
 
 static unsigned stacks = 1;
+static bool leaking;
 
 /* A stack of its own for each number. */
 SITE static void *branch(unsigned number, size_t bytes)
@@ -37,7 +39,7 @@ SITE static void work(struct counters *counters)
 	void *held[HELD] = {0};
 	for (uint64_t i = 0;; i++) {
 		void **slot = &held[i * 7 % HELD];
-		if (*slot) {
+		if (*slot && !leaking) {
 			counters->freed++;
 			free(*slot);
 		}
@@ -59,6 +61,7 @@ int main(int argc, char **argv)
 	int threads = atoi(argv[2]);
 	if (argc > 3)
 		stacks = (unsigned)atoi(argv[3]);
+	leaking = argc > 4;
 	int fd = open(argv[1], O_RDWR);
 	struct counters *counters = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (counters == MAP_FAILED)
