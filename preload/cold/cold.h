@@ -6,8 +6,6 @@
 #ifndef CT_COLD_COLD_H
 #define CT_COLD_COLD_H
 
-#include <sys/types.h>
-
 #include "hot/compiler.h"
 #include "hot/thread.h"
 #include "hot/unwind.h"
@@ -95,9 +93,6 @@ CT_COLD struct ct_estimate ct_sample_estimate(uint64_t bytes, uint64_t birth);
 
 /* A sampled block comes or goes at an address. */
 CT_COLD void ct_sample_note(uintptr_t address, bool live);
-
-/* The process is about to have this effective user, who shall be able to open the store. -1: no other than now. */
-CT_COLD void ct_store_give_to(uid_t user);
 
 /* The program ends: publish the end, run the exporter, wait for it. Once. */
 CT_COLD void ct_finish(void);

@@ -30,6 +30,7 @@
 
 #define CHILD_STACK (64u << 10)
 #define EXEC_FAILED 127
+#define BY_HAND "; make the report with: ctrace export "
 #define SAVED_REGISTERS_BYTES 40 /* by a function that changes all that it must keep, but for bp */
 
 int __cxa_atexit(void (*function)(void *), void *argument, void *library);
@@ -94,7 +95,7 @@ static bool is_filtered(void)
 
 bool ct_exporter_is_forbidden(void)
 {
-	return began_free && is_filtered();
+	return ct_load_relaxed(&ct_filters) || (began_free && is_filtered());
 }
 
 /* Run it in a child in our memory, and wait: its exit status, or -1 when it did not run to its end. */
@@ -128,7 +129,9 @@ int ct_exporter_run(const char *const *arguments)
 static void publish_end(void)
 {
 	struct ct_store_header *header = ct_tracer.header;
-	header->own_bytes = ct_arena_bytes() + ct_blocks_bytes() + ct_threads_bytes();
+	/* It takes a system call that few sandboxes know. */
+	if (!ct_exporter_is_forbidden())
+		header->own_bytes = ct_arena_bytes() + ct_blocks_bytes() + ct_threads_bytes();
 	ct_clock_note(header);
 	if (ct_store_stopped())
 		return;
@@ -190,12 +193,13 @@ void ct_finish(void)
 
 	if (!ct_options.export) {
 		if (!quiet)
-			ct_say("recorded; make the report with: ctrace export ", ct_store_path(), NULL);
+			ct_say("recorded" BY_HAND, ct_store_path(), NULL);
 	} else {
 		const char *const arguments[] = {"ctrace",          "export",        "--at-exit", "--format",
 						 ct_options.format, ct_store_path(), NULL};
 		if (ct_exporter_run(arguments) < 0 && !quiet)
-			ct_say("no exporter ran (CTRACE_BIN names it); make the report with: ctrace export ",
+			ct_say(ct_exporter_is_forbidden() ? "no exporter is started in a sandbox (seccomp)" BY_HAND
+							  : "no exporter ran (CTRACE_BIN names it)" BY_HAND,
 			       ct_store_path(), NULL);
 	}
 	errno = saved;

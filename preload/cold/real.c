@@ -16,6 +16,14 @@ struct ct_real ct_real;
 char ct_bootstrap_memory[CT_BOOTSTRAP_BYTES] CT_ALIGNED(4096);
 static size_t bootstrap_used;
 
+static long resolve_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	ct_real_resolve();
+	return ct_real.syscall(number, a, b, c, d, e, f);
+}
+
+long (*ct_next_syscall)(long, long, long, long, long, long, long) = resolve_syscall;
+
 static uint32_t resolve_state; /* 0 not begun, 1 some thread is at it, 2 done */
 /* Volatile: dlsym is declared as never calling back into this file, but its allocations do. */
 static __thread volatile bool resolving;
@@ -47,6 +55,7 @@ static void look_up_all(void)
 {
 #define CT_HOOK(name, result, parameters) ct_real.name = (result(*) parameters)dlsym(RTLD_NEXT, #name);
 #include "hot/hooks.def"
+	ct_store_release(&ct_next_syscall, ct_real.syscall);
 	ct_real.malloc_usable_size = (size_t(*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
 }
 

@@ -18,6 +18,9 @@ struct ct_real {
 
 extern struct ct_real ct_real;
 
+/* Where our syscall() jumps: to the next one in line. */
+extern long (*ct_next_syscall)(long, long, long, long, long, long, long);
+
 /* Look up all of them: any thread, once or more; returns when ct_real is complete, unless called from
  * inside the look-up itself, then false. */
 CT_COLD bool ct_real_resolve(void);

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "cold/cold.h"
 #include "cold/lock.h"
 #include "cold/region.h"
 #include "cold/sys.h"
@@ -13,6 +12,7 @@
 
 #define EXTENT_MAX_BYTES (16u << 20)
 #define NAME_TRIES 100u
+#define ROOM_FACTOR 3u /* of what is used */
 
 /* Addresses reserved for a section: how much it can ever hold. Divided when RLIMIT_AS is small. */
 static const struct section_shape {
@@ -154,9 +154,19 @@ static int reopen(void)
 	return fd;
 }
 
+static bool is_on(void)
+{
+	return ct_load_acquire(&ct_gate.phase) == CT_PHASE_ON;
+}
+
+bool ct_store_is_lent(void)
+{
+	return is_on() && ct_sys_getpid() != ct_tracer.header->pid;
+}
+
 void ct_store_give_to(uid_t user)
 {
-	if (ct_load_acquire(&ct_gate.phase) != CT_PHASE_ON || ct_sys_getpid() != ct_tracer.header->pid)
+	if (!is_on() || ct_store_is_lent())
 		return;
 	int fd = reopen();
 	if (fd < 0)
@@ -189,6 +199,8 @@ static int add_extent(int fd, enum ct_section_id section, size_t bytes)
 
 static const char *reason(int error)
 {
+	if (ct_load_relaxed(&ct_filters))
+		return "the store cannot grow in the program's sandbox (seccomp)";
 	switch (-error) {
 	case ENOSPC:
 	case EDQUOT:
@@ -202,7 +214,7 @@ static const char *reason(int error)
 	}
 }
 
-bool ct_store_grow(enum ct_section_id section, uint64_t elements)
+static int grow(enum ct_section_id section, uint64_t elements)
 {
 	struct section_place *place = &places[section];
 	int error = 0;
@@ -217,9 +229,25 @@ bool ct_store_grow(enum ct_section_id section, uint64_t elements)
 			ct_sys_close(fd);
 	}
 	ct_lock_put(&ct_lock_store);
+	return error;
+}
+
+bool ct_store_grow(enum ct_section_id section, uint64_t elements)
+{
+	int error = grow(section, elements);
 	if (error)
 		ct_store_stop(reason(error));
 	return !error;
+}
+
+void ct_store_make_room(void)
+{
+	static const enum ct_section_id growing[] = {CT_SECTION_STRINGS, CT_SECTION_NODES, CT_SECTION_SITES,
+						     CT_SECTION_SNAPSHOTS};
+	if (!is_on() || ct_store_is_lent())
+		return;
+	for (size_t i = 0; i < sizeof(growing) / sizeof(growing[0]); i++)
+		grow(growing[i], ROOM_FACTOR * ct_tracer.header->sections[growing[i]].used);
 }
 
 struct ct_span ct_store_string(const char *bytes, size_t length)

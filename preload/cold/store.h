@@ -8,6 +8,8 @@
 #ifndef CT_COLD_STORE_H
 #define CT_COLD_STORE_H
 
+#include <sys/types.h>
+
 #include "cold/text.h"
 #include "ctrace/store.h"
 #include "hot/compiler.h"
@@ -37,6 +39,15 @@ CT_COLD uint64_t ct_store_capacity(enum ct_section_id section);
 CT_COLD uint64_t ct_store_limit(enum ct_section_id section);
 
 CT_COLD void *ct_store_base(enum ct_section_id section);
+
+/* Are we a child of vfork, which has its parent's memory? */
+CT_COLD bool ct_store_is_lent(void);
+
+/* The process is about to have this effective user, who shall be able to open the store. -1: no other than now. */
+CT_COLD void ct_store_give_to(uid_t user);
+
+/* Grow ahead of need, when it may soon be impossible. */
+CT_COLD void ct_store_make_room(void);
 
 /* Copy a string into the store; an empty span when there is no room. */
 CT_COLD struct ct_span ct_store_string(const char *bytes, size_t length);

@@ -15,12 +15,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "hot/compiler.h"
+
 #ifndef SYS_close_range /* C libraries before 2.34 have no name for it; kernels before 5.9 refuse it */
 #define SYS_close_range 436
 #endif
 
 #ifdef __x86_64__
-static inline long ct_syscall6(long number, long a, long b, long c, long d, long e, long f)
+static inline long ct_syscall_unasked(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
@@ -35,6 +37,18 @@ static inline long ct_syscall6(long number, long a, long b, long c, long d, long
 #else
 #error "ctrace's preload knows x86-64 only"
 #endif
+
+/* The program's own filters of system calls, newest first; NULL = none: see cold/sandbox.h. */
+extern struct ct_filter *ct_filters;
+
+/* -EPERM when a filter would do more than let it pass or refuse it. */
+CT_COLD long ct_syscall_filtered(long number, long a, long b, long c, long d, long e, long f);
+
+static inline long ct_syscall6(long number, long a, long b, long c, long d, long e, long f)
+{
+	return ct_unlikely(ct_load_relaxed(&ct_filters) != NULL) ? ct_syscall_filtered(number, a, b, c, d, e, f)
+								 : ct_syscall_unasked(number, a, b, c, d, e, f);
+}
 
 #define ct_syscall3(n, a, b, c) ct_syscall6((n), (long)(a), (long)(b), (long)(c), 0, 0, 0)
 #define ct_syscall4(n, a, b, c, d) ct_syscall6((n), (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hooked functions: guard, real call, record, leave. A block's record is taken out of the map
- * before the real free or realloc gives its address to another thread.
+ * The hooked functions that allocate and free: guard, real call, record, leave. A block's record is taken out of the
+ * map before the real free or realloc gives its address to another thread.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cold/cold.h"
 #include "cold/real.h"
@@ -225,42 +223,6 @@ ALIGNED_HOOK(aligned_alloc)
 ALIGNED_HOOK(memalign)
 PAGE_HOOK(valloc)
 PAGE_HOOK(pvalloc)
-
-CT_EXPORT int dlclose(void *handle)
-{
-	if (!ct_real_resolve())
-		return -1;
-	int error = ct_real.dlclose(handle);
-	ct_loader_changed();
-	return error;
-}
-
-/* The store goes along: as its new user the process could not open it when it has to grow. */
-#define USER_HOOK(name, user, parameters, arguments)                                                                   \
-	CT_EXPORT int name parameters                                                                                  \
-	{                                                                                                              \
-		ct_real_resolve();                                                                                     \
-		ct_store_give_to(user);                                                                                \
-		return ct_real.name arguments;                                                                         \
-	}
-
-USER_HOOK(setuid, uid, (uid_t uid), (uid))
-USER_HOOK(seteuid, effective, (uid_t effective), (effective))
-USER_HOOK(setreuid, effective, (uid_t real, uid_t effective), (real, effective))
-USER_HOOK(setresuid, effective, (uid_t real, uid_t effective, uid_t saved), (real, effective, saved))
-
-CT_EXPORT void _exit(int status)
-{
-	ct_finish();
-	ct_real_resolve();
-	ct_real._exit(status);
-	__builtin_unreachable();
-}
-
-CT_EXPORT void _Exit(int status)
-{
-	_exit(status);
-}
 
 /* Most programs have started us by an earlier library's allocation; those that never allocate have not. */
 __attribute__((constructor)) static void start_at_the_latest(void)

@@ -55,13 +55,6 @@ def stack_for_an_allocation(context):
 
 
 @test()
-def sandbox(context):
-    """Where a new process is the program's death there is no exporter: the store stays, and a line says so."""
-    result = run_both(context, [program("fire_sandbox")], CTRACE_QUIET=0, stores=True)
-    check("make the report with: ctrace export" in result.stderr, f"stderr: {result.stderr}")
-
-
-@test()
 def plugins_without_end(context):
     """Each unload makes void what was read of code; neither memory nor mappings may pile up."""
     for changes in SAMPLED:

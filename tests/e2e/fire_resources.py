@@ -47,12 +47,26 @@ def no_shared_memory(context):
     trace.check_below(dhat.check_file(out), "do_malloc", (600, 6))
 
 
+GROW = "recording stopped: the store cannot grow in the program's sandbox (seccomp)"
+STRICT = "recording stopped: the program permits itself nothing but to read, write and exit (seccomp)"
+NO_EXPORTER = "no exporter is started in a sandbox (seccomp); make the report with: ctrace export"
+
+
 @test()
-def opening_forbidden(context):
-    """A sandbox that refuses to open files: recording stops where the store would grow, and a line says so."""
-    result = run_both(context, [program("fire_sandbox"), "forbid"], CTRACE_QUIET=0, stores=True)
-    for line in ("recording stopped: the store cannot grow", "make the report with: ctrace export"):
-        check_in(line, result.stderr, "stderr")
+def sandboxes(context):
+    """
+    Where a system call of ours is death, or refused, there is none, and a line says what that means for the recording; none
+    where it cannot be told if standard error is still what it was.
+    """
+    table = (("", [NO_EXPORTER]), ("forbid", [GROW, NO_EXPORTER]), ("kill", [GROW, NO_EXPORTER]), ("few", []), ("strict", [STRICT]))
+    for how, lines in table:
+        result = run_both(context, [program("fire_sandbox"), how], CTRACE_QUIET=0, stores=True)
+        check_equal(len(result.stderr.splitlines()), len(lines), how + ": lines")
+        for line in lines:
+            check_in(line, result.stderr, how + ": stderr")
+        context.run([CTRACE, "export", "-o", context.path("left.json"), context.path(f"out.{result.pid}.json.store")])
+        report = dhat.check_file(context.path("left.json"), lossless=how == "")
+        check(report.total("tbk") >= (2 if how == "strict" else 5000), f"{how}: {report.total('tbk')} blocks")
 
 
 def limited(context, depth, limit, **changes):

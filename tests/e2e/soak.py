@@ -2,6 +2,7 @@
 """Soak: real programs at work, the same as without the library, with complete recordings of all their processes."""
 
 import os
+import pwd
 import re
 import signal
 
@@ -348,6 +349,52 @@ def glib_test_suite(context):
         return shown
 
     return soak.soak(context, work, {"hash": 1, "string": 1, "uri": 1}, stores_stay=KILLING)
+
+
+SSHD = """Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host
+AuthorizedKeysFile {folder}/key.pub
+PidFile {folder}/pid
+StrictModes no
+Subsystem sftp internal-sftp
+"""
+
+
+@test(needs=("/usr/sbin/sshd", "ssh", "scp"))
+def sshd(context):
+    """Each connection has a process that changes root and user, and goes into a sandbox that kills for what it does not know."""
+    if os.getuid() == 0:
+        os.makedirs("/run/sshd", exist_ok=True)
+
+    def work(way):
+        port = free_port()
+        for name in ("host", "key"):
+            way.untraced(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", way.path(name)]).check()
+        for name, text in (("conf", SSHD.format(port=port, folder=way.folder)), ("data", "some data\n" * 100000)):
+            with open(way.path(name), "w", encoding="ascii") as file:
+                file.write(text)
+        options = ["-F", "none", "-q", "-i", way.path("key"), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+        user = pwd.getpwuid(os.getuid()).pw_name
+
+        def answers():
+            return way.untraced(["ssh-keyscan", "-p", str(port), "127.0.0.1"]).stdout != ""
+
+        shown = []
+        with server(way, ["/usr/sbin/sshd", "-D", "-f", way.path("conf")], answers) as process:
+            for turn in range(FACTOR):
+                result = way.run(["ssh", *options, "-p", str(port), user + "@127.0.0.1", f"cat; echo turn {turn}; exit 3"], stdin="words\n")
+                shown.append((result.status, result.stdout))
+                way.run(["scp", *options, "-P", str(port), f"{user}@127.0.0.1:{way.path('data')}", way.path("copy")]).check()
+                with open(way.path("copy"), encoding="ascii") as copy:
+                    shown.append(len(copy.read()))
+            process.terminate()
+        wait_for_all_ends()
+        check_equal(shown[:2], [(3, "words\nturn 0\n"), 1000000], "what the connections gave")
+        return shown
+
+    # A new image takes over each connection, and leaves the store of the old one.
+    return soak.soak(context, work, {"sshd": 6 * FACTOR + 1, "ssh": 2 * FACTOR, "scp": FACTOR}, stores_stay=True)
 
 
 PAGE = """<!doctype html><title>soak</title><h1>A page</h1><p id=p></p><script>

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Enters a sandbox, allocates at 4096 sites, ends. In it a new process or program is the process's death;
- * fire_sandbox forbid: it is not permitted, nor is opening a file; fire_sandbox kill: opening a file is death.
+ * fire_sandbox HOW: enters a sandbox (seccomp), allocates at 4096 sites, ends. In it
+ *   (nothing)  a new process or program is death
+ *   forbid     neither is permitted, nor to open a file
+ *   kill       both are death
+ *   few        all is death but what this program needs
+ *   strict     nothing is permitted but to read, write and exit
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -12,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "site.h"
 
@@ -25,26 +30,69 @@ SITE static void branch(int depth)
 	KEEP(depth);
 }
 
+/* A call that the rules do not name: what then. */
+struct rules {
+	struct sock_filter code[16];
+	unsigned short count;
+};
+
+static void add(struct rules *rules, struct sock_filter rule)
+{
+	rules->code[rules->count++] = rule;
+}
+
+static void make_rules(struct rules *rules, const int *named, unsigned verdict, unsigned other)
+{
+	add(rules, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
+	for (; *named >= 0; named++) {
+		add(rules, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ, (unsigned)*named, 0, 1));
+		add(rules, (struct sock_filter)BPF_STMT(BPF_RET, verdict));
+	}
+	add(rules, (struct sock_filter)BPF_STMT(BPF_RET, other));
+}
+
+static int enter(const char *how)
+{
+	static const int starting[] = {SYS_clone, SYS_vfork, SYS_clone3, SYS_execve, -1};
+	static const int opening[] = {SYS_clone, SYS_vfork, SYS_execve, SYS_open, SYS_openat, -1};
+	static const int working[] = {SYS_brk, SYS_write, SYS_newfstatat, SYS_exit_group, -1};
+	struct rules rules = {.count = 0};
+	struct sock_fprog filter = {.filter = rules.code};
+	if (!strcmp(how, "few"))
+		make_rules(&rules, working, SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS);
+	else if (!strcmp(how, "forbid"))
+		make_rules(&rules, opening, SECCOMP_RET_ERRNO | EPERM, SECCOMP_RET_ALLOW);
+	else
+		make_rules(&rules, *how ? opening : starting, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_ALLOW);
+	filter.len = rules.count;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == 0)
+		return -1;
+	if (!strcmp(how, "few"))
+		return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+}
+
+/* Nothing but read, write and exit. */
+static void work_strictly(void)
+{
+	static const char done[] = "in a strict sandbox\n";
+	free(malloc(30));
+	prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+	for (size_t i = 0; i < 5000; i++)
+		free(malloc(i));
+	branch(8);
+	syscall(SYS_write, 1, done, sizeof(done) - 1);
+	syscall(SYS_exit, 7);
+}
+
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
-	unsigned opening = *how ? SYS_openat : SYS_execve;
-	unsigned verdict = strcmp(how, "forbid") ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | EPERM;
-	struct sock_filter rules[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ, SYS_clone, 6, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ, SYS_vfork, 5, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ, SYS_clone3, 4, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ, SYS_execve, 3, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ, SYS_open, 2, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ, opening, 1, 0),
-		BPF_STMT(BPF_RET, SECCOMP_RET_ALLOW),
-		BPF_STMT(BPF_RET, verdict),
-	};
-	struct sock_fprog filter = {sizeof(rules) / sizeof(rules[0]), rules};
-	free(malloc(1));
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+	free(malloc(6000));
+	if (!strcmp(how, "strict"))
+		work_strictly();
+	if (enter(how))
+		return 2;
 	for (size_t i = 0; i < 5000; i++)
 		free(malloc(i));
 	branch(11);

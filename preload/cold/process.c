@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* The hooked functions by which a program changes what it is: its code, its user, its sandbox, its end. */
+#include <dlfcn.h>
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cold/cold.h"
+#include "cold/real.h"
+#include "cold/sandbox.h"
+#include "cold/store.h"
+
+int prctl(int option, long a, long b, long c, long d);
+long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, long f);
+
+CT_EXPORT int dlclose(void *handle)
+{
+	if (!ct_real_resolve())
+		return -1;
+	int error = ct_real.dlclose(handle);
+	ct_loader_changed();
+	return error;
+}
+
+/* Beyond a new root the store is out of reach. */
+CT_EXPORT int chroot(const char *path)
+{
+	ct_real_resolve();
+	ct_store_make_room();
+	return ct_real.chroot(path);
+}
+
+/* The store goes along: as its new user the process could not open it when it has to grow. */
+#define USER_HOOK(name, user, parameters, arguments)                                                                   \
+	CT_EXPORT int name parameters                                                                                  \
+	{                                                                                                              \
+		ct_real_resolve();                                                                                     \
+		ct_store_give_to(user);                                                                                \
+		return ct_real.name arguments;                                                                         \
+	}
+
+USER_HOOK(setuid, uid, (uid_t uid), (uid))
+USER_HOOK(seteuid, effective, (uid_t effective), (effective))
+USER_HOOK(setreuid, effective, (uid_t real, uid_t effective), (real, effective))
+USER_HOOK(setresuid, effective, (uid_t real, uid_t effective, uid_t saved), (real, effective, saved))
+
+/*
+ * Most sandboxes begin by syscall(), which is a jump but for the two calls that begin one: what it is called for may
+ * return twice (vfork), and must not find a frame of ours changed.
+ */
+__asm__(".text\n"
+	".globl syscall\n"
+	".type syscall, @function\n"
+	"syscall:\n"
+	".cfi_startproc\n"
+	"endbr64\n"
+	"cmp $317, %rdi\n"
+	"je ct_sandbox_syscall\n"
+	"cmp $157, %rdi\n"
+	"je ct_sandbox_syscall\n"
+	"jmp *ct_next_syscall(%rip)\n"
+	".cfi_endproc\n"
+	".size syscall, . - syscall\n");
+_Static_assert(SYS_seccomp == 317 && SYS_prctl == 157, "the numbers in syscall()");
+
+/* prctl(PR_SET_SECCOMP, mode, program), seccomp(operation, flags, program), or something else. */
+long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	bool strict =
+		number == SYS_prctl ? a == PR_SET_SECCOMP && b == SECCOMP_MODE_STRICT : a == SECCOMP_SET_MODE_STRICT;
+	bool filtered =
+		number == SYS_prctl ? a == PR_SET_SECCOMP && b == SECCOMP_MODE_FILTER : a == SECCOMP_SET_MODE_FILTER;
+	ct_real_resolve();
+	if ((!strict && !filtered) || ct_store_is_lent())
+		return ct_real.syscall(number, a, b, c, d, e, f);
+	if (strict) {
+		ct_store_stop("the program permits itself nothing but to read, write and exit (seccomp)");
+		ct_sandbox_forbid();
+		return ct_real.syscall(number, a, b, c, d, e, f);
+	}
+	ct_store_make_room();
+	struct ct_filter *filter = ct_sandbox_prepare();
+	long result = ct_real.syscall(number, a, b, c, d, e, f);
+	ct_sandbox_begin(filter, result < 0 ? NULL : (const struct sock_fprog *)c);
+	return result;
+}
+
+CT_EXPORT int prctl(int option, long a, long b, long c, long d)
+{
+	ct_real_resolve();
+	if (option == PR_SET_SECCOMP)
+		return (int)ct_sandbox_syscall(SYS_prctl, option, a, b, c, d, 0);
+	return ct_real.prctl(option, a, b, c, d);
+}
+
+CT_EXPORT void _exit(int status)
+{
+	ct_finish();
+	ct_real_resolve();
+	ct_real._exit(status);
+	__builtin_unreachable();
+}
+
+CT_EXPORT void _Exit(int status)
+{
+	_exit(status);
+}
