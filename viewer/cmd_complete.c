@@ -223,7 +223,7 @@ static bool look_at_commands(const char *word, const char *wanted)
 	char *help = read_help(NULL);
 	bool found = false;
 	for (char *line = help ? strtok(help, "\n") : NULL; line; line = strtok(NULL, "\n")) {
-		const char *text, *name = parse_command(line, &text);
+		const char *text = "", *name = parse_command(line, &text);
 		found = found || (name && wanted && !strcmp(name, wanted));
 		if (name && word)
 			offer(&current, name, text);
