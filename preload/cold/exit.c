@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program's end: publish it in the store, run `ctrace export` and wait for it. The exporter is a
- * child without exit signal: the program's own wait() never sees it, and no SIGCHLD comes.
+ * The program's end: publish it in the store, run `ctrace export` and wait for it. Our child has no exit signal:
+ * the program's own wait() never sees it, and no SIGCHLD comes. To exec gives the signal back, so the exporter is a
+ * child of that child.
  */
 #include "cold/exit.h"
 
@@ -98,32 +99,47 @@ bool ct_exporter_is_forbidden(void)
 	return ct_load_relaxed(&ct_filters) || (began_free && is_filtered());
 }
 
-/* Run it in a child in our memory, and wait: its exit status, or -1 when it did not run to its end. */
-static int run_child(int (*work)(void *), void *argument)
+/* Wait for the child: its exit status, or -1 when it did not run to its end. */
+static int status_of(int pid)
 {
-	char *stack = ct_region_map(CHILD_STACK);
 	int status = -1;
-	if (!stack || ct_exporter_is_forbidden())
+	long got;
+	do
+		got = pid > 0 ? ct_syscall4(SYS_wait4, pid, &status, __WALL, NULL) : -ECHILD;
+	while (got == -EINTR);
+	return got != pid || !WIFEXITED(status) || WEXITSTATUS(status) == EXEC_FAILED ? -1 : WEXITSTATUS(status);
+}
+
+/* Run it in a child in our memory, and wait. */
+static int run_child(int (*work)(void *), void *argument, int flags)
+{
+	if (ct_exporter_is_forbidden())
+		return -1;
+	char *stack = ct_region_map(CHILD_STACK);
+	if (!stack)
 		return -1;
 	/* The program's handlers must not run in a child that has its memory. */
 	ct_lock_begin();
-	int pid = clone(work, stack + CHILD_STACK, CLONE_VM | CLONE_VFORK, argument);
+	int pid = clone(work, stack + CHILD_STACK, CLONE_VM | flags, argument);
 	ct_lock_end();
-	if (pid > 0) {
-		long got;
-		do
-			got = ct_syscall4(SYS_wait4, pid, &status, __WALL, NULL);
-		while (got == -EINTR);
-		if (got != pid)
-			status = -1;
-	}
+	int status = status_of(pid);
 	ct_sys_munmap(stack, CHILD_STACK);
-	return status == -1 || WIFSIGNALED(status) || WEXITSTATUS(status) == EXEC_FAILED ? -1 : WEXITSTATUS(status);
+	return status;
+}
+
+/* In the child, beside the program's threads: nothing that is thread-local. */
+static int start_exporter(void *arguments)
+{
+	static const uint64_t standard[4]; /* SIG_DFL: the program may ignore SIGCHLD, and nobody could be waited for */
+	ct_syscall4(SYS_rt_sigaction, SIGCHLD, standard, NULL, sizeof(uint64_t));
+	char *stack = (char *)__builtin_frame_address(0) - CHILD_STACK / 2;
+	int status = status_of(clone(exec_exporter, stack, CLONE_VM | CLONE_VFORK | SIGCHLD, arguments));
+	return status < 0 ? EXEC_FAILED : status;
 }
 
 int ct_exporter_run(const char *const *arguments)
 {
-	return run_child(exec_exporter, (void *)arguments);
+	return run_child(start_exporter, (void *)arguments, 0);
 }
 
 static void publish_end(void)
@@ -143,7 +159,7 @@ static bool run_reach(struct ct_reach *reach)
 {
 	/* A child is no tracer, where Yama watches, unless it is said to be. */
 	ct_syscall3(SYS_prctl, PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0);
-	int status = run_child(ct_reach_classify, reach);
+	int status = run_child(ct_reach_classify, reach, CLONE_VFORK);
 	ct_syscall3(SYS_prctl, PR_SET_PTRACER, 0, 0);
 	return status == 0;
 }

@@ -39,6 +39,16 @@ def child_of_a_raw_system_call(context):
 
 
 @test()
+def exporter_is_no_child(context):
+    """Neither a handler of SIGCHLD nor a thread that waits for any child meets it; nor do we wait in vain where SIGCHLD is ignored."""
+    for how in ("handle", "ignore", "wait"):
+        result = run_both(context, [program("fire_processes"), how], CTRACE_QUIET=0)
+        check_equal(result.stdout, how + ": 0\n", "output")
+        check("no exporter ran" not in result.stderr, f"{how}: {result.stderr}")
+        check_equal(list(trace.reports(context)), [result.pid], how + ": processes with a report")
+
+
+@test()
 def vanished_folder(context):
     """With the store in it: what was recorded is gone, the program goes on, and a line says so."""
     folder = context.path("folder")

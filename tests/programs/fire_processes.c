@@ -6,6 +6,7 @@
  *   vanish    FOLDER, which is also the current one, is removed with all that is in it
  *   chroot    FOLDER becomes the root
  *   setuid, seteuid, setreuid, setresuid   root becomes nobody; vfork: its child does
+ *   handle, ignore   SIGCHLD; wait: a thread waits for any child while the program ends
  * Before and after it allocates at 2000 places, so that what is recorded grows.
  */
 #include <limits.h>
@@ -128,6 +129,30 @@ static int change_user(const char *how)
 	return strcmp(how, "vfork") ? -1 : child_changes_user();
 }
 
+static void tell_signal(int number)
+{
+	(void)number;
+	write(1, "SIGCHLD\n", 8);
+}
+
+static void *wait_for_any(void *argument)
+{
+	for (;;)
+		if (wait(NULL) > 0)
+			write(1, "waited\n", 7);
+		else
+			usleep(100);
+	return argument;
+}
+
+static int await_children(const char *how)
+{
+	pthread_t thread;
+	if (!strcmp(how, "wait"))
+		return pthread_create(&thread, NULL, wait_for_any, NULL);
+	return signal(SIGCHLD, *how == 'h' ? tell_signal : SIG_IGN) == SIG_ERR;
+}
+
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "raw";
@@ -144,6 +169,8 @@ int main(int argc, char **argv)
 		status = change_root(folder);
 	if (!strcmp(how, "vfork") || strstr(how, "uid"))
 		status = change_user(how);
+	if (strchr("hiw", *how))
+		status = await_children(how);
 	places_after();
 	printf("%s: %d\n", how, status);
 	return 3;

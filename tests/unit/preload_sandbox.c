@@ -145,7 +145,8 @@ static void test_random_filters(void **state)
 		pid_t child;
 
 		memset(told, 0, CALLS * VERDICTS);
-		child = fork();
+		/* Without a sanitizer's thread, which would live on: a division by zero kills only the thread. */
+		child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 		if (child == 0)
 			ask(seed, told);
 		assert_int_equal(waitpid(child, &status, 0), child);
