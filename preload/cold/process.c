@@ -67,8 +67,9 @@ _Static_assert(SYS_seccomp == 317 && SYS_prctl == 157, "the numbers in syscall()
 /* prctl(PR_SET_SECCOMP, mode, program), seccomp(operation, flags, program), or something else. */
 long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
-	bool strict =
-		number == SYS_prctl ? a == PR_SET_SECCOMP && b == SECCOMP_MODE_STRICT : a == SECCOMP_SET_MODE_STRICT;
+	/* libseccomp asks with flags if there is such a call. */
+	bool strict = number == SYS_prctl ? a == PR_SET_SECCOMP && b == SECCOMP_MODE_STRICT
+					  : a == SECCOMP_SET_MODE_STRICT && !b && !c;
 	bool filtered =
 		number == SYS_prctl ? a == PR_SET_SECCOMP && b == SECCOMP_MODE_FILTER : a == SECCOMP_SET_MODE_FILTER;
 	ct_real_resolve();

@@ -65,7 +65,9 @@ static int enter(const char *how)
 	else
 		make_rules(&rules, *how ? opening : starting, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_ALLOW);
 	filter.len = rules.count;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == 0)
+	/* The two are how libseccomp asks what the kernel can do. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == 0 ||
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 1, NULL) == 0)
 		return -1;
 	if (!strcmp(how, "few"))
 		return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
