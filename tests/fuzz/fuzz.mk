@@ -8,6 +8,7 @@ FUZZ_TARGETS := dhat options perf_map store symbols
 FUZZ_BINARIES := $(FUZZ_TARGETS:%=$(TESTS)/fuzz/%)
 FUZZ_MAIN = $B/obj/tests/fuzz/replay.o
 FUZZ_VIEWER := $(filter-out $B/obj/viewer/ctrace.o,$(VIEWER_OBJ)) $B/obj/tests/fuzz/fuzz.o
+FUZZ_PRELOAD := $(patsubst %,$B/obj/preload/cold/%.o,options output region sandbox text)
 FUZZ_SANITIZERS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 $B/obj/tests/fuzz/%.o: tests/fuzz/%.c
@@ -17,10 +18,10 @@ $B/obj/tests/fuzz/%.o: tests/fuzz/%.c
 # What a target is linked with, beside itself.
 FUZZ_WITH := $(FUZZ_VIEWER)
 $(TESTS)/fuzz/store: FUZZ_WITH = $(filter-out $B/obj/viewer/symbol/%,$(FUZZ_VIEWER)) $B/obj/tests/fuzz/no_symbols.o
-$(TESTS)/fuzz/options: FUZZ_WITH = $(FUZZ_VIEWER) $(patsubst %,$B/obj/preload/cold/%.o,options output text)
+$(TESTS)/fuzz/options: FUZZ_WITH = $(FUZZ_VIEWER) $(FUZZ_PRELOAD)
 
-$(FUZZ_BINARIES): $(TESTS)/fuzz/%: $B/obj/tests/fuzz/%.o $(FUZZ_VIEWER) $(FUZZ_MAIN) \
-		$(patsubst %,$B/obj/preload/cold/%.o,options output text) $B/obj/tests/fuzz/no_symbols.o
+$(FUZZ_BINARIES): $(TESTS)/fuzz/%: $B/obj/tests/fuzz/%.o $(FUZZ_VIEWER) $(FUZZ_MAIN) $(FUZZ_PRELOAD) \
+		$B/obj/tests/fuzz/no_symbols.o
 	@mkdir -p $(@D)
 	$(CC) -o $@ $< $(FUZZ_WITH) $(FUZZ_MAIN) $(LDFLAGS) $(VIEWER_LIBS)
 
