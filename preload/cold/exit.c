@@ -83,7 +83,6 @@ static void find_exporter(void)
 static int exec_exporter(void *arguments)
 {
 	char *environment[] = {NULL}; /* above all no LD_PRELOAD */
-	ct_syscall3(SYS_close_range, 3, ~0u, 0);
 	ct_syscall3(SYS_execve, exporter.bytes, arguments, environment);
 	ct_syscall3(SYS_exit, EXEC_FAILED, 0, 0);
 	return EXEC_FAILED;
@@ -132,6 +131,7 @@ static int start_exporter(void *arguments)
 {
 	static const uint64_t standard[4]; /* SIG_DFL: the program may ignore SIGCHLD, and nobody could be waited for */
 	ct_syscall4(SYS_rt_sigaction, SIGCHLD, standard, NULL, sizeof(uint64_t));
+	ct_syscall3(SYS_close_range, 3, ~0u, 0);
 	char *stack = (char *)__builtin_frame_address(0) - CHILD_STACK / 2;
 	int status = status_of(clone(exec_exporter, stack, CLONE_VM | CLONE_VFORK | SIGCHLD, arguments));
 	return status < 0 ? EXEC_FAILED : status;

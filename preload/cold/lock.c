@@ -91,8 +91,7 @@ static void take_from_fork(uint64_t fork, uint32_t waited)
 			release(all[i]);
 }
 
-/* Without a limit as long as nobody forks: thousands of threads that look again and again leave no time for the work.
- */
+/* Without a limit as long as nobody forks: thousands of threads that look now and then leave no time for the work. */
 static void wait_for(struct ct_lock *lock, uint32_t *waited)
 {
 	uint64_t fork = ct_load_acquire(&forking);

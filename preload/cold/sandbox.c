@@ -9,8 +9,6 @@
 #include "cold/region.h"
 #include "cold/sys.h"
 
-#define ARGUMENTS 6
-
 struct ct_filter {
 	struct ct_filter *older;
 	uint32_t length; /* 0: it permits nothing */

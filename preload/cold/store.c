@@ -199,8 +199,6 @@ static int add_extent(int fd, enum ct_section_id section, size_t bytes)
 
 static const char *reason(int error)
 {
-	if (ct_load_relaxed(&ct_filters))
-		return "the store cannot grow in the program's sandbox (seccomp)";
 	switch (-error) {
 	case ENOSPC:
 	case EDQUOT:
@@ -210,6 +208,8 @@ static const char *reason(int error)
 	case ENOMEM:
 		return "no memory or address space left for the store";
 	default:
+		if (ct_load_relaxed(&ct_filters))
+			return "the store cannot grow in the program's sandbox (seccomp)";
 		return "the store cannot grow (moved, removed, or its folder is out of reach)";
 	}
 }
