@@ -351,6 +351,46 @@ def glib_test_suite(context):
     return soak.soak(context, work, {"hash": 1, "string": 1, "uri": 1}, stores_stay=KILLING)
 
 
+# Collectors that look for pointers in all memory, threads, fibers, compilers at run time, signals; Erlang ignores SIGCHLD.
+RUNTIMES = {
+    "ruby": """
+        a = (1..20000).map { |i| { i => 'x' * (i % 100) } }
+        4.times.map { |k| Thread.new { (1..2000).map { |i| (i * k).to_s * 3 }.join.size } }.each { |t| puts t.value }
+        f = Fiber.new { 100.times { |i| Fiber.yield [i] * 100 }; :done }
+        101.times { f.resume }
+        GC.start; puts a.size, `echo sub`, (raise 'x' rescue $!.message)""",
+    "php": """
+        for ($i = 0; $i < 50000; $i++) $a["k$i"] = str_repeat("x", $i % 50);
+        function f($n) { return $n ? f($n - 1) + 1 : 0; }
+        ksort($a); echo md5(serialize($a)), f(5000), json_encode(array_slice($a, 0, 3)), preg_replace("/x+/", "y", $a["k49"]), PHP_EOL;""",
+    "guile": """
+        (use-modules (ice-9 threads))
+        (define (f n) (if (= n 0) '() (cons (make-vector 10 n) (f (- n 1)))))
+        (display (apply + (map (lambda (i) (length (f 10000))) (iota 50))))
+        (display (apply + (par-map (lambda (i) (length (f i))) (iota 100))))""",
+    "erl": """
+        [receive {P, S} -> io:format("~p~n", [S]) end || P <- [begin M = self(), spawn(fun() -> M ! {self(),
+        lists:sum([erlang:phash2({N, X}, 1000) || X <- lists:seq(1, 3000)])} end) end || N <- lists:seq(1, 200)]], halt(3).""",
+}
+RUNTIME_OPTIONS = {"ruby": ["-e"], "php": ["-r"], "guile": ["--no-auto-compile", "-c"], "erl": ["-noshell", "-eval"]}
+
+
+@test(needs=tuple(RUNTIMES))
+def runtimes(context):
+    def work(way):
+        shown = []
+        for name, script in RUNTIMES.items():
+            result = way.run([name, *RUNTIME_OPTIONS[name], script])
+            check_equal(result.status, 3 if name == "erl" else 0, f"status of {name}: {result.stderr}")
+            check(result.stdout, f"{name} says nothing")
+            shown.append((name, result.stdout, result.stderr))
+        wait_for_all_ends()
+        return shown
+
+    # Code that Guile and Erlang have made has no unwind tables.
+    return soak.soak(context, work, {"ruby3": 1, "php8": 1, "guile": 1, "beam": 1}, allowed=(soak.UNROOTED,), stores_stay=True)
+
+
 SSHD = """Port {port}
 ListenAddress 127.0.0.1
 HostKey {folder}/host
