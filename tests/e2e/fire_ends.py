@@ -21,13 +21,14 @@ IN_ORDER = {
     ("SIGINT", "handled"): 20 + signal.SIGINT,
 }
 DEATHS = {
-    ("abort",): signal.SIGABRT,
-    ("SIGKILL",): signal.SIGKILL,
-    ("SIGTERM",): signal.SIGTERM,
-    ("SIGINT",): signal.SIGINT,
-    ("SIGSEGV",): signal.SIGSEGV,
-    ("overflow",): signal.SIGSEGV,
-    ("exhaust",): signal.SIGABRT,
+    ("abort",): -signal.SIGABRT,
+    ("SIGKILL",): -signal.SIGKILL,
+    ("SIGTERM",): -signal.SIGTERM,
+    ("SIGINT",): -signal.SIGINT,
+    ("SIGSEGV",): -signal.SIGSEGV,
+    ("overflow",): -signal.SIGSEGV,
+    ("exhaust",): -signal.SIGABRT,
+    ("raw",): 12,
 }
 
 
@@ -51,8 +52,8 @@ def addresses(context):
 @test()
 def deaths(context):
     """What was recorded up to the last event is in the store."""
-    for how, number in DEATHS.items():
-        run_both(context, [program("ends"), *how], stores=True).check(-number)
+    for how, status in DEATHS.items():
+        run_both(context, [program("ends"), *how], stores=True).check(status)
         report = trace.export_left_store(context)
         trace.check_below(report, "before_end", BEFORE)
         check(not report.own["ended"], f"{how}: the report does not say that the program was killed")
