@@ -6,7 +6,7 @@ import glob
 import os
 import shutil
 
-from lib import dhat, trace
+from lib import dhat, soak, trace
 from lib.fire import clear, run_both
 from lib.harness import CTRACE, LIBRARY, Skip, check, check_equal, check_in, program, test
 
@@ -165,8 +165,9 @@ def another_user(context):
     if os.geteuid():
         raise Skip("the right to change the user")
     os.chmod(context.folder, 0o777)
+    library, copy = soak.installed(context), shutil.copy(program("fire_processes"), context.folder)
     for how in ("setuid", "seteuid", "setreuid", "setresuid", "vfork"):
-        result = run_both(context, [program("fire_processes"), how])
+        result = run_both(context, [copy, how], library=library)
         check_equal(result.stdout, f"{how}: 0\n", "output")
         found = trace.reports(context)
         check_equal(list(found), [result.pid], how + ": processes with a report")

@@ -31,15 +31,15 @@ def in_own_mounts(context, script):
     return context.run(command).check()
 
 
-def run_both(context, command, seconds=SECONDS, stores=False, preload=LIBRARY, **changes):
+def run_both(context, command, seconds=SECONDS, stores=False, library=LIBRARY, preload=None, **changes):
     """Without the library, then with it: the same output, the same status. The traced run's result; its files stay."""
     clear(context)
-    others = preload.replace(LIBRARY, "").strip(":")
+    others = (preload or "").replace(library, "").strip(":")
     env = context.environment(LD_PRELOAD=others or None)
     plain = context.run(command, env=env, timeout=seconds, preexec_fn=without_aslr)
     env = trace.environment(context)
     env.update({name: str(value) for name, value in changes.items()})
-    env["LD_PRELOAD"] = preload
+    env["LD_PRELOAD"] = preload or library
     traced = context.run(command, env=env, timeout=seconds * STRESS + SECONDS, preexec_fn=without_aslr)
     what = " ".join(os.path.basename(str(word)) for word in command)
     check_equal((traced.status, traced.stdout), (plain.status, plain.stdout), what + ": status and output")
