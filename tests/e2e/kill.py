@@ -11,7 +11,7 @@ import time
 
 from lib import dhat
 from lib.fire import STRESS, in_own_mounts
-from lib.harness import CTRACE, LIBRARY, Skip, check, program, test
+from lib.harness import CTRACE, LIBRARY, Skip, check, check_in, program, test
 
 KILLS = 8 if STRESS == 1 else 34 * STRESS  # of each kind; of all kinds 24, and 1,020 in make stress
 
@@ -79,6 +79,14 @@ def still_running(context):
     finally:
         process.kill()
         process.wait()
+
+
+@test()
+def before_the_recording(context):
+    """A store whose header was not written yet."""
+    store = context.write("left.json.store", bytes(200000))
+    result = context.run([CTRACE, "info", store]).check(3)
+    check_in("its process died before its recording began", result.stderr, "stderr")
 
 
 @test()

@@ -79,9 +79,18 @@ def check_recording(context, store, allowed, stores_stay):
     return number(blocks)
 
 
+def is_begun(store):
+    """A process may be killed while it makes its store: the first word in it is the last that is written."""
+    with open(store, "rb") as file:
+        return file.read(8).strip(b"\0") != b""
+
+
 def check_recordings(way, programs, allowed, stores_stay):
     """programs: name -> how many processes at least have recorded themselves. The processes and their blocks."""
     stores = glob.glob(os.path.join(way.out, "*.store"))
+    for store in [store for store in stores if stores_stay and not is_begun(store)]:
+        stores.remove(store)
+        os.remove(store)
     found = collections.Counter(os.path.basename(store).split(".")[1] for store in stores)
     for name, count in programs.items():
         if way.name == "sampled":  # a forked child's recording begins with its first sampled event

@@ -57,6 +57,10 @@ int ct_load(const char *path, struct ct_profile **profile, struct ct_error_text 
 		at++;
 	if (at < got && start[at] == '{')
 		return ct_load_dhat(path, profile, error);
-	return ct_error_set(error, CT_ERR_DAMAGED, "%s: %s", path,
-			    got ? "neither a ctrace store nor DHAT JSON" : "is empty");
+	static const char nothing[SNIFF_BYTES];
+	const char *why = !got ? "is empty"
+			  : memcmp(start, nothing, got)
+				  ? "neither a ctrace store nor DHAT JSON"
+				  : "its process died before its recording began: nothing is in it";
+	return ct_error_set(error, CT_ERR_DAMAGED, "%s: %s", path, why);
 }
