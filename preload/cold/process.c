@@ -10,6 +10,7 @@
 #include "cold/real.h"
 #include "cold/sandbox.h"
 #include "cold/store.h"
+#include "hot/record.h"
 
 int prctl(int option, long a, long b, long c, long d);
 long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, long f);
@@ -64,6 +65,18 @@ __asm__(".text\n"
 	".size syscall, . - syscall\n");
 _Static_assert(SYS_seccomp == 317 && SYS_prctl == 157, "the numbers in syscall()");
 
+/* What may be impossible inside: to make the store of a forked child, to ask for this stack's bounds, to grow. */
+static void prepare_for_sandbox(void)
+{
+	if (!ct_enter())
+		return;
+	struct ct_thread *thread = ct_thread_current();
+	if (thread)
+		ct_stack_find_bounds(thread, (uintptr_t)__builtin_frame_address(0));
+	ct_store_make_room();
+	ct_leave();
+}
+
 /* prctl(PR_SET_SECCOMP, mode, program), seccomp(operation, flags, program), or something else. */
 long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -80,7 +93,7 @@ long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, lon
 		ct_sandbox_forbid();
 		return ct_real.syscall(number, a, b, c, d, e, f);
 	}
-	ct_store_make_room();
+	prepare_for_sandbox();
 	struct ct_filter *filter = ct_sandbox_prepare();
 	long result = ct_real.syscall(number, a, b, c, d, e, f);
 	ct_sandbox_begin(filter, result < 0 ? NULL : (const struct sock_fprog *)c);

@@ -65,6 +65,8 @@ def sandboxes(context):
         for line in lines:
             check_in(line, result.stderr, how + ": stderr")
         context.run([CTRACE, "export", "-o", context.path("left.json"), context.path(f"out.{result.pid}.json.store")])
+        # The first stack is walked in the sandbox, where nobody tells its bounds.
+        run_both(context, [program("fire_sandbox"), how], stores=True, CTRACE_SAMPLE="512k")
         report = dhat.check_file(context.path("left.json"), lossless=how == "")
         check(report.total("tbk") >= (2 if how == "strict" else 5000), f"{how}: {report.total('tbk')} blocks")
 
