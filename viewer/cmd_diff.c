@@ -63,6 +63,7 @@ struct request {
 	enum format format;
 	enum ct_color_mode color;
 	const char *output;
+	struct ct_selection selection;
 	struct ct_diff_files files;
 };
 
@@ -156,7 +157,7 @@ static int parse(struct request *request, int argc, char **argv)
 			print_help(stdout);
 			return CT_EXIT_FINE;
 		}
-		if (ct_select_option(COMMAND, &request->files.selection, option, optarg, &code)) {
+		if (ct_select_option(COMMAND, &request->selection, option, optarg, &code)) {
 			if (code)
 				return code;
 		} else if (apply(request, option, optarg) < 0) {
@@ -177,6 +178,7 @@ int ct_cmd_diff(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	argv[0] = "ctrace " COMMAND; /* for getopt's messages */
 	optind = 0;
+	request.files.selection = &request.selection;
 	int code = parse(&request, argc, argv);
 	if (code < 0) {
 		code = run(&request, &error);
@@ -184,5 +186,6 @@ int ct_cmd_diff(int argc, char **argv)
 			code = ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
 	}
 	ct_diff_files_fini(&request.files);
+	ct_selection_fini(&request.selection);
 	return code;
 }

@@ -10,10 +10,10 @@ static int select_parts(struct ct_diff_files *files, struct ct_error_text *error
 {
 	struct ct_selected selected[CT_DIFF_SIDES];
 	int code = CT_OK;
-	if (!ct_selection_any(&files->selection))
+	if (!ct_selection_any(files->selection))
 		return CT_OK;
 	for (int side = 0; side < CT_DIFF_SIDES && !code; side++)
-		code = ct_select(files->profiles[side], &files->selection, &selected[side], error);
+		code = ct_select(files->profiles[side], files->selection, &selected[side], error);
 	if (code)
 		return code;
 	for (int kind = 0; kind < CT_SELECT_KINDS; kind++)
@@ -40,7 +40,6 @@ void ct_diff_files_fini(struct ct_diff_files *files)
 	ct_diff_fini(&files->diff);
 	for (int side = 0; side < CT_DIFF_SIDES; side++)
 		ct_profile_free(files->profiles[side]);
-	ct_selection_fini(&files->selection);
 }
 
 int ct_diff_files_page(const struct ct_diff_files *files, enum ct_metric metric, const char *output,

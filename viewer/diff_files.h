@@ -8,7 +8,7 @@
 
 struct ct_diff_files {
 	const char *paths[CT_DIFF_SIDES];
-	struct ct_selection selection; /* of both */
+	const struct ct_selection *selection; /* of both; the caller's */
 	struct ct_profile *profiles[CT_DIFF_SIDES];
 	struct ct_diff diff;
 };

@@ -82,14 +82,19 @@ FAULTS_MOST = 30 * STRESS  # of one call in one program
 
 
 def under_strace(context, command, rule, **changes):
-    """Status and output; the calls that strace saw, in their order."""
-    env = trace.environment(context, CTRACE_EXPORT=0, **changes)
+    """The result, and the calls that strace saw, in their order; what was recorded stays."""
+    env = trace.environment(context, **changes)
     del env["LD_PRELOAD"]
     log = context.path("strace.log")
     words = ["strace", "-f", "-o", log, "-E", "LD_PRELOAD=" + LIBRARY] + rule + command
     result = context.run(words, env=env, timeout=SECONDS * 2)
     with open(log, encoding="utf-8", errors="replace") as lines:
-        calls = [line.partition(" ")[2].strip() for line in lines]
+        return result, [line.partition(" ")[2].strip() for line in lines]
+
+
+def injected(context, command, rule, **changes):
+    """Status and output; the calls. Nothing stays."""
+    result, calls = under_strace(context, command, rule, CTRACE_EXPORT=0, **changes)
     clear(context)
     return (result.status, result.stdout), calls
 
@@ -103,11 +108,11 @@ def first_of_ours(calls, name):
 def sweep(context, command, name, rule, step, **changes):
     """Fail the first such call (%d in the rule), the second, until there is none to fail. How many did."""
     wanted = context.run(command)
-    _, calls = under_strace(context, command, [], **changes)
+    _, calls = injected(context, command, [], **changes)
     first = first_of_ours(calls, name)
     for number in range(first, first + FAULTS_MOST * step, 1 if STRESS > 1 else step):
         rules = [word.replace("%d", str(number)) for word in rule]
-        got, calls = under_strace(context, command, rules, **changes)
+        got, calls = injected(context, command, rules, **changes)
         failed = [call for call in calls if "INJECTED" in call]
         if not failed:
             break
@@ -146,13 +151,9 @@ def kernel_before_6_11(context):
     """It cannot be asked for the mapping of one address: all are read, and stacks reach their roots as before."""
     for words in (["threads", "2", "20"], ["altstack"], ["coroutine"]):
         command = [program(words[0])] + words[1:]
-        log = context.path("strace.log")
-        strace = ["strace", "-f", "-o", log, "-e", "inject=ioctl:error=ENOTTY", "-E", "LD_PRELOAD=" + LIBRARY]
-        env = trace.environment(context, "out.json")
-        del env["LD_PRELOAD"]
-        context.run(strace + command, env=env).check()
-        with open(log, encoding="utf-8", errors="replace") as lines:
-            check("INJECTED" in lines.read(), f"{command}: no call to fail")
+        result, calls = under_strace(context, command, ["-e", "inject=ioctl:error=ENOTTY"], out="out.json")
+        result.check()
+        check(any("INJECTED" in call for call in calls), f"{command}: no call to fail")
         found = dhat.check_file(context.path("out.json"))
         wanted = trace.one(context, command)
         check_equal(found.total("tbk"), wanted.total("tbk"), f"{command}: blocks")

@@ -8,7 +8,7 @@ import signal
 
 from lib import soak, trace
 from lib.harness import PYTHON, ROOT, check, check_equal, check_in, test
-from lib.soak import FACTOR, free_port, server, wait_for_all_ends
+from lib.soak import FACTOR, free_port, server, talk_to, wait_for_all_ends
 
 SQL = """
 pragma journal_mode = wal;
@@ -173,15 +173,7 @@ def redis(context):
         def answers():
             return ask("ping") == "PONG"
 
-        if daemon:
-            way.run([*command, "--daemonize", "yes", "--logfile", way.path("log")]).check()
-            trace.wait_for(answers, "redis-server to answer")
-            shown = talk()
-        else:
-            with server(way, command, answers):
-                shown = talk()
-        wait_for_all_ends()
-        return shown
+        return talk_to(way, command, answers, talk, daemon and [*command, "--daemonize", "yes", "--logfile", way.path("log")])
 
     def work(way):
         return [session(way, daemon) for daemon in (False, True)]
@@ -250,14 +242,7 @@ def nginx(context):
         def answers():
             return get("/10.txt") != b""
 
-        if daemon:
-            way.run(command).check()
-            trace.wait_for(answers, "nginx to answer")
-            shown = talk()
-        else:
-            with server(way, command, answers):
-                shown = talk()
-        wait_for_all_ends()
+        shown = talk_to(way, command, answers, talk, daemon and command)
         with open(way.path("error.log"), encoding="utf-8") as file:
             errors = re.sub(r"^[\d/: ]+|\d+#\d+: \*?\d*|client: .*", "", file.read(), flags=re.M)
         return shown, sorted(set(errors.splitlines()))

@@ -158,6 +158,19 @@ def server(way, command, answers, status=0, **popen):
             raise Failure(f"{error}; log: {file.read()[-2000:]}") from error
 
 
+def talk_to(way, command, answers, talk, daemon=None):
+    """What talk() gives, which also ends the server: in the foreground, or the daemon that this command starts."""
+    if daemon:
+        way.run(daemon).check()
+        trace.wait_for(answers, f"{command[0]} to answer")
+        shown = talk()
+    else:
+        with server(way, command, answers):
+            shown = talk()
+    wait_for_all_ends()
+    return shown
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -20,32 +20,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "site.h"
+#include "branch.h"
 
 #define PLACES 2000u
 #define NOBODY 65534u
 
 static void *from_clone;
 
-SITE static void *branch(unsigned number)
-{
-	if (!number)
-		return malloc(30);
-	void *block = number & 1 ? branch(number >> 1) : branch(number >> 1);
-	KEEP(block);
-	return block;
-}
-
 SITE static void places_before(void)
 {
 	for (unsigned i = 0; i < PLACES; i++)
-		free(branch(i));
+		branch(i);
 }
 
 SITE static void places_after(void)
 {
 	for (unsigned i = 0; i < PLACES; i++)
-		free(branch(i));
+		branch(i);
 }
 
 static int status_of(pid_t child)
