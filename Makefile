@@ -18,14 +18,14 @@ CPPFLAGS += -Iinclude -D_GNU_SOURCE
 CFLAGS += -std=gnu11 $(OPT) $(WARN) -MMD -MP
 
 # --- preload: runs in the traced program ---
-PRELOAD_SRC := $(wildcard preload/hot/*.c preload/cold/*.c)
+PRELOAD_SRC := $(wildcard preload/*/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$B/obj/%.o)
 PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
 	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -mgeneral-regs-only \
 	-D__NO_INLINE__ -Ipreload # older headers have inline functions with floating point
 
 # --- viewer: our own program ---
-VIEWER_SRC := $(wildcard viewer/*.c viewer/*/*.c)
+VIEWER_SRC := $(wildcard viewer/*.c viewer/*/*.c viewer/*/*/*.c)
 PPROF := $B/obj/viewer/write/pprof.pb-c
 VIEWER_OBJ := $(VIEWER_SRC:%.c=$B/obj/%.o) $(PPROF).o
 VIEWER_CFLAGS := -Iviewer -I$B/obj/viewer

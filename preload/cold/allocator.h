@@ -3,7 +3,7 @@
 #ifndef CT_COLD_ALLOCATOR_H
 #define CT_COLD_ALLOCATOR_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 /* Find out, for ct_tracer. True: it is glibc's. Once at start, when ct_real is complete. */
 CT_COLD bool ct_allocator_init(void);

@@ -8,10 +8,10 @@
 #include "cold/cold.h"
 #include "cold/combine.h"
 #include "cold/exit.h"
-#include "cold/lock.h"
-#include "cold/region.h"
+#include "sys/lock.h"
+#include "sys/region.h"
 #include "cold/store.h"
-#include "cold/sys.h"
+#include "sys/sys.h"
 #include "hot/journal.h"
 #include "hot/state.h"
 

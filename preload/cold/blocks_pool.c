@@ -3,9 +3,9 @@
 #include "cold/blocks_pool.h"
 
 #include "cold/cold.h"
-#include "cold/lock.h"
-#include "cold/region.h"
-#include "cold/sys.h"
+#include "sys/lock.h"
+#include "sys/region.h"
+#include "sys/sys.h"
 #include "hot/blocks.h"
 
 #define LEAF_ENTRIES ((1ull << CT_ADDRESS_BITS) >> CT_LEAF_SHIFT)

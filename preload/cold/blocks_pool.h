@@ -2,7 +2,7 @@
 #ifndef CT_COLD_BLOCKS_POOL_H
 #define CT_COLD_BLOCKS_POOL_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 /*
  * glibc: it is the program's allocator, else another one. exact: with ct_blocks_each the addresses are, at the price of

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "cold/cold.h"
-#include "cold/maps.h"
-#include "cold/sys.h"
+#include "sys/maps.h"
+#include "sys/sys.h"
 #include "hot/state.h"
 
 #define KNOWN 1024u /* a power of two */

@@ -7,7 +7,7 @@
 #include "cold/cfi_row.h"
 #include "cold/cold.h"
 #include "cold/objects.h"
-#include "hot/machine.h"
+#include "sys/machine.h"
 
 /* A pointer in one of the encodings that linkers write into .eh_frame. */
 static uint64_t read_pointer(struct ct_reader *reader, uint8_t encoding)

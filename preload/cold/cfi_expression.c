@@ -5,7 +5,7 @@
  * that realign their stack; linkers write for the PLT "sp + 8 + ((pc & 15) >= 11) * 8".
  */
 #include "cold/cfi_row.h"
-#include "hot/machine.h"
+#include "sys/machine.h"
 
 #define VALUES_MAX 8
 

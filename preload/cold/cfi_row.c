@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cold/cfi_row.h"
 
-#include "hot/machine.h"
+#include "sys/machine.h"
 
 #define STATES_MAX 8 /* nested remember_state; compilers use 1 */
 

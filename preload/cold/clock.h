@@ -4,7 +4,7 @@
 #define CT_COLD_CLOCK_H
 
 #include "ctrace/store.h"
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 /* Choose the clock and note both clocks' start in the header. */
 CT_COLD void ct_clock_init(struct ct_store_header *header);

@@ -6,7 +6,7 @@
 #ifndef CT_COLD_COLD_H
 #define CT_COLD_COLD_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 #include "hot/thread.h"
 #include "hot/unwind.h"
 

@@ -12,7 +12,7 @@
 
 #include "cold/clock.h"
 #include "cold/cold.h"
-#include "cold/lock.h"
+#include "sys/lock.h"
 #include "cold/rss.h"
 #include "cold/snapshot.h"
 #include "cold/thread_name.h"

@@ -3,7 +3,7 @@
 #define CT_COLD_COMBINE_H
 
 #include "ctrace/store.h"
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 /* Fold everything that is published by now. Caller holds ct_lock_combine. */
 void ct_combine_locked(void);

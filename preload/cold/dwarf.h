@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 enum {
 	DW_EH_PE_absptr = 0x00,

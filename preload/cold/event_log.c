@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* CTRACE_DEBUG=events: the folded events in their order, raw, for the tests' reference fold. */
 #include "cold/combine.h"
-#include "cold/sys.h"
-#include "cold/text.h"
+#include "sys/sys.h"
+#include "sys/text.h"
 
 #define BUFFERED 512u
 

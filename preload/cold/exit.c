@@ -12,20 +12,20 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "cold/arena.h"
+#include "sys/arena.h"
 #include "cold/blocks_pool.h"
 #include "cold/clock.h"
 #include "cold/cold.h"
 #include "cold/combine.h"
-#include "cold/lock.h"
+#include "sys/lock.h"
 #include "cold/objects.h"
-#include "cold/options.h"
+#include "sys/options.h"
 #include "cold/output.h"
 #include "cold/reach.h"
-#include "cold/region.h"
+#include "sys/region.h"
 #include "cold/store.h"
-#include "cold/sys.h"
-#include "cold/text.h"
+#include "sys/sys.h"
+#include "sys/text.h"
 #include "cold/threads.h"
 #include "hot/state.h"
 

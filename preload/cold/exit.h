@@ -2,7 +2,7 @@
 #ifndef CT_COLD_EXIT_H
 #define CT_COLD_EXIT_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 /* Find the exporter and remember what stderr is; register for the program's end. At start. */
 CT_COLD void ct_exit_init(void);

@@ -15,11 +15,11 @@
 #include <string.h>
 
 #include "cold/combine.h"
-#include "cold/lock.h"
-#include "cold/options.h"
-#include "cold/region.h"
+#include "sys/lock.h"
+#include "sys/options.h"
+#include "sys/region.h"
 #include "cold/store.h"
-#include "cold/sys.h"
+#include "sys/sys.h"
 #include "cold/threads.h"
 #include "hot/state.h"
 #include "hot/thread.h"

@@ -2,7 +2,7 @@
 #ifndef CT_COLD_FORK_H
 #define CT_COLD_FORK_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 /* Register the fork handlers; at start. */
 CT_COLD void ct_fork_init(void);

@@ -13,8 +13,8 @@
 
 #include "cold/cold.h"
 #include "cold/real.h"
-#include "cold/sys.h"
-#include "cold/text.h"
+#include "sys/sys.h"
+#include "sys/text.h"
 #include "hot/state.h"
 
 static struct {

@@ -3,7 +3,7 @@
 #ifndef CT_COLD_MODULES_H
 #define CT_COLD_MODULES_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 struct ct_place {
 	uint64_t module; /* index in MODULES; CT_MODULE_NONE. 64 bits: the struct is a hash key, without padding */

@@ -8,11 +8,11 @@
 #include <sys/uio.h>
 
 #include "cold/cold.h"
-#include "cold/lock.h"
-#include "cold/maps.h"
+#include "sys/lock.h"
+#include "sys/maps.h"
 #include "cold/output.h"
 #include "cold/real.h"
-#include "cold/sys.h"
+#include "sys/sys.h"
 #include "ctrace/store.h"
 
 #define SEGMENTS_MAX 16u

@@ -8,7 +8,7 @@
 #ifndef CT_COLD_OBJECTS_H
 #define CT_COLD_OBJECTS_H
 
-#include "cold/text.h"
+#include "sys/text.h"
 
 struct ct_object {
 	uintptr_t start; /* of its lowest segment, where its ELF header is */

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "cold/options.h"
-#include "cold/sys.h"
+#include "sys/options.h"
+#include "sys/sys.h"
 #include "ctrace/store.h"
 #include "hot/state.h"
 

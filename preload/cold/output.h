@@ -3,7 +3,7 @@
 #ifndef CT_COLD_OUTPUT_H
 #define CT_COLD_OUTPUT_H
 
-#include "cold/text.h"
+#include "sys/text.h"
 
 /* Remember folder, program and host; at start, before the program can change its folder. */
 CT_COLD void ct_output_init(void);

@@ -8,7 +8,7 @@
 
 #include "cold/cold.h"
 #include "cold/real.h"
-#include "cold/sandbox.h"
+#include "sys/sandbox.h"
 #include "cold/store.h"
 #include "hot/record.h"
 

@@ -8,9 +8,9 @@
 #include <time.h>
 
 #include "cold/blocks_pool.h"
-#include "cold/region.h"
+#include "sys/region.h"
 #include "cold/store.h"
-#include "cold/sys.h"
+#include "sys/sys.h"
 #include "hot/blocks.h"
 #include "hot/state.h"
 

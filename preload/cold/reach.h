@@ -16,7 +16,7 @@
 #define CT_COLD_REACH_H
 
 #include "ctrace/store.h"
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 /* A block while it is looked for. */
 struct ct_held {

@@ -3,10 +3,10 @@
 #include <sched.h>
 #include <string.h>
 
-#include "cold/maps.h"
+#include "sys/maps.h"
 #include "cold/reach.h"
-#include "cold/region.h"
-#include "hot/machine.h"
+#include "sys/region.h"
+#include "sys/machine.h"
 #include "hot/state.h"
 
 #define WORD sizeof(uintptr_t)

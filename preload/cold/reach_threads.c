@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 
 #include "cold/reach.h"
-#include "cold/sys.h"
-#include "cold/text.h"
+#include "sys/sys.h"
+#include "sys/text.h"
 
 #define WORD sizeof(uintptr_t)
 #define STOP_TRIES 1000 /* of a millisecond: a thread in the kernel may not stop at all */

@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 struct ct_real {
 #define CT_HOOK(name, result, parameters) result(*name) parameters;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cold/rss.h"
 
-#include "cold/sys.h"
+#include "sys/sys.h"
 #include "ctrace/store.h"
 
 /* /proc/self/statm: all pages of the process, then the resident ones. */

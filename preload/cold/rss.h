@@ -2,7 +2,7 @@
 #ifndef CT_COLD_RSS_H
 #define CT_COLD_RSS_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 /* Resident memory of the process, bytes; 0 = not known. Three system calls, 2 us. */
 CT_COLD uint64_t ct_rss_bytes(void);

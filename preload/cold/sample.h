@@ -2,7 +2,7 @@
 #ifndef CT_COLD_SAMPLE_H
 #define CT_COLD_SAMPLE_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 /* Mean distance of the points, bytes; above it the weight of a byte would not fit into an event. */
 #define CT_SAMPLE_BYTES_MAX (1ull << 27)

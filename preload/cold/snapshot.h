@@ -2,7 +2,7 @@
 #ifndef CT_COLD_SNAPSHOT_H
 #define CT_COLD_SNAPSHOT_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 /* An event of this time is about to be folded: take a snapshot if one is due. Caller holds ct_lock_combine. */
 CT_COLD void ct_snapshot_at(uint64_t ticks);

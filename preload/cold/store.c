@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "cold/lock.h"
-#include "cold/region.h"
-#include "cold/sys.h"
+#include "sys/lock.h"
+#include "sys/region.h"
+#include "sys/sys.h"
 #include "hot/state.h"
 
 #define EXTENT_MAX_BYTES (16u << 20)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cold/table.h"
 
-#include "cold/arena.h"
+#include "sys/arena.h"
 
 #define FIRST_ENTRIES 1024u /* a power of two */
 #define SIZES 32

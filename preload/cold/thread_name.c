@@ -6,8 +6,8 @@
 
 #include "cold/cold.h"
 #include "cold/store.h"
-#include "cold/sys.h"
-#include "cold/text.h"
+#include "sys/sys.h"
+#include "sys/text.h"
 
 static uint32_t thread_number;
 

@@ -8,11 +8,11 @@
 #include <errno.h>
 
 #include "cold/cold.h"
-#include "cold/lock.h"
-#include "cold/options.h"
-#include "cold/region.h"
+#include "sys/lock.h"
+#include "sys/options.h"
+#include "sys/region.h"
 #include "cold/store.h"
-#include "cold/sys.h"
+#include "sys/sys.h"
 #include "cold/thread_name.h"
 #include "ctrace/fold.h"
 #include "hot/state.h"

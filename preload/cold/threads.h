@@ -2,7 +2,7 @@
 #ifndef CT_COLD_THREADS_H
 #define CT_COLD_THREADS_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 struct ct_ring;
 

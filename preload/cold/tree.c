@@ -7,11 +7,11 @@
  */
 #include "cold/tree.h"
 
-#include "cold/arena.h"
+#include "sys/arena.h"
 #include "cold/cold.h"
-#include "cold/lock.h"
+#include "sys/lock.h"
 #include "cold/modules.h"
-#include "cold/options.h"
+#include "sys/options.h"
 #include "cold/store.h"
 #include "cold/table.h"
 #include "hot/state.h"

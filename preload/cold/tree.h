@@ -3,7 +3,7 @@
 #ifndef CT_COLD_TREE_H
 #define CT_COLD_TREE_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 /* Before the first stack. False: no memory. */
 CT_COLD bool ct_tree_init(void);

@@ -15,7 +15,7 @@
 #define CT_HOT_BLOCKS_H
 
 #include "cold/cold.h"
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 #include "hot/thread.h"
 
 /*

@@ -3,7 +3,7 @@
 #ifndef CT_HOT_OPERATORS_H
 #define CT_HOT_OPERATORS_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 enum {
 	CT_OPERATORS = 0

@@ -10,7 +10,7 @@
 #define CT_HOT_STATE_H
 
 #include "ctrace/store.h"
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 #include "hot/table.h"
 
 enum ct_phase {

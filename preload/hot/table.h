@@ -7,7 +7,7 @@
 #ifndef CT_HOT_TABLE_H
 #define CT_HOT_TABLE_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 struct ct_entry {
 	uint64_t key;

@@ -8,7 +8,7 @@
 #define CT_HOT_THREAD_H
 
 #include "ctrace/store.h"
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 /* The registers that unwinding needs, as they are in a frame once its callee has returned. */
 struct ct_registers {

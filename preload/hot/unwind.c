@@ -2,7 +2,7 @@
 #include "hot/unwind.h"
 
 #include "cold/cold.h"
-#include "hot/machine.h"
+#include "sys/machine.h"
 #include "hot/state.h"
 
 enum walk_end {

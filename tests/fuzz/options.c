@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cold/arena.h"
-#include "cold/options.h"
+#include "sys/arena.h"
+#include "sys/options.h"
 #include "cold/output.h"
-#include "cold/text.h"
+#include "sys/text.h"
 #include "fuzz.h"
 #include "hot/state.h"
 #include "record/settings.h"
@@ -53,7 +53,7 @@ static void as_environment(char **words)
 	ct_option_has_word(ct_options.debug, "verify");
 }
 
-/* Instead of preload/cold/arena.c, which gives nothing back: room for the strings of one input. */
+/* Instead of preload/sys/arena.c, which gives nothing back: room for the strings of one input. */
 static char arena[1 << 20];
 static size_t arena_used;
 

@@ -18,7 +18,7 @@
 
 #include "cold/cold.h"
 #include "cold/combine.h"
-#include "cold/lock.h"
+#include "sys/lock.h"
 #include "ctrace/fold.h"
 #include "hot/blocks.h"
 #include "hot/record.h"

@@ -18,8 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cold/sandbox.h"
-#include "cold/sys.h"
+#include "sys/sandbox.h"
+#include "sys/sys.h"
 
 #define FILTERS 1500
 #define CALLS 24

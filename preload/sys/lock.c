@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/lock.h"
+#include "sys/lock.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <time.h>
 
-#include "cold/sys.h"
+#include "sys/sys.h"
 #include "hot/thread.h"
 
 #define WAIT_NS 10000000u /* for a fork; each time twice as long */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/region.h"
+#include "sys/region.h"
 
-#include "cold/sys.h"
+#include "sys/sys.h"
 
 #define REGION_START 0x300000000000ull /* programs begin at 0x5..., their mappings at 0x7f... */
 #define GUARD_BYTES 65536ull

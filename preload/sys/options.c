@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/options.h"
+#include "sys/options.h"
 
 #include <string.h>
 
-#include "cold/arena.h"
+#include "sys/arena.h"
 #include "cold/sample.h"
-#include "cold/text.h"
+#include "sys/text.h"
 
 #define DEPTH_MIN 8u
 #define DEPTH_MAX 4096u

@@ -3,10 +3,10 @@
  * Address space of our own, far from where the kernel puts the program's mappings: those stay as close
  * together, and in the same order, as without us.
  */
-#ifndef CT_COLD_REGION_H
-#define CT_COLD_REGION_H
+#ifndef CT_SYS_REGION_H
+#define CT_SYS_REGION_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 /* Zeroed private memory that costs nothing until touched; NULL = no address space. Any thread. */
 CT_COLD void *ct_region_map(size_t bytes);

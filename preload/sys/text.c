@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/text.h"
+#include "sys/text.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
-#include "cold/sys.h"
+#include "sys/sys.h"
 
 void ct_text_clear(struct ct_text *text)
 {

@@ -3,10 +3,10 @@
  * /proc/self/maps, line by line, by raw system calls: no lock of the loader, no memory but the caller's
  * stack, of which there may be little (signal stacks). Any thread.
  */
-#ifndef CT_COLD_MAPS_H
-#define CT_COLD_MAPS_H
+#ifndef CT_SYS_MAPS_H
+#define CT_SYS_MAPS_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 struct ct_mapping {
 	uintptr_t start;

@@ -5,11 +5,11 @@
  * without unwind table. Where a call leaves the return address in a register (aarch64) struct ct_rule also
  * needs a word for "still in the register", for leaf functions below a signal frame.
  */
-#ifndef CT_HOT_MACHINE_H
-#define CT_HOT_MACHINE_H
+#ifndef CT_SYS_MACHINE_H
+#define CT_SYS_MACHINE_H
 
 #ifdef __x86_64__
-#include "hot/machine_x86_64.h"
+#include "sys/machine_x86_64.h"
 #else
 #error "ctrace's unwinder knows x86-64 only"
 #endif

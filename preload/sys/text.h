@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Text without stdio: a bounded buffer that truncates, and one line on stderr. */
-#ifndef CT_COLD_TEXT_H
-#define CT_COLD_TEXT_H
+#ifndef CT_SYS_TEXT_H
+#define CT_SYS_TEXT_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 #define CT_PATH_MAX 4096u
 

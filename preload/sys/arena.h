@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory of the tracer itself, from mmap: never the program's heap. Under ct_lock_tree. */
-#ifndef CT_COLD_ARENA_H
-#define CT_COLD_ARENA_H
+#ifndef CT_SYS_ARENA_H
+#define CT_SYS_ARENA_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 /* Zeroed, aligned to 16; NULL without memory. Small pieces are never given back. */
 CT_COLD void *ct_arena_alloc(size_t bytes);

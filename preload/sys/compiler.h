@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Compiler words used all over the preload. Pure. */
-#ifndef CT_HOT_COMPILER_H
-#define CT_HOT_COMPILER_H
+#ifndef CT_SYS_COMPILER_H
+#define CT_SYS_COMPILER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/maps.h"
+#include "sys/maps.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "cold/sys.h"
+#include "sys/sys.h"
 
 /* Since Linux 6.11, struct procmap_query of linux/fs.h: as much of it as we ask for, which its first word tells. */
 struct query {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The recording's options, read from the environment once, at start. The table is ctrace/options.def. */
-#ifndef CT_COLD_OPTIONS_H
-#define CT_COLD_OPTIONS_H
+#ifndef CT_SYS_OPTIONS_H
+#define CT_SYS_OPTIONS_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 typedef const char *CT_TYPE_STRING;
 typedef uint64_t CT_TYPE_BOOL;

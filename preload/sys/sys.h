@@ -3,8 +3,8 @@
  * System calls without the C library: they leave errno alone, are no cancellation points and cannot be
  * hooked by somebody else. Results are the kernel's: negative errno on failure.
  */
-#ifndef CT_COLD_SYS_H
-#define CT_COLD_SYS_H
+#ifndef CT_SYS_SYS_H
+#define CT_SYS_SYS_H
 
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 #ifndef SYS_close_range /* C libraries before 2.34 have no name for it; kernels before 5.9 refuse it */
 #define SYS_close_range 436
@@ -38,7 +38,7 @@ static inline long ct_syscall_unasked(long number, long a, long b, long c, long 
 #error "ctrace's preload knows x86-64 only"
 #endif
 
-/* The program's own filters of system calls, newest first; NULL = none: see cold/sandbox.h. */
+/* The program's own filters of system calls, newest first; NULL = none: see sys/sandbox.h. */
 extern struct ct_filter *ct_filters;
 
 /* -EPERM when a filter would do more than let it pass or refuse it. */

@@ -6,10 +6,10 @@
  * handlers take all locks) or jump away, and neither must meet a lock that its own thread holds. The fork
  * handlers take all of them, so that a child never inherits one from a thread that it does not have.
  */
-#ifndef CT_COLD_LOCK_H
-#define CT_COLD_LOCK_H
+#ifndef CT_SYS_LOCK_H
+#define CT_SYS_LOCK_H
 
-#include "hot/compiler.h"
+#include "sys/compiler.h"
 
 struct ct_lock {
 	uint32_t word;

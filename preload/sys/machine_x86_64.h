@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Included by hot/machine.h. Sources: System V ABI, AMD64 supplement; the kernel's asm/sigcontext.h. */
-#ifndef CT_HOT_MACHINE_X86_64_H
-#define CT_HOT_MACHINE_X86_64_H
+/* Included by sys/machine.h. Sources: System V ABI, AMD64 supplement; the kernel's asm/sigcontext.h. */
+#ifndef CT_SYS_MACHINE_X86_64_H
+#define CT_SYS_MACHINE_X86_64_H
 
 /* DWARF numbers of the registers that unwinding needs. AMD64 supplement, figure 3.36. */
 #define CT_REG_BP 6

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/sandbox.h"
+#include "sys/sandbox.h"
 
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <string.h>
 
-#include "cold/region.h"
-#include "cold/sys.h"
+#include "sys/region.h"
+#include "sys/sys.h"
 
 struct ct_filter {
 	struct ct_filter *older;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/arena.h"
+#include "sys/arena.h"
 
-#include "cold/region.h"
-#include "cold/sys.h"
+#include "sys/region.h"
+#include "sys/sys.h"
 
 #define CHUNK_BYTES (256u * 1024)
 #define LARGE_BYTES (64u * 1024)
