@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "cold/combine.h"
 #include "cold/exit.h"
 #include "sys/lock.h"

@@ -2,7 +2,7 @@
 /* The memory behind the block map: its table of leaves and the pool of records. */
 #include "cold/blocks_pool.h"
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "sys/lock.h"
 #include "sys/region.h"
 #include "sys/sys.h"

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "sys/maps.h"
 #include "sys/sys.h"
 #include "hot/state.h"

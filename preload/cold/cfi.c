@@ -5,7 +5,7 @@
  * not expressible becomes CT_CFA_UNKNOWN. Reads loaded objects only; takes no lock.
  */
 #include "cold/cfi_row.h"
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "cold/objects.h"
 #include "sys/machine.h"
 

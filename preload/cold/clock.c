@@ -2,7 +2,7 @@
 #include <time.h>
 
 #include "cold/clock.h"
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "hot/journal.h"
 #ifdef __x86_64__
 #include <cpuid.h>

@@ -11,7 +11,7 @@
 #include "cold/combine.h"
 
 #include "cold/clock.h"
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "sys/lock.h"
 #include "cold/rss.h"
 #include "cold/snapshot.h"

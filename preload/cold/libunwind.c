@@ -11,7 +11,7 @@
 
 #include <dlfcn.h>
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "cold/real.h"
 #include "sys/sys.h"
 #include "sys/text.h"

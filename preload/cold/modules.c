@@ -5,7 +5,7 @@
 #include <link.h>
 #include <string.h>
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "cold/objects.h"
 #include "cold/store.h"
 #include "ctrace/store.h"

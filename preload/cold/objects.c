@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "sys/lock.h"
 #include "sys/maps.h"
 #include "cold/output.h"

@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "cold/real.h"
 #include "sys/sandbox.h"
 #include "cold/store.h"

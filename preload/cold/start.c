@@ -13,7 +13,7 @@
 #include "sys/arena.h"
 #include "cold/blocks_pool.h"
 #include "cold/clock.h"
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "cold/combine.h"
 #include "cold/exit.h"
 #include "cold/fork.h"

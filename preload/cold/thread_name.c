@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "cold/store.h"
 #include "sys/sys.h"
 #include "sys/text.h"

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "sys/lock.h"
 #include "sys/options.h"
 #include "sys/region.h"

@@ -8,7 +8,7 @@
 #include "cold/tree.h"
 
 #include "sys/arena.h"
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "sys/lock.h"
 #include "cold/modules.h"
 #include "sys/options.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Start of the call tree; the rest is in cold/cold.h. */
+/* Start of the call tree; the rest is in hot/slow.h. */
 #ifndef CT_COLD_TREE_H
 #define CT_COLD_TREE_H
 

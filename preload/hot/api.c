@@ -2,7 +2,7 @@
 /* The functions of ctrace/ctrace.h that record something at their caller's stack: events, and blocks of pools. */
 #include "ctrace/ctrace.h"
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "hot/blocks.h"
 #include "hot/record.h"
 

@@ -14,7 +14,7 @@
 #ifndef CT_HOT_BLOCKS_H
 #define CT_HOT_BLOCKS_H
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "sys/compiler.h"
 #include "hot/thread.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "cold/real.h"
 #include "hot/blocks.h"
 #include "hot/record.h"

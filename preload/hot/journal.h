@@ -6,7 +6,7 @@
 #ifndef CT_HOT_JOURNAL_H
 #define CT_HOT_JOURNAL_H
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "hot/state.h"
 #include "hot/thread.h"
 

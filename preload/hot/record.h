@@ -3,7 +3,7 @@
 #ifndef CT_HOT_RECORD_H
 #define CT_HOT_RECORD_H
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "hot/blocks.h"
 #include "hot/journal.h"
 #include "hot/sample.h"

@@ -2,7 +2,7 @@
 /*
  * A hash table that is read without a lock, from 64-bit keys to 64-bit values, neither ever 0. Entries are only
  * added, under a lock, the value before the key. A full table is replaced; whoever still reads the old one
- * finds it empty, and looks again under the lock (cold/table.c).
+ * finds it empty, and looks again under the lock (hot/table.c).
  */
 #ifndef CT_HOT_TABLE_H
 #define CT_HOT_TABLE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hot/unwind.h"
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "sys/machine.h"
 #include "hot/state.h"
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "cold/objects.h"
 
 /* FUNCTION(name, instructions): the label name_at marks the address whose rule is asked for. */

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "cold/combine.h"
 #include "sys/lock.h"
 #include "ctrace/fold.h"

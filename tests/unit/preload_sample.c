@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "hot/sample.h"
 
 static void test_estimate_is_one_over_the_chance(void **state)

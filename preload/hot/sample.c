@@ -2,7 +2,7 @@
 /* The arithmetic of sampling, in fixed point: the library uses no floating-point register. */
 #include "cold/sample.h"
 
-#include "cold/cold.h"
+#include "hot/slow.h"
 #include "hot/journal.h"
 #include "hot/sample.h"
 

@@ -3,8 +3,8 @@
  * Everything the hot path may call when it is not hot: the one header of cold/ that hot/ includes. Each
  * function may take locks, map memory and read files by raw system calls; none calls malloc or stdio.
  */
-#ifndef CT_COLD_COLD_H
-#define CT_COLD_COLD_H
+#ifndef CT_HOT_SLOW_H
+#define CT_HOT_SLOW_H
 
 #include "sys/compiler.h"
 #include "hot/thread.h"
