@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "hot/slow.h"
-#include "cold/combine.h"
+#include "store/combine.h"
 #include "cold/exit.h"
 #include "sys/lock.h"
 #include "sys/region.h"
-#include "cold/store.h"
+#include "store/store_file.h"
 #include "sys/sys.h"
 #include "hot/journal.h"
 #include "hot/state.h"

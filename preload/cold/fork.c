@@ -14,11 +14,11 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "cold/combine.h"
+#include "store/combine.h"
 #include "sys/lock.h"
 #include "sys/options.h"
 #include "sys/region.h"
-#include "cold/store.h"
+#include "store/store_file.h"
 #include "sys/sys.h"
 #include "cold/threads.h"
 #include "hot/state.h"

@@ -7,7 +7,7 @@
 
 #include "hot/slow.h"
 #include "cold/objects.h"
-#include "cold/store.h"
+#include "store/store_file.h"
 #include "ctrace/store.h"
 #include "hot/state.h"
 

@@ -9,7 +9,7 @@
 #include "hot/slow.h"
 #include "cold/real.h"
 #include "sys/sandbox.h"
-#include "cold/store.h"
+#include "store/store_file.h"
 #include "hot/record.h"
 
 int prctl(int option, long a, long b, long c, long d);

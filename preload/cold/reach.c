@@ -9,7 +9,7 @@
 
 #include "cold/blocks_pool.h"
 #include "sys/region.h"
-#include "cold/store.h"
+#include "store/store_file.h"
 #include "sys/sys.h"
 #include "hot/blocks.h"
 #include "hot/state.h"

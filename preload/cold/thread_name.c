@@ -5,7 +5,7 @@
 #include <sys/prctl.h>
 
 #include "hot/slow.h"
-#include "cold/store.h"
+#include "store/store_file.h"
 #include "sys/sys.h"
 #include "sys/text.h"
 

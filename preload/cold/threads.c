@@ -11,7 +11,7 @@
 #include "sys/lock.h"
 #include "sys/options.h"
 #include "sys/region.h"
-#include "cold/store.h"
+#include "store/store_file.h"
 #include "sys/sys.h"
 #include "cold/thread_name.h"
 #include "ctrace/fold.h"

@@ -12,7 +12,7 @@
 #include "sys/lock.h"
 #include "cold/modules.h"
 #include "sys/options.h"
-#include "cold/store.h"
+#include "store/store_file.h"
 #include "cold/table.h"
 #include "hot/state.h"
 

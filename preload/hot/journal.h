@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Journal: each thread appends its events to its own ring in the store. An event is published before
- * its hook returns; when a ring is full its owner folds all rings (cold/combine.c).
+ * its hook returns; when a ring is full its owner folds all rings (store/combine.c).
  */
 #ifndef CT_HOT_JOURNAL_H
 #define CT_HOT_JOURNAL_H

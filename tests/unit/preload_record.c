@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "hot/slow.h"
-#include "cold/combine.h"
+#include "store/combine.h"
 #include "sys/lock.h"
 #include "ctrace/fold.h"
 #include "hot/blocks.h"

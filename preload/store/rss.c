@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/rss.h"
+#include "store/rss.h"
 
 #include "sys/sys.h"
 #include "ctrace/store.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <time.h>
 
-#include "cold/clock.h"
+#include "store/clock.h"
 #include "hot/slow.h"
 #include "hot/journal.h"
 #ifdef __x86_64__

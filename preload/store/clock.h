@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The recording's clock: ticks since start. */
-#ifndef CT_COLD_CLOCK_H
-#define CT_COLD_CLOCK_H
+#ifndef CT_STORE_CLOCK_H
+#define CT_STORE_CLOCK_H
 
 #include "ctrace/store.h"
 #include "sys/compiler.h"

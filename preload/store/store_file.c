@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/store.h"
+#include "store/store_file.h"
 
 #include <errno.h>
 #include <string.h>

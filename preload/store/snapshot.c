@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Snapshots of what is live by site, for the combiner: the sites are as they were just before an event's time. */
-#include "cold/snapshot.h"
+#include "store/snapshot.h"
 
-#include "cold/store.h"
+#include "store/store_file.h"
 #include "hot/state.h"
 
 static uint64_t next_ticks; /* of the next snapshot */

@@ -5,8 +5,8 @@
  * before it is mapped, so a full disk is a failed call and never a SIGBUS. The file is opened by name
  * for each growth and closed again: no descriptor is left that the program could close or inherit.
  */
-#ifndef CT_COLD_STORE_H
-#define CT_COLD_STORE_H
+#ifndef CT_STORE_STORE_FILE_H
+#define CT_STORE_STORE_FILE_H
 
 #include <sys/types.h>
 

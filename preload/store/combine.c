@@ -8,13 +8,13 @@
  * finishes the round. Stores to the file become visible in program order (x86-64), so the fences here
  * only hold the compiler.
  */
-#include "cold/combine.h"
+#include "store/combine.h"
 
-#include "cold/clock.h"
+#include "store/clock.h"
 #include "hot/slow.h"
 #include "sys/lock.h"
-#include "cold/rss.h"
-#include "cold/snapshot.h"
+#include "store/rss.h"
+#include "store/snapshot.h"
 #include "cold/thread_name.h"
 #include "ctrace/fold.h"
 #include "ctrace/timeline.h"

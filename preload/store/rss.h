@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CT_COLD_RSS_H
-#define CT_COLD_RSS_H
+#ifndef CT_STORE_RSS_H
+#define CT_STORE_RSS_H
 
 #include "sys/compiler.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CT_COLD_SNAPSHOT_H
-#define CT_COLD_SNAPSHOT_H
+#ifndef CT_STORE_SNAPSHOT_H
+#define CT_STORE_SNAPSHOT_H
 
 #include "sys/compiler.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CT_COLD_COMBINE_H
-#define CT_COLD_COMBINE_H
+#ifndef CT_STORE_COMBINE_H
+#define CT_STORE_COMBINE_H
 
 #include "ctrace/store.h"
 #include "sys/compiler.h"
