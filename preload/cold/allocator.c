@@ -4,7 +4,7 @@
 #include <sched.h>
 #include <stddef.h>
 
-#include "cold/objects.h"
+#include "unwind/objects.h"
 #include "cold/real.h"
 #include "hot/state.h"
 

@@ -18,7 +18,7 @@
 #include "hot/slow.h"
 #include "store/combine.h"
 #include "sys/lock.h"
-#include "cold/objects.h"
+#include "unwind/objects.h"
 #include "sys/options.h"
 #include "cold/output.h"
 #include "cold/reach.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "hot/slow.h"
-#include "cold/objects.h"
+#include "unwind/objects.h"
 #include "store/store_file.h"
 #include "ctrace/store.h"
 #include "hot/state.h"

@@ -3,7 +3,7 @@
 
 #include <dlfcn.h>
 
-#include "cold/objects.h"
+#include "unwind/objects.h"
 #include "cold/real.h"
 #include "hot/thread.h"
 

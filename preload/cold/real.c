@@ -6,7 +6,7 @@
 #include <sched.h>
 #include <stddef.h>
 
-#include "cold/objects.h"
+#include "unwind/objects.h"
 #include "hot/thread.h"
 
 #define BOOTSTRAP_ALIGNMENT 16u

@@ -18,7 +18,7 @@
 #include "cold/exit.h"
 #include "cold/fork.h"
 #include "sys/lock.h"
-#include "cold/objects.h"
+#include "unwind/objects.h"
 #include "sys/options.h"
 #include "cold/output.h"
 #include "cold/real.h"

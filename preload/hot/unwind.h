@@ -3,7 +3,7 @@
  * Verified incremental unwinding.
  *
  * The rule of a return address says how the caller's frame is found from the registers there. Rules
- * come from .eh_frame and are read once (cold/cfi.c). Each thread remembers its latest stack, with the stack
+ * come from .eh_frame and are read once (unwind/cfi.c). Each thread remembers its latest stack, with the stack
  * slots that its frames' registers were loaded from. A remembered frame stands as long as all slots outward
  * hold what they held. A new walk starts at the caller of the hook; once a frame equals a standing one in
  * (pc, sp, bp), the rest is not walked. Equal frame and equal slots imply the same outer frames, since the

@@ -3,8 +3,8 @@
  * DWARF as the unwind tables of loaded objects use it: constants, and a reader that never goes past its
  * end. Pure. Sources: DWARF 5 sections 6.4 and 7.7.1, LSB "Exception Frames".
  */
-#ifndef CT_COLD_DWARF_H
-#define CT_COLD_DWARF_H
+#ifndef CT_UNWIND_DWARF_H
+#define CT_UNWIND_DWARF_H
 
 #include <string.h>
 

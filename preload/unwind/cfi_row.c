@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/cfi_row.h"
+#include "unwind/cfi_row.h"
 
 #include "sys/machine.h"
 

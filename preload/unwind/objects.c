@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/objects.h"
+#include "unwind/objects.h"
 
 #include <dlfcn.h>
 #include <elf.h>

@@ -4,7 +4,7 @@
  * CFA or the word at bp + offset, plus a constant. Compilers write "bp + n" and "*(bp + n)" for functions
  * that realign their stack; linkers write for the PLT "sp + 8 + ((pc & 15) >= 11) * 8".
  */
-#include "cold/cfi_row.h"
+#include "unwind/cfi_row.h"
 #include "sys/machine.h"
 
 #define VALUES_MAX 8

@@ -4,10 +4,10 @@
  * address. cfi.c finds the instructions, cfi_row.c runs them, cfi_expression.c reads the expressions in them.
  * No lock, no memory; any thread.
  */
-#ifndef CT_COLD_CFI_ROW_H
-#define CT_COLD_CFI_ROW_H
+#ifndef CT_UNWIND_CFI_ROW_H
+#define CT_UNWIND_CFI_ROW_H
 
-#include "cold/dwarf.h"
+#include "unwind/dwarf.h"
 
 /* Where a register of the caller is saved. */
 struct ct_saved {

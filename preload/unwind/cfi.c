@@ -4,9 +4,9 @@
  * let cfi_row.c run its instructions up to the address, and express the row as a struct ct_rule. What is
  * not expressible becomes CT_CFA_UNKNOWN. Reads loaded objects only; takes no lock.
  */
-#include "cold/cfi_row.h"
+#include "unwind/cfi_row.h"
 #include "hot/slow.h"
-#include "cold/objects.h"
+#include "unwind/objects.h"
 #include "sys/machine.h"
 
 /* A pointer in one of the encodings that linkers write into .eh_frame. */

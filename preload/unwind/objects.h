@@ -5,8 +5,8 @@
  * /proc/self/maps tells where a file's first page is mapped, and the program headers in it the rest.
  * Either way, an object in another's place makes void what was read of code (ct_loader_changed).
  */
-#ifndef CT_COLD_OBJECTS_H
-#define CT_COLD_OBJECTS_H
+#ifndef CT_UNWIND_OBJECTS_H
+#define CT_UNWIND_OBJECTS_H
 
 #include "sys/text.h"
 
