@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 #include "sys/arena.h"
-#include "cold/blocks_pool.h"
+#include "heap/block_rows.h"
 #include "store/clock.h"
 #include "hot/slow.h"
 #include "store/combine.h"

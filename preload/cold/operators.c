@@ -4,7 +4,7 @@
 #include <dlfcn.h>
 
 #include "unwind/objects.h"
-#include "cold/real.h"
+#include "heap/real.h"
 #include "hot/thread.h"
 
 static const char *const names[] = {

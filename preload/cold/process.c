@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "hot/slow.h"
-#include "cold/real.h"
+#include "heap/real.h"
 #include "sys/sandbox.h"
 #include "store/store_file.h"
 #include "hot/record.h"

@@ -7,7 +7,7 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#include "cold/blocks_pool.h"
+#include "heap/block_rows.h"
 #include "sys/region.h"
 #include "store/store_file.h"
 #include "sys/sys.h"

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cold/allocator.h"
+#include "heap/allocator.h"
 #include "sys/arena.h"
-#include "cold/blocks_pool.h"
+#include "heap/block_rows.h"
 #include "store/clock.h"
 #include "hot/slow.h"
 #include "store/combine.h"
@@ -21,7 +21,7 @@
 #include "unwind/objects.h"
 #include "sys/options.h"
 #include "cold/output.h"
-#include "cold/real.h"
+#include "heap/real.h"
 #include "cold/sample.h"
 #include "store/store_file.h"
 #include "sys/sys.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "hot/slow.h"
-#include "cold/real.h"
+#include "heap/real.h"
 #include "hot/blocks.h"
 #include "hot/record.h"
 #include "hot/sample.h"

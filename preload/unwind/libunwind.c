@@ -12,7 +12,7 @@
 #include <dlfcn.h>
 
 #include "hot/slow.h"
-#include "cold/real.h"
+#include "heap/real.h"
 #include "sys/sys.h"
 #include "sys/text.h"
 #include "hot/state.h"

@@ -11,7 +11,7 @@
 #include "sys/lock.h"
 #include "sys/maps.h"
 #include "cold/output.h"
-#include "cold/real.h"
+#include "heap/real.h"
 #include "sys/sys.h"
 #include "ctrace/store.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whose the program's malloc is, and how it tells the size of a block. */
-#ifndef CT_COLD_ALLOCATOR_H
-#define CT_COLD_ALLOCATOR_H
+#ifndef CT_HEAP_ALLOCATOR_H
+#define CT_HEAP_ALLOCATOR_H
 
 #include "sys/compiler.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/real.h"
+#include "heap/real.h"
 
 #include <dlfcn.h>
 #include <link.h>

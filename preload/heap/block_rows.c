@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The memory behind the block map: its table of leaves and the pool of records. */
-#include "cold/blocks_pool.h"
+#include "heap/block_rows.h"
 
 #include "hot/slow.h"
 #include "sys/lock.h"

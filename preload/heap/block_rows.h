@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CT_COLD_BLOCKS_POOL_H
-#define CT_COLD_BLOCKS_POOL_H
+#ifndef CT_HEAP_BLOCK_ROWS_H
+#define CT_HEAP_BLOCK_ROWS_H
 
 #include "sys/compiler.h"
 

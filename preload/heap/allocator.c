@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/allocator.h"
+#include "heap/allocator.h"
 
 #include <sched.h>
 #include <stddef.h>
 
 #include "unwind/objects.h"
-#include "cold/real.h"
+#include "heap/real.h"
 #include "hot/state.h"
 
 /* By object, not by name: mimalloc has a __libc_malloc, and a program's own malloc may lack malloc_usable_size. */

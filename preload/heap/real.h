@@ -3,8 +3,8 @@
  * The next definitions in line of what we hook: the C library's or another allocator's. dlsym may
  * allocate while they are looked up; such calls are served from a small static arena.
  */
-#ifndef CT_COLD_REAL_H
-#define CT_COLD_REAL_H
+#ifndef CT_HEAP_REAL_H
+#define CT_HEAP_REAL_H
 
 #include <sys/types.h>
 
