@@ -27,7 +27,7 @@
 #include "sys/sys.h"
 #include "sys/text.h"
 #include "cold/threads.h"
-#include "cold/tree.h"
+#include "tree/tree.h"
 #include "ctrace/timeline.h"
 #include "hot/operators.h"
 #include "hot/record.h"

@@ -13,7 +13,7 @@
 #include "sys/region.h"
 #include "store/store_file.h"
 #include "sys/sys.h"
-#include "cold/thread_name.h"
+#include "tree/thread_name.h"
 #include "ctrace/fold.h"
 #include "hot/state.h"
 

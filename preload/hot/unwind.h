@@ -51,7 +51,7 @@ struct ct_rule {
 
 /*
  * What is known of a lookup address fits into one word: the rule's cfa in bits 0 to 3, its bp in 4 and 5,
- * the address's place (cold/tree.c) in 6 to 31, the offsets in words from 32 and 52 on. Never 0.
+ * the address's place (tree/tree.c) in 6 to 31, the offsets in words from 32 and 52 on. Never 0.
  */
 static inline uint64_t ct_code_pack(struct ct_rule rule, uint32_t place)
 {

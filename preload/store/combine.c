@@ -15,7 +15,7 @@
 #include "sys/lock.h"
 #include "store/rss.h"
 #include "store/snapshot.h"
-#include "cold/thread_name.h"
+#include "tree/thread_name.h"
 #include "ctrace/fold.h"
 #include "ctrace/timeline.h"
 #include "hot/journal.h"

@@ -5,12 +5,12 @@
  * parent and its place in one word. Sites are made on demand. From CTRACE_MAX_SITES on no more are made, nor nodes:
  * new stacks end in one site below the root, [other sites].
  */
-#include "cold/tree.h"
+#include "tree/tree.h"
 
 #include "sys/arena.h"
 #include "hot/slow.h"
 #include "sys/lock.h"
-#include "cold/modules.h"
+#include "tree/modules.h"
 #include "sys/options.h"
 #include "store/store_file.h"
 #include "cold/table.h"

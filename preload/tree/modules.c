@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/modules.h"
+#include "tree/modules.h"
 
 #include <elf.h>
 #include <link.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Start of the call tree; the rest is in hot/slow.h. */
-#ifndef CT_COLD_TREE_H
-#define CT_COLD_TREE_H
+#ifndef CT_TREE_TREE_H
+#define CT_TREE_TREE_H
 
 #include "sys/compiler.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which object file a code address belongs to. Under ct_lock_tree. */
-#ifndef CT_COLD_MODULES_H
-#define CT_COLD_MODULES_H
+#ifndef CT_TREE_MODULES_H
+#define CT_TREE_MODULES_H
 
 #include "sys/compiler.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/thread_name.h"
+#include "tree/thread_name.h"
 
 #include <string.h>
 #include <sys/prctl.h>

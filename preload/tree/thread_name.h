@@ -3,8 +3,8 @@
  * Names of threads, for CTRACE_THREADS. A thread is often named after its first allocation, and nobody tells when:
  * the name is read at the first event, whenever the thread folds, and at the program's end.
  */
-#ifndef CT_COLD_THREAD_NAME_H
-#define CT_COLD_THREAD_NAME_H
+#ifndef CT_TREE_THREAD_NAME_H
+#define CT_TREE_THREAD_NAME_H
 
 #include "hot/thread.h"
 
