@@ -21,7 +21,7 @@
 #include "unwind/objects.h"
 #include "sys/options.h"
 #include "cold/output.h"
-#include "cold/reach.h"
+#include "reach/reach.h"
 #include "sys/region.h"
 #include "store/store_file.h"
 #include "sys/sys.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/reach.h"
+#include "reach/reach.h"
 
 #include <signal.h>
 #include <string.h>

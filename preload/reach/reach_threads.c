@@ -10,7 +10,7 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 
-#include "cold/reach.h"
+#include "reach/reach.h"
 #include "sys/sys.h"
 #include "sys/text.h"
 

@@ -12,8 +12,8 @@
  * Roots: writable mappings, but for what malloc holds (the blocks, free memory, its own tables), what is ours, and the dead
  * part of stacks; and what the kernel tells of other threads' registers.
  */
-#ifndef CT_COLD_REACH_H
-#define CT_COLD_REACH_H
+#ifndef CT_REACH_REACH_H
+#define CT_REACH_REACH_H
 
 #include "ctrace/store.h"
 #include "sys/compiler.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "sys/maps.h"
-#include "cold/reach.h"
+#include "reach/reach.h"
 #include "sys/region.h"
 #include "sys/machine.h"
 #include "hot/state.h"
