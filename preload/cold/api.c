@@ -7,7 +7,7 @@
 
 #include "hot/slow.h"
 #include "store/combine.h"
-#include "cold/exit.h"
+#include "life/exit.h"
 #include "sys/lock.h"
 #include "sys/region.h"
 #include "store/store_file.h"

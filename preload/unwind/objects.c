@@ -10,7 +10,7 @@
 #include "hot/slow.h"
 #include "sys/lock.h"
 #include "sys/maps.h"
-#include "cold/output.h"
+#include "life/output.h"
 #include "heap/real.h"
 #include "sys/sys.h"
 #include "ctrace/store.h"

@@ -9,7 +9,7 @@
 
 #include "sys/arena.h"
 #include "sys/options.h"
-#include "cold/output.h"
+#include "life/output.h"
 #include "sys/text.h"
 #include "fuzz.h"
 #include "hot/state.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/output.h"
+#include "life/output.h"
 
 #include <string.h>
 #include <sys/utsname.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CT_COLD_THREADS_H
-#define CT_COLD_THREADS_H
+#ifndef CT_LIFE_THREADS_H
+#define CT_LIFE_THREADS_H
 
 #include "sys/compiler.h"
 

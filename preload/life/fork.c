@@ -9,7 +9,7 @@
  * first event (ct_start), so that a fork before an exec costs no file. vfork and posix_spawn run none
  * of this.
  */
-#include "cold/fork.h"
+#include "life/fork.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -20,7 +20,7 @@
 #include "sys/region.h"
 #include "store/store_file.h"
 #include "sys/sys.h"
-#include "cold/threads.h"
+#include "life/threads.h"
 #include "hot/state.h"
 #include "hot/thread.h"
 

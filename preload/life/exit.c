@@ -4,7 +4,7 @@
  * the program's own wait() never sees it, and no SIGCHLD comes. To exec gives the signal back, so the exporter is a
  * child of that child.
  */
-#include "cold/exit.h"
+#include "life/exit.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -20,13 +20,13 @@
 #include "sys/lock.h"
 #include "unwind/objects.h"
 #include "sys/options.h"
-#include "cold/output.h"
+#include "life/output.h"
 #include "reach/reach.h"
 #include "sys/region.h"
 #include "store/store_file.h"
 #include "sys/sys.h"
 #include "sys/text.h"
-#include "cold/threads.h"
+#include "life/threads.h"
 #include "hot/state.h"
 
 #define CHILD_STACK (64u << 10)

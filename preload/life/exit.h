@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CT_COLD_EXIT_H
-#define CT_COLD_EXIT_H
+#ifndef CT_LIFE_EXIT_H
+#define CT_LIFE_EXIT_H
 
 #include "sys/compiler.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Names: of the report and of its store. */
-#ifndef CT_COLD_OUTPUT_H
-#define CT_COLD_OUTPUT_H
+#ifndef CT_LIFE_OUTPUT_H
+#define CT_LIFE_OUTPUT_H
 
 #include "sys/text.h"
 

@@ -3,7 +3,7 @@
  * Threads' states. No destructor tells us of a thread's end (it may free memory after the last of them
  * has run): a state is given to a new thread once the kernel knows its owner no more.
  */
-#include "cold/threads.h"
+#include "life/threads.h"
 
 #include <errno.h>
 

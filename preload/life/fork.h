@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CT_COLD_FORK_H
-#define CT_COLD_FORK_H
+#ifndef CT_LIFE_FORK_H
+#define CT_LIFE_FORK_H
 
 #include "sys/compiler.h"
 
