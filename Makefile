@@ -34,7 +34,7 @@ VIEWER_LIBS := -lncursesw -ltinfo -lcjson -ldw -lelf -l:libiberty.a -lprotobuf-c
 .PHONY: all
 all: $B/lib/libctrace.so $B/bin/ctrace $B/bin/ctrace-top
 
-$B/obj/exports.map: preload/exports.map.in preload/hot/hooks.def
+$B/obj/exports.map: preload/exports.map.in preload/hooks/hooks.def
 	@mkdir -p $(@D)
 	$(CC) -E -P -x c -Ipreload -o $@ $<
 

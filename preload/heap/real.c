@@ -54,7 +54,7 @@ void *ct_bootstrap_alloc(size_t alignment, size_t bytes)
 static void look_up_all(void)
 {
 #define CT_HOOK(name, result, parameters) ct_real.name = (result(*) parameters)dlsym(RTLD_NEXT, #name);
-#include "hot/hooks.def"
+#include "hooks/hooks.def"
 	ct_store_release(&ct_next_syscall, ct_real.syscall);
 	ct_real.malloc_usable_size = (size_t(*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
 }

@@ -12,7 +12,7 @@
 
 struct ct_real {
 #define CT_HOOK(name, result, parameters) result(*name) parameters;
-#include "hot/hooks.def"
+#include "hooks/hooks.def"
 	size_t (*malloc_usable_size)(void *block);
 };
 

@@ -29,7 +29,7 @@
 #include "life/threads.h"
 #include "tree/tree.h"
 #include "ctrace/timeline.h"
-#include "hot/operators.h"
+#include "hooks/operators.h"
 #include "hot/record.h"
 #include "hot/state.h"
 

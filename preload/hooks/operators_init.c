@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hot/operators.h"
+#include "hooks/operators.h"
 
 #include <dlfcn.h>
 
@@ -9,7 +9,7 @@
 
 static const char *const names[] = {
 #define CT_HOOK_NEW(name, kind) #name,
-#include "hot/hooks.def"
+#include "hooks/hooks.def"
 };
 
 static bool in_one_object(void *a, void *b)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Where C++'s operators go: filled by cold/operators.c, jumped through by hot/operators.c. */
-#ifndef CT_HOT_OPERATORS_H
-#define CT_HOT_OPERATORS_H
+/* Where C++'s operators go: filled by hooks/operators_init.c, jumped through by hooks/operators.c. */
+#ifndef CT_HOOKS_OPERATORS_H
+#define CT_HOOKS_OPERATORS_H
 
 #include "sys/compiler.h"
 
 enum {
 	CT_OPERATORS = 0
 #define CT_HOOK_NEW(name, kind) +1
-#include "hot/hooks.def"
+#include "hooks/hooks.def"
 };
 
 extern void *ct_operator_targets[]; /* where each operator jumps */

@@ -4,11 +4,11 @@
  * these hooks are a jump to the next definition, without a frame. Other allocators (jemalloc, tcmalloc,
  * mimalloc) bring operators that do not go through malloc: then they are recorded here.
  *
- * Each operator jumps through its entry of ct_operator_targets, which cold/operators.c fills. The first
+ * Each operator jumps through its entry of ct_operator_targets, which hooks/operators_init.c fills. The first
  * look-up of an operator that is found in no global library (a C program with a C++ plugin) needs the
  * caller, so entries begin with a stub that asks ct_operator_resolve.
  */
-#include "hot/operators.h"
+#include "hooks/operators.h"
 #include "hot/blocks.h"
 #include "hot/record.h"
 #include "hot/sample.h"
@@ -54,14 +54,14 @@ __asm__(".text\n"
 	".endm\n");
 
 #define CT_HOOK_NEW(name, kind) __asm__("ct_operator " #name "\n");
-#include "hot/hooks.def"
+#include "hooks/hooks.def"
 
 #define CT_HOOK_NEW(name, kind) extern char ct_operator_stub_##name[] __attribute__((visibility("hidden")));
-#include "hot/hooks.def"
+#include "hooks/hooks.def"
 
 void *ct_operator_targets[] = {
 #define CT_HOOK_NEW(name, kind) ct_operator_stub_##name,
-#include "hot/hooks.def"
+#include "hooks/hooks.def"
 };
 
 void *ct_operator_next[CT_OPERATORS];
@@ -99,7 +99,7 @@ static inline void record_delete(uint32_t index, void *block, uintptr_t second, 
 
 enum operator_index {
 #define CT_HOOK_NEW(name, kind) INDEX_##name,
-#include "hot/hooks.def"
+#include "hooks/hooks.def"
 };
 
 #define DEFINE_new(name)                                                                                               \
@@ -113,9 +113,9 @@ enum operator_index {
 		record_delete(INDEX_##name, block, second, third);                                                     \
 	}
 #define CT_HOOK_NEW(name, kind) DEFINE_##kind(name)
-#include "hot/hooks.def"
+#include "hooks/hooks.def"
 
 void *const ct_operator_recorded[] = {
 #define CT_HOOK_NEW(name, kind) (void *)recorded_##name,
-#include "hot/hooks.def"
+#include "hooks/hooks.def"
 };
