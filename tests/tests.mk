@@ -122,7 +122,7 @@ UNIT_VIEWER := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/viewer_*.c))
 UNIT_PRELOAD := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/preload_*.c))
 UNIT_BUILDER := $(patsubst tests/unit/%.c,$B/obj/tests/unit/%.o,$(wildcard tests/unit/store_builder.c))
 UNIT_VIEWER_OBJ := $(filter-out $B/obj/viewer/ctrace.o,$(VIEWER_OBJ)) $(UNIT_BUILDER)
-UNIT_PRELOAD_OBJ := $(filter-out $B/obj/preload/hot/hooks.o $B/obj/preload/cold/process.o,$(PRELOAD_OBJ))
+UNIT_PRELOAD_OBJ := $(filter-out $B/obj/preload/hooks/alloc.o $B/obj/preload/hooks/process.o,$(PRELOAD_OBJ))
 
 .PHONY: unit-build unit unit-asan unit-tsan
 # For unit tests and fuzz targets, a page for `ctrace html` that needs no npm.

@@ -4,9 +4,9 @@
 #include <sched.h>
 #include <stddef.h>
 
-#include "unwind/objects.h"
 #include "heap/real.h"
 #include "hot/state.h"
+#include "unwind/objects.h"
 
 /* By object, not by name: mimalloc has a __libc_malloc, and a program's own malloc may lack malloc_usable_size. */
 static bool same_object(uintptr_t a, uintptr_t b)

@@ -2,11 +2,11 @@
 /* The memory behind the block map: its table of leaves and the pool of records. */
 #include "heap/block_rows.h"
 
+#include "hot/blocks.h"
 #include "hot/slow.h"
 #include "sys/lock.h"
 #include "sys/region.h"
 #include "sys/sys.h"
-#include "hot/blocks.h"
 
 #define LEAF_ENTRIES ((1ull << CT_ADDRESS_BITS) >> CT_LEAF_SHIFT)
 #define POOL_BYTES_MOST (64ull << 30)

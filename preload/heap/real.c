@@ -6,8 +6,8 @@
 #include <sched.h>
 #include <stddef.h>
 
-#include "unwind/objects.h"
 #include "hot/thread.h"
+#include "unwind/objects.h"
 
 #define BOOTSTRAP_ALIGNMENT 16u
 

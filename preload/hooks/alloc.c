@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hot/slow.h"
 #include "heap/real.h"
 #include "hot/blocks.h"
 #include "hot/record.h"
 #include "hot/sample.h"
+#include "hot/slow.h"
 
 void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);

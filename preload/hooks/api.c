@@ -5,15 +5,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hot/journal.h"
 #include "hot/slow.h"
-#include "store/combine.h"
+#include "hot/state.h"
 #include "life/exit.h"
+#include "store/combine.h"
+#include "store/store_file.h"
 #include "sys/lock.h"
 #include "sys/region.h"
-#include "store/store_file.h"
 #include "sys/sys.h"
-#include "hot/journal.h"
-#include "hot/state.h"
 
 static uint32_t pauses; /* that have not been resumed; under ct_lock_combine */
 static uint32_t snapshots;

@@ -2,9 +2,9 @@
 /* The functions of ctrace/ctrace.h that record something at their caller's stack: events, and blocks of pools. */
 #include "ctrace/ctrace.h"
 
-#include "hot/slow.h"
 #include "hot/blocks.h"
 #include "hot/record.h"
+#include "hot/slow.h"
 
 #define POOL_GRANULE_SHIFT 3u
 

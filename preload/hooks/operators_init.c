@@ -3,9 +3,9 @@
 
 #include <dlfcn.h>
 
-#include "unwind/objects.h"
 #include "heap/real.h"
 #include "hot/thread.h"
+#include "unwind/objects.h"
 
 static const char *const names[] = {
 #define CT_HOOK_NEW(name, kind) #name,

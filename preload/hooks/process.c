@@ -6,11 +6,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "hot/slow.h"
 #include "heap/real.h"
-#include "sys/sandbox.h"
-#include "store/store_file.h"
 #include "hot/record.h"
+#include "hot/slow.h"
+#include "store/store_file.h"
+#include "sys/sandbox.h"
 
 int prctl(int option, long a, long b, long c, long d);
 long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, long f);

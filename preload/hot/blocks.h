@@ -15,8 +15,8 @@
 #define CT_HOT_BLOCKS_H
 
 #include "hot/slow.h"
-#include "sys/compiler.h"
 #include "hot/thread.h"
+#include "sys/compiler.h"
 
 /*
  * A block's record, packed into two words: site | CT_BLOCK_ODD | size's low half << 32, size's high byte | birth << 8

@@ -3,10 +3,10 @@
 #ifndef CT_HOT_RECORD_H
 #define CT_HOT_RECORD_H
 
-#include "hot/slow.h"
 #include "hot/blocks.h"
 #include "hot/journal.h"
 #include "hot/sample.h"
+#include "hot/slow.h"
 #include "hot/state.h"
 #include "hot/thread.h"
 #include "hot/unwind.h"

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The arithmetic of sampling, in fixed point: the library uses no floating-point register. */
-#include "cold/sample.h"
-
-#include "hot/slow.h"
-#include "hot/journal.h"
 #include "hot/sample.h"
+
+#include "hot/journal.h"
+#include "hot/slow.h"
 
 #define ONE ((uint64_t)1 << 62) /* 1.0, where numbers are below 4 */
 #define LN2_32 2977044472u /* ln 2 * 2^32 */

@@ -41,4 +41,7 @@ static inline bool ct_sample_lacks(const void *block)
 	return ct_unlikely(ct_tracer.sample_bytes != 0) && !ct_load_relaxed(ct_sample_cell((uintptr_t)block));
 }
 
+/* From here on only a sample is recorded; 0: everything is. At start. */
+CT_COLD void ct_sample_init(uint64_t mean_bytes);
+
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything the hot path may call when it is not hot: the one header of cold/ that hot/ includes. Each
- * function may take locks, map memory and read files by raw system calls; none calls malloc or stdio.
+ * What the hot path may call when it is not hot. The other rooms define these functions; hot/ includes no header of
+ * theirs. Each may take locks, map memory and read files by raw system calls. None calls malloc or stdio.
  */
 #ifndef CT_HOT_SLOW_H
 #define CT_HOT_SLOW_H
 
-#include "sys/compiler.h"
 #include "hot/thread.h"
 #include "hot/unwind.h"
+#include "sys/compiler.h"
 
 /* Not CT_PHASE_ON: start, or open a forked child's store. True: this call can be recorded. */
 CT_COLD bool ct_start(void);

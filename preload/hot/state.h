@@ -10,8 +10,8 @@
 #define CT_HOT_STATE_H
 
 #include "ctrace/store.h"
-#include "sys/compiler.h"
 #include "hot/table.h"
+#include "sys/compiler.h"
 
 enum ct_phase {
 	CT_PHASE_NEW, /* not started, or wiped by a fork */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cold/table.h"
+#include "hot/table.h"
 
 #include "sys/arena.h"
 

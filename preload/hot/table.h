@@ -51,4 +51,13 @@ static inline uint64_t ct_table_get(struct ct_table *const *table, uint64_t key)
 	return ct_likely(ct_load_relaxed(&entry->key) == key) ? value : 0;
 }
 
+/* Make an empty table. False: no memory. Under ct_lock_tree, as the next. */
+CT_COLD bool ct_table_init(struct ct_table **table);
+
+/*
+ * Add an entry whose key is not there. A table that is full makes room: entries with other bits than the new key's
+ * in `mask` go, the others move to a table that is large enough. False: no memory.
+ */
+CT_COLD bool ct_table_add(struct ct_table **table, uint64_t key, uint64_t value, uint64_t mask);
+
 #endif

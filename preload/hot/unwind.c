@@ -2,8 +2,8 @@
 #include "hot/unwind.h"
 
 #include "hot/slow.h"
-#include "sys/machine.h"
 #include "hot/state.h"
+#include "sys/machine.h"
 
 enum walk_end {
 	WALK_ON, /* not ended */

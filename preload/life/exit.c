@@ -12,22 +12,22 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "sys/arena.h"
 #include "heap/block_rows.h"
-#include "store/clock.h"
 #include "hot/slow.h"
-#include "store/combine.h"
-#include "sys/lock.h"
-#include "unwind/objects.h"
-#include "sys/options.h"
+#include "hot/state.h"
 #include "life/output.h"
+#include "life/threads.h"
 #include "reach/reach.h"
-#include "sys/region.h"
+#include "store/clock.h"
+#include "store/combine.h"
 #include "store/store_file.h"
+#include "sys/arena.h"
+#include "sys/lock.h"
+#include "sys/options.h"
+#include "sys/region.h"
 #include "sys/sys.h"
 #include "sys/text.h"
-#include "life/threads.h"
-#include "hot/state.h"
+#include "unwind/objects.h"
 
 #define CHILD_STACK (64u << 10)
 #define EXEC_FAILED 127

@@ -14,15 +14,15 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "hot/state.h"
+#include "hot/thread.h"
+#include "life/threads.h"
 #include "store/combine.h"
+#include "store/store_file.h"
 #include "sys/lock.h"
 #include "sys/options.h"
 #include "sys/region.h"
-#include "store/store_file.h"
 #include "sys/sys.h"
-#include "life/threads.h"
-#include "hot/state.h"
-#include "hot/thread.h"
 
 /* Of the thread that forks: its locks may be taken away from it, and another thread fork meanwhile. */
 static __thread uint32_t phase_before;

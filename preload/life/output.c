@@ -4,10 +4,10 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "sys/options.h"
-#include "sys/sys.h"
 #include "ctrace/store.h"
 #include "hot/state.h"
+#include "sys/options.h"
+#include "sys/sys.h"
 
 static char exe[CT_PATH_MAX];
 static char folder[CT_PATH_MAX];

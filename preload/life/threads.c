@@ -7,15 +7,15 @@
 
 #include <errno.h>
 
+#include "ctrace/fold.h"
 #include "hot/slow.h"
+#include "hot/state.h"
+#include "store/store_file.h"
 #include "sys/lock.h"
 #include "sys/options.h"
 #include "sys/region.h"
-#include "store/store_file.h"
 #include "sys/sys.h"
 #include "tree/thread_name.h"
-#include "ctrace/fold.h"
-#include "hot/state.h"
 
 #define FIRST_SCAN 16u
 

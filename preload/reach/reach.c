@@ -8,11 +8,11 @@
 #include <time.h>
 
 #include "heap/block_rows.h"
-#include "sys/region.h"
-#include "store/store_file.h"
-#include "sys/sys.h"
 #include "hot/blocks.h"
 #include "hot/state.h"
+#include "store/store_file.h"
+#include "sys/region.h"
+#include "sys/sys.h"
 
 #define PIECE_BYTES (64u << 10)
 #define PAGEMAP_LEAST (1u << 20) /* smaller ranges are read whole */

@@ -3,11 +3,11 @@
 #include <sched.h>
 #include <string.h>
 
-#include "sys/maps.h"
-#include "reach/reach.h"
-#include "sys/region.h"
-#include "sys/machine.h"
 #include "hot/state.h"
+#include "reach/reach.h"
+#include "sys/machine.h"
+#include "sys/maps.h"
+#include "sys/region.h"
 
 #define WORD sizeof(uintptr_t)
 

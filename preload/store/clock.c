@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <time.h>
 
-#include "store/clock.h"
-#include "hot/slow.h"
 #include "hot/journal.h"
+#include "hot/slow.h"
+#include "store/clock.h"
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif

@@ -10,16 +10,16 @@
  */
 #include "store/combine.h"
 
-#include "store/clock.h"
-#include "hot/slow.h"
-#include "sys/lock.h"
-#include "store/rss.h"
-#include "store/snapshot.h"
-#include "tree/thread_name.h"
 #include "ctrace/fold.h"
 #include "ctrace/timeline.h"
 #include "hot/journal.h"
+#include "hot/slow.h"
 #include "hot/state.h"
+#include "store/clock.h"
+#include "store/rss.h"
+#include "store/snapshot.h"
+#include "sys/lock.h"
+#include "tree/thread_name.h"
 
 #define RINGS_MAX 8192u
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/rss.h"
 
-#include "sys/sys.h"
 #include "ctrace/store.h"
+#include "sys/sys.h"
 
 /* /proc/self/statm: all pages of the process, then the resident ones. */
 uint64_t ct_rss_bytes(void)

@@ -2,8 +2,8 @@
 /* Snapshots of what is live by site, for the combiner: the sites are as they were just before an event's time. */
 #include "store/snapshot.h"
 
-#include "store/store_file.h"
 #include "hot/state.h"
+#include "store/store_file.h"
 
 static uint64_t next_ticks; /* of the next snapshot */
 

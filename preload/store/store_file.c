@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "hot/state.h"
 #include "sys/lock.h"
 #include "sys/region.h"
 #include "sys/sys.h"
-#include "hot/state.h"
 
 #define EXTENT_MAX_BYTES (16u << 20)
 #define NAME_TRIES 100u

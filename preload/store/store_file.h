@@ -10,9 +10,9 @@
 
 #include <sys/types.h>
 
-#include "sys/text.h"
 #include "ctrace/store.h"
 #include "sys/compiler.h"
+#include "sys/text.h"
 
 /* Reserve the sections' addresses; before ct_store_create. False: no address space. */
 CT_COLD bool ct_store_reserve_addresses(void);

@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "sys/sys.h"
-#include "hot/thread.h"
 
 #define WAIT_NS 10000000u /* for a fork; each time twice as long */
 #define DOUBLINGS 6u

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "sys/arena.h"
-#include "cold/sample.h"
 #include "sys/text.h"
 
 #define DEPTH_MIN 8u

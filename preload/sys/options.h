@@ -10,6 +10,9 @@ typedef uint64_t CT_TYPE_BOOL;
 typedef uint64_t CT_TYPE_NUMBER;
 typedef uint64_t CT_TYPE_BYTES;
 
+/* Mean distance of sampled points, bytes; above it the weight of a byte would not fit into an event. */
+#define CT_SAMPLE_BYTES_MAX (1ull << 27)
+
 struct ct_options {
 #define CT_OPTION(field, variable, flag, type, value, argument, help) CT_TYPE_##type field;
 #include "ctrace/options.def"

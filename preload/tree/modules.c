@@ -5,11 +5,11 @@
 #include <link.h>
 #include <string.h>
 
-#include "hot/slow.h"
-#include "unwind/objects.h"
-#include "store/store_file.h"
 #include "ctrace/store.h"
+#include "hot/slow.h"
 #include "hot/state.h"
+#include "store/store_file.h"
+#include "unwind/objects.h"
 
 /* Recently asked ranges: address space -> module. Void when the loader has unloaded something. */
 #define RANGES 64u

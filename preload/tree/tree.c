@@ -7,14 +7,14 @@
  */
 #include "tree/tree.h"
 
-#include "sys/arena.h"
 #include "hot/slow.h"
-#include "sys/lock.h"
-#include "tree/modules.h"
-#include "sys/options.h"
-#include "store/store_file.h"
-#include "cold/table.h"
 #include "hot/state.h"
+#include "hot/table.h"
+#include "store/store_file.h"
+#include "sys/arena.h"
+#include "sys/lock.h"
+#include "sys/options.h"
+#include "tree/modules.h"
 
 #define HASH_NONFATAL_OOM 1
 #define uthash_malloc(bytes) ct_arena_alloc(bytes)

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "hot/slow.h"
+#include "hot/state.h"
 #include "sys/maps.h"
 #include "sys/sys.h"
-#include "hot/state.h"
 
 #define KNOWN 1024u /* a power of two */
 #define KNOWN_SHIFT 14 /* each 16 KiB of a stack have an entry */

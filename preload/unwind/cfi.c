@@ -4,10 +4,10 @@
  * let cfi_row.c run its instructions up to the address, and express the row as a struct ct_rule. What is
  * not expressible becomes CT_CFA_UNKNOWN. Reads loaded objects only; takes no lock.
  */
-#include "unwind/cfi_row.h"
 #include "hot/slow.h"
-#include "unwind/objects.h"
 #include "sys/machine.h"
+#include "unwind/cfi_row.h"
+#include "unwind/objects.h"
 
 /* A pointer in one of the encodings that linkers write into .eh_frame. */
 static uint64_t read_pointer(struct ct_reader *reader, uint8_t encoding)

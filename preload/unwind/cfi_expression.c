@@ -4,8 +4,8 @@
  * CFA or the word at bp + offset, plus a constant. Compilers write "bp + n" and "*(bp + n)" for functions
  * that realign their stack; linkers write for the PLT "sp + 8 + ((pc & 15) >= 11) * 8".
  */
-#include "unwind/cfi_row.h"
 #include "sys/machine.h"
+#include "unwind/cfi_row.h"
 
 #define VALUES_MAX 8
 

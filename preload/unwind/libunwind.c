@@ -11,11 +11,11 @@
 
 #include <dlfcn.h>
 
-#include "hot/slow.h"
 #include "heap/real.h"
+#include "hot/slow.h"
+#include "hot/state.h"
 #include "sys/sys.h"
 #include "sys/text.h"
-#include "hot/state.h"
 
 static struct {
 	int (*getcontext)(unw_context_t *);

@@ -7,13 +7,13 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "ctrace/store.h"
+#include "heap/real.h"
 #include "hot/slow.h"
+#include "life/output.h"
 #include "sys/lock.h"
 #include "sys/maps.h"
-#include "life/output.h"
-#include "heap/real.h"
 #include "sys/sys.h"
-#include "ctrace/store.h"
 
 #define SEGMENTS_MAX 16u
 #define OBJECTS_SEEN 256u
