@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "record/capture.h"
+#include "util/capture.h"
 #include "util/error.h"
 #include "view/view.h"
 #include "write/format.h"

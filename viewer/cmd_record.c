@@ -10,7 +10,7 @@
 
 #include "record/collect.h"
 #include "record/folder.h"
-#include "record/library.h"
+#include "util/library.h"
 #include "record/run.h"
 #include "record/settings.h"
 #include "record/target.h"

@@ -20,7 +20,7 @@
 
 #include "ctrace/store.h"
 #include "record/left_store.h"
-#include "record/library.h"
+#include "util/library.h"
 #include "record/script.h"
 #include "record/settings.h"
 #include "record/target.h"

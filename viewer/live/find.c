@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "ctrace/store.h"
-#include "record/library.h"
+#include "util/library.h"
 
 #define SUFFIX ".store"
 #define GONE " (deleted)" /* how the kernel marks a file without a name */

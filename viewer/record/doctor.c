@@ -8,8 +8,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "record/capture.h"
-#include "record/library.h"
+#include "util/capture.h"
+#include "util/library.h"
 #include "record/target.h"
 #include "symbol/symbol.h"
 #include "util/utf8.h"

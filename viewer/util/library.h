@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where libctrace.so is, and how it gets into LD_PRELOAD. */
-#ifndef CT_RECORD_LIBRARY_H
-#define CT_RECORD_LIBRARY_H
+#ifndef CT_UTIL_LIBRARY_H
+#define CT_UTIL_LIBRARY_H
 
 #include <limits.h>
 

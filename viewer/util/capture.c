@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "record/capture.h"
+#include "util/capture.h"
 
 #include <fcntl.h>
 #include <spawn.h>

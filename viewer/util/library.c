@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "record/library.h"
+#include "util/library.h"
 
 #include <errno.h>
 #include <stdio.h>

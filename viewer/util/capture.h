@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Run a program for what it writes. */
-#ifndef CT_RECORD_CAPTURE_H
-#define CT_RECORD_CAPTURE_H
+#ifndef CT_UTIL_CAPTURE_H
+#define CT_UTIL_CAPTURE_H
 
 /*
  * arguments[0] is the path. Variables ("NAME=value", NULL behind the last) come before those of the environment.
