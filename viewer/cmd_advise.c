@@ -12,7 +12,7 @@
 #include "ctrace/version.h"
 #include "load/load.h"
 #include "model/advise.h"
-#include "view/names.h"
+#include "names/names.h"
 #include "view/view.h"
 #include "write/put_json.h"
 

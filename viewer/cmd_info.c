@@ -13,7 +13,7 @@
 #include "load/store_file.h"
 #include "symbol/symbol.h"
 #include "util/utf8.h"
-#include "view/number.h"
+#include "names/number.h"
 
 #define COMMAND "info"
 

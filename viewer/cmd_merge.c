@@ -10,7 +10,7 @@
 #include "export.h"
 #include "load/inputs.h"
 #include "model/merge.h"
-#include "view/number.h"
+#include "names/number.h"
 
 #define COMMAND "merge"
 

@@ -14,7 +14,7 @@
 #include "load/store_file.h"
 #include "select_options.h"
 #include "util/utf8.h"
-#include "view/number.h"
+#include "names/number.h"
 #include "write/file.h"
 
 #define STORE_SUFFIX ".store"

@@ -15,8 +15,8 @@
 
 #include "cmd.h"
 #include "load/dhat_frame.h"
-#include "view/names.h"
-#include "view/number.h"
+#include "names/names.h"
+#include "names/number.h"
 #include "view/view.h"
 
 static void test_bytes(void **state)

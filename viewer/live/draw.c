@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "live/screen.h"
-#include "view/names.h"
-#include "view/number.h"
+#include "names/names.h"
+#include "names/number.h"
 #include "view/stack.h"
 
 #define LABEL_WIDTH 10

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "view/names.h"
+#include "names/names.h"
 
 void ct_screen_fini(struct ct_screen *screen)
 {

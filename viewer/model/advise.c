@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "util/array.h"
-#include "view/names.h"
+#include "names/names.h"
 
 /* Thresholds; ctrace-advise(1) tells them. */
 #define LEAST_SHARE 0.05

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "model/advise.h"
-#include "view/names.h"
-#include "view/number.h"
+#include "names/names.h"
+#include "names/number.h"
 
 #define CALLERS_MOST 5
 

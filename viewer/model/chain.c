@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "util/array.h"
-#include "view/names.h"
+#include "names/names.h"
 
 #define HASH_DIGITS 16
 #define START_FRAMES_MOST 4

@@ -6,7 +6,7 @@
 
 #include "model/merge.h"
 #include "model/metric.h"
-#include "view/names.h"
+#include "names/names.h"
 
 static const char *const names[CT_BY_COUNT + 1] = {"site", "function", "file", "line", "module", "thread", NULL};
 

@@ -7,7 +7,7 @@
 
 #include "model/budget.h"
 #include "model/chain.h"
-#include "view/names.h"
+#include "names/names.h"
 
 /* A function by its whole name, or without what the compiler, parameters and long template arguments add. */
 static bool matches(const struct ct_rule *rule, const struct ct_profile *profile, const struct ct_frame *frame)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "util/array.h"
-#include "view/names.h"
+#include "names/names.h"
 
 enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };
 

@@ -11,7 +11,7 @@
 #include "load/facts.h"
 #include "load/load.h"
 #include "record/readme.h"
-#include "view/names.h"
+#include "names/names.h"
 #include "write/file.h"
 
 #define SAME_SECOND_MOST 100

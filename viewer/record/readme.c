@@ -8,8 +8,8 @@
 
 #include "ctrace/version.h"
 #include "util/utf8.h"
-#include "view/names.h"
-#include "view/number.h"
+#include "names/names.h"
+#include "names/number.h"
 #include "view/view.h"
 
 #define SITES 10

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "record/doctor.h"
-#include "view/number.h"
+#include "names/number.h"
 
 /* A small program's recording needs about so much. */
 #define SPACE_LEAST (UINT64_C(64) << 20)

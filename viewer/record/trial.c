@@ -10,8 +10,8 @@
 
 #include "load/load.h"
 #include "record/doctor.h"
-#include "view/names.h"
-#include "view/number.h"
+#include "names/names.h"
+#include "names/number.h"
 
 struct came {
 	uint64_t processes, blocks, sites, whole, frames, named, lost;

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "view/names.h"
+#include "names/names.h"
 
 int ct_branches_init(struct ct_branches *branches, const struct ct_profile *profile, const bool *allocators,
 		     const bool *left_out)

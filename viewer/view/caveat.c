@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "view/number.h"
+#include "names/number.h"
 
 static void add(char out[CT_CAVEAT_ROOM], const char *text)
 {

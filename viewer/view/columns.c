@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "view/number.h"
+#include "names/number.h"
 
 #define GAP 2
 #define PERCENT_WIDTH 5

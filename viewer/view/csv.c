@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "view/names.h"
+#include "names/names.h"
 #include "view/order.h"
 #include "view/view.h"
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "view/caveat.h"
-#include "view/names.h"
-#include "view/number.h"
+#include "names/names.h"
+#include "names/number.h"
 
 #define WORST_MOST 3
 

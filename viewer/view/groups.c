@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "view/names.h"
-#include "view/number.h"
+#include "names/names.h"
+#include "names/number.h"
 #include "view/order.h"
 
 #define PERCENT_WIDTH 5

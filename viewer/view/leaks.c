@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What stands above the table of leak candidates: sums by class, and what was suppressed. */
-#include "view/number.h"
+#include "names/number.h"
 #include "view/view.h"
 
 #define LABEL_WIDTH 17

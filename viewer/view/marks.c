@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "view/view.h"
 
-#include "view/number.h"
+#include "names/number.h"
 
 #define COLUMN 11
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "view/names.h"
-#include "view/number.h"
+#include "names/names.h"
+#include "names/number.h"
 #include "view/stack.h"
 #include "view/order.h"
 

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "load/source.h"
-#include "view/names.h"
-#include "view/number.h"
+#include "names/names.h"
+#include "names/number.h"
 
 #define CONTEXT 5 /* lines shown around those with numbers */
 #define LINE_WIDTH 6

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "view/stack.h"
 
-#include "view/names.h"
+#include "names/names.h"
 
 static const struct ct_frame *frame_at(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t index)
 {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "view/names.h"
-#include "view/number.h"
+#include "names/names.h"
+#include "names/number.h"
 
 #define SPARKS_MOST 60
 

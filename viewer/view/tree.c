@@ -10,8 +10,8 @@
 
 #include "util/array.h"
 #include "view/branch.h"
-#include "view/names.h"
-#include "view/number.h"
+#include "names/names.h"
+#include "names/number.h"
 
 #define LEVELS_MOST 100 /* of branching; deeper ones are not shown */
 #define TEXT_LEAST 30 /* columns that indentation leaves for names */

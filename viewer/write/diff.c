@@ -8,7 +8,7 @@
 
 #include "ctrace/version.h"
 #include "model/functions.h"
-#include "view/names.h"
+#include "names/names.h"
 #include "write/put_json.h"
 #include "write/write.h"
 

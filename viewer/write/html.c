@@ -5,7 +5,7 @@
  *
  * The data: texts stand once and are meant by index, 0 is ""; what there are many of is in columns. `nodes` is
  * the call tree by frames, parents first: a site is one of its nodes, `skip` frames below the one that the views
- * take for its leaf (view/names.h). viewer/html/src/data.js reads it.
+ * take for its leaf (names/names.h). viewer/html/src/data.js reads it.
  */
 #include <errno.h>
 #include <limits.h>
@@ -16,7 +16,7 @@
 #include "ctrace/version.h"
 #include "model/advise.h"
 #include "model/functions.h"
-#include "view/names.h"
+#include "names/names.h"
 #include "write/diff.h"
 #include "write/packed.h"
 #include "write/put_profile.h"

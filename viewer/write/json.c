@@ -6,7 +6,7 @@
 
 #include "ctrace/version.h"
 #include "model/functions.h"
-#include "view/names.h"
+#include "names/names.h"
 #include "write/put_profile.h"
 #include "write/write.h"
 

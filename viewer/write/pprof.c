@@ -15,7 +15,7 @@
 #include "ctrace/version.h"
 #include "model/functions.h"
 #include "util/array.h"
-#include "view/names.h"
+#include "names/names.h"
 #include "write/gzip.h"
 #include "write/mappings.h"
 #include "write/pprof.pb-c.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "view/number.h"
+#include "names/number.h"
 
 #include <stdio.h>
 #include <string.h>

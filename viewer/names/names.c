@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "view/names.h"
+#include "names/names.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers as people read them. All return out. */
-#ifndef CT_VIEW_NUMBER_H
-#define CT_VIEW_NUMBER_H
+#ifndef CT_NAMES_NUMBER_H
+#define CT_NAMES_NUMBER_H
 
 #include <stdint.h>
 

@@ -4,8 +4,8 @@
  * stack is its first frame that is not the allocator itself: malloc, operator new, std::allocator and
  * their like are in every stack and tell nothing, so only --full shows them.
  */
-#ifndef CT_VIEW_NAMES_H
-#define CT_VIEW_NAMES_H
+#ifndef CT_NAMES_NAMES_H
+#define CT_NAMES_NAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>

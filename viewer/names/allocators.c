@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "view/names.h"
+#include "names/names.h"
 
 /* As a name ends: malloc, g_malloc0, _PyObject_Malloc, sqlite3MallocZero, CRYPTO_strdup, but not reallocate_table. */
 static const char *const words[] = {"malloc", "calloc", "realloc", "zalloc", "strdup", "strndup", "memdup"};
