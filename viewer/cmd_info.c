@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "load/load.h"
-#include "load/store_file.h"
+#include "load/store/store_file.h"
 #include "symbol/symbol.h"
 #include "util/utf8.h"
 #include "names/number.h"

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "cmd.h"
-#include "load/facts.h"
+#include "load/store/store_process.h"
 #include "load/load.h"
-#include "load/store_file.h"
+#include "load/store/store_file.h"
 #include "select_options.h"
 #include "util/utf8.h"
 #include "names/number.h"

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "load/store_file.h"
+#include "load/store/store_file.h"
 #include "model/profile.h"
 #include "model/select.h"
 #include "util/error.h"

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "ctrace/fold.h"
-#include "load/store_file.h"
+#include "load/store/store_file.h"
 #include "store_builder.h"
 
 #define READS 400

@@ -13,7 +13,7 @@
 
 #include "ctrace/fold.h"
 #include "load/load.h"
-#include "load/store_file.h"
+#include "load/store/store_file.h"
 #include "store_builder.h"
 
 #define EVENTS 400 /* several batches */

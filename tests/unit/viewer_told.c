@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "load/load.h"
-#include "load/store_file.h"
+#include "load/store/store_file.h"
 #include "store_builder.h"
 
 static char *const path = store_builder_path;

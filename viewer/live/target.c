@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "live/find.h"
-#include "load/store_builder.h"
+#include "load/store/store_builder.h"
 #include "util/array.h"
 
 /* A site as it was. */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "export.h"
-#include "load/facts.h"
+#include "load/store/store_process.h"
 #include "load/load.h"
 #include "record/readme.h"
 #include "names/names.h"

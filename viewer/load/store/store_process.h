@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What a store knows beside its sites, for formats that name files and times. */
-#ifndef CT_LOAD_FACTS_H
-#define CT_LOAD_FACTS_H
+#ifndef CT_LOAD_STORE_STORE_PROCESS_H
+#define CT_LOAD_STORE_STORE_PROCESS_H
 
-#include "load/store_file.h"
+#include "load/store/store_file.h"
 #include "model/profile.h"
 
 /* Fill program, start_unix_ns and modules. 0, or < 0 without memory. */

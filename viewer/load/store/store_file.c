@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "load/store_parts.h"
+#include "load/store/store_steps.h"
 
 #define CALIBRATION_NS 5000000u
 #define CALIBRATION_LEAST_NS 10000u /* the two readings of a pair are tens of nanoseconds apart */

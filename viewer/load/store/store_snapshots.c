@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ctrace/timeline.h"
-#include "load/store_parts.h"
+#include "load/store/store_steps.h"
 #include "util/array.h"
 
 /* The rows of the snapshot at `at`, its head not counted; -1 = it does not end inside. */

@@ -3,10 +3,10 @@
  * The code addresses of a store as frames of a profile: each is symbolised once. Sections of a store only grow, so what
  * was made of their elements is kept when it is read again. For store.c only.
  */
-#ifndef CT_LOAD_STORE_FRAMES_H
-#define CT_LOAD_STORE_FRAMES_H
+#ifndef CT_LOAD_STORE_STORE_FRAMES_H
+#define CT_LOAD_STORE_STORE_FRAMES_H
 
-#include "load/store_file.h"
+#include "load/store/store_file.h"
 #include "model/profile.h"
 
 struct ct_store_place;

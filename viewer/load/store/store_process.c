@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "load/facts.h"
+#include "load/store/store_process.h"
 
 #include <stdio.h>
 #include <stdlib.h>

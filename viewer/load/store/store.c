@@ -5,9 +5,9 @@
 
 #include "ctrace/fold.h"
 #include "load/load.h"
-#include "load/store_builder.h"
-#include "load/store_frames.h"
-#include "load/store_parts.h"
+#include "load/store/store_builder.h"
+#include "load/store/store_frames.h"
+#include "load/store/store_steps.h"
 #include "util/array.h"
 
 struct ct_store_builder {

@@ -3,10 +3,10 @@
  * A profile made of one store, which may be read again while its program runs: each address is symbolised once,
  * and strings, frames and sites keep their ids. The store must be of the same file each time.
  */
-#ifndef CT_LOAD_STORE_BUILDER_H
-#define CT_LOAD_STORE_BUILDER_H
+#ifndef CT_LOAD_STORE_STORE_BUILDER_H
+#define CT_LOAD_STORE_STORE_BUILDER_H
 
-#include "load/store_file.h"
+#include "load/store/store_file.h"
 #include "model/profile.h"
 
 struct ct_store_builder;

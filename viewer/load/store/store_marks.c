@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "load/load.h"
-#include "load/store_parts.h"
+#include "load/store/store_steps.h"
 
 int ct_store_check_marks(const struct ct_store_file *store, struct ct_error_text *error)
 {

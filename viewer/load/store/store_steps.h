@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The steps of opening a store, for store_file.c only: check, read, replay. */
-#ifndef CT_LOAD_STORE_PARTS_H
-#define CT_LOAD_STORE_PARTS_H
+#ifndef CT_LOAD_STORE_STORE_STEPS_H
+#define CT_LOAD_STORE_STORE_STEPS_H
 
-#include "load/store_file.h"
+#include "load/store/store_file.h"
 #include "model/profile.h"
 
 extern const uint32_t ct_store_element_bytes[CT_SECTION_COUNT];

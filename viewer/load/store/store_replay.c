@@ -9,7 +9,7 @@
 
 #include "ctrace/fold.h"
 #include "ctrace/timeline.h"
-#include "load/store_parts.h"
+#include "load/store/store_steps.h"
 
 #define LIVE_MAX (INT64_MAX / 2) /* a damaged counter or size must not overflow in the fold */
 #define EVENT_BYTES_MAX (INT64_MAX / 8)

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "load/store_parts.h"
+#include "load/store/store_steps.h"
 
 #define LIVE_TRIES 500
 

@@ -3,8 +3,8 @@
  * A store as checked data in our own memory: every index, span and count has been verified, and what a
  * killed program had not folded is folded.
  */
-#ifndef CT_LOAD_STORE_FILE_H
-#define CT_LOAD_STORE_FILE_H
+#ifndef CT_LOAD_STORE_STORE_FILE_H
+#define CT_LOAD_STORE_STORE_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

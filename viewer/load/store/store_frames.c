@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "load/store_frames.h"
+#include "load/store/store_frames.h"
 
 #include <inttypes.h>
 #include <stdio.h>

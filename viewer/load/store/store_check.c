@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "load/store_parts.h"
+#include "load/store/store_steps.h"
 
 #define STACK_FRAMES_MAX 8192 /* no recording has deeper ones: CTRACE_DEPTH ends at 4096 */
 
