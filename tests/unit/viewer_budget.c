@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "load/dhat_frame.h"
+#include "load/dhat/dhat_frame.h"
 #include "model/budget.h"
 #include "view/gate.h"
 

@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "load/dhat_frame.h"
+#include "load/dhat/dhat_frame.h"
 #include "load/load.h"
 
 #define DAMAGE_ROUNDS 6000

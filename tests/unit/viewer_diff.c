@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "load/dhat_frame.h"
+#include "load/dhat/dhat_frame.h"
 #include "model/diff.h"
 #include "view/diff.h"
 #include "write/diff.h"

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "load/dhat_frame.h"
+#include "load/dhat/dhat_frame.h"
 #include "model/merge.h"
 
 static struct ct_profile *profile_of(const char *leaf, uint64_t bytes)

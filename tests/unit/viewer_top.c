@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
-#include "load/dhat_frame.h"
+#include "load/dhat/dhat_frame.h"
 #include "names/names.h"
 #include "names/number.h"
 #include "view/view.h"

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "load/dhat_frame.h"
+#include "load/dhat/dhat_frame.h"
 #include "view/view.h"
 
 static struct ct_profile *sample(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "load/json_rows.h"
+#include "load/dhat/json_rows.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "load/dhat.h"
-#include "load/dhat_frame.h"
+#include "load/dhat/dhat.h"
+#include "load/dhat/dhat_frame.h"
 #include "model/metric.h"
 #include "util/array.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "load/dhat_frame.h"
+#include "load/dhat/dhat_frame.h"
 
 #include <string.h>
 

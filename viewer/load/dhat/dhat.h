@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Private to the DHAT loader: its state, and what dhat.c (the members) and dhat_rows.c (the tables) share. */
-#ifndef CT_LOAD_DHAT_H
-#define CT_LOAD_DHAT_H
+#ifndef CT_LOAD_DHAT_DHAT_H
+#define CT_LOAD_DHAT_DHAT_H
 
 #include <cjson/cJSON.h>
 
-#include "load/json_rows.h"
+#include "load/dhat/json_rows.h"
 #include "model/profile.h"
 #include "util/error.h"
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "load/dhat.h"
+#include "load/dhat/dhat.h"
 
 static const char *const member_names[M_COUNT] = {
 	"dhatFileVersion",

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "load/dhat.h"
+#include "load/dhat/dhat.h"
 #include "util/array.h"
 
 /* A member of the member. Returns false when there is none. */

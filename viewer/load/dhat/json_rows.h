@@ -6,8 +6,8 @@
  * what is inside a piece is for its reader: cJSON for strings and small trees, ct_json_number for
  * counters, which doubles would round above 2^53.
  */
-#ifndef CT_LOAD_JSON_ROWS_H
-#define CT_LOAD_JSON_ROWS_H
+#ifndef CT_LOAD_DHAT_JSON_ROWS_H
+#define CT_LOAD_DHAT_JSON_ROWS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
  *   0x7f0: alloc::alloc (src/alloc.rs:87:14)  dhat-rs, with a column
  * Anything else is a function's name as a whole.
  */
-#ifndef CT_LOAD_DHAT_FRAME_H
-#define CT_LOAD_DHAT_FRAME_H
+#ifndef CT_LOAD_DHAT_DHAT_FRAME_H
+#define CT_LOAD_DHAT_DHAT_FRAME_H
 
 #include <stddef.h>
 
