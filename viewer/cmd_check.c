@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "load/load.h"
-#include "view/gate.h"
+#include "view/check.h"
 #include "write/file.h"
 
 #define COMMAND "check"

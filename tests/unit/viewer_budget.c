@@ -11,7 +11,7 @@
 
 #include "load/dhat/dhat_frame.h"
 #include "model/budget.h"
-#include "view/gate.h"
+#include "view/check.h"
 
 static void add(struct ct_profile *profile, const char *leaf, const char *caller, struct ct_counters counters)
 {

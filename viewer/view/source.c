@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "load/source.h"
+#include "view/source_file.h"
 #include "names/names.h"
 #include "names/number.h"
 

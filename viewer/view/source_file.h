@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A file of source, by lines. Its path comes from a recording: only regular files of a sane size are read. */
-#ifndef CT_LOAD_SOURCE_H
-#define CT_LOAD_SOURCE_H
+#ifndef CT_VIEW_SOURCE_FILE_H
+#define CT_VIEW_SOURCE_FILE_H
 
 #include <stddef.h>
 

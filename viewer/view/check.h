@@ -3,8 +3,8 @@
  * What `ctrace check` says, as Markdown: a table of the rules that do not hold with the sites to look at first, or one
  * line when all hold; and notes, each a line.
  */
-#ifndef CT_VIEW_GATE_H
-#define CT_VIEW_GATE_H
+#ifndef CT_VIEW_CHECK_H
+#define CT_VIEW_CHECK_H
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "load/source.h"
+#include "view/source_file.h"
 
 #include <fcntl.h>
 #include <stdbool.h>

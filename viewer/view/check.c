@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "view/gate.h"
+#include "view/check.h"
 
 #include <stdlib.h>
 #include <string.h>
