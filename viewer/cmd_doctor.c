@@ -5,7 +5,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 
-#include "record/doctor.h"
+#include "doctor/doctor.h"
 #include "util/error.h"
 
 #define COMMAND "doctor"

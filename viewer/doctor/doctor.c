@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "record/doctor.h"
+#include "doctor/doctor.h"
 
 #include <stdarg.h>
 #include <stdbool.h>

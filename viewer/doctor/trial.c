@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "load/load.h"
-#include "record/doctor.h"
+#include "doctor/doctor.h"
 #include "names/names.h"
 #include "names/number.h"
 

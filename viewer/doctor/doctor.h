@@ -3,8 +3,8 @@
  * Why is a recording empty? Checks of what a recording needs, each told in one line. A *note* is worth knowing and does
  * not keep from recording; a *problem* does, and its line names the way out.
  */
-#ifndef CT_RECORD_DOCTOR_H
-#define CT_RECORD_DOCTOR_H
+#ifndef CT_DOCTOR_DOCTOR_H
+#define CT_DOCTOR_DOCTOR_H
 
 #include <limits.h>
 #include <stdio.h>

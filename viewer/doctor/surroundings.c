@@ -10,7 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "record/doctor.h"
+#include "doctor/doctor.h"
 #include "names/number.h"
 
 /* A small program's recording needs about so much. */
