@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "live/find.h"
+#include "live/process.h"
 #include "load/store/store_builder.h"
 #include "util/array.h"
 

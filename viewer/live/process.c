@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "live/find.h"
+#include "live/process.h"
 
 #include <errno.h>
 #include <fcntl.h>

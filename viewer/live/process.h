@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The store of a running process, found by what it has mapped. The process is neither stopped nor signalled. */
-#ifndef CT_LIVE_FIND_H
-#define CT_LIVE_FIND_H
+#ifndef CT_LIVE_PROCESS_H
+#define CT_LIVE_PROCESS_H
 
 #include <limits.h>
 #include <stdbool.h>
