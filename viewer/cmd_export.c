@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export.h"
+#include "export/export.h"
 #include "load/load.h"
 #include "record/left_store.h"
 #include "select_options.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "diff_files.h"
-#include "export.h"
+#include "export/export.h"
 #include "select_options.h"
 
 #define COMMAND "html"

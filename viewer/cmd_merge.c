@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export.h"
+#include "export/export.h"
 #include "load/inputs.h"
 #include "model/merge.h"
 #include "names/number.h"

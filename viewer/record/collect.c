@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
-#include "export.h"
+#include "export/export.h"
 #include "record/left_store.h"
 
 /* Where a format of the report goes; free(). NULL without memory. */

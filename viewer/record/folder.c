@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "export.h"
+#include "export/export.h"
 #include "load/store/store_process.h"
 #include "load/load.h"
 #include "record/readme.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Exports: a store or a report becomes a file of any format, in the place that was asked for or that its recording
  * named. */
-#ifndef CT_EXPORT_H
-#define CT_EXPORT_H
+#ifndef CT_EXPORT_EXPORT_H
+#define CT_EXPORT_EXPORT_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "export.h"
+#include "export/export.h"
 
 #include <errno.h>
 #include <stdio.h>
