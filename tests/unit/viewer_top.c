@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "load/dhat/dhat_frame.h"
 #include "names/names.h"
 #include "names/number.h"

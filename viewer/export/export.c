@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "load/store/store_process.h"
 #include "load/load.h"
 #include "load/store/store_file.h"
-#include "select_options.h"
+#include "cmd/select_options.h"
 #include "util/utf8.h"
 #include "names/number.h"
 #include "write/file.h"

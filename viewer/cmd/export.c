@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace export: a store, or a report of any producer, becomes a report. */
-#include "cmd.h"
+#include "cmd/cmd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include "export/export.h"
 #include "load/load.h"
 #include "record/left_store.h"
-#include "select_options.h"
+#include "cmd/select_options.h"
 
 #define COMMAND "export"
 

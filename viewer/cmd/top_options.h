@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Options of `ctrace top` that choose what is shown of a profile, and how. */
-#ifndef CT_TOP_OPTIONS_H
-#define CT_TOP_OPTIONS_H
+#ifndef CT_CMD_TOP_OPTIONS_H
+#define CT_CMD_TOP_OPTIONS_H
 
 #include <getopt.h>
 
-#include "select_options.h"
+#include "cmd/select_options.h"
 #include "view/view.h"
 
 enum ct_top_kind { CT_TOP_ROWS, CT_TOP_TREE, CT_TOP_LIST, CT_TOP_PEEK, CT_TOP_MARKS };

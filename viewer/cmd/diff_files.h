@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Two files to compare, for the commands that do. */
-#ifndef CT_DIFF_FILES_H
-#define CT_DIFF_FILES_H
+#ifndef CT_CMD_DIFF_FILES_H
+#define CT_CMD_DIFF_FILES_H
 
 #include "model/diff.h"
 #include "model/select.h"

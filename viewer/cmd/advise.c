@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace advise: what may be worth changing, in plain words with the numbers. */
-#include "cmd.h"
+#include "cmd/cmd.h"
 
 #include <errno.h>
 #include <getopt.h>

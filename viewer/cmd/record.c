@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace record, also `ctrace PROGRAM`: run a program with the recorder preloaded, then see to its report. */
-#include "cmd.h"
+#include "cmd/cmd.h"
 
 #include <errno.h>
 #include <stdlib.h>

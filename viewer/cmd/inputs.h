@@ -4,8 +4,8 @@
  * Of a folder those that are stores or DHAT JSON by their first bytes, in order of their names; broken ones with
  * such a name too, since a damaged report must not go unnoticed. Of a pattern all but JSON of other formats.
  */
-#ifndef CT_LOAD_INPUTS_H
-#define CT_LOAD_INPUTS_H
+#ifndef CT_CMD_INPUTS_H
+#define CT_CMD_INPUTS_H
 
 #include <stddef.h>
 

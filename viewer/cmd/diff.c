@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace diff: what has changed between two recordings. */
-#include "cmd.h"
+#include "cmd/cmd.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "diff_files.h"
-#include "select_options.h"
+#include "cmd/diff_files.h"
+#include "cmd/select_options.h"
 #include "view/diff.h"
 #include "write/diff.h"
 #include "write/file.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "load/inputs.h"
+#include "cmd/inputs.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace doctor: why is my recording empty? */
-#include "cmd.h"
+#include "cmd/cmd.h"
 
 #include <getopt.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sub-commands: one file each. argv[0] is the sub-command's name; returns the exit code. */
-#ifndef CT_CMD_H
-#define CT_CMD_H
+#ifndef CT_CMD_CMD_H
+#define CT_CMD_CMD_H
 
 #include <stddef.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "select_options.h"
+#include "cmd/select_options.h"
 
 #include <stdio.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 
 bool ct_select_option(const char *command, struct ct_selection *selection, int option, const char *value, int *code)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace top, also ctrace-top: a report as text in the terminal. */
-#include "cmd.h"
+#include "cmd/cmd.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -11,7 +11,7 @@
 
 #include "live/live.h"
 #include "load/load.h"
-#include "top_options.h"
+#include "cmd/top_options.h"
 
 #define COMMAND "top"
 #define ROWS_DEFAULT 20

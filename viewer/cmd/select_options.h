@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* --focus, --ignore and --hide, for every command that reads a profile: one line in its option table. */
-#ifndef CT_SELECT_OPTIONS_H
-#define CT_SELECT_OPTIONS_H
+#ifndef CT_CMD_SELECT_OPTIONS_H
+#define CT_CMD_SELECT_OPTIONS_H
 
 #include <getopt.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "top_options.h"
+#include "cmd/top_options.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd.h"
+#include "cmd/cmd.h"
 #include "write/write.h"
 
 static int fail_column(const char *command, const char *option, const char *value)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace html: a profile, or what has changed between two, as a page; the short way to `ctrace export -f html` and
  * `ctrace diff -f html`. */
-#include "cmd.h"
+#include "cmd/cmd.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "diff_files.h"
+#include "cmd/diff_files.h"
 #include "export/export.h"
-#include "select_options.h"
+#include "cmd/select_options.h"
 
 #define COMMAND "html"
 

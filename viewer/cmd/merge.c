@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace merge: reports and stores of many processes or hosts become one report. */
-#include "cmd.h"
+#include "cmd/cmd.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "export/export.h"
-#include "load/inputs.h"
+#include "cmd/inputs.h"
 #include "model/merge.h"
 #include "names/number.h"
 

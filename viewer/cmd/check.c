@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace check: does a recording keep its budget, and what has grown against an older one. */
-#include "cmd.h"
+#include "cmd/cmd.h"
 
 #include <getopt.h>
 #include <stdlib.h>

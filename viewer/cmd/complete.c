@@ -7,7 +7,7 @@
  *
  * Everything is read from the help texts, so that commands need nothing of their own for it.
  */
-#include "cmd.h"
+#include "cmd/cmd.h"
 
 #include <ctype.h>
 #include <stdbool.h>

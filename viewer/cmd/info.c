@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace info: what is in a file, whether it fits together, and what could not be recorded. */
-#include "cmd.h"
+#include "cmd/cmd.h"
 
 #include <getopt.h>
 #include <inttypes.h>
