@@ -7,13 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sys/arena.h"
-#include "sys/options.h"
-#include "life/output.h"
-#include "sys/text.h"
 #include "fuzz.h"
 #include "hot/state.h"
+#include "life/output.h"
 #include "record/settings.h"
+#include "sys/arena.h"
+#include "sys/options.h"
+#include "sys/text.h"
 
 #define WORDS 64
 

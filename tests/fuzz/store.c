@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "load/store/store_process.h"
 #include "load/load.h"
 #include "load/store/store_file.h"
+#include "load/store/store_process.h"
 
 #define STORE_MAX (512u << 10)
 

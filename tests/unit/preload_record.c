@@ -16,13 +16,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "hot/slow.h"
-#include "store/combine.h"
-#include "sys/lock.h"
 #include "ctrace/fold.h"
 #include "hot/blocks.h"
 #include "hot/record.h"
+#include "hot/slow.h"
 #include "hot/state.h"
+#include "store/combine.h"
+#include "sys/lock.h"
 
 #define THREADS 4
 #define SLOTS 512

@@ -9,8 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "hot/slow.h"
 #include "hot/sample.h"
+#include "hot/slow.h"
 
 static void test_estimate_is_one_over_the_chance(void **state)
 {

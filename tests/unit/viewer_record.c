@@ -20,10 +20,10 @@
 
 #include "ctrace/store.h"
 #include "record/left_store.h"
-#include "util/library.h"
 #include "record/script.h"
 #include "record/settings.h"
 #include "record/target.h"
+#include "util/library.h"
 
 /* This program stands for libctrace.so: what matters is its kind of processor. */
 #define LIBRARY "/proc/self/exe"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/diff_files.h"
 
-#include "load/load.h"
 #include "cmd/select_options.h"
+#include "load/load.h"
 #include "write/diff.h"
 #include "write/file.h"
 

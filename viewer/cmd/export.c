@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/select_options.h"
 #include "export/export.h"
 #include "load/load.h"
 #include "record/left_store.h"
-#include "cmd/select_options.h"
 
 #define COMMAND "export"
 

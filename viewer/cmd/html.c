@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "cmd/diff_files.h"
-#include "export/export.h"
 #include "cmd/select_options.h"
+#include "export/export.h"
 
 #define COMMAND "html"
 

@@ -11,9 +11,9 @@
 
 #include "load/load.h"
 #include "load/store/store_file.h"
+#include "names/number.h"
 #include "symbol/symbol.h"
 #include "util/utf8.h"
-#include "names/number.h"
 
 #define COMMAND "info"
 

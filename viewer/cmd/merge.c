@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "export/export.h"
 #include "cmd/inputs.h"
+#include "export/export.h"
 #include "model/merge.h"
 #include "names/number.h"
 

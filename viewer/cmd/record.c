@@ -10,10 +10,10 @@
 
 #include "record/collect.h"
 #include "record/folder.h"
-#include "util/library.h"
 #include "record/run.h"
 #include "record/settings.h"
 #include "record/target.h"
+#include "util/library.h"
 
 #define COMMAND "record"
 #define SESSION_BYTES 12

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/top_options.h"
 #include "live/live.h"
 #include "load/load.h"
-#include "cmd/top_options.h"
 
 #define COMMAND "top"
 #define ROWS_DEFAULT 20

@@ -8,10 +8,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "util/capture.h"
-#include "util/library.h"
 #include "record/target.h"
 #include "symbol/symbol.h"
+#include "util/capture.h"
+#include "util/library.h"
 #include "util/utf8.h"
 
 #define UNWINDER "libunwind.so.8" /* what the library opens */

@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "load/load.h"
 #include "doctor/doctor.h"
+#include "load/load.h"
 #include "names/names.h"
 #include "names/number.h"
 

@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "load/store/store_process.h"
+#include "cmd/select_options.h"
 #include "load/load.h"
 #include "load/store/store_file.h"
-#include "cmd/select_options.h"
-#include "util/utf8.h"
+#include "load/store/store_process.h"
 #include "names/number.h"
+#include "util/utf8.h"
 #include "write/file.h"
 
 #define STORE_SUFFIX ".store"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/array.h"
 #include "names/names.h"
+#include "util/array.h"
 
 /* Thresholds; ctrace-advise(1) tells them. */
 #define LEAST_SHARE 0.05

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/array.h"
 #include "names/names.h"
+#include "util/array.h"
 
 #define HASH_DIGITS 16
 #define START_FRAMES_MOST 4

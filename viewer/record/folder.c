@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "export/export.h"
-#include "load/store/store_process.h"
 #include "load/load.h"
-#include "record/readme.h"
+#include "load/store/store_process.h"
 #include "names/names.h"
+#include "record/readme.h"
 #include "write/file.h"
 
 #define SAME_SECOND_MOST 100

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "ctrace/version.h"
-#include "util/utf8.h"
 #include "names/names.h"
 #include "names/number.h"
+#include "util/utf8.h"
 #include "view/view.h"
 
 #define SITES 10

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "view/caveat.h"
 #include "names/names.h"
 #include "names/number.h"
+#include "view/caveat.h"
 
 #define WORST_MOST 3
 

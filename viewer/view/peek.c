@@ -7,9 +7,9 @@
 
 #include <stdlib.h>
 
-#include "util/array.h"
 #include "names/names.h"
 #include "names/number.h"
+#include "util/array.h"
 #include "view/order.h"
 
 #define PERCENT_WIDTH 5

@@ -7,8 +7,8 @@
 
 #include "names/names.h"
 #include "names/number.h"
-#include "view/stack.h"
 #include "view/order.h"
+#include "view/stack.h"
 
 struct table {
 	const struct ct_view *view;

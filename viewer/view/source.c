@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "view/source_file.h"
 #include "names/names.h"
 #include "names/number.h"
+#include "view/source_file.h"
 
 #define CONTEXT 5 /* lines shown around those with numbers */
 #define LINE_WIDTH 6

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/array.h"
-#include "view/branch.h"
 #include "names/names.h"
 #include "names/number.h"
+#include "util/array.h"
+#include "view/branch.h"
 
 #define LEVELS_MOST 100 /* of branching; deeper ones are not shown */
 #define TEXT_LEAST 30 /* columns that indentation leaves for names */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util/array.h"
 #include "names/names.h"
+#include "util/array.h"
 
 #define DEPTH_MOST 98 /* of a node: from 100 levels on ms_print warns. Deeper ones end there, with all their bytes */
 #define PERCENT 1 /* Massif's --threshold */

@@ -14,8 +14,8 @@
 
 #include "ctrace/version.h"
 #include "model/functions.h"
-#include "util/array.h"
 #include "names/names.h"
+#include "util/array.h"
 #include "write/gzip.h"
 #include "write/mappings.h"
 #include "write/pprof.pb-c.h"
