@@ -59,16 +59,11 @@ static void look_up_all(void)
 	ct_real.malloc_usable_size = (size_t(*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
 }
 
-void ct_real_forget_miss(void)
-{
-	dlsym(RTLD_NEXT, "malloc"); /* found, so that the latest call has no error */
-}
-
 bool ct_real_is_sanitizer(void)
 {
 	if (dlsym(RTLD_DEFAULT, "__sanitizer_get_allocated_size"))
 		return true;
-	ct_real_forget_miss();
+	ct_loader_forget_miss();
 	return false;
 }
 

@@ -26,12 +26,6 @@ extern long (*ct_next_syscall)(long, long, long, long, long, long, long);
 CT_COLD bool ct_real_resolve(void);
 
 /*
- * After a dlsym that did not find: the program's dlerror must not tell of it. Not by dlerror, which puts the miss into
- * words in the program's language: there is none yet when an IFUNC resolver's allocation has started us.
- */
-CT_COLD void ct_real_forget_miss(void);
-
-/*
  * A sanitizer's allocator is loaded. It starts while its functions, the C library's among them, do not work yet: then
  * calls pass through and nothing is recorded.
  */

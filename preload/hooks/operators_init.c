@@ -23,7 +23,7 @@ void ct_operators_init(void)
 {
 	for (uint32_t i = 0; i < CT_OPERATORS; i++)
 		ct_operator_next[i] = dlsym(RTLD_NEXT, names[i]);
-	ct_real_forget_miss();
+	ct_loader_forget_miss();
 	/* An operator new beside malloc, in the same library, takes a way of its own. */
 	bool bypass = ct_operator_next[0] && in_one_object(ct_operator_next[0], (void *)ct_real.malloc);
 	for (uint32_t i = 0; i < CT_OPERATORS; i++)

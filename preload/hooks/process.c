@@ -9,8 +9,10 @@
 #include "heap/real.h"
 #include "hot/record.h"
 #include "hot/slow.h"
+#include "life/exit.h"
 #include "store/store_file.h"
 #include "sys/sandbox.h"
+#include "unwind/objects.h"
 
 int prctl(int option, long a, long b, long c, long d);
 long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, long f);

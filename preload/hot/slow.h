@@ -37,9 +37,6 @@ CT_COLD uint64_t ct_tree_intern_mark(uint32_t parent, uint64_t mark);
 /* Make the site of the node with that key; 0 = no memory. */
 CT_COLD uint32_t ct_tree_site(uint64_t key);
 
-/* Read the rule of a lookup address from .eh_frame. */
-CT_COLD struct ct_rule ct_cfi_rule(uintptr_t address);
-
 /* Bounds of the mapping that holds sp: into thread->bounds[0]. False: sp is in no mapping. */
 CT_COLD bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp);
 
@@ -60,12 +57,6 @@ CT_COLD uint32_t ct_libunwind_walk(struct ct_thread *thread, const struct ct_reg
 
 /* CTRACE_DEBUG=verify: compare the remembered stack with libunwind's and count. */
 CT_COLD void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from);
-
-/* CTRACE_DEBUG=verify: one line of counts on stderr. */
-CT_COLD void ct_verify_report(void);
-
-/* Code may have been unloaded: forget what was read of it. */
-CT_COLD void ct_loader_changed(void);
 
 /* Refill thread->free_records with a batch; false = no memory. Give a batch back. */
 CT_COLD bool ct_blocks_refill(struct ct_thread *thread);
@@ -93,8 +84,5 @@ CT_COLD struct ct_estimate ct_sample_estimate(uint64_t bytes, uint64_t birth);
 
 /* A sampled block comes or goes at an address. */
 CT_COLD void ct_sample_note(uintptr_t address, bool live);
-
-/* The program ends: publish the end, run the exporter, wait for it. Once. */
-CT_COLD void ct_finish(void);
 
 #endif

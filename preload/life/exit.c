@@ -5,6 +5,7 @@
  * child of that child.
  */
 #include "life/exit.h"
+#include "unwind/libunwind.h"
 
 #include <errno.h>
 #include <sched.h>

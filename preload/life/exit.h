@@ -7,6 +7,9 @@
 /* Find the exporter and remember what stderr is; register for the program's end. At start. */
 CT_COLD void ct_exit_init(void);
 
+/* The program ends: publish the end, run the exporter, wait for it. Once. */
+CT_COLD void ct_finish(void);
+
 /* A program that has put itself into a sandbox may be killed there for a new process. */
 CT_COLD bool ct_exporter_is_forbidden(void);
 

@@ -142,8 +142,3 @@ bool ct_modules_find(uintptr_t address, struct ct_place *place)
 	*place = (struct ct_place){module, address - range->bias};
 	return true;
 }
-
-void ct_loader_changed(void)
-{
-	__atomic_fetch_add(&ct_tracer.loader_epoch, 1, __ATOMIC_RELAXED);
-}

@@ -6,6 +6,7 @@
  * new stacks end in one site below the root, [other sites].
  */
 #include "tree/tree.h"
+#include "unwind/cfi.h"
 
 #include "hot/slow.h"
 #include "hot/state.h"

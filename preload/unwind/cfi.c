@@ -6,6 +6,7 @@
  */
 #include "hot/slow.h"
 #include "sys/machine.h"
+#include "unwind/cfi.h"
 #include "unwind/cfi_row.h"
 #include "unwind/objects.h"
 

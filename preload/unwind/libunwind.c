@@ -16,6 +16,9 @@
 #include "hot/state.h"
 #include "sys/sys.h"
 #include "sys/text.h"
+#include "unwind/cfi.h"
+#include "unwind/libunwind.h"
+#include "unwind/objects.h"
 
 static struct {
 	int (*getcontext)(unw_context_t *);
@@ -58,7 +61,7 @@ void ct_libunwind_load(void)
 	ct_tls.busy += 2;
 	ct_tls.unsampled = 0; /* else what the loader allocates would not be taken for ours */
 	find_all(dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL));
-	ct_real_forget_miss(); /* the program must not find it */
+	ct_loader_forget_miss(); /* the program must not find it */
 	ct_tls.unsampled = unsampled;
 	ct_tls.busy -= 2;
 }

@@ -49,7 +49,7 @@ void ct_objects_init(bool use_loader)
 	if (use_loader)
 		find_object = (int (*)(void *, struct found_object *))dlsym(RTLD_DEFAULT, "_dl_find_object");
 	if (!find_object)
-		ct_real_forget_miss();
+		ct_loader_forget_miss();
 }
 
 /* The mappings of one file, from the one of its first page on. */
@@ -277,4 +277,14 @@ void ct_object_path(const struct ct_object *object, struct ct_text *path)
 	size_t tail = sizeof(deleted) - 1;
 	if (path->length > tail && !memcmp(path->bytes + path->length - tail, deleted, tail))
 		path->bytes[path->length -= tail] = '\0';
+}
+
+void ct_loader_changed(void)
+{
+	__atomic_fetch_add(&ct_tracer.loader_epoch, 1, __ATOMIC_RELAXED);
+}
+
+void ct_loader_forget_miss(void)
+{
+	dlsym(RTLD_NEXT, "malloc"); /* found, so that the latest call has no error */
 }

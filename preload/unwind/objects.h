@@ -27,4 +27,14 @@ CT_COLD bool ct_object_find(uintptr_t address, struct ct_object *object);
 /* Its file; empty for the program itself. Absolute, unless the loader was given another name. */
 CT_COLD void ct_object_path(const struct ct_object *object, struct ct_text *path);
 
+/* Code may have been unloaded: forget what was read of it. Any thread. */
+CT_COLD void ct_loader_changed(void);
+
+/*
+ * Clear the error of a dlsym that found nothing, so that the program's dlerror() does not report it. Not by dlerror,
+ * which puts the error into words in the program's language: there is none yet when an IFUNC resolver's allocation has
+ * started us.
+ */
+CT_COLD void ct_loader_forget_miss(void);
+
 #endif

@@ -12,6 +12,7 @@
 #include <sys/auxv.h>
 
 #include "hot/slow.h"
+#include "unwind/cfi.h"
 #include "unwind/objects.h"
 
 /* FUNCTION(name, instructions): the label name_at marks the address whose rule is asked for. */
