@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,37 +7,17 @@
 
 #include "cmd/cmd.h"
 #include "ctrace/version.h"
-#include "util/error.h"
-
-static const struct command {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *help;
-} commands[] = {
-	{"record", ct_cmd_record, "run a program and record its allocations (also: ctrace ./app args)"},
-	{"top", ct_cmd_top, "show who allocates, in the terminal (also: ctrace-top)"},
-	{"diff", ct_cmd_diff, "what has changed between two recordings, also of different builds"},
-	{"check", ct_cmd_check, "gate for CI: budgets, and growth against an older recording"},
-	{"html", ct_cmd_html, "make a page to look at in a browser"},
-	{"advise", ct_cmd_advise, "what may be worth changing, in plain words with the numbers"},
-	{"export", ct_cmd_export, "turn a store or a report into a file for another tool"},
-	{"merge", ct_cmd_merge, "add up reports and stores of many processes or hosts"},
-	{"info", ct_cmd_info, "what is in a report or store: checks, losses, modules"},
-	{"doctor", ct_cmd_doctor, "why is my recording empty? checks a program and what is around it"},
-	{"complete", ct_cmd_complete, NULL}, /* for the shells */
-};
-
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#include "util/message.h"
 
 static void print_help(FILE *out)
 {
 	fputs("usage: ctrace COMMAND [options]    or    ctrace PROGRAM [arguments]\n"
 	      "Records every heap allocation of a program with its call stack.\n\n",
 	      out);
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (commands[i].help)
-			fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
-	fputs("\nctrace COMMAND --help tells more.\n", out);
+	for (const struct ct_command *const *at = ct_commands; *at; at++)
+		if ((*at)->summary)
+			fprintf(out, "  %-8s %s\n", (*at)->name, (*at)->summary);
+	fputs("\nRun 'ctrace COMMAND --help' for more.\n", out);
 }
 
 /* Is there a program of this name, as the shell would find it? */
@@ -60,7 +41,9 @@ static int is_program(const char *name)
 static int run_program(int argc, char **argv)
 {
 	if (!is_program(argv[0])) {
-		ct_cmd_say("'%s' is neither a command of ctrace nor a program; see ctrace --help", argv[0]);
+		const char *like = ct_command_like(argv[0]);
+		ct_message("'%s' is neither a command of ctrace nor a program%s%s%s; see ctrace --help", argv[0],
+			   like ? "; did you mean '" : "", like ? like : "", like ? "'?" : "");
 		return CT_EXIT_USAGE;
 	}
 	char **arguments = calloc((size_t)argc + 3, sizeof(*arguments));
@@ -69,40 +52,60 @@ static int run_program(int argc, char **argv)
 	arguments[0] = "record";
 	arguments[1] = "--";
 	memcpy(arguments + 2, argv, (size_t)argc * sizeof(*argv));
-	int code = ct_cmd_record(argc + 2, arguments);
+	int code = ct_command_record.run(argc + 2, arguments);
 	free(arguments);
 	return code;
 }
 
 static int run_command(int argc, char **argv)
 {
-	for (size_t i = 0; i < COMMANDS; i++)
-		if (!strcmp(argv[0], commands[i].name))
-			return commands[i].run(argc, argv);
-	return run_program(argc, argv);
+	const struct ct_command *command = ct_command_find(argv[0]);
+	return command ? command->run(argc, argv) : run_program(argc, argv);
+}
+
+/* ctrace help, ctrace help COMMAND */
+static int show_help(const char *name)
+{
+	const struct ct_command *command = name ? ct_command_find(name) : NULL;
+	if (name && !command) {
+		const char *like = ct_command_like(name);
+		ct_message("'%s' is not a command of ctrace%s%s%s; see ctrace --help", name,
+			   like ? "; did you mean '" : "", like ? like : "", like ? "'?" : "");
+		return CT_EXIT_USAGE;
+	}
+	if (command)
+		ct_command_help(command, stdout);
+	else
+		print_help(stdout);
+	return fflush(stdout) ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
+}
+
+static int show_version(void)
+{
+	puts("ctrace " CTRACE_VERSION);
+	return fflush(stdout) ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
 }
 
 int main(int argc, char **argv)
 {
 	const char *slash = argc ? strrchr(argv[0], '/') : NULL;
-	if (argc && !strcmp(slash ? slash + 1 : argv[0], "ctrace-top"))
-		return ct_cmd_top(argc, argv);
-	if (argc < 2) {
+	bool is_top = argc && !strcmp(slash ? slash + 1 : argv[0], "ctrace-top");
+	if (argc < 2 && !is_top) {
 		print_help(stderr);
 		return CT_EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		print_help(stdout);
-		return CT_EXIT_FINE;
-	}
-	if (!strcmp(argv[1], "--version")) {
-		puts("ctrace " CTRACE_VERSION);
-		return CT_EXIT_FINE;
-	}
-	if (argc > 2 && !strcmp(argv[1], "--")) /* a program, even when it is called like a command */
+	if (argc > 1 && !strcmp(argv[1], "--version"))
+		return show_version();
+	if (is_top)
+		return ct_command_top.run(argc, argv);
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return show_help(NULL);
+	if (!strcmp(argv[1], "help"))
+		return show_help(argv[2]);
+	if (argc > 2 && !strcmp(argv[1], "--")) /* a program, even if it has the name of a command */
 		return run_program(argc - 2, argv + 2);
 	if (argv[1][0] == '-') {
-		ct_cmd_say("unknown option '%s'; see ctrace --help", argv[1]);
+		ct_message("unknown option '%s'; see ctrace --help", argv[1]);
 		return CT_EXIT_USAGE;
 	}
 	return run_command(argc - 1, argv + 1);

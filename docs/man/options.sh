@@ -7,10 +7,10 @@ set -eu
 cd "$(dirname "$0")"
 def=../../include/ctrace/options.def
 
-# CT_OPTION(field, "VARIABLE", "flag", TYPE, "default", "ARGUMENT" or NULL, "help") -> one line each
+# CT_OPTION(field, "VARIABLE", letter, "flag", TYPE, "default", "ARGUMENT" or NULL, "help") -> one line each
 rows() {
 	{ tr '\n' ' ' < $def; echo; } | sed 's/CT_OPTION(/\n&/g' | sed -n \
-		's/^CT_OPTION([a-z_]*,[[:space:]]*"\([^"]*\)",[[:space:]]*"\([^"]*\)",[[:space:]]*[A-Z]*,[[:space:]]*"\([^"]*\)",[[:space:]]*"\{0,1\}\([^",]*\)"\{0,1\},[[:space:]]*"\([^"]*\)").*/\1#\2#\3#\4#\5/p'
+		's/^CT_OPTION([a-z_]*,[[:space:]]*"\([^"]*\)",[[:space:]]*[^,]*,[[:space:]]*"\([^"]*\)",[[:space:]]*[A-Z]*,[[:space:]]*"\([^"]*\)",[[:space:]]*"\{0,1\}\([^",]*\)"\{0,1\},[[:space:]]*"\([^"]*\)").*/\1#\2#\3#\4#\5/p'
 }
 
 roff() { printf %s "$1" | sed 's/\\/\\e/g; s/-/\\-/g; s/'"'"'/\\(aq/g; s/^\./\\\&./'; }

@@ -14,7 +14,7 @@ typedef uint64_t CT_TYPE_BYTES;
 #define CT_SAMPLE_BYTES_MAX (1ull << 27)
 
 struct ct_options {
-#define CT_OPTION(field, variable, flag, type, value, argument, help) CT_TYPE_##type field;
+#define CT_OPTION(field, variable, letter, flag, type, value, argument, help) CT_TYPE_##type field;
 #include "ctrace/options.def"
 #undef CT_OPTION
 };

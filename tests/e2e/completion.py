@@ -26,7 +26,7 @@ def _commands(context):
 
 def _options(context, command):
     shown = context.run([CTRACE, command, "--help"]).check().stdout
-    return set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", shown, re.M))
+    return set(re.findall(r"^ {2,6}(?:-\w, )?(--[a-z-]+)", shown, re.M))
 
 
 def _bash(context, *words):

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/cmd.h"
 #include "fuzz.h"
 #include "hot/state.h"
 #include "life/output.h"
@@ -35,7 +36,9 @@ static void as_command_line(int count, char **words)
 {
 	struct ct_settings settings = {0};
 	struct ct_error_text error;
-	ct_settings_parse(&settings, count, words, &error);
+	int rest;
+	if (!ct_command_parse(&ct_command_record, &settings, count, words, &rest, &error))
+		ct_settings_complete(&settings, &error);
 	for (int i = 0; i < CT_SETTING_COUNT; i++)
 		ct_settings_get(&settings, (enum ct_setting)i);
 	ct_settings_fini(&settings);

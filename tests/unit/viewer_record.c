@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/cmd.h"
 #include "ctrace/store.h"
 #include "record/left_store.h"
 #include "record/script.h"
@@ -254,7 +255,12 @@ static int parse(struct ct_settings *settings, const char *words, struct ct_erro
 	for (char *word = strtok(line, " "); word; word = strtok(NULL, " "))
 		argv[argc++] = word;
 	argv[argc] = NULL;
-	return ct_settings_parse(settings, argc, argv, error);
+	int rest, code = ct_command_parse(&ct_command_record, settings, argc, argv, &rest, error);
+	if (code == CT_COMMAND_HELP)
+		return 0;
+	if (!code)
+		code = ct_settings_complete(settings, error);
+	return code ? code : rest;
 }
 
 static void test_settings(void **state)
@@ -286,7 +292,7 @@ static void test_settings(void **state)
 	assert_string_equal(error.line, "--depth ten: not a number");
 	assert_int_equal(parse(&settings, "--children yes app", &error), CT_ERR_USAGE);
 	assert_int_equal(parse(&settings, "--nonsense app", &error), CT_ERR_USAGE);
-	assert_string_equal(error.line, "--nonsense: unknown option; see ctrace record --help");
+	assert_string_equal(error.line, "unknown option '--nonsense'; see ctrace record --help");
 	assert_int_equal(parse(&settings, "--output", &error), CT_ERR_USAGE);
 	assert_int_equal(parse(&settings, "--session x app", &error), CT_ERR_USAGE);
 	ct_settings_fini(&settings);

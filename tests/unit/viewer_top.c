@@ -246,7 +246,7 @@ static int top(const char *first, const char *second, const char *third, const c
 		dup2(null, i + 1);
 		close(null);
 	}
-	code = ct_cmd_top(argc, argv);
+	code = ct_command_top.run(argc, argv);
 	fflush(NULL);
 	for (int i = 0; i < 2; i++) {
 		dup2(saved[i], i + 1);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace advise: what may be worth changing, in plain words with the numbers. */
+/* ctrace advise: what may be worth changing, in words, with the numbers. */
 #include "cmd/cmd.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/shared_options.h"
 #include "ctrace/version.h"
 #include "load/load.h"
 #include "model/advise.h"
@@ -21,27 +21,9 @@
 #define VERSION 1
 #define INDENT 11 /* of what stands behind a label */
 
-static const char help[] =
-	"usage: ctrace advise [options] FILE\n"
-	"Tell what may be worth changing in the program: findings with their numbers, the largest first.\n"
-	"FILE is a report of ctrace, Valgrind's DHAT or dhat-rs, or a store.\n"
-	"\n"
-	"  -n, --rows N         findings to show, 0 = all (default 10)\n"
-	"  -f, --format FORMAT  text (default) or json\n"
-	"      --color WHEN     auto (default), always or never\n"
-	"  -h, --help           this text\n";
-
-static const struct option options[] = {
-	{"rows", required_argument, NULL, 'n'},
-	{"format", required_argument, NULL, 'f'},
-	{"color", required_argument, NULL, 'c'},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
-
 struct request {
 	size_t rows; /* 0 = all */
-	bool json;
+	enum { FORMAT_TEXT, FORMAT_JSON } format;
 	enum ct_color_mode color;
 	const char *path;
 };
@@ -92,7 +74,7 @@ static void put_finding(struct ct_line *line, const struct ct_profile *profile, 
 /* What could not be looked for, and why. */
 static void put_missing(struct ct_line *line, const struct ct_findings *findings)
 {
-	const char *before = "not looked for, the file does not have the numbers: ";
+	const char *before = "not checked (no data in this file): ";
 	ct_line_style(line, CT_STYLE_QUIET);
 	for (int i = 0; i < CT_ADVICE_KINDS && findings->missing; i++) {
 		if (!(findings->missing & 1u << i))
@@ -122,7 +104,7 @@ static int put_text(const struct ct_profile *profile, const struct ct_findings *
 	if (!findings->count)
 		ct_line_add(&line, "nothing stands out");
 	else if (shown < findings->count)
-		ct_line_format(&line, "%zu more with less; -n 0 shows all", findings->count - shown);
+		ct_line_format(&line, "%zu smaller findings; -n 0 shows all", findings->count - shown);
 	if (line.columns)
 		ct_line_end(&line);
 	put_missing(&line, findings);
@@ -189,7 +171,7 @@ static int put_json(const struct ct_profile *profile, const struct ct_findings *
 	return ct_put_end(out, error);
 }
 
-static int run(const struct request *request)
+static int advise(const struct request *request)
 {
 	struct ct_profile *profile;
 	struct ct_findings findings;
@@ -201,7 +183,7 @@ static int run(const struct request *request)
 	if (code == 0) {
 		bool all = !request->rows || request->rows > findings.count;
 		size_t shown = all ? findings.count : request->rows;
-		code = request->json ? put_json(profile, &findings, shown, &error)
+		code = request->format == FORMAT_JSON ? put_json(profile, &findings, shown, &error)
 				     : put_text(profile, &findings, shown, request->color, &error);
 	}
 	ct_findings_fini(&findings);
@@ -211,40 +193,45 @@ static int run(const struct request *request)
 	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s: %s", request->path, error.line) : code;
 }
 
-static int apply(struct request *request, int option, const char *value)
-{
-	switch (option) {
-	case 'n':
-		return ct_cmd_rows(COMMAND, value, &request->rows) ? CT_EXIT_USAGE : CT_EXIT_FINE;
-	case 'c':
-		return ct_cmd_color(COMMAND, value, &request->color) ? CT_EXIT_USAGE : CT_EXIT_FINE;
-	case 'f':
-		request->json = !strcmp(value, "json");
-		if (request->json || !strcmp(value, "text"))
-			return CT_EXIT_FINE;
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-f %s: it is text or json", value);
-	default:
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "unknown option or missing value; see ctrace advise --help");
-	}
-}
+static const char *const formats[] = {"text", "json", NULL};
 
-int ct_cmd_advise(int argc, char **argv)
+static const struct ct_option options[] = {
+	{.letter = 'n',
+	 .name = "rows",
+	 .argument = "N",
+	 .help = "findings to show, 0 = all",
+	 .standard = "10",
+	 .set = ct_set_rows,
+	 .at = offsetof(struct request, rows)},
+	{.letter = 'f',
+	 .name = "format",
+	 .argument = "FORMAT",
+	 .help = "text or json",
+	 .standard = "text",
+	 .set = ct_set_choice,
+	 .at = offsetof(struct request, format),
+	 .choices = formats},
+};
+
+static int run(int argc, char **argv)
 {
 	struct request request = {.rows = ROWS_DEFAULT};
-	int option, code = CT_EXIT_FINE;
-	setlocale(LC_CTYPE, "");
-	optind = 0;
-	opterr = 0;
-	while (!code && (option = getopt_long(argc, argv, "n:f:h", options, NULL)) != -1) {
-		if (option == 'h')
-			return fputs(help, stdout) < 0 ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
-		code = apply(&request, option, optarg);
-	}
-	if (!code && optind + 1 != argc)
-		code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s; see ctrace advise --help",
-				   optind < argc ? "one file at a time" : "which file?");
-	if (code)
+	int code, rest = ct_command_begin(&ct_command_advise, &request, argc, argv, &code);
+	if (rest < 0)
 		return code;
-	request.path = argv[optind];
-	return run(&request);
+	setlocale(LC_CTYPE, "");
+	if (argc - rest != 1)
+		return ct_cmd_fail_files(COMMAND, argc - rest);
+	request.path = argv[rest];
+	return advise(&request);
 }
+
+const struct ct_command ct_command_advise = {
+	.name = COMMAND,
+	.summary = "suggest improvements, with the evidence",
+	.usage = "[options] FILE",
+	.about = "Suggest what to change in the program: findings with their evidence, the largest first. FILE is a report of "
+		 "ctrace, Valgrind's DHAT or dhat-rs, or a store.",
+	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_color_options, offsetof(struct request, color))},
+	.run = run,
+};

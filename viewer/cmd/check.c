@@ -2,46 +2,14 @@
 /* ctrace check: does a recording keep its budget, and what has grown against an older one. */
 #include "cmd/cmd.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 
+#include "cmd/option.h"
 #include "load/load.h"
 #include "view/check.h"
 #include "write/file.h"
 
 #define COMMAND "check"
-
-static void print_help(FILE *out)
-{
-	fputs("usage: ctrace check FILE --budget RULES\n"
-	      "       ctrace check FILE --baseline OLD --max-growth 'peak 5%'\n"
-	      "A gate for CI: exit 1 and a Markdown table of the rules that do not hold. FILE and OLD are stores or reports.\n"
-	      "\n"
-	      "  -b, --budget RULES      a file of rules, one a line, # comments; may be given again\n"
-	      "      --baseline OLD      what --max-growth compares with\n"
-	      "      --max-growth RULE   by how much a number may grow; may be given again\n"
-	      "      --strict            fail also when a rule matches no site, or events were dropped\n"
-	      "  -h, --help              this text\n"
-	      "\n"
-	      "Rules: METRIC OPERATOR LIMIT, for growth METRIC LIMIT, with 'function GLOB' or 'module GLOB' in front:\n"
-	      "  peak <= 64 MiB        total-blocks < 10k        end == 0        function parse_* temporary <= 100\n"
-	      "  growth: 'peak 5%'     'total 1 MiB'             'module libfoo.so* end 0'\n"
-	      "Metrics: ",
-	      out);
-	ct_metric_list(out);
-	putc('\n', out);
-}
-
-enum option_value { OPT_BASELINE = 256, OPT_GROWTH, OPT_STRICT };
-
-static const struct option options[] = {
-	{"budget", required_argument, NULL, 'b'},
-	{"baseline", required_argument, NULL, OPT_BASELINE},
-	{"max-growth", required_argument, NULL, OPT_GROWTH},
-	{"strict", no_argument, NULL, OPT_STRICT},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
 
 struct work {
 	struct ct_budget budget;
@@ -97,7 +65,7 @@ static int judge(struct work *work)
 	return code;
 }
 
-static int run(struct work *work)
+static int check(struct work *work)
 {
 	int code = CT_OK;
 	for (int side = 0; side < CT_DIFF_SIDES && !code; side++)
@@ -109,71 +77,88 @@ static int run(struct work *work)
 	return code ? code : judge(work);
 }
 
-/* One option; an exit code when the line about it has been printed. */
-static int apply(struct work *work, int option, const char *value)
+static int set_budget(const struct ct_option *option, void *request, const char *value,
+			 struct ct_error_text *error)
 {
-	int code = CT_OK;
-	switch (option) {
-	case 'b':
-		code = ct_budget_read(&work->budget, value, &work->error);
-		break;
-	case OPT_BASELINE:
-		if (work->names[CT_DIFF_OLD])
-			return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "one baseline at a time");
-		work->names[CT_DIFF_OLD] = value;
-		break;
-	case OPT_GROWTH:
-		work->growth = true;
-		code = ct_budget_add_growth(&work->budget, value, &work->error);
-		break;
-	case OPT_STRICT:
-		work->strict = true;
-		break;
-	default:
-		return CT_EXIT_USAGE;
-	}
-	return code ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", work->error.line) : CT_EXIT_FINE;
+	(void)option;
+	return ct_budget_read(&((struct work *)request)->budget, value, error);
 }
 
-/* A gate that was asked for nothing must not hold. */
+static int set_baseline(const struct ct_option *option, void *request, const char *value,
+			 struct ct_error_text *error)
+{
+	(void)option;
+	struct work *work = request;
+	if (work->names[CT_DIFF_OLD])
+		return ct_error_set(error, CT_ERR_USAGE, "--baseline is given twice");
+	work->names[CT_DIFF_OLD] = value;
+	return CT_OK;
+}
+
+static int set_growth(const struct ct_option *option, void *request, const char *value,
+			 struct ct_error_text *error)
+{
+	(void)option;
+	struct work *work = request;
+	work->growth = true;
+	return ct_budget_add_growth(&work->budget, value, error);
+}
+
+static const struct ct_option options[] = {
+	{.letter = 'b',
+	 .name = "budget",
+	 .argument = "RULES",
+	 .help = "a file of rules, one per line, # starts a comment; may be repeated",
+	 .set = set_budget,
+	 .file = true},
+	{.name = "baseline", .argument = "OLD", .help = "what --max-growth compares with", .set = set_baseline, .file = true},
+	{.name = "max-growth", .argument = "RULE", .help = "how much a number may grow; may be repeated", .set = set_growth},
+	{.name = "strict",
+	 .help = "also fail if a rule matches no site, or if events were dropped",
+	 .set = ct_set_flag,
+	 .at = offsetof(struct work, strict)},
+};
+
+static void print_rules(FILE *out)
+{
+	fputs("\n"
+	      "Rules: METRIC OPERATOR LIMIT, for growth METRIC LIMIT, with 'function GLOB' or 'module GLOB' in front:\n"
+	      "  peak <= 64 MiB        total-blocks < 10k        end == 0        function parse_* temporary <= 100\n"
+	      "  growth: 'peak 5%'     'total 1 MiB'             'module libfoo.so* end 0'\n"
+	      "Metrics: ",
+	      out);
+	ct_metric_list(out);
+	putc('\n', out);
+}
+
+/* A gate without a rule must not pass. */
 static int check_usage(const struct work *work, int files)
 {
 	if (files != 1)
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s; see ctrace check --help",
-				   files ? "one file at a time" : "which file?");
+		return ct_cmd_fail_files(COMMAND, files);
 	if (work->growth && !work->names[CT_DIFF_OLD])
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "--max-growth needs --baseline OLD");
 	if (!work->growth && work->names[CT_DIFF_OLD])
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "--baseline needs --max-growth, as 'peak 5%%'");
 	if (!work->budget.count)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
-				   "what is to hold? --budget RULES, or --baseline OLD --max-growth RULE");
+				   "nothing to check: add --budget RULES, or --baseline OLD --max-growth RULE");
 	return CT_EXIT_FINE;
 }
 
-int ct_cmd_check(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct work work = {.strict = false};
-	int option, code = CT_EXIT_FINE;
-
-	argv[0] = "ctrace " COMMAND; /* for getopt's messages */
-	optind = 0;
-	while (!code && (option = getopt_long(argc, argv, "b:h", options, NULL)) != -1) {
-		if (option == 'h') {
-			print_help(stdout);
-			ct_budget_fini(&work.budget);
-			return CT_EXIT_FINE;
-		}
-		code = apply(&work, option, optarg);
-	}
-	if (!code)
-		code = check_usage(&work, argc - optind);
-	if (!code) {
-		work.names[CT_DIFF_NEW] = argv[optind];
-		code = run(&work);
-		code = code          ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", work.error.line)
-		       : work.passes ? CT_EXIT_FINE
-				     : CT_EXIT_FINDINGS;
+	int code, rest = ct_command_begin(&ct_command_check, &work, argc, argv, &code);
+	if (rest >= 0)
+		code = check_usage(&work, argc - rest);
+	if (rest >= 0 && !code) {
+		work.names[CT_DIFF_NEW] = argv[rest];
+		code = check(&work);
+		if (code)
+			code = ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", work.error.line);
+		else if (!work.passes)
+			code = CT_EXIT_FINDINGS;
 	}
 	ct_diff_fini(&work.diff);
 	for (int side = 0; side < CT_DIFF_SIDES; side++)
@@ -181,3 +166,14 @@ int ct_cmd_check(int argc, char **argv)
 	ct_budget_fini(&work.budget);
 	return code;
 }
+
+const struct ct_command ct_command_check = {
+	.name = COMMAND,
+	.summary = "fail a CI job when memory use breaks a budget or grows",
+	.usage = "FILE --budget RULES\n"
+		 "FILE --baseline OLD --max-growth 'peak 5%'",
+	.about = "A gate for CI: prints broken rules as a Markdown table and exits with 1. FILE and OLD are stores or reports.",
+	.groups = {CT_OPTION_GROUP(options, 0)},
+	.print_more = print_rules,
+	.run = run,
+};

@@ -1,33 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Sub-commands: one file each. argv[0] is the sub-command's name; returns the exit code. */
+/* What the commands share: lines on stderr. Each command is a struct ct_command (cmd/option.h) in a file of its own. */
 #ifndef CT_CMD_CMD_H
 #define CT_CMD_CMD_H
 
-#include <stddef.h>
+#include "cmd/option.h"
 
-#include "view/terminal.h"
+extern const struct ct_command ct_command_advise, ct_command_check, ct_command_complete, ct_command_diff, ct_command_doctor,
+	ct_command_export, ct_command_html, ct_command_info, ct_command_merge, ct_command_record, ct_command_top;
 
-int ct_cmd_check(int argc, char **argv);
-int ct_cmd_diff(int argc, char **argv);
-int ct_cmd_advise(int argc, char **argv);
-int ct_cmd_complete(int argc, char **argv);
-int ct_cmd_doctor(int argc, char **argv);
-int ct_cmd_export(int argc, char **argv);
-int ct_cmd_html(int argc, char **argv);
-int ct_cmd_info(int argc, char **argv);
-int ct_cmd_merge(int argc, char **argv);
-int ct_cmd_record(int argc, char **argv);
-int ct_cmd_top(int argc, char **argv);
-
-/* Print "ctrace: LINE" on stderr. Lines hold names of files and words of users: control characters become U+FFFD. */
-void ct_cmd_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* The same with "ctrace COMMAND: LINE". Returns code, for `return ct_cmd_fail(...)`. */
+/* Print "ctrace COMMAND: LINE" on stderr. Returns exit_code, for `return ct_cmd_fail(...)`. */
 int ct_cmd_fail(const char *command, int exit_code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Values of options that several commands have: 0, or -1 when the line about a bad one is printed. */
-int ct_cmd_rows(const char *command, const char *text, size_t *rows);
-int ct_cmd_percent(const char *command, const char *text, double *percent);
-int ct_cmd_color(const char *command, const char *text, enum ct_color_mode *mode);
+/* The same for a command that takes one file and got `count` words. */
+int ct_cmd_fail_files(const char *command, int count);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/diff_files.h"
 
-#include "cmd/select_options.h"
+#include "cmd/shared_options.h"
 #include "load/load.h"
+#include "view/caveat.h"
 #include "write/diff.h"
 #include "write/file.h"
 
@@ -18,7 +19,7 @@ static int select_parts(struct ct_diff_files *files, struct ct_error_text *error
 		return code;
 	for (int kind = 0; kind < CT_SELECT_KINDS; kind++)
 		selected[CT_DIFF_NEW].met[kind] |= selected[CT_DIFF_OLD].met[kind];
-	ct_select_warn(&selected[CT_DIFF_NEW]);
+	ct_caveat_patterns(&selected[CT_DIFF_NEW]);
 	return CT_OK;
 }
 

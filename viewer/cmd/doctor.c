@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace doctor: why is my recording empty? */
+/* ctrace doctor: why is a recording empty? */
 #include "cmd/cmd.h"
 
-#include <getopt.h>
 #include <stdbool.h>
 
 #include "doctor/doctor.h"
@@ -10,44 +9,41 @@
 
 #define COMMAND "doctor"
 
-static const char help[] = "usage: ctrace doctor [options] [PROGRAM [ARGUMENT...]]\n"
-			   "Check what a recording needs, and tell what stands in its way and the way out.\n"
-			   "Exit code 1 when there is a problem.\n"
-			   "\n"
-			   "      --run            record PROGRAM, too, and tell what came\n"
-			   "  -h, --help           this text\n";
-
-static const struct option options[] = {
-	{"run", no_argument, NULL, 'r'},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
+struct request {
+	bool trial;
 };
 
-int ct_cmd_doctor(int argc, char **argv)
+static const struct ct_option options[] = {
+	{.name = "run", .help = "also make a trial recording of PROGRAM, and check what it holds", .set = ct_set_flag,
+	 .at = offsetof(struct request, trial)},
+};
+
+static int run(int argc, char **argv)
 {
 	static struct ct_doctor doctor;
-	bool trial = false;
-	int option;
-
-	optind = 0;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
-		if (option == 'h')
-			return fputs(help, stdout) < 0 ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
-		if (option != 'r')
-			return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s: unknown option; see ctrace doctor --help",
-					   argv[optind - 1]);
-		trial = true;
-	}
-	if (trial && optind == argc)
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "--run: which program?");
+	struct request request = {0};
+	int code, rest = ct_command_begin(&ct_command_doctor, &request, argc, argv, &code);
+	if (rest < 0)
+		return code;
+	if (request.trial && rest == argc)
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "--run: no program; see ctrace doctor --help");
 	doctor.out = stdout;
 	ct_doctor_library(&doctor);
-	if (optind < argc)
-		ct_doctor_program(&doctor, argv[optind]);
+	if (rest < argc)
+		ct_doctor_program(&doctor, argv[rest]);
 	ct_doctor_surroundings(&doctor);
-	if (trial && *doctor.program)
-		ct_doctor_trial(&doctor, argv + optind);
+	if (request.trial && *doctor.program)
+		ct_doctor_trial(&doctor, argv + rest);
 	ct_settings_fini(&doctor.settings);
 	return doctor.problems ? CT_EXIT_FINDINGS : CT_EXIT_FINE;
 }
+
+const struct ct_command ct_command_doctor = {
+	.name = COMMAND,
+	.summary = "diagnose an empty or incomplete recording",
+	.usage = "[options] [PROGRAM [ARGUMENT...]]",
+	.about = "Check what a recording needs. Report what is in the way and how to fix it. Exit code 1 if there is a problem.",
+	.groups = {CT_OPTION_GROUP(options, 0)},
+	.runs_program = true,
+	.run = run,
+};

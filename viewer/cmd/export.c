@@ -4,52 +4,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/select_options.h"
+#include "cmd/shared_options.h"
 #include "export/export.h"
 #include "load/load.h"
 #include "record/left_store.h"
 
 #define COMMAND "export"
 
-static void print_help(FILE *out)
-{
-	fputs("usage: ctrace export [options] INPUT\n"
-	      "Turn a store (FILE.json.store) or a report of ctrace, Valgrind's DHAT or dhat-rs into another file.\n"
-	      "\n"
-	      "  -f, --format FORMAT  which kind; several with commas:\n",
-	      out);
-	for (const struct ct_format *format = ct_formats; format->name; format++)
-		fprintf(out, "      %-12s %s%s\n", format->name, format->help,
-			format == ct_formats ? " (default)" : "");
-	fputs("  -m, --metric METRIC  what a format of one number per stack holds, the others show first:\n      ",
-	      out);
-	ct_metric_list(out);
-	fputs("\n"
-	      "  -o, --output FILE    default: named after the input, or as the recording wanted it; - is stdout\n"
-	      "      --events         of a store: the events that the program counted itself, not the heap\n"
-	      "      --remove-store   remove the store after a good export\n" CT_SELECT_HELP
-	      "  -h, --help           this text\n",
-	      out);
-}
-
-enum option_value { OPT_REMOVE = 256, OPT_AT_EXIT, OPT_EVENTS };
-
-/* --at-exit is the preload's: export in place, remove the store unless it is to be kept, say so. */
-static const struct option options[] = {
-	{"format", required_argument, NULL, 'f'},
-	{"metric", required_argument, NULL, 'm'},
-	{"output", required_argument, NULL, 'o'},
-	{"remove-store", no_argument, NULL, OPT_REMOVE},
-	{"at-exit", no_argument, NULL, OPT_AT_EXIT},
-	{"events", no_argument, NULL, OPT_EVENTS},
-	CT_SELECT_OPTIONS,
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
+struct request {
+	struct ct_export job;
+	struct ct_selection selection;
+	struct ct_format_set formats;
+	bool remove_store;
+	bool at_exit; /* the preload's: export in place, remove the store unless it is to be kept, say so */
 };
 
 /* left: what stays behind when a program wanted a report of its own at its end, NULL = nothing. */
@@ -68,7 +39,7 @@ static int check_removable(const char *input)
 	if (is_store < 0)
 		return fail(ct_error_exit_code(is_store), &error, NULL);
 	if (!is_store)
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s is no store; --remove-store is for stores", input);
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s is not a store; --remove-store is for stores", input);
 	path = realpath(input, NULL);
 	bool in_use = path && ct_left_store_read(AT_FDCWD, path, &left) && ct_left_store_in_use(&left, path);
 	free(path);
@@ -78,15 +49,7 @@ static int check_removable(const char *input)
 		      : CT_EXIT_FINE;
 }
 
-static int set_metric(struct ct_export *job, const char *name)
-{
-	job->metric = ct_metric_find(name);
-	if (job->metric)
-		return CT_EXIT_FINE;
-	return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "unknown metric '%s'; see ctrace export --help", name);
-}
-
-static int run(struct ct_export *job, const struct ct_format_set *set, bool remove_store)
+static int export(struct ct_export *job, const struct ct_format_set *set, bool remove_store)
 {
 	struct ct_error_text error;
 	bool remove_last = job->remove_store;
@@ -95,8 +58,8 @@ static int run(struct ct_export *job, const struct ct_format_set *set, bool remo
 		return code;
 	if (ct_selection_any(job->selection) && (remove_store || remove_last || !job->output))
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s",
-				   job->output ? "a part is selected, so the store is to stay: leave --remove-store out"
-					       : "a part is selected: name its file with -o");
+				   job->output ? "--remove-store cannot be combined with --focus, --ignore or --hide"
+					       : "-o is required with --focus, --ignore or --hide");
 	if (job->output && set->count > 1)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-o names one file, and there are several formats");
 	for (size_t i = 0; i < set->count; i++) {
@@ -114,58 +77,71 @@ static int run(struct ct_export *job, const struct ct_format_set *set, bool remo
 	return CT_EXIT_FINE;
 }
 
-static int apply(struct ct_export *job, struct ct_selection *selection, int option)
-{
-	int code;
-	if (option == 'm')
-		return set_metric(job, optarg);
-	return ct_select_option(COMMAND, selection, option, optarg, &code) ? code : CT_EXIT_USAGE;
-}
+static const struct ct_option options[] = {
+	{.letter = 'f',
+	 .name = "format",
+	 .argument = "FORMAT",
+	 .help = "output format, comma-separated list allowed",
+	 .standard = "dhat",
+	 .set = ct_set_formats,
+	 .at = offsetof(struct request, formats),
+	 .value = ct_values_formats,
+	 .values_shown = true,
+	 .list = true},
+	{.letter = 'm',
+	 .name = "metric",
+	 .argument = "METRIC",
+	 .help = "number to export (formats with one number per stack) or to show first",
+	 .set = ct_set_metric,
+	 .at = offsetof(struct request, job.metric),
+	 .value = ct_values_metrics,
+	 .values_shown = true},
+	{.letter = 'o',
+	 .name = "output",
+	 .argument = "FILE",
+	 .help = "the file to write; - is stdout. Default: named after the input, or as the recording wanted it",
+	 .set = ct_set_text,
+	 .at = offsetof(struct request, job.output),
+	 .file = true},
+	{.name = "events",
+	 .help = "export the program's own events instead of the heap (stores only)",
+	 .set = ct_set_flag,
+	 .at = offsetof(struct request, job.events)},
+	{.name = "remove-store", .help = "remove the store after a successful export", .set = ct_set_flag,
+	 .at = offsetof(struct request, remove_store)},
+	{.name = "at-exit", .set = ct_set_flag,
+	 .at = offsetof(struct request, at_exit)},
+};
 
-int ct_cmd_export(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	struct ct_selection selection = {0};
-	struct ct_export job = {.selection = &selection};
-	struct ct_format_set set = {0};
+	struct request request = {0};
 	struct ct_error_text error;
-	bool remove_store = false;
-	int option, code = CT_EXIT_FINE;
-	argv[0] = "ctrace " COMMAND; /* for getopt's messages */
-	optind = 1;
-	while (!code && (option = getopt_long(argc, argv, "f:m:o:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'f':
-			if (ct_format_parse(optarg, &set, &error))
-				code = fail(CT_EXIT_USAGE, &error, job.remove_store ? argv[argc - 1] : NULL);
-			break;
-		case 'o':
-			job.output = optarg;
-			break;
-		case OPT_REMOVE:
-			remove_store = true;
-			break;
-		case OPT_EVENTS:
-			job.events = true;
-			break;
-		case OPT_AT_EXIT:
-			job.remove_store = true;
-			break;
-		case 'h':
-			print_help(stdout);
-			ct_selection_fini(&selection);
-			return CT_EXIT_FINE;
-		default:
-			code = apply(&job, &selection, option);
-		}
+	int rest, code = ct_command_parse(&ct_command_export, &request, argc, argv, &rest, &error);
+	request.job.selection = &request.selection;
+	request.job.remove_store = request.at_exit;
+	if (code == CT_COMMAND_HELP) {
+		ct_command_help(&ct_command_export, stdout);
+		code = fflush(stdout) ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
+	} else if (code) { /* CTRACE_FORMAT of a program that has ended is a value here */
+		code = fail(ct_error_exit_code(code), &error, request.at_exit ? argv[argc - 1] : NULL);
+	} else if (argc - rest != 1) {
+		code = ct_cmd_fail_files(COMMAND, argc - rest);
+	} else {
+		request.job.input = argv[rest];
+		if (!request.formats.count)
+			request.formats = (struct ct_format_set){{ct_formats}, 1};
+		code = export(&request.job, &request.formats, request.remove_store);
 	}
-	if (!code && optind + 1 != argc)
-		code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name one input; see ctrace export --help");
-	if (!code) {
-		job.input = argv[optind];
-		if (!set.count)
-			set = (struct ct_format_set){{ct_formats}, 1};
-		code = run(&job, &set, remove_store);
-	}
-	ct_selection_fini(&selection);
+	ct_selection_fini(&request.selection);
 	return code;
 }
+
+const struct ct_command ct_command_export = {
+	.name = COMMAND,
+	.summary = "turn a store or a report into a file for another tool",
+	.usage = "[options] INPUT",
+	.about = "Turn a store (FILE.json.store) or a report of ctrace, Valgrind's DHAT or dhat-rs into another file.",
+	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_select_options, offsetof(struct request, selection))},
+	.run = run,
+};

@@ -2,13 +2,13 @@
 /* ctrace info: what is in a file, whether it fits together, and what could not be recorded. */
 #include "cmd/cmd.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/option.h"
 #include "load/load.h"
 #include "load/store/store_file.h"
 #include "names/number.h"
@@ -16,12 +16,6 @@
 #include "util/utf8.h"
 
 #define COMMAND "info"
-
-static const char help[] = "usage: ctrace info FILE\n"
-			   "Show what a report or store holds, check it, and say what was lost.\n"
-			   "Exit code 1 when a check fails.\n"
-			   "\n"
-			   "  -h, --help           this text\n";
 
 __attribute__((format(printf, 2, 3))) static void print_row(const char *name, const char *format, ...)
 {
@@ -225,21 +219,22 @@ static int print_file(const char *path, struct ct_error_text *error)
 	return code;
 }
 
-int ct_cmd_info(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	struct ct_error_text error;
-	int option;
-	argv[0] = "ctrace " COMMAND; /* for getopt's messages */
-	optind = 1;
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		if (option != 'h')
-			return CT_EXIT_USAGE;
-		fputs(help, stdout);
-		return CT_EXIT_FINE;
-	}
-	if (optind + 1 != argc)
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name one file; see ctrace info --help");
-	int code = print_file(argv[optind], &error);
+	int code, rest = ct_command_begin(&ct_command_info, NULL, argc, argv, &code);
+	if (rest < 0)
+		return code;
+	if (argc - rest != 1)
+		return ct_cmd_fail_files(COMMAND, argc - rest);
+	code = print_file(argv[rest], &error);
 	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : code;
 }
+
+const struct ct_command ct_command_info = {
+	.name = COMMAND,
+	.summary = "describe and check a report or store",
+	.usage = "FILE",
+	.about = "Describe a report or store, check it, and show what was lost. Exit code 1 if a check fails.",
+	.run = run,
+};

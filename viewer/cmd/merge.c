@@ -2,45 +2,18 @@
 /* ctrace merge: reports and stores of many processes or hosts become one report. */
 #include "cmd/cmd.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/inputs.h"
+#include "cmd/shared_options.h"
 #include "export/export.h"
 #include "model/merge.h"
 #include "names/number.h"
+#include "util/message.h"
 
 #define COMMAND "merge"
-
-static void print_help(FILE *out)
-{
-	fputs("usage: ctrace merge [options] -o OUT INPUT...\n"
-	      "Add up the reports or stores of many processes or hosts. INPUT: a file, a folder (all reports and stores\n"
-	      "in it) or a pattern ('heap.*.json'). Sites with equal stacks, but for addresses, become one.\n"
-	      "Sums are exact; max and peak are sums of what the processes had at different times, upper bounds.\n"
-	      "\n"
-	      "  -o, --output FILE    the report to write; - is stdout\n"
-	      "  -f, --format FORMAT  as of ctrace export; of several, each has its suffix in place of .json (dhat)\n"
-	      "  -m, --metric METRIC  as of ctrace export\n"
-	      "      --skip-damaged   leave out what cannot be read, and say so\n"
-	      "  -q, --quiet          no summary on stderr\n"
-	      "  -h, --help           this text\n",
-	      out);
-}
-
-enum option_value { OPT_SKIP_DAMAGED = 256 };
-
-static const struct option options[] = {
-	{"output", required_argument, NULL, 'o'},
-	{"format", required_argument, NULL, 'f'},
-	{"metric", required_argument, NULL, 'm'},
-	{"skip-damaged", no_argument, NULL, OPT_SKIP_DAMAGED},
-	{"quiet", no_argument, NULL, 'q'},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
 
 struct work {
 	struct ct_inputs inputs;
@@ -106,10 +79,10 @@ static void print_summary(const struct work *work)
 		ct_number_bytes(b, profile->totals.total_bytes);
 	fprintf(stderr, ": total %s in %s %s at %s sites\n", b, ct_number_exact(c, profile->totals.total_blocks),
 		profile->blocks_unit, ct_number_exact(d, profile->site_count));
-	ct_cmd_say("report %s", work->output);
+	ct_message("report %s", work->output);
 }
 
-static int run(struct work *work, char **words)
+static int merge(struct work *work, char **words)
 {
 	int code = CT_OK;
 	for (; *words && !code; words++)
@@ -129,54 +102,60 @@ static int run(struct work *work, char **words)
 	return code ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", work->error.line) : CT_EXIT_FINE;
 }
 
-static int set_metric(struct work *work, const char *name)
-{
-	work->metric = ct_metric_find(name);
-	if (work->metric)
-		return CT_EXIT_FINE;
-	return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "unknown metric '%s'; see ctrace export --help", name);
-}
+static const struct ct_option options[] = {
+	{.letter = 'o',
+	 .name = "output",
+	 .argument = "FILE",
+	 .help = "the report to write; - is stdout",
+	 .set = ct_set_text,
+	 .at = offsetof(struct work, output),
+	 .file = true},
+	{.letter = 'f',
+	 .name = "format",
+	 .argument = "FORMAT",
+	 .help = "as in ctrace export; with several, each file gets its own suffix",
+	 .standard = "dhat",
+	 .set = ct_set_formats,
+	 .at = offsetof(struct work, formats),
+	 .value = ct_values_formats,
+	 .list = true},
+	{.letter = 'm',
+	 .name = "metric",
+	 .argument = "METRIC",
+	 .help = "as in ctrace export",
+	 .set = ct_set_metric,
+	 .at = offsetof(struct work, metric),
+	 .value = ct_values_metrics},
+	{.name = "skip-damaged", .help = "skip inputs that cannot be read, with a line for each", .set = ct_set_flag,
+	 .at = offsetof(struct work, skip_damaged)},
+	{.letter = 'q', .name = "quiet", .help = "no summary on stderr", .set = ct_set_flag,
+	 .at = offsetof(struct work, quiet)},
+};
 
-int ct_cmd_merge(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct work work = {0};
-	int option, code = CT_EXIT_FINE;
-	argv[0] = "ctrace " COMMAND; /* for getopt's messages */
-	optind = 1;
-	while (!code && (option = getopt_long(argc, argv, "o:f:m:qh", options, NULL)) != -1) {
-		switch (option) {
-		case 'o':
-			work.output = optarg;
-			break;
-		case 'f':
-			if (ct_format_parse(optarg, &work.formats, &work.error))
-				code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s", work.error.line);
-			break;
-		case 'm':
-			code = set_metric(&work, optarg);
-			break;
-		case OPT_SKIP_DAMAGED:
-			work.skip_damaged = true;
-			break;
-		case 'q':
-			work.quiet = true;
-			break;
-		case 'h':
-			print_help(stdout);
-			return CT_EXIT_FINE;
-		default:
-			return CT_EXIT_USAGE;
-		}
-	}
-	if (code)
+	int code, rest = ct_command_begin(&ct_command_merge, &work, argc, argv, &code);
+	if (rest < 0)
 		return code;
-	if (optind >= argc)
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "which files? see ctrace merge --help");
+	if (rest >= argc)
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "no input files; see ctrace merge --help");
 	if (!work.output || !*work.output)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name the report to write with -o");
 	if (!work.formats.count)
 		work.formats = (struct ct_format_set){{ct_formats}, 1};
 	if (work.formats.count > 1 && !strcmp(work.output, "-"))
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "stdout takes one format, and there are several");
-	return run(&work, argv + optind);
+	return merge(&work, argv + rest);
 }
+
+const struct ct_command ct_command_merge = {
+	.name = COMMAND,
+	.summary = "combine reports and stores of many processes or hosts",
+	.usage = "[options] -o OUT INPUT...",
+	.about = "Combine the reports or stores of many processes or hosts. INPUT is a file, a folder (all reports and stores in "
+		 "it) or a pattern ('heap.*.json'). Sites whose stacks differ only in addresses are merged. Sums are exact; max and "
+		 "peak add up what the processes had at different times and are upper bounds.",
+	.groups = {CT_OPTION_GROUP(options, 0)},
+	.run = run,
+};

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "cmd/record_options.h"
 #include "record/collect.h"
 #include "record/folder.h"
 #include "record/run.h"
@@ -136,26 +137,43 @@ static int prepare(struct recording *recording)
 	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", recording->error.line) : 0;
 }
 
-int ct_cmd_record(int argc, char **argv)
+static void print_more(FILE *out)
+{
+	fputs("\n-o DIR/ makes a new folder in DIR with all formats and a README.md.\n"
+	      "Every option also has an environment variable for plain LD_PRELOAD use: see ctrace-record(1).\n",
+	      out);
+}
+
+static int start(int argc, char **argv)
 {
 	static struct recording recording;
-	int index = ct_settings_parse(&recording.settings, argc, argv, &recording.error);
-	int code;
+	int code, rest = ct_command_begin(&ct_command_record, &recording.settings, argc, argv, &code);
 
-	if (index == 0) {
-		ct_settings_help(stdout);
-		code = fflush(stdout) == 0 ? CT_EXIT_FINE : CT_EXIT_UNREADABLE;
-	} else if (index < 0) {
-		code = ct_cmd_fail(COMMAND, ct_error_exit_code(index), "%s", recording.error.line);
-	} else if (index >= argc) {
-		code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "which program? see ctrace record --help");
-	} else {
-		recording.arguments = argv + index;
-		code = prepare(&recording);
-		if (code == 0)
-			code = run(&recording);
+	if (rest >= 0) {
+		code = ct_settings_complete(&recording.settings, &recording.error);
+		if (code < 0) {
+			code = ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", recording.error.line);
+		} else if (rest >= argc) {
+			code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "no program to run; see ctrace record --help");
+		} else {
+			recording.arguments = argv + rest;
+			code = prepare(&recording);
+			if (code == 0)
+				code = run(&recording);
+		}
 	}
 	ct_folder_fini(&recording.folder);
 	ct_settings_fini(&recording.settings);
 	return code;
 }
+
+const struct ct_command ct_command_record = {
+	.name = COMMAND,
+	.summary = "run a program and record its allocations (also: ctrace ./app args)",
+	.usage = "[options] [--] PROGRAM [ARGUMENT...]",
+	.about = "Run a program and record every allocation. The report is written when it ends, however it ends.",
+	.groups = {CT_OPTION_GROUP(ct_record_options, 0)},
+	.print_more = print_more,
+	.runs_program = true,
+	.run = start,
+};

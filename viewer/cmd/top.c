@@ -3,94 +3,33 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <limits.h>
 #include <locale.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/top_options.h"
 #include "live/live.h"
 #include "load/load.h"
+#include "view/caveat.h"
 
 #define COMMAND "top"
 #define ROWS_DEFAULT 20
-
-static const char help[] = "usage: ctrace top [options] FILE\n"
-			   "       ctrace top [options] -p PID\n"
-			   "Show who allocates. FILE is a report of ctrace, Valgrind's DHAT or dhat-rs, or a store.\n"
-			   "\n"
-			   "  -i, --interactive    look around in it, in a terminal; ? there tells the keys\n"
-			   "  -p, --pid PID        a running program that ctrace records, interactive in a terminal\n" CT_TOP_HELP
-			   "      --min PERCENT    --tree: leave out branches below this (default 1)\n"
-			   "      --full           the whole stack below each row\n"
-			   "      --bytes          numbers to the last digit\n"
-			   "      --color WHEN     auto (default), always or never\n"
-			   "  -h, --help           this text\n";
-
-enum option_value { OPT_MIN = 256, OPT_FULL, OPT_BYTES, OPT_COLOR };
-
-static const struct option options[] = {
-	CT_TOP_OPTIONS,
-	{"interactive", no_argument, NULL, 'i'},
-	{"pid", required_argument, NULL, 'p'},
-	{"min", required_argument, NULL, OPT_MIN},
-	{"full", no_argument, NULL, OPT_FULL},
-	{"bytes", no_argument, NULL, OPT_BYTES},
-	{"color", required_argument, NULL, OPT_COLOR},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
 
 struct request {
 	struct ct_top_request top;
 	enum ct_color_mode color;
 	const char *path;
-	bool interactive;
-	int pid; /* of a running program, 0 = it is a file */
 	struct ct_target *target;
 };
 
-static bool parse_pid(const char *text, int *pid)
-{
-	char *end;
-	long number;
-
-	errno = 0;
-	number = strtol(text, &end, 10);
-	*pid = (int)number;
-	return *text >= '1' && *text <= '9' && *end == '\0' && errno == 0 && number <= INT_MAX;
-}
-
-/* One option; exit code, the usage line has been printed. */
-static int apply(struct request *request, int option, const char *value)
-{
-	int code;
-
-	if (ct_top_option(COMMAND, &request->top, option, value, &code))
-		return code;
-	switch (option) {
-	case 'i':
-		request->interactive = true;
-		return CT_EXIT_FINE;
-	case 'p':
-		return parse_pid(value, &request->pid)
-			       ? CT_EXIT_FINE
-			       : ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-p %s: not a process's number", value);
-	case OPT_MIN:
-		return ct_cmd_percent(COMMAND, value, &request->top.view.min_percent) ? CT_EXIT_USAGE : CT_EXIT_FINE;
-	case OPT_COLOR:
-		return ct_cmd_color(COMMAND, value, &request->color) ? CT_EXIT_USAGE : CT_EXIT_FINE;
-	case OPT_FULL:
-		request->top.view.full = true;
-		return CT_EXIT_FINE;
-	case OPT_BYTES:
-		request->top.view.exact = true;
-		return CT_EXIT_FINE;
-	default:
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "unknown option or missing value; see ctrace top --help");
-	}
-}
+static const struct ct_option options[] = {
+	{.name = "min",
+	 .argument = "PERCENT",
+	 .help = "with --tree, leave out branches below this",
+	 .standard = "1",
+	 .set = ct_set_percent,
+	 .at = offsetof(struct request, top.view.min_percent)},
+	{.name = "bytes", .help = "show exact numbers", .set = ct_set_flag, .at = offsetof(struct request, top.view.exact)},
+};
 
 /* A reader that went away (`| head`) is no error. */
 static int flush(struct request *request)
@@ -109,13 +48,13 @@ static int check_interactive(const struct request *request)
 	bool possible = (top->kind == CT_TOP_ROWS || top->kind == CT_TOP_TREE) && top->form == CT_TOP_TEXT &&
 			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE && !top->view.column_count && !top->only_leaks;
 
-	if (!request->interactive && !request->pid)
+	if (!request->top.interactive && !request->top.pid)
 		return CT_EXIT_FINE;
 	if (!possible)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
 				   "-i and -p show sites, functions, modules, threads and trees: not --by file, --by "
 				   "line, --columns, --list, --peek, --leaks, --json or --csv");
-	if (request->pid && ct_selection_any(&top->selection))
+	if (request->top.pid && ct_selection_any(&top->selection))
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
 				   "-p takes no --focus, --ignore or --hide: the key f filters what it shows");
 	return CT_EXIT_FINE;
@@ -123,7 +62,7 @@ static int check_interactive(const struct request *request)
 
 static bool is_live(const struct request *request)
 {
-	return (request->interactive || request->pid) && ct_live_possible();
+	return (request->top.interactive || request->top.pid) && ct_live_possible();
 }
 
 static int show_live(const struct request *request)
@@ -161,7 +100,7 @@ static int show(struct request *request, struct ct_profile *profile)
 		return code;
 	code = ct_select(profile, &request->top.selection, &selected, &error);
 	if (code == 0 && ct_selection_any(&request->top.selection)) {
-		ct_select_warn(&selected);
+		ct_caveat_patterns(&selected);
 		view->selected = &selected;
 		view->whole = &selected.totals;
 	}
@@ -179,7 +118,7 @@ static int show(struct request *request, struct ct_profile *profile)
 /* The running program's profile; what is live now is what one looks for there. */
 static int open_target(struct request *request, struct ct_profile **profile, struct ct_error_text *error)
 {
-	int code = ct_target_open(request->pid, &request->target, error);
+	int code = ct_target_open(request->top.pid, &request->target, error);
 
 	if (code < 0)
 		return code;
@@ -188,17 +127,17 @@ static int open_target(struct request *request, struct ct_profile **profile, str
 		request->top.view.sort = CT_COLUMN_END;
 	if (ct_target_state(request->target) == CT_TARGET_STOPPED)
 		ct_cmd_fail(COMMAND, 0, "the recording of process %d has stopped: %s; this is what it had until then",
-			    request->pid, ct_target_reason(request->target));
+			    request->top.pid, ct_target_reason(request->target));
 	return code;
 }
 
 /* A file or a process as it is asked for. */
-static int run(struct request *request)
+static int show_input(struct request *request)
 {
 	struct ct_terminal terminal;
 	struct ct_profile *profile;
 	struct ct_error_text error;
-	int code = request->pid ? open_target(request, &profile, &error) : ct_load(request->path, &profile, &error);
+	int code = request->top.pid ? open_target(request, &profile, &error) : ct_load(request->path, &profile, &error);
 
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
@@ -213,37 +152,40 @@ static int run(struct request *request)
 	return code;
 }
 
-int ct_cmd_top(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct request request = {
 		.top.view = {.out = stdout, .sort = CT_COLUMN_TOTAL, .rows = ROWS_DEFAULT, .min_percent = 1},
 	};
-	int option, code = CT_EXIT_FINE;
-
+	int code, rest = ct_command_begin(&ct_command_top, &request, argc, argv, &code);
 	setlocale(LC_CTYPE, "");
-	optind = 0;
-	opterr = 0;
-	while (!code && (option = getopt_long(argc, argv, "s:n:ip:h", options, NULL)) != -1) {
-		if (option == 'h') {
-			code = fputs(help, stdout) < 0 ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
-			ct_top_fini(&request.top);
-			return code;
+	if (rest >= 0) {
+		code = CT_EXIT_FINE;
+		if (request.top.pid && rest != argc)
+			code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-p takes no file; see ctrace top --help");
+		else if (!request.top.pid && rest + 1 != argc)
+			code = ct_cmd_fail_files(COMMAND, argc - rest);
+		if (!code)
+			code = ct_top_check_options(COMMAND, &request.top);
+		if (!code)
+			code = check_interactive(&request);
+		if (!code) {
+			request.path = request.top.pid ? "the recording" : argv[rest];
+			code = show_input(&request);
 		}
-		code = apply(&request, option, optarg);
-	}
-	if (!code && optind + !request.pid != argc)
-		code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s; see ctrace top --help",
-				   request.pid     ? "-p PID and no file"
-				   : optind < argc ? "one file at a time"
-						   : "which file?");
-	if (!code)
-		code = ct_top_check_options(COMMAND, &request.top);
-	if (!code)
-		code = check_interactive(&request);
-	if (!code) {
-		request.path = request.pid ? "the recording" : argv[optind];
-		code = run(&request);
 	}
 	ct_top_fini(&request.top);
 	return code;
 }
+
+const struct ct_command ct_command_top = {
+	.name = COMMAND,
+	.summary = "show who allocates, in the terminal (also: ctrace-top)",
+	.usage = "[options] FILE\n"
+		 "[options] -p PID",
+	.about = "Show who allocates. FILE is a report of ctrace, Valgrind's DHAT or dhat-rs, or a store.",
+	.groups = {CT_OPTION_GROUP(ct_top_options, offsetof(struct request, top)), CT_OPTION_GROUP(options, 0),
+		   CT_OPTION_GROUP(ct_select_options, offsetof(struct request, top.selection)),
+		   CT_OPTION_GROUP(ct_color_options, offsetof(struct request, color))},
+	.run = run,
+};

@@ -2,147 +2,186 @@
 #include "cmd/top_options.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
 #include "write/write.h"
 
-static int fail_column(const char *command, const char *option, const char *value)
+static int refuse_column(const struct ct_option *option, const char *value, struct ct_error_text *error)
 {
 	char list[CT_COLUMN_LIST_ROOM];
-
-	return ct_cmd_fail(command, CT_EXIT_USAGE, "--%s %s: it is %s", option, value, ct_column_list(list));
+	return ct_error_set(error, CT_ERR_USAGE, "--%s %s: must be %s", option->name, value, ct_column_list(list));
 }
 
-static int set_sort(const char *command, struct ct_top_request *request, const char *value)
+static int set_sort(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
 {
+	struct ct_top_request *request = member;
 	request->sort_given = true;
-	return ct_column_find(value, strlen(value), &request->view.sort) ? CT_EXIT_FINE
-									 : fail_column(command, "sort", value);
+	return ct_column_find(value, strlen(value), &request->view.sort) ? CT_OK : refuse_column(option, value, error);
 }
 
-static int set_columns(const char *command, struct ct_view *view, const char *value)
+static int set_columns(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
 {
+	struct ct_view *view = &((struct ct_top_request *)member)->view;
 	view->column_count = 0;
 	for (const char *at = value;; at++) {
 		size_t length = strcspn(at, ",");
 		enum ct_column column;
-
 		if (!ct_column_find(at, length, &column))
-			return fail_column(command, "columns", value);
+			return refuse_column(option, value, error);
 		for (int i = 0; i < view->column_count; i++)
 			if (view->columns[i] == column)
-				return ct_cmd_fail(command, CT_EXIT_USAGE, "--columns %s: %s stands there twice", value,
-						   ct_column_name(column));
+				return ct_error_set(error, CT_ERR_USAGE, "--columns %s: %s is listed twice", value,
+						    ct_column_name(column));
 		view->columns[view->column_count++] = column;
 		at += length;
 		if (!*at)
-			return CT_EXIT_FINE;
+			return CT_OK;
 	}
 }
 
-static int set_rows(const char *command, struct ct_top_request *request, const char *value)
+static int set_rows(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
 {
-	char *end;
-
-	errno = 0;
-	request->view.rows = strtoul(value, &end, 10);
+	struct ct_top_request *request = member;
 	request->rows_given = true;
-	return *value >= '0' && *value <= '9' && *end == '\0' && errno == 0
-		       ? CT_EXIT_FINE
-		       : ct_cmd_fail(command, CT_EXIT_USAGE, "-n %s: not a number of rows (0 = all)", value);
+	return ct_set_rows(option, &request->view.rows, value, error);
 }
 
-static int set_by(const char *command, struct ct_view *view, const char *value)
-{
-	for (int i = 0; i < CT_BY_COUNT; i++) {
-		view->by = (enum ct_group_by)i;
-		if (!strcmp(value, ct_group_by_name(view->by)))
-			return CT_EXIT_FINE;
-	}
-	return ct_cmd_fail(command, CT_EXIT_USAGE, "--by %s: it is site, function, file, line, module or thread",
-			   value);
-}
+static const char *const keys[] = {"site", "function", "file", "line", "module", "thread", NULL}; /* enum ct_group_by */
 
 /* One kind of view at a time. */
-static int set_kind(const char *command, struct ct_top_request *request, enum ct_top_kind kind)
+static int set_kind(struct ct_top_request *request, enum ct_top_kind kind, struct ct_error_text *error)
 {
 	if (request->kind != CT_TOP_ROWS && request->kind != kind)
-		return ct_cmd_fail(command, CT_EXIT_USAGE, "--tree, --list, --peek and --marks: one at a time");
+		return ct_error_set(error, CT_ERR_USAGE, "--tree, --list, --peek and --marks: one at a time");
 	request->kind = kind;
-	return CT_EXIT_FINE;
+	return CT_OK;
 }
 
-static int set_functions(const char *command, struct ct_top_request *request, enum ct_top_kind kind, const char *value)
+static int set_tree(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
 {
-	struct ct_error_text error;
-	int code = set_kind(command, request, kind);
-
-	if (code)
-		return code;
-	code = ct_patterns_add(&request->functions, kind == CT_TOP_LIST ? "list" : "peek", value, &error);
-	return code ? ct_cmd_fail(command, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
+	(void)option, (void)value;
+	return set_kind(member, CT_TOP_TREE, error);
 }
 
-static int read_suppressions(const char *command, struct ct_leaks *leaks, const char *path)
+static int set_marks(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
 {
-	struct ct_error_text error;
-	int code = ct_leaks_read_rules(leaks, path, &error);
-
-	return code ? ct_cmd_fail(command, ct_error_exit_code(code), "--suppressions %s", error.line) : CT_EXIT_FINE;
+	(void)option, (void)value;
+	return set_kind(member, CT_TOP_MARKS, error);
 }
 
-bool ct_top_option(const char *command, struct ct_top_request *request, int option, const char *value, int *code)
+/* --list RE, --peek RE */
+static int set_functions(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
 {
-	*code = CT_EXIT_FINE;
-	switch (option) {
-	case 's':
-		*code = set_sort(command, request, value);
-		return true;
-	case 'n':
-		*code = set_rows(command, request, value);
-		return true;
-	case CT_OPT_COLUMNS:
-		*code = set_columns(command, &request->view, value);
-		return true;
-	case CT_OPT_BY:
-		*code = set_by(command, &request->view, value);
-		return true;
-	case CT_OPT_CUM:
-		request->view.cumulative = true;
-		return true;
-	case CT_OPT_TREE:
-		*code = set_kind(command, request, CT_TOP_TREE);
-		return true;
-	case CT_OPT_LIST:
-		*code = set_functions(command, request, CT_TOP_LIST, value);
-		return true;
-	case CT_OPT_PEEK:
-		*code = set_functions(command, request, CT_TOP_PEEK, value);
-		return true;
-	case CT_OPT_MARKS:
-		*code = set_kind(command, request, CT_TOP_MARKS);
-		return true;
-	case CT_OPT_SOURCE_PATH:
-		request->view.source_path = value;
-		return true;
-	case CT_OPT_LEAKS:
-		request->only_leaks = true;
-		return true;
-	case CT_OPT_SUPPRESSIONS:
-		*code = read_suppressions(command, &request->leaks, value);
-		return true;
-	case CT_OPT_JSON:
-		request->form = CT_TOP_JSON;
-		return true;
-	case CT_OPT_CSV:
-		request->form = CT_TOP_CSV;
-		return true;
-	default:
-		return ct_select_option(command, &request->selection, option, value, code);
-	}
+	struct ct_top_request *request = member;
+	int code = set_kind(request, strcmp(option->name, "list") ? CT_TOP_PEEK : CT_TOP_LIST, error);
+	return code ? code : ct_patterns_add(&request->functions, option->name, value, error);
 }
+
+static int set_json(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	(void)option, (void)value, (void)error;
+	*(enum ct_top_form *)member = CT_TOP_JSON;
+	return CT_OK;
+}
+
+static int set_csv(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	(void)option, (void)value, (void)error;
+	*(enum ct_top_form *)member = CT_TOP_CSV;
+	return CT_OK;
+}
+
+static int set_suppressions(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	(void)option;
+	int code = ct_leaks_read_rules(member, value, error);
+	return code ? ct_error_context(error, code, "--suppressions") : CT_OK;
+}
+
+static int set_pid(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	char *end;
+	errno = 0;
+	long number = strtol(value, &end, 10);
+	*(int *)member = (int)number;
+	if (*value >= '1' && *value <= '9' && *end == '\0' && errno == 0 && number <= INT_MAX)
+		return CT_OK;
+	return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a process number", option->name, value);
+}
+
+static const char *value_column(size_t index, const char **help)
+{
+	(void)help;
+	return index < CT_COLUMN_LIVE ? ct_column_name((enum ct_column)index) : NULL;
+}
+
+#define AT(member) .at = offsetof(struct ct_top_request, member)
+
+const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
+	{.letter = 'i',
+	 .name = "interactive",
+	 .help = "browse interactively; ? shows the keys",
+	 .set = ct_set_flag,
+	 AT(interactive)},
+	{.letter = 'p',
+	 .name = "pid",
+	 .argument = "PID",
+	 .help = "a running program that ctrace records; interactive in a terminal",
+	 .set = set_pid,
+	 AT(pid)},
+	{.letter = 's',
+	 .name = "sort",
+	 .argument = "COLUMN",
+	 .help = "sort by total, blocks, peak, ...: see --columns",
+	 .standard = "total",
+	 .set = set_sort,
+	 .value = value_column},
+	{.letter = 'n', .name = "rows", .argument = "N", .help = "rows to show, 0 = all", .standard = "20", .set = set_rows},
+	{.name = "columns",
+	 .argument = "LIST",
+	 .help = "columns to show, separated by commas, of:",
+	 .set = set_columns,
+	 .value = value_column,
+	 .values_shown = true,
+	 .list = true},
+	{.name = "by",
+	 .argument = "KEY",
+	 .help = "group by site, function, file, line, module or thread",
+	 .standard = "site",
+	 .choices = keys,
+	 .set = ct_set_choice,
+	 AT(view.by)},
+	{.name = "cum",
+	 .help = "include callees (implies --by function)",
+	 .set = ct_set_flag,
+	 AT(view.cumulative)},
+	{.name = "tree", .help = "show who calls whom, from the root", .set = set_tree},
+	{.name = "peek", .argument = "RE", .help = "callers and callees of matching functions", .set = set_functions},
+	{.name = "list", .argument = "RE", .help = "annotated source of matching functions", .set = set_functions},
+	{.name = "source-path",
+	 .argument = "DIRS",
+	 .help = "colon-separated source folders for --list",
+	 .set = ct_set_text,
+	 AT(view.source_path),
+	 .file = true},
+	{.name = "marks", .help = "list the program's ctrace_mark() points", .set = set_marks},
+	{.name = "leaks",
+	 .help = "only what was live at the end; record with --reach to tell lost from reachable",
+	 .set = ct_set_flag,
+	 AT(only_leaks)},
+	{.name = "suppressions",
+	 .argument = "FILE",
+	 .help = "apply LeakSanitizer suppressions from FILE to --leaks",
+	 .set = set_suppressions,
+	 AT(leaks),
+	 .file = true},
+	{.name = "json", .help = "for scripts, as ctrace export -f json", .set = set_json, AT(form)},
+	{.name = "csv", .help = "for spreadsheets, with exact numbers", .set = set_csv, AT(form)},
+	{.name = "full", .help = "show the whole stack below each row", .set = ct_set_flag, AT(view.full)},
+};
 
 /* --cum alone means functions; the sorted column is one of those that were asked for. */
 static void complete(struct ct_top_request *request)

@@ -8,13 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cmd/cmd.h"
-#include "cmd/select_options.h"
 #include "load/load.h"
 #include "load/store/store_file.h"
 #include "load/store/store_process.h"
 #include "names/number.h"
+#include "util/message.h"
 #include "util/utf8.h"
+#include "view/caveat.h"
 #include "write/file.h"
 
 #define STORE_SUFFIX ".store"
@@ -106,30 +106,28 @@ static void print_losses(const struct ct_profile *profile, const struct ct_store
 	add_count(list, sizeof(list), losses->other_sites, "allocations in [other sites]: raise CTRACE_MAX_SITES");
 	add_count(list, sizeof(list), nameless, "files changed or gone, so without names");
 	if (*list)
-		fprintf(stderr, "ctrace: INCOMPLETE: %s\n", list);
+		ct_message("INCOMPLETE: %s", list);
 }
 
 void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output)
 {
-	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM], c[CT_NUMBER_ROOM], d[CT_NUMBER_ROOM];
+	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM], c[CT_NUMBER_ROOM], d[CT_NUMBER_ROOM], sampled[96] = "";
 	const struct ct_counters *totals = &profile->totals;
 	print_losses(profile, store);
 	if (!totals->total_blocks) {
-		ct_cmd_say("no allocation was recorded (%s)", output);
+		ct_message("no allocation was recorded (%s)", output);
 		return;
 	}
-	fprintf(stderr,
-		"ctrace: total %s in %s blocks, at end %s in %s blocks\n"
-		"ctrace: peak  %s in %s blocks, ",
-		ct_number_bytes(a, totals->total_bytes), ct_number_exact(b, totals->total_blocks),
-		ct_number_bytes(c, totals->end_bytes), ct_number_exact(d, totals->end_blocks),
-		ct_number_bytes((char[CT_NUMBER_ROOM]){0}, totals->peak_bytes),
-		ct_number_exact((char[CT_NUMBER_ROOM]){0}, totals->peak_blocks));
-	fprintf(stderr, "%s after start", ct_number_time(a, (double)profile->peak_time, profile->time_unit));
+	ct_message("total %s in %s blocks, at end %s in %s blocks", ct_number_bytes(a, totals->total_bytes),
+	       ct_number_exact(b, totals->total_blocks), ct_number_bytes(c, totals->end_bytes),
+	       ct_number_exact(d, totals->end_blocks));
 	if (profile->sample_bytes)
-		fprintf(stderr, " (sampled, mean interval %s)", ct_number_bytes(a, profile->sample_bytes));
-	fputc('\n', stderr);
-	ct_cmd_say("report %s", output);
+		snprintf(sampled, sizeof(sampled), " (sampled, mean interval %s)",
+			 ct_number_bytes(a, profile->sample_bytes));
+	ct_message("peak  %s in %s blocks, %s after start%s", ct_number_bytes(b, totals->peak_bytes),
+	       ct_number_exact(c, totals->peak_blocks),
+	       ct_number_time(d, (double)profile->peak_time, profile->time_unit), sampled);
+	ct_message("report %s", output);
 }
 
 char *ct_export_events_name(const char *report)
@@ -214,7 +212,7 @@ static int select_part(const struct ct_export *job, struct ct_profile *profile, 
 		return CT_OK;
 	int code = ct_select(profile, job->selection, &selected, error);
 	if (!code && !job->brief)
-		ct_select_warn(&selected);
+		ct_caveat_patterns(&selected);
 	if (!code && selected.dropped && job->format->needs & CT_NEEDS_TIMELINE)
 		return ct_error_set(error, CT_ERR_USAGE,
 				    "%s shows the whole process over time: leave --focus and --ignore out",
@@ -241,10 +239,10 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 		if (store && !job->brief && !job->events)
 			ct_export_summary(profile, store, output);
 		else
-			ct_cmd_say("report %s", output);
+			ct_message("report %s", output);
 	}
 	if (!code && !quiet && job->format->note && job->format->note(profile, note, sizeof(note)))
-		fprintf(stderr, "ctrace: %s\n", note);
+		ct_message("%s", note);
 	ct_profile_free(profile);
 	free(output);
 	return code;

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/cmd.h"
 #include "export/export.h"
 #include "record/left_store.h"
+#include "util/message.h"
 
 /* Where a format of the report goes; free(). NULL without memory. */
 static char *name_of(const char *report, const struct ct_format *format)
@@ -42,7 +42,7 @@ static void export_store(struct ct_collect *collect, const char *path, const str
 		if (ct_folder_add(collect->folder, path, store, main, main && !collect->quiet,
 				  store->kept || collect->keep, &error) < 0) {
 			collect->failed++;
-			ct_cmd_fail("record", CT_EXIT_UNREADABLE, "%s", error.line);
+			ct_message_for("record", "%s", error.line);
 		} else {
 			collect->exported++;
 		}
@@ -62,7 +62,7 @@ static void export_store(struct ct_collect *collect, const char *path, const str
 
 		if (code < 0) {
 			collect->failed++;
-			ct_cmd_fail("record", CT_EXIT_UNREADABLE, "%s", error.line);
+			ct_message_for("record", "%s", error.line);
 			return;
 		}
 	}
@@ -84,7 +84,7 @@ static void look_at(struct ct_collect *collect, int folder_fd, const char *folde
 	if (!ct_left_store_in_use(&store, path))
 		export_store(collect, path, &store);
 	else if (collect->late)
-		ct_cmd_fail("record", CT_EXIT_FINE, "pid %u still runs; later: ctrace export -f FORMAT %s", store.pid,
+		ct_message_for("record", "pid %u still runs; later: ctrace export -f FORMAT %s", store.pid,
 			    path);
 }
 

@@ -2,7 +2,6 @@
 #include "record/settings.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,36 +13,15 @@ static const struct setting {
 	const char *flag; /* "" = not an option of the command */
 	enum type type;
 	const char *standard;
-	const char *argument; /* NULL = the flag alone means 1 */
-	const char *help;
 } settings_table[CT_SETTING_COUNT] = {
-#define CT_OPTION(field, variable, flag, type, standard, argument, help)                                               \
-	{variable, flag, TYPE_##type, standard, argument, help},
+#define CT_OPTION(field, variable, letter, flag, type, standard, argument, help)                                               \
+	{variable, flag, TYPE_##type, standard},
 #include "ctrace/options.def"
 #undef CT_OPTION
 };
 
-#define LONG_BASE 256
-
-static void make_long_options(struct option options[CT_SETTING_COUNT + 3])
-{
-	struct option *option = options;
-
-	for (int i = 0; i < CT_SETTING_COUNT; i++) {
-		if (*settings_table[i].flag)
-			*option++ = (struct option){settings_table[i].flag,
-						    settings_table[i].argument ? required_argument : no_argument, NULL,
-						    LONG_BASE + i};
-	}
-	*option++ = (struct option){"format", required_argument, NULL, 'f'};
-	*option++ = (struct option){"help", no_argument, NULL, 'h'};
-	*option = (struct option){0};
-}
-
 static int check_value(const struct setting *setting, const char *value, struct ct_error_text *error)
 {
-	if (setting->type == TYPE_BOOL && strcmp(value, "0") != 0 && strcmp(value, "1") != 0)
-		return ct_error_set(error, CT_ERR_USAGE, "--%s %s: it is 0 or 1", setting->flag, value);
 	if (setting->type == TYPE_NUMBER && (!*value || value[strspn(value, "0123456789")]))
 		return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a number", setting->flag, value);
 	size_t digits = strspn(value, "0123456789");
@@ -103,49 +81,27 @@ static int make_absolute(struct ct_settings *settings, struct ct_error_text *err
 	return 0;
 }
 
-int ct_settings_parse(struct ct_settings *settings, int argc, char **argv, struct ct_error_text *error)
+int ct_settings_apply(struct ct_settings *settings, enum ct_setting setting, const char *value,
+		      struct ct_error_text *error)
 {
-	struct option options[CT_SETTING_COUNT + 3];
-	int option, code;
+	int code = check_value(&settings_table[setting], value, error);
 
-	make_long_options(options);
-	optind = 0;
-	opterr = 0;
-	/* "+": what follows the program is the program's */
-	while ((option = getopt_long(argc, argv, "+:f:o:qh", options, NULL)) != -1) {
-		int index = option == 'o'         ? CT_SETTING_out
-			    : option == 'q'       ? CT_SETTING_quiet
-			    : option >= LONG_BASE ? option - LONG_BASE
-						  : -1;
+	if (code == 0 && ct_settings_set(settings, setting, value) < 0)
+		code = ct_error_no_memory(error);
+	return code;
+}
 
-		if (option == 'h')
-			return 0;
-		if (option == 'f') {
-			if (ct_format_parse(optarg, &settings->formats, error))
-				return CT_ERR_USAGE;
-			continue;
-		}
-		if (index < 0)
-			return ct_error_set(error, CT_ERR_USAGE, "%s: %s; see ctrace record --help", argv[optind - 1],
-					    option == ':' ? "the value is missing" : "unknown option");
-		const char *value = settings_table[index].argument ? optarg : "1";
-
-		code = check_value(&settings_table[index], value, error);
-		if (code < 0)
-			return code;
-		if (ct_settings_set(settings, (enum ct_setting)index, value) < 0)
-			return ct_error_set(error, CT_ERR_MEMORY, "not enough memory");
-	}
+int ct_settings_complete(struct ct_settings *settings, struct ct_error_text *error)
+{
 	settings->named = settings->values[CT_SETTING_out];
 	settings->folder = settings->named && is_folder(settings->values[CT_SETTING_out]);
 	if (settings->folder && strchr(settings->values[CT_SETTING_out], '%'))
-		return ct_error_set(error, CT_ERR_USAGE, "-o %s: %% stands for something in file names only",
+		return ct_error_set(error, CT_ERR_USAGE, "-o %s: %% has a meaning in file names only",
 				    settings->values[CT_SETTING_out]);
 	if (settings->formats.count && *ct_settings_get(settings, CT_SETTING_export) == '0')
 		return ct_error_set(error, CT_ERR_USAGE,
 				    "--format with --export 0: name the formats to ctrace export later");
-	code = make_absolute(settings, error);
-	return code < 0 ? code : optind;
+	return make_absolute(settings, error);
 }
 
 void ct_settings_fini(struct ct_settings *settings)
@@ -214,32 +170,4 @@ char **ct_settings_environment(const struct ct_settings *settings, const char *p
 			fine = fine && add_entry(environment, &count, settings_table[i].variable, settings->values[i]);
 	}
 	return fine ? environment : NULL;
-}
-
-void ct_settings_help(FILE *out)
-{
-	fputs("usage: ctrace record [options] [--] PROGRAM [ARGUMENT...]\n"
-	      "Run a program and record every allocation; the report is written when it ends, however it ends.\n\n",
-	      out);
-	for (int i = 0; i < CT_SETTING_COUNT; i++) {
-		const struct setting *setting = &settings_table[i];
-		char names[64];
-
-		if (!*setting->flag)
-			continue;
-		snprintf(names, sizeof(names), "%s--%s%s%s",
-			 i == CT_SETTING_out     ? "-o, "
-			 : i == CT_SETTING_quiet ? "-q, "
-						 : "    ",
-			 setting->flag, setting->argument ? " " : "", setting->argument ? setting->argument : "");
-		fprintf(out, "  %-22s %s", names, setting->help);
-		if (setting->argument && *setting->standard)
-			fprintf(out, " (%s)", setting->standard);
-		fputc('\n', out);
-	}
-	fputs("  -o DIR/                a folder of its own in DIR, with all formats and a README.md\n"
-	      "  -f, --format FORMAT    what to write; several with commas. See ctrace export --help (dhat)\n"
-	      "  -h, --help             this text\n\n"
-	      "Each option has a variable, which LD_PRELOAD=libctrace.so PROGRAM reads: see ctrace-record(1).\n",
-	      out);
 }

@@ -7,13 +7,12 @@
 #define CT_RECORD_SETTINGS_H
 
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "util/error.h"
 #include "write/format.h"
 
 enum ct_setting {
-#define CT_OPTION(field, variable, flag, type, standard, argument, help) CT_SETTING_##field,
+#define CT_OPTION(field, variable, letter, flag, type, standard, argument, help) CT_SETTING_##field,
 #include "ctrace/options.def"
 #undef CT_OPTION
 	CT_SETTING_COUNT,
@@ -26,11 +25,13 @@ struct ct_settings {
 	bool folder; /* --output ends in '/': a folder for each recording */
 };
 
-/*
- * Read the options of record, argv[0] being its name. Returns the index of the program in argv (argc
- * when there is none), 0 after --help, or < 0.
- */
-int ct_settings_parse(struct ct_settings *settings, int argc, char **argv, struct ct_error_text *error);
+/* Check the value of an option and set it. 0 or < 0. */
+int ct_settings_apply(struct ct_settings *settings, enum ct_setting setting, const char *value,
+		      struct ct_error_text *error);
+
+/* All options are in: do they fit together? Fills in what follows from them. 0 or < 0. */
+int ct_settings_complete(struct ct_settings *settings, struct ct_error_text *error);
+
 void ct_settings_fini(struct ct_settings *settings);
 
 /* Set a setting by hand. 0, or < 0 without memory. */
@@ -44,7 +45,5 @@ const char *ct_settings_get(const struct ct_settings *settings, enum ct_setting 
  * new ones its own. NULL without memory.
  */
 char **ct_settings_environment(const struct ct_settings *settings, const char *preload);
-
-void ct_settings_help(FILE *out);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "names/number.h"
+#include "util/message.h"
 
 static void add(char out[CT_CAVEAT_ROOM], const char *text)
 {
@@ -36,4 +37,12 @@ char *ct_caveat(const struct ct_profile *profile, char out[CT_CAVEAT_ROOM])
 	if (!profile->ended)
 		add(out, "killed or still running (up to its last event)");
 	return out;
+}
+
+void ct_caveat_patterns(const struct ct_selected *selected)
+{
+	for (int i = 0; i < CT_SELECT_KINDS; i++)
+		if (selected->selection->patterns[i].count && !selected->met[i])
+			ct_message("--%s matches no function, file or module",
+				   ct_select_kind_name((enum ct_select_kind)i));
 }

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/shared_options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "write/format.h"
+
+static int set_pattern(const struct ct_option *option, void *patterns, const char *value, struct ct_error_text *error)
+{
+	return ct_patterns_add(patterns, option->name, value, error);
+}
+
+#define PATTERNS(kind) .set = set_pattern, .at = offsetof(struct ct_selection, patterns[kind])
+
+const struct ct_option ct_select_options[CT_SELECT_KINDS] = {
+	{.name = "focus",
+	 .argument = "RE",
+	 .help = "keep only stacks with a matching function, file or module (POSIX extended regular expression)",
+	 PATTERNS(CT_SELECT_FOCUS)},
+	{.name = "ignore", .argument = "RE", .help = "drop stacks that match", PATTERNS(CT_SELECT_IGNORE)},
+	{.name = "hide", .argument = "RE", .help = "remove matching frames from stacks", PATTERNS(CT_SELECT_HIDE)},
+};
+
+static const char *const colors[] = {"auto", "always", "never", NULL}; /* enum ct_color_mode */
+
+const struct ct_option ct_color_options[1] = {
+	{.name = "color",
+	 .argument = "WHEN",
+	 .help = "auto, always or never",
+	 .standard = "auto",
+	 .choices = colors,
+	 .set = ct_set_choice},
+};
+
+int ct_set_rows(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	char *end;
+	errno = 0;
+	*(size_t *)member = strtoul(value, &end, 10);
+	if (*value >= '0' && *value <= '9' && *end == '\0' && errno == 0)
+		return CT_OK;
+	return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a number of rows (0 = all)", option->name, value);
+}
+
+int ct_set_percent(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	char *end;
+	double percent = strtod(value, &end);
+	*(double *)member = percent;
+	if (end != value && *end == '\0' && percent >= 0 && percent <= 100)
+		return CT_OK;
+	return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a percentage from 0 to 100", option->name, value);
+}
+
+int ct_set_metric(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	(void)option;
+	*(enum ct_metric *)member = ct_metric_find(value);
+	if (*(enum ct_metric *)member)
+		return CT_OK;
+	return ct_error_set(error, CT_ERR_USAGE, "unknown metric '%s'; see ctrace export --help", value);
+}
+
+int ct_set_formats(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	(void)option;
+	return ct_format_parse(value, member, error);
+}
+
+const char *ct_values_metrics(size_t index, const char **help)
+{
+	(void)help;
+	return index + 1 < CT_METRIC_COUNT ? ct_metric_name((enum ct_metric)(index + 1)) : NULL;
+}
+
+const char *ct_values_formats(size_t index, const char **help)
+{
+	*help = ct_formats[index].help;
+	return ct_formats[index].name;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Options that several commands have, as groups of their tables, and values that several options take. */
+#ifndef CT_CMD_SHARED_OPTIONS_H
+#define CT_CMD_SHARED_OPTIONS_H
+
+#include "cmd/option.h"
+#include "model/metric.h"
+#include "model/select.h"
+#include "view/terminal.h"
+
+/* --focus, --ignore, --hide, for a struct ct_selection. */
+extern const struct ct_option ct_select_options[CT_SELECT_KINDS];
+
+/* --color, for an enum ct_color_mode. */
+extern const struct ct_option ct_color_options[1];
+
+/* Setters, by the type of the member: size_t, double from 0 to 100, enum ct_metric, struct ct_format_set. */
+int ct_set_rows(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error);
+int ct_set_percent(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error);
+int ct_set_metric(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error);
+int ct_set_formats(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error);
+
+/* For struct ct_option's value(). */
+const char *ct_values_metrics(size_t index, const char **help);
+const char *ct_values_formats(size_t index, const char **help);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one door to stderr: whole lines. They hold names of files and words of users, so control characters become U+FFFD.
+ * Errors go up as codes instead, with their line in a struct ct_error_text; the command prints that one.
+ */
+#ifndef CT_UTIL_MESSAGE_H
+#define CT_UTIL_MESSAGE_H
+
+#include <stdarg.h>
+
+/* "ctrace: LINE" */
+void ct_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* "ctrace COMMAND: LINE" */
+void ct_message_for(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void ct_message_list(const char *command, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+
+#endif
