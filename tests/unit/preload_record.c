@@ -142,6 +142,118 @@ static void test_failed_realloc_keeps_the_block(void **state)
 	assert_int_equal(ct_block_take(0x40000), 0);
 }
 
+static void check_failed_realloc(uintptr_t block)
+{
+	struct ct_totals before = totals_now();
+	resize(block, 0, 4000);
+	assert_int_equal(totals_now().live_bytes, before.live_bytes);
+	assert_int_equal(totals_now().live_blocks, before.live_blocks);
+	release(block);
+	assert_int_equal(totals_now().live_blocks, before.live_blocks - 1);
+}
+
+static void test_failed_realloc_in_a_pause(void **state)
+{
+	(void)state;
+	allocate(0x42000, 40);
+	allocate(0x43000, 40);
+	allocate(0x44000, 40);
+	struct ct_totals before = totals_now();
+	ct_tracer.special = CT_SPECIAL_PAUSED;
+	check_failed_realloc(0x42000);
+	resize(0x43000, 0, 0); /* a free */
+	resize(0x44000, 0x45000, 80); /* a free, and an allocation that is left out */
+	ct_tracer.special = 0;
+	assert_int_equal(ct_block_take(0x43000), 0);
+	assert_int_equal(ct_block_take(0x44000), 0);
+	assert_int_equal(ct_block_take(0x45000), 0);
+	assert_int_equal(totals_now().live_bytes, before.live_bytes - 120);
+	assert_int_equal(totals_now().total_blocks, before.total_blocks);
+}
+
+/* With a point on each byte: every block is taken, and stands for itself. */
+static void test_failed_realloc_in_a_sample(void **state)
+{
+	(void)state;
+	ct_tracer.sample_bytes = 1;
+	ct_tracer.special = CT_SPECIAL_SAMPLED;
+	allocate(0x46000, 4000);
+	check_failed_realloc(0x46000);
+	assert_true(ct_sample_lacks((void *)0x46000));
+	ct_tracer.sample_bytes = ct_tracer.special = 0;
+	ct_tls.unsampled = 0;
+}
+
+/* What was live at the peak stays known, whichever kind of event changes the site first after it. */
+static void test_changes_after_the_peak(void **state)
+{
+	(void)state;
+	allocate(0x200000, (size_t)1 << 30);
+	struct ct_site *resized = newest_site();
+	allocate(0x210000, (size_t)1 << 30);
+	struct ct_site *freed = newest_site();
+	allocate(0x220000, (size_t)1 << 30);
+	struct ct_site *unchanged = newest_site();
+	resize(0x200000, 0x230000, 10);
+	release(0x210000);
+	combine();
+	const struct ct_totals *totals = &ct_tracer.header->totals;
+	assert_int_equal(resized->live_bytes, 10);
+	const struct ct_site *sites[] = {resized, freed, unchanged};
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ct_site_peak_bytes(sites[i], totals), 1 << 30);
+		assert_int_equal(ct_site_peak_blocks(sites[i], totals), 1);
+	}
+	release(0x220000);
+	release(0x230000);
+	combine();
+	assert_int_equal(ct_site_peak_bytes(unchanged, totals), 1 << 30);
+}
+
+/* What a kill in a batch is undone by: each site that the batch changes, as it was before. */
+static void test_batch_can_be_undone(void **state)
+{
+	(void)state;
+	struct ct_progress *progress = &ct_tracer.header->progress;
+	allocate(0x50100, 10);
+	struct ct_site *one = newest_site();
+	allocate(0x50200, 20);
+	struct ct_site *other = newest_site();
+	for (size_t bytes = 50; bytes < 52; bytes++) {
+		struct ct_totals before = totals_now();
+		struct ct_site one_before = *one, other_before = *other;
+		uint64_t number = progress->progress;
+		resize(0x50100, 0x50100, bytes);
+		resize(0x50200, 0x50200, bytes);
+		resize(0x50100, 0x50100, bytes + 2);
+		combine();
+		assert_int_equal(progress->progress, ((number >> 32) + 1) << 32);
+		assert_int_equal(progress->undo_mark, number + 1);
+		assert_int_equal(progress->undo_count, 2);
+		assert_int_equal(progress->undo_ids[0], one - ct_tracer.sites);
+		assert_int_equal(progress->undo_ids[1], other - ct_tracer.sites);
+		one_before.batch = progress->undo_sites[0].batch;
+		other_before.batch = progress->undo_sites[1].batch;
+		assert_memory_equal(&progress->undo_sites[0], &one_before, sizeof(one_before));
+		assert_memory_equal(&progress->undo_sites[1], &other_before, sizeof(other_before));
+		assert_memory_equal(&progress->undo_totals, &before, sizeof(before));
+	}
+	release(0x50100);
+	release(0x50200);
+	/* A round of two batches: what the second one changes. */
+	struct ct_totals before = totals_now();
+	uint64_t number = progress->progress;
+	for (uint32_t i = 0; i < CT_BATCH_EVENTS / 2 + 1; i++) {
+		allocate(0x50300, 3);
+		release(0x50300);
+	}
+	combine();
+	assert_int_equal(progress->undo_mark, number + CT_BATCH_EVENTS + 1);
+	assert_int_equal(progress->undo_count, 1);
+	assert_int_equal(progress->undo_sites[0].total_blocks, CT_BATCH_EVENTS / 2);
+	assert_int_equal(progress->undo_totals.total_blocks, before.total_blocks + CT_BATCH_EVENTS / 2);
+}
+
 static void test_missed_free_is_made_good(void **state)
 {
 	(void)state;
@@ -214,6 +326,8 @@ static void *worker(void *argument)
 			allocate(fresh, bytes);
 		else
 			allocate(fresh, bytes / 3);
+		if (random >> 36 & 1) /* and stays live */
+			resize(fresh, fresh, bytes / 5);
 		uintptr_t old = __atomic_exchange_n(&slots[(random >> 40) % SLOTS], fresh, __ATOMIC_ACQ_REL);
 		if (!old)
 			continue;
@@ -335,6 +449,10 @@ int main(void)
 		cmocka_unit_test(test_counters_of_one_site),
 		cmocka_unit_test(test_temporary),
 		cmocka_unit_test(test_failed_realloc_keeps_the_block),
+		cmocka_unit_test(test_failed_realloc_in_a_pause),
+		cmocka_unit_test(test_failed_realloc_in_a_sample),
+		cmocka_unit_test(test_changes_after_the_peak),
+		cmocka_unit_test(test_batch_can_be_undone),
 		cmocka_unit_test(test_missed_free_is_made_good),
 		cmocka_unit_test(test_huge_block_is_dropped_and_counted),
 		cmocka_unit_test(test_depth_limit),

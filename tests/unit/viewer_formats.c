@@ -184,6 +184,83 @@ static void test_pprof_of_hostile_frames(void **state)
 	ct_profile_free(profile);
 }
 
+/* Each number in its place, and addresses as they were when the program ran. */
+static void test_pprof_of_a_recording(void **state)
+{
+	(void)state;
+	struct ct_profile *profile = ct_profile_new();
+	const uint32_t frames[] = {
+		frame_of(profile, "inner", "/src/a.h", 3, "/lib/libx.so", 0x1234, true),
+		frame_of(profile, "std::vector<int, std::allocator<int> >::push_back(int&&)", "/src/a.c", 5,
+			 "/lib/libx.so", 0x1234, false),
+		frame_of(profile, "main", "/src/a.c", 9, "/bin/app", 0x100, false),
+	};
+	const struct ct_counters counters = {.total_bytes = 1007,
+					     .total_blocks = 10,
+					     .end_bytes = 300,
+					     .end_blocks = 3,
+					     .peak_bytes = 500,
+					     .peak_blocks = 5};
+	assert_int_equal(ct_profile_site(profile, frames, 3, &counters, false), 0);
+	profile->has_lifetimes = true;
+	profile->start_unix_ns = 77;
+	profile->end_time = 123;
+	profile->losses.dropped = 3;
+	profile->losses.early = 4;
+	profile->modules = calloc(1, sizeof(*profile->modules));
+	profile->module_count = 1;
+	profile->modules[0] = (struct ct_module_row){.path = string_of(profile, "/lib/libx.so"),
+						     .build_id = string_of(profile, "abcdef"),
+						     .start = 0x7f0000001000,
+						     .limit = 0x7f0000003000,
+						     .bias = 0x7f0000000000};
+	ct_profile_set_text(&profile->program, "/bin/app", 8);
+	ct_profile_set_text(&profile->time_unit, "ms", 2);
+	Pprof__Profile *read = pprof_of(profile, CT_METRIC_END_BYTES);
+
+	static const char *const types[] = {"alloc_objects", "alloc_space", "inuse_objects", "inuse_space", "peak_space"};
+	static const int64_t values[] = {10, 1007, 3, 300, 500};
+	const Pprof__Sample *sample = read->sample[0];
+	assert_int_equal(read->n_sample_type, 5);
+	assert_int_equal(sample->n_value, 5);
+	for (size_t i = 0; i < 5; i++) {
+		assert_string_equal(pprof_string(read, read->sample_type[i]->type), types[i]);
+		assert_string_equal(pprof_string(read, read->sample_type[i]->unit), i == 0 || i == 2 ? "count" : "bytes");
+		assert_int_equal(sample->value[i], values[i]);
+	}
+	assert_string_equal(pprof_string(read, read->default_sample_type), "inuse_space");
+	assert_int_equal(sample->n_label, 1);
+	assert_int_equal(sample->label[0]->num, 100);
+	assert_string_equal(pprof_string(read, sample->label[0]->key), "bytes");
+	assert_int_equal(read->time_nanos, 77);
+	assert_int_equal(read->duration_nanos, 123000000);
+	assert_int_equal(read->period, 1);
+	assert_string_equal(pprof_string(read, read->comment[read->n_comment - 1]),
+			    "INCOMPLETE: 7 calls were not recorded");
+
+	char stack[256] = "";
+	pprof_stack(read, sample, stack, sizeof(stack));
+	assert_string_equal(stack, "inner < std::vector<…>::push_back | main");
+	const Pprof__Location *leaf = read->location[sample->location_id[0] - 1];
+	const Pprof__Location *root = read->location[sample->location_id[1] - 1];
+	assert_int_equal(leaf->address, 0x7f0000001234);
+	assert_int_equal(leaf->line[0]->line, 3);
+	assert_int_equal(leaf->line[1]->line, 5);
+	assert_string_equal(pprof_string(read, pprof_function(read, leaf->line[1]->function_id)->system_name),
+			    "std::vector<int, std::allocator<int> >::push_back(int&&)");
+	assert_int_equal(root->address, 0x100);
+	const Pprof__Mapping *program = read->mapping[0], *library = read->mapping[leaf->mapping_id - 1];
+	assert_int_equal(root->mapping_id, 1);
+	assert_string_equal(pprof_string(read, program->filename), "/bin/app");
+	assert_string_equal(pprof_string(read, library->filename), "/lib/libx.so");
+	assert_string_equal(pprof_string(read, library->build_id), "abcdef");
+	assert_int_equal(library->memory_start, 0x7f0000001000);
+	assert_int_equal(library->memory_limit, 0x7f0000003000);
+	assert_true(library->has_functions && library->has_filenames && library->has_line_numbers);
+	pprof__profile__free_unpacked(read, NULL);
+	ct_profile_free(profile);
+}
+
 static void test_pprof_counts_beyond_its_numbers(void **state)
 {
 	(void)state;
@@ -330,6 +407,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pprof_of_hostile_frames),
+		cmocka_unit_test(test_pprof_of_a_recording),
 		cmocka_unit_test(test_pprof_counts_beyond_its_numbers),
 		cmocka_unit_test(test_json_of_hostile_names),
 		cmocka_unit_test(test_folded_of_equal_names),
