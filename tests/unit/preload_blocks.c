@@ -31,6 +31,14 @@ static void check_all(const uint32_t *records)
 		assert_int_equal(ct_block_site(&ct_blocks.records[records[i]]), i + 1);
 }
 
+static void check_count(const struct ct_thread *thread)
+{
+	uint32_t count = 0;
+	for (uint32_t at = thread->free_records; at; at = (uint32_t)ct_blocks.records[at].site_size)
+		count++;
+	assert_int_equal(thread->free_count, count);
+}
+
 static void test_records_are_used_again(void **state)
 {
 	(void)state;
@@ -52,6 +60,8 @@ static void test_records_are_used_again(void **state)
 		/* A third one takes them: beside what the second kept, the pool has to grow by nothing. */
 		take_all(threads[2], records);
 		check_all(records);
+		check_count(threads[1]);
+		check_count(threads[2]);
 		assert_in_range(ct_blocks_records(), first + RECORDS, first + RECORDS + 2 * (turn + 1) * CT_RECORD_BATCH);
 		for (uint32_t i = 0; i < RECORDS; i++)
 			ct_block_release(threads[2], records[i]);

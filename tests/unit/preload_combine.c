@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "recording.h"
@@ -86,11 +87,31 @@ static void test_batch_can_be_undone(void **state)
 }
 
 static pthread_barrier_t barrier;
+static int turn;
 
-/* In bursts, so that the threads' times lie between each other's. */
-static void *in_bursts(void *argument)
+static void wait_for_turn(int wanted)
 {
+	while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) != wanted)
+		sched_yield();
+}
+
+/*
+ * The first events make the rings in one order, the next come in the other; then in bursts, so that the threads' times
+ * lie between each other's.
+ */
+static void *in_turns(void *argument)
+{
+	int number = (int)(uintptr_t)argument;
 	uintptr_t block = ((uintptr_t)argument + 1) << 32;
+	for (int i = 0; i < 2; i++) {
+		wait_for_turn(i ? 2 * THREADS - 1 - number : number);
+		allocate(block, 1);
+		release(block);
+		__atomic_fetch_add(&turn, 1, __ATOMIC_ACQ_REL);
+		if (!i)
+			pthread_barrier_wait(&barrier); /* main folds */
+		pthread_barrier_wait(&barrier);
+	}
 	for (int i = 0; i < BURSTS; i++) {
 		pthread_barrier_wait(&barrier);
 		for (int j = 0; j < BURST; j++) {
@@ -105,15 +126,18 @@ static void test_a_round_is_in_order(void **state)
 {
 	(void)state;
 	pthread_t threads[THREADS];
+	pthread_barrier_init(&barrier, NULL, THREADS + 1);
+	for (uintptr_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, in_turns, (void *)i), 0);
+	pthread_barrier_wait(&barrier);
 	combine();
 	FILE *events = recording_events();
 	fseek(events, 0, SEEK_END);
-	pthread_barrier_init(&barrier, NULL, THREADS);
-	for (uintptr_t i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, in_bursts, (void *)i), 0);
+	uint64_t round = ct_tracer.header->progress.progress >> 32;
+	for (int i = 0; i < 2 + BURSTS; i++)
+		pthread_barrier_wait(&barrier);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	uint64_t round = ct_tracer.header->progress.progress >> 32;
 	combine();
 	assert_int_equal(ct_tracer.header->progress.progress >> 32, round + 1);
 	uint64_t latest = 0, count = 0;
@@ -122,9 +146,30 @@ static void test_a_round_is_in_order(void **state)
 		assert_true(event.ticks >= latest);
 		latest = event.ticks;
 	}
-	assert_int_equal(count, THREADS * BURSTS * BURST * 2);
+	assert_int_equal(count, THREADS * (1 + BURSTS * BURST) * 2);
 	fclose(events);
 	pthread_barrier_destroy(&barrier);
+}
+
+/* Others fold at any moment, so that a ring is full, or ends, at any of its places. */
+static void test_rings_wrap_around(void **state)
+{
+	(void)state;
+	uint64_t bytes = 0;
+	volatile uint32_t count = 5 * CT_RING_EVENTS; /* an unrolled loop would have several sites */
+	for (uint32_t i = 1; i <= count; i++) {
+		allocate(0x70100, i);
+		release(0x70100);
+		bytes += i;
+		if (i % 701 == 0)
+			combine();
+	}
+	combine();
+	const struct ct_site *site = newest_site();
+	assert_int_equal(site->total_blocks, count);
+	assert_int_equal(site->total_bytes, bytes);
+	assert_int_equal(site->temporary_blocks, count);
+	assert_int_equal(site->live_blocks, 0);
 }
 
 /* The bucket of the latest event ends with what is live. */
@@ -150,6 +195,7 @@ int main(void)
 		cmocka_unit_test(test_changes_after_the_peak),
 		cmocka_unit_test(test_batch_can_be_undone),
 		cmocka_unit_test(test_a_round_is_in_order),
+		cmocka_unit_test(test_rings_wrap_around),
 		cmocka_unit_test(test_timeline_follows),
 	};
 	return cmocka_run_group_tests_name("preload_combine", tests, recording_start, recording_stop);

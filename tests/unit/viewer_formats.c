@@ -18,6 +18,7 @@
 #include "write/format.h"
 #include "write/pprof.pb-c.h"
 #include "write/stacks.h"
+#include "write/write.h"
 
 static struct ct_error_text error;
 
@@ -202,6 +203,7 @@ static void test_pprof_of_a_recording(void **state)
 					     .peak_bytes = 500,
 					     .peak_blocks = 5};
 	assert_int_equal(ct_profile_site(profile, frames, 3, &counters, false), 0);
+	assert_int_equal(ct_profile_site(profile, frames, 2, &(struct ct_counters){.total_blocks = 1}, false), 0);
 	profile->has_lifetimes = true;
 	profile->start_unix_ns = 77;
 	profile->end_time = 123;
@@ -241,6 +243,9 @@ static void test_pprof_of_a_recording(void **state)
 	char stack[256] = "";
 	pprof_stack(read, sample, stack, sizeof(stack));
 	assert_string_equal(stack, "inner < std::vector<…>::push_back | main");
+	assert_int_equal(read->sample[1]->n_location_id, 1); /* without main */
+	assert_int_equal(read->sample[1]->location_id[0], sample->location_id[0]);
+	assert_int_equal(read->sample[1]->n_label, 0); /* no bytes */
 	const Pprof__Location *leaf = read->location[sample->location_id[0] - 1];
 	const Pprof__Location *root = read->location[sample->location_id[1] - 1];
 	assert_int_equal(leaf->address, 0x7f0000001234);
@@ -308,6 +313,13 @@ static void test_json_of_hostile_names(void **state)
 
 	json = json_of(profile, "heapprofile", CT_METRIC_NONE);
 	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "samples")), 5);
+	const cJSON *node, *children = cJSON_GetObjectItem(cJSON_GetObjectItem(json, "head"), "children");
+	cJSON_ArrayForEach(node, children)
+	{
+		const cJSON *frame_of_node = cJSON_GetObjectItem(node, "callFrame");
+		if (!strncmp(cJSON_GetObjectItem(frame_of_node, "functionName")->valuestring, "main", 4))
+			assert_true(member(frame_of_node, "lineNumber") == 8); /* counted from 0 */
+	}
 	cJSON_Delete(json);
 	cJSON_Delete(json_of(profile, "chrometrace", CT_METRIC_NONE));
 	cJSON_Delete(json_of(profile, "dhat", CT_METRIC_NONE));
@@ -327,6 +339,22 @@ static void test_folded_of_equal_names(void **state)
 				  "main \"q\" \\ {lambda#1};two;inner 10\n");
 	free(text);
 	ct_profile_free(profile);
+}
+
+/* What readers of folded stacks would take for something else. */
+static void test_folded_labels(void **state)
+{
+	static const char *const cases[][2] = {
+		{"f", "f"},	      {"a;b;c", "a:b:c"},	{"#x", "_#x"},		    {"f 12", "f_12"},
+		{"f 1.5", "f_1.5"},   {"12", "12"},		{"f12", "f12"},		    {"work_[k]", "work_(k)"},
+		{"work_[x]", "work_[x]"}, {"operator[]", "operator[]"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *label = ct_folded_label(cases[i][0]);
+		assert_string_equal(label, cases[i][1]);
+		free(label);
+	}
 }
 
 static void test_empty_profiles(void **state)
@@ -411,6 +439,7 @@ int main(void)
 		cmocka_unit_test(test_pprof_counts_beyond_its_numbers),
 		cmocka_unit_test(test_json_of_hostile_names),
 		cmocka_unit_test(test_folded_of_equal_names),
+		cmocka_unit_test(test_folded_labels),
 		cmocka_unit_test(test_empty_profiles),
 		cmocka_unit_test(test_full_disks),
 		cmocka_unit_test(test_names_of_metrics_and_formats),
