@@ -42,6 +42,48 @@ static void test_changes_after_the_peak(void **state)
 	assert_int_equal(ct_site_peak_bytes(unchanged, totals), 1 << 30);
 }
 
+/* Of equal peaks the latest counts. */
+static void test_equal_peaks(void **state)
+{
+	(void)state;
+	allocate(0x300000, (size_t)1 << 33);
+	struct ct_site *first = newest_site();
+	release(0x300000);
+	uint64_t peak = totals_now().peak_bytes;
+	allocate(0x300000, (size_t)1 << 33);
+	struct ct_site *latest = newest_site();
+	release(0x300000);
+	combine();
+	const struct ct_totals *totals = &ct_tracer.header->totals;
+	assert_int_equal(totals->peak_bytes, peak);
+	assert_int_equal(ct_site_peak_bytes(first, totals), 0);
+	assert_int_equal(ct_site_peak_bytes(latest, totals), (uint64_t)1 << 33);
+	assert_int_equal(totals->peak_ticks, latest->latest_ticks);
+}
+
+/* What a sampled event counts as: 4 blocks, with the sum of their bytes. */
+static void test_events_of_samples(void **state)
+{
+	(void)state;
+	struct ct_site site = {0};
+	struct ct_totals totals = {0};
+	const uint32_t more = 3u << CT_EVENT_MORE_SHIFT;
+	ct_fold_event(&site, &totals, &(struct ct_event){100, 1, CT_EVENT_ALLOC | more, 40, 0});
+	assert_int_equal(site.live_blocks, 4);
+	assert_int_equal(totals.live_blocks, 4);
+	assert_int_equal(totals.peak_blocks, 4);
+	assert_true(site.birth_ticks == 4 * 100);
+	ct_fold_event(&site, &totals, &(struct ct_event){160, 1, CT_EVENT_FREE | CT_EVENT_TEMPORARY | more, 40, 100});
+	assert_int_equal(site.total_blocks, 4);
+	assert_int_equal(site.total_bytes, 40);
+	assert_int_equal(site.temporary_blocks, 4);
+	assert_true(site.lifetime_ticks == 4 * 60);
+	assert_true(site.birth_ticks == 0);
+	assert_int_equal(site.live_blocks, 0);
+	assert_int_equal(totals.live_blocks, 0);
+	assert_int_equal(totals.live_bytes, 0);
+}
+
 /* What a kill in a batch is undone by: each site that the batch changes, as it was before. */
 static void test_batch_can_be_undone(void **state)
 {
@@ -193,6 +235,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_changes_after_the_peak),
+		cmocka_unit_test(test_equal_peaks),
+		cmocka_unit_test(test_events_of_samples),
 		cmocka_unit_test(test_batch_can_be_undone),
 		cmocka_unit_test(test_a_round_is_in_order),
 		cmocka_unit_test(test_rings_wrap_around),
