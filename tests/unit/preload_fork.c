@@ -56,6 +56,15 @@ static void check_ended(pid_t child)
 		fail_msg("the child: signal %d, or the check in line %d", WTERMSIG(status), WEXITSTATUS(status) - 1);
 }
 
+/* The sites of a process have what it has. */
+static int64_t live_by_site(void)
+{
+	int64_t live = 0;
+	for (uint64_t i = 1; i < ct_tracer.header->sections[CT_SECTION_SITES].used; i++)
+		live += ct_tracer.sites[i].live_bytes;
+	return live;
+}
+
 static void test_child_goes_on(void **state)
 {
 	(void)state;
@@ -65,12 +74,14 @@ static void test_child_goes_on(void **state)
 	pthread_barrier_wait(&barrier); /* it makes its site, and takes what else it needs locks for */
 	pthread_barrier_wait(&barrier);
 	struct ct_totals before = totals_now();
+	const struct ct_site *other_site = newest_site();
 	allocate(0x600000, 10);
-	struct ct_site *site = newest_site();
+	const struct ct_site *site = newest_site();
 	forking = true;
 	pid_t child = fork();
 	if (!child) {
 		CHECK(ct_load_relaxed(&ct_gate.phase) == CT_PHASE_FORKED);
+		CHECK(!ct_tls.busy);
 		allocate(0x700000, 7);
 		resize(0x600000, 0x700040, 30);
 		combine();
@@ -78,6 +89,7 @@ static void test_child_goes_on(void **state)
 		CHECK(ct_tracer.header->pid == (uint32_t)getpid());
 		CHECK(totals->live_blocks == before.live_blocks + 1 + MORE + 1);
 		CHECK(totals->live_bytes == before.live_bytes + 30 + 1000 * MORE + 7);
+		CHECK(live_by_site() == totals->live_bytes);
 		CHECK(ct_tracer.header->losses[CT_LOSS_DROPPED] == 0);
 		CHECK(ct_tracer.header->losses[CT_LOSS_UNROOTED] == 0);
 		_exit(0);
@@ -88,6 +100,8 @@ static void test_child_goes_on(void **state)
 	struct ct_totals after = totals_now();
 	assert_int_equal(after.live_blocks, before.live_blocks + 1 + MORE);
 	assert_int_equal(after.live_bytes, before.live_bytes + 10 + 1000 * MORE);
+	assert_int_equal(live_by_site(), after.live_bytes);
+	assert_int_equal(other_site->total_blocks, 2 * MORE);
 	assert_int_equal(site->total_blocks, 1);
 	assert_int_equal(site->live_bytes, 10);
 	assert_int_equal(ct_tracer.header->pid, getpid());
