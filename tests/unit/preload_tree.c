@@ -6,12 +6,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/wait.h>
+
 #include "cold/options.h"
 #include "recording.h"
 
 #define SITES 20u
 #define STACKS 60u
 #define EPOCHS 1000u
+#define NODES (SITES * 8 + 4096) /* cold/tree.c */
 
 __attribute__((noinline, noipa)) static void recurse(uint32_t depth, uintptr_t block)
 {
@@ -36,6 +39,24 @@ static void test_old_code_is_dropped(void **state)
 	combine();
 	assert_int_equal(ct_tracer.sites[1].total_blocks, EPOCHS);
 	assert_true(ct_tracer.code->mask < 4096);
+}
+
+/* Few sites on deep stacks, of which one is of the test before: in a child, since it leaves no room for the other tests. */
+static void test_nodes_at_the_limit(void **state)
+{
+	(void)state;
+	const struct ct_section *sections = ct_tracer.header->sections;
+	pid_t child = fork();
+	int status;
+	if (!child) {
+		recurse(3000, 0x30000);
+		recurse(3000, 0x30040); /* from another line: no frame is the same */
+		uint64_t nodes = sections[CT_SECTION_NODES].used, sites = sections[CT_SECTION_SITES].used;
+		recurse(3000, 0x30080);
+		_exit(nodes != NODES + 1 ? 1 : sections[CT_SECTION_NODES].used != nodes ? 2 : sites != 4 ? 3 : 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 }
 
 /* One site is there from the test before. */
@@ -69,6 +90,7 @@ static void test_sites_at_the_limit(void **state)
 static int start(void **state)
 {
 	setenv("CTRACE_MAX_SITES", "20", 1);
+	setenv("CTRACE_DEPTH", "4096", 1);
 	return recording_start(state) || ct_options.max_sites != SITES;
 }
 
@@ -76,6 +98,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_old_code_is_dropped),
+		cmocka_unit_test(test_nodes_at_the_limit),
 		cmocka_unit_test(test_sites_at_the_limit),
 	};
 	return cmocka_run_group_tests_name("preload_tree", tests, start, recording_stop);
