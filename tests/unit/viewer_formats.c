@@ -16,6 +16,7 @@
 
 #include "model/functions.h"
 #include "write/format.h"
+#include "write/massif_tree.h"
 #include "write/pprof.pb-c.h"
 #include "write/stacks.h"
 #include "write/write.h"
@@ -357,6 +358,32 @@ static void test_folded_labels(void **state)
 	}
 }
 
+/* A place with 1 % of the bytes has a line of its own, as in Massif; 10 of 1,001 are less than that. */
+static void test_massif_threshold(void **state)
+{
+	(void)state;
+	for (uint64_t total = 1000; total <= 1001; total++) {
+		struct ct_profile *profile = ct_profile_new();
+		const uint32_t large = frame_of(profile, "large", "a.c", 1, "/bin/app", 1, false);
+		const uint32_t small = frame_of(profile, "small", "a.c", 2, "/bin/app", 2, false);
+		struct ct_massif_tree tree;
+		char *text = NULL;
+		size_t length;
+		FILE *out = open_memstream(&text, &length);
+		add(profile, 1, 1, &large);
+		add(profile, 1, 1, &small);
+		assert_int_equal(ct_massif_tree_init(&tree, profile), 0);
+		tree.bytes[0] = total - 10;
+		tree.bytes[1] = 10;
+		assert_int_equal(ct_massif_tree_put(&tree, total, out), 0);
+		fclose(out);
+		assert_non_null(strstr(text, total == 1000 ? " n0: 10 0x2: small" : " n0: 10 in 1 place, below massif's threshold (1.00%)"));
+		free(text);
+		ct_massif_tree_fini(&tree);
+		ct_profile_free(profile);
+	}
+}
+
 static void test_empty_profiles(void **state)
 {
 	(void)state;
@@ -440,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_json_of_hostile_names),
 		cmocka_unit_test(test_folded_of_equal_names),
 		cmocka_unit_test(test_folded_labels),
+		cmocka_unit_test(test_massif_threshold),
 		cmocka_unit_test(test_empty_profiles),
 		cmocka_unit_test(test_full_disks),
 		cmocka_unit_test(test_names_of_metrics_and_formats),
