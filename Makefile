@@ -128,8 +128,8 @@ test:
 check: all
 	tests/check/seeded $B/lib/libctrace.so $B/bin/ctrace
 
-mutants: all test-programs
-	tests/check/mutants
+mutants: all unit-build test-programs
+	tests/check/mutants $(NAME)
 
 .PHONY: help
 help:
@@ -145,7 +145,7 @@ help:
 	@echo 'make fuzz-replay    its inputs with ASan and UBSan, without a fuzzer'
 	@echo 'make bench      beside other tracers, half an hour; make bench-quick: a minute'
 	@echo 'make check      the rules of the tree, each with a violation that it must catch'
-	@echo 'make mutants    mistakes in the unwinder, each of which the tests must catch; two minutes'
+	@echo 'make mutants    mistakes in copies of the tree, each of which a test must catch; NAME="A B" some of them'
 	@echo 'make clean'
 
 .PHONY: clean

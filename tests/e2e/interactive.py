@@ -434,7 +434,7 @@ def _other_user():
 @test()
 def refusals(context):
     """One line that names the process and the way out."""
-    _refused(context, ["-p", "x"], 2, "-p x: not a process's number")
+    _refused(context, ["-p", "x"], 2, "--pid x: not a process number")
     _refused(context, ["-p", "1", "file"], 2, "-p PID and no file")
     _refused(context, ["-p", os.getpid(), "--focus=x"], 2, "-p takes no --focus")
     _refused(context, ["-p", os.getpid(), "--csv"], 2, "-i and -p show sites")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tests/run itself: what must not pass does not pass."""
+"""tests/run itself: what must not pass does not pass. And mistakes in ctrace that unit tests must catch."""
 
 import os
 import subprocess
@@ -135,3 +135,54 @@ def unit_seeds(context):
     for line in ("ok unit/some.fine", "FAIL unit/some.wrong", "SKIP unit/some.skipped", "FAIL unit/crash: status SIGABRT"):
         check_in("\n" + line, "\n" + result.stdout, "unit results")
     check_equal((result.stdout.splitlines()[-1], result.status), ("1 passed, 2 failed, 1 skipped", 1), "last line")
+
+
+MUTANT_SEEDS = """
+nowhere  viewer/model/merge.c  unit/viewer_merge.test_losses
+	s/no such line//
+no_file  viewer/model/no_such_file.c  unit/viewer_merge.test_losses
+	s/a/b/
+not_built  viewer/model/merge.c  unit/viewer_merge.test_losses
+	s/^#include/#enclose/
+not_caught  viewer/model/merge.c  unit/viewer_merge.test_losses
+	s/comes from the first/came from the first/
+of_another  viewer/model/merge.c  unit/viewer_merge.test_frames
+	s/losses->late += from->losses.late;//
+"""
+MUTANTS = """spilled-batches-lost failed-realloc-in-a-pause heap-not-made half-batch-not-undone merge-forgets-a-loss
+    address-without-bias shorter-life-is-longer limit-itself-is-too-much ignored-stays""".split()
+
+
+def _mutants(context, *words):
+    return context.run([os.path.join(ROOT, "tests", "check", "mutants"), *words], env=context.environment())
+
+
+@test(needs=("gcc", "make"))
+def mutants(context):
+    """One mistake of each area, so that the table of `make mutants` stays in use; all of them take minutes."""
+    result = _mutants(context, *MUTANTS)
+    for name in MUTANTS:
+        check_in(f"\nok mutant-{name}: caught by unit/", result.stdout, "mutants")
+    check_equal(result.stdout.splitlines()[-1], f"{len(MUTANTS) + 1} passed, 0 failed, 0 skipped", "last line")
+    check_equal(result.status, 0, "exit code")
+
+
+@test(needs=("gcc", "make"))
+def mutants_seeds(context):
+    """What is no mistake, or is not caught, fails; so do tests that are not there."""
+    table = context.write("table", MUTANT_SEEDS)
+    result = _mutants(context, "--table", table)
+    for line in (
+        "FAIL mutant-nowhere: the mistake is made in no line",
+        "FAIL mutant-no_file: there is no viewer/model/no_such_file.c",
+        "FAIL mutant-not_built: does not build: ",
+        "FAIL mutant-not_caught: not caught by unit/viewer_merge.test_losses",
+        "FAIL mutant-of_another: not caught by unit/viewer_merge.test_frames",
+    ):
+        check_in("\n" + line, result.stdout, "seeds")
+    check_equal((result.stdout.splitlines()[-1], result.status), ("1 passed, 5 failed, 0 skipped", 1), "last line")
+    context.write("table", "x  viewer/model/merge.c  unit/viewer_merge.no_such_test\n\ts/a/b/\n")
+    result = _mutants(context, "--table", table)
+    check_in("FAIL mutants-control: there is no test unit/viewer_merge.no_such_test", result.stdout, "a test's name")
+    check_equal(result.status, 1, "exit code without a test")
+    check_equal(_mutants(context, "no-such-mutant").status, 1, "exit code of an unknown name")

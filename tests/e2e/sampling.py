@@ -6,7 +6,7 @@ import re
 import statistics
 
 from lib import trace
-from lib.harness import CTRACE, CTRACE_TOP, LIBRARY, check, check_equal, program, test
+from lib.harness import CTRACE, CTRACE_TOP, LIBRARY, PYTHON, check, check_equal, program, test
 
 RUNS = 60
 ERRORS = 5  # standard errors: one false alarm in a million
@@ -50,6 +50,16 @@ def frees_are_matched(context):
             sample = trace.one(context, [program(name)], CTRACE_SAMPLE=512)
             check_equal(sample.losses["unknownFrees"], 0, f"{name}: unknown frees")
             check(sums(sample)["ebk"] <= 4 * exact["ebk"] + 2000, f"{name}: blocks live at the end: {sums(sample)}")
+
+
+@test(needs=(PYTHON,))
+def resized_blocks(context):
+    """A block that is taken is found again when a small resize passes: lists that grew and are gone do not stay."""
+    command = [PYTHON, "-S", "-c", "for i in range(20000):\n  x = []\n  for j in range(30): x.append(j)"]
+    exact = sums(trace.one(context, command, PYTHONMALLOC="malloc"))
+    sample = sums(trace.one(context, command, PYTHONMALLOC="malloc", CTRACE_SAMPLE=2048))
+    check(exact["tb"] > 10 * exact["eb"], f"too much is live at the end: {exact}")
+    check(sample["eb"] < 2 * exact["eb"], f"the sample {sample}, in truth {exact}")
 
 
 @test()

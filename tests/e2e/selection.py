@@ -343,7 +343,7 @@ def columns(context):
     path = context.path("c.json")
     options = context.run([CTRACE_TOP, "--help"]).check().stdout
     refused = _top(context, "--columns=none", path, status=2)
-    for name in re.search("it is (.*)", refused).group(1).replace(" or ", ", ").split(", "):
+    for name in re.search("must be (.*)", refused).group(1).replace(" or ", ", ").split(", "):
         check_in(name, options, "--help")
         check(len(_top(context, "--columns=" + name, "-n1", path)) > 100, "--columns " + name)
     for name in ("--focus", "--ignore", "--hide", "--by", "--peek", "--list", "--json", "--csv"):

@@ -13,78 +13,12 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "ctrace/fold.h"
-#include "hot/blocks.h"
-#include "hot/record.h"
-#include "hot/slow.h"
-#include "hot/state.h"
-#include "store/combine.h"
-#include "sys/lock.h"
+#include "recording.h"
 
 #define THREADS 4
 #define SLOTS 512
 #define STEPS 60000
-
-static char folder[] = "/tmp/ctrace-unit-XXXXXX";
-
-#define SLACK 7
-
-static __thread size_t asked; /* for by the latest allocation */
-
-static size_t usable_bytes(void *block)
-{
-	(void)block;
-	return asked + SLACK;
-}
-
-__attribute__((noinline)) static void allocate(uintptr_t block, size_t bytes)
-{
-	asked = bytes;
-	assert_true(ct_enter());
-	ct_record_alloc(CT_CALLER, (void *)block, bytes);
-	ct_leave();
-}
-
-__attribute__((noinline)) static void release(uintptr_t block)
-{
-	assert_true(ct_enter());
-	uint32_t record = ct_block_take(block);
-	assert_int_not_equal(record, 0);
-	ct_record_free(record, (void *)block);
-	ct_leave();
-}
-
-__attribute__((noinline)) static void resize(uintptr_t from, uintptr_t to, size_t bytes)
-{
-	asked = bytes;
-	assert_true(ct_enter());
-	uint32_t record = ct_block_take(from);
-	ct_record_resize(CT_CALLER, record, (void *)from, (void *)to, bytes);
-	ct_leave();
-}
-
-static void combine(void)
-{
-	ct_lock_get(&ct_lock_combine);
-	ct_combine_locked();
-	ct_event_log_flush();
-	ct_lock_put(&ct_lock_combine);
-}
-
-static struct ct_totals totals_now(void)
-{
-	combine();
-	return ct_tracer.header->totals;
-}
-
-/* The latest made site. */
-static struct ct_site *newest_site(void)
-{
-	return &ct_tracer.sites[ct_tracer.header->sections[CT_SECTION_SITES].used - 1];
-}
 
 static void test_counters_of_one_site(void **state)
 {
@@ -96,25 +30,26 @@ static void test_counters_of_one_site(void **state)
 	struct ct_site *site = newest_site();
 	release(0x10000);
 	resize(0x10000 + 64, 0x20000, 250);
-	resize(0x20000, 0x20000, 50);
+	resize(0x20000, 0x20000, 60);
+	resize(0x20000, 0x28000, 50);
 	struct ct_totals after = totals_now();
-	assert_int_equal(site->total_blocks, 5);
-	assert_int_equal(site->total_bytes, 600);
+	assert_int_equal(site->total_blocks, 6);
+	assert_int_equal(site->total_bytes, 660);
 	assert_int_equal(site->live_blocks, 2);
 	assert_int_equal(site->live_bytes, 150);
 	assert_int_equal(site->max_bytes, 350);
 	assert_int_equal(site->max_blocks, 2);
-	assert_int_equal(site->resizes, 2);
+	assert_int_equal(site->resizes, 3);
 	assert_int_equal(site->temporary_blocks, 0);
-	assert_int_equal(site->moves, 1);
-	assert_int_equal(site->copied_bytes, 100);
-	assert_int_equal(site->slack_bytes, 5 * SLACK);
+	assert_int_equal(site->moves, 2);
+	assert_int_equal(site->copied_bytes, 100 + 50);
+	assert_int_equal(site->slack_bytes, 6 * SLACK);
 	assert_int_equal(site->smallest_bytes, 50);
 	assert_int_equal(site->largest_bytes, 250);
 	assert_in_range(site->first_ticks, 1, site->latest_ticks - 1);
-	assert_int_equal(after.total_bytes - before.total_bytes, 600);
+	assert_int_equal(after.total_bytes - before.total_bytes, 660);
 	assert_int_equal(after.live_bytes - before.live_bytes, 150);
-	release(0x20000);
+	release(0x28000);
 	release(0x10000 + 128);
 	assert_int_equal(totals_now().live_bytes, before.live_bytes);
 }
@@ -140,6 +75,48 @@ static void test_failed_realloc_keeps_the_block(void **state)
 	allocate(0x40000, 40);
 	resize(0x40000, 0, 0); /* realloc(p, 0) */
 	assert_int_equal(ct_block_take(0x40000), 0);
+}
+
+static void check_failed_realloc(uintptr_t block)
+{
+	struct ct_totals before = totals_now();
+	resize(block, 0, 4000);
+	assert_int_equal(totals_now().live_bytes, before.live_bytes);
+	assert_int_equal(totals_now().live_blocks, before.live_blocks);
+	release(block);
+	assert_int_equal(totals_now().live_blocks, before.live_blocks - 1);
+}
+
+static void test_failed_realloc_in_a_pause(void **state)
+{
+	(void)state;
+	allocate(0x42000, 40);
+	allocate(0x43000, 40);
+	allocate(0x44000, 40);
+	struct ct_totals before = totals_now();
+	ct_tracer.special = CT_SPECIAL_PAUSED;
+	check_failed_realloc(0x42000);
+	resize(0x43000, 0, 0); /* a free */
+	resize(0x44000, 0x45000, 80); /* a free, and an allocation that is left out */
+	ct_tracer.special = 0;
+	assert_int_equal(ct_block_take(0x43000), 0);
+	assert_int_equal(ct_block_take(0x44000), 0);
+	assert_int_equal(ct_block_take(0x45000), 0);
+	assert_int_equal(totals_now().live_bytes, before.live_bytes - 120);
+	assert_int_equal(totals_now().total_blocks, before.total_blocks);
+}
+
+/* With a point on each byte: every block is taken, and stands for itself. */
+static void test_failed_realloc_in_a_sample(void **state)
+{
+	(void)state;
+	ct_tracer.sample_bytes = 1;
+	ct_tracer.special = CT_SPECIAL_SAMPLED;
+	allocate(0x46000, 4000);
+	check_failed_realloc(0x46000);
+	assert_true(ct_sample_lacks((void *)0x46000));
+	ct_tracer.sample_bytes = ct_tracer.special = 0;
+	ct_tls.unsampled = 0;
 }
 
 static void test_missed_free_is_made_good(void **state)
@@ -214,6 +191,8 @@ static void *worker(void *argument)
 			allocate(fresh, bytes);
 		else
 			allocate(fresh, bytes / 3);
+		if (random >> 36 & 1) /* and stays live */
+			resize(fresh, fresh, bytes / 5);
 		uintptr_t old = __atomic_exchange_n(&slots[(random >> 40) % SLOTS], fresh, __ATOMIC_ACQ_REL);
 		if (!old)
 			continue;
@@ -277,10 +256,7 @@ static void test_threads_against_reference(void **state)
 	uint32_t count = (uint32_t)header->sections[CT_SECTION_SITES].used;
 	struct reference *sites = calloc(count, sizeof(*sites));
 	struct reference all = {0};
-	char path[256];
-	snprintf(path, sizeof(path), "%s/report.json.events", folder);
-	FILE *events = fopen(path, "rb");
-	assert_non_null(events);
+	FILE *events = recording_events();
 	fold_slowly(events, sites, count, &all);
 	fclose(events);
 
@@ -304,41 +280,18 @@ static void test_threads_against_reference(void **state)
 	free(sites);
 }
 
-static int start(void **state)
-{
-	(void)state;
-	char out[256];
-	assert_non_null(mkdtemp(folder));
-	snprintf(out, sizeof(out), "%s/report.json", folder);
-	setenv("CTRACE_OUT", out, 1);
-	setenv("CTRACE_EXPORT", "0", 1);
-	setenv("CTRACE_QUIET", "1", 1);
-	setenv("CTRACE_DEBUG", "events,sanitizer", 1);
-	if (!ct_start())
-		return -1;
-	ct_tracer.glibc_blocks = false; /* the blocks here are none of its */
-	ct_tracer.usable_bytes = usable_bytes;
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	char command[300];
-	snprintf(command, sizeof(command), "rm -r '%s'", folder);
-	return system(command);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counters_of_one_site),
 		cmocka_unit_test(test_temporary),
 		cmocka_unit_test(test_failed_realloc_keeps_the_block),
+		cmocka_unit_test(test_failed_realloc_in_a_pause),
+		cmocka_unit_test(test_failed_realloc_in_a_sample),
 		cmocka_unit_test(test_missed_free_is_made_good),
 		cmocka_unit_test(test_huge_block_is_dropped_and_counted),
 		cmocka_unit_test(test_depth_limit),
 		cmocka_unit_test(test_threads_against_reference),
 	};
-	return cmocka_run_group_tests_name("preload_record", tests, start, stop);
+	return cmocka_run_group_tests_name("preload_record", tests, recording_start, recording_stop);
 }

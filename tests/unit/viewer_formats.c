@@ -16,8 +16,10 @@
 
 #include "model/functions.h"
 #include "write/format.h"
+#include "write/massif_tree.h"
 #include "write/pprof.pb-c.h"
 #include "write/stacks.h"
+#include "write/write.h"
 
 static struct ct_error_text error;
 
@@ -184,6 +186,87 @@ static void test_pprof_of_hostile_frames(void **state)
 	ct_profile_free(profile);
 }
 
+/* Each number in its place, and addresses as they were when the program ran. */
+static void test_pprof_of_a_recording(void **state)
+{
+	(void)state;
+	struct ct_profile *profile = ct_profile_new();
+	const uint32_t frames[] = {
+		frame_of(profile, "inner", "/src/a.h", 3, "/lib/libx.so", 0x1234, true),
+		frame_of(profile, "std::vector<int, std::allocator<int> >::push_back(int&&)", "/src/a.c", 5,
+			 "/lib/libx.so", 0x1234, false),
+		frame_of(profile, "main", "/src/a.c", 9, "/bin/app", 0x100, false),
+	};
+	const struct ct_counters counters = {.total_bytes = 1007,
+					     .total_blocks = 10,
+					     .end_bytes = 300,
+					     .end_blocks = 3,
+					     .peak_bytes = 500,
+					     .peak_blocks = 5};
+	assert_int_equal(ct_profile_site(profile, frames, 3, &counters, false), 0);
+	assert_int_equal(ct_profile_site(profile, frames, 2, &(struct ct_counters){.total_blocks = 1}, false), 0);
+	profile->has_lifetimes = true;
+	profile->start_unix_ns = 77;
+	profile->end_time = 123;
+	profile->losses.dropped = 3;
+	profile->losses.early = 4;
+	profile->modules = calloc(1, sizeof(*profile->modules));
+	profile->module_count = 1;
+	profile->modules[0] = (struct ct_module_row){.path = string_of(profile, "/lib/libx.so"),
+						     .build_id = string_of(profile, "abcdef"),
+						     .start = 0x7f0000001000,
+						     .limit = 0x7f0000003000,
+						     .bias = 0x7f0000000000};
+	ct_profile_set_text(&profile->program, "/bin/app", 8);
+	ct_profile_set_text(&profile->time_unit, "ms", 2);
+	Pprof__Profile *read = pprof_of(profile, CT_METRIC_END_BYTES);
+
+	static const char *const types[] = {"alloc_objects", "alloc_space", "inuse_objects", "inuse_space", "peak_space"};
+	static const int64_t values[] = {10, 1007, 3, 300, 500};
+	const Pprof__Sample *sample = read->sample[0];
+	assert_int_equal(read->n_sample_type, 5);
+	assert_int_equal(sample->n_value, 5);
+	for (size_t i = 0; i < 5; i++) {
+		assert_string_equal(pprof_string(read, read->sample_type[i]->type), types[i]);
+		assert_string_equal(pprof_string(read, read->sample_type[i]->unit), i == 0 || i == 2 ? "count" : "bytes");
+		assert_int_equal(sample->value[i], values[i]);
+	}
+	assert_string_equal(pprof_string(read, read->default_sample_type), "inuse_space");
+	assert_int_equal(sample->n_label, 1);
+	assert_int_equal(sample->label[0]->num, 100);
+	assert_string_equal(pprof_string(read, sample->label[0]->key), "bytes");
+	assert_int_equal(read->time_nanos, 77);
+	assert_int_equal(read->duration_nanos, 123000000);
+	assert_int_equal(read->period, 1);
+	assert_string_equal(pprof_string(read, read->comment[read->n_comment - 1]),
+			    "INCOMPLETE: 7 calls were not recorded");
+
+	char stack[256] = "";
+	pprof_stack(read, sample, stack, sizeof(stack));
+	assert_string_equal(stack, "inner < std::vector<…>::push_back | main");
+	assert_int_equal(read->sample[1]->n_location_id, 1); /* without main */
+	assert_int_equal(read->sample[1]->location_id[0], sample->location_id[0]);
+	assert_int_equal(read->sample[1]->n_label, 0); /* no bytes */
+	const Pprof__Location *leaf = read->location[sample->location_id[0] - 1];
+	const Pprof__Location *root = read->location[sample->location_id[1] - 1];
+	assert_int_equal(leaf->address, 0x7f0000001234);
+	assert_int_equal(leaf->line[0]->line, 3);
+	assert_int_equal(leaf->line[1]->line, 5);
+	assert_string_equal(pprof_string(read, pprof_function(read, leaf->line[1]->function_id)->system_name),
+			    "std::vector<int, std::allocator<int> >::push_back(int&&)");
+	assert_int_equal(root->address, 0x100);
+	const Pprof__Mapping *program = read->mapping[0], *library = read->mapping[leaf->mapping_id - 1];
+	assert_int_equal(root->mapping_id, 1);
+	assert_string_equal(pprof_string(read, program->filename), "/bin/app");
+	assert_string_equal(pprof_string(read, library->filename), "/lib/libx.so");
+	assert_string_equal(pprof_string(read, library->build_id), "abcdef");
+	assert_int_equal(library->memory_start, 0x7f0000001000);
+	assert_int_equal(library->memory_limit, 0x7f0000003000);
+	assert_true(library->has_functions && library->has_filenames && library->has_line_numbers);
+	pprof__profile__free_unpacked(read, NULL);
+	ct_profile_free(profile);
+}
+
 static void test_pprof_counts_beyond_its_numbers(void **state)
 {
 	(void)state;
@@ -231,6 +314,13 @@ static void test_json_of_hostile_names(void **state)
 
 	json = json_of(profile, "heapprofile", CT_METRIC_NONE);
 	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "samples")), 5);
+	const cJSON *node, *children = cJSON_GetObjectItem(cJSON_GetObjectItem(json, "head"), "children");
+	cJSON_ArrayForEach(node, children)
+	{
+		const cJSON *frame_of_node = cJSON_GetObjectItem(node, "callFrame");
+		if (!strncmp(cJSON_GetObjectItem(frame_of_node, "functionName")->valuestring, "main", 4))
+			assert_true(member(frame_of_node, "lineNumber") == 8); /* counted from 0 */
+	}
 	cJSON_Delete(json);
 	cJSON_Delete(json_of(profile, "chrometrace", CT_METRIC_NONE));
 	cJSON_Delete(json_of(profile, "dhat", CT_METRIC_NONE));
@@ -250,6 +340,48 @@ static void test_folded_of_equal_names(void **state)
 				  "main \"q\" \\ {lambda#1};two;inner 10\n");
 	free(text);
 	ct_profile_free(profile);
+}
+
+/* What readers of folded stacks would take for something else. */
+static void test_folded_labels(void **state)
+{
+	static const char *const cases[][2] = {
+		{"f", "f"},	      {"a;b;c", "a:b:c"},	{"#x", "_#x"},		    {"f 12", "f_12"},
+		{"f 1.5", "f_1.5"},   {"12", "12"},		{"f12", "f12"},		    {"work_[k]", "work_(k)"},
+		{"work_[x]", "work_[x]"}, {"operator[]", "operator[]"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *label = ct_folded_label(cases[i][0]);
+		assert_string_equal(label, cases[i][1]);
+		free(label);
+	}
+}
+
+/* A place with 1 % of the bytes has a line of its own, as in Massif; 10 of 1,001 are less than that. */
+static void test_massif_threshold(void **state)
+{
+	(void)state;
+	for (uint64_t total = 1000; total <= 1001; total++) {
+		struct ct_profile *profile = ct_profile_new();
+		const uint32_t large = frame_of(profile, "large", "a.c", 1, "/bin/app", 1, false);
+		const uint32_t small = frame_of(profile, "small", "a.c", 2, "/bin/app", 2, false);
+		struct ct_massif_tree tree;
+		char *text = NULL;
+		size_t length;
+		FILE *out = open_memstream(&text, &length);
+		add(profile, 1, 1, &large);
+		add(profile, 1, 1, &small);
+		assert_int_equal(ct_massif_tree_init(&tree, profile), 0);
+		tree.bytes[0] = total - 10;
+		tree.bytes[1] = 10;
+		assert_int_equal(ct_massif_tree_put(&tree, total, out), 0);
+		fclose(out);
+		assert_non_null(strstr(text, total == 1000 ? " n0: 10 0x2: small" : " n0: 10 in 1 place, below massif's threshold (1.00%)"));
+		free(text);
+		ct_massif_tree_fini(&tree);
+		ct_profile_free(profile);
+	}
 }
 
 static void test_empty_profiles(void **state)
@@ -330,9 +462,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pprof_of_hostile_frames),
+		cmocka_unit_test(test_pprof_of_a_recording),
 		cmocka_unit_test(test_pprof_counts_beyond_its_numbers),
 		cmocka_unit_test(test_json_of_hostile_names),
 		cmocka_unit_test(test_folded_of_equal_names),
+		cmocka_unit_test(test_folded_labels),
+		cmocka_unit_test(test_massif_threshold),
 		cmocka_unit_test(test_empty_profiles),
 		cmocka_unit_test(test_full_disks),
 		cmocka_unit_test(test_names_of_metrics_and_formats),

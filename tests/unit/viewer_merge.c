@@ -84,11 +84,101 @@ static void test_sums_that_do_not_fit(void **state)
 	ct_profile_free(small);
 }
 
+/* The merge of profiles, none of which it keeps. */
+static void merge_all(struct ct_merge *merge, struct ct_profile *const *profiles, size_t count)
+{
+	struct ct_error_text error;
+	assert_int_equal(ct_merge_init(merge, &error), 0);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(ct_merge_add(merge, profiles[i], "x", &error), 0);
+	assert_int_equal(ct_merge_end(merge, &error), 0);
+	for (size_t i = 0; i < count; i++)
+		ct_profile_free(profiles[i]);
+}
+
+#define LOSSES (sizeof(struct ct_losses) / sizeof(uint64_t))
+
+static void test_losses(void **state)
+{
+	(void)state;
+	struct ct_profile *profiles[] = {profile_of("f", 1), profile_of("g", 1), profile_of("h", 1)};
+	for (size_t i = 0; i < 3; i++)
+		for (size_t j = 0; j < LOSSES; j++)
+			((uint64_t *)&profiles[i]->losses)[j] = (j + 1) * (i == 0 ? 1 : i == 1 ? 100 : 10000);
+	struct ct_merge merge;
+	merge_all(&merge, profiles, 3);
+	for (size_t j = 0; j < LOSSES; j++)
+		assert_int_equal(((uint64_t *)&merge.profile->losses)[j], (j + 1) * 10101);
+	ct_merge_fini(&merge);
+}
+
+/* A frame is inlined in the result if it is in all inputs, whatever their order. */
+static void test_inlined(void **state)
+{
+	(void)state;
+	for (unsigned inlined = 0; inlined < 8; inlined++) {
+		struct ct_profile *profiles[3];
+		for (unsigned i = 0; i < 3; i++) {
+			profiles[i] = profile_of("0x1F: f (a.c:1)", 1);
+			profiles[i]->frames[1].inlined = inlined >> i & 1;
+		}
+		struct ct_merge merge;
+		merge_all(&merge, profiles, 3);
+		assert_int_equal(merge.profile->site_count, 1);
+		assert_int_equal(merge.profile->frames[1].inlined, inlined == 7);
+		assert_int_equal(merge.profile->frames[1].address, 0x1F);
+		assert_int_equal(merge.profile->losses.merged_sites, 2);
+		ct_merge_fini(&merge);
+	}
+}
+
+/* What one input lacks, the result lacks; times of all of them. Twice, in either order. */
+static void test_head(void **state)
+{
+	(void)state;
+	for (int turn = 0; turn < 2; turn++) {
+		struct ct_profile *whole = profile_of("f", 1), *poor = profile_of("f", 1);
+		struct ct_merge merge;
+		whole->has_temporaries = whole->has_details = whole->has_slack = whole->has_reach = true;
+		poor->ended = false;
+		whole->totals.peak_bytes = 70;
+		whole->peak_time = 7;
+		whole->end_time = 10;
+		whole->start_unix_ns = 500;
+		whole->own_bytes = 1000;
+		whole->sample_bytes = 512;
+		poor->totals.peak_bytes = 60;
+		poor->peak_time = 6;
+		poor->end_time = 20;
+		poor->start_unix_ns = 400;
+		poor->own_bytes = 234;
+		ct_profile_set_text(&poor->program, "/bin/other", 10);
+		ct_profile_set_text(&poor->command, "other", 5);
+		ct_profile_set_text(&poor->producer, "dhat-rs", 7);
+		merge_all(&merge, turn ? (struct ct_profile *[]){poor, whole} : (struct ct_profile *[]){whole, poor}, 2);
+		const struct ct_profile *merged = merge.profile;
+		assert_false(merged->has_temporaries || merged->has_details || merged->has_slack || merged->has_reach);
+		assert_false(merged->ended);
+		assert_int_equal(merged->peak_time, 7);
+		assert_int_equal(merged->end_time, 20);
+		assert_int_equal(merged->start_unix_ns, 400);
+		assert_int_equal(merged->own_bytes, 1234);
+		assert_int_equal(merged->sample_bytes, 512);
+		assert_string_equal(merged->program, "");
+		assert_string_equal(merged->command, "2 programs");
+		assert_string_equal(merged->producer, "several");
+		ct_merge_fini(&merge);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_sums_that_do_not_fit),
+		cmocka_unit_test(test_losses),
+		cmocka_unit_test(test_inlined),
+		cmocka_unit_test(test_head),
 	};
 	return cmocka_run_group_tests_name("viewer_merge", tests, NULL, NULL);
 }

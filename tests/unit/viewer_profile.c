@@ -157,6 +157,36 @@ static void test_errors(void **state)
 	ct_profile_free(NULL);
 }
 
+#define COUNTERS (sizeof(struct ct_counters) / sizeof(uint64_t))
+#define COUNTER(name) (offsetof(struct ct_counters, name) / sizeof(uint64_t))
+
+/* Every counter adds up, but for those of which the smaller or larger counts. */
+static void test_counters_add_up(void **state)
+{
+	(void)state;
+	struct ct_profile *profile = ct_profile_new();
+	uint32_t frame = (uint32_t)ct_profile_frame(profile, &(struct ct_frame){.text = 1});
+	struct ct_counters added[3], nothing = {0};
+	for (size_t i = 0; i < 3; i++)
+		for (size_t j = 0; j < COUNTERS; j++)
+			((uint64_t *)&added[i])[j] = (j + 1) * (i == 0 ? 100 : i == 1 ? 1 : 10000);
+	assert_int_equal(ct_profile_site(profile, &frame, 1, &nothing, false), 0); /* its sizes do not count */
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(ct_profile_site(profile, &frame, 1, &added[i], false), 0);
+	const uint64_t *sums = (const uint64_t *)&profile->sites[0].counters;
+	for (size_t j = 0; j < COUNTERS; j++) {
+		uint64_t times = j == COUNTER(smallest_bytes) || j == COUNTER(first_time)   ? 1
+				 : j == COUNTER(largest_bytes) || j == COUNTER(latest_time) ? 10000
+											    : 10101;
+		assert_int_equal(sums[j], (j + 1) * times);
+	}
+	assert_int_equal(profile->totals.total_bytes, profile->sites[0].counters.total_bytes);
+	assert_int_equal(profile->totals.max_bytes, profile->totals.peak_bytes);
+	assert_int_equal(profile->totals.max_blocks, profile->totals.peak_blocks);
+	assert_int_equal(profile->losses.merged_sites, 3);
+	ct_profile_free(profile);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +194,7 @@ int main(void)
 		cmocka_unit_test(test_text_is_cleaned),
 		cmocka_unit_test(test_frames_are_interned),
 		cmocka_unit_test(test_equal_stacks_are_one_site),
+		cmocka_unit_test(test_counters_add_up),
 		cmocka_unit_test(test_errors),
 	};
 	return cmocka_run_group_tests_name("viewer_profile", tests, NULL, NULL);

@@ -165,6 +165,42 @@ static void assert_inlined(const char *folder, const char *object, uint64_t star
 	ct_symbols_free(symbols);
 }
 
+/* Of several names at one address: functions before labels, then those without underscores and marks, the shortest. */
+static void test_names_of_one_address(void **state)
+{
+	(void)state;
+	static const char *const names[][3] = {
+		{"longer_name", "_short", "__short"},
+		{"name_of_a_function", "f.part", "g_impl"},
+		{"the_shortest", "the_shortest_one", "the_shortest_two"},
+		{"a_name", "b_name", "c_name"},
+	};
+	char folder[] = "/tmp/ctrace-unit-symbol-XXXXXX", line[128];
+	assert_non_null(mkdtemp(folder));
+	snprintf(line, sizeof(line), "%s/a.s", folder);
+	FILE *file = fopen(line, "w");
+	assert_non_null(file);
+	fputs(".text\n.globl start\nstart: nop\n", file);
+	for (size_t i = 0; i < 4; i++) {
+		fprintf(file, "l%zu:\n", i); /* a label, the shortest of all */
+		for (size_t j = 0; j < 3; j++)
+			fprintf(file, ".type %s, @function\n.size %s, 4\n%s:\n", names[i][j], names[i][j], names[i][j]);
+		fputs("nop\nnop\nnop\nnop\n", file);
+	}
+	fclose(file);
+	assert_true(run(folder, "gcc -shared -nostdlib -Wl,-Ttext=0x1000 -o names a.s"));
+	struct ct_symbols *symbols = ct_symbols_new();
+	struct ct_symbol_frame frames[FRAMES];
+	snprintf(line, sizeof(line), "%s/names", folder);
+	for (uint64_t address = 0x1001; address < 0x1001 + 4 * 4; address++) {
+		assert_int_equal(lookup(symbols, line, address, frames), 1);
+		assert_string_equal(frames[0].function, names[(address - 0x1001) / 4][0]);
+	}
+	ct_symbols_free(symbols);
+	snprintf(line, sizeof(line), "rm -r %s", folder);
+	assert_true(run("/tmp", line));
+}
+
 static void test_forms_of_objects(void **state)
 {
 	(void)state;
@@ -226,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_own_function),     cmocka_unit_test(test_unknown_address),
 		cmocka_unit_test(test_no_such_object),   cmocka_unit_test(test_the_name_that_people_use),
 		cmocka_unit_test(test_forms_of_objects), cmocka_unit_test(test_perf_map),
+		cmocka_unit_test(test_names_of_one_address),
 	};
 	return cmocka_run_group_tests_name("viewer_symbol", tests, NULL, NULL);
 }

@@ -67,6 +67,39 @@ static void test_marks(void **state)
 	ct_store_file_close(&store);
 }
 
+/* Taken when the program was younger, at half the distance of those that are taken now: every second one goes. */
+static void test_snapshots(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	struct ct_section *section = &builder->header.sections[CT_SECTION_SNAPSHOTS];
+	struct ct_store_file store;
+	struct ct_profile *profile;
+	struct ct_error_text error;
+	const uint64_t distance = 1 << (10 + CT_SNAPSHOT_SHIFT);
+	builder->header.timeline[0].shift = 10;
+	for (uint64_t i = 1; i <= 5; i++) {
+		builder->snapshots[section->used++] =
+			(struct ct_snapshot_row){.blocks = 1, .bytes = i * distance / 2};
+		builder->snapshots[section->used++] = (struct ct_snapshot_row){.site = 1, .blocks = 2, .bytes = 100 * i};
+	}
+	store_builder_event(builder, 0, 100, 1, CT_EVENT_ALLOC, 10, 0);
+	store_builder_event(builder, 0, 3 * distance + 5, 1, CT_EVENT_ALLOC, 20, 0);
+	open_store(builder, &store);
+	assert_int_equal(ct_store_profile(&store, &profile, &error), 0);
+	assert_int_equal(profile->snapshot_count, 3);
+	assert_int_equal(profile->snapshots[2].bytes, 10); /* before the event that it is taken at */
+	for (uint64_t i = 0; i < 2; i++) {
+		const struct ct_snapshot *snapshot = &profile->snapshots[i];
+		assert_in_range(snapshot->time, (i + 1) * distance / 1000, (i + 1) * distance / 1000 + 1);
+		assert_int_equal(snapshot->bytes, 200 * (i + 1));
+		assert_int_equal(snapshot->blocks, 2);
+		assert_int_equal(snapshot->row_count, 1);
+	}
+	ct_profile_free(profile);
+	ct_store_file_close(&store);
+}
+
 static void test_events(void **state)
 {
 	(void)state;
@@ -173,6 +206,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_snapshots),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_damaged_reports),

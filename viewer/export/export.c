@@ -263,7 +263,7 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 	struct ct_store_file store;
 	int is_store = ct_is_store(job->input, error);
 	if (!is_store && job->events)
-		return ct_error_set(error, CT_ERR_USAGE, "%s is no store: --events is for stores", job->input);
+		return ct_error_set(error, CT_ERR_USAGE, "%s is not a store; --events is for stores", job->input);
 	if (is_store <= 0)
 		return is_store < 0 ? is_store : export(job, NULL, error);
 	int code = ct_store_file_open(job->input, &store, error);

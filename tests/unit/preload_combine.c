@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* The combiner: the order of its fold, what it keeps of the peak, and what a kill in a batch is undone by. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+#include "recording.h"
+
+#define THREADS 7
+#define BURSTS 40
+#define BURST 5 /* blocks; a round holds all events of a thread */
+
+/* What was live at the peak stays known, whichever kind of event changes the site first after it. */
+static void test_changes_after_the_peak(void **state)
+{
+	(void)state;
+	allocate(0x200000, (size_t)1 << 30);
+	struct ct_site *resized = newest_site();
+	allocate(0x210000, (size_t)1 << 30);
+	struct ct_site *freed = newest_site();
+	allocate(0x220000, (size_t)1 << 30);
+	struct ct_site *unchanged = newest_site();
+	resize(0x200000, 0x230000, 10);
+	release(0x210000);
+	combine();
+	const struct ct_totals *totals = &ct_tracer.header->totals;
+	assert_int_equal(resized->live_bytes, 10);
+	const struct ct_site *sites[] = {resized, freed, unchanged};
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ct_site_peak_bytes(sites[i], totals), 1 << 30);
+		assert_int_equal(ct_site_peak_blocks(sites[i], totals), 1);
+	}
+	release(0x220000);
+	release(0x230000);
+	combine();
+	assert_int_equal(ct_site_peak_bytes(unchanged, totals), 1 << 30);
+}
+
+/* Of equal peaks the latest counts. */
+static void test_equal_peaks(void **state)
+{
+	(void)state;
+	allocate(0x300000, (size_t)1 << 33);
+	struct ct_site *first = newest_site();
+	release(0x300000);
+	uint64_t peak = totals_now().peak_bytes;
+	allocate(0x300000, (size_t)1 << 33);
+	struct ct_site *latest = newest_site();
+	release(0x300000);
+	combine();
+	const struct ct_totals *totals = &ct_tracer.header->totals;
+	assert_int_equal(totals->peak_bytes, peak);
+	assert_int_equal(ct_site_peak_bytes(first, totals), 0);
+	assert_int_equal(ct_site_peak_bytes(latest, totals), (uint64_t)1 << 33);
+	assert_int_equal(totals->peak_ticks, latest->latest_ticks);
+}
+
+/* What a sampled event counts as: 4 blocks, with the sum of their bytes. */
+static void test_events_of_samples(void **state)
+{
+	(void)state;
+	struct ct_site site = {0};
+	struct ct_totals totals = {0};
+	const uint32_t more = 3u << CT_EVENT_MORE_SHIFT;
+	ct_fold_event(&site, &totals, &(struct ct_event){100, 1, CT_EVENT_ALLOC | more, 40, 0});
+	assert_int_equal(site.live_blocks, 4);
+	assert_int_equal(totals.live_blocks, 4);
+	assert_int_equal(totals.peak_blocks, 4);
+	assert_true(site.birth_ticks == 4 * 100);
+	ct_fold_event(&site, &totals, &(struct ct_event){160, 1, CT_EVENT_FREE | CT_EVENT_TEMPORARY | more, 40, 100});
+	assert_int_equal(site.total_blocks, 4);
+	assert_int_equal(site.total_bytes, 40);
+	assert_int_equal(site.temporary_blocks, 4);
+	assert_true(site.lifetime_ticks == 4 * 60);
+	assert_true(site.birth_ticks == 0);
+	assert_int_equal(site.live_blocks, 0);
+	assert_int_equal(totals.live_blocks, 0);
+	assert_int_equal(totals.live_bytes, 0);
+}
+
+/* What a kill in a batch is undone by: each site that the batch changes, as it was before. */
+static void test_batch_can_be_undone(void **state)
+{
+	(void)state;
+	struct ct_progress *progress = &ct_tracer.header->progress;
+	allocate(0x50100, 10);
+	struct ct_site *one = newest_site();
+	allocate(0x50200, 20);
+	struct ct_site *other = newest_site();
+	for (size_t bytes = 50; bytes < 52; bytes++) {
+		struct ct_totals before = totals_now();
+		struct ct_site one_before = *one, other_before = *other;
+		uint64_t number = progress->progress;
+		resize(0x50100, 0x50100, bytes);
+		resize(0x50200, 0x50200, bytes);
+		resize(0x50100, 0x50100, bytes + 2);
+		combine();
+		assert_int_equal(progress->progress, ((number >> 32) + 1) << 32);
+		assert_int_equal(progress->undo_mark, number + 1);
+		assert_int_equal(progress->undo_count, 2);
+		assert_int_equal(progress->undo_ids[0], one - ct_tracer.sites);
+		assert_int_equal(progress->undo_ids[1], other - ct_tracer.sites);
+		one_before.batch = progress->undo_sites[0].batch;
+		other_before.batch = progress->undo_sites[1].batch;
+		assert_memory_equal(&progress->undo_sites[0], &one_before, sizeof(one_before));
+		assert_memory_equal(&progress->undo_sites[1], &other_before, sizeof(other_before));
+		assert_memory_equal(&progress->undo_totals, &before, sizeof(before));
+	}
+	release(0x50100);
+	release(0x50200);
+	/* A round of two batches: what the second one changes. */
+	struct ct_totals before = totals_now();
+	uint64_t number = progress->progress;
+	for (uint32_t i = 0; i < CT_BATCH_EVENTS / 2 + 1; i++) {
+		allocate(0x50300, 3);
+		release(0x50300);
+	}
+	combine();
+	assert_int_equal(progress->undo_mark, number + CT_BATCH_EVENTS + 1);
+	assert_int_equal(progress->undo_count, 1);
+	assert_int_equal(progress->undo_sites[0].total_blocks, CT_BATCH_EVENTS / 2);
+	assert_int_equal(progress->undo_totals.total_blocks, before.total_blocks + CT_BATCH_EVENTS / 2);
+}
+
+static pthread_barrier_t barrier;
+static int turn;
+
+static void wait_for_turn(int wanted)
+{
+	while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) != wanted)
+		sched_yield();
+}
+
+/*
+ * The first events make the rings in one order, the next come in the other; then in bursts, so that the threads' times
+ * lie between each other's.
+ */
+static void *in_turns(void *argument)
+{
+	int number = (int)(uintptr_t)argument;
+	uintptr_t block = ((uintptr_t)argument + 1) << 32;
+	for (int i = 0; i < 2; i++) {
+		wait_for_turn(i ? 2 * THREADS - 1 - number : number);
+		allocate(block, 1);
+		release(block);
+		__atomic_fetch_add(&turn, 1, __ATOMIC_ACQ_REL);
+		if (!i)
+			pthread_barrier_wait(&barrier); /* main folds */
+		pthread_barrier_wait(&barrier);
+	}
+	for (int i = 0; i < BURSTS; i++) {
+		pthread_barrier_wait(&barrier);
+		for (int j = 0; j < BURST; j++) {
+			allocate(block, 1);
+			release(block);
+		}
+	}
+	return NULL;
+}
+
+static void test_a_round_is_in_order(void **state)
+{
+	(void)state;
+	pthread_t threads[THREADS];
+	pthread_barrier_init(&barrier, NULL, THREADS + 1);
+	for (uintptr_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, in_turns, (void *)i), 0);
+	pthread_barrier_wait(&barrier);
+	combine();
+	FILE *events = recording_events();
+	fseek(events, 0, SEEK_END);
+	uint64_t round = ct_tracer.header->progress.progress >> 32;
+	for (int i = 0; i < 2 + BURSTS; i++)
+		pthread_barrier_wait(&barrier);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	combine();
+	assert_int_equal(ct_tracer.header->progress.progress >> 32, round + 1);
+	uint64_t latest = 0, count = 0;
+	struct ct_event event;
+	for (; fread(&event, sizeof(event), 1, events) == 1; count++) {
+		assert_true(event.ticks >= latest);
+		latest = event.ticks;
+	}
+	assert_int_equal(count, THREADS * (1 + BURSTS * BURST) * 2);
+	fclose(events);
+	pthread_barrier_destroy(&barrier);
+}
+
+/* Others fold at any moment, so that a ring is full, or ends, at any of its places. */
+static void test_rings_wrap_around(void **state)
+{
+	(void)state;
+	uint64_t bytes = 0;
+	volatile uint32_t count = 5 * CT_RING_EVENTS; /* an unrolled loop would have several sites */
+	for (uint32_t i = 1; i <= count; i++) {
+		allocate(0x70100, i);
+		release(0x70100);
+		bytes += i;
+		if (i % 701 == 0)
+			combine();
+	}
+	combine();
+	const struct ct_site *site = newest_site();
+	assert_int_equal(site->total_blocks, count);
+	assert_int_equal(site->total_bytes, bytes);
+	assert_int_equal(site->temporary_blocks, count);
+	assert_int_equal(site->live_blocks, 0);
+}
+
+/* The bucket of the latest event ends with what is live. */
+static void test_timeline_follows(void **state)
+{
+	(void)state;
+	allocate(0x60100, 1000);
+	for (int i = 0; i < 2; i++) {
+		struct ct_totals totals = totals_now();
+		const struct ct_timeline *timeline = &ct_tracer.header->timeline[ct_tracer.header->timeline_half];
+		const struct ct_timeline_bucket *last = &timeline->bucket[timeline->used - 1];
+		assert_int_equal(last->last_bytes, totals.live_bytes);
+		assert_int_equal(last->last_blocks, totals.live_blocks);
+		assert_true(last->max_bytes >= last->last_bytes);
+		if (!i)
+			release(0x60100);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_changes_after_the_peak),
+		cmocka_unit_test(test_equal_peaks),
+		cmocka_unit_test(test_events_of_samples),
+		cmocka_unit_test(test_batch_can_be_undone),
+		cmocka_unit_test(test_a_round_is_in_order),
+		cmocka_unit_test(test_rings_wrap_around),
+		cmocka_unit_test(test_timeline_follows),
+	};
+	return cmocka_run_group_tests_name("preload_combine", tests, recording_start, recording_stop);
+}
