@@ -10,7 +10,7 @@ import signal
 import subprocess
 
 from lib import commands, trace
-from lib.harness import CTRACE, CTRACE_TOP, LIBRARY, PYTHON, Skip, check, check_equal, check_in, test
+from lib.harness import CTRACE, CTRACE_TOP, LIBRARY, PYTHON, Skip, check, check_equal, check_in, test, wait_for
 from lib.screen import Terminal
 
 # Does what lines of its stdin say, and tells when it has: between them nothing changes.
@@ -53,7 +53,7 @@ class Obedient:
 
     def _hear(self, word):
         check_equal(self.process.stdout.readline(), word + "\n", "the program's answer")
-        trace.wait_for(self._reads, "the program to read on")
+        wait_for(self._reads, "the program to read on")
 
     def _reads(self):
         """Asleep in its read, so that it allocates nothing more."""
@@ -67,7 +67,7 @@ class Obedient:
 
     def end(self):
         self.process.stdin.close()
-        check_equal(self.process.wait(60), 0, "the program's status")
+        check_equal(self.process.wait(), 0, "the program's status")
         self.process.stdout.close()
 
 
@@ -380,7 +380,7 @@ def redis(context):
         return context.run(["redis-cli", "-s", socket, *words]).check().stdout.strip()
 
     try:
-        trace.wait_for(lambda: os.path.exists(socket), "redis-server")
+        wait_for(lambda: os.path.exists(socket), "redis-server")
         with Terminal(context, [CTRACE_TOP, "-p", server.pid], columns=160, lines=40) as terminal:
             terminal.wait_for("redis-server")
             terminal.press("m")
@@ -393,7 +393,7 @@ def redis(context):
             check_equal(terminal.ended(), 0, "status")
     finally:
         ask("shutdown", "nosave")
-        server.wait(60)
+        server.wait()
 
 
 @test()

@@ -6,9 +6,10 @@ import pwd
 import re
 import signal
 
-from lib import soak, trace
-from lib.harness import PYTHON, ROOT, check, check_equal, check_in, test
-from lib.soak import FACTOR, free_port, server, talk_to, wait_for_all_ends
+from lib import soak
+from lib.harness import PYTHON, ROOT, check, check_equal, check_in, test, wait_for
+from lib.ports import free_port
+from lib.soak import FACTOR, server, talk_to, wait_for_all_ends
 
 SQL = """
 pragma journal_mode = wal;
@@ -164,7 +165,7 @@ def redis(context):
             check_in("errors: 0, replies: 12000", piped, "redis-cli --pipe")
             for start, running in (("bgsave", "rdb_bgsave_in_progress"), ("bgrewriteaof", "aof_rewrite_in_progress")):
                 ask(start)
-                trace.wait_for(lambda: running + ":0" in ask("info", "persistence"), start)
+                wait_for(lambda: running + ":0" in ask("info", "persistence"), start)
             shown = errors, ask("debug", "digest"), ask("dbsize"), ask("lrange", "list:3", "0", "5"), ask("eval", "return #redis.call('keys', '*')", "0")
             check(re.fullmatch("[0-9a-f]{40}", shown[1]) and shown[1].strip("0"), f"digest {shown[1]}")
             way.run([*client, "shutdown", "nosave"])
