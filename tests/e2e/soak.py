@@ -231,7 +231,7 @@ def nginx(context):
 
         def talk():
             for path in ("/5000.txt", "/proxy/10.txt", "/list/"):
-                load = way.run(["wrk", "-t2", "-c16", "--timeout", "60s", f"-d{max(FACTOR // 2, 1)}s", "-H", "Accept-Encoding: gzip", url + path]).check().stdout
+                load = way.run(["wrk", "-t2", "-c16", "--timeout", "600s", f"-d{max(FACTOR // 2, 1)}s", "-H", "Accept-Encoding: gzip", url + path]).check().stdout
                 check("Requests/sec" in load and "Non-2xx" not in load and "Socket errors" not in load, load)
             tell("reload")
             shown = [get(path) for path in ("/5000.txt", "/proxy/300000.txt", "/list/", "/again/x", "/none")]
@@ -290,7 +290,7 @@ def postgres(context):
             result = way.run([POSTGRES + "/psql", *client, "-qAt", "postgres"], stdin=CHECKS, **user).check()
             shown.append((result.stdout, result.stderr))
 
-        control = ["pg_ctl", "-D", data, "-s", "-w"]
+        control = ["pg_ctl", "-D", data, "-s", "-w", "-t", "1800"]
         run(*control, "-l", way.path("log"), "-o", options, "start")
         run("pgbench", *client, "-i", "-q", "-s", "1", "postgres")
         load(1)
@@ -384,6 +384,7 @@ HostKey {folder}/host
 AuthorizedKeysFile {folder}/key.pub
 PidFile {folder}/pid
 StrictModes no
+LoginGraceTime 0
 Subsystem sftp internal-sftp
 """
 
@@ -405,7 +406,7 @@ def sshd(context):
         user = pwd.getpwuid(os.getuid()).pw_name
 
         def answers():
-            return way.untraced(["ssh-keyscan", "-p", str(port), "127.0.0.1"]).stdout != ""
+            return way.untraced(["ssh-keyscan", "-T", "600", "-p", str(port), "127.0.0.1"]).stdout != ""
 
         shown = []
         with server(way, ["/usr/sbin/sshd", "-D", "-f", way.path("conf")], answers) as process:

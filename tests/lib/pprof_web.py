@@ -5,9 +5,10 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 
-from lib.harness import check, check_equal
+from lib.harness import check, check_equal, wait_for
 
 # {stack, root first: own value} of the page's data, and the boxes that it has drawn.
 _READ = """
@@ -27,6 +28,14 @@ return {total: data.v, stacks, boxes};
 """
 
 
+def _listens(port):
+    try:
+        socket.create_connection(("localhost", port)).close()
+    except OSError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def served(context, path):
     """The address at which pprof serves the profile."""
@@ -36,8 +45,9 @@ def served(context, path):
     )
     try:
         line = server.stderr.readline()
-        found = re.fullmatch(r"Serving web UI on (http://localhost:\d+)\n", line)
+        found = re.fullmatch(r"Serving web UI on (http://localhost:(\d+))\n", line)
         check(found, f"go tool pprof -http: {line!r}")
+        wait_for(lambda: _listens(int(found.group(2))), "pprof to listen, which it does after it has said so")
         yield found.group(1)
     finally:
         os.killpg(server.pid, signal.SIGKILL)

@@ -19,6 +19,7 @@ except ImportError:
 # Of TERM=linux, the terminal that pyte emulates; of others it knows not all.
 KEYS = {"up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "end": "\x1b[4~", "home": "\x1b[1~", "esc": "\x1b"}
 KEYS.update({"pgup": "\x1b[5~", "pgdn": "\x1b[6~", "enter": "\r", "backspace": "\x7f"})
+ESCAPE_SECONDS = 0.025  # ESCDELAY
 
 
 class Terminal:
@@ -113,6 +114,9 @@ class Terminal:
         for key in keys:
             os.write(self.master, KEYS.get(key, key).encode())
             self.settle()
+            if key == "esc":  # after which it waits for the rest of a sequence, asleep, as after all keys
+                self.pump(2 * ESCAPE_SECONDS)
+                self.settle()
         return self.lines()
 
     def selected(self):
