@@ -16,6 +16,15 @@ bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stal
 	return false;
 }
 
+void ct_record_not(uint32_t record, const void *block)
+{
+	/* A thread whose first event this is may find the recording ended meanwhile. */
+	bool late = ct_load_relaxed(&ct_gate.phase) == CT_PHASE_OFF;
+	ct_count_loss(late ? CT_LOSS_LATE : CT_LOSS_DROPPED);
+	if (record)
+		ct_block_insert((uintptr_t)block, record);
+}
+
 bool ct_record_is_left_out(struct ct_thread *thread, size_t bytes)
 {
 	/* First, since points go on while recording pauses. */
@@ -63,7 +72,7 @@ void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *
 {
 	struct ct_thread *thread = ct_thread_current();
 	if (ct_unlikely(!thread)) {
-		ct_count_loss(CT_LOSS_DROPPED);
+		ct_record_not(record, new_block ? new_block : old_block);
 		return;
 	}
 	if (ct_unlikely(ct_load_relaxed(&ct_tracer.special))) {
@@ -105,6 +114,19 @@ void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *
 	thread->last_block = (uintptr_t)new_block;
 	uint32_t kind = CT_EVENT_RESIZE | (new_block == old_block ? 0 : CT_EVENT_MOVED);
 	ct_journal(thread, ticks, site, kind, bytes, old_bytes | ct_slack(new_block, bytes));
+}
+
+bool ct_enter_off(void)
+{
+	ct_tls.busy = 0;
+	if (!ct_start())
+		return false;
+	ct_tls.busy = 1;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (ct_load_relaxed(&ct_gate.phase) == CT_PHASE_ON)
+		return true;
+	ct_tls.busy = 0;
+	return false;
 }
 
 bool ct_enter_nested(void)

@@ -22,16 +22,22 @@
 /* Counts a call from inside the tracer; always false. */
 CT_COLD bool ct_enter_nested(void);
 
+/* The recording is not on: begin it, if that is what is missing. False: the call passes through. */
+CT_COLD bool ct_enter_off(void);
+
 /* True: the call is to be recorded, and ct_leave must follow. */
 static inline bool ct_enter(void)
 {
 	if (ct_unlikely(ct_tls.busy))
 		return ct_enter_nested();
-	if (ct_unlikely(ct_load_relaxed(&ct_gate.phase) != CT_PHASE_ON) && !ct_start())
-		return false;
+	/*
+	 * A signal handler must see the mark before anything that it guards is touched. It comes before the look at the
+	 * phase, so that the end can wait for the hooks that have seen it on (ct_threads_await_hooks).
+	 */
 	ct_tls.busy = 1;
-	/* A signal handler must see the mark before anything that it guards is touched. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (ct_unlikely(ct_load_relaxed(&ct_gate.phase) != CT_PHASE_ON))
+		return ct_enter_off();
 	return true;
 }
 
@@ -136,6 +142,12 @@ CT_TWICE bool ct_record_alloc_as(bool sampled, struct ct_thread *thread, const s
 	return true;
 }
 
+/*
+ * An event could not be recorded: count it. What the map had at the block's address stays there, as it stays live in the
+ * store; record 0: nothing.
+ */
+CT_COLD void ct_record_not(uint32_t record, const void *block);
+
 /* Is an allocation not to be recorded, by sampling or a pause? When ct_tracer.special. */
 CT_COLD bool ct_record_is_left_out(struct ct_thread *thread, size_t bytes);
 
@@ -154,7 +166,7 @@ static inline void ct_record_alloc(const struct ct_registers *caller, void *bloc
 				   ? ct_record_alloc_as(false, thread, caller, block, bytes)
 				   : ct_record_alloc_special(thread, caller, block, bytes);
 	if (ct_unlikely(!recorded))
-		ct_count_loss(CT_LOSS_DROPPED);
+		ct_record_not(0, NULL);
 }
 
 /* Record the free of a block whose record was taken from the map before its memory is given back. hot */
@@ -162,7 +174,7 @@ static inline void ct_record_free(uint32_t record, const void *block)
 {
 	struct ct_thread *thread = ct_thread_current();
 	if (ct_unlikely(!thread)) {
-		ct_count_loss(CT_LOSS_DROPPED);
+		ct_record_not(record, block);
 		return;
 	}
 	bool latest = thread->last_block == (uintptr_t)block;

@@ -189,6 +189,8 @@ void ct_finish(void)
 	    __atomic_exchange_n(&finished, 1, __ATOMIC_ACQ_REL))
 		return;
 	ct_store_release(&ct_gate.phase, CT_PHASE_OFF);
+	if ((ct_options.reach || ct_tracer.log_events) && !ct_exporter_is_forbidden())
+		ct_threads_await_hooks();
 	if (ct_tracer.log_events || ct_tracer.rss) {
 		ct_lock_get(&ct_lock_combine);
 		ct_combine_locked();

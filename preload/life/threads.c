@@ -6,6 +6,9 @@
 #include "life/threads.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/uio.h>
+#include <time.h>
 
 #include "ctrace/fold.h"
 #include "hot/slow.h"
@@ -29,6 +32,10 @@ static struct ct_thread *interrupted; /* by a signal handler that forked; in the
 static uint64_t interrupted_head; /* then */
 
 static const uintptr_t never;
+
+#define AWAIT_TRIES 5000 /* of a millisecond */
+
+static uintptr_t main_tls; /* of the thread with the process's id */
 
 static bool is_gone(uint32_t tid)
 {
@@ -98,7 +105,11 @@ static struct ct_thread *get(uint32_t tid)
 	thread->own_stack = thread->sampling = false;
 	thread->checks[0] = (struct ct_check){&never, !never};
 	/* The C library puts a thread's TLS above its stack. */
-	thread->anchor = tid == ct_tracer.header->pid ? ct_tracer.stack_top : (uintptr_t)&ct_tls;
+	thread->anchor = (uintptr_t)&ct_tls;
+	if (tid == ct_tracer.header->pid) {
+		main_tls = thread->anchor;
+		thread->anchor = ct_tracer.stack_top;
+	}
 	thread->last_block = 0;
 	__builtin_memset(thread->bounds, 0, sizeof(thread->bounds));
 	ct_store_relaxed(&thread->ring->tid, tid);
@@ -111,12 +122,40 @@ struct ct_thread *ct_thread_new(void)
 	if (ct_sys_getpid() != ct_tracer.header->pid || ct_load_relaxed(&ct_gate.phase) != CT_PHASE_ON)
 		return NULL;
 	ct_lock_get(&ct_lock_thread);
-	struct ct_thread *thread = get(ct_sys_gettid());
+	/* Again: who ends the recording knows all threads that have got a state. */
+	bool on = ct_load_relaxed(&ct_gate.phase) == CT_PHASE_ON;
+	struct ct_thread *thread = on ? get(ct_sys_gettid()) : NULL;
 	ct_lock_put(&ct_lock_thread);
 	if (thread && ct_options.threads)
 		ct_thread_name_init(thread);
 	ct_tls.thread = thread;
 	return thread;
+}
+
+/* It may be gone, and its memory with it. */
+static bool is_within_hook(const struct ct_thread *thread)
+{
+	uint32_t pid = ct_tracer.header->pid, busy = 0;
+	uintptr_t tls = thread->tid == pid ? main_tls : thread->anchor;
+	struct iovec local = {&busy, sizeof(busy)};
+	struct iovec remote = {(void *)(tls + offsetof(struct ct_tls, busy)), sizeof(busy)};
+	ct_syscall6(SYS_process_vm_readv, pid, (long)&local, 1, (long)&remote, 1, 0);
+	return busy && !is_gone(thread->tid);
+}
+
+void ct_threads_await_hooks(void)
+{
+	struct timespec wait = {0, 1000000};
+	uint32_t own = ct_sys_gettid(), tries = 0;
+	/* A hook marks itself and then looks at the phase: make the mark visible of those that have seen it on. */
+	if (ct_syscall3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0)
+		ct_syscall3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	ct_lock_get(&ct_lock_thread);
+	const struct ct_thread *thread = threads; /* the list grows at its head only */
+	ct_lock_put(&ct_lock_thread);
+	for (; thread; thread = thread->next)
+		while (thread->tid && thread->tid != own && is_within_hook(thread) && tries++ < AWAIT_TRIES)
+			ct_syscall3(SYS_nanosleep, &wait, NULL, 0);
 }
 
 void ct_threads_note_names(void)

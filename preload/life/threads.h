@@ -18,6 +18,12 @@ CT_COLD void ct_threads_fold_interrupted(void);
 /* In a forked child: no thread but this one is left, and its ring is the parent's. */
 CT_COLD void ct_threads_forked(void);
 
+/*
+ * The phase is no longer on: wait until no other thread is within a hook that has seen it on. Then block map and rings say
+ * the same of each block. A hook that a signal handler has left for good is waited for in vain, some seconds.
+ */
+CT_COLD void ct_threads_await_hooks(void);
+
 /* With CTRACE_THREADS: the names as they are now, of the threads that still are. */
 CT_COLD void ct_threads_note_names(void);
 

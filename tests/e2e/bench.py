@@ -50,11 +50,11 @@ def table(context):
 @test()
 def violations(context):
     """Other output, other status, a crash, no end, a program that is not traced: each is named, and the exit code is 1."""
-    _, text = _bench(context, "--seeded", "--limit", "2", "--tools", "ctrace", status=1)
+    _, text = _bench(context, "--seeded", "--limit", "10", "--tools", "ctrace", status=1)
     for line in (
         "ctrace: output differs from native's in other-output",
         "ctrace: status 3 instead of 0 in other-status",
-        "ctrace: still running after 2 s in hanging",
+        "ctrace: still running after 10 s in hanging",
         "ctrace: crashed (SIGSEGV) in crashing",
         "ctrace: recorded nothing in unseen",
     ):

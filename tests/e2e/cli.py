@@ -9,7 +9,7 @@ import socket
 import time
 
 from lib import dhat, trace
-from lib.harness import BUILD, CTRACE, CTRACE_TOP, LIBRARY, ROOT, check, check_equal, check_in, program, test
+from lib.harness import BUILD, CTRACE, CTRACE_TOP, LIBRARY, ROOT, check, check_equal, check_in, cpu_seconds, program, test
 
 
 def _preload(context, command, cwd=None, status=0, **changes):
@@ -202,11 +202,11 @@ def many_sites(context):
     """131,072 sites: export and ctrace-top take seconds."""
     out = context.path("o.json")
     _preload(context, [program("many_sites"), "17"], CTRACE_OUT=out, CTRACE_EXPORT=0, CTRACE_QUIET=1)
-    start = time.monotonic()
+    start = cpu_seconds()
     context.run([CTRACE, "export", out + ".store"]).check()
-    exported = time.monotonic()
+    exported = cpu_seconds()
     shown = context.run([CTRACE_TOP, out]).check().stdout
-    seconds = (exported - start, time.monotonic() - exported)
+    seconds = (exported - start, cpu_seconds() - exported)
     check(max(seconds) < 150, f"export took {seconds[0]:.1f} s, ctrace-top {seconds[1]:.1f} s")
     check_in("131,072", shown, "ctrace-top")
     check_equal(len(dhat.check_file(out).sites), 1 << 17, "sites")

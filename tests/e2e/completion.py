@@ -5,9 +5,8 @@ import os
 import pty
 import re
 import select
-import time
 
-from lib.harness import BUILD, CTRACE, ROOT, check, check_equal, check_in, test
+from lib.harness import BUILD, CTRACE, ROOT, check, check_equal, check_in, test, wait_for
 
 SCRIPTS = os.path.join(ROOT, "completions")
 
@@ -88,14 +87,18 @@ def fish(context):
     check_in("heap.json", offered("ctrace info he"), "a file")
 
 
-def _type(master, text, wanted, seconds=60):
-    """Type on a terminal until its screen has all that is wanted; the screen."""
+def _type(master, text, wanted=()):
+    """Type on a terminal, and wait until its screen has all that is wanted."""
     os.write(master, text.encode())
-    screen, deadline = b"", time.monotonic() + seconds
-    while time.monotonic() < deadline and not all(word.encode() in screen for word in wanted):
-        if select.select([master], [], [], 1)[0]:
+    screen = b""
+
+    def shown():
+        nonlocal screen
+        while select.select([master], [], [], 0)[0]:
             screen += os.read(master, 65536)
-    return screen.decode("utf-8", "replace")
+        return all(word.encode() in screen for word in wanted)
+
+    wait_for(shown, f"{wanted} after {text!r}", lambda: "; the screen:\n" + screen.decode("utf-8", "replace"))
 
 
 @test(needs="zsh")
@@ -109,16 +112,13 @@ def zsh(context):
         os.execvpe("zsh", ["zsh", "-f", "-i"], env)
     try:
         start = f"stty rows 100 cols 200; PS1='> '; LISTMAX=0; fpath=({SCRIPTS} $fpath); autoload -U compinit; compinit -u -D; echo rea''dy\n"
-        check_in("ready", _type(master, start, ["ready"]), "zsh did not start")
+        _type(master, start, ["ready"])
         for command in _commands(context):
-            wanted = sorted(_options(context, command))
-            screen = _type(master, f"ctrace {command} --\t\t", wanted)
-            for option in wanted:
-                check_in(option, screen, f"options of {command}")
-            _type(master, "\x15", [], 1)
-        check_in("--sort peak", _type(master, "ctrace top --sort pe\t", ["--sort peak"]), "a column")
-        check_in("heap.json", _type(master, "\x15ctrace info he\t", ["heap.json"]), "a file")
-        check_in("--source-path", _type(master, "\x15ctrace-top --sou\t", ["--source-path"]), "ctrace-top")
+            _type(master, f"ctrace {command} --\t\t", sorted(_options(context, command)))
+            _type(master, "\x15")
+        _type(master, "ctrace top --sort pe\t", ["--sort peak"])
+        _type(master, "\x15ctrace info he\t", ["heap.json"])
+        _type(master, "\x15ctrace-top --sou\t", ["--source-path"])
     finally:
         os.kill(pid, 9)
         os.close(master)

@@ -8,7 +8,7 @@ import glob
 import os
 
 from lib import dhat, trace
-from lib.fire import SAMPLED, SECONDS, STRESS, clear, run_all, run_both
+from lib.fire import SAMPLED, STRESS, clear, run_all, run_both
 from lib.harness import LIBRARY, check, check_equal, program, test
 
 
@@ -87,7 +87,7 @@ def under_strace(context, command, rule, **changes):
     del env["LD_PRELOAD"]
     log = context.path("strace.log")
     words = ["strace", "-f", "-o", log, "-E", "LD_PRELOAD=" + LIBRARY] + rule + command
-    result = context.run(words, env=env, timeout=SECONDS * 2)
+    result = context.run(words, env=env)
     with open(log, encoding="utf-8", errors="replace") as lines:
         return result, [line.partition(" ")[2].strip() for line in lines]
 

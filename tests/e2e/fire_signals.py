@@ -34,7 +34,7 @@ def profiled_at_1_khz(context):
         if not changes:
             frames = sum(i % 40 + 1 for i in range(rounds))
             check_equal(sum(site["tbk"] for site in report.leaf("work")), 2 * frames, "blocks of the threads")
-    check(signals > 100 * STRESS, f"only {signals} signals came")
+        check(came >= 100, f"only {came} signals came")
     return f"{signals} signals"
 
 
@@ -56,5 +56,5 @@ print(len(value), sum(len(row["list"]) for row in value), ticks > 20)
 
 @test(needs=PYTHON)
 def python_profiled(context):
-    result = run_both(context, [PYTHON, "-c", PROFILED], seconds=120)
+    result = run_both(context, [PYTHON, "-c", PROFILED])
     check_equal(result.stdout, "20000 289900 True\n", "stdout")

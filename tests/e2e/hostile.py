@@ -11,7 +11,7 @@ import struct
 
 from lib import dhat, trace
 from lib.harness import BUILD, CTRACE, CTRACE_TOP, LIBRARY, ROOT, Skip, check, check_equal, check_in, program, test
-from lib.hostile import FORMATS, Bytes, controls, limit_memory, read_by, read_by_all
+from lib.hostile import FORMATS, Bytes, controls, limit, read_by, read_by_all
 from lib.store import SECTIONS
 
 STRANGER, USER = 65534, 65533
@@ -179,7 +179,7 @@ def object_damaged(context):
         cases.append(bytes(damaged))
     for i, case in enumerate([code, *cases]):
         context.write("damaged", case)
-        result = context.run([CTRACE, "export", "-o", out, out + ".store"], preexec_fn=limit_memory, timeout=120)
+        result = context.run([CTRACE, "export", "-o", out, out + ".store"], preexec_fn=limit)
         check(result.status == 0, f"case {i}: status {result.status}, {result.stderr}")
         frames = dhat.load(out).data["ftbl"]
         check(i or any(": main (" in frame for frame in frames), "no names in the sound file")
@@ -354,7 +354,7 @@ def planted_outputs(context):
                     plant = {"link": f"ln -s {victim}", "pipe": "mkfifo", "hard link": f"ln {victim}"}[kind]
                     env = context.environment()
                     command = ["sh", "-c", f'{plant} "{name}"; exec {context.path("ctrace")} export "{out}.store"']
-                context.run(command, env=env, user=user, timeout=60).check()
+                context.run(command, env=env, user=user).check()
                 check(_precious(victim), f"{kind} at {name} as user {user}: the victim was written to")
                 written = [path for path in os.listdir(shared) if path.startswith(os.path.basename(out)[:-5])]
                 reports = [os.path.join(shared, path) for path in written if not path.endswith(".store")]

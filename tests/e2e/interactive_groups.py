@@ -39,7 +39,7 @@ def threads(context):
             terminal.press("q")
             check_equal(terminal.ended(), 0, "status")
         process.stdin.close()
-        check_equal(process.wait(60), 0, "the program's status")
+        check_equal(process.wait(), 0, "the program's status")
 
 
 def _paths(text):

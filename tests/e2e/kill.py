@@ -7,13 +7,13 @@ import re
 import signal
 import struct
 import subprocess
-import time
 
 from lib import dhat
 from lib.fire import STRESS, in_own_mounts
-from lib.harness import CTRACE, LIBRARY, Skip, check, check_in, program, test
+from lib.harness import CTRACE, LIBRARY, Skip, check, check_in, program, test, wait_for
 
 KILLS = 8 if STRESS == 1 else 34 * STRESS  # of each kind; of all kinds 24, and 1,020 in make stress
+LEAST_MOST = 50_000  # allocations after which the kill comes at the earliest
 
 
 def counted(path, threads):
@@ -23,13 +23,11 @@ def counted(path, threads):
     return sum(numbers[::2]), sum(numbers[1::2])
 
 
-def kill_once(context, threads, stacks, seconds):
+def kill_once(context, threads, stacks, least):
     out, counters = context.path("report.json"), context.write("counters", bytes(4096))
     env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1)
     process = subprocess.Popen([program("counted"), counters, str(threads), str(stacks)], env=env)
-    while counted(counters, threads)[0] == 0:
-        time.sleep(0.001)
-    time.sleep(seconds)
+    wait_for(lambda: counted(counters, threads)[0] > least, "the program to allocate")
     process.send_signal(signal.SIGKILL)
     check(process.wait() == -signal.SIGKILL, "the program ended before it was killed")
     return check_killed(context, out, counters, threads)
@@ -55,9 +53,8 @@ def check_killed(context, out, counters, threads):
 
 def kill_often(context, threads, stacks):
     random.seed(threads)
-    told = [kill_once(context, threads, stacks, random.uniform(0, 0.1)) for _ in range(KILLS)]
-    most, more = (max(column) for column in zip(*told))
-    check(most > 1000, f"killed so early that only {most} allocations were made")
+    told = [kill_once(context, threads, stacks, random.randrange(LEAST_MOST)) for _ in range(KILLS)]
+    more = max(more for _, more in told)
     return f"{KILLS} kills, {sum(allocated for allocated, _ in told)} allocations, at most {more} in flight"
 
 
@@ -68,8 +65,7 @@ def still_running(context):
     env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1)
     process = subprocess.Popen([program("counted"), counters, "2"], env=env)
     try:
-        while counted(counters, 2)[0] == 0:
-            time.sleep(0.001)
+        wait_for(lambda: counted(counters, 2)[0], "the program to allocate")
         for _ in range(10):
             before = counted(counters, 2)[0]
             context.run([CTRACE, "info", out + ".store"]).check()

@@ -5,7 +5,7 @@ import glob
 import os
 
 from lib import trace
-from lib.harness import check, check_equal, check_in, program, test
+from lib.harness import check, check_equal, check_in, program, test, wait_for
 
 # Function: tb tbk mb mbk gb gbk eb ebk, summed over its sites.
 SITES = {
@@ -336,7 +336,7 @@ def daemon(context):
         return len(glob.glob(context.path("out.*.json"))) >= 2 and not glob.glob(context.path("*.store"))
 
     # The parent's, and the daemon's; the process between them has no event of its own.
-    trace.wait_for(is_done, "the daemon's report")
+    wait_for(is_done, "the daemon's report")
     found = trace.reports(context)
     daemons = [report for report in found.values() if report.below("place_blocks")["tb"]]
     check_equal(len(daemons), 1, "reports of the daemon")

@@ -4,11 +4,11 @@
 import glob
 import os
 import signal
-import socket
 import subprocess
 
 from lib import commands, trace
-from lib.harness import PYTHON, Failure, check, check_equal, check_in, program, test
+from lib.harness import PYTHON, Failure, check, check_equal, check_in, program, test, wait_for
+from lib.ports import free_port
 
 
 def _sane(report, known, unwalkable=None):
@@ -167,15 +167,9 @@ def tar_and_xz(context):
     _sane(found["xz"], ["lzma_stream_encoder"])
 
 
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def _redis_session(context, env, folder):
     """Start a server, talk to it, end it by SIGTERM: what the client saw, and the server's exit status."""
-    port = str(_free_port())
+    port = str(free_port())
     options = ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder]
     with open(os.path.join(folder, "log"), "wb") as log:
         server = subprocess.Popen(
@@ -187,12 +181,12 @@ def _redis_session(context, env, folder):
         return context.run([*client, "ping"]).stdout.strip() == "PONG"
 
     try:
-        trace.wait_for(answers, "redis-server to answer")
+        wait_for(answers, "redis-server to answer")
         script = "".join(f"set key:{i} {'v' * (i % 300)}\nlpush list {i}\nhset hash f{i} {i}\n" for i in range(300))
         script += "strlen key:299\nllen list\nhlen hash\nsort list limit 0 3 desc\neval 'return #redis.call(\"keys\", \"*\")' 0\nflushall\ndbsize\n"
         shown = context.run(client, stdin=script).check().stdout
         server.send_signal(signal.SIGTERM)
-        return server.pid, shown, server.wait(60)
+        return server.pid, shown, server.wait()
     except BaseException:
         server.kill()
         server.wait()

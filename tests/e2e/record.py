@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 from lib import dhat, trace
-from lib.harness import CTRACE, LIBRARY, Context, check, check_equal, check_in, program, test
+from lib.harness import CTRACE, LIBRARY, Context, check, check_equal, check_in, program, test, wait_for
 
 
 def _record(context, *words, status=0, stdin=b""):
@@ -73,9 +73,9 @@ def forwards_signals(context):
             shown = context.run([CTRACE, "info", stores[0]]).stdout if stores else ""
             return "in 10 blocks" in shown and "in 4 blocks" in shown
 
-        trace.wait_for(has_started, "the program to allocate")
+        wait_for(has_started, "the program to allocate")
         wrapper.send_signal(number)
-        check_equal(wrapper.wait(60), -number, "status of the wrapper")
+        check_equal(wrapper.wait(), -number, "status of the wrapper")
         (report,) = _reports(context).values()
         trace.check_below(report, "before_end", (10000, 10), ("tb", "tbk"))
         os.remove(report.path)

@@ -2,14 +2,14 @@
 """tests/run itself: what must not pass does not pass. And mistakes in ctrace that unit tests must catch."""
 
 import os
+import re
 import subprocess
-import time
 
 from lib.harness import PYTHON, ROOT, check, check_equal, check_in, test
 
 SEEDS = '''
 import subprocess, time
-from lib.harness import check, check_equal, test
+from lib.harness import check, check_equal, test, wait_for
 
 @test()
 def fine(context):
@@ -36,6 +36,23 @@ def hanging(context):
     subprocess.run(["/bin/sh", "-c", "sleep 4321 & sleep 4321"])
 
 @test()
+def waiting(context):
+    subprocess.Popen(["sleep", "4323"])
+    wait_for(lambda: False, "nothing")
+
+@test()
+def starving(context):
+    # Asleep for longer than that, in turns: it goes on.
+    for _ in range(8):
+        time.sleep(1)
+        sum(range(1000000))
+
+@test()
+def endless(context):
+    while True:
+        pass
+
+@test()
 def leaving(context):
     # Gets away from the session and the group, and is found all the same.
     subprocess.run(["/bin/sh", "-c", "setsid sleep 4322 > /dev/null 2>&1 &"])
@@ -51,14 +68,16 @@ WANTED = {
     "broken": "FAIL seeds.broken: KeyError: 'key'",
     "status": "FAIL seeds.status: /bin/sh -c exit 3: status 3, wanted 0",
     "lacking": "SKIP seeds.lacking: missing no-such-tool",
-    "hanging": "FAIL seeds.hanging: hung: killed after 10 s",
+    "hanging": "FAIL seeds.hanging: hung: all asleep for 6 s",
+    "waiting": "FAIL seeds.waiting: waited for nothing: all asleep for 3.0 s",
+    "starving": "ok seeds.starving",
     "leaving": "FAIL seeds.leaving: processes left behind: sleep 4322",
     "vanishing": "FAIL seeds.vanishing: the test's process ended with 0",
 }
 
 
 def _run(context, folder, *patterns, **changes):
-    env = context.environment(CTRACE_HANG_SECONDS=10, **changes)
+    env = context.environment(CTRACE_HANG_SECONDS=6, **changes)
     return context.run([os.path.join(ROOT, "tests", "run"), "--tests", folder, *patterns], env=env)
 
 
@@ -66,18 +85,19 @@ def _run(context, folder, *patterns, **changes):
 def seeds(context):
     folder = context.make_folder("seeds")
     context.write("seeds/seeds.py", SEEDS)
-    result = _run(context, folder, "seeds.*")
+    result = _run(context, folder, "seeds.[!e]*")
     lines = result.stdout.splitlines()
     for name, wanted in WANTED.items():
-        found = [line for line in lines if f"seeds.{name}" in line.split(":")[0]]
+        found = [line for line in lines if re.match(rf"(ok|FAIL|SKIP) seeds\.{name}\b", line)]
         check_equal(len(found), 1, f"lines of {name}: {found}")
         check(found[0].startswith(wanted), f"{name}: {found[0]!r}, wanted {wanted!r}")
-    check_equal(lines[-1], "1 passed, 6 failed, 1 skipped", "last line")
+    check_equal(lines[-1], "2 passed, 7 failed, 1 skipped", "last line")
     check_equal(result.status, 1, "exit code")
-    time.sleep(0.1)
     processes = subprocess.run(["ps", "axo", "args"], capture_output=True, text=True, check=True).stdout
     check("sleep 432" not in processes, "a process of a test is still there")
 
+    endless = _run(context, folder, "seeds.endless", CTRACE_MOST_SECONDS=5)
+    check_in("FAIL seeds.endless: hung: not done after 5 s", endless.stdout, "a test without end")
     passed = _run(context, folder, "seeds.fine", "seeds.lacking")
     check_equal((passed.stdout.splitlines()[-1], passed.status), ("1 passed, 0 failed, 1 skipped", 0), "a skip")
     in_ci = _run(context, folder, "seeds.lacking", CI="true")

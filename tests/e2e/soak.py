@@ -6,9 +6,10 @@ import pwd
 import re
 import signal
 
-from lib import soak, trace
-from lib.harness import PYTHON, ROOT, check, check_equal, check_in, test
-from lib.soak import FACTOR, free_port, server, talk_to, wait_for_all_ends
+from lib import soak
+from lib.harness import PYTHON, ROOT, check, check_equal, check_in, test, wait_for
+from lib.ports import free_port
+from lib.soak import FACTOR, server, talk_to, wait_for_all_ends
 
 SQL = """
 pragma journal_mode = wal;
@@ -164,7 +165,7 @@ def redis(context):
             check_in("errors: 0, replies: 12000", piped, "redis-cli --pipe")
             for start, running in (("bgsave", "rdb_bgsave_in_progress"), ("bgrewriteaof", "aof_rewrite_in_progress")):
                 ask(start)
-                trace.wait_for(lambda: running + ":0" in ask("info", "persistence"), start)
+                wait_for(lambda: running + ":0" in ask("info", "persistence"), start)
             shown = errors, ask("debug", "digest"), ask("dbsize"), ask("lrange", "list:3", "0", "5"), ask("eval", "return #redis.call('keys', '*')", "0")
             check(re.fullmatch("[0-9a-f]{40}", shown[1]) and shown[1].strip("0"), f"digest {shown[1]}")
             way.run([*client, "shutdown", "nosave"])
@@ -230,7 +231,7 @@ def nginx(context):
 
         def talk():
             for path in ("/5000.txt", "/proxy/10.txt", "/list/"):
-                load = way.run(["wrk", "-t2", "-c16", "--timeout", "60s", f"-d{max(FACTOR // 2, 1)}s", "-H", "Accept-Encoding: gzip", url + path]).check().stdout
+                load = way.run(["wrk", "-t2", "-c16", "--timeout", "600s", f"-d{max(FACTOR // 2, 1)}s", "-H", "Accept-Encoding: gzip", url + path]).check().stdout
                 check("Requests/sec" in load and "Non-2xx" not in load and "Socket errors" not in load, load)
             tell("reload")
             shown = [get(path) for path in ("/5000.txt", "/proxy/300000.txt", "/list/", "/again/x", "/none")]
@@ -289,7 +290,7 @@ def postgres(context):
             result = way.run([POSTGRES + "/psql", *client, "-qAt", "postgres"], stdin=CHECKS, **user).check()
             shown.append((result.stdout, result.stderr))
 
-        control = ["pg_ctl", "-D", data, "-s", "-w"]
+        control = ["pg_ctl", "-D", data, "-s", "-w", "-t", "1800"]
         run(*control, "-l", way.path("log"), "-o", options, "start")
         run("pgbench", *client, "-i", "-q", "-s", "1", "postgres")
         load(1)
@@ -383,6 +384,7 @@ HostKey {folder}/host
 AuthorizedKeysFile {folder}/key.pub
 PidFile {folder}/pid
 StrictModes no
+LoginGraceTime 0
 Subsystem sftp internal-sftp
 """
 
@@ -404,7 +406,7 @@ def sshd(context):
         user = pwd.getpwuid(os.getuid()).pw_name
 
         def answers():
-            return way.untraced(["ssh-keyscan", "-p", str(port), "127.0.0.1"]).stdout != ""
+            return way.untraced(["ssh-keyscan", "-T", "600", "-p", str(port), "127.0.0.1"]).stdout != ""
 
         shown = []
         with server(way, ["/usr/sbin/sshd", "-D", "-f", way.path("conf")], answers) as process:

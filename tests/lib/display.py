@@ -3,26 +3,22 @@
 
 import contextlib
 import os
-import re
+import signal
 import subprocess
 import time
 
-from lib.harness import Failure, check
+from lib.harness import check, wait_for
 
 NEEDS = ("Xvfb", "xwd")
 
 
 @contextlib.contextmanager
-def _ended(process):
+def _ended(process, how):
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.send_signal(how)
+        process.wait()
 
 
 @contextlib.contextmanager
@@ -32,7 +28,7 @@ def _server(context):
     with open(context.path("xvfb.log"), "wb") as log:
         process = subprocess.Popen(command, pass_fds=(write,), stdout=log, stderr=log)
     os.close(write)
-    with _ended(process), os.fdopen(read) as told:
+    with _ended(process, signal.SIGTERM), os.fdopen(read) as told:  # it takes its socket away
         number = told.readline().strip()
         check(number, "Xvfb does not start")
         yield ":" + number
@@ -46,7 +42,7 @@ def count_colours(context, env):
     return len({pixels[at : at + 4] for at in range(0, len(pixels), 4)})
 
 
-def run_until(context, command, shows, seconds=60, colours=20, stays=0):
+def run_until(context, command, shows, colours=20, stays=0):
     """
     Run until shows(its output so far) is true and the screen has more than so many colours, and so for some more
     seconds. Returns the output.
@@ -58,14 +54,16 @@ def run_until(context, command, shows, seconds=60, colours=20, stays=0):
         output = context.path("window.log")
         with open(output, "wb") as log:
             process = subprocess.Popen(command, env=env, cwd=context.folder, stdout=log, stderr=log)
-        with _ended(process):
-            until = time.monotonic() + seconds
-            while time.monotonic() < until and process.poll() is None:
+        with _ended(process, signal.SIGKILL):
+
+            def told():
                 with open(output, encoding="utf-8", errors="replace") as file:
-                    text = file.read()
-                if shows(text) and count_colours(context, env) > colours:
-                    time.sleep(stays)
-                    if process.poll() is None:
-                        return text
-                time.sleep(0.3)
-    raise Failure(f"{command[0]} did not show what was wanted: {re.sub(r'QStandardPaths.*', '', text)[-1500:]}")
+                    return file.read()
+
+            def ended_or_shows():
+                return process.poll() is not None or (shows(told()) and count_colours(context, env) > colours)
+
+            wait_for(ended_or_shows, f"{command[0]} to show what is wanted", lambda: "; it told: " + told()[-1500:])
+            time.sleep(stays)
+            check(process.poll() is None, f"{command[0]} ended: {told()[-1500:]}")
+            return told()

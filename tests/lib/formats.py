@@ -239,7 +239,8 @@ class HeapProfile:
             stack = above + (frame["functionName"],) if above or node is not data["head"] else ()
             names = [(child["callFrame"]["functionName"], child["callFrame"]["scriptId"]) for child in node["children"]]
             check(len(set(names)) == len(names), f"heapprofile: two children of {stack} are the same function")
-            check(node["selfSize"] or node["children"], f"heapprofile: nothing in {stack}")
+            # A number may be 0 in the whole recording: then the root alone is there.
+            check(node["selfSize"] or node["children"] or not stack, f"heapprofile: nothing in {stack}")
             if node["selfSize"]:
                 self.stacks[stack] += node["selfSize"]
             waiting += [(child, stack) for child in node["children"]]

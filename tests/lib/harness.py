@@ -5,14 +5,21 @@ A test is a function with the decorator @test; its name is FILE.FUNCTION. It get
 folder of its own, ways to run programs, and checks that raise Failure with a message that says what
 was wanted; a text that it returns is printed behind its name. tests/run gives each test a process of its own, kills it when it hangs, and treats
 processes that a test leaves behind as a failure.
+
+Nothing here has a limit in seconds that a machine with other work could break: a test hangs when all of its processes
+are asleep (processes.Watch), and wait_for waits for a state. A test waits no other way.
 """
 
 import inspect
 import os
+import resource
 import shutil
 import signal
 import subprocess
+import time
 import traceback
+
+from lib import processes
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("B", os.path.join(ROOT, "build")))
@@ -21,7 +28,8 @@ CTRACE = os.path.join(BUILD, "bin", "ctrace")
 CTRACE_TOP = os.path.join(BUILD, "bin", "ctrace-top")
 PYTHON = "/usr/bin/python3"  # Debian's; the one on PATH may be a shell script of a version manager
 
-HANG_SECONDS = int(os.environ.get("CTRACE_HANG_SECONDS", "300"))
+HANG_SECONDS = int(os.environ.get("CTRACE_HANG_SECONDS", "120"))  # all of a test's processes asleep
+MOST_SECONDS = int(os.environ.get("CTRACE_MOST_SECONDS", "1800"))  # of one test, for what runs without end
 
 
 class Failure(Exception):
@@ -69,6 +77,30 @@ def check_equal(got, wanted, what):
 def check_in(part, whole, what):
     if part not in whole:
         raise Failure(f"{what}: {part!r} is not in {shorten(whole)}")
+
+
+def wait_for(condition, what, more=lambda: ""):
+    """
+    Until condition() is true; returns what it gave. It is in vain when all other processes of the test sleep, or run for too
+    long; more() is added to what is said then. Before tests/run finds the test hung.
+    """
+    watch = processes.Watch(os.getpid(), HANG_SECONDS / 2, MOST_SECONDS / 3, itself=False)
+    pause = 0.002
+    while True:
+        value = condition()
+        if value:
+            return value
+        vain = watch.in_vain()
+        if vain:
+            raise Failure(f"waited for {what}: {vain}{more()}\n{processes.states(watch.pids())}")
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.05)
+
+
+def cpu_seconds():
+    """Of all that the test has run to the end: what a loaded machine changes little."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def shorten(value, limit=600):
@@ -139,7 +171,7 @@ class Context:
         environment.update({key: str(value) for key, value in changes.items() if value is not None})
         return environment
 
-    def run(self, command, env=None, cwd=None, stdin=b"", timeout=HANG_SECONDS, **popen):
+    def run(self, command, env=None, cwd=None, stdin=b"", **popen):
         """Run to the end with its own files for the output: a daemon it leaves cannot hold a pipe open."""
         command = [str(word) for word in command]
         if isinstance(stdin, str):
@@ -158,12 +190,7 @@ class Context:
                 stderr=popen.pop("stderr_file", err),
                 **popen,
             )
-            try:
-                status = process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                raise Failure(f"{' '.join(command)}: still running after {timeout} s") from None
+            status = process.wait()
             out.seek(0)
             err.seek(0)
             return Result(command, status, out.read(), err.read(), process.pid)

@@ -8,6 +8,7 @@ from lib.harness import CTRACE, CTRACE_TOP, check, check_in
 from lib.store import LOSSES, SECTIONS
 
 MEMORY = 1 << 30  # of address space, for files below a megabyte
+CPU_SECONDS = 120
 FORMATS = "pprof,folded,speedscope,heapprofile,json,chrometrace,massif,heaptrack"
 USELESS = ("has no ", "does not tell")  # a format that needs what the damaged file lacks: exit code 2
 
@@ -26,13 +27,14 @@ def controls(text):
     return {c for c in text if (ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160}
 
 
-def limit_memory():
+def limit():
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
 
 
 def read_by(context, command, path, what, statuses):
     """Run a command; its status must be one of these, with one clear line when it is 3."""
-    result = context.run(COMMANDS[command](path), preexec_fn=limit_memory, timeout=120)
+    result = context.run(COMMANDS[command](path), preexec_fn=limit)
     where = f"{what}, {command}: status {result.status}, stderr {result.stderr[-500:]!r}"
     if result.status == 2 and any(text in result.stderr for text in USELESS):
         return 2

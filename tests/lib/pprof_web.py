@@ -5,9 +5,10 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 
-from lib.harness import check, check_equal
+from lib.harness import check, check_equal, wait_for
 
 # {stack, root first: own value} of the page's data, and the boxes that it has drawn.
 _READ = """
@@ -27,6 +28,14 @@ return {total: data.v, stacks, boxes};
 """
 
 
+def _listens(port):
+    try:
+        socket.create_connection(("localhost", port)).close()
+    except OSError:
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def served(context, path):
     """The address at which pprof serves the profile."""
@@ -36,8 +45,9 @@ def served(context, path):
     )
     try:
         line = server.stderr.readline()
-        found = re.fullmatch(r"Serving web UI on (http://localhost:\d+)\n", line)
+        found = re.fullmatch(r"Serving web UI on (http://localhost:(\d+))\n", line)
         check(found, f"go tool pprof -http: {line!r}")
+        wait_for(lambda: _listens(int(found.group(2))), "pprof to listen, which it does after it has said so")
         yield found.group(1)
     finally:
         os.killpg(server.pid, signal.SIGKILL)
@@ -49,8 +59,10 @@ def flame_graph(page, address, sample_type):
     """(total, {stack: its own value}, {(depth, name): value} of the boxes drawn) for a sample type."""
     page.open(f"{address}/ui/flamegraph?si={sample_type}")
     page.wait("return document.querySelectorAll('#chart g.frame').length > 0", "pprof's flame graph")
-    # What it has no icon for it answers with its graph, for which it wants graphviz.
-    errors = [error for error in page.console_errors() if "/ui/ - Failed to load resource" not in error]
+    # Of its icon Chromium may ask when the server of the page before has ended, and has the graph for answer, for which
+    # pprof wants graphviz.
+    no_icon = ("/ui/ - Failed to load resource", "/favicon.ico - Failed to load resource")
+    errors = [error for error in page.console_errors() if not any(part in error for part in no_icon)]
     check_equal(errors, [], "console of pprof's page")
     told = page.run(_READ)
     stacks, boxes = {}, {}

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Descendants of a process, so that no test leaves one behind, not even a daemon."""
+"""
+Descendants of a process: so that no test leaves one behind, not even a daemon, and so that a test which hangs is told
+apart from one on a machine with other work.
+"""
 
 import ctypes
 import os
@@ -7,6 +10,8 @@ import signal
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
+LOOKS_APART = 0.5  # seconds between two looks at /proc
+SHOWN = 12  # threads of a process whose states are shown
 
 
 def adopt_orphans():
@@ -14,52 +19,129 @@ def adopt_orphans():
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _parents():
-    parents = {}
+class _Process:
+    def __init__(self, fields):
+        self.state, self.parent = fields[0], int(fields[1])
+        self.ticks = int(fields[11]) + int(fields[12])  # of the processor, all threads
+
+
+def _read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _table():
+    table = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat", "rb") as stat:
-                    # The name, in brackets, may hold blanks and brackets itself.
-                    fields = stat.read().rpartition(b")")[2].split()
-            except OSError:
-                continue
-            parents[int(entry)] = (int(fields[1]), fields[0])
-    return parents
+            # The name, in brackets, may hold blanks and brackets itself.
+            fields = _read(f"/proc/{entry}/stat").rpartition(b")")[2].split()
+            if fields:
+                table[int(entry)] = _Process(fields)
+    return table
+
+
+def _below(table, pid):
+    children = {}
+    for child, process in table.items():
+        children.setdefault(process.parent, []).append(child)
+    found, waiting = [], [pid]
+    while waiting:
+        level = children.get(waiting.pop(), [])
+        found += level
+        waiting += level
+    return [child for child in found if table[child].state != b"Z"]
 
 
 def descendants(pid):
     """Living descendants, zombies left out."""
-    parents = _parents()
-    found, level = [], {pid}
-    while level:
-        level = {child for child, (parent, _) in parents.items() if parent in level and child not in found}
-        found.extend(level)
-    return [child for child in found if parents[child][1] != b"Z"]
+    return _below(_table(), pid)
 
 
 def name_of(pid):
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as cmdline:
-            return cmdline.read().replace(b"\0", b" ").decode("utf-8", "replace").strip()[:200]
-    except OSError:
-        return "?"
+    return _read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").decode("utf-8", "replace").strip()[:200] or "?"
 
 
-def kill_descendants(pid, grace_seconds=2.0):
-    """Kill what lives below pid; returns the names of those that did not end by themselves in time."""
-    deadline = time.monotonic() + grace_seconds
-    left = descendants(pid)
-    while left and time.monotonic() < deadline:
+def _thread(pid, tid):
+    """State, and what the kernel says of where it waits."""
+    folder = f"/proc/{pid}/task/{tid}/"
+    state = _read(folder + "stat").rpartition(b")")[2].split()[:1]
+    words = [b"".join(state), _read(folder + "wchan"), *_read(folder + "syscall").split()[:2]]
+    return " ".join(word.decode() for word in words)
+
+
+def states(pids):
+    """A line for each process with its threads."""
+    lines = []
+    for pid in pids:
+        try:
+            tids = sorted(map(int, os.listdir(f"/proc/{pid}/task")))
+        except OSError:
+            continue
+        threads = ", ".join(_thread(pid, tid) for tid in tids[:SHOWN])
+        lines.append(f"{pid} {name_of(pid)}: {len(tids)} threads: {threads}")
+    return "\n".join(lines)
+
+
+class Watch:
+    """
+    Says of a process and all below it when waiting for them is in vain: all of them have been asleep for so many seconds,
+    or so many have passed in all. A process that runs, or is ready to and waits for a processor or a disk, is not
+    asleep: other work on the machine makes nothing hang. itself: whether the process itself counts.
+    """
+
+    def __init__(self, pid, asleep_seconds, most_seconds, itself=True):
+        self.pid, self.itself = pid, itself
+        self.asleep_seconds, self.most_seconds = asleep_seconds, most_seconds
+        self.start = self.moved = self.looked = time.monotonic()
+        self.ticks = {}
+
+    def pids(self, table=None):
+        table = _table() if table is None else table
+        return ([self.pid] if self.itself and self.pid in table else []) + _below(table, self.pid)
+
+    def in_vain(self):
+        """None, or why it is."""
+        now = time.monotonic()
+        if now - self.looked < LOOKS_APART:
+            return None
+        # This process may have been stopped, or starved itself: a gap says nothing of the others.
+        if now - self.looked > 10 * LOOKS_APART:
+            self.moved = now
+        self.looked = now
+        table = _table()
+        pids = self.pids(table)
+        ticks = {pid: table[pid].ticks for pid in pids}
+        if ticks != self.ticks or any(table[pid].state in b"RD" for pid in pids):
+            self.moved, self.ticks = now, ticks
+        if now - self.moved > self.asleep_seconds:
+            return f"all asleep for {self.asleep_seconds} s"
+        if now - self.start > self.most_seconds:
+            return f"not done after {self.most_seconds} s"
+        return None
+
+
+def kill(pids):
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def kill_descendants(pid, asleep_seconds=2.0, most_seconds=300.0):
+    """Kill what lives below pid; returns the names of those that did not end by themselves."""
+    watch = Watch(pid, asleep_seconds, most_seconds, itself=False)
+    left = watch.pids()
+    while left and not watch.in_vain():
         time.sleep(0.02)
-        left = descendants(pid)
+        left = watch.pids()
     names = [name_of(child) for child in left]
     while left:
-        for child in left:
-            try:
-                os.kill(child, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        kill(left)
         time.sleep(0.02)
-        left = descendants(pid)
+        left = watch.pids()
     return names

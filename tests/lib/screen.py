@@ -8,9 +8,8 @@ import select
 import signal
 import struct
 import termios
-import time
 
-from lib.harness import Skip, check
+from lib.harness import Skip, check, wait_for
 
 try:
     import pyte
@@ -20,7 +19,7 @@ except ImportError:
 # Of TERM=linux, the terminal that pyte emulates; of others it knows not all.
 KEYS = {"up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "end": "\x1b[4~", "home": "\x1b[1~", "esc": "\x1b"}
 KEYS.update({"pgup": "\x1b[5~", "pgdn": "\x1b[6~", "enter": "\r", "backspace": "\x7f"})
-WAIT_SECONDS = 60
+ESCAPE_SECONDS = 0.025  # ESCDELAY
 
 
 class Terminal:
@@ -78,38 +77,46 @@ class Terminal:
     def text(self):
         return "\n".join(self.lines())
 
+    def _screen(self):
+        return "; the screen:\n" + self.text()
+
     def wait(self, condition, what):
         """Until condition(text of the screen) holds; returns the text."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while True:
+
+        def holds():
             self.pump()
-            text = self.text()
-            if condition(text):
-                return text
-            check(time.monotonic() < deadline, f"waited {WAIT_SECONDS} s for {what}; the screen:\n{text}")
+            return condition(self.text())
+
+        wait_for(holds, what, self._screen)
+        return self.text()
 
     def wait_for(self, part):
         return self.wait(lambda text: part in text, repr(part))
 
     def _rests(self):
         """Has it read all keys, and does it wait for more?"""
+        # To ask the terminal if there is anything also brings there what is still on its way in the kernel.
+        select.select([self.slave], [], [], 0)
         unread = struct.unpack("i", fcntl.ioctl(self.slave, termios.FIONREAD, b"\0" * 4))[0]
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
             return unread == 0 and stat.read().rpartition(")")[2].split()[0] in "SZ"
 
     def settle(self):
         """Until all that was typed is on the screen."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while True:
+
+        def settled():
             self.pump(0.03)
-            if self._rests() and not select.select([self.master], [], [], 0)[0]:
-                return
-            check(time.monotonic() < deadline, "the program does not come to rest; the screen:\n" + self.text())
+            return self._rests() and not select.select([self.master], [], [], 0)[0]
+
+        wait_for(settled, "the program to come to rest", self._screen)
 
     def press(self, *keys):
         for key in keys:
             os.write(self.master, KEYS.get(key, key).encode())
             self.settle()
+            if key == "esc":  # after which it waits for the rest of a sequence, asleep, as after all keys
+                self.pump(2 * ESCAPE_SECONDS)
+                self.settle()
         return self.lines()
 
     def selected(self):
@@ -121,13 +128,15 @@ class Terminal:
 
     def ended(self):
         """Wait for the program's end; its status as in subprocess. The terminal must be as it was before."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while self.status is None:
+
+        def has_ended():
             self.pump(0.02)
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self.status = os.waitstatus_to_exitcode(status)
-            check(time.monotonic() < deadline, "the program does not end; the screen:\n" + self.text())
+            return pid
+
+        wait_for(has_ended, "the program to end", self._screen)
         self.pump(0.02)
         check(termios.tcgetattr(self.slave) == self.before, "the terminal's settings are not what they were")
         check(b"\x1b[?1049h" not in self.raw or self.raw.rfind(b"\x1b[?1049l") > self.raw.rfind(b"\x1b[?1049h"), "still on the other screen")

@@ -9,11 +9,10 @@ import os
 import pprint
 import re
 import shutil
-import socket
 import subprocess
 
-from lib import processes, trace
-from lib.harness import CTRACE, LIBRARY, Failure, check, check_equal
+from lib import processes
+from lib.harness import CTRACE, LIBRARY, Failure, check, check_equal, wait_for
 
 FACTOR = int(os.environ.get("CTRACE_SOAK", "1"))  # make soak: how many times longer
 
@@ -136,7 +135,7 @@ def soak(context, work, programs, allowed=(), stores_stay=False):
 
 def wait_for_all_ends():
     """Daemons are adopted by the test's process."""
-    trace.wait_for(lambda: not processes.descendants(os.getpid()), "all processes to end", 120)
+    wait_for(lambda: not processes.descendants(os.getpid()), "all processes to end")
 
 
 @contextlib.contextmanager
@@ -148,9 +147,9 @@ def server(way, command, answers, status=0, **popen):
             command, env=way.environment(), cwd=way.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, **popen
         )
     try:
-        trace.wait_for(lambda: answers() or process.poll() is not None, f"{command[0]} to answer")
+        wait_for(lambda: answers() or process.poll() is not None, f"{command[0]} to answer")
         yield process
-        check_equal(process.wait(120), status, f"status of {command[0]}")
+        check_equal(process.wait(), status, f"status of {command[0]}")
     except BaseException as error:
         process.kill()
         process.wait()
@@ -162,16 +161,10 @@ def talk_to(way, command, answers, talk, daemon=None):
     """What talk() gives, which also ends the server: in the foreground, or the daemon that this command starts."""
     if daemon:
         way.run(daemon).check()
-        trace.wait_for(answers, f"{command[0]} to answer")
+        wait_for(answers, f"{command[0]} to answer")
         shown = talk()
     else:
         with server(way, command, answers):
             shown = talk()
     wait_for_all_ends()
     return shown
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

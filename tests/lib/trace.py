@@ -3,7 +3,6 @@
 
 import glob
 import os
-import time
 
 from lib import dhat
 from lib.harness import CTRACE, LIBRARY, check, check_equal
@@ -69,10 +68,3 @@ def check_rooted(report):
         nameless = last.function == "???" and last.module
         rooted = last.function in ROOTS or last.function.partition("@")[0] in ROOTS or nameless
         check(rooted or site.cut or last.mark, f"a stack ends in {last}: {site.frames}")
-
-
-def wait_for(condition, what, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        check(time.monotonic() < deadline, f"waited {seconds} s for {what}")
-        time.sleep(0.02)

@@ -18,6 +18,8 @@
 
 #include "site.h"
 
+#define SIGNALS_LEAST 100
+
 static volatile sig_atomic_t handled;
 static __thread volatile sig_atomic_t inside;
 static int rounds;
@@ -96,6 +98,16 @@ SITE static unsigned long work(int depth, unsigned long value)
 	return value;
 }
 
+/* Until enough signals have come, however fast the machine is. */
+SITE static void work_on(void)
+{
+	inside = 1;
+	void *block = malloc(70);
+	KEEP(block);
+	free(block);
+	inside = 0;
+}
+
 static void *compute(void *argument)
 {
 	char *alternate = malloc(64 << 10);
@@ -104,6 +116,8 @@ static void *compute(void *argument)
 	sigaltstack(&stack, NULL);
 	for (int i = 0; i < rounds; i++)
 		value = work(i % 40, value);
+	while (handled < SIGNALS_LEAST)
+		work_on();
 	stack.ss_flags = SS_DISABLE;
 	sigaltstack(&stack, NULL);
 	free(alternate);

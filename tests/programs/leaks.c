@@ -33,6 +33,11 @@ SITE void wipe(void)
 	volatile char stack[64 << 10];
 	for (size_t i = 0; i < sizeof(stack); i++)
 		stack[i] = 0;
+	__asm__ volatile("xor %%eax, %%eax\n\txor %%ecx, %%ecx\n\txor %%edx, %%edx\n\txor %%esi, %%esi\n\txor %%edi, %%edi\n\t"
+			 "xor %%r8d, %%r8d\n\txor %%r9d, %%r9d\n\txor %%r10d, %%r10d\n\txor %%r11d, %%r11d"
+			 :
+			 :
+			 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc", "memory");
 }
 
 /* Malloc'ed memory may hold what was there before; Valgrind knows that it is nobody's. */
@@ -220,6 +225,7 @@ SITE void reachable_thread(void)
 static void *end_thread(void *argument)
 {
 	hidden = ~(uintptr_t)make_list(3);
+	wipe();
 	return argument;
 }
 
