@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <link.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -93,7 +94,10 @@ bool ct_exempt(char **variables)
 	       (is_ctrace() && (!ct_environment_preloads(variables) || is_exporting()));
 }
 
+/* Real-time processes have no slack; an exporter has nothing to hurry for. */
 void ct_exempt_mark(void)
 {
+	static const struct sched_param none = {0};
+	ct_syscall3(SYS_sched_setscheduler, 0, SCHED_OTHER, &none);
 	ct_syscall3(SYS_prctl, PR_SET_TIMERSLACK, CT_EXPORTER_SLACK_NS, 0);
 }
