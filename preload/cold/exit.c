@@ -103,6 +103,10 @@ static bool is_trusted(void)
 static int exec_exporter(void *arguments)
 {
 	char *environment[] = {CT_EXPORTER_VARIABLE "=1", NULL}; /* above all no LD_PRELOAD */
+	uid_t owner = ct_store_owner();
+	/* The program may be lent to another user, who can read neither the store nor, it may be, its folder. */
+	if (owner != (uid_t)ct_syscall3(SYS_geteuid, 0, 0, 0))
+		ct_syscall3(SYS_setresuid, owner, owner, owner);
 	ct_exempt_mark();
 	ct_syscall3(SYS_execve, exporter.bytes, arguments, environment);
 	ct_syscall3(SYS_exit, EXEC_FAILED, 0, 0);

@@ -10,7 +10,10 @@
 #include "cold/real.h"
 #include "cold/sandbox.h"
 #include "cold/store.h"
+#include "cold/sys.h"
 #include "hot/record.h"
+
+#define UNCHANGED ((uid_t)-1)
 
 int prctl(int option, long a, long b, long c, long d);
 long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, long f);
@@ -32,19 +35,38 @@ CT_EXPORT int chroot(const char *path)
 	return ct_real.chroot(path);
 }
 
-/* The store goes along: as its new user the process could not open it when it has to grow. */
-#define USER_HOOK(name, user, parameters, arguments)                                                                   \
+/*
+ * The store goes along with a process that has no way back: as its new user it could not open it when it has to grow.
+ * While there is one the store stays whose it is. It is mapped into the process, and who may write to it could make a
+ * process that becomes root again do anything.
+ */
+static void change_user(uid_t real, uid_t effective, uid_t saved)
+{
+	uid_t now[3];
+	if (ct_syscall3(SYS_getresuid, &now[0], &now[1], &now[2]) != 0)
+		return;
+	real = real == UNCHANGED ? now[0] : real;
+	effective = effective == UNCHANGED ? now[1] : effective;
+	saved = saved == UNCHANGED ? now[2] : saved;
+	if (real == effective && effective == saved)
+		ct_store_give_to(effective);
+}
+
+#define USER_HOOK(name, parameters, arguments, real, effective, saved)                                                 \
 	CT_EXPORT int name parameters                                                                                  \
 	{                                                                                                              \
 		ct_real_resolve();                                                                                     \
-		ct_store_give_to(user);                                                                                \
+		change_user(real, effective, saved);                                                                   \
 		return ct_real.name arguments;                                                                         \
 	}
 
-USER_HOOK(setuid, uid, (uid_t uid), (uid))
-USER_HOOK(seteuid, effective, (uid_t effective), (effective))
-USER_HOOK(setreuid, effective, (uid_t real, uid_t effective), (real, effective))
-USER_HOOK(setresuid, effective, (uid_t real, uid_t effective, uid_t saved), (real, effective, saved))
+USER_HOOK(setuid, (uid_t uid), (uid), uid, uid, uid)
+USER_HOOK(seteuid, (uid_t effective), (effective), UNCHANGED, effective, UNCHANGED)
+USER_HOOK(setreuid, (uid_t real, uid_t effective), (real, effective), real, effective,
+	  real == UNCHANGED        ? UNCHANGED
+	  : effective == UNCHANGED ? (uid_t)ct_syscall3(SYS_geteuid, 0, 0, 0)
+				   : effective)
+USER_HOOK(setresuid, (uid_t real, uid_t effective, uid_t saved), (real, effective, saved), real, effective, saved)
 
 /*
  * Most sandboxes begin by syscall(), which is a jump but for the two calls that begin one: what it is called for may
