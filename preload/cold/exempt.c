@@ -45,7 +45,7 @@ static bool holds_note(const char *notes, uint64_t bytes, uint64_t alignment)
 }
 
 /* Notes need not be in memory. */
-static bool is_loaded(const ElfW(Phdr) *headers, size_t count, const ElfW(Phdr) *part)
+static bool is_loaded(const ElfW(Phdr) * headers, size_t count, const ElfW(Phdr) * part)
 {
 	for (size_t i = 0; i < count; i++)
 		if (headers[i].p_type == PT_LOAD && headers[i].p_flags & PF_R && part->p_vaddr >= headers[i].p_vaddr &&

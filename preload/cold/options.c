@@ -58,7 +58,7 @@ bool ct_options_read(char **environment)
 {
 #define CT_OPTION(field, variable, flag, type, standard, argument, help)                                               \
 	{                                                                                                              \
-		const char *value = ct_environment_get(environment, variable);                                            \
+		const char *value = ct_environment_get(environment, variable);                                         \
 		if (!value || !*value)                                                                                 \
 			value = standard;                                                                              \
 		if (!read_##type(variable, value, &ct_options.field))                                                  \
