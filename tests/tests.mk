@@ -12,9 +12,9 @@ TESTS := $B/tests
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 PROGRAM_C := sites sizes tiny reload threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host charsets remapped details advise \
 	fire_forks fire_jumps fire_plugins fire_stderr fire_threads fire_stack fire_sandbox fire_processes
-PROGRAM_C += fire_ifunc fire_loader fire_own_malloc fire_signals leaks
+PROGRAM_C += privileged fire_ifunc fire_loader fire_own_malloc fire_signals leaks
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx leaks_cxx cxx_threads advise_vector frames_fp frames_bare frames_avx \
-	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so leaks_plugin.so static_hello)
+	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so leaks_plugin.so static_hello as_nobody)
 PROGRAMS += $(addprefix $(TESTS)/programs/,fire_audit.so $(addprefix fire_sanitize.,address thread leak undefined) \
 	fire_unwinders fire_unwinders.8 $(if $(wildcard /usr/lib/*/libunwind.so.1),fire_unwinders.1))
 PROGRAMS += $(addprefix $(TESTS)/programs/,api api_no_pie api_static api_lto api_cxx)
@@ -101,6 +101,10 @@ $(addprefix $(TESTS)/programs/,libone_byte.so libbump.so libreuse.so libfail_all
 	$(CC) -D_GNU_SOURCE -O2 -g -fno-builtin -Wall -Wextra -MMD -MP -shared -fPIC -o $@ $< -ldl
 
 # Cannot be traced by a preloaded library, and is refused.
+$(TESTS)/programs/as_nobody: tests/programs/as_nobody.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -static -o $@ $<
+
 $(TESTS)/programs/static_hello: tests/programs/deep.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -static -o $@ $<

@@ -67,6 +67,16 @@ bool ct_real_is_sanitizer(void)
 	return false;
 }
 
+bool ct_real_is_first(void)
+{
+	Dl_info first, ours;
+	void *symbol;
+	void *active = dlsym(RTLD_DEFAULT, "ctrace_api_is_active");
+	return !active || !dladdr1(active, &first, &symbol, RTLD_DL_SYMENT) ||
+	       !dladdr1((const void *)&ct_real_is_first, &ours, &symbol, RTLD_DL_SYMENT) ||
+	       first.dli_fbase == ours.dli_fbase;
+}
+
 void ct_real_check_malloc(void)
 {
 	struct ct_object theirs, ours;

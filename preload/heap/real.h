@@ -31,6 +31,9 @@ CT_COLD bool ct_real_resolve(void);
  */
 CT_COLD bool ct_real_is_sanitizer(void);
 
+/* Is no other copy of this library before us? One in LD_PRELOAD and one in /etc/ld.so.preload must not both record. */
+CT_COLD bool ct_real_is_first(void);
+
 /* Say it when another malloc than ours is the program's: its own, or that of a library preloaded before us. */
 CT_COLD void ct_real_check_malloc(void);
 

@@ -12,7 +12,10 @@
 #include "life/exit.h"
 #include "store/store_file.h"
 #include "sys/sandbox.h"
+#include "sys/sys.h"
 #include "unwind/objects.h"
+
+#define UNCHANGED ((uid_t)-1)
 
 int prctl(int option, long a, long b, long c, long d);
 long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, long f);
@@ -34,19 +37,38 @@ CT_EXPORT int chroot(const char *path)
 	return ct_real.chroot(path);
 }
 
-/* The store goes along: as its new user the process could not open it when it has to grow. */
-#define USER_HOOK(name, user, parameters, arguments)                                                                   \
+/*
+ * The store goes along with a process that has no way back: as its new user it could not open it when it has to grow.
+ * While there is one the store stays whose it is. It is mapped into the process, and who may write to it could make a
+ * process that becomes root again do anything.
+ */
+static void change_user(uid_t real, uid_t effective, uid_t saved)
+{
+	uid_t now[3];
+	if (ct_syscall3(SYS_getresuid, &now[0], &now[1], &now[2]) != 0)
+		return;
+	real = real == UNCHANGED ? now[0] : real;
+	effective = effective == UNCHANGED ? now[1] : effective;
+	saved = saved == UNCHANGED ? now[2] : saved;
+	if (real == effective && effective == saved)
+		ct_store_give_to(effective);
+}
+
+#define USER_HOOK(name, parameters, arguments, real, effective, saved)                                                 \
 	CT_EXPORT int name parameters                                                                                  \
 	{                                                                                                              \
 		ct_real_resolve();                                                                                     \
-		ct_store_give_to(user);                                                                                \
+		change_user(real, effective, saved);                                                                   \
 		return ct_real.name arguments;                                                                         \
 	}
 
-USER_HOOK(setuid, uid, (uid_t uid), (uid))
-USER_HOOK(seteuid, effective, (uid_t effective), (effective))
-USER_HOOK(setreuid, effective, (uid_t real, uid_t effective), (real, effective))
-USER_HOOK(setresuid, effective, (uid_t real, uid_t effective, uid_t saved), (real, effective, saved))
+USER_HOOK(setuid, (uid_t uid), (uid), uid, uid, uid)
+USER_HOOK(seteuid, (uid_t effective), (effective), UNCHANGED, effective, UNCHANGED)
+USER_HOOK(setreuid, (uid_t real, uid_t effective), (real, effective), real, effective,
+	  real == UNCHANGED        ? UNCHANGED
+	  : effective == UNCHANGED ? (uid_t)ct_syscall3(SYS_geteuid, 0, 0, 0)
+				   : effective)
+USER_HOOK(setresuid, (uid_t real, uid_t effective, uid_t saved), (real, effective, saved), real, effective, saved)
 
 /*
  * Most sandboxes begin by syscall(), which is a jump but for the two calls that begin one: what it is called for may
@@ -79,6 +101,12 @@ static void prepare_for_sandbox(void)
 	ct_leave();
 }
 
+/* Nothing of this process is recorded, from its start to its end: no system call of ours can come. */
+static bool is_left_alone(void)
+{
+	return ct_load_acquire(&ct_gate.phase) == CT_PHASE_OFF && !ct_tracer.header;
+}
+
 /* prctl(PR_SET_SECCOMP, mode, program), seccomp(operation, flags, program), or something else. */
 long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -88,7 +116,7 @@ long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, lon
 	bool filtered =
 		number == SYS_prctl ? a == PR_SET_SECCOMP && b == SECCOMP_MODE_FILTER : a == SECCOMP_SET_MODE_FILTER;
 	ct_real_resolve();
-	if ((!strict && !filtered) || ct_store_is_lent())
+	if ((!strict && !filtered) || is_left_alone() || ct_store_is_lent())
 		return ct_real.syscall(number, a, b, c, d, e, f);
 	if (strict) {
 		ct_store_stop("the program permits itself nothing but to read, write and exit (seccomp)");

@@ -16,6 +16,7 @@
 #include "heap/block_rows.h"
 #include "hot/slow.h"
 #include "hot/state.h"
+#include "life/exempt.h"
 #include "life/output.h"
 #include "life/threads.h"
 #include "reach/reach.h"
@@ -40,6 +41,7 @@ int __cxa_at_quick_exit(void (*function)(void *), void *library);
 
 static struct ct_text library;
 static struct ct_text exporter;
+static struct stat root; /* where exporter's path leads, at start */
 static uint32_t finished;
 static bool began_free; /* of seccomp filters; in a container it is not */
 
@@ -56,11 +58,7 @@ static void find_library(void)
 		return;
 	ct_object_path(&object, &path);
 	ct_text_clear(&library);
-	if (*path.bytes != '/') {
-		ct_text_add(&library, ct_output_folder());
-		ct_text_add(&library, "/");
-	}
-	ct_text_add(&library, path.bytes);
+	ct_output_add_absolute(&library, path.bytes);
 }
 
 /* bin/ctrace beside the library's folder: build/lib, PREFIX/lib, PREFIX/lib/x86_64-linux-gnu. */
@@ -68,7 +66,7 @@ static void find_exporter(void)
 {
 	static const char *const places[] = {"/../bin/ctrace", "/../../bin/ctrace", "/ctrace"};
 	if (*ct_options.bin) {
-		ct_text_add(&exporter, ct_options.bin);
+		ct_output_add_absolute(&exporter, ct_options.bin);
 		return;
 	}
 	size_t folder = (size_t)(ct_base_name(library.bytes) - library.bytes);
@@ -81,9 +79,36 @@ static void find_exporter(void)
 	}
 }
 
+static bool look_at(const char *path, struct stat *file)
+{
+	return ct_syscall4(SYS_newfstatat, AT_FDCWD, path, file, 0) == 0;
+}
+
+/* The path is as good as it was at start: behind chroot and pivot_root others may have put a program there. */
+static bool is_same_root(void)
+{
+	struct stat now;
+	return look_at("/", &now) && now.st_dev == root.st_dev && now.st_ino == root.st_ino;
+}
+
+/* What was found beside the library and not named may be anybody's, where a library lies in /tmp. */
+static bool is_trusted(void)
+{
+	struct stat program, beside;
+	if (*ct_options.bin || !look_at(exporter.bytes, &program) || !program.st_uid)
+		return true;
+	return program.st_uid == ct_syscall3(SYS_geteuid, 0, 0, 0) ||
+	       (look_at(library.bytes, &beside) && program.st_uid == beside.st_uid);
+}
+
 static int exec_exporter(void *arguments)
 {
-	char *environment[] = {NULL}; /* above all no LD_PRELOAD */
+	char *environment[] = {CT_EXPORTER_VARIABLE "=1", NULL}; /* above all no LD_PRELOAD */
+	uid_t owner = ct_store_owner();
+	/* The program may be lent to another user, who can read neither the store nor, it may be, its folder. */
+	if (owner != (uid_t)ct_syscall3(SYS_geteuid, 0, 0, 0))
+		ct_syscall3(SYS_setresuid, owner, owner, owner);
+	ct_exempt_mark();
 	ct_syscall3(SYS_execve, exporter.bytes, arguments, environment);
 	ct_syscall3(SYS_exit, EXEC_FAILED, 0, 0);
 	return EXEC_FAILED;
@@ -97,6 +122,16 @@ static bool is_filtered(void)
 bool ct_exporter_is_forbidden(void)
 {
 	return ct_load_relaxed(&ct_filters) || (began_free && is_filtered());
+}
+
+/* Why no exporter may be started; NULL: one may. */
+static const char *why_forbidden(void)
+{
+	if (ct_exporter_is_forbidden())
+		return "no exporter is started in a sandbox (seccomp)";
+	if (!is_same_root())
+		return "no exporter is started in another root (chroot)";
+	return is_trusted() ? NULL : "the exporter beside the library is another user's and is not started";
 }
 
 /* Wait for the child: its exit status, or -1 when it did not run to its end. */
@@ -140,7 +175,7 @@ static int start_exporter(void *arguments)
 
 int ct_exporter_run(const char *const *arguments)
 {
-	return run_child(start_exporter, (void *)arguments, 0);
+	return why_forbidden() ? -1 : run_child(start_exporter, (void *)arguments, 0);
 }
 
 static void publish_end(void)
@@ -216,10 +251,10 @@ void ct_finish(void)
 	} else {
 		const char *const arguments[] = {"ctrace",          "export",        "--at-exit", "--format",
 						 ct_options.format, ct_store_path(), NULL};
-		if (ct_exporter_run(arguments) < 0 && !quiet)
-			ct_say(ct_exporter_is_forbidden() ? "no exporter is started in a sandbox (seccomp)" BY_HAND
-							  : "no exporter ran (CTRACE_BIN names it)" BY_HAND,
-			       ct_store_path(), NULL);
+		if (ct_exporter_run(arguments) < 0 && !quiet) {
+			const char *why = why_forbidden();
+			ct_say(why ? why : "no exporter ran (CTRACE_BIN names it)", BY_HAND, ct_store_path());
+		}
 	}
 	errno = saved;
 }
@@ -233,6 +268,7 @@ static void at_exit(void *argument)
 void ct_exit_init(void)
 {
 	began_free = !is_filtered();
+	look_at("/", &root);
 	find_library();
 	find_exporter();
 	/*

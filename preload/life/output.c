@@ -28,19 +28,21 @@ const char *ct_output_exe(void)
 	return exe;
 }
 
-const char *ct_output_folder(void)
+void ct_output_add_absolute(struct ct_text *text, const char *path)
 {
-	return folder;
+	if (*path != '/') {
+		ct_text_add(text, folder);
+		ct_text_add(text, "/");
+	}
+	ct_text_add(text, path);
 }
 
 void ct_output_expand(struct ct_text *output)
 {
 	const char *pattern = ct_options.out;
 	ct_text_clear(output);
-	if (*pattern != '/') {
-		ct_text_add(output, folder);
-		ct_text_add(output, "/");
-	}
+	if (*pattern != '/')
+		ct_output_add_absolute(output, "");
 	for (; *pattern; pattern++) {
 		if (*pattern != '%' || !pattern[1]) {
 			ct_text_add_bytes(output, pattern, 1);
@@ -74,7 +76,7 @@ void ct_output_fallback(struct ct_text *output)
 	ct_text_clear(&name);
 	ct_text_add(&name, ct_base_name(output->bytes));
 	ct_text_clear(output);
-	ct_text_add(output, ct_options.tmpdir);
+	ct_output_add_absolute(output, ct_options.tmpdir);
 	ct_text_add(output, "/");
 	ct_text_add(output, name.bytes);
 }

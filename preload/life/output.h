@@ -11,8 +11,8 @@ CT_COLD void ct_output_init(void);
 /* Absolute path of the program. */
 CT_COLD const char *ct_output_exe(void);
 
-/* The program's folder at start, without a slash at its end. */
-CT_COLD const char *ct_output_folder(void);
+/* Append a path; a relative one below the program's folder at start, whatever folder it is in later. */
+CT_COLD void ct_output_add_absolute(struct ct_text *text, const char *path);
 
 /* CTRACE_OUT with its %-letters filled in for this process, absolute. */
 CT_COLD void ct_output_expand(struct ct_text *output);

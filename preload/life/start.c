@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cold/tree.h"
 #include "ctrace/timeline.h"
 #include "heap/allocator.h"
 #include "heap/block_rows.h"
@@ -18,6 +19,7 @@
 #include "hot/sample.h"
 #include "hot/slow.h"
 #include "hot/state.h"
+#include "life/exempt.h"
 #include "life/exit.h"
 #include "life/fork.h"
 #include "life/output.h"
@@ -26,6 +28,7 @@
 #include "store/combine.h"
 #include "store/store_file.h"
 #include "sys/arena.h"
+#include "sys/environment.h"
 #include "sys/lock.h"
 #include "sys/options.h"
 #include "sys/sys.h"
@@ -42,15 +45,6 @@ extern void *__libc_stack_end;
 
 static uint64_t early_calls; /* while some thread was starting */
 static bool started;
-
-/* The C library has not set environ yet when DT_PREINIT_ARRAY runs: then it stands on the stack. */
-static char **environment(void)
-{
-	if (environ)
-		return environ;
-	uintptr_t *start = __libc_stack_end; /* argc, argv, NULL, environment, NULL */
-	return (char **)(start + 1 + start[0] + 1);
-}
 
 static const char *error_text(int error)
 {
@@ -148,45 +142,13 @@ static void init_sections(void)
 	header->timeline[0].shift = header->timeline[1].shift = CT_TIMELINE_FIRST_SHIFT;
 }
 
-/* CTRACE_CHILDREN=0: programs started by this one find no LD_PRELOAD with us in it. */
-static void leave_environment(char **variables)
-{
-	static const char name[] = "LD_PRELOAD=";
-	for (; *variables && strncmp(*variables, name, sizeof(name) - 1); variables++)
-		;
-	if (!*variables)
-		return;
-	struct ct_text kept;
-	ct_text_clear(&kept);
-	ct_text_add(&kept, name);
-	const char *entry = *variables + sizeof(name) - 1;
-	while (*entry) {
-		size_t length = strcspn(entry, ": ");
-		const char *base = entry + length;
-		while (base > entry && base[-1] != '/')
-			base--;
-		if (strncmp(base, "libctrace.so", (size_t)(entry + length - base)) != 0 && length) {
-			if (kept.length > sizeof(name) - 1)
-				ct_text_add(&kept, ":");
-			ct_text_add_bytes(&kept, entry, length);
-		}
-		entry += length + (entry[length] != '\0');
-	}
-	if (kept.length == sizeof(name) - 1) {
-		do
-			variables[0] = variables[1];
-		while (*variables++);
-		return;
-	}
-	char *copy = ct_arena_alloc(kept.length + 1);
-	if (copy)
-		*variables = memcpy(copy, kept.bytes, kept.length + 1);
-}
-
 static bool start_recording(void)
 {
 	static struct ct_text output;
-	const char *debug = ct_option_value(environment(), "CTRACE_DEBUG");
+	char **variables = ct_environment();
+	if (ct_exempt(variables) || !ct_real_is_first())
+		return false;
+	const char *debug = ct_environment_get(variables, "CTRACE_DEBUG");
 	ct_say_init();
 	/* Before anything is mapped: ThreadSanitizer cannot run where memory of ours is. */
 	if (ct_real_is_sanitizer() && !(debug && ct_option_has_word(debug, "sanitizer"))) {
@@ -194,7 +156,7 @@ static bool start_recording(void)
 		       NULL, NULL);
 		return false;
 	}
-	if (!ct_options_read(environment()))
+	if (!ct_options_read(variables))
 		return false;
 	ct_tracer.start_unix_ns = ct_unix_ns();
 	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
@@ -223,7 +185,7 @@ static bool start_recording(void)
 	ct_exit_init();
 	ct_fork_init();
 	if (!ct_options.children)
-		leave_environment(environment());
+		ct_environment_leave(variables);
 	header->state = CT_STATE_RECORDING;
 	/* Last: a reader takes the file for a store from here on. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);

@@ -12,7 +12,7 @@ static uint32_t count;
 
 static void append(int flags)
 {
-	int fd = ct_sys_open(path.bytes, O_WRONLY | O_APPEND | O_NOFOLLOW | flags, 0600);
+	int fd = ct_sys_open(path.bytes, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
 	if (fd < 0)
 		return;
 	ct_sys_write(fd, buffer, count * sizeof(*buffer));
@@ -25,7 +25,9 @@ void ct_event_log_open(const char *output)
 	ct_text_clear(&path);
 	ct_text_add(&path, output);
 	ct_text_add(&path, ".events");
-	append(O_CREAT | O_TRUNC);
+	/* Never a file that another user has put there. */
+	ct_syscall3(SYS_unlink, path.bytes, 0, 0);
+	append(O_CREAT | O_EXCL);
 }
 
 void ct_event_log_add(const struct ct_event *event)

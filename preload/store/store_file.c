@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "hot/state.h"
@@ -40,6 +41,7 @@ static struct section_place {
 static struct ct_text store_path;
 static uint64_t file_bytes;
 static uint64_t file_device, file_inode;
+static uid_t file_owner;
 
 struct ct_lock ct_lock_store;
 
@@ -164,15 +166,61 @@ bool ct_store_is_lent(void)
 	return is_on() && ct_sys_getpid() != ct_tracer.header->pid;
 }
 
+/* What a thread has beside the rights to files, which the kernel takes away when they change. */
+struct rights {
+	long user, dumpable;
+	int death_signal;
+};
+
+/* A program that only lends itself to another user may still reach its store. False: nothing has changed. */
+static bool become_owner(struct rights *before)
+{
+	before->user = ct_syscall3(SYS_setfsuid, -1, 0, 0);
+	if (before->user < 0 || (uid_t)before->user == file_owner)
+		return false;
+	before->dumpable = ct_syscall3(SYS_prctl, PR_GET_DUMPABLE, 0, 0);
+	ct_syscall3(SYS_prctl, PR_GET_PDEATHSIG, &before->death_signal, 0);
+	ct_syscall3(SYS_setfsuid, file_owner, 0, 0);
+	return true;
+}
+
+static void become_before(const struct rights *before)
+{
+	ct_syscall3(SYS_setfsuid, before->user, 0, 0);
+	ct_syscall3(SYS_prctl, PR_SET_DUMPABLE, before->dumpable, 0);
+	ct_syscall3(SYS_prctl, PR_SET_PDEATHSIG, before->death_signal, 0);
+}
+
+static int reopen_as_owner(void)
+{
+	struct rights before = {0};
+	int fd = reopen();
+	if (fd == -EACCES && become_owner(&before)) {
+		fd = reopen();
+		become_before(&before);
+	}
+	return fd;
+}
+
 void ct_store_give_to(uid_t user)
 {
-	if (!is_on() || ct_store_is_lent())
+	struct rights before = {0};
+	if (!is_on() || ct_store_is_lent() || user == file_owner)
 		return;
+	bool changed = become_owner(&before);
 	int fd = reopen();
-	if (fd < 0)
-		return;
-	ct_syscall3(SYS_fchown, fd, user, -1);
-	ct_sys_close(fd);
+	if (fd >= 0) {
+		if (ct_syscall3(SYS_fchown, fd, user, -1) == 0)
+			file_owner = user;
+		ct_sys_close(fd);
+	}
+	if (changed)
+		become_before(&before);
+}
+
+uid_t ct_store_owner(void)
+{
+	return file_owner;
 }
 
 static int add_extent(int fd, enum ct_section_id section, size_t bytes)
@@ -223,7 +271,7 @@ static int grow(enum ct_section_id section, uint64_t elements)
 		size_t bytes = place->mapped < EXTENT_MAX_BYTES ? place->mapped : EXTENT_MAX_BYTES;
 		if (bytes > place->reserved - place->mapped)
 			bytes = place->reserved - place->mapped;
-		int fd = bytes ? reopen() : -ENOMEM;
+		int fd = bytes ? reopen_as_owner() : -ENOMEM;
 		error = fd < 0 ? fd : add_extent(fd, section, bytes);
 		if (fd >= 0)
 			ct_sys_close(fd);
@@ -288,6 +336,7 @@ static int create_file(struct ct_text *output)
 	ct_syscall3(SYS_fstat, fd, &now, 0);
 	file_device = now.st_dev;
 	file_inode = now.st_ino;
+	file_owner = now.st_uid;
 	return fd;
 }
 

@@ -43,8 +43,11 @@ CT_COLD void *ct_store_base(enum ct_section_id section);
 /* Are we a child of vfork, which has its parent's memory? */
 CT_COLD bool ct_store_is_lent(void);
 
-/* The process is about to have this effective user, who shall be able to open the store. -1: no other than now. */
+/* The process is about to be this user's for good, who shall be able to open the store. */
 CT_COLD void ct_store_give_to(uid_t user);
+
+/* Whose it is. */
+CT_COLD uid_t ct_store_owner(void);
 
 /* Grow ahead of need, when it may soon be impossible. */
 CT_COLD void ct_store_make_room(void);

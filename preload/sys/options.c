@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sys/arena.h"
+#include "sys/environment.h"
 #include "sys/text.h"
 
 #define DEPTH_MIN 8u
@@ -11,15 +12,6 @@
 #define SITES_MAX 10000000u
 
 struct ct_options ct_options;
-
-const char *ct_option_value(char **environment, const char *variable)
-{
-	size_t length = strlen(variable);
-	for (; environment && *environment; environment++)
-		if (!strncmp(*environment, variable, length) && (*environment)[length] == '=')
-			return *environment + length + 1;
-	return NULL;
-}
 
 static bool refuse(const char *variable, const char *value, const char *wanted)
 {
@@ -65,7 +57,7 @@ bool ct_options_read(char **environment)
 {
 #define CT_OPTION(field, variable, letter, flag, type, standard, argument, help)                                               \
 	{                                                                                                              \
-		const char *value = ct_option_value(environment, variable);                                            \
+		const char *value = ct_environment_get(environment, variable);                                         \
 		if (!value || !*value)                                                                                 \
 			value = standard;                                                                              \
 		if (!read_##type(variable, value, &ct_options.field))                                                  \
@@ -74,13 +66,13 @@ bool ct_options_read(char **environment)
 #include "ctrace/options.def"
 #undef CT_OPTION
 	if (ct_options.depth < DEPTH_MIN || ct_options.depth > DEPTH_MAX)
-		return refuse("CTRACE_DEPTH", ct_option_value(environment, "CTRACE_DEPTH"),
+		return refuse("CTRACE_DEPTH", ct_environment_get(environment, "CTRACE_DEPTH"),
 			      "between 8 and 4096; nothing is recorded");
 	if (!ct_options.max_sites || ct_options.max_sites > SITES_MAX)
-		return refuse("CTRACE_MAX_SITES", ct_option_value(environment, "CTRACE_MAX_SITES"),
+		return refuse("CTRACE_MAX_SITES", ct_environment_get(environment, "CTRACE_MAX_SITES"),
 			      "between 1 and 10000000; nothing is recorded");
 	if (ct_options.sample > CT_SAMPLE_BYTES_MAX)
-		return refuse("CTRACE_SAMPLE", ct_option_value(environment, "CTRACE_SAMPLE"),
+		return refuse("CTRACE_SAMPLE", ct_environment_get(environment, "CTRACE_SAMPLE"),
 			      "at most 128m; nothing is recorded");
 	return true;
 }

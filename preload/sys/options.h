@@ -24,9 +24,6 @@ extern struct ct_options ct_options;
 /* False: a value is wrong, and was said. */
 CT_COLD bool ct_options_read(char **environment);
 
-/* A variable as it is there, before anything is read; NULL: it is not. */
-CT_COLD const char *ct_option_value(char **environment, const char *variable);
-
 /* Does a comma-separated list hold the word? */
 CT_COLD bool ct_option_has_word(const char *list, const char *word);
 

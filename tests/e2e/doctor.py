@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """ctrace doctor: each thing that keeps from recording is found, and named with the way out; what is fine is fine."""
 
+import glob
 import os
 import resource
 import shutil
 
-from lib.harness import BUILD, CTRACE, check, check_equal, check_in, program, test
+from lib.harness import BUILD, CTRACE, LIBRARY, check, check_equal, check_in, program, test
 
 
 def _doctor(context, *words, ctrace=CTRACE, env=None, cwd=None, status=0, **popen):
@@ -93,6 +94,12 @@ def trial(context):
     check(told["trial"].endswith(", of env"), f"env -i drops LD_PRELOAD: {told}")
     told = {what: text for _, what, text in _doctor(context, "--run", "sh", "-c", program("tiny") + "; true", env=env)}
     check_in("2 processes", told["processes"], "a shell and its child")
+    own = dict(env, LD_PRELOAD=LIBRARY + ":" + program("plugin_b.so"), CTRACE_QUIET="1")
+    told = {what: text for _, what, text in _doctor(context, "--run", program("deep"), "5", env=own)}
+    check_in("2 allocations at 2 sites, of deep", told["trial"], "a recorded doctor")
+    mine = glob.glob(context.path("mine.*"))
+    check_equal([os.path.basename(path) for path in mine], ["mine.pb.gz"], "recordings of ctrace, by hand and of what it starts")
+    os.remove(mine[0])
     problems = _problems(_doctor(context, "--run", program("fire_own_malloc"), env=env, status=1))
     check_in("malloc of its own", problems["trial"], "nothing recorded")
     lines = _doctor(context, "--run", program("ends"), "exit", env=env)

@@ -161,7 +161,10 @@ def nested(context):
 
 @test()
 def another_user(context):
-    """Root gives up its rights: the store goes along, grows, and becomes the new user's report. Not by a child in its memory."""
+    """
+    Root gives up its rights for good: the store goes along, grows, and becomes the new user's report. Not by a child in
+    its memory, nor when it can take them back: the new user could write into the memory of a process that becomes root.
+    """
     if os.geteuid():
         raise Skip("the right to change the user")
     os.chmod(context.folder, 0o777)
@@ -173,7 +176,11 @@ def another_user(context):
         check_equal(list(found), [result.pid], how + ": processes with a report")
         check_places(found[result.pid], "places_after")
         owner = os.stat(context.path(f"out.{result.pid}.json")).st_uid
-        check_equal(owner, 0 if how == "vfork" else NOBODY, how + ": owner of the report")
+        wanted = 0 if how in ("vfork", "seteuid") else NOBODY
+        check_equal(owner, wanted, how + ": owner of the report")
+        run_both(context, [copy, how], library=library, stores=True, CTRACE_EXPORT=0)
+        (store,) = glob.glob(context.path("*.store"))
+        check_equal(os.stat(store).st_uid, wanted, how + ": owner of the store")
 
 
 @test()

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,12 +113,19 @@ static int change_user(const char *how)
 	if (!strcmp(how, "setuid"))
 		return setuid(NOBODY);
 	if (!strcmp(how, "seteuid"))
-		return seteuid(NOBODY);
+		return seteuid(NOBODY) || prctl(PR_SET_DUMPABLE, 1) || prctl(PR_SET_PDEATHSIG, SIGUSR1);
 	if (!strcmp(how, "setreuid"))
 		return setreuid(NOBODY, NOBODY);
 	if (!strcmp(how, "setresuid"))
 		return setresuid(NOBODY, NOBODY, NOBODY);
 	return strcmp(how, "vfork") ? -1 : child_changes_user();
+}
+
+/* What the kernel takes away with each change of rights, by whomever. */
+static int lost_rights(void)
+{
+	int number = 0;
+	return prctl(PR_GET_DUMPABLE) != 1 || prctl(PR_GET_PDEATHSIG, &number) || number != SIGUSR1;
 }
 
 static void tell_signal(int number)
@@ -163,6 +171,8 @@ int main(int argc, char **argv)
 	if (strchr("hiw", *how))
 		status = await_children(how);
 	places_after();
+	if (!strcmp(how, "seteuid"))
+		status |= lost_rights();
 	printf("%s: %d\n", how, status);
 	return 3;
 }

@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "sys/options.h"
 #include "recording.h"
+#include "sys/options.h"
 
 #define MORE 3 /* blocks that another thread allocates between our part of the fork and the kernel's */
 

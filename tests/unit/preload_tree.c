@@ -8,8 +8,8 @@
 
 #include <sys/wait.h>
 
-#include "sys/options.h"
 #include "recording.h"
+#include "sys/options.h"
 
 #define SITES 20u
 #define STACKS 60u

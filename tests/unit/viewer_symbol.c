@@ -241,12 +241,12 @@ static void test_perf_map(void **state)
 	uint32_t pid = 0x7ffffff0u + (uint32_t)getpid() % 10;
 	snprintf(path, sizeof(path), "/tmp/perf-%u.map", pid);
 	unlink(path);
-	assert_null(ct_perf_map_open(pid));
+	assert_null(ct_perf_map_open(pid, getuid()));
 	FILE *file = fopen(path, "wx");
 	assert_non_null(file);
 	fputs("1000 10 old name\nnonsense\n2000 20 LazyCompile:~f a.js:1\n1000 10 new name\n", file);
 	fclose(file);
-	struct ct_perf_map *map = ct_perf_map_open(pid);
+	struct ct_perf_map *map = ct_perf_map_open(pid, getuid());
 	unlink(path);
 	assert_non_null(map);
 	assert_string_equal(ct_perf_map_lookup(map, 0x100f), "new name");

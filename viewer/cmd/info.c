@@ -161,6 +161,8 @@ static void print_modules(const struct ct_store_file *store)
 		[CT_MODULE_FILE_NONE] = "  has no file",
 	};
 	struct ct_symbols *symbols = ct_symbols_new();
+	if (symbols)
+		ct_symbols_read_as(symbols, store->owner);
 	for (size_t i = 1; i < store->module_count && symbols; i++) {
 		const struct ct_module *module = &store->modules[i];
 		char id[2 * CT_BUILD_ID_MAX + 1] = "no build-id";

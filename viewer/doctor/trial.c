@@ -12,6 +12,7 @@
 #include "load/load.h"
 #include "names/names.h"
 #include "names/number.h"
+#include "util/library.h"
 
 struct came {
 	uint64_t processes, blocks, sites, whole, frames, named, lost;
@@ -35,6 +36,7 @@ static int record(const char *folder, char **arguments)
 	char *const head[] = {"ctrace", "record", "-q", "--export", "0", "-o", out, "--"};
 	memcpy(command, head, sizeof(head));
 	memcpy(command + sizeof(head) / sizeof(head[0]), arguments, count * sizeof(*arguments));
+	ct_library_unload(); /* the program is to be recorded, not what records it */
 	if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, command, environ) != 0 || waitpid(pid, &status, 0) != pid)
 		status = -1;
 	free(command);

@@ -141,7 +141,7 @@ static int read_store(struct ct_target *target, bool first, struct ct_error_text
 	int code = ct_store_file_read(target->fd, target->name, &store, error);
 	if (!code && first) {
 		ct_store_builder_free(target->builder);
-		target->builder = ct_store_builder_new(store.header->pid);
+		target->builder = ct_store_builder_new();
 		target->before_count = 0;
 		code = target->builder ? CT_OK : ct_error_no_memory(error);
 	}

@@ -3,9 +3,10 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "ctrace/store.h"
 
@@ -22,11 +23,15 @@ static int sniff(const char *path, char *start, size_t *got, struct ct_error_tex
 		return ct_error_set(error, CT_ERR_IO, "%s: is a folder; name a report or a store in it", path);
 	if (!S_ISREG(status.st_mode))
 		return ct_error_set(error, CT_ERR_IO, "%s: is no regular file; save what it gives in one first", path);
-	FILE *file = fopen(path, "re");
-	if (!file)
+	/* It may be a pipe by now. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
 		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, strerror(errno));
-	*got = fread(start, 1, SNIFF_BYTES, file);
-	fclose(file);
+	ssize_t bytes = read(fd, start, SNIFF_BYTES);
+	close(fd);
+	if (bytes < 0)
+		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, strerror(errno));
+	*got = (size_t)bytes;
 	return CT_OK;
 }
 

@@ -11,6 +11,8 @@
 #include "util/array.h"
 #include "util/search.h"
 
+#define BYTES_MOST (256 << 20)
+
 struct entry {
 	uint64_t start, end;
 	char *name;
@@ -63,17 +65,18 @@ struct ct_perf_map *ct_perf_map_read(FILE *file)
 	return map;
 }
 
-struct ct_perf_map *ct_perf_map_open(uint32_t pid)
+struct ct_perf_map *ct_perf_map_open(uint32_t pid, uid_t user)
 {
 	char path[64];
 	struct stat status;
 	snprintf(path, sizeof(path), "/tmp/perf-%u.map", pid);
-	/* Everybody can put something here: no link, no pipe to wait for, nothing that another user wrote. */
+	/* Everybody can put something here: no link, no pipe to wait for, nothing that a third user wrote, be it for
+	 * root. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return NULL;
-	bool ours =
-		fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (status.st_uid == geteuid() || geteuid() == 0);
+	bool ours = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= BYTES_MOST &&
+		    (status.st_uid == geteuid() || status.st_uid == user || !status.st_uid);
 	FILE *file = ours ? fdopen(fd, "r") : NULL;
 	if (!file)
 		close(fd);

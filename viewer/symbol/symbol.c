@@ -14,11 +14,13 @@
 
 #include "symbol/dwarf_table.h"
 #include "symbol/dwarf_text.h"
+#include "symbol/rights.h"
 #include "symbol/symbol_table.h"
 #include "util/array.h"
 #include "util/search.h"
 
 #define SCOPES_MAX 64
+#define BUILD_ID_SECRET 8 /* bytes of one that cannot be guessed */
 
 /* Where a compilation unit's code is. */
 struct unit_range {
@@ -42,6 +44,7 @@ struct object {
 	size_t unit_count, unit_room;
 	struct ct_symbol_table symbols;
 	bool is_read; /* units and symbols, at the first look-up */
+	bool is_known; /* by its build-id: see symbol/rights.h */
 };
 
 struct ct_symbols {
@@ -49,6 +52,7 @@ struct ct_symbols {
 	size_t object_count, object_room;
 	char **names; /* demangled, until the next look-up */
 	size_t name_count, name_room;
+	struct ct_rights rights; /* to open files with, which elfutils does late */
 };
 
 static const Dwfl_Callbacks callbacks = {
@@ -68,6 +72,12 @@ struct ct_symbols *ct_symbols_new(void)
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	return calloc(1, sizeof(struct ct_symbols));
+}
+
+void ct_symbols_read_as(struct ct_symbols *symbols, uid_t user)
+{
+	ct_rights_fini(&symbols->rights);
+	ct_rights_init(&symbols->rights, user);
 }
 
 static void free_object(struct object *object)
@@ -96,6 +106,7 @@ void ct_symbols_free(struct ct_symbols *symbols)
 	for (size_t i = 0; i < symbols->object_count; i++)
 		free_object(&symbols->objects[i]);
 	free(symbols->objects);
+	ct_rights_fini(&symbols->rights);
 	free(symbols);
 }
 
@@ -107,7 +118,7 @@ static bool same_build(Dwfl_Module *module, const uint8_t *build_id, size_t byte
 	return length > 0 && (size_t)length == bytes && !memcmp(bits, build_id, bytes);
 }
 
-int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_bytes)
+static int open_object(struct ct_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_bytes)
 {
 	struct stat file;
 	/* A path that came from a store may name a pipe or a device. */
@@ -129,6 +140,19 @@ int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t 
 	}
 	symbols->objects[symbols->object_count] = object;
 	return (int)symbols->object_count++;
+}
+
+int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_bytes)
+{
+	bool is_known = build_id_bytes >= BUILD_ID_SECRET;
+	if (!is_known && !ct_rights_lower(&symbols->rights))
+		return -1;
+	int handle = open_object(symbols, path, build_id, build_id_bytes);
+	if (!is_known)
+		ct_rights_raise(&symbols->rights);
+	if (handle >= 0)
+		symbols->objects[handle].is_known = is_known;
+	return handle;
 }
 
 static int by_low(const void *left, const void *right)
@@ -286,14 +310,9 @@ static size_t lookup_dwarf(struct ct_symbols *symbols, struct object *object, Dw
 	return count;
 }
 
-size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t address, struct ct_symbol_frame *frames,
-			 size_t max)
+static size_t look_up(struct ct_symbols *symbols, struct object *object, uint64_t address,
+		      struct ct_symbol_frame *frames, size_t max)
 {
-	if (handle < 0 || (size_t)handle >= symbols->object_count || !max)
-		return 0;
-	forget_names(symbols);
-	memset(frames, 0, max * sizeof(*frames));
-	struct object *object = &symbols->objects[handle];
 	if (!object->is_read) {
 		object->is_read = true;
 		read_units(object);
@@ -309,6 +328,22 @@ size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t addres
 			count = 1;
 		frames[count - 1].function = readable(symbols, symbol->name);
 	}
+	return count;
+}
+
+size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t address, struct ct_symbol_frame *frames,
+			 size_t max)
+{
+	if (handle < 0 || (size_t)handle >= symbols->object_count || !max)
+		return 0;
+	forget_names(symbols);
+	memset(frames, 0, max * sizeof(*frames));
+	struct object *object = &symbols->objects[handle];
+	if (!object->is_known && !ct_rights_lower(&symbols->rights))
+		return 0;
+	size_t count = look_up(symbols, object, address, frames, max);
+	if (!object->is_known)
+		ct_rights_raise(&symbols->rights);
 	return count;
 }
 
@@ -328,9 +363,9 @@ struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle)
 		if (!name || section == SHN_UNDEF || GELF_ST_TYPE(symbol.st_info) != STT_FUNC)
 			continue;
 		facts.has_names = facts.has_names || GELF_ST_BIND(symbol.st_info) == STB_LOCAL;
-		facts.has_malloc = facts.has_malloc || (GELF_ST_BIND(symbol.st_info) != STB_LOCAL &&
-							GELF_ST_VISIBILITY(symbol.st_other) == STV_DEFAULT &&
-							!strcmp(name, "malloc"));
+		facts.has_malloc = facts.has_malloc ||
+				   (GELF_ST_BIND(symbol.st_info) != STB_LOCAL &&
+				    GELF_ST_VISIBILITY(symbol.st_other) == STV_DEFAULT && !strcmp(name, "malloc"));
 	}
 	return facts;
 }

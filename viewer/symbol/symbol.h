@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 struct ct_symbol_frame {
 	const char *function; /* demangled; NULL = not known. Lives until the next call with the same table */
@@ -23,6 +24,9 @@ struct ct_symbols;
 /* Local files only: never asks the servers of DEBUGINFOD_URLS. NULL without memory. */
 struct ct_symbols *ct_symbols_new(void);
 void ct_symbols_free(struct ct_symbols *symbols);
+
+/* The files are named by this user: see symbol/rights.h. */
+void ct_symbols_read_as(struct ct_symbols *symbols, uid_t user);
 
 /*
  * Open an object file, checked against the build-id (build_id_bytes = 0: not checked). Handle >= 0, or
@@ -47,7 +51,8 @@ struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle);
 
 /* perf-PID.map of JIT code: read it once, then look up run-time addresses. NULL = not known. */
 struct ct_perf_map;
-struct ct_perf_map *ct_perf_map_open(uint32_t pid); /* NULL when there is none */
+/* NULL: there is none, or none that we, root or the user whose program it was have written. */
+struct ct_perf_map *ct_perf_map_open(uint32_t pid, uid_t user);
 struct ct_perf_map *ct_perf_map_read(FILE *file); /* closes the file, which may be NULL */
 const char *ct_perf_map_lookup(const struct ct_perf_map *map, uint64_t address);
 void ct_perf_map_free(struct ct_perf_map *map);

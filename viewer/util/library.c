@@ -2,10 +2,14 @@
 #include "util/library.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define NAME "libctrace.so"
 
 #if defined(__x86_64__)
 #define MULTIARCH "x86_64-linux-gnu"
@@ -17,10 +21,10 @@
 
 /* From the folder of the program. */
 static const char *const places[] = {
-	"../lib/libctrace.so",
-	"../lib/" MULTIARCH "/libctrace.so",
-	"../lib64/libctrace.so",
-	"libctrace.so",
+	"../lib/" NAME,
+	"../lib/" MULTIARCH "/" NAME,
+	"../lib64/" NAME,
+	NAME,
 };
 
 /* The loader splits LD_PRELOAD at blanks and colons, and expands $ORIGIN and the like. */
@@ -34,18 +38,28 @@ static int check_name(const char *path, struct ct_error_text *error)
 			    "%s: LD_PRELOAD cannot hold a path with '%c'; move ctrace to a folder without", path, *bad);
 }
 
+/* It runs in the programs that we start: none that another user has put beside a copy of us in /tmp. */
+static bool is_trusted(const char *library, const struct stat *program)
+{
+	struct stat file;
+
+	return stat(library, &file) == 0 &&
+	       (!file.st_uid || file.st_uid == geteuid() || file.st_uid == program->st_uid);
+}
+
 int ct_library_find(const char *exe, char path[PATH_MAX], struct ct_error_text *error)
 {
 	char folder[PATH_MAX], place[PATH_MAX + 64];
+	struct stat program;
 	char *slash;
 
-	if (!realpath(exe ? exe : "/proc/self/exe", folder))
+	if (!realpath(exe ? exe : "/proc/self/exe", folder) || stat(folder, &program) != 0)
 		return ct_error_set(error, CT_ERR_IO, "cannot find the ctrace program itself: %s", strerror(errno));
 	slash = strrchr(folder, '/');
 	*(slash == folder ? slash + 1 : slash) = '\0';
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		snprintf(place, sizeof(place), "%s/%s", folder, places[i]);
-		if (realpath(place, path) && access(path, R_OK) == 0)
+		if (realpath(place, path) && access(path, R_OK) == 0 && is_trusted(path, &program))
 			return check_name(path, error);
 	}
 	return ct_error_set(error, CT_ERR_IO, "%s/../lib/libctrace.so is missing: build or install ctrace completely",
@@ -59,4 +73,28 @@ char *ct_library_preload(const char *library, const char *present)
 	if (asprintf(&value, "%s%s%s", library, present && *present ? ":" : "", present ? present : "") < 0)
 		return NULL;
 	return value;
+}
+
+static bool is_library(const char *entry, size_t length)
+{
+	const char *slash = memrchr(entry, '/', length);
+
+	return !strncmp(slash ? slash + 1 : entry, NAME, sizeof(NAME) - 1);
+}
+
+void ct_library_unload(void)
+{
+	const char *present = getenv("LD_PRELOAD");
+	char *kept = present ? calloc(1, strlen(present) + 1) : NULL;
+
+	while (kept && *present) {
+		size_t length = strcspn(present, ": ");
+
+		if (length && !is_library(present, length))
+			sprintf(kept + strlen(kept), "%s%.*s", *kept ? ":" : "", (int)length, present);
+		present += length + (present[length] != '\0');
+	}
+	if (kept)
+		setenv("LD_PRELOAD", kept, 1);
+	free(kept);
 }

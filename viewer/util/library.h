@@ -16,4 +16,7 @@ int ct_library_find(const char *exe, char path[PATH_MAX], struct ct_error_text *
 /* LD_PRELOAD's value with the library in front of what is there (NULL: nothing); free(). NULL without memory. */
 char *ct_library_preload(const char *library, const char *present);
 
+/* Take the library out of our own LD_PRELOAD, before we start something that does our work. */
+void ct_library_unload(void);
+
 #endif

@@ -219,12 +219,12 @@ static int add_sites(struct ct_store_builder *builder)
 	return 0;
 }
 
-struct ct_store_builder *ct_store_builder_new(uint32_t pid)
+struct ct_store_builder *ct_store_builder_new(void)
 {
 	struct ct_store_builder *builder = calloc(1, sizeof(*builder));
 	if (!builder)
 		return NULL;
-	if (!ct_store_frames_init(&builder->frames, pid))
+	if (!ct_store_frames_init(&builder->frames))
 		return builder;
 	ct_store_builder_free(builder);
 	return NULL;
@@ -258,7 +258,7 @@ void ct_store_builder_free(struct ct_store_builder *builder)
 static int make_profile(const struct ct_store_file *store, bool events, struct ct_profile **profile,
 			struct ct_error_text *error)
 {
-	struct ct_store_builder *builder = ct_store_builder_new(store->header->pid);
+	struct ct_store_builder *builder = ct_store_builder_new();
 	if (builder)
 		builder->events = events;
 	int code = builder ? ct_store_builder_update(builder, store, error) : ct_error_no_memory(error);

@@ -11,8 +11,8 @@
 
 struct ct_store_builder;
 
-/* pid: of the recorded program, for its names of code made at run time. NULL without memory. */
-struct ct_store_builder *ct_store_builder_new(uint32_t pid);
+/* NULL without memory. */
+struct ct_store_builder *ct_store_builder_new(void);
 void ct_store_builder_free(struct ct_store_builder *builder);
 
 /* Give the profile the store's counters, without its snapshots. 0, or < 0: then the profile holds nothing useful. */

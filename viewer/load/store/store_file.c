@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,8 +63,12 @@ int ct_store_file_open(const char *path, struct ct_store_file *store, struct ct_
 
 int ct_store_file_read(int fd, const char *name, struct ct_store_file *store, struct ct_error_text *error)
 {
+	struct stat status;
 	memset(store, 0, sizeof(*store));
+	if (fstat(fd, &status) < 0)
+		return ct_error_set(error, CT_ERR_IO, "%s: %s", name, strerror(errno));
 	int code = ct_store_read(fd, store, error);
+	store->owner = status.st_uid;
 	if (!code)
 		code = ct_store_check_references(store, error);
 	if (!code)

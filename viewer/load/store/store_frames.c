@@ -223,12 +223,11 @@ const uint32_t *ct_store_frames_of(struct ct_store_frames *frames, const struct 
 	return frames->ids + place->first;
 }
 
-int ct_store_frames_init(struct ct_store_frames *frames, uint32_t pid)
+int ct_store_frames_init(struct ct_store_frames *frames)
 {
 	*frames = (struct ct_store_frames){
 		.profile = ct_profile_new(),
 		.symbols = ct_symbols_new(),
-		.perf_map = ct_perf_map_open(pid),
 	};
 	return frames->profile && frames->symbols ? 0 : -1;
 }
@@ -253,6 +252,10 @@ static int rename_threads(struct ct_store_frames *frames)
 
 int ct_store_frames_update(struct ct_store_frames *frames, const struct ct_store_file *store)
 {
+	if (!frames->store) {
+		ct_symbols_read_as(frames->symbols, store->owner);
+		frames->perf_map = ct_perf_map_open(store->header->pid, store->owner);
+	}
 	frames->store = store;
 	if (!ct_array_room(&frames->handles, &frames->handle_room, store->module_count, sizeof(*frames->handles)) ||
 	    !ct_array_room(&frames->module_files, &frames->module_file_room, store->module_count,

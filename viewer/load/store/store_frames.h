@@ -26,8 +26,8 @@ struct ct_store_frames {
 	size_t text_module_count, text_module_room;
 };
 
-/* With an empty profile; pid: for the names of code made at run time. 0 or < 0; ct_store_frames_fini in both cases. */
-int ct_store_frames_init(struct ct_store_frames *frames, uint32_t pid);
+/* With an empty profile. 0 or < 0; ct_store_frames_fini in both cases. */
+int ct_store_frames_init(struct ct_store_frames *frames);
 void ct_store_frames_fini(struct ct_store_frames *frames);
 
 /* The store was read (again). 0, or < 0 without memory. */

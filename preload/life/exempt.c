@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include "life/exempt.h"
+
+#include <elf.h>
+#include <link.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+
+#include "ctrace/note.h"
+#include "sys/environment.h"
+#include "sys/sys.h"
+
+extern void *__libc_stack_end;
+
+/* The loader's own pointer to the vector: the program may have shortened the environment before it, and not be allowed
+ * to read /proc/self/auxv. */
+static bool is_privileged(void)
+{
+	return getauxval(AT_SECURE) != 0;
+}
+
+static uintptr_t aligned(uintptr_t bytes, uintptr_t alignment)
+{
+	return (bytes + alignment - 1) & ~(alignment - 1);
+}
+
+static bool holds_note(const char *notes, uint64_t bytes, uint64_t alignment)
+{
+	static const char owner[] = CT_NOTE_OWNER;
+	while (bytes >= sizeof(ElfW(Nhdr))) {
+		const ElfW(Nhdr) *note = (const void *)notes;
+		uint64_t length = sizeof(*note) + aligned(note->n_namesz, 4);
+		length = aligned(length, alignment) + aligned(note->n_descsz, alignment);
+		if (length > bytes)
+			return false;
+		if (note->n_type == CT_NOTE_PROGRAM && note->n_namesz == sizeof(owner) &&
+		    !memcmp(note + 1, owner, sizeof(owner)))
+			return true;
+		notes += length;
+		bytes -= length;
+	}
+	return false;
+}
+
+/* Notes need not be in memory. */
+static bool is_loaded(const ElfW(Phdr) * headers, size_t count, const ElfW(Phdr) * part)
+{
+	for (size_t i = 0; i < count; i++)
+		if (headers[i].p_type == PT_LOAD && headers[i].p_flags & PF_R && part->p_vaddr >= headers[i].p_vaddr &&
+		    part->p_vaddr - headers[i].p_vaddr <= headers[i].p_filesz &&
+		    part->p_filesz <= headers[i].p_filesz - (part->p_vaddr - headers[i].p_vaddr))
+			return true;
+	return false;
+}
+
+/* Is the process's program ctrace? From memory: its file may be gone, or out of reach. */
+static bool is_ctrace(void)
+{
+	const ElfW(Phdr) *headers = (const void *)getauxval(AT_PHDR);
+	size_t count = headers ? getauxval(AT_PHNUM) : 0;
+	uintptr_t bias = 0;
+	for (size_t i = 0; i < count; i++)
+		if (headers[i].p_type == PT_PHDR)
+			bias = (uintptr_t)headers - headers[i].p_vaddr;
+	for (size_t i = 0; i < count; i++)
+		if (headers[i].p_type == PT_NOTE && is_loaded(headers, count, &headers[i]) &&
+		    holds_note((const char *)bias + headers[i].p_vaddr, headers[i].p_filesz,
+			       headers[i].p_align == 8 ? 8 : 4))
+			return true;
+	return false;
+}
+
+/* ctrace export --at-exit ... */
+static bool is_exporting(void)
+{
+	const uintptr_t *start = __libc_stack_end;
+	const char *const *argument = (const char *const *)(start + 1);
+	for (; *argument; argument++)
+		if (!strcmp(*argument, "--at-exit"))
+			return true;
+	return false;
+}
+
+bool ct_exempt(char **variables)
+{
+	if (is_privileged()) {
+		ct_environment_clear(variables);
+		return true;
+	}
+	return ct_environment_get(variables, CT_EXPORTER_VARIABLE) ||
+	       ct_syscall3(SYS_prctl, PR_GET_TIMERSLACK, 0, 0) == CT_EXPORTER_SLACK_NS ||
+	       (is_ctrace() && (!ct_environment_preloads(variables) || is_exporting()));
+}
+
+/* Real-time processes have no slack; an exporter has nothing to hurry for. */
+void ct_exempt_mark(void)
+{
+	static const struct sched_param none = {0};
+	ct_syscall3(SYS_sched_setscheduler, 0, SCHED_OTHER, &none);
+	ct_syscall3(SYS_prctl, PR_SET_TIMERSLACK, CT_EXPORTER_SLACK_NS, 0);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include "sys/environment.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "sys/arena.h"
+#include "sys/text.h"
+
+#define LIBRARY "libctrace.so" /* what its file's name begins with */
+#define PRELOAD "LD_PRELOAD"
+#define OURS "CTRACE_"
+
+extern void *__libc_stack_end;
+
+/* The C library has not set environ yet when DT_PREINIT_ARRAY runs: then it stands on the stack. */
+char **ct_environment(void)
+{
+	if (environ)
+		return environ;
+	uintptr_t *start = __libc_stack_end; /* argc, argv, NULL, environment, NULL */
+	return (char **)(start + 1 + start[0] + 1);
+}
+
+static char **find(char **variables, const char *name)
+{
+	size_t length = strlen(name);
+	for (; variables && *variables; variables++)
+		if (!strncmp(*variables, name, length) && (*variables)[length] == '=')
+			return variables;
+	return NULL;
+}
+
+const char *ct_environment_get(char **variables, const char *name)
+{
+	char **found = find(variables, name);
+	return found ? *found + strlen(name) + 1 : NULL;
+}
+
+static size_t entry_length(const char *entry)
+{
+	return strcspn(entry, ": ");
+}
+
+static bool is_library(const char *entry)
+{
+	const char *base = entry + entry_length(entry);
+	while (base > entry && base[-1] != '/')
+		base--;
+	return !strncmp(base, LIBRARY, sizeof(LIBRARY) - 1);
+}
+
+bool ct_environment_preloads(char **variables)
+{
+	const char *entry = ct_environment_get(variables, PRELOAD);
+	while (entry && *entry && !is_library(entry)) {
+		entry += entry_length(entry);
+		entry += *entry != '\0';
+	}
+	return entry && *entry;
+}
+
+/* An entry of the vector goes; those behind it move up. */
+static void remove_at(char **variable)
+{
+	do
+		variable[0] = variable[1];
+	while (*variable++);
+}
+
+void ct_environment_leave(char **variables)
+{
+	char **preload = find(variables, PRELOAD);
+	if (!preload)
+		return;
+	struct ct_text kept;
+	ct_text_clear(&kept);
+	ct_text_add(&kept, PRELOAD "=");
+	const size_t empty = kept.length;
+	const char *entry = *preload + empty;
+	while (*entry) {
+		size_t length = entry_length(entry);
+		if (length && !is_library(entry)) {
+			if (kept.length > empty)
+				ct_text_add(&kept, ":");
+			ct_text_add_bytes(&kept, entry, length);
+		}
+		entry += length + (entry[length] != '\0');
+	}
+	if (kept.length == empty) {
+		remove_at(preload);
+		return;
+	}
+	char *copy = ct_arena_alloc(kept.length + 1);
+	if (copy)
+		*preload = memcpy(copy, kept.bytes, kept.length + 1);
+}
+
+void ct_environment_clear(char **variables)
+{
+	while (variables && *variables) {
+		if (strncmp(*variables, OURS, sizeof(OURS) - 1) != 0)
+			variables++;
+		else
+			remove_at(variables);
+	}
+}
