@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/profile.h"
 #include "util/error.h"
 #include "util/utf8.h"
 
@@ -39,6 +40,14 @@ int ct_cmd_fail(const char *command, int exit_code, const char *format, ...)
 	say(format, arguments);
 	va_end(arguments);
 	return exit_code;
+}
+
+void ct_cmd_warn_torn(const struct ct_profile *profile, const char *path)
+{
+	if (profile->torn)
+		ct_cmd_say("%s: copied while it was written, so its numbers do not add up; copy the store with "
+			   "ctrace export --live, or when its program has ended",
+			   path);
 }
 
 int ct_cmd_rows(const char *command, const char *text, size_t *rows)

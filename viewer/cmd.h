@@ -25,6 +25,10 @@ void ct_cmd_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same with "ctrace COMMAND: LINE". Returns code, for `return ct_cmd_fail(...)`. */
 int ct_cmd_fail(const char *command, int exit_code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Say it when a profile of this file is torn; the report or view of it has the same remark. */
+struct ct_profile;
+void ct_cmd_warn_torn(const struct ct_profile *profile, const char *path);
+
 /* Values of options that several commands have: 0, or -1 when the line about a bad one is printed. */
 int ct_cmd_rows(const char *command, const char *text, size_t *rows);
 int ct_cmd_percent(const char *command, const char *text, double *percent);

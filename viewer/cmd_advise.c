@@ -197,6 +197,7 @@ static int run(const struct request *request)
 	int code = ct_load(request->path, &profile, &error);
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
+	ct_cmd_warn_torn(profile, request->path);
 	code = ct_advise(profile, &findings, &error);
 	if (code == 0) {
 		bool all = !request->rows || request->rows > findings.count;

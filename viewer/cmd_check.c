@@ -100,9 +100,12 @@ static int judge(struct work *work)
 static int run(struct work *work)
 {
 	int code = CT_OK;
-	for (int side = 0; side < CT_DIFF_SIDES && !code; side++)
+	for (int side = 0; side < CT_DIFF_SIDES && !code; side++) {
 		if (work->names[side])
 			code = ct_load(work->names[side], &work->profiles[side], &work->error);
+		if (work->profiles[side])
+			ct_cmd_warn_torn(work->profiles[side], work->names[side]);
+	}
 	if (!code && work->names[CT_DIFF_OLD])
 		code = ct_diff_init(&work->diff, (const struct ct_profile *const *)work->profiles, work->names,
 				    &work->error);

@@ -32,12 +32,13 @@ static void print_help(FILE *out)
 	fputs("\n"
 	      "  -o, --output FILE    default: named after the input, or as the recording wanted it; - is stdout\n"
 	      "      --events         of a store: the events that the program counted itself, not the heap\n"
+	      "      --live           INPUT is a running program's pid or store; with -o FILE.store a whole copy of the store\n"
 	      "      --remove-store   remove the store after a good export\n" CT_SELECT_HELP
 	      "  -h, --help           this text\n",
 	      out);
 }
 
-enum option_value { OPT_REMOVE = 256, OPT_AT_EXIT, OPT_EVENTS };
+enum option_value { OPT_REMOVE = 256, OPT_AT_EXIT, OPT_EVENTS, OPT_LIVE };
 
 /* --at-exit is the preload's: export in place, remove the store unless it is to be kept, say so. */
 static const struct option options[] = {
@@ -47,6 +48,7 @@ static const struct option options[] = {
 	{"remove-store", no_argument, NULL, OPT_REMOVE},
 	{"at-exit", no_argument, NULL, OPT_AT_EXIT},
 	{"events", no_argument, NULL, OPT_EVENTS},
+	{"live", no_argument, NULL, OPT_LIVE},
 	CT_SELECT_OPTIONS,
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -97,6 +99,10 @@ static int run(struct ct_export *job, const struct ct_format_set *set, bool remo
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s",
 				   job->output ? "a part is selected, so the store is to stay: leave --remove-store out"
 					       : "a part is selected: name its file with -o");
+	if (job->live && (remove_store || remove_last || !job->output))
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s",
+				   job->output ? "--live leaves the program its store: leave --remove-store out"
+					       : "--live needs -o: FILE.store for a copy of the store, or a report");
 	if (job->output && set->count > 1)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-o names one file, and there are several formats");
 	for (size_t i = 0; i < set->count; i++) {
@@ -146,6 +152,9 @@ int ct_cmd_export(int argc, char **argv)
 			break;
 		case OPT_EVENTS:
 			job.events = true;
+			break;
+		case OPT_LIVE:
+			job.live = true;
 			break;
 		case OPT_AT_EXIT:
 			job.remove_store = true;

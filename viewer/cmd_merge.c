@@ -63,6 +63,8 @@ static int add_inputs(struct work *work)
 		profile = NULL;
 		code = ct_export_load(path, &profile, &work->error);
 		if (!code)
+			ct_cmd_warn_torn(profile, path);
+		if (!code)
 			code = ct_merge_add(&work->merge, profile, path, &work->error);
 		ct_profile_free(profile);
 		if (work->skip_damaged && (code == CT_ERR_DAMAGED || code == CT_ERR_IO)) {

@@ -202,6 +202,8 @@ static int run(struct request *request)
 
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
+	if (!request->pid)
+		ct_cmd_warn_torn(profile, request->path);
 	ct_terminal_probe(&terminal, stdout, request->color);
 	request->top.view.terminal = &terminal;
 	request->top.view.profile = profile;

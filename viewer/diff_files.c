@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "diff_files.h"
 
+#include "cmd.h"
 #include "load/load.h"
 #include "select_options.h"
 #include "write/diff.h"
@@ -25,8 +26,11 @@ static int select_parts(struct ct_diff_files *files, struct ct_error_text *error
 int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric metric, struct ct_error_text *error)
 {
 	int code = CT_OK;
-	for (int side = 0; side < CT_DIFF_SIDES && !code; side++)
+	for (int side = 0; side < CT_DIFF_SIDES && !code; side++) {
 		code = ct_load(files->paths[side], &files->profiles[side], error);
+		if (!code)
+			ct_cmd_warn_torn(files->profiles[side], files->paths[side]);
+	}
 	if (!code)
 		code = select_parts(files, error);
 	if (!code)

@@ -75,7 +75,7 @@ int ct_readme_process(FILE *out, const struct ct_profile *profile, struct ct_err
 		code = ct_view_sites(&view, error);
 	fputs("```\n\n", out);
 	if (!losses->dropped && !losses->early && !losses->late && !losses->truncated && !losses->unrooted &&
-	    !losses->unknown_frees && !losses->other_sites)
+	    !losses->unknown_frees && !losses->other_sites && !profile->torn)
 		fputs("Nothing was lost.\n\n", out);
 	return code;
 }

@@ -27,6 +27,8 @@ char *ct_caveat(const struct ct_profile *profile, char out[CT_CAVEAT_ROOM])
 	const struct ct_losses *losses = &profile->losses;
 
 	*out = '\0';
+	if (profile->torn)
+		add(out, "copied while it was written (numbers do not add up)");
 	add_count(out, losses->dropped, "events dropped (numbers too low)");
 	add_count(out, losses->early, "calls before start-up was done");
 	add_count(out, losses->late, "calls after the recording ended");

@@ -29,7 +29,8 @@ bool ct_gate_holds(const struct ct_gate *gate, size_t rule)
 
 static bool is_lossy(const struct ct_gate *gate)
 {
-	return gate->profile->losses.dropped || (gate->diff && gate->diff->profiles[CT_DIFF_OLD]->losses.dropped);
+	const struct ct_profile *old = gate->diff ? gate->diff->profiles[CT_DIFF_OLD] : gate->profile;
+	return gate->profile->losses.dropped || gate->profile->torn || old->losses.dropped || old->torn;
 }
 
 bool ct_gate_passes(const struct ct_gate *gate)
@@ -210,7 +211,7 @@ int ct_view_gate(const struct ct_gate *gate, FILE *out)
 		code = put_broken(gate, allocators, out);
 	} else if (!code) {
 		fprintf(out, "%s: %zu rule%s%s\n", gate->name, count, count == 1 ? " holds" : "s hold",
-			ct_gate_passes(gate) ? "" : ", but events were dropped, which --strict does not allow");
+			ct_gate_passes(gate) ? "" : ", but the recording is not whole, which --strict does not allow");
 	}
 	if (!code)
 		put_notes(gate, out);
