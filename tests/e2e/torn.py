@@ -4,7 +4,6 @@
 import json
 import os
 import random
-import shutil
 import signal
 import struct
 import subprocess
@@ -23,10 +22,10 @@ COPIES = 20
 class Counted:
     """The program that allocates until it is killed; it can be stopped between two instructions."""
 
-    def __init__(self, context, stacks, **changes):
+    def __init__(self, context, stacks):
         self.counters, self.out = context.write("counters", bytes(PAGE)), context.path(f"{stacks}.json")
         self.store = self.out + ".store"
-        env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=self.out, CTRACE_QUIET=1, **changes)
+        env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=self.out, CTRACE_QUIET=1)
         self.process = subprocess.Popen([program("counted"), self.counters, str(THREADS), str(stacks)], env=env)
 
     def __enter__(self):
@@ -153,6 +152,69 @@ def mixed_moments(context):
                     whole += 1
                     check_mix(report, blocks[i], blocks[j], what)
     return f"{tried} mixes, of which {whole} are whole"
+
+
+@test()
+def live_copy(context):
+    """ctrace export --live: a whole copy of the store of a program that runs, and a report of it; the same numbers."""
+    with Counted(context, 500) as counted:
+        for i, source in enumerate((counted.process.pid, counted.store) * 2):
+            copy, out, again = context.path("copy.store"), context.path("copy.json"), context.path("again.store")
+            before = sum(counted.allocated())
+            result = context.run([CTRACE, "export", "--live", source, "-o", copy]).check()
+            after = sum(counted.allocated()) + THREADS
+            check_equal(result.stderr, "", "what is said of a whole copy")
+            context.run([CTRACE, "info", copy]).check()
+            context.run([CTRACE, "export", "-o", out, copy]).check()
+            report = dhat.check_file(out)
+            check_mix(report, before, after, f"copy {i}")
+            # A copy of the copy: the time of the end is the same, too.
+            context.run([CTRACE, "export", "--live", copy, "-o", again]).check()
+            context.run([CTRACE, "export", "-o", again + ".json", again]).check()
+            check_equal(dhat.load(again + ".json").data, report.data, "a copy of the copy")
+            now = context.run([CTRACE, "export", "--live", source, "-f", "json", "-o", "-"]).check()
+            check(json.loads(now.stdout)["totals"]["totalBlocks"] >= before, "the report of now")
+        for refused in (["--live", str(counted.process.pid)], ["--live", "--remove-store", "-o", "x", counted.store]):
+            context.run([CTRACE, "export", *refused]).check(2)
+    check_in("no process", context.run([CTRACE, "export", "--live", "4194304", "-o", "x"]).check(3).stderr, "a pid that is free")
+
+
+@test()
+def every_reader(context):
+    """All commands say it, in one line with the file's name; reports keep it."""
+    stores = moments(context, 1)
+    path = context.write("mixed.store", mix(stores[2], stores[3], places(stores[3])["sites"]))
+    whole, out = context.write("whole.store", stores[3]), context.path("out.json")
+    budget = context.write("budget", "total >= 0\n")
+    commands = {
+        "export": ([CTRACE, "export", "-o", out], 0),
+        "info": ([CTRACE, "info"], 1),
+        "top": ([CTRACE_TOP], 0),
+        "merge": ([CTRACE, "merge", "-q", "-o", context.path("merged.json"), whole], 0),
+        "diff": ([CTRACE, "diff", whole], 0),
+        "check": ([CTRACE, "check", "--budget", budget], 0),
+        "strict check": ([CTRACE, "check", "--strict", "--budget", budget], 1),
+        "advise": ([CTRACE, "advise"], 0),
+        "html": ([CTRACE, "html", "-o", context.path("out.html")], 0),
+    }
+    for name, (command, status) in commands.items():
+        result = context.run([*command, path]).check(status)
+        lines = [line for line in result.stderr.splitlines() if SAID in line]
+        check_equal(len(lines), 1, f"{name}: lines that say it: {result.stderr}")
+        check_in(path, lines[0], name)
+        check_in("ctrace export --live", lines[0], f"{name}: what to do")
+        check_equal(context.run([*command, whole]).check(0).stderr.count(SAID), 0, f"{name}: said of a whole store")
+    for name in ("out.json", "merged.json"):
+        context.run([*commands[name.split(".", maxsplit=1)[0]][0], path]).check()
+        check(dhat.load(context.path(name)).own["torn"], f"{name} has no mark")
+        check_in(SAID, context.run([CTRACE_TOP, context.path(name)]).check().stdout, f"ctrace top {name}")
+        context.run([CTRACE, "info", context.path(name)]).check(1)
+    for form, wanted in (("json", '"torn":true'), ("massif", SAID)):
+        check_in(wanted, context.run([CTRACE, "export", "-f", form, "-o", "-", path]).check().stdout, form)
+    for side, files in (("old", [path, whole]), ("new", [whole, path])):
+        check_in("caution", context.run([CTRACE, "diff", *files]).check().stdout, f"diff, {side}")
+        check(json.loads(context.run([CTRACE, "diff", "-f", "json", *files]).check().stdout)[side]["torn"], f"diff -f json, {side}")
+    check_in(SAID, context.run([CTRACE, "check", "--budget", budget, path]).check().stdout, "ctrace check")
 
 
 @test(needs=("cp",))
