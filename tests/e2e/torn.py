@@ -12,7 +12,7 @@ import time
 from lib import dhat
 from lib.harness import CTRACE, CTRACE_TOP, LIBRARY, check, check_equal, check_in, program, test
 from lib.hostile import Bytes
-from lib.store import PAGE, SECTIONS, Store
+from lib.store import PAGE, SECTIONS
 
 THREADS, HELD = 2, 64  # tests/programs/counted.c
 SAID = "copied while it was written"
@@ -204,8 +204,8 @@ def every_reader(context):
         check_in(path, lines[0], name)
         check_in("ctrace export --live", lines[0], f"{name}: what to do")
         check_equal(context.run([*command, whole]).check(0).stderr.count(SAID), 0, f"{name}: said of a whole store")
-    for name in ("out.json", "merged.json"):
-        context.run([*commands[name.split(".", maxsplit=1)[0]][0], path]).check()
+    for command, name in (("export", "out.json"), ("merge", "merged.json")):
+        context.run([*commands[command][0], path]).check()
         check(dhat.load(context.path(name)).own["torn"], f"{name} has no mark")
         check_in(SAID, context.run([CTRACE_TOP, context.path(name)]).check().stdout, f"ctrace top {name}")
         context.run([CTRACE, "info", context.path(name)]).check(1)
