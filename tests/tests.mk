@@ -113,11 +113,11 @@ $(TESTS)/programs/static_hello: tests/programs/deep.c
 $(TESTS)/programs/fire_unwinders: tests/programs/fire_unwinders.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -o $@ $<
-$(TESTS)/programs/fire_unwinders.%: tests/programs/fire_unwinders.cc
+$(addprefix $(TESTS)/programs/fire_unwinders.,8 1): $(TESTS)/programs/fire_unwinders.%: tests/programs/fire_unwinders.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -o $@ $< -Wl,--no-as-needed -l:libunwind.so.$*
 
-$(TESTS)/programs/fire_sanitize.%: tests/programs/tiny.c
+$(addprefix $(TESTS)/programs/fire_sanitize.,address thread leak undefined): $(TESTS)/programs/fire_sanitize.%: tests/programs/tiny.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fsanitize=$* -o $@ $<
 

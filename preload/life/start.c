@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cold/tree.h"
 #include "ctrace/timeline.h"
 #include "heap/allocator.h"
 #include "heap/block_rows.h"

@@ -4,15 +4,18 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "load/dhat/dhat_frame.h"
 #include "view/view.h"
 #include "write/diff.h"
 #include "write/format.h"
 #include "write/write.h"
 
 #define BLOCKS 1000000u
+#define STORE_MAX (512u << 10)
 #define DESCRIPTOR 900 /* fixed, so that the file's name is */
 
 const char fuzz_path[] = "/proc/self/fd/900";
@@ -38,6 +41,47 @@ int fuzz_file(const void *data, size_t size)
 	return fd;
 }
 
+void fuzz_unpack(const uint8_t *data, size_t size)
+{
+	static uint8_t store[STORE_MAX];
+	size_t used = 0;
+	while (size >= 4) {
+		size_t zeros = (size_t)(data[0] | data[1] << 8) * 8, bytes = (size_t)(data[2] | data[3] << 8) * 8;
+		data += 4;
+		size -= 4;
+		if (bytes > size)
+			bytes = size;
+		if (zeros + bytes > STORE_MAX - used)
+			break;
+		memset(store + used, 0, zeros);
+		memcpy(store + used + zeros, data, bytes);
+		used += zeros + bytes;
+		data += bytes;
+		size -= bytes;
+	}
+	fuzz_file(store, used);
+}
+
+/* A file that has a name: of a descriptor's there is only a link. */
+const char *fuzz_named(void)
+{
+	static char path[] = "/tmp/ctrace-fuzz-XXXXXX";
+	static int fd = -1;
+	char bytes[65536];
+	ssize_t got;
+	off_t at = 0;
+	if (fd < 0)
+		fd = mkstemp(path);
+	if (fd < 0 || ftruncate(fd, 0))
+		stop("fuzz: a file in /tmp");
+	while ((got = pread(DESCRIPTOR, bytes, sizeof(bytes), at)) > 0) {
+		if (pwrite(fd, bytes, (size_t)got, at) != got)
+			stop("fuzz: write");
+		at += got;
+	}
+	return path;
+}
+
 static ssize_t swallow(void *cookie, const char *bytes, size_t length)
 {
 	(void)cookie, (void)bytes;
@@ -56,10 +100,13 @@ static void show(const struct ct_profile *profile, FILE *out)
 		ct_view_sites(&view, &error);
 		ct_view_groups(&view, &error);
 		ct_view_tree(&view, &error);
+		ct_view_marks(&view, &error);
+		ct_view_csv_sites(&view, &error);
+		for (view.by = CT_BY_SITE + 1; view.by < CT_BY_COUNT; view.by++)
+			ct_view_csv_groups(&view, &error);
 	}
 }
 
-/* A line in heaptrack's format for each, at most half a billion: that is minutes under a sanitizer. */
 /* With itself: all changes are 0, but chains are made and joined. */
 static void compare(const struct ct_profile *profile, FILE *out)
 {
@@ -74,17 +121,56 @@ static void compare(const struct ct_profile *profile, FILE *out)
 	ct_diff_fini(&diff);
 }
 
+/* A line in heaptrack's format for each, at most half a billion: that is minutes under a sanitizer. */
 static bool has_many_blocks(const struct ct_counters *totals)
 {
 	return totals->total_blocks > BLOCKS || totals->peak_blocks > BLOCKS || totals->end_blocks > BLOCKS;
 }
 
-void fuzz_profile_use(const struct ct_profile *profile)
+FILE *fuzz_nowhere(void)
 {
-	struct ct_error_text error;
 	FILE *out = fopencookie(NULL, "w", (cookie_io_functions_t){.write = swallow});
 	if (!out)
 		stop("fuzz: fopencookie");
+	return out;
+}
+
+struct ct_profile *fuzz_profile(void)
+{
+	static const char *const texts[] = {
+		"0x10: operator new(unsigned long) (in /l/libc.so.6)",
+		"0x20: parse(std::vector<int> const&) (/proc/self/fd/900:3)",
+		"0x30: render (/proc/self/fd/900:70)",
+		"0x40: =main|`x` (in /bin/a|p)",
+	};
+	struct ct_profile *profile = ct_profile_new();
+	uint32_t ids[4];
+	for (size_t i = 0; i < 4; i++) {
+		struct ct_frame frame;
+		if (!profile || ct_dhat_frame_parse(profile, texts[i], strlen(texts[i]), &frame) ||
+		    !(ids[i] = (uint32_t)ct_profile_frame(profile, &frame)))
+			stop("fuzz: profile");
+	}
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct ct_counters counters = {.total_bytes = 1000 * i + 7,
+						     .total_blocks = 9,
+						     .max_bytes = 600,
+						     .max_blocks = 5,
+						     .peak_bytes = 500,
+						     .peak_blocks = 4,
+						     .end_bytes = 100 * i,
+						     .end_blocks = i};
+		if (ct_profile_site(profile, ids + i, 4 - i, &counters, false))
+			stop("fuzz: profile");
+	}
+	profile->has_lifetimes = true;
+	return profile;
+}
+
+void fuzz_profile_use(const struct ct_profile *profile)
+{
+	struct ct_error_text error;
+	FILE *out = fuzz_nowhere();
 	for (const struct ct_format *format = ct_formats; format->name; format++)
 		if ((format->write != ct_write_heaptrack || !has_many_blocks(&profile->totals)) &&
 		    !ct_format_check(format, CT_METRIC_NONE, profile, "input", &error))

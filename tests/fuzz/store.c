@@ -1,46 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store reader with replay and snapshots, and all that is made of what it reads. A store is mostly zeros, so
- * an input is one without them: a number of zeros to put in and a number of bytes to copy, both as two bytes in
- * units of eight, then the bytes; and so on. make-corpus packs them.
+ * The store reader with replay, snapshots and marks, all that is made of what it reads, a copy of it, which must be
+ * read the same, and the reader of stores that a recording has left. Inputs are packed: see fuzz_unpack.
  */
+#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "fuzz.h"
 #include "load/load.h"
 #include "load/store/store_file.h"
 #include "load/store/store_process.h"
+#include "record/left_store.h"
 
-#define STORE_MAX (512u << 10)
-
-static size_t unpack(const uint8_t *data, size_t size, uint8_t *store)
+/* A copy of a store that is whole is whole. */
+static void read_copy(struct ct_store_file *store)
 {
-	size_t used = 0;
-	while (size >= 4) {
-		size_t zeros = (size_t)(data[0] | data[1] << 8) * 8, bytes = (size_t)(data[2] | data[3] << 8) * 8;
-		data += 4;
-		size -= 4;
-		if (bytes > size)
-			bytes = size;
-		if (zeros + bytes > STORE_MAX - used)
-			break;
-		memset(store + used, 0, zeros);
-		memcpy(store + used + zeros, data, bytes);
-		used += zeros + bytes;
-		data += bytes;
-		size -= bytes;
+	struct ct_store_file copy;
+	struct ct_error_text error;
+	char *text;
+	size_t bytes;
+	if (store->failed)
+		return;
+	FILE *out = open_memstream(&text, &bytes);
+	int code = out ? ct_store_file_write(store, out, &error) : -1;
+	if (out)
+		fclose(out);
+	if (!code) {
+		fuzz_file(text, bytes);
+		if (ct_store_file_open(fuzz_path, &copy, &error) || copy.failed)
+			abort();
+		ct_store_file_close(&copy);
 	}
-	return used;
+	free(text);
+}
+
+static void read_as_left(void)
+{
+	struct ct_left_store left;
+	ct_left_store_read(AT_FDCWD, fuzz_named(), &left);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static uint8_t bytes[STORE_MAX];
 	struct ct_store_file store;
 	struct ct_profile *profile = NULL;
 	struct ct_error_text error;
-	fuzz_file(bytes, unpack(data, size, bytes));
+	fuzz_unpack(data, size);
+	read_as_left();
 	if (!ct_store_file_open(fuzz_path, &store, &error)) {
 		if (!ct_store_profile(&store, &profile, &error)) {
 			if (!ct_store_facts(&store, profile))
@@ -51,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			fuzz_profile_use(profile);
 			ct_profile_free(profile);
 		}
+		read_copy(&store);
 	}
 	ct_store_file_close(&store);
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace advise: what may be worth changing, in words, with the numbers. */
 #include "cmd/cmd.h"
+#include "view/caveat.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -179,6 +180,7 @@ static int advise(const struct request *request)
 	int code = ct_load(request->path, &profile, &error);
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
+	ct_caveat_torn(profile, request->path);
 	code = ct_advise(profile, &findings, &error);
 	if (code == 0) {
 		bool all = !request->rows || request->rows > findings.count;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace check: does a recording keep its budget, and what has grown against an older one. */
 #include "cmd/cmd.h"
+#include "view/caveat.h"
 
 #include <stdlib.h>
 
@@ -68,9 +69,12 @@ static int judge(struct work *work)
 static int check(struct work *work)
 {
 	int code = CT_OK;
-	for (int side = 0; side < CT_DIFF_SIDES && !code; side++)
+	for (int side = 0; side < CT_DIFF_SIDES && !code; side++) {
 		if (work->names[side])
 			code = ct_load(work->names[side], &work->profiles[side], &work->error);
+		if (work->profiles[side])
+			ct_caveat_torn(work->profiles[side], work->names[side]);
+	}
 	if (!code && work->names[CT_DIFF_OLD])
 		code = ct_diff_init(&work->diff, (const struct ct_profile *const *)work->profiles, work->names,
 				    &work->error);
@@ -114,7 +118,7 @@ static const struct ct_option options[] = {
 	{.name = "baseline", .argument = "OLD", .help = "what --max-growth compares with", .set = set_baseline, .file = true},
 	{.name = "max-growth", .argument = "RULE", .help = "how much a number may grow; may be repeated", .set = set_growth},
 	{.name = "strict",
-	 .help = "also fail if a rule matches no site, or if events were dropped",
+	 .help = "also fail if a rule matches no site, events were dropped, or a store was copied while it was written",
 	 .set = ct_set_flag,
 	 .at = offsetof(struct work, strict)},
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/diff_files.h"
 
+#include "cmd/cmd.h"
 #include "cmd/shared_options.h"
 #include "load/load.h"
 #include "view/caveat.h"
@@ -26,8 +27,11 @@ static int select_parts(struct ct_diff_files *files, struct ct_error_text *error
 int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric metric, struct ct_error_text *error)
 {
 	int code = CT_OK;
-	for (int side = 0; side < CT_DIFF_SIDES && !code; side++)
+	for (int side = 0; side < CT_DIFF_SIDES && !code; side++) {
 		code = ct_load(files->paths[side], &files->profiles[side], error);
+		if (!code)
+			ct_caveat_torn(files->profiles[side], files->paths[side]);
+	}
 	if (!code)
 		code = select_parts(files, error);
 	if (!code)

@@ -60,6 +60,10 @@ static int export(struct ct_export *job, const struct ct_format_set *set, bool r
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s",
 				   job->output ? "--remove-store cannot be combined with --focus, --ignore or --hide"
 					       : "-o is required with --focus, --ignore or --hide");
+	if (job->live && (remove_store || remove_last || !job->output))
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s",
+				   job->output ? "--live leaves the program its store: leave --remove-store out"
+					       : "--live needs -o: FILE.store for a copy of the store, or a report");
 	if (job->output && set->count > 1)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-o names one file, and there are several formats");
 	for (size_t i = 0; i < set->count; i++) {
@@ -107,6 +111,10 @@ static const struct ct_option options[] = {
 	 .help = "export the program's own events instead of the heap (stores only)",
 	 .set = ct_set_flag,
 	 .at = offsetof(struct request, job.events)},
+	{.name = "live",
+	 .help = "INPUT is the pid or the store of a running program; -o FILE.store makes a whole copy of the store",
+	 .set = ct_set_flag,
+	 .at = offsetof(struct request, job.live)},
 	{.name = "remove-store", .help = "remove the store after a successful export", .set = ct_set_flag,
 	 .at = offsetof(struct request, remove_store)},
 	{.name = "at-exit", .set = ct_set_flag,

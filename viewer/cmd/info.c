@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace info: what is in a file, whether it fits together, and what could not be recorded. */
 #include "cmd/cmd.h"
+#include "view/caveat.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -104,19 +105,11 @@ static bool check_sites(const struct ct_profile *profile)
 	return print_check(blocks, "no more blocks at any moment than in total") && good;
 }
 
-static bool check_totals(const struct ct_store_file *store, const struct ct_profile *profile)
+static bool check_store(const struct ct_store_file *store)
 {
-	const struct ct_totals *totals = &store->header->totals;
-	const struct ct_counters *sums = &profile->totals;
-	bool good = print_check(sums->total_bytes == totals->total_bytes && sums->total_blocks == totals->total_blocks,
-				"totals of the sites = totals of the process");
-	good = print_check(sums->end_bytes == (uint64_t)totals->live_bytes &&
-				   sums->end_blocks == (uint64_t)totals->live_blocks,
-			   "live at end of the sites = of the process") &&
-	       good;
-	return print_check(sums->peak_bytes == totals->peak_bytes && sums->peak_blocks == totals->peak_blocks,
-			   "at peak of the sites = of the process") &&
-	       good;
+	for (int i = 0; i < CT_STORE_CHECKS; i++)
+		print_check(!(store->failed & 1u << i), ct_store_check_texts[i]);
+	return !store->failed;
 }
 
 static bool check_roots(const struct ct_profile *profile)
@@ -126,6 +119,13 @@ static bool check_roots(const struct ct_profile *profile)
 		cut += profile->sites[i].truncated;
 	return print_check(!cut || profile->losses.truncated || profile->losses.unrooted,
 			   "every stack reaches its root, or is counted as cut");
+}
+
+static bool check_report(const struct ct_profile *profile)
+{
+	bool good = check_sites(profile);
+	good = check_roots(profile) && good;
+	return print_check(!profile->torn, "made of a whole store") && good;
 }
 
 /* A string of the store, fit for a terminal; free it. */
@@ -176,7 +176,7 @@ static void print_modules(const struct ct_store_file *store)
 	ct_symbols_free(symbols);
 }
 
-static bool print_store(const struct ct_store_file *store, const struct ct_profile *profile)
+static bool print_store(const struct ct_store_file *store)
 {
 	char a[CT_NUMBER_ROOM];
 	const struct ct_store_header *header = store->header;
@@ -193,7 +193,7 @@ static bool print_store(const struct ct_store_file *store, const struct ct_profi
 	print_row("fallbacks", "%s stacks walked by libunwind", ct_number_exact(a, header->losses[CT_LOSS_FALLBACK]));
 	print_row("ctrace itself", "%s beside the store", ct_number_bytes(a, header->own_bytes));
 	print_modules(store);
-	return check_totals(store, profile);
+	return check_store(store);
 }
 
 static int print_file(const char *path, struct ct_error_text *error)
@@ -211,9 +211,8 @@ static int print_file(const char *path, struct ct_error_text *error)
 	}
 	if (!code) {
 		print_profile(profile);
-		bool good = !is_store || print_store(&store, profile);
-		good = check_sites(profile) && good;
-		good = check_roots(profile) && good;
+		bool good = is_store ? print_store(&store) : check_report(profile);
+		ct_caveat_torn(profile, path);
 		code = good ? CT_EXIT_FINE : CT_EXIT_FINDINGS;
 	}
 	ct_profile_free(profile);

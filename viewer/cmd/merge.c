@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace merge: reports and stores of many processes or hosts become one report. */
 #include "cmd/cmd.h"
+#include "view/caveat.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,8 @@ static int add_inputs(struct work *work)
 		const char *path = work->inputs.paths[i];
 		profile = NULL;
 		code = ct_export_load(path, &profile, &work->error);
+		if (!code)
+			ct_caveat_torn(profile, path);
 		if (!code)
 			code = ct_merge_add(&work->merge, profile, path, &work->error);
 		ct_profile_free(profile);

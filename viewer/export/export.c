@@ -2,12 +2,14 @@
 #include "export/export.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "live/process.h"
 #include "load/load.h"
 #include "load/store/store_file.h"
 #include "load/store/store_process.h"
@@ -232,6 +234,8 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	if (!code)
 		code = select_part(job, profile, error);
 	if (!code)
+		ct_caveat_torn(profile, job->input);
+	if (!code)
 		code = ct_export_write(job, profile, output, error);
 	char note[256];
 	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
@@ -258,8 +262,57 @@ static int export_events(const struct ct_export *job, const struct ct_store_file
 	return export(&events, store, error);
 }
 
+static int write_copy(const struct ct_export *job, struct ct_store_file *store, struct ct_error_text *error)
+{
+	struct ct_out_file file;
+	if (store->failed)
+		return ct_error_set(error, CT_ERR_DAMAGED,
+				    "%s: copied while it was written: no whole copy can be made of it", job->input);
+	int code = ct_out_open(job->output, &file, error);
+	if (!code)
+		code = ct_store_file_write(store, file.stream, error);
+	return ct_out_close(&file, code, error);
+}
+
+/* The store of a running program. */
+static int open_process(const char *pid, struct ct_store_file *store, struct ct_error_text *error)
+{
+	struct ct_process process;
+	char name[PATH_MAX];
+	long number = strtol(pid, NULL, 10);
+	int code = ct_process_open(number < INT_MAX ? (int)number : INT_MAX, &process, error);
+	if (code)
+		return code;
+	int fd = ct_process_store(&process, name, error);
+	code = fd < 0 ? fd : ct_store_file_read(fd, name, store, error);
+	if (fd >= 0)
+		close(fd);
+	close(process.folder);
+	return code;
+}
+
+static int run_live(const struct ct_export *job, struct ct_error_text *error)
+{
+	struct ct_store_file store = {0};
+	bool is_pid = *job->input && !job->input[strspn(job->input, "0123456789")];
+	int is_store = is_pid ? 1 : ct_is_store(job->input, error);
+	if (!is_store)
+		return ct_error_set(error, CT_ERR_USAGE, "%s is no store and no process", job->input);
+	int code = is_store < 0 ? is_store
+		   : is_pid	? open_process(job->input, &store, error)
+				: ct_store_file_open(job->input, &store, error);
+	if (!code && ends_with(job->output, STORE_SUFFIX))
+		code = write_copy(job, &store, error);
+	else if (!code)
+		code = export(job, &store, error);
+	ct_store_file_close(&store);
+	return code;
+}
+
 int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 {
+	if (job->live)
+		return run_live(job, error);
 	struct ct_store_file store;
 	int is_store = ct_is_store(job->input, error);
 	if (!is_store && job->events)
@@ -271,7 +324,7 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 		code = export(job, &store, error);
 	if (!code && !job->output && !job->events && !job->brief && ct_store_has_events(&store))
 		code = export_events(job, &store, error);
-	if (!code && job->remove_store && !(store.header->flags & CT_STORE_KEEP) && unlink(job->input) < 0)
+	if (!code && job->remove_store && !store.failed && !(store.header->flags & CT_STORE_KEEP) && unlink(job->input) < 0)
 		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", job->input, strerror(errno));
 	ct_store_file_close(&store);
 	return code;

@@ -28,6 +28,7 @@ struct ct_export {
 	const struct ct_format *format;
 	enum ct_metric metric; /* CT_METRIC_NONE: the format's own */
 	const struct ct_selection *selection; /* NULL = the whole profile */
+	bool live; /* the input is a store, or the pid of a running program: of an output FILE.store it gets a copy */
 	bool events; /* of a store: what the program counted itself, not the heap */
 	bool remove_store; /* after a good export, unless its recording asked to keep it */
 	bool keep_name; /* the default name is taken as it is, whatever the format */

@@ -150,6 +150,7 @@ struct ct_profile {
 	bool has_slack; /* slack_bytes is, too: the allocator tells how large a block is */
 	uint64_t recent_us; /* of a running program that was read before: since then. 0 = none */
 	bool ended; /* false: the program was killed or is still running */
+	bool torn; /* made of a store that was copied while it was written: the numbers do not add up */
 	struct ct_losses losses;
 	struct ct_counters totals; /* sums over the sites, but max_* = the global peak */
 

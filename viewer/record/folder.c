@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/folder.h"
+#include "view/caveat.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -181,12 +182,14 @@ int ct_folder_add(struct ct_folder *folder, const char *path, const struct ct_le
 	if (!code && ct_store_facts(&store, profile))
 		code = ct_error_no_memory(error);
 	if (!code)
+		ct_caveat_torn(profile, path);
+	if (!code)
 		code = add_profile(folder, profile, report, main, error);
 	if (!code)
 		code = add_events(folder, &store, report, main, error);
 	if (!code && loud)
 		ct_export_summary(profile, &store, folder->path);
-	if (!code && !keep && unlink(path) < 0)
+	if (!code && !keep && !store.failed && unlink(path) < 0)
 		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
 	else if (code) /* shortened from the left, where the long paths are */
 		ct_error_set(error, code, "%.500s; the store stays: %s", strdupa(error->line), path);

@@ -46,16 +46,16 @@ int ct_readme_head(FILE *out, char **arguments, time_t start, int status, struct
 	if (localtime_r(&start, &local))
 		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S %Z", &local);
 	gethostname(host, sizeof(host) - 1);
-	fputs("# ", out);
+	fputs("# `", out);
 	failed = put_text(out, ct_name_base(arguments[0]));
-	fprintf(out, ", %s\n\n- command: `", date);
+	fprintf(out, "`, %s\n\n- command: `", date);
 	for (int i = 0; arguments[i] && !failed; i++) {
 		fputs(i ? " " : "", out);
 		failed = put_text(out, arguments[i]);
 	}
-	fputs("`\n- host: ", out);
+	fputs("`\n- host: `", out);
 	failed = failed || put_text(out, host);
-	fprintf(out, "\n- recorded: %s, by ctrace " CTRACE_VERSION "\n- ended: ", date);
+	fprintf(out, "`\n- recorded: %s, by ctrace " CTRACE_VERSION "\n- ended: ", date);
 	put_status(out, status);
 	fputc('\n', out);
 	return failed ? ct_error_no_memory(error) : CT_OK;
@@ -75,7 +75,7 @@ int ct_readme_process(FILE *out, const struct ct_profile *profile, struct ct_err
 		code = ct_view_sites(&view, error);
 	fputs("```\n\n", out);
 	if (!losses->dropped && !losses->early && !losses->late && !losses->truncated && !losses->unrooted &&
-	    !losses->unknown_frees && !losses->other_sites)
+	    !losses->unknown_frees && !losses->other_sites && !profile->torn)
 		fputs("Nothing was lost.\n\n", out);
 	return code;
 }

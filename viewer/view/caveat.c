@@ -28,6 +28,8 @@ char *ct_caveat(const struct ct_profile *profile, char out[CT_CAVEAT_ROOM])
 	const struct ct_losses *losses = &profile->losses;
 
 	*out = '\0';
+	if (profile->torn)
+		add(out, "copied while it was written (numbers do not add up)");
 	add_count(out, losses->dropped, "events dropped (numbers too low)");
 	add_count(out, losses->early, "calls before start-up was done");
 	add_count(out, losses->late, "calls after the recording ended");
@@ -45,4 +47,12 @@ void ct_caveat_patterns(const struct ct_selected *selected)
 		if (selected->selection->patterns[i].count && !selected->met[i])
 			ct_message("--%s matches no function, file or module",
 				   ct_select_kind_name((enum ct_select_kind)i));
+}
+
+void ct_caveat_torn(const struct ct_profile *profile, const char *path)
+{
+	if (profile->torn)
+		ct_message("%s: copied while it was written, so its numbers do not add up; copy the store with "
+			   "ctrace export --live, or when its program has ended",
+			   path);
 }

@@ -29,7 +29,8 @@ bool ct_gate_holds(const struct ct_gate *gate, size_t rule)
 
 static bool is_lossy(const struct ct_gate *gate)
 {
-	return gate->profile->losses.dropped || (gate->diff && gate->diff->profiles[CT_DIFF_OLD]->losses.dropped);
+	const struct ct_profile *old = gate->diff ? gate->diff->profiles[CT_DIFF_OLD] : gate->profile;
+	return gate->profile->losses.dropped || gate->profile->torn || old->losses.dropped || old->torn;
 }
 
 bool ct_gate_passes(const struct ct_gate *gate)
@@ -49,16 +50,26 @@ static char *format_amount(const struct ct_gate *gate, enum ct_metric metric, ui
 	return ct_number_bytes(out, amount);
 }
 
-/* In a cell, also within code, | ends the cell and ` the code. */
+/* In a cell, also within code, | ends the cell and ` the code; an order to the terminal ends the line. */
 static void put_code(const char *text, FILE *out)
 {
 	putc('`', out);
 	for (; *text; text++) {
 		if (*text == '|')
 			putc('\\', out);
-		putc(*text == '`' ? '\'' : *text, out);
+		putc(*text == '`' ? '\'' : (unsigned char)*text < ' ' || *text == 127 ? ' ' : *text, out);
 	}
 	putc('`', out);
+}
+
+/* A name or a unit outside of code: it makes no cell, no link, no picture and no HTML. */
+static void put_plain(const char *text, FILE *out)
+{
+	for (; *text; text++) {
+		if (strchr("\\`*[]<>|&", *text))
+			putc('\\', out);
+		putc((unsigned char)*text < ' ' || *text == 127 ? ' ' : *text, out);
+	}
 }
 
 /* Keep the largest, largest first. */
@@ -139,8 +150,8 @@ static int put_suspects(const struct ct_gate *gate, const struct ct_rule *rule, 
 			fputs(" < ", out);
 			put_code(ct_name_short(profile, frame, text), out);
 		}
-		fprintf(out, " %s%s", rule->growth ? "+" : "",
-			format_amount(gate, rule->metric, worst[i].amount, text));
+		fputs(rule->growth ? " +" : " ", out);
+		put_plain(format_amount(gate, rule->metric, worst[i].amount, text), out);
 	}
 	return 0;
 }
@@ -148,17 +159,21 @@ static int put_suspects(const struct ct_gate *gate, const struct ct_rule *rule, 
 static void put_numbers(const struct ct_gate *gate, const struct ct_rule *rule, const struct ct_verdict *verdict,
 			FILE *out)
 {
-	char limit[CT_NUMBER_ROOM], actual[CT_NUMBER_ROOM], off[CT_NUMBER_ROOM], old[CT_NUMBER_ROOM];
+	char number[CT_NUMBER_ROOM];
 	bool above = verdict->actual > verdict->limit;
 	uint64_t distance = above ? verdict->actual - verdict->limit : verdict->limit - verdict->actual;
-	fprintf(out, " | %s", format_amount(gate, rule->metric, verdict->limit, limit));
-	if (rule->growth)
-		fprintf(out, " (was %s)", format_amount(gate, rule->metric, verdict->old, old));
-	fprintf(out, " | %s | %s%s |", format_amount(gate, rule->metric, verdict->actual, actual),
-		!distance ? ""
-		: above   ? "+"
-			  : "-",
-		format_amount(gate, rule->metric, distance, off));
+	fputs(" | ", out);
+	put_plain(format_amount(gate, rule->metric, verdict->limit, number), out);
+	if (rule->growth) {
+		fputs(" (was ", out);
+		put_plain(format_amount(gate, rule->metric, verdict->old, number), out);
+		putc(')', out);
+	}
+	fputs(" | ", out);
+	put_plain(format_amount(gate, rule->metric, verdict->actual, number), out);
+	fprintf(out, " | %s", !distance ? "" : above ? "+" : "-");
+	put_plain(format_amount(gate, rule->metric, distance, number), out);
+	fputs(" |", out);
 }
 
 static int put_broken(const struct ct_gate *gate, const bool *allocators, FILE *out)
@@ -184,8 +199,11 @@ static int put_broken(const struct ct_gate *gate, const bool *allocators, FILE *
 static void put_caveat(const struct ct_profile *profile, const char *name, FILE *out)
 {
 	char caveat[CT_CAVEAT_ROOM];
-	if (*ct_caveat(profile, caveat))
-		fprintf(out, "warning: %s: %s\n", name, caveat);
+	if (!*ct_caveat(profile, caveat))
+		return;
+	fputs("warning: ", out);
+	put_plain(name, out);
+	fprintf(out, ": %s\n", caveat);
 }
 
 static void put_notes(const struct ct_gate *gate, FILE *out)
@@ -194,8 +212,11 @@ static void put_notes(const struct ct_gate *gate, FILE *out)
 	if (gate->diff)
 		put_caveat(gate->diff->profiles[CT_DIFF_OLD], gate->diff->names[CT_DIFF_OLD], out);
 	for (size_t i = 0; i < gate->budget->count; i++)
-		if (!gate->verdicts[i].matched && ct_gate_holds(gate, i))
-			fprintf(out, "warning: `%s` matches no site: is the name right?\n", rule_at(gate, i)->text);
+		if (!gate->verdicts[i].matched && ct_gate_holds(gate, i)) {
+			fputs("warning: ", out);
+			put_code(rule_at(gate, i)->text, out);
+			fputs(" matches no site: is the name right?\n", out);
+		}
 }
 
 int ct_view_gate(const struct ct_gate *gate, FILE *out)
@@ -205,12 +226,14 @@ int ct_view_gate(const struct ct_gate *gate, FILE *out)
 	int code = allocators ? 0 : -1;
 	for (size_t i = 0; i < count; i++)
 		broken += !ct_gate_holds(gate, i);
+	if (!code)
+		put_plain(gate->name, out);
 	if (!code && broken) {
-		fprintf(out, "%s: %zu of %zu rule%s broken\n", gate->name, broken, count, count == 1 ? "" : "s");
+		fprintf(out, ": %zu of %zu rule%s broken\n", broken, count, count == 1 ? "" : "s");
 		code = put_broken(gate, allocators, out);
 	} else if (!code) {
-		fprintf(out, "%s: %zu rule%s%s\n", gate->name, count, count == 1 ? " holds" : "s hold",
-			ct_gate_passes(gate) ? "" : ", but events were dropped, which --strict does not allow");
+		fprintf(out, ": %zu rule%s%s\n", count, count == 1 ? " holds" : "s hold",
+			ct_gate_passes(gate) ? "" : ", but the recording is not whole, which --strict does not allow");
 	}
 	if (!code)
 		put_notes(gate, out);

@@ -17,7 +17,7 @@ struct ct_gate {
 	const struct ct_profile *profile;
 	const char *name; /* of its file */
 	const struct ct_diff *diff; /* with the baseline; NULL: there is none */
-	bool strict; /* a rule that matches nothing is broken, and so is a recording with dropped events */
+	bool strict; /* a rule that matches nothing is broken, and so is a recording that is not whole */
 };
 
 /* Does it keep this rule? */

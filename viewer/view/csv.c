@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables as RFC 4180 has them: lines end in CR LF, cells with commas or quotes stand in quotes. */
+/*
+ * Tables as RFC 4180 has them: lines end in CR LF, cells with commas or quotes stand in quotes. Numbers are digits.
+ * Texts are of strangers: one that a spreadsheet could take for a formula has a ' in front, and so has one that
+ * begins with ' itself, so that a reader takes one ' off and has the text.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +12,42 @@
 #include "view/order.h"
 #include "view/view.h"
 
+/* How many bytes of what importers leave out in front of a cell's text: a blank, also of Unicode, a mark without width, a quote. */
+static size_t stripped_bytes(const char *text)
+{
+	static const char *const stripped[] = {" ",	 "\t",	    "\r",     "\n",     "\v",	  "\f",
+					       "\"",	 "'",	    "\u00a0", "\u00ad", "\u1680", "\u180e",
+					       "\u2028", "\u2029", "\u202f", "\u205f", "\u2060", "\u3000",
+					       "\ufeff", "\ufffd"};
+	for (size_t i = 0; i < sizeof(stripped) / sizeof(stripped[0]); i++)
+		if (!strncmp(text, stripped[i], strlen(stripped[i])))
+			return strlen(stripped[i]);
+	unsigned char last = strncmp(text, "\xe2\x80", 2) ? 0 : (unsigned char)text[2];
+	return last >= 0x80 && last <= 0x8f ? 3 : 0; /* U+2000 to U+200F */
+}
+
+/* The last four are wide ones, which some importers make plain. */
+static bool begins_formula(const char *text)
+{
+	static const char *const signs[] = {"=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"};
+	for (size_t bytes; (bytes = stripped_bytes(text));)
+		text += bytes;
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+		if (!strncmp(text, signs[i], strlen(signs[i])))
+			return true;
+	return false;
+}
+
+/* A text. */
 static void put_cell(FILE *out, const char *text)
 {
-	if (!strpbrk(text, ",\"\r\n")) {
-		fputs(text, out);
+	const char *mark = *text == '\'' || begins_formula(text) ? "'" : "";
+
+	if (!strpbrk(text, ",;\"\r\n\t")) {
+		fprintf(out, "%s%s", mark, text);
 		return;
 	}
-	putc('"', out);
+	fprintf(out, "\"%s", mark);
 	for (; *text; text++) {
 		if (*text == '"')
 			putc('"', out);

@@ -10,6 +10,7 @@
  *   at the top           "ctrace": {
  *       "version": "0.1.0",
  *       "ended": false when the program was killed,
+ *       "torn": true when the store was copied while it was written, so that its numbers do not add up,
  *       "sampleBytes": mean distance of the sampled points, 0 when every allocation was recorded,
  *       "ownBytes": memory of the tracer itself in the program,
  *       "losses": { "dropped": N, "early": N, "unknownFrees": N, "truncated": N, "unrooted": N, "late": N,
@@ -328,9 +329,10 @@ static bool put_losses(struct writer *writer)
 static bool put_own_member(struct writer *writer)
 {
 	return fprintf(writer->out,
-		       ",\n\"ctrace\":{\"version\":\"%s\",\"ended\":%s,\"sampleBytes\":%" PRIu64
+		       ",\n\"ctrace\":{\"version\":\"%s\",\"ended\":%s,\"torn\":%s,\"sampleBytes\":%" PRIu64
 		       ",\"ownBytes\":%" PRIu64,
-		       CTRACE_VERSION, writer->profile->ended ? "true" : "false", writer->profile->sample_bytes,
+		       CTRACE_VERSION, writer->profile->ended ? "true" : "false",
+		       writer->profile->torn ? "true" : "false", writer->profile->sample_bytes,
 		       writer->profile->own_bytes) > 0 &&
 	       put_losses(writer) && put_modules(writer) && put_frame_places(writer) && put_timeline(writer) &&
 	       put_rss(writer) && put_marks(writer) && put_snapshots(writer) && fputs("}}\n", writer->out) >= 0;

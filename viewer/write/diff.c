@@ -10,6 +10,7 @@
 #include "model/functions.h"
 #include "names/names.h"
 #include "write/put_json.h"
+#include "write/put_profile.h"
 #include "write/write.h"
 
 #define VERSION 1
@@ -41,7 +42,9 @@ static void put_profile(const struct ct_diff *diff, enum ct_diff_side side, FILE
 	ct_put_text_member(out, "timeUnit", profile->time_unit);
 	ct_put_number_member(out, "dropped", profile->losses.dropped);
 	ct_put_number_member(out, "sampleBytes", profile->sample_bytes);
-	fprintf(out, ",\"ended\":%s,\"totals\":{", profile->ended ? "true" : "false");
+	ct_put_bool_member(out, "ended", profile->ended);
+	ct_put_bool_member(out, "torn", profile->torn);
+	fputs(",\"totals\":{", out);
 	put_values(diff, totals, out);
 	fputs("}}", out);
 }

@@ -107,6 +107,8 @@ static void put_head(const struct massif *massif)
 {
 	const struct ct_profile *profile = massif->profile;
 	fputs("desc: ctrace " CTRACE_VERSION, massif->out);
+	if (profile->torn)
+		fputs(", " CT_TORN_TEXT, massif->out);
 	if (profile->sample_bytes)
 		fprintf(massif->out, ", " CT_SAMPLED_TEXT, profile->sample_bytes);
 	fputs("\ncmd: ", massif->out);

@@ -154,13 +154,15 @@ static void put_comments(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
 	char line[128];
-	int64_t comments[5];
+	int64_t comments[6];
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
 	piece.comment = comments;
 	comments[piece.n_comment++] = put_text(writer, "written by ctrace " CTRACE_VERSION);
 	comments[piece.n_comment++] = put_text(writer, profile->command);
 	if (!profile->ended)
 		comments[piece.n_comment++] = put_text(writer, "the program was killed, or still ran");
+	if (profile->torn)
+		comments[piece.n_comment++] = put_text(writer, "INCOMPLETE: " CT_TORN_TEXT);
 	if (profile->losses.dropped || profile->losses.early) {
 		snprintf(line, sizeof(line), "INCOMPLETE: %llu calls were not recorded",
 			 (unsigned long long)(profile->losses.dropped + profile->losses.early));

@@ -46,6 +46,7 @@ void ct_put_profile(const struct ct_profile *profile, FILE *out)
 		ct_put_number_member(out, "peakTime", profile->peak_time);
 	ct_put_number_member(out, "sampleBytes", profile->sample_bytes);
 	ct_put_bool_member(out, "ended", profile->ended);
+	ct_put_bool_member(out, "torn", profile->torn);
 	put_losses(&profile->losses, out);
 	fputs(",\n\"totals\":{", out);
 	ct_put_counters(profile, &profile->totals, false, out);

@@ -14,7 +14,8 @@
 #include "model/profile.h"
 #include "util/error.h"
 
-/* Of a profile with sample_bytes, where a format has a place for it. */
+/* Of a profile that is torn, and of one with sample_bytes, where a format has a place for it. */
+#define CT_TORN_TEXT "copied while it was written, the numbers do not add up"
 #define CT_SAMPLED_TEXT "sampled, mean interval %" PRIu64 " bytes"
 
 #define CT_WRITER(name)                                                                                                \

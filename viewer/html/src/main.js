@@ -71,10 +71,11 @@ class Report {
     return [...this.noticesOf(profile.old, "Old: "), ...this.noticesOf(profile, "New: ")];
   }
 
-  noticesOf({ losses, sampleBytes, ended }, which) {
+  noticesOf({ losses, sampleBytes, ended, torn }, which) {
     const words = { dropped: "events dropped", early: "calls before start-up was done", truncated: "stacks cut", unrooted: "stacks without their root", otherSites: "allocations in [other sites]" };
     const lost = Object.entries(words).filter(([key]) => losses[key]).map(([key, text]) => `${exact(losses[key])} ${text}`);
     const lines = [];
+    if (torn) lines.push("The store was copied while it was written: the numbers do not add up");
     if (lost.length) lines.push(`Incomplete: ${lost.join(", ")}`);
     if (sampleBytes) lines.push(`Sampled, mean interval ${this.profile.format("bytes", sampleBytes)}: all numbers are estimates`);
     if (!ended) lines.push("The program was killed, or was still running");

@@ -221,15 +221,17 @@ static int read_start(struct ct_dhat *dhat)
 
 int ct_dhat_read_ctrace(struct ct_dhat *dhat)
 {
-	struct ct_json_piece ended, piece = dhat->members[M_CTRACE];
+	struct ct_json_piece flag, piece = dhat->members[M_CTRACE];
 	int code;
 
 	if (!piece.text)
 		return 0;
 	if (piece.text[0] != '{')
 		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"ctrace\" is not an object");
-	if (find(dhat, "ended", &ended))
-		dhat->profile->ended = !ct_json_is(ended, "false");
+	if (find(dhat, "ended", &flag))
+		dhat->profile->ended = !ct_json_is(flag, "false");
+	if (find(dhat, "torn", &flag))
+		dhat->profile->torn = ct_json_is(flag, "true");
 	code = read_member(dhat, "sampleBytes", &dhat->profile->sample_bytes);
 	if (!code)
 		code = read_member(dhat, "ownBytes", &dhat->profile->own_bytes);

@@ -160,6 +160,7 @@ static int describe(struct ct_profile *profile, const struct ct_store_file *stor
 	profile->has_slack = profile->has_details && header->flags & CT_STORE_SLACK;
 	profile->has_reach = header->flags & CT_STORE_REACH;
 	profile->ended = header->state == CT_STATE_ENDED;
+	profile->torn = store->failed;
 	profile->losses = (struct ct_losses){
 		.dropped = header->losses[CT_LOSS_DROPPED],
 		.early = header->losses[CT_LOSS_EARLY],

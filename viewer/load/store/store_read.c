@@ -81,7 +81,7 @@ static int read_ring(int fd, struct ct_store_file *store, size_t ring, struct ct
 	uint64_t at = ct_store_tail(store->header, &store->rings[ring]);
 	if (at > head || head - at > CT_RING_EVENTS)
 		return CT_OK; /* the replay says so, unless the file is changing */
-	if (at == head && at)
+	if (ct_store_knows_before(at, head))
 		at--;
 	while (at < head) {
 		uint64_t slot = at & (CT_RING_EVENTS - 1);
@@ -253,6 +253,7 @@ static int read_steadily(int fd, struct ct_store_file *store, struct ct_error_te
 			return code;
 		if (code)
 			continue;
+		store->live = true;
 		if (stillness == GREW && ticks && cut_after(store, ticks))
 			return CT_OK;
 		ticks = latest_ticks(store);

@@ -149,7 +149,10 @@ static int replay_rings(struct ct_store_file *store, uint64_t *tails, uint64_t *
 		limits[i] = ct_store_in_round(header) && i < header->progress.rings ? ring->limit : tails[i];
 	}
 	int code = merge_ranges(store, tails, limits, header->progress.progress & UINT32_MAX, error);
-	return code ? code : merge_ranges(store, limits, heads, 0, error);
+	if (code)
+		return code;
+	ct_store_check_order(store, tails, limits, heads);
+	return merge_ranges(store, limits, heads, 0, error);
 }
 
 int ct_store_replay(struct ct_store_file *store, struct ct_error_text *error)

@@ -53,6 +53,16 @@ int ct_store_name_events(struct ct_profile *profile);
  */
 int ct_store_read(int fd, struct ct_store_file *store, struct ct_error_text *error);
 
+/* Do counters, names and stacks fit together? Those that do not: store->failed. < 0 without memory. */
+int ct_store_check_sums(struct ct_store_file *store, struct ct_error_text *error);
+
+/*
+ * The same of the events in the rings, by ring: not folded before the round in work from `tails` on, after it from
+ * `limits` on, up to `heads`. The sites are as the round leaves them.
+ */
+void ct_store_check_order(struct ct_store_file *store, const uint64_t *tails, const uint64_t *limits,
+			  const uint64_t *heads);
+
 /* Fold what the rings still hold, after undoing a batch that was cut short. */
 int ct_store_replay(struct ct_store_file *store, struct ct_error_text *error);
 
@@ -70,6 +80,12 @@ static inline bool ct_store_in_round(const struct ct_store_header *header)
 static inline uint64_t ct_store_tail(const struct ct_store_header *header, const struct ct_ring *ring)
 {
 	return ring->tail[ct_store_round(header) & 1];
+}
+
+/* Is the event before a ring's tail read, too? Its owner is far from writing over it. */
+static inline bool ct_store_knows_before(uint64_t tail, uint64_t head)
+{
+	return tail && head - tail < CT_RING_EVENTS / 2;
 }
 
 static inline const struct ct_event *ct_store_event(const struct ct_store_file *store, size_t ring, uint64_t index)
