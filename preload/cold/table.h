@@ -5,6 +5,9 @@
 
 #include "hot/table.h"
 
+/* The hash of an entry that is in a table already, to put it into a larger one. */
+typedef uint32_t ct_table_hash(const struct ct_entry *entry);
+
 /* Make an empty table. False: no memory. */
 CT_COLD bool ct_table_init(struct ct_table **table);
 
@@ -12,6 +15,6 @@ CT_COLD bool ct_table_init(struct ct_table **table);
  * Add an entry whose key is not there. A table that is full makes room: entries with other bits than the new key's
  * in `mask` go, the others move to a table that is large enough. False: no memory.
  */
-CT_COLD bool ct_table_add(struct ct_table **table, uint64_t key, uint64_t value, uint64_t mask);
+CT_COLD bool ct_table_add(struct ct_table **table, struct ct_entry added, uint64_t mask, ct_table_hash *hash);
 
 #endif

@@ -3,6 +3,9 @@
  * A hash table that is read without a lock, from 64-bit keys to 64-bit values, neither ever 0. Entries are only
  * added, under a lock, the value before the key. A full table is replaced; whoever still reads the old one
  * finds it empty, and looks again under the lock (cold/table.c).
+ *
+ * The user brings each key's hash. Linear probing needs all of its low bits to be uniform: where keys come in runs and
+ * their slots do too, runs grow into each other, and a look-up takes as long as there are keys.
  */
 #ifndef CT_HOT_TABLE_H
 #define CT_HOT_TABLE_H
@@ -21,16 +24,10 @@ struct ct_table {
 	struct ct_entry entries[];
 };
 
-/* Where to look first. */
-static inline uint32_t ct_table_slot(uint64_t key)
-{
-	return (uint32_t)key * 0x9e3779b1u + (uint32_t)(key >> 32);
-}
-
 /* The entry of a key, NULL = not there. hot */
-static inline struct ct_entry *ct_table_find(struct ct_table *table, uint64_t key)
+static inline struct ct_entry *ct_table_find(struct ct_table *table, uint32_t hash, uint64_t key)
 {
-	for (uint32_t slot = ct_table_slot(key);; slot++) {
+	for (uint32_t slot = hash;; slot++) {
 		struct ct_entry *entry = &table->entries[slot & table->mask];
 		uint64_t found = ct_load_acquire(&entry->key);
 		if (ct_likely(found == key))
@@ -41,9 +38,9 @@ static inline struct ct_entry *ct_table_find(struct ct_table *table, uint64_t ke
 }
 
 /* The value of a key, 0 = not there. hot */
-static inline uint64_t ct_table_get(struct ct_table *const *table, uint64_t key)
+static inline uint64_t ct_table_get(struct ct_table *const *table, uint32_t hash, uint64_t key)
 {
-	const struct ct_entry *entry = ct_table_find(ct_load_acquire(table), key);
+	const struct ct_entry *entry = ct_table_find(ct_load_acquire(table), hash, key);
 	if (ct_unlikely(!entry))
 		return 0;
 	uint64_t value = ct_load_acquire(&entry->value);
