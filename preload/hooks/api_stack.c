@@ -31,8 +31,10 @@ static bool record_event(const struct ct_registers *caller, uint64_t weight)
 	uint32_t site = thread ? ct_unwind(thread, caller) : 0;
 	if (!site)
 		return false;
-	uint64_t key = (uint64_t)ct_tracer.sites[site].node << 32 | ct_tracer.event_place;
-	uint32_t event_site = (uint32_t)(ct_table_get(&ct_tracer.tree, key) >> 32);
+	uint32_t node = ct_tracer.sites[site].node;
+	uint32_t place = ct_tracer.event_place;
+	uint32_t slot = ct_hash_slot(ct_hash_below(ct_node_hash(node), place));
+	uint32_t event_site = (uint32_t)(ct_table_get(&ct_tracer.tree, slot, ct_tree_key(node, place)) >> 32);
 	if (ct_unlikely(!event_site) && !(event_site = ct_tree_event_site(site)))
 		return false;
 	ct_journal(thread, ct_ticks_after(thread, 0), event_site, CT_EVENT_AD_HOC,

@@ -28,14 +28,14 @@ CT_COLD uint64_t ct_code_read(uint64_t key, uintptr_t address);
 CT_COLD void ct_tree_begin(void);
 CT_COLD void ct_tree_end(void);
 
-/* The value that ct_tracer.tree does not hold yet: make the node; 0 = no memory. */
-CT_COLD uint64_t ct_tree_intern(uint64_t key);
+/* The value that ct_tracer.tree does not hold yet: make the node, whose hash is ct_hash_below; 0 = no memory. */
+CT_COLD uint64_t ct_tree_intern(uint32_t hash, uint64_t key);
 
 /* The same for a mark (enum ct_mark) below a node. */
 CT_COLD uint64_t ct_tree_intern_mark(uint32_t parent, uint64_t mark);
 
 /* Make the site of the node with that key; 0 = no memory. */
-CT_COLD uint32_t ct_tree_site(uint64_t key);
+CT_COLD uint32_t ct_tree_site(uint32_t hash, uint64_t key);
 
 /* Bounds of the mapping that holds sp: into thread->bounds[0]. False: sp is in no mapping. */
 CT_COLD bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp);

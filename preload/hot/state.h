@@ -40,6 +40,7 @@ struct ct_tracer {
 	struct ct_event *events;
 	struct ct_table *code; /* key: epoch and lookup address; value: ct_code_pack */
 	struct ct_table *tree; /* key: parent << 32 | place; value: site << 32 | node */
+	uint32_t **node_hashes; /* by node, in chunks of CT_HASHES_CHUNK: see ct_hash_below */
 	uintptr_t stack_top; /* where the main thread's outermost frame begins */
 	uint32_t depth_limit;
 	uint64_t sample_bytes; /* mean distance of the sampled points, 0: everything is recorded */

@@ -28,14 +28,14 @@ static struct ct_table *make(uint32_t entries)
 	return table;
 }
 
-static void put(struct ct_table *table, uint64_t key, uint64_t value)
+static void put(struct ct_table *table, const struct ct_entry *added, ct_table_hash *hash)
 {
-	uint32_t slot = ct_table_slot(key);
+	uint32_t slot = hash(added);
 	while (table->entries[slot & table->mask].key)
 		slot++;
 	struct ct_entry *entry = &table->entries[slot & table->mask];
-	ct_store_relaxed(&entry->value, value);
-	ct_store_release(&entry->key, key);
+	ct_store_relaxed(&entry->value, added->value);
+	ct_store_release(&entry->key, added->key);
 	table->used++;
 }
 
@@ -44,7 +44,7 @@ static bool is_full(const struct ct_table *table, uint32_t used)
 	return used >= table->mask / 2 + table->mask / 8;
 }
 
-static bool make_room(struct ct_table **table, uint64_t like, uint64_t mask)
+static bool make_room(struct ct_table **table, uint64_t like, uint64_t mask, ct_table_hash *hash)
 {
 	struct ct_table *old = *table;
 	uint32_t entries = FIRST_ENTRIES;
@@ -58,7 +58,7 @@ static bool make_room(struct ct_table **table, uint64_t like, uint64_t mask)
 		return false;
 	for (uint32_t i = 0; i <= old->mask; i++)
 		if (old->entries[i].key && !((old->entries[i].key ^ like) & mask))
-			put(fresh, old->entries[i].key, old->entries[i].value);
+			put(fresh, &old->entries[i], hash);
 	ct_store_release(table, fresh);
 	ct_arena_retire(old->entries, (size_t)(old->mask + 1) * sizeof(struct ct_entry));
 	retired[__builtin_ctz(old->mask + 1)] = old;
@@ -71,10 +71,11 @@ bool ct_table_init(struct ct_table **table)
 	return *table != NULL;
 }
 
-bool ct_table_add(struct ct_table **table, uint64_t key, uint64_t value, uint64_t mask)
+bool ct_table_add(struct ct_table **table, struct ct_entry added, uint64_t mask, ct_table_hash *hash)
 {
-	if (is_full(*table, (*table)->used) && !make_room(table, key, mask) && (*table)->used >= (*table)->mask - 1)
+	if (is_full(*table, (*table)->used) && !make_room(table, added.key, mask, hash) &&
+	    (*table)->used >= (*table)->mask - 1)
 		return false;
-	put(*table, key, value);
+	put(*table, &added, hash);
 	return true;
 }

@@ -3,6 +3,9 @@
  * A hash table that is read without a lock, from 64-bit keys to 64-bit values, neither ever 0. Entries are only
  * added, under a lock, the value before the key. A full table is replaced; whoever still reads the old one
  * finds it empty, and looks again under the lock (hot/table.c).
+ *
+ * The user brings each key's hash. Linear probing needs all of its low bits to be uniform: where keys come in runs and
+ * their slots do too, runs grow into each other, and a look-up takes as long as there are keys.
  */
 #ifndef CT_HOT_TABLE_H
 #define CT_HOT_TABLE_H
@@ -21,16 +24,10 @@ struct ct_table {
 	struct ct_entry entries[];
 };
 
-/* Where to look first. */
-static inline uint32_t ct_table_slot(uint64_t key)
-{
-	return (uint32_t)key * 0x9e3779b1u + (uint32_t)(key >> 32);
-}
-
 /* The entry of a key, NULL = not there. hot */
-static inline struct ct_entry *ct_table_find(struct ct_table *table, uint64_t key)
+static inline struct ct_entry *ct_table_find(struct ct_table *table, uint32_t hash, uint64_t key)
 {
-	for (uint32_t slot = ct_table_slot(key);; slot++) {
+	for (uint32_t slot = hash;; slot++) {
 		struct ct_entry *entry = &table->entries[slot & table->mask];
 		uint64_t found = ct_load_acquire(&entry->key);
 		if (ct_likely(found == key))
@@ -41,15 +38,18 @@ static inline struct ct_entry *ct_table_find(struct ct_table *table, uint64_t ke
 }
 
 /* The value of a key, 0 = not there. hot */
-static inline uint64_t ct_table_get(struct ct_table *const *table, uint64_t key)
+static inline uint64_t ct_table_get(struct ct_table *const *table, uint32_t hash, uint64_t key)
 {
-	const struct ct_entry *entry = ct_table_find(ct_load_acquire(table), key);
+	const struct ct_entry *entry = ct_table_find(ct_load_acquire(table), hash, key);
 	if (ct_unlikely(!entry))
 		return 0;
 	uint64_t value = ct_load_acquire(&entry->value);
 	/* A table that was replaced may have been taken into use again, for other keys. */
 	return ct_likely(ct_load_relaxed(&entry->key) == key) ? value : 0;
 }
+
+/* The hash of an entry that is in a table already, to put it into a larger one. */
+typedef uint32_t ct_table_hash(const struct ct_entry *entry);
 
 /* Make an empty table. False: no memory. Under ct_lock_tree, as the next. */
 CT_COLD bool ct_table_init(struct ct_table **table);
@@ -58,6 +58,6 @@ CT_COLD bool ct_table_init(struct ct_table **table);
  * Add an entry whose key is not there. A table that is full makes room: entries with other bits than the new key's
  * in `mask` go, the others move to a table that is large enough. False: no memory.
  */
-CT_COLD bool ct_table_add(struct ct_table **table, uint64_t key, uint64_t value, uint64_t mask);
+CT_COLD bool ct_table_add(struct ct_table **table, struct ct_entry added, uint64_t mask, ct_table_hash *hash);
 
 #endif

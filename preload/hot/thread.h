@@ -29,7 +29,8 @@ struct ct_stack_frame {
 /* A frame of the remembered stack: its place in the call tree, and how its callers are verified. */
 struct ct_remembered {
 	struct ct_registers at;
-	uint64_t key; /* in ct_tracer.tree */
+	uint32_t place; /* of its code */
+	uint32_t hash; /* of the stack from the root to here */
 	uint32_t node; /* 0 = not looked up: too deep to be kept whole */
 	uint32_t site; /* 0 = not looked up */
 	uint32_t checks; /* callers are verified by thread->checks[1] to [checks] */

@@ -19,7 +19,7 @@ enum walk_end {
 static inline uint64_t code_of(const struct ct_thread *thread, uintptr_t address)
 {
 	uint64_t key = ct_code_key(address, thread->loader_epoch);
-	uint64_t code = ct_table_get(&ct_tracer.code, key);
+	uint64_t code = ct_table_get(&ct_tracer.code, ct_code_hash(key), key);
 	return ct_likely(code != 0) ? code : ct_code_read(key, address);
 }
 
@@ -235,24 +235,19 @@ static CT_COLD uint32_t place_of(const struct ct_thread *thread, const struct ct
 	return ct_code_place(code_of(thread, frame->at.pc - !frame->exact));
 }
 
-static CT_COLD uint64_t make_child(uint64_t key, bool *making)
+static CT_COLD uint64_t make_child(uint32_t hash, uint64_t key, bool *making)
 {
 	if (!*making)
 		ct_tree_begin();
 	*making = true;
-	return ct_tree_intern(key);
+	return ct_tree_intern(hash, key);
 }
 
 /* Node and site of a place below a node: the value of ct_tracer.tree; 0 = no memory. *making: ct_tree_end is due. */
-static inline uint64_t child(uint64_t key, bool *making)
+static inline uint64_t child(uint32_t hash, uint64_t key, bool *making)
 {
-	uint64_t value = ct_table_get(&ct_tracer.tree, key);
-	return ct_likely(value != 0) ? value : make_child(key, making);
-}
-
-static inline uint64_t key_below(uint32_t parent, uint32_t place)
-{
-	return (uint64_t)parent << 32 | place;
+	uint64_t value = ct_table_get(&ct_tracer.tree, ct_hash_slot(hash), key);
+	return ct_likely(value != 0) ? value : make_child(hash, key, making);
 }
 
 /*
@@ -264,12 +259,15 @@ static CT_COLD uint32_t cut_stack(struct ct_thread *thread, bool *making)
 	uint32_t half = ct_tracer.depth_limit / 2;
 	uint64_t key = 0;
 	uint64_t value = ct_tree_intern_mark(thread->stack[half - 1].node, CT_MARK_CUT);
+	uint32_t hash = value ? ct_node_hash((uint32_t)value) : 0;
 	ct_count_loss(CT_LOSS_TRUNCATED);
 	for (uint32_t i = thread->depth - half; value && i < thread->depth; i++) {
-		key = key_below((uint32_t)value, (uint32_t)thread->stack[i].key);
-		value = child(key, making);
+		uint32_t place = thread->stack[i].place;
+		hash = ct_hash_below(hash, place);
+		key = ct_tree_key((uint32_t)value, place);
+		value = child(hash, key, making);
 	}
-	return value ? ct_tree_site(key) : 0;
+	return value ? ct_tree_site(hash, key) : 0;
 }
 
 /*
@@ -285,6 +283,7 @@ static inline uint32_t remember_frames(struct ct_thread *thread, const struct wa
 	const uintptr_t *pc_slot = walk->root_slot;
 	struct ct_registers caller = {0, 0, 0};
 	uint32_t node = root;
+	uint32_t hash;
 	uint32_t needs_bp = 0;
 	if (ct_unlikely(walk->fresh + depth > CT_STACK_FRAMES))
 		return 0;
@@ -294,7 +293,10 @@ static inline uint32_t remember_frames(struct ct_thread *thread, const struct wa
 		caller = frame->at;
 		pc_slot = return_slot(caller.sp);
 		node = frame->node;
+		hash = frame->hash;
 		needs_bp = frame->needs_bp;
+	} else {
+		hash = ct_node_hash(root);
 	}
 	for (uint32_t i = walk->fresh; i-- > 0;) {
 		struct ct_stack_frame *fresh = &thread->fresh[i];
@@ -309,10 +311,10 @@ static inline uint32_t remember_frames(struct ct_thread *thread, const struct wa
 		uint32_t place = fresh->place;
 		if (ct_unlikely(!place))
 			place = place_of(thread, fresh);
-		uint64_t key = key_below(node, place);
+		hash = ct_hash_below(hash, place);
 		uint64_t value = 0;
 		if (ct_likely(depth < ct_tracer.depth_limit)) {
-			value = ct_likely(place) ? child(key, making) : 0;
+			value = ct_likely(place) ? child(hash, ct_tree_key(node, place), making) : 0;
 			if (ct_unlikely(!value)) {
 				thread->depth = 0;
 				return 0;
@@ -322,7 +324,8 @@ static inline uint32_t remember_frames(struct ct_thread *thread, const struct wa
 		frame = &thread->stack[depth++];
 		*frame = (struct ct_remembered){
 			.at = caller,
-			.key = key,
+			.place = place,
+			.hash = hash,
 			.node = node,
 			.site = (uint32_t)(value >> 32),
 			.checks = (uint32_t)(check - thread->checks),
@@ -334,8 +337,10 @@ static inline uint32_t remember_frames(struct ct_thread *thread, const struct wa
 	check[1] = thread->checks[0];
 	if (ct_unlikely(depth > ct_tracer.depth_limit))
 		return cut_stack(thread, making);
-	if (ct_unlikely(!frame->site))
-		frame->site = ct_tree_site(frame->key);
+	if (ct_unlikely(!frame->site)) {
+		uint32_t parent = depth > 1 ? frame[-1].node : root;
+		frame->site = ct_tree_site(frame->hash, ct_tree_key(parent, frame->place));
+	}
 	return frame->site;
 }
 

@@ -83,6 +83,43 @@ static inline uint64_t ct_code_key(uintptr_t address, uint32_t epoch)
 	return address | (uint64_t)(epoch + 1) << CT_CODE_KEY_BITS;
 }
 
+/* Addresses come in strides of all kinds, and a product with a constant keeps them: this one is of the second degree. */
+static inline uint32_t ct_code_hash(uint64_t key)
+{
+	unsigned __int128 product = (unsigned __int128)(key ^ 0xa0761d6478bd642fu) * key;
+	return (uint32_t)(product >> 64) ^ (uint32_t)(product >> 32);
+}
+
+/*
+ * A node's hash is that of its whole stack, not of its key: it is known before the node above has been found, so
+ * the look-ups of a stack's frames do not wait for each other in memory. The root's is 0.
+ */
+static inline uint32_t ct_hash_below(uint32_t parent_hash, uint32_t place)
+{
+	uint32_t hash = (parent_hash ^ place) * 0x7feb352du;
+	return hash ^ hash >> 15;
+}
+
+/* Where ct_tracer.tree has the node with that hash: its low bits alone are not uniform. */
+static inline uint32_t ct_hash_slot(uint32_t hash)
+{
+	hash *= 0x846ca68bu;
+	return hash ^ hash >> 16;
+}
+
+#define CT_HASHES_CHUNK 16384u
+
+static inline uint32_t ct_node_hash(uint32_t node)
+{
+	return ct_tracer.node_hashes[node / CT_HASHES_CHUNK][node % CT_HASHES_CHUNK];
+}
+
+/* ct_tracer.tree's key. */
+static inline uint64_t ct_tree_key(uint32_t parent, uint32_t place)
+{
+	return (uint64_t)parent << 32 | place;
+}
+
 static inline bool ct_is_on_latest_stack(const struct ct_thread *thread, uintptr_t sp)
 {
 	return sp >= thread->bounds[0].low && sp < thread->bounds[0].high;

@@ -2,9 +2,8 @@
 /*
  * The combiner: folds the rings' events into the sites in order of time.
  *
- * The time T is read first, then every ring's head. An event is published before its hook returns, so a
- * free whose time is at most T always finds its block's allocation among what is folded now or was
- * before: the order is a valid one. A kill can hit at any store; struct ct_progress says how a reader
+ * A round folds the events up to a time T. Of each free that it folds it must fold the allocation, now or before:
+ * take_events says why it does. A kill can hit at any store; struct ct_progress says how a reader
  * finishes the round. Stores to the file become visible in program order (x86-64), so the fences here
  * only hold the compiler.
  */
@@ -143,19 +142,50 @@ static __attribute__((noinline, hot)) size_t fold(struct folding *folding, const
 	return (size_t)(event - first);
 }
 
-/* Set each ring's limit: its events up to the time T. The rings with events go into the heap. */
-static void begin_round(uint32_t rings, uint32_t parity, uint64_t until)
+/*
+ * Set each ring's limit: its events up to the time `until`. How many rings there are.
+ *
+ * One pass over the heads is not enough. Let F free in one ring what A allocated in another. A's ring may be read before A
+ * is published, and F's after F is. F's time does not rule that out: its thread may have read the clock before it
+ * learnt of the block, since rdtsc overtakes loads, and only A's own time is known to be earlier. So passes go on
+ * until one finds nothing more. Then what was taken is closed: F was taken in an earlier pass, by an acquire load that pairs
+ * with the release of F's head; A's ring and A's head were published before, in A's hook, and whatever brought the
+ * block to F's thread orders them before F. So the latest pass has seen A, whose time is below F's. That holds in the C11
+ * model, of which x86-64 keeps more. No clock is compared with another, and no ring is left out for being new.
+ * The passes end: a thread has at most one event in flight that is not later than `until`, and a ring has an end.
+ */
+static uint32_t take_events(uint32_t parity, uint64_t until)
+{
+	uint32_t rings = 0;
+	bool more;
+	do {
+		uint32_t used = (uint32_t)ct_load_acquire(&ct_tracer.header->sections[CT_SECTION_RINGS].used);
+		more = false;
+		for (; rings < used && rings < RINGS_MAX; rings++)
+			ct_tracer.rings[rings].limit = ct_tracer.rings[rings].tail[parity];
+		for (uint32_t i = 0; i < rings; i++) {
+			struct ct_ring *ring = &ct_tracer.rings[i];
+			uint64_t limit = ct_load_acquire(&ring->head);
+			while (limit > ring->limit && event_at(i, limit - 1)->ticks > until)
+				limit--;
+			if (limit > ring->limit) {
+				ring->limit = limit;
+				more = true;
+			}
+		}
+	} while (more);
+	return rings;
+}
+
+/* The rings with events go into the heap. */
+static void begin_round(uint32_t rings, uint32_t parity)
 {
 	heap_count = 0;
 	for (uint32_t i = 0; i < rings; i++) {
 		struct ct_ring *ring = &ct_tracer.rings[i];
 		uint64_t tail = ring->tail[parity];
-		uint64_t limit = ct_load_acquire(&ring->head);
-		while (limit > tail && event_at(i, limit - 1)->ticks > until)
-			limit--;
-		ring->limit = limit;
 		position[i] = tail;
-		if (tail < limit)
+		if (tail < ring->limit)
 			heap[heap_count++] = (struct source){event_at(i, tail)->ticks, i};
 	}
 	for (uint32_t i = heap_count / 2; i-- > 0;)
@@ -216,13 +246,9 @@ void ct_combine_locked(void)
 	struct ct_progress *progress = &header->progress;
 	uint64_t round = progress->progress >> 32;
 	uint32_t parity = round & 1;
-	uint32_t rings = (uint32_t)ct_load_acquire(&header->sections[CT_SECTION_RINGS].used);
-	if (rings > RINGS_MAX)
-		rings = RINGS_MAX;
-
 	uint64_t until = ct_ticks();
-	__asm__ volatile("lfence" ::: "memory"); /* the clock has been read before the first head is */
-	begin_round(rings, parity, until);
+	uint32_t rings = take_events(parity, until);
+	begin_round(rings, parity);
 	progress->rings = rings;
 	ordered();
 	progress->limits_round = round + 1;

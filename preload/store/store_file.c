@@ -298,16 +298,20 @@ void ct_store_make_room(void)
 		grow(growing[i], ROOM_FACTOR * ct_tracer.header->sections[growing[i]].used);
 }
 
+/*
+ * Strings come from any thread, without a lock: ct_store_stop, which brings one, may be called below every lock. `used`
+ * moves only once there is room, and never back: by then another thread may have begun its string behind this one.
+ */
 struct ct_span ct_store_string(const char *bytes, size_t length)
 {
 	struct ct_section *strings = &ct_tracer.header->sections[CT_SECTION_STRINGS];
-	uint64_t start = __atomic_fetch_add(&strings->used, length, __ATOMIC_RELAXED);
-	struct ct_span none = {0, 0};
-	if (start + length > ct_store_capacity(CT_SECTION_STRINGS) &&
-	    !ct_store_grow(CT_SECTION_STRINGS, start + length)) {
-		__atomic_fetch_sub(&strings->used, length, __ATOMIC_RELAXED);
-		return none;
-	}
+	uint64_t start = ct_load_relaxed(&strings->used);
+	do {
+		if (start + length > ct_store_capacity(CT_SECTION_STRINGS) &&
+		    !ct_store_grow(CT_SECTION_STRINGS, start + length))
+			return (struct ct_span){0, 0};
+	} while (!__atomic_compare_exchange_n(&strings->used, &start, start + length, false, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
 	memcpy(places[CT_SECTION_STRINGS].base + start, bytes, length);
 	return (struct ct_span){(uint32_t)start, (uint32_t)length};
 }

@@ -11,6 +11,7 @@
 #include "hot/slow.h"
 #include "hot/state.h"
 #include "hot/table.h"
+#include "hot/unwind.h"
 #include "store/store_file.h"
 #include "sys/arena.h"
 #include "sys/lock.h"
@@ -25,8 +26,9 @@
 
 #define PLACES_CHUNK 4096u
 #define CHUNKS_MAX ((CT_PLACE_MAX + 1) / PLACES_CHUNK)
+#define HASH_CHUNKS_MAX 8192u
 
-/* A node takes 48 to 80 bytes with its place in the table, a site 192. */
+/* A node takes 46 to 72 bytes with its hash and its place in the table, a site 192. */
 #define NODES_PER_SITE 8u
 #define NODES_SPARE 4096u
 
@@ -38,6 +40,7 @@ struct interned {
 
 static struct interned *table;
 static struct ct_place *places[CHUNKS_MAX]; /* by id */
+static uint32_t *node_hashes[HASH_CHUNKS_MAX];
 static uint32_t place_count = 1;
 static uint64_t sites_max, nodes_max; /* element 0 included */
 static uint64_t other_sites; /* as a value of ct_tracer.tree; 0 = not needed yet */
@@ -49,12 +52,39 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* Once for each node, before it can be found. False: no memory. */
+static bool set_node_hash(uint64_t node, uint32_t hash)
+{
+	uint32_t **chunk = &node_hashes[node / CT_HASHES_CHUNK];
+	if (!*chunk && !(*chunk = ct_arena_alloc(CT_HASHES_CHUNK * sizeof(**chunk))))
+		return false;
+	(*chunk)[node % CT_HASHES_CHUNK] = hash;
+	return true;
+}
+
 bool ct_tree_init(void)
 {
 	/* One of each stays for [other sites]. */
+	uint64_t nodes_limit = smaller(ct_store_limit(CT_SECTION_NODES), HASH_CHUNKS_MAX * CT_HASHES_CHUNK);
 	sites_max = smaller(ct_options.max_sites + 1, ct_store_limit(CT_SECTION_SITES) - 1);
-	nodes_max = smaller(ct_options.max_sites * NODES_PER_SITE + NODES_SPARE, ct_store_limit(CT_SECTION_NODES) - 1);
-	return ct_table_init(&ct_tracer.code) && ct_table_init(&ct_tracer.tree);
+	nodes_max = smaller(ct_options.max_sites * NODES_PER_SITE + NODES_SPARE, nodes_limit - 1);
+	ct_tracer.node_hashes = node_hashes;
+	return ct_table_init(&ct_tracer.code) && ct_table_init(&ct_tracer.tree) && set_node_hash(0, 0);
+}
+
+static uint32_t hash_of_code(const struct ct_entry *entry)
+{
+	return ct_code_hash(entry->key);
+}
+
+static uint32_t hash_of_node(const struct ct_entry *entry)
+{
+	return ct_hash_slot(ct_node_hash((uint32_t)entry->value));
+}
+
+static struct ct_entry *find_node(uint32_t hash, uint64_t key)
+{
+	return ct_table_find(ct_tracer.tree, ct_hash_slot(hash), key);
 }
 
 static uint32_t new_place(const struct ct_place *place)
@@ -93,7 +123,7 @@ static bool may_write(void)
 static uint64_t read_code(uint64_t key, uintptr_t address)
 {
 	struct ct_place place;
-	const struct ct_entry *entry = ct_table_find(ct_tracer.code, key);
+	const struct ct_entry *entry = ct_table_find(ct_tracer.code, ct_code_hash(key), key);
 	if (entry)
 		return entry->value;
 	/* First, since it notices when another object has taken the place of the one that was here. */
@@ -103,7 +133,8 @@ static uint64_t read_code(uint64_t key, uintptr_t address)
 		return 0;
 	uint64_t code = ct_code_pack(rule, id);
 	/* What was read in other epochs of the loader is void. */
-	return ct_table_add(&ct_tracer.code, key, code, ~0ull << CT_CODE_KEY_BITS) ? code : 0;
+	struct ct_entry added = {key, code};
+	return ct_table_add(&ct_tracer.code, added, ~0ull << CT_CODE_KEY_BITS, hash_of_code) ? code : 0;
 }
 
 uint64_t ct_code_read(uint64_t key, uintptr_t address)
@@ -114,16 +145,17 @@ uint64_t ct_code_read(uint64_t key, uintptr_t address)
 	return code;
 }
 
-static uint64_t new_node(uint64_t key)
+static uint64_t new_node(uint32_t hash, uint64_t key)
 {
 	struct ct_section *nodes = &ct_tracer.header->sections[CT_SECTION_NODES];
 	uint32_t place = (uint32_t)key;
 	uint64_t id = nodes->used;
-	if (!place || (id >= ct_store_capacity(CT_SECTION_NODES) && !ct_store_grow(CT_SECTION_NODES, id + 1)))
+	if (!place || (id >= ct_store_capacity(CT_SECTION_NODES) && !ct_store_grow(CT_SECTION_NODES, id + 1)) ||
+	    !set_node_hash(id, hash))
 		return 0;
 	const struct ct_place *code = &places[place / PLACES_CHUNK][place % PLACES_CHUNK];
 	ct_tracer.nodes[id] = (struct ct_node){(uint32_t)(key >> 32), code->module, code->address};
-	if (!ct_table_add(&ct_tracer.tree, key, id, 0))
+	if (!ct_table_add(&ct_tracer.tree, (struct ct_entry){key, id}, 0, hash_of_node))
 		return 0;
 	ct_store_release(&nodes->used, id + 1);
 	return id;
@@ -150,19 +182,19 @@ static uint64_t find_other_sites(void)
 {
 	if (!other_sites) {
 		uint32_t place = intern_place(&(struct ct_place){.module = CT_MODULE_MARK, .address = CT_MARK_OTHER});
-		uint64_t node = place ? new_node(place) : 0;
+		uint64_t node = place ? new_node(ct_hash_below(ct_node_hash(0), place), ct_tree_key(0, place)) : 0;
 		uint64_t site = node ? new_site((uint32_t)node) : 0;
 		other_sites = site ? site << 32 | node : 0;
 	}
 	return other_sites;
 }
 
-static uint64_t intern(uint64_t key)
+static uint64_t intern(uint32_t hash, uint64_t key)
 {
-	const struct ct_entry *entry = ct_table_find(ct_tracer.tree, key);
+	const struct ct_entry *entry = find_node(hash, key);
 	if (entry)
 		return entry->value;
-	return ct_unlikely(is_full()) ? find_other_sites() : new_node(key);
+	return ct_unlikely(is_full()) ? find_other_sites() : new_node(hash, key);
 }
 
 void ct_tree_begin(void)
@@ -175,10 +207,10 @@ void ct_tree_end(void)
 	ct_lock_end();
 }
 
-uint64_t ct_tree_intern(uint64_t key)
+uint64_t ct_tree_intern(uint32_t hash, uint64_t key)
 {
 	ct_lock_get(&ct_lock_tree);
-	uint64_t node = may_write() ? intern(key) : 0;
+	uint64_t node = may_write() ? intern(hash, key) : 0;
 	ct_lock_put(&ct_lock_tree);
 	return node;
 }
@@ -187,7 +219,7 @@ uint64_t ct_tree_intern_mark(uint32_t parent, uint64_t mark)
 {
 	ct_lock_get(&ct_lock_tree);
 	uint32_t place = !may_write() ? 0 : intern_place(&(struct ct_place){.module = CT_MODULE_MARK, .address = mark});
-	uint64_t node = place ? intern((uint64_t)parent << 32 | place) : 0;
+	uint64_t node = place ? intern(ct_hash_below(ct_node_hash(parent), place), ct_tree_key(parent, place)) : 0;
 	ct_lock_put(&ct_lock_tree);
 	return node;
 }
@@ -199,11 +231,11 @@ static uint32_t make_site(struct ct_entry *entry)
 	return site;
 }
 
-uint32_t ct_tree_site(uint64_t key)
+uint32_t ct_tree_site(uint32_t hash, uint64_t key)
 {
 	uint32_t site = 0;
 	ct_lock_get(&ct_lock_tree);
-	struct ct_entry *entry = may_write() ? ct_table_find(ct_tracer.tree, key) : NULL;
+	struct ct_entry *entry = may_write() ? find_node(hash, key) : NULL;
 	if (entry)
 		site = entry->value >> 32 ? (uint32_t)(entry->value >> 32) : make_site(entry);
 	else if (may_write() && is_full()) /* the inner half of a cut stack */
@@ -217,10 +249,11 @@ static uint32_t event_site(uint32_t node)
 	if (!ct_tracer.event_place)
 		ct_tracer.event_place =
 			intern_place(&(struct ct_place){.module = CT_MODULE_MARK, .address = CT_MARK_EVENT});
-	uint64_t key = (uint64_t)node << 32 | ct_tracer.event_place;
-	struct ct_entry *entry = ct_table_find(ct_tracer.tree, key);
-	if (!entry && ct_tracer.event_place && !is_full() && new_node(key))
-		entry = ct_table_find(ct_tracer.tree, key);
+	uint32_t hash = ct_hash_below(ct_node_hash(node), ct_tracer.event_place);
+	uint64_t key = ct_tree_key(node, ct_tracer.event_place);
+	struct ct_entry *entry = find_node(hash, key);
+	if (!entry && ct_tracer.event_place && !is_full() && new_node(hash, key))
+		entry = find_node(hash, key);
 	if (!entry)
 		return 0;
 	/* Never [other sites], where allocations are. */

@@ -165,12 +165,14 @@ void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from)
 static uint32_t site_of(const struct ct_thread *thread, uint32_t count)
 {
 	uint64_t value = thread->root;
+	uint32_t hash = ct_node_hash(thread->root);
 	while (count--) {
 		const struct ct_stack_frame *frame = &thread->fresh[count];
 		uint64_t code_key = ct_code_key(frame->at.pc - !frame->exact, thread->loader_epoch);
 		uint64_t code = ct_code_read(code_key, frame->at.pc - !frame->exact);
-		const struct ct_entry *entry =
-			ct_table_find(ct_tracer.tree, (uint64_t)(uint32_t)value << 32 | ct_code_place(code));
+		hash = ct_hash_below(hash, ct_code_place(code));
+		const struct ct_entry *entry = ct_table_find(ct_tracer.tree, ct_hash_slot(hash),
+							     ct_tree_key((uint32_t)value, ct_code_place(code)));
 		if (!entry)
 			return 0;
 		value = entry->value;

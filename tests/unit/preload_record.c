@@ -11,10 +11,16 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "recording.h"
+#include "store/store_file.h"
 
 #define THREADS 4
 #define SLOTS 512
@@ -280,6 +286,96 @@ static void test_threads_against_reference(void **state)
 	free(sites);
 }
 
+#define FAKE_PAIRS 200000
+
+static void publish(uint32_t ring, uint32_t kind, uint64_t ticks, uint64_t other)
+{
+	struct ct_ring *to = &ct_tracer.rings[ring];
+	const struct ct_progress *progress = &ct_tracer.header->progress;
+	uint64_t head = to->head;
+	while (head - ct_load_acquire(&to->tail[ct_load_acquire(&progress->progress) >> 32 & 1]) >= CT_RING_EVENTS)
+		sched_yield();
+	ct_tracer.events[ring * CT_RING_EVENTS + head % CT_RING_EVENTS] = (struct ct_event){
+		.ticks = ticks,
+		.site = 1,
+		.kind = kind,
+		.bytes = 1,
+		.other = other,
+	};
+	ct_store_release(&to->head, head + 1);
+}
+
+/* As threads do that were interrupted between the clock and their journal: all times are long ago. */
+static void *allocate_and_free_late(void *done)
+{
+	for (uint64_t i = 0; i < FAKE_PAIRS; i++) {
+		publish(1, CT_EVENT_ALLOC, UINT32_MAX + 2 * i, 0);
+		publish(2, CT_EVENT_FREE, UINT32_MAX + 2 * i + 1, UINT32_MAX + 2 * i);
+	}
+	__atomic_store_n((bool *)done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Two rings of threads that are gone: the first is read first, and its allocations are freed in the second. */
+static void test_no_free_is_folded_before_its_allocation(void **state)
+{
+	(void)state;
+	bool done = false;
+	pthread_t thread;
+	combine();
+	int64_t live = ct_tracer.header->totals.live_blocks;
+	assert_true(ct_tracer.header->sections[CT_SECTION_RINGS].used > 2);
+	while (ct_ticks() < UINT32_MAX + 3ull * FAKE_PAIRS)
+		sched_yield();
+	pthread_create(&thread, NULL, allocate_and_free_late, &done);
+	while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE))
+		assert_true(totals_now().live_blocks >= live);
+	pthread_join(thread, NULL);
+	assert_int_equal(totals_now().live_blocks, live);
+}
+
+#define SHORT_STRINGS 500
+
+static void *fail_to_grow(void *stop)
+{
+	static char large[1 << 20];
+	do
+		assert_int_equal(ct_store_string(large, sizeof(large)).bytes, 0);
+	while (!__atomic_load_n((bool *)stop, __ATOMIC_ACQUIRE));
+	return NULL;
+}
+
+/* Strings that fit are there, each at a place of its own, while those of another thread do not. The last test: recording stops. */
+static void test_strings_beside_a_failed_growth(void **state)
+{
+	(void)state;
+	struct rlimit limit, before;
+	struct stat store;
+	bool stop_thread = false;
+	pthread_t thread;
+	assert_int_equal(stat(ct_store_path(), &store), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	limit.rlim_cur = (rlim_t)store.st_size;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	pthread_create(&thread, NULL, fail_to_grow, &stop_thread);
+	while (!ct_store_stopped())
+		sched_yield();
+	struct ct_span spans[SHORT_STRINGS];
+	for (uint32_t i = 0; i < SHORT_STRINGS; i++) {
+		spans[i] = ct_store_string((const char *)&i, sizeof(i));
+		sched_yield();
+	}
+	__atomic_store_n(&stop_thread, true, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	const char *strings = ct_store_base(CT_SECTION_STRINGS);
+	for (uint32_t i = 0; i < SHORT_STRINGS; i++) {
+		assert_int_equal(spans[i].bytes, sizeof(i));
+		assert_memory_equal(strings + spans[i].offset, &i, sizeof(i));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +388,8 @@ int main(void)
 		cmocka_unit_test(test_huge_block_is_dropped_and_counted),
 		cmocka_unit_test(test_depth_limit),
 		cmocka_unit_test(test_threads_against_reference),
+		cmocka_unit_test(test_no_free_is_folded_before_its_allocation),
+		cmocka_unit_test(test_strings_beside_a_failed_growth),
 	};
 	return cmocka_run_group_tests_name("preload_record", tests, recording_start, recording_stop);
 }
