@@ -163,7 +163,7 @@ def no_network(context):
     with socket.create_server(("127.0.0.1", 0)) as server:
         urls = f"http://127.0.0.1:{server.getsockname()[1]}"
         path = _store_of(context, os.geteuid(), "net", ["sqlite3" if shutil.which("sqlite3") else "perl", "/dev/null"])
-        context.run([CTRACE, "export", path + ".store"], env=context.environment(DEBUGINFOD_URLS=urls)).check()
+        context.run([CTRACE, "export", path + ".store"], env=context.environment(DEBUGINFOD_URLS=urls, DEBUGINFOD_TIMEOUT=1)).check()
         server.setblocking(False)
         try:
             server.accept()
