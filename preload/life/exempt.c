@@ -14,8 +14,10 @@
 
 extern void *__libc_stack_end;
 
-/* The loader's own pointer to the vector: the program may have shortened the environment before it, and not be allowed
- * to read /proc/self/auxv. */
+/*
+ * By the loader's own pointer to the vector: behind the environment it is not found once a variable was removed, and a
+ * privileged program may not be allowed to read /proc/self/auxv.
+ */
 static bool is_privileged(void)
 {
 	return getauxval(AT_SECURE) != 0;

@@ -2,8 +2,8 @@
 /*
  * Processes that are never recorded, wherever the library comes from.
  *
- * Privileged ones (AT_SECURE: set-user-ID, set-group-ID, file capabilities): whoever started them chose their
- * environment, and must choose neither a file that they make nor a program that they start. Nothing is read, made or
+ * Privileged ones (AT_SECURE: set-user-ID, set-group-ID, file capabilities): their caller chose their environment, and
+ * must choose neither a file that they make nor a program that they start. Nothing is read, made or
  * said there, and what they start finds no variable of ours, as the C library has it with LD_PRELOAD and TMPDIR.
  *
  * Ours: the exporter, and all that it starts, or it would start an exporter in its turn. Three marks, each of which is

@@ -91,13 +91,13 @@ static bool is_same_root(void)
 	return look_at("/", &now) && now.st_dev == root.st_dev && now.st_ino == root.st_ino;
 }
 
-/* What was found beside the library and not named may be anybody's, where a library lies in /tmp. */
+/* What was found beside the library, and not named, may be another user's where a library lies in /tmp. */
 static bool is_trusted(void)
 {
 	struct stat program, beside;
 	if (*ct_options.bin || !look_at(exporter.bytes, &program) || !program.st_uid)
 		return true;
-	return program.st_uid == ct_syscall3(SYS_geteuid, 0, 0, 0) ||
+	return program.st_uid == ct_store_owner() ||
 	       (look_at(library.bytes, &beside) && program.st_uid == beside.st_uid);
 }
 

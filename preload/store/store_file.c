@@ -340,7 +340,7 @@ static int create_file(struct ct_text *output)
 	ct_syscall3(SYS_fstat, fd, &now, 0);
 	file_device = now.st_dev;
 	file_inode = now.st_ino;
-	file_owner = now.st_uid;
+	file_owner = (uid_t)ct_syscall3(SYS_geteuid, 0, 0, 0); /* some file systems say that it is another's */
 	return fd;
 }
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What one user chooses and another one's process reads or starts: the rows of SECURITY.md that no other file tests."""
 
+import ctypes.util
 import os
 import shutil
+import socket
 import stat
 
 from lib import dhat, trace
@@ -151,3 +153,20 @@ def event_log(context):
     with open(victim, encoding="ascii") as file:
         check_equal(file.read(), "precious", "what was there")
     check(stat.S_ISREG(os.lstat(context.path("out.json.events")).st_mode), "no log")
+
+
+@test()
+def no_network(context):
+    """Names come from files: no server is asked, whatever DEBUGINFOD_URLS says."""
+    if not ctypes.util.find_library("debuginfod"):
+        raise Skip("libdebuginfod")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        urls = f"http://127.0.0.1:{server.getsockname()[1]}"
+        path = _store_of(context, os.geteuid(), "net", ["sqlite3" if shutil.which("sqlite3") else "perl", "/dev/null"])
+        context.run([CTRACE, "export", path + ".store"], env=context.environment(DEBUGINFOD_URLS=urls, DEBUGINFOD_TIMEOUT=1)).check()
+        server.setblocking(False)
+        try:
+            server.accept()
+        except BlockingIOError:
+            return
+        check(False, "a server was asked")
