@@ -4,16 +4,15 @@
  * with libFuzzer they search (make fuzz); linked with replay.c they run the inputs of corpus/ (make fuzz-replay).
  *
  * What the viewer and the preload read of others, and the target for it:
- *   store          stores: sections, replay, snapshots, marks, checks; a copy of one; what record reads of those left behind
- *   dhat           DHAT JSON of ctrace, Valgrind and dhat-rs, with our own member: losses, marks, snapshots, timeline
- *   symbols        ELF and DWARF of programs, libraries and separate .debug files, which elfutils opens the same way
- *   perf_map       /tmp/perf-PID.map
- *   source         source files of --list
- *   budget         rules of ctrace check
+ *   store          stores: sections, replay, snapshots, marks, checks; a copy of one; what record reads of those left
+ * behind dhat           DHAT JSON of ctrace, Valgrind and dhat-rs, with our own member: losses, marks, snapshots,
+ * timeline symbols        ELF and DWARF of programs, libraries and separate .debug files, which elfutils opens the same
+ * way perf_map       /tmp/perf-PID.map source         source files of --list budget         rules of ctrace check
  *   suppressions   LeakSanitizer's files
  *   program        what ctrace record looks at before it starts a program: ELF head, #! line
- *   options        options of ctrace record; environment and name patterns of the preload. There are no files of settings
- * Not here: regular expressions and globs of the command line, which are the user's own; /proc, which is the kernel's.
+ *   options        options of ctrace record; environment and name patterns of the preload. There are no files of
+ * settings Not here: regular expressions and globs of the command line, which are the user's own; /proc, which is the
+ * kernel's.
  */
 #ifndef FUZZ_H
 #define FUZZ_H

@@ -299,7 +299,7 @@ static int run_live(const struct ct_export *job, struct ct_error_text *error)
 	if (!is_store)
 		return ct_error_set(error, CT_ERR_USAGE, "%s is no store and no process", job->input);
 	int code = is_store < 0 ? is_store
-		   : is_pid	? open_process(job->input, &store, error)
+		   : is_pid     ? open_process(job->input, &store, error)
 				: ct_store_file_open(job->input, &store, error);
 	if (!code && ends_with(job->output, STORE_SUFFIX))
 		code = write_copy(job, &store, error);
@@ -324,7 +324,8 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 		code = export(job, &store, error);
 	if (!code && !job->output && !job->events && !job->brief && ct_store_has_events(&store))
 		code = export_events(job, &store, error);
-	if (!code && job->remove_store && !store.failed && !(store.header->flags & CT_STORE_KEEP) && unlink(job->input) < 0)
+	if (!code && job->remove_store && !store.failed && !(store.header->flags & CT_STORE_KEEP) &&
+	    unlink(job->input) < 0)
 		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", job->input, strerror(errno));
 	ct_store_file_close(&store);
 	return code;

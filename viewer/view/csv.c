@@ -12,13 +12,12 @@
 #include "view/order.h"
 #include "view/view.h"
 
-/* How many bytes of what importers leave out in front of a cell's text: a blank, also of Unicode, a mark without width, a quote. */
+/* Of what importers leave out in front of a cell's text, the bytes of one: a blank, a mark without width, a quote. */
 static size_t stripped_bytes(const char *text)
 {
-	static const char *const stripped[] = {" ",	 "\t",	    "\r",     "\n",     "\v",	  "\f",
-					       "\"",	 "'",	    "\u00a0", "\u00ad", "\u1680", "\u180e",
-					       "\u2028", "\u2029", "\u202f", "\u205f", "\u2060", "\u3000",
-					       "\ufeff", "\ufffd"};
+	static const char *const stripped[] = {" ",      "\t",     "\r",     "\n",     "\v",     "\f",     "\"",
+					       "'",      "\u00a0", "\u00ad", "\u1680", "\u180e", "\u2028", "\u2029",
+					       "\u202f", "\u205f", "\u2060", "\u3000", "\ufeff", "\ufffd"};
 	for (size_t i = 0; i < sizeof(stripped) / sizeof(stripped[0]); i++)
 		if (!strncmp(text, stripped[i], strlen(stripped[i])))
 			return strlen(stripped[i]);

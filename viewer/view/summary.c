@@ -33,7 +33,8 @@ void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line)
 	const struct ct_losses *losses = &profile->losses;
 
 	if (profile->torn)
-		ct_line_put_remark(line, "lost", "the store was copied while it was written: the numbers do not add up");
+		ct_line_put_remark(line, "lost",
+				   "the store was copied while it was written: the numbers do not add up");
 	put_count(line, "lost", losses->dropped, "dropped", "events not recorded: the numbers are too low");
 	put_count(line, "lost", losses->early, "early", "calls before start-up was done, not in the numbers");
 	put_count(line, "lost", losses->late, "late", "calls after the recording ended, not in the numbers");

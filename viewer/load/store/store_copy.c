@@ -49,8 +49,7 @@ static struct ct_store_header *make_header(const struct ct_store_file *store)
 		section_of(store, i, &count);
 		size_t pages = pages_of(count * ct_store_element_bytes[i]);
 		header->sections[i].used = count;
-		header->extents[i] =
-			(struct ct_extent){.file_offset = offset, .pages = (uint32_t)pages, .section = i};
+		header->extents[i] = (struct ct_extent){.file_offset = offset, .pages = (uint32_t)pages, .section = i};
 		offset += pages * CT_STORE_PAGE;
 	}
 	/* The time of the latest event, which no ring shows any more. */
