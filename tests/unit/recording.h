@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A recording without hooks, for unit tests of the preload: blocks at made-up addresses go through record, unwinder, map,
- * journal and combiner. Included by one file of a program, behind cmocka.h.
+ * A recording without hooks, for unit tests of the preload: blocks at made-up addresses go through record, unwinder,
+ * map, journal and combiner. Included by one file of a program, behind cmocka.h.
  */
 #ifndef RECORDING_H
 #define RECORDING_H
