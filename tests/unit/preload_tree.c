@@ -16,15 +16,6 @@
 #define EPOCHS 1000u
 #define NODES (SITES * 8 + 4096) /* cold/tree.c */
 
-__attribute__((noinline, noipa)) static void recurse(uint32_t depth, uintptr_t block)
-{
-	if (depth)
-		recurse(depth - 1, block);
-	else
-		allocate(block, 1);
-	__asm__ volatile("" ::: "memory");
-}
-
 /* Of code that is read again after each dlclose, the table holds what was read last. */
 static void test_old_code_is_dropped(void **state)
 {

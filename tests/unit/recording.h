@@ -56,6 +56,16 @@ __attribute__((noinline, unused)) static void resize(uintptr_t from, uintptr_t t
 	ct_leave();
 }
 
+/* Allocate a byte below so many more frames. */
+__attribute__((noinline, noipa, unused)) static void recurse(unsigned depth, uintptr_t block)
+{
+	if (depth)
+		recurse(depth - 1, block);
+	else
+		allocate(block, 1);
+	__asm__ volatile("" ::: "memory");
+}
+
 static inline void combine(void)
 {
 	ct_lock_get(&ct_lock_combine);
