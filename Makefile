@@ -145,7 +145,7 @@ help:
 	@echo 'make fuzz-replay    its inputs with ASan and UBSan, without a fuzzer'
 	@echo 'make bench      beside other tracers, half an hour; make bench-quick: a minute'
 	@echo 'make check      the rules of the tree, each with a violation that it must catch'
-	@echo 'make mutants    mistakes in copies of the tree, each of which a test must catch; NAME="A B" some of them'
+	@echo 'make mutants    mistakes in copies of the tree, which tests must catch; NAME="A B" some of them'
 	@echo 'make clean'
 
 .PHONY: clean

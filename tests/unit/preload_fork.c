@@ -41,11 +41,17 @@ static void *other_thread(void *argument)
 	return NULL;
 }
 
+/* Without the sanitizers' last words: the child lacks a thread that its memory knows. */
+static void leave(int status)
+{
+	syscall(SYS_exit_group, status);
+}
+
 /* Ends the child with the line of a check that does not hold. */
 #define CHECK(condition)                                                                                               \
 	do {                                                                                                           \
 		if (!(condition))                                                                                      \
-			_exit(__LINE__ % 250 + 1);                                                                     \
+			leave(__LINE__ % 250 + 1);                                                                     \
 	} while (0)
 
 static void check_ended(pid_t child)
@@ -92,7 +98,7 @@ static void test_child_goes_on(void **state)
 		CHECK(live_by_site() == totals->live_bytes);
 		CHECK(ct_tracer.header->losses[CT_LOSS_DROPPED] == 0);
 		CHECK(ct_tracer.header->losses[CT_LOSS_UNROOTED] == 0);
-		_exit(0);
+		leave(0);
 	}
 	forking = false;
 	check_ended(child);
@@ -115,7 +121,7 @@ static void test_child_is_unwanted(void **state)
 	pid_t child = fork();
 	if (!child) {
 		CHECK(!ct_enter());
-		_exit(0);
+		leave(0);
 	}
 	check_ended(child);
 	ct_options.children = true;
@@ -135,7 +141,7 @@ static void test_child_of_a_system_call(void **state)
 			ct_record_alloc(CT_CALLER, (void *)0x900040, 1);
 			ct_leave();
 		}
-		_exit(0);
+		leave(0);
 	}
 	check_ended(child);
 	assert_int_equal(totals_now().total_blocks, before.total_blocks);

@@ -145,15 +145,6 @@ static void test_huge_block_is_dropped_and_counted(void **state)
 	assert_int_equal(ct_block_take(0x60000), 0);
 }
 
-__attribute__((noinline, noipa)) static void recurse(unsigned depth, uintptr_t block)
-{
-	if (depth)
-		recurse(depth - 1, block);
-	else
-		allocate(block, 1);
-	__asm__ volatile("" ::: "memory");
-}
-
 static uint32_t stack_of(uint32_t node, uint32_t *marks)
 {
 	uint32_t depth = 0;

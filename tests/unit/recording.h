@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A recording without hooks, for unit tests of the preload: blocks at made-up addresses go through record, unwinder, map,
- * journal and combiner. Included by one file of a program, behind cmocka.h.
+ * A recording without hooks, for unit tests of the preload: blocks at made-up addresses go through record, unwinder,
+ * map, journal and combiner. Included by one file of a program, behind cmocka.h.
  */
 #ifndef RECORDING_H
 #define RECORDING_H
@@ -54,6 +54,16 @@ __attribute__((noinline, unused)) static void resize(uintptr_t from, uintptr_t t
 	uint32_t record = ct_block_take(from);
 	ct_record_resize(CT_CALLER, record, (void *)from, (void *)to, bytes);
 	ct_leave();
+}
+
+/* Allocate a byte below so many more frames. */
+__attribute__((noinline, noipa, unused)) static void recurse(unsigned depth, uintptr_t block)
+{
+	if (depth)
+		recurse(depth - 1, block);
+	else
+		allocate(block, 1);
+	__asm__ volatile("" ::: "memory");
 }
 
 static inline void combine(void)

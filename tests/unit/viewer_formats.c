@@ -221,15 +221,21 @@ static void test_pprof_of_a_recording(void **state)
 	ct_profile_set_text(&profile->time_unit, "ms", 2);
 	Pprof__Profile *read = pprof_of(profile, CT_METRIC_END_BYTES);
 
-	static const char *const types[] = {"alloc_objects", "alloc_space", "inuse_objects", "inuse_space", "peak_space"};
-	static const int64_t values[] = {10, 1007, 3, 300, 500};
+	static const struct {
+		const char *type, *unit;
+		int64_t value;
+	} types[] = {{"alloc_objects", "count", 10},
+		     {"alloc_space", "bytes", 1007},
+		     {"inuse_objects", "count", 3},
+		     {"inuse_space", "bytes", 300},
+		     {"peak_space", "bytes", 500}};
 	const Pprof__Sample *sample = read->sample[0];
 	assert_int_equal(read->n_sample_type, 5);
 	assert_int_equal(sample->n_value, 5);
 	for (size_t i = 0; i < 5; i++) {
-		assert_string_equal(pprof_string(read, read->sample_type[i]->type), types[i]);
-		assert_string_equal(pprof_string(read, read->sample_type[i]->unit), i == 0 || i == 2 ? "count" : "bytes");
-		assert_int_equal(sample->value[i], values[i]);
+		assert_string_equal(pprof_string(read, read->sample_type[i]->type), types[i].type);
+		assert_string_equal(pprof_string(read, read->sample_type[i]->unit), types[i].unit);
+		assert_int_equal(sample->value[i], types[i].value);
 	}
 	assert_string_equal(pprof_string(read, read->default_sample_type), "inuse_space");
 	assert_int_equal(sample->n_label, 1);
@@ -346,9 +352,16 @@ static void test_folded_of_equal_names(void **state)
 static void test_folded_labels(void **state)
 {
 	static const char *const cases[][2] = {
-		{"f", "f"},	      {"a;b;c", "a:b:c"},	{"#x", "_#x"},		    {"f 12", "f_12"},
-		{"f 1.5", "f_1.5"},   {"12", "12"},		{"f12", "f12"},		    {"work_[k]", "work_(k)"},
-		{"work_[x]", "work_[x]"}, {"operator[]", "operator[]"},
+		{"f", "f"},
+		{"a;b;c", "a:b:c"},
+		{"#x", "_#x"},
+		{"f 12", "f_12"},
+		{"f 1.5", "f_1.5"},
+		{"12", "12"},
+		{"f12", "f12"},
+		{"work_[k]", "work_(k)"},
+		{"work_[x]", "work_[x]"},
+		{"operator[]", "operator[]"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -362,6 +375,7 @@ static void test_folded_labels(void **state)
 static void test_massif_threshold(void **state)
 {
 	(void)state;
+	static const char *const wanted[] = {" n0: 10 0x2: small", " n0: 10 in 1 place, below massif's threshold (1.00%)"};
 	for (uint64_t total = 1000; total <= 1001; total++) {
 		struct ct_profile *profile = ct_profile_new();
 		const uint32_t large = frame_of(profile, "large", "a.c", 1, "/bin/app", 1, false);
@@ -377,7 +391,7 @@ static void test_massif_threshold(void **state)
 		tree.bytes[1] = 10;
 		assert_int_equal(ct_massif_tree_put(&tree, total, out), 0);
 		fclose(out);
-		assert_non_null(strstr(text, total == 1000 ? " n0: 10 0x2: small" : " n0: 10 in 1 place, below massif's threshold (1.00%)"));
+		assert_non_null(strstr(text, wanted[total - 1000]));
 		free(text);
 		ct_massif_tree_fini(&tree);
 		ct_profile_free(profile);

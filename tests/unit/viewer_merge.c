@@ -155,7 +155,7 @@ static void test_head(void **state)
 		ct_profile_set_text(&poor->program, "/bin/other", 10);
 		ct_profile_set_text(&poor->command, "other", 5);
 		ct_profile_set_text(&poor->producer, "dhat-rs", 7);
-		merge_all(&merge, turn ? (struct ct_profile *[]){poor, whole} : (struct ct_profile *[]){whole, poor}, 2);
+		merge_all(&merge, (struct ct_profile *[]){turn ? poor : whole, turn ? whole : poor}, 2);
 		const struct ct_profile *merged = merge.profile;
 		assert_false(merged->has_temporaries || merged->has_details || merged->has_slack || merged->has_reach);
 		assert_false(merged->ended);

@@ -79,9 +79,10 @@ static void test_snapshots(void **state)
 	const uint64_t distance = 1 << (10 + CT_SNAPSHOT_SHIFT);
 	builder->header.timeline[0].shift = 10;
 	for (uint64_t i = 1; i <= 5; i++) {
-		builder->snapshots[section->used++] =
-			(struct ct_snapshot_row){.blocks = 1, .bytes = i * distance / 2};
-		builder->snapshots[section->used++] = (struct ct_snapshot_row){.site = 1, .blocks = 2, .bytes = 100 * i};
+		struct ct_snapshot_row *rows = &builder->snapshots[section->used];
+		rows[0] = (struct ct_snapshot_row){.blocks = 1, .bytes = i * distance / 2};
+		rows[1] = (struct ct_snapshot_row){.site = 1, .blocks = 2, .bytes = 100 * i};
+		section->used += 2;
 	}
 	store_builder_event(builder, 0, 100, 1, CT_EVENT_ALLOC, 10, 0);
 	store_builder_event(builder, 0, 3 * distance + 5, 1, CT_EVENT_ALLOC, 20, 0);
