@@ -143,8 +143,8 @@ CT_TWICE bool ct_record_alloc_as(bool sampled, struct ct_thread *thread, const s
 }
 
 /*
- * An event could not be recorded: count it. What the map had at the block's address stays there, as it stays live in the
- * store; record 0: nothing.
+ * An event could not be recorded: count it. What the map had at the block's address stays there, as it stays live in
+ * the store; record 0: nothing.
  */
 CT_COLD void ct_record_not(uint32_t record, const void *block);
 

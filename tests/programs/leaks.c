@@ -33,11 +33,12 @@ SITE void wipe(void)
 	volatile char stack[64 << 10];
 	for (size_t i = 0; i < sizeof(stack); i++)
 		stack[i] = 0;
-	__asm__ volatile("xor %%eax, %%eax\n\txor %%ecx, %%ecx\n\txor %%edx, %%edx\n\txor %%esi, %%esi\n\txor %%edi, %%edi\n\t"
-			 "xor %%r8d, %%r8d\n\txor %%r9d, %%r9d\n\txor %%r10d, %%r10d\n\txor %%r11d, %%r11d"
-			 :
-			 :
-			 : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc", "memory");
+	__asm__ volatile(
+		"xor %%eax, %%eax\n\txor %%ecx, %%ecx\n\txor %%edx, %%edx\n\txor %%esi, %%esi\n\txor %%edi, %%edi\n\t"
+		"xor %%r8d, %%r8d\n\txor %%r9d, %%r9d\n\txor %%r10d, %%r10d\n\txor %%r11d, %%r11d"
+		:
+		:
+		: "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc", "memory");
 }
 
 /* Malloc'ed memory may hold what was there before; Valgrind knows that it is nobody's. */
@@ -161,7 +162,8 @@ SITE void reachable_shared(void)
 /* Reserved, not used: it must not be read, or it takes minutes. */
 SITE void reachable_reserve(void)
 {
-	char *pool = mmap(NULL, 64ull << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *pool =
+		mmap(NULL, 64ull << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (pool != MAP_FAILED)
 		*(void **)(pool + (33ull << 30)) = make(707);
 }
@@ -301,19 +303,22 @@ struct kind {
 	void (*run)(void);
 };
 
-#define KIND(name) {#name, name}
+#define KIND(name)                                                                                                     \
+	{                                                                                                              \
+#name, name                                                                                            \
+	}
 
 static const struct kind all[] = {
-	KIND(lost_block),	KIND(lost_empty),	  KIND(lost_large),	   KIND(lost_list),
-	KIND(lost_tree),	KIND(lost_cycle),	  KIND(lost_two_cycles),   KIND(lost_by_thread),
-	KIND(possible_interior), KIND(possible_below),	  KIND(possible_last_word), KIND(reachable_global),
-	KIND(reachable_list),	KIND(reachable_tls),	  KIND(reachable_pool),	   KIND(reachable_shared),
-	KIND(reachable_guarded), KIND(reachable_thread),  KIND(reachable_plugin),
+	KIND(lost_block),        KIND(lost_empty),       KIND(lost_large),         KIND(lost_list),
+	KIND(lost_tree),         KIND(lost_cycle),       KIND(lost_two_cycles),    KIND(lost_by_thread),
+	KIND(possible_interior), KIND(possible_below),   KIND(possible_last_word), KIND(reachable_global),
+	KIND(reachable_list),    KIND(reachable_tls),    KIND(reachable_pool),     KIND(reachable_shared),
+	KIND(reachable_guarded), KIND(reachable_thread), KIND(reachable_plugin),
 };
 
 /* Only when named: what others do here is in the way, or Valgrind would read all that is reserved. */
 static const struct kind alone[] = {
-	KIND(lost_among_free),	  KIND(lost_beside_threads), KIND(lost_by_fork),
+	KIND(lost_among_free),   KIND(lost_beside_threads), KIND(lost_by_fork),
 	KIND(reachable_reserve), KIND(reachable_register),
 };
 
