@@ -7,8 +7,8 @@ fn split(line: &str) -> Vec<String> {
 
 fn main() {
     let mut count = 0;
-    for _ in 0..1000 {
+    for _ in 0..10_000 {
         count += split("one two three four five six seven eight").len();
     }
-    assert_eq!(count, 8000);
+    assert_eq!(count, 80_000);
 }
