@@ -8,7 +8,7 @@ import shlex
 
 from lib import dhat, trace
 from lib.formats import Recording
-from lib.harness import BUILD, CTRACE, CTRACE_TOP, LIBRARY, PYTHON, ROOT, check, check_equal, check_in, program, test
+from lib.harness import CTRACE, CTRACE_TOP, LIBRARY, PYTHON, ROOT, check, check_equal, check_in, program, test
 
 BUILDS = ("api", "api_no_pie", "api_lto", "api_cxx")
 CASES = ("totals", "mark", "pause", "event", "pool", "pool-wrong", "handlers")
@@ -257,28 +257,3 @@ def in_signal_handlers(context):
         with open(context.path(build + ".events.json"), encoding="utf-8") as file:
             counted = sum(point["tbk"] for point in json.load(file)["pps"])
         check_equal(counted + losses["dropped"], 200, "events counted, or dropped and said")
-
-
-@test(needs="cc")
-def example(context):
-    """The commands in examples/heap_test.c, from the tree: they print what stands there."""
-    with open(os.path.join(ROOT, "examples", "heap_test.c"), encoding="utf-8") as file:
-        told = re.findall(r"^ \*     (.*)$", file.read(), re.M)
-    for name in ("include", "examples"):
-        os.symlink(os.path.join(ROOT, name), context.path(name))
-    os.symlink(BUILD, context.path("build"))
-    shown = []
-    for line in told:
-        if line.startswith("$ "):
-            shown.append(line)
-            shown += context.run(["sh", "-c", line[2:]], env=context.environment(LC_ALL="C.UTF-8")).check().stdout.splitlines()
-    check_equal(shown, told, "commands and output")
-    # The test does catch a lookup that allocates.
-    with open(context.path("examples", "heap_test.c"), encoding="utf-8") as file:
-        text = file.read().replace("struct word *word = words;\n", "struct word *word = words;\n\tfree(malloc(strlen(text)));\n", 1)
-    source = context.write("worse.c", text)
-    context.run(["cc", "-Iinclude", "-fno-builtin", "-o", "worse", source]).check()
-    context.run([context.path("worse")]).check()
-    result = context.run([context.path("worse")], env=trace.environment(context, "worse.json"))
-    check(result.status != 0, "the allocating lookup has passed")
-    check_in("Assertion", result.stderr, "the allocating lookup")

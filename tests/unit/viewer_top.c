@@ -169,6 +169,7 @@ static void test_allocator_names(void **state)
 		{"Perl_safesysrealloc", true},
 		{"operator new[](unsigned long)", true},
 		{"alloc::alloc::exchange_malloc", true},
+		{"<alloc::raw_vec::RawVecInner>::try_allocate_in", true},
 		{"std::string::_M_create(unsigned long&, unsigned long)", true},
 		{"reallocate_table", false},
 		{"mallocate", false},

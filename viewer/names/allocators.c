@@ -38,6 +38,7 @@ static const char *const prefixes[] = {
 	"__rg_",
 	"__rdl_",
 	"alloc::raw_vec::",
+	"<alloc::raw_vec::", /* as rustc writes methods since v0 mangling */
 	"<std::alloc::",
 };
 
