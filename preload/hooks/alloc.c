@@ -10,6 +10,7 @@
 
 #include "heap/real.h"
 #include "hot/blocks.h"
+#include "hooks/operators.h"
 #include "hot/record.h"
 #include "hot/sample.h"
 #include "hot/slow.h"
@@ -194,15 +195,18 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 	return error;
 }
 
-#define ALIGNED_HOOK(name)                                                                                             \
+#define ALIGNED_HOOK(name, requested)                                                                                  \
 	CT_EXPORT void *name(size_t alignment, size_t size)                                                            \
 	{                                                                                                              \
 		if (!ct_enter())                                                                                       \
 			return ct_real_resolve() ? ct_real.name(alignment, size)                                       \
 						 : ct_bootstrap_alloc(alignment, size);                                \
 		void *block = ct_real.name(alignment, size);                                                           \
+		size_t bytes = requested;                                                                              \
 		if (block)                                                                                             \
-			ct_record_alloc(CT_CALLER, block, size);                                                       \
+			ct_new_request.sp = 0; /* a new that fails asks again, after the program's new handler */      \
+		if (block && bytes != CT_RECORDED_BY_NEW)                                                              \
+			ct_record_alloc(CT_CALLER, block, bytes);                                                      \
 		ct_leave();                                                                                            \
 		return block;                                                                                          \
 	}
@@ -219,8 +223,9 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 		return block;                                                                                          \
 	}
 
-ALIGNED_HOOK(aligned_alloc)
-ALIGNED_HOOK(memalign)
+/* An aligned operator new asks for a multiple of the alignment. */
+ALIGNED_HOOK(aligned_alloc, ct_requested_bytes(alignment, size, CT_CALLER->sp))
+ALIGNED_HOOK(memalign, size)
 PAGE_HOOK(valloc)
 PAGE_HOOK(pvalloc)
 

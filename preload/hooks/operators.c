@@ -7,6 +7,9 @@
  * Each operator jumps through its entry of ct_operator_targets, which hooks/operators_init.c fills. The first
  * look-up of an operator that is found in no global library (a C program with a C++ plugin) needs the
  * caller, so entries begin with a stub that asks ct_operator_resolve.
+ *
+ * An aligned new rounds the size up before it calls aligned_alloc. What was asked for is left in ct_new_request
+ * on the way, where that hook finds it: three stores instead of a frame.
  */
 #include "hooks/operators.h"
 #include "hot/blocks.h"
@@ -20,12 +23,18 @@
 /* An operator, and the stub that its entry begins with: keep the arguments, ask, go there. */
 __asm__(".text\n"
 	".set ct_operator_number, 0\n"
-	".macro ct_operator name\n"
+	".macro ct_operator name aligned\n"
 	".globl \\name\n"
 	".type \\name, @function\n"
 	"\\name:\n"
 	".cfi_startproc\n"
 	"endbr64\n"
+	".ifnb \aligned\n"
+	"mov ct_new_request@gottpoff(%rip), %rax\n"
+	"mov %rdi, %fs:0(%rax)\n"
+	"mov %rsp, %fs:8(%rax)\n"
+	"movb $0, %fs:16(%rax)\n"
+	".endif\n"
 	"jmp *ct_operator_targets + 8 * ct_operator_number(%rip)\n"
 	".cfi_endproc\n"
 	".size \\name, . - \\name\n"
@@ -53,8 +62,17 @@ __asm__(".text\n"
 	".set ct_operator_number, ct_operator_number + 1\n"
 	".endm\n");
 
-#define CT_HOOK_NEW(name, kind) __asm__("ct_operator " #name "\n");
+#define OPERATOR_new(name) __asm__("ct_operator " #name "\n");
+#define OPERATOR_aligned_new(name) __asm__("ct_operator " #name " aligned\n");
+#define OPERATOR_delete(name) OPERATOR_new(name)
+#define CT_HOOK_NEW(name, kind) OPERATOR_##kind(name)
 #include "hooks/hooks.def"
+
+__thread struct ct_new_request ct_new_request;
+
+_Static_assert(offsetof(struct ct_new_request, bytes) == 0 && offsetof(struct ct_new_request, sp) == 8 &&
+		       offsetof(struct ct_new_request, recorded) == 16,
+	       "as the jumps write it");
 
 #define CT_HOOK_NEW(name, kind) extern char ct_operator_stub_##name[] __attribute__((visibility("hidden")));
 #include "hooks/hooks.def"
@@ -76,7 +94,9 @@ typedef void delete_function(void *block, uintptr_t second, uintptr_t third);
 static inline void *record_new(uint32_t index, const struct ct_registers *caller, size_t bytes, uintptr_t second,
 			       uintptr_t third)
 {
+	ct_new_request.recorded = true;
 	void *block = ((new_function *)ct_operator_next[index])(bytes, second, third);
+	ct_new_request = (struct ct_new_request){0};
 	if (block && ct_enter()) {
 		ct_record_alloc(caller, block, bytes);
 		ct_leave();
@@ -107,6 +127,7 @@ enum operator_index {
 	{                                                                                                              \
 		return record_new(INDEX_##name, CT_CALLER, bytes, second, third);                                      \
 	}
+#define DEFINE_aligned_new(name) DEFINE_new(name)
 #define DEFINE_delete(name)                                                                                            \
 	static void recorded_##name(void *block, uintptr_t second, uintptr_t third)                                    \
 	{                                                                                                              \

@@ -83,11 +83,14 @@ static inline uint64_t ct_code_key(uintptr_t address, uint32_t epoch)
 	return address | (uint64_t)(epoch + 1) << CT_CODE_KEY_BITS;
 }
 
-/* Addresses come in strides of all kinds, and a product with a constant keeps them: this one is of the second degree. */
+/*
+ * Addresses come in strides of all kinds, and a product with a constant keeps them: this one is of the second degree. The
+ * constant is one of some that passed tests/unit/preload_table.c.
+ */
 static inline uint32_t ct_code_hash(uint64_t key)
 {
-	unsigned __int128 product = (unsigned __int128)(key ^ 0xa0761d6478bd642fu) * key;
-	return (uint32_t)(product >> 64) ^ (uint32_t)(product >> 32);
+	uint64_t hash = (key ^ 0xd7a376a22baff27fu) * key;
+	return (uint32_t)((hash ^ hash >> 32) >> 16);
 }
 
 /*

@@ -87,6 +87,9 @@ def cxx(context):
     trace.check_below(report, space + "do_new()", (40, 1, 40, 1), ("tb", "tbk", "mb", "mbk"))
     trace.check_below(report, space + "do_new_array()", (1234, 1, 0, 0), ("tb", "tbk", "eb", "ebk"))
     trace.check_below(report, space + "do_new_aligned()", (128, 1, 0), ("tb", "tbk", "eb"))
+    for way in ("do_new_odd", "do_new_array_odd", "do_new_odd_nothrow", "do_new_array_odd_nothrow"):
+        trace.check_below(report, f"{space}{way}()", (65, 1, 65, 1, 0, 0), ("tb", "tbk", "mb", "mbk", "eb", "ebk"))
+    trace.check_below(report, space + "do_aligned_alloc_after_new()", (65 + 128, 2, 0, 0), ("tb", "tbk", "eb", "ebk"))
     trace.check_below(report, space + "do_new_nothrow()", (40, 1, 40, 1), ("tb", "tbk", "eb", "ebk"))
     # 4 * (1 + 2 + 4 + ... + 128) bytes; 20 nodes of 72 bytes and 20 strings.
     trace.check_below(report, space + "do_vector()", (1020, 8, 0, 0), ("tb", "tbk", "eb", "ebk"))
@@ -94,6 +97,19 @@ def cxx(context):
     trace.check_below(report, space + "holder::holder()", (55 * 321, 55, 0), ("tb", "tbk", "eb"))
     trace.check_below(report, space + "do_bad_alloc()", (1, 0), ("tbk", "ebk"))
     trace.check_rooted(report)
+
+
+@test()
+def aligned_new_of_other_allocators(context):
+    """Their operators round up, too, or do not go through malloc at all."""
+    for name in ("jemalloc", "mimalloc", "tcmalloc_minimal"):
+        for library in glob.glob(f"/usr/lib/*/lib{name}.so.[0-9]"):
+            env = trace.environment(context)
+            env["LD_PRELOAD"] += ":" + library
+            result = context.run([program("cxx"), "no bad_alloc"], env=env).check()
+            report = trace.reports(context)[result.pid]
+            for way in ("do_new_odd", "do_new_array_odd", "do_new_odd_nothrow", "do_new_array_odd_nothrow"):
+                trace.check_below(report, f"(anonymous namespace)::{way}()", (65, 1, 0, 0), ("tb", "tbk", "eb", "ebk"))
 
 
 @test()

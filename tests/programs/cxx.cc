@@ -42,6 +42,59 @@ SITE void do_new_aligned()
 	delete block;
 }
 
+/* 65 bytes at a multiple of 64, in four ways. */
+constexpr std::align_val_t line{64};
+
+#ifdef __cpp_sized_deallocation
+#define SIZED(bytes) bytes,
+#else
+#define SIZED(bytes)
+#endif
+
+SITE void do_new_odd()
+{
+	void *block = operator new(65, line);
+	KEEP(block);
+	operator delete(block, line);
+}
+
+SITE void do_new_array_odd()
+{
+	void *block = operator new[](65, line);
+	KEEP(block);
+	operator delete[](block, SIZED(65) line);
+}
+
+SITE void do_new_odd_nothrow()
+{
+	void *block = operator new(65, line, std::nothrow);
+	KEEP(block);
+	operator delete(block, SIZED(65) line);
+}
+
+SITE void do_new_array_odd_nothrow()
+{
+	void *block = operator new[](65, line, std::nothrow);
+	KEEP(block);
+	operator delete[](block, line, std::nothrow);
+}
+
+SITE void do_aligned_alloc()
+{
+	void *rounded = aligned_alloc(64, 128);
+	KEEP(rounded);
+	free(rounded);
+}
+
+/* The same rounding of the program's own, from where an operator's call may stand, is what was asked for. */
+SITE void do_aligned_alloc_after_new()
+{
+	void *block = operator new(65, line);
+	KEEP(block);
+	do_aligned_alloc();
+	operator delete(block, line);
+}
+
 SITE void do_new_nothrow()
 {
 	node *one = new (std::nothrow) node;
@@ -117,6 +170,11 @@ int main(int argc, char **)
 	do_new();
 	do_new_array();
 	do_new_aligned();
+	do_new_odd();
+	do_new_array_odd();
+	do_new_odd_nothrow();
+	do_new_array_odd_nothrow();
+	do_aligned_alloc_after_new();
 	do_new_nothrow();
 	if (do_vector() != 100 || do_map() != 20 || do_exceptions() != 10 || (argc == 1 && do_bad_alloc() != 1))
 		abort();
