@@ -28,7 +28,7 @@ LINK = $(CC) $(OPT) $(SAME_ANYWHERE) $(CFLAGS) $(LDFLAGS)
 PRELOAD_SRC := $(wildcard preload/hot/*.c preload/cold/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$B/obj/%.o)
 PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
-	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -mgeneral-regs-only \
+	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -Wp,-U_FORTIFY_SOURCE -mgeneral-regs-only \
 	-D__NO_INLINE__ -Ipreload # older headers have inline functions with floating point
 # Its assembler code and its functions call each other, which -flto does not see; and its hot path was measured without.
 PRELOAD_CFLAGS += -fno-lto
@@ -84,13 +84,20 @@ $B/obj/viewer/write/pprof.o: $(PPROF).h
 
 -include $(PRELOAD_OBJ:.o=.d) $(VIEWER_OBJ:.o=.d)
 
-# --- the page of `ctrace html`: made once, with npm ---
+# --- the page of `ctrace html`: made once, with npm; a release tarball has it ---
 PAGE := $B/share/ctrace/report.html
 PAGE_SRC := $(wildcard viewer/html/*.* viewer/html/src/*.js)
+PAGE_MADE := $(wildcard viewer/html/report.html)
 
 .PHONY: html
 html: $(PAGE)
 
+ifneq ($(PAGE_MADE),)
+all: $(PAGE)
+
+$(PAGE): $(PAGE_MADE)
+	install -D -m 644 $< $@
+else
 $B/html/node_modules/.package-lock.json: viewer/html/package.json viewer/html/package-lock.json
 	@mkdir -p $B/html
 	cp $^ $B/html/
@@ -100,6 +107,7 @@ $B/html/node_modules/.package-lock.json: viewer/html/package.json viewer/html/pa
 $(PAGE): $B/html/node_modules/.package-lock.json $(PAGE_SRC)
 	@mkdir -p $(@D)
 	node viewer/html/build.cjs $B/html/node_modules $@
+endif
 
 # --- install: the relative places of library and programs must stay as they are in build/ ---
 LIBDIR ?= $(PREFIX)/lib
@@ -108,6 +116,7 @@ SHAREDIR ?= $(PREFIX)/share
 MANDIR ?= $(SHAREDIR)/man/man1
 MAN3DIR ?= $(patsubst %man1,%man3,$(MANDIR))
 DATADIR ?= $(SHAREDIR)/ctrace
+ZSHDIR ?= $(SHAREDIR)/zsh/site-functions
 VERSION := $(shell sed -n 's/.*CTRACE_VERSION "\(.*\)"/\1/p' include/ctrace/version.h)
 
 .PHONY: install
@@ -124,7 +133,7 @@ install: all
 	install -m 644 docs/man/ctrace.3 $(DESTDIR)$(MAN3DIR)/
 	install -D -m 644 completions/ctrace.bash $(DESTDIR)$(SHAREDIR)/bash-completion/completions/ctrace
 	ln -sf ctrace $(DESTDIR)$(SHAREDIR)/bash-completion/completions/ctrace-top
-	install -D -m 644 completions/_ctrace $(DESTDIR)$(SHAREDIR)/zsh/site-functions/_ctrace
+	install -D -m 644 completions/_ctrace $(DESTDIR)$(ZSHDIR)/_ctrace
 	install -D -m 644 completions/ctrace.fish $(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d/ctrace.fish
 	ln -sf ctrace.fish $(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d/ctrace-top.fish
 	sed 's|@PREFIX@|$(shell realpath -m --relative-to=$(LIBDIR)/pkgconfig $(PREFIX))|; s|@VERSION@|$(VERSION)|' ctrace.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/ctrace.pc
@@ -147,7 +156,11 @@ mutants: all test-programs
 help:
 	@echo 'make            build the library and the programs'
 	@echo 'make html       the page that ctrace html fills; needs npm'
-	@echo 'make install    PREFIX= DESTDIR= LIBDIR= BINDIR= SHAREDIR= MANDIR='
+	@echo 'make install    PREFIX= DESTDIR= LIBDIR= BINDIR= SHAREDIR= MANDIR= ZSHDIR='
+	@echo '                CC= CXX= CFLAGS= CPPFLAGS= LDFLAGS= PKG_CONFIG= are respected'
+	@echo 'make dist       a release tarball with the page of ctrace html, the same bytes each time'
+	@echo 'make deb        Debian packages, from that tarball; make rpm: those of Fedora'
+	@echo 'make package-test   build, install, use and remove the Debian packages in a chroot'
 	@echo 'make demo       install what is needed, build, trace sqlite3 and show the result'
 	@echo 'make test       install what is needed, build, run all tests'
 	@echo 'make e2e        the unit and end-to-end tests; TEST=PATTERN some of them'
@@ -164,4 +177,5 @@ help:
 clean:
 	rm -rf $B
 
+include packaging/packaging.mk
 -include tests/tests.mk
