@@ -27,4 +27,5 @@ rpm: dist
 		--define 'upstream_version $(VERSION)' packaging/ctrace.spec
 
 package-test: deb
+	lintian --fail-on error $B/deb/*.changes
 	packaging/test-in-chroot $B/deb $(or $(SUITE),bookworm)
