@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "heap/real.h"
 
-#include <dlfcn.h>
-#include <link.h>
 #include <sched.h>
 #include <stddef.h>
 
 #include "hot/thread.h"
+#include "sys/loader.h"
 #include "unwind/objects.h"
 
 #define BOOTSTRAP_ALIGNMENT 16u

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "heap/real.h"
-#include "hot/blocks.h"
 #include "hooks/operators.h"
+#include "hot/blocks.h"
 #include "hot/record.h"
 #include "hot/sample.h"
 #include "hot/slow.h"

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "hooks/operators.h"
 
-#include <dlfcn.h>
-
 #include "heap/real.h"
 #include "hot/thread.h"
+#include "sys/loader.h"
 #include "unwind/objects.h"
 
 static const char *const names[] = {

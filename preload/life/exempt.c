@@ -10,9 +10,9 @@
 
 #include "ctrace/note.h"
 #include "sys/environment.h"
+#include "sys/loader.h"
 #include "sys/sys.h"
 
-extern void *__libc_stack_end;
 
 /*
  * By the loader's own pointer to the vector: behind the environment it is not found once a variable was removed, and a

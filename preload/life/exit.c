@@ -24,6 +24,7 @@
 #include "store/combine.h"
 #include "store/store_file.h"
 #include "sys/arena.h"
+#include "sys/loader.h"
 #include "sys/lock.h"
 #include "sys/options.h"
 #include "sys/region.h"
@@ -37,7 +38,6 @@
 #define SAVED_REGISTERS_BYTES 40 /* by a function that changes all that it must keep, but for bp */
 
 int __cxa_atexit(void (*function)(void *), void *argument, void *library);
-int __cxa_at_quick_exit(void (*function)(void *), void *library);
 
 static struct ct_text library;
 static struct ct_text exporter;

@@ -11,7 +11,6 @@
  */
 #include "life/fork.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #include "hot/state.h"
@@ -19,10 +18,13 @@
 #include "life/threads.h"
 #include "store/combine.h"
 #include "store/store_file.h"
+#include "sys/loader.h"
 #include "sys/lock.h"
 #include "sys/options.h"
 #include "sys/region.h"
 #include "sys/sys.h"
+
+extern void *__dso_handle __attribute__((visibility("hidden")));
 
 /* Of the thread that forks: its locks may be taken away from it, and another thread fork meanwhile. */
 static __thread uint32_t phase_before;
@@ -101,5 +103,6 @@ static void after_fork_in_child(void)
 void ct_fork_init(void)
 {
 	ct_syscall3(SYS_madvise, &ct_gate, sizeof(ct_gate), MADV_WIPEONFORK);
-	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+	/* pthread_atfork itself is static, and asks for this one strongly. */
+	__register_atfork(before_fork, after_fork_in_parent, after_fork_in_child, __dso_handle);
 }

@@ -4,7 +4,6 @@
  * latest in this library's own constructor.
  */
 #include <elf.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +27,7 @@
 #include "store/store_file.h"
 #include "sys/arena.h"
 #include "sys/environment.h"
+#include "sys/loader.h"
 #include "sys/lock.h"
 #include "sys/options.h"
 #include "sys/sys.h"
@@ -39,8 +39,6 @@
 
 /* Entry code pushes a few words below the stack pointer that the kernel gave it. */
 #define ENTRY_FRAME_BYTES 64u
-
-extern void *__libc_stack_end;
 
 static uint64_t early_calls; /* while some thread was starting */
 static bool started;
@@ -157,6 +155,11 @@ static bool start_recording(void)
 	}
 	if (!ct_options_read(variables))
 		return false;
+	if (!ct_loader_is_glibc()) {
+		if (!ct_options.quiet)
+			ct_say("this program's C library is not glibc; nothing is recorded", NULL, NULL);
+		return false;
+	}
 	ct_tracer.start_unix_ns = ct_unix_ns();
 	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;

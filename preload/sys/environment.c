@@ -5,20 +5,19 @@
 #include <unistd.h>
 
 #include "sys/arena.h"
+#include "sys/loader.h"
 #include "sys/text.h"
 
 #define LIBRARY "libctrace.so" /* what its file's name begins with */
 #define PRELOAD "LD_PRELOAD"
 #define OURS "CTRACE_"
 
-extern void *__libc_stack_end;
-
 /* The C library has not set environ yet when DT_PREINIT_ARRAY runs: then it stands on the stack. */
 char **ct_environment(void)
 {
-	if (environ)
+	if (environ || !ct_loader_is_glibc())
 		return environ;
-	uintptr_t *start = __libc_stack_end; /* argc, argv, NULL, environment, NULL */
+	uintptr_t *start = __libc_stack_end;
 	return (char **)(start + 1 + start[0] + 1);
 }
 

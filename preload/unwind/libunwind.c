@@ -9,11 +9,10 @@
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
 
-#include <dlfcn.h>
-
 #include "heap/real.h"
 #include "hot/slow.h"
 #include "hot/state.h"
+#include "sys/loader.h"
 #include "sys/sys.h"
 #include "sys/text.h"
 #include "unwind/cfi.h"

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "unwind/objects.h"
 
-#include <dlfcn.h>
 #include <elf.h>
-#include <link.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -11,6 +9,7 @@
 #include "heap/real.h"
 #include "hot/slow.h"
 #include "life/output.h"
+#include "sys/loader.h"
 #include "sys/lock.h"
 #include "sys/maps.h"
 #include "sys/sys.h"
