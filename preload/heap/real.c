@@ -70,7 +70,7 @@ bool ct_real_is_first(void)
 {
 	Dl_info first, ours;
 	void *symbol;
-	void *active = dlsym(RTLD_DEFAULT, "ctrace_api_is_active");
+	void *active = ct_loader_is_glibc() ? dlsym(RTLD_DEFAULT, "ctrace_api_is_active") : NULL;
 	return !active || !dladdr1(active, &first, &symbol, RTLD_DL_SYMENT) ||
 	       !dladdr1((const void *)&ct_real_is_first, &ours, &symbol, RTLD_DL_SYMENT) ||
 	       first.dli_fbase == ours.dli_fbase;

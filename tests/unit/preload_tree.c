@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "recording.h"
+#include "unwind/objects.h"
 #include "sys/options.h"
 
 #define SITES 20u
