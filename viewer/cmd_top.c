@@ -16,18 +16,17 @@
 #define COMMAND "top"
 #define ROWS_DEFAULT 20
 
-static const char help[] =
-	"usage: ctrace top [options] FILE\n"
-	"       ctrace top [options] -p PID\n"
-	"Show who allocates. FILE is a report of ctrace, Valgrind's DHAT or dhat-rs, or a store.\n"
-	"\n"
-	"  -i, --interactive    look around in it, in a terminal; ? there tells the keys\n"
-	"  -p, --pid PID        a running program that ctrace records, interactive in a terminal\n" CT_TOP_HELP
-	"      --min PERCENT    --tree: leave out branches below this (default 1)\n"
-	"      --full           the whole stack below each row\n"
-	"      --bytes          numbers to the last digit\n"
-	"      --color WHEN     auto (default), always or never\n"
-	"  -h, --help           this text\n";
+static const char help[] = "usage: ctrace top [options] FILE\n"
+			   "       ctrace top [options] -p PID\n"
+			   "Show who allocates. FILE is a report of ctrace, Valgrind's DHAT or dhat-rs, or a store.\n"
+			   "\n"
+			   "  -i, --interactive    look around in it, in a terminal; ? there tells the keys\n"
+			   "  -p, --pid PID        a running program that ctrace records, interactive in a terminal\n" CT_TOP_HELP
+			   "      --min PERCENT    --tree: leave out branches below this (default 1)\n"
+			   "      --full           the whole stack below each row\n"
+			   "      --bytes          numbers to the last digit\n"
+			   "      --color WHEN     auto (default), always or never\n"
+			   "  -h, --help           this text\n";
 
 enum option_value { OPT_MIN = 256, OPT_FULL, OPT_BYTES, OPT_COLOR };
 
@@ -108,8 +107,7 @@ static int check_interactive(const struct request *request)
 {
 	const struct ct_top_request *top = &request->top;
 	bool possible = (top->kind == CT_TOP_ROWS || top->kind == CT_TOP_TREE) && top->form == CT_TOP_TEXT &&
-			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE && !top->view.column_count &&
-			!top->only_leaks;
+			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE && !top->view.column_count && !top->only_leaks;
 
 	if (!request->interactive && !request->pid)
 		return CT_EXIT_FINE;
