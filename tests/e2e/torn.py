@@ -209,7 +209,7 @@ def every_reader(context):
         check(dhat.load(context.path(name)).own["torn"], f"{name} has no mark")
         check_in(SAID, context.run([CTRACE_TOP, context.path(name)]).check().stdout, f"ctrace top {name}")
         context.run([CTRACE, "info", context.path(name)]).check(1)
-    for form, wanted in (("json", '"torn":true'), ("massif", SAID)):
+    for form, wanted in (("json", '"torn":true'), ("massif", SAID), ("speedscope", SAID), ("chrometrace", SAID)):
         check_in(wanted, context.run([CTRACE, "export", "-f", form, "-o", "-", path]).check().stdout, form)
     for side, files in (("old", [path, whole]), ("new", [whole, path])):
         check_in("caution", context.run([CTRACE, "diff", *files]).check().stdout, f"diff, {side}")

@@ -46,8 +46,7 @@ static int check_interactive(const struct request *request)
 {
 	const struct ct_top_request *top = &request->top;
 	bool possible = (top->kind == CT_TOP_ROWS || top->kind == CT_TOP_TREE) && top->form == CT_TOP_TEXT &&
-			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE && !top->view.column_count &&
-			!top->only_leaks;
+			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE && !top->view.column_count && !top->only_leaks;
 
 	if (!request->top.interactive && !request->top.pid)
 		return CT_EXIT_FINE;

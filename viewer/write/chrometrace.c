@@ -84,12 +84,13 @@ int ct_write_chrometrace(const struct ct_profile *profile, enum ct_metric metric
 			 struct ct_error_text *error)
 {
 	struct trace trace = {profile, out};
-	char name[128];
+	char sampled[64], name[128];
 	(void)metric; /* bytes and blocks are there */
 	errno = 0;
 	fputs("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[", out);
 	put_name(&trace, "", "process_name", profile->command);
-	snprintf(name, sizeof(name), profile->sample_bytes ? "heap, " CT_SAMPLED_TEXT : "heap", profile->sample_bytes);
+	snprintf(sampled, sizeof(sampled), profile->sample_bytes ? ", " CT_SAMPLED_TEXT : "", profile->sample_bytes);
+	snprintf(name, sizeof(name), "heap%s%s", profile->torn ? ", " CT_TORN_TEXT : "", sampled);
 	put_name(&trace, ",", "thread_name", name);
 	put_live(&trace);
 	put_marks(&trace);

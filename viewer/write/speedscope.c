@@ -73,10 +73,12 @@ static void put_profile(const struct ct_stacks *stacks, enum ct_metric metric, F
 {
 	const struct ct_site_row *site;
 	uint64_t value, sum = 0;
-	char name[128];
+	char sampled[64], name[160];
 	fputs("{\"type\":\"sampled\"", out); /* speedscope's word for stacks with weights */
-	snprintf(name, sizeof(name), stacks->profile->sample_bytes ? "%s, " CT_SAMPLED_TEXT : "%s",
-		 ct_metric_name(metric), stacks->profile->sample_bytes);
+	snprintf(sampled, sizeof(sampled), stacks->profile->sample_bytes ? ", " CT_SAMPLED_TEXT : "",
+		 stacks->profile->sample_bytes);
+	snprintf(name, sizeof(name), "%s%s%s", ct_metric_name(metric), stacks->profile->torn ? ", " CT_TORN_TEXT : "",
+		 sampled);
 	ct_put_text_member(out, "name", name);
 	ct_put_text_member(out, "unit", unit_of(stacks->profile, metric));
 	fputs(",\"samples\":[", out);
