@@ -16,8 +16,8 @@ enum {
 };
 
 /*
- * What the thread's latest aligned operator new was asked for, and the stack pointer in it. It stays when that operator takes
- * its memory elsewhere, so it counts only for a call from just below it.
+ * What the thread's latest aligned operator new was asked for, and the stack pointer in it. It stays when that operator
+ * takes its memory elsewhere, so it counts only for a call from just below it.
  */
 struct ct_new_request {
 	size_t bytes;

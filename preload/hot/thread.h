@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread as the tracer sees it. Two words live in initial-exec TLS, which exists before the thread's
- * first instruction and stays until its last; the rest is mapped on the thread's first event and given
- * to a new thread once the kernel says that this one is gone.
+ * A thread as the tracer sees it. Three words (and three of hooks/operators.h) live in initial-exec TLS, which exists
+ * before the thread's first instruction and stays until its last; the rest is mapped on the thread's first event and
+ * given to a new thread once the kernel says that this one is gone.
  */
 #ifndef CT_HOT_THREAD_H
 #define CT_HOT_THREAD_H

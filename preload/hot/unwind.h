@@ -84,8 +84,8 @@ static inline uint64_t ct_code_key(uintptr_t address, uint32_t epoch)
 }
 
 /*
- * Addresses come in strides of all kinds, and a product with a constant keeps them: this one is of the second degree. The
- * constant is one of some that passed tests/unit/preload_table.c.
+ * Addresses come in strides of all kinds, and a product with a constant keeps them: this one is of the second degree.
+ * The constant is one of some that passed tests/unit/preload_table.c.
  */
 static inline uint32_t ct_code_hash(uint64_t key)
 {

@@ -145,13 +145,13 @@ static __attribute__((noinline, hot)) size_t fold(struct folding *folding, const
 /*
  * Set each ring's limit: its events up to the time `until`. How many rings there are.
  *
- * One pass over the heads is not enough. Let F free in one ring what A allocated in another. A's ring may be read before A
- * is published, and F's after F is. F's time does not rule that out: its thread may have read the clock before it
- * learnt of the block, since rdtsc overtakes loads, and only A's own time is known to be earlier. So passes go on
- * until one finds nothing more. Then what was taken is closed: F was taken in an earlier pass, by an acquire load that pairs
- * with the release of F's head; A's ring and A's head were published before, in A's hook, and whatever brought the
- * block to F's thread orders them before F. So the latest pass has seen A, whose time is below F's. That holds in the C11
- * model, of which x86-64 keeps more. No clock is compared with another, and no ring is left out for being new.
+ * One pass over the heads is not enough. Let F free in one ring what A allocated in another. A's ring may be read
+ * before A is published, and F's after F is. F's time does not rule that out: its thread may have read the clock before
+ * it learnt of the block, since rdtsc overtakes loads, and only A's own time is known to be earlier. So passes go on
+ * until one finds nothing more. Then what was taken is closed: F was taken in an earlier pass, by an acquire load that
+ * pairs with the release of F's head; A's ring and A's head were published before, in A's hook, and whatever brought
+ * the block to F's thread orders them before F. So the latest pass has seen A, whose time is below F's. That holds in
+ * the C11 model, of which x86-64 keeps more. No clock is compared with another, and no ring is left out for being new.
  * The passes end: a thread has at most one event in flight that is not later than `until`, and a ring has an end.
  */
 static uint32_t take_events(uint32_t parity, uint64_t until)

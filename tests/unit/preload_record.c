@@ -336,7 +336,8 @@ static void *fail_to_grow(void *stop)
 	return NULL;
 }
 
-/* Strings that fit are there, each at a place of its own, while those of another thread do not. The last test: recording stops. */
+/* Strings that fit are there, each at a place of its own, while those of another thread do not. The last test:
+ * recording stops. */
 static void test_strings_beside_a_failed_growth(void **state)
 {
 	(void)state;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The tables of code and nodes stay as good as uniform hashing is: entries that a look-up reads are counted, for stacks
- * of few places and for addresses in strides. Knuth's linear probing at a load of a: (1 + 1 / (1 - a)) / 2 for keys that
- * are there, (1 + 1 / (1 - a)^2) / 2 for others. The keys are not random, so neither is the result.
+ * of few places and for addresses in strides. Knuth's linear probing at a load of a: (1 + 1 / (1 - a)) / 2 for keys
+ * that are there, (1 + 1 / (1 - a)^2) / 2 for others. The keys are not random, so neither is the result.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -197,7 +197,8 @@ static void check_nodes(uint32_t number)
 
 static void check_code(uint32_t number, uint32_t modules_most, uint32_t epochs)
 {
-	static const uint64_t strides[] = {1, 2, 3, 5, 16, 24, 64, 4096, 5000, 1 << 16, 1 << 20, (1 << 20) + 16, 1 << 24};
+	static const uint64_t strides[] = {1,      2, 3, 5, 16, 24, 64, 4096, 5000, 1 << 16, 1 << 20, (1 << 20) + 16,
+					   1 << 24};
 	for (size_t i = 0; i < sizeof(strides) / sizeof(strides[0]); i++)
 		for (uint32_t modules = 1; modules <= modules_most; modules *= 4)
 			for (uint32_t epoch = 0; epoch < epochs; epoch++) {
