@@ -17,6 +17,7 @@
 #include "cold/clock.h"
 #include "cold/cold.h"
 #include "cold/combine.h"
+#include "cold/loader.h"
 #include "cold/lock.h"
 #include "cold/objects.h"
 #include "cold/options.h"
@@ -35,7 +36,6 @@
 #define SAVED_REGISTERS_BYTES 40 /* by a function that changes all that it must keep, but for bp */
 
 int __cxa_atexit(void (*function)(void *), void *argument, void *library);
-int __cxa_at_quick_exit(void (*function)(void *), void *library);
 
 static struct ct_text library;
 static struct ct_text exporter;

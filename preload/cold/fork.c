@@ -11,10 +11,10 @@
  */
 #include "cold/fork.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #include "cold/combine.h"
+#include "cold/loader.h"
 #include "cold/lock.h"
 #include "cold/options.h"
 #include "cold/region.h"
@@ -23,6 +23,8 @@
 #include "cold/threads.h"
 #include "hot/state.h"
 #include "hot/thread.h"
+
+extern void *__dso_handle __attribute__((visibility("hidden")));
 
 /* Of the thread that forks: its locks may be taken away from it, and another thread fork meanwhile. */
 static __thread uint32_t phase_before;
@@ -101,5 +103,6 @@ static void after_fork_in_child(void)
 void ct_fork_init(void)
 {
 	ct_syscall3(SYS_madvise, &ct_gate, sizeof(ct_gate), MADV_WIPEONFORK);
-	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+	/* pthread_atfork itself is static, and asks for this one strongly. */
+	__register_atfork(before_fork, after_fork_in_parent, after_fork_in_child, __dso_handle);
 }

@@ -9,9 +9,8 @@
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
 
-#include <dlfcn.h>
-
 #include "cold/cold.h"
+#include "cold/loader.h"
 #include "cold/real.h"
 #include "cold/sys.h"
 #include "cold/text.h"

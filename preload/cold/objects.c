@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "cold/objects.h"
 
-#include <dlfcn.h>
 #include <elf.h>
-#include <link.h>
 #include <string.h>
 #include <sys/uio.h>
 
 #include "cold/cold.h"
+#include "cold/loader.h"
 #include "cold/lock.h"
 #include "cold/maps.h"
 #include "cold/output.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hot/operators.h"
 
-#include <dlfcn.h>
-
+#include "cold/loader.h"
 #include "cold/objects.h"
 #include "cold/real.h"
 #include "hot/thread.h"

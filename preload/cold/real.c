@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "cold/real.h"
 
-#include <dlfcn.h>
-#include <link.h>
 #include <sched.h>
 #include <stddef.h>
 
+#include "cold/loader.h"
 #include "cold/objects.h"
 #include "hot/thread.h"
 

@@ -4,7 +4,6 @@
  * latest in this library's own constructor.
  */
 #include <elf.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "cold/combine.h"
 #include "cold/exit.h"
 #include "cold/fork.h"
+#include "cold/loader.h"
 #include "cold/lock.h"
 #include "cold/objects.h"
 #include "cold/options.h"
@@ -38,17 +38,15 @@
 /* Entry code pushes a few words below the stack pointer that the kernel gave it. */
 #define ENTRY_FRAME_BYTES 64u
 
-extern void *__libc_stack_end;
-
 static uint64_t early_calls; /* while some thread was starting */
 static bool started;
 
 /* The C library has not set environ yet when DT_PREINIT_ARRAY runs: then it stands on the stack. */
 static char **environment(void)
 {
-	if (environ)
+	if (environ || !ct_loader_is_glibc())
 		return environ;
-	uintptr_t *start = __libc_stack_end; /* argc, argv, NULL, environment, NULL */
+	uintptr_t *start = __libc_stack_end;
 	return (char **)(start + 1 + start[0] + 1);
 }
 
@@ -196,6 +194,11 @@ static bool start_recording(void)
 	}
 	if (!ct_options_read(environment()))
 		return false;
+	if (!ct_loader_is_glibc()) {
+		if (!ct_options.quiet)
+			ct_say("this program's C library is not glibc; nothing is recorded", NULL, NULL);
+		return false;
+	}
 	ct_tracer.start_unix_ns = ct_unix_ns();
 	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;

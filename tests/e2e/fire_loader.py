@@ -134,3 +134,56 @@ def with_faketime(context):
         check_neighbour(context, SYSTEM + "faketime/" + library, fake + ["date", "+%Y-%m-%d"], "2001-02-03\n")
         words = fake + [program("fire_threads"), "keys", "10"]
         run_both(context, words, preload=LIBRARY + ":" + SYSTEM + "faketime/" + library, stores=True)
+
+
+MUSL = """
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void *thread(void *argument)
+{
+	return realloc(malloc(100), 10000);
+}
+
+int main(void)
+{
+	pthread_t id;
+	void *block;
+	pthread_create(&id, NULL, thread, NULL);
+	pthread_join(id, &block);
+	free(block);
+	pid_t child = fork();
+	if (!child) {
+		free(calloc(10, 10));
+		_exit(3);
+	}
+	int status;
+	waitpid(child, &status, 0);
+	printf("%d\\n", WEXITSTATUS(status));
+	return system("exit 4") >> 8;
+}
+"""
+
+
+@test(needs="musl-gcc")
+def musl_programs(context):
+    """A program with another C library, started by a recorded one: unharmed and not recorded, which a line says."""
+    context.write("app.c", MUSL)
+    context.run(["musl-gcc", "-o", "app", "app.c"]).check()
+    script = ["sh", "-c", "./app; echo $?; ./app; exit $?"]
+    plain = context.run(script)
+    check_equal((plain.stdout, plain.status), ("3\n4\n3\n", 4), "without us")
+    for quiet in (0, 1):
+        env = trace.environment(context)
+        env["CTRACE_QUIET"] = str(quiet)
+        result = context.run(script, env=env)
+        check_equal((result.stdout, result.status), (plain.stdout, plain.status), "output and status")
+        said = result.stderr.count("this program's C library is not glibc; nothing is recorded")
+        check_equal(said, 0 if quiet else 2, "lines for two programs")
+        reports = trace.reports(context).values()
+        check(reports and all(report.data["cmd"].startswith("sh -c") for report in reports), "sh alone was recorded")
+        for report in reports:
+            os.remove(report.path)

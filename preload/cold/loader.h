@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The C library's functions that not every C library has, or has had under one version. A name or version that is
+ * missing would not let the program start.
+ *
+ * dlopen and its kin are asked for by the versions that they had in libdl, which libc.so.6 knows since it has them
+ * itself (2.34); so the library is linked with both. What musl lacks is weak: a musl program, which a traced one may
+ * start, gets the preload too, and runs without being recorded.
+ */
+#ifndef CT_COLD_LOADER_H
+#define CT_COLD_LOADER_H
+
+#include <dlfcn.h>
+#include <link.h>
+#include <stdbool.h>
+
+#ifndef __x86_64__
+#error "the versions are those of x86-64"
+#endif
+
+__asm__(".symver dlopen, dlopen@GLIBC_2.2.5\n"
+	".symver dlsym, dlsym@GLIBC_2.2.5\n"
+	".symver dladdr1, dladdr1@GLIBC_2.3.3\n");
+
+#define CT_WEAK __attribute__((weak))
+
+extern void *__libc_stack_end CT_WEAK; /* argc, argv, NULL, environment, NULL */
+int dladdr1(const void *address, Dl_info *info, void **extra, int flags) CT_WEAK;
+int __cxa_at_quick_exit(void (*function)(void *), void *library) CT_WEAK;
+int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library) CT_WEAK;
+
+/* False: nothing of this may be called. */
+static inline bool ct_loader_is_glibc(void)
+{
+	return &__libc_stack_end && dladdr1 && __cxa_at_quick_exit && __register_atfork;
+}
+
+#endif
