@@ -15,6 +15,7 @@
 static int sniff(const char *path, char *start, size_t *got, struct ct_error_text *error)
 {
 	struct stat status;
+	*got = 0;
 	/* Before it is opened: opening a pipe waits for its writer. */
 	if (stat(path, &status) < 0)
 		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, strerror(errno));
