@@ -216,7 +216,7 @@ def redis(context):
 def next_allocators(context):
     """Whatever allocator comes next in line: the same events are recorded, at any alignment of its blocks."""
     totals = {}
-    for name in ("", "libjemalloc.so.2", "libmimalloc.so.2*", "libtcmalloc_minimal.so.4", program("libbump.so")):
+    for name in ("", "libjemalloc.so.2", "libmimalloc.so.[23]*", "libtcmalloc_minimal.so.4", program("libbump.so")):
         paths = sorted(glob.glob(os.path.join("/usr/lib/*/", name))) if name else [""]
         if not paths:
             raise Failure("not installed: " + name)

@@ -36,7 +36,7 @@ TESTS = {}
 
 
 def test(needs=()):
-    """Register a test. needs: programs (looked up in PATH) or files (with a slash); missing: skipped."""
+    """Register a test. needs: programs (looked up where a test finds them) or files (with a slash); missing: skipped."""
 
     def register(function):
         module = os.path.splitext(os.path.basename(inspect.getfile(function)))[0]
@@ -49,9 +49,13 @@ def test(needs=()):
     return register
 
 
+# Debian's tools before what a person has installed beside them.
+PATH = "/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin"
+
+
 def missing_tool(needs):
     for tool in needs:
-        if not (os.path.exists(tool) if "/" in tool else shutil.which(tool)):
+        if not (os.path.exists(tool) if "/" in tool else shutil.which(tool, path=PATH)):
             return tool
     return None
 
@@ -112,8 +116,7 @@ class Result:
 
 def base_environment():
     """The environment of every traced program: the same on each machine, nothing of the caller's."""
-    path = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
-    return {"PATH": path, "LC_ALL": "C", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {"PATH": PATH, "LC_ALL": "C", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 class Context:

@@ -1,12 +1,31 @@
 # SPDX-License-Identifier: MIT
 # install_missing PACKAGE...: install from Debian what is not there. As root, else with sudo. Says what it does.
+# PACKAGE may be 'a|b': the name differs from release to release, and any of them will do.
+is_installed() {
+	dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' installed$'
+}
+
+is_known() {
+	LC_ALL=C apt-cache policy "$1" | grep -q '^  Candidate: [^(]'
+}
+
+# any_of CHECK 'a|b': print the first that passes; false: none does.
+any_of() {
+	for name in $(echo "$2" | tr '|' ' '); do
+		if "$1" "$name"; then
+			echo "$name"
+			return
+		fi
+	done
+	return 1
+}
+
 install_missing() {
 	missing=
-	for package in "$@"; do
-		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing="$missing $package"
+	for names in "$@"; do
+		any_of is_installed "$names" > /dev/null || missing="$missing $names"
 	done
 	[ -n "$missing" ] || return 0
-	echo "installing:$missing"
 	as_root=
 	if [ "$(id -u)" != 0 ]; then
 		command -v sudo > /dev/null || { echo "not root, and there is no sudo: install these by hand" >&2; return 1; }
@@ -14,6 +33,11 @@ install_missing() {
 	fi
 	export DEBIAN_FRONTEND=noninteractive
 	$as_root apt-get -q update > /dev/null
+	chosen=
+	for names in $missing; do
+		chosen="$chosen $(any_of is_known "$names" || echo "${names%%|*}")"
+	done
+	echo "installing:$chosen"
 	# Servers are not to be started: Debian's scripts ask policy-rc.d.
 	policy=/usr/sbin/policy-rc.d
 	if [ -e $policy ]; then
@@ -23,7 +47,7 @@ install_missing() {
 		$as_root chmod 755 $policy
 	fi
 	installed=0
-	$as_root apt-get -q -y --no-install-recommends install $missing || installed=$?
+	$as_root apt-get -q -y --no-install-recommends install $chosen || installed=$?
 	[ -z "$policy" ] || $as_root rm -f $policy
 	return $installed
 }
