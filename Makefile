@@ -14,22 +14,34 @@ CC ?= gcc
 CXX ?= g++
 OPT ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
-CPPFLAGS += -Iinclude -D_GNU_SOURCE
-CFLAGS += -std=gnu11 $(OPT) $(WARN) -MMD -MP
+PKG_CONFIG ?= pkg-config
+PROTOC_C ?= protoc-c
+# CPPFLAGS, CFLAGS and LDFLAGS belong to whoever builds, from the environment or the command line: ours are never in
+# them. What may be changed stands before them, what the code needs after them. No path of this folder gets into the
+# output: the same bytes in any folder.
+SAME_ANYWHERE := -ffile-prefix-map=$(CURDIR)=. $(if $(filter /%,$B),-ffile-prefix-map=$B=build)
+OUR_CPPFLAGS = -Iinclude $(CPPFLAGS) -D_GNU_SOURCE
+OUR_CFLAGS = $(OPT) $(WARN) $(SAME_ANYWHERE) $(CFLAGS) -std=gnu11 -MMD -MP
+LINK = $(CC) $(OPT) $(SAME_ANYWHERE) $(CFLAGS) $(LDFLAGS)
 
 # --- preload: runs in the traced program ---
 PRELOAD_SRC := $(wildcard preload/hot/*.c preload/cold/*.c)
 PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$B/obj/%.o)
 PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
-	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -mgeneral-regs-only \
+	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -Wp,-U_FORTIFY_SOURCE -mgeneral-regs-only \
 	-D__NO_INLINE__ -Ipreload # older headers have inline functions with floating point
+# Its assembler code and its functions call each other, which -flto does not see; and its hot path was measured without.
+PRELOAD_CFLAGS += -fno-lto
+# libdl is empty since glibc 2.34 and has dlsym before: named, whatever it is here (cold/loader.h).
+PRELOAD_LIBS := -Wl,--push-state,--no-as-needed -l:libdl.so.2 -Wl,--pop-state
 
 # --- viewer: our own program ---
 VIEWER_SRC := $(wildcard viewer/*.c viewer/*/*.c)
 PPROF := $B/obj/viewer/write/pprof.pb-c
 VIEWER_OBJ := $(VIEWER_SRC:%.c=$B/obj/%.o) $(PPROF).o
 VIEWER_CFLAGS := -Iviewer -I$B/obj/viewer
-VIEWER_LIBS := -lncursesw -ltinfo -lcjson -ldw -lelf -l:libiberty.a -lprotobuf-c -lz -lm
+VIEWER_LIBS := -l:libiberty.a $(or $(shell $(PKG_CONFIG) --libs ncursesw libcjson libdw libelf libprotobuf-c zlib 2>/dev/null), \
+	-lncursesw -ltinfo -lcjson -ldw -lelf -lprotobuf-c -lz) -lm
 
 .PHONY: all
 all: $B/lib/libctrace.so $B/bin/ctrace $B/bin/ctrace-top
@@ -40,31 +52,31 @@ $B/obj/exports.map: preload/exports.map.in preload/hot/hooks.def
 
 $B/lib/libctrace.so: $(PRELOAD_OBJ) $B/obj/exports.map
 	@mkdir -p $(@D)
-	$(CC) -shared -o $@ $(PRELOAD_OBJ) -Wl,--version-script=$B/obj/exports.map \
-		-Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-soname,libctrace.so $(LDFLAGS) -ldl
+	$(LINK) -shared -o $@ $(PRELOAD_OBJ) -Wl,--version-script=$B/obj/exports.map -Wl,-soname,libctrace.so \
+		-Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed $(PRELOAD_LIBS)
 
 $B/bin/ctrace: $(VIEWER_OBJ)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $(VIEWER_OBJ) $(LDFLAGS) $(VIEWER_LIBS)
+	$(LINK) -o $@ $(VIEWER_OBJ) $(VIEWER_LIBS)
 
 $B/bin/ctrace-top: $B/bin/ctrace
 	ln -sf ctrace $@
 
 $B/obj/preload/%.o: preload/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(PRELOAD_CFLAGS) -c -o $@ $<
+	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(PRELOAD_CFLAGS) -c -o $@ $<
 
 $B/obj/viewer/%.o: viewer/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(VIEWER_CFLAGS) -c -o $@ $<
+	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(VIEWER_CFLAGS) -c -o $@ $<
 
 # pprof's messages in C, from their description.
 $(PPROF).c: viewer/write/pprof.proto
 	@mkdir -p $(@D)
-	protoc-c --proto_path=viewer --c_out=$B/obj/viewer $<
+	$(PROTOC_C) --proto_path=viewer --c_out=$B/obj/viewer $<
 
 $(PPROF).o: $(PPROF).c
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(VIEWER_CFLAGS) -c -o $@ $<
+	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(VIEWER_CFLAGS) -c -o $@ $<
 
 $(PPROF).h: $(PPROF).c ;
 
@@ -72,13 +84,20 @@ $B/obj/viewer/write/pprof.o: $(PPROF).h
 
 -include $(PRELOAD_OBJ:.o=.d) $(VIEWER_OBJ:.o=.d)
 
-# --- the page of `ctrace html`: made once, with npm ---
+# --- the page of `ctrace html`: made once, with npm; a release tarball has it ---
 PAGE := $B/share/ctrace/report.html
 PAGE_SRC := $(wildcard viewer/html/*.* viewer/html/src/*.js)
+PAGE_MADE := $(wildcard viewer/html/report.html)
 
 .PHONY: html
 html: $(PAGE)
 
+ifneq ($(PAGE_MADE),)
+all: $(PAGE)
+
+$(PAGE): $(PAGE_MADE)
+	install -D -m 644 $< $@
+else
 $B/html/node_modules/.package-lock.json: viewer/html/package.json viewer/html/package-lock.json
 	@mkdir -p $B/html
 	cp $^ $B/html/
@@ -88,6 +107,7 @@ $B/html/node_modules/.package-lock.json: viewer/html/package.json viewer/html/pa
 $(PAGE): $B/html/node_modules/.package-lock.json $(PAGE_SRC)
 	@mkdir -p $(@D)
 	node viewer/html/build.cjs $B/html/node_modules $@
+endif
 
 # --- install: the relative places of library and programs must stay as they are in build/ ---
 LIBDIR ?= $(PREFIX)/lib
@@ -96,6 +116,7 @@ SHAREDIR ?= $(PREFIX)/share
 MANDIR ?= $(SHAREDIR)/man/man1
 MAN3DIR ?= $(patsubst %man1,%man3,$(MANDIR))
 DATADIR ?= $(SHAREDIR)/ctrace
+ZSHDIR ?= $(SHAREDIR)/zsh/site-functions
 VERSION := $(shell sed -n 's/.*CTRACE_VERSION "\(.*\)"/\1/p' include/ctrace/version.h)
 
 .PHONY: install
@@ -112,7 +133,7 @@ install: all
 	install -m 644 docs/man/ctrace.3 $(DESTDIR)$(MAN3DIR)/
 	install -D -m 644 completions/ctrace.bash $(DESTDIR)$(SHAREDIR)/bash-completion/completions/ctrace
 	ln -sf ctrace $(DESTDIR)$(SHAREDIR)/bash-completion/completions/ctrace-top
-	install -D -m 644 completions/_ctrace $(DESTDIR)$(SHAREDIR)/zsh/site-functions/_ctrace
+	install -D -m 644 completions/_ctrace $(DESTDIR)$(ZSHDIR)/_ctrace
 	install -D -m 644 completions/ctrace.fish $(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d/ctrace.fish
 	ln -sf ctrace.fish $(DESTDIR)$(SHAREDIR)/fish/vendor_completions.d/ctrace-top.fish
 	sed 's|@PREFIX@|$(shell realpath -m --relative-to=$(LIBDIR)/pkgconfig $(PREFIX))|; s|@VERSION@|$(VERSION)|' ctrace.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/ctrace.pc
@@ -135,7 +156,11 @@ mutants: all test-programs
 help:
 	@echo 'make            build the library and the programs'
 	@echo 'make html       the page that ctrace html fills; needs npm'
-	@echo 'make install    PREFIX= DESTDIR= LIBDIR= BINDIR= SHAREDIR= MANDIR='
+	@echo 'make install    PREFIX= DESTDIR= LIBDIR= BINDIR= SHAREDIR= MANDIR= ZSHDIR='
+	@echo '                CC= CXX= CFLAGS= CPPFLAGS= LDFLAGS= PKG_CONFIG= are respected'
+	@echo 'make dist       a release tarball with the page of ctrace html, the same bytes each time'
+	@echo 'make deb        Debian packages, from that tarball; make rpm: those of Fedora'
+	@echo 'make package-test   build, install, use and remove the Debian packages in a chroot'
 	@echo 'make demo       install what is needed, build, trace sqlite3 and show the result'
 	@echo 'make test       install what is needed, build, run all tests'
 	@echo 'make e2e        the unit and end-to-end tests; TEST=PATTERN some of them'
@@ -152,4 +177,5 @@ help:
 clean:
 	rm -rf $B
 
+include packaging/packaging.mk
 -include tests/tests.mk

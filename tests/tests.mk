@@ -134,17 +134,17 @@ unit-build: $(TESTS)/share/ctrace/report.html $(UNIT_VIEWER:%=$(TESTS)/unit/%) $
 
 $B/obj/tests/unit/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(VIEWER_CFLAGS) -Ipreload -Itests/unit -c -o $@ $<
+	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(VIEWER_CFLAGS) -Ipreload -Itests/unit -c -o $@ $<
 
 $B/obj/tests/unit/viewer_formats.o: $(PPROF).h
 
 $(UNIT_VIEWER:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT_VIEWER_OBJ)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) -lcmocka $(VIEWER_LIBS) -pthread
+	$(LINK) -o $@ $^ -lcmocka $(VIEWER_LIBS) -pthread
 
 $(UNIT_PRELOAD:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT_PRELOAD_OBJ)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(LDFLAGS) -lcmocka -pthread -ldl -lm
+	$(LINK) -o $@ $^ -lcmocka -pthread -ldl -lm
 
 unit: unit-build
 	tests/run --units $(TESTS)/unit

@@ -12,7 +12,7 @@ bench-programs: $(BENCH_PROGRAMS)
 
 $(BENCH_DIR)/measure $(BENCH_DIR)/pairs: $(BENCH_DIR)/%: tests/bench/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -fno-optimize-sibling-calls -o $@ $< -pthread
+	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) -fno-optimize-sibling-calls -o $@ $< -pthread
 
 $(BENCH_DIR)/containers: tests/bench/containers.cc
 	@mkdir -p $(@D)
@@ -20,11 +20,11 @@ $(BENCH_DIR)/containers: tests/bench/containers.cc
 
 $(BENCH_DIR)/libshim.so: tests/bench/shim.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -fno-builtin -shared -fPIC -o $@ $< -ldl
+	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) -fno-builtin -shared -fPIC -o $@ $< -ldl
 
 $(BENCH_DIR)/libshim_unwind.so: tests/bench/shim.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -fno-builtin -DUNWIND -shared -fPIC -o $@ $< -ldl
+	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) -fno-builtin -DUNWIND -shared -fPIC -o $@ $< -ldl
 
 BENCH_OUTPUT := --output $B/bench.md --json $B/bench.json
 

@@ -13,7 +13,7 @@ FUZZ_SANITIZERS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -
 
 $B/obj/tests/fuzz/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(VIEWER_CFLAGS) -Ipreload -Itests/fuzz -c -o $@ $<
+	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(VIEWER_CFLAGS) -Ipreload -Itests/fuzz -c -o $@ $<
 
 # What a target is linked with, beside itself.
 FUZZ_WITH := $(FUZZ_VIEWER)
@@ -23,7 +23,7 @@ $(TESTS)/fuzz/options: FUZZ_WITH = $(FUZZ_VIEWER) $(FUZZ_PRELOAD)
 $(FUZZ_BINARIES): $(TESTS)/fuzz/%: $B/obj/tests/fuzz/%.o $(FUZZ_VIEWER) $(FUZZ_MAIN) $(FUZZ_PRELOAD) \
 		$B/obj/tests/fuzz/no_symbols.o
 	@mkdir -p $(@D)
-	$(CC) -o $@ $< $(FUZZ_WITH) $(FUZZ_MAIN) $(LDFLAGS) $(VIEWER_LIBS)
+	$(LINK) -o $@ $< $(FUZZ_WITH) $(FUZZ_MAIN) $(VIEWER_LIBS)
 
 .PHONY: fuzz-targets fuzz-build fuzz-replay-build fuzz-replay fuzz fuzz-corpus
 fuzz-targets: $(FUZZ_BINARIES) $(TESTS)/share/ctrace/report.html
@@ -37,8 +37,8 @@ fuzz-replay: fuzz-replay-build
 		printf '%s: ' $$target; $B/asan/tests/fuzz/$$target tests/fuzz/corpus/$$target || exit 1; done
 
 fuzz-build:
-	$(MAKE) fuzz-targets B=$B/fuzz CC=clang CFLAGS='-std=gnu11 -w -MMD -MP $(FUZZ_SANITIZERS) -fsanitize=fuzzer-no-link' \
-		FUZZ_MAIN= LDFLAGS='-fsanitize=address,undefined,fuzzer'
+	$(MAKE) fuzz-targets B=$B/fuzz CC=clang OPT='$(FUZZ_SANITIZERS) -fsanitize=fuzzer-no-link' CFLAGS=-w FUZZ_MAIN= \
+		LDFLAGS='-fsanitize=address,undefined,fuzzer'
 
 fuzz: fuzz-build
 	tests/fuzz/run $B/fuzz $(or $(TIME),60) $(FUZZ_TARGETS)
