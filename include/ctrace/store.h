@@ -70,26 +70,26 @@ struct ct_module {
 };
 
 #define CT_MODULE_NONE 0u /* address is a run-time address of code in no file (JIT) */
-#define CT_MODULE_MARK 0xffffffffu /* not code: address is an enum ct_mark */
+#define CT_MODULE_PSEUDO 0xffffffffu /* not code: address is an enum ct_pseudo */
 
-enum ct_mark {
-	CT_MARK_CUT = 1, /* frames left out here: the stack is deeper than the limit */
-	CT_MARK_LOST = 2, /* the unwinder could not go on: callers unknown */
-	CT_MARK_OTHER = 3, /* below the root: one site for all that came when there were CTRACE_MAX_SITES */
-	CT_MARK_THREAD = 4, /* below the root, with CTRACE_THREADS: all that one thread did; see CT_THREAD_MARK */
-	CT_MARK_EVENT = 5, /* above the innermost frame: ctrace_event was called here; no allocation site */
+enum ct_pseudo {
+	CT_PSEUDO_CUT = 1, /* frames left out here: the stack is deeper than the limit */
+	CT_PSEUDO_LOST = 2, /* the unwinder could not go on: callers unknown */
+	CT_PSEUDO_OTHER = 3, /* below the root: one site for all that came when there were CTRACE_MAX_SITES */
+	CT_PSEUDO_THREAD = 4, /* below the root, with CTRACE_THREADS: all that one thread did; see CT_PSEUDO_THREAD_FRAME */
+	CT_PSEUDO_EVENT = 5, /* above the innermost frame: ctrace_event was called here; no allocation site */
 };
 
-#define CT_MARK 0xffu /* of a mark's address: enum ct_mark */
+#define CT_PSEUDO_MASK 0xffu /* of a mark's address: enum ct_pseudo */
 
 /* Is a node's place this mark? */
-static inline int ct_is_mark(uint32_t module, uint64_t address, enum ct_mark mark)
+static inline int ct_is_pseudo(uint32_t module, uint64_t address, enum ct_pseudo mark)
 {
-	return module == CT_MODULE_MARK && (address & CT_MARK) == mark;
+	return module == CT_MODULE_PSEUDO && (address & CT_PSEUDO_MASK) == mark;
 }
 
 /* A thread's mark: its number in the order of first events, from 1, and where its name stands in STRINGS. */
-#define CT_THREAD_MARK(number, name) (CT_MARK_THREAD | (uint64_t)(number) << 8 | (uint64_t)(name) << 32)
+#define CT_PSEUDO_THREAD_FRAME(number, name) (CT_PSEUDO_THREAD | (uint64_t)(number) << 8 | (uint64_t)(name) << 32)
 #define CT_THREADS_MAX ((1u << 24) - 1)
 #define CT_THREAD_NAME_BYTES 16u /* as long as the kernel's, ended by NUL */
 
@@ -105,7 +105,7 @@ static inline uint32_t ct_thread_name(uint64_t mark)
 
 struct ct_node {
 	uint32_t parent; /* caller's node; 0 = root. Always below the node's own index */
-	uint32_t module; /* index in MODULES, or CT_MODULE_MARK */
+	uint32_t module; /* index in MODULES, or CT_MODULE_PSEUDO */
 	uint64_t address; /* link-time address inside the call instruction (return address - 1) */
 };
 
@@ -172,7 +172,7 @@ struct ct_event {
 };
 
 #define CT_EVENT_SLACK_SHIFT 40
-#define CT_EVENT_SLACK_MOST ((1u << 24) - 1) /* stands for more, too */
+#define CT_EVENT_SLACK_MAX ((1u << 24) - 1) /* stands for more, too */
 
 #define CT_RING_EVENTS 1024u /* a power of two */
 

@@ -9,8 +9,8 @@
 #include "sys/sys.h"
 
 #define LEAF_ENTRIES ((1ull << CT_ADDRESS_BITS) >> CT_LEAF_SHIFT)
-#define POOL_BYTES_MOST (64ull << 30)
-#define POOL_BYTES_LEAST POOL_STEP_BYTES
+#define POOL_BYTES_MAX (64ull << 30)
+#define POOL_BYTES_MIN POOL_STEP_BYTES
 #define POOL_STEP_BYTES (16ull << 20)
 
 static uint32_t pool_records; /* size of the pool */
@@ -49,8 +49,8 @@ bool ct_blocks_init(bool glibc, bool exact)
 	ct_blocks.leaves = ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.leaves));
 	if (!glibc && !(ct_blocks.small_leaves = ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.small_leaves))))
 		return false;
-	uint64_t bytes = POOL_BYTES_MOST;
-	while (!ct_blocks.records && bytes >= POOL_BYTES_LEAST) {
+	uint64_t bytes = POOL_BYTES_MAX;
+	while (!ct_blocks.records && bytes >= POOL_BYTES_MIN) {
 		ct_blocks.records = ct_region_reserve(bytes);
 		pool_records = (uint32_t)(bytes / sizeof(struct ct_block) - 1);
 		bytes /= 4;
@@ -63,7 +63,7 @@ bool ct_blocks_map_pools(void)
 {
 	ct_lock_get(&ct_lock_tree);
 	if (!ct_blocks.pool_leaves)
-		ct_store_release(&ct_blocks.pool_leaves, ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.pool_leaves)));
+		ct_set_release(&ct_blocks.pool_leaves, ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.pool_leaves)));
 	ct_lock_put(&ct_lock_tree);
 	return ct_blocks.pool_leaves != NULL;
 }
@@ -102,7 +102,7 @@ bool ct_blocks_map_leaf(uint32_t **leaves, uint32_t granule_shift, uintptr_t add
 		uint32_t *leaf = ct_region_map(bytes);
 		if (leaf && leaf_count < LEAVES_COUNTED)
 			leaf_list[leaf_count++] = (struct leaf){leaf, bytes};
-		ct_store_release(slot, leaf);
+		ct_set_release(slot, leaf);
 	}
 	bool mapped = *slot != NULL;
 	ct_lock_put(&ct_lock_tree);
@@ -153,7 +153,7 @@ void ct_blocks_each(bool (*visit)(void *context, uintptr_t address, uint32_t rec
 {
 	uint32_t cells = 1u << CT_LEAF_SHIFT >> ct_blocks.granule_shift;
 	for (uintptr_t leaf = 0; leaf < LEAF_ENTRIES; leaf++) {
-		const uint32_t *cell = ct_load_acquire(&ct_blocks.leaves[leaf]);
+		const uint32_t *cell = ct_get_acquire(&ct_blocks.leaves[leaf]);
 		for (uint32_t i = 0; cell && i < cells; i++) {
 			uintptr_t address = leaf << CT_LEAF_SHIFT | (uintptr_t)i << ct_blocks.granule_shift;
 			if (cell[i] && !visit(context, address, cell[i]))

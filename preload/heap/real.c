@@ -54,7 +54,7 @@ static void look_up_all(void)
 {
 #define CT_HOOK(name, result, parameters) ct_real.name = (result(*) parameters)dlsym(RTLD_NEXT, #name);
 #include "hooks/hooks.def"
-	ct_store_release(&ct_next_syscall, ct_real.syscall);
+	ct_set_release(&ct_next_syscall, ct_real.syscall);
 	ct_real.malloc_usable_size = (size_t(*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
 }
 
@@ -96,7 +96,7 @@ void ct_real_check_malloc(void)
 
 bool ct_real_resolve(void)
 {
-	if (ct_load_acquire(&resolve_state) == 2)
+	if (ct_get_acquire(&resolve_state) == 2)
 		return true;
 	if (resolving)
 		return false;
@@ -106,10 +106,10 @@ bool ct_real_resolve(void)
 		resolving = true;
 		look_up_all();
 		resolving = false;
-		ct_store_release(&resolve_state, 2);
+		ct_set_release(&resolve_state, 2);
 		return true;
 	}
-	while (ct_load_acquire(&resolve_state) != 2)
+	while (ct_get_acquire(&resolve_state) != 2)
 		sched_yield();
 	return true;
 }

@@ -21,7 +21,7 @@ static uint32_t snapshots;
 /* False: this process is not recorded. Else end() must follow. */
 static bool begin(void)
 {
-	uint32_t phase = ct_load_acquire(&ct_gate.phase);
+	uint32_t phase = ct_get_acquire(&ct_gate.phase);
 	if (phase == CT_PHASE_OFF || phase == CT_PHASE_STARTING)
 		return false;
 	/* A hook that a handler has interrupted must not find another store than it began with. */
@@ -48,7 +48,7 @@ CT_EXPORT int ctrace_api_is_active(void)
 
 static uint64_t loss(enum ct_loss loss)
 {
-	return ct_load_relaxed(&ct_tracer.header->losses[loss]);
+	return ct_get_relaxed(&ct_tracer.header->losses[loss]);
 }
 
 static struct ct_totals fold_totals(void)
@@ -100,7 +100,7 @@ static bool add_mark(const char *name, size_t length)
 		.live_blocks = (uint64_t)totals->live_blocks,
 		.name = ct_store_string(name, length),
 	};
-	ct_store_release(&marks->used, marks->used + 1);
+	ct_set_release(&marks->used, marks->used + 1);
 	return true;
 }
 
@@ -126,7 +126,7 @@ CT_EXPORT void ctrace_api_pause(void)
 	ct_lock_get(&ct_lock_combine);
 	pauses++;
 	ct_tracer.partial = true;
-	ct_store_relaxed(&ct_tracer.special, ct_tracer.special | CT_SPECIAL_PAUSED);
+	ct_set_relaxed(&ct_tracer.special, ct_tracer.special | CT_SPECIAL_PAUSED);
 	ct_lock_put(&ct_lock_combine);
 	end();
 }
@@ -137,7 +137,7 @@ CT_EXPORT void ctrace_api_resume(void)
 		return;
 	ct_lock_get(&ct_lock_combine);
 	if (pauses && --pauses == 0)
-		ct_store_relaxed(&ct_tracer.special, ct_tracer.special & ~CT_SPECIAL_PAUSED);
+		ct_set_relaxed(&ct_tracer.special, ct_tracer.special & ~CT_SPECIAL_PAUSED);
 	ct_lock_put(&ct_lock_combine);
 	end();
 }

@@ -10,7 +10,7 @@
 
 static uint32_t *pool_cell(uintptr_t address)
 {
-	uint32_t **leaves = ct_load_acquire(&ct_blocks.pool_leaves);
+	uint32_t **leaves = ct_get_acquire(&ct_blocks.pool_leaves);
 	return leaves ? ct_block_cell(leaves, POOL_GRANULE_SHIFT, address) : NULL;
 }
 
@@ -19,7 +19,7 @@ static uint32_t *pool_cell_made(uintptr_t address)
 	uint32_t *cell = pool_cell(address);
 	if (ct_likely(cell != NULL))
 		return cell;
-	if ((!ct_load_acquire(&ct_blocks.pool_leaves) && !ct_blocks_map_pools()) ||
+	if ((!ct_get_acquire(&ct_blocks.pool_leaves) && !ct_blocks_map_pools()) ||
 	    !ct_blocks_map_leaf(ct_blocks.pool_leaves, POOL_GRANULE_SHIFT, address))
 		return NULL;
 	return pool_cell(address);
@@ -57,7 +57,7 @@ static bool record_pool_alloc(const struct ct_registers *caller, uintptr_t addre
 	bool sampled = ct_tracer.sample_bytes != 0;
 	if (!thread || address & 7 || bytes > CT_BLOCK_BYTES_MAX)
 		return false;
-	if (ct_unlikely(ct_load_relaxed(&ct_tracer.special)) && ct_record_is_left_out(thread, bytes))
+	if (ct_unlikely(ct_get_relaxed(&ct_tracer.special)) && ct_record_is_left_out(thread, bytes))
 		return true;
 	uint32_t site = ct_unwind(thread, caller);
 	uint32_t *cell = site ? pool_cell_made(address) : NULL;
@@ -65,13 +65,13 @@ static bool record_pool_alloc(const struct ct_registers *caller, uintptr_t addre
 	if (!record)
 		return false;
 
-	uint32_t stale = ct_load_relaxed(cell);
+	uint32_t stale = ct_get_relaxed(cell);
 	if (stale) /* its free was missed */
 		ct_journal_free(sampled, thread, stale, address, 0);
 	uint64_t birth = ct_ticks_after(thread, 0);
 	uint32_t kind = CT_EVENT_ALLOC;
 	ct_block_set(&ct_blocks.records[record], site, bytes, birth);
-	ct_store_relaxed(cell, record);
+	ct_set_relaxed(cell, record);
 	thread->last_block = address;
 	if (sampled) {
 		ct_sample_note(address, true);
@@ -94,10 +94,10 @@ CT_EXPORT void ctrace_api_pool_alloc(void *block, size_t bytes)
 /* False: no block that was recorded is there. */
 static bool free_cell(uint32_t *cell, const void *block)
 {
-	uint32_t record = cell ? ct_load_relaxed(cell) : 0;
+	uint32_t record = cell ? ct_get_relaxed(cell) : 0;
 	if (!record)
 		return false;
-	ct_store_relaxed(cell, 0);
+	ct_set_relaxed(cell, 0);
 	ct_record_free(record, block);
 	return true;
 }

@@ -27,7 +27,7 @@ void ct_operators_init(void)
 	bool bypass = ct_operator_next[0] && in_one_object(ct_operator_next[0], (void *)ct_real.malloc);
 	for (uint32_t i = 0; i < CT_OPERATORS; i++)
 		if (ct_operator_next[i])
-			ct_store_release(&ct_operator_targets[i],
+			ct_set_release(&ct_operator_targets[i],
 					 bypass && in_one_object(ct_operator_next[i], (void *)ct_real.malloc)
 						 ? ct_operator_recorded[i]
 						 : ct_operator_next[i]);
@@ -80,6 +80,6 @@ void *ct_operator_resolve(uint32_t index, void *caller)
 	if (!found) /* cannot be: the caller could not have been linked */
 		found = names[index][2] == 'n' ? (void *)ct_real.malloc : (void *)ct_real.free;
 	else if (!callers_own)
-		ct_store_release(&ct_operator_targets[index], found);
+		ct_set_release(&ct_operator_targets[index], found);
 	return found;
 }

@@ -45,7 +45,7 @@ CT_EXPORT int chroot(const char *path)
 static void change_user(uid_t real, uid_t effective, uid_t saved)
 {
 	uid_t now[3];
-	if (ct_load_acquire(&ct_gate.phase) != CT_PHASE_ON ||
+	if (ct_get_acquire(&ct_gate.phase) != CT_PHASE_ON ||
 	    ct_syscall3(SYS_getresuid, &now[0], &now[1], &now[2]) != 0)
 		return;
 	real = real == UNCHANGED ? now[0] : real;
@@ -105,7 +105,7 @@ static void prepare_for_sandbox(void)
 /* Nothing of this process is recorded, from its start to its end: no system call of ours can come. */
 static bool is_left_alone(void)
 {
-	return ct_load_acquire(&ct_gate.phase) == CT_PHASE_OFF && !ct_tracer.header;
+	return ct_get_acquire(&ct_gate.phase) == CT_PHASE_OFF && !ct_tracer.header;
 }
 
 /* prctl(PR_SET_SECCOMP, mode, program), seccomp(operation, flags, program), or something else. */

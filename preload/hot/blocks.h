@@ -74,7 +74,7 @@ static inline uint32_t *ct_block_cell(uint32_t *const *leaves, uint32_t granule_
 {
 	if (ct_unlikely(address >> CT_ADDRESS_BITS))
 		return NULL;
-	uint32_t *leaf = ct_load_acquire(&leaves[address >> CT_LEAF_SHIFT]);
+	uint32_t *leaf = ct_get_acquire(&leaves[address >> CT_LEAF_SHIFT]);
 	if (ct_unlikely(!leaf))
 		return NULL;
 	return &leaf[(address & ((1u << CT_LEAF_SHIFT) - 1)) >> granule_shift];
@@ -88,9 +88,9 @@ static inline uint32_t ct_block_odd(uintptr_t address)
 static inline uint32_t ct_block_take_small(uintptr_t address)
 {
 	uint32_t *cell = ct_block_cell(ct_blocks.small_leaves, CT_SMALL_GRANULE_SHIFT, address);
-	uint32_t record = cell ? ct_load_relaxed(cell) : 0;
+	uint32_t record = cell ? ct_get_relaxed(cell) : 0;
 	if (record)
-		ct_store_relaxed(cell, 0);
+		ct_set_relaxed(cell, 0);
 	return record;
 }
 
@@ -101,12 +101,12 @@ static inline uint32_t ct_block_take_small(uintptr_t address)
 static inline uint32_t ct_block_take(uintptr_t address)
 {
 	uint32_t *cell = ct_block_cell(ct_blocks.leaves, ct_blocks.granule_shift, address);
-	uint32_t record = cell ? ct_load_relaxed(cell) : 0;
+	uint32_t record = cell ? ct_get_relaxed(cell) : 0;
 	if (ct_unlikely(ct_blocks.small_leaves != NULL) &&
 	    (!record || ((uint32_t)ct_blocks.records[record].site_size & CT_BLOCK_ODD) != ct_block_odd(address)))
 		return ct_block_take_small(address);
 	if (record)
-		ct_store_relaxed(cell, 0);
+		ct_set_relaxed(cell, 0);
 	return record;
 }
 
@@ -151,8 +151,8 @@ static inline uint32_t ct_block_insert(uintptr_t address, uint32_t record)
 			return UINT32_MAX;
 		cell = ct_block_cell(leaves, shift, address);
 	}
-	uint32_t stale = ct_load_relaxed(cell);
-	ct_store_relaxed(cell, record);
+	uint32_t stale = ct_get_relaxed(cell);
+	ct_set_relaxed(cell, record);
 	return stale;
 }
 

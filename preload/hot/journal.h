@@ -47,7 +47,7 @@ static inline struct ct_event *ct_journal_slot(struct ct_thread *thread)
 static inline void ct_journal_publish(struct ct_thread *thread)
 {
 	thread->slot++;
-	ct_store_release(&thread->ring->head, ++thread->head);
+	ct_set_release(&thread->ring->head, ++thread->head);
 }
 
 #endif

@@ -19,7 +19,7 @@ bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stal
 void ct_record_not(uint32_t record, const void *block)
 {
 	/* A thread whose first event this is may find the recording ended meanwhile. */
-	bool late = ct_load_relaxed(&ct_gate.phase) == CT_PHASE_OFF;
+	bool late = ct_get_relaxed(&ct_gate.phase) == CT_PHASE_OFF;
 	ct_count_loss(late ? CT_LOSS_LATE : CT_LOSS_DROPPED);
 	if (record)
 		ct_block_insert((uintptr_t)block, record);
@@ -30,7 +30,7 @@ bool ct_record_is_left_out(struct ct_thread *thread, size_t bytes)
 	/* First, since points go on while recording pauses. */
 	if (ct_tracer.sample_bytes && (ct_sample_skips(bytes) || !ct_sample_takes(thread, bytes)))
 		return true;
-	if (!(ct_load_relaxed(&ct_tracer.special) & CT_SPECIAL_PAUSED))
+	if (!(ct_get_relaxed(&ct_tracer.special) & CT_SPECIAL_PAUSED))
 		return false;
 	ct_count_loss(CT_LOSS_PAUSED);
 	thread->last_block = 0;
@@ -75,7 +75,7 @@ void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *
 		ct_record_not(record, new_block ? new_block : old_block);
 		return;
 	}
-	if (ct_unlikely(ct_load_relaxed(&ct_tracer.special))) {
+	if (ct_unlikely(ct_get_relaxed(&ct_tracer.special))) {
 		resize_special(thread, caller, record, old_block, new_block, bytes);
 		return;
 	}
@@ -123,7 +123,7 @@ bool ct_enter_off(void)
 		return false;
 	ct_tls.busy = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (ct_load_relaxed(&ct_gate.phase) == CT_PHASE_ON)
+	if (ct_get_relaxed(&ct_gate.phase) == CT_PHASE_ON)
 		return true;
 	ct_tls.busy = 0;
 	return false;

@@ -36,7 +36,7 @@ static inline bool ct_enter(void)
 	 */
 	ct_tls.busy = 1;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (ct_unlikely(ct_load_relaxed(&ct_gate.phase) != CT_PHASE_ON))
+	if (ct_unlikely(ct_get_relaxed(&ct_gate.phase) != CT_PHASE_ON))
 		return ct_enter_off();
 	return true;
 }
@@ -105,7 +105,7 @@ static inline uint64_t ct_slack(void *block, size_t bytes)
 		usable = ct_tracer.usable_bytes(block);
 	}
 	size_t slack = usable > bytes ? usable - bytes : 0;
-	return (uint64_t)(slack < CT_EVENT_SLACK_MOST ? slack : CT_EVENT_SLACK_MOST) << CT_EVENT_SLACK_SHIFT;
+	return (uint64_t)(slack < CT_EVENT_SLACK_MAX ? slack : CT_EVENT_SLACK_MAX) << CT_EVENT_SLACK_SHIFT;
 }
 
 /* What stands at a new block's address already is a block whose free was missed; false = no memory. */
@@ -162,7 +162,7 @@ static inline void ct_record_alloc(const struct ct_registers *caller, void *bloc
 	struct ct_thread *thread = ct_thread_current();
 	bool recorded = false;
 	if (ct_likely(thread != NULL) && ct_likely(bytes <= CT_BLOCK_BYTES_MAX))
-		recorded = ct_likely(!ct_load_relaxed(&ct_tracer.special))
+		recorded = ct_likely(!ct_get_relaxed(&ct_tracer.special))
 				   ? ct_record_alloc_as(false, thread, caller, block, bytes)
 				   : ct_record_alloc_special(thread, caller, block, bytes);
 	if (ct_unlikely(!recorded))

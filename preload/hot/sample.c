@@ -102,7 +102,7 @@ struct ct_estimate ct_sample_estimate(uint64_t bytes, uint64_t birth)
 void ct_sample_note(uintptr_t address, bool live)
 {
 	uint8_t *cell = ct_sample_cell(address);
-	uint8_t count = ct_load_relaxed(cell);
+	uint8_t count = ct_get_relaxed(cell);
 	while (count != UINT8_MAX && (live || count) &&
 	       !__atomic_compare_exchange_n(cell, &count, (uint8_t)(live ? count + 1 : count - 1), true,
 					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))

@@ -25,20 +25,20 @@ static inline uint8_t *ct_sample_cell(uintptr_t address)
 static inline bool ct_sample_skips(size_t bytes)
 {
 	/* Read once: a signal handler that allocates in between must not make it wrap around. */
-	uint64_t left = ct_load_relaxed(&ct_tls.unsampled);
+	uint64_t left = ct_get_relaxed(&ct_tls.unsampled);
 	if (ct_likely(!left))
 		return false;
 	bytes |= !bytes; /* a block of 0 bytes has a chance, too */
 	if (bytes >= left)
 		return false;
-	ct_store_relaxed(&ct_tls.unsampled, left - bytes);
+	ct_set_relaxed(&ct_tls.unsampled, left - bytes);
 	return true;
 }
 
 /* The block is surely not among the sampled ones. Never when all blocks are recorded. hot */
 static inline bool ct_sample_lacks(const void *block)
 {
-	return ct_unlikely(ct_tracer.sample_bytes != 0) && !ct_load_relaxed(ct_sample_cell((uintptr_t)block));
+	return ct_unlikely(ct_tracer.sample_bytes != 0) && !ct_get_relaxed(ct_sample_cell((uintptr_t)block));
 }
 
 /* From here on only a sample is recorded; 0: everything is. At start. */

@@ -31,8 +31,8 @@ CT_COLD void ct_tree_end(void);
 /* The value that ct_tracer.tree does not hold yet: make the node, whose hash is ct_hash_below; 0 = no memory. */
 CT_COLD uint64_t ct_tree_intern(uint32_t hash, uint64_t key);
 
-/* The same for a mark (enum ct_mark) below a node. */
-CT_COLD uint64_t ct_tree_intern_mark(uint32_t parent, uint64_t mark);
+/* The same for a mark (enum ct_pseudo) below a node. */
+CT_COLD uint64_t ct_tree_intern_pseudo(uint32_t parent, uint64_t mark);
 
 /* Make the site of the node with that key; 0 = no memory. */
 CT_COLD uint32_t ct_tree_site(uint32_t hash, uint64_t key);
@@ -46,7 +46,7 @@ CT_COLD bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp);
  */
 CT_COLD bool ct_stack_check_bounds(struct ct_thread *thread, uintptr_t sp);
 
-/* Load libunwind; without it the stacks that need it end in CT_MARK_LOST. Not inside an allocation. */
+/* Load libunwind; without it the stacks that need it end in CT_PSEUDO_LOST. Not inside an allocation. */
 CT_COLD void ct_libunwind_load(void);
 
 /*

@@ -45,7 +45,7 @@ struct ct_tracer {
 	uint32_t depth_limit;
 	uint64_t sample_bytes; /* mean distance of the sampled points, 0: everything is recorded */
 	uint32_t special; /* not all allocations are to be recorded: CT_SPECIAL_* */
-	uint32_t event_place; /* of CT_MARK_EVENT in the call tree; 0 = not needed yet */
+	uint32_t event_place; /* of CT_PSEUDO_EVENT in the call tree; 0 = not needed yet */
 	bool partial; /* there may be blocks that were not recorded on purpose */
 	size_t (*usable_bytes)(void *block); /* of a block; NULL: glibc_blocks, or nobody tells */
 	bool glibc_blocks; /* the size stands before a block */

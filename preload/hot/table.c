@@ -34,8 +34,8 @@ static void put(struct ct_table *table, const struct ct_entry *added, ct_table_h
 	while (table->entries[slot & table->mask].key)
 		slot++;
 	struct ct_entry *entry = &table->entries[slot & table->mask];
-	ct_store_relaxed(&entry->value, added->value);
-	ct_store_release(&entry->key, added->key);
+	ct_set_relaxed(&entry->value, added->value);
+	ct_set_release(&entry->key, added->key);
 	table->used++;
 }
 
@@ -59,7 +59,7 @@ static bool make_room(struct ct_table **table, uint64_t like, uint64_t mask, ct_
 	for (uint32_t i = 0; i <= old->mask; i++)
 		if (old->entries[i].key && !((old->entries[i].key ^ like) & mask))
 			put(fresh, &old->entries[i], hash);
-	ct_store_release(table, fresh);
+	ct_set_release(table, fresh);
 	ct_arena_retire(old->entries, (size_t)(old->mask + 1) * sizeof(struct ct_entry));
 	retired[__builtin_ctz(old->mask + 1)] = old;
 	return true;

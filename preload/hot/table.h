@@ -29,7 +29,7 @@ static inline struct ct_entry *ct_table_find(struct ct_table *table, uint32_t ha
 {
 	for (uint32_t slot = hash;; slot++) {
 		struct ct_entry *entry = &table->entries[slot & table->mask];
-		uint64_t found = ct_load_acquire(&entry->key);
+		uint64_t found = ct_get_acquire(&entry->key);
 		if (ct_likely(found == key))
 			return entry;
 		if (!found)
@@ -40,12 +40,12 @@ static inline struct ct_entry *ct_table_find(struct ct_table *table, uint32_t ha
 /* The value of a key, 0 = not there. hot */
 static inline uint64_t ct_table_get(struct ct_table *const *table, uint32_t hash, uint64_t key)
 {
-	const struct ct_entry *entry = ct_table_find(ct_load_acquire(table), hash, key);
+	const struct ct_entry *entry = ct_table_find(ct_get_acquire(table), hash, key);
 	if (ct_unlikely(!entry))
 		return 0;
-	uint64_t value = ct_load_acquire(&entry->value);
+	uint64_t value = ct_get_acquire(&entry->value);
 	/* A table that was replaced may have been taken into use again, for other keys. */
-	return ct_likely(ct_load_relaxed(&entry->key) == key) ? value : 0;
+	return ct_likely(ct_get_relaxed(&entry->key) == key) ? value : 0;
 }
 
 /* The hash of an entry that is in a table already, to put it into a larger one. */

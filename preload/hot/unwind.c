@@ -258,7 +258,7 @@ static CT_COLD uint32_t cut_stack(struct ct_thread *thread, bool *making)
 {
 	uint32_t half = ct_tracer.depth_limit / 2;
 	uint64_t key = 0;
-	uint64_t value = ct_tree_intern_mark(thread->stack[half - 1].node, CT_MARK_CUT);
+	uint64_t value = ct_tree_intern_pseudo(thread->stack[half - 1].node, CT_PSEUDO_CUT);
 	uint32_t hash = value ? ct_node_hash((uint32_t)value) : 0;
 	ct_count_loss(CT_LOSS_TRUNCATED);
 	for (uint32_t i = thread->depth - half; value && i < thread->depth; i++) {
@@ -354,13 +354,13 @@ static uint32_t remember(struct ct_thread *thread, const struct walk *walk, uint
 }
 
 /* A stack that reaches no root, or too deep to be held: what is known of it, under a mark. */
-static CT_COLD uint32_t remember_rootless(struct ct_thread *thread, struct walk *walk, enum ct_mark mark)
+static CT_COLD uint32_t remember_rootless(struct ct_thread *thread, struct walk *walk, enum ct_pseudo mark)
 {
-	ct_count_loss(mark == CT_MARK_CUT ? CT_LOSS_TRUNCATED : CT_LOSS_UNROOTED);
+	ct_count_loss(mark == CT_PSEUDO_CUT ? CT_LOSS_TRUNCATED : CT_LOSS_UNROOTED);
 	if (walk->fresh > ct_tracer.depth_limit)
 		walk->fresh = ct_tracer.depth_limit;
 	walk->joined = 0;
-	uint32_t root = (uint32_t)ct_tree_intern_mark(thread->root, mark);
+	uint32_t root = (uint32_t)ct_tree_intern_pseudo(thread->root, mark);
 	uint32_t site = root ? remember(thread, walk, root) : 0;
 	thread->depth = 0;
 	return site;
@@ -376,7 +376,7 @@ static CT_COLD uint32_t unwind_with_libunwind(struct ct_thread *thread, const st
 		walk.fresh = 1;
 	}
 	if (!complete)
-		return remember_rootless(thread, &walk, walk.fresh == CT_STACK_FRAMES ? CT_MARK_CUT : CT_MARK_LOST);
+		return remember_rootless(thread, &walk, walk.fresh == CT_STACK_FRAMES ? CT_PSEUDO_CUT : CT_PSEUDO_LOST);
 	uint32_t site = remember(thread, &walk, thread->root);
 	thread->depth = 0; /* its slots are not known */
 	return site;
@@ -449,7 +449,7 @@ uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *fro
 	if (ct_unlikely(end > WALK_ROOT))
 		return end == WALK_FALLBACK
 			       ? unwind_with_libunwind(thread, from)
-			       : remember_rootless(thread, &walk, end == WALK_FULL ? CT_MARK_CUT : CT_MARK_LOST);
+			       : remember_rootless(thread, &walk, end == WALK_FULL ? CT_PSEUDO_CUT : CT_PSEUDO_LOST);
 	thread->guessed = walk.guessed || (walk.joined && thread->guessed);
 	site = remember(thread, &walk, thread->root);
 	if (end != WALK_JOINED)

@@ -184,7 +184,7 @@ uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *fro
 /* The site of the stack that starts at `from` (the hook's caller); 0 = no memory. hot */
 static inline uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from)
 {
-	uint32_t epoch = ct_load_relaxed(&ct_tracer.loader_epoch);
+	uint32_t epoch = ct_get_relaxed(&ct_tracer.loader_epoch);
 	uint32_t depth = thread->depth;
 	if (ct_unlikely(thread->loader_epoch != epoch)) {
 		thread->loader_epoch = epoch;

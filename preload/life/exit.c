@@ -121,7 +121,7 @@ static bool is_filtered(void)
 
 bool ct_exporter_is_forbidden(void)
 {
-	return ct_load_relaxed(&ct_filters) || (began_free && is_filtered());
+	return ct_get_relaxed(&ct_filters) || (began_free && is_filtered());
 }
 
 /* Why no exporter may be started; NULL: one may. */
@@ -188,7 +188,7 @@ static void publish_end(void)
 	if (ct_store_stopped())
 		return;
 	header->end_ticks = header->latest_ticks;
-	ct_store_release(&header->state, CT_STATE_ENDED);
+	ct_set_release(&header->state, CT_STATE_ENDED);
 }
 
 static bool run_reach(struct ct_reach *reach)
@@ -218,12 +218,12 @@ static void find_reachable(uintptr_t stack, bool quiet)
 void ct_finish(void)
 {
 	struct ct_store_header *header = ct_tracer.header;
-	uint32_t phase = ct_load_acquire(&ct_gate.phase);
+	uint32_t phase = ct_get_acquire(&ct_gate.phase);
 	/* Another pid: a child of vfork, which runs in its parent's memory. */
 	if (!header || phase == CT_PHASE_FORKED || phase == CT_PHASE_NEW || ct_sys_getpid() != header->pid ||
 	    __atomic_exchange_n(&finished, 1, __ATOMIC_ACQ_REL))
 		return;
-	ct_store_release(&ct_gate.phase, CT_PHASE_OFF);
+	ct_set_release(&ct_gate.phase, CT_PHASE_OFF);
 	if ((ct_options.reach || ct_tracer.log_events) && !ct_exporter_is_forbidden())
 		ct_threads_await_hooks();
 	if (ct_tracer.log_events || ct_tracer.rss) {

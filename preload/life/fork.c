@@ -51,7 +51,7 @@ static void before_fork(void)
 	ct_tls.busy += 2;
 	ct_lock_get(&ct_lock_thread);
 	ct_lock_get(&ct_lock_combine);
-	phase_before = ct_load_acquire(&ct_gate.phase);
+	phase_before = ct_get_acquire(&ct_gate.phase);
 	copy = NULL;
 	if (phase_before == CT_PHASE_ON)
 		ct_combine_locked(); /* may let the store grow, under its lock */
@@ -96,7 +96,7 @@ static void after_fork_in_child(void)
 	}
 	ct_tls.busy -= 2;
 	/* The kernel has wiped the gate. */
-	ct_store_release(&ct_gate.phase, phase);
+	ct_set_release(&ct_gate.phase, phase);
 	ct_lock_put_after_fork(true);
 }
 

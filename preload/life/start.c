@@ -224,7 +224,7 @@ static bool begin(uint32_t phase)
 		/* The gate was wiped: a child made behind the fork handlers' back. The store is its parent's. */
 		ct_store_leave();
 	}
-	ct_store_release(&ct_gate.phase, on ? CT_PHASE_ON : CT_PHASE_OFF);
+	ct_set_release(&ct_gate.phase, on ? CT_PHASE_ON : CT_PHASE_OFF);
 	ct_tls.busy -= 2;
 	return on;
 }
@@ -233,7 +233,7 @@ bool ct_start(void)
 {
 	if (!ct_real_resolve())
 		return false;
-	uint32_t phase = ct_load_acquire(&ct_gate.phase);
+	uint32_t phase = ct_get_acquire(&ct_gate.phase);
 	switch (phase) {
 	case CT_PHASE_ON:
 		return true;

@@ -79,7 +79,7 @@ static bool attach_ring(struct ct_thread *thread)
 	thread->slot = thread->slots_end = NULL;
 	thread->head = 0;
 	ct_tracer.header->sections[CT_SECTION_EVENTS].used = events;
-	ct_store_release(&rings->used, index + 1);
+	ct_set_release(&rings->used, index + 1);
 	return true;
 }
 
@@ -112,18 +112,18 @@ static struct ct_thread *get(uint32_t tid)
 	}
 	thread->last_block = 0;
 	__builtin_memset(thread->bounds, 0, sizeof(thread->bounds));
-	ct_store_relaxed(&thread->ring->tid, tid);
+	ct_set_relaxed(&thread->ring->tid, tid);
 	return thread;
 }
 
 struct ct_thread *ct_thread_new(void)
 {
 	/* A child of vfork has its parent's memory, but ends before it. */
-	if (ct_sys_getpid() != ct_tracer.header->pid || ct_load_relaxed(&ct_gate.phase) != CT_PHASE_ON)
+	if (ct_sys_getpid() != ct_tracer.header->pid || ct_get_relaxed(&ct_gate.phase) != CT_PHASE_ON)
 		return NULL;
 	ct_lock_get(&ct_lock_thread);
 	/* Again: who ends the recording knows all threads that have got a state. */
-	bool on = ct_load_relaxed(&ct_gate.phase) == CT_PHASE_ON;
+	bool on = ct_get_relaxed(&ct_gate.phase) == CT_PHASE_ON;
 	struct ct_thread *thread = on ? get(ct_sys_gettid()) : NULL;
 	ct_lock_put(&ct_lock_thread);
 	if (thread && ct_options.threads)
@@ -192,7 +192,7 @@ static bool copy_rest(const struct ct_thread *thread, uint64_t tail, struct rest
 	for (uint64_t at = tail; at < thread->head; at++)
 		*rest->end++ = *event_of(thread, at);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return tail == thread->head || ct_load_acquire(&thread->ring->head) - tail < CT_RING_EVENTS;
+	return tail == thread->head || ct_get_acquire(&thread->ring->head) - tail < CT_RING_EVENTS;
 }
 
 static void fold_in_order(struct rest *rests, uint32_t count)

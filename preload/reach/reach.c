@@ -15,10 +15,10 @@
 #include "sys/sys.h"
 
 #define PIECE_BYTES (64u << 10)
-#define PAGEMAP_LEAST (1u << 20) /* smaller ranges are read whole */
+#define PAGEMAP_MIN (1u << 20) /* smaller ranges are read whole */
 #define PAGES_AT_ONCE 4096u
 #define PAGE_IS_THERE (3ull << 62) /* present or swapped */
-#define SECONDS_MOST 60u
+#define SECONDS_MAX 60u
 #define WORD sizeof(uintptr_t)
 #define TOGETHER 64u
 #define SMALL_BYTES (PIECE_BYTES / TOGETHER)
@@ -56,7 +56,7 @@ struct ct_reach *ct_reach_new(uintptr_t stack)
 	*reach = (struct ct_reach){
 		.held = ct_region_map(room * sizeof(*reach->held)),
 		.room = room,
-		.threads = ct_region_map(CT_REACH_THREADS_MOST * sizeof(*reach->threads)),
+		.threads = ct_region_map(CT_REACH_THREADS_MAX * sizeof(*reach->threads)),
 		.buffer = ct_region_map(PIECE_BYTES + PAGES_AT_ONCE * sizeof(uint64_t)),
 		.stack = stack,
 		.pid = ct_sys_getpid(),
@@ -226,7 +226,7 @@ static void scan_large(struct ct_reach *reach, uintptr_t from, uintptr_t to)
 void ct_reach_scan(struct ct_reach *reach, uintptr_t from, uintptr_t to)
 {
 	from = (from + WORD - 1) & ~(WORD - 1);
-	if (from < to && to - from >= PAGEMAP_LEAST && reach->pagemap >= 0)
+	if (from < to && to - from >= PAGEMAP_MIN && reach->pagemap >= 0)
 		scan_large(reach, from, to);
 	else
 		scan_all(reach, from, to);
@@ -291,7 +291,7 @@ int ct_reach_classify(void *argument)
 	/* The program's handlers must not run here, nor this go on without the program. */
 	ct_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &all, NULL, sizeof(all));
 	ct_syscall3(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0);
-	reach->deadline_ns = now_ns() + SECONDS_MOST * 1000000000ull;
+	reach->deadline_ns = now_ns() + SECONDS_MAX * 1000000000ull;
 	if (reach->thread_count || reach->threads_unknown)
 		ct_reach_stop_threads(reach);
 	ct_blocks_each(add_block, reach);
@@ -337,7 +337,7 @@ bool ct_reach_publish(const struct ct_reach *reach)
 	for (uint64_t site = 1; site < sites; site++)
 		if (sums[site].site)
 			*row++ = sums[site];
-	ct_store_release(&section->used, used);
+	ct_set_release(&section->used, used);
 	ct_tracer.header->flags |= CT_STORE_REACH;
 	ct_sys_munmap(sums, sites * sizeof(*sums));
 	return true;

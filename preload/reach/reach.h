@@ -28,7 +28,7 @@ struct ct_held {
 	uint32_t next; /* of those whose words are still to be read, + 1 */
 };
 
-#define CT_REACH_THREADS_MOST 4096u
+#define CT_REACH_THREADS_MAX 4096u
 
 /* Another thread. */
 struct ct_thread_words {

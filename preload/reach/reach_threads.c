@@ -114,8 +114,8 @@ static uint32_t list_threads(const struct ct_reach *reach, struct ct_thread_word
 
 void ct_reach_find_threads(struct ct_reach *reach)
 {
-	uint32_t count = list_threads(reach, reach->threads, CT_REACH_THREADS_MOST);
-	reach->threads_unknown = count > CT_REACH_THREADS_MOST;
+	uint32_t count = list_threads(reach, reach->threads, CT_REACH_THREADS_MAX);
+	reach->threads_unknown = count > CT_REACH_THREADS_MAX;
 	reach->thread_count = reach->threads_unknown ? 0 : count;
 	for (uint32_t i = 0; i < reach->thread_count; i++)
 		reach->threads[i].known = read_thread(reach, &reach->threads[i]);

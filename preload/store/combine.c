@@ -159,13 +159,13 @@ static uint32_t take_events(uint32_t parity, uint64_t until)
 	uint32_t rings = 0;
 	bool more;
 	do {
-		uint32_t used = (uint32_t)ct_load_acquire(&ct_tracer.header->sections[CT_SECTION_RINGS].used);
+		uint32_t used = (uint32_t)ct_get_acquire(&ct_tracer.header->sections[CT_SECTION_RINGS].used);
 		more = false;
 		for (; rings < used && rings < RINGS_MAX; rings++)
 			ct_tracer.rings[rings].limit = ct_tracer.rings[rings].tail[parity];
 		for (uint32_t i = 0; i < rings; i++) {
 			struct ct_ring *ring = &ct_tracer.rings[i];
-			uint64_t limit = ct_load_acquire(&ring->head);
+			uint64_t limit = ct_get_acquire(&ring->head);
 			while (limit > ring->limit && event_at(i, limit - 1)->ticks > until)
 				limit--;
 			if (limit > ring->limit) {

@@ -40,5 +40,5 @@ void ct_snapshot_at(uint64_t ticks)
 	struct ct_snapshot_row *head = (struct ct_snapshot_row *)ct_store_base(CT_SECTION_SNAPSHOTS) + section->used;
 	uint64_t rows = write_rows(head + 1);
 	*head = (struct ct_snapshot_row){.site = 0, .blocks = (uint32_t)rows, .bytes = boundary};
-	ct_store_release(&section->used, section->used + 1 + rows);
+	ct_set_release(&section->used, section->used + 1 + rows);
 }

@@ -158,7 +158,7 @@ static int reopen(void)
 
 static bool is_on(void)
 {
-	return ct_load_acquire(&ct_gate.phase) == CT_PHASE_ON;
+	return ct_get_acquire(&ct_gate.phase) == CT_PHASE_ON;
 }
 
 bool ct_store_is_lent(void)
@@ -239,7 +239,7 @@ static int add_extent(int fd, enum ct_section_id section, size_t bytes)
 		.pages = (uint32_t)(bytes / CT_STORE_PAGE),
 		.section = section,
 	};
-	ct_store_release(&header->extent_count, header->extent_count + 1);
+	ct_set_release(&header->extent_count, header->extent_count + 1);
 	place->mapped += bytes;
 	file_bytes += bytes;
 	return 0;
@@ -256,7 +256,7 @@ static const char *reason(int error)
 	case ENOMEM:
 		return "no memory or address space left for the store";
 	default:
-		if (ct_load_relaxed(&ct_filters))
+		if (ct_get_relaxed(&ct_filters))
 			return "the store cannot grow in the program's sandbox (seccomp)";
 		return "the store cannot grow (moved, removed, or its folder is out of reach)";
 	}
@@ -305,7 +305,7 @@ void ct_store_make_room(void)
 struct ct_span ct_store_string(const char *bytes, size_t length)
 {
 	struct ct_section *strings = &ct_tracer.header->sections[CT_SECTION_STRINGS];
-	uint64_t start = ct_load_relaxed(&strings->used);
+	uint64_t start = ct_get_relaxed(&strings->used);
 	do {
 		if (start + length > ct_store_capacity(CT_SECTION_STRINGS) &&
 		    !ct_store_grow(CT_SECTION_STRINGS, start + length))

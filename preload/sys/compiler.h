@@ -13,9 +13,9 @@
 #define CT_EXPORT __attribute__((visibility("default")))
 #define CT_ALIGNED(n) __attribute__((aligned(n)))
 
-#define ct_load_relaxed(p) __atomic_load_n((p), __ATOMIC_RELAXED)
-#define ct_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
-#define ct_store_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
-#define ct_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define ct_get_relaxed(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define ct_get_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define ct_set_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define ct_set_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 
 #endif

@@ -10,8 +10,8 @@
 
 #define WAIT_NS 10000000u /* for a fork; each time twice as long */
 #define DOUBLINGS 6u
-#define WAITS_LEAST 2u /* 30 ms: is it stuck? */
-#define WAITS_MOST 13u /* 5 s, when nobody tells what its thread does */
+#define WAITS_MIN 2u /* 30 ms: is it stuck? */
+#define WAITS_MAX 13u /* 5 s, when nobody tells what its thread does */
 
 #define FREE 0u
 #define TAKEN 1u
@@ -82,8 +82,8 @@ static int waits(uint32_t tid)
 /* A fork keeps what this thread needs, and does not get on. */
 static void take_from_fork(uint64_t fork, uint32_t waited)
 {
-	int stuck = waited < WAITS_LEAST ? 0 : waits((uint32_t)fork);
-	if (!stuck || (stuck < 0 && waited < WAITS_MOST))
+	int stuck = waited < WAITS_MIN ? 0 : waits((uint32_t)fork);
+	if (!stuck || (stuck < 0 && waited < WAITS_MAX))
 		return;
 	if (__atomic_compare_exchange_n(&forking, &fork, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		for (size_t i = LOCKS; i-- > 0;)
@@ -93,7 +93,7 @@ static void take_from_fork(uint64_t fork, uint32_t waited)
 /* Without a limit as long as nobody forks: thousands of threads that look now and then leave no time for the work. */
 static void wait_for(struct ct_lock *lock, uint32_t *waited)
 {
-	uint64_t fork = ct_load_acquire(&forking);
+	uint64_t fork = ct_get_acquire(&forking);
 	const struct timespec most = {0, WAIT_NS << (*waited < DOUBLINGS ? *waited : DOUBLINGS)};
 	long error = ct_syscall4(SYS_futex, &lock->word, FUTEX_WAIT_PRIVATE, AWAITED, fork ? &most : NULL);
 	if (error == -ETIMEDOUT)
@@ -137,7 +137,7 @@ void ct_lock_end(void)
 void ct_lock_keep_for_fork(void)
 {
 	own_fork = (uint64_t)++forks << 32 | ct_sys_gettid();
-	ct_store_release(&forking, own_fork);
+	ct_set_release(&forking, own_fork);
 	for (size_t i = 0; i < LOCKS; i++)
 		if (__atomic_exchange_n(&all[i]->word, FORK_KEEPS, __ATOMIC_ACQ_REL) == AWAITED)
 			ct_syscall3(SYS_futex, &all[i]->word, FUTEX_WAKE_PRIVATE, INT_MAX);
@@ -145,7 +145,7 @@ void ct_lock_keep_for_fork(void)
 
 bool ct_lock_all_kept(void)
 {
-	return ct_load_relaxed(&forking) == own_fork;
+	return ct_get_relaxed(&forking) == own_fork;
 }
 
 void ct_lock_put_after_fork(bool child)
@@ -154,12 +154,12 @@ void ct_lock_put_after_fork(bool child)
 	bool kept = __atomic_compare_exchange_n(&forking, &fork, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 	for (size_t i = LOCKS; i-- > 0;) {
 		if (child)
-			ct_store_relaxed(&all[i]->word, FREE);
+			ct_set_relaxed(&all[i]->word, FREE);
 		else if (kept)
 			release(all[i]);
 	}
 	if (child)
-		ct_store_relaxed(&forking, 0);
+		ct_set_relaxed(&forking, 0);
 	held = 0;
 	restore_signals();
 }

@@ -22,12 +22,12 @@ static void *map(size_t bytes, int protection)
 		uint64_t at = __atomic_fetch_add(&next, room, __ATOMIC_RELAXED);
 		void *memory = ct_sys_mmap((void *)at, bytes, protection, flags | MAP_FIXED_NOREPLACE, -1, 0);
 		if (memory && (uint64_t)memory != at) /* an old kernel takes the address for a hint */
-			ct_store_relaxed(&elsewhere, true);
+			ct_set_relaxed(&elsewhere, true);
 		if (memory)
 			return memory;
 	}
 	/* Somebody else likes this region too. */
-	ct_store_relaxed(&elsewhere, true);
+	ct_set_relaxed(&elsewhere, true);
 	return ct_sys_mmap(NULL, bytes, protection, flags, -1, 0);
 }
 
@@ -42,12 +42,12 @@ void *ct_region_map(size_t bytes)
 
 bool ct_region_holds(uintptr_t address)
 {
-	return address >= REGION_START && address < ct_load_relaxed(&next);
+	return address >= REGION_START && address < ct_get_relaxed(&next);
 }
 
 bool ct_region_is_whole(void)
 {
-	return !ct_load_relaxed(&elsewhere);
+	return !ct_get_relaxed(&elsewhere);
 }
 
 void *ct_region_reserve(size_t bytes)

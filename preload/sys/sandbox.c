@@ -126,7 +126,7 @@ static uint32_t run(const struct ct_filter *filter, const struct seccomp_data *d
 static bool permit(const struct seccomp_data *data)
 {
 	int32_t strictest = (int32_t)SECCOMP_RET_ALLOW;
-	for (const struct ct_filter *filter = ct_load_acquire(&ct_filters); filter; filter = filter->older) {
+	for (const struct ct_filter *filter = ct_get_acquire(&ct_filters); filter; filter = filter->older) {
 		int32_t action = (int32_t)(run(filter, data) & SECCOMP_RET_ACTION_FULL);
 		if (action < strictest)
 			strictest = action;
@@ -151,7 +151,7 @@ struct ct_filter *ct_sandbox_prepare(void)
 
 static void add(struct ct_filter *filter)
 {
-	filter->older = ct_load_relaxed(&ct_filters);
+	filter->older = ct_get_relaxed(&ct_filters);
 	while (!__atomic_compare_exchange_n(&ct_filters, &filter->older, filter, false, __ATOMIC_RELEASE,
 					    __ATOMIC_RELAXED))
 		;

@@ -46,7 +46,7 @@ CT_COLD long ct_syscall_filtered(long number, long a, long b, long c, long d, lo
 
 static inline long ct_syscall6(long number, long a, long b, long c, long d, long e, long f)
 {
-	return ct_unlikely(ct_load_relaxed(&ct_filters) != NULL) ? ct_syscall_filtered(number, a, b, c, d, e, f)
+	return ct_unlikely(ct_get_relaxed(&ct_filters) != NULL) ? ct_syscall_filtered(number, a, b, c, d, e, f)
 								 : ct_syscall_unasked(number, a, b, c, d, e, f);
 }
 

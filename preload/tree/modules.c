@@ -106,13 +106,13 @@ static uint32_t identify(const struct ct_object *object)
 	module->end = object->end;
 	module->loads++;
 	if (index == count)
-		ct_store_release(&header->sections[CT_SECTION_MODULES].used, count + 1);
+		ct_set_release(&header->sections[CT_SECTION_MODULES].used, count + 1);
 	return (uint32_t)index;
 }
 
 bool ct_modules_find(uintptr_t address, struct ct_place *place)
 {
-	uint32_t epoch = ct_load_relaxed(&ct_tracer.loader_epoch);
+	uint32_t epoch = ct_get_relaxed(&ct_tracer.loader_epoch);
 	if (epoch != ranges_epoch) {
 		range_count = 0;
 		ranges_epoch = epoch;

@@ -28,7 +28,7 @@ void ct_thread_name_init(struct ct_thread *thread)
 	if (!span.bytes)
 		return;
 	thread->name = span.offset;
-	thread->root = (uint32_t)ct_tree_intern_mark(0, CT_THREAD_MARK(number, span.offset));
+	thread->root = (uint32_t)ct_tree_intern_pseudo(0, CT_PSEUDO_THREAD_FRAME(number, span.offset));
 }
 
 void ct_thread_name_note(struct ct_thread *thread)

@@ -117,7 +117,7 @@ static uint32_t intern_place(const struct ct_place *place)
  */
 static bool may_write(void)
 {
-	return ct_load_relaxed(&ct_gate.phase) != CT_PHASE_FORKED;
+	return ct_get_relaxed(&ct_gate.phase) != CT_PHASE_FORKED;
 }
 
 static uint64_t read_code(uint64_t key, uintptr_t address)
@@ -157,7 +157,7 @@ static uint64_t new_node(uint32_t hash, uint64_t key)
 	ct_tracer.nodes[id] = (struct ct_node){(uint32_t)(key >> 32), code->module, code->address};
 	if (!ct_table_add(&ct_tracer.tree, (struct ct_entry){key, id}, 0, hash_of_node))
 		return 0;
-	ct_store_release(&nodes->used, id + 1);
+	ct_set_release(&nodes->used, id + 1);
 	return id;
 }
 
@@ -168,7 +168,7 @@ static uint32_t new_site(uint32_t node)
 	if (id >= ct_store_capacity(CT_SECTION_SITES) && !ct_store_grow(CT_SECTION_SITES, id + 1))
 		return 0;
 	ct_tracer.sites[id].node = node;
-	ct_store_release(&sites->used, id + 1);
+	ct_set_release(&sites->used, id + 1);
 	return (uint32_t)id;
 }
 
@@ -181,7 +181,7 @@ static bool is_full(void)
 static uint64_t find_other_sites(void)
 {
 	if (!other_sites) {
-		uint32_t place = intern_place(&(struct ct_place){.module = CT_MODULE_MARK, .address = CT_MARK_OTHER});
+		uint32_t place = intern_place(&(struct ct_place){.module = CT_MODULE_PSEUDO, .address = CT_PSEUDO_OTHER});
 		uint64_t node = place ? new_node(ct_hash_below(ct_node_hash(0), place), ct_tree_key(0, place)) : 0;
 		uint64_t site = node ? new_site((uint32_t)node) : 0;
 		other_sites = site ? site << 32 | node : 0;
@@ -215,10 +215,10 @@ uint64_t ct_tree_intern(uint32_t hash, uint64_t key)
 	return node;
 }
 
-uint64_t ct_tree_intern_mark(uint32_t parent, uint64_t mark)
+uint64_t ct_tree_intern_pseudo(uint32_t parent, uint64_t mark)
 {
 	ct_lock_get(&ct_lock_tree);
-	uint32_t place = !may_write() ? 0 : intern_place(&(struct ct_place){.module = CT_MODULE_MARK, .address = mark});
+	uint32_t place = !may_write() ? 0 : intern_place(&(struct ct_place){.module = CT_MODULE_PSEUDO, .address = mark});
 	uint64_t node = place ? intern(ct_hash_below(ct_node_hash(parent), place), ct_tree_key(parent, place)) : 0;
 	ct_lock_put(&ct_lock_tree);
 	return node;
@@ -227,7 +227,7 @@ uint64_t ct_tree_intern_mark(uint32_t parent, uint64_t mark)
 static uint32_t make_site(struct ct_entry *entry)
 {
 	uint32_t site = is_full() ? (uint32_t)(find_other_sites() >> 32) : new_site((uint32_t)entry->value);
-	ct_store_relaxed(&entry->value, entry->value | (uint64_t)site << 32);
+	ct_set_relaxed(&entry->value, entry->value | (uint64_t)site << 32);
 	return site;
 }
 
@@ -248,7 +248,7 @@ static uint32_t event_site(uint32_t node)
 {
 	if (!ct_tracer.event_place)
 		ct_tracer.event_place =
-			intern_place(&(struct ct_place){.module = CT_MODULE_MARK, .address = CT_MARK_EVENT});
+			intern_place(&(struct ct_place){.module = CT_MODULE_PSEUDO, .address = CT_PSEUDO_EVENT});
 	uint32_t hash = ct_hash_below(ct_node_hash(node), ct_tracer.event_place);
 	uint64_t key = ct_tree_key(node, ct_tracer.event_place);
 	struct ct_entry *entry = find_node(hash, key);

@@ -28,7 +28,7 @@ static uint64_t *known_at(uintptr_t sp)
 
 static struct ct_stack_bounds known_bounds(uintptr_t sp)
 {
-	uint64_t word = ct_load_relaxed(known_at(sp));
+	uint64_t word = ct_get_relaxed(known_at(sp));
 	uintptr_t low = word >> PAGES_BITS << PAGE_SHIFT;
 	return (struct ct_stack_bounds){low, low + ((word & ((1u << PAGES_BITS) - 1)) << PAGE_SHIFT)};
 }
@@ -37,7 +37,7 @@ static void make_known(uintptr_t sp, const struct ct_stack_bounds *bounds)
 {
 	uint64_t pages = (bounds->high - bounds->low) >> PAGE_SHIFT;
 	if (pages >> PAGES_BITS == 0)
-		ct_store_relaxed(known_at(sp), (uint64_t)bounds->low >> PAGE_SHIFT << PAGES_BITS | pages);
+		ct_set_relaxed(known_at(sp), (uint64_t)bounds->low >> PAGE_SHIFT << PAGES_BITS | pages);
 }
 
 /* MS_ASYNC does nothing but look if there is a hole. */

@@ -51,7 +51,7 @@ static void find_all(void *library)
 	unwind.local = dlsym(library, SYMBOL(unw_local_addr_space));
 	int (*step)(unw_cursor_t *) = (int (*)(unw_cursor_t *))dlsym(library, SYMBOL(unw_step));
 	if (unwind.getcontext && unwind.init_local && unwind.get_reg && unwind.flush_cache && unwind.local)
-		ct_store_release(&unwind.step, step);
+		ct_set_release(&unwind.step, step);
 }
 
 void ct_libunwind_load(void)
@@ -68,7 +68,7 @@ void ct_libunwind_load(void)
 /* It keeps rules by address, and is not told when code goes and other code comes to the same place. */
 static void forget_unloaded(void)
 {
-	uint32_t epoch = ct_load_relaxed(&ct_tracer.loader_epoch);
+	uint32_t epoch = ct_get_relaxed(&ct_tracer.loader_epoch);
 	if (__atomic_exchange_n(&unwind.epoch, epoch, __ATOMIC_RELAXED) != epoch)
 		unwind.flush_cache(*unwind.local, 0, 0);
 }
@@ -85,7 +85,7 @@ static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct c
 
 	*complete = false;
 	/* Its system calls (pipe2, mincore) are not asked for in the program's sandbox. */
-	if (!ct_load_acquire(&unwind.step) || ct_load_relaxed(&ct_filters))
+	if (!ct_get_acquire(&unwind.step) || ct_get_relaxed(&ct_filters))
 		return 0;
 	forget_unloaded();
 	unwind.getcontext(&context);
@@ -141,7 +141,7 @@ void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from)
 	uint32_t depth = thread->depth;
 	bool complete;
 	uint32_t index = 0;
-	if (!ct_load_acquire(&unwind.step)) /* libraries' constructors run before ours */
+	if (!ct_get_acquire(&unwind.step)) /* libraries' constructors run before ours */
 		return;
 	uint32_t count = ct_libunwind_walk(thread, from, &complete);
 	while (index < count && index < depth && thread->fresh[index].at.pc == stack[depth - 1 - index].at.pc)
@@ -182,7 +182,7 @@ static uint32_t site_of(const struct ct_thread *thread, uint32_t count)
 void ct_verify_site(struct ct_thread *thread, const struct ct_registers *from, uint32_t site)
 {
 	bool complete;
-	if (!ct_load_acquire(&unwind.step))
+	if (!ct_get_acquire(&unwind.step))
 		return;
 	uint32_t count = ct_libunwind_walk(thread, from, &complete);
 	__atomic_fetch_add(&verified.compared, 1, __ATOMIC_RELAXED);

@@ -86,7 +86,7 @@ static void test_child_goes_on(void **state)
 	forking = true;
 	pid_t child = fork();
 	if (!child) {
-		CHECK(ct_load_relaxed(&ct_gate.phase) == CT_PHASE_FORKED);
+		CHECK(ct_get_relaxed(&ct_gate.phase) == CT_PHASE_FORKED);
 		CHECK(!ct_tls.busy);
 		allocate(0x700000, 7);
 		resize(0x600000, 0x700040, 30);

@@ -151,7 +151,7 @@ static uint32_t stack_of(uint32_t node, uint32_t *marks)
 	*marks = 0;
 	for (; node; node = ct_tracer.nodes[node].parent) {
 		assert_true(ct_tracer.nodes[node].parent < node);
-		*marks += ct_tracer.nodes[node].module == CT_MODULE_MARK;
+		*marks += ct_tracer.nodes[node].module == CT_MODULE_PSEUDO;
 		depth++;
 	}
 	return depth;
@@ -284,7 +284,7 @@ static void publish(uint32_t ring, uint32_t kind, uint64_t ticks, uint64_t other
 	struct ct_ring *to = &ct_tracer.rings[ring];
 	const struct ct_progress *progress = &ct_tracer.header->progress;
 	uint64_t head = to->head;
-	while (head - ct_load_acquire(&to->tail[ct_load_acquire(&progress->progress) >> 32 & 1]) >= CT_RING_EVENTS)
+	while (head - ct_get_acquire(&to->tail[ct_get_acquire(&progress->progress) >> 32 & 1]) >= CT_RING_EVENTS)
 		sched_yield();
 	ct_tracer.events[ring * CT_RING_EVENTS + head % CT_RING_EVENTS] = (struct ct_event){
 		.ticks = ticks,
@@ -293,7 +293,7 @@ static void publish(uint32_t ring, uint32_t kind, uint64_t ticks, uint64_t other
 		.bytes = 1,
 		.other = other,
 	};
-	ct_store_release(&to->head, head + 1);
+	ct_set_release(&to->head, head + 1);
 }
 
 /* As threads do that were interrupted between the clock and their journal: all times are long ago. */

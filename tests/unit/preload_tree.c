@@ -68,8 +68,8 @@ static void test_sites_at_the_limit(void **state)
 	combine();
 	const struct ct_site *other = newest_site();
 	const struct ct_node *node = &ct_tracer.nodes[other->node];
-	assert_int_equal(node->module, CT_MODULE_MARK);
-	assert_int_equal(node->address & CT_MARK, CT_MARK_OTHER);
+	assert_int_equal(node->module, CT_MODULE_PSEUDO);
+	assert_int_equal(node->address & CT_PSEUDO_MASK, CT_PSEUDO_OTHER);
 	assert_int_equal(node->parent, 0);
 	assert_int_equal(other->total_blocks, STACKS - (SITES - 1));
 	assert_int_equal(ct_tracer.header->sections[CT_SECTION_NODES].used, nodes);

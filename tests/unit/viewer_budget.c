@@ -237,7 +237,7 @@ static void test_table(void **state)
 	budget.rules[0].limit--;
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(ct_rule_judge(&budget.rules[i], profile, NULL, &verdicts[i]), 0);
-	struct ct_gate gate = {
+	struct ct_check_view gate = {
 		.budget = &budget, .verdicts = verdicts, .profile = profile, .name = "heap.json", .strict = true};
 	FILE *out = open_memstream(&text, &length);
 	assert_int_equal(ct_view_gate(&gate, out), 0);

@@ -444,7 +444,7 @@ static void test_marks(void **state)
 {
 	(void)state;
 	struct store_builder *builder = store_builder_new();
-	builder->nodes[1] = (struct ct_node){0, CT_MODULE_MARK, CT_MARK_CUT}; /* where main was */
+	builder->nodes[1] = (struct ct_node){0, CT_MODULE_PSEUDO, CT_PSEUDO_CUT}; /* where main was */
 	builder->nodes[3].module = CT_MODULE_NONE;
 	store_builder_event(builder, 0, 1000, 1, CT_EVENT_ALLOC, 10, 0);
 	store_builder_event(builder, 0, 1000, 2, CT_EVENT_ALLOC, 10, 0);

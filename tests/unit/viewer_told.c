@@ -29,7 +29,7 @@ static void add_mark(struct store_builder *builder, uint64_t ticks, const char *
 /* Site 2 becomes one of events, called at site 1's stack. */
 static void add_events(struct store_builder *builder)
 {
-	builder->nodes[4] = (struct ct_node){builder->sites[1].node, CT_MODULE_MARK, CT_MARK_EVENT};
+	builder->nodes[4] = (struct ct_node){builder->sites[1].node, CT_MODULE_PSEUDO, CT_PSEUDO_EVENT};
 	builder->header.sections[CT_SECTION_NODES].used = 5;
 	builder->sites[2].node = 4;
 	store_builder_event(builder, 0, 1000, 1, CT_EVENT_ALLOC, 10, 0);

@@ -125,8 +125,8 @@ static void module_that_is_not_written(struct store_builder *builder)
 
 static void cut_that_is_not_counted(struct store_builder *builder)
 {
-	builder->nodes[1].module = CT_MODULE_MARK;
-	builder->nodes[1].address = CT_MARK_CUT;
+	builder->nodes[1].module = CT_MODULE_PSEUDO;
+	builder->nodes[1].address = CT_PSEUDO_CUT;
 }
 
 static void test_each_check(void **state)

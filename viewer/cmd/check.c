@@ -23,7 +23,7 @@ struct work {
 	struct ct_error_text error;
 };
 
-static int check_rule(struct work *work, const struct ct_rule *rule)
+static int check_rule(struct work *work, const struct ct_budget_rule *rule)
 {
 	int code = CT_OK;
 	for (int side = CT_DIFF_NEW; side >= (rule->growth ? CT_DIFF_OLD : CT_DIFF_NEW) && !code; side--)
@@ -36,7 +36,7 @@ static int check_rule(struct work *work, const struct ct_rule *rule)
 
 static int print(struct work *work, const struct ct_verdict *verdicts)
 {
-	const struct ct_gate gate = {.budget = &work->budget,
+	const struct ct_check_view gate = {.budget = &work->budget,
 				     .verdicts = verdicts,
 				     .profile = work->profiles[CT_DIFF_NEW],
 				     .name = work->names[CT_DIFF_NEW],

@@ -14,10 +14,10 @@
 #include "names/number.h"
 
 /* A small program's recording needs about so much. */
-#define SPACE_LEAST (UINT64_C(64) << 20)
-#define FILE_LEAST (UINT64_C(16) << 20)
-#define ADDRESSES_LEAST (UINT64_C(1) << 30)
-#define FILES_LEAST 8
+#define SPACE_MIN (UINT64_C(64) << 20)
+#define FILE_MIN (UINT64_C(16) << 20)
+#define ADDRESSES_MIN (UINT64_C(1) << 30)
+#define FILES_MIN 8
 
 /* The folder of CTRACE_OUT. */
 static void output_folder(struct ct_doctor *doctor, char folder[PATH_MAX])
@@ -65,7 +65,7 @@ static void check_space(struct ct_doctor *doctor, const char *folder)
 	if (statvfs(folder, &system) != 0)
 		return;
 	left = (uint64_t)system.f_bavail * system.f_frsize;
-	if (left < SPACE_LEAST)
+	if (left < SPACE_MIN)
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "space",
 			       "%s left in %s: choose another folder with CTRACE_OUT", ct_number_bytes(number, left),
 			       folder);
@@ -104,9 +104,9 @@ static void check_limits(struct ct_doctor *doctor)
 		const char *what, *option;
 		bool bytes;
 	} rows[] = {
-		{RLIMIT_AS, ADDRESSES_LEAST, "address space", "-v", true},
-		{RLIMIT_FSIZE, FILE_LEAST, "the size of a file", "-f", true},
-		{RLIMIT_NOFILE, FILES_LEAST, "open files", "-n", false},
+		{RLIMIT_AS, ADDRESSES_MIN, "address space", "-v", true},
+		{RLIMIT_FSIZE, FILE_MIN, "the size of a file", "-f", true},
+		{RLIMIT_NOFILE, FILES_MIN, "open files", "-n", false},
 	};
 	bool fine = true;
 

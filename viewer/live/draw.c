@@ -13,7 +13,7 @@
 #define INDENT 2
 #define SELF_WIDTH 5
 #define GAP 2
-#define STACK_MOST 9 /* lines of the lower pane, while the rows have the rest */
+#define STACK_MAX 9 /* lines of the lower pane, while the rows have the rest */
 #define WIDE 100 /* columns from which there are more numbers of a running program, and still more */
 #define WIDER 150
 
@@ -186,7 +186,7 @@ static void put_heads(struct draw *draw)
 	ct_line_end(&draw->line);
 }
 
-static const struct ct_frame *frame_of(const struct draw *draw, const struct ct_row *row, uint32_t number)
+static const struct ct_frame *frame_of(const struct draw *draw, const struct ct_live_row *row, uint32_t number)
 {
 	const struct ct_profile *profile = draw->view.profile;
 
@@ -194,7 +194,7 @@ static const struct ct_frame *frame_of(const struct draw *draw, const struct ct_
 }
 
 /* How many frames from `number` on, counted in this direction, are of one function. */
-static uint32_t run_at(const struct draw *draw, const struct ct_row *row, uint32_t number, bool down)
+static uint32_t run_at(const struct draw *draw, const struct ct_live_row *row, uint32_t number, bool down)
 {
 	uint32_t count = ct_row_frame_count(&draw->screen->rows, row), run = 1;
 	uint32_t key = ct_name_key(frame_of(draw, row, number));
@@ -207,7 +207,7 @@ static uint32_t run_at(const struct draw *draw, const struct ct_row *row, uint32
 	return run;
 }
 
-static char *name_run(const struct draw *draw, const struct ct_row *row, uint32_t number, uint32_t run, char *out)
+static char *name_run(const struct draw *draw, const struct ct_live_row *row, uint32_t number, uint32_t run, char *out)
 {
 	ct_name_short(draw->view.profile, frame_of(draw, row, number), out);
 	if (run > 1)
@@ -216,7 +216,7 @@ static char *name_run(const struct draw *draw, const struct ct_row *row, uint32_
 }
 
 /* From which frame on, the outermost being the highest, the chain down to the row's own function fits. */
-static uint32_t first_shown(const struct draw *draw, const struct ct_row *row, int room)
+static uint32_t first_shown(const struct draw *draw, const struct ct_live_row *row, int room)
 {
 	uint32_t count = ct_row_frame_count(&draw->screen->rows, row), shown = 0;
 	char name[CT_NAME_ROOM + 16];
@@ -232,7 +232,7 @@ static uint32_t first_shown(const struct draw *draw, const struct ct_row *row, i
 }
 
 /* "main > run > parse": the calls that the row stands for, with the end if not all of it fits. */
-static void add_calls(struct draw *draw, const struct ct_row *row)
+static void add_calls(struct draw *draw, const struct ct_live_row *row)
 {
 	uint32_t from = first_shown(draw, row, ct_line_left(&draw->line) - 4);
 	char name[CT_NAME_ROOM + 16];
@@ -249,7 +249,7 @@ static void add_calls(struct draw *draw, const struct ct_row *row)
 }
 
 /* "parse < run < main", cut where the line ends. */
-static void add_callers(struct draw *draw, const struct ct_row *row)
+static void add_callers(struct draw *draw, const struct ct_live_row *row)
 {
 	uint32_t count = ct_row_frame_count(&draw->screen->rows, row);
 	char name[CT_NAME_ROOM + 16];
@@ -262,7 +262,7 @@ static void add_callers(struct draw *draw, const struct ct_row *row)
 	}
 }
 
-static void add_branch(struct draw *draw, const struct ct_row *row)
+static void add_branch(struct draw *draw, const struct ct_live_row *row)
 {
 	bool callers = draw->screen->rows.kind == CT_ROWS_CALLERS;
 	int room = ct_line_left(&draw->line) / 2, indent = row->level * INDENT;
@@ -288,7 +288,7 @@ static void add_branch(struct draw *draw, const struct ct_row *row)
 	}
 }
 
-static void put_row(struct draw *draw, const struct ct_row *row)
+static void put_row(struct draw *draw, const struct ct_live_row *row)
 {
 	const struct ct_profile *profile = draw->view.profile;
 	enum ct_column share = ct_column_share(draw->view.sort);
@@ -429,7 +429,7 @@ static void put_lists(struct draw *draw)
 	room = screen->height - lines_used(draw) - 1;
 	if (room < 1)
 		room = 1;
-	stack = screen->stack_open ? room - 1 : room / 2 < STACK_MOST ? room / 2 : STACK_MOST;
+	stack = screen->stack_open ? room - 1 : room / 2 < STACK_MAX ? room / 2 : STACK_MAX;
 	if (stack < 2 || !ct_rows_have_stacks(screen->rows.kind))
 		stack = 0;
 	put_rows(draw, (size_t)(room - stack));

@@ -97,7 +97,7 @@ static int act(struct live *live, enum ct_action action, struct ct_error_text *e
 	if (action == CT_ACTION_PAUSE && live->target)
 		live->paused = !live->paused;
 	if (action == CT_ACTION_MARK && live->target &&
-	    (ct_target_mark(live->target) || ct_screen_show(&live->screen, ct_target_profile(live->target))))
+	    (ct_target_set_baseline(live->target) || ct_screen_show(&live->screen, ct_target_profile(live->target))))
 		return ct_error_no_memory(error);
 	return CT_OK;
 }

@@ -7,7 +7,7 @@
 #include "view/branch.h"
 #include "view/order.h"
 
-#define LEVELS_MOST 1000
+#define LEVELS_MAX 1000
 
 /* A step of FNV-1a by words: the id of a way through the tree. */
 static uint64_t id_below(uint64_t id, uint32_t key)
@@ -15,11 +15,11 @@ static uint64_t id_below(uint64_t id, uint32_t key)
 	return (id ^ key) * 0x100000001b3u;
 }
 
-static struct ct_row *add_row(struct ct_rows *rows)
+static struct ct_live_row *add_row(struct ct_rows *rows)
 {
 	if (!ct_array_room(&rows->rows, &rows->room, rows->count + 1, sizeof(*rows->rows)))
 		return NULL;
-	rows->rows[rows->count] = (struct ct_row){0};
+	rows->rows[rows->count] = (struct ct_live_row){0};
 	return &rows->rows[rows->count++];
 }
 
@@ -51,7 +51,7 @@ void ct_rows_close(struct ct_rows *rows, uint64_t id)
 static int compare_sites(const void *a, const void *b, void *context)
 {
 	const struct ct_rows *rows = context;
-	const struct ct_row *first = a, *second = b;
+	const struct ct_live_row *first = a, *second = b;
 	double x = ct_column_value(&first->counters, rows->sort), y = ct_column_value(&second->counters, rows->sort);
 	if (x != y)
 		return (x < y) != rows->reverse ? 1 : -1;
@@ -63,7 +63,7 @@ static int compare_sites(const void *a, const void *b, void *context)
 static int build_sites(struct ct_rows *rows, const struct ct_profile *profile, const bool *left_out)
 {
 	for (size_t i = 0; i < profile->site_count; i++) {
-		struct ct_row *row = left_out && left_out[i] ? NULL : add_row(rows);
+		struct ct_live_row *row = left_out && left_out[i] ? NULL : add_row(rows);
 		if (left_out && left_out[i])
 			continue;
 		if (!row)
@@ -99,7 +99,7 @@ static int add_groups(struct ct_rows *rows, const struct ct_profile *profile, co
 	int code = order ? 0 : -1;
 	for (size_t i = 0; i < count && !code; i++) {
 		const struct ct_group *group = order[rows->reverse ? count - 1 - i : i];
-		struct ct_row *row = add_row(rows);
+		struct ct_live_row *row = add_row(rows);
 		code = row ? 0 : -1;
 		if (!row)
 			break;
@@ -151,13 +151,13 @@ static int add_children(struct ct_rows *rows, struct ct_branches *branches, cons
 static int add_branch(struct ct_rows *rows, struct ct_branches *branches, struct ct_branch branch, int level,
 		      uint64_t above)
 {
-	struct ct_row *row = add_row(rows);
+	struct ct_live_row *row = add_row(rows);
 	uint32_t first = branch.depth;
 	size_t count = 0;
 	struct ct_branch *children = NULL;
 	if (!row)
 		return -1;
-	*row = (struct ct_row){
+	*row = (struct ct_live_row){
 		.id = id_below(above, branch.key),
 		.counters = branch.counters,
 		.site = branches->paths[branch.start].site,
@@ -179,7 +179,7 @@ static int add_branch(struct ct_rows *rows, struct ct_branches *branches, struct
 	row->first_frame = from < to ? from : to;
 	row->last_frame = from < to ? to : from;
 	row->one_line = has_one_line(branches, &branch);
-	row->can_open = count > 1 && level < LEVELS_MOST;
+	row->can_open = count > 1 && level < LEVELS_MAX;
 	row->is_open = row->can_open && is_opened(rows, row->id);
 	int code = row->is_open ? add_children(rows, branches, children, count, level + 1, row->id) : 0;
 	free(children);
@@ -233,12 +233,12 @@ void ct_rows_fini(struct ct_rows *rows)
 	free(rows->opened);
 }
 
-uint32_t ct_row_frame_count(const struct ct_rows *rows, const struct ct_row *row)
+uint32_t ct_row_frame_count(const struct ct_rows *rows, const struct ct_live_row *row)
 {
 	return row->ends ? 0 : ct_rows_by(rows->kind) ? 1 : row->last_frame - row->first_frame + 1;
 }
 
-uint32_t ct_row_frame(const struct ct_rows *rows, const struct ct_profile *profile, const struct ct_row *row,
+uint32_t ct_row_frame(const struct ct_rows *rows, const struct ct_profile *profile, const struct ct_live_row *row,
 		      uint32_t number)
 {
 	if (ct_rows_by(rows->kind))

@@ -19,7 +19,7 @@ enum ct_rows_kind {
 	CT_ROWS_KINDS,
 };
 
-struct ct_row {
+struct ct_live_row {
 	uint64_t id;
 	struct ct_counters counters;
 	uint32_t site; /* one that has the row's frames; of a group's row: nothing */
@@ -37,7 +37,7 @@ struct ct_rows {
 	enum ct_rows_kind kind;
 	enum ct_column sort;
 	bool reverse; /* smallest first */
-	struct ct_row *rows;
+	struct ct_live_row *rows;
 	size_t count, room;
 	uint64_t *opened; /* ids, in no order */
 	size_t opened_count, opened_room;
@@ -59,8 +59,8 @@ int ct_rows_open(struct ct_rows *rows, uint64_t id);
 void ct_rows_close(struct ct_rows *rows, uint64_t id);
 
 /* A row's frames, leaf first; number < ct_row_frame_count. */
-uint32_t ct_row_frame_count(const struct ct_rows *rows, const struct ct_row *row);
-uint32_t ct_row_frame(const struct ct_rows *rows, const struct ct_profile *profile, const struct ct_row *row,
+uint32_t ct_row_frame_count(const struct ct_rows *rows, const struct ct_live_row *row);
+uint32_t ct_row_frame(const struct ct_rows *rows, const struct ct_profile *profile, const struct ct_live_row *row,
 		      uint32_t number);
 
 #endif

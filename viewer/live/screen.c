@@ -148,12 +148,12 @@ static enum ct_action next_kind(struct ct_screen *screen, int step)
 	return done(rebuild(screen));
 }
 
-static struct ct_row *selected_row(struct ct_screen *screen)
+static struct ct_live_row *selected_row(struct ct_screen *screen)
 {
 	return screen->selected < screen->rows.count ? &screen->rows.rows[screen->selected] : NULL;
 }
 
-static bool has_stack(const struct ct_screen *screen, const struct ct_row *row)
+static bool has_stack(const struct ct_screen *screen, const struct ct_live_row *row)
 {
 	return !row->ends && ct_rows_have_stacks(screen->rows.kind);
 }
@@ -161,7 +161,7 @@ static bool has_stack(const struct ct_screen *screen, const struct ct_row *row)
 size_t ct_screen_stack(const struct ct_screen *screen, const uint32_t **frames)
 {
 	const struct ct_profile *profile = screen->profile;
-	const struct ct_row *row;
+	const struct ct_live_row *row;
 
 	if (screen->selected >= screen->rows.count)
 		return 0;
@@ -182,7 +182,7 @@ size_t ct_screen_stack(const struct ct_screen *screen, const uint32_t **frames)
 /* Open a branch; a row that is none has its stack to show. */
 static enum ct_action open_row(struct ct_screen *screen, bool toggle)
 {
-	struct ct_row *row = selected_row(screen);
+	struct ct_live_row *row = selected_row(screen);
 
 	if (!row)
 		return CT_ACTION_NONE;
@@ -201,7 +201,7 @@ static enum ct_action open_row(struct ct_screen *screen, bool toggle)
 /* Close the branch, or go to the one that it is in. */
 static enum ct_action close_row(struct ct_screen *screen)
 {
-	struct ct_row *row = selected_row(screen);
+	struct ct_live_row *row = selected_row(screen);
 
 	if (!row)
 		return CT_ACTION_NONE;
@@ -234,7 +234,7 @@ static void move(size_t *at, size_t count, int key, size_t page)
 		*at = key == CT_KEY_HOME ? 0 : last;
 }
 
-static bool row_matches(struct ct_screen *screen, const struct ct_row *row)
+static bool row_matches(struct ct_screen *screen, const struct ct_live_row *row)
 {
 	const struct ct_profile *profile = screen->profile;
 	uint32_t count = ct_row_frame_count(&screen->rows, row);

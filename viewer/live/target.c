@@ -93,10 +93,10 @@ static int compare_with_before(struct ct_target *target, bool first)
 		profile->totals.recent_blocks += counters->recent_blocks;
 		profile->totals.grown_bytes += counters->grown_bytes;
 	}
-	return first ? ct_target_mark(target) : 0;
+	return first ? ct_target_set_baseline(target) : 0;
 }
 
-int ct_target_mark(struct ct_target *target)
+int ct_target_set_baseline(struct ct_target *target)
 {
 	struct ct_profile *profile = ct_target_profile(target);
 	if (!make_room(target, profile->site_count))

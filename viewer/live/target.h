@@ -26,7 +26,7 @@ void ct_target_close(struct ct_target *target);
 int ct_target_refresh(struct ct_target *target, struct ct_error_text *error);
 
 /* From now on growth counts from what is live now. 0 or < 0 without memory. */
-int ct_target_mark(struct ct_target *target);
+int ct_target_set_baseline(struct ct_target *target);
 
 struct ct_profile *ct_target_profile(const struct ct_target *target);
 enum ct_target_state ct_target_state(const struct ct_target *target);

@@ -8,19 +8,19 @@
 #include "util/array.h"
 
 /* Thresholds; ctrace-advise(1) tells them. */
-#define LEAST_SHARE 0.05
+#define SHARE_MIN 0.05
 #define LEAST_PEAK_SHARE 0.25
-#define LEAST_CALLS 1000
+#define CALLS_MIN 1000
 #define LEAST_CALLS_PER_SECOND 1000
-#define LEAST_BYTES 65536
+#define BYTES_MIN 65536
 #define LEAST_PEAK_BYTES 1048576
 #define TINY_BYTES 32 /* on average, at most */
 #define TINY_HEADER 8 /* of each block, in glibc */
 #define TINY_CHUNK 32 /* the smallest one there, header included */
-#define SLACK_LEAST 0.2 /* of what was asked for */
-#define KEPT_LEAST 0.75 /* of the run, an average lifetime */
-#define REUSE_LEAST 10 /* blocks for each that is live at most */
-#define RISE_LEAST 0.1 /* from quarter to quarter, of what is live at the end */
+#define SLACK_MIN 0.2 /* of what was asked for */
+#define KEPT_MIN 0.75 /* of the run, an average lifetime */
+#define REUSE_MIN 10 /* blocks for each that is live at most */
+#define RISE_MIN 0.1 /* from quarter to quarter, of what is live at the end */
 
 /* Flags of a frame. */
 #define FRAME_LIBRARY 1 /* of a language's library: not what a finding is about */
@@ -144,14 +144,14 @@ static bool is_often(const struct work *work, uint64_t calls)
 {
 	const struct ct_profile *profile = work->profile;
 	double seconds = strcmp(profile->time_unit, "µs") ? 0 : (double)profile->end_time / 1e6;
-	return calls >= LEAST_CALLS && (double)calls >= seconds * LEAST_CALLS_PER_SECOND;
+	return calls >= CALLS_MIN && (double)calls >= seconds * LEAST_CALLS_PER_SECOND;
 }
 
 static bool judge_calls(const struct work *work, struct ct_advice *advice, uint64_t calls)
 {
 	advice->saved_calls = calls;
 	advice->share = ratio((double)calls, (double)work->profile->totals.total_blocks);
-	return advice->share >= LEAST_SHARE && is_often(work, calls);
+	return advice->share >= SHARE_MIN && is_often(work, calls);
 }
 
 static bool judge_temporary(const struct work *work, struct ct_advice *advice)
@@ -186,15 +186,15 @@ static bool judge_growth(const struct work *work, struct ct_advice *advice)
 	advice->saved_bytes = advice->vector ? c->total_bytes / 2 : c->copied_bytes;
 	double bytes = ratio((double)advice->saved_bytes, (double)totals->total_bytes);
 	double calls = ratio((double)advice->saved_calls, (double)totals->total_blocks);
-	bool copies = bytes >= LEAST_SHARE && advice->saved_bytes >= LEAST_BYTES;
+	bool copies = bytes >= SHARE_MIN && advice->saved_bytes >= BYTES_MIN;
 	advice->share = copies && bytes > calls ? bytes : calls;
-	return copies || (calls >= LEAST_SHARE && is_often(work, advice->saved_calls));
+	return copies || (calls >= SHARE_MIN && is_often(work, advice->saved_calls));
 }
 
 static uint64_t one_size_of(const struct work *work, size_t site)
 {
 	const struct ct_counters *c = &work->profile->sites[site].counters;
-	bool reused = c->max_blocks && c->total_blocks / c->max_blocks >= REUSE_LEAST;
+	bool reused = c->max_blocks && c->total_blocks / c->max_blocks >= REUSE_MIN;
 	return c->smallest_bytes == c->largest_bytes && reused && !temporary_of(work, site) ? c->total_blocks : 0;
 }
 
@@ -207,7 +207,7 @@ static bool judge_bytes(struct ct_advice *advice, double bytes, double whole, do
 {
 	advice->saved_bytes = bytes < 0x1p63 ? (uint64_t)bytes : UINT64_MAX;
 	advice->share = ratio(bytes, whole);
-	return advice->share >= least && advice->saved_bytes >= LEAST_BYTES;
+	return advice->share >= least && advice->saved_bytes >= BYTES_MIN;
 }
 
 static uint64_t leak_of(const struct work *work, size_t site)
@@ -219,10 +219,10 @@ static bool judge_leak(const struct work *work, struct ct_advice *advice)
 {
 	double end = (double)advice->counters.end_bytes;
 	for (int i = 1; i < CT_ADVICE_QUARTERS; i++)
-		if (advice->live[i] - advice->live[i - 1] < end * RISE_LEAST)
+		if (advice->live[i] - advice->live[i - 1] < end * RISE_MIN)
 			return false;
 	return end * 2 >= advice->live[CT_ADVICE_QUARTERS - 1] &&
-	       judge_bytes(advice, end, (double)work->profile->totals.peak_bytes, LEAST_SHARE);
+	       judge_bytes(advice, end, (double)work->profile->totals.peak_bytes, SHARE_MIN);
 }
 
 static bool is_tiny(const struct ct_counters *c)
@@ -244,13 +244,13 @@ static bool judge_tiny(const struct work *work, struct ct_advice *advice)
 	if (!work->profile->has_slack)
 		beside = asked + TINY_HEADER < TINY_CHUNK ? TINY_CHUNK - asked : TINY_HEADER;
 	double bytes = beside * (double)c->peak_blocks;
-	return judge_bytes(advice, bytes, (double)work->profile->totals.peak_bytes + bytes, LEAST_SHARE);
+	return judge_bytes(advice, bytes, (double)work->profile->totals.peak_bytes + bytes, SHARE_MIN);
 }
 
 static uint64_t slack_of(const struct work *work, size_t site)
 {
 	const struct ct_counters *c = &work->profile->sites[site].counters;
-	bool large = (double)c->slack_bytes >= (double)c->total_bytes * SLACK_LEAST;
+	bool large = (double)c->slack_bytes >= (double)c->total_bytes * SLACK_MIN;
 	return large && !is_tiny(c) ? c->peak_bytes : 0;
 }
 
@@ -258,7 +258,7 @@ static bool judge_slack(const struct work *work, struct ct_advice *advice)
 {
 	const struct ct_counters *c = &advice->counters;
 	double bytes = ratio((double)c->slack_bytes, (double)c->total_bytes) * (double)c->peak_bytes;
-	return judge_bytes(advice, bytes, (double)work->profile->totals.peak_bytes + bytes, LEAST_SHARE);
+	return judge_bytes(advice, bytes, (double)work->profile->totals.peak_bytes + bytes, SHARE_MIN);
 }
 
 /* Only what came early can live so long. */
@@ -266,7 +266,7 @@ static uint64_t kept_of(const struct work *work, size_t site)
 {
 	const struct ct_counters *c = &work->profile->sites[site].counters;
 	double average = ratio((double)c->lifetime, (double)c->total_blocks);
-	return average >= (double)work->profile->end_time * KEPT_LEAST ? c->peak_bytes : 0;
+	return average >= (double)work->profile->end_time * KEPT_MIN ? c->peak_bytes : 0;
 }
 
 static uint64_t peak_of(const struct work *work, size_t site)

@@ -9,7 +9,7 @@
 #include "names/names.h"
 #include "names/number.h"
 
-#define CALLERS_MOST 5
+#define CALLERS_MAX 5
 
 static const struct words {
 	const char *name, *title, *action;
@@ -125,7 +125,7 @@ char *ct_advice_where(const struct ct_profile *profile, const struct ct_advice *
 	char text[CT_NAME_ROOM];
 	uint32_t i = advice->frame;
 	*out = '\0';
-	for (int shown = 0; i < site->frame_count && shown < CALLERS_MOST;) {
+	for (int shown = 0; i < site->frame_count && shown < CALLERS_MAX;) {
 		const struct ct_frame *frame = frame_of(profile, site, i);
 		uint32_t run = 1;
 		if (shown && is_start(profile->strings[frame->function])) {

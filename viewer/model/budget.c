@@ -21,7 +21,7 @@ static bool is_end(const char *at)
 }
 
 /* "function" or "module" with its pattern, which quotes may enclose; nothing: the rule is about the process. */
-static int parse_scope(const char **at, struct ct_rule *rule, struct ct_error_text *error)
+static int parse_scope(const char **at, struct ct_budget_rule *rule, struct ct_error_text *error)
 {
 	static const char *const words[] = {[CT_SCOPE_FUNCTION] = "function", [CT_SCOPE_MODULE] = "module"};
 	for (int i = CT_SCOPE_FUNCTION; i <= CT_SCOPE_MODULE; i++) {
@@ -42,7 +42,7 @@ static int parse_scope(const char **at, struct ct_rule *rule, struct ct_error_te
 	return CT_OK;
 }
 
-static int parse_metric(const char **at, struct ct_rule *rule, struct ct_error_text *error)
+static int parse_metric(const char **at, struct ct_budget_rule *rule, struct ct_error_text *error)
 {
 	char name[32];
 	size_t length = strcspn(*at, " \t\r\n<>=#0123456789");
@@ -58,7 +58,7 @@ static int parse_metric(const char **at, struct ct_rule *rule, struct ct_error_t
 	return CT_OK;
 }
 
-static int parse_operator(const char **at, struct ct_rule *rule, struct ct_error_text *error)
+static int parse_operator(const char **at, struct ct_budget_rule *rule, struct ct_error_text *error)
 {
 	static const struct {
 		const char *text;
@@ -94,7 +94,7 @@ static uint64_t unit_factor(const char *unit, size_t length, bool is_bytes)
 }
 
 /* A number with its unit, or a percentage where growth is limited. */
-static int parse_limit(const char **at, struct ct_rule *rule, struct ct_error_text *error)
+static int parse_limit(const char **at, struct ct_budget_rule *rule, struct ct_error_text *error)
 {
 	char *end;
 	bool fraction = (*at)[strspn(*at, "0123456789")] == '.';
@@ -128,7 +128,7 @@ static int parse_limit(const char **at, struct ct_rule *rule, struct ct_error_te
 	return CT_OK;
 }
 
-static int parse_rule(const char *text, struct ct_rule *rule, struct ct_error_text *error)
+static int parse_rule(const char *text, struct ct_budget_rule *rule, struct ct_error_text *error)
 {
 	const char *at = skip_blanks(text);
 	const char *start = at;
@@ -153,7 +153,7 @@ static int parse_rule(const char *text, struct ct_rule *rule, struct ct_error_te
 	return rule->text ? CT_OK : ct_error_no_memory(error);
 }
 
-static void free_rule(struct ct_rule *rule)
+static void free_rule(struct ct_budget_rule *rule)
 {
 	free(rule->text);
 	free(rule->pattern);
@@ -161,7 +161,7 @@ static void free_rule(struct ct_rule *rule)
 
 static int add_rule(struct ct_budget *budget, const char *text, bool growth, struct ct_error_text *error)
 {
-	struct ct_rule rule = {.growth = growth};
+	struct ct_budget_rule rule = {.growth = growth};
 	int code = parse_rule(text, &rule, error);
 	if (!code && !ct_array_room(&budget->rules, &budget->room, budget->count + 1, sizeof(rule)))
 		code = ct_error_no_memory(error);

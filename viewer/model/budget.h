@@ -18,7 +18,7 @@ enum ct_scope { CT_SCOPE_PROCESS, CT_SCOPE_FUNCTION, CT_SCOPE_MODULE };
 
 enum ct_operator { CT_AT_MOST, CT_BELOW, CT_EQUAL, CT_ABOVE, CT_AT_LEAST };
 
-struct ct_rule {
+struct ct_budget_rule {
 	char *text; /* as it was written */
 	char *pattern; /* of the scope; NULL: the process */
 	enum ct_scope scope;
@@ -30,7 +30,7 @@ struct ct_rule {
 };
 
 struct ct_budget {
-	struct ct_rule *rules;
+	struct ct_budget_rule *rules;
 	size_t count, room;
 };
 
@@ -54,14 +54,14 @@ int ct_budget_add_line(struct ct_budget *budget, const char *line, struct ct_err
 void ct_budget_fini(struct ct_budget *budget);
 
 /* Which of the profile's sites are in the rule's scope: site_count flags for free(), NULL without memory. */
-bool *ct_rule_sites(const struct ct_rule *rule, const struct ct_profile *profile);
+bool *ct_rule_sites(const struct ct_budget_rule *rule, const struct ct_profile *profile);
 
 /* Can the rule be judged by this profile, called name? CT_ERR_USAGE: it lacks the number or the modules. */
-int ct_rule_check(const struct ct_rule *rule, const struct ct_profile *profile, const char *name,
+int ct_rule_check(const struct ct_budget_rule *rule, const struct ct_profile *profile, const char *name,
 		  struct ct_error_text *error);
 
 /* baseline: of growth rules. 0, or < 0 without memory. */
-int ct_rule_judge(const struct ct_rule *rule, const struct ct_profile *profile, const struct ct_profile *baseline,
+int ct_rule_judge(const struct ct_budget_rule *rule, const struct ct_profile *profile, const struct ct_profile *baseline,
 		  struct ct_verdict *verdict);
 
 #endif

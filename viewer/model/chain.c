@@ -10,7 +10,7 @@
 #include "util/array.h"
 
 #define HASH_DIGITS 16
-#define START_FRAMES_MOST 4
+#define START_FRAMES_MAX 4
 
 int ct_chains_init(struct ct_chains *chains, bool modules)
 {
@@ -283,7 +283,7 @@ int64_t ct_chain_add(struct ct_chains *chains, const struct ct_chain_source *sou
 	uint32_t first = ct_name_leaf(from, source->allocators, site), end = site->frame_count, count = 0;
 
 	/* With it goes what called it: _start, which often has no name. */
-	for (uint32_t i = end; i > first + 1 && i + START_FRAMES_MOST > site->frame_count; i--)
+	for (uint32_t i = end; i > first + 1 && i + START_FRAMES_MAX > site->frame_count; i--)
 		if (is_start(from, &from->frames[ids[i - 1]]))
 			end = i - 1;
 	if (!ct_array_room(&chains->stack, &chains->stack_room, end - first, sizeof(*chains->stack)))

@@ -8,8 +8,8 @@
 #include "util/array.h"
 
 /* Sums up to here leave room for their differences and for the parts of these in an int64_t. */
-#define SUM_MOST (UINT64_C(1) << 62)
-#define PART_MOST 0x1p61L
+#define SUM_MAX (UINT64_C(1) << 62)
+#define PART_MAX 0x1p61L
 
 struct builder {
 	struct ct_diff *diff;
@@ -43,7 +43,7 @@ static int check_sums(const struct ct_profile *profile, const char *name, struct
 		for (size_t i = 0; i < profile->site_count; i++)
 			if (__builtin_add_overflow(
 				    sum, ct_metric_value(&profile->sites[i].counters, (enum ct_metric)metric), &sum) ||
-			    sum > SUM_MOST)
+			    sum > SUM_MAX)
 				return ct_error_set(error, CT_ERR_DAMAGED, "%s: the sum of %s is above 2^62", name,
 						    ct_metric_name((enum ct_metric)metric));
 	}
@@ -290,7 +290,7 @@ static long double mean_of_rest(const struct ct_diff_row *row, enum ct_metric pr
 /* Only in made-up files is a part so large; one that is not exact does no harm there. */
 static int64_t whole(long double part)
 {
-	return llroundl(fminl(fmaxl(part, -PART_MOST), PART_MOST));
+	return llroundl(fminl(fmaxl(part, -PART_MAX), PART_MAX));
 }
 
 void ct_diff_causes(const struct ct_diff_row *row, enum ct_metric metric, int64_t parts[CT_CAUSES])

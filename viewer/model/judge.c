@@ -10,7 +10,7 @@
 #include "names/names.h"
 
 /* A function by its whole name, or without what the compiler, parameters and long template arguments add. */
-static bool matches(const struct ct_rule *rule, const struct ct_profile *profile, const struct ct_frame *frame)
+static bool matches(const struct ct_budget_rule *rule, const struct ct_profile *profile, const struct ct_frame *frame)
 {
 	char name[CT_NAME_ROOM];
 	if (rule->scope == CT_SCOPE_MODULE) {
@@ -29,7 +29,7 @@ static bool matches(const struct ct_rule *rule, const struct ct_profile *profile
 }
 
 /* By frame id. Many frames have one name: each is looked at once. */
-static bool *find_frames(const struct ct_rule *rule, const struct ct_profile *profile)
+static bool *find_frames(const struct ct_budget_rule *rule, const struct ct_profile *profile)
 {
 	enum { UNKNOWN, NO, YES };
 	uint8_t *known = calloc(profile->string_count, sizeof(*known));
@@ -49,7 +49,7 @@ static bool *find_frames(const struct ct_rule *rule, const struct ct_profile *pr
 	return found;
 }
 
-bool *ct_rule_sites(const struct ct_rule *rule, const struct ct_profile *profile)
+bool *ct_rule_sites(const struct ct_budget_rule *rule, const struct ct_profile *profile)
 {
 	bool *sites = calloc(profile->site_count + 1, sizeof(*sites));
 	bool *frames = rule->scope == CT_SCOPE_PROCESS ? NULL : find_frames(rule, profile);
@@ -68,7 +68,7 @@ bool *ct_rule_sites(const struct ct_rule *rule, const struct ct_profile *profile
 	return sites;
 }
 
-int ct_rule_check(const struct ct_rule *rule, const struct ct_profile *profile, const char *name,
+int ct_rule_check(const struct ct_budget_rule *rule, const struct ct_profile *profile, const char *name,
 		  struct ct_error_text *error)
 {
 	if (!ct_metric_exists(profile, rule->metric))
@@ -84,7 +84,7 @@ int ct_rule_check(const struct ct_rule *rule, const struct ct_profile *profile, 
 }
 
 /* The number in the rule's scope; never wraps. */
-static int measure(const struct ct_rule *rule, const struct ct_profile *profile, uint64_t *sum, bool *matched)
+static int measure(const struct ct_budget_rule *rule, const struct ct_profile *profile, uint64_t *sum, bool *matched)
 {
 	bool *sites = ct_rule_sites(rule, profile);
 	if (!sites)
@@ -121,7 +121,7 @@ static bool compare(uint64_t actual, enum ct_operator operator, uint64_t limit)
 }
 
 /* The old number and what may come on top; decimal fractions such as 0.3 are a little too small as binary ones. */
-static uint64_t grown_limit(const struct ct_rule *rule, uint64_t old)
+static uint64_t grown_limit(const struct ct_budget_rule *rule, uint64_t old)
 {
 	long double more = floorl((long double)old * rule->percent / 100 + 1e-6L);
 	uint64_t limit;
@@ -130,7 +130,7 @@ static uint64_t grown_limit(const struct ct_rule *rule, uint64_t old)
 	return limit + (uint64_t)more;
 }
 
-int ct_rule_judge(const struct ct_rule *rule, const struct ct_profile *profile, const struct ct_profile *baseline,
+int ct_rule_judge(const struct ct_budget_rule *rule, const struct ct_profile *profile, const struct ct_profile *baseline,
 		  struct ct_verdict *verdict)
 {
 	*verdict = (struct ct_verdict){.limit = rule->limit};

@@ -15,7 +15,7 @@
 #include "record/readme.h"
 #include "write/file.h"
 
-#define SAME_SECOND_MOST 100
+#define SAME_SECOND_MAX 100
 #define REPORT "/%e.%p.json"
 
 /* A folder and those above it. */
@@ -73,7 +73,7 @@ static int make_dated(struct ct_folder *folder, const char *above, const char *p
 			errno = ENAMETOOLONG;
 		else if (mkdir(folder->path, 0777) == 0)
 			return CT_OK;
-		if (errno != EEXIST || i > SAME_SECOND_MOST)
+		if (errno != EEXIST || i > SAME_SECOND_MAX)
 			break;
 		snprintf(count, sizeof(count), "-%d", i);
 	}
@@ -97,7 +97,7 @@ int ct_folder_make(struct ct_folder *folder, struct ct_settings *settings, const
 	folder->formats = settings->formats;
 	folder->choose = !settings->formats.count;
 	for (const struct ct_format *format = ct_formats; folder->choose && format->name; format++)
-		if (folder->formats.count < CT_FORMATS_MOST)
+		if (folder->formats.count < CT_FORMATS_MAX)
 			folder->formats.formats[folder->formats.count++] = format;
 	folder->main = open_memstream(&folder->main_text, &folder->main_bytes);
 	folder->others = open_memstream(&folder->others_text, &folder->others_bytes);

@@ -18,8 +18,8 @@
 
 #define SCRIPTS_NESTED 5 /* what the kernel follows */
 #define HEAD_BYTES 4096
-#define PROGRAM_HEADERS_MOST 256
-#define NAMES_MOST (16 << 20) /* where the names of dynamic symbols are looked for */
+#define PROGRAM_HEADERS_MAX 256
+#define NAMES_MAX (16 << 20) /* where the names of dynamic symbols are looked for */
 
 /* What of an ELF file decides whether a library fits. */
 struct elf {
@@ -98,7 +98,7 @@ static void find_loader(int fd, const unsigned char *head, struct elf *elf)
 	int count = wide ? wide_head->e_phnum : narrow_head->e_phnum;
 	off_t size = wide ? (off_t)sizeof(Elf64_Phdr) : (off_t)sizeof(Elf32_Phdr);
 
-	for (int i = 0; i < count && i < PROGRAM_HEADERS_MOST; i++) {
+	for (int i = 0; i < count && i < PROGRAM_HEADERS_MAX; i++) {
 		Elf64_Phdr row64;
 		Elf32_Phdr row32;
 		void *row = wide ? (void *)&row64 : (void *)&row32;
@@ -107,7 +107,7 @@ static void find_loader(int fd, const unsigned char *head, struct elf *elf)
 		if (pread(fd, row, (size_t)size, offset + i * size) != size)
 			return;
 		if (wide && row64.p_type == PT_LOAD && row64.p_offset == 0)
-			elf->first_bytes = row64.p_filesz < NAMES_MOST ? row64.p_filesz : NAMES_MOST;
+			elf->first_bytes = row64.p_filesz < NAMES_MAX ? row64.p_filesz : NAMES_MAX;
 		if ((wide ? row64.p_type : row32.p_type) != PT_INTERP)
 			continue;
 		elf->dynamic = true;

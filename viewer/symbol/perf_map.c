@@ -11,7 +11,7 @@
 #include "util/array.h"
 #include "util/search.h"
 
-#define BYTES_MOST (256 << 20)
+#define BYTES_MAX (256 << 20)
 
 struct entry {
 	uint64_t start, end;
@@ -75,7 +75,7 @@ struct ct_perf_map *ct_perf_map_open(uint32_t pid, uid_t user)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return NULL;
-	bool ours = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= BYTES_MOST &&
+	bool ours = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= BYTES_MAX &&
 		    (status.st_uid == geteuid() || status.st_uid == user || !status.st_uid);
 	FILE *file = ours ? fdopen(fd, "r") : NULL;
 	if (!file)

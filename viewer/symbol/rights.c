@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define NO_GROUP 65534
-#define GROUPS_MOST 65536 /* of the kernel */
+#define GROUPS_MAX 65536 /* of the kernel */
 
 static bool are_ours(const struct ct_rights *rights)
 {
@@ -25,7 +25,7 @@ void ct_rights_init(struct ct_rights *rights, uid_t user)
 	if (!known)
 		return;
 	rights->group = known->pw_gid;
-	int room = GROUPS_MOST;
+	int room = GROUPS_MAX;
 	rights->groups = calloc((size_t)room, sizeof(*rights->groups));
 	if (rights->groups && getgrouplist(known->pw_name, known->pw_gid, rights->groups, &room) > 0)
 		rights->group_count = room;

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OUTPUT_MOST (1 << 20)
+#define OUTPUT_MAX (1 << 20)
 
 static bool is_given(const char *const variables[], const char *entry)
 {
@@ -42,16 +42,16 @@ static const char **make_environment(const char *const variables[])
 /* To its end, so that the program does not wait; what is too much is dropped. */
 static char *read_all(int fd)
 {
-	char *text = malloc(OUTPUT_MOST + 1), rest[4096];
+	char *text = malloc(OUTPUT_MAX + 1), rest[4096];
 	size_t length = 0;
 	ssize_t got;
 
 	if (!text)
 		return NULL;
 	do {
-		bool full = length == OUTPUT_MOST;
+		bool full = length == OUTPUT_MAX;
 
-		got = read(fd, full ? rest : text + length, full ? sizeof(rest) : OUTPUT_MOST - length);
+		got = read(fd, full ? rest : text + length, full ? sizeof(rest) : OUTPUT_MAX - length);
 		length += got > 0 && !full ? (size_t)got : 0;
 	} while (got > 0);
 	text[length] = '\0';

@@ -51,7 +51,7 @@ const struct ct_frame *ct_branch_frame(const struct ct_branches *branches, const
 
 static int compare_paths(const void *a, const void *b)
 {
-	const struct ct_path *first = a, *second = b;
+	const struct ct_branch_path *first = a, *second = b;
 
 	if (first->key != second->key)
 		return first->key < second->key ? -1 : 1;
@@ -73,7 +73,7 @@ static int compare_branches(const void *a, const void *b, void *context)
 /* Sort the branch's run by the next function. Returns how many different ones there are. */
 static size_t sort_paths(struct ct_branches *branches, const struct ct_branch *branch)
 {
-	struct ct_path *paths = branches->paths + branch->start;
+	struct ct_branch_path *paths = branches->paths + branch->start;
 	size_t count = branch->end - branch->start, kinds = 1;
 
 	for (size_t i = 0; i < count; i++) {
@@ -100,7 +100,7 @@ struct ct_branch *ct_branch_children(struct ct_branches *branches, const struct 
 	if (!children)
 		return NULL;
 	for (size_t i = branch->start; i < branch->end; i++) {
-		const struct ct_path *path = &branches->paths[i];
+		const struct ct_branch_path *path = &branches->paths[i];
 
 		if (i == branch->start || path->key != child->key) {
 			child += i > branch->start;

@@ -9,7 +9,7 @@
 
 #include "view/view.h"
 
-struct ct_path {
+struct ct_branch_path {
 	uint32_t site;
 	uint32_t key; /* of the next function, 0 = the path ends here */
 };
@@ -17,7 +17,7 @@ struct ct_path {
 struct ct_branches {
 	const struct ct_profile *profile;
 	uint32_t *leaves; /* by site: index of its leaf */
-	struct ct_path *paths;
+	struct ct_branch_path *paths;
 	size_t count;
 	enum ct_column sort; /* of children, largest first */
 	bool bottom_up;

@@ -8,7 +8,7 @@
 #include "names/number.h"
 #include "view/caveat.h"
 
-#define WORST_MOST 3
+#define WORST_MAX 3
 
 /* A site with what it has, or what it has more than before. */
 struct suspect {
@@ -17,23 +17,23 @@ struct suspect {
 	uint64_t amount;
 };
 
-static const struct ct_rule *rule_at(const struct ct_gate *gate, size_t index)
+static const struct ct_budget_rule *rule_at(const struct ct_check_view *gate, size_t index)
 {
 	return &gate->budget->rules[index];
 }
 
-bool ct_gate_holds(const struct ct_gate *gate, size_t rule)
+bool ct_gate_holds(const struct ct_check_view *gate, size_t rule)
 {
 	return gate->verdicts[rule].holds && !(gate->strict && !gate->verdicts[rule].matched);
 }
 
-static bool is_lossy(const struct ct_gate *gate)
+static bool is_lossy(const struct ct_check_view *gate)
 {
 	const struct ct_profile *old = gate->diff ? gate->diff->profiles[CT_DIFF_OLD] : gate->profile;
 	return gate->profile->losses.dropped || gate->profile->torn || old->losses.dropped || old->torn;
 }
 
-bool ct_gate_passes(const struct ct_gate *gate)
+bool ct_gate_passes(const struct ct_check_view *gate)
 {
 	for (size_t i = 0; i < gate->budget->count; i++)
 		if (!ct_gate_holds(gate, i))
@@ -41,7 +41,7 @@ bool ct_gate_passes(const struct ct_gate *gate)
 	return !(gate->strict && is_lossy(gate));
 }
 
-static char *format_amount(const struct ct_gate *gate, enum ct_metric metric, uint64_t amount, char *out)
+static char *format_amount(const struct ct_check_view *gate, enum ct_metric metric, uint64_t amount, char *out)
 {
 	if (metric == CT_METRIC_LIFETIME)
 		return ct_number_time(out, (double)amount, gate->profile->time_unit);
@@ -73,9 +73,9 @@ static void put_plain(const char *text, FILE *out)
 }
 
 /* Keep the largest, largest first. */
-static void note_suspect(struct suspect worst[WORST_MOST], struct suspect suspect)
+static void note_suspect(struct suspect worst[WORST_MAX], struct suspect suspect)
 {
-	for (int i = 0; i < WORST_MOST && suspect.amount; i++) {
+	for (int i = 0; i < WORST_MAX && suspect.amount; i++) {
 		if (suspect.amount <= worst[i].amount)
 			continue;
 		struct suspect smaller = worst[i];
@@ -84,7 +84,7 @@ static void note_suspect(struct suspect worst[WORST_MOST], struct suspect suspec
 	}
 }
 
-static int find_largest(const struct ct_gate *gate, const struct ct_rule *rule, struct suspect worst[WORST_MOST])
+static int find_largest(const struct ct_check_view *gate, const struct ct_budget_rule *rule, struct suspect worst[WORST_MAX])
 {
 	const struct ct_profile *profile = gate->profile;
 	bool *sites = ct_rule_sites(rule, profile);
@@ -101,7 +101,7 @@ static int find_largest(const struct ct_gate *gate, const struct ct_rule *rule, 
 }
 
 /* Rows that have grown, and whose shown site is in the rule's scope. */
-static int find_grown(const struct ct_gate *gate, const struct ct_rule *rule, struct suspect worst[WORST_MOST])
+static int find_grown(const struct ct_check_view *gate, const struct ct_budget_rule *rule, struct suspect worst[WORST_MAX])
 {
 	const struct ct_diff *diff = gate->diff;
 	bool *sites = ct_rule_sites(rule, gate->profile);
@@ -129,15 +129,15 @@ static const struct ct_frame *find_named(const struct ct_profile *profile, const
 	return NULL;
 }
 
-static int put_suspects(const struct ct_gate *gate, const struct ct_rule *rule, const bool *allocators, FILE *out)
+static int put_suspects(const struct ct_check_view *gate, const struct ct_budget_rule *rule, const bool *allocators, FILE *out)
 {
-	struct suspect worst[WORST_MOST] = {{0}};
+	struct suspect worst[WORST_MAX] = {{0}};
 	char text[CT_NAME_ROOM];
 	if (rule->operator> CT_EQUAL)
 		return 0;
 	if ((rule->growth ? find_grown : find_largest)(gate, rule, worst))
 		return -1;
-	for (int i = 0; i < WORST_MOST && worst[i].amount; i++) {
+	for (int i = 0; i < WORST_MAX && worst[i].amount; i++) {
 		const struct ct_profile *profile = worst[i].profile;
 		uint32_t leaf = ct_name_leaf(profile, allocators, worst[i].site);
 		const struct ct_frame *frame = &profile->frames[profile->frame_ids[worst[i].site->first_frame + leaf]];
@@ -156,7 +156,7 @@ static int put_suspects(const struct ct_gate *gate, const struct ct_rule *rule, 
 	return 0;
 }
 
-static void put_numbers(const struct ct_gate *gate, const struct ct_rule *rule, const struct ct_verdict *verdict,
+static void put_numbers(const struct ct_check_view *gate, const struct ct_budget_rule *rule, const struct ct_verdict *verdict,
 			FILE *out)
 {
 	char number[CT_NUMBER_ROOM];
@@ -176,11 +176,11 @@ static void put_numbers(const struct ct_gate *gate, const struct ct_rule *rule, 
 	fputs(" |", out);
 }
 
-static int put_broken(const struct ct_gate *gate, const bool *allocators, FILE *out)
+static int put_broken(const struct ct_check_view *gate, const bool *allocators, FILE *out)
 {
 	fputs("\n| rule | limit | actual | off by | worst sites |\n| --- | ---: | ---: | ---: | --- |\n", out);
 	for (size_t i = 0; i < gate->budget->count; i++) {
-		const struct ct_rule *rule = rule_at(gate, i);
+		const struct ct_budget_rule *rule = rule_at(gate, i);
 		if (ct_gate_holds(gate, i))
 			continue;
 		fputs(rule->growth ? "| growth " : "| ", out);
@@ -206,7 +206,7 @@ static void put_caveat(const struct ct_profile *profile, const char *name, FILE 
 	fprintf(out, ": %s\n", caveat);
 }
 
-static void put_notes(const struct ct_gate *gate, FILE *out)
+static void put_notes(const struct ct_check_view *gate, FILE *out)
 {
 	put_caveat(gate->profile, gate->name, out);
 	if (gate->diff)
@@ -219,7 +219,7 @@ static void put_notes(const struct ct_gate *gate, FILE *out)
 		}
 }
 
-int ct_view_gate(const struct ct_gate *gate, FILE *out)
+int ct_view_gate(const struct ct_check_view *gate, FILE *out)
 {
 	bool *allocators = ct_names_find_allocators(gate->profile);
 	size_t count = gate->budget->count, broken = 0;

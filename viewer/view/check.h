@@ -11,7 +11,7 @@
 #include "model/budget.h"
 #include "model/diff.h"
 
-struct ct_gate {
+struct ct_check_view {
 	const struct ct_budget *budget;
 	const struct ct_verdict *verdicts; /* of the rules, in their order */
 	const struct ct_profile *profile;
@@ -21,12 +21,12 @@ struct ct_gate {
 };
 
 /* Does it keep this rule? */
-bool ct_gate_holds(const struct ct_gate *gate, size_t rule);
+bool ct_gate_holds(const struct ct_check_view *gate, size_t rule);
 
 /* Does it keep all of them? */
-bool ct_gate_passes(const struct ct_gate *gate);
+bool ct_gate_passes(const struct ct_check_view *gate);
 
 /* 0, or < 0 without memory. Errors of the stream are the caller's to ask for. */
-int ct_view_gate(const struct ct_gate *gate, FILE *out);
+int ct_view_gate(const struct ct_check_view *gate, FILE *out);
 
 #endif

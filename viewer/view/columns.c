@@ -9,7 +9,7 @@
 
 #define GAP 2
 #define PERCENT_WIDTH 5
-#define TEXT_LEAST 34 /* columns left for names before numbers are left out */
+#define TEXT_MIN 34 /* columns left for names before numbers are left out */
 
 enum kind { KIND_BYTES, KIND_COUNT, KIND_TIME, KIND_PERCENT, KIND_RATE, KIND_GROWTH };
 
@@ -222,7 +222,7 @@ static void drop(const struct ct_view *view, struct ct_layout *layout, int rank)
 
 static bool fits(const struct ct_view *view, const struct ct_layout *layout, int extra)
 {
-	return total_width(layout, extra) + TEXT_LEAST <= view->terminal->columns;
+	return total_width(layout, extra) + TEXT_MIN <= view->terminal->columns;
 }
 
 /* Those that were asked for stay, whatever the terminal's width. */

@@ -10,7 +10,7 @@
 #include "view/stack.h"
 
 #define GAP 2
-#define TEXT_LEAST 34 /* columns left for names before numbers are left out */
+#define TEXT_MIN 34 /* columns left for names before numbers are left out */
 
 enum column { CHANGE, PERCENT, MORE, BIGGER, LONGER, OLD, NEW, COLUMNS };
 
@@ -176,7 +176,7 @@ static void choose_columns(struct table *table)
 {
 	const struct ct_terminal *terminal = table->view->terminal;
 	char text[CT_NUMBER_ROOM];
-	int sum = TEXT_LEAST;
+	int sum = TEXT_MIN;
 
 	for (int i = 0; i < COLUMNS; i++) {
 		if (i >= MORE && i <= LONGER && !ct_diff_has_cause(table->view->metric, (enum ct_cause)causes[i]))

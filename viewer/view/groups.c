@@ -13,7 +13,7 @@
 #include "view/order.h"
 
 #define PERCENT_WIDTH 5
-#define CUM_LEAST 8
+#define CUM_MIN 8
 
 struct table {
 	const struct ct_view *view;
@@ -136,7 +136,7 @@ static void put_table(struct table *table)
 	if (!view->cumulative && view->by != CT_BY_THREAD) {
 		width = ct_line_width(view->terminal,
 				      ct_column_format(view, table->share, &view->profile->totals, number));
-		table->cum_width = width > CUM_LEAST ? width : CUM_LEAST;
+		table->cum_width = width > CUM_MIN ? width : CUM_MIN;
 	}
 	table->layout.running = !view->cumulative;
 	ct_layout_choose(view, wanted, table->cum_width ? table->cum_width + PERCENT_WIDTH + 4 : PERCENT_WIDTH + 2,

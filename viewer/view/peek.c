@@ -13,7 +13,7 @@
 #include "view/order.h"
 
 #define PERCENT_WIDTH 5
-#define NUMBER_LEAST 8
+#define NUMBER_MIN 8
 
 /* A call in the stack of a site. */
 struct call {
@@ -253,7 +253,7 @@ static int show(struct peek *peek, struct ct_error_text *error)
 		qsort(peek->calls, peek->call_count, sizeof(*peek->calls), compare_calls);
 	ct_column_format(peek->view, peek->share, &peek->view->profile->totals, text);
 	peek->width = ct_line_width(peek->view->terminal, text);
-	peek->width = peek->width > NUMBER_LEAST ? peek->width : NUMBER_LEAST;
+	peek->width = peek->width > NUMBER_MIN ? peek->width : NUMBER_MIN;
 	put_heads(peek);
 	for (size_t i = 0; i < count; i++)
 		if (peek->wanted[order[i] - peek->groups.rows])

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BYTES_MOST (64 << 20)
+#define BYTES_MAX (64 << 20)
 
 static char *read_file(const char *path)
 {
@@ -18,7 +18,7 @@ static char *read_file(const char *path)
 	int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (file < 0)
 		return NULL;
-	bool sane = fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= BYTES_MOST;
+	bool sane = fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= BYTES_MAX;
 	size_t size = sane ? (size_t)status.st_size : 0, used = 0;
 	char *text = sane ? malloc(size + 1) : NULL;
 	while (text && used < size) {

@@ -8,7 +8,7 @@
 #include "names/names.h"
 #include "names/number.h"
 
-#define SPARKS_MOST 60
+#define SPARKS_MAX 60
 
 static void put_label(struct ct_line *line, const char *label)
 {
@@ -202,7 +202,7 @@ static void put_totals(const struct ct_view *view, struct ct_line *line)
 }
 
 /* The timeline's maxima in cells of equal time, from start to end of the run. Returns the highest. */
-static uint64_t fill_sparks(const struct ct_profile *profile, uint64_t sparks[SPARKS_MOST], int count)
+static uint64_t fill_sparks(const struct ct_profile *profile, uint64_t sparks[SPARKS_MAX], int count)
 {
 	const struct ct_timeline_point *last = &profile->timeline[profile->timeline_count - 1];
 	double end = (double)(last->time > profile->end_time ? last->time : profile->end_time);
@@ -235,14 +235,14 @@ void ct_summary_timeline(const struct ct_view *view, struct ct_line *line)
 	static const char *const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 	static const char *const ascii[] = {" ", ".", ",", ":", "-", "=", "+", "*", "#"};
 	const struct ct_profile *profile = view->profile;
-	uint64_t sparks[SPARKS_MOST], highest;
+	uint64_t sparks[SPARKS_MAX], highest;
 	char number[CT_NUMBER_ROOM];
 	int count = ct_line_left(line) - CT_LABEL_WIDTH - 20;
 
 	if (profile->timeline_count < 2 || count < 1)
 		return;
-	if (count > SPARKS_MOST)
-		count = SPARKS_MOST;
+	if (count > SPARKS_MAX)
+		count = SPARKS_MAX;
 	highest = fill_sparks(profile, sparks, count);
 	put_label(line, "live");
 	ct_line_style(line, CT_STYLE_BAR);

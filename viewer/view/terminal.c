@@ -9,8 +9,8 @@
 
 #define COLUMNS_UNKNOWN 100
 #define COLUMNS_PIPE 160 /* nobody wraps a pipe, but one endless line per site is no use either */
-#define COLUMNS_LEAST 40
-#define COLUMNS_MOST 2000
+#define COLUMNS_MIN 40
+#define COLUMNS_MAX 2000
 
 static int probe_columns(int fd, bool is_terminal)
 {
@@ -22,9 +22,9 @@ static int probe_columns(int fd, bool is_terminal)
 		columns = size.ws_col;
 	if (columns <= 0)
 		return is_terminal ? COLUMNS_UNKNOWN : COLUMNS_PIPE;
-	if (columns < COLUMNS_LEAST)
-		return COLUMNS_LEAST;
-	return columns > COLUMNS_MOST ? COLUMNS_MOST : (int)columns;
+	if (columns < COLUMNS_MIN)
+		return COLUMNS_MIN;
+	return columns > COLUMNS_MAX ? COLUMNS_MAX : (int)columns;
 }
 
 static bool probe_color(bool is_terminal, enum ct_color_mode mode)

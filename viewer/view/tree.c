@@ -13,8 +13,8 @@
 #include "util/array.h"
 #include "view/branch.h"
 
-#define LEVELS_MOST 100 /* of branching; deeper ones are not shown */
-#define TEXT_LEAST 30 /* columns that indentation leaves for names */
+#define LEVELS_MAX 100 /* of branching; deeper ones are not shown */
+#define TEXT_MIN 30 /* columns that indentation leaves for names */
 #define INDENT 3
 #define WIDE_TERMINAL 120
 
@@ -29,7 +29,7 @@ struct tree {
 	size_t chain_room;
 	double least; /* value of a branch that is shown */
 	enum ct_column share;
-	bool last[LEVELS_MOST + 1]; /* is the branch of each level the last among its siblings? */
+	bool last[LEVELS_MAX + 1]; /* is the branch of each level the last among its siblings? */
 };
 
 static double value_of(const struct tree *tree, const struct ct_counters *counters)
@@ -51,7 +51,7 @@ static size_t count_shown(const struct tree *tree, const struct ct_branch *child
 /* Lines and blanks in front of a name at this level; own = its own corner, too. */
 static void add_indent(struct tree *tree, int level, bool own)
 {
-	int room = tree->view->terminal->columns - tree->layout.text_column - TEXT_LEAST;
+	int room = tree->view->terminal->columns - tree->layout.text_column - TEXT_MIN;
 	int first = level * INDENT > room ? level - (room > 0 ? room / INDENT : 0) : 0;
 
 	ct_line_style(&tree->line, CT_STYLE_QUIET);
@@ -162,8 +162,8 @@ static void put_children(struct tree *tree, const struct ct_branch *children, si
 	size_t small = sum_others(tree, children, count, shown, &others);
 	char note[CT_NUMBER_ROOM * 2], number[CT_NUMBER_ROOM];
 
-	if (level > LEVELS_MOST) {
-		tree->last[LEVELS_MOST] = true;
+	if (level > LEVELS_MAX) {
+		tree->last[LEVELS_MAX] = true;
 		return;
 	}
 	for (size_t i = 0; i < shown; i++) {

@@ -123,7 +123,7 @@ int ct_format_parse(const char *list, struct ct_format_set *set, struct ct_error
 			list_names(known, sizeof(known));
 			return ct_error_set(error, CT_ERR_USAGE, "unknown format '%s'; known: %s", name, known);
 		}
-		if (!has(set, format) && set->count < CT_FORMATS_MOST)
+		if (!has(set, format) && set->count < CT_FORMATS_MAX)
 			set->formats[set->count++] = format;
 		at += length;
 		if (!*at)

@@ -35,11 +35,11 @@ const struct ct_format *ct_format_find(const char *name);
 /* The table. DHAT, which recordings are exported as, is the first; it ends with a row without name. */
 extern const struct ct_format ct_formats[];
 
-#define CT_FORMATS_MOST 16
+#define CT_FORMATS_MAX 16
 
 /* Several of them; count 0 = none were chosen. */
 struct ct_format_set {
-	const struct ct_format *formats[CT_FORMATS_MOST];
+	const struct ct_format *formats[CT_FORMATS_MAX];
 	size_t count;
 };
 

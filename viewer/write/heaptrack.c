@@ -25,8 +25,8 @@
 #include "write/write.h"
 
 /* 400 MB of lines and 780 KB in gzip: 2 s to write them, 8 s for heaptrack_print. */
-#define FLEETING_MOST 50000000u
-#define LIVE_MOST 500000000u /* of a damaged report no file is written that has no end */
+#define FLEETING_MAX 50000000u
+#define LIVE_MAX 500000000u /* of a damaged report no file is written that has no end */
 
 /* An instruction pointer, and the frames it was made of, to know it again. */
 struct address {
@@ -170,10 +170,10 @@ static size_t make_pieces(const struct writer *writer, size_t site, struct ct_bl
 	struct ct_block_plan plan;
 	ct_block_plan_make(&plan, counters);
 	size_t count = ct_block_plan_pieces(&plan, counters->temporary_blocks, pieces);
-	if (writer->fleeting > FLEETING_MOST)
+	if (writer->fleeting > FLEETING_MAX)
 		for (size_t i = 0; i < count; i++)
 			if (pieces[i].kind == CT_BLOCKS_FLEETING)
-				pieces[i].count = 1 + (uint64_t)((double)(pieces[i].count - 1) * FLEETING_MOST /
+				pieces[i].count = 1 + (uint64_t)((double)(pieces[i].count - 1) * FLEETING_MAX /
 								 (double)writer->fleeting);
 	return count;
 }
@@ -300,7 +300,7 @@ static void put_first(struct writer *writer, enum step step)
 
 static void put_step(struct writer *writer, enum step step)
 {
-	struct ct_block_piece pieces[CT_BLOCK_PIECES_MOST];
+	struct ct_block_piece pieces[CT_BLOCK_PIECES_MAX];
 	size_t sites = writer->profile->site_count;
 	bool backward = step == FROM_PEAK && writer->temporary_at_peak;
 	put_first(writer, step);
@@ -352,7 +352,7 @@ static uint64_t rank_first(const struct ct_block_piece *piece)
  */
 static void choose_first(struct writer *writer)
 {
-	struct ct_block_piece pieces[CT_BLOCK_PIECES_MOST];
+	struct ct_block_piece pieces[CT_BLOCK_PIECES_MAX];
 	bool early = false;
 	uint64_t best = UINT64_MAX;
 	for (size_t site = 0; site < writer->profile->site_count; site++) {
@@ -450,7 +450,7 @@ int ct_write_heaptrack(const struct ct_profile *profile, enum ct_metric metric, 
 	uint64_t *leaf_first;
 	int code = CT_OK;
 	add_up(&writer);
-	if (writer.live > LIVE_MOST)
+	if (writer.live > LIVE_MAX)
 		return ct_error_set(error, CT_ERR_USAGE,
 				    "%" PRIu64
 				    " blocks of the peak and the end are too many for heaptrack, whose file has a "
@@ -482,15 +482,15 @@ bool ct_note_heaptrack(const struct ct_profile *profile, char *line, size_t room
 {
 	struct writer writer = {.profile = profile};
 	add_up(&writer);
-	if (writer.fleeting > FLEETING_MOST)
+	if (writer.fleeting > FLEETING_MAX)
 		snprintf(line, room,
 			 "heaptrack: of %" PRIu64 " blocks that come and go, about %u are in the file: calls and "
 			 "temporary allocations are less, in proportion; peak and leaks are exact",
-			 writer.fleeting, FLEETING_MOST);
+			 writer.fleeting, FLEETING_MAX);
 	else if (writer.inexact)
 		snprintf(line, room,
 			 "heaptrack: calls of %zu sites differ, whose numbers are no blocks' (estimates of a sampled "
 			 "recording?); peak and leaks are exact",
 			 writer.inexact);
-	return writer.fleeting > FLEETING_MOST || writer.inexact;
+	return writer.fleeting > FLEETING_MAX || writer.inexact;
 }

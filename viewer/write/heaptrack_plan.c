@@ -66,7 +66,7 @@ void ct_block_plan_make(struct ct_block_plan *plan, const struct ct_counters *co
 }
 
 size_t ct_block_plan_pieces(const struct ct_block_plan *plan, uint64_t temporary,
-			    struct ct_block_piece pieces[CT_BLOCK_PIECES_MOST])
+			    struct ct_block_piece pieces[CT_BLOCK_PIECES_MAX])
 {
 	size_t count = 0;
 	for (int kind = 0; kind < CT_BLOCKS_KINDS; kind++) {

@@ -35,12 +35,12 @@ struct ct_block_piece {
 	bool temporary; /* of the fleeting: freed before the next allocation */
 };
 
-#define CT_BLOCK_PIECES_MOST 10
+#define CT_BLOCK_PIECES_MAX 10
 
 void ct_block_plan_make(struct ct_block_plan *plan, const struct ct_counters *counters);
 
 /* Returns how many. */
 size_t ct_block_plan_pieces(const struct ct_block_plan *plan, uint64_t temporary,
-			    struct ct_block_piece pieces[CT_BLOCK_PIECES_MOST]);
+			    struct ct_block_piece pieces[CT_BLOCK_PIECES_MAX]);
 
 #endif

@@ -26,7 +26,7 @@
 #define VERSION 1
 #define PLACE "../share/ctrace/report.html" /* from the folder of the program */
 #define MARK "@DATA@"
-#define FINDINGS_MOST 10
+#define FINDINGS_MAX 10
 
 struct page {
 	const struct ct_profile *profile;
@@ -296,7 +296,7 @@ static void put_finding(const struct page *page, const struct ct_advice *advice)
 static void put_findings(const struct page *page)
 {
 	begin_list(page, "findings", true);
-	for (size_t i = 0; i < page->findings.count && i < FINDINGS_MOST; i++) {
+	for (size_t i = 0; i < page->findings.count && i < FINDINGS_MAX; i++) {
 		fputs(i ? ",\n" : "\n", page->out);
 		put_finding(page, &page->findings.rows[i]);
 	}

@@ -8,7 +8,7 @@
 #include "names/names.h"
 #include "util/array.h"
 
-#define DEPTH_MOST 98 /* of a node: from 100 levels on ms_print warns. Deeper ones end there, with all their bytes */
+#define DEPTH_MAX 98 /* of a node: from 100 levels on ms_print warns. Deeper ones end there, with all their bytes */
 #define PERCENT 1 /* Massif's --threshold */
 
 /* Rows from `first` to `end`, which share `depth` frames. Without rows: a line that sums up. */
@@ -152,7 +152,7 @@ static int64_t push_children(struct ct_massif_tree *tree, const struct ct_massif
 	struct ct_massif_node small = {.depth = node->depth + 1};
 	uint64_t untold = node->depth ? 0 : tree->total - tree->sums[tree->row_count];
 	size_t before = tree->node_count;
-	for (uint32_t i = node->first, first; i < node->end && node->depth < DEPTH_MOST;) {
+	for (uint32_t i = node->first, first; i < node->end && node->depth < DEPTH_MAX;) {
 		first = i++;
 		if (depth_of(tree, tree->rows[first]) == node->depth)
 			continue; /* its stack ends here */

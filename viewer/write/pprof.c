@@ -21,7 +21,7 @@
 #include "write/pprof.pb-c.h"
 #include "write/write.h"
 
-#define TYPES_MOST 6
+#define TYPES_MAX 6
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 struct sample_type {
@@ -44,7 +44,7 @@ struct writer {
 	bool no_memory;
 	struct ct_functions functions;
 	struct ct_mappings mappings;
-	struct sample_type types[TYPES_MOST];
+	struct sample_type types[TYPES_MAX];
 	size_t type_count;
 	size_t default_type;
 	int64_t *string_of; /* index in string_table, by string id */
@@ -203,7 +203,7 @@ static void put_head(struct writer *writer)
 static void put_mappings(struct writer *writer)
 {
 	for (size_t i = 0; i < writer->mappings.count; i++) {
-		const struct ct_mapping *from = &writer->mappings.rows[i];
+		const struct ct_pprof_mapping *from = &writer->mappings.rows[i];
 		Pprof__Mapping mapping = PPROF__MAPPING__INIT, *mappings[] = {&mapping};
 		Pprof__Profile piece = PPROF__PROFILE__INIT;
 		mapping.id = i + 1;
@@ -294,7 +294,7 @@ static uint32_t find_location(struct writer *writer, uint32_t first, uint32_t le
 /* One label, "bytes", as Go's and tcmalloc's heap profiles have it: the size of a block, here of the average one. */
 static void put_sample(struct writer *writer, const struct ct_site_row *site)
 {
-	int64_t values[TYPES_MOST];
+	int64_t values[TYPES_MAX];
 	Pprof__Label size = PPROF__LABEL__INIT, *labels[] = {&size};
 	Pprof__Sample sample = PPROF__SAMPLE__INIT, *samples[] = {&sample};
 	Pprof__Profile piece = PPROF__PROFILE__INIT;

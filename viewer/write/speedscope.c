@@ -17,16 +17,16 @@ static const enum ct_metric standard[] = {
 	CT_METRIC_END_BYTES,   CT_METRIC_END_BLOCKS,   CT_METRIC_TEMPORARY_BLOCKS,
 };
 
-#define PROFILES_MOST (sizeof(standard) / sizeof(standard[0]) + 1)
+#define PROFILES_MAX (sizeof(standard) / sizeof(standard[0]) + 1)
 
 /* Those that the profile has; one more when the chosen one is not among them. Returns the chosen one's place. */
 static size_t choose(const struct ct_profile *profile, enum ct_metric chosen, enum ct_metric *metrics, size_t *count)
 {
-	size_t place = PROFILES_MOST;
+	size_t place = PROFILES_MAX;
 	*count = 0;
-	for (size_t i = 0; i < PROFILES_MOST; i++) {
-		enum ct_metric metric = i < PROFILES_MOST - 1 ? standard[i] : chosen;
-		if ((i == PROFILES_MOST - 1 && place < PROFILES_MOST) || !ct_metric_exists(profile, metric))
+	for (size_t i = 0; i < PROFILES_MAX; i++) {
+		enum ct_metric metric = i < PROFILES_MAX - 1 ? standard[i] : chosen;
+		if ((i == PROFILES_MAX - 1 && place < PROFILES_MAX) || !ct_metric_exists(profile, metric))
 			continue;
 		if (metric == chosen)
 			place = *count;
@@ -102,7 +102,7 @@ int ct_write_speedscope(const struct ct_profile *profile, enum ct_metric metric,
 {
 	struct ct_functions functions;
 	struct ct_stacks stacks = {0};
-	enum ct_metric metrics[PROFILES_MOST];
+	enum ct_metric metrics[PROFILES_MAX];
 	size_t count, active = choose(profile, metric, metrics, &count);
 	bool memory = ct_functions_init(&functions, profile) == 0 &&
 		      ct_stacks_init(&stacks, profile, functions.of_frame) == 0;

@@ -85,9 +85,9 @@ static int add_site(struct ct_store_builder *builder, const struct ct_site *site
 		memcpy(builder->stack + count, ids, added * sizeof(*builder->stack));
 		count += added;
 		const struct ct_node *here = &store->nodes[node];
-		if (!ct_is_mark(here->module, here->address, CT_MARK_OTHER) &&
-		    !ct_is_mark(here->module, here->address, CT_MARK_THREAD))
-			truncated = truncated || here->module == CT_MODULE_MARK;
+		if (!ct_is_pseudo(here->module, here->address, CT_PSEUDO_OTHER) &&
+		    !ct_is_pseudo(here->module, here->address, CT_PSEUDO_THREAD))
+			truncated = truncated || here->module == CT_MODULE_PSEUDO;
 	}
 	struct ct_counters counters = counters_of(store, site, reach, builder->frames.profile->end_time);
 	return ct_profile_site(builder->frames.profile, builder->stack, (uint32_t)count, &counters, truncated);
@@ -199,7 +199,7 @@ static int add_sites(struct ct_store_builder *builder)
 		if (!site->total_blocks || ct_store_is_event(store, site) != builder->events)
 			continue;
 		used++;
-		if (ct_is_mark(store->nodes[site->node].module, store->nodes[site->node].address, CT_MARK_OTHER))
+		if (ct_is_pseudo(store->nodes[site->node].module, store->nodes[site->node].address, CT_PSEUDO_OTHER))
 			builder->frames.profile->losses.other_sites += site->total_blocks;
 		if (builder->site_of[i] != UINT32_MAX) {
 			struct ct_counters counters = counters_of(store, site, row, builder->frames.profile->end_time);

@@ -115,11 +115,11 @@ static int check_tree(const struct ct_store_file *store, struct ct_error_text *e
 	int code = depth ? CT_OK : ct_error_no_memory(error);
 	for (size_t i = 1; i < store->node_count && !code; i++) {
 		const struct ct_node *node = &store->nodes[i];
-		if (node->parent >= i || (node->module >= store->module_count && node->module != CT_MODULE_MARK))
+		if (node->parent >= i || (node->module >= store->module_count && node->module != CT_MODULE_PSEUDO))
 			code = ct_store_damaged(error, "bad node in the call tree");
-		else if (!node->parent && ct_is_mark(node->module, node->address, CT_MARK_EVENT))
+		else if (!node->parent && ct_is_pseudo(node->module, node->address, CT_PSEUDO_EVENT))
 			code = ct_store_damaged(error, "an event without a stack");
-		else if (ct_is_mark(node->module, node->address, CT_MARK_THREAD) &&
+		else if (ct_is_pseudo(node->module, node->address, CT_PSEUDO_THREAD) &&
 			 !ct_store_span_fits(store, thread_name(node)))
 			code = ct_store_damaged(error, "a thread's name outside the strings");
 		else if (depth[node->parent] >= STACK_FRAMES_MAX)

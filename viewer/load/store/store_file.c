@@ -11,7 +11,7 @@
 
 #define LIVE_TRIES 4
 #define CALIBRATION_NS 5000000u
-#define CALIBRATION_LEAST_NS 10000u /* the two readings of a pair are tens of nanoseconds apart */
+#define CALIBRATION_MIN_NS 10000u /* the two readings of a pair are tens of nanoseconds apart */
 
 static uint64_t now_ns(void)
 {
@@ -39,7 +39,7 @@ static void set_clock(struct ct_store_file *store)
 	uint64_t ns = header->latest_ns - header->boot_ns;
 	long double ns_per_tick = 1;
 	if (header->clock == CT_CLOCK_TSC)
-		ns_per_tick = ns < CALIBRATION_LEAST_NS || !ticks || header->latest_ns < header->boot_ns
+		ns_per_tick = ns < CALIBRATION_MIN_NS || !ticks || header->latest_ns < header->boot_ns
 				      ? measure_ns_per_tick()
 				      : (long double)ns / (long double)ticks;
 	store->us_per_tick = ns_per_tick / 1000;

@@ -128,12 +128,12 @@ static int64_t add_frame(struct ct_store_frames *frames, uint32_t module, uint64
 
 static const char *mark_text(const struct ct_store_file *store, uint64_t mark, char *room, size_t bytes)
 {
-	switch (mark & CT_MARK) {
-	case CT_MARK_CUT:
+	switch (mark & CT_PSEUDO_MASK) {
+	case CT_PSEUDO_CUT:
 		return "[frames cut]";
-	case CT_MARK_OTHER:
+	case CT_PSEUDO_OTHER:
 		return "[other sites]";
-	case CT_MARK_THREAD:
+	case CT_PSEUDO_THREAD:
 		snprintf(room, bytes, "[thread %" PRIu32 " %.*s]", ct_thread_number(mark), (int)CT_THREAD_NAME_BYTES,
 			 store->strings + ct_thread_name(mark));
 		return room;
@@ -202,7 +202,7 @@ static const struct ct_store_place *place_of(struct ct_store_frames *frames, con
 		return NULL;
 	found->key = key;
 	found->first = frames->id_count;
-	bool ok = node->module == CT_MODULE_MARK ? append(frames, add_mark(frames, node->address))
+	bool ok = node->module == CT_MODULE_PSEUDO ? append(frames, add_mark(frames, node->address))
 						 : add_code_frames(frames, node->module, node->address);
 	found->count = (uint32_t)(frames->id_count - found->first);
 	if (ok)
@@ -238,7 +238,7 @@ static int rename_threads(struct ct_store_frames *frames)
 	struct ct_store_place *place, *next;
 	HASH_ITER(hh, frames->places, place, next)
 	{
-		if (!ct_is_mark(place->key.module, place->key.address, CT_MARK_THREAD))
+		if (!ct_is_pseudo(place->key.module, place->key.address, CT_PSEUDO_THREAD))
 			continue;
 		char room[64];
 		int64_t id = string_of(frames, mark_text(frames->store, place->key.address, room, sizeof(room)));

@@ -51,7 +51,7 @@ int ct_store_name_events(struct ct_profile *profile)
 bool ct_store_is_event(const struct ct_store_file *store, const struct ct_site *site)
 {
 	const struct ct_node *node = &store->nodes[site->node];
-	return ct_is_mark(node->module, node->address, CT_MARK_EVENT);
+	return ct_is_pseudo(node->module, node->address, CT_PSEUDO_EVENT);
 }
 
 bool ct_store_has_events(const struct ct_store_file *store)

@@ -93,8 +93,8 @@ static bool is_blank(const struct ct_store_file *store, struct ct_span span)
 
 static bool is_cut(const struct ct_node *node)
 {
-	return ct_is_mark(node->module, node->address, CT_MARK_CUT) ||
-	       ct_is_mark(node->module, node->address, CT_MARK_LOST);
+	return ct_is_pseudo(node->module, node->address, CT_PSEUDO_CUT) ||
+	       ct_is_pseudo(node->module, node->address, CT_PSEUDO_LOST);
 }
 
 /* Parents stand before their children. */
