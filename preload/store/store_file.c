@@ -94,13 +94,13 @@ void ct_store_stop(const char *why)
 		return;
 	struct ct_store_header *header = ct_tracer.header;
 	header->stop_reason = ct_store_string(why, strlen(why));
-	header->state = CT_STATE_STOPPED;
+	ct_set_release(&header->state, CT_STATE_STOPPED);
 	ct_say("recording stopped: ", why, "; what was recorded until here is kept");
 }
 
 bool ct_store_stopped(void)
 {
-	return ct_tracer.header->state == CT_STATE_STOPPED;
+	return ct_get_acquire(&ct_tracer.header->state) == CT_STATE_STOPPED;
 }
 
 static int seek_write(int fd, uint64_t offset, const void *bytes, size_t length)

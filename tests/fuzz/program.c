@@ -2,7 +2,7 @@
 /* The file that ctrace record is to start: the head of an ELF file, or a #! line. */
 #include "fuzz.h"
 #include "record/script.h"
-#include "record/target.h"
+#include "record/program.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ct_script script;
 	char program[PATH_MAX];
 	fuzz_file(data, size);
-	ct_target_check(fuzz_path, "/proc/self/exe", &error);
+	ct_program_check(fuzz_path, "/proc/self/exe", &error);
 	if (!ct_script_read(fuzz_path, &script))
 		ct_script_env_program(&script, program, sizeof(program));
 	ct_target_program(fuzz_path, program);

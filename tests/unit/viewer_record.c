@@ -23,7 +23,7 @@
 #include "record/left_store.h"
 #include "record/script.h"
 #include "record/settings.h"
-#include "record/target.h"
+#include "record/program.h"
 #include "util/library.h"
 
 /* This program stands for libctrace.so: what matters is its kind of processor. */
@@ -95,7 +95,7 @@ static void check_target(const char *path, int code, const char *says)
 {
 	struct ct_error_text error = {""};
 
-	assert_int_equal(ct_target_check(path, LIBRARY, &error), code);
+	assert_int_equal(ct_program_check(path, LIBRARY, &error), code);
 	if (says && !strstr(error.line, says))
 		fail_msg("says \"%s\", not \"%s\"", error.line, says);
 	if (says && !strstr(error.line, path))
@@ -196,17 +196,17 @@ static void test_find(void **state)
 	write_text("shadow", "#!/bin/sh\n");
 	snprintf(folders, sizeof(folders), "/nonexistent:%s/inner:%s", folder, folder);
 	setenv("PATH", folders, 1);
-	assert_int_equal(ct_target_find("found", path, &error), 0);
+	assert_int_equal(ct_program_find("found", path, &error), 0);
 	assert_string_equal(path, path_of("found"));
 	/* a file that may not be executed does not hide a later one */
-	assert_int_equal(ct_target_find("shadow", path, &error), 0);
+	assert_int_equal(ct_program_find("shadow", path, &error), 0);
 	assert_string_equal(path, path_of("shadow"));
-	assert_int_equal(ct_target_find("forbidden", path, &error), CT_EXIT_NOT_EXECUTABLE);
-	assert_int_equal(ct_target_find("missing", path, &error), CT_EXIT_NOT_FOUND);
+	assert_int_equal(ct_program_find("forbidden", path, &error), CT_EXIT_NOT_EXECUTABLE);
+	assert_int_equal(ct_program_find("missing", path, &error), CT_EXIT_NOT_FOUND);
 	assert_string_equal(error.line, "missing: no such program in PATH");
-	assert_int_equal(ct_target_find("", path, &error), CT_EXIT_NOT_FOUND);
-	assert_int_equal(ct_target_find(path_of("missing"), path, &error), CT_EXIT_NOT_FOUND);
-	assert_int_equal(ct_target_find(path_of("inner"), path, &error), CT_EXIT_NOT_EXECUTABLE);
+	assert_int_equal(ct_program_find("", path, &error), CT_EXIT_NOT_FOUND);
+	assert_int_equal(ct_program_find(path_of("missing"), path, &error), CT_EXIT_NOT_FOUND);
+	assert_int_equal(ct_program_find(path_of("inner"), path, &error), CT_EXIT_NOT_EXECUTABLE);
 	setenv("PATH", old, 1);
 	free(old);
 }

@@ -13,7 +13,7 @@
 #include "record/folder.h"
 #include "record/run.h"
 #include "record/settings.h"
-#include "record/target.h"
+#include "record/program.h"
 #include "util/library.h"
 
 #define COMMAND "record"
@@ -107,13 +107,13 @@ static int run(struct recording *recording)
 
 static int prepare(struct recording *recording)
 {
-	int code = ct_target_find(recording->arguments[0], recording->path, &recording->error);
+	int code = ct_program_find(recording->arguments[0], recording->path, &recording->error);
 
 	if (code == 0) {
 		code = ct_library_find(NULL, recording->library, &recording->error);
 		if (code < 0)
 			return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", recording->error.line);
-		code = ct_target_check(recording->path, recording->library, &recording->error);
+		code = ct_program_check(recording->path, recording->library, &recording->error);
 	}
 	if (code)
 		return ct_cmd_fail(COMMAND, code, "%s", recording->error.line);

@@ -8,7 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "record/target.h"
+#include "record/program.h"
 #include "symbol/symbol.h"
 #include "util/capture.h"
 #include "util/library.h"
@@ -141,11 +141,11 @@ void ct_doctor_program(struct ct_doctor *doctor, const char *name)
 	char path[PATH_MAX];
 	struct ct_error_text error;
 
-	if (ct_target_find(name, path, &error)) {
+	if (ct_program_find(name, path, &error)) {
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "program", "%s", error.line);
 		return;
 	}
-	if (*doctor->library && ct_target_check(path, doctor->library, &error)) {
+	if (*doctor->library && ct_program_check(path, doctor->library, &error)) {
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "program", "%s", error.line);
 		return;
 	}

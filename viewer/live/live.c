@@ -49,7 +49,7 @@ static void describe(struct live *live)
 
 	if (!live->target)
 		return;
-	screen->mark_us = ct_target_mark_us(live->target);
+	screen->mark_us = ct_target_baseline_us(live->target);
 	if (ct_target_state(live->target) == CT_TARGET_ENDED)
 		state = "process ended";
 	else if (live->trouble.line[0])

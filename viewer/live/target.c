@@ -53,7 +53,7 @@ const char *ct_target_reason(const struct ct_target *target)
 	return target->reason;
 }
 
-uint64_t ct_target_mark_us(const struct ct_target *target)
+uint64_t ct_target_baseline_us(const struct ct_target *target)
 {
 	return target->read_us - target->mark_us;
 }

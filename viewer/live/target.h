@@ -32,6 +32,6 @@ struct ct_profile *ct_target_profile(const struct ct_target *target);
 enum ct_target_state ct_target_state(const struct ct_target *target);
 const char *ct_target_reason(const struct ct_target *target);
 /* Microseconds since the mark, as far as was read. */
-uint64_t ct_target_mark_us(const struct ct_target *target);
+uint64_t ct_target_baseline_us(const struct ct_target *target);
 
 #endif

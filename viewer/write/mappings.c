@@ -18,14 +18,14 @@ static bool is_program(const struct ct_profile *profile, const char *program, co
 	return *profile->program ? !strcmp(program, path) : *program && !strcmp(base_name(program), base_name(path));
 }
 
-static struct ct_pprof_mapping *mapping_for(struct ct_mappings *mappings, const struct ct_profile *profile, uint32_t path_id)
+static struct ct_module_mapping *mapping_for(struct ct_mappings *mappings, const struct ct_profile *profile, uint32_t path_id)
 {
 	const char *path = profile->strings[path_id];
 	bool first = !*mappings->rows[0].build_id && !mappings->rows[0].placed &&
 		     is_program(profile, mappings->program, path);
 	size_t index = first ? 0 : mappings->count++;
 	mappings->of_module[path_id] = (uint32_t)index + 1;
-	mappings->rows[index] = (struct ct_pprof_mapping){.path = path, .build_id = ""};
+	mappings->rows[index] = (struct ct_module_mapping){.path = path, .build_id = ""};
 	if (*path == '[') /* no file: [jit] has run-time addresses, and nothing is at 0 */
 		mappings->rows[index].start = UINT64_MAX;
 	return &mappings->rows[index];
@@ -37,7 +37,7 @@ static uint64_t page_end(uint64_t address)
 }
 
 /* A mapping holds its addresses, even where a damaged file says otherwise. */
-static void widen(struct ct_pprof_mapping *mapping, uint64_t address)
+static void widen(struct ct_module_mapping *mapping, uint64_t address)
 {
 	if (address < mapping->start)
 		mapping->start = address / PAGE * PAGE;
@@ -53,7 +53,7 @@ static void add_frames(struct ct_mappings *mappings, const struct ct_profile *pr
 			continue;
 		if (!mappings->of_module[frame->module])
 			mapping_for(mappings, profile, frame->module);
-		struct ct_pprof_mapping *mapping = &mappings->rows[mappings->of_module[frame->module] - 1];
+		struct ct_module_mapping *mapping = &mappings->rows[mappings->of_module[frame->module] - 1];
 		mapping->has_files = mapping->has_files || frame->file;
 		widen(mapping, mapping->bias + frame->address);
 	}
@@ -69,11 +69,11 @@ int ct_mappings_init(struct ct_mappings *mappings, const struct ct_profile *prof
 	};
 	if (!mappings->rows || !mappings->of_module || !mappings->program)
 		return -1;
-	mappings->rows[0] = (struct ct_pprof_mapping){.path = mappings->program, .build_id = "", .limit = PAGE};
+	mappings->rows[0] = (struct ct_module_mapping){.path = mappings->program, .build_id = "", .limit = PAGE};
 	mappings->count = 1;
 	for (size_t i = 0; i < profile->module_count; i++) {
 		const struct ct_module_row *module = &profile->modules[i];
-		struct ct_pprof_mapping *mapping = mapping_for(mappings, profile, module->path);
+		struct ct_module_mapping *mapping = mapping_for(mappings, profile, module->path);
 		mapping->build_id = profile->strings[module->build_id];
 		mapping->start = module->start / PAGE * PAGE;
 		mapping->limit = page_end(module->limit - (module->limit > 0));

@@ -10,7 +10,7 @@
 
 #include "model/profile.h"
 
-struct ct_pprof_mapping {
+struct ct_module_mapping {
 	const char *path;
 	const char *build_id; /* lower-case hex, "" = not known */
 	uint64_t start, limit; /* whole pages; all addresses of its frames are inside */
@@ -20,7 +20,7 @@ struct ct_pprof_mapping {
 };
 
 struct ct_mappings {
-	struct ct_pprof_mapping *rows;
+	struct ct_module_mapping *rows;
 	size_t count; /* at least 1 */
 	uint32_t *of_module; /* index in rows plus 1, by the string id of its path; 0 = none */
 	char *program;

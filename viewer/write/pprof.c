@@ -203,7 +203,7 @@ static void put_head(struct writer *writer)
 static void put_mappings(struct writer *writer)
 {
 	for (size_t i = 0; i < writer->mappings.count; i++) {
-		const struct ct_pprof_mapping *from = &writer->mappings.rows[i];
+		const struct ct_module_mapping *from = &writer->mappings.rows[i];
 		Pprof__Mapping mapping = PPROF__MAPPING__INIT, *mappings[] = {&mapping};
 		Pprof__Profile piece = PPROF__PROFILE__INIT;
 		mapping.id = i + 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "record/target.h"
+#include "record/program.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -57,7 +57,7 @@ static int fail_probe(const char *path, int problem, struct ct_error_text *error
 	return CT_EXIT_NOT_EXECUTABLE;
 }
 
-int ct_target_find(const char *name, char path[PATH_MAX], struct ct_error_text *error)
+int ct_program_find(const char *name, char path[PATH_MAX], struct ct_error_text *error)
 {
 	const char *folders = getenv("PATH");
 	int problem, found = ENOENT;
@@ -282,7 +282,7 @@ static int check_interpreter(const char *path, const char *library, int nested, 
 		code = check_file(script.interpreter, library, nested + 1, error);
 		/* what env cannot find it says itself */
 		if (code == 0 && ct_script_env_program(&script, program, sizeof(program)) &&
-		    ct_target_find(program, through_env, &(struct ct_error_text){{0}}) == 0)
+		    ct_program_find(program, through_env, &(struct ct_error_text){{0}}) == 0)
 			code = check_file(through_env, library, nested + 1, error);
 	}
 	if (code)
@@ -298,12 +298,12 @@ void ct_target_program(const char *path, char program[PATH_MAX])
 	snprintf(program, PATH_MAX, "%s", path);
 	for (int nested = 0; nested < SCRIPTS_NESTED && ct_script_read(program, &script) == 0; nested++) {
 		if (!ct_script_env_program(&script, name, sizeof(name)) ||
-		    ct_target_find(name, program, &(struct ct_error_text){{0}}) != 0)
+		    ct_program_find(name, program, &(struct ct_error_text){{0}}) != 0)
 			snprintf(program, PATH_MAX, "%s", script.interpreter);
 	}
 }
 
-int ct_target_check(const char *path, const char *library, struct ct_error_text *error)
+int ct_program_check(const char *path, const char *library, struct ct_error_text *error)
 {
 	return check_file(path, library, 0, error);
 }
