@@ -16,7 +16,7 @@ struct ct_real {
 	size_t (*malloc_usable_size)(void *block);
 };
 
-extern struct ct_real ct_real;
+extern CT_HIDDEN struct ct_real ct_real;
 
 /* Where our syscall() jumps: to the next one in line. */
 extern long (*ct_next_syscall)(long, long, long, long, long, long, long);
@@ -41,7 +41,7 @@ CT_COLD void ct_real_check_malloc(void);
 CT_COLD void *ct_bootstrap_alloc(size_t alignment, size_t bytes);
 
 #define CT_BOOTSTRAP_BYTES (64u << 10)
-extern char ct_bootstrap_memory[CT_BOOTSTRAP_BYTES];
+extern CT_HIDDEN char ct_bootstrap_memory[CT_BOOTSTRAP_BYTES];
 
 static inline bool ct_bootstrap_owns(const void *block)
 {

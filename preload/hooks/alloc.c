@@ -27,7 +27,7 @@ void cfree(void *block);
 static CT_COLD void *pass_alloc(size_t alignment, size_t bytes)
 {
 	bool resolved = ct_real_resolve();
-	void *block = resolved && ct_tls.busy < 2 ? NULL : ct_bootstrap_alloc(alignment, bytes);
+	void *block = resolved && !ct_is_own() ? NULL : ct_bootstrap_alloc(alignment, bytes);
 	if (block || !resolved)
 		return block;
 	return alignment ? ct_real.memalign(alignment, bytes) : ct_real.malloc(bytes);
@@ -35,7 +35,7 @@ static CT_COLD void *pass_alloc(size_t alignment, size_t bytes)
 
 static CT_COLD void *pass_calloc(size_t count, size_t size)
 {
-	if (ct_real_resolve() && ct_tls.busy < 2)
+	if (ct_real_resolve() && !ct_is_own())
 		return ct_real.calloc(count, size);
 	size_t bytes;
 	void *block = __builtin_mul_overflow(count, size, &bytes) ? NULL : pass_alloc(0, bytes);

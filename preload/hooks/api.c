@@ -29,13 +29,13 @@ static bool begin(void)
 		return false;
 	if (ct_sys_getpid() != ct_tracer.header->pid) /* a child of vfork, in its parent's memory */
 		return false;
-	ct_tls.busy += 2;
+	ct_own_begin();
 	return true;
 }
 
 static void end(void)
 {
-	ct_tls.busy -= 2;
+	ct_own_end();
 }
 
 CT_EXPORT int ctrace_api_is_active(void)

@@ -70,13 +70,13 @@ void *ct_operator_resolve(uint32_t index, void *caller)
 	if (ct_operator_next[index])
 		return ct_operator_next[index];
 	bool callers_own;
-	ct_tls.busy += 2;
+	ct_own_begin();
 	void *found = dlsym(RTLD_NEXT, names[index]);
 	if (!found)
 		found = look_up_for(index, caller, &callers_own);
 	else
 		callers_own = false;
-	ct_tls.busy -= 2;
+	ct_own_end();
 	if (!found) /* cannot be: the caller could not have been linked */
 		found = names[index][2] == 'n' ? (void *)ct_real.malloc : (void *)ct_real.free;
 	else if (!callers_own)

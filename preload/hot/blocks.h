@@ -46,7 +46,7 @@ struct ct_block_map {
 
 #define CT_SMALL_GRANULE_SHIFT 3u
 
-extern struct ct_block_map ct_blocks;
+extern CT_HIDDEN struct ct_block_map ct_blocks;
 
 static inline void ct_block_set(struct ct_block *block, uint32_t site, uint64_t bytes, uint64_t birth)
 {

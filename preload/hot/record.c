@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "hot/record.h"
 
-struct ct_gate ct_gate CT_ALIGNED(4096);
-struct ct_tracer ct_tracer;
-struct ct_block_map ct_blocks;
-__thread struct ct_tls ct_tls;
-
 bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stale, uint32_t record)
 {
 	if (stale != UINT32_MAX) {
@@ -27,7 +22,7 @@ void ct_record_not(uint32_t record, const void *block)
 
 bool ct_record_is_left_out(struct ct_thread *thread, size_t bytes)
 {
-	/* First, since points go on while recording pauses. */
+	/* Sampling continues during a pause, so this comes first. */
 	if (ct_tracer.sample_bytes && (ct_sample_skips(bytes) || !ct_sample_takes(thread, bytes)))
 		return true;
 	if (!(ct_get_relaxed(&ct_tracer.special) & CT_SPECIAL_PAUSED))
@@ -52,10 +47,7 @@ void ct_record_free_sampled(struct ct_thread *thread, uint32_t record, const voi
 	ct_journal_free(true, thread, record, (uintptr_t)block, temporary ? CT_EVENT_TEMPORARY : 0);
 }
 
-/*
- * A sample cannot know the site of a block that it has not taken, and in a pause no block is to get larger: a resize
- * is a free and an allocation.
- */
+/* Unsampled blocks have no site, and blocks must not grow while paused, so a resize is a free and an allocation. */
 static CT_COLD void resize_special(struct ct_thread *thread, const struct ct_registers *caller, uint32_t record,
 				   void *old_block, void *new_block, size_t bytes)
 {
@@ -121,7 +113,7 @@ bool ct_enter_off(void)
 	ct_tls.busy = 0;
 	if (!ct_start())
 		return false;
-	ct_tls.busy = 1;
+	ct_tls.busy = CT_BUSY_HOOK;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (ct_get_relaxed(&ct_gate.phase) == CT_PHASE_ON)
 		return true;
@@ -131,8 +123,8 @@ bool ct_enter_off(void)
 
 bool ct_enter_nested(void)
 {
-	/* 1: a hook is at work below us, so this is a signal handler's allocation. Deeper: our own. */
-	if (ct_tls.busy == 1)
+	/* A signal handler that has interrupted a hook allocates: that is lost. The tracer's own calls are not. */
+	if (!ct_is_own())
 		ct_count_loss(CT_LOSS_DROPPED);
 	return false;
 }

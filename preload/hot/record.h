@@ -34,7 +34,7 @@ static inline bool ct_enter(void)
 	 * A signal handler must see the mark before anything that it guards is touched. It comes before the look at the
 	 * phase, so that the end can wait for the hooks that have seen it on (ct_threads_await_hooks).
 	 */
-	ct_tls.busy = 1;
+	ct_tls.busy = CT_BUSY_HOOK;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (ct_unlikely(ct_get_relaxed(&ct_gate.phase) != CT_PHASE_ON))
 		return ct_enter_off();

@@ -14,7 +14,7 @@
 #define CT_FILTER_CELLS 8192u /* a power of two */
 
 /* By address: how many recorded blocks there may be. A cell at its most stays there. */
-extern uint8_t ct_sample_filter[CT_FILTER_CELLS];
+extern CT_HIDDEN uint8_t ct_sample_filter[CT_FILTER_CELLS];
 
 static inline uint8_t *ct_sample_cell(uintptr_t address)
 {

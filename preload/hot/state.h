@@ -27,7 +27,7 @@ struct ct_gate {
 	char after[CT_STORE_PAGE * 3 / 4 - sizeof(uint32_t)];
 };
 
-extern struct ct_gate ct_gate;
+extern CT_HIDDEN struct ct_gate ct_gate;
 
 #define CT_SPECIAL_SAMPLED 1u
 #define CT_SPECIAL_PAUSED 2u /* ctrace_pause */
@@ -58,7 +58,7 @@ struct ct_tracer {
 	bool rss; /* CTRACE_RSS */
 };
 
-extern struct ct_tracer ct_tracer;
+extern CT_HIDDEN struct ct_tracer ct_tracer;
 
 /* Count what was lost: any thread, any time after start. */
 static inline void ct_count_loss(enum ct_loss loss)

@@ -109,9 +109,28 @@ struct ct_thread {
 struct ct_tls {
 	struct ct_thread *thread;
 	uint64_t unsampled; /* bytes to the next sampled point, hot/sample.h; 0: everything is recorded */
-	uint32_t busy; /* inside the tracer: whatever allocates now is not the program, or interrupted us */
+	uint32_t busy; /* 0, or inside the tracer: CT_BUSY_HOOK, plus CT_BUSY_OWN for each ct_own_begin that has not ended */
 };
 
-extern __thread struct ct_tls ct_tls;
+extern CT_HIDDEN __thread struct ct_tls ct_tls;
+
+#define CT_BUSY_HOOK 1u /* in a hook: what allocates now is a signal handler that has interrupted it */
+#define CT_BUSY_OWN 2u /* in slow code: what allocates now is the tracer itself, or the loader for it */
+
+/* Between the two, calls of malloc pass through without being recorded. They nest. */
+static inline void ct_own_begin(void)
+{
+	ct_tls.busy += CT_BUSY_OWN;
+}
+
+static inline void ct_own_end(void)
+{
+	ct_tls.busy -= CT_BUSY_OWN;
+}
+
+static inline bool ct_is_own(void)
+{
+	return ct_tls.busy >= CT_BUSY_OWN;
+}
 
 #endif

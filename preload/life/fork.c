@@ -48,7 +48,7 @@ static void copy_what_changes(void)
 
 static void before_fork(void)
 {
-	ct_tls.busy += 2;
+	ct_own_begin();
 	ct_lock_get(&ct_lock_thread);
 	ct_lock_get(&ct_lock_combine);
 	phase_before = ct_get_acquire(&ct_gate.phase);
@@ -68,7 +68,7 @@ static void after_fork_in_parent(void)
 	if (copy)
 		ct_sys_munmap(copy, CT_STORE_HEADER_BYTES + sites_bytes + rings_bytes);
 	ct_lock_put_after_fork(false);
-	ct_tls.busy -= 2;
+	ct_own_end();
 }
 
 static bool leave_parents_store(void)
@@ -94,7 +94,7 @@ static void after_fork_in_child(void)
 		}
 		ct_threads_forked();
 	}
-	ct_tls.busy -= 2;
+	ct_own_end();
 	/* The kernel has wiped the gate. */
 	ct_set_release(&ct_gate.phase, phase);
 	ct_lock_put_after_fork(true);

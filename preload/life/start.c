@@ -213,7 +213,7 @@ static bool open_childs_store(void)
 
 static bool begin(uint32_t phase)
 {
-	ct_tls.busy += 2;
+	ct_own_begin();
 	bool on = false;
 	if (phase == CT_PHASE_FORKED) {
 		on = open_childs_store();
@@ -225,7 +225,7 @@ static bool begin(uint32_t phase)
 		ct_store_leave();
 	}
 	ct_set_release(&ct_gate.phase, on ? CT_PHASE_ON : CT_PHASE_OFF);
-	ct_tls.busy -= 2;
+	ct_own_end();
 	return on;
 }
 

@@ -246,7 +246,7 @@ void ct_threads_fold_interrupted(void)
 
 void ct_threads_forked(void)
 {
-	interrupted = ct_tls.busy & 1 ? ct_tls.thread : NULL;
+	interrupted = ct_tls.busy & CT_BUSY_HOOK ? ct_tls.thread : NULL;
 	interrupted_head = interrupted ? interrupted->head : 0;
 	for (struct ct_thread *thread = threads; thread; thread = thread->next) {
 		thread->tid = 0;

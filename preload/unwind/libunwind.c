@@ -57,12 +57,12 @@ static void find_all(void *library)
 void ct_libunwind_load(void)
 {
 	uint64_t unsampled = ct_tls.unsampled;
-	ct_tls.busy += 2;
+	ct_own_begin();
 	ct_tls.unsampled = 0; /* else what the loader allocates would not be taken for ours */
 	find_all(dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL));
 	ct_loader_forget_miss(); /* the program must not find it */
 	ct_tls.unsampled = unsampled;
-	ct_tls.busy -= 2;
+	ct_own_end();
 }
 
 /* It keeps rules by address, and is not told when code goes and other code comes to the same place. */
@@ -114,7 +114,7 @@ static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct c
 uint32_t ct_libunwind_walk(struct ct_thread *thread, const struct ct_registers *from, bool *complete)
 {
 	uint32_t busy = ct_tls.busy;
-	ct_tls.busy = 2;
+	ct_tls.busy = CT_BUSY_OWN; /* also inside a hook: nothing of libunwind's is the program's */
 	uint32_t count = walk(thread->fresh, CT_STACK_FRAMES, from, complete);
 	ct_tls.busy = busy;
 	return count;

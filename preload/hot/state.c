@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The recording's state, all of it: what the hooks share (hot/state.h), the block map, and each thread's own. */
+#include "hot/state.h"
+
+#include "hot/blocks.h"
+#include "hot/thread.h"
+
+struct ct_gate ct_gate CT_ALIGNED(CT_STORE_PAGE);
+struct ct_tracer ct_tracer;
+struct ct_block_map ct_blocks;
+__thread struct ct_tls ct_tls;
