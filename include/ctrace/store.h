@@ -76,7 +76,7 @@ enum ct_pseudo {
 	CT_PSEUDO_CUT = 1, /* frames left out here: the stack is deeper than the limit */
 	CT_PSEUDO_LOST = 2, /* the unwinder could not go on: callers unknown */
 	CT_PSEUDO_OTHER = 3, /* below the root: one site for all that came when there were CTRACE_MAX_SITES */
-	CT_PSEUDO_THREAD = 4, /* below the root, with CTRACE_THREADS: all that one thread did; see CT_PSEUDO_THREAD_FRAME */
+	CT_PSEUDO_THREAD = 4, /* below the root, with CTRACE_THREADS: what one thread did; see CT_PSEUDO_THREAD_FRAME */
 	CT_PSEUDO_EVENT = 5, /* above the innermost frame: ctrace_event was called here; no allocation site */
 };
 

@@ -16,7 +16,7 @@ CT_COLD uint64_t ct_blocks_bytes(void);
 /* The records in use are below it. */
 CT_COLD uint32_t ct_blocks_records(void);
 
-/* Every block with its record, in the order of addresses, which are rounded down to granules; false from visit ends it. */
+/* Visit every block in the order of addresses, which are rounded down to granules, until visit returns false. */
 CT_COLD void ct_blocks_each(bool (*visit)(void *context, uintptr_t address, uint32_t record), void *context);
 
 #endif

@@ -28,9 +28,9 @@ void ct_operators_init(void)
 	for (uint32_t i = 0; i < CT_OPERATORS; i++)
 		if (ct_operator_next[i])
 			ct_set_release(&ct_operator_targets[i],
-					 bypass && in_one_object(ct_operator_next[i], (void *)ct_real.malloc)
-						 ? ct_operator_recorded[i]
-						 : ct_operator_next[i]);
+				       bypass && in_one_object(ct_operator_next[i], (void *)ct_real.malloc)
+					       ? ct_operator_recorded[i]
+					       : ct_operator_next[i]);
 }
 
 static void *in_loaded(const char *library, const char *name)

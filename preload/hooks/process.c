@@ -45,8 +45,7 @@ CT_EXPORT int chroot(const char *path)
 static void change_user(uid_t real, uid_t effective, uid_t saved)
 {
 	uid_t now[3];
-	if (ct_get_acquire(&ct_gate.phase) != CT_PHASE_ON ||
-	    ct_syscall3(SYS_getresuid, &now[0], &now[1], &now[2]) != 0)
+	if (ct_get_acquire(&ct_gate.phase) != CT_PHASE_ON || ct_syscall3(SYS_getresuid, &now[0], &now[1], &now[2]) != 0)
 		return;
 	real = real == UNCHANGED ? now[0] : real;
 	effective = effective == UNCHANGED ? now[1] : effective;

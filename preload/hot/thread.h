@@ -109,7 +109,7 @@ struct ct_thread {
 struct ct_tls {
 	struct ct_thread *thread;
 	uint64_t unsampled; /* bytes to the next sampled point, hot/sample.h; 0: everything is recorded */
-	uint32_t busy; /* 0, or inside the tracer: CT_BUSY_HOOK, plus CT_BUSY_OWN for each ct_own_begin that has not ended */
+	uint32_t busy; /* 0, or inside the tracer: CT_BUSY_HOOK, plus CT_BUSY_OWN for each ct_own_begin */
 };
 
 extern CT_HIDDEN __thread struct ct_tls ct_tls;

@@ -185,7 +185,6 @@ static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct
 	const struct ct_stack_bounds *bounds = &thread->bounds[0];
 	struct ct_registers at = *from;
 	uintptr_t address = at.pc - 1;
-
 	walk->root_slot = NULL;
 	walk->fresh = walk->joined = 0;
 	walk->guessed = walk->forget = walk->interrupted = false;

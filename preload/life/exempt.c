@@ -13,7 +13,6 @@
 #include "sys/loader.h"
 #include "sys/sys.h"
 
-
 /*
  * By the loader's own pointer to the vector: behind the environment it is not found once a variable was removed, and a
  * privileged program may not be allowed to read /proc/self/auxv.

@@ -19,8 +19,8 @@ CT_COLD void ct_threads_fold_interrupted(void);
 CT_COLD void ct_threads_forked(void);
 
 /*
- * The phase is no longer on: wait until no other thread is within a hook that has seen it on. Then block map and rings say
- * the same of each block. A hook that a signal handler has left for good is waited for in vain, some seconds.
+ * The phase is no longer on: wait until no other thread is within a hook that has seen it on. Then block map and rings
+ * say the same of each block. A hook that a signal handler has left for good is waited for in vain, some seconds.
  */
 CT_COLD void ct_threads_await_hooks(void);
 

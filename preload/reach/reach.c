@@ -123,8 +123,8 @@ static void list(struct ct_reach *reach, struct ct_held *held)
 
 /*
  * Pointers into a block that are as good as one to it: the length before a buffer (sqlite3 has 64 bits there), the
- * number of elements before C++'s arrays, length, capacity and number of users before the texts of older libstdc++. Valgrind's, but for
- * its fourth, a second base class.
+ * number of elements before C++'s arrays, length, capacity and number of users before the texts of older libstdc++.
+ * Valgrind's, but for its fourth, a second base class.
  */
 static bool is_behind_head(const struct ct_reach *reach, const struct ct_held *held, uintptr_t word)
 {

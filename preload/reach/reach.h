@@ -2,15 +2,15 @@
 /*
  * CTRACE_REACH: which of the blocks that are live at the end can the program still reach? A conservative mark phase, by
  * Valgrind's rules: any aligned word of a root or of a reached block that is the address of a block reaches
- * it; one that points into it reaches it possibly. Of what is not reached, a block that another one of them points to is lost
- * indirectly.
+ * it; one that points into it reaches it possibly. Of what is not reached, a block that another one of them points to
+ * is lost indirectly.
  *
- * It is done by a child that shares the memory of the process (CLONE_VM), while the thread that ends the process waits for
- * it: no signal, no lock, and no ptrace, unless there are other threads. Memory is read by process_vm_readv, which answers with an error where a load would fault,
- * since other threads may still run and unmap.
+ * It is done by a child that shares the memory of the process (CLONE_VM), while the thread that ends the process waits
+ * for it: no signal, no lock, and no ptrace, unless there are other threads. Memory is read by process_vm_readv, which
+ * answers with an error where a load would fault, since other threads may still run and unmap.
  *
- * Roots: writable mappings, but for what malloc holds (the blocks, free memory, its own tables), what is ours, and the dead
- * part of stacks; and what the kernel tells of other threads' registers.
+ * Roots: writable mappings, but for what malloc holds (the blocks, free memory, its own tables), what is ours, and the
+ * dead part of stacks; and what the kernel tells of other threads' registers.
  */
 #ifndef CT_REACH_REACH_H
 #define CT_REACH_REACH_H

@@ -11,7 +11,8 @@
 
 #define WORD sizeof(uintptr_t)
 
-/* The C library's malloc: thread arenas lie in windows of so many bytes, and the word before a block tells what it is of. */
+/* The C library's malloc: thread arenas lie in windows of so many bytes, and the word before a block tells what it is
+ * of. */
 #define ARENA_BYTES (64ull << 20)
 #define BLOCK_IS_MAPPED 2u
 #define BLOCK_IN_ARENA 4u
@@ -71,8 +72,8 @@ static uintptr_t lowest_sp(const struct ct_reach *reach, const struct ct_mapping
 }
 
 /*
- * The C library keeps stacks of threads that have ended, for others: at their top still stands the thread's descriptor, whose
- * first and third word are its own address.
+ * The C library keeps stacks of threads that have ended, for others: at their top still stands the thread's descriptor,
+ * whose first and third word are its own address.
  */
 static uintptr_t find_descriptor(const struct ct_reach *reach, const struct ct_mapping *mapping)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Other threads that still are when the process ends: where their stacks end, and their registers. What a system call's thread
- * has there /proc tells, but of the arguments only. So where it is allowed they are stopped by ptrace, which is also what
- * makes the memory stand still.
+ * Other threads that still are when the process ends: where their stacks end, and their registers. What a system call's
+ * thread has there /proc tells, but of the arguments only. So where it is allowed they are stopped by ptrace, which is
+ * also what makes the memory stand still.
  */
 #include <errno.h>
 #include <string.h>
@@ -148,9 +148,8 @@ static void read_registers(struct ct_thread_words *thread)
 void ct_reach_stop_threads(struct ct_reach *reach)
 {
 	for (uint32_t i = 0; i < reach->thread_count; i++)
-		reach->threads[i].seized =
-			ct_syscall4(SYS_ptrace, PTRACE_SEIZE, reach->threads[i].tid, 0, 0) == 0 &&
-			ct_syscall4(SYS_ptrace, PTRACE_INTERRUPT, reach->threads[i].tid, 0, 0) == 0;
+		reach->threads[i].seized = ct_syscall4(SYS_ptrace, PTRACE_SEIZE, reach->threads[i].tid, 0, 0) == 0 &&
+					   ct_syscall4(SYS_ptrace, PTRACE_INTERRUPT, reach->threads[i].tid, 0, 0) == 0;
 	for (uint32_t i = 0; i < reach->thread_count; i++) {
 		struct ct_thread_words *thread = &reach->threads[i];
 		if (thread->seized && has_stopped(thread->tid))

@@ -55,7 +55,7 @@ static bool read_BOOL(const char *variable, const char *value, uint64_t *field)
 
 bool ct_options_read(char **environment)
 {
-#define CT_OPTION(field, variable, letter, flag, type, standard, argument, help)                                               \
+#define CT_OPTION(field, variable, letter, flag, type, standard, argument, help)                                       \
 	{                                                                                                              \
 		const char *value = ct_environment_get(environment, variable);                                         \
 		if (!value || !*value)                                                                                 \

@@ -47,7 +47,7 @@ CT_COLD long ct_syscall_filtered(long number, long a, long b, long c, long d, lo
 static inline long ct_syscall6(long number, long a, long b, long c, long d, long e, long f)
 {
 	return ct_unlikely(ct_get_relaxed(&ct_filters) != NULL) ? ct_syscall_filtered(number, a, b, c, d, e, f)
-								 : ct_syscall_unasked(number, a, b, c, d, e, f);
+								: ct_syscall_unasked(number, a, b, c, d, e, f);
 }
 
 #define ct_syscall3(n, a, b, c) ct_syscall6((n), (long)(a), (long)(b), (long)(c), 0, 0, 0)

@@ -181,7 +181,8 @@ static bool is_full(void)
 static uint64_t find_other_sites(void)
 {
 	if (!other_sites) {
-		uint32_t place = intern_place(&(struct ct_place){.module = CT_MODULE_PSEUDO, .address = CT_PSEUDO_OTHER});
+		uint32_t place =
+			intern_place(&(struct ct_place){.module = CT_MODULE_PSEUDO, .address = CT_PSEUDO_OTHER});
 		uint64_t node = place ? new_node(ct_hash_below(ct_node_hash(0), place), ct_tree_key(0, place)) : 0;
 		uint64_t site = node ? new_site((uint32_t)node) : 0;
 		other_sites = site ? site << 32 | node : 0;
@@ -218,7 +219,8 @@ uint64_t ct_tree_intern(uint32_t hash, uint64_t key)
 uint64_t ct_tree_intern_pseudo(uint32_t parent, uint64_t mark)
 {
 	ct_lock_get(&ct_lock_tree);
-	uint32_t place = !may_write() ? 0 : intern_place(&(struct ct_place){.module = CT_MODULE_PSEUDO, .address = mark});
+	uint32_t place =
+		!may_write() ? 0 : intern_place(&(struct ct_place){.module = CT_MODULE_PSEUDO, .address = mark});
 	uint64_t node = place ? intern(ct_hash_below(ct_node_hash(parent), place), ct_tree_key(parent, place)) : 0;
 	ct_lock_put(&ct_lock_tree);
 	return node;

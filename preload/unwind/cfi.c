@@ -203,7 +203,6 @@ struct ct_rule ct_cfi_rule(uintptr_t address)
 	struct ct_object object;
 	struct ct_frame_info info;
 	bool covers;
-
 	if (!ct_object_find(address, &object) || !object.eh_frame_header)
 		return no_table;
 	const uint8_t *fde = find_fde(object.eh_frame_header, address);

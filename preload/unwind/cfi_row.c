@@ -48,7 +48,6 @@ static bool run(struct ct_reader program, const struct ct_frame_info *info, uint
 	struct ct_row states[STATES_MAX];
 	unsigned depth = 0;
 	uint64_t location = info->start;
-
 	while (program.at < program.end && !program.bad) {
 		uint8_t op = (uint8_t)ct_read_fixed(&program, 1);
 		uint8_t operand = op & 0x3f;

@@ -82,7 +82,6 @@ static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct c
 	bool met = false;
 	bool exact = false;
 	int more = -1;
-
 	*complete = false;
 	/* Its system calls (pipe2, mincore) are not asked for in the program's sandbox. */
 	if (!ct_get_acquire(&unwind.step) || ct_get_relaxed(&ct_filters))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the seeds are made of: a few sites in two threads, an inlined call, a deep stack, marks and events; ends as its argument says. */
+/* What the seeds are made of: a few sites in two threads, an inlined call, a deep stack, marks and events; ends as its
+ * argument says. */
 #include <ctrace/ctrace.h>
 
 #include <pthread.h>

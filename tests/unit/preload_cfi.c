@@ -34,7 +34,7 @@ FUNCTION(popped, "push %rbp\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset %rbp, 0\n
 		 ".cfi_adjust_cfa_offset -8\n.cfi_restore %rbp\n" AT(popped));
 FUNCTION(left, "nop\n.cfi_def_cfa %rbp, 16\n.cfi_offset %rbp, -16\nnop\n.cfi_def_cfa %rsp, 8\n" AT(left));
 FUNCTION(framed, "nop\n.cfi_def_cfa %rbp, 16\n.cfi_offset %rbp, -16\n" AT(framed));
-FUNCTION(remembered, "nop\n.cfi_remember_state\n.cfi_def_cfa_offset 64\n	nop\n.cfi_restore_state\n" AT(remembered));
+FUNCTION(remembered, "nop\n.cfi_remember_state\n.cfi_def_cfa_offset 64\nnop\n.cfi_restore_state\n" AT(remembered));
 FUNCTION(big, "nop\n.cfi_def_cfa_offset 4000000\n" AT(big));
 FUNCTION(too_big, "nop\n.cfi_def_cfa_offset 8000000\n" AT(too_big));
 /* Realigned stack: CFA = *(rbp - 8), rbp saved at rbp + 0. */

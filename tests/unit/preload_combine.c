@@ -234,12 +234,9 @@ static void test_timeline_follows(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_changes_after_the_peak),
-		cmocka_unit_test(test_equal_peaks),
-		cmocka_unit_test(test_events_of_samples),
-		cmocka_unit_test(test_batch_can_be_undone),
-		cmocka_unit_test(test_a_round_is_in_order),
-		cmocka_unit_test(test_rings_wrap_around),
+		cmocka_unit_test(test_changes_after_the_peak), cmocka_unit_test(test_equal_peaks),
+		cmocka_unit_test(test_events_of_samples),      cmocka_unit_test(test_batch_can_be_undone),
+		cmocka_unit_test(test_a_round_is_in_order),    cmocka_unit_test(test_rings_wrap_around),
 		cmocka_unit_test(test_timeline_follows),
 	};
 	return cmocka_run_group_tests_name("preload_combine", tests, recording_start, recording_stop);

@@ -55,7 +55,6 @@ static struct sock_filter random_instruction(unsigned left)
 	unsigned short source = pick(2) ? BPF_X : BPF_K;
 	unsigned short operation, mode;
 	unsigned most = left > 3 ? 3 : left;
-
 	switch (pick(8)) {
 	case 0:
 	case 1:
@@ -111,7 +110,6 @@ static void ask(unsigned seed, uint8_t (*told)[VERDICTS])
 {
 	struct filter filter;
 	struct sock_fprog program = {.filter = filter.code};
-
 	srandom(seed);
 	make_filter(&filter, SECCOMP_RET_KILL_PROCESS);
 	program.len = filter.length;

@@ -26,7 +26,6 @@ static int load_text(const char *text, size_t length, struct ct_profile **profil
 	char path[64];
 	int fd = memfd_create("report", MFD_CLOEXEC);
 	int code;
-
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, length), length);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -40,7 +39,6 @@ static struct ct_profile *load_fine(const char *text)
 {
 	struct ct_error_text error;
 	struct ct_profile *profile = NULL;
-
 	if (load_text(text, strlen(text), &profile, &error) < 0)
 		fail_msg("%s", error.line);
 	return profile;
@@ -62,7 +60,6 @@ static void test_valgrind_heap(void **state)
 {
 	struct ct_error_text error;
 	struct ct_profile *profile;
-
 	(void)state;
 	assert_int_equal(ct_load_dhat("tests/unit/data/dhat.out.heap", &profile, &error), 0);
 	assert_string_equal(profile->producer, "Valgrind");
@@ -85,7 +82,6 @@ static void test_valgrind_copy_and_ad_hoc(void **state)
 {
 	struct ct_error_text error;
 	struct ct_profile *profile;
-
 	(void)state;
 	assert_int_equal(ct_load_dhat("tests/unit/data/dhat.out.copy", &profile, &error), 0);
 	assert_int_equal(profile->mode, CT_MODE_COPY);
@@ -114,7 +110,6 @@ static void test_dhat_rs(void **state)
 		"    \"0x55d1: ??? (???:0:0)\"\n  ],\n  \"pps\": [\n    {\n      \"tb\": 1000,\n      \"tbk\": 1,\n"
 		"      \"tl\": 3,\n      \"mb\": 1000,\n      \"mbk\": 1,\n      \"gb\": 1000,\n      \"gbk\": 1,\n"
 		"      \"eb\": 0,\n      \"ebk\": 0,\n      \"fs\": [\n        1,\n        2\n      ]\n    }\n  ]\n}\n");
-
 	(void)state;
 	assert_string_equal(profile->producer, "dhat-rs");
 	assert_string_equal(profile->bytes_unit, "bytes");
@@ -139,7 +134,6 @@ static void test_dhat_rs(void **state)
 static void test_empty_recording(void **state)
 {
 	struct ct_profile *profile = load_fine("{" HEAD ",\"pps\":[],\"ftbl\":[\"[root]\"]}");
-
 	(void)state;
 	assert_int_equal(profile->site_count, 0);
 	assert_int_equal(profile->totals.total_bytes, 0);
@@ -152,7 +146,6 @@ static void test_exact_numbers(void **state)
 	struct ct_profile *profile = load_fine(FILE_WITH(
 		"{\"tb\":9007199254740993,\"tbk\":1e3,\"tl\":18446744073709551615,\"mb\":4.0,\"mbk\":1,\"gb\":0,\"gbk\":0,"
 		"\"eb\":0,\"ebk\":0,\"fs\":[1]}"));
-
 	(void)state;
 	assert_true(profile->sites[0].counters.total_bytes == 9007199254740993u);
 	assert_true(profile->sites[0].counters.lifetime == UINT64_MAX);
@@ -165,7 +158,6 @@ static void test_equal_stacks_merge(void **state)
 {
 	struct ct_profile *profile =
 		load_fine(FILE_WITH("{" ROW ",\"fs\":[1,2]},{" ROW ",\"fs\":[1]},{" ROW ",\"fs\":[1,2]}"));
-
 	(void)state;
 	assert_int_equal(profile->site_count, 2);
 	assert_int_equal(profile->losses.merged_sites, 1);
@@ -240,7 +232,6 @@ static void test_unreadable(void **state)
 {
 	struct ct_error_text error;
 	struct ct_profile *profile;
-
 	(void)state;
 	assert_int_equal(ct_load_dhat("/nonexistent/x.json", &profile, &error), CT_ERR_IO);
 	assert_string_equal(error.line, "/nonexistent/x.json: cannot open: No such file or directory");
@@ -284,7 +275,6 @@ static const struct frame_case {
 static void test_frame_strings(void **state)
 {
 	struct ct_profile *profile = ct_profile_new();
-
 	(void)state;
 	assert_non_null(profile);
 	for (size_t i = 0; i < sizeof(frame_cases) / sizeof(frame_cases[0]); i++) {
@@ -309,7 +299,6 @@ static void test_frame_of_parentheses(void **state)
 	struct ct_profile *profile = ct_profile_new();
 	char *text = malloc(length);
 	struct ct_frame frame;
-
 	(void)state;
 	assert_non_null(text);
 	for (size_t i = 0; i < length; i++)
@@ -326,7 +315,6 @@ static void test_inlined_runs(void **state)
 		"{" HEAD ",\"pps\":[{" ROW ",\"fs\":[1,2,3,3,1,2,4]}],\"ftbl\":[\"[root]\",\"0x10: inner (a.c:1)\","
 		"\"0x10: outer (a.c:2)\",\"0x20: recursive (a.c:3)\",\"0x30: main (a.c:4)\"]}");
 	static const bool inlined[] = {true, false, false, false, true, false, false};
-
 	(void)state;
 	assert_int_equal(profile->sites[0].frame_count, 7);
 	for (uint32_t i = 0; i < 7; i++)
@@ -350,7 +338,6 @@ static void load_damaged(const char *text, size_t length)
 {
 	struct ct_error_text error;
 	struct ct_profile *profile = NULL;
-
 	if (load_text(text, length, &profile, &error) == 0) {
 		check_profile(profile);
 		ct_profile_free(profile);
@@ -364,7 +351,6 @@ static char *read_file(const char *path, size_t *length)
 {
 	FILE *file = fopen(path, "rb");
 	char *text = malloc(1u << 20);
-
 	assert_non_null(file);
 	assert_non_null(text);
 	*length = fread(text, 1, 1u << 20, file);
@@ -376,7 +362,6 @@ static void test_truncated_anywhere(void **state)
 {
 	size_t length;
 	char *text = read_file("tests/unit/data/dhat.out.heap", &length);
-
 	(void)state;
 	/* the last byte is the newline behind the object */
 	for (size_t i = 0; i < length - 2; i++) {
@@ -392,7 +377,6 @@ static void test_flipped_bytes(void **state)
 {
 	static const char *const paths[] = {"tests/unit/data/dhat.out.heap", "tests/unit/data/dhat.out.ad-hoc"};
 	static const char spice[] = "{}[],:\"\\0129-.eu \n\x80\xff";
-
 	(void)state;
 	srandom(1);
 	for (size_t i = 0; i < 2; i++) {
@@ -427,6 +411,5 @@ int main(void)
 		cmocka_unit_test(test_inlined_runs),  cmocka_unit_test(test_truncated_anywhere),
 		cmocka_unit_test(test_flipped_bytes),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -375,7 +375,8 @@ static void test_folded_labels(void **state)
 static void test_massif_threshold(void **state)
 {
 	(void)state;
-	static const char *const wanted[] = {" n0: 10 0x2: small", " n0: 10 in 1 place, below massif's threshold (1.00%)"};
+	static const char *const wanted[] = {" n0: 10 0x2: small",
+					     " n0: 10 in 1 place, below massif's threshold (1.00%)"};
 	for (uint64_t total = 1000; total <= 1001; total++) {
 		struct ct_profile *profile = ct_profile_new();
 		const uint32_t large = frame_of(profile, "large", "a.c", 1, "/bin/app", 1, false);

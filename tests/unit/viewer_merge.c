@@ -174,10 +174,8 @@ static void test_head(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_frames),
-		cmocka_unit_test(test_sums_that_do_not_fit),
-		cmocka_unit_test(test_losses),
-		cmocka_unit_test(test_inlined),
+		cmocka_unit_test(test_frames), cmocka_unit_test(test_sums_that_do_not_fit),
+		cmocka_unit_test(test_losses), cmocka_unit_test(test_inlined),
 		cmocka_unit_test(test_head),
 	};
 	return cmocka_run_group_tests_name("viewer_merge", tests, NULL, NULL);

@@ -44,7 +44,12 @@ static const struct ct_option options[] = {
 	 .choices = fruits,
 	 .set = ct_set_choice,
 	 .at = offsetof(struct request, fruit)},
-	{.letter = 'n', .name = "rows", .argument = "N", .help = "a number", .set = ct_set_rows, .at = offsetof(struct request, rows)},
+	{.letter = 'n',
+	 .name = "rows",
+	 .argument = "N",
+	 .help = "a number",
+	 .set = ct_set_rows,
+	 .at = offsetof(struct request, rows)},
 	{.name = ""},
 	{.name = "hidden", .set = ct_set_flag, .at = offsetof(struct request, flag)},
 };
@@ -201,8 +206,8 @@ static void test_distance(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_setters), cmocka_unit_test(test_errors), cmocka_unit_test(test_program),
-		cmocka_unit_test(test_find),	cmocka_unit_test(test_help),   cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_setters),  cmocka_unit_test(test_errors), cmocka_unit_test(test_program),
+		cmocka_unit_test(test_find),     cmocka_unit_test(test_help),   cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_distance),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,12 +190,9 @@ static void test_counters_add_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_strings_are_interned),
-		cmocka_unit_test(test_text_is_cleaned),
-		cmocka_unit_test(test_frames_are_interned),
-		cmocka_unit_test(test_equal_stacks_are_one_site),
-		cmocka_unit_test(test_counters_add_up),
-		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_strings_are_interned), cmocka_unit_test(test_text_is_cleaned),
+		cmocka_unit_test(test_frames_are_interned),  cmocka_unit_test(test_equal_stacks_are_one_site),
+		cmocka_unit_test(test_counters_add_up),      cmocka_unit_test(test_errors),
 	};
 	return cmocka_run_group_tests_name("viewer_profile", tests, NULL, NULL);
 }

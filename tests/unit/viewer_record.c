@@ -35,7 +35,6 @@ static char *path_of(const char *name)
 {
 	static char path[4][PATH_MAX];
 	static int turn;
-
 	turn = (turn + 1) % 4;
 	snprintf(path[turn], PATH_MAX, "%s/%s", folder, name);
 	return path[turn];
@@ -45,7 +44,6 @@ static char *write_file(const char *name, const void *bytes, size_t length, mode
 {
 	char *path = path_of(name);
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, bytes, length), length);
 	assert_int_equal(fchmod(fd, mode), 0);
@@ -72,7 +70,6 @@ static char *write_elf(const char *name, int class, int machine, const char *loa
 			 .e_machine = (Elf64_Half)machine},
 		.row = {.p_type = loader ? PT_INTERP : PT_LOAD, .p_offset = sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr)},
 	};
-
 	memcpy(file.head.e_ident, ELFMAG, SELFMAG);
 	file.head.e_ident[EI_CLASS] = (unsigned char)class;
 	file.head.e_ident[EI_DATA] = ELFDATA2LSB;
@@ -85,7 +82,6 @@ static int own_machine(void)
 {
 	Elf64_Ehdr head;
 	int fd = open(LIBRARY, O_RDONLY | O_CLOEXEC);
-
 	assert_int_equal(read(fd, &head, sizeof(head)), sizeof(head));
 	close(fd);
 	return head.e_machine;
@@ -94,7 +90,6 @@ static int own_machine(void)
 static void check_target(const char *path, int code, const char *says)
 {
 	struct ct_error_text error = {""};
-
 	assert_int_equal(ct_program_check(path, LIBRARY, &error), code);
 	if (says && !strstr(error.line, says))
 		fail_msg("says \"%s\", not \"%s\"", error.line, says);
@@ -105,7 +100,6 @@ static void check_target(const char *path, int code, const char *says)
 static void test_elf_files(void **state)
 {
 	int machine = own_machine(), other = machine == EM_X86_64 ? EM_AARCH64 : EM_X86_64;
-
 	(void)state;
 	check_target("/bin/sh", 0, NULL);
 	check_target(write_elf("fine", ELFCLASS64, machine, "/proc/self/exe"), 0, NULL);
@@ -123,7 +117,6 @@ static void test_elf_files(void **state)
 static void test_rights(void **state)
 {
 	char *path = write_elf("rights", ELFCLASS64, own_machine(), "/proc/self/exe");
-
 	(void)state;
 	/* one's own setuid program gains nothing */
 	assert_int_equal(chmod(path, 04755), 0);
@@ -144,7 +137,6 @@ static void test_scripts(void **state)
 {
 	char text[PATH_MAX + 64];
 	char *script;
-
 	(void)state;
 	write_elf("interpreter", ELFCLASS64, own_machine(), "/proc/self/exe");
 	write_elf("interpreter-static", ELFCLASS64, own_machine(), NULL);
@@ -171,7 +163,6 @@ static void test_env_words(void **state)
 		{"-S", NULL},
 	};
 	char program[64];
-
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct ct_script script = {.interpreter = "/usr/bin/env"};
@@ -187,7 +178,6 @@ static void test_find(void **state)
 {
 	struct ct_error_text error;
 	char path[PATH_MAX], folders[PATH_MAX * 2], *old = strdup(getenv("PATH"));
-
 	(void)state;
 	write_text("found", "#!/bin/sh\n");
 	write_file("forbidden", "x", 1, 0644);
@@ -215,7 +205,6 @@ static void test_library(void **state)
 {
 	struct ct_error_text error;
 	char path[PATH_MAX], *value;
-
 	(void)state;
 	assert_int_equal(mkdir(path_of("tree"), 0755), 0);
 	assert_int_equal(mkdir(path_of("tree/bin"), 0755), 0);
@@ -250,7 +239,6 @@ static int parse(struct ct_settings *settings, const char *words, struct ct_erro
 	static char line[512];
 	static char *argv[16];
 	int argc = 0;
-
 	snprintf(line, sizeof(line), "record %s", words);
 	for (char *word = strtok(line, " "); word; word = strtok(NULL, " "))
 		argv[argc++] = word;
@@ -268,7 +256,6 @@ static void test_settings(void **state)
 	struct ct_settings settings = {0};
 	struct ct_error_text error;
 	char expected[PATH_MAX * 2];
-
 	(void)state;
 	unsetenv("CTRACE_QUIET");
 	setenv("CTRACE_DEPTH", "64", 1);
@@ -304,7 +291,6 @@ static void test_percent_folder(void **state)
 	struct ct_settings settings = {0};
 	struct ct_error_text error;
 	char expected[PATH_MAX], *before = getcwd(NULL, 0);
-
 	(void)state;
 	assert_int_equal(mkdir(path_of("100%p"), 0755), 0);
 	assert_int_equal(chdir(path_of("100%p")), 0);
@@ -319,9 +305,8 @@ static void test_percent_folder(void **state)
 static const char *entry_of(char **environment, const char *variable)
 {
 	const char *found = NULL;
-
 	for (; *environment; environment++) {
-		if (strncmp(*environment, variable, strlen(variable)) == 0 && (*environment)[strlen(variable)] == '=') {
+		if (!strncmp(*environment, variable, strlen(variable)) && (*environment)[strlen(variable)] == '=') {
 			assert_null(found);
 			found = *environment + strlen(variable) + 1;
 		}
@@ -334,7 +319,6 @@ static void test_environment(void **state)
 	struct ct_settings settings = {0};
 	struct ct_error_text error;
 	char **environment;
-
 	(void)state;
 	setenv("CTRACE_DEPTH", "64", 1);
 	setenv("LD_PRELOAD_OTHER", "stays", 1);
@@ -347,7 +331,7 @@ static void test_environment(void **state)
 	assert_string_equal(entry_of(environment, "CTRACE_QUIET"), "1");
 	assert_null(entry_of(environment, "CTRACE_EXPORT"));
 	for (size_t i = 0; environment[i]; i++) {
-		if (strncmp(environment[i], "CTRACE_", 7) == 0 || strncmp(environment[i], "LD_PRELOAD=", 11) == 0)
+		if (!strncmp(environment[i], "CTRACE_", 7) || !strncmp(environment[i], "LD_PRELOAD=", 11))
 			free(environment[i]);
 	}
 	free(environment);
@@ -359,7 +343,6 @@ static struct ct_store_header *make_header(void)
 {
 	struct ct_store_header *header = calloc(1, CT_STORE_HEADER_BYTES + 2 * CT_STORE_PAGE);
 	char *strings = (char *)header + CT_STORE_HEADER_BYTES;
-
 	assert_non_null(header);
 	memcpy(header->magic, CT_STORE_MAGIC, 8);
 	header->version = CT_STORE_VERSION;
@@ -383,7 +366,6 @@ static bool read_left(const char *name, struct ct_left_store *store)
 {
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool fine = ct_left_store_read(fd, name, store);
-
 	close(fd);
 	return fine;
 }
@@ -391,7 +373,6 @@ static bool read_left(const char *name, struct ct_left_store *store)
 static bool read_changed(struct ct_store_header *header, struct ct_left_store *store)
 {
 	bool fine;
-
 	write_file("x.store", header, CT_STORE_HEADER_BYTES + 2 * CT_STORE_PAGE, 0600);
 	fine = read_left("x.store", store);
 	free(header);
@@ -402,7 +383,6 @@ static void test_left_store(void **state)
 {
 	struct ct_store_header *header;
 	struct ct_left_store store;
-
 	(void)state;
 	assert_true(read_changed(make_header(), &store));
 	assert_int_equal(store.pid, 77);
@@ -445,7 +425,6 @@ static void test_left_store_in_use(void **state)
 	void *map;
 	char *path;
 	int fd;
-
 	(void)state;
 	header->pid = (uint32_t)getpid();
 	path = write_file("used.store", header, CT_STORE_HEADER_BYTES + 2 * CT_STORE_PAGE, 0600);
@@ -475,7 +454,6 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
 	char command[PATH_MAX + 16];
-
 	(void)state;
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
 	return system(command);
@@ -496,6 +474,5 @@ int main(void)
 		cmocka_unit_test(test_left_store),
 		cmocka_unit_test(test_left_store_in_use),
 	};
-
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

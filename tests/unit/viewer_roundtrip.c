@@ -36,7 +36,6 @@ static uint32_t frame_of(struct ct_profile *profile, const char *text, uint64_t 
 		.text = string_of(profile, text),
 		.inlined = inlined,
 	};
-
 	return (uint32_t)ct_profile_frame(profile, &frame);
 }
 
@@ -47,10 +46,21 @@ static struct ct_profile *sample(void)
 	uint32_t outer = frame_of(profile, "0x10: outer (a.c:2)", 16, "outer", "/src/a.c", 2, "/bin/app", false);
 	uint32_t alone = frame_of(profile, "0x20: f (in /lib/x.so)", 32, "f", "", 0, "/lib/x.so", false);
 	uint32_t first[] = {inner, outer, alone}, second[] = {alone};
-	struct ct_counters counters = {
-		UINT64_MAX, 9007199254740993, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18,
-		19,	    20,		      21, 22, 23, 24, 25, 26, 0, 0, 0};
-
+	struct ct_counters counters = {UINT64_MAX, 9007199254740993,
+				       3,          4,
+				       5,          6,
+				       7,          8,
+				       9,          10,
+				       11,         12,
+				       13,         14,
+				       15,         16,
+				       17,         18,
+				       19,         20,
+				       21,         22,
+				       23,         24,
+				       25,         26,
+				       0,          0,
+				       0};
 	ct_profile_set_text(&profile->time_unit, "µs", strlen("µs"));
 	ct_profile_set_text(&profile->mega_time_unit, "s", 1);
 	ct_profile_set_text(&profile->producer, "ctrace", 6);
@@ -100,7 +110,6 @@ __attribute__((noinline)) static char *write_profile(const struct ct_profile *pr
 	struct ct_error_text error;
 	char *text = NULL;
 	FILE *out = open_memstream(&text, length);
-
 	assert_int_equal(ct_write_dhat(profile, CT_METRIC_NONE, out, &error), 0);
 	fclose(out);
 	return text;
@@ -111,7 +120,6 @@ static int load_text(const char *text, size_t length, struct ct_profile **profil
 	char path[64];
 	int fd = memfd_create("report", MFD_CLOEXEC);
 	int code;
-
 	assert_int_equal(write(fd, text, length), length);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	code = ct_load_dhat(path, profile, error);
@@ -122,7 +130,6 @@ static int load_text(const char *text, size_t length, struct ct_profile **profil
 static void check_frame(const struct ct_profile *a, uint32_t left, const struct ct_profile *b, uint32_t right)
 {
 	const struct ct_frame *x = &a->frames[left], *y = &b->frames[right];
-
 	assert_true(x->address == y->address);
 	assert_string_equal(a->strings[x->function], b->strings[y->function]);
 	assert_string_equal(a->strings[x->file], b->strings[y->file]);
@@ -204,7 +211,6 @@ static void test_roundtrip(void **state)
 	struct ct_error_text error = {""};
 	size_t length;
 	char *text = write_profile(profile, &length);
-
 	(void)state;
 	if (load_text(text, length, &again, &error) < 0)
 		fail_msg("%s", error.line);
@@ -243,7 +249,6 @@ static void test_broken_member(void **state)
 	struct ct_profile *profile = sample();
 	size_t length;
 	char *text = write_profile(profile, &length);
-
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct ct_profile *again = NULL;
@@ -271,9 +276,7 @@ static void show(const struct ct_profile *profile)
 	char *text = NULL;
 	size_t length;
 	FILE *out = open_memstream(&text, &length);
-
 	struct ct_patterns all = {0};
-
 	assert_int_equal(ct_patterns_add(&all, "peek", ".", &error), 0);
 	for (int sort = 0; sort < CT_COLUMN_LIVE; sort++) {
 		const struct ct_view view = {.profile = profile,
@@ -313,7 +316,6 @@ static void test_damaged_anywhere(void **state)
 	size_t length;
 	char *text = write_profile(profile, &length);
 	char *copy = malloc(length);
-
 	(void)state;
 	srandom(2);
 	for (int round = 0; round < DAMAGE_ROUNDS; round++) {
@@ -343,6 +345,5 @@ int main(void)
 		cmocka_unit_test(test_broken_member),
 		cmocka_unit_test(test_damaged_anywhere),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,6 @@ static struct ct_run run_words(const char *path, const char *first, const char *
 	char *argv[] = {(char *)path, (char *)first, (char *)second, (char *)third, NULL};
 	struct ct_error_text error;
 	struct ct_run run;
-
 	assert_int_equal(ct_run_program(path, argv, environ, &run, &error), 0);
 	return run;
 }
@@ -35,7 +34,6 @@ static void test_run_status(void **state)
 	char *argv[] = {"nothing", NULL};
 	struct ct_error_text error;
 	struct ct_run run = run_shell("exit 7");
-
 	(void)state;
 	assert_int_equal(run.exec_errno, 0);
 	assert_int_equal(ct_run_exit_like(&run), 7);
@@ -51,7 +49,6 @@ static void test_run_die_alike(void **state)
 {
 	pid_t pid = fork();
 	int status;
-
 	(void)state;
 	if (pid == 0) {
 		struct ct_run run = run_shell("kill -QUIT $$");
@@ -68,7 +65,6 @@ static void test_run_die_alike(void **state)
 static void own_line(const char *start, char *line, size_t room)
 {
 	FILE *status = fopen("/proc/self/status", "re");
-
 	assert_non_null(status);
 	while (fgets(line, (int)room, status) && strncmp(line, start, strlen(start)))
 		;
@@ -83,7 +79,6 @@ static void test_run_inherits(void **state)
 	struct sigaction action;
 	struct ct_run run;
 	char line[128];
-
 	(void)state;
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGUSR2);
@@ -113,7 +108,6 @@ static void test_run_inherits(void **state)
 static void test_run_ignored_sigchld(void **state)
 {
 	struct ct_run run;
-
 	(void)state;
 	signal(SIGCHLD, SIG_IGN);
 	run = run_shell("exit 9");
@@ -124,7 +118,6 @@ static void test_run_ignored_sigchld(void **state)
 static void test_run_forwards(void **state)
 {
 	static const int signals[] = {SIGTERM, SIGHUP, SIGUSR1, SIGINT};
-
 	(void)state;
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		signal(signals[i], SIG_DFL); /* a shell cannot trap what it was started to ignore */
@@ -158,7 +151,6 @@ static void test_run_stops(void **state)
 {
 	pid_t pid = fork();
 	int status;
-
 	(void)state;
 	if (pid == 0) {
 		struct ct_run run;
@@ -181,6 +173,5 @@ int main(void)
 		cmocka_unit_test(test_run_inherits), cmocka_unit_test(test_run_ignored_sigchld),
 		cmocka_unit_test(test_run_forwards), cmocka_unit_test(test_run_stops),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,6 @@ static struct ct_profile *sample(void)
 {
 	struct ct_profile *profile = ct_profile_new();
 	uint64_t bytes = 1;
-
 	assert_non_null(profile);
 	profile->has_lifetimes = true;
 	for (size_t i = 0; i < sizeof(stacks) / sizeof(stacks[0]); i++, bytes *= 10) {
@@ -68,7 +67,6 @@ static struct ct_profile *chosen(const char *focus, const char *ignore, const ch
 	struct ct_profile *profile = sample();
 	struct ct_selection selection = {0};
 	struct ct_error_text error;
-
 	for (int i = 0; i < CT_SELECT_KINDS; i++)
 		if (texts[i])
 			assert_int_equal(ct_patterns_add(&selection.patterns[i], "x", texts[i], &error), 0);
@@ -82,7 +80,6 @@ static void check_total(const char *focus, const char *ignore, const char *hide,
 {
 	struct ct_selected selected;
 	struct ct_profile *profile = chosen(focus, ignore, hide, &selected);
-
 	assert_int_equal(profile->totals.total_bytes, bytes);
 	assert_int_equal(profile->site_count, sites);
 	ct_profile_free(profile);
@@ -110,7 +107,6 @@ static void test_inlined(void **state)
 	struct ct_selected selected;
 	struct ct_profile *profile = chosen("inner", NULL, "outer", &selected);
 	const struct ct_frame *frame = &profile->frames[profile->frame_ids[profile->sites[0].first_frame]];
-
 	(void)state;
 	assert_int_equal(profile->sites[0].frame_count, 2);
 	assert_string_equal(profile->strings[frame->function], "inner");
@@ -127,7 +123,6 @@ static void test_rest_follows(void **state)
 {
 	struct ct_selected selected;
 	struct ct_profile *profile = chosen(NULL, NULL, "^alloc$", &selected);
-
 	(void)state;
 	assert_true(selected.met[CT_SELECT_HIDE]);
 	assert_int_equal(selected.dropped, 0);
@@ -152,7 +147,6 @@ static void test_threads(void **state)
 	struct ct_groups groups;
 	struct ct_error_text error;
 	uint32_t ids[3];
-
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		struct ct_frame frame;
@@ -198,12 +192,9 @@ static void test_suppressions(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_which),
-		cmocka_unit_test(test_inlined),
-		cmocka_unit_test(test_rest_follows),
-		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_which),        cmocka_unit_test(test_inlined),
+		cmocka_unit_test(test_rest_follows), cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_suppressions),
 	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

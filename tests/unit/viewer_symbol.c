@@ -111,13 +111,12 @@ static void test_the_name_that_people_use(void **state)
 	ct_symbols_free(symbols);
 }
 
-static const char source[] =
-	"namespace ns {\\n"
-	"inline __attribute__((always_inline)) int in1(volatile int *p) { return ++*p; }\\n"
-	"inline __attribute__((always_inline)) int in2(volatile int *p) { return in1(p); }\\n"
-	"__attribute__((noinline)) int outer(int *p) { return in2(p); }\\n"
-	"}\\n"
-	"int main() { int i = 0; return ns::outer(&i) - 1; }\\n";
+static const char source[] = "namespace ns {\\n"
+			     "inline __attribute__((always_inline)) int in1(volatile int *p) { return ++*p; }\\n"
+			     "inline __attribute__((always_inline)) int in2(volatile int *p) { return in1(p); }\\n"
+			     "__attribute__((noinline)) int outer(int *p) { return in2(p); }\\n"
+			     "}\\n"
+			     "int main() { int i = 0; return ns::outer(&i) - 1; }\\n";
 
 static bool run(const char *folder, const char *command)
 {
@@ -259,9 +258,9 @@ static void test_perf_map(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own_function),     cmocka_unit_test(test_unknown_address),
-		cmocka_unit_test(test_no_such_object),   cmocka_unit_test(test_the_name_that_people_use),
-		cmocka_unit_test(test_forms_of_objects), cmocka_unit_test(test_perf_map),
+		cmocka_unit_test(test_own_function),         cmocka_unit_test(test_unknown_address),
+		cmocka_unit_test(test_no_such_object),       cmocka_unit_test(test_the_name_that_people_use),
+		cmocka_unit_test(test_forms_of_objects),     cmocka_unit_test(test_perf_map),
 		cmocka_unit_test(test_names_of_one_address),
 	};
 	return cmocka_run_group_tests_name("viewer_symbol", tests, NULL, NULL);

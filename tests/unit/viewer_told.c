@@ -206,11 +206,8 @@ static void test_damaged_reports(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_marks),
-		cmocka_unit_test(test_snapshots),
-		cmocka_unit_test(test_events),
-		cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_damaged_reports),
+		cmocka_unit_test(test_marks),  cmocka_unit_test(test_snapshots),       cmocka_unit_test(test_events),
+		cmocka_unit_test(test_damage), cmocka_unit_test(test_damaged_reports),
 	};
 	return cmocka_run_group_tests_name("viewer_told", tests, store_builder_make_path, store_builder_remove_path);
 }

@@ -38,7 +38,6 @@ static void test_bytes(void **state)
 		{UINT64_MAX, "16.0 EiB"},
 	};
 	char out[CT_NUMBER_ROOM];
-
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_string_equal(ct_number_bytes(out, cases[i].bytes), cases[i].text);
@@ -49,7 +48,6 @@ static void test_bytes(void **state)
 static void test_other_numbers(void **state)
 {
 	char out[CT_NUMBER_ROOM];
-
 	(void)state;
 	assert_string_equal(ct_number_exact(out, 0), "0");
 	assert_string_equal(ct_number_exact(out, 999), "999");
@@ -73,7 +71,6 @@ static struct ct_profile *profile_of(const char *const *frames, const struct ct_
 {
 	struct ct_profile *profile = ct_profile_new();
 	uint32_t ids[16], count = 0;
-
 	assert_non_null(profile);
 	for (; frames[count]; count++) {
 		struct ct_frame frame;
@@ -118,7 +115,6 @@ static void test_short_names(void **state)
 		{"0x1: ) (a.c:1)", ")"},
 	};
 	char out[CT_NAME_ROOM];
-
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *const frames[] = {cases[i][0], NULL};
@@ -143,7 +139,6 @@ static void test_leaf(void **state)
 	const char *const only[] = {"0x1: malloc (in /x)", "0x2: operator new(unsigned long) (in /y)", NULL};
 	struct ct_profile *profile = profile_of(frames, &(struct ct_counters){.total_blocks = 1});
 	bool *allocators = ct_names_find_allocators(profile);
-
 	(void)state;
 	assert_int_equal(ct_name_leaf(profile, allocators, &profile->sites[0]), 5);
 	free(allocators);
@@ -177,7 +172,6 @@ static void test_allocator_names(void **state)
 		{"std::vector<int, std::allocator<int> >::push_back(int&&)", false},
 		{"main", false},
 	};
-
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *const frames[] = {cases[i].name, NULL};
@@ -197,7 +191,6 @@ static void check_cut(bool utf8, const char *text, int columns, const char *expe
 	size_t length;
 	FILE *out = open_memstream(&bytes, &length);
 	struct ct_line line;
-
 	ct_line_init(&line, &terminal, out);
 	ct_line_add_cut(&line, text, columns);
 	assert_true(line.columns <= columns);
@@ -236,7 +229,6 @@ static int top(const char *first, const char *second, const char *third, const c
 {
 	char *argv[] = {"top", (char *)first, (char *)second, (char *)third, (char *)fourth, NULL};
 	int argc = 1, code, saved[2];
-
 	while (argv[argc])
 		argc++;
 	for (int i = 0; i < 2; i++) {
@@ -259,7 +251,6 @@ static int top(const char *first, const char *second, const char *third, const c
 static void test_command(void **state)
 {
 	static const char heap[] = "tests/unit/data/dhat.out.heap", copy[] = "tests/unit/data/dhat.out.copy";
-
 	(void)state;
 	assert_int_equal(top(heap, NULL, NULL, NULL), 0);
 	assert_int_equal(top("--sort", "lifetime", "--full", heap), 0);
@@ -305,14 +296,10 @@ static int use_utf8(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_other_numbers),
-		cmocka_unit_test(test_short_names),
-		cmocka_unit_test(test_leaf),
-		cmocka_unit_test(test_allocator_names),
-		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_bytes),           cmocka_unit_test(test_other_numbers),
+		cmocka_unit_test(test_short_names),     cmocka_unit_test(test_leaf),
+		cmocka_unit_test(test_allocator_names), cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_command),
 	};
-
 	return cmocka_run_group_tests(tests, use_utf8, NULL);
 }

@@ -46,7 +46,6 @@ static struct ct_profile *sample(void)
 		{.total_bytes = 1024, .total_blocks = 4, .lifetime = 40, .max_bytes = 256, .max_blocks = 1},
 	};
 	struct ct_profile *profile = ct_profile_new();
-
 	assert_non_null(profile);
 	for (int i = 0; i < 3; i++) {
 		uint32_t ids[8], count = 0;
@@ -83,7 +82,6 @@ static void check_shown(show_function *show, struct ct_view view, int columns, c
 	char *bytes = NULL;
 	size_t length;
 	struct ct_error_text error;
-
 	view.terminal = &terminal;
 	view.min_percent = 1;
 	view.out = open_memstream(&bytes, &length);
@@ -102,7 +100,6 @@ static void check_view(show_function *show, const struct ct_profile *profile, en
 static void test_sites(void **state)
 {
 	struct ct_profile *profile = sample();
-
 	(void)state;
 	check_view(
 		ct_view_sites, profile, CT_COLUMN_TOTAL, 0, 120,
@@ -126,7 +123,6 @@ static void test_columns(void **state)
 {
 	struct ct_profile *profile = sample();
 	char list[CT_COLUMN_LIST_ROOM];
-
 	(void)state;
 	check_shown(ct_view_sites,
 		    (struct ct_view){.profile = profile,
@@ -154,7 +150,6 @@ static void test_groups(void **state)
 {
 	struct ct_profile *profile = sample();
 	struct ct_view view = {.profile = profile, .by = CT_BY_FUNCTION};
-
 	(void)state;
 	check_shown(ct_view_groups, view, 120,
 		    "   TOTAL      %   SUM%  BLOCKS      PEAK       END  LIFETIME       CUM   CUM%  FUNCTION\n"
@@ -184,7 +179,6 @@ static void test_peek(void **state)
 	struct ct_patterns patterns = {0};
 	struct ct_error_text error;
 	struct ct_view view = {.profile = profile, .patterns = &patterns};
-
 	(void)state;
 	assert_int_equal(ct_patterns_add(&patterns, "peek", "wor.$", &error), 0);
 	check_shown(
@@ -215,7 +209,6 @@ static void test_source(void **state)
 	struct ct_view view = {.profile = profile, .patterns = &patterns, .sort = CT_COLUMN_PEAK};
 	char folder[] = "/tmp/ctrace-source-XXXXXX", path[64];
 	FILE *file;
-
 	(void)state;
 	assert_int_equal(ct_patterns_add(&patterns, "list", "^leaf", &error), 0);
 	check_shown(ct_view_source, view, 100,
@@ -253,7 +246,6 @@ static void test_source(void **state)
 static void test_tree(void **state)
 {
 	struct ct_profile *profile = sample();
-
 	(void)state;
 	check_view(ct_view_tree, profile, CT_COLUMN_TOTAL, 0, 100,
 		   "   TOTAL      %  BLOCKS  CALLS\n"
@@ -267,7 +259,6 @@ static void test_tree(void **state)
 static void test_summary(void **state)
 {
 	struct ct_profile *profile = sample();
-
 	(void)state;
 	profile->losses.dropped = 1200;
 	profile->losses.truncated = 3;
@@ -299,7 +290,6 @@ static void test_deep_tree(void **state)
 	struct ct_profile *profile = ct_profile_new();
 	struct ct_error_text error;
 	uint32_t ids[3000];
-
 	(void)state;
 	for (uint32_t i = 0; i < 3000; i++) {
 		struct ct_frame frame;
@@ -333,6 +323,5 @@ int main(void)
 		cmocka_unit_test(test_peek),    cmocka_unit_test(test_source),    cmocka_unit_test(test_tree),
 		cmocka_unit_test(test_summary), cmocka_unit_test(test_deep_tree),
 	};
-
 	return cmocka_run_group_tests(tests, use_utf8, NULL);
 }

@@ -186,7 +186,7 @@ static int advise(const struct request *request)
 		bool all = !request->rows || request->rows > findings.count;
 		size_t shown = all ? findings.count : request->rows;
 		code = request->format == FORMAT_JSON ? put_json(profile, &findings, shown, &error)
-				     : put_text(profile, &findings, shown, request->color, &error);
+						      : put_text(profile, &findings, shown, request->color, &error);
 	}
 	ct_findings_fini(&findings);
 	ct_profile_free(profile);
@@ -232,8 +232,9 @@ const struct ct_command ct_command_advise = {
 	.name = COMMAND,
 	.summary = "suggest improvements, with the evidence",
 	.usage = "[options] FILE",
-	.about = "Suggest what to change in the program: findings with their evidence, the largest first. FILE is a report of "
-		 "ctrace, Valgrind's DHAT or dhat-rs, or a store.",
+	.about =
+		"Suggest what to change in the program: findings with their evidence, the largest first. FILE is a report of "
+		"ctrace, Valgrind's DHAT or dhat-rs, or a store.",
 	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_color_options, offsetof(struct request, color))},
 	.run = run,
 };

@@ -37,11 +37,11 @@ static int check_rule(struct work *work, const struct ct_budget_rule *rule)
 static int print(struct work *work, const struct ct_verdict *verdicts)
 {
 	const struct ct_check_view gate = {.budget = &work->budget,
-				     .verdicts = verdicts,
-				     .profile = work->profiles[CT_DIFF_NEW],
-				     .name = work->names[CT_DIFF_NEW],
-				     .diff = work->names[CT_DIFF_OLD] ? &work->diff : NULL,
-				     .strict = work->strict};
+					   .verdicts = verdicts,
+					   .profile = work->profiles[CT_DIFF_NEW],
+					   .name = work->names[CT_DIFF_NEW],
+					   .diff = work->names[CT_DIFF_OLD] ? &work->diff : NULL,
+					   .strict = work->strict};
 	struct ct_out_file file;
 	int code = ct_out_open("-", &file, &work->error);
 	if (!code && ct_view_gate(&gate, file.stream))
@@ -81,15 +81,13 @@ static int check(struct work *work)
 	return code ? code : judge(work);
 }
 
-static int set_budget(const struct ct_option *option, void *request, const char *value,
-			 struct ct_error_text *error)
+static int set_budget(const struct ct_option *option, void *request, const char *value, struct ct_error_text *error)
 {
 	(void)option;
 	return ct_budget_read(&((struct work *)request)->budget, value, error);
 }
 
-static int set_baseline(const struct ct_option *option, void *request, const char *value,
-			 struct ct_error_text *error)
+static int set_baseline(const struct ct_option *option, void *request, const char *value, struct ct_error_text *error)
 {
 	(void)option;
 	struct work *work = request;
@@ -99,8 +97,7 @@ static int set_baseline(const struct ct_option *option, void *request, const cha
 	return CT_OK;
 }
 
-static int set_growth(const struct ct_option *option, void *request, const char *value,
-			 struct ct_error_text *error)
+static int set_growth(const struct ct_option *option, void *request, const char *value, struct ct_error_text *error)
 {
 	(void)option;
 	struct work *work = request;
@@ -115,8 +112,15 @@ static const struct ct_option options[] = {
 	 .help = "a file of rules, one per line, # starts a comment; may be repeated",
 	 .set = set_budget,
 	 .file = true},
-	{.name = "baseline", .argument = "OLD", .help = "what --max-growth compares with", .set = set_baseline, .file = true},
-	{.name = "max-growth", .argument = "RULE", .help = "how much a number may grow; may be repeated", .set = set_growth},
+	{.name = "baseline",
+	 .argument = "OLD",
+	 .help = "what --max-growth compares with",
+	 .set = set_baseline,
+	 .file = true},
+	{.name = "max-growth",
+	 .argument = "RULE",
+	 .help = "how much a number may grow; may be repeated",
+	 .set = set_growth},
 	{.name = "strict",
 	 .help = "also fail if a rule matches no site, events were dropped, or a store was copied while it was written",
 	 .set = ct_set_flag,
@@ -176,7 +180,8 @@ const struct ct_command ct_command_check = {
 	.summary = "fail a CI job when memory use breaks a budget or grows",
 	.usage = "FILE --budget RULES\n"
 		 "FILE --baseline OLD --max-growth 'peak 5%'",
-	.about = "A gate for CI: prints broken rules as a Markdown table and exits with 1. FILE and OLD are stores or reports.",
+	.about =
+		"A gate for CI: prints broken rules as a Markdown table and exits with 1. FILE and OLD are stores or reports.",
 	.groups = {CT_OPTION_GROUP(options, 0)},
 	.print_more = print_rules,
 	.run = run,

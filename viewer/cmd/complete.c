@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ctrace complete WORD...: what the last word may become, for the shells' completion scripts. The words are those after
- * "ctrace"; the last one may be empty. Prints candidates, one per line, with a tab and a description if there is one; or
+ * "ctrace"; the last one may be empty. Prints candidates, one per line, with a tab and a description if there is one;
+ * or
  * ":files" or ":commands", which the shells know themselves. Everything comes from the tables of cmd/option.h.
  */
 #include "cmd/cmd.h"

@@ -14,7 +14,9 @@ struct request {
 };
 
 static const struct ct_option options[] = {
-	{.name = "run", .help = "also make a trial recording of PROGRAM, and check what it holds", .set = ct_set_flag,
+	{.name = "run",
+	 .help = "also make a trial recording of PROGRAM, and check what it holds",
+	 .set = ct_set_flag,
 	 .at = offsetof(struct request, trial)},
 };
 
@@ -42,7 +44,8 @@ const struct ct_command ct_command_doctor = {
 	.name = COMMAND,
 	.summary = "diagnose an empty or incomplete recording",
 	.usage = "[options] [PROGRAM [ARGUMENT...]]",
-	.about = "Check what a recording needs. Report what is in the way and how to fix it. Exit code 1 if there is a problem.",
+	.about =
+		"Check what a recording needs. Report what is in the way and how to fix it. Exit code 1 if there is a problem.",
 	.groups = {CT_OPTION_GROUP(options, 0)},
 	.runs_program = true,
 	.run = run,

@@ -115,10 +115,11 @@ static const struct ct_option options[] = {
 	 .help = "INPUT is the pid or the store of a running program; -o FILE.store makes a whole copy of the store",
 	 .set = ct_set_flag,
 	 .at = offsetof(struct request, job.live)},
-	{.name = "remove-store", .help = "remove the store after a successful export", .set = ct_set_flag,
+	{.name = "remove-store",
+	 .help = "remove the store after a successful export",
+	 .set = ct_set_flag,
 	 .at = offsetof(struct request, remove_store)},
-	{.name = "at-exit", .set = ct_set_flag,
-	 .at = offsetof(struct request, at_exit)},
+	{.name = "at-exit", .set = ct_set_flag, .at = offsetof(struct request, at_exit)},
 };
 
 static int run(int argc, char **argv)
@@ -150,6 +151,7 @@ const struct ct_command ct_command_export = {
 	.summary = "turn a store or a report into a file for another tool",
 	.usage = "[options] INPUT",
 	.about = "Turn a store (FILE.json.store) or a report of ctrace, Valgrind's DHAT or dhat-rs into another file.",
-	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_select_options, offsetof(struct request, selection))},
+	.groups = {CT_OPTION_GROUP(options, 0),
+		   CT_OPTION_GROUP(ct_select_options, offsetof(struct request, selection))},
 	.run = run,
 };

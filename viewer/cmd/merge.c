@@ -129,9 +129,14 @@ static const struct ct_option options[] = {
 	 .set = ct_set_metric,
 	 .at = offsetof(struct work, metric),
 	 .value = ct_values_metrics},
-	{.name = "skip-damaged", .help = "skip inputs that cannot be read, with a line for each", .set = ct_set_flag,
+	{.name = "skip-damaged",
+	 .help = "skip inputs that cannot be read, with a line for each",
+	 .set = ct_set_flag,
 	 .at = offsetof(struct work, skip_damaged)},
-	{.letter = 'q', .name = "quiet", .help = "no summary on stderr", .set = ct_set_flag,
+	{.letter = 'q',
+	 .name = "quiet",
+	 .help = "no summary on stderr",
+	 .set = ct_set_flag,
 	 .at = offsetof(struct work, quiet)},
 };
 
@@ -156,9 +161,10 @@ const struct ct_command ct_command_merge = {
 	.name = COMMAND,
 	.summary = "combine reports and stores of many processes or hosts",
 	.usage = "[options] -o OUT INPUT...",
-	.about = "Combine the reports or stores of many processes or hosts. INPUT is a file, a folder (all reports and stores in "
-		 "it) or a pattern ('heap.*.json'). Sites whose stacks differ only in addresses are merged. Sums are exact; max and "
-		 "peak add up what the processes had at different times and are upper bounds.",
+	.about =
+		"Combine the reports or stores of many processes or hosts. INPUT is a file, a folder (all reports and stores in "
+		"it) or a pattern ('heap.*.json'). Sites whose stacks differ only in addresses are merged. Sums are exact; max and "
+		"peak add up what the processes had at different times and are upper bounds.",
 	.groups = {CT_OPTION_GROUP(options, 0)},
 	.run = run,
 };

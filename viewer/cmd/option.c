@@ -43,7 +43,8 @@ static void add_row(struct parser *parser, const struct ct_option *row, size_t o
 static void fill(struct parser *parser, const struct ct_command *command)
 {
 	memset(parser, 0, sizeof(*parser));
-	/* "+": the words behind a program's name are the program's. ":": tell a missing value from an unknown option. */
+	/* "+": the words behind a program's name are the program's. ":": tell a missing value from an unknown option.
+	 */
 	strcpy(parser->letters, command->runs_program ? "+:" : ":");
 	for (int i = 0; i < CT_GROUPS_MAX; i++)
 		for (size_t j = 0; j < command->groups[i].count; j++)
@@ -152,7 +153,7 @@ static int apply(const struct ct_option *row, void *request, const char *value, 
 }
 
 int ct_command_parse(const struct ct_command *command, void *request, int argc, char **argv, int *rest,
-		    struct ct_error_text *error)
+		     struct ct_error_text *error)
 {
 	struct parser parser;
 	int answer, code = CT_OK;
@@ -202,8 +203,8 @@ const struct ct_option *ct_command_find_option(const struct ct_command *command,
 	return NULL;
 }
 
-void ct_command_each_option(const struct ct_command *command, void (*visit)(void *context, const struct ct_option *option),
-		     void *context)
+void ct_command_each_option(const struct ct_command *command,
+			    void (*visit)(void *context, const struct ct_option *option), void *context)
 {
 	struct parser parser;
 	fill(&parser, command);
@@ -285,8 +286,8 @@ static void put_option(void *context, const struct ct_option *row)
 		columns = 0;
 	}
 	fprintf(writer->out, "%*s", (int)(indent - columns), "");
-	snprintf(text, sizeof(text), row->argument && row->standard && *row->standard ? "%s (default %s)" : "%s", row->help,
-		 row->standard);
+	snprintf(text, sizeof(text), row->argument && row->standard && *row->standard ? "%s (default %s)" : "%s",
+		 row->help, row->standard);
 	put_wrapped(writer->out, text, indent, indent);
 	if (row->values_shown)
 		put_values(writer->out, row);

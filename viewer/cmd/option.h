@@ -49,7 +49,10 @@ struct ct_option_group {
 
 #define CT_GROUPS_MAX 4
 
-#define CT_OPTION_GROUP(table, place) {(table), sizeof(table) / sizeof((table)[0]), (place)}
+#define CT_OPTION_GROUP(table, place)                                                                                  \
+	{                                                                                                              \
+		(table), sizeof(table) / sizeof((table)[0]), (place)                                                   \
+	}
 
 struct ct_command {
 	const char *name;
@@ -81,7 +84,7 @@ void ct_command_help(const struct ct_command *command, FILE *out);
  * it may have changed places. 0, CT_COMMAND_HELP or < 0.
  */
 int ct_command_parse(const struct ct_command *command, void *request, int argc, char **argv, int *rest,
-		    struct ct_error_text *error);
+		     struct ct_error_text *error);
 
 /*
  * The same for a command's run(): prints the help or the error. Returns the index of the first word that is no option,
@@ -93,7 +96,7 @@ int ct_command_begin(const struct ct_command *command, void *request, int argc, 
 const struct ct_option *ct_command_find_option(const struct ct_command *command, const char *word);
 
 /* Call visit for each option that is shown, --help included. */
-void ct_command_each_option(const struct ct_command *command, void (*visit)(void *context, const struct ct_option *option),
-		     void *context);
+void ct_command_each_option(const struct ct_command *command,
+			    void (*visit)(void *context, const struct ct_option *option), void *context);
 
 #endif

@@ -38,7 +38,6 @@ static int set_session(struct recording *recording)
 {
 	unsigned char random[SESSION_BYTES];
 	char name[SESSION_BYTES * 2 + 1];
-
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return ct_error_set(&recording->error, CT_ERR_IO, "no random numbers: %s", strerror(errno));
 	for (size_t i = 0; i < sizeof(random); i++)
@@ -66,7 +65,6 @@ static void collect(struct recording *recording, time_t start)
 		.folder = recording->late && settings->folder ? &recording->folder : NULL,
 		.keep_name = settings->named && settings->formats.count,
 	};
-
 	if (!work.formats.count)
 		work.formats = recording->own_formats;
 	ct_collect_run(&work);
@@ -85,7 +83,6 @@ static int run(struct recording *recording)
 	char *preload = ct_library_preload(recording->library, getenv("LD_PRELOAD"));
 	time_t start = time(NULL);
 	int code;
-
 	recording->environment = preload ? ct_settings_environment(&recording->settings, preload) : NULL;
 	if (!recording->environment)
 		code = ct_error_set(&recording->error, CT_ERR_MEMORY, "not enough memory");
@@ -108,7 +105,6 @@ static int run(struct recording *recording)
 static int prepare(struct recording *recording)
 {
 	int code = ct_program_find(recording->arguments[0], recording->path, &recording->error);
-
 	if (code == 0) {
 		code = ct_library_find(NULL, recording->library, &recording->error);
 		if (code < 0)
@@ -148,7 +144,6 @@ static int start(int argc, char **argv)
 {
 	static struct recording recording;
 	int code, rest = ct_command_begin(&ct_command_record, &recording.settings, argc, argv, &code);
-
 	if (rest >= 0) {
 		code = ct_settings_complete(&recording.settings, &recording.error);
 		if (code < 0) {

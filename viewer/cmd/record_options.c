@@ -3,7 +3,7 @@
 
 #include "cmd/shared_options.h"
 
-#define CT_OPTION(field, variable, letter_, name_, type, standard_, argument_, help_)                                       \
+#define CT_OPTION(field, variable, letter_, name_, type, standard_, argument_, help_)                                  \
 	static int set_##field(const struct ct_option *option, void *settings, const char *value,                      \
 			       struct ct_error_text *error)                                                            \
 	{                                                                                                              \
@@ -20,12 +20,12 @@ static const char *const choices_of_BOOL[] = {"0", "1", NULL};
 #define choices_of_BYTES NULL
 
 const struct ct_option ct_record_options[CT_RECORD_OPTIONS] = {
-#define CT_OPTION(field, variable, letter_, name_, type, standard_, argument_, help_)                                       \
-	{.letter = letter_,                                                                                             \
-	 .name = name_,                                                                                                 \
-	 .argument = argument_,                                                                                         \
-	 .help = help_,                                                                                                 \
-	 .standard = standard_,                                                                                         \
+#define CT_OPTION(field, variable, letter_, name_, type, standard_, argument_, help_)                                  \
+	{.letter = letter_,                                                                                            \
+	 .name = name_,                                                                                                \
+	 .argument = argument_,                                                                                        \
+	 .help = help_,                                                                                                \
+	 .standard = standard_,                                                                                        \
 	 .choices = choices_of_##type,                                                                                 \
 	 .set = set_##field,                                                                                           \
 	 .file = CT_SETTING_##field == CT_SETTING_out},

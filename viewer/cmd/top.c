@@ -28,7 +28,10 @@ static const struct ct_option options[] = {
 	 .standard = "1",
 	 .set = ct_set_percent,
 	 .at = offsetof(struct request, top.view.min_percent)},
-	{.name = "bytes", .help = "show exact numbers", .set = ct_set_flag, .at = offsetof(struct request, top.view.exact)},
+	{.name = "bytes",
+	 .help = "show exact numbers",
+	 .set = ct_set_flag,
+	 .at = offsetof(struct request, top.view.exact)},
 };
 
 /* A reader that went away (`| head`) is no error. */
@@ -46,8 +49,8 @@ static int check_interactive(const struct request *request)
 {
 	const struct ct_top_request *top = &request->top;
 	bool possible = (top->kind == CT_TOP_ROWS || top->kind == CT_TOP_TREE) && top->form == CT_TOP_TEXT &&
-			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE && !top->view.column_count && !top->only_leaks;
-
+			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE && !top->view.column_count &&
+			!top->only_leaks;
 	if (!request->top.interactive && !request->top.pid)
 		return CT_EXIT_FINE;
 	if (!possible)
@@ -81,7 +84,6 @@ static int show_live(const struct request *request)
 	};
 	struct ct_error_text error;
 	int code;
-
 	if (top->view.by == CT_BY_THREAD && !ct_groups_have_threads(top->view.profile))
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s has no threads: record with CTRACE_THREADS=1",
 				   request->path);
@@ -95,7 +97,6 @@ static int show(struct request *request, struct ct_profile *profile)
 	struct ct_selected selected;
 	struct ct_error_text error;
 	int code = ct_top_check_profile(COMMAND, &request->top, request->path);
-
 	if (code != CT_EXIT_FINE)
 		return code;
 	code = ct_select(profile, &request->top.selection, &selected, &error);
@@ -119,7 +120,6 @@ static int show(struct request *request, struct ct_profile *profile)
 static int open_target(struct request *request, struct ct_profile **profile, struct ct_error_text *error)
 {
 	int code = ct_target_open(request->top.pid, &request->target, error);
-
 	if (code < 0)
 		return code;
 	*profile = ct_target_profile(request->target);
@@ -138,7 +138,6 @@ static int show_input(struct request *request)
 	struct ct_profile *profile;
 	struct ct_error_text error;
 	int code = request->top.pid ? open_target(request, &profile, &error) : ct_load(request->path, &profile, &error);
-
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
 	if (!request->top.pid)

@@ -94,7 +94,8 @@ static int set_csv(const struct ct_option *option, void *member, const char *val
 	return CT_OK;
 }
 
-static int set_suppressions(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+static int set_suppressions(const struct ct_option *option, void *member, const char *value,
+			    struct ct_error_text *error)
 {
 	(void)option;
 	int code = ct_leaks_read_rules(member, value, error);
@@ -139,7 +140,12 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 	 .standard = "total",
 	 .set = set_sort,
 	 .value = value_column},
-	{.letter = 'n', .name = "rows", .argument = "N", .help = "rows to show, 0 = all", .standard = "20", .set = set_rows},
+	{.letter = 'n',
+	 .name = "rows",
+	 .argument = "N",
+	 .help = "rows to show, 0 = all",
+	 .standard = "20",
+	 .set = set_rows},
 	{.name = "columns",
 	 .argument = "LIST",
 	 .help = "columns to show, separated by commas, of:",
@@ -154,10 +160,7 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 	 .choices = keys,
 	 .set = ct_set_choice,
 	 AT(view.by)},
-	{.name = "cum",
-	 .help = "include callees (implies --by function)",
-	 .set = ct_set_flag,
-	 AT(view.cumulative)},
+	{.name = "cum", .help = "include callees (implies --by function)", .set = ct_set_flag, AT(view.cumulative)},
 	{.name = "tree", .help = "show who calls whom, from the root", .set = set_tree},
 	{.name = "peek", .argument = "RE", .help = "callers and callees of matching functions", .set = set_functions},
 	{.name = "list", .argument = "RE", .help = "annotated source of matching functions", .set = set_functions},
@@ -187,7 +190,6 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 static void complete(struct ct_top_request *request)
 {
 	struct ct_view *view = &request->view;
-
 	if (view->cumulative && view->by == CT_BY_SITE)
 		view->by = CT_BY_FUNCTION;
 	if (!request->sort_given && view->column_count)
@@ -200,7 +202,6 @@ static void complete(struct ct_top_request *request)
 int ct_top_check_options(const char *command, struct ct_top_request *request)
 {
 	bool is_table = request->kind == CT_TOP_ROWS && request->form == CT_TOP_TEXT;
-
 	complete(request);
 	if (request->leaks.rule_count && !request->only_leaks)
 		return ct_cmd_fail(command, CT_EXIT_USAGE, "--suppressions is for --leaks");
@@ -224,7 +225,6 @@ static int check_column(const char *command, const struct ct_top_request *reques
 {
 	const struct ct_profile *profile = request->view.profile;
 	const char *name = ct_column_name(column);
-
 	if (column >= CT_COLUMN_LOST && column <= CT_COLUMN_REACHABLE && !profile->has_reach)
 		return ct_cmd_fail(command, CT_EXIT_USAGE, "%s has no %s: record with CTRACE_REACH=1", path, name);
 	if (!ct_column_exists(profile, column))
@@ -243,7 +243,6 @@ int ct_top_keep_leaks(struct ct_top_request *request, struct ct_profile *profile
 						 CT_COLUMN_POSSIBLE, CT_COLUMN_REACHABLE};
 	struct ct_view *view = &request->view;
 	int code = ct_leaks_keep(&request->leaks, profile, error);
-
 	if (!view->column_count) {
 		const enum ct_column *columns = profile->has_reach ? classes : live;
 		size_t bytes = profile->has_reach ? sizeof(classes) : sizeof(live);
@@ -262,7 +261,6 @@ int ct_top_check_profile(const char *command, const struct ct_top_request *reque
 {
 	const struct ct_view *view = &request->view;
 	int code;
-
 	if (request->kind == CT_TOP_MARKS)
 		return view->profile->mark_count
 			       ? CT_EXIT_FINE
@@ -303,7 +301,6 @@ static int show_found(const struct ct_top_request *request, struct ct_error_text
 	char *text = NULL;
 	size_t length;
 	int code;
-
 	view.out = open_memstream(&text, &length);
 	if (!view.out)
 		return ct_error_no_memory(error);
@@ -324,7 +321,6 @@ int ct_top_show(const struct ct_top_request *request, struct ct_error_text *erro
 {
 	const struct ct_view *view = &request->view;
 	int code;
-
 	if (request->form == CT_TOP_JSON)
 		return ct_write_json(view->profile, ct_column_metric(view->sort), view->out, error);
 	if (request->form == CT_TOP_CSV)

@@ -21,7 +21,6 @@ void ct_doctor_tell(struct ct_doctor *doctor, enum ct_doctor_state state, const 
 	static const char *const states[] = {"ok", "note", "problem"};
 	char line[2 * PATH_MAX], *clean;
 	va_list arguments;
-
 	va_start(arguments, format);
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
@@ -35,7 +34,6 @@ void ct_doctor_library(struct ct_doctor *doctor)
 {
 	struct ct_error_text error;
 	struct statvfs system;
-
 	if (ct_library_find(NULL, doctor->library, &error) < 0) {
 		*doctor->library = '\0';
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "library", "%s", error.line);
@@ -52,7 +50,6 @@ void ct_doctor_library(struct ct_doctor *doctor)
 static void find_object(const char *list, const char *name, char path[PATH_MAX])
 {
 	const char *at = strstr(list, name);
-
 	*path = '\0';
 	at = at ? strstr(at, "=> /") : NULL;
 	if (at)
@@ -76,7 +73,6 @@ static void tell_loader(struct ct_doctor *doctor, const char *list)
 {
 	char unwinder[PATH_MAX];
 	char *complaint = find_complaint(list, doctor->library);
-
 	if (strstr(list, doctor->library) && !complaint)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "loader", "takes the library into the program");
 	else
@@ -98,7 +94,6 @@ static void check_loader(struct ct_doctor *doctor)
 	char preload[2 * PATH_MAX];
 	char *arguments[] = {doctor->program, NULL};
 	char *list;
-
 	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s:" UNWINDER, doctor->library);
 	list = ct_capture(arguments, (const char *const[]){preload, "LD_TRACE_LOADED_OBJECTS=1", NULL});
 	if (!list) {
@@ -115,7 +110,6 @@ static void tell_names(struct ct_doctor *doctor, const char *path, bool is_progr
 	struct ct_symbols *symbols = ct_symbols_new();
 	int handle = symbols ? ct_symbols_open(symbols, path, NULL, 0) : -1;
 	struct ct_symbol_facts facts = {0};
-
 	if (handle >= 0)
 		facts = ct_symbols_facts(symbols, handle);
 	ct_symbols_free(symbols);
@@ -131,16 +125,15 @@ static void tell_names(struct ct_doctor *doctor, const char *path, bool is_progr
 		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "names", "%s: %s; %s", path,
 			       facts.has_names ? "functions, but no lines and inlined calls"
 					       : "only the functions that it exports",
-			       !is_program                      ? "install Debian's libc6-dbg"
-			       : strncmp(path, "/usr/", 5) == 0 ? "install its package of debug information (-dbgsym)"
-								: "build it with -g");
+			       !is_program                  ? "install Debian's libc6-dbg"
+			       : !strncmp(path, "/usr/", 5) ? "install its package of debug information (-dbgsym)"
+							    : "build it with -g");
 }
 
 void ct_doctor_program(struct ct_doctor *doctor, const char *name)
 {
 	char path[PATH_MAX];
 	struct ct_error_text error;
-
 	if (ct_program_find(name, path, &error)) {
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "program", "%s", error.line);
 		return;

@@ -23,7 +23,6 @@
 static void output_folder(struct ct_doctor *doctor, char folder[PATH_MAX])
 {
 	char *slash;
-
 	snprintf(folder, PATH_MAX, "%s", ct_settings_get(&doctor->settings, CT_SETTING_out));
 	slash = strrchr(folder, '/');
 	if (slash)
@@ -38,7 +37,6 @@ static int try_file(const char *folder)
 	char path[PATH_MAX + 32];
 	int problem = 0, fd;
 	void *page;
-
 	snprintf(path, sizeof(path), "%s/.ctrace-doctor.XXXXXX", folder);
 	fd = mkstemp(path);
 	if (fd < 0)
@@ -61,7 +59,6 @@ static void check_space(struct ct_doctor *doctor, const char *folder)
 	struct statvfs system;
 	char number[CT_NUMBER_ROOM];
 	uint64_t left;
-
 	if (statvfs(folder, &system) != 0)
 		return;
 	left = (uint64_t)system.f_bavail * system.f_frsize;
@@ -78,7 +75,6 @@ static void check_output(struct ct_doctor *doctor)
 	const char *temporary = ct_settings_get(&doctor->settings, CT_SETTING_tmpdir);
 	char folder[PATH_MAX];
 	int problem;
-
 	output_folder(doctor, folder);
 	problem = try_file(folder);
 	if (!problem) {
@@ -109,7 +105,6 @@ static void check_limits(struct ct_doctor *doctor)
 		{RLIMIT_NOFILE, FILES_MIN, "open files", "-n", false},
 	};
 	bool fine = true;
-
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char number[CT_NUMBER_ROOM];
 		struct rlimit limit;
@@ -132,7 +127,6 @@ static void check_environment(struct ct_doctor *doctor)
 {
 	const char *preload = getenv("LD_PRELOAD");
 	bool noted = false;
-
 	if (*ct_settings_get(&doctor->settings, CT_SETTING_export) == '0') {
 		noted = true;
 		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "variables",
@@ -159,7 +153,6 @@ static bool is_filtered(void)
 	char line[256];
 	bool filtered = false;
 	FILE *status = fopen("/proc/self/status", "re");
-
 	while (status && fgets(line, sizeof(line), status))
 		filtered = filtered || !strncmp(line, "Seccomp:\t2", 10);
 	if (status)

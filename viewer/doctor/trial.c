@@ -26,7 +26,6 @@ static int record(const char *folder, char **arguments)
 	size_t count = 0;
 	int status = -1;
 	pid_t pid;
-
 	while (arguments[count])
 		count++;
 	char **command = calloc(count + 9, sizeof(*command));
@@ -48,7 +47,6 @@ static void add_name(struct came *came, const char *command)
 {
 	size_t used = strlen(came->names);
 	char word[PATH_MAX];
-
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(command, " "), command);
 	if (!strstr(came->names, ct_name_base(word)))
 		snprintf(came->names + used, sizeof(came->names) - used, "%s%s", used ? ", " : "", ct_name_base(word));
@@ -73,7 +71,6 @@ static void collect(const char *folder, struct came *came)
 {
 	DIR *files = opendir(folder);
 	struct dirent *entry;
-
 	while (files && (entry = readdir(files))) {
 		char path[2 * PATH_MAX];
 		struct ct_profile *profile;
@@ -97,7 +94,6 @@ static void tell_came(struct ct_doctor *doctor, const struct came *came, const c
 {
 	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM];
 	enum ct_doctor_state state = came->blocks ? CT_DOCTOR_OK : CT_DOCTOR_PROBLEM;
-
 	if (!came->processes) {
 		ct_doctor_tell(
 			doctor, CT_DOCTOR_PROBLEM, "trial",
@@ -129,7 +125,6 @@ void ct_doctor_trial(struct ct_doctor *doctor, char **arguments)
 	char folder[PATH_MAX];
 	struct came came = {0};
 	int status;
-
 	snprintf(folder, sizeof(folder), "%s/ctrace-doctor.XXXXXX",
 		 ct_settings_get(&doctor->settings, CT_SETTING_tmpdir));
 	if (!mkdtemp(folder)) {

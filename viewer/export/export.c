@@ -121,14 +121,14 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 		return;
 	}
 	ct_message("total %s in %s blocks, at end %s in %s blocks", ct_number_bytes(a, totals->total_bytes),
-	       ct_number_exact(b, totals->total_blocks), ct_number_bytes(c, totals->end_bytes),
-	       ct_number_exact(d, totals->end_blocks));
+		   ct_number_exact(b, totals->total_blocks), ct_number_bytes(c, totals->end_bytes),
+		   ct_number_exact(d, totals->end_blocks));
 	if (profile->sample_bytes)
 		snprintf(sampled, sizeof(sampled), " (sampled, mean interval %s)",
 			 ct_number_bytes(a, profile->sample_bytes));
 	ct_message("peak  %s in %s blocks, %s after start%s", ct_number_bytes(b, totals->peak_bytes),
-	       ct_number_exact(c, totals->peak_blocks),
-	       ct_number_time(d, (double)profile->peak_time, profile->time_unit), sampled);
+		   ct_number_exact(c, totals->peak_blocks),
+		   ct_number_time(d, (double)profile->peak_time, profile->time_unit), sampled);
 	ct_message("report %s", output);
 }
 

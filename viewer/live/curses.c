@@ -27,7 +27,6 @@ static void note_signal(int number)
 static void catch_signals(void)
 {
 	struct sigaction action = {.sa_handler = note_signal}, old;
-
 	for (size_t i = 0; i < sizeof(ending) / sizeof(ending[0]); i++) {
 		if (sigaction(ending[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			sigaction(ending[i], &action, NULL);
@@ -72,7 +71,6 @@ void ct_curses_size(int *lines, int *columns)
 static size_t apply_style(const char *text, attr_t *attributes, short *pair)
 {
 	const char *at = text + 2;
-
 	*attributes = A_NORMAL;
 	*pair = 0;
 	for (; *at && *at != 'm'; at++) {
@@ -89,7 +87,6 @@ static const char *paint_line(const char *text, int row, int columns, bool selec
 	attr_t attributes = A_NORMAL;
 	short pair = 0;
 	int column = 0;
-
 	move(row, 0);
 	while (*text && *text != '\n') {
 		wchar_t character[2] = {0};
@@ -122,7 +119,6 @@ static const char *paint_line(const char *text, int row, int columns, bool selec
 void ct_curses_paint(const char *text, int selected)
 {
 	int lines, columns;
-
 	getmaxyx(stdscr, lines, columns);
 	erase();
 	for (int row = 0; row < lines && *text; row++)
@@ -141,7 +137,6 @@ static int translate(wint_t key)
 		{KEY_HOME, CT_KEY_HOME},     {KEY_END, CT_KEY_END},
 		{KEY_ENTER, CT_KEY_ENTER},   {KEY_BACKSPACE, CT_KEY_BACKSPACE},
 	};
-
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (key == (wint_t)keys[i].curses)
 			return keys[i].ours;
@@ -154,7 +149,6 @@ int ct_curses_key(int wait_ms)
 	wint_t key;
 	int kind;
 	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-
 	timeout(wait_ms);
 	kind = get_wch(&key);
 	if (ended_by)

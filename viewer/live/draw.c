@@ -29,7 +29,6 @@ struct draw {
 static int lines_used(struct draw *draw)
 {
 	int lines = 0;
-
 	fflush(draw->line.out);
 	for (size_t i = 0; i < draw->length; i++)
 		lines += draw->text[i] == '\n';
@@ -52,7 +51,6 @@ static void put_label(struct draw *draw, const char *label)
 static const char *bytes_of(const struct draw *draw, uint64_t bytes, char out[CT_NUMBER_ROOM])
 {
 	bool exact = draw->view.exact || draw->view.profile->mode == CT_MODE_AD_HOC;
-
 	return exact ? ct_number_exact(out, bytes) : ct_number_bytes(out, bytes);
 }
 
@@ -60,7 +58,6 @@ static const char *bytes_of(const struct draw *draw, uint64_t bytes, char out[CT
 static void add_amount(struct draw *draw, const char *before, uint64_t bytes, uint64_t blocks)
 {
 	char text[CT_NUMBER_ROOM * 4], number[CT_NUMBER_ROOM], count[CT_NUMBER_ROOM];
-
 	snprintf(text, sizeof(text), "%s%s in %s %.40s", before, bytes_of(draw, bytes, number),
 		 ct_number_exact(count, blocks), draw->view.profile->blocks_unit);
 	ct_line_add_rest(&draw->line, text);
@@ -71,7 +68,6 @@ static void put_amounts(struct draw *draw)
 	const struct ct_profile *profile = draw->view.profile;
 	const struct ct_counters *totals = &profile->totals;
 	char text[CT_NUMBER_ROOM * 2], number[CT_NUMBER_ROOM];
-
 	if (profile->has_lifetimes) {
 		put_label(draw, profile->recent_us ? "now" : "at end");
 		ct_line_style(&draw->line, CT_STYLE_STRONG);
@@ -95,7 +91,6 @@ static void put_rates(struct draw *draw)
 	double seconds = (double)draw->view.profile->recent_us / 1e6;
 	uint64_t grown = (uint64_t)(totals->grown_bytes < 0 ? -totals->grown_bytes : totals->grown_bytes);
 	char text[CT_NUMBER_ROOM * 4], number[CT_NUMBER_ROOM], other[CT_NUMBER_ROOM];
-
 	put_label(draw, "rate");
 	snprintf(text, sizeof(text), "%s/s, %s blocks/s",
 		 ct_number_bytes(number, (uint64_t)((double)totals->recent_bytes / seconds + 0.5)),
@@ -113,7 +108,6 @@ static void put_kinds(struct draw *draw)
 	static const char *const names[CT_ROWS_KINDS] = {"Sites", "Functions", "Tree", "Callers", "Modules", "Threads"};
 	const struct ct_screen *screen = draw->screen;
 	char text[CT_MATCH_ROOM + CT_NUMBER_ROOM * 2], shown[CT_NUMBER_ROOM], all[CT_NUMBER_ROOM];
-
 	for (int i = 0; i < CT_ROWS_KINDS; i++) {
 		bool current = screen->rows.kind == (enum ct_rows_kind)i;
 
@@ -155,7 +149,6 @@ static unsigned wanted_columns(const struct draw *draw)
 {
 	unsigned all = (1u << CT_COLUMN_COUNT) - 1, sort = 1u << draw->view.sort;
 	int columns = draw->screen->terminal.columns;
-
 	if (draw->view.profile->recent_us && columns < WIDER) {
 		all = sort | 1u << CT_COLUMN_END | 1u << CT_COLUMN_GROWN | 1u << CT_COLUMN_RATE;
 		if (columns >= WIDE)
@@ -173,7 +166,6 @@ static void put_heads(struct draw *draw)
 	static const char *const heads[CT_ROWS_KINDS] = {"WHERE",     "FUNCTION, with all that it calls", "CALLS",
 							 "CALLED BY", "MODULE, with all that it calls",   "THREAD"};
 	bool groups = ct_rows_by(draw->screen->rows.kind) != CT_BY_SITE;
-
 	ct_layout_choose(&draw->view, wanted_columns(draw), groups ? SELF_WIDTH + GAP : 0, &draw->layout);
 	if (groups) {
 		put_styled(draw, CT_STYLE_HEAD, "SELF%");
@@ -189,7 +181,6 @@ static void put_heads(struct draw *draw)
 static const struct ct_frame *frame_of(const struct draw *draw, const struct ct_live_row *row, uint32_t number)
 {
 	const struct ct_profile *profile = draw->view.profile;
-
 	return &profile->frames[ct_row_frame(&draw->screen->rows, profile, row, number)];
 }
 
@@ -198,7 +189,6 @@ static uint32_t run_at(const struct draw *draw, const struct ct_live_row *row, u
 {
 	uint32_t count = ct_row_frame_count(&draw->screen->rows, row), run = 1;
 	uint32_t key = ct_name_key(frame_of(draw, row, number));
-
 	while (down ? run <= number : number + run < count) {
 		if (ct_name_key(frame_of(draw, row, down ? number - run : number + run)) != key)
 			break;
@@ -220,7 +210,6 @@ static uint32_t first_shown(const struct draw *draw, const struct ct_live_row *r
 {
 	uint32_t count = ct_row_frame_count(&draw->screen->rows, row), shown = 0;
 	char name[CT_NAME_ROOM + 16];
-
 	for (uint32_t at = 0, run; at < count; at += run) {
 		run = run_at(draw, row, at, false);
 		room -= ct_line_width(&draw->screen->terminal, name_run(draw, row, at, run, name)) + 3;
@@ -236,7 +225,6 @@ static void add_calls(struct draw *draw, const struct ct_live_row *row)
 {
 	uint32_t from = first_shown(draw, row, ct_line_left(&draw->line) - 4);
 	char name[CT_NAME_ROOM + 16];
-
 	if (from + 1 < ct_row_frame_count(&draw->screen->rows, row))
 		put_styled(draw, CT_STYLE_QUIET, "… > ");
 	for (uint32_t left = from + 1, run; left > 0; left -= run) {
@@ -253,7 +241,6 @@ static void add_callers(struct draw *draw, const struct ct_live_row *row)
 {
 	uint32_t count = ct_row_frame_count(&draw->screen->rows, row);
 	char name[CT_NAME_ROOM + 16];
-
 	for (uint32_t at = 0, run; at < count && ct_line_left(&draw->line) > 4; at += run) {
 		run = run_at(draw, row, at, false);
 		if (at)
@@ -267,7 +254,6 @@ static void add_branch(struct draw *draw, const struct ct_live_row *row)
 	bool callers = draw->screen->rows.kind == CT_ROWS_CALLERS;
 	int room = ct_line_left(&draw->line) / 2, indent = row->level * INDENT;
 	char place[CT_NAME_ROOM] = "";
-
 	ct_line_add_blanks(&draw->line, indent < room ? indent : room);
 	put_styled(draw, CT_STYLE_BAR, row->is_open ? "- " : row->can_open ? "+ " : "  ");
 	if (row->ends) {
@@ -294,7 +280,6 @@ static void put_row(struct draw *draw, const struct ct_live_row *row)
 	enum ct_column share = ct_column_share(draw->view.sort);
 	enum ct_group_by by = ct_rows_by(draw->screen->rows.kind);
 	char text[CT_NUMBER_ROOM];
-
 	if (by != CT_BY_SITE) {
 		ct_number_percent(text, row->self, ct_view_whole(&draw->view, share));
 		ct_line_add_right(&draw->line, text, SELF_WIDTH);
@@ -314,7 +299,6 @@ static void put_rows(struct draw *draw, size_t room)
 {
 	struct ct_screen *screen = draw->screen;
 	size_t at;
-
 	screen->page = room;
 	if (screen->top > screen->selected)
 		screen->top = screen->selected;
@@ -344,7 +328,6 @@ static void put_stack(struct draw *draw, size_t room)
 	const uint32_t *frames = NULL;
 	size_t count = ct_screen_stack(screen, &frames), from = screen->stack_open ? screen->stack_top : 0;
 	char text[CT_NUMBER_ROOM * 2];
-
 	if (screen->stack_open)
 		screen->page = room - 1;
 	snprintf(text, sizeof(text), "── stack, %zu frame%s%s ", count, count == 1 ? "" : "s",
@@ -371,7 +354,6 @@ static void put_bottom(struct draw *draw)
 {
 	const struct ct_screen *screen = draw->screen;
 	char text[CT_MATCH_ROOM + 16];
-
 	if (screen->prompt) {
 		snprintf(text, sizeof(text), "%s %s_",
 			 screen->prompt == CT_PROMPT_SEARCH ? "search:" : "filter:", screen->input);
@@ -406,7 +388,6 @@ static void put_help(struct draw *draw)
 		"search and filter: a regular expression; upper case counts if there is some in it",
 		"total, peak, live, lifetime, ...: ctrace(1). BYTES/S, BLOCKS/S: allocated, of late.",
 	};
-
 	put_styled(draw, CT_STYLE_STRONG, "ctrace-top: keys");
 	ct_line_end(&draw->line);
 	ct_line_end(&draw->line);
@@ -423,7 +404,6 @@ static void put_lists(struct draw *draw)
 {
 	struct ct_screen *screen = draw->screen;
 	int room, stack;
-
 	put_header(draw);
 	put_heads(draw);
 	room = screen->height - lines_used(draw) - 1;
@@ -448,7 +428,6 @@ char *ct_screen_text(struct ct_screen *screen)
 			 .whole = screen->whole,
 			 .exact = screen->exact},
 	};
-
 	draw.view.out = open_memstream(&draw.text, &draw.length);
 	if (!draw.view.out)
 		return NULL;

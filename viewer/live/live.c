@@ -24,14 +24,12 @@ struct live {
 bool ct_live_possible(void)
 {
 	const char *term = getenv("TERM");
-
 	return isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) && term && *term && strcmp(term, "dumb");
 }
 
 static int64_t now_ms(void)
 {
 	struct timespec now;
-
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
@@ -46,7 +44,6 @@ static void describe(struct live *live)
 {
 	struct ct_screen *screen = &live->screen;
 	const char *state = "";
-
 	if (!live->target)
 		return;
 	screen->mark_us = ct_target_baseline_us(live->target);
@@ -66,7 +63,6 @@ static void describe(struct live *live)
 static int read_again(struct live *live, struct ct_error_text *error)
 {
 	int code = ct_target_refresh(live->target, error);
-
 	live->next_ms = now_ms() + REFRESH_MS;
 	live->trouble.line[0] = '\0';
 	if (code == CT_ERR_MEMORY)
@@ -79,7 +75,6 @@ static int read_again(struct live *live, struct ct_error_text *error)
 static int paint(struct live *live, struct ct_error_text *error)
 {
 	char *text;
-
 	describe(live);
 	ct_curses_size(&live->screen.height, &live->screen.terminal.columns);
 	text = ct_screen_text(&live->screen);
@@ -105,7 +100,6 @@ static int act(struct live *live, enum ct_action action, struct ct_error_text *e
 static int loop(struct live *live, struct ct_error_text *error)
 {
 	int code = CT_OK;
-
 	while (!code) {
 		int64_t wait = is_read_again(live) ? live->next_ms - now_ms() : IDLE_MS;
 		enum ct_action action;
@@ -140,7 +134,6 @@ int ct_live_run(const struct ct_live_request *request, struct ct_error_text *err
 		.next_ms = now_ms() + REFRESH_MS,
 	};
 	int code;
-
 	if (!ct_curses_begin())
 		return ct_error_set(error, CT_ERR_USAGE, "TERM=%s names no known terminal; TERM=dumb gives plain text",
 				    getenv("TERM"));

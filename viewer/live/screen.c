@@ -22,7 +22,6 @@ static int find_allocators(struct ct_screen *screen)
 {
 	const struct ct_profile *profile = screen->profile;
 	bool *more = realloc(screen->allocators, profile->frame_count * sizeof(*more));
-
 	if (!more)
 		return -1;
 	screen->allocators = more;
@@ -37,7 +36,6 @@ static bool site_matches(struct ct_screen *screen, struct ct_match *match, size_
 {
 	const struct ct_profile *profile = screen->profile;
 	const struct ct_site_row *site = &profile->sites[index];
-
 	for (uint32_t i = 0; i < site->frame_count; i++) {
 		if (ct_match_frame(match, profile, profile->frame_ids[site->first_frame + i]))
 			return true;
@@ -49,7 +47,6 @@ static bool site_matches(struct ct_screen *screen, struct ct_match *match, size_
 static int apply_filter(struct ct_screen *screen)
 {
 	size_t count = screen->profile->site_count;
-
 	free(screen->left_out);
 	screen->left_out = NULL;
 	screen->shown_sites = count;
@@ -71,7 +68,6 @@ static int rebuild(struct ct_screen *screen)
 	struct ct_rows *rows = &screen->rows;
 	bool follow = screen->selected > 0 && screen->selected < rows->count;
 	uint64_t id = follow ? rows->rows[screen->selected].id : 0;
-
 	if (!ct_column_exists(screen->profile, rows->sort))
 		rows->sort = CT_COLUMN_TOTAL;
 	if (ct_rows_build(rows, screen->profile, screen->allocators, screen->left_out))
@@ -113,7 +109,6 @@ static enum ct_action done(int code)
 static bool can_sort(const struct ct_screen *screen, enum ct_column column)
 {
 	enum ct_rows_kind kind = screen->rows.kind;
-
 	if (!ct_column_exists(screen->profile, column) || ct_column_on_demand(column))
 		return false;
 	if (column == CT_COLUMN_MAX)
@@ -126,7 +121,6 @@ static bool can_sort(const struct ct_screen *screen, enum ct_column column)
 static enum ct_action next_sort(struct ct_screen *screen, int step)
 {
 	int column = screen->rows.sort;
-
 	do
 		column = (column + step + CT_COLUMN_COUNT) % CT_COLUMN_COUNT;
 	while (!can_sort(screen, (enum ct_column)column));
@@ -137,7 +131,6 @@ static enum ct_action next_sort(struct ct_screen *screen, int step)
 static enum ct_action next_kind(struct ct_screen *screen, int step)
 {
 	int kind = (int)screen->rows.kind;
-
 	do
 		kind = (kind + step + CT_ROWS_KINDS) % CT_ROWS_KINDS;
 	while (kind == CT_ROWS_THREADS && !screen->has_threads);
@@ -162,7 +155,6 @@ size_t ct_screen_stack(const struct ct_screen *screen, const uint32_t **frames)
 {
 	const struct ct_profile *profile = screen->profile;
 	const struct ct_live_row *row;
-
 	if (screen->selected >= screen->rows.count)
 		return 0;
 	row = &screen->rows.rows[screen->selected];
@@ -183,7 +175,6 @@ size_t ct_screen_stack(const struct ct_screen *screen, const uint32_t **frames)
 static enum ct_action open_row(struct ct_screen *screen, bool toggle)
 {
 	struct ct_live_row *row = selected_row(screen);
-
 	if (!row)
 		return CT_ACTION_NONE;
 	if (!row->can_open) {
@@ -202,7 +193,6 @@ static enum ct_action open_row(struct ct_screen *screen, bool toggle)
 static enum ct_action close_row(struct ct_screen *screen)
 {
 	struct ct_live_row *row = selected_row(screen);
-
 	if (!row)
 		return CT_ACTION_NONE;
 	if (row->is_open) {
@@ -221,7 +211,6 @@ static enum ct_action close_row(struct ct_screen *screen)
 static void move(size_t *at, size_t count, int key, size_t page)
 {
 	size_t last = count ? count - 1 : 0;
-
 	if (key == CT_KEY_UP)
 		*at -= *at > 0;
 	else if (key == CT_KEY_DOWN)
@@ -238,7 +227,6 @@ static bool row_matches(struct ct_screen *screen, const struct ct_live_row *row)
 {
 	const struct ct_profile *profile = screen->profile;
 	uint32_t count = ct_row_frame_count(&screen->rows, row);
-
 	if (screen->rows.kind == CT_ROWS_MODULES)
 		return ct_match_text(&screen->search, profile->strings[profile->frames[row->first_frame].module]);
 	for (uint32_t i = 0; i < count; i++) {
@@ -252,7 +240,6 @@ static bool row_matches(struct ct_screen *screen, const struct ct_live_row *row)
 static void search(struct ct_screen *screen, int step)
 {
 	size_t count = screen->rows.count, at = screen->selected;
-
 	if (!screen->search.text[0]) {
 		snprintf(screen->message, sizeof(screen->message), "nothing to search for: / asks");
 		return;
@@ -273,7 +260,6 @@ static void type(char *input, int key)
 {
 	char bytes[5] = "";
 	size_t length = strlen(input);
-
 	if (key < 0x80) {
 		bytes[0] = (char)key;
 	} else if (key < 0x800) {
@@ -296,7 +282,6 @@ static void type(char *input, int key)
 static void erase(char *input)
 {
 	size_t length = strlen(input);
-
 	while (length && (input[--length] & 0xc0) == 0x80)
 		;
 	input[length] = '\0';
@@ -305,7 +290,6 @@ static void erase(char *input)
 static enum ct_action prompt_key(struct ct_screen *screen, int key)
 {
 	enum ct_prompt prompt = screen->prompt;
-
 	if (key == CT_KEY_BACKSPACE)
 		erase(screen->input);
 	else if (key >= ' ' && key < CT_KEY_UP)
@@ -336,7 +320,6 @@ static void ask(struct ct_screen *screen, enum ct_prompt prompt)
 static bool stack_key(struct ct_screen *screen, int key)
 {
 	const uint32_t *frames;
-
 	if (key >= CT_KEY_UP && key != CT_KEY_LEFT && key != CT_KEY_RIGHT) {
 		move(&screen->stack_top, ct_screen_stack(screen, &frames), key, screen->page);
 		return true;

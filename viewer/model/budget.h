@@ -61,7 +61,7 @@ int ct_rule_check(const struct ct_budget_rule *rule, const struct ct_profile *pr
 		  struct ct_error_text *error);
 
 /* baseline: of growth rules. 0, or < 0 without memory. */
-int ct_rule_judge(const struct ct_budget_rule *rule, const struct ct_profile *profile, const struct ct_profile *baseline,
-		  struct ct_verdict *verdict);
+int ct_rule_judge(const struct ct_budget_rule *rule, const struct ct_profile *profile,
+		  const struct ct_profile *baseline, struct ct_verdict *verdict);
 
 #endif

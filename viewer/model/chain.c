@@ -281,7 +281,6 @@ int64_t ct_chain_add(struct ct_chains *chains, const struct ct_chain_source *sou
 	const struct ct_profile *from = source->profile;
 	const uint32_t *ids = from->frame_ids + site->first_frame;
 	uint32_t first = ct_name_leaf(from, source->allocators, site), end = site->frame_count, count = 0;
-
 	/* With it goes what called it: _start, which often has no name. */
 	for (uint32_t i = end; i > first + 1 && i + START_FRAMES_MAX > site->frame_count; i--)
 		if (is_start(from, &from->frames[ids[i - 1]]))

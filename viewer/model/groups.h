@@ -49,8 +49,8 @@ int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, e
 		   struct ct_error_text *error);
 
 /*
- * The numbers of the sites; left_out: by site, NULL = none is. with_allocators: their functions have cumulative numbers,
- * too. Not by site.
+ * The numbers of the sites; left_out: by site, NULL = none is. with_allocators: their functions have cumulative
+ * numbers, too. Not by site.
  */
 void ct_groups_count(struct ct_groups *groups, const struct ct_profile *profile, enum ct_group_by by,
 		     const bool *left_out, bool with_allocators);

@@ -130,8 +130,8 @@ static uint64_t grown_limit(const struct ct_budget_rule *rule, uint64_t old)
 	return limit + (uint64_t)more;
 }
 
-int ct_rule_judge(const struct ct_budget_rule *rule, const struct ct_profile *profile, const struct ct_profile *baseline,
-		  struct ct_verdict *verdict)
+int ct_rule_judge(const struct ct_budget_rule *rule, const struct ct_profile *profile,
+		  const struct ct_profile *baseline, struct ct_verdict *verdict)
 {
 	*verdict = (struct ct_verdict){.limit = rule->limit};
 	if (measure(rule, profile, &verdict->actual, &verdict->matched))

@@ -15,7 +15,6 @@ static int add_rule(struct ct_leaks *leaks, const char *line, const char *path, 
 		    struct ct_error_text *error)
 {
 	const char *pattern = line + 5;
-
 	if (strncmp(line, "leak:", 5) || !*pattern)
 		return ct_error_set(error, CT_ERR_USAGE, "%s:%u: '%s' is not leak:PATTERN", path, number, line);
 	if (!ct_array_room(&leaks->rules, &leaks->rule_room, leaks->rule_count + 1, sizeof(*leaks->rules)))
@@ -30,7 +29,6 @@ int ct_leaks_read_rules(struct ct_leaks *leaks, const char *path, struct ct_erro
 	char *line = NULL;
 	size_t room = 0;
 	int code = CT_OK;
-
 	if (!file)
 		return ct_error_set(error, CT_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
 	for (unsigned number = 1; !code && getline(&line, &room, file) >= 0; number++) {
@@ -52,7 +50,6 @@ int ct_leaks_read_rules(struct ct_leaks *leaks, const char *path, struct ct_erro
 bool ct_leaks_match(const char *pattern, const char *text)
 {
 	bool at_begin = *pattern == '^', anything = false;
-
 	if (!*text)
 		return false;
 	for (pattern += at_begin; *pattern;) {
@@ -115,7 +112,6 @@ int ct_leaks_keep(struct ct_leaks *leaks, struct ct_profile *profile, struct ct_
 {
 	uint32_t *rule_of_frame = calloc(profile->frame_count, sizeof(*rule_of_frame));
 	size_t kept = 0;
-
 	if (!rule_of_frame)
 		return ct_error_no_memory(error);
 	leaks->site_count = profile->site_count;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Leak candidates: the sites with blocks that were live at the end, and where that was recorded (CTRACE_REACH), only those with
- * blocks that the program could not reach for certain. Suppressions are LeakSanitizer's: a line `leak:PATTERN`
- * takes out the sites with a frame whose function, file or module has the pattern in it, where * stands for anything, ^ for the
- * begin and $ for the end.
+ * Leak candidates: the sites with blocks that were live at the end, and where that was recorded (CTRACE_REACH), only
+ * those with blocks that the program could not reach for certain. Suppressions are LeakSanitizer's: a line
+ * `leak:PATTERN` takes out the sites with a frame whose function, file or module has the pattern in it, where * stands
+ * for anything, ^ for the begin and $ for the end.
  */
 #ifndef CT_MODEL_LEAKS_H
 #define CT_MODEL_LEAKS_H

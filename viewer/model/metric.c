@@ -34,12 +34,18 @@ static const struct row {
 	[CT_METRIC_SLACK_BYTES] = ROW("slack-bytes", "slack", "slackBytes", "slb", slack_bytes, NEED_DETAILS, true),
 	[CT_METRIC_LOST_BYTES] = ROW("lost-bytes", "lost", "lostBytes", "lob", lost_bytes, NEED_REACH, true),
 	[CT_METRIC_LOST_BLOCKS] = ROW("lost-blocks", NULL, "lostBlocks", "lok", lost_blocks, NEED_REACH, false),
-	[CT_METRIC_INDIRECT_BYTES] = ROW("indirect-bytes", "indirect", "indirectBytes", "inb", indirect_bytes, NEED_REACH, true),
-	[CT_METRIC_INDIRECT_BLOCKS] = ROW("indirect-blocks", NULL, "indirectBlocks", "ink", indirect_blocks, NEED_REACH, false),
-	[CT_METRIC_POSSIBLE_BYTES] = ROW("possible-bytes", "possible", "possibleBytes", "pob", possible_bytes, NEED_REACH, true),
-	[CT_METRIC_POSSIBLE_BLOCKS] = ROW("possible-blocks", NULL, "possibleBlocks", "pok", possible_blocks, NEED_REACH, false),
-	[CT_METRIC_REACHABLE_BYTES] = ROW("reachable-bytes", "reachable", "reachableBytes", "reb", reachable_bytes, NEED_REACH, true),
-	[CT_METRIC_REACHABLE_BLOCKS] = ROW("reachable-blocks", NULL, "reachableBlocks", "rek", reachable_blocks, NEED_REACH, false),
+	[CT_METRIC_INDIRECT_BYTES] =
+		ROW("indirect-bytes", "indirect", "indirectBytes", "inb", indirect_bytes, NEED_REACH, true),
+	[CT_METRIC_INDIRECT_BLOCKS] =
+		ROW("indirect-blocks", NULL, "indirectBlocks", "ink", indirect_blocks, NEED_REACH, false),
+	[CT_METRIC_POSSIBLE_BYTES] =
+		ROW("possible-bytes", "possible", "possibleBytes", "pob", possible_bytes, NEED_REACH, true),
+	[CT_METRIC_POSSIBLE_BLOCKS] =
+		ROW("possible-blocks", NULL, "possibleBlocks", "pok", possible_blocks, NEED_REACH, false),
+	[CT_METRIC_REACHABLE_BYTES] =
+		ROW("reachable-bytes", "reachable", "reachableBytes", "reb", reachable_bytes, NEED_REACH, true),
+	[CT_METRIC_REACHABLE_BLOCKS] =
+		ROW("reachable-blocks", NULL, "reachableBlocks", "rek", reachable_blocks, NEED_REACH, false),
 	[CT_METRIC_SMALLEST_BYTES] = ROW("", NULL, "smallestBytes", "szl", smallest_bytes, NEED_DETAILS, true),
 	[CT_METRIC_LARGEST_BYTES] = ROW("", NULL, "largestBytes", "szm", largest_bytes, NEED_DETAILS, true),
 	[CT_METRIC_FIRST_TIME] = ROW("", NULL, "firstTime", "fat", first_time, NEED_DETAILS, false),

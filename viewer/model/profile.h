@@ -45,7 +45,8 @@ struct ct_counters {
 	uint64_t moves; /* from here on only with ct_profile.has_details: resizes that gave another address */
 	uint64_t copied_bytes; /* by moves */
 	uint64_t slack_bytes; /* what the allocator gave more than was asked for, summed over all blocks */
-	uint64_t lost_bytes; /* from here on only with ct_profile.has_reach: of what is live at the end, no pointer to it */
+	uint64_t lost_bytes; /* from here on only with ct_profile.has_reach: of what is live at the end, no pointer to
+				it */
 	uint64_t lost_blocks;
 	uint64_t indirect_bytes; /* only pointers from lost blocks */
 	uint64_t indirect_blocks;

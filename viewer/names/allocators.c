@@ -52,7 +52,6 @@ static const char *last_part(const char *name)
 {
 	const char *part = name;
 	size_t depth = 0;
-
 	for (; *name; name++) {
 		if (*name == '<')
 			depth++;
@@ -73,7 +72,7 @@ static bool is_suffix(const char *rest, bool capital)
 		return true;
 	while (*rest == '_' || isdigit((unsigned char)*rest))
 		rest++;
-	return *rest == '\0' || strcmp(rest, "n") == 0;
+	return *rest == '\0' || !strcmp(rest, "n");
 }
 
 static bool has_word(const char *function)
@@ -90,31 +89,29 @@ static bool has_word(const char *function)
 static bool is_allocator_function(const char *function)
 {
 	const char *last;
-
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(function, names[i]) == 0)
+		if (!strcmp(function, names[i]))
 			return true;
 	}
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-		if (strncmp(function, prefixes[i], strlen(prefixes[i])) == 0)
+		if (!strncmp(function, prefixes[i], strlen(prefixes[i])))
 			return true;
 	}
 	/* private parts of libstdc++'s containers: the caller has the name that people know */
 	last = last_part(function);
-	return has_word(function) || strncmp(last, "_M_", 3) == 0 || strncmp(last, "_S_", 3) == 0;
+	return has_word(function) || !strncmp(last, "_M_", 3) || !strncmp(last, "_S_", 3);
 }
 
 bool ct_name_is_allocator(const struct ct_profile *profile, const struct ct_frame *frame)
 {
 	const char *file = ct_name_base(profile->strings[frame->file]);
-
 	/* Valgrind's replacements: malloc, and memcpy in a copy profile */
-	if (strncmp(ct_name_base(profile->strings[frame->module]), "vgpreload_", 10) == 0)
+	if (!strncmp(ct_name_base(profile->strings[frame->module]), "vgpreload_", 10))
 		return true;
 	if (is_allocator_function(profile->strings[frame->function]))
 		return true;
 	for (size_t i = 0; *file && i < sizeof(files) / sizeof(files[0]); i++) {
-		if (strcmp(file, files[i]) == 0)
+		if (!strcmp(file, files[i]))
 			return true;
 	}
 	return false;
@@ -123,7 +120,6 @@ bool ct_name_is_allocator(const struct ct_profile *profile, const struct ct_fram
 bool *ct_names_find_allocators(const struct ct_profile *profile)
 {
 	bool *flags = calloc(profile->frame_count + 1, sizeof(*flags));
-
 	for (size_t i = 1; flags && i < profile->frame_count; i++)
 		flags[i] = ct_name_is_allocator(profile, &profile->frames[i]);
 	return flags;
@@ -133,7 +129,6 @@ uint32_t ct_name_leaf(const struct ct_profile *profile, const bool *allocators, 
 {
 	const uint32_t *frames = profile->frame_ids + site->first_frame;
 	uint32_t leaf = 0;
-
 	while (leaf + 1 < site->frame_count) {
 		/* a function without a name between malloc and sqlite3Malloc is of the same kind */
 		bool between = !profile->frames[frames[leaf]].function && allocators[frames[leaf + 1]];

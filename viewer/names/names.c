@@ -22,7 +22,6 @@ static const struct alias {
 const char *ct_name_base(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-
 	return slash ? slash + 1 : path;
 }
 
@@ -35,8 +34,7 @@ uint32_t ct_name_key(const struct ct_frame *frame)
 static size_t find_parameters(const char *name, size_t length)
 {
 	size_t depth = 0, at = length;
-
-	if (length > 6 && strcmp(name + length - 6, " const") == 0)
+	if (length > 6 && !strcmp(name + length - 6, " const"))
 		at -= 6;
 	if (at == 0 || name[at - 1] != ')')
 		return length;
@@ -48,7 +46,7 @@ static size_t find_parameters(const char *name, size_t length)
 			break;
 	}
 	/* `(anonymous namespace)`, `operator()` and a name that is all parentheses have none */
-	if (at == 0 || name[at - 1] == ':' || (at >= 8 && memcmp(name + at - 8, "operator", 8) == 0))
+	if (at == 0 || name[at - 1] == ':' || (at >= 8 && !memcmp(name + at - 8, "operator", 8)))
 		return length;
 	return at;
 }
@@ -60,11 +58,10 @@ static size_t find_parameters(const char *name, size_t length)
 static size_t return_type(const char *name, size_t length)
 {
 	size_t depth = 0, start = 0;
-
 	if (name[length] == '\0' || *name == '<')
 		return 0;
 	for (size_t i = 0; i < length; i++) {
-		if (strncmp(name + i, "operator", 8) == 0)
+		if (!strncmp(name + i, "operator", 8))
 			break;
 		if (name[i] == '<' || name[i] == '(' || name[i] == '{')
 			depth++;
@@ -80,7 +77,6 @@ static size_t return_type(const char *name, size_t length)
 static size_t arguments_end(const char *name, size_t open, size_t length)
 {
 	size_t depth = 0;
-
 	for (size_t i = open; i < length && i < open + ARGUMENTS_SEARCHED; i++) {
 		if (name[i] == '<')
 			depth++;
@@ -103,7 +99,7 @@ static const char *find_alias(const char *name, size_t *length)
 {
 	for (size_t i = 0; *name == 's' && i < sizeof(aliases) / sizeof(aliases[0]); i++) {
 		*length = strlen(aliases[i].name);
-		if (strncmp(name, aliases[i].name, *length) == 0)
+		if (!strncmp(name, aliases[i].name, *length))
 			return aliases[i].alias;
 	}
 	return NULL;
@@ -113,7 +109,6 @@ static const char *find_alias(const char *name, size_t *length)
 static void shorten(const char *name, size_t start, size_t end, char out[CT_NAME_ROOM])
 {
 	size_t used = 0;
-
 	for (size_t i = start; i < end && used + 16 < CT_NAME_ROOM; i++) {
 		size_t close = name[i] == '<' && opens_arguments(name, i) ? arguments_end(name, i, end) : i;
 		size_t length;
@@ -138,7 +133,6 @@ char *ct_name_short(const struct ct_profile *profile, const struct ct_frame *fra
 {
 	const char *name = profile->strings[frame->function];
 	size_t length = find_parameters(name, strlen(name));
-
 	if (*name) {
 		shorten(name, return_type(name, length), length, out);
 	} else {
@@ -153,7 +147,6 @@ char *ct_name_place(const struct ct_profile *profile, const struct ct_frame *fra
 {
 	const char *file = ct_name_base(profile->strings[frame->file]);
 	const char *module = ct_name_base(profile->strings[frame->module]);
-
 	out[0] = '\0';
 	if (*file && frame->line)
 		snprintf(out, CT_NAME_ROOM, "%s:%u", file, frame->line);

@@ -8,7 +8,6 @@
 static void put_digits(char out[CT_NUMBER_ROOM], double value, const char *unit, int unit_width)
 {
 	int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
-
 	snprintf(out, CT_NUMBER_ROOM, "%.*f %*.40s", decimals, value, unit_width, unit);
 }
 
@@ -17,7 +16,6 @@ static void put_bytes(char out[CT_NUMBER_ROOM], uint64_t bytes, int unit_width)
 	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 	double value = (double)bytes / 1024;
 	size_t unit = 0;
-
 	if (bytes < 1024) {
 		snprintf(out, CT_NUMBER_ROOM, "%u %*s", (unsigned)bytes, unit_width, "B");
 		return;
@@ -46,7 +44,6 @@ char *ct_number_exact(char out[CT_NUMBER_ROOM], uint64_t number)
 	char digits[CT_NUMBER_ROOM];
 	int length = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)number);
 	char *at = out;
-
 	for (int i = 0; i < length; i++) {
 		if (i > 0 && (length - i) % 3 == 0)
 			*at++ = ',';
@@ -62,7 +59,6 @@ static void put_short(char out[CT_NUMBER_ROOM], double number, const char *unit)
 	static const char *const prefixes[] = {"k", "M", "G", "T", "P", "E"};
 	char prefixed[CT_NUMBER_ROOM];
 	size_t prefix = 0;
-
 	if (number < 999.5) {
 		if (number == (double)(int)number)
 			snprintf(out, CT_NUMBER_ROOM, "%.0f%s%.40s", number, *unit ? " " : "", unit);
@@ -85,19 +81,18 @@ char *ct_number_short(char out[CT_NUMBER_ROOM], double number)
 /* Nanoseconds in one unit of time, 0 = not a unit of time. */
 static double unit_ns(const char *unit)
 {
-	if (strcmp(unit, "ns") == 0)
+	if (!strcmp(unit, "ns"))
 		return 1;
-	if (strcmp(unit, "µs") == 0 || strcmp(unit, "us") == 0)
+	if (!strcmp(unit, "µs") || !strcmp(unit, "us"))
 		return 1e3;
-	if (strcmp(unit, "ms") == 0)
+	if (!strcmp(unit, "ms"))
 		return 1e6;
-	return strcmp(unit, "s") == 0 ? 1e9 : 0;
+	return !strcmp(unit, "s") ? 1e9 : 0;
 }
 
 char *ct_number_time(char out[CT_NUMBER_ROOM], double time, const char *unit)
 {
 	double ns = time * unit_ns(unit);
-
 	if (unit_ns(unit) == 0)
 		put_short(out, time, unit);
 	else if (time == 0)

@@ -26,7 +26,6 @@ static bool is_exported(const struct ct_collect *collect, const struct ct_left_s
 	struct stat report;
 	char *name = name_of(store->output, collect->formats.formats[collect->formats.count - 1]);
 	bool found = name && stat(name, &report) == 0;
-
 	free(name);
 	return found && (report.st_mtim.tv_sec > store->status.st_mtim.tv_sec ||
 			 (report.st_mtim.tv_sec == store->status.st_mtim.tv_sec &&
@@ -37,7 +36,6 @@ static void export_store(struct ct_collect *collect, const char *path, const str
 {
 	struct ct_error_text error;
 	bool main = store->pid == (uint32_t)collect->pid;
-
 	if (collect->folder) {
 		if (ct_folder_add(collect->folder, path, store, main, main && !collect->quiet,
 				  store->kept || collect->keep, &error) < 0) {
@@ -73,7 +71,6 @@ static void look_at(struct ct_collect *collect, int folder_fd, const char *folde
 {
 	struct ct_left_store store;
 	char path[PATH_MAX];
-
 	if (!ct_left_store_read(folder_fd, name, &store) || strcmp(store.session, collect->session) != 0)
 		return;
 	if (store.pid == (uint32_t)collect->pid)
@@ -84,8 +81,7 @@ static void look_at(struct ct_collect *collect, int folder_fd, const char *folde
 	if (!ct_left_store_in_use(&store, path))
 		export_store(collect, path, &store);
 	else if (collect->late)
-		ct_message_for("record", "pid %u still runs; later: ctrace export -f FORMAT %s", store.pid,
-			    path);
+		ct_message_for("record", "pid %u still runs; later: ctrace export -f FORMAT %s", store.pid, path);
 }
 
 static int compare_entries(const struct dirent **left, const struct dirent **right)
@@ -99,12 +95,11 @@ static void scan(struct ct_collect *collect, const char *folder)
 	struct dirent **entries;
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int count = fd < 0 ? -1 : scandir(folder, &entries, NULL, compare_entries);
-
 	for (int i = 0; i < count; i++) {
 		const char *name = entries[i]->d_name;
 		size_t length = strlen(name);
 
-		if (length > sizeof(suffix) - 1 && strcmp(name + length - (sizeof(suffix) - 1), suffix) == 0)
+		if (length > sizeof(suffix) - 1 && !strcmp(name + length - (sizeof(suffix) - 1), suffix))
 			look_at(collect, fd, folder, name);
 		free(entries[i]);
 	}
@@ -129,7 +124,6 @@ static bool make_glob(const struct ct_collect *collect, bool any_process, char o
 {
 	const size_t room = PATH_MAX - 32;
 	size_t used = 0;
-
 	for (const char *at = collect->pattern; *at && used < room; at++) {
 		if (*at != '%' || !at[1]) {
 			used = put_literal(out, used, room, *at);
@@ -154,7 +148,6 @@ static void scan_folders(struct ct_collect *collect)
 {
 	char pattern[PATH_MAX], folder[PATH_MAX], *slash;
 	glob_t folders;
-
 	if (!make_glob(collect, true, pattern))
 		return;
 	slash = strrchr(pattern, '/');
@@ -177,7 +170,6 @@ static bool has_report(const struct ct_collect *collect, const char *folder, con
 	bool found = false;
 	glob_t files;
 	int code;
-
 	if (!make_glob(collect, false, pattern))
 		return false;
 	base = strrchr(pattern, '/');
@@ -200,7 +192,6 @@ static bool has_report(const struct ct_collect *collect, const char *folder, con
 void ct_collect_run(struct ct_collect *collect)
 {
 	char suffix[32]; /* of a report whose name another process had taken */
-
 	scan_folders(collect);
 	scan(collect, collect->temporary);
 	snprintf(suffix, sizeof(suffix), ".%d", (int)collect->pid);

@@ -17,7 +17,6 @@ static bool read_string(int fd, const struct ct_store_header *header, struct ct_
 {
 	uint64_t start = 0; /* of the extent, in the section */
 	size_t done = 0;
-
 	if (span.bytes >= room)
 		return false;
 	for (uint32_t i = 0; i < header->extent_count && i < CT_EXTENTS_MAX && done < span.bytes; i++) {
@@ -47,11 +46,10 @@ static bool read_header(int fd, struct ct_left_store *store)
 {
 	struct ct_store_header *header = calloc(1, sizeof(*header));
 	bool fine = header && pread(fd, header, sizeof(*header), 0) == (ssize_t)sizeof(*header) &&
-		    memcmp(header->magic, CT_STORE_MAGIC, sizeof(header->magic)) == 0 &&
+		    !memcmp(header->magic, CT_STORE_MAGIC, sizeof(header->magic)) &&
 		    header->version == CT_STORE_VERSION && header->byte_order == CT_STORE_BYTE_ORDER &&
 		    read_string(fd, header, header->session, store->session, sizeof(store->session)) &&
 		    read_string(fd, header, header->output, store->output, sizeof(store->output));
-
 	if (fine) {
 		store->pid = header->pid;
 		store->state = header->state;
@@ -67,12 +65,11 @@ static bool is_mapping(const char *line, const struct ct_left_store *store, cons
 	unsigned major, minor;
 	unsigned long inode;
 	int name = 0;
-
 	if (sscanf(line, "%*s %*s %*s %x:%x %lu %n", &major, &minor, &inode, &name) < 3)
 		return false;
 	if (inode == store->status.st_ino && makedev(major, minor) == store->status.st_dev)
 		return true;
-	return name > 0 && strncmp(line + name, path, strlen(path)) == 0;
+	return name > 0 && !strncmp(line + name, path, strlen(path));
 }
 
 bool ct_left_store_in_use(const struct ct_left_store *store, const char *path)
@@ -82,7 +79,6 @@ bool ct_left_store_in_use(const struct ct_left_store *store, const char *path)
 	size_t room = 0;
 	bool found = false;
 	FILE *file;
-
 	if (kill((pid_t)store->pid, 0) != 0 && errno == ESRCH)
 		return false;
 	snprintf(maps, sizeof(maps), "/proc/%u/maps", store->pid);
@@ -101,7 +97,6 @@ bool ct_left_store_read(int folder_fd, const char *name, struct ct_left_store *s
 {
 	int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	bool fine;
-
 	if (fd < 0)
 		return false;
 	fine = fstat(fd, &store->status) == 0 && S_ISREG(store->status.st_mode) &&

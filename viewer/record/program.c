@@ -35,7 +35,6 @@ struct elf {
 static int probe(const char *path)
 {
 	struct stat status;
-
 	if (stat(path, &status) != 0)
 		return errno;
 	if (S_ISDIR(status.st_mode))
@@ -61,7 +60,6 @@ int ct_program_find(const char *name, char path[PATH_MAX], struct ct_error_text 
 {
 	const char *folders = getenv("PATH");
 	int problem, found = ENOENT;
-
 	if (strchr(name, '/')) {
 		snprintf(path, PATH_MAX, "%s", name);
 		problem = strlen(name) < PATH_MAX ? probe(path) : ENAMETOOLONG;
@@ -97,7 +95,6 @@ static void find_loader(int fd, const unsigned char *head, struct elf *elf)
 	off_t offset = wide ? (off_t)wide_head->e_phoff : (off_t)narrow_head->e_phoff;
 	int count = wide ? wide_head->e_phnum : narrow_head->e_phnum;
 	off_t size = wide ? (off_t)sizeof(Elf64_Phdr) : (off_t)sizeof(Elf32_Phdr);
-
 	for (int i = 0; i < count && i < PROGRAM_HEADERS_MAX; i++) {
 		Elf64_Phdr row64;
 		Elf32_Phdr row32;
@@ -136,7 +133,6 @@ static int open_head(const char *path, unsigned char head[HEAD_BYTES], size_t *l
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	ssize_t got;
-
 	if (fd < 0)
 		return -1;
 	got = pread(fd, head, HEAD_BYTES, 0);
@@ -152,7 +148,6 @@ static const char *gained_rights(const char *path)
 {
 	struct statvfs system;
 	struct stat status;
-
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 || stat(path, &status) != 0 ||
 	    (statvfs(path, &system) == 0 && (system.f_flag & ST_NOSUID)))
 		return NULL;
@@ -179,7 +174,6 @@ static const char *sanitizer_of(const char *path, const struct elf *elf)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	ssize_t got = bytes && fd >= 0 ? pread(fd, bytes, elf->first_bytes, 0) : 0;
 	const char *found = NULL;
-
 	for (size_t i = 0; got > 0 && !found && i < sizeof(names) / sizeof(names[0]); i++)
 		if (memmem(bytes, (size_t)got, names[i].name, 1 + strlen(names[i].name + 1)))
 			found = names[i].sanitizer;
@@ -202,7 +196,6 @@ static int check_elf(const char *path, const struct elf *elf, const char *librar
 	size_t length;
 	int fd = open_head(library, head, &length);
 	const char *rights, *sanitizer;
-
 	if (fd >= 0) {
 		read_elf(fd, head, length, &ours);
 		close(fd);
@@ -250,7 +243,6 @@ static int check_file(const char *path, const char *library, int nested, struct 
 	int fd = open_head(path, head, &length);
 	struct elf elf;
 	bool is_elf;
-
 	/* a program that may be run but not read: its user knows best */
 	if (fd < 0)
 		return 0;
@@ -258,7 +250,7 @@ static int check_file(const char *path, const char *library, int nested, struct 
 	close(fd);
 	if (is_elf)
 		return check_elf(path, &elf, library, error);
-	if (length >= 2 && memcmp(head, "#!", 2) == 0)
+	if (length >= 2 && !memcmp(head, "#!", 2))
 		return check_interpreter(path, library, nested, error);
 	ct_error_set(error, CT_ERR_USAGE, "%s is no program (neither ELF nor #!); for a script: ctrace record -- sh %s",
 		     path, path);
@@ -270,7 +262,6 @@ static int check_interpreter(const char *path, const char *library, int nested, 
 	char program[PATH_MAX], through_env[PATH_MAX];
 	struct ct_script script;
 	int code, problem;
-
 	if (nested == SCRIPTS_NESTED || ct_script_read(path, &script) < 0) {
 		ct_error_set(error, CT_ERR_USAGE, "%s: its #! line cannot be followed", path);
 		return CT_EXIT_NOT_EXECUTABLE;
@@ -294,7 +285,6 @@ void ct_target_program(const char *path, char program[PATH_MAX])
 {
 	struct ct_script script;
 	char name[PATH_MAX];
-
 	snprintf(program, PATH_MAX, "%s", path);
 	for (int nested = 0; nested < SCRIPTS_NESTED && ct_script_read(program, &script) == 0; nested++) {
 		if (!ct_script_env_program(&script, name, sizeof(name)) ||

@@ -20,7 +20,6 @@
 static int put_text(FILE *out, const char *text)
 {
 	char *clean = ct_utf8_clean(text, strlen(text), NULL);
-
 	if (!clean)
 		return -1;
 	for (const char *at = clean; *at; at++)
@@ -42,7 +41,6 @@ int ct_readme_head(FILE *out, char **arguments, time_t start, int status, struct
 	char date[64] = "", host[256] = "";
 	struct tm local;
 	int failed;
-
 	if (localtime_r(&start, &local))
 		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S %Z", &local);
 	gethostname(host, sizeof(host) - 1);
@@ -68,7 +66,6 @@ int ct_readme_process(FILE *out, const struct ct_profile *profile, struct ct_err
 		.profile = profile, .terminal = &terminal, .out = out, .sort = CT_COLUMN_TOTAL, .rows = SITES};
 	const struct ct_losses *losses = &profile->losses;
 	int code;
-
 	fputs("\n```\n", out);
 	code = ct_view_summary(&view, error);
 	if (!code)
@@ -84,7 +81,6 @@ void ct_readme_file(FILE *out, const char *name, const struct ct_format *format)
 {
 	static const char word[] = "FILE";
 	const char *at = format->open ? strstr(format->open, word) : NULL;
-
 	fputs("- `", out);
 	put_text(out, name);
 	fprintf(out, "`: %s", format->help);
@@ -116,7 +112,6 @@ void ct_readme_child(FILE *out, const struct ct_profile *profile, const char *na
 	char total[CT_NUMBER_ROOM], blocks[CT_NUMBER_ROOM], peak[CT_NUMBER_ROOM], end[CT_NUMBER_ROOM],
 		lost[CT_NUMBER_ROOM], command[CHILD_COMMAND + 1];
 	const struct ct_counters *totals = &profile->totals;
-
 	fputs("| `", out);
 	put_text(out, name);
 	fputs("` | `", out);

@@ -18,7 +18,6 @@
 static void watched_signals(sigset_t *set)
 {
 	static const int own[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT};
-
 	sigfillset(set);
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		sigdelset(set, own[i]);
@@ -46,7 +45,6 @@ static void start(const char *path, char **arguments, char **environment, const 
 static bool stops_with_child(int number)
 {
 	int terminal;
-
 	if (number != SIGSTOP)
 		return true;
 	terminal = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -60,7 +58,6 @@ static bool stops_with_child(int number)
 static int look_at_child(struct ct_run *run)
 {
 	pid_t pid;
-
 	for (;;) {
 		int status;
 
@@ -86,7 +83,6 @@ static int look_at_child(struct ct_run *run)
 static void wait_for_child(struct ct_run *run, const sigset_t *watched)
 {
 	siginfo_t info;
-
 	while (!look_at_child(run)) {
 		int number = sigwaitinfo(watched, &info);
 
@@ -100,7 +96,6 @@ static void wait_for_child(struct ct_run *run, const sigset_t *watched)
 static void drain(const sigset_t *watched)
 {
 	const struct timespec now = {0, 0};
-
 	while (sigtimedwait(watched, NULL, &now) > 0)
 		continue;
 }
@@ -112,7 +107,6 @@ int ct_run_program(const char *path, char **arguments, char **environment, struc
 	struct sigaction child_action;
 	sigset_t watched, mask;
 	int report[2];
-
 	*run = (struct ct_run){0};
 	if (pipe2(report, O_CLOEXEC) != 0)
 		return ct_error_set(error, CT_ERR_IO, "cannot make a pipe: %s", strerror(errno));
@@ -145,7 +139,6 @@ int ct_run_exit_like(const struct ct_run *run)
 	const struct rlimit nothing = {0, 0};
 	sigset_t only;
 	int number;
-
 	if (!WIFSIGNALED(run->status))
 		return WEXITSTATUS(run->status);
 	number = WTERMSIG(run->status);

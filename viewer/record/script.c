@@ -14,7 +14,6 @@ int ct_script_read(const char *path, struct ct_script *script)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	ssize_t got = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
 	size_t length;
-
 	if (fd >= 0)
 		close(fd);
 	if (got < 2 || memcmp(line, "#!", 2) != 0)
@@ -39,7 +38,6 @@ bool ct_script_env_program(const struct ct_script *script, char *program, size_t
 {
 	const char *base = strrchr(script->interpreter, '/');
 	const char *at = script->argument;
-
 	if (strcmp(base ? base + 1 : script->interpreter, "env") != 0)
 		return false;
 	/* `env -S VAR=1 python3 -u`: the first word that is neither option nor assignment */

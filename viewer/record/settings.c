@@ -14,7 +14,7 @@ static const struct setting {
 	enum type type;
 	const char *standard;
 } settings_table[CT_SETTING_COUNT] = {
-#define CT_OPTION(field, variable, letter, flag, type, standard, argument, help)                                               \
+#define CT_OPTION(field, variable, letter, flag, type, standard, argument, help)                                       \
 	{variable, flag, TYPE_##type, standard},
 #include "ctrace/options.def"
 #undef CT_OPTION
@@ -37,7 +37,6 @@ static int check_value(const struct setting *setting, const char *value, struct 
 int ct_settings_set(struct ct_settings *settings, enum ct_setting setting, const char *value)
 {
 	char *copy = strdup(value);
-
 	if (!copy)
 		return CT_ERR_MEMORY;
 	free(settings->values[setting]);
@@ -55,7 +54,6 @@ static int make_absolute(struct ct_settings *settings, struct ct_error_text *err
 {
 	const char *given = settings->values[CT_SETTING_out];
 	char *folder, *path, *at;
-
 	if (!given || *given == '/')
 		return 0;
 	folder = getcwd(NULL, 0);
@@ -85,7 +83,6 @@ int ct_settings_apply(struct ct_settings *settings, enum ct_setting setting, con
 		      struct ct_error_text *error)
 {
 	int code = check_value(&settings_table[setting], value, error);
-
 	if (code == 0 && ct_settings_set(settings, setting, value) < 0)
 		code = ct_error_no_memory(error);
 	return code;
@@ -116,7 +113,6 @@ void ct_settings_fini(struct ct_settings *settings)
 const char *ct_settings_get(const struct ct_settings *settings, enum ct_setting setting)
 {
 	const char *value = settings->values[setting];
-
 	if (!value)
 		value = getenv(settings_table[setting].variable);
 	return value && *value ? value : settings_table[setting].standard;
@@ -126,8 +122,7 @@ const char *ct_settings_get(const struct ct_settings *settings, enum ct_setting 
 static bool is_variable(const char *entry, const char *variable)
 {
 	size_t length = strlen(variable);
-
-	return strncmp(entry, variable, length) == 0 && entry[length] == '=';
+	return !strncmp(entry, variable, length) && entry[length] == '=';
 }
 
 static bool is_replaced(const struct ct_settings *settings, const char *entry)
@@ -142,7 +137,6 @@ static bool is_replaced(const struct ct_settings *settings, const char *entry)
 static bool add_entry(char **environment, size_t *count, const char *variable, const char *value)
 {
 	char *entry;
-
 	if (asprintf(&entry, "%s=%s", variable, value) < 0)
 		return false;
 	environment[(*count)++] = entry;
@@ -154,7 +148,6 @@ char **ct_settings_environment(const struct ct_settings *settings, const char *p
 	char **environment;
 	size_t present = 0, count = 0;
 	bool fine;
-
 	while (environ && environ[present])
 		present++;
 	environment = calloc(present + CT_SETTING_COUNT + 2, sizeof(*environment));

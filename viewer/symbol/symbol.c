@@ -363,9 +363,9 @@ struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle)
 		if (!name || section == SHN_UNDEF || GELF_ST_TYPE(symbol.st_info) != STT_FUNC)
 			continue;
 		facts.has_names = facts.has_names || GELF_ST_BIND(symbol.st_info) == STB_LOCAL;
-		facts.has_malloc = facts.has_malloc || (GELF_ST_BIND(symbol.st_info) != STB_LOCAL &&
-							GELF_ST_VISIBILITY(symbol.st_other) == STV_DEFAULT &&
-							!strcmp(name, "malloc"));
+		facts.has_malloc = facts.has_malloc ||
+				   (GELF_ST_BIND(symbol.st_info) != STB_LOCAL &&
+				    GELF_ST_VISIBILITY(symbol.st_other) == STV_DEFAULT && !strcmp(name, "malloc"));
 	}
 	return facts;
 }

@@ -25,7 +25,6 @@ static const char **make_environment(const char *const variables[])
 {
 	size_t present = 0, given = 0, count = 0;
 	const char **all;
-
 	while (environ && environ[present])
 		present++;
 	while (variables[given])
@@ -45,7 +44,6 @@ static char *read_all(int fd)
 	char *text = malloc(OUTPUT_MAX + 1), rest[4096];
 	size_t length = 0;
 	ssize_t got;
-
 	if (!text)
 		return NULL;
 	do {
@@ -65,7 +63,6 @@ char *ct_capture(char *const arguments[], const char *const variables[])
 	char *text = NULL;
 	int ends[2], failed;
 	pid_t pid;
-
 	if (!environment || pipe2(ends, O_CLOEXEC) != 0) {
 		free(environment);
 		return NULL;

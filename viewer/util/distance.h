@@ -9,8 +9,8 @@
 #define CT_DISTANCE_LIKE 2 /* up to here two words are worth a hint */
 
 /*
- * Letters to insert, remove, replace or swap with their neighbour to turn one word into the other. Words with nothing in
- * common, such as "ab" and "xy", are as unlike as words can be.
+ * Letters to insert, remove, replace or swap with their neighbour to turn one word into the other. Words with nothing
+ * in common, such as "ab" and "xy", are as unlike as words can be.
  */
 size_t ct_distance(const char *a, const char *b);
 

@@ -31,7 +31,6 @@ static const char *const places[] = {
 static int check_name(const char *path, struct ct_error_text *error)
 {
 	const char *bad = strpbrk(path, " \t\n:;$");
-
 	if (!bad)
 		return 0;
 	return ct_error_set(error, CT_ERR_USAGE,
@@ -42,7 +41,6 @@ static int check_name(const char *path, struct ct_error_text *error)
 static bool is_trusted(const char *library, const struct stat *program)
 {
 	struct stat file;
-
 	return stat(library, &file) == 0 &&
 	       (!file.st_uid || file.st_uid == geteuid() || file.st_uid == program->st_uid);
 }
@@ -52,7 +50,6 @@ int ct_library_find(const char *exe, char path[PATH_MAX], struct ct_error_text *
 	char folder[PATH_MAX], place[PATH_MAX + 64];
 	struct stat program;
 	char *slash;
-
 	if (!realpath(exe ? exe : "/proc/self/exe", folder) || stat(folder, &program) != 0)
 		return ct_error_set(error, CT_ERR_IO, "cannot find the ctrace program itself: %s", strerror(errno));
 	slash = strrchr(folder, '/');
@@ -69,7 +66,6 @@ int ct_library_find(const char *exe, char path[PATH_MAX], struct ct_error_text *
 char *ct_library_preload(const char *library, const char *present)
 {
 	char *value;
-
 	if (asprintf(&value, "%s%s%s", library, present && *present ? ":" : "", present ? present : "") < 0)
 		return NULL;
 	return value;
@@ -78,7 +74,6 @@ char *ct_library_preload(const char *library, const char *present)
 static bool is_library(const char *entry, size_t length)
 {
 	const char *slash = memrchr(entry, '/', length);
-
 	return !strncmp(slash ? slash + 1 : entry, NAME, sizeof(NAME) - 1);
 }
 
@@ -86,7 +81,6 @@ void ct_library_unload(void)
 {
 	const char *present = getenv("LD_PRELOAD");
 	char *kept = present ? calloc(1, strlen(present) + 1) : NULL;
-
 	while (kept && *present) {
 		size_t length = strcspn(present, ": ");
 

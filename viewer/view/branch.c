@@ -9,7 +9,6 @@ int ct_branches_init(struct ct_branches *branches, const struct ct_profile *prof
 		     const bool *left_out)
 {
 	size_t sites = profile->site_count;
-
 	*branches = (struct ct_branches){
 		.profile = profile,
 		.leaves = calloc(sites + 1, sizeof(*branches->leaves)),
@@ -37,7 +36,6 @@ static const struct ct_frame *frame_at(const struct ct_branches *branches, uint3
 	const struct ct_profile *profile = branches->profile;
 	const struct ct_site_row *site = &profile->sites[site_index];
 	uint32_t leaf = branches->leaves[site_index];
-
 	if (depth >= site->frame_count - leaf)
 		return NULL;
 	depth = branches->bottom_up ? leaf + depth : site->frame_count - 1 - depth;
@@ -52,7 +50,6 @@ const struct ct_frame *ct_branch_frame(const struct ct_branches *branches, const
 static int compare_paths(const void *a, const void *b)
 {
 	const struct ct_branch_path *first = a, *second = b;
-
 	if (first->key != second->key)
 		return first->key < second->key ? -1 : 1;
 	return first->site < second->site ? -1 : first->site > second->site;
@@ -64,7 +61,6 @@ static int compare_branches(const void *a, const void *b, void *context)
 	const struct ct_branch *first = a, *second = b;
 	double x = ct_column_value(&first->counters, branches->sort);
 	double y = ct_column_value(&second->counters, branches->sort);
-
 	if (x != y)
 		return x < y ? 1 : -1;
 	return first->start < second->start ? -1 : 1;
@@ -75,7 +71,6 @@ static size_t sort_paths(struct ct_branches *branches, const struct ct_branch *b
 {
 	struct ct_branch_path *paths = branches->paths + branch->start;
 	size_t count = branch->end - branch->start, kinds = 1;
-
 	for (size_t i = 0; i < count; i++) {
 		const struct ct_frame *frame = frame_at(branches, paths[i].site, branch->depth);
 
@@ -96,7 +91,6 @@ struct ct_branch *ct_branch_children(struct ct_branches *branches, const struct 
 	size_t kinds = sort_paths(branches, branch);
 	struct ct_branch *children = calloc(kinds, sizeof(*children));
 	struct ct_branch *child = children;
-
 	if (!children)
 		return NULL;
 	for (size_t i = branch->start; i < branch->end; i++) {

@@ -10,14 +10,12 @@
 static void add(char out[CT_CAVEAT_ROOM], const char *text)
 {
 	size_t used = strlen(out);
-
 	snprintf(out + used, CT_CAVEAT_ROOM - used, "%s%s", used ? ", " : "", text);
 }
 
 static void add_count(char out[CT_CAVEAT_ROOM], uint64_t count, const char *meaning)
 {
 	char number[CT_NUMBER_ROOM], text[CT_CAVEAT_ROOM];
-
 	snprintf(text, sizeof(text), "%s %s", ct_number_exact(number, count), meaning);
 	if (count)
 		add(out, text);
@@ -26,7 +24,6 @@ static void add_count(char out[CT_CAVEAT_ROOM], uint64_t count, const char *mean
 char *ct_caveat(const struct ct_profile *profile, char out[CT_CAVEAT_ROOM])
 {
 	const struct ct_losses *losses = &profile->losses;
-
 	*out = '\0';
 	if (profile->torn)
 		add(out, "copied while it was written (numbers do not add up)");

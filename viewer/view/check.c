@@ -84,7 +84,8 @@ static void note_suspect(struct suspect worst[WORST_MAX], struct suspect suspect
 	}
 }
 
-static int find_largest(const struct ct_check_view *gate, const struct ct_budget_rule *rule, struct suspect worst[WORST_MAX])
+static int find_largest(const struct ct_check_view *gate, const struct ct_budget_rule *rule,
+			struct suspect worst[WORST_MAX])
 {
 	const struct ct_profile *profile = gate->profile;
 	bool *sites = ct_rule_sites(rule, profile);
@@ -101,7 +102,8 @@ static int find_largest(const struct ct_check_view *gate, const struct ct_budget
 }
 
 /* Rows that have grown, and whose shown site is in the rule's scope. */
-static int find_grown(const struct ct_check_view *gate, const struct ct_budget_rule *rule, struct suspect worst[WORST_MAX])
+static int find_grown(const struct ct_check_view *gate, const struct ct_budget_rule *rule,
+		      struct suspect worst[WORST_MAX])
 {
 	const struct ct_diff *diff = gate->diff;
 	bool *sites = ct_rule_sites(rule, gate->profile);
@@ -129,7 +131,8 @@ static const struct ct_frame *find_named(const struct ct_profile *profile, const
 	return NULL;
 }
 
-static int put_suspects(const struct ct_check_view *gate, const struct ct_budget_rule *rule, const bool *allocators, FILE *out)
+static int put_suspects(const struct ct_check_view *gate, const struct ct_budget_rule *rule, const bool *allocators,
+			FILE *out)
 {
 	struct suspect worst[WORST_MAX] = {{0}};
 	char text[CT_NAME_ROOM];
@@ -156,8 +159,8 @@ static int put_suspects(const struct ct_check_view *gate, const struct ct_budget
 	return 0;
 }
 
-static void put_numbers(const struct ct_check_view *gate, const struct ct_budget_rule *rule, const struct ct_verdict *verdict,
-			FILE *out)
+static void put_numbers(const struct ct_check_view *gate, const struct ct_budget_rule *rule,
+			const struct ct_verdict *verdict, FILE *out)
 {
 	char number[CT_NUMBER_ROOM];
 	bool above = verdict->actual > verdict->limit;

@@ -32,7 +32,7 @@ static const struct row {
 bool ct_column_find(const char *name, size_t length, enum ct_column *column)
 {
 	for (int i = 0; i < CT_COLUMN_LIVE; i++) {
-		if (strlen(rows[i].name) == length && memcmp(name, rows[i].name, length) == 0) {
+		if (strlen(rows[i].name) == length && !memcmp(name, rows[i].name, length)) {
 			*column = (enum ct_column)i;
 			return true;
 		}
@@ -53,7 +53,6 @@ enum ct_metric ct_column_metric(enum ct_column column)
 const char *ct_column_list(char out[CT_COLUMN_LIST_ROOM])
 {
 	size_t used = 0;
-
 	for (int i = 0; i < CT_COLUMN_LIVE && used < CT_COLUMN_LIST_ROOM; i++)
 		used += (size_t)snprintf(out + used, CT_COLUMN_LIST_ROOM - used, "%s%s",
 					 i == 0                    ? ""
@@ -71,7 +70,6 @@ bool ct_column_on_demand(enum ct_column column)
 bool ct_column_exists(const struct ct_profile *profile, enum ct_column column)
 {
 	const struct row *row = &rows[column];
-
 	return ct_metric_exists(profile, row->metric) && (!row->per || ct_metric_exists(profile, row->per));
 }
 
@@ -86,7 +84,6 @@ double ct_column_value(const struct ct_counters *counters, enum ct_column column
 	uint64_t number = ct_metric_value(counters, row->metric);
 	uint64_t per = row->per ? ct_metric_value(counters, row->per) : 0;
 	double value = row->kind == KIND_GROWTH ? (double)(int64_t)number : (double)number;
-
 	return per ? value / (double)per : value;
 }
 
@@ -107,7 +104,6 @@ static char *format_live(const struct ct_view *view, enum ct_column column, cons
 	double seconds = (double)view->profile->recent_us / 1e6;
 	double value = ct_column_value(counters, column);
 	uint64_t magnitude = (uint64_t)(value < 0 ? -value : value);
-
 	if (column == CT_COLUMN_BLOCK_RATE)
 		return ct_number_short(out, (double)(uint64_t)(value / seconds + 0.5));
 	if (column == CT_COLUMN_RATE)
@@ -126,7 +122,6 @@ char *ct_column_format(const struct ct_view *view, enum ct_column column, const 
 	bool exact = view->exact || view->profile->mode == CT_MODE_AD_HOC;
 	uint64_t value = ct_metric_value(counters, row->metric);
 	uint64_t per = row->per ? ct_metric_value(counters, row->per) : 0;
-
 	if (column >= CT_COLUMN_LIVE)
 		return format_live(view, column, counters, out);
 	if (row->kind == KIND_PERCENT)
@@ -152,7 +147,6 @@ static char *head(const struct ct_view *view, enum ct_column column, char out[CT
 {
 	const struct ct_profile *profile = view->profile;
 	const char *name = rows[column].head;
-
 	if (column == CT_COLUMN_END && profile->recent_us)
 		name = "live";
 	else if (column == CT_COLUMN_TOTAL && profile->mode == CT_MODE_COPY)
@@ -175,7 +169,6 @@ static int width(const struct ct_view *view, enum ct_column column)
 	struct ct_counters totals = view->profile->totals;
 	int wide = ct_line_width(view->terminal, head(view, column, text));
 	int numbers;
-
 	if (rows[column].kind == KIND_PERCENT)
 		return wide > PERCENT_WIDTH ? wide : PERCENT_WIDTH;
 	totals.max_bytes = totals.total_bytes;
@@ -194,7 +187,6 @@ static int width(const struct ct_view *view, enum ct_column column)
 static int total_width(const struct ct_layout *layout, int extra)
 {
 	int sum = extra + (PERCENT_WIDTH + GAP) * (layout->running ? 2 : 1);
-
 	for (int i = 0; i < layout->count; i++)
 		sum += layout->widths[i] + GAP;
 	return sum;
@@ -250,7 +242,6 @@ void ct_layout_choose(const struct ct_view *view, unsigned wanted, int extra, st
 void ct_layout_heads(const struct ct_view *view, const struct ct_layout *layout, struct ct_line *line)
 {
 	char text[CT_NUMBER_ROOM];
-
 	for (int i = 0; i < layout->count; i++) {
 		bool sorted = layout->columns[i] == view->sort;
 
@@ -274,7 +265,6 @@ void ct_layout_heads(const struct ct_view *view, const struct ct_layout *layout,
 static void add_percent(struct ct_line *line, double part, double whole)
 {
 	char text[CT_NUMBER_ROOM];
-
 	ct_line_add_right(line, ct_number_percent(text, part, whole), PERCENT_WIDTH);
 	ct_line_add_blanks(line, GAP);
 }
@@ -284,7 +274,6 @@ void ct_layout_numbers(const struct ct_view *view, struct ct_layout *layout, con
 {
 	enum ct_column share = ct_column_share(view->sort);
 	char text[CT_NUMBER_ROOM];
-
 	for (int i = 0; i < layout->count; i++) {
 		enum ct_column column = layout->columns[i];
 		bool nothing = column > CT_COLUMN_AVERAGE && ct_column_value(counters, column) == 0;

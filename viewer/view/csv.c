@@ -41,7 +41,6 @@ static bool begins_formula(const char *text)
 static void put_cell(FILE *out, const char *text)
 {
 	const char *mark = *text == '\'' || begins_formula(text) ? "'" : "";
-
 	if (!strpbrk(text, ",;\"\r\n\t")) {
 		fprintf(out, "%s%s", mark, text);
 		return;
@@ -70,7 +69,6 @@ static void put_place(const struct ct_profile *profile, const struct ct_frame *f
 static bool has(const struct ct_view *view, int metric, bool sums)
 {
 	bool is_max = metric == CT_METRIC_MAX_BYTES || metric == CT_METRIC_MAX_BLOCKS;
-
 	return ct_metric_exists(view->profile, (enum ct_metric)metric) && !(sums && is_max);
 }
 
@@ -95,7 +93,6 @@ int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error)
 	bool *allocators = ct_names_find_allocators(profile);
 	uint32_t *order = ct_order_sites(view);
 	bool memory = allocators && order;
-
 	if (memory) {
 		fputs("function,file,line,module", view->out);
 		put_heads(view, "", false);
@@ -123,7 +120,6 @@ static const char *column_heads(enum ct_group_by by)
 		[CT_BY_MODULE] = "module",
 		[CT_BY_THREAD] = "thread",
 	};
-
 	return heads[by];
 }
 
@@ -132,7 +128,6 @@ static void put_names(const struct ct_view *view, const struct ct_group *group)
 	const struct ct_profile *profile = view->profile;
 	const struct ct_frame *frame = &profile->frames[group->example];
 	FILE *out = view->out;
-
 	switch (view->by) {
 	case CT_BY_THREAD:
 		put_cell(out, group->example ? ct_group_thread(profile, frame) : "");
@@ -162,7 +157,6 @@ int ct_view_csv_groups(const struct ct_view *view, struct ct_error_text *error)
 	struct ct_groups groups;
 	size_t count = 0;
 	int code = ct_groups_init(&groups, view->profile, view->by, error);
-
 	if (code == 0) {
 		ct_groups_count(&groups, view->profile, view->by, NULL, false);
 		order = ct_order_groups(view, &groups, &count);

@@ -39,14 +39,12 @@ static uint64_t total(const struct ct_diff_view *view, enum ct_metric metric, en
 static double base(const struct ct_diff_view *view, enum ct_metric metric)
 {
 	uint64_t old = total(view, metric, CT_DIFF_OLD);
-
 	return (double)(old ? old : total(view, metric, CT_DIFF_NEW));
 }
 
 static char *format_amount(const struct ct_diff_view *view, enum ct_metric metric, uint64_t amount, char *out)
 {
 	const struct ct_profile *profile = view->diff->profiles[CT_DIFF_OLD];
-
 	if (amount == 0)
 		return strcpy(out, "-");
 	if (metric == CT_METRIC_LIFETIME && !view->exact)
@@ -77,7 +75,6 @@ static char *format_cell(const struct table *table, const struct ct_diff_row *ro
 {
 	const struct ct_diff_view *view = table->view;
 	int64_t change = ct_diff_change(row, view->metric), parts[CT_CAUSES];
-
 	switch (column) {
 	case CHANGE:
 		return format_change(view, view->metric, change, out);
@@ -98,7 +95,6 @@ static void put_side(struct table *table, enum ct_diff_side side)
 	const struct ct_profile *profile = table->view->diff->profiles[side];
 	struct ct_line *line = &table->line;
 	char caveat[CT_CAVEAT_ROOM];
-
 	ct_line_style(line, CT_STYLE_QUIET);
 	ct_line_add(line, side == CT_DIFF_OLD ? "old" : "new");
 	ct_line_add_blanks(line, CT_LABEL_WIDTH - line->columns);
@@ -124,7 +120,6 @@ static int fill_totals(const struct ct_diff_view *view, char cells[][TOTALS_CELL
 						CT_METRIC_END_BYTES, CT_METRIC_TEMPORARY_BLOCKS};
 	static const char *const names[TOTALS_CELLS] = {"", "OLD", "NEW", "CHANGE", "%"};
 	int count = 1;
-
 	for (int i = 0; i < TOTALS_CELLS; i++)
 		strcpy(cells[0][i], names[i]);
 	for (int i = 1; i < CT_METRIC_COUNT; i++) {
@@ -150,7 +145,6 @@ static void put_totals(struct table *table)
 	struct ct_line *line = &table->line;
 	char cells[CT_METRIC_COUNT + 1][TOTALS_CELLS][CT_NUMBER_ROOM];
 	int widths[TOTALS_CELLS] = {0}, count = fill_totals(table->view, cells);
-
 	for (int i = 0; i < count * TOTALS_CELLS; i++) {
 		int width = ct_line_width(line->terminal, cells[i / TOTALS_CELLS][i % TOTALS_CELLS]);
 
@@ -177,7 +171,6 @@ static void choose_columns(struct table *table)
 	const struct ct_terminal *terminal = table->view->terminal;
 	char text[CT_NUMBER_ROOM];
 	int sum = TEXT_MIN;
-
 	for (int i = 0; i < COLUMNS; i++) {
 		if (i >= MORE && i <= LONGER && !ct_diff_has_cause(table->view->metric, (enum ct_cause)causes[i]))
 			continue;
@@ -201,7 +194,6 @@ static void choose_columns(struct table *table)
 static void put_heads(struct table *table)
 {
 	struct ct_line *line = &table->line;
-
 	for (int i = 0; i < COLUMNS; i++) {
 		if (!table->widths[i])
 			continue;
@@ -223,7 +215,6 @@ static void put_row(struct table *table, const struct ct_diff_row *row)
 	const struct ct_profile *profile = table->view->diff->profiles[side];
 	struct ct_line *line = &table->line;
 	char text[CT_NUMBER_ROOM];
-
 	for (int i = 0; i < COLUMNS; i++) {
 		if (!table->widths[i])
 			continue;
@@ -252,7 +243,6 @@ static void put_rest(struct table *table)
 	size_t hidden = table->changed - table->shown, same = view->diff->row_count - table->changed;
 	char number[CT_NUMBER_ROOM], more[CT_NUMBER_ROOM], less[CT_NUMBER_ROOM];
 	int64_t grown = 0, shrunk = 0;
-
 	for (size_t i = table->shown; i < table->changed; i++) {
 		int64_t change = ct_diff_change(&view->diff->rows[table->order[i]], view->metric);
 
@@ -279,7 +269,6 @@ static void count_rows(struct table *table)
 {
 	const struct ct_diff_view *view = table->view;
 	double least = base(view, view->metric) * view->min_percent / 100;
-
 	for (size_t i = 0; i < view->diff->row_count; i++) {
 		double change = (double)llabs(ct_diff_change(&view->diff->rows[table->order[i]], view->metric));
 
@@ -299,7 +288,6 @@ static bool anything_differs(const struct ct_diff *diff)
 static void put_diff(struct table *table)
 {
 	const struct ct_diff_view *view = table->view;
-
 	for (int side = 0; side < CT_DIFF_SIDES; side++)
 		put_side(table, (enum ct_diff_side)side);
 	if (!anything_differs(view->diff)) {
@@ -328,7 +316,6 @@ int ct_view_diff(const struct ct_diff_view *view, struct ct_error_text *error)
 {
 	struct table table = {.view = view, .order = ct_diff_order(view->diff, view->metric)};
 	bool memory = table.order != NULL;
-
 	ct_line_init(&table.line, view->terminal, view->out);
 	for (int side = 0; side < CT_DIFF_SIDES; side++) {
 		table.allocators[side] = ct_names_find_allocators(view->diff->profiles[side]);

@@ -28,7 +28,6 @@ struct table {
 static void add_percent(struct table *table, const struct ct_counters *counters)
 {
 	char text[CT_NUMBER_ROOM];
-
 	ct_number_percent(text, ct_column_value(counters, table->share), ct_view_whole(table->view, table->share));
 	ct_line_add_right(&table->line, text, PERCENT_WIDTH);
 	ct_line_add_blanks(&table->line, 2);
@@ -47,7 +46,6 @@ static const char *name_of(const struct ct_profile *profile, enum ct_group_by by
 			   char name[CT_NAME_ROOM], char second[CT_NAME_ROOM])
 {
 	struct ct_frame frame = profile->frames[example];
-
 	second[0] = '\0';
 	switch (by) {
 	case CT_BY_THREAD:
@@ -73,7 +71,6 @@ static const char *name_of(const struct ct_profile *profile, enum ct_group_by by
 void ct_line_add_group(struct ct_line *line, const struct ct_profile *profile, enum ct_group_by by, uint32_t example)
 {
 	char name[CT_NAME_ROOM], second[CT_NAME_ROOM];
-
 	ct_line_style(line, CT_STYLE_STRONG);
 	ct_line_add_rest(line, name_of(profile, by, example, name, second));
 	ct_line_style(line, CT_STYLE_QUIET);
@@ -88,7 +85,6 @@ static void put_row(struct table *table, const struct ct_group *group)
 {
 	const struct ct_view *view = table->view;
 	char text[CT_NUMBER_ROOM];
-
 	if (view->cumulative)
 		add_percent(table, &group->self);
 	ct_layout_numbers(view, &table->layout, view->cumulative ? &group->cumulative : &group->self, &table->line);
@@ -106,7 +102,6 @@ static void put_heads(struct table *table)
 {
 	const struct ct_view *view = table->view;
 	char text[CT_NUMBER_ROOM];
-
 	if (view->cumulative)
 		add_head(table, "SELF%", PERCENT_WIDTH);
 	ct_layout_heads(view, &table->layout, &table->line);
@@ -132,7 +127,6 @@ static void put_table(struct table *table)
 	size_t shown = ct_order_shown(view, table->count);
 	char number[CT_NUMBER_ROOM];
 	int width;
-
 	if (!view->cumulative && view->by != CT_BY_THREAD) {
 		width = ct_line_width(view->terminal,
 				      ct_column_format(view, table->share, &view->profile->totals, number));
@@ -158,7 +152,6 @@ int ct_view_groups(const struct ct_view *view, struct ct_error_text *error)
 	struct table table = {.view = view, .share = ct_column_share(view->sort)};
 	struct ct_groups groups;
 	int code = ct_groups_init(&groups, view->profile, view->by, error);
-
 	if (code == 0) {
 		ct_line_init(&table.line, view->terminal, view->out);
 		ct_groups_count(&groups, view->profile, view->by, NULL, false);

@@ -9,7 +9,6 @@ static void put_amount(const struct ct_view *view, struct ct_line *line, const c
 		       uint64_t blocks)
 {
 	char number[CT_NUMBER_ROOM];
-
 	ct_line_style(line, CT_STYLE_QUIET);
 	ct_line_add(line, label);
 	ct_line_add_blanks(line, LABEL_WIDTH - line->columns);
@@ -33,7 +32,6 @@ static void put_classes(const struct ct_view *view, struct ct_line *line)
 		{"possibly lost", sums->possible_bytes, sums->possible_blocks},
 		{"still reachable", sums->reachable_bytes, sums->reachable_blocks},
 	};
-
 	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
 		put_amount(view, line, classes[i].label, classes[i].bytes, classes[i].blocks);
 		ct_line_end(line);
@@ -43,7 +41,6 @@ static void put_classes(const struct ct_view *view, struct ct_line *line)
 static void put_rules(const struct ct_view *view, struct ct_line *line)
 {
 	const struct ct_leaks *leaks = view->leaks;
-
 	put_amount(view, line, "suppressed", leaks->suppressed.end_bytes, leaks->suppressed.end_blocks);
 	ct_line_end(line);
 	for (size_t i = 0; i < leaks->rule_count; i++) {
@@ -61,13 +58,13 @@ static void put_rules(const struct ct_view *view, struct ct_line *line)
 int ct_view_leaks(const struct ct_view *view, struct ct_error_text *error)
 {
 	struct ct_line line;
-
 	ct_line_init(&line, view->terminal, view->out);
 	if (view->profile->has_reach)
 		put_classes(view, &line);
 	else
-		ct_line_add(&line, "leak candidates: live at the end. Recorded with CTRACE_REACH=1, lost blocks are told from "
-				   "reachable ones");
+		ct_line_add(&line,
+			    "leak candidates: live at the end. Recorded with CTRACE_REACH=1, lost blocks are told from "
+			    "reachable ones");
 	if (!view->profile->has_reach)
 		ct_line_end(&line);
 	if (view->leaks->rule_count)

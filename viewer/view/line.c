@@ -41,7 +41,6 @@ static size_t decode(const char *text, wchar_t *character)
 	const unsigned char *byte = (const unsigned char *)text;
 	size_t length = byte[0] < 0xc2 ? 1 : byte[0] < 0xe0 ? 2 : byte[0] < 0xf0 ? 3 : 4;
 	uint32_t value = length == 1 ? byte[0] : byte[0] & (0x7fu >> length);
-
 	for (size_t i = 1; i < length; i++) {
 		if ((byte[i] & 0xc0) != 0x80) {
 			*character = 0xfffd;
@@ -89,7 +88,6 @@ static size_t show(const struct ct_terminal *terminal, const char *text, const c
 	wchar_t character;
 	size_t used;
 	int wide;
-
 	*bytes = text;
 	*length = 1;
 	*width = 1;
@@ -116,7 +114,6 @@ int ct_line_width(const struct ct_terminal *terminal, const char *text)
 	const char *bytes;
 	size_t length;
 	int columns = 0, width;
-
 	while (*text) {
 		text += show(terminal, text, &bytes, &length, &width);
 		columns += width;
@@ -129,7 +126,6 @@ void ct_line_add(struct ct_line *line, const char *text)
 	const char *bytes;
 	size_t length;
 	int width;
-
 	while (*text) {
 		text += show(line->terminal, text, &bytes, &length, &width);
 		put(line, bytes, length);
@@ -143,7 +139,6 @@ static bool fits(const struct ct_terminal *terminal, const char *text, int colum
 	const char *bytes;
 	size_t length;
 	int width;
-
 	while (*text) {
 		text += show(terminal, text, &bytes, &length, &width);
 		columns -= width;
@@ -158,7 +153,6 @@ void ct_line_add_cut(struct ct_line *line, const char *text, int columns)
 	const char *bytes;
 	size_t length;
 	int width;
-
 	if (columns <= 0)
 		return;
 	if (fits(line->terminal, text, columns)) {
@@ -177,7 +171,6 @@ void ct_line_add_cut(struct ct_line *line, const char *text, int columns)
 int ct_line_left(const struct ct_line *line)
 {
 	int left = line->terminal->columns - line->columns;
-
 	return left > 0 ? left : 0;
 }
 
@@ -202,7 +195,6 @@ void ct_line_format(struct ct_line *line, const char *format, ...)
 {
 	char text[512];
 	va_list list;
-
 	va_start(list, format);
 	vsnprintf(text, sizeof(text), format, list);
 	va_end(list);
@@ -216,7 +208,6 @@ void ct_line_style(struct ct_line *line, enum ct_style style)
 		[CT_STYLE_HEAD] = "\033[0;4m",    [CT_STYLE_SORTED] = "\033[0;1;4m", [CT_STYLE_BAR] = "\033[0;36m",
 		[CT_STYLE_LOSS] = "\033[0;1;33m", [CT_STYLE_MORE] = "\033[0;31m",    [CT_STYLE_LESS] = "\033[0;32m",
 	};
-
 	if (line->terminal->color)
 		put(line, codes[style], strlen(codes[style]));
 }

@@ -8,7 +8,6 @@
 static void add_bytes(const struct ct_view *view, struct ct_line *line, uint64_t bytes)
 {
 	char number[CT_NUMBER_ROOM];
-
 	ct_line_add_right(line, view->exact ? ct_number_exact(number, bytes) : ct_number_bytes_column(number, bytes),
 			  view->exact ? COLUMN + 6 : COLUMN);
 }
@@ -16,7 +15,6 @@ static void add_bytes(const struct ct_view *view, struct ct_line *line, uint64_t
 static void put_heads(const struct ct_view *view, struct ct_line *line)
 {
 	static const char *const heads[] = {"TIME", "LIVE", "BLOCKS", "ALLOCATED", "BLOCKS"};
-
 	ct_line_style(line, CT_STYLE_HEAD);
 	for (int i = 0; i < 5; i++)
 		ct_line_add_right(line, heads[i], view->exact && i % 2 ? COLUMN + 6 : COLUMN);
@@ -31,7 +29,6 @@ int ct_view_marks(const struct ct_view *view, struct ct_error_text *error)
 	struct ct_profile_mark before = {0};
 	char number[CT_NUMBER_ROOM];
 	struct ct_line line;
-
 	ct_line_init(&line, view->terminal, view->out);
 	put_heads(view, &line);
 	for (size_t i = 0; i < profile->mark_count && (!view->rows || i < view->rows); i++) {

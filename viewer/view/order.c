@@ -10,7 +10,6 @@ static int compare_sites(const void *a, const void *b, void *context)
 	const struct ct_counters *first = &view->profile->sites[left].counters;
 	const struct ct_counters *second = &view->profile->sites[right].counters;
 	double x = ct_column_value(first, view->sort), y = ct_column_value(second, view->sort);
-
 	if (x != y)
 		return x < y ? 1 : -1;
 	if (first->total_bytes != second->total_bytes)
@@ -22,7 +21,6 @@ uint32_t *ct_order_sites(const struct ct_view *view)
 {
 	size_t count = view->profile->site_count;
 	uint32_t *order = calloc(count + 1, sizeof(*order));
-
 	for (size_t i = 0; order && i < count; i++)
 		order[i] = (uint32_t)i;
 	if (order)
@@ -37,7 +35,6 @@ static int compare_groups(const void *a, const void *b, void *context)
 	double x[2] = {ct_column_value(&first->self, view->sort), ct_column_value(&first->cumulative, view->sort)};
 	double y[2] = {ct_column_value(&second->self, view->sort), ct_column_value(&second->cumulative, view->sort)};
 	int by = view->cumulative;
-
 	if (x[by] != y[by])
 		return x[by] < y[by] ? 1 : -1;
 	/* of one chain of calls the outermost first, and of those that allocate nothing the one with the most below */
@@ -49,7 +46,6 @@ static int compare_groups(const void *a, const void *b, void *context)
 const struct ct_group **ct_order_groups(const struct ct_view *view, const struct ct_groups *groups, size_t *count)
 {
 	const struct ct_group **order = calloc(groups->count + 1, sizeof(*order));
-
 	*count = 0;
 	for (size_t i = 0; order && i < groups->count; i++) {
 		if (groups->rows[i].seen)

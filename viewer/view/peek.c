@@ -55,7 +55,6 @@ static bool add_call(struct peek *peek, uint32_t group, uint32_t callee, uint32_
 static bool find_calls(struct peek *peek)
 {
 	const struct ct_profile *profile = peek->view->profile;
-
 	for (size_t i = 0; i < profile->site_count; i++) {
 		const struct ct_site_row *site = &profile->sites[i];
 		const uint32_t *ids = profile->frame_ids + site->first_frame;
@@ -76,7 +75,6 @@ static bool find_calls(struct peek *peek)
 static int compare_calls(const void *a, const void *b)
 {
 	const struct call *x = a, *y = b;
-
 	if (x->group != y->group)
 		return x->group < y->group ? -1 : 1;
 	if (x->callee != y->callee)
@@ -92,7 +90,6 @@ static int compare_peers(const void *a, const void *b, void *context)
 	const struct peer *first = a, *second = b;
 	enum ct_column share = *(const enum ct_column *)context;
 	double x = ct_column_value(&first->counters, share), y = ct_column_value(&second->counters, share);
-
 	if (first->callee != second->callee)
 		return first->callee < second->callee ? -1 : 1;
 	if (x != y)
@@ -104,7 +101,6 @@ static int compare_peers(const void *a, const void *b, void *context)
 static size_t first_call(const struct peek *peek, uint32_t group)
 {
 	size_t low = 0, high = peek->call_count;
-
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
@@ -120,7 +116,6 @@ static size_t first_call(const struct peek *peek, uint32_t group)
 static bool find_peers(struct peek *peek, uint32_t group)
 {
 	const struct call *last = NULL;
-
 	peek->peer_count = 0;
 	for (size_t i = first_call(peek, group); i < peek->call_count && peek->calls[i].group == group; i++) {
 		const struct call *call = &peek->calls[i];
@@ -144,7 +139,6 @@ static bool find_peers(struct peek *peek, uint32_t group)
 static void add_number(struct peek *peek, const struct ct_counters *counters, double whole)
 {
 	char text[CT_NUMBER_ROOM];
-
 	ct_line_add_right(&peek->line, ct_column_format(peek->view, peek->share, counters, text), peek->width);
 	ct_line_add_blanks(&peek->line, 2);
 	ct_number_percent(text, ct_column_value(counters, peek->share), whole);
@@ -157,7 +151,6 @@ static void put_peers(struct peek *peek, const struct ct_group *group, uint32_t 
 	const struct ct_profile *profile = peek->view->profile;
 	double whole = ct_column_value(&group->cumulative, peek->share);
 	char name[CT_NAME_ROOM];
-
 	for (size_t i = 0; i < peek->peer_count; i++) {
 		const struct peer *peer = &peek->peers[i];
 
@@ -180,7 +173,6 @@ static void put_function(struct peek *peek, const struct ct_group *group)
 	struct ct_frame frame = profile->frames[group->example];
 	double whole = ct_view_whole(peek->view, peek->share);
 	char text[CT_NAME_ROOM];
-
 	if (!find_peers(peek, (uint32_t)(group - peek->groups.rows))) {
 		peek->line.failed = true;
 		return;
@@ -203,7 +195,6 @@ static void put_function(struct peek *peek, const struct ct_group *group)
 static void put_heads(struct peek *peek)
 {
 	const char *const heads[] = {"SELF", "%", "CUM", "%"};
-
 	ct_line_style(&peek->line, CT_STYLE_HEAD);
 	for (int i = 0; i < 4; i++) {
 		ct_line_add_right(&peek->line, heads[i], i % 2 ? PERCENT_WIDTH : peek->width);
@@ -219,7 +210,6 @@ static size_t find_wanted(struct peek *peek)
 	const struct ct_profile *profile = peek->view->profile;
 	char name[CT_NAME_ROOM];
 	size_t found = 0;
-
 	for (size_t i = 0; i < peek->groups.count; i++) {
 		const struct ct_group *group = &peek->groups.rows[i];
 
@@ -236,7 +226,6 @@ static int show(struct peek *peek, struct ct_error_text *error)
 	const struct ct_group **order;
 	char text[CT_NUMBER_ROOM];
 	size_t count;
-
 	peek->wanted = calloc(peek->groups.count + 1, sizeof(*peek->wanted));
 	if (!peek->wanted)
 		return ct_error_no_memory(error);
@@ -266,7 +255,6 @@ int ct_view_peek(const struct ct_view *view, struct ct_error_text *error)
 {
 	struct peek peek = {.view = view, .share = ct_column_share(view->sort)};
 	int code = ct_groups_init(&peek.groups, view->profile, CT_BY_FUNCTION, error);
-
 	ct_line_init(&peek.line, view->terminal, view->out);
 	if (code == 0)
 		code = show(&peek, error);

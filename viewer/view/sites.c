@@ -27,7 +27,6 @@ static void put_rest(struct table *table)
 	size_t left = profile->site_count - table->shown;
 	char number[CT_NUMBER_ROOM], percent[CT_NUMBER_ROOM];
 	double rest = 0;
-
 	if (left == 0)
 		return;
 	for (size_t i = table->shown; i < profile->site_count; i++)
@@ -43,7 +42,6 @@ static void put_rest(struct table *table)
 static void put_table(struct table *table)
 {
 	const struct ct_profile *profile = table->view->profile;
-
 	table->layout.running = true;
 	ct_layout_choose(table->view, CT_COLUMNS_PLAIN, 0, &table->layout);
 	ct_layout_heads(table->view, &table->layout, &table->line);
@@ -71,7 +69,6 @@ int ct_view_sites(const struct ct_view *view, struct ct_error_text *error)
 		.order = ct_order_sites(view),
 		.shown = ct_order_shown(view, view->profile->site_count),
 	};
-
 	ct_line_init(&table.line, view->terminal, view->out);
 	if (table.allocators && table.order)
 		put_table(&table);

@@ -59,7 +59,6 @@ struct listing {
 static int compare_places(const void *a, const void *b)
 {
 	const struct place *x = a, *y = b;
-
 	if (x->function != y->function)
 		return x->function < y->function ? -1 : 1;
 	if (x->file != y->file)
@@ -72,7 +71,6 @@ static int compare_places(const void *a, const void *b)
 static int compare_routines(const void *a, const void *b)
 {
 	const struct routine *x = a, *y = b;
-
 	if (x->numbers.cumulative.bytes != y->numbers.cumulative.bytes)
 		return x->numbers.cumulative.bytes < y->numbers.cumulative.bytes ? 1 : -1;
 	return x->first < y->first ? -1 : 1;
@@ -82,17 +80,13 @@ static void find_places(struct listing *listing)
 {
 	const struct ct_profile *profile = listing->view->profile;
 	char name[CT_NAME_ROOM];
-
 	for (uint32_t i = 1; i < profile->frame_count; i++) {
 		const struct ct_frame *frame = &profile->frames[i];
 
 		ct_name_short(profile, frame, name);
 		if (ct_patterns_match(listing->view->patterns, name))
-			listing->places[listing->place_count++] =
-				(struct place){.frame = i,
-					       .function = ct_name_key(frame),
-					       .file = frame->file,
-					       .line = frame->line};
+			listing->places[listing->place_count++] = (struct place){
+				.frame = i, .function = ct_name_key(frame), .file = frame->file, .line = frame->line};
 	}
 }
 
@@ -101,7 +95,6 @@ static void sort_places(struct listing *listing)
 {
 	struct place *places = listing->places;
 	size_t kept = 0;
-
 	qsort(places, listing->place_count, sizeof(*places), compare_places);
 	for (size_t i = 0; i < listing->place_count; i++) {
 		const struct place *last = kept ? &places[kept - 1] : NULL;
@@ -134,7 +127,6 @@ static void count(struct numbers *numbers, struct amount amount, uint32_t site, 
 static void count_sites(struct listing *listing)
 {
 	const struct ct_profile *profile = listing->view->profile;
-
 	for (uint32_t i = 0; i < profile->site_count; i++) {
 		const struct ct_site_row *site = &profile->sites[i];
 		uint32_t leaf = ct_name_leaf(profile, listing->allocators, site);
@@ -157,7 +149,6 @@ static void add_amount(struct listing *listing, struct amount amount)
 	bool exact = listing->view->exact || listing->view->profile->mode == CT_MODE_AD_HOC;
 	bool none = !amount.bytes && !amount.blocks;
 	char text[CT_NUMBER_ROOM];
-
 	if (exact)
 		ct_number_exact(text, amount.bytes);
 	else
@@ -171,7 +162,6 @@ static void add_amount(struct listing *listing, struct amount amount)
 static void add_code(struct ct_line *line, const char *code)
 {
 	int start = line->columns;
-
 	while (*code && ct_line_left(line) > 1) {
 		size_t run = strcspn(code, "\t");
 		char *part = strndup(code, run);
@@ -193,7 +183,6 @@ static void put_line(struct listing *listing, uint32_t number, const struct numb
 {
 	static const struct numbers none;
 	char text[16];
-
 	numbers = numbers ? numbers : &none;
 	add_amount(listing, numbers->self);
 	add_amount(listing, numbers->cumulative);
@@ -217,7 +206,6 @@ static uint32_t plus(uint32_t number, uint32_t more, size_t most)
 static void put_code(struct listing *listing, const struct routine *routine, const struct ct_source *source)
 {
 	uint32_t next = 0; /* line not yet shown */
-
 	for (size_t i = routine->first; i < routine->end; i++) {
 		const struct place *place = &listing->places[i];
 		uint32_t until = plus(place->line, CONTEXT, source->count);
@@ -250,7 +238,6 @@ static void put_routine(struct listing *listing, const struct routine *routine)
 	struct ct_source source;
 	bool found = *file && ct_source_open(&source, file, view->source_path) == 0;
 	char name[CT_NAME_ROOM], percent[CT_NUMBER_ROOM];
-
 	add_amount(listing, routine->numbers.self);
 	add_amount(listing, routine->numbers.cumulative);
 	ct_number_percent(percent, (double)routine->numbers.cumulative.bytes, (double)whole);
@@ -282,7 +269,6 @@ static void put_heads(struct listing *listing)
 	const struct ct_counters *totals = &listing->view->profile->totals;
 	char text[CT_NUMBER_ROOM];
 	int width;
-
 	width = ct_line_width(listing->view->terminal, ct_number_exact(text, ct_metric_value(totals, listing->bytes)));
 	listing->bytes_width = listing->view->exact && width > LEAST ? width : LEAST;
 	width = ct_line_width(listing->view->terminal, ct_number_exact(text, ct_metric_value(totals, listing->blocks)));
@@ -300,7 +286,6 @@ static void put_heads(struct listing *listing)
 static int show(struct listing *listing, struct ct_error_text *error)
 {
 	bool any = false;
-
 	find_places(listing);
 	if (listing->place_count) {
 		sort_places(listing);
@@ -333,7 +318,6 @@ int ct_view_source(const struct ct_view *view, struct ct_error_text *error)
 		.blocks = CT_METRIC_TOTAL_BLOCKS,
 	};
 	int code;
-
 	if (view->sort == CT_COLUMN_PEAK) {
 		listing.bytes = CT_METRIC_PEAK_BYTES;
 		listing.blocks = CT_METRIC_PEAK_BLOCKS;

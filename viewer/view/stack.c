@@ -12,7 +12,6 @@ static void add_callers(struct ct_line *line, const struct ct_profile *profile, 
 			uint32_t index)
 {
 	char name[CT_NAME_ROOM];
-
 	ct_line_style(line, CT_STYLE_QUIET);
 	while (index < site->frame_count && ct_line_left(line) > 4) {
 		uint32_t key = ct_name_key(frame_at(profile, site, index));
@@ -35,7 +34,6 @@ void ct_line_add_site(struct ct_line *line, const struct ct_profile *profile, co
 	uint32_t leaf = ct_name_leaf(profile, allocators, site);
 	const struct ct_frame *frame = frame_at(profile, site, leaf);
 	char text[CT_NAME_ROOM];
-
 	ct_line_style(line, CT_STYLE_STRONG);
 	ct_line_add_rest(line, ct_name_short(profile, frame, text));
 	ct_line_style(line, CT_STYLE_QUIET);
@@ -51,7 +49,6 @@ void ct_line_add_site(struct ct_line *line, const struct ct_profile *profile, co
 void ct_line_add_frame(struct ct_line *line, const struct ct_profile *profile, const struct ct_frame *frame, bool first)
 {
 	char place[CT_NAME_ROOM];
-
 	ct_line_format(line, "    %s ", first ? "at" : "by");
 	ct_line_add(line, frame->function ? profile->strings[frame->function] : ct_name_short(profile, frame, place));
 	ct_line_style(line, CT_STYLE_QUIET);

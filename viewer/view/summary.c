@@ -21,7 +21,6 @@ static void put_label(struct ct_line *line, const char *label)
 static void put_count(struct ct_line *line, const char *label, uint64_t count, const char *name, const char *meaning)
 {
 	char number[CT_NUMBER_ROOM], text[CT_NAME_ROOM];
-
 	if (count == 0)
 		return;
 	snprintf(text, sizeof(text), "%s: %s (%s)", name, ct_number_exact(number, count), meaning);
@@ -31,7 +30,6 @@ static void put_count(struct ct_line *line, const char *label, uint64_t count, c
 void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line)
 {
 	const struct ct_losses *losses = &profile->losses;
-
 	if (profile->torn)
 		ct_line_put_remark(line, "lost",
 				   "the store was copied while it was written: the numbers do not add up");
@@ -68,7 +66,6 @@ static bool is_merged(const struct ct_profile *profile)
 static void put_merged(const struct ct_profile *profile, struct ct_line *line)
 {
 	char number[CT_NUMBER_ROOM];
-
 	ct_line_style(line, CT_STYLE_STRONG);
 	ct_line_add(line, "merged");
 	ct_line_style(line, CT_STYLE_PLAIN);
@@ -87,7 +84,6 @@ void ct_summary_program(const struct ct_profile *profile, struct ct_line *line)
 	const char *command = profile->command ? profile->command : "";
 	char word[CT_NAME_ROOM], number[CT_NUMBER_ROOM];
 	size_t length = strcspn(command, " ");
-
 	if (length >= sizeof(word))
 		length = sizeof(word) - 1;
 	memcpy(word, command, length);
@@ -122,7 +118,6 @@ static void add_amount(const struct ct_view *view, struct ct_line *line, uint64_
 {
 	bool named = view->exact || view->profile->mode == CT_MODE_AD_HOC;
 	char number[CT_NUMBER_ROOM];
-
 	ct_line_add(line, amount(view, bytes, number));
 	if (named) {
 		ct_line_add(line, " ");
@@ -137,7 +132,6 @@ static void put_whole(const struct ct_view *view, struct ct_line *line)
 {
 	const struct ct_selected *selected = view->selected;
 	char number[CT_NUMBER_ROOM];
-
 	put_label(line, "total");
 	add_amount(view, line, selected->totals.total_bytes, selected->totals.total_blocks);
 	ct_line_format(line, " at %s sites; percentages are of it", ct_number_exact(number, selected->site_count));
@@ -150,7 +144,6 @@ static void add_selection(const struct ct_view *view, struct ct_line *line)
 	const struct ct_selected *selected = view->selected;
 	const char *before = ":";
 	char percent[CT_NUMBER_ROOM];
-
 	ct_number_percent(percent, (double)view->profile->totals.total_bytes, (double)selected->totals.total_bytes);
 	ct_line_format(line, ", %s %% of total", percent);
 	for (int i = 0; i < CT_SELECT_KINDS; i++) {
@@ -171,7 +164,6 @@ static void put_totals(const struct ct_view *view, struct ct_line *line)
 	const struct ct_counters *totals = &profile->totals;
 	size_t sites = view->leaks ? view->leaks->site_count : profile->site_count;
 	char time[CT_NUMBER_ROOM], percent[CT_NUMBER_ROOM];
-
 	if (view->selected)
 		put_whole(view, line);
 	put_label(line, view->selected ? "selected" : "total");
@@ -208,7 +200,6 @@ static uint64_t fill_sparks(const struct ct_profile *profile, uint64_t sparks[SP
 	double end = (double)(last->time > profile->end_time ? last->time : profile->end_time);
 	uint64_t highest = 0, start = 0;
 	int cell = 0;
-
 	memset(sparks, 0, sizeof(sparks[0]) * (size_t)count);
 	for (size_t i = 0; i < profile->timeline_count && end > 0; i++) {
 		const struct ct_timeline_point *point = &profile->timeline[i];
@@ -238,7 +229,6 @@ void ct_summary_timeline(const struct ct_view *view, struct ct_line *line)
 	uint64_t sparks[SPARKS_MAX], highest;
 	char number[CT_NUMBER_ROOM];
 	int count = ct_line_left(line) - CT_LABEL_WIDTH - 20;
-
 	if (profile->timeline_count < 2 || count < 1)
 		return;
 	if (count > SPARKS_MAX)
@@ -263,7 +253,6 @@ static void put_marks(const struct ct_view *view, struct ct_line *line)
 {
 	const struct ct_profile *profile = view->profile;
 	char number[CT_NUMBER_ROOM];
-
 	if (!profile->mark_count)
 		return;
 	put_label(line, "marks");
@@ -278,7 +267,6 @@ static void put_marks(const struct ct_view *view, struct ct_line *line)
 int ct_view_summary(const struct ct_view *view, struct ct_error_text *error)
 {
 	struct ct_line line;
-
 	ct_line_init(&line, view->terminal, view->out);
 	ct_summary_losses(view->profile, &line);
 	if (is_merged(view->profile))

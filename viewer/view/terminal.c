@@ -17,7 +17,6 @@ static int probe_columns(int fd, bool is_terminal)
 	const char *variable = getenv("COLUMNS");
 	long columns = variable ? strtol(variable, NULL, 10) : 0;
 	struct winsize size;
-
 	if (columns <= 0 && is_terminal && ioctl(fd, TIOCGWINSZ, &size) == 0)
 		columns = size.ws_col;
 	if (columns <= 0)
@@ -31,7 +30,6 @@ static bool probe_color(bool is_terminal, enum ct_color_mode mode)
 {
 	const char *no_color = getenv("NO_COLOR");
 	const char *term = getenv("TERM");
-
 	if (mode != CT_COLOR_AUTO)
 		return mode == CT_COLOR_ALWAYS;
 	return is_terminal && !(no_color && *no_color) && term && *term && strcmp(term, "dumb") != 0;
@@ -41,8 +39,7 @@ void ct_terminal_probe(struct ct_terminal *terminal, FILE *out, enum ct_color_mo
 {
 	int fd = fileno(out);
 	bool is_terminal = fd >= 0 && isatty(fd);
-
 	terminal->columns = probe_columns(fd, is_terminal);
 	terminal->color = probe_color(is_terminal, mode);
-	terminal->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	terminal->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 }

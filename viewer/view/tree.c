@@ -41,7 +41,6 @@ static double value_of(const struct tree *tree, const struct ct_counters *counte
 static size_t count_shown(const struct tree *tree, const struct ct_branch *children, size_t count)
 {
 	size_t shown = 0;
-
 	while (shown < count && value_of(tree, &children[shown].counters) > 0 &&
 	       value_of(tree, &children[shown].counters) >= tree->least)
 		shown++;
@@ -53,7 +52,6 @@ static void add_indent(struct tree *tree, int level, bool own)
 {
 	int room = tree->view->terminal->columns - tree->layout.text_column - TEXT_MIN;
 	int first = level * INDENT > room ? level - (room > 0 ? room / INDENT : 0) : 0;
-
 	ct_line_style(&tree->line, CT_STYLE_QUIET);
 	for (int i = first + 1; i <= level; i++) {
 		if (i < level || !own)
@@ -79,7 +77,6 @@ static void put_chain(struct tree *tree, int level, bool has_children, const cha
 {
 	const struct ct_profile *profile = tree->view->profile;
 	char name[CT_NAME_ROOM + 16];
-
 	for (size_t i = 0, run; i < tree->chain_length; i += run) {
 		for (run = 1; i + run < tree->chain_length; run++) {
 			if (ct_name_key(tree->chain[i + run]) != ct_name_key(tree->chain[i]))
@@ -113,7 +110,6 @@ static void find_place(const struct tree *tree, const struct ct_branch *branch, 
 {
 	const struct ct_frame *first = ct_branch_frame(&tree->branches, branch, branch->start);
 	struct ct_frame frame = *first;
-
 	for (size_t i = branch->start; i < branch->end; i++) {
 		const struct ct_frame *other = ct_branch_frame(&tree->branches, branch, i);
 
@@ -161,7 +157,6 @@ static void put_children(struct tree *tree, const struct ct_branch *children, si
 	struct ct_counters others;
 	size_t small = sum_others(tree, children, count, shown, &others);
 	char note[CT_NUMBER_ROOM * 2], number[CT_NUMBER_ROOM];
-
 	if (level > LEVELS_MAX) {
 		tree->last[LEVELS_MAX] = true;
 		return;
@@ -189,7 +184,6 @@ static void put_branch(struct tree *tree, struct ct_branch branch, int level)
 	size_t count, shown;
 	bool leaf;
 	char place[CT_NAME_ROOM] = "";
-
 	tree->chain_length = 0;
 	for (;;) {
 		if (branch.depth > 0 && !add_to_chain(tree, &branch))
@@ -224,7 +218,6 @@ static void put_tree(struct tree *tree)
 	const struct ct_profile *profile = tree->view->profile;
 	struct ct_branch root = {.end = tree->branches.count, .counters = profile->totals};
 	unsigned wanted = 1u << tree->share | 1u << CT_COLUMN_BLOCKS;
-
 	if (tree->view->terminal->columns >= WIDE_TERMINAL)
 		wanted |= 1u << CT_COLUMN_TOTAL | 1u << CT_COLUMN_PEAK | 1u << CT_COLUMN_END;
 	ct_layout_choose(tree->view, wanted, 0, &tree->layout);
@@ -245,7 +238,6 @@ int ct_view_tree(const struct ct_view *view, struct ct_error_text *error)
 		.share = ct_column_share(view->sort),
 		.allocators = ct_names_find_allocators(profile),
 	};
-
 	ct_line_init(&tree.line, view->terminal, view->out);
 	tree.least = ct_view_whole(view, tree.share) * view->min_percent / 100;
 	if (tree.allocators && ct_branches_init(&tree.branches, profile, tree.allocators, NULL) == 0) {

@@ -4,10 +4,9 @@
  * dh_view does not look at:
  *
  *   in a program point   "tmpk" temporary blocks, "rszk" resizes, "mvk" moves, "cpb" bytes copied by them, "slb" slack,
- *                        "lob" and "lok" lost bytes and blocks, "inb", "ink" indirectly, "pob", "pok" possibly, "reb", "rek"
- *                        reachable (where that was recorded), "szl" and "szm" sizes of the smallest and largest block, "fat" and "lat" times of the first
- *                        and latest allocation, "cut": true when its stack was cut
- *   at the top           "ctrace": {
+ *                        "lob" and "lok" lost bytes and blocks, "inb", "ink" indirectly, "pob", "pok" possibly, "reb",
+ * "rek" reachable (where that was recorded), "szl" and "szm" sizes of the smallest and largest block, "fat" and "lat"
+ * times of the first and latest allocation, "cut": true when its stack was cut at the top           "ctrace": {
  *       "version": "0.1.0",
  *       "ended": false when the program was killed,
  *       "torn": true when the store was copied while it was written, so that its numbers do not add up,

@@ -18,7 +18,8 @@ static bool is_program(const struct ct_profile *profile, const char *program, co
 	return *profile->program ? !strcmp(program, path) : *program && !strcmp(base_name(program), base_name(path));
 }
 
-static struct ct_module_mapping *mapping_for(struct ct_mappings *mappings, const struct ct_profile *profile, uint32_t path_id)
+static struct ct_module_mapping *mapping_for(struct ct_mappings *mappings, const struct ct_profile *profile,
+					     uint32_t path_id)
 {
 	const char *path = profile->strings[path_id];
 	bool first = !*mappings->rows[0].build_id && !mappings->rows[0].placed &&

@@ -24,8 +24,7 @@ static void put_losses(const struct ct_losses *losses, FILE *out)
 	fprintf(out,
 		",\n\"losses\":{\"dropped\":%" PRIu64 ",\"early\":%" PRIu64 ",\"unknownFrees\":%" PRIu64
 		",\"truncated\":%" PRIu64 ",\"unrooted\":%" PRIu64 ",\"late\":%" PRIu64 ",\"paused\":%" PRIu64
-		",\"marks\":%" PRIu64 ",\"otherSites\":%" PRIu64
-		",\"mergedSites\":%" PRIu64 "}",
+		",\"marks\":%" PRIu64 ",\"otherSites\":%" PRIu64 ",\"mergedSites\":%" PRIu64 "}",
 		losses->dropped, losses->early, losses->unknown_frees, losses->truncated, losses->unrooted,
 		losses->late, losses->paused, losses->marks, losses->other_sites, losses->merged_sites);
 }

@@ -52,7 +52,6 @@ static int find_members(struct ct_dhat *dhat)
 	struct ct_json_cursor cursor;
 	struct ct_json_piece key = {0}, value;
 	int more = ct_json_begin(&cursor, &dhat->file, dhat->error);
-
 	if (more < 0)
 		return more;
 	while ((more = ct_json_next(&cursor, &key, &value, dhat->error)) > 0) {
@@ -79,7 +78,6 @@ int ct_dhat_missing(struct ct_dhat *dhat, enum ct_dhat_member member)
 int ct_dhat_number(struct ct_dhat *dhat, struct ct_json_piece piece, const char *name, uint64_t *number)
 {
 	enum ct_json_number problem = ct_json_number(piece, number);
-
 	if (problem != CT_JSON_NUMBER_FINE)
 		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"%s\" %s", name,
 				       ct_json_number_problem(problem));
@@ -96,7 +94,6 @@ static int member_number(struct ct_dhat *dhat, enum ct_dhat_member member, uint6
 static int member_bool(struct ct_dhat *dhat, enum ct_dhat_member member, bool *value)
 {
 	struct ct_json_piece piece = dhat->members[member];
-
 	if (!piece.text)
 		return ct_dhat_missing(dhat, member);
 	*value = ct_json_is(piece, "true");
@@ -110,7 +107,6 @@ static int member_bool(struct ct_dhat *dhat, enum ct_dhat_member member, bool *v
 cJSON *ct_dhat_string(struct ct_dhat *dhat, struct ct_json_piece piece, const char *name)
 {
 	cJSON *item = cJSON_ParseWithLength(piece.text, piece.length);
-
 	if (cJSON_IsString(item))
 		return item;
 	cJSON_Delete(item);
@@ -122,7 +118,6 @@ static int member_text(struct ct_dhat *dhat, enum ct_dhat_member member, char **
 {
 	cJSON *item;
 	int code;
-
 	if (!has(dhat, member))
 		return ct_dhat_missing(dhat, member);
 	item = ct_dhat_string(dhat, dhat->members[member], member_names[member]);
@@ -137,7 +132,6 @@ static int read_version(struct ct_dhat *dhat)
 {
 	uint64_t version;
 	int code;
-
 	if (!has(dhat, M_VERSION))
 		return ct_error_set(dhat->error, CT_ERR_DAMAGED,
 				    "JSON, but not a DHAT file (\"dhatFileVersion\" is missing)");
@@ -155,18 +149,17 @@ static int read_mode(struct ct_dhat *dhat)
 	char *mode = NULL;
 	char *time_unit = profile->time_unit;
 	int code = member_text(dhat, M_MODE, &mode);
-
 	if (code < 0)
 		return code;
 	if (has(dhat, M_CTRACE))
 		producer = "ctrace";
-	else if (strncmp(mode, "rust-", 5) == 0)
+	else if (!strncmp(mode, "rust-", 5))
 		producer = "dhat-rs";
-	else if (time_unit && strcmp(time_unit, "instrs") == 0)
+	else if (time_unit && !strcmp(time_unit, "instrs"))
 		producer = "Valgrind";
-	if (strcmp(mode, "copy") == 0)
+	if (!strcmp(mode, "copy"))
 		profile->mode = CT_MODE_COPY;
-	else if (strcmp(mode, "ad-hoc") == 0 || strcmp(mode, "rust-ad-hoc") == 0)
+	else if (!strcmp(mode, "ad-hoc") || !strcmp(mode, "rust-ad-hoc"))
 		profile->mode = CT_MODE_AD_HOC;
 	else
 		profile->mode = CT_MODE_HEAP;
@@ -180,7 +173,6 @@ static int read_units(struct ct_dhat *dhat)
 	struct ct_profile *profile = dhat->profile;
 	char **const texts[] = {&profile->byte_unit, &profile->bytes_unit, &profile->blocks_unit};
 	static const char *const usual[] = {"byte", "bytes", "blocks"};
-
 	for (int i = 0; i < 3; i++) {
 		int code = 0;
 
@@ -199,7 +191,6 @@ static int read_head(struct ct_dhat *dhat)
 	struct ct_profile *profile = dhat->profile;
 	bool accesses;
 	int code = read_version(dhat);
-
 	if (code < 0 || (code = member_text(dhat, M_VERB, &profile->verb)) < 0 ||
 	    (code = member_text(dhat, M_TU, &profile->time_unit)) < 0 ||
 	    (code = member_text(dhat, M_MTU, &profile->mega_time_unit)) < 0 ||
@@ -221,7 +212,6 @@ static int read_head(struct ct_dhat *dhat)
 int ct_dhat_enter(struct ct_dhat *dhat, enum ct_dhat_member member, struct ct_json_cursor *cursor)
 {
 	struct ct_json_piece piece = dhat->members[member];
-
 	if (!piece.text)
 		return ct_dhat_missing(dhat, member);
 	if (!ct_json_enter(cursor, &dhat->file, piece) || cursor->object)
@@ -233,7 +223,6 @@ int ct_dhat_enter(struct ct_dhat *dhat, enum ct_dhat_member member, struct ct_js
 static int load(struct ct_dhat *dhat, const char *path)
 {
 	int code = ct_json_read(path, &dhat->file, dhat->error);
-
 	if (code < 0 || (code = find_members(dhat)) < 0 || (code = read_head(dhat)) < 0 ||
 	    (code = ct_dhat_read_ctrace(dhat)) < 0)
 		return code;
@@ -245,7 +234,6 @@ int ct_load_dhat(const char *path, struct ct_profile **profile, struct ct_error_
 {
 	struct ct_dhat dhat = {.error = error, .profile = ct_profile_new()};
 	int code = dhat.profile ? load(&dhat, path) : ct_dhat_no_memory(&dhat);
-
 	ct_json_free(&dhat.file);
 	free(dhat.site_of_row);
 	if (code < 0) {

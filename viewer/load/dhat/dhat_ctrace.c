@@ -11,7 +11,6 @@ static bool find(struct ct_dhat *dhat, const char *name, struct ct_json_piece *f
 {
 	struct ct_json_cursor cursor;
 	struct ct_json_piece key = {0}, value;
-
 	if (!dhat->members[M_CTRACE].text || !ct_json_enter(&cursor, &dhat->file, dhat->members[M_CTRACE]) ||
 	    !cursor.object)
 		return false;
@@ -28,7 +27,6 @@ static bool find(struct ct_dhat *dhat, const char *name, struct ct_json_piece *f
 static int find_rows(struct ct_dhat *dhat, const char *name, struct ct_json_cursor *rows)
 {
 	struct ct_json_piece piece;
-
 	if (!find(dhat, name, &piece))
 		return 0;
 	if (!ct_json_enter(rows, &dhat->file, piece) || rows->object)
@@ -42,7 +40,6 @@ static int read_numbers(struct ct_dhat *dhat, struct ct_json_piece row, const ch
 	struct ct_json_cursor cursor;
 	struct ct_json_piece key, value;
 	int got = 0;
-
 	if (ct_json_enter(&cursor, &dhat->file, row) && !cursor.object) {
 		while (got <= count && ct_json_next(&cursor, &key, &value, dhat->error) > 0) {
 			int code = got < count ? ct_dhat_number(dhat, value, name, &numbers[got]) : 0;
@@ -78,7 +75,6 @@ static int read_losses(struct ct_dhat *dhat)
 	};
 	struct ct_json_cursor cursor;
 	struct ct_json_piece piece, key = {0}, value;
-
 	if (!find(dhat, "losses", &piece))
 		return 0;
 	if (!ct_json_enter(&cursor, &dhat->file, piece) || !cursor.object)
@@ -99,7 +95,6 @@ static int read_losses(struct ct_dhat *dhat)
 static int read_member(struct ct_dhat *dhat, const char *name, uint64_t *number)
 {
 	struct ct_json_piece piece;
-
 	return find(dhat, name, &piece) ? ct_dhat_number(dhat, piece, name, number) : 0;
 }
 
@@ -110,7 +105,6 @@ static int read_timeline(struct ct_dhat *dhat)
 	struct ct_json_piece key, row;
 	size_t room = 0;
 	int code = find_rows(dhat, "timeline", &rows);
-
 	while (code > 0 && (code = ct_json_next(&rows, &key, &row, dhat->error)) > 0) {
 		uint64_t numbers[4];
 
@@ -136,7 +130,6 @@ static int read_rss(struct ct_dhat *dhat)
 	struct ct_json_piece key, value;
 	size_t i = 0;
 	int code = find_rows(dhat, "rss", &numbers);
-
 	while (code > 0 && (code = ct_json_next(&numbers, &key, &value, dhat->error)) > 0) {
 		if (i == profile->timeline_count)
 			return ct_json_damaged(&dhat->file, value.text, dhat->error,
@@ -155,7 +148,6 @@ static int read_mark(struct ct_dhat *dhat, struct ct_json_piece row, struct ct_p
 	struct ct_json_cursor cursor;
 	struct ct_json_piece key, value;
 	int got = 0;
-
 	*name = NULL;
 	if (ct_json_enter(&cursor, &dhat->file, row) && !cursor.object) {
 		for (; got <= 6 && ct_json_next(&cursor, &key, &value, dhat->error) > 0; got++) {
@@ -177,7 +169,6 @@ static int read_marks(struct ct_dhat *dhat)
 	struct ct_json_piece key, row;
 	size_t room = 0;
 	int code = find_rows(dhat, "marks", &rows);
-
 	while (code > 0 && (code = ct_json_next(&rows, &key, &row, dhat->error)) > 0) {
 		struct ct_profile_mark mark = {0};
 		cJSON *name;
@@ -203,7 +194,6 @@ static int read_start(struct ct_dhat *dhat)
 {
 	struct ct_json_piece piece;
 	int code = 0;
-
 	if (find(dhat, "startTime", &piece))
 		code = ct_dhat_number(dhat, piece, "startTime", &dhat->profile->start_unix_ns);
 	if (code == 0 && find(dhat, "program", &piece)) {
@@ -223,7 +213,6 @@ int ct_dhat_read_ctrace(struct ct_dhat *dhat)
 {
 	struct ct_json_piece flag, piece = dhat->members[M_CTRACE];
 	int code;
-
 	if (!piece.text)
 		return 0;
 	if (piece.text[0] != '{')
@@ -250,7 +239,6 @@ static int add_snapshot_row(struct ct_dhat *dhat, struct ct_snapshot *snapshot, 
 			    struct ct_snapshot_site *sum)
 {
 	uint64_t numbers[3]; /* row of "pps", bytes, blocks */
-
 	if (read_numbers(dhat, row, "snapshots", numbers, 3) < 0)
 		return CT_ERR_DAMAGED;
 	if (numbers[0] >= dhat->row_count)
@@ -279,7 +267,6 @@ static int read_snapshot(struct ct_dhat *dhat, struct ct_json_piece piece, struc
 	struct ct_json_piece key, value;
 	size_t room = 0, got = 0;
 	int code = 0;
-
 	if (ct_json_enter(&cursor, &dhat->file, piece) && !cursor.object) {
 		for (; got <= 4 && ct_json_next(&cursor, &key, &value, dhat->error) > 0; got++) {
 			if (got < 3 && ct_dhat_number(dhat, value, "snapshots", numbers[got]) < 0)
@@ -303,7 +290,6 @@ int ct_dhat_read_snapshots(struct ct_dhat *dhat)
 	struct ct_json_piece key, row;
 	size_t room = 0;
 	int code = find_rows(dhat, "snapshots", &rows);
-
 	while (code > 0 && (code = ct_json_next(&rows, &key, &row, dhat->error)) > 0) {
 		struct ct_snapshot *snapshot;
 
@@ -328,7 +314,6 @@ static int read_paths(struct ct_dhat *dhat, struct ct_dhat_places *places)
 	struct ct_json_piece key, value;
 	size_t room = 0;
 	int code = find_rows(dhat, "paths", &rows);
-
 	while (code > 0 && (code = ct_json_next(&rows, &key, &value, dhat->error)) > 0) {
 		cJSON *item = ct_dhat_string(dhat, value, "a path");
 		int64_t id;
@@ -351,7 +336,6 @@ static int read_modules(struct ct_dhat *dhat, const struct ct_dhat_places *place
 	struct ct_json_piece key, row;
 	size_t room = 0;
 	int code = find_rows(dhat, "modules", &rows);
-
 	while (code > 0 && (code = ct_json_next(&rows, &key, &row, dhat->error)) > 0) {
 		uint64_t numbers[5]; /* path, build-id, start, limit, bias */
 
@@ -377,7 +361,6 @@ static int read_modules(struct ct_dhat *dhat, const struct ct_dhat_places *place
 int ct_dhat_places_open(struct ct_dhat *dhat, struct ct_dhat_places *places)
 {
 	int code;
-
 	*places = (struct ct_dhat_places){0};
 	code = find_rows(dhat, "frames", &places->rows);
 	places->told = code > 0;
@@ -391,7 +374,6 @@ int ct_dhat_places_next(struct ct_dhat *dhat, struct ct_dhat_places *places, str
 	struct ct_json_piece key, row;
 	uint64_t numbers[3]; /* module, file, inlined */
 	int code;
-
 	if (!places->told)
 		return 0;
 	code = ct_json_next(&places->rows, &key, &row, dhat->error);
@@ -414,7 +396,6 @@ int ct_dhat_places_next(struct ct_dhat *dhat, struct ct_dhat_places *places, str
 int ct_dhat_places_end(struct ct_dhat *dhat, struct ct_dhat_places *places)
 {
 	struct ct_json_piece key, row;
-
 	if (!places->told || ct_json_next(&places->rows, &key, &row, dhat->error) == 0)
 		return 0;
 	return ct_json_damaged(&dhat->file, row.text, dhat->error, "\"frames\" has more rows than \"ftbl\"");

@@ -21,7 +21,7 @@ struct parts {
 
 static bool is_unknown(struct part part)
 {
-	return part.length == 0 || (part.length == 3 && memcmp(part.text, "???", 3) == 0);
+	return part.length == 0 || (part.length == 3 && !memcmp(part.text, "???", 3));
 }
 
 static int hex_digit(char c)
@@ -40,7 +40,6 @@ static void take_address(struct part *rest, uint64_t *address)
 {
 	uint64_t value = 0;
 	size_t i = 2;
-
 	if (rest->length < 5 || memcmp(rest->text, "0x", 2) != 0)
 		return;
 	while (i < rest->length && i < 18 && hex_digit(rest->text[i]) >= 0)
@@ -57,7 +56,6 @@ static bool take_number(struct part *part, uint32_t *number)
 {
 	size_t start = part->length;
 	uint64_t value = 0;
-
 	while (start > 0 && part->length - start <= 10 && part->text[start - 1] >= '0' && part->text[start - 1] <= '9')
 		start--;
 	if (start == part->length || start == 0 || part->text[start - 1] != ':')
@@ -75,7 +73,6 @@ static bool take_number(struct part *part, uint32_t *number)
 static bool is_balanced(struct part part)
 {
 	size_t depth = 0;
-
 	for (size_t i = 0; i < part.length; i++) {
 		if (part.text[i] == '(')
 			depth++;
@@ -89,10 +86,9 @@ static bool is_balanced(struct part part)
 static bool read_place(struct part place, struct parts *parts)
 {
 	uint32_t line;
-
 	if (!is_balanced(place))
 		return false;
-	if (place.length > 3 && memcmp(place.text, "in ", 3) == 0) {
+	if (place.length > 3 && !memcmp(place.text, "in ", 3)) {
 		parts->module = (struct part){place.text + 3, place.length - 3};
 		return true;
 	}
@@ -111,7 +107,6 @@ static bool read_place(struct part place, struct parts *parts)
 static bool take_place(struct part *rest, struct parts *parts)
 {
 	int candidates = 0;
-
 	if (rest->length < 4 || rest->text[rest->length - 1] != ')')
 		return false;
 	for (size_t i = rest->length - 2; i > 0 && candidates < PLACE_CANDIDATES; i--) {
@@ -131,7 +126,6 @@ static bool take_place(struct part *rest, struct parts *parts)
 static int intern(struct ct_profile *profile, struct part part, uint32_t *id)
 {
 	int64_t found;
-
 	*id = 0;
 	if (is_unknown(part))
 		return 0;
@@ -147,7 +141,6 @@ int ct_dhat_frame_parse(struct ct_profile *profile, const char *text, size_t len
 	struct part whole = {text, length};
 	struct parts parts = {0};
 	int64_t id;
-
 	parts.function = whole;
 	take_address(&parts.function, &parts.address);
 	take_place(&parts.function, &parts);

@@ -30,7 +30,6 @@ static int add_table_frame(struct tables *tables, struct ct_json_piece piece)
 	struct table_frame *slot;
 	cJSON *item;
 	int code;
-
 	if (!ct_array_room(&tables->frames, &tables->frame_room, tables->frame_count + 1, sizeof(*tables->frames)))
 		return ct_dhat_no_memory(tables->dhat);
 	item = ct_dhat_string(tables->dhat, piece, "a frame of \"ftbl\"");
@@ -50,7 +49,6 @@ static int read_frames(struct tables *tables)
 	struct ct_json_cursor cursor;
 	struct ct_json_piece key, value;
 	int more = ct_dhat_enter(tables->dhat, M_FTBL, &cursor);
-
 	if (more < 0 || (more = ct_dhat_places_open(tables->dhat, &tables->places)) < 0)
 		return more;
 	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
@@ -80,7 +78,6 @@ struct row {
 static int set_row_member(struct tables *tables, struct row *row, int member, struct ct_json_piece value)
 {
 	struct ct_dhat *dhat = tables->dhat;
-
 	if (row->seen & 1u << member)
 		return ct_json_damaged(&dhat->file, value.text, dhat->error, "\"%s\" stands twice in a row",
 				       row_name(member));
@@ -122,7 +119,6 @@ static int read_row(struct tables *tables, struct ct_json_piece piece, struct ro
 	struct ct_json_cursor cursor;
 	struct ct_json_piece key = {0}, value;
 	int more, member = 1;
-
 	*row = (struct row){0};
 	if (!ct_json_enter(&cursor, &tables->dhat->file, piece) || !cursor.object)
 		return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error,
@@ -148,7 +144,6 @@ static int64_t read_stack(struct tables *tables, struct ct_json_piece piece)
 	struct ct_json_piece key, value;
 	size_t count = 0;
 	int more;
-
 	if (!ct_json_enter(&cursor, &tables->dhat->file, piece) || cursor.object)
 		return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error, "\"fs\" is not an array");
 	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
@@ -178,7 +173,6 @@ static int64_t frame_id(struct tables *tables, struct table_frame *slot, bool in
 {
 	uint32_t *id = inlined ? &slot->inlined_id : &slot->plain_id;
 	int64_t made;
-
 	if (*id)
 		return *id;
 	slot->frame.inlined = inlined;
@@ -195,7 +189,6 @@ static int64_t frame_id(struct tables *tables, struct table_frame *slot, bool in
 static int intern_stack(struct tables *tables, size_t count)
 {
 	size_t start = 0;
-
 	while (start < count) {
 		struct table_frame *first = &tables->frames[tables->stack[start]];
 		size_t end = start + 1;
@@ -223,7 +216,6 @@ static int add_row(struct tables *tables, struct ct_json_piece piece)
 	struct row row;
 	int64_t count;
 	int code = read_row(tables, piece, &row);
-
 	if (code < 0)
 		return code;
 	count = read_stack(tables, row.stack);
@@ -245,7 +237,6 @@ static int read_rows(struct tables *tables)
 	struct ct_json_cursor cursor;
 	struct ct_json_piece key, value;
 	int more = ct_dhat_enter(tables->dhat, M_PPS, &cursor);
-
 	if (more < 0)
 		return more;
 	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
@@ -261,7 +252,6 @@ int ct_dhat_read_tables(struct ct_dhat *dhat)
 {
 	struct tables tables = {.dhat = dhat};
 	int code = read_frames(&tables);
-
 	/* until a row is without */
 	dhat->profile->has_temporaries = dhat->profile->has_details = tables.places.told;
 	dhat->profile->has_slack = dhat->profile->has_reach = tables.places.told;

@@ -14,7 +14,6 @@
 static int read_all(int fd, size_t expected, struct ct_json_file *file, struct ct_error_text *error)
 {
 	size_t room = expected + 1;
-
 	file->length = 0;
 	file->text = malloc(room);
 	while (file->text) {
@@ -47,7 +46,6 @@ int ct_json_read(const char *path, struct ct_json_file *file, struct ct_error_te
 	struct stat status;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	int code;
-
 	if (fd < 0)
 		return ct_error_set(error, CT_ERR_IO, "cannot open: %s", strerror(errno));
 	if (fstat(fd, &status) != 0) {
@@ -74,7 +72,6 @@ int ct_json_damaged(const struct ct_json_file *file, const char *at, struct ct_e
 {
 	char what[512];
 	va_list list;
-
 	va_start(list, format);
 	vsnprintf(what, sizeof(what), format, list);
 	va_end(list);
@@ -85,7 +82,6 @@ int ct_json_damaged(const struct ct_json_file *file, const char *at, struct ct_e
 static int unexpected(const struct ct_json_cursor *cursor, struct ct_error_text *error, const char *expected)
 {
 	unsigned char found = cursor->at < cursor->end ? (unsigned char)*cursor->at : 0;
-
 	if (cursor->at >= cursor->file->text + cursor->file->length)
 		return ct_json_damaged(cursor->file, cursor->at, error, "the file ends where %s should be (cut off?)",
 				       expected);
@@ -183,7 +179,6 @@ static int skip_number(struct ct_json_cursor *cursor, struct ct_error_text *erro
 static int skip_scalar(struct ct_json_cursor *cursor, struct ct_error_text *error)
 {
 	static const char *const words[] = {"true", "false", "null"};
-
 	if (at_char(cursor, '"'))
 		return skip_string(cursor, error);
 	if (at_char(cursor, '-') || at_digit(cursor))
@@ -191,7 +186,7 @@ static int skip_scalar(struct ct_json_cursor *cursor, struct ct_error_text *erro
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		size_t length = strlen(words[i]);
 
-		if ((size_t)(cursor->end - cursor->at) >= length && memcmp(cursor->at, words[i], length) == 0) {
+		if ((size_t)(cursor->end - cursor->at) >= length && !memcmp(cursor->at, words[i], length)) {
 			cursor->at += length;
 			return 0;
 		}
@@ -203,7 +198,6 @@ static int skip_scalar(struct ct_json_cursor *cursor, struct ct_error_text *erro
 static int skip_name(struct ct_json_cursor *cursor, struct ct_json_piece *name, struct ct_error_text *error)
 {
 	const char *start = cursor->at;
-
 	if (!at_char(cursor, '"'))
 		return unexpected(cursor, error, "a member's name");
 	if (skip_string(cursor, error) < 0)
@@ -229,7 +223,6 @@ static int open_container(struct ct_json_cursor *cursor, struct nesting *nesting
 {
 	bool object = *cursor->at == '{';
 	struct ct_json_piece name;
-
 	if (nesting->depth == CT_JSON_DEPTH)
 		return ct_json_damaged(cursor->file, cursor->at, error, "nested more than %d deep", CT_JSON_DEPTH);
 	cursor->at++;
@@ -249,7 +242,6 @@ static int open_container(struct ct_json_cursor *cursor, struct nesting *nesting
 static int close_containers(struct ct_json_cursor *cursor, struct nesting *nesting, struct ct_error_text *error)
 {
 	struct ct_json_piece name;
-
 	while (nesting->depth > 0) {
 		bool object = nesting->objects & 1;
 
@@ -274,7 +266,6 @@ static int skip_value(struct ct_json_cursor *cursor, struct ct_error_text *error
 {
 	struct nesting nesting = {0, 0};
 	int more;
-
 	do {
 		if (at_char(cursor, '{') || at_char(cursor, '[')) {
 			more = open_container(cursor, &nesting, error);
@@ -294,7 +285,7 @@ int ct_json_begin(struct ct_json_cursor *cursor, const struct ct_json_file *file
 	*cursor = (struct ct_json_cursor){.file = file, .at = file->text, .end = file->text + file->length};
 	if (file->length == 0)
 		return ct_error_set(error, CT_ERR_DAMAGED, "the file is empty");
-	if (file->length >= 3 && memcmp(file->text, "\xef\xbb\xbf", 3) == 0)
+	if (file->length >= 3 && !memcmp(file->text, "\xef\xbb\xbf", 3))
 		cursor->at += 3;
 	skip_blanks(cursor);
 	if (!at_char(cursor, '{'))
@@ -321,7 +312,6 @@ int ct_json_next(struct ct_json_cursor *cursor, struct ct_json_piece *key, struc
 		 struct ct_error_text *error)
 {
 	char close = cursor->object ? '}' : ']';
-
 	skip_blanks(cursor);
 	if (at_char(cursor, close)) {
 		cursor->at++;
@@ -346,7 +336,6 @@ int ct_json_next(struct ct_json_cursor *cursor, struct ct_json_piece *key, struc
 int ct_json_end(const struct ct_json_cursor *cursor, struct ct_error_text *error)
 {
 	struct ct_json_cursor rest = *cursor;
-
 	skip_blanks(&rest);
 	if (rest.at < rest.end)
 		return unexpected(&rest, error, "the end of the file");
@@ -355,7 +344,7 @@ int ct_json_end(const struct ct_json_cursor *cursor, struct ct_error_text *error
 
 bool ct_json_is(struct ct_json_piece piece, const char *text)
 {
-	return piece.length == strlen(text) && memcmp(piece.text, text, piece.length) == 0;
+	return piece.length == strlen(text) && !memcmp(piece.text, text, piece.length);
 }
 
 /* 1e6 and 10.0 are whole numbers too; up to 2^53 a double holds them exactly. */
@@ -363,7 +352,6 @@ static enum ct_json_number number_by_double(struct ct_json_piece piece, uint64_t
 {
 	char text[64];
 	double value;
-
 	if (piece.length >= sizeof(text))
 		return CT_JSON_NUMBER_HUGE;
 	memcpy(text, piece.text, piece.length);
@@ -378,7 +366,6 @@ static enum ct_json_number number_by_double(struct ct_json_piece piece, uint64_t
 enum ct_json_number ct_json_number(struct ct_json_piece piece, uint64_t *number)
 {
 	uint64_t value = 0;
-
 	if (piece.length == 0 || (piece.text[0] != '-' && (piece.text[0] < '0' || piece.text[0] > '9')))
 		return CT_JSON_NUMBER_NONE;
 	if (piece.text[0] == '-')

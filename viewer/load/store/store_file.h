@@ -50,8 +50,7 @@ struct ct_store_file {
 	struct ct_snapshot_row *snapshots;
 	struct ct_mark_row *marks;
 	struct ct_reach_row *reach; /* of the program's end; none before */
-	size_t string_bytes, module_count, node_count, site_count, ring_count, snapshot_rows, mark_count,
-		reach_rows;
+	size_t string_bytes, module_count, node_count, site_count, ring_count, snapshot_rows, mark_count, reach_rows;
 	uint8_t *module_files; /* enum ct_module_file by module, as far as ct_store_profile needed them */
 	uint64_t next_snapshot; /* ticks: an event from then on is preceded by one */
 	uint64_t replayed; /* events that were folded here */

@@ -203,7 +203,7 @@ static const struct ct_store_place *place_of(struct ct_store_frames *frames, con
 	found->key = key;
 	found->first = frames->id_count;
 	bool ok = node->module == CT_MODULE_PSEUDO ? append(frames, add_mark(frames, node->address))
-						 : add_code_frames(frames, node->module, node->address);
+						   : add_code_frames(frames, node->module, node->address);
 	found->count = (uint32_t)(frames->id_count - found->first);
 	if (ok)
 		HASH_ADD(hh, frames->places, key, sizeof(found->key), found);
