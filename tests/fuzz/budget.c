@@ -15,12 +15,12 @@ static void judge(const struct ct_budget *budget, const struct ct_profile *profi
 		good = !ct_rule_check(&budget->rules[i], profile, "profile", &error) &&
 		       !ct_rule_judge(&budget->rules[i], profile, profile, &verdicts[i]);
 	for (int strict = 0; strict < 2 && good; strict++) {
-		const struct ct_gate gate = {.budget = budget,
-					     .verdicts = verdicts,
-					     .profile = profile,
-					     .name = "profile",
-					     .diff = diff,
-					     .strict = strict};
+		const struct ct_check_view gate = {.budget = budget,
+						   .verdicts = verdicts,
+						   .profile = profile,
+						   .name = "profile",
+						   .diff = diff,
+						   .strict = strict};
 		FILE *out = fuzz_nowhere();
 		ct_view_gate(&gate, out);
 		ct_gate_passes(&gate);
