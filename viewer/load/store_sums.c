@@ -5,8 +5,10 @@
  *
  * Sites and totals: each event changes a sum that never falls, or only falls. Rings: the events that they have had
  * are those that the sites have counted, unless a fork or a sample hides their number. Events: in a ring they are
- * in order of time, and those that are not folded are later than all that are, but for the first, whose thread may
- * have read the clock before the fold and published after it. The rest: what is referred to is written before.
+ * in order of time, and those that are not folded are later than all that are. The first of them may be earlier: its
+ * thread has read the clock before the fold and published after it. So may a new block's event that stands behind
+ * the free of an older block at its address, a free that was missed: its time is read first. The rest: what is
+ * referred to is written before.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +147,14 @@ static uint64_t latest_folded(const struct ct_store_file *store)
 	return latest;
 }
 
+/* Is this a new block's event, and the one before the free that was missed at its address? */
+static bool takes_place(const struct ct_event *before, const struct ct_event *event)
+{
+	uint32_t kind = event->kind & CT_EVENT_KIND;
+	return (before->kind & CT_EVENT_KIND) == CT_EVENT_FREE && event->ticks < before->ticks &&
+	       (kind == CT_EVENT_ALLOC || kind == CT_EVENT_RESIZE);
+}
+
 static void check_ring(struct ct_store_file *store, size_t ring, uint64_t tail, uint64_t limit, uint64_t head,
 		       uint64_t latest)
 {
@@ -152,10 +162,13 @@ static void check_ring(struct ct_store_file *store, size_t ring, uint64_t tail, 
 		fail(store, CT_STORE_CHECK_EVENTS, true); /* written over */
 		return;
 	}
-	for (uint64_t at = tail + !ct_store_knows_before(tail, head); at < head; at++) {
+	uint64_t first = ct_store_knows_before(tail, head) ? tail - 1 : tail;
+	for (uint64_t at = first + 1; at < head; at++) {
 		uint64_t ticks = ct_store_event(store, ring, at)->ticks;
+		bool pair = takes_place(ct_store_event(store, ring, at - 1), ct_store_event(store, ring, at));
+		uint64_t before = !pair ? at - 1 : at - 1 > first ? at - 2 : at;
 		fail(store, CT_STORE_CHECK_EVENTS,
-		     ticks < ct_store_event(store, ring, at - 1)->ticks || (at > limit && ticks < latest));
+		     ticks < ct_store_event(store, ring, before)->ticks || (at > limit + pair && ticks < latest));
 	}
 }
 
