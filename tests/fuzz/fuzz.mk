@@ -8,7 +8,7 @@ FUZZ_TARGETS := budget dhat options perf_map program source store suppressions s
 FUZZ_BINARIES := $(FUZZ_TARGETS:%=$(TESTS)/fuzz/%)
 FUZZ_MAIN = $B/obj/tests/fuzz/replay.o
 FUZZ_VIEWER := $(filter-out $B/obj/viewer/ctrace.o,$(VIEWER_OBJ)) $B/obj/tests/fuzz/fuzz.o
-FUZZ_PRELOAD := $(patsubst %,$B/obj/preload/%.o,sys/options life/output sys/region sys/sandbox sys/text)
+FUZZ_PRELOAD := $(patsubst %,$B/obj/preload/%.o,sys/environment sys/options life/output sys/region sys/sandbox sys/text)
 FUZZ_SANITIZERS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 $B/obj/tests/fuzz/%.o: tests/fuzz/%.c
