@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory behind the block map: its table of leaves and the pool of records. */
+/* The memory behind the block map: its table of leaves and the table of rows. */
 #include "heap/block_rows.h"
 
 #include "hot/blocks.h"
@@ -9,14 +9,14 @@
 #include "sys/sys.h"
 
 #define LEAF_ENTRIES ((1ull << CT_ADDRESS_BITS) >> CT_LEAF_SHIFT)
-#define POOL_BYTES_MAX (64ull << 30)
-#define POOL_BYTES_MIN POOL_STEP_BYTES
-#define POOL_STEP_BYTES (16ull << 20)
+#define ROWS_BYTES_MAX (64ull << 30)
+#define ROWS_BYTES_MIN ROWS_STEP_BYTES
+#define ROWS_STEP_BYTES (16ull << 20)
 
-static uint32_t pool_records; /* size of the pool */
-static uint64_t pool_open_bytes; /* of which may be written: only that counts for the program's RLIMIT_DATA */
-static uint32_t pool_used;
-static uint32_t shared_batches; /* spilled batches: a list of lists, linked by their first records' second word */
+static uint32_t rows_max; /* as many as there are addresses for */
+static uint64_t rows_open_bytes; /* of which may be written: only that counts for the program's RLIMIT_DATA */
+static uint32_t rows_used;
+static uint32_t shared_batches; /* spilled batches: a list of lists, linked by their first rows' second word */
 
 /* The leaves, to be counted: as many as a program with 256 GiB has. */
 #define LEAVES_COUNTED 4096u
@@ -27,20 +27,20 @@ static struct leaf {
 } leaf_list[LEAVES_COUNTED];
 static uint32_t leaf_count;
 
-static bool pool_open_step(void)
+static bool rows_open_step(void)
 {
-	char *step = (char *)ct_blocks.records + pool_open_bytes;
-	if (ct_syscall3(SYS_mprotect, step, POOL_STEP_BYTES, PROT_READ | PROT_WRITE) != 0)
+	char *step = (char *)ct_blocks.rows + rows_open_bytes;
+	if (ct_syscall3(SYS_mprotect, step, ROWS_STEP_BYTES, PROT_READ | PROT_WRITE) != 0)
 		return false;
-	ct_syscall3(SYS_madvise, step, POOL_STEP_BYTES, MADV_NOHUGEPAGE);
-	pool_open_bytes += POOL_STEP_BYTES;
+	ct_syscall3(SYS_madvise, step, ROWS_STEP_BYTES, MADV_NOHUGEPAGE);
+	rows_open_bytes += ROWS_STEP_BYTES;
 	return true;
 }
 
 /* Of the next batch. */
-static bool pool_is_open(void)
+static bool rows_are_open(void)
 {
-	return (pool_used + (uint64_t)CT_RECORD_BATCH) * sizeof(struct ct_block) <= pool_open_bytes;
+	return (rows_used + (uint64_t)CT_ROW_BATCH) * sizeof(struct ct_block) <= rows_open_bytes;
 }
 
 bool ct_blocks_init(bool glibc, bool exact)
@@ -49,14 +49,14 @@ bool ct_blocks_init(bool glibc, bool exact)
 	ct_blocks.leaves = ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.leaves));
 	if (!glibc && !(ct_blocks.small_leaves = ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.small_leaves))))
 		return false;
-	uint64_t bytes = POOL_BYTES_MAX;
-	while (!ct_blocks.records && bytes >= POOL_BYTES_MIN) {
-		ct_blocks.records = ct_region_reserve(bytes);
-		pool_records = (uint32_t)(bytes / sizeof(struct ct_block) - 1);
+	uint64_t bytes = ROWS_BYTES_MAX;
+	while (!ct_blocks.rows && bytes >= ROWS_BYTES_MIN) {
+		ct_blocks.rows = ct_region_reserve(bytes);
+		rows_max = (uint32_t)(bytes / sizeof(struct ct_block) - 1);
 		bytes /= 4;
 	}
-	pool_used = 1;
-	return ct_blocks.leaves && ct_blocks.records && pool_open_step();
+	rows_used = 1;
+	return ct_blocks.leaves && ct_blocks.rows && rows_open_step();
 }
 
 bool ct_blocks_map_pools(void)
@@ -85,7 +85,7 @@ static uint64_t resident_bytes(const struct leaf *leaf)
 
 uint64_t ct_blocks_bytes(void)
 {
-	uint64_t bytes = (uint64_t)pool_used * sizeof(struct ct_block);
+	uint64_t bytes = (uint64_t)rows_used * sizeof(struct ct_block);
 	for (uint32_t i = 0; i < leaf_count && i < LEAVES_COUNTED; i++)
 		bytes += resident_bytes(&leaf_list[i]);
 	return bytes;
@@ -114,42 +114,42 @@ bool ct_blocks_refill(struct ct_thread *thread)
 	ct_lock_get(&ct_lock_tree);
 	uint32_t first = shared_batches;
 	if (first) {
-		shared_batches = (uint32_t)ct_blocks.records[first].size_birth;
-		thread->free_count = CT_RECORD_BATCH;
-	} else if (pool_records - pool_used >= CT_RECORD_BATCH && (pool_is_open() || pool_open_step())) {
-		first = pool_used;
-		pool_used += CT_RECORD_BATCH;
-		for (uint32_t i = first; i < first + CT_RECORD_BATCH; i++)
-			ct_blocks.records[i].site_size = i + 1 < first + CT_RECORD_BATCH ? i + 1 : 0;
-		thread->free_count = CT_RECORD_BATCH;
+		shared_batches = (uint32_t)ct_blocks.rows[first].size_birth;
+		thread->free_count = CT_ROW_BATCH;
+	} else if (rows_max - rows_used >= CT_ROW_BATCH && (rows_are_open() || rows_open_step())) {
+		first = rows_used;
+		rows_used += CT_ROW_BATCH;
+		for (uint32_t i = first; i < first + CT_ROW_BATCH; i++)
+			ct_blocks.rows[i].site_size = i + 1 < first + CT_ROW_BATCH ? i + 1 : 0;
+		thread->free_count = CT_ROW_BATCH;
 	}
 	ct_lock_put(&ct_lock_tree);
-	thread->free_records = first;
+	thread->free_rows = first;
 	return first != 0;
 }
 
 void ct_blocks_spill(struct ct_thread *thread)
 {
-	uint32_t first = thread->free_records;
+	uint32_t first = thread->free_rows;
 	uint32_t last = first;
-	for (uint32_t i = 1; i < CT_RECORD_BATCH; i++)
-		last = (uint32_t)ct_blocks.records[last].site_size;
-	thread->free_records = (uint32_t)ct_blocks.records[last].site_size;
-	thread->free_count -= CT_RECORD_BATCH;
-	ct_blocks.records[last].site_size = 0;
+	for (uint32_t i = 1; i < CT_ROW_BATCH; i++)
+		last = (uint32_t)ct_blocks.rows[last].site_size;
+	thread->free_rows = (uint32_t)ct_blocks.rows[last].site_size;
+	thread->free_count -= CT_ROW_BATCH;
+	ct_blocks.rows[last].site_size = 0;
 
 	ct_lock_get(&ct_lock_tree);
-	ct_blocks.records[first].size_birth = shared_batches;
+	ct_blocks.rows[first].size_birth = shared_batches;
 	shared_batches = first;
 	ct_lock_put(&ct_lock_tree);
 }
 
-uint32_t ct_blocks_records(void)
+uint32_t ct_blocks_rows_end(void)
 {
-	return pool_used;
+	return rows_used;
 }
 
-void ct_blocks_each(bool (*visit)(void *context, uintptr_t address, uint32_t record), void *context)
+void ct_blocks_each(bool (*visit)(void *context, uintptr_t address, uint32_t row), void *context)
 {
 	uint32_t cells = 1u << CT_LEAF_SHIFT >> ct_blocks.granule_shift;
 	for (uintptr_t leaf = 0; leaf < LEAF_ENTRIES; leaf++) {

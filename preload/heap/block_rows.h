@@ -13,10 +13,10 @@ CT_COLD bool ct_blocks_init(bool glibc, bool exact);
 /* Memory of the map that is in use, bytes. */
 CT_COLD uint64_t ct_blocks_bytes(void);
 
-/* The records in use are below it. */
-CT_COLD uint32_t ct_blocks_records(void);
+/* The rows in use are below it. */
+CT_COLD uint32_t ct_blocks_rows_end(void);
 
 /* Visit every block in the order of addresses, which are rounded down to granules, until visit returns false. */
-CT_COLD void ct_blocks_each(bool (*visit)(void *context, uintptr_t address, uint32_t record), void *context);
+CT_COLD void ct_blocks_each(bool (*visit)(void *context, uintptr_t address, uint32_t row), void *context);
 
 #endif

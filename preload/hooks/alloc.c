@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hooked functions that allocate and free: guard, real call, record, leave. A block's record is taken out of the
+ * The hooked functions that allocate and free: guard, real call, record, leave. A block's row is taken out of the
  * map before the real free or realloc gives its address to another thread.
  */
 #include <errno.h>
@@ -62,7 +62,7 @@ static CT_COLD void pass_free(void *block)
 	ct_real.free(block);
 }
 
-/* Free of a block without record: NULL, allocated before start-up, or by somebody who is not hooked. */
+/* Free of a block without row: NULL, allocated before start-up, or by somebody who is not hooked. */
 static CT_COLD void free_unknown(void *block)
 {
 	if (block && !ct_tracer.partial)
@@ -98,12 +98,12 @@ CT_EXPORT void *calloc(size_t count, size_t size)
 
 static inline void free_recorded(void *block, void (*real_free)(void *))
 {
-	uint32_t record = ct_block_take((uintptr_t)block);
-	if (ct_unlikely(!record)) {
+	uint32_t row = ct_block_take((uintptr_t)block);
+	if (ct_unlikely(!row)) {
 		free_unknown(block);
 		return;
 	}
-	ct_record_free(record, block);
+	ct_record_free(row, block);
 	real_free(block);
 }
 
@@ -147,10 +147,10 @@ static inline void *resize(const struct ct_registers *caller, void *block, size_
 			ct_record_alloc(caller, copy, bytes);
 		return copy;
 	}
-	uint32_t record = block ? ct_block_take((uintptr_t)block) : 0;
+	uint32_t row = block ? ct_block_take((uintptr_t)block) : 0;
 	void *moved = ct_real.realloc(block, bytes);
 	int saved = errno;
-	ct_record_resize(caller, record, block, moved, bytes);
+	ct_record_resize(caller, row, block, moved, bytes);
 	errno = saved;
 	return moved;
 }

@@ -61,8 +61,8 @@ static bool record_pool_alloc(const struct ct_registers *caller, uintptr_t addre
 		return true;
 	uint32_t site = ct_unwind(thread, caller);
 	uint32_t *cell = site ? pool_cell_made(address) : NULL;
-	uint32_t record = cell ? ct_block_new(thread) : 0;
-	if (!record)
+	uint32_t row = cell ? ct_block_new(thread) : 0;
+	if (!row)
 		return false;
 
 	uint32_t stale = ct_get_relaxed(cell);
@@ -70,8 +70,8 @@ static bool record_pool_alloc(const struct ct_registers *caller, uintptr_t addre
 		ct_journal_free(sampled, thread, stale, address, 0);
 	uint64_t birth = ct_ticks_after(thread, 0);
 	uint32_t kind = CT_EVENT_ALLOC;
-	ct_block_set(&ct_blocks.records[record], site, bytes, birth);
-	ct_set_relaxed(cell, record);
+	ct_block_set(&ct_blocks.rows[row], site, bytes, birth);
+	ct_set_relaxed(cell, row);
 	thread->last_block = address;
 	if (sampled) {
 		ct_sample_note(address, true);
@@ -94,11 +94,11 @@ CT_EXPORT void ctrace_api_pool_alloc(void *block, size_t bytes)
 /* False: no block that was recorded is there. */
 static bool free_cell(uint32_t *cell, const void *block)
 {
-	uint32_t record = cell ? ct_get_relaxed(cell) : 0;
-	if (!record)
+	uint32_t row = cell ? ct_get_relaxed(cell) : 0;
+	if (!row)
 		return false;
 	ct_set_relaxed(cell, 0);
-	ct_record_free(record, block);
+	ct_record_free(row, block);
 	return true;
 }
 
@@ -128,18 +128,18 @@ CT_EXPORT void ctrace_api_pool_clear(void *base, size_t bytes)
 }
 
 /* As by a realloc to 0 bytes in place; of its slack nobody knows. */
-static void record_storage(struct ct_thread *thread, uint32_t record, uintptr_t base)
+static void record_storage(struct ct_thread *thread, uint32_t row, uintptr_t base)
 {
-	struct ct_block *block = &ct_blocks.records[record];
+	struct ct_block *block = &ct_blocks.rows[row];
 	uint32_t site = ct_block_site(block);
 	uint64_t old_bytes = ct_block_bytes(block), birth = ct_block_birth(block);
 	if (ct_tracer.special) {
-		ct_journal_free(ct_tracer.sample_bytes != 0, thread, record, base, 0);
+		ct_journal_free(ct_tracer.sample_bytes != 0, thread, row, base, 0);
 		return;
 	}
 	ct_block_set(block, site, 0, birth);
 	ct_journal(thread, ct_ticks_after(thread, birth), site, CT_EVENT_RESIZE, 0, old_bytes);
-	ct_insert(thread, base, record);
+	ct_insert(thread, base, row);
 }
 
 CT_EXPORT void ctrace_api_pool_create(void *base)
@@ -147,8 +147,8 @@ CT_EXPORT void ctrace_api_pool_create(void *base)
 	if (!base || !ct_enter())
 		return;
 	struct ct_thread *thread = ct_thread_current();
-	uint32_t record = thread ? ct_block_take((uintptr_t)base) : 0;
-	if (record)
-		record_storage(thread, record, (uintptr_t)base);
+	uint32_t row = thread ? ct_block_take((uintptr_t)base) : 0;
+	if (row)
+		record_storage(thread, row, (uintptr_t)base);
 	ct_leave();
 }

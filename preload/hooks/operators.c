@@ -107,9 +107,9 @@ static inline void *record_new(uint32_t index, const struct ct_registers *caller
 static inline void record_delete(uint32_t index, void *block, uintptr_t second, uintptr_t third)
 {
 	if (block && !ct_sample_lacks(block) && ct_enter()) {
-		uint32_t record = ct_block_take((uintptr_t)block);
-		if (record)
-			ct_record_free(record, block);
+		uint32_t row = ct_block_take((uintptr_t)block);
+		if (row)
+			ct_record_free(row, block);
 		else if (!ct_tracer.partial)
 			ct_count_loss(CT_LOSS_UNKNOWN_FREE);
 		ct_leave();

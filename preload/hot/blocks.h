@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Block map: address of a live block -> its record (site, size, birth).
+ * Block map: address of a live block -> its row (site, size, birth).
  *
- * A two-level table indexed by address: one 32-bit record index per granule, in leaves of 64 MiB of address space that
+ * A two-level table indexed by address: one 32-bit row index per granule, in leaves of 64 MiB of address space that
  * are mapped when first needed and cost memory only where touched. It needs no lock: between malloc and free a
- * block has one owner. Records live in one dense pool; each thread keeps a list of free ones and trades batches
+ * block has one owner. Rows live in one dense table; each thread keeps a list of free ones and trades batches
  * with the others.
  *
  * A granule is the smallest distance between two blocks' first bytes: 32 bytes with glibc. Other allocators put blocks
  * of up to 8 bytes 8 bytes apart, the others 16: those small blocks have a table of their own, and since a
- * block may begin in the middle of a granule of 16 bytes, its record says if it does.
+ * block may begin in the middle of a granule of 16 bytes, its row says if it does.
  */
 #ifndef CT_HOT_BLOCKS_H
 #define CT_HOT_BLOCKS_H
@@ -19,8 +19,8 @@
 #include "sys/compiler.h"
 
 /*
- * A block's record, packed into two words: site | CT_BLOCK_ODD | size's low half << 32, size's high byte | birth << 8
- * (birth in ticks since start). While free, the first word is the next free record of its list.
+ * A block's row, packed into two words: site | CT_BLOCK_ODD | size's low half << 32, size's high byte | birth << 8
+ * (birth in ticks since start). While free, the first word is the next free row of its list.
  */
 struct ct_block {
 	uint64_t site_size;
@@ -34,11 +34,11 @@ struct ct_block {
 
 #define CT_LEAF_SHIFT 26u /* bytes of address space per leaf, log2 */
 #define CT_ADDRESS_BITS 47u
-#define CT_RECORD_BATCH 128u
+#define CT_ROW_BATCH 128u
 
 struct ct_block_map {
 	uint32_t **leaves; /* [address >> CT_LEAF_SHIFT] */
-	struct ct_block *records; /* the pool; record 0 is "none" */
+	struct ct_block *rows; /* the table; row 0 is "none" */
 	uint32_t granule_shift;
 	uint32_t **small_leaves; /* for blocks of up to CT_SMALL_BYTES; NULL: they are like the others */
 	uint32_t **pool_leaves; /* for blocks of the program's own pools, 8 bytes apart; NULL: there are none */
@@ -88,57 +88,57 @@ static inline uint32_t ct_block_odd(uintptr_t address)
 static inline uint32_t ct_block_take_small(uintptr_t address)
 {
 	uint32_t *cell = ct_block_cell(ct_blocks.small_leaves, CT_SMALL_GRANULE_SHIFT, address);
-	uint32_t record = cell ? ct_get_relaxed(cell) : 0;
-	if (record)
+	uint32_t row = cell ? ct_get_relaxed(cell) : 0;
+	if (row)
 		ct_set_relaxed(cell, 0);
-	return record;
+	return row;
 }
 
 /*
- * Take a block out of the map: its record, 0 = not recorded. The caller owns the record and gives it
+ * Take a block out of the map: its row, 0 = not recorded. The caller owns the row and gives it
  * back with ct_block_release or ct_block_insert. Must come before the real free. hot
  */
 static inline uint32_t ct_block_take(uintptr_t address)
 {
 	uint32_t *cell = ct_block_cell(ct_blocks.leaves, ct_blocks.granule_shift, address);
-	uint32_t record = cell ? ct_get_relaxed(cell) : 0;
+	uint32_t row = cell ? ct_get_relaxed(cell) : 0;
 	if (ct_unlikely(ct_blocks.small_leaves != NULL) &&
-	    (!record || ((uint32_t)ct_blocks.records[record].site_size & CT_BLOCK_ODD) != ct_block_odd(address)))
+	    (!row || ((uint32_t)ct_blocks.rows[row].site_size & CT_BLOCK_ODD) != ct_block_odd(address)))
 		return ct_block_take_small(address);
-	if (record)
+	if (row)
 		ct_set_relaxed(cell, 0);
-	return record;
+	return row;
 }
 
-/* A fresh record, 0 = no memory. hot */
+/* A fresh row, 0 = no memory. hot */
 static inline uint32_t ct_block_new(struct ct_thread *thread)
 {
-	if (ct_unlikely(!thread->free_records) && !ct_blocks_refill(thread))
+	if (ct_unlikely(!thread->free_rows) && !ct_blocks_refill(thread))
 		return 0;
-	uint32_t record = thread->free_records;
-	thread->free_records = (uint32_t)ct_blocks.records[record].site_size;
+	uint32_t row = thread->free_rows;
+	thread->free_rows = (uint32_t)ct_blocks.rows[row].site_size;
 	thread->free_count--;
-	return record;
+	return row;
 }
 
-/* Give a record back. hot */
-static inline void ct_block_release(struct ct_thread *thread, uint32_t record)
+/* Give a row back. hot */
+static inline void ct_block_release(struct ct_thread *thread, uint32_t row)
 {
-	ct_blocks.records[record].site_size = thread->free_records;
-	thread->free_records = record;
-	/* A thread that frees what others allocate would hoard all records. */
-	if (ct_unlikely(++thread->free_count >= 2 * CT_RECORD_BATCH))
+	ct_blocks.rows[row].site_size = thread->free_rows;
+	thread->free_rows = row;
+	/* A thread that frees what others allocate would hoard all rows. */
+	if (ct_unlikely(++thread->free_count >= 2 * CT_ROW_BATCH))
 		ct_blocks_spill(thread);
 }
 
-/* Put a record at an address; returns what stood there (a block whose free was missed), 0 = nothing,
+/* Put a row at an address; returns what stood there (a block whose free was missed), 0 = nothing,
  * UINT32_MAX = no memory for the leaf. hot */
-static inline uint32_t ct_block_insert(uintptr_t address, uint32_t record)
+static inline uint32_t ct_block_insert(uintptr_t address, uint32_t row)
 {
 	uint32_t **leaves = ct_blocks.leaves;
 	uint32_t shift = ct_blocks.granule_shift;
 	if (ct_unlikely(ct_blocks.small_leaves != NULL)) {
-		struct ct_block *block = &ct_blocks.records[record];
+		struct ct_block *block = &ct_blocks.rows[row];
 		block->site_size = (block->site_size & ~(uint64_t)CT_BLOCK_ODD) | ct_block_odd(address);
 		if (ct_block_bytes(block) <= CT_SMALL_BYTES) {
 			leaves = ct_blocks.small_leaves;
@@ -152,7 +152,7 @@ static inline uint32_t ct_block_insert(uintptr_t address, uint32_t record)
 		cell = ct_block_cell(leaves, shift, address);
 	}
 	uint32_t stale = ct_get_relaxed(cell);
-	ct_set_relaxed(cell, record);
+	ct_set_relaxed(cell, row);
 	return stale;
 }
 

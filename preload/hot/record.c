@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #include "hot/record.h"
 
-bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stale, uint32_t record)
+bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stale, uint32_t row)
 {
 	if (stale != UINT32_MAX) {
 		ct_journal_free(ct_tracer.sample_bytes != 0, thread, stale, address, 0);
 		return true;
 	}
-	ct_block_release(thread, record);
+	ct_block_release(thread, row);
 	return false;
 }
 
-void ct_record_not(uint32_t record, const void *block)
+void ct_record_not(uint32_t row, const void *block)
 {
 	/* A thread whose first event this is may find the recording ended meanwhile. */
 	bool late = ct_get_relaxed(&ct_gate.phase) == CT_PHASE_OFF;
 	ct_count_loss(late ? CT_LOSS_LATE : CT_LOSS_DROPPED);
-	if (record)
-		ct_block_insert((uintptr_t)block, record);
+	if (row)
+		ct_block_insert((uintptr_t)block, row);
 }
 
 bool ct_record_is_left_out(struct ct_thread *thread, size_t bytes)
@@ -41,65 +41,64 @@ bool ct_record_alloc_special(struct ct_thread *thread, const struct ct_registers
 }
 
 /* Whatever is allocated without being recorded changes ct_tls.unsampled. */
-void ct_record_free_sampled(struct ct_thread *thread, uint32_t record, const void *block, bool latest)
+void ct_record_free_sampled(struct ct_thread *thread, uint32_t row, const void *block, bool latest)
 {
 	bool temporary = latest && thread->last_unsampled == ct_tls.unsampled;
-	ct_journal_free(true, thread, record, (uintptr_t)block, temporary ? CT_EVENT_TEMPORARY : 0);
+	ct_journal_free(true, thread, row, (uintptr_t)block, temporary ? CT_EVENT_TEMPORARY : 0);
 }
 
 /* Unsampled blocks have no site, and blocks must not grow while paused, so a resize is a free and an allocation. */
-static CT_COLD void resize_special(struct ct_thread *thread, const struct ct_registers *caller, uint32_t record,
+static CT_COLD void resize_special(struct ct_thread *thread, const struct ct_registers *caller, uint32_t row,
 				   void *old_block, void *new_block, size_t bytes)
 {
-	if (record && !new_block && bytes)
-		ct_insert(thread, (uintptr_t)old_block, record);
-	else if (record)
-		ct_journal_free(ct_tracer.sample_bytes != 0, thread, record, (uintptr_t)old_block, 0);
+	if (row && !new_block && bytes)
+		ct_insert(thread, (uintptr_t)old_block, row);
+	else if (row)
+		ct_journal_free(ct_tracer.sample_bytes != 0, thread, row, (uintptr_t)old_block, 0);
 	if (new_block)
 		ct_record_alloc(caller, new_block, bytes);
 }
 
-void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *old_block, void *new_block,
-		      size_t bytes)
+void ct_record_resize(const struct ct_registers *caller, uint32_t row, void *old_block, void *new_block, size_t bytes)
 {
 	struct ct_thread *thread = ct_thread_current();
 	if (ct_unlikely(!thread)) {
-		ct_record_not(record, new_block ? new_block : old_block);
+		ct_record_not(row, new_block ? new_block : old_block);
 		return;
 	}
 	if (ct_unlikely(ct_get_relaxed(&ct_tracer.special))) {
-		resize_special(thread, caller, record, old_block, new_block, bytes);
+		resize_special(thread, caller, row, old_block, new_block, bytes);
 		return;
 	}
 	if (ct_unlikely(bytes > CT_BLOCK_BYTES_MAX) && new_block) {
-		if (record)
-			ct_journal_free(false, thread, record, (uintptr_t)old_block, 0);
+		if (row)
+			ct_journal_free(false, thread, row, (uintptr_t)old_block, 0);
 		ct_count_loss(CT_LOSS_DROPPED);
 		return;
 	}
 	if (!new_block) {
-		if (!record)
+		if (!row)
 			return;
 		if (bytes == 0) /* glibc: realloc(p, 0) frees */
-			ct_journal_free(false, thread, record, (uintptr_t)old_block, 0);
-		else if (!ct_insert(thread, (uintptr_t)old_block, record))
+			ct_journal_free(false, thread, row, (uintptr_t)old_block, 0);
+		else if (!ct_insert(thread, (uintptr_t)old_block, row))
 			ct_count_loss(CT_LOSS_DROPPED);
 		return;
 	}
-	if (!record) {
+	if (!row) {
 		if (old_block && !ct_tracer.partial)
 			ct_count_loss(CT_LOSS_UNKNOWN_FREE);
 		ct_record_alloc(caller, new_block, bytes);
 		return;
 	}
 
-	struct ct_block *entry = &ct_blocks.records[record];
+	struct ct_block *entry = &ct_blocks.rows[row];
 	uint32_t site = ct_block_site(entry);
 	uint64_t birth = ct_block_birth(entry);
 	uint64_t old_bytes = ct_block_bytes(entry);
 	uint64_t ticks = ct_ticks_after(thread, birth);
 	ct_block_set(entry, site, bytes, birth);
-	if (!ct_insert(thread, (uintptr_t)new_block, record)) {
+	if (!ct_insert(thread, (uintptr_t)new_block, row)) {
 		ct_count_loss(CT_LOSS_DROPPED);
 		return;
 	}

@@ -79,15 +79,14 @@ CT_TWICE uint64_t ct_weigh(bool sampled, uint64_t bytes, uint64_t birth, uint32_
 	return estimate.bytes;
 }
 
-CT_TWICE void ct_journal_free(bool sampled, struct ct_thread *thread, uint32_t record, uintptr_t address,
-			      uint32_t flags)
+CT_TWICE void ct_journal_free(bool sampled, struct ct_thread *thread, uint32_t row, uintptr_t address, uint32_t flags)
 {
-	const struct ct_block *block = &ct_blocks.records[record];
+	const struct ct_block *block = &ct_blocks.rows[row];
 	uint32_t site = ct_block_site(block);
 	uint64_t birth = ct_block_birth(block);
 	uint32_t kind = CT_EVENT_FREE | flags;
 	uint64_t bytes = ct_weigh(sampled, ct_block_bytes(block), birth, &kind);
-	ct_block_release(thread, record);
+	ct_block_release(thread, row);
 	if (sampled)
 		ct_sample_note(address, false);
 	ct_journal(thread, ct_ticks_after(thread, birth), site, kind, bytes, birth);
@@ -109,27 +108,27 @@ static inline uint64_t ct_slack(void *block, size_t bytes)
 }
 
 /* What stands at a new block's address already is a block whose free was missed; false = no memory. */
-CT_COLD bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stale, uint32_t record);
+CT_COLD bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stale, uint32_t row);
 
-/* Put a record at its block's address; false = no memory. */
-static inline bool ct_insert(struct ct_thread *thread, uintptr_t address, uint32_t record)
+/* Put a row at its block's address; false = no memory. */
+static inline bool ct_insert(struct ct_thread *thread, uintptr_t address, uint32_t row)
 {
-	uint32_t stale = ct_block_insert(address, record);
-	return ct_likely(!stale) || ct_replace_stale(thread, address, stale, record);
+	uint32_t stale = ct_block_insert(address, row);
+	return ct_likely(!stale) || ct_replace_stale(thread, address, stale, row);
 }
 
 CT_TWICE bool ct_record_alloc_as(bool sampled, struct ct_thread *thread, const struct ct_registers *caller, void *block,
 				 size_t bytes)
 {
 	uint32_t site = ct_unwind(thread, caller);
-	uint32_t record = ct_likely(site) ? ct_block_new(thread) : 0;
-	if (ct_unlikely(!record))
+	uint32_t row = ct_likely(site) ? ct_block_new(thread) : 0;
+	if (ct_unlikely(!row))
 		return false;
 
 	uint64_t birth = ct_ticks_after(thread, 0);
 	uint32_t kind = CT_EVENT_ALLOC;
-	ct_block_set(&ct_blocks.records[record], site, bytes, birth);
-	if (ct_unlikely(!ct_insert(thread, (uintptr_t)block, record)))
+	ct_block_set(&ct_blocks.rows[row], site, bytes, birth);
+	if (ct_unlikely(!ct_insert(thread, (uintptr_t)block, row)))
 		return false;
 	thread->last_block = (uintptr_t)block;
 	if (sampled) {
@@ -144,9 +143,9 @@ CT_TWICE bool ct_record_alloc_as(bool sampled, struct ct_thread *thread, const s
 
 /*
  * An event could not be recorded: count it. What the map had at the block's address stays there, as it stays live in
- * the store; record 0: nothing.
+ * the store; row 0: nothing.
  */
-CT_COLD void ct_record_not(uint32_t record, const void *block);
+CT_COLD void ct_record_not(uint32_t row, const void *block);
 
 /* Is an allocation not to be recorded, by sampling or a pause? When ct_tracer.special. */
 CT_COLD bool ct_record_is_left_out(struct ct_thread *thread, size_t bytes);
@@ -154,7 +153,7 @@ CT_COLD bool ct_record_is_left_out(struct ct_thread *thread, size_t bytes);
 /* One of CT_SPECIAL_*: not every allocation is to be recorded. */
 CT_COLD bool ct_record_alloc_special(struct ct_thread *thread, const struct ct_registers *caller, void *block,
 				     size_t bytes);
-CT_COLD void ct_record_free_sampled(struct ct_thread *thread, uint32_t record, const void *block, bool latest);
+CT_COLD void ct_record_free_sampled(struct ct_thread *thread, uint32_t row, const void *block, bool latest);
 
 /* Record an allocation that has happened; the hook's caller is where its stack starts. hot */
 static inline void ct_record_alloc(const struct ct_registers *caller, void *block, size_t bytes)
@@ -169,24 +168,23 @@ static inline void ct_record_alloc(const struct ct_registers *caller, void *bloc
 		ct_record_not(0, NULL);
 }
 
-/* Record the free of a block whose record was taken from the map before its memory is given back. hot */
-static inline void ct_record_free(uint32_t record, const void *block)
+/* Record the free of a block whose row was taken from the map before its memory is given back. hot */
+static inline void ct_record_free(uint32_t row, const void *block)
 {
 	struct ct_thread *thread = ct_thread_current();
 	if (ct_unlikely(!thread)) {
-		ct_record_not(record, block);
+		ct_record_not(row, block);
 		return;
 	}
 	bool latest = thread->last_block == (uintptr_t)block;
 	thread->last_block = 0;
 	if (ct_unlikely(ct_tracer.sample_bytes != 0))
-		ct_record_free_sampled(thread, record, block, latest);
+		ct_record_free_sampled(thread, row, block, latest);
 	else
-		ct_journal_free(false, thread, record, (uintptr_t)block, latest ? CT_EVENT_TEMPORARY : 0);
+		ct_journal_free(false, thread, row, (uintptr_t)block, latest ? CT_EVENT_TEMPORARY : 0);
 }
 
-/* A resize that has happened: record was taken from old_block's place before (0 = never recorded). */
-void ct_record_resize(const struct ct_registers *caller, uint32_t record, void *old_block, void *new_block,
-		      size_t bytes);
+/* A resize that has happened: row was taken from old_block's place before (0 = never recorded). */
+void ct_record_resize(const struct ct_registers *caller, uint32_t row, void *old_block, void *new_block, size_t bytes);
 
 #endif

@@ -85,7 +85,7 @@ struct ct_thread {
 	uintptr_t last_block; /* this thread's latest allocation, for "temporary" */
 	uint64_t last_unsampled; /* ct_tls.unsampled then: it falls with each allocation that is not recorded */
 	uint64_t random; /* state of the sampler's generator, 0: not begun */
-	uint32_t free_records; /* block records at hand, a list; see hot/blocks.h */
+	uint32_t free_rows; /* block rows at hand, a list; see hot/blocks.h */
 	uint32_t free_count;
 	uint32_t loader_epoch;
 	uint32_t ring_index; /* + 1; 0 = no ring yet */

@@ -49,7 +49,7 @@ static uint64_t now_ns(void)
 
 struct ct_reach *ct_reach_new(uintptr_t stack)
 {
-	uint32_t room = ct_blocks_records();
+	uint32_t room = ct_blocks_rows_end();
 	struct ct_reach *reach = ct_region_map(sizeof(*reach));
 	if (!reach)
 		return NULL;
@@ -68,10 +68,10 @@ struct ct_reach *ct_reach_new(uintptr_t stack)
 	return reach;
 }
 
-static bool add_block(void *context, uintptr_t address, uint32_t record)
+static bool add_block(void *context, uintptr_t address, uint32_t row)
 {
 	struct ct_reach *reach = context;
-	const struct ct_block *block = &ct_blocks.records[record];
+	const struct ct_block *block = &ct_blocks.rows[row];
 	if (reach->count == reach->room)
 		return false;
 	reach->held[reach->count++] = (struct ct_held){

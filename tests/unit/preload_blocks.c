@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The block map and its pool: records come and go between threads, and are found by their blocks' addresses. */
+/* The block map and its pool: rows come and go between threads, and are found by their blocks' addresses. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,29 +12,29 @@
 #include "hot/blocks.h"
 
 #define BATCHES 20u
-#define RECORDS (BATCHES * CT_RECORD_BATCH)
+#define RECORDS (BATCHES * CT_ROW_BATCH)
 #define BLOCKS 4000u
 
-static void take_all(struct ct_thread *thread, uint32_t *records)
+static void take_all(struct ct_thread *thread, uint32_t *rows)
 {
 	for (uint32_t i = 0; i < RECORDS; i++) {
-		records[i] = ct_block_new(thread);
-		assert_int_not_equal(records[i], 0);
-		ct_block_set(&ct_blocks.records[records[i]], i + 1, i, 1);
+		rows[i] = ct_block_new(thread);
+		assert_int_not_equal(rows[i], 0);
+		ct_block_set(&ct_blocks.rows[rows[i]], i + 1, i, 1);
 	}
 }
 
-/* No record was given out twice: each still holds what was put there. */
-static void check_all(const uint32_t *records)
+/* No row was given out twice: each still holds what was put there. */
+static void check_all(const uint32_t *rows)
 {
 	for (uint32_t i = 0; i < RECORDS; i++)
-		assert_int_equal(ct_block_site(&ct_blocks.records[records[i]]), i + 1);
+		assert_int_equal(ct_block_site(&ct_blocks.rows[rows[i]]), i + 1);
 }
 
 static void check_count(const struct ct_thread *thread)
 {
 	uint32_t count = 0;
-	for (uint32_t at = thread->free_records; at; at = (uint32_t)ct_blocks.records[at].site_size)
+	for (uint32_t at = thread->free_rows; at; at = (uint32_t)ct_blocks.rows[at].site_size)
 		count++;
 	assert_int_equal(thread->free_count, count);
 }
@@ -43,39 +43,39 @@ static void test_records_are_used_again(void **state)
 {
 	(void)state;
 	struct ct_thread *threads[3];
-	uint32_t *records = calloc(RECORDS, sizeof(*records));
+	uint32_t *rows = calloc(RECORDS, sizeof(*rows));
 	for (int i = 0; i < 3; i++)
 		threads[i] = calloc(1, sizeof(*threads[i]));
-	uint32_t first = ct_blocks_records();
-	take_all(threads[0], records);
-	check_all(records);
-	assert_int_equal(ct_blocks_records(), first + RECORDS);
+	uint32_t first = ct_blocks_rows_end();
+	take_all(threads[0], rows);
+	check_all(rows);
+	assert_int_equal(ct_blocks_rows_end(), first + RECORDS);
 	for (int turn = 0; turn < 3; turn++) {
 		/* Another thread frees them all, and keeps less than two batches. */
 		for (uint32_t i = 0; i < RECORDS; i++) {
-			ct_block_release(threads[1], records[i]);
-			assert_in_range(threads[1]->free_count, 1, 2 * CT_RECORD_BATCH - 1);
+			ct_block_release(threads[1], rows[i]);
+			assert_in_range(threads[1]->free_count, 1, 2 * CT_ROW_BATCH - 1);
 		}
-		assert_in_range(threads[1]->free_count, CT_RECORD_BATCH, 2 * CT_RECORD_BATCH - 1);
+		assert_in_range(threads[1]->free_count, CT_ROW_BATCH, 2 * CT_ROW_BATCH - 1);
 		/* A third one takes them: the pool grows by no more than what the second kept. */
-		take_all(threads[2], records);
-		check_all(records);
+		take_all(threads[2], rows);
+		check_all(rows);
 		check_count(threads[1]);
 		check_count(threads[2]);
-		assert_in_range(ct_blocks_records(), first + RECORDS, first + RECORDS + 2 * CT_RECORD_BATCH);
+		assert_in_range(ct_blocks_rows_end(), first + RECORDS, first + RECORDS + 2 * CT_ROW_BATCH);
 		for (uint32_t i = 0; i < RECORDS; i++)
-			ct_block_release(threads[2], records[i]);
-		take_all(threads[2], records);
-		check_all(records);
+			ct_block_release(threads[2], rows[i]);
+		take_all(threads[2], rows);
+		check_all(rows);
 	}
 	for (int i = 0; i < 3; i++)
 		free(threads[i]);
-	free(records);
+	free(rows);
 }
 
 struct placed {
 	uintptr_t address;
-	uint32_t record;
+	uint32_t row;
 	uint32_t bytes;
 };
 
@@ -93,15 +93,15 @@ static void test_blocks_side_by_side(void **state)
 		uint32_t bytes = seed >> 28;
 		uint32_t room = bytes <= CT_SMALL_BYTES ? 8 : 16;
 		blocks[i] = (struct placed){at, ct_block_new(thread), bytes};
-		ct_block_set(&ct_blocks.records[blocks[i].record], i + 1, bytes, i);
-		assert_int_equal(ct_block_insert(at, blocks[i].record), 0);
+		ct_block_set(&ct_blocks.rows[blocks[i].row], i + 1, bytes, i);
+		assert_int_equal(ct_block_insert(at, blocks[i].row), 0);
 		at += room;
 	}
 	for (uint32_t i = 0; i < BLOCKS; i++) { /* in another order */
 		struct placed *block = &blocks[(uint64_t)i * 1597 % BLOCKS];
-		assert_int_equal(ct_block_take(block->address), block->record);
-		assert_int_equal(ct_block_site(&ct_blocks.records[block->record]), block - blocks + 1);
-		assert_int_equal(ct_block_bytes(&ct_blocks.records[block->record]), block->bytes);
+		assert_int_equal(ct_block_take(block->address), block->row);
+		assert_int_equal(ct_block_site(&ct_blocks.rows[block->row]), block - blocks + 1);
+		assert_int_equal(ct_block_bytes(&ct_blocks.rows[block->row]), block->bytes);
 		assert_int_equal(ct_block_take(block->address), 0);
 	}
 	free(blocks);

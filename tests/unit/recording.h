@@ -41,9 +41,9 @@ __attribute__((noinline, unused)) static void allocate(uintptr_t block, size_t b
 __attribute__((noinline, unused)) static void release(uintptr_t block)
 {
 	assert_true(ct_enter());
-	uint32_t record = ct_block_take(block);
-	assert_int_not_equal(record, 0);
-	ct_record_free(record, (void *)block);
+	uint32_t row = ct_block_take(block);
+	assert_int_not_equal(row, 0);
+	ct_record_free(row, (void *)block);
 	ct_leave();
 }
 
@@ -51,8 +51,8 @@ __attribute__((noinline, unused)) static void resize(uintptr_t from, uintptr_t t
 {
 	asked = bytes;
 	assert_true(ct_enter());
-	uint32_t record = ct_block_take(from);
-	ct_record_resize(CT_CALLER, record, (void *)from, (void *)to, bytes);
+	uint32_t row = ct_block_take(from);
+	ct_record_resize(CT_CALLER, row, (void *)from, (void *)to, bytes);
 	ct_leave();
 }
 
