@@ -209,5 +209,5 @@ int main(void)
 		cmocka_unit_test(test_marks),  cmocka_unit_test(test_snapshots),       cmocka_unit_test(test_events),
 		cmocka_unit_test(test_damage), cmocka_unit_test(test_damaged_reports),
 	};
-	return cmocka_run_group_tests_name("viewer_told", tests, store_builder_make_path, store_builder_remove_path);
+	return cmocka_run_group_tests_name("viewer_marks", tests, store_builder_make_path, store_builder_remove_path);
 }
