@@ -19,7 +19,11 @@
 #include "sys/arena.h"
 
 #define BITS_MIN 10
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define BITS_MAX 15 /* the probes are the same, and take a hundred times as long */
+#else
 #define BITS_MAX 20
+#endif
 
 /* A table's keys are made here; an entry's value is its index + 1. */
 static uint64_t keys[1 << BITS_MAX];
