@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program can tell ctrace about itself, and ask: marks, snapshots, pauses, totals, events, pools. Include this
+ * What a program can say about itself to ctrace, and ask: marks, snapshots, pauses, totals, events, pools. Include this
  * and link nothing: without libctrace.so preloaded each call tests a weak symbol for NULL, and does nothing. C11,
  * C++11 and newer, gcc and clang; PIE, non-PIE, static, LTO (clang without PIE: compile with -fno-plt).
  *
- * All functions may be called from any thread at any time, in signal handlers (but for those of faults) too, where an
+ * All functions may be called from any thread at any time, in signal handlers too (except handlers of faults), where an
  * event or a pool's block is lost (and counted as dropped) when the handler has interrupted an allocation of its own
  * thread. None allocates, none changes errno. After fork the child's calls are about the child. ctrace(3) is the
  * manual.
@@ -89,7 +89,7 @@ CTRACE_INLINE int ctrace_totals(struct ctrace_heap *totals)
 }
 
 /*
- * Name this moment: reports tell its time and the totals then. Names are UTF-8, cut after 255 bytes; NULL does
+ * Name this moment: reports show its time and the totals then. Names are UTF-8, cut after 255 bytes; NULL does
  * nothing. A recording keeps 4,096 marks, further ones are counted. Costs as much as ctrace_totals.
  */
 CTRACE_INLINE void ctrace_mark(const char *name)
@@ -114,7 +114,7 @@ CTRACE_INLINE int ctrace_snapshot(const char *path)
  * From ctrace_pause to ctrace_resume allocations are not recorded, in no thread, but counted as paused. Frees are: live
  * stays true for the blocks that are recorded. A realloc of such a block is its free then. Calls nest; a
  * resume without a pause does nothing. Frees of unknown blocks are not counted any more once there was a pause, since
- * nobody knows which were allocated in it. About 1 us; nothing for programs that never call it.
+ * there is no way to know which were allocated in it. About 1 us; nothing for programs that never call it.
  */
 CTRACE_INLINE void ctrace_pause(void)
 {
@@ -143,7 +143,7 @@ CTRACE_INLINE void ctrace_event(uint64_t weight)
 /*
  * Pools: a program that takes large blocks and hands out parts of them can have the parts recorded like blocks of
  * malloc, at the stack that asks for them. A part's address is a multiple of 8 (else it is dropped) and
- * it needs no size: blocks of a byte every 8 bytes are fine. As with malloc, tell of a block after it was taken and
+ * it needs no size: blocks of a byte every 8 bytes are fine. As with malloc, report a block after it was taken and
  * before it is given back. Each costs as much as malloc or free.
  *
  *   create  the block at base (from malloc) is a pool's storage: from now on it counts as one of 0 bytes, as if realloc

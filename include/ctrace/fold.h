@@ -19,7 +19,7 @@ static inline uint64_t ct_site_peak_blocks(const struct ct_site *site, const str
 	return site->peak_epoch == totals->peak_epoch ? site->peak_blocks : (uint64_t)site->live_blocks;
 }
 
-/* How many blocks an event stands for: 1, but for samples. */
+/* How many blocks an event stands for: 1, except in samples. */
 static inline uint64_t ct_event_blocks(const struct ct_event *event)
 {
 	return 1 + (event->kind >> CT_EVENT_MORE_SHIFT);
@@ -30,7 +30,7 @@ static inline uint64_t ct_event_old_bytes(const struct ct_event *event)
 	return event->other & (((uint64_t)1 << CT_EVENT_SLACK_SHIFT) - 1);
 }
 
-/* What an allocation or resize tells of one block, beside the sums. */
+/* What an allocation or resize says about one block, beside the sums. */
 static inline void ct_fold_details(struct ct_site *site, const struct ct_event *event)
 {
 	if (!site->total_blocks) {

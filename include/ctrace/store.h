@@ -6,7 +6,7 @@
  * The file is a header followed by extents. An extent is a run of pages that belongs to one section;
  * the extents of a section, in the order of the directory, hold its elements back to back. Everything
  * refers to elements by index, never by address. All numbers are in the byte order of the machine;
- * byte_order tells. docs/store-format.md has the byte pictures and the order of writes.
+ * byte_order says. docs/store-format.md has the byte pictures and the order of writes.
  *
  * Nouns: an *event* is one allocation, free or resize. A *node* is a frame in the call tree. A *site*
  * is a node that allocates, with its counters. A *ring* is one thread's journal of events not yet
@@ -221,7 +221,7 @@ enum ct_loss {
 enum ct_store_state {
 	CT_STATE_RECORDING = 1, /* also what a killed program leaves */
 	CT_STATE_ENDED = 2, /* the program ended or the recording was closed in order */
-	CT_STATE_STOPPED = 3, /* recording stopped early; stop_reason tells why */
+	CT_STATE_STOPPED = 3, /* recording stopped early; stop_reason says why */
 };
 
 enum ct_clock {
@@ -232,7 +232,7 @@ enum ct_clock {
 #define CT_STORE_QUIET 1u /* no summary on stderr */
 #define CT_STORE_KEEP 2u /* keep the store after a good export */
 #define CT_STORE_FORKED 4u /* copied from a parent's store by fork */
-#define CT_STORE_SLACK 8u /* slack is known: the allocator tells how large a block is */
+#define CT_STORE_SLACK 8u /* slack is known: the allocator reports how large a block is */
 #define CT_STORE_REACH 16u /* section REACH is there, whole */
 
 /* Timeline: live bytes and blocks over time; buckets double in width when they run out. */
@@ -308,7 +308,7 @@ struct ct_store_header {
 	uint32_t parent_pid;
 	uint32_t clock; /* enum ct_clock */
 	uint32_t depth_limit;
-	uint64_t boot_ns; /* CLOCK_MONOTONIC when this boot's clock was read: start_ticks' partner */
+	uint64_t boot_ns; /* CLOCK_MONOTONIC when this boot's clock was read: CLOCK_MONOTONIC at start_ticks */
 	uint64_t start_unix_ns; /* CLOCK_REALTIME at start */
 	uint64_t start_ticks; /* ticks at start, time 0 of the report */
 	uint64_t latest_ticks; /* a later reading of both clocks: their ratio */

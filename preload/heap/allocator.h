@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose the program's malloc is, and how it tells the size of a block. */
+/* Which allocator provides malloc, and how it reports the size of a block. */
 #ifndef CT_HEAP_ALLOCATOR_H
 #define CT_HEAP_ALLOCATOR_H
 

@@ -90,7 +90,7 @@ void ct_real_check_malloc(void)
 	if (!dladdr1(first, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol || symbol->st_shndx == SHN_UNDEF)
 		return;
 	ct_object_path(&theirs, &path);
-	ct_say("malloc is that of ", path.length ? path.bytes : "the program itself",
+	ct_say("malloc comes from ", path.length ? path.bytes : "the program itself",
 	       "; what it allocates is not recorded");
 }
 

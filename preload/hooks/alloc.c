@@ -62,7 +62,7 @@ static CT_COLD void pass_free(void *block)
 	ct_real.free(block);
 }
 
-/* Free of a block without row: NULL, allocated before start-up, or by somebody who is not hooked. */
+/* Free of a block without row: NULL, allocated before start-up, or by code that is not hooked. */
 static CT_COLD void free_unknown(void *block)
 {
 	if (block && !ct_tracer.partial)

@@ -127,7 +127,7 @@ CT_EXPORT void ctrace_api_pool_clear(void *base, size_t bytes)
 	ct_leave();
 }
 
-/* As by a realloc to 0 bytes in place; of its slack nobody knows. */
+/* As by a realloc to 0 bytes in place; its slack is not known. */
 static void record_storage(struct ct_thread *thread, uint32_t row, uintptr_t base)
 {
 	struct ct_block *block = &ct_blocks.rows[row];

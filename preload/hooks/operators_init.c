@@ -54,7 +54,7 @@ static void *look_up_for(uint32_t index, void *caller, bool *callers_own)
 	*callers_own = false;
 	if (ct_object_find((uintptr_t)caller, &object)) {
 		ct_object_path(&object, &path);
-		/* By name: the link map of what was loaded as a dependency only is no handle that dlsym takes. */
+		/* By name: dlsym does not take the link map of what was loaded only as a dependency. */
 		found = in_loaded(path.bytes, names[index]);
 		*callers_own = found && in_one_object(found, caller);
 	}

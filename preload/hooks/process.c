@@ -71,7 +71,7 @@ USER_HOOK(setreuid, (uid_t real, uid_t effective), (real, effective), real, effe
 USER_HOOK(setresuid, (uid_t real, uid_t effective, uid_t saved), (real, effective, saved), real, effective, saved)
 
 /*
- * Most sandboxes begin by syscall(), which is a jump but for the two calls that begin one: what it is called for may
+ * Most sandboxes begin by syscall(), which is a jump except for the two calls that begin one: what it is called for may
  * return twice (vfork), and must not find a frame of ours changed.
  */
 __asm__(".text\n"

@@ -20,7 +20,7 @@ static inline uint64_t ct_ticks(void)
 
 /*
  * A time for this thread's next event that is later than `after` (a block's birth on another thread's
- * processor: reading the clock may overtake the load that told us of the block) and never goes back.
+ * processor: reading the clock may overtake the load that gave us the block) and never goes back.
  */
 static inline uint64_t ct_ticks_after(struct ct_thread *thread, uint64_t after)
 {

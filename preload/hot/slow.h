@@ -42,7 +42,7 @@ CT_COLD bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp);
 
 /*
  * Asks the kernel if all of the stack thread->bounds[0] is mapped still; if not, finds the bounds of sp's stack
- * anew and returns false. For stacks with code without unwind table: there a guess tells what to read.
+ * anew and returns false. For stacks with code without unwind table: addresses are guessed there.
  */
 CT_COLD bool ct_stack_check_bounds(struct ct_thread *thread, uintptr_t sp);
 
@@ -51,7 +51,7 @@ CT_COLD void ct_libunwind_load(void);
 
 /*
  * libunwind walks the current stack into thread->fresh, beginning at the frame whose pc is from->pc.
- * Returns the number of frames, 0 = it could not; *complete tells if the root was reached.
+ * Returns the number of frames, 0 = it could not; *complete says if the root was reached.
  */
 CT_COLD uint32_t ct_libunwind_walk(struct ct_thread *thread, const struct ct_registers *from, bool *complete);
 

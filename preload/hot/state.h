@@ -47,7 +47,7 @@ struct ct_tracer {
 	uint32_t special; /* not all allocations are to be recorded: CT_SPECIAL_* */
 	uint32_t event_place; /* of CT_PSEUDO_EVENT in the call tree; 0 = not needed yet */
 	bool partial; /* there may be blocks that were not recorded on purpose */
-	size_t (*usable_bytes)(void *block); /* of a block; NULL: glibc_blocks, or nobody tells */
+	size_t (*usable_bytes)(void *block); /* of a block; NULL: glibc_blocks, or not known */
 	bool glibc_blocks; /* the size stands before a block */
 	uint32_t loader_epoch; /* rises when code may have been unloaded: what was read of code is void */
 	uint64_t start_unix_ns;

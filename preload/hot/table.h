@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A hash table that is read without a lock, from 64-bit keys to 64-bit values, neither ever 0. Entries are only
- * added, under a lock, the value before the key. A full table is replaced; whoever still reads the old one
+ * added, under a lock, the value before the key. A full table is replaced; a thread that still reads the old one
  * finds it empty, and looks again under the lock (hot/table.c).
  *
  * The user brings each key's hash. Linear probing needs all of its low bits to be uniform: where keys come in runs and

@@ -22,7 +22,7 @@ struct ct_stack_frame {
 	struct ct_registers at;
 	const uintptr_t *bp_slot; /* the caller's bp was loaded from here; NULL: it is the same */
 	uint32_t place; /* of its code; 0 = not looked up */
-	bool exact; /* pc is no return address: the frame was interrupted by a signal */
+	bool exact; /* pc is not a return address: the frame was interrupted by a signal */
 	bool uses_bp; /* its CFA is found from bp */
 };
 
@@ -72,8 +72,8 @@ struct ct_stack_bounds {
 #define CT_PATHS 512u /* a power of two */
 
 /*
- * The hot words do not stand at the begin of a page, where the ring's head is: the processor takes addresses
- * with equal low bits for one (5 ns a pair).
+ * Hot words are kept off the start of a page: there they would share the low address bits of the ring's head (4 KiB
+ * aliasing, 5 ns a pair).
  */
 struct ct_thread {
 	uint16_t met_at[CT_MEETING_PLACES]; /* by sp: the remembered frame there, + 1; may be out of date */

@@ -40,7 +40,7 @@ static inline const uintptr_t *return_slot(uintptr_t sp)
 }
 
 /*
- * From frame, which `at` has the registers of, to the next outer one by one of the two usual rules. Without branches:
+ * Step from `frame` (registers in `at`) to its caller, using one of the two common rules. Without branches:
  * what comes next is as irregular as the program. A usual rule saves bp at or above sp, or so little below it that our
  * own frames are there.
  */
@@ -60,7 +60,7 @@ static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule ru
 	return WALK_ON;
 }
 
-/* By one of the others. */
+/* The same for the remaining rules. */
 static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule, const struct ct_stack_bounds *bounds,
 			       struct ct_registers *at)
 {
@@ -119,7 +119,7 @@ static inline uint16_t *meeting_place(struct ct_thread *thread, uintptr_t sp)
 
 /*
  * The same for the frames from `index` outward, looked at from there: stops at the first that has changed, before it
- * could read of a stack that is no more.
+ * could read of a stack that is gone.
  */
 static inline uint32_t count_standing_below(const struct ct_thread *thread, uint32_t index)
 {
@@ -162,7 +162,7 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 	frame->bp_slot = NULL;
 	if (rule.cfa == CT_CFA_SIGNAL) {
 		end = step_signal(thread, &at);
-		walk->fresh--; /* the trampoline itself is no caller */
+		walk->fresh--; /* the trampoline itself is not a caller */
 		walk->interrupted = walk->forget = true;
 	} else {
 		if (rule.cfa == CT_CFA_NO_TABLE && !walk->guessed) {
@@ -441,7 +441,8 @@ uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *fro
 	}
 	struct walk walk;
 	walk.own = ct_is_own_stack(thread, from->sp);
-	/* What a guess has told to read may be gone: part of the stack was unmapped, or another one is in its place. */
+	/* Frames found by guessing may have been unmapped or replaced: part of the stack was unmapped, or another one
+	 * is in its place. */
 	if (ct_unlikely(thread->guessed) && !walk.own && !ct_stack_check_bounds(thread, from->sp))
 		standing = thread->depth = 0;
 	enum walk_end end = walk_stack(thread, from, &walk, standing, counted);

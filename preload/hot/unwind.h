@@ -146,7 +146,7 @@ static inline uint32_t ct_standing_above(const struct ct_thread *thread, uint32_
 static inline uint32_t ct_count_standing(const struct ct_thread *thread)
 {
 	const struct ct_check *check = &thread->checks[1];
-	/* The last never holds. Unrolled by hand: the compiler keeps a pointer for each. */
+	/* The sentinel after the last check always fails. Unrolled by hand: the compiler keeps a pointer for each. */
 	for (;; check += 4) {
 		if (ct_unlikely(*check[0].slot != check[0].value))
 			break;

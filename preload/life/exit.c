@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The program's end: publish it in the store, run `ctrace export` and wait for it. Our child has no exit signal:
- * the program's own wait() never sees it, and no SIGCHLD comes. To exec gives the signal back, so the exporter is a
+ * the program's own wait() never sees it, and no SIGCHLD comes. exec restores the exit signal, so the exporter is a
  * child of that child.
  */
 #include "life/exit.h"
@@ -35,7 +35,7 @@
 #define CHILD_STACK (64u << 10)
 #define EXEC_FAILED 127
 #define BY_HAND "; make the report with: ctrace export "
-#define SAVED_REGISTERS_BYTES 40 /* by a function that changes all that it must keep, but for bp */
+#define SAVED_REGISTERS_BYTES 40 /* callee-saved registers except bp */
 
 int __cxa_atexit(void (*function)(void *), void *argument, void *library);
 
@@ -165,7 +165,8 @@ static int run_child(int (*work)(void *), void *argument, int flags)
 /* In the child, beside the program's threads: nothing that is thread-local. */
 static int start_exporter(void *arguments)
 {
-	static const uint64_t standard[4]; /* SIG_DFL: the program may ignore SIGCHLD, and nobody could be waited for */
+	static const uint64_t
+		standard[4]; /* SIG_DFL: the program may ignore SIGCHLD, and then there is no child to wait for */
 	ct_syscall4(SYS_rt_sigaction, SIGCHLD, standard, NULL, sizeof(uint64_t));
 	ct_syscall3(SYS_close_range, 3, ~0u, 0);
 	char *stack = (char *)__builtin_frame_address(0) - CHILD_STACK / 2;
@@ -193,7 +194,7 @@ static void publish_end(void)
 
 static bool run_reach(struct ct_reach *reach)
 {
-	/* A child is no tracer, where Yama watches, unless it is said to be. */
+	/* Where Yama watches, a child may not trace unless it was declared. */
 	ct_syscall3(SYS_prctl, PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0);
 	int status = run_child(ct_reach_classify, reach, CLONE_VFORK);
 	ct_syscall3(SYS_prctl, PR_SET_PTRACER, 0, 0);
@@ -212,7 +213,7 @@ static void find_reachable(uintptr_t stack, bool quiet)
 	if (!why && !ct_reach_publish(reach))
 		why = "no room in the store";
 	if (why && !quiet)
-		ct_say("CTRACE_REACH: no classes of leaks: ", why, NULL);
+		ct_say("CTRACE_REACH: leaks not classified: ", why, NULL);
 }
 
 void ct_finish(void)

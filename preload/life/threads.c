@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads' states. No destructor tells us of a thread's end (it may free memory after the last of them
+ * Threads' states. No destructor reports a thread's end (it may free memory after the last of them
  * has run): a state is given to a new thread once the kernel knows its owner no more.
  */
 #include "life/threads.h"

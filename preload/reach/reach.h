@@ -9,8 +9,8 @@
  * for it: no signal, no lock, and no ptrace, unless there are other threads. Memory is read by process_vm_readv, which
  * answers with an error where a load would fault, since other threads may still run and unmap.
  *
- * Roots: writable mappings, but for what malloc holds (the blocks, free memory, its own tables), what is ours, and the
- * dead part of stacks; and what the kernel tells of other threads' registers.
+ * Roots: writable mappings, except what malloc holds (the blocks, free memory, its own tables), what is ours, and the
+ * dead part of stacks; and what the kernel shows of other threads' registers.
  */
 #ifndef CT_REACH_REACH_H
 #define CT_REACH_REACH_H
@@ -44,7 +44,7 @@ struct ct_reach {
 	uint32_t count, room;
 	uint32_t listed; /* first of the list, + 1 */
 	uint32_t leader; /* lost block whose words are being read, + 1; 0 = roots and what they reach are */
-	bool definite; /* what points to these words is no mere possibility */
+	bool definite; /* what points to these words is certain */
 	bool allocators; /* these words are the C library's own */
 	bool late; /* out of time */
 	uint32_t pieces; /* read, for looking at the clock */
@@ -61,7 +61,7 @@ struct ct_reach {
 /* Read all roots. False: there is no /proc. */
 CT_COLD bool ct_reach_roots(struct ct_reach *reach);
 
-/* Where other threads' stacks end, as far as /proc tells: the thread that ends the process may always ask. */
+/* Where other threads' stacks end, as far as /proc shows: the thread that ends the process may always ask. */
 CT_COLD void ct_reach_find_threads(struct ct_reach *reach);
 
 /* Stop them until the child ends, if it may, and read their registers. */
@@ -79,7 +79,7 @@ CT_COLD uint32_t ct_reach_find(const struct ct_reach *reach, uintptr_t address);
 /* Copy memory of the process: bytes until the first that cannot be read, or -errno. */
 CT_COLD long ct_reach_read(const struct ct_reach *reach, uintptr_t address, void *to, size_t bytes);
 
-/* Can it be told? NULL = yes, else why not. */
+/* Can it be found out? NULL = yes, else why not. */
 CT_COLD const char *ct_reach_refuses(void);
 
 /* Before the child runs; NULL = no memory. stack: see struct ct_reach. */

@@ -61,7 +61,7 @@ static void add_task(struct ct_text *path, uint64_t process)
 	ct_text_add(path, "/task/");
 }
 
-/* False: it runs, or nobody may know. */
+/* False: it runs, or the kernel does not say. */
 static bool read_thread(const struct ct_reach *reach, struct ct_thread_words *thread)
 {
 	struct ct_text path;

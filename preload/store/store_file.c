@@ -95,7 +95,7 @@ void ct_store_stop(const char *why)
 	struct ct_store_header *header = ct_tracer.header;
 	header->stop_reason = ct_store_string(why, strlen(why));
 	ct_set_release(&header->state, CT_STATE_STOPPED);
-	ct_say("recording stopped: ", why, "; what was recorded until here is kept");
+	ct_say("recording stopped: ", why, "; data recorded so far is kept");
 }
 
 bool ct_store_stopped(void)

@@ -43,7 +43,7 @@ CT_COLD void *ct_store_base(enum ct_section_id section);
 /* Are we a child of vfork, which has its parent's memory? */
 CT_COLD bool ct_store_is_lent(void);
 
-/* The process is about to be this user's for good, who shall be able to open the store. */
+/* The process is about to be this user's for good, who must be able to open the store. */
 CT_COLD void ct_store_give_to(uid_t user);
 
 /* Whose it is. */

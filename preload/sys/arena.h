@@ -14,7 +14,7 @@ CT_COLD void ct_arena_free(void *piece, size_t bytes);
 /* Zero a piece; its whole pages may go back to the system until they are touched again. */
 CT_COLD void ct_arena_clear(void *piece, size_t bytes);
 
-/* The same for good, but for its addresses: somebody may still read there. */
+/* The same for good, except its addresses: another thread may still read there. */
 CT_COLD void ct_arena_retire(void *piece, size_t bytes);
 
 /* Memory taken from the system so far, bytes. */

@@ -10,8 +10,8 @@
 
 #define WAIT_NS 10000000u /* for a fork; each time twice as long */
 #define DOUBLINGS 6u
-#define WAITS_MIN 2u /* 30 ms: is it stuck? */
-#define WAITS_MAX 13u /* 5 s, when nobody tells what its thread does */
+#define WAITS_MIN 2u /* after 30 ms, check whether the forking thread is stuck */
+#define WAITS_MAX 13u /* 5 s, if what its thread does cannot be found out */
 
 #define FREE 0u
 #define TAKEN 1u
@@ -39,7 +39,7 @@ static void block_signals(void)
 	static const uint64_t async = ~FAULTS;
 	if (held)
 		return;
-	/* If the stack ends, then here: the program's handler may jump away. */
+	/* Fault here, before the lock, if the stack is exhausted: the program's handler may jump away. */
 	(void)*((const volatile char *)__builtin_frame_address(0) - STACK_BYTES);
 	blocked = ct_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &async, &mask, sizeof(mask)) == 0;
 }
@@ -90,7 +90,7 @@ static void take_from_fork(uint64_t fork, uint32_t waited)
 			release(all[i]);
 }
 
-/* Without a limit as long as nobody forks: thousands of threads that look now and then leave no time for the work. */
+/* Without a limit unless there is a fork: thousands of threads that look now and then leave no time for the work. */
 static void wait_for(struct ct_lock *lock, uint32_t *waited)
 {
 	uint64_t fork = ct_get_acquire(&forking);

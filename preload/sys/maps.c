@@ -7,7 +7,7 @@
 
 #include "sys/sys.h"
 
-/* Since Linux 6.11, struct procmap_query of linux/fs.h: as much of it as we ask for, which its first word tells. */
+/* Since Linux 6.11, struct procmap_query of linux/fs.h: as much of it as we ask for; its first word says how much. */
 struct query {
 	uint64_t bytes;
 	uint64_t flags; /* 0: the mapping that holds the address */
@@ -126,7 +126,7 @@ bool ct_maps_next(struct ct_maps *maps, struct ct_mapping *mapping)
 	const char *line;
 	while ((line = read_line(maps)))
 		if (parse(line, mapping))
-			return true; /* the rest of a line that was too long is no mapping */
+			return true; /* the rest of a line that was too long, not a mapping */
 	return false;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls without the C library: they leave errno alone, are no cancellation points and cannot be
- * hooked by somebody else. Results are the kernel's: negative errno on failure.
+ * System calls without the C library: they leave errno alone, are not cancellation points and cannot be
+ * hooked by other libraries. Results are the kernel's: negative errno on failure.
  */
 #ifndef CT_SYS_SYS_H
 #define CT_SYS_SYS_H

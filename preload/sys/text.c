@@ -98,7 +98,7 @@ bool ct_say_is_heard(void)
 			       now.st_dev == at_start.st_dev && now.st_ino == at_start.st_ino);
 }
 
-/* A pipe that nobody reads must not kill the program. */
+/* A pipe without a reader must not kill the program. */
 static void write_line(const char *line, size_t bytes)
 {
 	const uint64_t pipe = 1ull << (SIGPIPE - 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names of threads, for CTRACE_THREADS. A thread is often named after its first allocation, and nobody tells when:
- * the name is read at the first event, whenever the thread folds, and at the program's end.
+ * Names of threads, for CTRACE_THREADS. A thread is often named after its first allocation, at a time that is not
+ * reported: the name is read at the first event, whenever the thread folds, and at the program's end.
  */
 #ifndef CT_TREE_THREAD_NAME_H
 #define CT_TREE_THREAD_NAME_H

@@ -146,7 +146,7 @@ static const uint8_t *find_fde(const uint8_t *header, uint64_t address)
 	return header + table[low].fde;
 }
 
-/* No call returns to a function's first byte: somebody has put the address there to begin a stack with. */
+/* No call returns to a function's first byte: the address was put there to begin a stack with. */
 static bool starts_function(const uint8_t *header, uint64_t address)
 {
 	struct ct_frame_info info;

@@ -65,7 +65,7 @@ void ct_libunwind_load(void)
 	ct_own_end();
 }
 
-/* It keeps rules by address, and is not told when code goes and other code comes to the same place. */
+/* It keeps rules by address, and does not notice when other code comes to the same place. */
 static void forget_unloaded(void)
 {
 	uint32_t epoch = ct_get_relaxed(&ct_tracer.loader_epoch);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loaded objects by address. The loader tells, by _dl_find_object: it takes no lock. C libraries before
+ * Loaded objects by address. The loader is asked, by _dl_find_object: it takes no lock. C libraries before
  * 2.35 do not have it, and their dl_iterate_phdr takes a lock that the thread which called us may wait for: there
- * /proc/self/maps tells where a file's first page is mapped, and the program headers in it the rest.
+ * /proc/self/maps shows where a file's first page is mapped, and the program headers in it the rest.
  * Either way, an object in another's place makes void what was read of code (ct_loader_changed).
  */
 #ifndef CT_UNWIND_OBJECTS_H

@@ -71,7 +71,7 @@ def own_malloc(context):
         result.stderr, "ctrace: malloc is that of the program itself; what it allocates is not recorded\n", "stderr"
     )
     result = run_both(context, [program("deep"), "5"], preload=program("libbump.so") + ":" + LIBRARY)
-    check_in("malloc is that of " + program("libbump.so") + ";", result.stderr, "stderr with one before us")
+    check_in("malloc comes from " + program("libbump.so") + ";", result.stderr, "stderr with one before us")
     result = run_both(context, [program("deep"), "5"], preload=LIBRARY + ":" + program("libbump.so"))
     check_equal(result.stderr, "", "stderr with one behind us")
 

@@ -145,7 +145,7 @@ def _refused(context, words, says, library="", status=0, **changes):
     env["CTRACE_QUIET"] = "0"
     env["LD_PRELOAD"] += ":" + library
     result = context.run(words, env=env).check(status)
-    check_in("CTRACE_REACH: no classes of leaks: " + says, result.stderr, "stderr")
+    check_in("CTRACE_REACH: leaks not classified: " + says, result.stderr, "stderr")
     for path in glob.glob(context.path("*.json*")):  # of the sandbox there is only a store
         text = context.run([CTRACE, "export", "-f", "json", "-o", "-", path]).check().stdout
         check("lostBytes" not in text and "endBytes" in text, "classes all the same")

@@ -12,7 +12,7 @@ SNAPSHOT = (
 )
 ROOT_LABEL = "(heap allocation functions) malloc/new/new[], --alloc-fns, etc."
 BELOW = r"in (1 place, below|\d+ places, all below) massif's threshold \(1\.00%\)"
-UNTOLD = "(small sites, which the report does not tell one by one)"
+UNTOLD = "(small sites, which the report does not list one by one)"
 
 
 class Snapshot:

@@ -20,7 +20,7 @@
 
 #define BITS_MIN 10
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define BITS_MAX 15 /* the probes are the same, and take a hundred times as long */
+#define BITS_MAX 16 /* the probes are the same, and take a hundred times as long */
 #else
 #define BITS_MAX 20
 #endif

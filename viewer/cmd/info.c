@@ -85,7 +85,7 @@ static bool print_check(bool good, const char *what)
 	return good;
 }
 
-/* The rules of FORMATS: what is true of every correct producer. Valgrind's own max is known to break one. */
+/* What is true of the output of every correct producer. Valgrind's own max is known to break one. */
 static bool check_sites(const struct ct_profile *profile)
 {
 	bool order = true, blocks = true, lifetime = true;

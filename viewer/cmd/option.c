@@ -43,7 +43,8 @@ static void add_row(struct parser *parser, const struct ct_option *row, size_t o
 static void fill(struct parser *parser, const struct ct_command *command)
 {
 	memset(parser, 0, sizeof(*parser));
-	/* "+": the words behind a program's name are the program's. ":": tell a missing value from an unknown option.
+	/* "+": the words behind a program's name are the program's. ":": distinguish a missing value from an unknown
+	 * option.
 	 */
 	strcpy(parser->letters, command->runs_program ? "+:" : ":");
 	for (int i = 0; i < CT_GROUPS_MAX; i++)

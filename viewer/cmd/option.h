@@ -87,8 +87,8 @@ int ct_command_parse(const struct ct_command *command, void *request, int argc, 
 		     struct ct_error_text *error);
 
 /*
- * The same for a command's run(): prints the help or the error. Returns the index of the first word that is no option,
- * or -1 when the command is to return *exit_code.
+ * The same for a command's run(): prints the help or the error. Returns the index of the first word that is not an
+ * option, or -1 when the command is to return *exit_code.
  */
 int ct_command_begin(const struct ct_command *command, void *request, int argc, char **argv, int *exit_code);
 

@@ -74,7 +74,7 @@ static void collect(struct recording *recording, time_t start)
 	if (!work.found && !work.exported && !work.failed)
 		ct_cmd_fail(
 			COMMAND, 0,
-			"no report: %s did not start in full, or it drops LD_PRELOAD before it starts the real program",
+			"no report: %s did not get past start-up, or clears LD_PRELOAD before it starts the real program",
 			recording->arguments[0]);
 }
 
@@ -119,7 +119,7 @@ static int prepare(struct recording *recording)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "CTRACE_FORMAT: %s", recording->error.line);
 	code = set_session(recording);
 	recording->quiet = *ct_settings_get(&recording->settings, CT_SETTING_quiet) == '1';
-	/* Programs that export themselves write CTRACE_FORMAT, those that do not tell how it is done. */
+	/* Programs that export themselves write CTRACE_FORMAT, those that do not export say how it is done. */
 	recording->late =
 		recording->settings.formats.count ||
 		(recording->settings.folder && *ct_settings_get(&recording->settings, CT_SETTING_export) == '1');

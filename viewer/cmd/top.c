@@ -34,7 +34,7 @@ static const struct ct_option options[] = {
 	 .at = offsetof(struct request, top.view.exact)},
 };
 
-/* A reader that went away (`| head`) is no error. */
+/* A reader that went away (`| head`) is not an error. */
 static int flush(struct request *request)
 {
 	if (fflush(request->top.view.out) == 0 && !ferror(request->top.view.out))

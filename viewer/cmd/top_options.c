@@ -172,7 +172,7 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 	 .file = true},
 	{.name = "marks", .help = "list the program's ctrace_mark() points", .set = set_marks},
 	{.name = "leaks",
-	 .help = "only what was live at the end; record with --reach to tell lost from reachable",
+	 .help = "only what was live at the end; record with --reach to separate lost from reachable",
 	 .set = ct_set_flag,
 	 AT(only_leaks)},
 	{.name = "suppressions",

@@ -74,7 +74,7 @@ static void tell_loader(struct ct_doctor *doctor, const char *list)
 	char unwinder[PATH_MAX];
 	char *complaint = find_complaint(list, doctor->library);
 	if (strstr(list, doctor->library) && !complaint)
-		ct_doctor_tell(doctor, CT_DOCTOR_OK, "loader", "takes the library into the program");
+		ct_doctor_tell(doctor, CT_DOCTOR_OK, "loader", "loads the library");
 	else
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "loader", "%s; build ctrace on this system",
 			       complaint ? complaint : "does not take the library into the program");
@@ -118,7 +118,7 @@ static void tell_names(struct ct_doctor *doctor, const char *path, bool is_progr
 			       "%s has a malloc of its own, which comes before any preloaded one: link it without",
 			       path);
 	else if (is_program)
-		ct_doctor_tell(doctor, CT_DOCTOR_OK, "malloc", "the program brings none of its own");
+		ct_doctor_tell(doctor, CT_DOCTOR_OK, "malloc", "no allocator of its own");
 	if (facts.has_lines)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "names", "%s: functions and lines", path);
 	else
@@ -146,8 +146,8 @@ void ct_doctor_program(struct ct_doctor *doctor, const char *name)
 	if (strcmp(path, doctor->program) != 0)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "program", "%s, a script: %s is recorded", path, doctor->program);
 	else
-		ct_doctor_tell(doctor, CT_DOCTOR_OK, "program",
-			       "%s: dynamically linked, no sanitizer, no rights of its own", path);
+		ct_doctor_tell(doctor, CT_DOCTOR_OK, "program", "%s: dynamically linked, no sanitizer, not setuid",
+			       path);
 	if (access(doctor->program, R_OK) != 0)
 		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "program", "%s cannot be read: no names", doctor->program);
 	if (*doctor->library)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why is a recording empty? Checks of what a recording needs, each told in one line. A *note* is worth knowing and does
- * not keep from recording; a *problem* does, and its line names the way out.
+ * Why is a recording empty? Checks of what a recording needs, one line each. A *note* is worth knowing and does
+ * not keep from recording; a *problem* does, and its line says how to fix it.
  */
 #ifndef CT_DOCTOR_DOCTOR_H
 #define CT_DOCTOR_DOCTOR_H
@@ -19,7 +19,7 @@ struct ct_doctor {
 	int problems;
 	char library[PATH_MAX]; /* "": not found */
 	char program[PATH_MAX]; /* what really runs; "": none, or it cannot be recorded */
-	char libc[PATH_MAX]; /* the program's, as its loader tells; "": not known */
+	char libc[PATH_MAX]; /* the program's, as its loader says; "": not known */
 };
 
 /* Print one line, and count a problem. */
@@ -35,7 +35,7 @@ void ct_doctor_program(struct ct_doctor *doctor, const char *name);
 /* Folder of the report, space, limits, environment, /proc. */
 void ct_doctor_surroundings(struct ct_doctor *doctor);
 
-/* Record the program into a folder of its own, which is removed, and tell what came. */
+/* Record the program into a folder of its own, which is removed, and report what it held. */
 void ct_doctor_trial(struct ct_doctor *doctor, char **arguments);
 
 #endif

@@ -144,7 +144,7 @@ static void check_environment(struct ct_doctor *doctor)
 			       "LD_PRELOAD=%s: ctrace record puts its library before it; by hand, do so, too", preload);
 	}
 	if (!noted)
-		ct_doctor_tell(doctor, CT_DOCTOR_OK, "variables", "none that stands in the way");
+		ct_doctor_tell(doctor, CT_DOCTOR_OK, "variables", "nothing in the way");
 }
 
 /* Is a filter of system calls on us, and so on what we start? */

@@ -66,7 +66,7 @@ static void add_profile(struct came *came, const struct ct_profile *profile)
 	came->frames += profile->frame_count - 1;
 }
 
-/* Read what came, and remove it. */
+/* Read what was recorded, and remove it. */
 static void collect(const char *folder, struct came *came)
 {
 	DIR *files = opendir(folder);
@@ -97,7 +97,7 @@ static void tell_came(struct ct_doctor *doctor, const struct came *came, const c
 	if (!came->processes) {
 		ct_doctor_tell(
 			doctor, CT_DOCTOR_PROBLEM, "trial",
-			"no report: %s did not start in full, or it drops LD_PRELOAD before it starts the real program; "
+			"no report: %s did not get past start-up, or clears LD_PRELOAD before it starts the real program; "
 			"record that one",
 			name);
 		return;

@@ -297,7 +297,7 @@ static int run_live(const struct ct_export *job, struct ct_error_text *error)
 	bool is_pid = *job->input && !job->input[strspn(job->input, "0123456789")];
 	int is_store = is_pid ? 1 : ct_is_store(job->input, error);
 	if (!is_store)
-		return ct_error_set(error, CT_ERR_USAGE, "%s is no store and no process", job->input);
+		return ct_error_set(error, CT_ERR_USAGE, "%s is neither a store nor a process", job->input);
 	int code = is_store < 0 ? is_store
 		   : is_pid     ? open_process(job->input, &store, error)
 				: ct_store_file_open(job->input, &store, error);

@@ -16,7 +16,7 @@
 bool ct_export_same_file(const char *a, const char *b);
 
 /*
- * Where a store's report goes when nobody says it: where the recording wanted it as long as the store is there too,
+ * Where a store's report goes by default: where the recording wanted it as long as the store is there too,
  * else beside the store. Free it. NULL without memory.
  */
 char *ct_export_output(const char *store_path, const struct ct_store_file *store);
@@ -34,7 +34,7 @@ struct ct_export {
 	bool keep_name; /* the default name is taken as it is, whatever the format */
 	bool quiet; /* no summary; a recording can ask for that too. There is none either when the output is named */
 	bool loud; /* a summary even where the recording asked for none */
-	bool brief; /* of the summary only the file's name */
+	bool brief; /* print only the report's name */
 };
 
 /*

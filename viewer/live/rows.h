@@ -43,7 +43,7 @@ struct ct_rows {
 	size_t opened_count, opened_room;
 };
 
-/* CT_BY_SITE: its rows are no groups. */
+/* CT_BY_SITE: its rows are not groups. */
 enum ct_group_by ct_rows_by(enum ct_rows_kind kind);
 
 /* Do the rows have frames to show? Modules and threads have none that say more than their names. */

@@ -62,7 +62,7 @@ static int apply_filter(struct ct_screen *screen)
 	return 0;
 }
 
-/* Make the rows anew; the selection stays on its row, but at the top it stays at the top. */
+/* Make the rows again; the selection stays on its row, but at the top it stays at the top. */
 static int rebuild(struct ct_screen *screen)
 {
 	struct ct_rows *rows = &screen->rows;
@@ -241,7 +241,7 @@ static void search(struct ct_screen *screen, int step)
 {
 	size_t count = screen->rows.count, at = screen->selected;
 	if (!screen->search.text[0]) {
-		snprintf(screen->message, sizeof(screen->message), "nothing to search for: / asks");
+		snprintf(screen->message, sizeof(screen->message), "nothing to search for: press / first");
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {

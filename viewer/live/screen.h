@@ -9,7 +9,7 @@
 #include "live/match.h"
 #include "live/rows.h"
 
-/* Keys that are no characters; others are Unicode characters. */
+/* Keys that are not characters; others are Unicode characters. */
 enum ct_key {
 	CT_KEY_NONE = 0,
 	CT_KEY_ENTER = '\n',

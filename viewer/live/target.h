@@ -12,7 +12,7 @@
 enum ct_target_state {
 	CT_TARGET_RUNS,
 	CT_TARGET_STOPPED, /* runs, but the recording has stopped: ct_target_reason */
-	CT_TARGET_CLOSED, /* runs, but the recording has ended: on its way out, or executes another program */
+	CT_TARGET_CLOSED, /* runs, but the recording has ended: it is ending, or executes another program */
 	CT_TARGET_ENDED, /* what is there is final */
 };
 

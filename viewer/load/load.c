@@ -23,7 +23,8 @@ static int sniff(const char *path, char *start, size_t *got, struct ct_error_tex
 	if (S_ISDIR(status.st_mode))
 		return ct_error_set(error, CT_ERR_IO, "%s: is a folder; name a report or a store in it", path);
 	if (!S_ISREG(status.st_mode))
-		return ct_error_set(error, CT_ERR_IO, "%s: is no regular file; save what it gives in one first", path);
+		return ct_error_set(error, CT_ERR_IO, "%s: is not a regular file; save its contents to one first",
+				    path);
 	/* It may be a pipe by now. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
@@ -64,9 +65,8 @@ int ct_load(const char *path, struct ct_profile **profile, struct ct_error_text 
 	if (at < got && start[at] == '{')
 		return ct_load_dhat(path, profile, error);
 	static const char nothing[SNIFF_BYTES];
-	const char *why = !got ? "is empty"
-			  : memcmp(start, nothing, got)
-				  ? "neither a ctrace store nor DHAT JSON"
-				  : "its process died before its recording began: nothing is in it";
+	const char *why = !got                          ? "is empty"
+			  : memcmp(start, nothing, got) ? "neither a ctrace store nor DHAT JSON"
+							: "empty: the process died before recording started";
 	return ct_error_set(error, CT_ERR_DAMAGED, "%s: %s", path, why);
 }

@@ -7,7 +7,7 @@
 #include "names/names.h"
 #include "util/array.h"
 
-/* Thresholds; ctrace-advise(1) tells them. */
+/* Thresholds; ctrace-advise(1) lists them. */
 #define SHARE_MIN 0.05
 #define LEAST_PEAK_SHARE 0.25
 #define CALLS_MIN 1000
@@ -398,7 +398,7 @@ int ct_advise(const struct ct_profile *profile, struct ct_findings *findings, st
 	struct work work = {.profile = profile, .findings = findings};
 	*findings = (struct ct_findings){0};
 	if (profile->mode != CT_MODE_HEAP)
-		return ct_error_set(error, CT_ERR_USAGE, "it is no heap profile: there is nothing to advise on");
+		return ct_error_set(error, CT_ERR_USAGE, "not a heap profile: there is nothing to advise on");
 	work.allocators = ct_names_find_allocators(profile);
 	work.flags = calloc(profile->frame_count + 1, sizeof(*work.flags));
 	work.where = calloc(sites, sizeof(*work.where));

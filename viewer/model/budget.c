@@ -49,11 +49,10 @@ static int parse_metric(const char **at, struct ct_budget_rule *rule, struct ct_
 	snprintf(name, sizeof(name), "%.*s", (int)(length < sizeof(name) ? length : sizeof(name) - 1), *at);
 	rule->metric = ct_metric_find(name);
 	if (!rule->metric)
-		return ct_error_set(
-			error, CT_ERR_USAGE,
-			"'%s' is no metric: they are total, blocks, max, peak, end, temporary and what else "
-			"ctrace check --help lists",
-			name);
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "unknown metric '%s': total, blocks, max, peak, end, temporary and the others that "
+				    "ctrace check --help lists",
+				    name);
 	*at = skip_blanks(*at + length);
 	return CT_OK;
 }
@@ -73,7 +72,7 @@ static int parse_operator(const char **at, struct ct_budget_rule *rule, struct c
 		*at = skip_blanks(*at + length);
 		return CT_OK;
 	}
-	return ct_error_set(error, CT_ERR_USAGE, "behind the metric comes <=, <, ==, >= or >, as in 'peak <= 64 MiB'");
+	return ct_error_set(error, CT_ERR_USAGE, "expected <=, <, ==, >= or >, as in 'peak <= 64 MiB'");
 }
 
 /* What a unit stands for; 0 = there is no such unit for the metric. */
@@ -117,7 +116,7 @@ static int parse_limit(const char **at, struct ct_budget_rule *rule, struct ct_e
 	}
 	uint64_t factor = unit_factor(unit, length, ct_metric_is_bytes(rule->metric));
 	if (!factor)
-		return ct_error_set(error, CT_ERR_USAGE, "'%.*s' is no unit of %s: %s",
+		return ct_error_set(error, CT_ERR_USAGE, "'%.*s' is not a unit of %s: %s",
 				    (int)(length < 40 ? length : 40), unit, ct_metric_name(rule->metric),
 				    ct_metric_is_bytes(rule->metric) ? "use B, KiB, MiB, GiB, kB, MB, GB, k, m or g"
 								     : "use a plain number, k, m or g");
@@ -140,9 +139,9 @@ static int parse_rule(const char *text, struct ct_budget_rule *rule, struct ct_e
 	if (!code)
 		code = parse_limit(&at, rule, error);
 	if (!code && !is_end(at))
-		code = ct_error_set(error, CT_ERR_USAGE, "'%.40s' is too much: one rule a line", at);
+		code = ct_error_set(error, CT_ERR_USAGE, "unexpected '%.40s': one rule per line", at);
 	if (!code && rule->scope && !ct_metric_adds_up(rule->metric) && rule->operator> CT_BELOW)
-		code = ct_error_set(error, CT_ERR_USAGE, "of a %s, %s is an upper bound: only <= and < can be told",
+		code = ct_error_set(error, CT_ERR_USAGE, "of a %s, %s is an upper bound: only <= and < can be checked",
 				    rule->scope == CT_SCOPE_MODULE ? "module" : "function",
 				    ct_metric_name(rule->metric));
 	if (code)
@@ -195,7 +194,7 @@ int ct_budget_read(struct ct_budget *budget, const char *path, struct ct_error_t
 	while (!code && (length = getline(&line, &room, file)) >= 0) {
 		number++;
 		code = strlen(line) == (size_t)length ? ct_budget_add_line(budget, line, error)
-						      : ct_error_set(error, CT_ERR_USAGE, "is no text");
+						      : ct_error_set(error, CT_ERR_USAGE, "is not text");
 		if (code == CT_ERR_USAGE)
 			ct_error_context(error, code, "%s:%zu", path, number);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stacks by what stays of them when a program is built anew: a *chain* is the list of functions, leaf first, without
+ * Stacks by what stays of them when a program is built again: a *chain* is the list of functions, leaf first, without
  * addresses and lines. What differs between builds, C libraries and tools is left out of it:
  *
  *   allocators at the leaf, and what calls main or a thread's function at the root

@@ -77,7 +77,7 @@ int ct_rule_check(const struct ct_budget_rule *rule, const struct ct_profile *pr
 				    ct_metric_name(rule->metric), rule->text, profile->producer);
 	if (rule->scope == CT_SCOPE_MODULE && !ct_chain_knows_modules(profile))
 		return ct_error_set(error, CT_ERR_USAGE,
-				    "%s does not tell the module of all functions, which the rule '%s' needs; "
+				    "%s does not have the module of all functions, which the rule '%s' needs; "
 				    "recordings of ctrace do",
 				    name, rule->text);
 	return CT_OK;

@@ -109,7 +109,7 @@ static int64_t intern(struct ct_profile *to, const struct ct_profile *from, uint
 	return string ? ct_profile_string(to, from->strings[string], strlen(from->strings[string])) : 0;
 }
 
-/* Frames of the result are told apart by their text alone, so until the end they are interned as not inlined. */
+/* Frames of the result differ by their text alone, so until the end they are interned as not inlined. */
 static int64_t merge_frame(struct ct_merge *merge, const struct ct_profile *from, const struct ct_frame *frame)
 {
 	struct ct_profile *to = merge->profile;

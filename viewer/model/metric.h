@@ -35,7 +35,7 @@ enum ct_metric {
 	CT_METRIC_POSSIBLE_BLOCKS,
 	CT_METRIC_REACHABLE_BYTES,
 	CT_METRIC_REACHABLE_BLOCKS,
-	CT_METRIC_COUNT, /* what follows is told of a site and does not add up: it has no name to be chosen by */
+	CT_METRIC_COUNT, /* what follows is known of a site and does not add up: it has no name to be chosen by */
 	CT_METRIC_SMALLEST_BYTES = CT_METRIC_COUNT,
 	CT_METRIC_LARGEST_BYTES,
 	CT_METRIC_FIRST_TIME,

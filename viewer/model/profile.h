@@ -148,7 +148,7 @@ struct ct_profile {
 	bool has_temporaries; /* temporary_blocks and resizes are there */
 	bool has_details; /* and what follows them; not in samples */
 	bool has_reach; /* it was looked at the end, which live blocks can be reached */
-	bool has_slack; /* slack_bytes is, too: the allocator tells how large a block is */
+	bool has_slack; /* slack_bytes is, too: the allocator reports how large a block is */
 	uint64_t recent_us; /* of a running program that was read before: since then. 0 = none */
 	bool ended; /* false: the program was killed or is still running */
 	bool torn; /* made of a store that was copied while it was written: the numbers do not add up */
@@ -205,7 +205,7 @@ void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters
 /* Frames of the longest stack, 1 at least. */
 uint32_t ct_profile_longest_stack(const struct ct_profile *profile);
 
-/* Does the timeline tell resident memory? */
+/* Does the timeline have resident memory? */
 bool ct_profile_has_rss(const struct ct_profile *profile);
 
 /* Add to a site that is there. */
@@ -215,7 +215,7 @@ void ct_profile_site_add(struct ct_profile *profile, size_t index, const struct 
 void ct_profile_clear_counters(struct ct_profile *profile);
 /*
  * Move what the sites are made of (frames, strings, modules, snapshots, too) to a profile of its own, which is
- * returned, to be put together anew. The rest stays, with totals of 0. NULL without memory: nothing has changed.
+ * returned, to be put together again. The rest stays, with totals of 0. NULL without memory: nothing has changed.
  */
 struct ct_profile *ct_profile_take_sites(struct ct_profile *profile);
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Names that the library has and nobody says. */
+/* Long names, shown by their usual alias. */
 static const struct alias {
 	const char *name;
 	const char *alias;

@@ -2,7 +2,7 @@
 /*
  * What a frame is called on the screen. A *place* is "file.c:24" or "[libc.so.6]". The *leaf* of a
  * stack is its first frame that is not the allocator itself: malloc, operator new, std::allocator and
- * their like are in every stack and tell nothing, so only --full shows them.
+ * their like are in every stack and say nothing, so only --full shows them.
  */
 #ifndef CT_NAMES_NAMES_H
 #define CT_NAMES_NAMES_H

@@ -21,7 +21,7 @@ struct ct_folder {
 	char path[PATH_MAX]; /* "" = the recording has none */
 	time_t start;
 	struct ct_format_set formats;
-	bool choose; /* formats that cannot be made of a recording are left out, since nobody named them */
+	bool choose; /* formats that cannot be made of a recording are left out, since they were not named */
 	/* what README.md says of the program itself, and of its children */
 	FILE *main, *others;
 	char *main_text, *others_text;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whose store is it? Enough of a store's header to tell, for files in folders that others can write:
+ * Whose store is it? Enough of a store's header to know, for files in folders that others can write:
  * nothing is mapped, and every number is checked. Reading the store itself is load/store/store.c's business.
  */
 #ifndef CT_RECORD_LEFT_STORE_H

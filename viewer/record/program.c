@@ -252,8 +252,8 @@ static int check_file(const char *path, const char *library, int nested, struct 
 		return check_elf(path, &elf, library, error);
 	if (length >= 2 && !memcmp(head, "#!", 2))
 		return check_interpreter(path, library, nested, error);
-	ct_error_set(error, CT_ERR_USAGE, "%s is no program (neither ELF nor #!); for a script: ctrace record -- sh %s",
-		     path, path);
+	ct_error_set(error, CT_ERR_USAGE,
+		     "%s is not a program (neither ELF nor #!); for a script: ctrace record -- sh %s", path, path);
 	return CT_EXIT_NOT_EXECUTABLE;
 }
 

@@ -65,7 +65,7 @@ static int look_at_child(struct ct_run *run)
 		if (pid < 0 && errno == EINTR)
 			continue;
 		if (pid < 0) {
-			/* cannot be, unless somebody else waited for our child */
+			/* cannot be, unless other code waited for our child */
 			run->status = 0;
 			return 1;
 		}
@@ -92,7 +92,7 @@ static void wait_for_child(struct ct_run *run, const sigset_t *watched)
 	}
 }
 
-/* A signal that came for the program after its end is nobody's. */
+/* A signal that came for the program after its end is dropped. */
 static void drain(const sigset_t *watched)
 {
 	const struct timespec now = {0, 0};

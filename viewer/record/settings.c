@@ -49,7 +49,7 @@ static bool is_folder(const char *name)
 	return *name && name[strlen(name) - 1] == '/';
 }
 
-/* A relative report belongs here, wherever the program goes; a '%' in our folder's name is no pattern. */
+/* A relative report belongs here, wherever the program goes; a '%' in our folder's name is not a pattern. */
 static int make_absolute(struct ct_settings *settings, struct ct_error_text *error)
 {
 	const char *given = settings->values[CT_SETTING_out];

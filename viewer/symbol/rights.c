@@ -61,7 +61,7 @@ bool ct_rights_lower(struct ct_rights *rights)
 		return false;
 	setfsgid(rights->group);
 	setfsuid(rights->user);
-	/* Neither of the two tells an error. */
+	/* Neither of the two reports an error. */
 	if (setfsuid((uid_t)-1) == (int)rights->user && setfsgid((gid_t)-1) == (int)rights->group)
 		return true;
 	ct_rights_raise(rights);

@@ -55,7 +55,7 @@ static int by_start(const void *left, const void *right)
 	return is_better(a, b) ? -1 : 1;
 }
 
-/* From a label to the end of its section; 0 when that is no code. */
+/* From a label to the end of its section; 0 if that is not code. */
 static uint64_t bytes_to_section_end(Elf *elf, GElf_Word section, uint64_t value)
 {
 	GElf_Shdr header;

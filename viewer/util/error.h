@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Errors of the viewer: a function that can fail returns a negative enum ct_error and leaves one line
- * of text, which names the thing and the way out, in the caller's struct ct_error_text. Only cmd_*.c
+ * of text, which names the thing and what to do, in the caller's struct ct_error_text. Only cmd/
  * prints it and exits.
  */
 #ifndef CT_UTIL_ERROR_H

@@ -41,7 +41,7 @@ static void add_head(struct table *table, const char *text, int width)
 	ct_line_add_blanks(&table->line, 2);
 }
 
-/* In two parts: what is known best, and what tells it apart (*second, "" = nothing). */
+/* In two parts: what is known best, and what distinguishes it (*second, "" = nothing). */
 static const char *name_of(const struct ct_profile *profile, enum ct_group_by by, uint32_t example,
 			   char name[CT_NAME_ROOM], char second[CT_NAME_ROOM])
 {

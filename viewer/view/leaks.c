@@ -62,9 +62,10 @@ int ct_view_leaks(const struct ct_view *view, struct ct_error_text *error)
 	if (view->profile->has_reach)
 		put_classes(view, &line);
 	else
-		ct_line_add(&line,
-			    "leak candidates: live at the end. Recorded with CTRACE_REACH=1, lost blocks are told from "
-			    "reachable ones");
+		ct_line_add(
+			&line,
+			"leak candidates: live at the end. Recorded with CTRACE_REACH=1, lost blocks are separated from "
+			"reachable ones");
 	if (!view->profile->has_reach)
 		ct_line_end(&line);
 	if (view->leaks->rule_count)

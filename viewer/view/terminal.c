@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define COLUMNS_UNKNOWN 100
-#define COLUMNS_PIPE 160 /* nobody wraps a pipe, but one endless line per site is no use either */
+#define COLUMNS_PIPE 160 /* a pipe is not wrapped, but one endless line per site does not help either */
 #define COLUMNS_MIN 40
 #define COLUMNS_MAX 2000
 

@@ -129,7 +129,7 @@ static bool add_to_chain(struct tree *tree, const struct ct_branch *branch)
 	return true;
 }
 
-/* A line that is no function: what a function allocates itself, or small branches together. */
+/* A line that is not a function: what a function allocates itself, or small branches together. */
 static void put_note(struct tree *tree, const struct ct_counters *counters, int level, const char *note)
 {
 	ct_layout_numbers(tree->view, &tree->layout, counters, &tree->line);

@@ -76,7 +76,7 @@ void ct_summary_program(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_timeline(const struct ct_view *view, struct ct_line *line);
 
-/* The group that a frame is an example of: its name, and what tells it apart. */
+/* The group that a frame is an example of: its name, and what distinguishes it. */
 void ct_line_add_group(struct ct_line *line, const struct ct_profile *profile, enum ct_group_by by, uint32_t example);
 
 /* Lines of source with the numbers of the functions that match. CT_ERR_USAGE: none does. */

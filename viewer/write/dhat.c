@@ -39,7 +39,7 @@
 #include "write/put_json.h"
 #include "write/write.h"
 
-#define SNAPSHOT_REST 100 /* the smallest sites, together this part of a snapshot's bytes, are not told */
+#define SNAPSHOT_REST 100 /* the smallest sites, together this part of a snapshot's bytes, are left out */
 #define SNAPSHOT_ROWS 1000 /* nor more sites than so many */
 
 struct writer {

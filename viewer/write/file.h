@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A report file appears whole or not at all: it is written under another name in the same folder and
- * renamed when it is on the disk's account. Links that somebody planted there are not
+ * renamed when it is on the disk's account. Links that were planted there are not
  * followed, and another user's pipe is not written to.
  */
 #ifndef CT_WRITE_FILE_H

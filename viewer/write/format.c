@@ -156,7 +156,7 @@ int ct_format_check(const struct ct_format *format, enum ct_metric metric, const
 				    format->name);
 	if (format->needs & CT_NEEDS_PEAK && (profile->mode != CT_MODE_HEAP || !profile->has_lifetimes))
 		return ct_error_set(error, CT_ERR_USAGE,
-				    "%s does not tell what was live at the peak, which %s needs: it is %s of %s", input,
+				    "%s does not have what was live at the peak, which %s needs: it is %s of %s", input,
 				    format->name, kind_of(profile), profile->producer);
 	return CT_OK;
 }

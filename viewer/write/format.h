@@ -17,7 +17,7 @@ struct ct_format {
 	const char *suffix; /* of the file's name */
 	const char *help; /* what it is, and who reads it */
 	const char *open; /* the command that opens FILE; NULL = there is none */
-	enum ct_metric metric; /* what it shows when nobody chooses; CT_METRIC_NONE = there is nothing to choose */
+	enum ct_metric metric; /* what it shows by default; CT_METRIC_NONE = there is nothing to choose */
 	unsigned needs; /* CT_NEEDS_*: what the profile must have */
 	bool one_metric; /* one number per stack: the metric stands in the file's name when it was chosen */
 	/* metric: never CT_METRIC_NONE if .metric is not, and one that the profile has */

@@ -12,7 +12,7 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Is it the program's own file? Without its path, the command's first word tells the name. */
+/* Is it the program's own file? Without its path, the command's first word is the name. */
 static bool is_program(const struct ct_profile *profile, const char *program, const char *path)
 {
 	return *profile->program ? !strcmp(program, path) : *program && !strcmp(base_name(program), base_name(path));

@@ -58,7 +58,7 @@ static int compare_moments(const void *left, const void *right)
 	return a->index < b->index ? -1 : a->index > b->index;
 }
 
-/* Of the points that a reader sees at one time, and of those that a tree tells more about, one stays. */
+/* Of the points that a reader sees at one time, and of those that have a tree, one stays. */
 static void drop_covered(struct massif *massif)
 {
 	size_t kept = 0;

@@ -16,7 +16,7 @@ struct ct_massif_node {
 	uint64_t bytes;
 	uint32_t first, end;
 	uint32_t depth;
-	uint32_t places; /* how many are summed up; 0 and no rows: sites that the profile does not tell */
+	uint32_t places; /* how many are summed up; 0 and no rows: sites that the profile does not list */
 };
 
 static const struct ct_site_row *site_at(const struct ct_massif_tree *tree, uint32_t index)
@@ -196,7 +196,7 @@ static void put_node(const struct ct_massif_tree *tree, const struct ct_massif_n
 	else if (node->places)
 		fprintf(out, "in %" PRIu32 " places, all below massif's threshold (%d.00%%)", node->places, PERCENT);
 	else if (node->first == node->end)
-		fputs("(small sites, which the report does not tell one by one)", out);
+		fputs("(small sites, which the report does not list one by one)", out);
 	else
 		ct_massif_put_text(tree->profile->strings[text_at(tree, tree->rows[node->first], node->depth - 1)],
 				   out);

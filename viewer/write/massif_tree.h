@@ -35,12 +35,12 @@ int ct_massif_tree_init(struct ct_massif_tree *tree, const struct ct_profile *pr
 void ct_massif_tree_fini(struct ct_massif_tree *tree);
 
 /*
- * Write the tree of tree->bytes, whose sum is at most total: the rest is of sites that the profile does not tell.
+ * Write the tree of tree->bytes, whose sum is at most total: the rest is of sites that the profile does not list.
  * Sets tree->bytes to 0. 0, or < 0 without memory.
  */
 int ct_massif_tree_put(struct ct_massif_tree *tree, uint64_t total, FILE *out);
 
-/* Text of the profile; ms_print takes # for the begin of a comment. */
+/* Text of the profile; ms_print takes # for the start of a comment. */
 void ct_massif_put_text(const char *text, FILE *out);
 
 #endif

@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 
-/* What is written to the stream goes to out, packed; complete after fclose, whose result tells. NULL without memory. */
+/* What is written to the stream goes to out, packed; complete after fclose, whose result says if it worked. NULL
+ * without memory. */
 FILE *ct_packed_open(FILE *out);
 
 #endif

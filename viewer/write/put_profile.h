@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the JSON formats tell of a profile as a whole, as docs/json.md names it. */
+/* What the JSON formats have of a profile as a whole, as docs/json.md names it. */
 #ifndef CT_WRITE_PUT_PROFILE_H
 #define CT_WRITE_PUT_PROFILE_H
 

@@ -32,7 +32,7 @@ extern const char *const ct_store_check_texts[CT_STORE_CHECKS];
 
 /* What became of a module's file since the recording. */
 enum ct_module_file {
-	CT_MODULE_FILE_UNKNOWN, /* nobody has looked */
+	CT_MODULE_FILE_UNKNOWN, /* not looked at yet */
 	CT_MODULE_FILE_SAME,
 	CT_MODULE_FILE_OTHER, /* gone, or another build: no names */
 	CT_MODULE_FILE_NONE, /* never had one: the kernel's vdso */

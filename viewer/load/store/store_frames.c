@@ -160,7 +160,7 @@ static bool append(struct ct_store_frames *frames, int64_t frame)
 	return true;
 }
 
-/* An inlined function of ctrace/ctrace.h is no frame of the program. */
+/* An inlined function of ctrace/ctrace.h is not a frame of the program. */
 static bool is_api_wrapper(const struct ct_symbol_frame *symbols, size_t count)
 {
 	return count > 1 && symbols[0].function && symbols[0].file && !strncmp(symbols[0].function, "ctrace_", 7) &&

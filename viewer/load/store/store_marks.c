@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program told by ctrace/ctrace.h: marks, and events of its own. */
+/* What a program has said through ctrace/ctrace.h: marks, and events of its own. */
 #include <stdlib.h>
 
 #include "load/load.h"

@@ -90,7 +90,7 @@ static int fold(struct ct_store_file *store, const struct ct_event *event, struc
 	return CT_OK;
 }
 
-/* Fold all sources' events by (ticks, ring), but for the first `skip`. */
+/* Fold all sources' events by (ticks, ring), except the first `skip`. */
 static int merge(struct ct_store_file *store, struct source *sources, size_t count, uint64_t skip,
 		 struct ct_error_text *error)
 {

@@ -76,7 +76,7 @@ static inline bool ct_store_in_round(const struct ct_store_header *header)
 	return header->progress.limits_round == (uint64_t)ct_store_round(header) + 1;
 }
 
-/* The first event of a ring that is not folded, but for those of a round in work. */
+/* The first event of a ring that is not folded, except those of a round in work. */
 static inline uint64_t ct_store_tail(const struct ct_store_header *header, const struct ct_ring *ring)
 {
 	return ring->tail[ct_store_round(header) & 1];
