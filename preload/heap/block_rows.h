@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The memory behind the block map (hot/blocks.h): leaves of the address table, and the rows of blocks, which threads
+ * take and give back in batches. Any thread; locks are inside.
+ */
 #ifndef CT_HEAP_BLOCK_ROWS_H
 #define CT_HEAP_BLOCK_ROWS_H
 

@@ -22,6 +22,7 @@
 #include "reach/reach.h"
 #include "store/clock.h"
 #include "store/combine.h"
+#include "store/event_log.h"
 #include "store/store_file.h"
 #include "sys/arena.h"
 #include "sys/loader.h"

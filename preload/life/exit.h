@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The end of the recorded process: the exporter is found at start, while paths are still what they were, and run when
+ * the program ends.
+ */
 #ifndef CT_LIFE_EXIT_H
 #define CT_LIFE_EXIT_H
 

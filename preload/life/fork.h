@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A fork: all locks are taken before it and given back on both sides, and what the child may change is copied first, so
+ * that neither side writes into the other's store.
+ */
 #ifndef CT_LIFE_FORK_H
 #define CT_LIFE_FORK_H
 

@@ -24,6 +24,7 @@
 #include "life/threads.h"
 #include "store/clock.h"
 #include "store/combine.h"
+#include "store/event_log.h"
 #include "store/store_file.h"
 #include "sys/arena.h"
 #include "sys/environment.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Threads' states. A state is mapped on a thread's first event and given to a new thread once the kernel says that its
+ * owner is gone. The list of states is under ct_lock_thread.
+ */
 #ifndef CT_LIFE_THREADS_H
 #define CT_LIFE_THREADS_H
 

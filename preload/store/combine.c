@@ -8,6 +8,7 @@
  * only hold the compiler.
  */
 #include "store/combine.h"
+#include "store/event_log.h"
 
 #include "ctrace/fold.h"
 #include "ctrace/timeline.h"

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * The combiner: whichever thread's ring is full folds the events of all rings, in the order of time, into sites, totals
+ * and timeline. What it overwrites is kept, so that a kill in the middle can be undone by the reader.
+ */
 #ifndef CT_STORE_COMBINE_H
 #define CT_STORE_COMBINE_H
 
@@ -7,10 +11,5 @@
 
 /* Fold everything that is published by now. Caller holds ct_lock_combine. */
 void ct_combine_locked(void);
-
-/* CTRACE_DEBUG=events: write each folded event to a file beside the report. */
-CT_COLD void ct_event_log_open(const char *output);
-CT_COLD void ct_event_log_add(const struct ct_event *event);
-CT_COLD void ct_event_log_flush(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* CTRACE_DEBUG=events: the folded events in their order, raw, for the tests' reference fold. */
-#include "store/combine.h"
+#include "store/event_log.h"
 #include "sys/sys.h"
 #include "sys/text.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The process's resident memory, for CTRACE_RSS. */
 #ifndef CT_STORE_RSS_H
 #define CT_STORE_RSS_H
 

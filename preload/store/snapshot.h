@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* What was live by site, written out at some moments of the run; a doubling of the run time leaves eight of them. */
 #ifndef CT_STORE_SNAPSHOT_H
 #define CT_STORE_SNAPSHOT_H
 

@@ -12,6 +12,7 @@
 
 #include "hot/slow.h"
 #include "store/combine.h"
+#include "store/event_log.h"
 #include "sys/lock.h"
 #include "ctrace/fold.h"
 #include "hot/blocks.h"

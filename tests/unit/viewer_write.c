@@ -150,13 +150,19 @@ static void write_store(const char *path, const char *output)
 	free(builder);
 }
 
+static int export_in_place(const char *store, bool remove_store)
+{
+	struct ct_export job = {.input = store, .format = &ct_formats[0], .remove_store = remove_store, .quiet = true};
+	struct ct_error_text error;
+	return ct_export_run(&job, &error);
+}
+
 static void test_where_the_report_goes(void **state)
 {
 	(void)state;
-	struct ct_error_text error;
 	const char *report = in_folder(0, "a.json"), *store = in_folder(1, "a.json.store");
 	write_store(store, report);
-	assert_int_equal(ct_export_store(store, false, true, &error), CT_OK);
+	assert_int_equal(export_in_place(store, false), CT_OK);
 	assert_int_equal(access(report, F_OK), 0);
 	assert_int_equal(count_files(), 2);
 	unlink(report);
@@ -166,7 +172,7 @@ static void test_where_the_report_goes(void **state)
 	const char *victim = in_folder(0, "victim");
 	put_file(victim, "precious");
 	write_store(store, victim);
-	assert_int_equal(ct_export_store(store, true, true, &error), CT_OK);
+	assert_int_equal(export_in_place(store, true), CT_OK);
 	assert_content(victim, "precious");
 	assert_int_equal(access(in_folder(2, "a.json"), F_OK), 0);
 	assert_int_equal(access(store, F_OK), -1); /* removed */
@@ -178,11 +184,10 @@ static void test_where_the_report_goes(void **state)
 static void test_a_bad_store_stays(void **state)
 {
 	(void)state;
-	struct ct_error_text error;
 	const char *store = in_folder(1, "a.json.store");
 	write_store(store, "/nowhere/a.json");
 	assert_int_equal(truncate(store, 100000), 0);
-	assert_int_equal(ct_export_store(store, true, true, &error), CT_ERR_DAMAGED);
+	assert_int_equal(export_in_place(store, true), CT_ERR_DAMAGED);
 	assert_int_equal(count_files(), 1);
 	unlink(store);
 }

@@ -330,15 +330,3 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 	ct_store_file_close(&store);
 	return code;
 }
-
-int ct_export_store(const char *store_path, bool remove_store, bool quiet, struct ct_error_text *error)
-{
-	return ct_export_run(
-		&(struct ct_export){
-			.input = store_path,
-			.format = &ct_formats[0],
-			.remove_store = remove_store,
-			.quiet = quiet,
-		},
-		error);
-}

@@ -58,7 +58,4 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 
 int ct_export_run(const struct ct_export *job, struct ct_error_text *error);
 
-/* A store as DHAT JSON to ct_export_output, with a summary of at most 4 lines on stderr unless quiet. */
-int ct_export_store(const char *store_path, bool remove_store, bool quiet, struct ct_error_text *error);
-
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* A growing array in three variables of the caller: the elements, their count and their room. */
 #ifndef CT_UTIL_ARRAY_H
 #define CT_UTIL_ARRAY_H
 

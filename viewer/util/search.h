@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Binary search for the range that holds a number. */
 #ifndef CT_UTIL_SEARCH_H
 #define CT_UTIL_SEARCH_H
 
