@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ctrace/fold.h"
@@ -163,8 +164,124 @@ static void test_while_it_records(void **state)
 	free(builder);
 }
 
+/*
+ * The same with each step set: something happens at the reader's own reads of the header and of the heads. With a busy
+ * ring, it gets an event between any two reads of the heads, so that the store never stands still.
+ */
+#define BUSY 1
+#define T 1000
+#define BIRTH 500
+
+static struct script {
+	struct recorder *recorder; /* NULL: nothing happens */
+	bool busy;
+	int pair_at; /* the read of the heads, from 1, in which a pair is published */
+	int site_at; /* the read of the header, from 1, in which a site is made; 0: none */
+	int heads_read; /* how often; twice in a reading */
+	int header_read; /* three times in a reading */
+} script;
+
+static ssize_t read_plainly(int fd, char *to, size_t bytes, off_t at)
+{
+	return syscall(SYS_pread64, fd, to, bytes, at);
+}
+
+static void publish_at(uint64_t ticks, uint32_t ring, uint32_t site, uint32_t kind, uint64_t other)
+{
+	script.recorder->ticks = ticks;
+	publish(script.recorder, ring, site, kind, other);
+}
+
+/* Behind the head of ALLOCATING both threads publish what they took their times for long ago: a block, and its free. */
+static ssize_t read_heads(int fd, char *to, size_t bytes, off_t at)
+{
+	const size_t first = sizeof(struct ct_ring);
+	script.heads_read++;
+	if (script.busy && (script.heads_read == 1 || script.heads_read % 2 == 0))
+		publish_at(T + (uint64_t)script.heads_read - 1, BUSY, 1, CT_EVENT_ALLOC, 0);
+	if (script.heads_read != script.pair_at)
+		return read_plainly(fd, to, bytes, at);
+	assert_int_equal(read_plainly(fd, to, first, at), first);
+	publish_at(BIRTH, ALLOCATING, 1, CT_EVENT_ALLOC, 0);
+	publish_at(BIRTH + 1, FREEING, 1, CT_EVENT_FREE, BIRTH);
+	return (ssize_t)first + read_plainly(fd, to + first, bytes - first, at + (off_t)first);
+}
+
+/* Between the number of sites and the round: a new site, its block, and a round that begins. */
+static ssize_t read_header(int fd, char *to, size_t bytes, off_t at)
+{
+	const size_t first = offsetof(struct ct_store_header, progress);
+	struct ct_store_header *header = script.recorder->header;
+	struct ct_ring *rings = section(script.recorder, CT_SECTION_RINGS);
+	if (++script.header_read != script.site_at)
+		return read_plainly(fd, to, bytes, at);
+	assert_int_equal(read_plainly(fd, to, first, at), first);
+	publish_at(BIRTH, ALLOCATING, (uint32_t)header->sections[CT_SECTION_SITES].used, CT_EVENT_ALLOC, 0);
+	new_site(script.recorder);
+	for (int i = 0; i < BUILDER_RINGS; i++)
+		rings[i].limit = rings[i].head;
+	header->progress.rings = BUILDER_RINGS;
+	header->progress.limits_round = 1;
+	return (ssize_t)first + read_plainly(fd, to + first, bytes - first, at + (off_t)first);
+}
+
+/* The reader's. */
+ssize_t pread(int fd, void *to, size_t bytes, off_t at)
+{
+	const struct ct_store_header *header = script.recorder ? script.recorder->header : NULL;
+	if (header && (uint64_t)at == header->extents[CT_SECTION_RINGS].file_offset)
+		return read_heads(fd, to, bytes, at);
+	return header && !at ? read_header(fd, to, bytes, at) : read_plainly(fd, to, bytes, at);
+}
+
+/* Read while that happens: so many live blocks, of so many. */
+static void read_meanwhile(struct script now, uint64_t live_blocks, uint64_t total_blocks)
+{
+	struct store_builder *builder = store_builder_new();
+	size_t bytes = (size_t)store_builder_write(builder, path);
+	int fd = open(path, O_RDWR);
+	struct recorder recorder = {.ticks = 1};
+	struct ct_store_file store;
+	struct ct_error_text error;
+	recorder.file = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(recorder.file != MAP_FAILED);
+	recorder.header = (struct ct_store_header *)recorder.file;
+	script = now;
+	script.recorder = &recorder;
+	if (ct_store_file_open(path, &store, &error))
+		fail_msg("%s", error.line);
+	script.recorder = NULL;
+	assert_int_equal(store.failed, 0);
+	assert_int_equal(store.header->totals.live_blocks, live_blocks);
+	assert_int_equal(store.header->totals.total_blocks, total_blocks);
+	ct_store_file_close(&store);
+	munmap(recorder.file, bytes);
+	close(fd);
+	free(builder);
+}
+
+/* T is seen in the first reading, the free in the second, its block in the third; the fourth finds no more. */
+static void test_free_read_before_its_allocation(void **state)
+{
+	(void)state;
+	read_meanwhile((struct script){.busy = true, .pair_at = 3}, 1, 2);
+	assert_int_equal(script.heads_read, 8);
+}
+
+static void test_event_of_a_site_not_read(void **state)
+{
+	(void)state;
+	read_meanwhile((struct script){.site_at = 1}, 1, 1);
+	assert_int_equal(script.heads_read, 4);
+	read_meanwhile((struct script){.busy = true, .site_at = 4}, 3, 3);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_while_it_records)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_while_it_records),
+		cmocka_unit_test(test_free_read_before_its_allocation),
+		cmocka_unit_test(test_event_of_a_site_not_read),
+	};
 	return cmocka_run_group_tests_name("viewer_live", tests, store_builder_make_path, store_builder_remove_path);
 }

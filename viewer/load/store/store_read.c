@@ -5,8 +5,17 @@
  * fold was done meanwhile (struct ct_progress).
  *
  * Threads may still publish events, into rings that were read already and into some that were not yet: a
- * free without its allocation. So all events later than T are cut off, where T is the latest time that an earlier
- * reading has seen: whatever was published before an event of time <= T was published before this reading.
+ * free without its allocation. So events later than T, the latest time that the first reading has seen, are cut
+ * off, and readings go on until one takes nothing that the reading before had not taken or that is not folded.
+ *
+ * Then what is taken is closed: with a free F it has the allocation A. If F is folded, A is, too (store/combine.c). If
+ * not, the reading before has seen F published. A was published before F, in its hook, and the loads of this reading
+ * come after those of the one before, so this reading has seen A; and A's time is below F's, so it is not cut off. F's
+ * own time does not do for that: its thread may have read the clock before it learnt of the block, and A's thread may
+ * have been held up between reading the clock and publishing. The same holds for resizes, and for the sites that
+ * events are of. T stays, so readings end: a thread has at most one event in flight that is not later than T.
+ * Where a second look at the heads finds them as they were, everything is taken, and the second look is the last
+ * reading.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -203,7 +212,9 @@ static enum stillness look_again(int fd, const struct ct_store_file *store, int 
 	else if (same_progress(&store->header->progress, &now.header->progress) &&
 		 !read_header(fd, now.header, &ignored) &&
 		 !read_section(fd, now.header, CT_SECTION_RINGS, &now.rings, &now.ring_count, &ignored))
-		result = same_heads(store, &now) ? STOOD_STILL : GREW;
+		result = same_heads(store, &now) && store->site_count == now.header->sections[CT_SECTION_SITES].used
+				 ? STOOD_STILL
+				 : GREW;
 	free(now.header);
 	free(now.rings);
 	return result;
@@ -220,27 +231,58 @@ static uint64_t latest_ticks(const struct ct_store_file *store)
 	return latest;
 }
 
-/* Cut off the events later than T. False: one refers to a site that came after the sites were read. */
-static bool cut_after(struct ct_store_file *store, uint64_t ticks)
+/* What readings take of a store that grows. */
+struct cut {
+	uint64_t ticks; /* T */
+	uint64_t *ends; /* by ring: the first event that the latest reading did not take; NULL: there was none yet */
+	size_t rings;
+};
+
+/* Were the sites of these events read? */
+static bool knows_sites(const struct ct_store_file *store, size_t ring, uint64_t at, uint64_t end)
 {
-	const struct ct_store_header *header = store->header;
-	for (size_t i = 0; i < store->ring_count; i++) {
-		struct ct_ring *ring = &store->rings[i];
-		uint64_t least = ct_store_tail(header, ring);
-		/* A round's limits are such a cut already, and its events are counted on. */
-		if (ct_store_in_round(header) && i < header->progress.rings)
-			least = ring->limit;
-		while (ring->head > least && ct_store_event(store, i, ring->head - 1)->ticks > ticks)
-			ring->head--;
-		if (ring->head > least && ct_store_event(store, i, ring->head - 1)->site >= store->site_count)
-			return false;
-	}
-	return true;
+	while (at < end && ct_store_event(store, ring, at)->site < store->site_count)
+		at++;
+	return at == end;
 }
 
-static int read_steadily(int fd, struct ct_store_file *store, struct ct_error_text *error)
+/* Cut off one ring's events later than T. False: it has some that the reading before had not. */
+static bool cut_ring(struct ct_store_file *store, size_t i, struct cut *cut)
 {
-	uint64_t ticks = 0;
+	const struct ct_store_header *header = store->header;
+	struct ct_ring *ring = &store->rings[i];
+	uint64_t tail = ct_store_tail(header, ring), least = tail;
+	uint64_t end_before = i < cut->rings ? cut->ends[i] : 0;
+	cut->ends[i] = ring->head;
+	/* A round's limits are such a cut already, and its events are counted on. */
+	if (ct_store_in_round(header) && i < header->progress.rings)
+		least = ring->limit;
+	if (tail > least || least > ring->head || ring->head - tail > CT_RING_EVENTS)
+		return true; /* the replay says so */
+	while (ring->head > least && ct_store_event(store, i, ring->head - 1)->ticks > cut->ticks)
+		ring->head--;
+	cut->ends[i] = ring->head;
+	return (ring->head == least || ring->head <= end_before) && knows_sites(store, i, tail, ring->head);
+}
+
+/* Cut off the events later than T. 1: what is taken is closed; 0: read again; < 0 without memory. */
+static int cut_off(struct ct_store_file *store, struct cut *cut)
+{
+	bool closed = cut->ends != NULL;
+	if (!closed)
+		cut->ticks = latest_ticks(store);
+	uint64_t *ends = reallocarray(cut->ends, store->ring_count + 1, sizeof(*ends));
+	if (!ends)
+		return -1;
+	cut->ends = ends;
+	for (size_t i = 0; i < store->ring_count; i++)
+		closed = cut_ring(store, i, cut) && closed;
+	cut->rings = store->ring_count;
+	return closed;
+}
+
+static int read_steadily(int fd, struct ct_store_file *store, struct cut *cut, struct ct_error_text *error)
+{
 	for (int tries = 0; tries < LIVE_TRIES; tries++) {
 		ct_store_file_close(store);
 		if (tries)
@@ -254,9 +296,11 @@ static int read_steadily(int fd, struct ct_store_file *store, struct ct_error_te
 		if (code)
 			continue;
 		store->live = true;
-		if (stillness == GREW && ticks && cut_after(store, ticks))
+		int closed = cut_off(store, cut);
+		if (closed < 0)
+			return ct_error_no_memory(error);
+		if (stillness == GREW && closed)
 			return CT_OK;
-		ticks = latest_ticks(store);
 	}
 	return ct_error_set(error, CT_ERR_IO,
 			    "pid %u is still running and records faster than this can read; "
@@ -269,6 +313,8 @@ int ct_store_read(int fd, struct ct_store_file *store, struct ct_error_text *err
 	struct stat file;
 	if (fstat(fd, &file) == 0 && !S_ISREG(file.st_mode))
 		return ct_error_set(error, CT_ERR_IO, "not a regular file");
-	int code = read_steadily(fd, store, error);
+	struct cut cut = {0};
+	int code = read_steadily(fd, store, &cut, error);
+	free(cut.ends);
 	return code ? code : read_tree(fd, store, error);
 }
