@@ -13,10 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "load/dhat/dhat_frame.h"
 #include "load/load.h"
+#include "load/store/store_file.h"
+#include "record/script.h"
 
 #define DAMAGE_ROUNDS 6000
 
@@ -236,7 +239,28 @@ static void test_unreadable(void **state)
 	assert_int_equal(ct_load_dhat("/nonexistent/x.json", &profile, &error), CT_ERR_IO);
 	assert_string_equal(error.line, "/nonexistent/x.json: cannot open: No such file or directory");
 	assert_int_equal(ct_load_dhat("/tmp", &profile, &error), CT_ERR_IO);
-	assert_non_null(strstr(error.line, "is a directory"));
+	assert_non_null(strstr(error.line, "Is a directory"));
+}
+
+/* A pipe without a writer: a plain open waits for one. */
+static void test_not_a_regular_file(void **state)
+{
+	(void)state;
+	char folder[] = "/tmp/ctrace-unit-XXXXXX", path[64];
+	struct ct_profile *profile;
+	struct ct_store_file store;
+	struct ct_script script;
+	struct ct_error_text error;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/pipe", folder);
+	assert_int_equal(mkfifo(path, 0700), 0);
+	assert_int_equal(ct_load_dhat(path, &profile, &error), CT_ERR_IO);
+	assert_non_null(strstr(error.line, "not a regular file"));
+	assert_int_equal(ct_store_file_open(path, &store, &error), CT_ERR_IO);
+	assert_non_null(strstr(error.line, "not a regular file"));
+	assert_true(ct_script_read(path, &script) < 0);
+	unlink(path);
+	rmdir(folder);
 }
 
 static const struct frame_case {
@@ -409,7 +433,7 @@ int main(void)
 		cmocka_unit_test(test_broken_files),  cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_frame_strings), cmocka_unit_test(test_frame_of_parentheses),
 		cmocka_unit_test(test_inlined_runs),  cmocka_unit_test(test_truncated_anywhere),
-		cmocka_unit_test(test_flipped_bytes),
+		cmocka_unit_test(test_flipped_bytes), cmocka_unit_test(test_not_a_regular_file),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,15 +4,17 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "ctrace/store.h"
 #include "util/array.h"
+#include "util/open.h"
 
 #define STORE_SUFFIX ".store"
 #define HEAD_BYTES 256
@@ -42,12 +44,12 @@ static bool is_input(const char *path, bool unknown)
 	if (stat(path, &status) < 0 || !S_ISREG(status.st_mode))
 		return false;
 	unknown = unknown || ends_with(path, ".json") || ends_with(path, STORE_SUFFIX);
-	FILE *file = fopen(path, "re");
-	if (!file)
+	int fd = ct_open_regular(AT_FDCWD, path, 0, &status);
+	if (fd < 0)
 		return unknown; /* the loader says why */
-	size_t got = fread(head, 1, HEAD_BYTES, file);
-	fclose(file);
-	if (got >= sizeof(CT_STORE_MAGIC) - 1 && !memcmp(head, CT_STORE_MAGIC, sizeof(CT_STORE_MAGIC) - 1))
+	ssize_t got = pread(fd, head, HEAD_BYTES, 0);
+	close(fd);
+	if (got >= (ssize_t)sizeof(CT_STORE_MAGIC) - 1 && !memcmp(head, CT_STORE_MAGIC, sizeof(CT_STORE_MAGIC) - 1))
 		return true;
 	if (!strncmp(start, "\xef\xbb\xbf", 3))
 		start += 3;

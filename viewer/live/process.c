@@ -13,6 +13,7 @@
 
 #include "ctrace/store.h"
 #include "util/library.h"
+#include "util/open.h"
 
 #define SUFFIX ".store"
 #define GONE " (deleted)" /* how the kernel marks a file without a name */
@@ -98,11 +99,6 @@ static bool parse_mapping(char *line, struct mapping *mapping)
 	return ends_with(mapping->path, SUFFIX);
 }
 
-static int open_store(int folder, const char *path, int flags)
-{
-	return openat(folder, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
-}
-
 /* Open what is mapped: by its name, from the process's own root, or, as root, without a name. */
 static int open_mapping(const struct ct_process *process, const struct mapping *mapping)
 {
@@ -112,14 +108,14 @@ static int open_mapping(const struct ct_process *process, const struct mapping *
 		if (snprintf(path, sizeof(path), "%s%s", i ? "root" : "", mapping->path) >= (int)sizeof(path))
 			continue;
 		/* The kernel has followed all links: one that is there now leads elsewhere, to a device say. */
-		int fd = open_store(process->folder, path, O_NOFOLLOW);
-		if (fd >= 0 && fstat(fd, &file) == 0 && file.st_ino == mapping->inode)
+		int fd = ct_open_regular(process->folder, path, O_NOFOLLOW, &file);
+		if (fd >= 0 && file.st_ino == mapping->inode)
 			return fd;
 		if (fd >= 0)
 			close(fd);
 	}
 	snprintf(path, sizeof(path), "map_files/%lx-%lx", mapping->start, mapping->end);
-	return open_store(process->folder, path, 0);
+	return ct_open_regular(process->folder, path, 0, &file);
 }
 
 /* The pid that a store was made by; 0 = it is none. */

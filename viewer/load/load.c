@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ctrace/store.h"
+#include "util/open.h"
 
 #define SNIFF_BYTES 64
 
@@ -17,7 +18,7 @@ static int sniff(const char *path, char *start, size_t *got, struct ct_error_tex
 {
 	struct stat status;
 	*got = 0;
-	/* Before it is opened: opening a pipe waits for its writer. */
+	/* Before it is opened: to open a device may do something. */
 	if (stat(path, &status) < 0)
 		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, strerror(errno));
 	if (S_ISDIR(status.st_mode))
@@ -25,10 +26,9 @@ static int sniff(const char *path, char *start, size_t *got, struct ct_error_tex
 	if (!S_ISREG(status.st_mode))
 		return ct_error_set(error, CT_ERR_IO, "%s: is not a regular file; save its contents to one first",
 				    path);
-	/* It may be a pipe by now. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = ct_open_regular(AT_FDCWD, path, 0, &status);
 	if (fd < 0)
-		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, strerror(errno));
+		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, ct_open_problem());
 	ssize_t bytes = read(fd, start, SNIFF_BYTES);
 	close(fd);
 	if (bytes < 0)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ctrace/store.h"
+#include "util/open.h"
 
 /* Bytes of the STRINGS section, which lie in extents, into text. */
 static bool read_string(int fd, const struct ct_store_header *header, struct ct_span span, char *text, size_t room)
@@ -95,12 +96,11 @@ bool ct_left_store_in_use(const struct ct_left_store *store, const char *path)
 
 bool ct_left_store_read(int folder_fd, const char *name, struct ct_left_store *store)
 {
-	int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	int fd = ct_open_regular(folder_fd, name, O_NOFOLLOW, &store->status);
 	bool fine;
 	if (fd < 0)
 		return false;
-	fine = fstat(fd, &store->status) == 0 && S_ISREG(store->status.st_mode) &&
-	       (store->status.st_uid == geteuid() || geteuid() == 0) && read_header(fd, store);
+	fine = (store->status.st_uid == geteuid() || geteuid() == 0) && read_header(fd, store);
 	close(fd);
 	return fine;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "record/script.h"
+#include "util/open.h"
 
 #define SCRIPTS_NESTED 5 /* what the kernel follows */
 #define HEAD_BYTES 4096
@@ -131,7 +132,8 @@ static bool read_elf(int fd, const unsigned char *head, size_t length, struct el
 /* The file's start; -1 when it cannot be opened. */
 static int open_head(const char *path, unsigned char head[HEAD_BYTES], size_t *length)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat status;
+	int fd = ct_open_regular(AT_FDCWD, path, 0, &status);
 	ssize_t got;
 	if (fd < 0)
 		return -1;
@@ -171,7 +173,8 @@ static const char *sanitizer_of(const char *path, const struct elf *elf)
 		{"\0__msan_init", "memory"},  {"\0liblsan.so", "leak"},
 	};
 	char *bytes = malloc(elf->first_bytes + 1);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat status;
+	int fd = ct_open_regular(AT_FDCWD, path, 0, &status);
 	ssize_t got = bytes && fd >= 0 ? pread(fd, bytes, elf->first_bytes, 0) : 0;
 	const char *found = NULL;
 	for (size_t i = 0; got > 0 && !found && i < sizeof(names) / sizeof(names[0]); i++)

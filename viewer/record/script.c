@@ -6,12 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/open.h"
+
 static const char blanks[] = " \t";
 
 int ct_script_read(const char *path, struct ct_script *script)
 {
 	char line[CT_SCRIPT_LINE], *at;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat status;
+	int fd = ct_open_regular(AT_FDCWD, path, 0, &status);
 	ssize_t got = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
 	size_t length;
 	if (fd >= 0)

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "symbol/symbol.h"
 #include "util/array.h"
+#include "util/open.h"
 #include "util/search.h"
 
 #define BYTES_MAX (256 << 20)
@@ -72,11 +72,11 @@ struct ct_perf_map *ct_perf_map_open(uint32_t pid, uid_t user)
 	snprintf(path, sizeof(path), "/tmp/perf-%u.map", pid);
 	/* Everybody can put something here: no link, no pipe to wait for, nothing that a third user wrote, be it for
 	 * root. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	int fd = ct_open_regular(AT_FDCWD, path, O_NOFOLLOW, &status);
 	if (fd < 0)
 		return NULL;
-	bool ours = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= BYTES_MAX &&
-		    (status.st_uid == geteuid() || status.st_uid == user || !status.st_uid);
+	bool ours =
+		status.st_size <= BYTES_MAX && (status.st_uid == geteuid() || status.st_uid == user || !status.st_uid);
 	FILE *file = ours ? fdopen(fd, "r") : NULL;
 	if (!file)
 		close(fd);

@@ -7,18 +7,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "util/open.h"
 
 #define BYTES_MAX (64 << 20)
 
 static char *read_file(const char *path)
 {
 	struct stat status;
-	int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int file = ct_open_regular(AT_FDCWD, path, 0, &status);
 	if (file < 0)
 		return NULL;
-	bool sane = fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= BYTES_MAX;
+	bool sane = status.st_size <= BYTES_MAX;
 	size_t size = sane ? (size_t)status.st_size : 0, used = 0;
 	char *text = sane ? malloc(size + 1) : NULL;
 	while (text && used < size) {

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "util/open.h"
 
 /* Read, not mapped: a file that shrinks under a mapping would be a SIGBUS. */
 static int read_all(int fd, size_t expected, struct ct_json_file *file, struct ct_error_text *error)
@@ -44,19 +45,11 @@ static int read_all(int fd, size_t expected, struct ct_json_file *file, struct c
 int ct_json_read(const char *path, struct ct_json_file *file, struct ct_error_text *error)
 {
 	struct stat status;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = ct_open_regular(AT_FDCWD, path, 0, &status);
 	int code;
 	if (fd < 0)
-		return ct_error_set(error, CT_ERR_IO, "cannot open: %s", strerror(errno));
-	if (fstat(fd, &status) != 0) {
-		code = ct_error_set(error, CT_ERR_IO, "cannot read: %s", strerror(errno));
-	} else if (S_ISDIR(status.st_mode)) {
-		code = ct_error_set(error, CT_ERR_IO, "is a directory, not a report");
-	} else {
-		size_t expected = S_ISREG(status.st_mode) ? (size_t)status.st_size : 65536;
-
-		code = read_all(fd, expected, file, error);
-	}
+		return ct_error_set(error, CT_ERR_IO, "cannot open: %s", ct_open_problem());
+	code = read_all(fd, (size_t)status.st_size, file, error);
 	close(fd);
 	return code;
 }

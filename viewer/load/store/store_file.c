@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "load/store/store_steps.h"
+#include "util/open.h"
 
 #define LIVE_TRIES 4
 #define CALIBRATION_NS 5000000u
@@ -54,9 +55,10 @@ uint64_t ct_store_file_us(const struct ct_store_file *store, uint64_t ticks)
 int ct_store_file_open(const char *path, struct ct_store_file *store, struct ct_error_text *error)
 {
 	memset(store, 0, sizeof(*store));
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat status;
+	int fd = ct_open_regular(AT_FDCWD, path, 0, &status);
 	if (fd < 0)
-		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, strerror(errno));
+		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, ct_open_problem());
 	int code = ct_store_file_read(fd, path, store, error);
 	close(fd);
 	return code;

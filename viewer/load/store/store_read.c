@@ -310,9 +310,6 @@ static int read_steadily(int fd, struct ct_store_file *store, struct cut *cut, s
 
 int ct_store_read(int fd, struct ct_store_file *store, struct ct_error_text *error)
 {
-	struct stat file;
-	if (fstat(fd, &file) == 0 && !S_ISREG(file.st_mode))
-		return ct_error_set(error, CT_ERR_IO, "not a regular file");
 	struct cut cut = {0};
 	int code = read_steadily(fd, store, &cut, error);
 	free(cut.ends);
