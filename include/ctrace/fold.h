@@ -19,17 +19,6 @@ static inline uint64_t ct_site_peak_blocks(const struct ct_site *site, const str
 	return site->peak_epoch == totals->peak_epoch ? site->peak_blocks : (uint64_t)site->live_blocks;
 }
 
-/* How many blocks an event stands for: 1, except in samples. */
-static inline uint64_t ct_event_blocks(const struct ct_event *event)
-{
-	return 1 + (event->kind >> CT_EVENT_MORE_SHIFT);
-}
-
-static inline uint64_t ct_event_old_bytes(const struct ct_event *event)
-{
-	return event->other & (((uint64_t)1 << CT_EVENT_SLACK_SHIFT) - 1);
-}
-
 /* What an allocation or resize says about one block, beside the sums. */
 static inline void ct_fold_details(struct ct_site *site, const struct ct_event *event)
 {
@@ -42,7 +31,7 @@ static inline void ct_fold_details(struct ct_site *site, const struct ct_event *
 	if (event->bytes > site->largest_bytes)
 		site->largest_bytes = event->bytes;
 	site->latest_ticks = event->ticks;
-	site->slack_bytes += event->other >> CT_EVENT_SLACK_SHIFT;
+	site->slack_bytes += ct_event_slack(event);
 }
 
 static inline void ct_fold_resize(struct ct_site *site, const struct ct_event *event)
@@ -57,9 +46,9 @@ static inline void ct_fold_resize(struct ct_site *site, const struct ct_event *e
 
 static inline void ct_fold_free(struct ct_site *site, struct ct_totals *totals, const struct ct_event *event)
 {
-	uint64_t blocks = ct_event_blocks(event);
-	site->lifetime_ticks += (ct_tick_sum)(event->ticks - event->other) * blocks;
-	site->birth_ticks -= (ct_tick_sum)event->other * blocks;
+	uint64_t blocks = ct_event_blocks(event), birth = ct_event_birth(event);
+	site->lifetime_ticks += (ct_tick_sum)(event->ticks - birth) * blocks;
+	site->birth_ticks -= (ct_tick_sum)birth * blocks;
 	site->live_bytes -= (int64_t)event->bytes;
 	site->live_blocks -= (int64_t)blocks;
 	totals->live_bytes -= (int64_t)event->bytes;
@@ -77,7 +66,7 @@ static inline void ct_fold_event(struct ct_site *site, struct ct_totals *totals,
 		site->peak_epoch = totals->peak_epoch;
 	}
 
-	uint32_t kind = event->kind & CT_EVENT_KIND;
+	enum ct_event_kind kind = ct_event_kind(event);
 	if (kind != CT_EVENT_ALLOC) {
 		if (kind == CT_EVENT_FREE) {
 			ct_fold_free(site, totals, event);

@@ -152,27 +152,58 @@ struct ct_totals {
 };
 
 enum ct_event_kind {
-	CT_EVENT_ALLOC = 1, /* bytes = size, other = slack */
-	CT_EVENT_FREE = 2, /* bytes = size, other = birth */
-	CT_EVENT_RESIZE = 3, /* bytes = new size, other = old size and slack */
-	CT_EVENT_AD_HOC = 4, /* of ctrace_event: bytes = weight */
+	CT_EVENT_ALLOC = 1, /* bytes: size; other: slack */
+	CT_EVENT_FREE = 2, /* bytes: size; other: birth */
+	CT_EVENT_RESIZE = 3, /* bytes: new size; other: old size and slack */
+	CT_EVENT_AD_HOC = 4, /* of ctrace_event. bytes: weight; other: 0 */
 };
 
-#define CT_EVENT_KIND 0xfu /* of ct_event.kind: enum ct_event_kind */
-#define CT_EVENT_TEMPORARY 0x10u /* on a free: by the allocating thread, before its next allocation */
-#define CT_EVENT_MOVED 0x10u /* on a resize: to another address */
-#define CT_EVENT_MORE_SHIFT 5 /* the rest of kind: a sampled event stands for so many more blocks */
+/* Parts of ct_event.kind. The two flags share a bit: no event is both a free and a resize. */
+#define CT_EVENT_KIND 0xfu /* enum ct_event_kind */
+#define CT_EVENT_TEMPORARY 0x10u /* of a free: by the allocating thread, before its next allocation */
+#define CT_EVENT_MOVED 0x10u /* of a resize: to another address */
+#define CT_EVENT_MORE_SHIFT 5 /* from this bit on: a sampled event stands for so many more blocks */
 
 struct ct_event {
 	uint64_t ticks;
 	uint32_t site;
-	uint32_t kind; /* enum ct_event_kind, CT_EVENT_TEMPORARY, blocks - 1 */
+	uint32_t kind; /* enum ct_event_kind | CT_EVENT_TEMPORARY or CT_EVENT_MOVED | blocks - 1 << CT_EVENT_MORE_SHIFT
+			*/
 	uint64_t bytes;
-	uint64_t other; /* of an allocation or resize: old size | slack << CT_EVENT_SLACK_SHIFT */
+	uint64_t other; /* of a free: birth, in ticks. Of the rest: old size | slack << CT_EVENT_SLACK_SHIFT */
 };
 
 #define CT_EVENT_SLACK_SHIFT 40
 #define CT_EVENT_SLACK_MAX ((1u << 24) - 1) /* stands for more, too */
+
+static inline enum ct_event_kind ct_event_kind(const struct ct_event *event)
+{
+	return (enum ct_event_kind)(event->kind & CT_EVENT_KIND);
+}
+
+/* How many blocks an event stands for: 1, except in samples. */
+static inline uint64_t ct_event_blocks(const struct ct_event *event)
+{
+	return 1 + (event->kind >> CT_EVENT_MORE_SHIFT);
+}
+
+/* Of a free: when its block was allocated. */
+static inline uint64_t ct_event_birth(const struct ct_event *event)
+{
+	return event->other;
+}
+
+/* Of a resize. */
+static inline uint64_t ct_event_old_bytes(const struct ct_event *event)
+{
+	return event->other & (((uint64_t)1 << CT_EVENT_SLACK_SHIFT) - 1);
+}
+
+/* Of an allocation or resize: what the allocator gave more than was asked for. */
+static inline uint64_t ct_event_slack(const struct ct_event *event)
+{
+	return event->other >> CT_EVENT_SLACK_SHIFT;
+}
 
 #define CT_RING_EVENTS 1024u /* a power of two */
 
@@ -188,7 +219,7 @@ struct ct_ring {
 
 /*
  * What a kill in the middle of a round needs. A round: write all limits, then limits_round; fold the
- * events [tail, limit) of all rings by (ticks, ring index); write the other parity's tails; then one
+ * events [tail, limit) of all rings in the order of merge.h; write the other parity's tails; then one
  * store of progress ends the round. Events are folded in batches: progress moves on at a batch's end,
  * and until then undo holds the totals as they were before the batch, and each site that it has changed.
  */
@@ -204,6 +235,36 @@ struct ct_progress {
 	uint32_t undo_ids[CT_BATCH_EVENTS];
 	struct ct_site undo_sites[CT_BATCH_EVENTS];
 };
+
+/* The round in progress, or the next one. */
+static inline uint64_t ct_round(const struct ct_progress *progress)
+{
+	return progress->progress >> 32;
+}
+
+/* Which of a ring's tails counts. */
+static inline uint32_t ct_round_parity(const struct ct_progress *progress)
+{
+	return ct_round(progress) & 1;
+}
+
+/* How many events of the round are folded, in whole batches. */
+static inline uint32_t ct_round_folded(const struct ct_progress *progress)
+{
+	return (uint32_t)progress->progress;
+}
+
+/* Are its limits complete? */
+static inline int ct_round_begun(const struct ct_progress *progress)
+{
+	return progress->limits_round == ct_round(progress) + 1;
+}
+
+/* The first event of a ring that is not folded, apart from those of a round in progress. */
+static inline uint64_t ct_ring_tail(const struct ct_ring *ring, const struct ct_progress *progress)
+{
+	return ring->tail[ct_round_parity(progress)];
+}
 
 enum ct_loss {
 	CT_LOSS_DROPPED, /* events not recorded: no memory, no room in the store, inside a signal handler */

@@ -13,12 +13,17 @@
 #define ROWS_BYTES_MIN ROWS_STEP_BYTES
 #define ROWS_STEP_BYTES (16ull << 20)
 
+/* Times of resizes, beside the rows: an array for each step of them, made when the first block there is resized. */
+static uint64_t *resizes[ROWS_BYTES_MAX / ROWS_STEP_BYTES];
+
+#define ROWS_PER_STEP ((uint32_t)(ROWS_STEP_BYTES / sizeof(struct ct_block)))
+
 static uint32_t rows_max; /* as many as there are addresses for */
 static uint64_t rows_open_bytes; /* of which may be written: only that counts for the program's RLIMIT_DATA */
 static uint32_t rows_used;
 static uint32_t shared_batches; /* spilled batches: a list of lists, linked by their first rows' second word */
 
-/* The leaves, to be counted: as many as a program with 256 GiB has. */
+/* The leaves and the arrays of resizes, to be counted: as many as a program with 256 GiB has. */
 #define LEAVES_COUNTED 4096u
 
 static struct leaf {
@@ -91,6 +96,38 @@ uint64_t ct_blocks_bytes(void)
 	return bytes;
 }
 
+static void *map_counted(size_t bytes)
+{
+	void *memory = ct_region_map(bytes);
+	if (memory && leaf_count < LEAVES_COUNTED)
+		leaf_list[leaf_count++] = (struct leaf){memory, bytes};
+	return memory;
+}
+
+static CT_COLD uint64_t *map_resizes(uint64_t **slot)
+{
+	ct_lock_get(&ct_lock_tree);
+	if (!*slot)
+		ct_set_release(slot, map_counted(ROWS_PER_STEP * sizeof(**slot)));
+	ct_lock_put(&ct_lock_tree);
+	return *slot;
+}
+
+uint64_t ct_blocks_note_resize(uint32_t row, uint64_t birth, uint64_t ticks)
+{
+	uint64_t **slot = &resizes[row / ROWS_PER_STEP], *times = ct_get_acquire(slot);
+	if (ct_unlikely(!times) && !(times = map_resizes(slot)))
+		return birth;
+	times[row % ROWS_PER_STEP] = ticks;
+	return birth | CT_BLOCK_RESIZED;
+}
+
+uint64_t ct_blocks_latest(uint32_t row, uint64_t birth)
+{
+	const uint64_t *times = ct_get_acquire(&resizes[row / ROWS_PER_STEP]);
+	return birth & CT_BLOCK_RESIZED && times ? times[row % ROWS_PER_STEP] : birth;
+}
+
 bool ct_blocks_map_leaf(uint32_t **leaves, uint32_t granule_shift, uintptr_t address)
 {
 	if (address >> CT_ADDRESS_BITS)
@@ -99,10 +136,7 @@ bool ct_blocks_map_leaf(uint32_t **leaves, uint32_t granule_shift, uintptr_t add
 	ct_lock_get(&ct_lock_tree);
 	if (!*slot) {
 		size_t bytes = (1ull << CT_LEAF_SHIFT >> granule_shift) * sizeof(**slot);
-		uint32_t *leaf = ct_region_map(bytes);
-		if (leaf && leaf_count < LEAVES_COUNTED)
-			leaf_list[leaf_count++] = (struct leaf){leaf, bytes};
-		ct_set_release(slot, leaf);
+		ct_set_release(slot, map_counted(bytes));
 	}
 	bool mapped = *slot != NULL;
 	ct_lock_put(&ct_lock_tree);

@@ -37,7 +37,7 @@ static bool record_event(const struct ct_registers *caller, uint64_t weight)
 	uint32_t event_site = (uint32_t)(ct_table_get(&ct_tracer.tree, slot, ct_tree_key(node, place)) >> 32);
 	if (ct_unlikely(!event_site) && !(event_site = ct_tree_event_site(site)))
 		return false;
-	ct_journal(thread, ct_ticks_after(thread, 0), event_site, CT_EVENT_AD_HOC,
+	ct_journal(thread, ct_ticks_onward(thread, ct_ticks()), event_site, CT_EVENT_AD_HOC,
 		   weight < CT_BLOCK_BYTES_MAX ? weight : CT_BLOCK_BYTES_MAX, 0);
 	return true;
 }
@@ -68,7 +68,7 @@ static bool record_pool_alloc(const struct ct_registers *caller, uintptr_t addre
 	uint32_t stale = ct_get_relaxed(cell);
 	if (stale) /* its free was missed */
 		ct_journal_free(sampled, thread, stale, address, 0);
-	uint64_t birth = ct_ticks_after(thread, 0);
+	uint64_t birth = ct_ticks_onward(thread, ct_ticks());
 	uint32_t kind = CT_EVENT_ALLOC;
 	ct_block_set(&ct_blocks.rows[row], site, bytes, birth);
 	ct_set_relaxed(cell, row);
@@ -130,15 +130,14 @@ CT_EXPORT void ctrace_api_pool_clear(void *base, size_t bytes)
 /* As by a realloc to 0 bytes in place; its slack is not known. */
 static void record_storage(struct ct_thread *thread, uint32_t row, uintptr_t base)
 {
-	struct ct_block *block = &ct_blocks.rows[row];
+	const struct ct_block *block = &ct_blocks.rows[row];
 	uint32_t site = ct_block_site(block);
-	uint64_t old_bytes = ct_block_bytes(block), birth = ct_block_birth(block);
+	uint64_t old_bytes = ct_block_bytes(block);
 	if (ct_tracer.special) {
 		ct_journal_free(ct_tracer.sample_bytes != 0, thread, row, base, 0);
 		return;
 	}
-	ct_block_set(block, site, 0, birth);
-	ct_journal(thread, ct_ticks_after(thread, birth), site, CT_EVENT_RESIZE, 0, old_bytes);
+	ct_journal(thread, ct_record_new_size(thread, row, 0), site, CT_EVENT_RESIZE, 0, old_bytes);
 	ct_insert(thread, base, row);
 }
 

@@ -20,7 +20,7 @@
 
 /*
  * A block's row, packed into two words: site | CT_BLOCK_ODD | size's low half << 32, size's high byte | birth << 8
- * (birth in ticks since start). While free, the first word is the next free row of its list.
+ * (birth in ticks since start, with CT_BLOCK_RESIZED). While free, the first word is the next free row of its list.
  */
 struct ct_block {
 	uint64_t site_size;
@@ -30,6 +30,7 @@ struct ct_block {
 #define CT_BLOCK_BYTES_MAX ((1ull << 40) - 1)
 
 #define CT_BLOCK_ODD (1u << 31) /* not at a multiple of 16 bytes */
+#define CT_BLOCK_RESIZED (1ull << 55) /* of the birth: there is a time of the latest resize (ct_blocks_latest) */
 #define CT_SMALL_BYTES 8u
 
 #define CT_LEAF_SHIFT 26u /* bytes of address space per leaf, log2 */
@@ -64,6 +65,7 @@ static inline uint64_t ct_block_bytes(const struct ct_block *block)
 	return block->site_size >> 32 | (block->size_birth & 0xff) << 32;
 }
 
+/* With CT_BLOCK_RESIZED. */
 static inline uint64_t ct_block_birth(const struct ct_block *block)
 {
 	return block->size_birth >> 8;

@@ -6,6 +6,7 @@
 #ifndef CT_HOT_JOURNAL_H
 #define CT_HOT_JOURNAL_H
 
+#include "hot/blocks.h"
 #include "hot/slow.h"
 #include "hot/state.h"
 #include "hot/thread.h"
@@ -18,19 +19,35 @@ static inline uint64_t ct_ticks(void)
 	return ct_monotonic_ns() - ct_tracer.clock_base;
 }
 
-/*
- * A time for this thread's next event that is later than `after` (a block's birth on another thread's
- * processor: reading the clock may overtake the load that gave us the block) and never goes back.
- */
-static inline uint64_t ct_ticks_after(struct ct_thread *thread, uint64_t after)
+/* A time for this thread's next event: now, but a thread's time never goes back. */
+static inline uint64_t ct_ticks_onward(struct ct_thread *thread, uint64_t now)
 {
-	uint64_t now = ct_ticks();
-	if (ct_unlikely(now <= after))
-		now = after + 1;
 	if (ct_unlikely(now < thread->last_ticks))
 		now = thread->last_ticks;
 	thread->last_ticks = now;
 	return now;
+}
+
+/*
+ * The same for an event of this block, later than the events that the block has had on other threads' processors:
+ * reading the clock may overtake the load by which we learnt of the block. A free that came before a resize in the
+ * order of times would leave the sums as they are in the end, but until the resize the site would have no block and
+ * some bytes, the peak would lack what the block had grown by, and a reader would find the store torn.
+ *
+ * A block that was resized has CT_BLOCK_RESIZED in its birth, which makes it later than any clock: the others, which
+ * are most, pay nothing for the difference. The mark is taken from *birth.
+ */
+static inline __attribute__((always_inline)) uint64_t ct_ticks_of_block(struct ct_thread *thread, uint32_t record,
+									uint64_t *birth)
+{
+	uint64_t now = ct_ticks();
+	if (ct_unlikely(now <= *birth)) {
+		uint64_t latest = ct_blocks_latest(record, *birth);
+		if (now <= latest)
+			now = latest + 1;
+		*birth &= ~CT_BLOCK_RESIZED;
+	}
+	return ct_ticks_onward(thread, now);
 }
 
 /*

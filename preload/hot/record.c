@@ -59,6 +59,15 @@ static CT_COLD void resize_special(struct ct_thread *thread, const struct ct_reg
 		ct_record_alloc(caller, new_block, bytes);
 }
 
+uint64_t ct_record_new_size(struct ct_thread *thread, uint32_t row, uint64_t bytes)
+{
+	struct ct_block *block = &ct_blocks.rows[row];
+	uint64_t birth = ct_block_birth(block);
+	uint64_t ticks = ct_ticks_of_block(thread, row, &birth);
+	ct_block_set(block, ct_block_site(block), bytes, ct_blocks_note_resize(row, birth, ticks));
+	return ticks;
+}
+
 void ct_record_resize(const struct ct_registers *caller, uint32_t row, void *old_block, void *new_block, size_t bytes)
 {
 	struct ct_thread *thread = ct_thread_current();
@@ -92,12 +101,10 @@ void ct_record_resize(const struct ct_registers *caller, uint32_t row, void *old
 		return;
 	}
 
-	struct ct_block *entry = &ct_blocks.rows[row];
+	const struct ct_block *entry = &ct_blocks.rows[row];
 	uint32_t site = ct_block_site(entry);
-	uint64_t birth = ct_block_birth(entry);
 	uint64_t old_bytes = ct_block_bytes(entry);
-	uint64_t ticks = ct_ticks_after(thread, birth);
-	ct_block_set(entry, site, bytes, birth);
+	uint64_t ticks = ct_record_new_size(thread, row, bytes);
 	if (!ct_insert(thread, (uintptr_t)new_block, row)) {
 		ct_count_loss(CT_LOSS_DROPPED);
 		return;

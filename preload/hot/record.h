@@ -85,11 +85,12 @@ CT_TWICE void ct_journal_free(bool sampled, struct ct_thread *thread, uint32_t r
 	uint32_t site = ct_block_site(block);
 	uint64_t birth = ct_block_birth(block);
 	uint32_t kind = CT_EVENT_FREE | flags;
-	uint64_t bytes = ct_weigh(sampled, ct_block_bytes(block), birth, &kind);
+	uint64_t bytes = ct_weigh(sampled, ct_block_bytes(block), birth, &kind); /* in samples none was resized */
+	uint64_t ticks = ct_ticks_of_block(thread, row, &birth);
 	ct_block_release(thread, row);
 	if (sampled)
 		ct_sample_note(address, false);
-	ct_journal(thread, ct_ticks_after(thread, birth), site, kind, bytes, birth);
+	ct_journal(thread, ticks, site, kind, bytes, birth);
 }
 
 /* How many bytes more than were asked for the program may use, as it stands in an event. hot */
@@ -125,7 +126,7 @@ CT_TWICE bool ct_record_alloc_as(bool sampled, struct ct_thread *thread, const s
 	if (ct_unlikely(!row))
 		return false;
 
-	uint64_t birth = ct_ticks_after(thread, 0);
+	uint64_t birth = ct_ticks_onward(thread, ct_ticks());
 	uint32_t kind = CT_EVENT_ALLOC;
 	ct_block_set(&ct_blocks.rows[row], site, bytes, birth);
 	if (ct_unlikely(!ct_insert(thread, (uintptr_t)block, row)))
@@ -183,6 +184,9 @@ static inline void ct_record_free(uint32_t row, const void *block)
 	else
 		ct_journal_free(false, thread, row, (uintptr_t)block, latest ? CT_EVENT_TEMPORARY : 0);
 }
+
+/* A block has this size from now on: the time of that event. The caller owns the row. */
+uint64_t ct_record_new_size(struct ct_thread *thread, uint32_t row, uint64_t bytes);
 
 /* A resize that has happened: row was taken from old_block's place before (0 = never recorded). */
 void ct_record_resize(const struct ct_registers *caller, uint32_t row, void *old_block, void *new_block, size_t bytes);

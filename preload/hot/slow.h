@@ -62,6 +62,12 @@ CT_COLD void ct_verify_stack(struct ct_thread *thread, const struct ct_registers
 CT_COLD bool ct_blocks_refill(struct ct_thread *thread);
 CT_COLD void ct_blocks_spill(struct ct_thread *thread);
 
+/* The time of a block's latest event: its birth, or of the latest resize if the birth has CT_BLOCK_RESIZED. */
+CT_COLD uint64_t ct_blocks_latest(uint32_t row, uint64_t birth);
+
+/* A block is resized at this time: its birth for the row. Without memory that is the birth alone. */
+uint64_t ct_blocks_note_resize(uint32_t row, uint64_t birth, uint64_t ticks);
+
 /* Map the leaf of an address; false = no memory. */
 CT_COLD bool ct_blocks_map_leaf(uint32_t **leaves, uint32_t granule_shift, uintptr_t address);
 

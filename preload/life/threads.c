@@ -210,7 +210,7 @@ static void fold_in_order(struct rest *rests, uint32_t count)
 
 void ct_threads_fold_rest(const struct ct_ring *rings)
 {
-	uint32_t parity = ct_tracer.header->progress.progress >> 32 & 1;
+	uint32_t parity = ct_round_parity(&ct_tracer.header->progress);
 	uint64_t events = 0;
 	for (const struct ct_thread *thread = threads; thread; thread = thread->next)
 		if (thread->ring_index)

@@ -11,6 +11,7 @@
 #include "store/event_log.h"
 
 #include "ctrace/fold.h"
+#include "ctrace/merge.h"
 #include "ctrace/timeline.h"
 #include "hot/journal.h"
 #include "hot/slow.h"
@@ -25,13 +26,7 @@
 
 struct ct_lock ct_lock_combine;
 
-/* A ring that takes part in the round and has events left, with the time of its next one. */
-struct source {
-	uint64_t ticks;
-	uint32_t ring;
-};
-
-static struct source heap[RINGS_MAX];
+static struct ct_source heap[RINGS_MAX]; /* the round's */
 static uint64_t position[RINGS_MAX]; /* next event to fold, by ring */
 static uint32_t heap_count;
 static uint32_t batch; /* number of the batch, 0 = none yet */
@@ -41,28 +36,6 @@ static uint32_t batch; /* number of the batch, 0 = none yet */
 static struct ct_event *event_at(uint32_t ring, uint64_t index)
 {
 	return &ct_tracer.events[(size_t)ring * CT_RING_EVENTS + (index & (CT_RING_EVENTS - 1))];
-}
-
-static bool before(const struct source *a, const struct source *b)
-{
-	return a->ticks != b->ticks ? a->ticks < b->ticks : a->ring < b->ring;
-}
-
-static void sift_down(uint32_t at)
-{
-	struct source moved = heap[at];
-	for (;;) {
-		uint32_t least = 2 * at + 1;
-		if (least >= heap_count)
-			break;
-		if (least + 1 < heap_count && before(&heap[least + 1], &heap[least]))
-			least++;
-		if (!before(&heap[least], &moved))
-			break;
-		heap[at] = heap[least];
-		at = least;
-	}
-	heap[at] = moved;
 }
 
 /*
@@ -153,6 +126,7 @@ static __attribute__((noinline, hot)) size_t fold(struct folding *folding, const
  * pairs with the release of F's head; A's ring and A's head were published before, in A's hook, and whatever brought
  * the block to F's thread orders them before F. So the latest pass has seen A, whose time is below F's. That holds in
  * the C11 model, of which x86-64 keeps more. No clock is compared with another, and no ring is left out for being new.
+ * A resize is such an A, too: a free is later than its block's resizes (ct_ticks_of_block).
  * The passes end: a thread has at most one event in flight that is not later than `until`, and a ring has an end.
  */
 static uint32_t take_events(uint32_t parity, uint64_t until)
@@ -187,10 +161,9 @@ static void begin_round(uint32_t rings, uint32_t parity)
 		uint64_t tail = ring->tail[parity];
 		position[i] = tail;
 		if (tail < ring->limit)
-			heap[heap_count++] = (struct source){event_at(i, tail)->ticks, i};
+			heap[heap_count++] = (struct ct_source){event_at(i, tail)->ticks, i};
 	}
-	for (uint32_t i = heap_count / 2; i-- > 0;)
-		sift_down(i);
+	ct_source_make_heap(heap, heap_count);
 }
 
 /*
@@ -200,9 +173,9 @@ static void begin_round(uint32_t rings, uint32_t parity)
 static void fold_run(struct folding *folding)
 {
 	uint32_t ring = heap[0].ring;
-	struct source next = {UINT64_MAX, UINT32_MAX};
+	struct ct_source next = {UINT64_MAX, UINT32_MAX};
 	for (uint32_t i = 1; i < heap_count && i <= 2; i++)
-		if (before(&heap[i], &next))
+		if (ct_source_before(&heap[i], &next))
 			next = heap[i];
 
 	uint64_t at = position[ring];
@@ -224,7 +197,7 @@ static void fold_run(struct folding *folding)
 	else
 		heap[0].ticks = event_at(ring, position[ring])->ticks;
 	if (heap_count)
-		sift_down(0);
+		ct_source_sift_down(heap, heap_count, 0);
 	folding->batch_left -= (uint32_t)folded;
 	if (!folding->batch_left) {
 		end_batch(folding);
@@ -245,8 +218,8 @@ void ct_combine_locked(void)
 {
 	struct ct_store_header *header = ct_tracer.header;
 	struct ct_progress *progress = &header->progress;
-	uint64_t round = progress->progress >> 32;
-	uint32_t parity = round & 1;
+	uint64_t round = ct_round(progress);
+	uint32_t parity = ct_round_parity(progress);
 	uint64_t until = ct_ticks();
 	uint32_t rings = take_events(parity, until);
 	begin_round(rings, parity);
@@ -275,9 +248,9 @@ void ct_combine(struct ct_thread *thread)
 	if (ct_unlikely(thread->root))
 		ct_thread_name_note(thread);
 	ct_lock_get(&ct_lock_combine);
-	if (thread->head - ring->tail[progress->progress >> 32 & 1] >= CT_RING_EVENTS)
+	if (thread->head - ct_ring_tail(ring, progress) >= CT_RING_EVENTS)
 		ct_combine_locked();
-	uint64_t used = thread->head - ring->tail[progress->progress >> 32 & 1];
+	uint64_t used = thread->head - ct_ring_tail(ring, progress);
 	ct_lock_put(&ct_lock_combine);
 	uint64_t room =
 		used < CT_RING_EVENTS ? CT_RING_EVENTS - used : 0; /* 0: the copy of a ring, in a forked child */

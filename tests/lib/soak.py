@@ -18,9 +18,9 @@ FACTOR = int(os.environ.get("CTRACE_SOAK", "1"))  # make soak: how many times lo
 
 LOST = re.compile(r"^  lost +([\d,]+) (.*)$", re.M)
 BLOCKS = re.compile(r"^total +[\d,]+ bytes in ([\d,]+) blocks$", re.M)
-LATE = "calls after the recording had ended"  # of threads that end while the process does: no loss
-CUT = "events whose stack was cut at the depth limit (CTRACE_DEPTH raises it)"
-UNROOTED = "events whose stack did not reach its root"
+LATE = "calls after the recording had ended (not in the numbers)"  # of threads that end while the process does: no loss
+CUT = "events with stacks cut at the depth limit (CTRACE_DEPTH raises it)"
+UNROOTED = "events with stacks that do not reach their root"
 
 
 def number(text):

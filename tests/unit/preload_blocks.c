@@ -112,7 +112,7 @@ static void test_sizes_and_births(void **state)
 {
 	(void)state;
 	static const uint64_t sizes[] = {0, 1, UINT32_MAX, 1ull << 32, CT_BLOCK_BYTES_MAX};
-	static const uint64_t births[] = {0, 1, 1ull << 32, (1ull << 56) - 1};
+	static const uint64_t births[] = {0, 1, 1ull << 32, (1ull << 55) - 1};
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		for (size_t j = 0; j < sizeof(births) / sizeof(births[0]); j++) {
 			struct ct_block block;

@@ -175,13 +175,13 @@ static void test_a_round_is_in_order(void **state)
 	combine();
 	FILE *events = recording_events();
 	fseek(events, 0, SEEK_END);
-	uint64_t round = ct_tracer.header->progress.progress >> 32;
+	uint64_t round = ct_round(&ct_tracer.header->progress);
 	for (int i = 0; i < 2 + BURSTS; i++)
 		pthread_barrier_wait(&barrier);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	combine();
-	assert_int_equal(ct_tracer.header->progress.progress >> 32, round + 1);
+	assert_int_equal(ct_round(&ct_tracer.header->progress), round + 1);
 	uint64_t latest = 0, count = 0;
 	struct ct_event event;
 	for (; fread(&event, sizeof(event), 1, events) == 1; count++) {

@@ -336,6 +336,54 @@ static void test_no_free_is_folded_before_its_allocation(void **state)
 	assert_int_equal(totals_now().live_blocks, live);
 }
 
+#define RESIZED 0x3000000
+#define CLOCK_AHEAD (1u << 28)
+
+/* The time of this thread's latest event. */
+static uint64_t latest_event(void)
+{
+	return ct_tls.thread->slot[-1].ticks;
+}
+
+/* times: of the block's birth, of its latest resize */
+static void *resize_and_free(void *times)
+{
+	uint64_t birth = ((const uint64_t *)times)[0], later = ((const uint64_t *)times)[1];
+	resize(RESIZED, RESIZED + 4096, 60);
+	assert_true(latest_event() > later);
+	later = latest_event();
+	release(RESIZED + 4096);
+	assert_true(latest_event() > later);
+	assert_int_equal(ct_event_birth(&ct_tls.thread->slot[-1]), birth);
+	return NULL;
+}
+
+/* The processor that resized a block is ahead of the one that resizes and frees it then. */
+static void test_free_comes_after_resizes(void **state)
+{
+	(void)state;
+	pthread_t thread;
+	struct ct_totals before = totals_now();
+	allocate(RESIZED, 100);
+	uint64_t times[] = {latest_event(), 0};
+	ct_tls.thread->last_ticks = ct_ticks() + CLOCK_AHEAD;
+	resize(RESIZED, RESIZED, 250);
+	uint64_t resized = times[1] = latest_event();
+	assert_int_equal(resized, ct_tls.thread->last_ticks);
+	assert_int_equal(pthread_create(&thread, NULL, resize_and_free, times), 0);
+	pthread_join(thread, NULL);
+	while (ct_ticks() < resized + 2)
+		sched_yield();
+	struct ct_totals after = totals_now();
+	assert_int_equal(after.total_blocks - before.total_blocks, 3);
+	assert_int_equal(after.live_bytes, before.live_bytes);
+	/* The row serves the next block, which is not resized. */
+	allocate(RESIZED, 1);
+	uint64_t birth = latest_event();
+	release(RESIZED);
+	assert_int_equal(ct_event_birth(&ct_tls.thread->slot[-1]), birth);
+}
+
 #define SHORT_STRINGS 500
 
 static void *fail_to_grow(void *stop)
@@ -392,6 +440,7 @@ int main(void)
 		cmocka_unit_test(test_depth_limit),
 		cmocka_unit_test(test_threads_against_reference),
 		cmocka_unit_test(test_no_free_is_folded_before_its_allocation),
+		cmocka_unit_test(test_free_comes_after_resizes),
 		cmocka_unit_test(test_strings_beside_a_failed_growth),
 	};
 	return cmocka_run_group_tests_name("preload_record", tests, recording_start, recording_stop);

@@ -245,7 +245,9 @@ static void test_pprof_of_a_recording(void **state)
 	assert_int_equal(read->duration_nanos, 123000000);
 	assert_int_equal(read->period, 1);
 	assert_string_equal(pprof_string(read, read->comment[read->n_comment - 1]),
-			    "INCOMPLETE: 7 calls were not recorded");
+			    "INCOMPLETE: 4 calls before start-up was done (not in the numbers)");
+	assert_string_equal(pprof_string(read, read->comment[read->n_comment - 2]),
+			    "INCOMPLETE: 3 events dropped (numbers too low)");
 
 	char stack[256] = "";
 	pprof_stack(read, sample, stack, sizeof(stack));

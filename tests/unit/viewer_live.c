@@ -57,7 +57,7 @@ static void combine(struct recorder *recorder)
 	struct ct_ring *rings = section(recorder, CT_SECTION_RINGS);
 	struct ct_event *events = section(recorder, CT_SECTION_EVENTS);
 	struct ct_site *sites = section(recorder, CT_SECTION_SITES);
-	uint64_t round = progress->progress >> 32;
+	uint64_t round = ct_round(progress);
 	for (int i = 0; i < BUILDER_RINGS; i++)
 		release(&rings[i].limit, rings[i].head);
 	progress->rings = BUILDER_RINGS;

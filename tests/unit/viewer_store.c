@@ -459,6 +459,28 @@ static void test_marks(void **state)
 	ct_profile_free(profile);
 }
 
+/* Each is its own count of the store; how often libunwind walked a stack is none. */
+static void test_losses(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	for (uint64_t i = 0; i < CT_LOSS_COUNT; i++)
+		builder->header.losses[i] = i + 1;
+	struct ct_profile *profile = load(builder);
+	const struct ct_losses expected = {
+		.dropped = CT_LOSS_DROPPED + 1,
+		.early = CT_LOSS_EARLY + 1,
+		.unknown_frees = CT_LOSS_UNKNOWN_FREE + 1,
+		.truncated = CT_LOSS_TRUNCATED + 1,
+		.unrooted = CT_LOSS_UNROOTED + 1,
+		.late = CT_LOSS_LATE + 1,
+		.paused = CT_LOSS_PAUSED + 1,
+		.marks = CT_LOSS_MARKS + 1,
+	};
+	assert_memory_equal(&profile->losses, &expected, sizeof(expected));
+	ct_profile_free(profile);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +490,7 @@ int main(void)
 		cmocka_unit_test(test_late_event),
 		cmocka_unit_test(test_profile_of_a_store),
 		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_losses),
 		cmocka_unit_test(test_flipped_bits),
 		cmocka_unit_test(test_named_damage),
 		cmocka_unit_test(test_killed_while_adding_a_string),

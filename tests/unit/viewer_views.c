@@ -269,8 +269,8 @@ static void test_summary(void **state)
 		profile->timeline[i] = (struct ct_timeline_point){.time = (i + 1) * 1250000,
 								  .max_bytes = (uint64_t[]){0, 2560, 5120, 1}[i]};
 	check_view(ct_view_summary, profile, CT_COLUMN_TOTAL, 0, 46,
-		   "lost      dropped: 1,200 (events not recorded: the numbers are too low)\n"
-		   "note      truncated: 3 (events with stacks cut at the depth limit)\n"
+		   "lost      1,200 events dropped (numbers too low)\n"
+		   "note      3 events with stacks cut at the depth limit (CTRACE_DEPTH raises it)\n"
 		   "note      the program was killed or still runs: this is up to its last event\n"
 		   "app · pid 42 · ran 5.00 s · recorded by ctrace\n"
 		   "command   /bin/app -x\n"

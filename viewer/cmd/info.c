@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace info: what is in a file, whether it fits together, and what could not be recorded. */
 #include "cmd/cmd.h"
+#include "model/losses.h"
 #include "view/caveat.h"
 
 #include <inttypes.h>
@@ -28,30 +29,16 @@ __attribute__((format(printf, 2, 3))) static void print_row(const char *name, co
 	putchar('\n');
 }
 
-static void print_loss(uint64_t count, const char *what)
-{
-	char number[CT_NUMBER_ROOM];
-	if (count)
-		print_row("  lost", "%s %s", ct_number_exact(number, count), what);
-}
-
 static void print_losses(const struct ct_profile *profile)
 {
-	const struct ct_losses *losses = &profile->losses;
-	bool none = !losses->dropped && !losses->early && !losses->truncated && !losses->unrooted && !losses->late &&
-		    !losses->unknown_frees && !losses->other_sites && !losses->merged_sites && !losses->paused &&
-		    !losses->marks;
-	print_row("losses", "%s", none ? "none" : "");
-	print_loss(losses->dropped, "events that were not recorded (no memory, or inside a signal handler)");
-	print_loss(losses->early, "calls before start-up was done");
-	print_loss(losses->truncated, "events whose stack was cut at the depth limit (CTRACE_DEPTH raises it)");
-	print_loss(losses->unrooted, "events whose stack did not reach its root");
-	print_loss(losses->paused, "allocations while the program had paused recording");
-	print_loss(losses->marks, "marks beyond the limit");
-	print_loss(losses->late, "calls after the recording had ended");
-	print_loss(losses->unknown_frees, "frees of blocks that were never recorded");
-	print_loss(losses->other_sites, "allocations in [other sites] (CTRACE_MAX_SITES raises the limit)");
-	print_loss(losses->merged_sites, "sites with the same stack in words, merged: their max is an upper bound");
+	char text[CT_LOSS_ROOM];
+	bool any = false;
+	for (size_t i = 0; i < CT_LOSS_ROWS; i++)
+		any = any || ct_loss_value(&profile->losses, i);
+	print_row("losses", "%s", any ? "" : "none");
+	for (size_t i = 0; i < CT_LOSS_ROWS; i++)
+		if (*ct_loss_text(&profile->losses, i, text))
+			print_row("  lost", "%s", text);
 }
 
 static void print_profile(const struct ct_profile *profile)

@@ -13,6 +13,7 @@
 #include "load/load.h"
 #include "load/store/store_file.h"
 #include "load/store/store_process.h"
+#include "model/losses.h"
 #include "names/number.h"
 #include "util/message.h"
 #include "util/utf8.h"
@@ -71,14 +72,11 @@ char *ct_export_name(const char *report, const struct ct_format *format, enum ct
 		       : name;
 }
 
-/* Append "N WHAT" to a list. */
-static void add_count(char *list, size_t room, uint64_t count, const char *what)
+/* Append to a list. */
+static void add(char *list, size_t room, const char *text)
 {
-	char number[CT_NUMBER_ROOM];
 	size_t length = strlen(list);
-	if (count)
-		snprintf(list + length, room - length, "%s%s %s", length ? ", " : "", ct_number_exact(number, count),
-			 what);
+	snprintf(list + length, room - length, "%s%s", length && *text ? ", " : "", text);
 }
 
 /* Why a recording ended before its program, "" = it did not. */
@@ -95,18 +93,16 @@ static void describe_stop(const struct ct_store_file *store, char *text, size_t 
 /* Everything that the report lacks, in one line; nothing when it lacks nothing. */
 static void print_losses(const struct ct_profile *profile, const struct ct_store_file *store)
 {
-	const struct ct_losses *losses = &profile->losses;
-	char list[512];
+	char list[1024], text[CT_LOSS_ROOM], number[CT_NUMBER_ROOM];
 	uint64_t nameless = 0;
 	for (size_t i = 1; i < store->module_count; i++)
 		nameless += store->module_files[i] == CT_MODULE_FILE_OTHER;
 	describe_stop(store, list, sizeof(list) / 2);
-	add_count(list, sizeof(list), losses->dropped, "events dropped");
-	add_count(list, sizeof(list), losses->early, "calls before start-up was done");
-	add_count(list, sizeof(list), losses->truncated, "stacks cut");
-	add_count(list, sizeof(list), losses->unrooted, "stacks without their root");
-	add_count(list, sizeof(list), losses->other_sites, "allocations in [other sites]: raise CTRACE_MAX_SITES");
-	add_count(list, sizeof(list), nameless, "files changed or gone, so without names");
+	for (size_t i = 0; i < CT_LOSS_ROWS; i++)
+		if (ct_loss_rows[i].effect == CT_EFFECT_NUMBERS || ct_loss_rows[i].effect == CT_EFFECT_STACKS)
+			add(list, sizeof(list), ct_loss_text(&profile->losses, i, text));
+	snprintf(text, sizeof(text), "%s files changed or gone, so without names", ct_number_exact(number, nameless));
+	add(list, sizeof(list), nameless ? text : "");
 	if (*list)
 		ct_message("INCOMPLETE: %s", list);
 }

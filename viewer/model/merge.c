@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/losses.h"
 #include "model/metric.h"
 #include "util/array.h"
 
@@ -173,7 +174,6 @@ static uint64_t larger(uint64_t a, uint64_t b)
 static int merge_head(struct ct_merge *merge, const struct ct_profile *from)
 {
 	struct ct_profile *to = merge->profile;
-	struct ct_losses *losses = &to->losses;
 	bool first = !merge->inputs;
 	merge->commands_differ = merge->commands_differ || strcmp(to->command, from->command) != 0;
 	if (!first)
@@ -194,16 +194,7 @@ static int merge_head(struct ct_merge *merge, const struct ct_profile *from)
 	to->has_details = to->has_details && from->has_details;
 	to->has_slack = to->has_slack && from->has_slack;
 	to->has_reach = to->has_reach && from->has_reach;
-	losses->dropped += from->losses.dropped;
-	losses->early += from->losses.early;
-	losses->unknown_frees += from->losses.unknown_frees;
-	losses->truncated += from->losses.truncated;
-	losses->unrooted += from->losses.unrooted;
-	losses->late += from->losses.late;
-	losses->paused += from->losses.paused;
-	losses->marks += from->losses.marks;
-	losses->other_sites += from->losses.other_sites;
-	losses->merged_sites += from->losses.merged_sites;
+	ct_losses_add(&to->losses, &from->losses);
 	if (strcmp(to->producer, from->producer) && copy_text(&to->producer, "several"))
 		return -1;
 	return strcmp(to->program, from->program) ? copy_text(&to->program, "") : 0;

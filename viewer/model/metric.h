@@ -13,38 +13,12 @@
 
 enum ct_metric {
 	CT_METRIC_NONE, /* not chosen */
-	CT_METRIC_TOTAL_BYTES,
-	CT_METRIC_TOTAL_BLOCKS,
-	CT_METRIC_LIFETIME,
-	CT_METRIC_MAX_BYTES,
-	CT_METRIC_MAX_BLOCKS,
-	CT_METRIC_PEAK_BYTES,
-	CT_METRIC_PEAK_BLOCKS,
-	CT_METRIC_END_BYTES,
-	CT_METRIC_END_BLOCKS,
-	CT_METRIC_TEMPORARY_BLOCKS,
-	CT_METRIC_RESIZES,
-	CT_METRIC_MOVES,
-	CT_METRIC_COPIED_BYTES,
-	CT_METRIC_SLACK_BYTES,
-	CT_METRIC_LOST_BYTES,
-	CT_METRIC_LOST_BLOCKS,
-	CT_METRIC_INDIRECT_BYTES,
-	CT_METRIC_INDIRECT_BLOCKS,
-	CT_METRIC_POSSIBLE_BYTES,
-	CT_METRIC_POSSIBLE_BLOCKS,
-	CT_METRIC_REACHABLE_BYTES,
-	CT_METRIC_REACHABLE_BLOCKS,
-	CT_METRIC_COUNT, /* what follows is known of a site and does not add up: it has no name to be chosen by */
-	CT_METRIC_SMALLEST_BYTES = CT_METRIC_COUNT,
-	CT_METRIC_LARGEST_BYTES,
-	CT_METRIC_FIRST_TIME,
-	CT_METRIC_LATEST_TIME,
-	CT_COUNTER_COUNT, /* what follows is of a running program only, in no file */
-	CT_METRIC_RECENT_BYTES = CT_COUNTER_COUNT,
-	CT_METRIC_RECENT_BLOCKS,
-	CT_METRIC_GROWN_BYTES, /* signed */
+#define CT_METRIC(metric, ...) CT_METRIC_##metric,
+#include "model/metrics.def"
+#undef CT_METRIC
 	CT_ALL_COUNT,
+	CT_METRIC_COUNT = CT_METRIC_SMALLEST_BYTES, /* of those with a name */
+	CT_COUNTER_COUNT = CT_METRIC_RECENT_BYTES, /* of those in files */
 };
 
 /* CT_METRIC_NONE: there is none of this name. */
@@ -64,6 +38,9 @@ void ct_metric_list(FILE *out);
 
 /* Does the profile have it? */
 bool ct_metric_exists(const struct ct_profile *profile, enum ct_metric metric);
+
+/* A file lacks it: the profile has no numbers of that kind then. False: every file has this one. */
+bool ct_metric_lacks(struct ct_profile *profile, enum ct_metric metric);
 
 /* Is it a count of bytes (units of another kind in an ad-hoc profile)? */
 bool ct_metric_is_bytes(enum ct_metric metric);

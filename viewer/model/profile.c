@@ -242,50 +242,22 @@ int64_t ct_profile_frame(struct ct_profile *profile, const struct ct_frame *fram
 	return found->id;
 }
 
-static void take_smaller(uint64_t *to, uint64_t from, bool first)
-{
-	if (first || from < *to)
-		*to = from;
-}
-
-static void take_larger(uint64_t *to, uint64_t from)
-{
-	if (from > *to)
-		*to = from;
-}
+/* The ways of metrics.def. Of no blocks the smallest is not known. */
+#define SUM_ADD(member) sum->member += counters->member;
+#define SUM_MAXIMUM(member)
+#define SUM_SMALLEST(member)                                                                                           \
+	if (counters->total_blocks && (first || counters->member < sum->member))                                       \
+		sum->member = counters->member;
+#define SUM_LARGEST(member)                                                                                            \
+	if (counters->member > sum->member)                                                                            \
+		sum->member = counters->member;
 
 void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters)
 {
 	bool first = !sum->total_blocks;
-	if (counters->total_blocks) {
-		take_smaller(&sum->smallest_bytes, counters->smallest_bytes, first);
-		take_smaller(&sum->first_time, counters->first_time, first);
-	}
-	take_larger(&sum->largest_bytes, counters->largest_bytes);
-	take_larger(&sum->latest_time, counters->latest_time);
-	sum->total_bytes += counters->total_bytes;
-	sum->total_blocks += counters->total_blocks;
-	sum->lifetime += counters->lifetime;
-	sum->peak_bytes += counters->peak_bytes;
-	sum->peak_blocks += counters->peak_blocks;
-	sum->end_bytes += counters->end_bytes;
-	sum->end_blocks += counters->end_blocks;
-	sum->temporary_blocks += counters->temporary_blocks;
-	sum->resizes += counters->resizes;
-	sum->moves += counters->moves;
-	sum->copied_bytes += counters->copied_bytes;
-	sum->slack_bytes += counters->slack_bytes;
-	sum->recent_bytes += counters->recent_bytes;
-	sum->recent_blocks += counters->recent_blocks;
-	sum->grown_bytes += counters->grown_bytes;
-	sum->lost_bytes += counters->lost_bytes;
-	sum->lost_blocks += counters->lost_blocks;
-	sum->indirect_bytes += counters->indirect_bytes;
-	sum->indirect_blocks += counters->indirect_blocks;
-	sum->possible_bytes += counters->possible_bytes;
-	sum->possible_blocks += counters->possible_blocks;
-	sum->reachable_bytes += counters->reachable_bytes;
-	sum->reachable_blocks += counters->reachable_blocks;
+#define CT_METRIC(metric, member, type, name, alias, json, dhat, need, unit, way) SUM_##way(member)
+#include "model/metrics.def"
+#undef CT_METRIC
 }
 
 uint32_t ct_profile_longest_stack(const struct ct_profile *profile)

@@ -30,37 +30,11 @@ struct ct_frame {
 	bool inlined; /* inlined into the next outer frame, which has the same address */
 };
 
+/* What each is: metrics.def. */
 struct ct_counters {
-	uint64_t total_bytes;
-	uint64_t total_blocks;
-	uint64_t lifetime; /* summed over all blocks; blocks live at the end count until then */
-	uint64_t max_bytes; /* the site's own maximum */
-	uint64_t max_blocks; /* live blocks at that moment */
-	uint64_t peak_bytes; /* at the global peak */
-	uint64_t peak_blocks;
-	uint64_t end_bytes; /* live at end */
-	uint64_t end_blocks;
-	uint64_t temporary_blocks; /* only with ct_profile.has_temporaries */
-	uint64_t resizes; /* only with ct_profile.has_temporaries */
-	uint64_t moves; /* from here on only with ct_profile.has_details: resizes that gave another address */
-	uint64_t copied_bytes; /* by moves */
-	uint64_t slack_bytes; /* what the allocator gave more than was asked for, summed over all blocks */
-	uint64_t lost_bytes; /* from here on only with ct_profile.has_reach: of what is live at the end, no pointer to
-				it */
-	uint64_t lost_blocks;
-	uint64_t indirect_bytes; /* only pointers from lost blocks */
-	uint64_t indirect_blocks;
-	uint64_t possible_bytes; /* only pointers into it, or into what leads to it */
-	uint64_t possible_blocks;
-	uint64_t reachable_bytes;
-	uint64_t reachable_blocks;
-	uint64_t smallest_bytes; /* size of a block; from here on with ct_profile.has_details again */
-	uint64_t largest_bytes;
-	uint64_t first_time; /* of the first allocation, and of the latest */
-	uint64_t latest_time;
-	uint64_t recent_bytes; /* allocated in the latest ct_profile.recent_us; only of a running program */
-	uint64_t recent_blocks;
-	int64_t grown_bytes; /* end_bytes since a moment that the user marked; only of a running program */
+#define CT_METRIC(metric, member, type, ...) type member;
+#include "model/metrics.def"
+#undef CT_METRIC
 };
 
 struct ct_site_row {
@@ -72,16 +46,9 @@ struct ct_site_row {
 
 /* What could not be recorded or shown; all 0 in a complete recording. */
 struct ct_losses {
-	uint64_t dropped;
-	uint64_t early;
-	uint64_t unknown_frees;
-	uint64_t truncated; /* events whose stack was cut at the depth limit */
-	uint64_t unrooted; /* events whose stack did not reach its root */
-	uint64_t late;
-	uint64_t paused; /* allocations while the program had recording paused */
-	uint64_t marks; /* marks beyond the limit */
-	uint64_t other_sites; /* allocations at sites beyond the limit, in one row */
-	uint64_t merged_sites; /* sites with equal frame lists made one: their max is an upper bound */
+#define CT_LOSS(member, name, loss, effect, words, remark) uint64_t member;
+#include "model/losses.def"
+#undef CT_LOSS
 };
 
 struct ct_timeline_point {

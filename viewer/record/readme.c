@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "ctrace/version.h"
+#include "model/losses.h"
 #include "names/names.h"
 #include "names/number.h"
 #include "util/utf8.h"
@@ -64,15 +65,13 @@ int ct_readme_process(FILE *out, const struct ct_profile *profile, struct ct_err
 	const struct ct_terminal terminal = {.columns = COLUMNS, .utf8 = true};
 	const struct ct_view view = {
 		.profile = profile, .terminal = &terminal, .out = out, .sort = CT_COLUMN_TOTAL, .rows = SITES};
-	const struct ct_losses *losses = &profile->losses;
 	int code;
 	fputs("\n```\n", out);
 	code = ct_view_summary(&view, error);
 	if (!code)
 		code = ct_view_sites(&view, error);
 	fputs("```\n\n", out);
-	if (!losses->dropped && !losses->early && !losses->late && !losses->truncated && !losses->unrooted &&
-	    !losses->unknown_frees && !losses->other_sites && !profile->torn)
+	if (!ct_losses_any(&profile->losses) && !profile->torn)
 		fputs("Nothing was lost.\n\n", out);
 	return code;
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "names/number.h"
+#include "model/losses.h"
 #include "util/message.h"
 
 static void add(char out[CT_CAVEAT_ROOM], const char *text)
@@ -13,24 +13,15 @@ static void add(char out[CT_CAVEAT_ROOM], const char *text)
 	snprintf(out + used, CT_CAVEAT_ROOM - used, "%s%s", used ? ", " : "", text);
 }
 
-static void add_count(char out[CT_CAVEAT_ROOM], uint64_t count, const char *meaning)
-{
-	char number[CT_NUMBER_ROOM], text[CT_CAVEAT_ROOM];
-	snprintf(text, sizeof(text), "%s %s", ct_number_exact(number, count), meaning);
-	if (count)
-		add(out, text);
-}
-
 char *ct_caveat(const struct ct_profile *profile, char out[CT_CAVEAT_ROOM])
 {
-	const struct ct_losses *losses = &profile->losses;
+	char text[CT_LOSS_ROOM];
 	*out = '\0';
 	if (profile->torn)
 		add(out, "copied while it was written (numbers do not add up)");
-	add_count(out, losses->dropped, "events dropped (numbers too low)");
-	add_count(out, losses->early, "calls before start-up was done");
-	add_count(out, losses->late, "calls after the recording ended");
-	add_count(out, losses->unknown_frees, "frees of unknown blocks");
+	for (size_t i = 0; i < CT_LOSS_ROWS; i++)
+		if (ct_loss_rows[i].effect >= CT_EFFECT_EDGES && *ct_loss_text(&profile->losses, i, text))
+			add(out, text);
 	if (profile->sample_bytes)
 		add(out, "sampled (numbers are estimates)");
 	if (!profile->ended)

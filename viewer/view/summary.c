@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/losses.h"
 #include "names/names.h"
 #include "names/number.h"
 
@@ -18,34 +19,21 @@ static void put_label(struct ct_line *line, const char *label)
 	ct_line_style(line, CT_STYLE_PLAIN);
 }
 
-static void put_count(struct ct_line *line, const char *label, uint64_t count, const char *name, const char *meaning)
+static void put_losses(const struct ct_losses *losses, bool lost, struct ct_line *line)
 {
-	char number[CT_NUMBER_ROOM], text[CT_NAME_ROOM];
-	if (count == 0)
-		return;
-	snprintf(text, sizeof(text), "%s: %s (%s)", name, ct_number_exact(number, count), meaning);
-	ct_line_put_remark(line, label, text);
+	char text[CT_LOSS_ROOM];
+	for (size_t i = 0; i < CT_LOSS_ROWS; i++)
+		if ((ct_loss_rows[i].effect >= CT_EFFECT_EDGES) == lost && *ct_loss_text(losses, i, text))
+			ct_line_put_remark(line, lost ? "lost" : "note", text);
 }
 
 void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line)
 {
-	const struct ct_losses *losses = &profile->losses;
 	if (profile->torn)
 		ct_line_put_remark(line, "lost",
 				   "the store was copied while it was written: the numbers do not add up");
-	put_count(line, "lost", losses->dropped, "dropped", "events not recorded: the numbers are too low");
-	put_count(line, "lost", losses->early, "early", "calls before start-up was done, not in the numbers");
-	put_count(line, "lost", losses->late, "late", "calls after the recording ended, not in the numbers");
-	put_count(line, "lost", losses->unknown_frees, "unknown frees", "frees of blocks that were never recorded");
-	put_count(line, "note", losses->paused, "paused",
-		  "allocations that the program wanted left out, not in the numbers");
-	put_count(line, "note", losses->marks, "marks", "marks beyond the limit");
-	put_count(line, "note", losses->truncated, "truncated", "events with stacks cut at the depth limit");
-	put_count(line, "note", losses->unrooted, "unrooted", "events with stacks that do not reach their root");
-	put_count(line, "note", losses->other_sites, "other sites",
-		  "allocations beyond the limit of sites: raise CTRACE_MAX_SITES");
-	put_count(line, "note", losses->merged_sites, "merged",
-		  "sites with equal frames made one: max is an upper bound");
+	put_losses(&profile->losses, true, line);
+	put_losses(&profile->losses, false, line);
 	if (profile->sample_bytes) {
 		char number[CT_NUMBER_ROOM], text[CT_NAME_ROOM];
 

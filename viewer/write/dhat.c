@@ -12,8 +12,7 @@
  *       "torn": true when the store was copied while it was written, so that its numbers do not add up,
  *       "sampleBytes": mean distance of the sampled points, 0 when every allocation was recorded,
  *       "ownBytes": memory of the tracer itself in the program,
- *       "losses": { "dropped": N, "early": N, "unknownFrees": N, "truncated": N, "unrooted": N, "late": N,
- *                   "paused": N, "marks": N, "otherSites": N, "mergedSites": N },
+ *       "losses": { "dropped": N, ... }   as in model/losses.def
  *       "program": "/usr/bin/app",
  *       "startTime": nanoseconds since 1970, 0 = not known,
  *       "modules": [ [path, build-id, start, limit, bias], ... ]   two indices into paths, three addresses
@@ -36,6 +35,7 @@
 #include <cjson/cJSON.h>
 
 #include "ctrace/version.h"
+#include "model/losses.h"
 #include "write/put_json.h"
 #include "write/write.h"
 
@@ -312,16 +312,8 @@ static bool put_losses(struct writer *writer)
 {
 	const struct ct_losses *losses = &writer->profile->losses;
 	cJSON *counts = cJSON_CreateObject();
-	add_number(counts, "dropped", losses->dropped);
-	add_number(counts, "early", losses->early);
-	add_number(counts, "unknownFrees", losses->unknown_frees);
-	add_number(counts, "truncated", losses->truncated);
-	add_number(counts, "unrooted", losses->unrooted);
-	add_number(counts, "late", losses->late);
-	add_number(counts, "paused", losses->paused);
-	add_number(counts, "marks", losses->marks);
-	add_number(counts, "otherSites", losses->other_sites);
-	add_number(counts, "mergedSites", losses->merged_sites);
+	for (size_t i = 0; i < CT_LOSS_ROWS; i++)
+		add_number(counts, ct_loss_rows[i].name, ct_loss_value(losses, i));
 	return put(writer, ",\n\"losses\":", counts);
 }
 

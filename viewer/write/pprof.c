@@ -14,6 +14,7 @@
 
 #include "ctrace/version.h"
 #include "model/functions.h"
+#include "model/losses.h"
 #include "names/names.h"
 #include "util/array.h"
 #include "write/gzip.h"
@@ -153,8 +154,8 @@ static void put_types(struct writer *writer)
 static void put_comments(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
-	char line[128];
-	int64_t comments[6];
+	char line[CT_LOSS_ROOM + 16], text[CT_LOSS_ROOM];
+	int64_t comments[5 + CT_LOSS_ROWS];
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
 	piece.comment = comments;
 	comments[piece.n_comment++] = put_text(writer, "written by ctrace " CTRACE_VERSION);
@@ -163,11 +164,11 @@ static void put_comments(struct writer *writer)
 		comments[piece.n_comment++] = put_text(writer, "the program was killed, or still ran");
 	if (profile->torn)
 		comments[piece.n_comment++] = put_text(writer, "INCOMPLETE: " CT_TORN_TEXT);
-	if (profile->losses.dropped || profile->losses.early) {
-		snprintf(line, sizeof(line), "INCOMPLETE: %llu calls were not recorded",
-			 (unsigned long long)(profile->losses.dropped + profile->losses.early));
-		comments[piece.n_comment++] = put_text(writer, line);
-	}
+	for (size_t i = 0; i < CT_LOSS_ROWS; i++)
+		if (ct_loss_rows[i].effect == CT_EFFECT_NUMBERS && *ct_loss_text(&profile->losses, i, text)) {
+			snprintf(line, sizeof(line), "INCOMPLETE: %s", text);
+			comments[piece.n_comment++] = put_text(writer, line);
+		}
 	if (profile->sample_bytes) {
 		snprintf(line, sizeof(line), CT_SAMPLED_TEXT, profile->sample_bytes);
 		comments[piece.n_comment++] = put_text(writer, line);

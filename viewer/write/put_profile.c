@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "model/losses.h"
 #include "write/put_profile.h"
 
 #include <inttypes.h>
@@ -21,12 +22,12 @@ void ct_put_counters(const struct ct_profile *profile, const struct ct_counters 
 
 static void put_losses(const struct ct_losses *losses, FILE *out)
 {
-	fprintf(out,
-		",\n\"losses\":{\"dropped\":%" PRIu64 ",\"early\":%" PRIu64 ",\"unknownFrees\":%" PRIu64
-		",\"truncated\":%" PRIu64 ",\"unrooted\":%" PRIu64 ",\"late\":%" PRIu64 ",\"paused\":%" PRIu64
-		",\"marks\":%" PRIu64 ",\"otherSites\":%" PRIu64 ",\"mergedSites\":%" PRIu64 "}",
-		losses->dropped, losses->early, losses->unknown_frees, losses->truncated, losses->unrooted,
-		losses->late, losses->paused, losses->marks, losses->other_sites, losses->merged_sites);
+	fputs(",\n\"losses\":{", out);
+	for (size_t i = 0; i < CT_LOSS_ROWS; i++) {
+		fprintf(out, "%s\"%s\":", i ? "," : "", ct_loss_rows[i].name);
+		ct_put_number(out, ct_loss_value(losses, i));
+	}
+	putc('}', out);
 }
 
 void ct_put_profile(const struct ct_profile *profile, FILE *out)

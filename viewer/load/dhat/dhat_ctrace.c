@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "load/dhat/dhat.h"
+#include "model/losses.h"
 #include "util/array.h"
 
 /* A member of the member. Returns false when there is none. */
@@ -57,22 +58,6 @@ static int read_numbers(struct ct_dhat *dhat, struct ct_json_piece row, const ch
 
 static int read_losses(struct ct_dhat *dhat)
 {
-	struct ct_losses *losses = &dhat->profile->losses;
-	const struct {
-		const char *name;
-		uint64_t *count;
-	} counts[] = {
-		{"dropped", &losses->dropped},
-		{"early", &losses->early},
-		{"unknownFrees", &losses->unknown_frees},
-		{"truncated", &losses->truncated},
-		{"unrooted", &losses->unrooted},
-		{"late", &losses->late},
-		{"paused", &losses->paused},
-		{"marks", &losses->marks},
-		{"otherSites", &losses->other_sites},
-		{"mergedSites", &losses->merged_sites},
-	};
 	struct ct_json_cursor cursor;
 	struct ct_json_piece piece, key = {0}, value;
 	if (!find(dhat, "losses", &piece))
@@ -80,10 +65,10 @@ static int read_losses(struct ct_dhat *dhat)
 	if (!ct_json_enter(&cursor, &dhat->file, piece) || !cursor.object)
 		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"losses\" is not an object");
 	while (ct_json_next(&cursor, &key, &value, dhat->error) > 0) {
-		for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-			int code = ct_json_is(key, counts[i].name)
-					   ? ct_dhat_number(dhat, value, counts[i].name, counts[i].count)
-					   : 0;
+		for (size_t i = 0; i < CT_LOSS_ROWS; i++) {
+			const char *name = ct_loss_rows[i].name;
+			uint64_t *count = ct_loss_place(&dhat->profile->losses, i);
+			int code = ct_json_is(key, name) ? ct_dhat_number(dhat, value, name, count) : 0;
 
 			if (code < 0)
 				return code;

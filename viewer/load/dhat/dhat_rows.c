@@ -97,17 +97,9 @@ static int check_row(struct tables *tables, struct ct_json_piece piece, const st
 {
 	struct ct_profile *profile = tables->dhat->profile;
 	for (int i = 1; i <= R_FS; i++) {
-		if (row->seen & 1u << i)
+		if (row->seen & 1u << i || (i != R_FS && ct_metric_lacks(profile, (enum ct_metric)i)))
 			continue;
-		if (i == CT_METRIC_TEMPORARY_BLOCKS || i == CT_METRIC_RESIZES)
-			profile->has_temporaries = false;
-		else if (i >= CT_METRIC_LOST_BYTES && i <= CT_METRIC_REACHABLE_BLOCKS)
-			profile->has_reach = false;
-		else if (i == CT_METRIC_SLACK_BYTES)
-			profile->has_slack = false;
-		else if (i >= CT_METRIC_MOVES && i < CT_COUNTER_COUNT)
-			profile->has_details = false;
-		else if (i == R_FS || ct_metric_exists(profile, (enum ct_metric)i))
+		if (i == R_FS || ct_metric_exists(profile, (enum ct_metric)i))
 			return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error,
 					       "a row of \"pps\" has no \"%s\"", row_name(i));
 	}

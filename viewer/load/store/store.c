@@ -8,6 +8,7 @@
 #include "load/store/store_builder.h"
 #include "load/store/store_frames.h"
 #include "load/store/store_steps.h"
+#include "model/losses.h"
 #include "util/array.h"
 
 struct ct_store_builder {
@@ -161,16 +162,9 @@ static int describe(struct ct_profile *profile, const struct ct_store_file *stor
 	profile->has_reach = header->flags & CT_STORE_REACH;
 	profile->ended = header->state == CT_STATE_ENDED;
 	profile->torn = store->failed;
-	profile->losses = (struct ct_losses){
-		.dropped = header->losses[CT_LOSS_DROPPED],
-		.early = header->losses[CT_LOSS_EARLY],
-		.unknown_frees = header->losses[CT_LOSS_UNKNOWN_FREE],
-		.truncated = header->losses[CT_LOSS_TRUNCATED],
-		.unrooted = header->losses[CT_LOSS_UNROOTED],
-		.late = header->losses[CT_LOSS_LATE],
-		.paused = header->losses[CT_LOSS_PAUSED],
-		.marks = header->losses[CT_LOSS_MARKS],
-	};
+	for (size_t i = 0; i < CT_LOSS_ROWS; i++)
+		if (ct_loss_rows[i].loss < CT_LOSS_COUNT)
+			*ct_loss_place(&profile->losses, i) = header->losses[ct_loss_rows[i].loss];
 	return ct_profile_set_text(&profile->producer, "ctrace", 6) ||
 	       ct_profile_set_text(&profile->time_unit, "µs", sizeof("µs") - 1) ||
 	       ct_profile_set_text(&profile->mega_time_unit, "s", 1) || set_command(profile, store) ||

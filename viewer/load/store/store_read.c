@@ -12,10 +12,11 @@
  * not, the reading before has seen F published. A was published before F, in its hook, and the loads of this reading
  * come after those of the one before, so this reading has seen A; and A's time is below F's, so it is not cut off. F's
  * own time does not do for that: its thread may have read the clock before it learnt of the block, and A's thread may
- * have been held up between reading the clock and publishing. The same holds for resizes, and for the sites that
- * events are of. T stays, so readings end: a thread has at most one event in flight that is not later than T.
- * Where a second look at the heads finds them as they were, everything is taken, and the second look is the last
- * reading.
+ * have been held up between reading the clock and publishing. The same holds for resizes, whose times lie between
+ * those two, and for the sites that events are of.
+ *
+ * T stays, so readings end: a thread has at most one event in flight that is not later than T. Where a second look at
+ * the heads finds them as they were, everything is taken, and the second look is the last reading.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -87,7 +88,7 @@ static int read_section(int fd, const struct ct_store_header *header, uint32_t s
 static int read_ring(int fd, struct ct_store_file *store, size_t ring, struct ct_error_text *error)
 {
 	uint64_t head = store->rings[ring].head;
-	uint64_t at = ct_store_tail(store->header, &store->rings[ring]);
+	uint64_t at = ct_ring_tail(&store->rings[ring], &store->header->progress);
 	if (at > head || head - at > CT_RING_EVENTS)
 		return CT_OK; /* the replay says so, unless the file is changing */
 	if (ct_store_knows_before(at, head))
@@ -251,11 +252,11 @@ static bool cut_ring(struct ct_store_file *store, size_t i, struct cut *cut)
 {
 	const struct ct_store_header *header = store->header;
 	struct ct_ring *ring = &store->rings[i];
-	uint64_t tail = ct_store_tail(header, ring), least = tail;
+	uint64_t tail = ct_ring_tail(ring, &header->progress), least = tail;
 	uint64_t end_before = i < cut->rings ? cut->ends[i] : 0;
 	cut->ends[i] = ring->head;
 	/* A round's limits are such a cut already, and its events are counted on. */
-	if (ct_store_in_round(header) && i < header->progress.rings)
+	if (ct_round_begun(&header->progress) && i < header->progress.rings)
 		least = ring->limit;
 	if (tail > least || least > ring->head || ring->head - tail > CT_RING_EVENTS)
 		return true; /* the replay says so */

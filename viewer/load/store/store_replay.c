@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ctrace/fold.h"
+#include "ctrace/merge.h"
 #include "ctrace/timeline.h"
 #include "load/store/store_steps.h"
 
@@ -33,37 +34,6 @@ static int undo_batch(struct ct_store_file *store, struct ct_error_text *error)
 	return CT_OK;
 }
 
-/* A ring's part in a merge: events [at, end). */
-struct source {
-	uint64_t at;
-	uint64_t end;
-	uint64_t ticks; /* of the event at `at` */
-	size_t ring;
-};
-
-static bool before(const struct source *a, const struct source *b)
-{
-	return a->ticks != b->ticks ? a->ticks < b->ticks : a->ring < b->ring;
-}
-
-/* Sources are a heap: none is before its parent. There may be thousands. */
-static void sift_down(struct source *sources, size_t count, size_t at)
-{
-	struct source moved = sources[at];
-	for (;;) {
-		size_t least = 2 * at + 1;
-		if (least >= count)
-			break;
-		if (least + 1 < count && before(&sources[least + 1], &sources[least]))
-			least++;
-		if (!before(&sources[least], &moved))
-			break;
-		sources[at] = sources[least];
-		at = least;
-	}
-	sources[at] = moved;
-}
-
 static bool is_sane(int64_t live)
 {
 	return live > -LIVE_MAX && live < LIVE_MAX;
@@ -71,7 +41,7 @@ static bool is_sane(int64_t live)
 
 static int fold(struct ct_store_file *store, const struct ct_event *event, struct ct_error_text *error)
 {
-	uint32_t kind = event->kind & CT_EVENT_KIND;
+	enum ct_event_kind kind = ct_event_kind(event);
 	if (!event->site || event->site >= store->site_count || kind < CT_EVENT_ALLOC || kind > CT_EVENT_AD_HOC)
 		return ct_store_damaged(error, "bad event in a ring");
 	const struct ct_site *site = &store->sites[event->site];
@@ -90,29 +60,27 @@ static int fold(struct ct_store_file *store, const struct ct_event *event, struc
 	return CT_OK;
 }
 
-/* Fold all sources' events by (ticks, ring), except the first `skip`. */
-static int merge(struct ct_store_file *store, struct source *sources, size_t count, uint64_t skip,
-		 struct ct_error_text *error)
+/* Fold each source's events from its ring's `at` to its `end`, but for the first `skip` of all. */
+static int merge(struct ct_store_file *store, struct ct_source *heap, uint32_t count, uint64_t *at, const uint64_t *end,
+		 uint64_t skip, struct ct_error_text *error)
 {
-	for (size_t i = 0; i < count; i++)
-		sources[i].ticks = ct_store_event(store, sources[i].ring, sources[i].at)->ticks;
-	for (size_t i = count / 2; i-- > 0;)
-		sift_down(sources, count, i);
+	ct_source_make_heap(heap, count);
 	while (count) {
-		struct source *first = &sources[0];
+		struct ct_source *first = &heap[0];
+		uint32_t ring = first->ring;
 		if (skip) {
 			skip--;
 		} else {
-			int code = fold(store, ct_store_event(store, first->ring, first->at), error);
+			int code = fold(store, ct_store_event(store, ring, at[ring]), error);
 			if (code)
 				return code;
 		}
-		if (++first->at < first->end)
-			first->ticks = ct_store_event(store, first->ring, first->at)->ticks;
+		if (++at[ring] < end[ring])
+			first->ticks = ct_store_event(store, ring, at[ring])->ticks;
 		else
-			*first = sources[--count];
+			*first = heap[--count];
 		if (count)
-			sift_down(sources, count, 0);
+			ct_source_sift_down(heap, count, 0);
 	}
 	return CT_OK;
 }
@@ -121,20 +89,21 @@ static int merge(struct ct_store_file *store, struct source *sources, size_t cou
 static int merge_ranges(struct ct_store_file *store, const uint64_t *from, const uint64_t *to, uint64_t skip,
 			struct ct_error_text *error)
 {
-	struct source *sources = calloc(store->ring_count + 1, sizeof(*sources));
-	if (!sources)
-		return ct_error_no_memory(error);
-	size_t count = 0;
-	int code = CT_OK;
-	for (size_t i = 0; i < store->ring_count && !code; i++) {
+	struct ct_source *heap = calloc(store->ring_count + 1, sizeof(*heap));
+	uint64_t *at = calloc(store->ring_count + 1, sizeof(*at));
+	uint32_t count = 0;
+	int code = heap && at ? CT_OK : ct_error_no_memory(error);
+	for (uint32_t i = 0; i < store->ring_count && !code; i++) {
+		at[i] = from[i];
 		if (from[i] > to[i] || to[i] - from[i] > CT_RING_EVENTS)
 			code = ct_store_damaged(error, "ring positions out of range");
 		else if (from[i] < to[i])
-			sources[count++] = (struct source){.at = from[i], .end = to[i], .ring = i};
+			heap[count++] = (struct ct_source){ct_store_event(store, i, from[i])->ticks, i};
 	}
 	if (!code)
-		code = merge(store, sources, count, skip, error);
-	free(sources);
+		code = merge(store, heap, count, at, to, skip, error);
+	free(heap);
+	free(at);
 	return code;
 }
 
@@ -145,10 +114,10 @@ static int replay_rings(struct ct_store_file *store, uint64_t *tails, uint64_t *
 	for (size_t i = 0; i < store->ring_count; i++) {
 		const struct ct_ring *ring = &store->rings[i];
 		heads[i] = ring->head;
-		tails[i] = ct_store_tail(header, ring);
-		limits[i] = ct_store_in_round(header) && i < header->progress.rings ? ring->limit : tails[i];
+		tails[i] = ct_ring_tail(ring, &header->progress);
+		limits[i] = ct_round_begun(&header->progress) && i < header->progress.rings ? ring->limit : tails[i];
 	}
-	int code = merge_ranges(store, tails, limits, header->progress.progress & UINT32_MAX, error);
+	int code = merge_ranges(store, tails, limits, ct_round_folded(&header->progress), error);
 	if (code)
 		return code;
 	ct_store_check_order(store, tails, limits, heads);

@@ -66,22 +66,6 @@ void ct_store_check_order(struct ct_store_file *store, const uint64_t *tails, co
 /* Fold what the rings still hold, after undoing a batch that was cut short. */
 int ct_store_replay(struct ct_store_file *store, struct ct_error_text *error);
 
-static inline uint32_t ct_store_round(const struct ct_store_header *header)
-{
-	return (uint32_t)(header->progress.progress >> 32);
-}
-
-static inline bool ct_store_in_round(const struct ct_store_header *header)
-{
-	return header->progress.limits_round == (uint64_t)ct_store_round(header) + 1;
-}
-
-/* The first event of a ring that is not folded, except those of a round in work. */
-static inline uint64_t ct_store_tail(const struct ct_store_header *header, const struct ct_ring *ring)
-{
-	return ring->tail[ct_store_round(header) & 1];
-}
-
 /* Is the event before a ring's tail read, too? Its owner is far from writing over it. */
 static inline bool ct_store_knows_before(uint64_t tail, uint64_t head)
 {
