@@ -269,6 +269,21 @@ static CT_COLD uint32_t cut_stack(struct ct_thread *thread, bool *making)
 	return value ? ct_tree_site(hash, key) : 0;
 }
 
+#define PREFETCH_ENTRIES (1u << 16) /* 1 MiB: smaller tables stay in the cache */
+#define PREFETCH_FRAMES 3u
+
+/* The nodes of a new stack in a large table come from memory at once, not one after the other. */
+static inline void prefetch_nodes(const struct ct_thread *thread, uint32_t fresh, uint32_t hash)
+{
+	const struct ct_table *tree = ct_get_acquire(&ct_tracer.tree);
+	if (ct_likely(tree->mask < PREFETCH_ENTRIES || fresh < PREFETCH_FRAMES))
+		return;
+	while (fresh-- > 0) {
+		hash = ct_hash_below(hash, thread->fresh[fresh].place);
+		__builtin_prefetch(&tree->entries[ct_hash_slot(hash) & tree->mask]);
+	}
+}
+
 /*
  * Put the fresh frames (innermost first) on top of the remembered ones that still stand, find their nodes and the site
  * of the innermost. A saved bp that no frame farther out uses is not verified: with -fomit-frame-pointer bp is a
@@ -297,6 +312,7 @@ static inline uint32_t remember_frames(struct ct_thread *thread, const struct wa
 	} else {
 		hash = ct_node_hash(root);
 	}
+	prefetch_nodes(thread, walk->fresh, hash);
 	for (uint32_t i = walk->fresh; i-- > 0;) {
 		struct ct_stack_frame *fresh = &thread->fresh[i];
 		check[1] = (struct ct_check){pc_slot, caller.pc};

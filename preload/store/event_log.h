@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* CTRACE_DEBUG=events: each folded event in a file beside the report, for the tests' slow fold. Under ct_lock_combine. */
+/* CTRACE_DEBUG=events: a file of all folded events, for the tests' slow fold. Under ct_lock_combine. */
 #ifndef CT_STORE_EVENT_LOG_H
 #define CT_STORE_EVENT_LOG_H
 

@@ -9,6 +9,7 @@
 #include "hot/slow.h"
 #include "hot/state.h"
 #include "store/store_file.h"
+#include "sys/arena.h"
 #include "unwind/objects.h"
 
 /* Recently asked ranges: address space -> module. Void when the loader has unloaded something. */
@@ -22,6 +23,12 @@ static struct range {
 } ranges[RANGES];
 static uint32_t range_count;
 static uint32_t ranges_epoch;
+
+/* The numbers of all modules by path and build-id, 0 = free: at most half full, linear probing. */
+#define NUMBERS_FIRST 256u /* a power of two */
+
+static uint32_t *numbers;
+static uint32_t numbers_mask;
 
 static const uint8_t *build_id_in_notes(const char *notes, size_t bytes, uint32_t *length)
 {
@@ -70,6 +77,52 @@ static bool same_module(const struct ct_module *module, const char *path, size_t
 	       module->build_id_bytes == id_bytes && (!id_bytes || !memcmp(module->build_id, id, id_bytes));
 }
 
+static uint32_t hash_of(const char *path, size_t path_bytes, const uint8_t *id, uint32_t id_bytes)
+{
+	uint32_t hash = 1;
+	for (size_t i = 0; i < path_bytes; i++)
+		hash = (hash ^ (uint8_t)path[i]) * 16777619u;
+	for (uint32_t i = 0; i < id_bytes; i++)
+		hash = (hash ^ id[i]) * 16777619u;
+	return hash ^ hash >> 16;
+}
+
+/* Where the number of that module is, or goes to when it is new. */
+static uint32_t *number_of(const char *path, size_t path_bytes, const uint8_t *id, uint32_t id_bytes)
+{
+	const struct ct_module *modules = ct_store_base(CT_SECTION_MODULES);
+	for (uint32_t slot = hash_of(path, path_bytes, id, id_bytes);; slot++) {
+		uint32_t *number = &numbers[slot & numbers_mask];
+		if (!*number || same_module(&modules[*number], path, path_bytes, id, id_bytes))
+			return number;
+	}
+}
+
+/* For one module more than the `count` there are, number 0 included. False: no memory. */
+static bool make_room(uint64_t count)
+{
+	if (numbers && count <= numbers_mask / 2)
+		return true;
+	uint32_t *old = numbers;
+	uint32_t old_mask = numbers_mask;
+	uint32_t size = old ? (old_mask + 1) * 2 : NUMBERS_FIRST;
+	uint32_t *larger = ct_arena_alloc(size * sizeof(*larger));
+	if (!larger)
+		return false;
+	numbers = larger;
+	numbers_mask = size - 1;
+	const char *strings = ct_store_base(CT_SECTION_STRINGS);
+	const struct ct_module *module = ct_store_base(CT_SECTION_MODULES);
+	for (uint32_t i = 1; i < count; i++) {
+		module++;
+		*number_of(strings + module->path.offset, module->path.bytes, module->build_id,
+			   module->build_id_bytes) = i;
+	}
+	if (old)
+		ct_arena_free(old, (old_mask + 1) * sizeof(*old));
+	return true;
+}
+
 /* The module of a loaded object: one that is known by path and build-id, or a new one. 0 = no memory. */
 static uint32_t identify(const struct ct_object *object)
 {
@@ -89,9 +142,10 @@ static uint32_t identify(const struct ct_object *object)
 		path_bytes = header->exe.bytes;
 	}
 
-	uint64_t index = 1;
-	while (index < count && !same_module(&modules[index], path, path_bytes, id, id_bytes))
-		index++;
+	if (!make_room(count))
+		return 0;
+	uint32_t *number = number_of(path, path_bytes, id, id_bytes);
+	uint64_t index = *number ? *number : count;
 	struct ct_module *module = &modules[index];
 	if (index == count) {
 		if (count >= ct_store_capacity(CT_SECTION_MODULES) && !ct_store_grow(CT_SECTION_MODULES, count + 1))
@@ -105,8 +159,10 @@ static uint32_t identify(const struct ct_object *object)
 	module->start = object->start;
 	module->end = object->end;
 	module->loads++;
-	if (index == count)
+	if (index == count) {
 		ct_set_release(&header->sections[CT_SECTION_MODULES].used, count + 1);
+		*number = (uint32_t)index;
+	}
 	return (uint32_t)index;
 }
 

@@ -89,7 +89,7 @@ def other_producers(context):
     check_equal(set(advice["notLookedFor"]), {"temporary", "one-size", "growth", "leak", "slack"}, "not checked")
     check_in("not checked", context.run([CTRACE, "advise", path]).check().stdout, "text")
     context.run(["valgrind", "--tool=dhat", "--mode=copy", f"--dhat-out-file={path}", program("advise"), "kept", "bad"]).check()
-    check_in("no heap profile", context.run([CTRACE, "advise", path]).check(2).stderr, "a copy profile")
+    check_in("not a heap profile", context.run([CTRACE, "advise", path]).check(2).stderr, "a copy profile")
 
 
 @test()

@@ -124,7 +124,7 @@ def missing_data(context):
     for words in ((context.path("none"), "-b", peak), (path, "-b", context.path("none")), (path, "--baseline", context.path("none"), *growth)):
         check_equal(len(_check(context, *words, status=3).stderr.splitlines()), 1, f"lines for {words}")
     bad = context.write("bad", "peak <= 1g\n\npeak <= 5 parsecs\n")
-    check_in("bad:3: 'parsecs' is no unit of peak-bytes", _check(context, path, "-b", bad, status=2).stderr, "a bad line")
+    check_in("bad:3: 'parsecs' is not a unit of peak-bytes", _check(context, path, "-b", bad, status=2).stderr, "a bad line")
 
 
 @test(needs=("valgrind", "sqlite3"))

@@ -68,7 +68,7 @@ def own_malloc(context):
     """The program's malloc, or that of a library preloaded before us, is the one that counts: a line says so."""
     result = run_both(context, [program("fire_own_malloc")])
     check_equal(
-        result.stderr, "ctrace: malloc is that of the program itself; what it allocates is not recorded\n", "stderr"
+        result.stderr, "ctrace: malloc comes from the program itself; what it allocates is not recorded\n", "stderr"
     )
     result = run_both(context, [program("deep"), "5"], preload=program("libbump.so") + ":" + LIBRARY)
     check_in("malloc comes from " + program("libbump.so") + ";", result.stderr, "stderr with one before us")

@@ -5,9 +5,11 @@ Each test with the loader's _dl_find_object and without, as with a C library bef
 """
 
 import collections
+import glob
 import os
+import shutil
 
-from lib import trace
+from lib import store, trace
 from lib.harness import check, check_equal, program, test
 from stacks import verify
 
@@ -42,6 +44,23 @@ def plugins_by_name(context, debug):
         check_equal(sum(site["tbk"] for site in sites), 2 * rounds, f"blocks of plugin_{letter}")
         for site in sites:
             check_equal(os.path.basename(site.frames[0].module), f"plugin_{letter}.so", "module")
+
+
+def modules_in_store(context, files):
+    result = trace.run(context, [program("plugin_host"), *files], CTRACE_EXPORT="0")
+    (path,) = glob.glob(context.path(f"*{result.pid}*.store"))
+    return store.Store(path).used["modules"]
+
+
+@test()
+def many_modules(context):
+    """As many files as make the index of modules grow, each of them twice: a module is found again, and stays one."""
+    files = [os.path.join(context.folder, f"plugin_{number}.so") for number in range(300)]
+    for file in files:
+        shutil.copy(program("plugin_a.so"), file)
+    few = modules_in_store(context, files[:1])
+    check_equal(modules_in_store(context, files) - few, len(files) - 1, "modules of so many files")
+    check_equal(modules_in_store(context, files + files) - few, len(files) - 1, "modules of the same, loaded twice")
 
 
 @both_ways

@@ -123,7 +123,7 @@ def refusals(context):
         ("no-such-program", 127, "no such program"),
         ("./no-such-program", 127, "no such program"),
         (context.write("plain", "x"), 126, "not executable"),
-        (text, 126, "is no program"),
+        (text, 126, "is not a program"),
         (program("static_hello"), 2, "static"),
         (script, 2, "static"),
         (_setuid_program(context), 2, "setuid"),

@@ -10,7 +10,7 @@ from lib.store import LOSSES, SECTIONS
 MEMORY = 1 << 30  # of address space, for files below a megabyte
 CPU_SECONDS = 120
 FORMATS = "pprof,folded,speedscope,heapprofile,json,chrometrace,massif,heaptrack"
-USELESS = ("has no ", "does not tell")  # a format that needs what the damaged file lacks: exit code 2
+USELESS = ("has no ", "does not have")  # a format that needs what the damaged file lacks: exit code 2
 
 COMMANDS = {
     "export": lambda path: [CTRACE, "export", "-f", FORMATS, path],
