@@ -82,7 +82,7 @@ def before_the_recording(context):
     """A store whose header was not written yet."""
     store = context.write("left.json.store", bytes(200000))
     result = context.run([CTRACE, "info", store]).check(3)
-    check_in("its process died before its recording began", result.stderr, "stderr")
+    check_in("the process died before recording started", result.stderr, "stderr")
 
 
 @test()
