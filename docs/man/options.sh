@@ -46,16 +46,17 @@ page() {
 }
 
 code=0
+new=$(mktemp) # not beside the page: several checks of one tree may run at a time
+trap 'rm -f "$new"' EXIT
 for file in *.1; do
-	page "$file" > ".$file.new"
-	if cmp -s "$file" ".$file.new"; then
-		rm ".$file.new"
+	page "$file" > "$new"
+	if cmp -s "$file" "$new"; then
+		continue
 	elif [ "${1-}" = --check ]; then
 		echo "docs/man/$file is behind include/ctrace/options.def: run docs/man/options.sh"
-		rm ".$file.new"
 		code=1
 	else
-		mv ".$file.new" "$file"
+		cat "$new" > "$file"
 	fi
 done
 exit $code
