@@ -167,7 +167,7 @@ not_built  viewer/model/merge.c  unit/viewer_merge.test_losses
 not_caught  viewer/model/merge.c  unit/viewer_merge.test_losses
 	s/comes from the first/came from the first/
 of_another  viewer/model/merge.c  unit/viewer_merge.test_frames
-	s/losses->late += from->losses.late;//
+	s/^\tct_losses_add(&to->losses, &from->losses);//
 """
 MUTANTS = """spilled-batches-lost failed-realloc-in-a-pause heap-not-made half-batch-not-undone merge-forgets-a-loss
     address-without-bias shorter-life-is-longer limit-itself-is-too-much ignored-stays""".split()
