@@ -70,7 +70,7 @@ def said(context):
     check(" (sampled, mean interval 4.00 KiB)\n" in result.stderr, result.stderr)
     top = context.run([CTRACE_TOP, out]).check().stdout
     check("sampled, mean interval 4.00 KiB: the numbers are estimates" in top, top)
-    check(re.search(r"^ctrace itself: [1-9][0-9.]* [KM]iB$", top, re.M), top)
+    check(re.search(r"^own cost  [1-9][0-9.]* [KM]iB of memory, taken by ctrace$", top, re.M), top)
     check_equal(context.run([CTRACE, "info", out]).check().stdout.count("sampled"), 1, "lines of ctrace info")
 
 

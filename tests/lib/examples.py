@@ -22,7 +22,7 @@ MASKS = (
     (r"\b\d+(\.\d+)? (ns|µs|ms|s)\b", "TIME"),
     (r"\(\d+(\.\d+)? % of the run\)", "(SHARE of the run)"),
     (r"(?m)^live .* up to", "live CHART up to"),
-    (r"(?m)^(ctrace itself:?) .*", r"\1 SIZE"),
+    (r"(?m)^(own cost ) .*", r"\1 SIZE"),
     (r"[ \t]+", " "),  # columns are as wide as their widest number
 )
 

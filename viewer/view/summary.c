@@ -176,7 +176,8 @@ static void put_totals(const struct ct_view *view, struct ct_line *line)
 	ct_line_add(line, totals->end_blocks ? " still live" : ", nothing still live");
 	ct_line_end(line);
 	if (profile->own_bytes) {
-		ct_line_format(line, "ctrace itself: %s", ct_number_bytes(time, profile->own_bytes));
+		put_label(line, "own cost");
+		ct_line_format(line, "%s of memory, taken by ctrace", ct_number_bytes(time, profile->own_bytes));
 		ct_line_end(line);
 	}
 }
