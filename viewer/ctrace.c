@@ -49,15 +49,19 @@ static int is_program(const char *name)
 	return 0;
 }
 
+static int refuse_command(const char *name, const char *what)
+{
+	const char *like = ct_command_like(name);
+	ct_message("'%s' %s%s%s%s; see ctrace --help", name, what, like ? "; did you mean '" : "", like ? like : "",
+		   like ? "'?" : "");
+	return CT_EXIT_USAGE;
+}
+
 /* ctrace ./app args = ctrace record -- ./app args */
 static int run_program(int argc, char **argv)
 {
-	if (!is_program(argv[0])) {
-		const char *like = ct_command_like(argv[0]);
-		ct_message("'%s' is neither a command of ctrace nor a program%s%s%s; see ctrace --help", argv[0],
-			   like ? "; did you mean '" : "", like ? like : "", like ? "'?" : "");
-		return CT_EXIT_USAGE;
-	}
+	if (!is_program(argv[0]))
+		return refuse_command(argv[0], "is neither a command of ctrace nor a program");
 	char **arguments = calloc((size_t)argc + 3, sizeof(*arguments));
 	if (!arguments)
 		return CT_EXIT_UNREADABLE;
@@ -79,12 +83,8 @@ static int run_command(int argc, char **argv)
 static int show_help(const char *name)
 {
 	const struct ct_command *command = name ? ct_command_find(name) : NULL;
-	if (name && !command) {
-		const char *like = ct_command_like(name);
-		ct_message("'%s' is not a command of ctrace%s%s%s; see ctrace --help", name,
-			   like ? "; did you mean '" : "", like ? like : "", like ? "'?" : "");
-		return CT_EXIT_USAGE;
-	}
+	if (name && !command)
+		return refuse_command(name, "is not a command of ctrace");
 	if (command)
 		ct_command_help(command, stdout);
 	else

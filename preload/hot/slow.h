@@ -42,7 +42,7 @@ CT_COLD bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp);
 
 /*
  * Asks the kernel if all of the stack thread->bounds[0] is mapped still; if not, finds the bounds of sp's stack
- * anew and returns false. For stacks with code without unwind table: addresses are guessed there.
+ * again and returns false. For stacks with code without unwind table: addresses are guessed there.
  */
 CT_COLD bool ct_stack_check_bounds(struct ct_thread *thread, uintptr_t sp);
 

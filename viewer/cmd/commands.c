@@ -21,14 +21,9 @@ const struct ct_command *ct_command_find(const char *name)
 
 const char *ct_command_like(const char *word)
 {
-	size_t least = CT_DISTANCE_LIKE + 1;
-	const char *best = NULL;
-	for (const struct ct_command *const *at = ct_commands; *at; at++) {
-		size_t distance = (*at)->summary ? ct_distance(word, (*at)->name) : least;
-		if (distance < least) {
-			least = distance;
-			best = (*at)->name;
-		}
-	}
-	return best;
+	struct ct_nearest nearest = {.word = word};
+	for (const struct ct_command *const *at = ct_commands; *at; at++)
+		if ((*at)->summary)
+			ct_nearest_offer(&nearest, (*at)->name);
+	return nearest.best;
 }

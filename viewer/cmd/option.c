@@ -64,18 +64,13 @@ static int index_of_letter(const struct parser *parser, int letter)
 /* "--srot" -> "sort"; NULL: no name is like it. */
 static const char *name_like(const struct parser *parser, const char *word)
 {
-	const char *best = NULL;
-	size_t least = CT_DISTANCE_LIKE + 1;
 	char name[64];
+	struct ct_nearest nearest = {.word = name};
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word + 2, "="), word + 2);
-	for (int i = 0; i < parser->count; i++) {
-		size_t distance = parser->rows[i]->help ? ct_distance(name, parser->rows[i]->name) : least;
-		if (distance < least) {
-			least = distance;
-			best = parser->rows[i]->name;
-		}
-	}
-	return best;
+	for (int i = 0; i < parser->count; i++)
+		if (parser->rows[i]->help)
+			ct_nearest_offer(&nearest, parser->rows[i]->name);
+	return nearest.best;
 }
 
 /* getopt has answered '?' or ':'. */

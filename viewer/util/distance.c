@@ -31,3 +31,12 @@ size_t ct_distance(const char *a, const char *b)
 	/* Nothing in common: "ab" is not like "xy". */
 	return up[length_b] < least(length_a, length_b) ? up[length_b] : CT_DISTANCE_WORD_MAX + 1;
 }
+
+void ct_nearest_offer(struct ct_nearest *nearest, const char *candidate)
+{
+	size_t distance = ct_distance(nearest->word, candidate);
+	if (distance > CT_DISTANCE_LIKE || (nearest->best && distance >= nearest->distance))
+		return;
+	nearest->best = candidate;
+	nearest->distance = distance;
+}

@@ -14,4 +14,13 @@
  */
 size_t ct_distance(const char *a, const char *b);
 
+/* The candidate that is most like a word: offer all of them. best: NULL = none is like it. */
+struct ct_nearest {
+	const char *word;
+	const char *best;
+	size_t distance; /* of best */
+};
+
+void ct_nearest_offer(struct ct_nearest *nearest, const char *candidate);
+
 #endif
