@@ -5,6 +5,7 @@
  * and reading maps costs 20 to 40 us: so all that were found stay in a table of the process, by address. A stack may
  * be unmapped while it is known: before a change of stacks one system call (0.2 us) asks if it still is there.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "hot/slow.h"
@@ -15,7 +16,9 @@
 #define KNOWN 1024u /* a power of two */
 #define KNOWN_SHIFT 14 /* each 16 KiB of a stack have an entry */
 #define PAGE_SHIFT 12
+#define PAGE_BYTES ((uintptr_t)1 << PAGE_SHIFT)
 #define PAGES_BITS 28
+#define OWN_STACK_MAX (128u << 20) /* the least that the kernel keeps free below the main thread's stack */
 
 /* One word each, read and written without a lock: first page << PAGES_BITS | pages. */
 static uint64_t known[KNOWN];
@@ -40,10 +43,15 @@ static void make_known(uintptr_t sp, const struct ct_stack_bounds *bounds)
 		ct_set_relaxed(known_at(sp), (uint64_t)bounds->low >> PAGE_SHIFT << PAGES_BITS | pages);
 }
 
-/* MS_ASYNC does nothing but look if there is a hole. */
+/* 0 = they are all mapped, -ENOMEM = not all. MS_ASYNC does nothing but look if there is a hole. */
+static long look(const struct ct_stack_bounds *bounds)
+{
+	return ct_syscall3(SYS_msync, bounds->low, bounds->high - bounds->low, MS_ASYNC);
+}
+
 static bool is_mapped(const struct ct_stack_bounds *bounds)
 {
-	return ct_syscall3(SYS_msync, bounds->low, bounds->high - bounds->low, MS_ASYNC) == 0;
+	return look(bounds) == 0;
 }
 
 static bool contains(const struct ct_stack_bounds *bounds, uintptr_t sp)
@@ -57,6 +65,24 @@ static void move_to_front(struct ct_thread *thread, struct ct_stack_bounds bound
 	thread->bounds[0] = bounds;
 }
 
+/*
+ * Without maps (behind chroot, as another user, in a sandbox): the thread's own stack, from its stack pointer to what is
+ * known to be above its frames. Where the sandbox does not even let us look for a hole, the main thread's stack has none:
+ * the kernel keeps other mappings away from it.
+ */
+static bool find_own(const struct ct_thread *thread, uintptr_t sp, struct ct_stack_bounds *found)
+{
+	uintptr_t anchor = thread->anchor;
+	if (sp >= anchor || anchor - sp > OWN_STACK_MAX)
+		return false;
+	*found = (struct ct_stack_bounds){sp & ~(PAGE_BYTES - 1), (anchor | (PAGE_BYTES - 1)) + 1};
+	for (uint32_t i = 0; i < CT_BOUNDS_KEPT; i++)
+		if (contains(&thread->bounds[i], anchor))
+			found->high = thread->bounds[i].high;
+	long error = look(found);
+	return error == 0 || (error != -ENOMEM && anchor == ct_tracer.stack_top);
+}
+
 bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp)
 {
 	for (uint32_t i = 1; i < CT_BOUNDS_KEPT; i++)
@@ -66,9 +92,10 @@ bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp)
 		}
 	struct ct_stack_bounds found = known_bounds(sp);
 	if (!contains(&found, sp) || !is_mapped(&found)) {
-		if (!ct_maps_find(sp, &found.low, &found.high))
+		if (ct_maps_find(sp, &found.low, &found.high))
+			make_known(sp, &found);
+		else if (!find_own(thread, sp, &found))
 			return false;
-		make_known(sp, &found);
 	}
 	/* A stack that has grown replaces what was known of it. */
 	uint32_t slot = 0;

@@ -69,6 +69,9 @@ def sandboxes(context):
         run_both(context, [program("fire_sandbox"), how], stores=True, CTRACE_SAMPLE="512k")
         report = dhat.check_file(context.path("left.json"), lossless=how == "")
         check(report.total("tbk") >= (2 if how == "strict" else 5000), f"{how}: {report.total('tbk')} blocks")
+        if how != "strict":  # the stack has grown where its new bounds cannot be read
+            deep = [site for site in report.sites if "allocate_deep" in {frame.function for frame in site.frames}]
+            check_equal([site.frames[-1].mark for site in deep], [False], how + ": far down the stack")
 
 
 def limited(context, depth, limit, **changes):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fire_sandbox HOW: enters a sandbox (seccomp), allocates at 4096 sites, ends. In it
+ * fire_sandbox HOW: enters a sandbox (seccomp), allocates far down the stack and at 4096 sites, ends. In it
  *   (nothing)  a new process or program is death
  *   forbid     neither is permitted, nor to open a file
  *   kill       both are death
@@ -20,6 +20,8 @@
 
 #include "site.h"
 
+#define DEEP_BYTES 7777
+
 SITE static void branch(int depth)
 {
 	free(malloc((size_t)depth));
@@ -28,6 +30,17 @@ SITE static void branch(int depth)
 		branch(depth - 1);
 	}
 	KEEP(depth);
+}
+
+/* More stack than the process has had before. */
+SITE static int allocate_deep(int depth)
+{
+	volatile char room[16384];
+	room[0] = (char)depth;
+	if (depth)
+		return allocate_deep(depth - 1) + room[0];
+	free(malloc(DEEP_BYTES));
+	return room[0];
 }
 
 /* A call that the rules do not name: what then. */
@@ -95,6 +108,7 @@ int main(int argc, char **argv)
 		work_strictly();
 	if (enter(how))
 		return 2;
+	KEEP(allocate_deep(100));
 	for (size_t i = 0; i < 5000; i++)
 		free(malloc(i));
 	branch(11);
