@@ -40,6 +40,13 @@ SITE static void places_after(void)
 		branch(i);
 }
 
+/* More than there is room for when a store cannot grow any more. */
+SITE static void too_many_places(void)
+{
+	for (unsigned i = 0; i < 20 * PLACES; i++)
+		branch(i);
+}
+
 static int status_of(pid_t child)
 {
 	int status;
@@ -166,6 +173,8 @@ int main(int argc, char **argv)
 		status = vanish(folder);
 	if (!strcmp(how, "chroot"))
 		status = change_root(folder);
+	if (!strcmp(how, "vanish") || !strcmp(how, "chroot"))
+		too_many_places();
 	if (!strcmp(how, "vfork") || strstr(how, "uid"))
 		status = change_user(how);
 	if (strchr("hiw", *how))
