@@ -10,6 +10,7 @@
 #include "view/stack.h"
 
 #define LABEL_WIDTH 10
+#define KEYS_WIDTH 13
 #define INDENT 2
 #define SELF_WIDTH 5
 #define GAP 2
@@ -350,6 +351,19 @@ static void put_stack(struct draw *draw, size_t room)
 	}
 }
 
+static void put_hints(struct draw *draw)
+{
+	ct_line_style(&draw->line, CT_STYLE_QUIET);
+	for (const struct ct_screen_key *row = ct_screen_keys; row->keys; row++) {
+		if (!row->hint || (row->running && !draw->view.profile->recent_us))
+			continue;
+		if (row != ct_screen_keys)
+			ct_line_add_rest(&draw->line, " ");
+		ct_line_add_rest(&draw->line, row->hint);
+	}
+	ct_line_style(&draw->line, CT_STYLE_PLAIN);
+}
+
 static void put_bottom(struct draw *draw)
 {
 	const struct ct_screen *screen = draw->screen;
@@ -361,38 +375,30 @@ static void put_bottom(struct draw *draw)
 	} else if (screen->message[0]) {
 		put_styled(draw, CT_STYLE_LOSS, screen->message);
 	} else {
-		put_styled(draw, CT_STYLE_QUIET,
-			   draw->view.profile->recent_us
-				   ? "?:help t:view <>:sort Enter:open /:search f:filter m:mark space:pause q:quit"
-				   : "?:help t:view <>:sort Enter:open /:search f:filter q:quit");
+		put_hints(draw);
 	}
 	ct_line_end(&draw->line);
 }
 
 static void put_help(struct draw *draw)
 {
-	static const char *const lines[] = {
-		"t  Tab  T       next view: sites, functions, call tree, callers, modules, threads",
-		">  <  s         sort by the next column, the one before",
-		"r               reverse the order",
-		"Enter  Right +  open a branch of the tree; of other rows the whole stack",
-		"Left  -         close the branch, then go to the one around it",
-		"Up Down PgUp PgDn Home End",
-		"/  n  N         search function, file or module; next, previous",
-		"f  Esc          show only sites with a match anywhere in the stack; show all",
-		"b               bytes to the last digit, or rounded",
-		"m               mark: GROWN counts live bytes from now on",
-		"space           pause, go on",
-		"q               quit",
+	static const char *const more[] = {
 		"",
-		"search and filter: a regular expression; upper case counts if there is some in it",
-		"total, peak, live, lifetime, ...: ctrace(1). BYTES/S, BLOCKS/S: allocated, of late.",
+		"Search and filter take a regular expression. It is case-insensitive unless it has capitals.",
+		"ctrace(1) explains the columns. BYTES/S and BLOCKS/S: allocated since the previous reading.",
 	};
 	put_styled(draw, CT_STYLE_STRONG, "ctrace-top: keys");
 	ct_line_end(&draw->line);
 	ct_line_end(&draw->line);
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		ct_line_add_rest(&draw->line, lines[i]);
+	for (const struct ct_screen_key *row = ct_screen_keys; row->keys; row++) {
+		ct_line_add_rest(&draw->line, row->keys);
+		ct_line_add_blanks(&draw->line, KEYS_WIDTH - draw->line.columns);
+		ct_line_add_rest(&draw->line, "  ");
+		ct_line_add_rest(&draw->line, row->help);
+		ct_line_end(&draw->line);
+	}
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		ct_line_add_rest(&draw->line, more[i]);
 		ct_line_end(&draw->line);
 	}
 	ct_line_end(&draw->line);

@@ -328,62 +328,117 @@ static bool stack_key(struct ct_screen *screen, int key)
 	return key == CT_KEY_ESCAPE || key == CT_KEY_ENTER || key == CT_KEY_LEFT || key == 'q';
 }
 
-static enum ct_action list_key(struct ct_screen *screen, int key)
+static enum ct_action view_key(struct ct_screen *screen, int key)
 {
-	switch (key) {
-	case 'q':
-	case 'Q':
-		return CT_ACTION_QUIT;
-	case '?':
-	case 'h':
-		screen->help = true;
-		return CT_ACTION_NONE;
-	case 's':
-	case '>':
-		return next_sort(screen, 1);
-	case '<':
-		return next_sort(screen, -1);
-	case 'r':
-		screen->rows.reverse = !screen->rows.reverse;
-		return done(rebuild(screen));
-	case 't':
-	case '\t':
-		return next_kind(screen, 1);
-	case 'T':
-		return next_kind(screen, -1);
-	case CT_KEY_ENTER:
-		return open_row(screen, true);
-	case CT_KEY_RIGHT:
-	case '+':
-		return open_row(screen, false);
-	case CT_KEY_LEFT:
-	case '-':
-		return close_row(screen);
-	case '/':
+	return next_kind(screen, key == 'T' ? -1 : 1);
+}
+
+static enum ct_action sort_key(struct ct_screen *screen, int key)
+{
+	return next_sort(screen, key == '<' ? -1 : 1);
+}
+
+static enum ct_action reverse_key(struct ct_screen *screen, int key)
+{
+	(void)key;
+	screen->rows.reverse = !screen->rows.reverse;
+	return done(rebuild(screen));
+}
+
+static enum ct_action open_key(struct ct_screen *screen, int key)
+{
+	return open_row(screen, key == CT_KEY_ENTER);
+}
+
+static enum ct_action close_key(struct ct_screen *screen, int key)
+{
+	(void)key;
+	return close_row(screen);
+}
+
+static enum ct_action move_key(struct ct_screen *screen, int key)
+{
+	move(&screen->selected, screen->rows.count, key, screen->page ? screen->page : 1);
+	return CT_ACTION_NONE;
+}
+
+static enum ct_action search_key(struct ct_screen *screen, int key)
+{
+	if (key == '/')
 		ask(screen, CT_PROMPT_SEARCH);
-		return CT_ACTION_NONE;
-	case 'f':
-		ask(screen, CT_PROMPT_FILTER);
-		return CT_ACTION_NONE;
-	case 'n':
-	case 'N':
+	else
 		search(screen, key == 'n' ? 1 : -1);
-		return CT_ACTION_NONE;
-	case CT_KEY_ESCAPE:
+	return CT_ACTION_NONE;
+}
+
+static enum ct_action filter_key(struct ct_screen *screen, int key)
+{
+	if (key == CT_KEY_ESCAPE) {
 		ct_match_set(&screen->filter, "");
 		return done(refilter(screen));
-	case 'b':
-		screen->exact = !screen->exact;
-		return CT_ACTION_NONE;
-	case 'm':
-		return CT_ACTION_MARK;
-	case ' ':
-		return CT_ACTION_PAUSE;
-	default:
-		if (key >= CT_KEY_UP)
-			move(&screen->selected, screen->rows.count, key, screen->page ? screen->page : 1);
-		return CT_ACTION_NONE;
 	}
+	ask(screen, CT_PROMPT_FILTER);
+	return CT_ACTION_NONE;
+}
+
+static enum ct_action exact_key(struct ct_screen *screen, int key)
+{
+	(void)key;
+	screen->exact = !screen->exact;
+	return CT_ACTION_NONE;
+}
+
+static enum ct_action mark_key(struct ct_screen *screen, int key)
+{
+	(void)screen, (void)key;
+	return CT_ACTION_MARK;
+}
+
+static enum ct_action pause_key(struct ct_screen *screen, int key)
+{
+	(void)screen, (void)key;
+	return CT_ACTION_PAUSE;
+}
+
+static enum ct_action help_key(struct ct_screen *screen, int key)
+{
+	(void)key;
+	screen->help = true;
+	return CT_ACTION_NONE;
+}
+
+static enum ct_action quit_key(struct ct_screen *screen, int key)
+{
+	(void)screen, (void)key;
+	return CT_ACTION_QUIT;
+}
+
+/* What list_key does, and what the help and the bottom line say of it. */
+const struct ct_screen_key ct_screen_keys[] = {
+	{"? h", "?:help", "this help", help_key, false},
+	{"t Tab T", "t:view", "next view: sites, functions, call tree, callers, modules, threads; previous", view_key,
+	 false},
+	{"> s <", "<>:sort", "sort by the next column; by the previous one", sort_key, false},
+	{"r", NULL, "reverse the order", reverse_key, false},
+	{"Enter Right +", "Enter:open", "open a branch of the tree; in other views, show the whole stack", open_key,
+	 false},
+	{"Left -", NULL, "close the branch, then go to the one that contains it", close_key, false},
+	{"Up Down PgUp PgDn Home End", NULL, "move", move_key, false},
+	{"/ n N", "/:search", "search function, file or module; next; previous", search_key, false},
+	{"f Esc", "f:filter", "show only sites with a match anywhere in the stack; show all", filter_key, false},
+	{"b", NULL, "exact numbers, or rounded", exact_key, false},
+	{"m", "m:mark", "set the baseline: GROWN counts live bytes from now on", mark_key, true},
+	{"space", "space:pause", "pause; continue", pause_key, true},
+	{"q Q", "q:quit", "quit", quit_key, false},
+	{NULL, NULL, NULL, NULL, false},
+};
+
+static enum ct_action list_key(struct ct_screen *screen, int key)
+{
+	for (const struct ct_screen_key *row = ct_screen_keys; row->keys; row++)
+		if (ct_keys_have(row->keys, key))
+			return row->press(screen, key);
+	return CT_ACTION_NONE;
 }
 
 enum ct_action ct_screen_key(struct ct_screen *screen, int key)

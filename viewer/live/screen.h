@@ -6,24 +6,9 @@
 #ifndef CT_LIVE_SCREEN_H
 #define CT_LIVE_SCREEN_H
 
+#include "live/keys.h"
 #include "live/match.h"
 #include "live/rows.h"
-
-/* Keys that are not characters; others are Unicode characters. */
-enum ct_key {
-	CT_KEY_NONE = 0,
-	CT_KEY_ENTER = '\n',
-	CT_KEY_ESCAPE = 27,
-	CT_KEY_BACKSPACE = 127,
-	CT_KEY_UP = 0x110000,
-	CT_KEY_DOWN,
-	CT_KEY_LEFT,
-	CT_KEY_RIGHT,
-	CT_KEY_PAGE_UP,
-	CT_KEY_PAGE_DOWN,
-	CT_KEY_HOME,
-	CT_KEY_END,
-};
 
 /* What a key asks of the caller. */
 enum ct_action {
@@ -68,6 +53,17 @@ struct ct_screen {
 	char message[CT_MATCH_ROOM + 32]; /* until the next key */
 	int selected_line; /* of the latest text, -1 = none */
 };
+
+/* A key, or several that belong together. */
+struct ct_screen_key {
+	const char *keys; /* characters, or names such as "Tab", separated by blanks */
+	const char *hint; /* in the bottom line; NULL = not there */
+	const char *help;
+	enum ct_action (*press)(struct ct_screen *screen, int key);
+	bool running; /* the hint is for running programs only */
+};
+
+extern const struct ct_screen_key ct_screen_keys[]; /* ends with keys = NULL */
 
 /* A zeroed screen with terminal, height, rows.kind and rows.sort set is ready for ct_screen_show. */
 void ct_screen_fini(struct ct_screen *screen);
