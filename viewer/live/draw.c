@@ -384,8 +384,8 @@ static void put_help(struct draw *draw)
 {
 	static const char *const more[] = {
 		"",
-		"Search and filter take a regular expression. It is case-insensitive unless it has capitals.",
-		"ctrace(1) explains the columns. BYTES/S and BLOCKS/S: allocated since the previous reading.",
+		"Search, filter: regular expressions; capitals make them case-sensitive.",
+		"BYTES/S and BLOCKS/S: allocated since the previous reading. See also ctrace(1).",
 	};
 	put_styled(draw, CT_STYLE_STRONG, "ctrace-top: keys");
 	ct_line_end(&draw->line);

@@ -416,8 +416,7 @@ static enum ct_action quit_key(struct ct_screen *screen, int key)
 /* What list_key does, and what the help and the bottom line say of it. */
 const struct ct_screen_key ct_screen_keys[] = {
 	{"? h", "?:help", "this help", help_key, false},
-	{"t Tab T", "t:view", "next view: sites, functions, call tree, callers, modules, threads; previous", view_key,
-	 false},
+	{"t Tab T", "t:view", "next or previous view: sites, functions, trees, modules, threads", view_key, false},
 	{"> s <", "<>:sort", "sort by the next column; by the previous one", sort_key, false},
 	{"r", NULL, "reverse the order", reverse_key, false},
 	{"Enter Right +", "Enter:open", "open a branch of the tree; in other views, show the whole stack", open_key,
