@@ -66,9 +66,9 @@ static void move_to_front(struct ct_thread *thread, struct ct_stack_bounds bound
 }
 
 /*
- * Without maps (behind chroot, as another user, in a sandbox): the thread's own stack, from its stack pointer to what is
- * known to be above its frames. Where the sandbox does not even let us look for a hole, the main thread's stack has none:
- * the kernel keeps other mappings away from it.
+ * Without maps (behind chroot, as another user, in a sandbox): the thread's own stack, from its stack pointer to what
+ * is known to be above its frames. Where the sandbox does not even let us look for a hole, the main thread's stack has
+ * none: the kernel keeps other mappings away from it.
  */
 static bool find_own(const struct ct_thread *thread, uintptr_t sp, struct ct_stack_bounds *found)
 {

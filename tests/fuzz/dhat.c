@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ct_profile *profile;
 	struct ct_error_text error;
 	fuzz_file(data, size);
-	if (ct_load_dhat(fuzz_path, &profile, &error))
+	if (ct_load(fuzz_path, &profile, &error))
 		return 0;
 	fuzz_profile_use(profile);
 	ct_profile_free(profile);

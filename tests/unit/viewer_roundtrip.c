@@ -117,12 +117,10 @@ __attribute__((noinline)) static char *write_profile(const struct ct_profile *pr
 
 static int load_text(const char *text, size_t length, struct ct_profile **profile, struct ct_error_text *error)
 {
-	char path[64];
 	int fd = memfd_create("report", MFD_CLOEXEC);
-	int code;
+	const struct ct_input input = {.path = "report", .fd = fd};
 	assert_int_equal(write(fd, text, length), length);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	code = ct_load_dhat(path, profile, error);
+	int code = ct_load_dhat(&input, profile, error);
 	close(fd);
 	return code;
 }

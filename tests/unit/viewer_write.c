@@ -152,9 +152,15 @@ static void write_store(const char *path, const char *output)
 
 static int export_in_place(const char *store, bool remove_store)
 {
-	struct ct_export job = {.input = store, .format = &ct_formats[0], .remove_store = remove_store, .quiet = true};
 	struct ct_error_text error;
-	return ct_export_run(&job, &error);
+	struct ct_input input;
+	const struct ct_export job = {
+		.input = &input, .format = &ct_formats[0], .remove_store = remove_store, .quiet = true};
+	int code = ct_input_open(store, &input, &error);
+	if (!code)
+		code = ct_export_run(&job, &error);
+	ct_input_close(&input);
+	return code;
 }
 
 static void test_where_the_report_goes(void **state)

@@ -4,13 +4,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/shared_options.h"
 #include "export/export.h"
-#include "load/load.h"
+#include "live/process.h"
 #include "record/left_store.h"
 
 #define COMMAND "export"
@@ -30,54 +32,94 @@ static int fail(int status, const struct ct_error_text *error, const char *left)
 }
 
 /* Only what a program has finished with, and never a report. */
-static int check_removable(const char *input)
+static int check_removable(const struct ct_input *input, struct ct_error_text *error)
 {
-	struct ct_error_text error;
 	struct ct_left_store left;
-	char *path;
-	int is_store = ct_is_store(input, &error);
-	if (is_store < 0)
-		return fail(ct_error_exit_code(is_store), &error, NULL);
-	if (!is_store)
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s is not a store; --remove-store is for stores", input);
-	path = realpath(input, NULL);
+	if (!input->is_store)
+		return ct_error_set(error, CT_ERR_USAGE, "%s is not a store; --remove-store is for stores",
+				    input->path);
+	char *path = realpath(input->path, NULL);
 	bool in_use = path && ct_left_store_read(AT_FDCWD, path, &left) && ct_left_store_in_use(&left, path);
 	free(path);
-	return in_use ? ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
-				    "%s: pid %u still records into it; export it without --remove-store", input,
-				    left.pid)
-		      : CT_EXIT_FINE;
+	return in_use ? ct_error_set(error, CT_ERR_USAGE,
+				     "%s: pid %u still records into it; export it without --remove-store", input->path,
+				     left.pid)
+		      : CT_OK;
 }
 
-static int export(struct ct_export *job, const struct ct_format_set *set, bool remove_store)
+/* What the options rule out together; NULL = nothing. */
+static const char *conflict(const struct request *request)
 {
-	struct ct_error_text error;
-	bool remove_last = job->remove_store;
-	int code = remove_store ? check_removable(job->input) : CT_EXIT_FINE;
+	const struct ct_export *job = &request->job;
+	bool remove = request->remove_store || request->at_exit;
+	if (ct_selection_any(&request->selection) && !job->output)
+		return "-o is required with --focus, --ignore or --hide";
+	if (ct_selection_any(&request->selection) && remove)
+		return "--remove-store cannot be combined with --focus, --ignore or --hide";
+	if (job->live && !job->output)
+		return "--live needs -o: FILE.store for a copy of the store, or a report";
+	if (job->live && remove)
+		return "--live leaves the program its store: leave --remove-store out";
+	if (job->live && request->formats.count && ct_export_is_store(job->output))
+		return "--live copies the store to -o FILE.store: leave --format out, or name a report";
+	return job->output && request->formats.count > 1 ? "-o names one file, and there are several formats" : NULL;
+}
+
+/* name: room for the name of a process's store. */
+static int open_input(const char *word, bool live, char name[PATH_MAX], struct ct_input *input,
+		      struct ct_error_text *error)
+{
+	struct ct_process process;
+	if (!live || !*word || word[strspn(word, "0123456789")]) {
+		int code = ct_input_open(word, input, error);
+		return !code && live && !input->is_store
+			       ? ct_error_set(error, CT_ERR_USAGE, "%s is neither a store nor a process", word)
+			       : code;
+	}
+	*input = (struct ct_input){.path = name, .fd = -1, .is_store = true};
+	long pid = strtol(word, NULL, 10);
+	int code = ct_process_open(pid < INT_MAX ? (int)pid : INT_MAX, &process, error);
 	if (code)
 		return code;
-	if (ct_selection_any(job->selection) && (remove_store || remove_last || !job->output))
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s",
-				   job->output ? "--remove-store cannot be combined with --focus, --ignore or --hide"
-					       : "-o is required with --focus, --ignore or --hide");
-	if (job->live && (remove_store || remove_last || !job->output))
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s",
-				   job->output ? "--live leaves the program its store: leave --remove-store out"
-					       : "--live needs -o: FILE.store for a copy of the store, or a report");
-	if (job->output && set->count > 1)
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-o names one file, and there are several formats");
-	for (size_t i = 0; i < set->count; i++) {
-		job->format = set->formats[i];
-		job->brief = i > 0;
-		job->remove_store = remove_last && i + 1 == set->count;
-		code = ct_export_run(job, &error);
-		if (code)
-			return fail(ct_error_exit_code(code), &error, remove_last ? job->input : NULL);
+	input->fd = ct_process_store(&process, name, error);
+	close(process.folder);
+	return input->fd < 0 ? input->fd : CT_OK;
+}
+
+static int write_formats(struct request *request, const struct ct_input *input, struct ct_error_text *error)
+{
+	struct ct_export job = request->job;
+	int code = request->remove_store ? check_removable(input, error) : CT_OK;
+	job.input = input;
+	job.selection = &request->selection;
+	for (size_t i = 0; i < request->formats.count && !code; i++) {
+		job.format = request->formats.formats[i];
+		job.brief = i > 0;
+		job.remove_store = request->at_exit && i + 1 == request->formats.count;
+		code = ct_export_run(&job, error);
 	}
+	return code;
+}
+
+static int export(struct request *request, const char *word)
+{
+	struct ct_error_text error;
+	struct ct_input input;
+	char name[PATH_MAX];
+	const char *why = conflict(request);
+	if (why)
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s", why);
+	if (!request->formats.count)
+		request->formats = (struct ct_format_set){{ct_formats}, 1};
+	int code = open_input(word, request->job.live, name, &input, &error);
+	if (!code)
+		code = write_formats(request, &input, &error);
+	ct_input_close(&input);
+	if (code)
+		return fail(ct_error_exit_code(code), &error, request->at_exit ? word : NULL);
 	/* A good export at exit has removed it already. */
-	if (remove_store && remove(job->input) < 0 && errno != ENOENT)
-		return ct_cmd_fail(COMMAND, CT_EXIT_UNREADABLE, "%s: cannot be removed: %s", job->input,
-				   strerror(errno));
+	if (request->remove_store && remove(word) < 0 && errno != ENOENT)
+		return ct_cmd_fail(COMMAND, CT_EXIT_UNREADABLE, "%s: cannot be removed: %s", word, strerror(errno));
 	return CT_EXIT_FINE;
 }
 
@@ -127,8 +169,6 @@ static int run(int argc, char **argv)
 	struct request request = {0};
 	struct ct_error_text error;
 	int rest, code = ct_command_parse(&ct_command_export, &request, argc, argv, &rest, &error);
-	request.job.selection = &request.selection;
-	request.job.remove_store = request.at_exit;
 	if (code == CT_COMMAND_HELP) {
 		ct_command_help(&ct_command_export, stdout);
 		code = fflush(stdout) ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
@@ -137,10 +177,7 @@ static int run(int argc, char **argv)
 	} else if (argc - rest != 1) {
 		code = ct_cmd_fail_files(COMMAND, argc - rest);
 	} else {
-		request.job.input = argv[rest];
-		if (!request.formats.count)
-			request.formats = (struct ct_format_set){{ct_formats}, 1};
-		code = export(&request.job, &request.formats, request.remove_store);
+		code = export(&request, argv[rest]);
 	}
 	ct_selection_fini(&request.selection);
 	return code;

@@ -187,23 +187,24 @@ static int print_file(const char *path, struct ct_error_text *error)
 {
 	struct ct_store_file store = {0};
 	struct ct_profile *profile = NULL;
-	int is_store = ct_is_store(path, error);
-	int code = is_store < 0 ? is_store : CT_OK;
-	if (!code && is_store) {
-		code = ct_store_file_open(path, &store, error);
+	struct ct_input input;
+	int code = ct_input_open(path, &input, error);
+	if (!code && input.is_store) {
+		code = ct_store_file_read(input.fd, path, &store, error);
 		if (!code)
 			code = ct_store_profile(&store, &profile, error);
 	} else if (!code) {
-		code = ct_load(path, &profile, error);
+		code = ct_load_dhat(&input, &profile, error);
 	}
 	if (!code) {
 		print_profile(profile);
-		bool good = is_store ? print_store(&store) : check_report(profile);
+		bool good = input.is_store ? print_store(&store) : check_report(profile);
 		ct_caveat_torn(profile, path);
 		code = good ? CT_EXIT_FINE : CT_EXIT_FINDINGS;
 	}
 	ct_profile_free(profile);
 	ct_store_file_close(&store);
+	ct_input_close(&input);
 	return code;
 }
 

@@ -54,7 +54,8 @@ static int add_inputs(struct work *work)
 
 static int write_outputs(struct work *work)
 {
-	struct ct_export job = {.input = "the merged profile", .metric = work->metric};
+	const struct ct_input input = {.path = "the merged profile", .fd = -1};
+	struct ct_export job = {.input = &input, .metric = work->metric};
 	int code = CT_OK;
 	for (size_t i = 0; i < work->formats.count && !code; i++) {
 		job.format = work->formats.formats[i];

@@ -2,14 +2,12 @@
 #include "export/export.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "live/process.h"
 #include "load/load.h"
 #include "load/store/store_file.h"
 #include "load/store/store_process.h"
@@ -128,6 +126,11 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 	ct_message("report %s", output);
 }
 
+bool ct_export_is_store(const char *output)
+{
+	return ends_with(output, STORE_SUFFIX);
+}
+
 char *ct_export_events_name(const char *report)
 {
 	size_t length = strlen(report) - (ends_with(report, ".json") ? strlen(".json") : 0);
@@ -140,8 +143,8 @@ static int choose_output(const struct ct_export *job, const struct ct_store_file
 			 struct ct_error_text *error)
 {
 	char *report = job->output ? strdup(job->output)
-		       : store     ? ct_export_output(job->input, store)
-				   : strdup(job->input);
+		       : store     ? ct_export_output(job->input->path, store)
+				   : strdup(job->input->path);
 	*output = report;
 	if (report && !job->output && job->events) {
 		*output = ct_export_events_name(report);
@@ -154,7 +157,7 @@ static int choose_output(const struct ct_export *job, const struct ct_store_file
 	}
 	if (!*output)
 		return ct_error_no_memory(error);
-	if (ct_export_same_file(job->input, *output))
+	if (ct_export_same_file(job->input->path, *output))
 		return ct_error_set(error, CT_ERR_USAGE, "%s is the input itself; name another output with -o",
 				    *output);
 	return CT_OK;
@@ -171,19 +174,23 @@ static int load_store(const struct ct_store_file *store, bool events, const char
 
 int ct_export_load(const char *path, struct ct_profile **profile, struct ct_error_text *error)
 {
-	struct ct_store_file store;
-	int is_store = ct_is_store(path, error);
-	if (is_store <= 0)
-		return is_store < 0 ? is_store : ct_load(path, profile, error);
+	struct ct_store_file store = {0};
+	struct ct_input input;
 	*profile = NULL;
-	int code = ct_store_file_open(path, &store, error);
-	if (!code)
-		code = load_store(&store, false, path, profile, error);
+	int code = ct_input_open(path, &input, error);
+	if (!code && input.is_store) {
+		code = ct_store_file_read(input.fd, path, &store, error);
+		if (!code)
+			code = load_store(&store, false, path, profile, error);
+	} else if (!code) {
+		code = ct_load_dhat(&input, profile, error);
+	}
 	if (code) {
 		ct_profile_free(*profile);
 		*profile = NULL;
 	}
 	ct_store_file_close(&store);
+	ct_input_close(&input);
 	return code;
 }
 
@@ -191,7 +198,7 @@ int ct_export_write(const struct ct_export *job, const struct ct_profile *profil
 		    struct ct_error_text *error)
 {
 	struct ct_out_file file;
-	int code = ct_format_check(job->format, job->metric, profile, job->input, error);
+	int code = ct_format_check(job->format, job->metric, profile, job->input->path, error);
 	if (code)
 		return code;
 	code = ct_out_open(output, &file, error);
@@ -225,12 +232,12 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	char *output;
 	int code = choose_output(job, store, &output, error);
 	if (!code)
-		code = store ? load_store(store, job->events, job->input, &profile, error)
-			     : ct_load(job->input, &profile, error);
+		code = store ? load_store(store, job->events, job->input->path, &profile, error)
+			     : ct_load_input(job->input, &profile, error);
 	if (!code)
 		code = select_part(job, profile, error);
 	if (!code)
-		ct_caveat_torn(profile, job->input);
+		ct_caveat_torn(profile, job->input->path);
 	if (!code)
 		code = ct_export_write(job, profile, output, error);
 	char note[256];
@@ -263,66 +270,31 @@ static int write_copy(const struct ct_export *job, struct ct_store_file *store, 
 	struct ct_out_file file;
 	if (store->failed)
 		return ct_error_set(error, CT_ERR_DAMAGED,
-				    "%s: copied while it was written: no whole copy can be made of it", job->input);
+				    "%s: copied while it was written: no whole copy can be made of it",
+				    job->input->path);
 	int code = ct_out_open(job->output, &file, error);
 	if (!code)
 		code = ct_store_file_write(store, file.stream, error);
 	return ct_out_close(&file, code, error);
 }
 
-/* The store of a running program. */
-static int open_process(const char *pid, struct ct_store_file *store, struct ct_error_text *error)
+int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 {
-	struct ct_process process;
-	char name[PATH_MAX];
-	long number = strtol(pid, NULL, 10);
-	int code = ct_process_open(number < INT_MAX ? (int)number : INT_MAX, &process, error);
-	if (code)
-		return code;
-	int fd = ct_process_store(&process, name, error);
-	code = fd < 0 ? fd : ct_store_file_read(fd, name, store, error);
-	if (fd >= 0)
-		close(fd);
-	close(process.folder);
-	return code;
-}
-
-static int run_live(const struct ct_export *job, struct ct_error_text *error)
-{
-	struct ct_store_file store = {0};
-	bool is_pid = *job->input && !job->input[strspn(job->input, "0123456789")];
-	int is_store = is_pid ? 1 : ct_is_store(job->input, error);
-	if (!is_store)
-		return ct_error_set(error, CT_ERR_USAGE, "%s is neither a store nor a process", job->input);
-	int code = is_store < 0 ? is_store
-		   : is_pid     ? open_process(job->input, &store, error)
-				: ct_store_file_open(job->input, &store, error);
-	if (!code && ends_with(job->output, STORE_SUFFIX))
+	struct ct_store_file store;
+	const char *path = job->input->path;
+	if (!job->input->is_store && job->events)
+		return ct_error_set(error, CT_ERR_USAGE, "%s is not a store; --events is for stores", path);
+	if (!job->input->is_store)
+		return export(job, NULL, error);
+	int code = ct_store_file_read(job->input->fd, path, &store, error);
+	if (!code && job->live && ct_export_is_store(job->output))
 		code = write_copy(job, &store, error);
 	else if (!code)
 		code = export(job, &store, error);
-	ct_store_file_close(&store);
-	return code;
-}
-
-int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
-{
-	if (job->live)
-		return run_live(job, error);
-	struct ct_store_file store;
-	int is_store = ct_is_store(job->input, error);
-	if (!is_store && job->events)
-		return ct_error_set(error, CT_ERR_USAGE, "%s is not a store; --events is for stores", job->input);
-	if (is_store <= 0)
-		return is_store < 0 ? is_store : export(job, NULL, error);
-	int code = ct_store_file_open(job->input, &store, error);
-	if (!code)
-		code = export(job, &store, error);
 	if (!code && !job->output && !job->events && !job->brief && ct_store_has_events(&store))
 		code = export_events(job, &store, error);
-	if (!code && job->remove_store && !store.failed && !(store.header->flags & CT_STORE_KEEP) &&
-	    unlink(job->input) < 0)
-		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", job->input, strerror(errno));
+	if (!code && job->remove_store && !store.failed && !(store.header->flags & CT_STORE_KEEP) && unlink(path) < 0)
+		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
 	ct_store_file_close(&store);
 	return code;
 }

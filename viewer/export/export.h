@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "load/input.h"
 #include "load/store/store_file.h"
 #include "model/profile.h"
 #include "model/select.h"
@@ -23,12 +24,12 @@ char *ct_export_output(const char *store_path, const struct ct_store_file *store
 
 /* One export: what becomes what, where. */
 struct ct_export {
-	const char *input; /* a store, or a report of any producer */
+	const struct ct_input *input; /* a store, or a report of any producer */
 	const char *output; /* NULL: the default name, which depends on input and format; "-" is stdout */
 	const struct ct_format *format;
 	enum ct_metric metric; /* CT_METRIC_NONE: the format's own */
 	const struct ct_selection *selection; /* NULL = the whole profile */
-	bool live; /* the input is a store, or the pid of a running program: of an output FILE.store it gets a copy */
+	bool live; /* the input is the store of a running program; an output FILE.store becomes a copy of it */
 	bool events; /* of a store: what the program counted itself, not the heap */
 	bool remove_store; /* after a good export, unless its recording asked to keep it */
 	bool keep_name; /* the default name is taken as it is, whatever the format */
@@ -46,10 +47,13 @@ char *ct_export_name(const char *report, const struct ct_format *format, enum ct
 /* The name of the report of a program's own events: app.json, app.events.json. Free it. NULL without memory. */
 char *ct_export_events_name(const char *report);
 
+/* Whether an output of this name is a copy of the store (live). */
+bool ct_export_is_store(const char *output);
+
 /* A store or a report as a profile, with all that is known of it; errors name the path. */
 int ct_export_load(const char *path, struct ct_profile **profile, struct ct_error_text *error);
 
-/* Write a profile as the job's format; of the job's input only the name counts, for errors. */
+/* Write a profile as the job's format. Of the job's input only the path counts, for errors. */
 int ct_export_write(const struct ct_export *job, const struct ct_profile *profile, const char *output,
 		    struct ct_error_text *error);
 

@@ -8,17 +8,19 @@
 
 #include <stdint.h>
 
+#include "load/input.h"
 #include "model/profile.h"
 #include "util/error.h"
 
-/* Load any known file: store, DHAT JSON. What it is follows from its first bytes, never from its name. */
+/* Load any known file: a store, or DHAT JSON. */
 int ct_load(const char *path, struct ct_profile **profile, struct ct_error_text *error);
+int ct_load_input(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error);
 
 /* DHAT JSON of ctrace, Valgrind (dhatFileVersion 2) or dhat-rs. */
-int ct_load_dhat(const char *path, struct ct_profile **profile, struct ct_error_text *error);
+int ct_load_dhat(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error);
 
 /* A store, symbolised, as a whole profile. */
-int ct_load_store(const char *path, struct ct_profile **profile, struct ct_error_text *error);
+int ct_load_store(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error);
 
 struct ct_store_file;
 
@@ -28,8 +30,5 @@ int ct_store_profile(const struct ct_store_file *store, struct ct_profile **prof
 /* The same of the events that the program has counted itself (ctrace_event), in DHAT's ad-hoc mode. Are there any? */
 int ct_store_events(const struct ct_store_file *store, struct ct_profile **profile, struct ct_error_text *error);
 bool ct_store_has_events(const struct ct_store_file *store);
-
-/* Is this file a store (magic)? 1 yes, 0 no, < 0 enum ct_error. */
-int ct_is_store(const char *path, struct ct_error_text *error);
 
 #endif

@@ -46,9 +46,11 @@ static void export_store(struct ct_collect *collect, const char *path, const str
 		}
 		return;
 	}
-	for (size_t i = 0; i < collect->formats.count; i++) {
+	struct ct_input input;
+	int code = ct_input_open(path, &input, &error);
+	for (size_t i = 0; i < collect->formats.count && !code; i++) {
 		const struct ct_export job = {
-			.input = path,
+			.input = &input,
 			.format = collect->formats.formats[i],
 			.keep_name = collect->keep_name && collect->formats.count == 1,
 			.remove_store = !store->kept && !collect->keep && i + 1 == collect->formats.count,
@@ -56,15 +58,15 @@ static void export_store(struct ct_collect *collect, const char *path, const str
 			.loud = collect->late,
 			.brief = i > 0,
 		};
-		int code = ct_export_run(&job, &error);
-
-		if (code < 0) {
-			collect->failed++;
-			ct_message_for("record", "%s", error.line);
-			return;
-		}
+		code = ct_export_run(&job, &error);
 	}
-	collect->exported++;
+	ct_input_close(&input);
+	if (code) {
+		collect->failed++;
+		ct_message_for("record", "%s", error.line);
+	} else {
+		collect->exported++;
+	}
 }
 
 static void look_at(struct ct_collect *collect, int folder_fd, const char *folder, const char *name)

@@ -220,9 +220,9 @@ int ct_dhat_enter(struct ct_dhat *dhat, enum ct_dhat_member member, struct ct_js
 	return 0;
 }
 
-static int load(struct ct_dhat *dhat, const char *path)
+static int load(struct ct_dhat *dhat, int fd)
 {
-	int code = ct_json_read(path, &dhat->file, dhat->error);
+	int code = ct_json_read(fd, &dhat->file, dhat->error);
 	if (code < 0 || (code = find_members(dhat)) < 0 || (code = read_head(dhat)) < 0 ||
 	    (code = ct_dhat_read_ctrace(dhat)) < 0)
 		return code;
@@ -230,15 +230,15 @@ static int load(struct ct_dhat *dhat, const char *path)
 	return code < 0 ? code : ct_dhat_read_snapshots(dhat);
 }
 
-int ct_load_dhat(const char *path, struct ct_profile **profile, struct ct_error_text *error)
+int ct_load_dhat(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error)
 {
 	struct ct_dhat dhat = {.error = error, .profile = ct_profile_new()};
-	int code = dhat.profile ? load(&dhat, path) : ct_dhat_no_memory(&dhat);
+	int code = dhat.profile ? load(&dhat, input->fd) : ct_dhat_no_memory(&dhat);
 	ct_json_free(&dhat.file);
 	free(dhat.site_of_row);
 	if (code < 0) {
 		ct_profile_free(dhat.profile);
-		return ct_error_context(error, code, "%s", path);
+		return ct_error_context(error, code, "%s", input->path);
 	}
 	*profile = dhat.profile;
 	return 0;

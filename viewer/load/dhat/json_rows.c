@@ -2,28 +2,31 @@
 #include "load/dhat/json_rows.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "util/open.h"
-
 /* Read, not mapped: a file that shrinks under a mapping would be a SIGBUS. */
-static int read_all(int fd, size_t expected, struct ct_json_file *file, struct ct_error_text *error)
+/* Read, not mapped: a file that shrinks under a mapping would be a SIGBUS. */
+int ct_json_read(int fd, struct ct_json_file *file, struct ct_error_text *error)
 {
-	size_t room = expected + 1;
+	struct stat status;
+	if (fstat(fd, &status) < 0)
+		return ct_error_set(error, CT_ERR_IO, "cannot read: %s", strerror(errno));
+	size_t room = (size_t)status.st_size + 1;
 	file->length = 0;
 	file->text = malloc(room);
 	while (file->text) {
-		ssize_t got = read(fd, file->text + file->length, room - file->length);
+		ssize_t got = pread(fd, file->text + file->length, room - file->length, (off_t)file->length);
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0) {
 			free(file->text);
+			file->text = NULL;
 			return ct_error_set(error, CT_ERR_IO, "cannot read: %s", strerror(errno));
 		}
 		if (got == 0) {
@@ -40,18 +43,6 @@ static int read_all(int fd, size_t expected, struct ct_json_file *file, struct c
 		}
 	}
 	return ct_error_set(error, CT_ERR_MEMORY, "not enough memory to read the file");
-}
-
-int ct_json_read(const char *path, struct ct_json_file *file, struct ct_error_text *error)
-{
-	struct stat status;
-	int fd = ct_open_regular(AT_FDCWD, path, 0, &status);
-	int code;
-	if (fd < 0)
-		return ct_error_set(error, CT_ERR_IO, "cannot open: %s", ct_open_problem());
-	code = read_all(fd, (size_t)status.st_size, file, error);
-	close(fd);
-	return code;
 }
 
 void ct_json_free(struct ct_json_file *file)

@@ -28,8 +28,8 @@ struct ct_json_file {
 	size_t length;
 };
 
-/* Read a file whole; "-" is not special. */
-int ct_json_read(const char *path, struct ct_json_file *file, struct ct_error_text *error);
+/* Read a file whole, wherever its descriptor stands. */
+int ct_json_read(int fd, struct ct_json_file *file, struct ct_error_text *error);
 void ct_json_free(struct ct_json_file *file);
 
 /* A cursor in one object or array. */

@@ -278,14 +278,14 @@ int ct_store_events(const struct ct_store_file *store, struct ct_profile **profi
 	return make_profile(store, true, profile, error);
 }
 
-int ct_load_store(const char *path, struct ct_profile **profile, struct ct_error_text *error)
+int ct_load_store(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error)
 {
 	struct ct_store_file store;
-	int code = ct_store_file_open(path, &store, error);
+	int code = ct_store_file_read(input->fd, input->path, &store, error);
 	if (!code) {
 		code = ct_store_profile(&store, profile, error);
 		if (code)
-			ct_error_context(error, code, "%s", path);
+			ct_error_context(error, code, "%s", input->path);
 	}
 	ct_store_file_close(&store);
 	return code;
