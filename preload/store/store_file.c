@@ -14,7 +14,7 @@
 #define EXTENT_MAX_BYTES (16u << 20)
 #define NAME_TRIES 100u
 #define ROOM_FACTOR 3u /* of what is used */
-#define ROOM_LEAST_BYTES (512u << 10) /* of each section: sshd's child has used little when it enters its sandbox */
+#define ROOM_MIN_BYTES (512u << 10) /* of each section: sshd's child has used little when it enters its sandbox */
 
 /* Addresses reserved for a section: how much it can ever hold. Divided when RLIMIT_AS is small. */
 static const struct section_shape {
@@ -297,7 +297,7 @@ void ct_store_make_room(void)
 		return;
 	for (size_t i = 0; i < sizeof(growing) / sizeof(growing[0]); i++) {
 		uint64_t wanted = ROOM_FACTOR * ct_tracer.header->sections[growing[i]].used;
-		uint64_t least = ROOM_LEAST_BYTES / shapes[growing[i]].element_bytes;
+		uint64_t least = ROOM_MIN_BYTES / shapes[growing[i]].element_bytes;
 		grow(growing[i], wanted > least ? wanted : least);
 	}
 }

@@ -15,6 +15,7 @@
 #include "ctrace/store.h"
 #include "util/array.h"
 #include "util/open.h"
+#include "util/text.h"
 
 #define STORE_SUFFIX ".store"
 #define HEAD_BYTES 256
@@ -30,12 +31,6 @@ static int add(struct ct_inputs *inputs, const char *path, struct ct_error_text 
 	return CT_OK;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t length = strlen(text), end_length = strlen(end);
-	return length > end_length && !strcmp(text + length - end_length, end);
-}
-
 /* Is this file of a folder an input? JSON of other formats, which stands there too, is not. unknown: what else is. */
 static bool is_input(const char *path, bool unknown)
 {
@@ -43,7 +38,7 @@ static bool is_input(const char *path, bool unknown)
 	struct stat status;
 	if (stat(path, &status) < 0 || !S_ISREG(status.st_mode))
 		return false;
-	unknown = unknown || ends_with(path, ".json") || ends_with(path, STORE_SUFFIX);
+	unknown = unknown || ct_ends_with(path, ".json") || ct_ends_with(path, STORE_SUFFIX);
 	int fd = ct_open_regular(AT_FDCWD, path, 0, &status);
 	if (fd < 0)
 		return unknown; /* the loader says why */
@@ -151,7 +146,7 @@ int ct_inputs_drop_stores(struct ct_inputs *inputs, struct ct_error_text *error)
 		qsort(sorted, count, sizeof(*sorted), compare_paths);
 		for (size_t i = 0; i < count; i++) {
 			char *path = inputs->paths[i], *report;
-			if (!ends_with(path, STORE_SUFFIX))
+			if (!ct_ends_with(path, STORE_SUFFIX))
 				continue;
 			report = strndup(path, strlen(path) - strlen(STORE_SUFFIX));
 			told[i] = report && bsearch(&report, sorted, count, sizeof(*sorted), compare_paths) &&

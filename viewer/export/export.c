@@ -14,6 +14,7 @@
 #include "model/losses.h"
 #include "names/number.h"
 #include "util/message.h"
+#include "util/text.h"
 #include "util/utf8.h"
 #include "view/caveat.h"
 #include "write/file.h"
@@ -45,24 +46,17 @@ char *ct_export_output(const char *store_path, const struct ct_store_file *store
 		return output;
 	free(output);
 	/* A store that was moved, or is another user's, does not choose which file is written. */
-	size_t length = strlen(store_path), suffix = strlen(STORE_SUFFIX);
-	if (length > suffix && !strcmp(store_path + length - suffix, STORE_SUFFIX))
-		return strndup(store_path, length - suffix);
+	if (ct_ends_with(store_path, STORE_SUFFIX))
+		return strndup(store_path, strlen(store_path) - strlen(STORE_SUFFIX));
 	return asprintf(&output, "%s.json", store_path) < 0 ? NULL : output;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-	size_t length = strlen(text), end_length = strlen(end);
-	return length > end_length && !strcmp(text + length - end_length, end);
 }
 
 char *ct_export_name(const char *report, const struct ct_format *format, enum ct_metric metric)
 {
 	bool tell = format->one_metric && metric && metric != format->metric;
-	if (!tell && ends_with(report, format->suffix))
+	if (!tell && ct_ends_with(report, format->suffix))
 		return strdup(report);
-	size_t length = strlen(report) - (ends_with(report, ".json") ? strlen(".json") : 0);
+	size_t length = strlen(report) - (ct_ends_with(report, ".json") ? strlen(".json") : 0);
 	char *name;
 	return asprintf(&name, "%.*s%s%s%s", (int)length, report, tell ? "." : "", tell ? ct_metric_name(metric) : "",
 			format->suffix) < 0
@@ -128,12 +122,12 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 
 bool ct_export_is_store(const char *output)
 {
-	return ends_with(output, STORE_SUFFIX);
+	return ct_ends_with(output, STORE_SUFFIX);
 }
 
 char *ct_export_events_name(const char *report)
 {
-	size_t length = strlen(report) - (ends_with(report, ".json") ? strlen(".json") : 0);
+	size_t length = strlen(report) - (ct_ends_with(report, ".json") ? strlen(".json") : 0);
 	char *name;
 	return asprintf(&name, "%.*s.events.json", (int)length, report) < 0 ? NULL : name;
 }

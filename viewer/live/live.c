@@ -9,6 +9,7 @@
 
 #include "live/curses.h"
 #include "live/screen.h"
+#include "util/clock.h"
 
 #define REFRESH_MS 1000
 #define IDLE_MS 1000 /* nothing to be read; a change of size that came just before waiting is seen after it */
@@ -25,13 +26,6 @@ bool ct_live_possible(void)
 {
 	const char *term = getenv("TERM");
 	return isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) && term && *term && strcmp(term, "dumb");
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static bool is_read_again(const struct live *live)
@@ -63,7 +57,7 @@ static void describe(struct live *live)
 static int read_again(struct live *live, struct ct_error_text *error)
 {
 	int code = ct_target_refresh(live->target, error);
-	live->next_ms = now_ms() + REFRESH_MS;
+	live->next_ms = (int64_t)(ct_now_ns() / 1000000) + REFRESH_MS;
 	live->trouble.line[0] = '\0';
 	if (code == CT_ERR_MEMORY)
 		return code;
@@ -101,7 +95,7 @@ static int loop(struct live *live, struct ct_error_text *error)
 {
 	int code = CT_OK;
 	while (!code) {
-		int64_t wait = is_read_again(live) ? live->next_ms - now_ms() : IDLE_MS;
+		int64_t wait = is_read_again(live) ? live->next_ms - (int64_t)(ct_now_ns() / 1000000) : IDLE_MS;
 		enum ct_action action;
 		int key;
 
@@ -131,7 +125,7 @@ int ct_live_run(const struct ct_live_request *request, struct ct_error_text *err
 			   .exact = request->view->exact,
 			   .whole = request->view->whole,
 			   .rows = {.kind = request->kind, .sort = request->view->sort}},
-		.next_ms = now_ms() + REFRESH_MS,
+		.next_ms = (int64_t)(ct_now_ns() / 1000000) + REFRESH_MS,
 	};
 	int code;
 	if (!ct_curses_begin())

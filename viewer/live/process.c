@@ -14,15 +14,10 @@
 #include "ctrace/store.h"
 #include "util/library.h"
 #include "util/open.h"
+#include "util/text.h"
 
 #define SUFFIX ".store"
 #define GONE " (deleted)" /* how the kernel marks a file without a name */
-
-static bool ends_with(const char *text, const char *end)
-{
-	size_t length = strlen(text), tail = strlen(end);
-	return length >= tail && !strcmp(text + length - tail, end);
-}
 
 /* A file of /proc/PID as a stream. */
 static FILE *open_part(const struct ct_process *process, const char *name)
@@ -93,10 +88,10 @@ static bool parse_mapping(char *line, struct mapping *mapping)
 		return false;
 	mapping->path = line + at;
 	mapping->path[strcspn(mapping->path, "\n")] = '\0';
-	mapping->gone = ends_with(mapping->path, GONE);
+	mapping->gone = ct_ends_with(mapping->path, GONE);
 	if (mapping->gone)
 		mapping->path[strlen(mapping->path) - strlen(GONE)] = '\0';
-	return ends_with(mapping->path, SUFFIX);
+	return ct_ends_with(mapping->path, SUFFIX);
 }
 
 /* Open what is mapped: by its name, from the process's own root, or, as root, without a name. */

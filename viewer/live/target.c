@@ -10,6 +10,7 @@
 #include "live/process.h"
 #include "load/store/store_builder.h"
 #include "util/array.h"
+#include "util/clock.h"
 
 /* A site as it was. */
 struct before {
@@ -30,13 +31,6 @@ struct ct_target {
 	enum ct_target_state state;
 	char reason[256];
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
 
 struct ct_profile *ct_target_profile(const struct ct_target *target)
 {
@@ -74,7 +68,7 @@ static bool make_room(struct ct_target *target, size_t sites)
 static int compare_with_before(struct ct_target *target, bool first)
 {
 	struct ct_profile *profile = ct_target_profile(target);
-	uint64_t now = now_us();
+	uint64_t now = ct_now_ns() / 1000;
 	profile->recent_us = first || now <= target->read_us ? 1 : now - target->read_us;
 	target->read_us = now;
 	if (!make_room(target, profile->site_count))

@@ -9,11 +9,11 @@
 
 /* Thresholds; ctrace-advise(1) lists them. */
 #define SHARE_MIN 0.05
-#define LEAST_PEAK_SHARE 0.25
+#define PEAK_SHARE_MIN 0.25
 #define CALLS_MIN 1000
-#define LEAST_CALLS_PER_SECOND 1000
+#define CALLS_PER_SECOND_MIN 1000
 #define BYTES_MIN 65536
-#define LEAST_PEAK_BYTES 1048576
+#define PEAK_BYTES_MIN 1048576
 #define TINY_BYTES 32 /* on average, at most */
 #define TINY_HEADER 8 /* of each block, in glibc */
 #define TINY_CHUNK 32 /* the smallest one there, header included */
@@ -144,7 +144,7 @@ static bool is_often(const struct work *work, uint64_t calls)
 {
 	const struct ct_profile *profile = work->profile;
 	double seconds = strcmp(profile->time_unit, "µs") ? 0 : (double)profile->end_time / 1e6;
-	return calls >= CALLS_MIN && (double)calls >= seconds * LEAST_CALLS_PER_SECOND;
+	return calls >= CALLS_MIN && (double)calls >= seconds * CALLS_PER_SECOND_MIN;
 }
 
 static bool judge_calls(const struct work *work, struct ct_advice *advice, uint64_t calls)
@@ -288,8 +288,8 @@ static bool is_told(const struct work *work, const struct ct_advice *advice, enu
 static bool judge_peak(const struct work *work, struct ct_advice *advice)
 {
 	return judge_bytes(advice, (double)advice->counters.peak_bytes, (double)work->profile->totals.peak_bytes,
-			   LEAST_PEAK_SHARE) &&
-	       advice->saved_bytes >= LEAST_PEAK_BYTES && !is_told(work, advice, CT_ADVICE_GROWTH);
+			   PEAK_SHARE_MIN) &&
+	       advice->saved_bytes >= PEAK_BYTES_MIN && !is_told(work, advice, CT_ADVICE_GROWTH);
 }
 
 enum need { NEED_LIFETIMES, NEED_TEMPORARIES, NEED_DETAILS, NEED_SLACK, NEED_MOMENTS };

@@ -13,6 +13,7 @@
 #include "export/export.h"
 #include "record/left_store.h"
 #include "util/message.h"
+#include "util/text.h"
 
 /* Where a format of the report goes; free(). NULL without memory. */
 static char *name_of(const char *report, const struct ct_format *format)
@@ -93,15 +94,13 @@ static int compare_entries(const struct dirent **left, const struct dirent **rig
 
 static void scan(struct ct_collect *collect, const char *folder)
 {
-	static const char suffix[] = ".store";
 	struct dirent **entries;
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int count = fd < 0 ? -1 : scandir(folder, &entries, NULL, compare_entries);
 	for (int i = 0; i < count; i++) {
 		const char *name = entries[i]->d_name;
-		size_t length = strlen(name);
 
-		if (length > sizeof(suffix) - 1 && !strcmp(name + length - (sizeof(suffix) - 1), suffix))
+		if (ct_ends_with(name, ".store"))
 			look_at(collect, fd, folder, name);
 		free(entries[i]);
 	}

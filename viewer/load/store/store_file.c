@@ -8,27 +8,21 @@
 #include <unistd.h>
 
 #include "load/store/store_steps.h"
+#include "util/clock.h"
 #include "util/open.h"
 
 #define LIVE_TRIES 4
 #define CALIBRATION_NS 5000000u
 #define CALIBRATION_MIN_NS 10000u /* the two readings of a pair are tens of nanoseconds apart */
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* This machine's clock, for a program that was killed before it noted its own twice. */
 static long double measure_ns_per_tick(void)
 {
-	uint64_t start_ns = now_ns();
+	uint64_t start_ns = ct_now_ns();
 	uint64_t start_ticks = __builtin_ia32_rdtsc();
 	uint64_t spent;
 	do
-		spent = now_ns() - start_ns;
+		spent = ct_now_ns() - start_ns;
 	while (spent < CALIBRATION_NS);
 	return (long double)spent / (long double)(__builtin_ia32_rdtsc() - start_ticks);
 }
