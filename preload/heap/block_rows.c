@@ -10,16 +10,15 @@
 
 #define LEAF_ENTRIES ((1ull << CT_ADDRESS_BITS) >> CT_LEAF_SHIFT)
 #define ROWS_BYTES_MAX (64ull << 30)
-#define ROWS_BYTES_MIN ROWS_STEP_BYTES
 #define ROWS_STEP_BYTES (16ull << 20)
+#define ROWS_MAX ((uint32_t)(ROWS_BYTES_MAX / sizeof(struct ct_block) - 1))
 
 /* Times of resizes, beside the rows: an array for each step of them, made when the first block there is resized. */
 static uint64_t *resizes[ROWS_BYTES_MAX / ROWS_STEP_BYTES];
 
 #define ROWS_PER_STEP ((uint32_t)(ROWS_STEP_BYTES / sizeof(struct ct_block)))
 
-static uint32_t rows_max; /* as many as there are addresses for */
-static uint64_t rows_open_bytes; /* of which may be written: only that counts for the program's RLIMIT_DATA */
+static uint64_t rows_open_bytes; /* of which are mapped */
 static uint32_t rows_used;
 static uint32_t shared_batches; /* spilled batches: a list of lists, linked by their first rows' second word */
 
@@ -35,7 +34,7 @@ static uint32_t leaf_count;
 static bool rows_open_step(void)
 {
 	char *step = (char *)ct_blocks.rows + rows_open_bytes;
-	if (ct_syscall3(SYS_mprotect, step, ROWS_STEP_BYTES, PROT_READ | PROT_WRITE) != 0)
+	if (!ct_region_fill(step, ROWS_STEP_BYTES, -1, 0))
 		return false;
 	ct_syscall3(SYS_madvise, step, ROWS_STEP_BYTES, MADV_NOHUGEPAGE);
 	rows_open_bytes += ROWS_STEP_BYTES;
@@ -54,12 +53,7 @@ bool ct_blocks_init(bool glibc, bool exact)
 	ct_blocks.leaves = ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.leaves));
 	if (!glibc && !(ct_blocks.small_leaves = ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.small_leaves))))
 		return false;
-	uint64_t bytes = ROWS_BYTES_MAX;
-	while (!ct_blocks.rows && bytes >= ROWS_BYTES_MIN) {
-		ct_blocks.rows = ct_region_reserve(bytes);
-		rows_max = (uint32_t)(bytes / sizeof(struct ct_block) - 1);
-		bytes /= 4;
-	}
+	ct_blocks.rows = ct_region_reserve(ROWS_BYTES_MAX);
 	rows_used = 1;
 	return ct_blocks.leaves && ct_blocks.rows && rows_open_step();
 }
@@ -150,7 +144,7 @@ bool ct_blocks_refill(struct ct_thread *thread)
 	if (first) {
 		shared_batches = (uint32_t)ct_blocks.rows[first].size_birth;
 		thread->free_count = CT_ROW_BATCH;
-	} else if (rows_max - rows_used >= CT_ROW_BATCH && (rows_are_open() || rows_open_step())) {
+	} else if (ROWS_MAX - rows_used >= CT_ROW_BATCH && (rows_are_open() || rows_open_step())) {
 		first = rows_used;
 		rows_used += CT_ROW_BATCH;
 		for (uint32_t i = first; i < first + CT_ROW_BATCH; i++)

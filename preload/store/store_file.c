@@ -16,7 +16,7 @@
 #define ROOM_FACTOR 3u /* of what is used */
 #define ROOM_MIN_BYTES (512u << 10) /* of each section: sshd's child has used little when it enters its sandbox */
 
-/* Addresses reserved for a section: how much it can ever hold. Divided when RLIMIT_AS is small. */
+/* Addresses reserved for a section: how much it can ever hold. */
 static const struct section_shape {
 	uint32_t element_bytes;
 	uint32_t first_bytes;
@@ -48,13 +48,8 @@ struct ct_lock ct_lock_store;
 
 bool ct_store_reserve_addresses(void)
 {
-	struct rlimit limit;
-	uint64_t divisor = 1;
-	if (ct_syscall4(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-		while (divisor < 64 && (5ull << 30) / divisor > limit.rlim_cur / 8)
-			divisor *= 2;
 	for (int i = 0; i < CT_SECTION_COUNT; i++) {
-		size_t bytes = shapes[i].reserved_bytes / divisor;
+		size_t bytes = shapes[i].reserved_bytes;
 		places[i].base = ct_region_reserve(bytes);
 		places[i].reserved = bytes;
 		if (!places[i].base)
@@ -233,7 +228,7 @@ static int add_extent(int fd, enum ct_section_id section, size_t bytes)
 	int error = allocate_room(fd, file_bytes, bytes);
 	if (error)
 		return error;
-	if (!map_file(place->base + place->mapped, fd, file_bytes, bytes))
+	if (!ct_region_fill(place->base + place->mapped, bytes, fd, file_bytes))
 		return -ENOMEM;
 	header->extents[header->extent_count] = (struct ct_extent){
 		.file_offset = file_bytes,
@@ -362,7 +357,7 @@ int ct_store_create(struct ct_text *output)
 	file_bytes = CT_STORE_HEADER_BYTES;
 	int error = allocate_room(fd, 0, file_bytes);
 	void *place = error ? NULL : ct_region_reserve(file_bytes);
-	if (!error && (!place || !map_file(place, fd, 0, file_bytes)))
+	if (!error && (!place || !ct_region_fill(place, file_bytes, fd, 0)))
 		error = -ENOMEM;
 	if (!error)
 		ct_tracer.header = place;
@@ -380,6 +375,10 @@ int ct_store_create(struct ct_text *output)
 	if (error) {
 		give_up_file(fd);
 		ct_tracer.header = NULL;
+		for (int i = 0; i < CT_SECTION_COUNT; i++) {
+			ct_sys_munmap(places[i].base, places[i].mapped);
+			places[i].mapped = 0;
+		}
 		return error;
 	}
 	ct_sys_close(fd);

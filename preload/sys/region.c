@@ -1,43 +1,109 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys/region.h"
 
+#include <errno.h>
+#include <sys/mman.h>
+
 #include "sys/sys.h"
 
-#define REGION_START 0x300000000000ull /* programs begin at 0x5..., their mappings at 0x7f... */
+/* Programs begin at 0x55..., their mappings at 0x7f...; those who choose addresses at random choose below 2^46. */
+#define REGION_START 0x480000000000ull
 #define GUARD_BYTES 65536ull
+#define PAGE_BYTES 4096u
 #define TRIES 8
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
+#define PRIVATE (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+
 static uint64_t next = REGION_START;
 static bool elsewhere;
+static bool locking;
 
-static void *map(size_t bytes, int protection)
+/*
+ * While new mappings are locked: a first page without access, so that nothing is made resident; unlocked, it grows to
+ * an unlocked mapping. Just this page counts for RLIMIT_MEMLOCK, for a moment.
+ */
+static void *map_unlocked(void *at, size_t bytes, int protection, int flags, int fd, uint64_t offset)
 {
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-	uint64_t room = (bytes + 2 * GUARD_BYTES - 1) & ~(GUARD_BYTES - 1);
-	for (int i = 0; i < TRIES; i++) {
-		uint64_t at = __atomic_fetch_add(&next, room, __ATOMIC_RELAXED);
-		void *memory = ct_sys_mmap((void *)at, bytes, protection, flags | MAP_FIXED_NOREPLACE, -1, 0);
-		if (memory && (uint64_t)memory != at) /* an old kernel takes the address for a hint */
-			ct_set_relaxed(&elsewhere, true);
-		if (memory)
-			return memory;
+	char *memory = ct_sys_mmap(at, PAGE_BYTES, PROT_NONE, flags, fd, offset);
+	if (!memory)
+		return NULL;
+	if (ct_syscall3(SYS_munlock, memory, PAGE_BYTES, 0) == 0 &&
+	    ct_syscall4(SYS_mremap, memory, PAGE_BYTES, bytes, 0) == (long)memory &&
+	    ct_syscall3(SYS_mprotect, memory, bytes, protection) == 0)
+		return memory;
+	ct_sys_munmap(memory, PAGE_BYTES);
+	return NULL;
+}
+
+static void *map(void *at, size_t bytes, int protection, int flags, int fd, uint64_t offset)
+{
+	void *memory = NULL;
+	if (ct_get_relaxed(&locking))
+		memory = map_unlocked(at, bytes, protection, flags, fd, offset);
+	return memory ? memory : ct_sys_mmap(at, bytes, protection, flags, fd, offset);
+}
+
+/* NULL: something else is there, or there is no address space. */
+static void *map_free(void *at, size_t bytes, int protection, int flags, int fd, uint64_t offset)
+{
+	void *memory = map(at, bytes, protection, flags | MAP_FIXED_NOREPLACE, fd, offset);
+	if (memory && memory != at) { /* an old kernel takes the address for a hint */
+		ct_sys_munmap(memory, bytes);
+		return NULL;
 	}
-	/* Somebody else likes this region too. */
-	ct_set_relaxed(&elsewhere, true);
-	return ct_sys_mmap(NULL, bytes, protection, flags, -1, 0);
+	return memory;
+}
+
+static void *next_addresses(size_t bytes)
+{
+	uint64_t room = (bytes + 2 * GUARD_BYTES - 1) & ~(GUARD_BYTES - 1);
+	return (void *)__atomic_fetch_add(&next, room, __ATOMIC_RELAXED);
 }
 
 void *ct_region_map(size_t bytes)
 {
-	void *memory = map(bytes, PROT_READ | PROT_WRITE);
+	void *memory = NULL;
+	for (int i = 0; i < TRIES && !memory; i++)
+		memory = map_free(next_addresses(bytes), bytes, PROT_READ | PROT_WRITE, PRIVATE, -1, 0);
+	if (!memory) { /* something else likes this region too */
+		ct_set_relaxed(&elsewhere, true);
+		memory = map(NULL, bytes, PROT_READ | PROT_WRITE, PRIVATE, -1, 0);
+	}
 	/* Touched here and there: a huge page for each place would be the program's memory once more. */
 	if (memory)
 		ct_syscall3(SYS_madvise, memory, bytes, MADV_NOHUGEPAGE);
 	return memory;
+}
+
+/* Its first page stands for all of it: who uses our region uses more than holes in it. */
+void *ct_region_reserve(size_t bytes)
+{
+	for (int i = 0; i < TRIES; i++) {
+		void *at = next_addresses(bytes);
+		if (map_free(at, PAGE_BYTES, PROT_NONE, PRIVATE, -1, 0)) {
+			ct_sys_munmap(at, PAGE_BYTES);
+			return at;
+		}
+	}
+	ct_set_relaxed(&elsewhere, true);
+	return ct_sys_mmap(NULL, bytes, PROT_NONE, PRIVATE, -1, 0);
+}
+
+bool ct_region_fill(void *at, size_t bytes, int fd, uint64_t offset)
+{
+	int flags = fd >= 0 ? MAP_SHARED : PRIVATE;
+	if (ct_region_holds((uintptr_t)at))
+		return map_free(at, bytes, PROT_READ | PROT_WRITE, flags, fd, offset) != NULL;
+	return ct_sys_mmap(at, bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, offset) != NULL;
+}
+
+void ct_region_set_locking(bool on)
+{
+	ct_set_relaxed(&locking, on);
 }
 
 bool ct_region_holds(uintptr_t address)
@@ -48,9 +114,4 @@ bool ct_region_holds(uintptr_t address)
 bool ct_region_is_whole(void)
 {
 	return !ct_get_relaxed(&elsewhere);
-}
-
-void *ct_region_reserve(size_t bytes)
-{
-	return map(bytes, PROT_NONE);
 }

@@ -11,8 +11,20 @@
 /* Zeroed private memory that costs nothing until touched; NULL = no address space. Any thread. */
 CT_COLD void *ct_region_map(size_t bytes);
 
-/* Addresses only: nothing there can be touched before something is mapped over it. */
+/*
+ * Addresses only, for ct_region_fill. Nothing is mapped there, so they count for no limit (RLIMIT_AS, RLIMIT_MEMLOCK).
+ * NULL = no address space.
+ */
 CT_COLD void *ct_region_reserve(size_t bytes);
+
+/*
+ * Map reserved addresses to be read and written: the file, shared, or with fd -1 zeroed private memory. False: no memory,
+ * or the program has taken the addresses.
+ */
+CT_COLD bool ct_region_fill(void *at, size_t bytes, int fd, uint64_t offset);
+
+/* Whether the program locks what is mapped from now on (mlockall): our memory stays unlocked. */
+CT_COLD void ct_region_set_locking(bool on);
 
 /* Is the address ours? */
 CT_COLD bool ct_region_holds(uintptr_t address);

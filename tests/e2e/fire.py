@@ -101,7 +101,7 @@ def injected(context, command, rule, **changes):
 
 def first_of_ours(calls, name):
     """The number of the first such call that the library made: it starts with the first map of its region."""
-    start = next(i for i, call in enumerate(calls) if call.startswith("mmap(0x300000000000"))
+    start = next(i for i, call in enumerate(calls) if call.startswith("mmap(0x480000000000"))
     return 1 + sum(call.startswith(name + "(") for call in calls[:start])
 
 

@@ -86,35 +86,36 @@ static int open_input(const char *word, bool live, char name[PATH_MAX], struct c
 	return input->fd < 0 ? input->fd : CT_OK;
 }
 
-static int write_formats(struct request *request, const struct ct_input *input, struct ct_error_text *error)
+static int write_format(const struct request *request, const char *word, size_t index, struct ct_error_text *error)
 {
+	struct ct_input input;
 	struct ct_export job = request->job;
-	int code = request->remove_store ? check_removable(input, error) : CT_OK;
-	job.input = input;
+	char name[PATH_MAX];
+	int code = open_input(word, job.live, name, &input, error);
+	job.input = &input;
 	job.selection = &request->selection;
-	for (size_t i = 0; i < request->formats.count && !code; i++) {
-		job.format = request->formats.formats[i];
-		job.brief = i > 0;
-		job.remove_store = request->at_exit && i + 1 == request->formats.count;
+	job.format = request->formats.formats[index];
+	job.brief = index > 0;
+	job.remove_store = request->at_exit && index + 1 == request->formats.count;
+	if (!code && request->remove_store)
+		code = check_removable(&input, error);
+	if (!code)
 		code = ct_export_run(&job, error);
-	}
+	ct_input_close(&input);
 	return code;
 }
 
 static int export(struct request *request, const char *word)
 {
 	struct ct_error_text error;
-	struct ct_input input;
-	char name[PATH_MAX];
 	const char *why = conflict(request);
 	if (why)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s", why);
 	if (!request->formats.count)
 		request->formats = (struct ct_format_set){{ct_formats}, 1};
-	int code = open_input(word, request->job.live, name, &input, &error);
-	if (!code)
-		code = write_formats(request, &input, &error);
-	ct_input_close(&input);
+	int code = CT_OK;
+	for (size_t i = 0; i < request->formats.count && !code; i++)
+		code = write_format(request, word, i, &error);
 	if (code)
 		return fail(ct_error_exit_code(code), &error, request->at_exit ? word : NULL);
 	/* A good export at exit has removed it already. */

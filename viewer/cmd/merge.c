@@ -54,7 +54,7 @@ static int add_inputs(struct work *work)
 
 static int write_outputs(struct work *work)
 {
-	const struct ct_input input = {.path = "the merged profile", .fd = -1};
+	struct ct_input input = {.path = "the merged profile", .fd = -1};
 	struct ct_export job = {.input = &input, .metric = work->metric};
 	int code = CT_OK;
 	for (size_t i = 0; i < work->formats.count && !code; i++) {

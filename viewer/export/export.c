@@ -228,6 +228,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	if (!code)
 		code = store ? load_store(store, job->events, job->input->path, &profile, error)
 			     : ct_load_input(job->input, &profile, error);
+	ct_input_close(job->input);
 	if (!code)
 		code = select_part(job, profile, error);
 	if (!code)
@@ -281,6 +282,7 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 	if (!job->input->is_store)
 		return export(job, NULL, error);
 	int code = ct_store_file_read(job->input->fd, path, &store, error);
+	ct_input_close(job->input); /* there may be one descriptor only (RLIMIT_NOFILE), and the output needs it */
 	if (!code && job->live && ct_export_is_store(job->output))
 		code = write_copy(job, &store, error);
 	else if (!code)

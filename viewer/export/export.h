@@ -24,7 +24,7 @@ char *ct_export_output(const char *store_path, const struct ct_store_file *store
 
 /* One export: what becomes what, where. */
 struct ct_export {
-	const struct ct_input *input; /* a store, or a report of any producer */
+	struct ct_input *input; /* a store, or a report of any producer; closed once it is read */
 	const char *output; /* NULL: the default name, which depends on input and format; "-" is stdout */
 	const struct ct_format *format;
 	enum ct_metric metric; /* CT_METRIC_NONE: the format's own */

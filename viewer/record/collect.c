@@ -47,9 +47,9 @@ static void export_store(struct ct_collect *collect, const char *path, const str
 		}
 		return;
 	}
-	struct ct_input input;
-	int code = ct_input_open(path, &input, &error);
+	int code = CT_OK;
 	for (size_t i = 0; i < collect->formats.count && !code; i++) {
+		struct ct_input input;
 		const struct ct_export job = {
 			.input = &input,
 			.format = collect->formats.formats[i],
@@ -59,9 +59,11 @@ static void export_store(struct ct_collect *collect, const char *path, const str
 			.loud = collect->late,
 			.brief = i > 0,
 		};
-		code = ct_export_run(&job, &error);
+		code = ct_input_open(path, &input, &error);
+		if (!code)
+			code = ct_export_run(&job, &error);
+		ct_input_close(&input);
 	}
-	ct_input_close(&input);
 	if (code) {
 		collect->failed++;
 		ct_message_for("record", "%s", error.line);

@@ -112,7 +112,7 @@ int ct_folder_make(struct ct_folder *folder, struct ct_settings *settings, const
 static int write_format(struct ct_folder *folder, const struct ct_profile *profile, const char *report,
 			const struct ct_format *format, FILE *lines, struct ct_error_text *error)
 {
-	const struct ct_input input = {.path = ct_name_base(report), .fd = -1};
+	struct ct_input input = {.path = ct_name_base(report), .fd = -1};
 	const struct ct_export job = {.input = &input, .format = format};
 	char *name = format == ct_formats ? strdup(report) : ct_export_name(report, format, CT_METRIC_NONE);
 	int code = name ? ct_export_write(&job, profile, name, error) : ct_error_no_memory(error);
