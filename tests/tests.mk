@@ -12,7 +12,7 @@ TESTS := $B/tests
 PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 PROGRAM_C := sites sizes tiny reload threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host charsets remapped details advise \
 	fire_forks fire_jumps fire_plugins fire_stderr fire_threads fire_stack fire_sandbox fire_processes
-PROGRAM_C += privileged fire_ifunc fire_loader fire_own_malloc fire_signals leaks
+PROGRAM_C += privileged fire_ifunc fire_loader fire_own_malloc fire_signals leaks memory_lock
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx leaks_cxx cxx_threads advise_vector frames_fp frames_bare frames_avx \
 	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so leaks_plugin.so static_hello as_nobody)
 PROGRAMS += $(addprefix $(TESTS)/programs/,fire_audit.so $(addprefix fire_sanitize.,address thread leak undefined) \

@@ -3,9 +3,13 @@
 
 import os
 import resource
+import shutil
 
-from lib import dhat
+from lib import dhat, soak
 from lib.harness import CTRACE, LIBRARY, PYTHON, check, check_equal, check_in, program, test
+
+MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 2, 4
+NOBODY = 65534
 
 
 def run_limited(context, limit, value, words, says):
@@ -53,6 +57,34 @@ print(len(bytearray(100 << 20)), len([[i] for i in range(300000)]))
         result = context.run([PYTHON, "-c", script], env=env).check()
         check_equal(result.stdout, "104857600 300000\n", limit + ": output")
         check(dhat.check_file(out).total("tb") > 100 << 20, limit + ": hardly anything was recorded")
+
+
+@test()
+def locked_memory(context):
+    """mlockall within the limit of an ordinary user, which our memory would exceed, and counts for nothing."""
+    folder = context.make_folder("open")
+    os.chmod(folder, 0o777)
+    os.chmod(context.folder, 0o711)
+    library = soak.installed(context)
+    own = shutil.copy(program("memory_lock"), context.folder)
+    user = {"user": NOBODY, "group": NOBODY, "extra_groups": ()} if os.getuid() == 0 else {}
+    for flags in (MCL_CURRENT, MCL_FUTURE, MCL_CURRENT | MCL_FUTURE, MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT, 8):
+        out = os.path.join(folder, f"{flags}.json")
+        shown = []
+        for changes in ({}, {"LD_PRELOAD": library, "CTRACE_OUT": out}):
+            result = context.run(
+                [own, flags],
+                env=context.environment(**changes),
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_MEMLOCK, (8 << 20,) * 2),
+                **user,
+            )
+            words = result.stdout.split()
+            shown.append((result.status, words[0], words[1] if result.status else int(words[1])))
+        (status, word, locked), (_, _, locked_with_us) = shown
+        check_equal(shown[1][:2], (status, word), f"mlockall({flags})")
+        if status == 0:
+            check(locked <= locked_with_us <= locked + 1024, f"mlockall({flags}): {locked_with_us} KiB locked, without us {locked}")
+            check_equal(dhat.check_file(out).below("branch")["tbk"], 20000, f"mlockall({flags}): blocks")
 
 
 @test()
