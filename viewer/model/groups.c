@@ -36,7 +36,7 @@ static struct key key_of(const struct ct_profile *profile, uint32_t id, enum ct_
 	case CT_BY_FILE:
 		key.what = frame->file ? frame->file : (uint32_t)profile->string_count + frame->module;
 		break;
-	case CT_BY_LINE: /* without a line, the function stands in */
+	case CT_BY_LINE: /* if the line is unknown: the function */
 		key.what = frame->file && frame->line ? frame->file : ct_name_key(frame);
 		key.line = frame->file ? frame->line : 0;
 		break;
