@@ -13,12 +13,12 @@
 
 #define SNIFF_BYTES 64
 
-/* The file's first bytes; < 0 enum ct_error. */
+/* Read the file's first bytes; 0 or < 0. */
 static int sniff(const char *path, char *start, size_t *got, struct ct_error_text *error)
 {
 	struct stat status;
 	*got = 0;
-	/* Before it is opened: to open a device may do something. */
+	/* Check the type before opening: opening a device may have side effects. */
 	if (stat(path, &status) < 0)
 		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, strerror(errno));
 	if (S_ISDIR(status.st_mode))
