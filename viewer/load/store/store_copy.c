@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes a store back to a file. All events have been folded, so the rings are empty. Each section is one extent. */
+/* Writes a store back to a file. All events are folded, so the rings are empty. Each section is one extent. */
 #include <stdlib.h>
 #include <string.h>
 

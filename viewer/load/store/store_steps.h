@@ -38,7 +38,9 @@ int ct_store_check_marks(const struct ct_store_file *store, struct ct_error_text
  */
 int ct_store_snapshot_at(struct ct_store_file *store, uint64_t ticks);
 
-/* Add the snapshots to a profile. site_of: by the store's site, the profile's; UINT32_MAX = none. < 0: out of memory.
+/*
+ * Add the snapshots to a profile. site_of maps the store's sites to the profile's, UINT32_MAX = none. < 0 when out of
+ * memory.
  */
 int ct_store_snapshots(const struct ct_store_file *store, const uint32_t *site_of, struct ct_profile *profile);
 
