@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace doctor: what stands around a program. */
+/* ctrace doctor: the surroundings that a recording needs. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -13,13 +13,13 @@
 #include "doctor/doctor.h"
 #include "names/number.h"
 
-/* A small program's recording needs about so much. */
+/* A small program's recording needs about this much. */
 #define SPACE_MIN (UINT64_C(64) << 20)
 #define FILE_MIN (UINT64_C(16) << 20)
 #define ADDRESSES_MIN (UINT64_C(1) << 30)
 #define FILES_MIN 8
 
-/* The folder of CTRACE_OUT. */
+/* The folder that CTRACE_OUT names. */
 static void output_folder(struct ct_doctor *doctor, char folder[PATH_MAX])
 {
 	char *slash;
@@ -31,7 +31,7 @@ static void output_folder(struct ct_doctor *doctor, char folder[PATH_MAX])
 		strcpy(folder, ".");
 }
 
-/* Make a file that is mapped as the store is. 0 or errno. */
+/* Make a file and map it as the store is mapped. 0 or an errno. */
 static int try_file(const char *folder)
 {
 	char path[PATH_MAX + 32];
@@ -147,7 +147,7 @@ static void check_environment(struct ct_doctor *doctor)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "variables", "nothing in the way");
 }
 
-/* Is a filter of system calls on us, and so on what we start? */
+/* Does a filter of system calls apply to us, and so to the programs that we start? */
 static bool is_filtered(void)
 {
 	char line[256];
