@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace diff: what changed between two recordings. */
+/* ctrace diff: shows what changed between two recordings. */
 #include "cmd/cmd.h"
 
 #include <errno.h>
@@ -95,7 +95,7 @@ static int write_out(struct request *request, const struct ct_diff *diff, struct
 		code = writers[request->format](diff, request->view.metric, file.stream, error);
 	}
 	code = ct_out_close(&file, code, error);
-	/* A reader that went away (`| head`) is not an error. */
+	/* A reader that has gone away (`| head`) is not an error. */
 	return code == CT_ERR_IO && errno == EPIPE ? CT_OK : code;
 }
 
