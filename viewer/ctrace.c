@@ -61,7 +61,7 @@ static int refuse_command(const char *name, const char *what)
 static int run_program(int argc, char **argv)
 {
 	if (!is_program(argv[0]))
-		return refuse_command(argv[0], "is neither a command of ctrace nor a program");
+		return refuse_command(argv[0], "is neither a ctrace command nor a program");
 	char **arguments = calloc((size_t)argc + 3, sizeof(*arguments));
 	if (!arguments)
 		return CT_EXIT_UNREADABLE;
@@ -84,7 +84,7 @@ static int show_help(const char *name)
 {
 	const struct ct_command *command = name ? ct_command_find(name) : NULL;
 	if (name && !command)
-		return refuse_command(name, "is not a command of ctrace");
+		return refuse_command(name, "is not a ctrace command");
 	if (command)
 		ct_command_help(command, stdout);
 	else

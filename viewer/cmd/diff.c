@@ -127,7 +127,7 @@ static int run(int argc, char **argv)
 
 const struct ct_command ct_command_diff = {
 	.name = COMMAND,
-	.summary = "show what changed between two recordings, also of different builds",
+	.summary = "show what changed between two recordings, even of different builds",
 	.usage = "[options] OLD NEW",
 	.about =
 		"Show what changed between two recordings: stores, or reports of ctrace, Valgrind's DHAT or dhat-rs. Sites are the "

@@ -77,7 +77,7 @@ static void tell_loader(struct ct_doctor *doctor, const char *list)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "loader", "loads the library");
 	else
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "loader", "%s; build ctrace on this system",
-			       complaint ? complaint : "does not take the library into the program");
+			       complaint ? complaint : "does not load the library into the program");
 	free(complaint);
 	find_object(list, UNWINDER, unwinder);
 	if (*unwinder)

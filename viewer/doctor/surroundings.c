@@ -87,7 +87,7 @@ static void check_output(struct ct_doctor *doctor)
 		check_space(doctor, temporary);
 	} else {
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "output",
-			       "%s: %s, and %s neither; name a folder that can be written with CTRACE_OUT", folder,
+			       "%s: %s, and %s cannot be written either; set CTRACE_OUT to a folder that can", folder,
 			       strerror(problem), temporary);
 	}
 }
@@ -134,14 +134,13 @@ static void check_environment(struct ct_doctor *doctor)
 	}
 	if (*ct_settings_get(&doctor->settings, CT_SETTING_children) == '0') {
 		noted = true;
-		ct_doctor_tell(
-			doctor, CT_DOCTOR_NOTE, "variables",
-			"CTRACE_CHILDREN=0: of a script or a program that starts others only the first is recorded");
+		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "variables",
+			       "CTRACE_CHILDREN=0: only the first process is recorded, not those that it starts");
 	}
 	if (preload && *preload && !strstr(preload, "libctrace.so")) {
 		noted = true;
 		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "variables",
-			       "LD_PRELOAD=%s: ctrace record puts its library before it; by hand, do so, too", preload);
+			       "LD_PRELOAD=%s: ctrace record puts its library before it; do the same by hand", preload);
 	}
 	if (!noted)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "variables", "nothing in the way");

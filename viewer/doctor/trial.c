@@ -104,11 +104,11 @@ static void tell_came(struct ct_doctor *doctor, const struct came *came, const c
 	}
 	ct_doctor_tell(doctor, state, "trial", "%s allocations at %s sites, of %s%s", ct_number_exact(a, came->blocks),
 		       ct_number_exact(b, came->sites), came->names,
-		       came->blocks ? "" : ": it takes its memory by mmap, or from a malloc of its own");
+		       came->blocks ? "" : ": it gets its memory from mmap, or from a malloc of its own");
 	if (!came->blocks)
 		return;
 	ct_doctor_tell(doctor, came->whole == came->blocks ? CT_DOCTOR_OK : CT_DOCTOR_NOTE, "stacks",
-		       "%s %% of the allocations with whole stacks",
+		       "%s %% of the allocations have a whole stack",
 		       ct_number_percent(a, (double)came->whole, (double)came->blocks));
 	ct_doctor_tell(doctor, came->named == came->frames ? CT_DOCTOR_OK : CT_DOCTOR_NOTE, "names",
 		       "%s %% of the frames have a name",

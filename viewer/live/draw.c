@@ -163,8 +163,8 @@ static unsigned wanted_columns(const struct draw *draw)
 
 static void put_heads(struct draw *draw)
 {
-	static const char *const heads[CT_ROWS_KINDS] = {"WHERE",     "FUNCTION, with all that it calls", "CALLS",
-							 "CALLED BY", "MODULE, with all that it calls",   "THREAD"};
+	static const char *const heads[CT_ROWS_KINDS] = {"WHERE",     "FUNCTION, including callees", "CALLS",
+							 "CALLED BY", "MODULE, including callees",   "THREAD"};
 	bool groups = ct_rows_by(draw->screen->rows.kind) != CT_BY_SITE;
 	ct_layout_choose(&draw->view, wanted_columns(draw), groups ? SELF_WIDTH + GAP : 0, &draw->layout);
 	if (groups) {
@@ -373,20 +373,20 @@ static void put_help(struct draw *draw)
 {
 	static const char *const lines[] = {
 		"t  Tab  T       next view: sites, functions, call tree, callers, modules, threads",
-		">  <  s         sort by the next column, the one before",
+		">  <  s         sort by the next or the previous column",
 		"r               reverse the order",
-		"Enter  Right +  open a branch of the tree; of other rows the whole stack",
-		"Left  -         close the branch, then go to the one around it",
+		"Enter  Right +  open a branch of the tree; on other rows, show the whole stack",
+		"Left  -         close the branch, or go to its parent",
 		"Up Down PgUp PgDn Home End",
 		"/  n  N         search function, file or module; next, previous",
 		"f  Esc          show only sites with a match anywhere in the stack; show all",
-		"b               bytes to the last digit, or rounded",
+		"b               exact bytes, or rounded",
 		"m               mark: GROWN counts live bytes from now on",
 		"space           pause, go on",
 		"q               quit",
 		"",
-		"search and filter: a regular expression; upper case counts if there is some in it",
-		"total, peak, live, lifetime, ...: ctrace(1). BYTES/S, BLOCKS/S: allocated, of late.",
+		"search and filter: a regular expression; case matters only if it has upper case",
+		"total, peak, live, lifetime, ...: ctrace(1). BYTES/S, BLOCKS/S: allocated recently.",
 	};
 	put_styled(draw, CT_STYLE_STRONG, "ctrace-top: keys");
 	ct_line_end(&draw->line);

@@ -29,7 +29,7 @@ static const struct words {
 	[CT_ADVICE_TINY] = {"tiny", "Many tiny blocks",
 			    "put them into an array or arena, or into the block that points to them"},
 	[CT_ADVICE_SLACK] = {"slack", "Room that was not asked for",
-			     "sizes just above a class of the allocator: a little less, or use the room"},
+			     "sizes just above a size class of the allocator: ask for a little less, or use the room"},
 	[CT_ADVICE_KEPT] =
 		{"kept", "Held from start to end",
 		 "free it when it has done its work, or make it when it is first needed; fine where it is in "

@@ -212,7 +212,7 @@ static int check_elf(const char *path, const struct elf *elf, const char *librar
 		return refuse(path, error, "is statically linked: nothing can be preloaded into it",
 			      "link it without -static");
 	if (strstr(elf->loader, "ld-musl"))
-		return refuse(path, error, "uses musl libc, ctrace glibc", "build it for glibc");
+		return refuse(path, error, "uses musl libc, but ctrace needs glibc", "build it for glibc");
 	if (access(elf->loader, F_OK) != 0) {
 		ct_error_set(error, CT_ERR_USAGE, "%s: its loader %s is not installed", path, elf->loader);
 		return CT_EXIT_NOT_FOUND;

@@ -115,7 +115,7 @@ static void put_heads(struct table *table)
 	ct_line_style(&table->line, CT_STYLE_HEAD);
 	ct_line_add(&table->line, text);
 	if (view->cumulative && view->by != CT_BY_THREAD)
-		ct_line_add(&table->line, ", with all that it calls");
+		ct_line_add(&table->line, ", including callees");
 	ct_line_style(&table->line, CT_STYLE_PLAIN);
 	ct_line_end(&table->line);
 }

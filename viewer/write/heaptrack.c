@@ -492,8 +492,8 @@ bool ct_note_heaptrack(const struct ct_profile *profile, char *line, size_t room
 			 writer.fleeting, FLEETING_MAX);
 	else if (writer.inexact)
 		snprintf(line, room,
-			 "heaptrack: calls of %zu sites differ, whose numbers are no blocks' (estimates of a sampled "
-			 "recording?); peak and leaks are exact",
+			 "heaptrack: the calls of %zu sites differ, since no blocks have their numbers (estimates of "
+			 "a sampled recording?); peak and leaks are exact",
 			 writer.inexact);
 	return writer.fleeting > FLEETING_MAX || writer.inexact;
 }

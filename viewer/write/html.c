@@ -406,7 +406,7 @@ static int read_template(char **text, struct ct_error_text *error)
 		return ct_error_no_memory(error);
 	if (!file)
 		return ct_error_set(error, CT_ERR_USAGE,
-				    "the page that html reports are made of is not built: run `make html`, which needs "
+				    "the template of html reports is not built: run `make html`, which needs "
 				    "npm, where ctrace was built (no %s)",
 				    path);
 	ssize_t got = getdelim(text, &room, '\0', file);

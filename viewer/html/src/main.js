@@ -256,7 +256,7 @@ class Report {
   helpOfMoment(moment) {
     const known = moment.values.reduce((sum, value) => sum + value, 0);
     const rest = moment.bytes - known;
-    return `${this.profile.format("bytes", moment.bytes)}${rest > 0 ? `, of which ${this.profile.format("bytes", rest)} at small sites are not told by site` : ""}`;
+    return `${this.profile.format("bytes", moment.bytes)}${rest > 0 ? `, of which ${this.profile.format("bytes", rest)} is in small sites that the report does not list` : ""}`;
   }
 
   // sort: sort the table by the chosen number

@@ -59,7 +59,7 @@ static int find_members(struct ct_dhat *dhat)
 			if (!ct_json_is(key, member_names[i]))
 				continue;
 			if (has(dhat, i))
-				return ct_json_damaged(&dhat->file, key.text, dhat->error, "\"%s\" stands twice",
+				return ct_json_damaged(&dhat->file, key.text, dhat->error, "\"%s\" appears twice",
 						       member_names[i]);
 			/* dhat-rs may write null for an absent member */
 			if (!is_null(value))

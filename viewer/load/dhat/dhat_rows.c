@@ -79,7 +79,7 @@ static int set_row_member(struct tables *tables, struct row *row, int member, st
 {
 	struct ct_dhat *dhat = tables->dhat;
 	if (row->seen & 1u << member)
-		return ct_json_damaged(&dhat->file, value.text, dhat->error, "\"%s\" stands twice in a row",
+		return ct_json_damaged(&dhat->file, value.text, dhat->error, "\"%s\" appears twice in a row",
 				       row_name(member));
 	row->seen |= 1u << member;
 	if (member == R_FS)

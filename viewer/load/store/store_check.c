@@ -29,7 +29,7 @@ static const char *const section_names[CT_SECTION_COUNT] = {
 	[CT_SECTION_EVENTS] = "events",
 	[CT_SECTION_SNAPSHOTS] = "snapshots",
 	[CT_SECTION_MARKS] = "marks",
-	[CT_SECTION_REACH] = "rows of what is reachable",
+	[CT_SECTION_REACH] = "rows of reachability",
 };
 
 int ct_store_damaged(struct ct_error_text *error, const char *what)
@@ -151,6 +151,6 @@ int ct_store_check_references(const struct ct_store_file *store, struct ct_error
 	for (size_t i = 0; i < store->reach_rows; i++)
 		if (store->reach[i].site >= store->site_count ||
 		    (i && store->reach[i].site <= store->reach[i - 1].site))
-			return ct_store_damaged(error, "what is reachable of an unknown site, or out of order");
+			return ct_store_damaged(error, "reachability of an unknown site, or out of order");
 	return check_tree(store, error);
 }
