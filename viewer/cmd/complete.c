@@ -2,7 +2,7 @@
 /*
  * ctrace complete WORD...: completes the last word, for the completion scripts of shells. The words are those after
  * "ctrace"; the last one may be empty. Prints one candidate per line, followed by a tab and a description if there is
- * one. A line ":files" or ":commands" asks the shell to complete these itself. Everything comes from the tables of
+ * one. A line ":files" or ":commands" asks the shell to complete these itself. All candidates come from the tables in
  * cmd/option.h.
  */
 #include "cmd/cmd.h"

@@ -2,8 +2,7 @@
 /*
  * Turns words of the command line, which name files, folders and patterns, into a list of paths. A folder stands for
  * its files that are stores or DHAT JSON by their first bytes, sorted by name. Broken files with such a name are
- * included, since a damaged report must not go unnoticed. A pattern stands for all matching files except JSON of other
- * formats.
+ * included, since a damaged report must not go unnoticed. A pattern stands for all files but JSON of other formats.
  */
 #ifndef CT_CMD_INPUTS_H
 #define CT_CMD_INPUTS_H

@@ -43,8 +43,7 @@ static void add_row(struct parser *parser, const struct ct_option *row, size_t o
 static void fill(struct parser *parser, const struct ct_command *command)
 {
 	memset(parser, 0, sizeof(*parser));
-	/* "+": the words after a program's name belong to it. ":": distinguish a missing value from an unknown option.
-	 */
+	/* "+": words after a program's name belong to it. ":": getopt returns ':' for a missing value. */
 	strcpy(parser->letters, command->runs_program ? "+:" : ":");
 	for (int i = 0; i < CT_GROUPS_MAX; i++)
 		for (size_t j = 0; j < command->groups[i].count; j++)

@@ -30,8 +30,7 @@ struct ct_export {
 	const struct ct_format *format;
 	enum ct_metric metric; /* CT_METRIC_NONE: the format's own */
 	const struct ct_selection *selection; /* NULL = the whole profile */
-	bool live; /* the input is a store or the pid of a running program; an output FILE.store is a copy of the store
-		    */
+	bool live; /* the input is a store or a running program's pid; an output FILE.store gets a copy of the store */
 	bool events; /* for a store: export the program's ad-hoc events instead of the heap */
 	bool remove_store; /* after a successful export, unless the recording asked to keep it */
 	bool keep_name; /* use the default name as it is, whatever the format */
@@ -41,9 +40,9 @@ struct ct_export {
 };
 
 /*
- * The default name of a report in another format, to be freed. `report` is the name of the DHAT report (for a store:
- * ct_export_output). Its ".json" is replaced by the format's suffix, unless it already ends in that. NULL when out of
- * memory.
+ * The default name of a report in another format, to be freed; NULL when out of memory. `report` is the name of the
+ * DHAT report (for a store: ct_export_output). Its ".json" is replaced by the format's suffix, unless it already ends
+ * in that.
  */
 char *ct_export_name(const char *report, const struct ct_format *format, enum ct_metric metric);
 

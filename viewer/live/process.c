@@ -107,8 +107,7 @@ static int open_mapping(const struct ct_process *process, const struct mapping *
 	for (int i = 0; i < 2 && !mapping->gone; i++) {
 		if (snprintf(path, sizeof(path), "%s%s", i ? "root" : "", mapping->path) >= (int)sizeof(path))
 			continue;
-		/* The kernel has resolved all links in the path, so a link there now leads elsewhere, perhaps to a
-		 * device. */
+		/* The kernel resolved all links in the path. A link there now leads elsewhere, perhaps to a device. */
 		int fd = ct_open_regular(process->folder, path, O_NOFOLLOW, &file);
 		if (fd >= 0 && file.st_ino == mapping->inode)
 			return fd;

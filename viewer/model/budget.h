@@ -56,10 +56,7 @@ void ct_budget_fini(struct ct_budget *budget);
 /* Flag the profile's sites that are in the rule's scope: site_count flags, to be freed; NULL when out of memory. */
 bool *ct_rule_sites(const struct ct_budget_rule *rule, const struct ct_profile *profile);
 
-/*
- * Check that this profile has what the rule needs. name is its file, for errors. CT_ERR_USAGE: it lacks the number or
- * the modules.
- */
+/* Check a profile, called name in errors, for what the rule needs. CT_ERR_USAGE: it lacks the number or modules. */
 int ct_rule_check(const struct ct_budget_rule *rule, const struct ct_profile *profile, const char *name,
 		  struct ct_error_text *error);
 

@@ -25,8 +25,8 @@ void ct_chains_fini(struct ct_chains *chains)
 }
 
 /*
- * Is this the program's own file? Valgrind's reports name the program only in the command, perhaps by a link: python3
- * for python3.11.
+ * Is this the program's own file? Valgrind's reports name the program only in the command, perhaps by a link, such as
+ * python3 for python3.11.
  */
 static bool is_program(const struct ct_profile *profile, const char *module)
 {

@@ -313,8 +313,7 @@ void ct_diff_causes(const struct ct_diff_row *row, enum ct_metric metric, int64_
 		parts[other] = change - parts[CT_CAUSE_BLOCKS];
 		return;
 	}
-	/* Split by live blocks and their size first, then split the live blocks' part by all blocks and the live share.
-	 */
+	/* Split by live blocks and their size first, then the live blocks' part by all blocks and the live share. */
 	long double size = metric == live ? 1 : mean_of_rest(row, metric, live);
 	int64_t by_live = metric == live ? change : whole((long double)ct_diff_change(row, live) * size);
 	parts[CT_CAUSE_BLOCKS] = whole(more * mean_of_rest(row, live, blocks) * size);

@@ -10,8 +10,8 @@
 #include "names/names.h"
 
 /*
- * A pattern matches a function by its whole name, or by its name without clone suffixes, parameters and long template
- * arguments.
+ * Does the rule's pattern match? For a function, by its whole name, or by its name without clone suffixes, parameters
+ * and long template arguments.
  */
 static bool matches(const struct ct_budget_rule *rule, const struct ct_profile *profile, const struct ct_frame *frame)
 {

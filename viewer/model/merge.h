@@ -33,10 +33,7 @@ struct ct_merge {
 int ct_merge_init(struct ct_merge *merge, struct ct_error_text *error);
 void ct_merge_fini(struct ct_merge *merge);
 
-/*
- * Add a profile, called name in errors. CT_ERR_USAGE: it is of another kind than the first, and the result is
- * unchanged.
- */
+/* Add a profile, called name in errors. CT_ERR_USAGE: it is of another kind than the first; nothing changes. */
 int ct_merge_add(struct ct_merge *merge, const struct ct_profile *profile, const char *name,
 		 struct ct_error_text *error);
 

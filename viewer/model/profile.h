@@ -84,8 +84,7 @@ struct ct_profile_mark {
 	char *name; /* clean UTF-8 */
 };
 
-/* An object file of the program. Only ctrace's own recordings have them. Addresses in frames are link-time addresses.
- */
+/* An object file of the program; only ctrace's recordings have them. Frames have link-time addresses. */
 struct ct_module_row {
 	uint32_t path; /* string id, as in ct_frame.module */
 	uint32_t build_id; /* string id: lower-case hex */
@@ -144,20 +143,14 @@ struct ct_profile {
 	struct ct_profile_index *index; /* private to profile.c: the intern tables */
 };
 
-/*
- * Add a mark with a clean copy of its name. *room is the caller's, 0 before the first mark. 0, or < 0 when out of
- * memory.
- */
+/* Add a mark with a clean copy of its name. *room is the caller's, 0 at first. 0, or < 0 when out of memory. */
 int ct_profile_mark(struct ct_profile *profile, size_t *room, const struct ct_profile_mark *mark, size_t name_bytes);
 
 /* Make an empty heap profile; free it with ct_profile_free. NULL when out of memory. */
 struct ct_profile *ct_profile_new(void);
 void ct_profile_free(struct ct_profile *profile);
 
-/*
- * Intern bytes as valid UTF-8, with bad bytes and control characters replaced. Returns a string id, or < 0 when out of
- * memory.
- */
+/* Intern bytes as UTF-8; bad bytes and control characters are replaced. A string id, or < 0 when out of memory. */
 int64_t ct_profile_string(struct ct_profile *profile, const char *bytes, size_t length);
 
 /* Intern a frame by its text and inlined flag. Returns a frame id > 0, or < 0 when out of memory. */

@@ -7,7 +7,7 @@
 #include "names/names.h"
 
 /*
- * Words that end a name: malloc, g_malloc0, _PyObject_Malloc, sqlite3MallocZero, CRYPTO_strdup, but not
+ * Words that end a name, as in malloc, g_malloc0, _PyObject_Malloc, sqlite3MallocZero and CRYPTO_strdup, but not in
  * reallocate_table.
  */
 static const char *const words[] = {"malloc", "calloc", "realloc", "zalloc", "strdup", "strndup", "memdup"};

@@ -118,8 +118,7 @@ static int write_format(struct ct_folder *folder, const struct ct_profile *profi
 	if (!code && lines)
 		ct_readme_file(lines, ct_name_base(name), format);
 	free(name);
-	/* CT_ERR_USAGE means that the format cannot show this recording; a full disk, for example, fails differently.
-	 */
+	/* CT_ERR_USAGE: the format cannot show this recording. A full disk, for example, has another code. */
 	if (code != CT_ERR_USAGE || !folder->choose)
 		return code;
 	if (lines)

@@ -60,8 +60,7 @@ static bool read_header(int fd, struct ct_left_store *store)
 	return fine;
 }
 
-/* Is this line of /proc/PID/maps a mapping of the file? Compare paths too, since some file systems show another inode.
- */
+/* Is this line of /proc/PID/maps a mapping of the file? Some file systems show another inode, so paths count too. */
 static bool is_mapping(const char *line, const struct ct_left_store *store, const char *path)
 {
 	unsigned major, minor;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finds the function at an address and the calls inlined into it. Each compilation unit has a table, built by one walk
- * over its DIEs when the first address in it is looked up. libdw's dwarf_getscopes would walk the unit again for each
+ * over its DIEs at the first look-up of an address in it. libdw's dwarf_getscopes would walk the unit for each
  * address.
  */
 #ifndef CT_SYMBOL_DWARF_TABLE_H

@@ -21,8 +21,7 @@ static size_t name_length(const char *name)
 	return strcspn(name, "@");
 }
 
-/* Is it an internal name of a function that the C library exports: __GI_fgets, __libc_start_main_impl, foo.localalias?
- */
+/* Is it an internal name of the C library: __GI_fgets, __libc_start_main_impl, foo.localalias? */
 static bool is_internal(const char *name)
 {
 	size_t length = name_length(name);

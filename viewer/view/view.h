@@ -68,10 +68,7 @@ int ct_view_sites(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_groups(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_tree(const struct ct_view *view, struct ct_error_text *error);
 
-/*
- * Parts of the summary: the program, which does not end the line; the losses, one line each; live bytes over time, if
- * known.
- */
+/* Parts of the summary: the program, which does not end the line; the losses, one line each; the timeline. */
 void ct_summary_program(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_timeline(const struct ct_view *view, struct ct_line *line);

@@ -350,8 +350,8 @@ static uint64_t rank_first(const struct ct_block_piece *piece)
 /*
  * To heaptrack, 0 also means "no entry", so a free of entry 0 that follows another free would count as temporary.
  * Therefore entry 0 is given to temporary blocks, to blocks that are never freed, or to a piece of few blocks. If
- * there are early blocks, only fleeting ones qualify, since entry 0 must be allocated first and early blocks precede
- * the peak.
+ * there are early blocks, only fleeting ones qualify: entry 0 must be allocated first, and early blocks precede the
+ * peak.
  */
 static void choose_first(struct writer *writer)
 {

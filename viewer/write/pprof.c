@@ -188,8 +188,9 @@ static void put_head(struct writer *writer)
 	period.unit = put_text(writer, "bytes");
 	writer->bytes_string = profile->mode == CT_MODE_AD_HOC ? 0 : period.unit;
 	piece.period_type = &period;
-	/* A period of 1 stands for every allocation. Sampled values already estimate the whole; pprof does not scale
-	 * them. */
+	/*
+	 * A period of 1 stands for every allocation. pprof does not scale sampled values, which are estimates already.
+	 */
 	piece.period = profile->sample_bytes && profile->sample_bytes < INT64_MAX ? (int64_t)profile->sample_bytes : 1;
 	piece.time_nanos = (int64_t)profile->start_unix_ns;
 	if (!__builtin_mul_overflow(profile->end_time, ns, &duration))

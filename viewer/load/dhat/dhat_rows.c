@@ -116,8 +116,7 @@ static int read_row(struct tables *tables, struct ct_json_piece piece, struct ro
 		return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error,
 				       "a row of \"pps\" is not an object");
 	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
-		/* Start at the previous match: all rows order their members alike, and ours nearly as the table does.
-		 */
+		/* Start at the previous match: all rows have the same order, nearly that of our table. */
 		for (int i = 1; i < R_COUNT && !ct_json_is(key, row_name(member)); i++)
 			member = member + 1 < R_COUNT ? member + 1 : 1;
 		if (!ct_json_is(key, row_name(member)))

@@ -38,10 +38,7 @@ int ct_store_check_marks(const struct ct_store_file *store, struct ct_error_text
  */
 int ct_store_snapshot_at(struct ct_store_file *store, uint64_t ticks);
 
-/*
- * Add the snapshots to a profile. site_of maps the store's sites to the profile's, UINT32_MAX = none. < 0 when out of
- * memory.
- */
+/* Add the snapshots to a profile. site_of: by the store's site, the profile's, or UINT32_MAX. < 0: out of memory. */
 int ct_store_snapshots(const struct ct_store_file *store, const uint32_t *site_of, struct ct_profile *profile);
 
 /* Add the marks to a profile. < 0 when out of memory. */
@@ -63,9 +60,8 @@ int ct_store_read(int fd, struct ct_store_file *store, struct ct_error_text *err
 int ct_store_check_sums(struct ct_store_file *store, struct ct_error_text *error);
 
 /*
- * Check the events in the rings; failures are noted in store->failed. All arrays are by ring. The events of the round
- * in progress go from `tails` to `limits` and must have been folded into the sites. Later events go from `limits` to
- * `heads`.
+ * Check the events in the rings; failures are noted in store->failed. All arrays are by ring. Events of the round in
+ * progress, from `tails` to `limits`, must have been folded into the sites. Later ones go from `limits` to `heads`.
  */
 void ct_store_check_order(struct ct_store_file *store, const uint64_t *tails, const uint64_t *limits,
 			  const uint64_t *heads);

@@ -87,8 +87,7 @@ static void check_sums(struct ct_store_file *store)
 	     sums.live_bytes != (uint64_t)totals->live_bytes || sums.live_blocks != (uint64_t)totals->live_blocks);
 	fail(store, CT_STORE_CHECK_PEAK,
 	     sums.peak_bytes != totals->peak_bytes || sums.peak_blocks != totals->peak_blocks);
-	/* A forked child has its own rings but its parent's counters to start with; a sample stands for several blocks.
-	 */
+	/* A forked child inherits its parent's counters but not its rings; a sample stands for several blocks. */
 	fail(store, CT_STORE_CHECK_EVENTS,
 	     events != sums.events && !header->sample_bytes && !(header->flags & CT_STORE_FORKED));
 }
