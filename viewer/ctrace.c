@@ -10,7 +10,7 @@
 #include "ctrace/version.h"
 #include "util/message.h"
 
-/* A compiler would make it a section of another type. */
+/* Assembly, since a compiler would give the section another type. */
 #define TEXT(number) #number
 #define NOTE(owner, type)                                                                                              \
 	".pushsection .note.ctrace, \"a\", @note\n"                                                                    \
@@ -32,7 +32,7 @@ static void print_help(FILE *out)
 	fputs("\nRun 'ctrace COMMAND --help' for more.\n", out);
 }
 
-/* Is there a program of this name, as the shell would find it? */
+/* Would a shell find a program of this name? */
 static int is_program(const char *name)
 {
 	char path[4096];
@@ -57,11 +57,11 @@ static int refuse_command(const char *name, const char *what)
 	return CT_EXIT_USAGE;
 }
 
-/* ctrace ./app args = ctrace record -- ./app args */
+/* `ctrace ./app args` is short for `ctrace record -- ./app args`. */
 static int run_program(int argc, char **argv)
 {
 	if (!is_program(argv[0]))
-		return refuse_command(argv[0], "is neither a command of ctrace nor a program");
+		return refuse_command(argv[0], "is neither a ctrace command nor a program");
 	char **arguments = calloc((size_t)argc + 3, sizeof(*arguments));
 	if (!arguments)
 		return CT_EXIT_UNREADABLE;
@@ -79,12 +79,12 @@ static int run_command(int argc, char **argv)
 	return command ? command->run(argc, argv) : run_program(argc, argv);
 }
 
-/* ctrace help, ctrace help COMMAND */
+/* `ctrace help` and `ctrace help COMMAND`. */
 static int show_help(const char *name)
 {
 	const struct ct_command *command = name ? ct_command_find(name) : NULL;
 	if (name && !command)
-		return refuse_command(name, "is not a command of ctrace");
+		return refuse_command(name, "is not a ctrace command");
 	if (command)
 		ct_command_help(command, stdout);
 	else

@@ -18,8 +18,8 @@ CT_COLD void *ct_region_map(size_t bytes);
 CT_COLD void *ct_region_reserve(size_t bytes);
 
 /*
- * Map reserved addresses to be read and written: the file, shared, or with fd -1 zeroed private memory. False: no memory,
- * or the program has taken the addresses.
+ * Map reserved addresses to be read and written: the file, shared, or with fd -1 zeroed private memory. False: no
+ * memory, or the program has taken the addresses.
  */
 CT_COLD bool ct_region_fill(void *at, size_t bytes, int fd, uint64_t offset);
 

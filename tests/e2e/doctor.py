@@ -70,7 +70,7 @@ def places(context):
     notes = [text for state, what, text in _doctor(context, env=env) if (state, what) == ("note", "output")]
     check_in("reports go to /tmp", "".join(notes), "a folder that is not there")
     env["TMPDIR"] = context.path("neither")
-    check_in("name a folder", _problems(_doctor(context, env=env, status=1))["output"], "no folder")
+    check_in("set CTRACE_OUT", _problems(_doctor(context, env=env, status=1))["output"], "no folder")
 
 
 @test()
@@ -89,7 +89,7 @@ def trial(context):
     env = context.environment(TMPDIR=folder, CTRACE_FORMAT="pprof", CTRACE_OUT=context.path("mine.json"))
     told = {what: (state, text) for state, what, text in _doctor(context, "--run", program("deep"), "5", env=env)}
     check_equal(told["trial"], ("ok", "2 allocations at 2 sites, of deep"), "trial")
-    check_equal(told["stacks"], ("ok", "100.0 % of the allocations with whole stacks"), "stacks")
+    check_equal(told["stacks"], ("ok", "100.0 % of the allocations have a whole stack"), "stacks")
     told = {what: text for _, what, text in _doctor(context, "--run", "env", "-i", program("tiny"), env=env)}
     check(told["trial"].endswith(", of env"), f"env -i drops LD_PRELOAD: {told}")
     told = {what: text for _, what, text in _doctor(context, "--run", "sh", "-c", program("tiny") + "; true", env=env)}

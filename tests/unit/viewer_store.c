@@ -336,7 +336,7 @@ static void test_named_damage(void **state)
 		builder->header.sections[CT_SECTION_REACH].used = 2;
 		builder->reach[0].site = 1;
 		builder->reach[1].site = site;
-		assert_refused(builder, "what is reachable");
+		assert_refused(builder, "reachability");
 	}
 }
 

@@ -158,7 +158,7 @@ static void test_groups(void **state)
 		    "   0   B    0.0  100.0       0         -         -         -  6.00 KiB   60.0  work a.c\n");
 	view.cumulative = true;
 	check_shown(ct_view_groups, view, 120,
-		    "SELF%     TOTAL      %  BLOCKS      PEAK       END  LIFETIME  FUNCTION, with all that it calls\n"
+		    "SELF%     TOTAL      %  BLOCKS      PEAK       END  LIFETIME  FUNCTION, including callees\n"
 		    " 10.0  10.0 KiB  100.0       8  5.00 KiB  3.00 KiB    625 ms  main a.c\n"
 		    " 90.0  9.00 KiB   90.0       4  5.00 KiB  3.00 KiB    1.25 s  leaf a.c\n"
 		    "  0.0  6.00 KiB   60.0       3  2.00 KiB         -   1.00 ms  work a.c\n");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace advise: what may be worth changing, in words, with the numbers. */
+/* ctrace advise: suggests improvements, in words and with the evidence. */
 #include "cmd/cmd.h"
 #include "view/caveat.h"
 
@@ -20,7 +20,7 @@
 #define COMMAND "advise"
 #define ROWS_DEFAULT 10
 #define VERSION 1
-#define INDENT 11 /* of what stands behind a label */
+#define INDENT 11 /* of the text after a label */
 
 struct request {
 	size_t rows; /* 0 = all */
@@ -29,7 +29,7 @@ struct request {
 	const char *path;
 };
 
-/* "    label   text", wrapped at blanks. */
+/* Write "    label   text", wrapped at spaces. */
 static void put_labelled(struct ct_line *line, const char *label, const char *text)
 {
 	ct_line_style(line, CT_STYLE_QUIET);
@@ -72,7 +72,7 @@ static void put_finding(struct ct_line *line, const struct ct_profile *profile, 
 	ct_line_end(line);
 }
 
-/* What could not be looked for, and why. */
+/* Write which findings could not be checked, and why. */
 static void put_missing(struct ct_line *line, const struct ct_findings *findings)
 {
 	const char *before = "not checked (no data in this file): ";

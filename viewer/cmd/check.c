@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace check: does a recording keep its budget, and what has grown against an older one. */
+/* ctrace check: checks a recording against a budget, and its growth against an older recording. */
 #include "cmd/cmd.h"
 #include "view/caveat.h"
 
@@ -17,7 +17,7 @@ struct work {
 	struct ct_profile *profiles[CT_DIFF_SIDES];
 	const char *names[CT_DIFF_SIDES];
 	struct ct_diff diff;
-	bool growth; /* a rule asks for it */
+	bool growth; /* a rule is about growth */
 	bool strict;
 	bool passes;
 	struct ct_error_text error;
@@ -28,7 +28,7 @@ static int check_rule(struct work *work, const struct ct_budget_rule *rule)
 	int code = CT_OK;
 	for (int side = CT_DIFF_NEW; side >= (rule->growth ? CT_DIFF_OLD : CT_DIFF_NEW) && !code; side--)
 		code = ct_rule_check(rule, work->profiles[side], work->names[side], &work->error);
-	/* Numbers of both sides must be of one unit. */
+	/* The numbers of both sides must have the same unit. */
 	if (!code && rule->growth && ct_metric_adds_up(rule->metric))
 		code = ct_diff_check(&work->diff, rule->metric, &work->error);
 	return code;
@@ -139,7 +139,7 @@ static void print_rules(FILE *out)
 	putc('\n', out);
 }
 
-/* A gate without a rule must not pass. */
+/* Without a rule, the check must not pass. */
 static int check_usage(const struct work *work, int files)
 {
 	if (files != 1)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the commands share: lines on stderr. Each command is a struct ct_command (cmd/option.h) in a file of its own. */
+/* The commands, and how they report errors. Each command is a struct ct_command (cmd/option.h) in its own file. */
 #ifndef CT_CMD_CMD_H
 #define CT_CMD_CMD_H
 
@@ -9,10 +9,10 @@ extern const struct ct_command ct_command_advise, ct_command_check, ct_command_c
 	ct_command_doctor, ct_command_export, ct_command_html, ct_command_info, ct_command_merge, ct_command_record,
 	ct_command_top;
 
-/* Print "ctrace COMMAND: LINE" on stderr. Returns exit_code, for `return ct_cmd_fail(...)`. */
+/* Print "ctrace COMMAND: LINE" to stderr. Returns exit_code, for use in `return ct_cmd_fail(...)`. */
 int ct_cmd_fail(const char *command, int exit_code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* The same for a command that takes one file and got `count` words. */
+/* The same for a command that takes one file but was given `count`. */
 int ct_cmd_fail_files(const char *command, int count);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ctrace complete WORD...: what the last word may become, for the shells' completion scripts. The words are those after
- * "ctrace"; the last one may be empty. Prints candidates, one per line, with a tab and a description if there is one;
- * or
- * ":files" or ":commands", which the shells know themselves. Everything comes from the tables of cmd/option.h.
+ * ctrace complete WORD...: completes the last word, for the completion scripts of shells. The words are those after
+ * "ctrace"; the last one may be empty. Prints one candidate per line, followed by a tab and a description if there is
+ * one. A line ":files" or ":commands" asks the shell to complete these itself. All candidates come from the tables in
+ * cmd/option.h.
  */
 #include "cmd/cmd.h"
 
@@ -12,7 +12,7 @@
 
 #define BEFORE_MAX 512
 
-/* The word being completed: `before` stays (the values of a list up to the last comma), `start` is what is replaced. */
+/* The word to complete: `before` stays (in a list, the values up to the last comma), `start` is completed. */
 struct current {
 	char before[BEFORE_MAX];
 	const char *start;
@@ -53,7 +53,7 @@ static void offer_commands(const char *word)
 	puts(":files");
 }
 
-/* The index of the program's name among the words; count: it is not there yet. */
+/* The index of the program's name among the words; count: it has not been typed yet. */
 static int find_program(const struct ct_command *command, char **words, int count)
 {
 	for (int i = 1; i < count; i++) {
@@ -67,7 +67,7 @@ static int find_program(const struct ct_command *command, char **words, int coun
 	return count;
 }
 
-/* words[0] is the command, words[count - 1] what is being completed. */
+/* words[0] is the command, words[count - 1] the word to complete. */
 static void complete(const struct ct_command *command, char **words, int count)
 {
 	struct current current = {.start = words[count - 1]};
@@ -76,7 +76,7 @@ static void complete(const struct ct_command *command, char **words, int count)
 		puts(":files");
 		return;
 	}
-	/* bash makes three words of --sort=peak */
+	/* bash splits --sort=peak into three words */
 	bool split = count > 2 && !strcmp(words[count - 2], "=");
 	int previous = split ? count - 3 : count - 2;
 	if (!strcmp(word, "=")) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace diff: what changed between two recordings. */
+/* ctrace diff: shows what changed between two recordings. */
 #include "cmd/cmd.h"
 
 #include <errno.h>
@@ -95,7 +95,7 @@ static int write_out(struct request *request, const struct ct_diff *diff, struct
 		code = writers[request->format](diff, request->view.metric, file.stream, error);
 	}
 	code = ct_out_close(&file, code, error);
-	/* A reader that went away (`| head`) is not an error. */
+	/* A reader that has gone away (`| head`) is not an error. */
 	return code == CT_ERR_IO && errno == EPIPE ? CT_OK : code;
 }
 
@@ -127,7 +127,7 @@ static int run(int argc, char **argv)
 
 const struct ct_command ct_command_diff = {
 	.name = COMMAND,
-	.summary = "show what changed between two recordings, also of different builds",
+	.summary = "show what changed between two recordings, even of different builds",
 	.usage = "[options] OLD NEW",
 	.about =
 		"Show what changed between two recordings: stores, or reports of ctrace, Valgrind's DHAT or dhat-rs. Sites are the "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Two files to compare, for the commands that do. */
+/* Loads and compares two files, for the commands diff and html. */
 #ifndef CT_CMD_DIFF_FILES_H
 #define CT_CMD_DIFF_FILES_H
 
@@ -8,18 +8,18 @@
 
 struct ct_diff_files {
 	const char *paths[CT_DIFF_SIDES];
-	const struct ct_selection *selection; /* of both; the caller's */
+	const struct ct_selection *selection; /* applies to both; the caller's */
 	struct ct_profile *profiles[CT_DIFF_SIDES];
 	struct ct_diff diff;
 };
 
-/* Load, select and compare them; warns on stderr of patterns that match in neither. 0, or < 0. */
+/* Load, select and compare the files; warns on stderr about patterns that match in neither. 0 or < 0. */
 int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric metric, struct ct_error_text *error);
 
-/* Also without having loaded. */
+/* May be called without ct_diff_files_load. */
 void ct_diff_files_fini(struct ct_diff_files *files);
 
-/* The page, to a file or "-". */
+/* Write the HTML page to a file, or to stdout for "-". 0 or < 0. */
 int ct_diff_files_page(const struct ct_diff_files *files, enum ct_metric metric, const char *output,
 		       struct ct_error_text *error);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace doctor: why is a recording empty? */
+/* ctrace doctor: diagnoses an empty recording. */
 #include "cmd/cmd.h"
 
 #include <stdbool.h>

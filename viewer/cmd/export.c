@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace export: a store, or a report of any producer, becomes a report. */
+/* ctrace export: turns a store, or a report of any producer, into a file in another format. */
 #include "cmd/cmd.h"
 
 #include <errno.h>
@@ -22,16 +22,17 @@ struct request {
 	struct ct_selection selection;
 	struct ct_format_set formats;
 	bool remove_store;
-	bool at_exit; /* the preload's: export in place, remove the store unless it is to be kept, say so */
+	bool at_exit; /* called by the preload library: export, print a summary, remove the store unless it is to be
+			 kept */
 };
 
-/* left: what stays behind when a program wanted a report of its own at its end, NULL = nothing. */
+/* Print the error. left: the store that stays behind after a failed export at exit, or NULL. */
 static int fail(int status, const struct ct_error_text *error, const char *left)
 {
 	return ct_cmd_fail(COMMAND, status, "%s%s%s", error->line, left ? "; the store stays: " : "", left ? left : "");
 }
 
-/* Only what a program has finished with, and never a report. */
+/* Allow --remove-store only for a store that its program no longer uses, and never for a report. */
 static int check_removable(const struct ct_input *input, struct ct_error_text *error)
 {
 	struct ct_left_store left;
@@ -118,7 +119,7 @@ static int export(struct request *request, const char *word)
 		code = write_format(request, word, i, &error);
 	if (code)
 		return fail(ct_error_exit_code(code), &error, request->at_exit ? word : NULL);
-	/* A good export at exit has removed it already. */
+	/* A successful export at exit has already removed it. */
 	if (request->remove_store && remove(word) < 0 && errno != ENOENT)
 		return ct_cmd_fail(COMMAND, CT_EXIT_UNREADABLE, "%s: cannot be removed: %s", word, strerror(errno));
 	return CT_EXIT_FINE;
@@ -173,7 +174,7 @@ static int run(int argc, char **argv)
 	if (code == CT_COMMAND_HELP) {
 		ct_command_help(&ct_command_export, stdout);
 		code = fflush(stdout) ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
-	} else if (code) { /* CTRACE_FORMAT of a program that has ended is a value here */
+	} else if (code) { /* at exit, the program's CTRACE_FORMAT is a value here and may be wrong */
 		code = fail(ct_error_exit_code(code), &error, request.at_exit ? argv[argc - 1] : NULL);
 	} else if (argc - rest != 1) {
 		code = ct_cmd_fail_files(COMMAND, argc - rest);

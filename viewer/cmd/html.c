@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ctrace html: a profile, or what changed between two, as a page; the short way to `ctrace export -f html` and
+ * ctrace html: writes a profile, or the changes between two, as a page. It is short for `ctrace export -f html` and
  * `ctrace diff -f html`.
  */
 #include "cmd/cmd.h"
@@ -16,7 +16,7 @@
 
 #define COMMAND "html"
 
-/* "new.json" -> "new.diff.html". Free it. */
+/* Turn "new.json" into "new.diff.html"; to be freed. */
 static char *page_name(const char *path)
 {
 	const char *suffix = strrchr(path, '.');

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace info: what is in a file, whether it fits together, and what could not be recorded. */
+/* ctrace info: describes a file, checks that its parts fit together, and says what could not be recorded. */
 #include "cmd/cmd.h"
 #include "model/losses.h"
 #include "view/caveat.h"
@@ -72,7 +72,7 @@ static bool print_check(bool good, const char *what)
 	return good;
 }
 
-/* What is true of the output of every correct producer. Valgrind's own max is known to break one. */
+/* Check rules that hold for every correct producer. Valgrind's own maximum is known to break one of them. */
 static bool check_sites(const struct ct_profile *profile)
 {
 	bool order = true, blocks = true, lifetime = true;
@@ -115,13 +115,13 @@ static bool check_report(const struct ct_profile *profile)
 	return print_check(!profile->torn, "made of a whole store") && good;
 }
 
-/* A string of the store, fit for a terminal; free it. */
+/* A string of the store, made safe for a terminal; to be freed. */
 static char *clean(const struct ct_store_file *store, struct ct_span span)
 {
 	return ct_utf8_clean(store->strings + span.offset, span.bytes, NULL);
 }
 
-/* What has become of a module's file. */
+/* Find out what has happened to a module's file. */
 static enum ct_module_file look_for(struct ct_symbols *symbols, const struct ct_store_file *store, size_t index)
 {
 	const struct ct_module *module = &store->modules[index];

@@ -31,7 +31,7 @@ static int add(struct ct_inputs *inputs, const char *path, struct ct_error_text 
 	return CT_OK;
 }
 
-/* Is this file of a folder an input? JSON of other formats, which stands there too, is not. unknown: what else is. */
+/* Is this file an input? JSON of other formats is not. unknown: the answer if neither name nor contents decide. */
 static bool is_input(const char *path, bool unknown)
 {
 	char head[HEAD_BYTES + 1] = "", *start = head;
@@ -41,7 +41,7 @@ static bool is_input(const char *path, bool unknown)
 	unknown = unknown || ct_ends_with(path, ".json") || ct_ends_with(path, STORE_SUFFIX);
 	int fd = ct_open_regular(AT_FDCWD, path, 0, &status);
 	if (fd < 0)
-		return unknown; /* the loader says why */
+		return unknown; /* the loader will report the reason */
 	ssize_t got = pread(fd, head, HEAD_BYTES, 0);
 	close(fd);
 	if (got >= (ssize_t)sizeof(CT_STORE_MAGIC) - 1 && !memcmp(head, CT_STORE_MAGIC, sizeof(CT_STORE_MAGIC) - 1))
@@ -107,7 +107,7 @@ int ct_inputs_add(struct ct_inputs *inputs, const char *word, const char *output
 	struct stat status;
 	glob_t found;
 	int code = CT_OK;
-	/* A file that is not there is the loader's to complain about. */
+	/* The loader reports a missing file. */
 	if (lstat(word, &status) == 0 || !strpbrk(word, "*?["))
 		return add_path(inputs, word, output, error);
 	if (glob(word, 0, NULL, &found) != 0)
@@ -115,7 +115,7 @@ int ct_inputs_add(struct ct_inputs *inputs, const char *word, const char *output
 	for (size_t i = 0; i < found.gl_pathc && !code; i++) {
 		const char *path = found.gl_pathv[i];
 		bool folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-		if ((folder || is_input(path, true)) && !is_same(path, output)) /* last time's result is there, too */
+		if ((folder || is_input(path, true)) && !is_same(path, output)) /* output may exist from last time */
 			code = add_path(inputs, path, output, error);
 	}
 	globfree(&found);
@@ -127,7 +127,7 @@ static int compare_paths(const void *left, const void *right)
 	return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-/* Not the store of a later recording by the same name. */
+/* Is this the store's own report? If the report is older, the store is from a later recording of the same name. */
 static bool is_report_of(const char *report, const char *store)
 {
 	struct stat a, b;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which files are meant: words of a command line that name files, folders and patterns become a list of paths.
- * Of a folder those that are stores or DHAT JSON by their first bytes, in order of their names; broken ones with
- * such a name too, since a damaged report must not go unnoticed. Of a pattern all but JSON of other formats.
+ * Turns words of the command line, which name files, folders and patterns, into a list of paths. A folder stands for
+ * its files that are stores or DHAT JSON by their first bytes, sorted by name. Broken files with such a name are
+ * included, since a damaged report must not go unnoticed. A pattern stands for all files but JSON of other formats.
  */
 #ifndef CT_CMD_INPUTS_H
 #define CT_CMD_INPUTS_H
@@ -17,10 +17,10 @@ struct ct_inputs {
 	size_t room;
 };
 
-/* output: the file to be written, which a folder may hold from last time; it is left out there. 0 or < 0. */
+/* Add a word. output is the file to be written; if a folder has it from last time, it is left out. 0 or < 0. */
 int ct_inputs_add(struct ct_inputs *inputs, const char *word, const char *output, struct ct_error_text *error);
 
-/* A store that was kept beside its report says the same again: leave it out. Returns how many were, or < 0. */
+/* Drop stores that were kept next to their report, which has the same data. Returns their number, or < 0. */
 int ct_inputs_drop_stores(struct ct_inputs *inputs, struct ct_error_text *error);
 
 void ct_inputs_fini(struct ct_inputs *inputs);

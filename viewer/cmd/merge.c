@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace merge: reports and stores of many processes or hosts become one report. */
+/* ctrace merge: combines reports and stores of many processes or hosts into one report. */
 #include "cmd/cmd.h"
 #include "view/caveat.h"
 

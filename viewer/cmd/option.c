@@ -9,14 +9,14 @@
 #include "util/distance.h"
 
 #define OPTIONS_MAX 64
-#define LONG_BASE 256 /* getopt's number of the option with index 0; letters are below it */
+#define LONG_BASE 256 /* getopt's number for the option with index 0; letters are below it */
 #define HELP_COLUMNS 80
-#define NAMES_MAX 26 /* columns of names in --help; longer names have a line of their own */
+#define NAMES_MAX 26 /* width of names in --help; a longer name is on a line of its own */
 #define LISTED_INDENT 6
 
 static const struct ct_option help_option = {.letter = 'h', .name = "help", .help = "show this help"};
 
-/* What getopt_long wants, and the way back from its numbers. */
+/* The tables for getopt_long, and the option for each of its numbers. */
 struct parser {
 	struct option longs[OPTIONS_MAX + 1];
 	const struct ct_option *rows[OPTIONS_MAX];
@@ -43,9 +43,7 @@ static void add_row(struct parser *parser, const struct ct_option *row, size_t o
 static void fill(struct parser *parser, const struct ct_command *command)
 {
 	memset(parser, 0, sizeof(*parser));
-	/* "+": the words behind a program's name are the program's. ":": distinguish a missing value from an unknown
-	 * option.
-	 */
+	/* "+": words after a program's name belong to it. ":": getopt returns ':' for a missing value. */
 	strcpy(parser->letters, command->runs_program ? "+:" : ":");
 	for (int i = 0; i < CT_GROUPS_MAX; i++)
 		for (size_t j = 0; j < command->groups[i].count; j++)
@@ -61,7 +59,7 @@ static int index_of_letter(const struct parser *parser, int letter)
 	return -1;
 }
 
-/* "--srot" -> "sort"; NULL: no name is like it. */
+/* The name that is most like a word, "sort" for "--srot"; NULL: none. */
 static const char *name_like(const struct parser *parser, const char *word)
 {
 	char name[64];
@@ -73,7 +71,7 @@ static const char *name_like(const struct parser *parser, const char *word)
 	return nearest.best;
 }
 
-/* getopt has answered '?' or ':'. */
+/* Set the error after getopt has answered '?' or ':'. */
 static int refuse(const struct parser *parser, const struct ct_command *command, int answer, char **argv,
 		  struct ct_error_text *error)
 {
@@ -126,7 +124,7 @@ int ct_set_choice(const struct ct_option *option, void *member, const char *valu
 	return CT_OK;
 }
 
-/* "auto, always or never" */
+/* Write "auto, always or never" to text. */
 static void list_choices(char *text, size_t room, const char *const *choices)
 {
 	size_t used = 0;
@@ -155,7 +153,7 @@ int ct_command_parse(const struct ct_command *command, void *request, int argc, 
 	int answer, code = CT_OK;
 	fill(&parser, command);
 	opterr = 0;
-	optind = 0; /* glibc: begin again */
+	optind = 0; /* makes glibc's getopt start over */
 	while (!code && (answer = getopt_long(argc, argv, parser.letters, parser.longs, NULL)) != -1) {
 		int index = answer >= LONG_BASE ? answer - LONG_BASE : index_of_letter(&parser, answer);
 		if (answer == '?' || answer == ':' || index < 0)
@@ -216,7 +214,7 @@ static size_t name_columns(const struct ct_option *row)
 	return strlen("  -x, --") + strlen(row->name) + (row->argument ? 1 + strlen(row->argument) : 0);
 }
 
-/* Words from `column` on, wrapped; later lines begin at `indent`. Ends the line. */
+/* Write words from `column` on, wrapped; later lines start at `indent`. Ends the line. */
 static void put_wrapped(FILE *out, const char *text, size_t column, size_t indent)
 {
 	bool first = true;
@@ -238,7 +236,7 @@ static void put_wrapped(FILE *out, const char *text, size_t column, size_t inden
 	putc('\n', out);
 }
 
-/* "  total-bytes, total-blocks, ...", or a line for each that has a description. */
+/* Write the values: "  total-bytes, total-blocks, ...", or a line for each one with a description. */
 static void put_values(FILE *out, const struct ct_option *row)
 {
 	char list[1024] = "";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace record, also `ctrace PROGRAM`: run a program with the recorder preloaded, then see to its report. */
+/* ctrace record, also `ctrace PROGRAM`: runs a program with the library preloaded, then takes care of its report. */
 #include "cmd/cmd.h"
 
 #include <errno.h>
@@ -25,15 +25,15 @@ struct recording {
 	char **environment;
 	char path[PATH_MAX];
 	char library[PATH_MAX];
-	bool quiet; /* what the user wants */
-	struct ct_format_set own_formats; /* what the programs write themselves */
+	bool quiet; /* the user's setting; the library may get another */
+	struct ct_format_set own_formats; /* the formats that programs write themselves */
 	struct ct_run run;
 	struct ct_folder folder;
-	bool late; /* we make all reports at the end, the programs none */
+	bool late; /* we write all reports at the end, the programs write none */
 	struct ct_error_text error;
 };
 
-/* A name that no other recording has, so that each finds its own stores again. */
+/* Choose a unique name for the session, by which a recording finds its own stores. */
 static int set_session(struct recording *recording)
 {
 	unsigned char random[SESSION_BYTES];
@@ -47,7 +47,7 @@ static int set_session(struct recording *recording)
 	return 0;
 }
 
-/* The program is dead: export what its processes left, and say so when there is nothing at all. */
+/* After the program's end, export what its processes left behind. Say so if there is nothing at all. */
 static void collect(struct recording *recording, time_t start)
 {
 	const struct ct_settings *settings = &recording->settings;
@@ -119,7 +119,7 @@ static int prepare(struct recording *recording)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "CTRACE_FORMAT: %s", recording->error.line);
 	code = set_session(recording);
 	recording->quiet = *ct_settings_get(&recording->settings, CT_SETTING_quiet) == '1';
-	/* Programs that export themselves write CTRACE_FORMAT, those that do not export say how it is done. */
+	/* A program that exports itself writes only CTRACE_FORMAT, so other formats and folders are written by us. */
 	recording->late =
 		recording->settings.formats.count ||
 		(recording->settings.folder && *ct_settings_get(&recording->settings, CT_SETTING_export) == '1');

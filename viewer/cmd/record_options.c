@@ -13,7 +13,7 @@
 #include "ctrace/options.def"
 #undef CT_OPTION
 
-/* By the type. */
+/* Choices, by type of option. */
 static const char *const choices_of_BOOL[] = {"0", "1", NULL};
 #define choices_of_STRING NULL
 #define choices_of_NUMBER NULL

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Options of `ctrace record`, made from ctrace/options.def. */
+/* The options of `ctrace record`, generated from ctrace/options.def. */
 #ifndef CT_CMD_RECORD_OPTIONS_H
 #define CT_CMD_RECORD_OPTIONS_H
 
 #include "cmd/option.h"
 #include "record/settings.h"
 
-/* Those that a struct ct_settings holds: one for each setting, and --format. */
+/* The options stored in a struct ct_settings: one for each setting, and --format. */
 #define CT_RECORD_OPTIONS (CT_SETTING_COUNT + 1)
 
 extern const struct ct_option ct_record_options[CT_RECORD_OPTIONS];

@@ -22,7 +22,7 @@ const struct ct_option ct_select_options[CT_SELECT_KINDS] = {
 	{.name = "hide", .argument = "RE", .help = "remove matching frames from stacks", PATTERNS(CT_SELECT_HIDE)},
 };
 
-static const char *const colors[] = {"auto", "always", "never", NULL}; /* enum ct_color_mode */
+static const char *const colors[] = {"auto", "always", "never", NULL}; /* by enum ct_color_mode */
 
 const struct ct_option ct_color_options[1] = {
 	{.name = "color",

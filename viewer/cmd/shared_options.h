@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Options that several commands have, as groups of their tables, and values that several options take. */
+/* Options shared by several commands, as groups for their tables, and values shared by several options. */
 #ifndef CT_CMD_SHARED_OPTIONS_H
 #define CT_CMD_SHARED_OPTIONS_H
 
@@ -20,7 +20,7 @@ int ct_set_percent(const struct ct_option *option, void *member, const char *val
 int ct_set_metric(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error);
 int ct_set_formats(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error);
 
-/* For struct ct_option's value(). */
+/* Values for value() in struct ct_option. */
 const char *ct_values_metrics(size_t index, const char **help);
 const char *ct_values_formats(size_t index, const char **help);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace top, also ctrace-top: a report as text in the terminal. */
+/* ctrace top, also ctrace-top: shows a report as text in the terminal. */
 #include "cmd/cmd.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ static const struct ct_option options[] = {
 	 .at = offsetof(struct request, top.view.exact)},
 };
 
-/* A reader that went away (`| head`) is not an error. */
+/* Flush the output. A reader that has gone away (`| head`) is not an error. */
 static int flush(struct request *request)
 {
 	if (fflush(request->top.view.out) == 0 && !ferror(request->top.view.out))
@@ -44,7 +44,7 @@ static int flush(struct request *request)
 	return ct_cmd_fail(COMMAND, CT_EXIT_UNREADABLE, "cannot write the table: %s", strerror(errno));
 }
 
-/* What the interactive view cannot show, or not of a profile that changes. */
+/* Refuse what the interactive view cannot show, or cannot show for a changing profile. */
 static int check_interactive(const struct request *request)
 {
 	const struct ct_top_request *top = &request->top;
@@ -116,7 +116,7 @@ static int show(struct request *request, struct ct_profile *profile)
 	return flush(request);
 }
 
-/* The running program's profile; what is live now is what one looks for there. */
+/* Open a running program. By default, its profile is sorted by what is live now. */
 static int open_target(struct request *request, struct ct_profile **profile, struct ct_error_text *error)
 {
 	int code = ct_target_open(request->top.pid, &request->target, error);
@@ -131,7 +131,7 @@ static int open_target(struct request *request, struct ct_profile **profile, str
 	return code;
 }
 
-/* A file or a process as it is asked for. */
+/* Show a file or a process, as the options say. */
 static int show_input(struct request *request)
 {
 	struct ct_terminal terminal;

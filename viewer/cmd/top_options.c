@@ -49,9 +49,10 @@ static int set_rows(const struct ct_option *option, void *member, const char *va
 	return ct_set_rows(option, &request->view.rows, value, error);
 }
 
-static const char *const keys[] = {"site", "function", "file", "line", "module", "thread", NULL}; /* enum ct_group_by */
+static const char *const keys[] = {"site",   "function", "file", "line",
+				   "module", "thread",   NULL}; /* by enum ct_group_by */
 
-/* One kind of view at a time. */
+/* Set the kind of view; only one may be given. */
 static int set_kind(struct ct_top_request *request, enum ct_top_kind kind, struct ct_error_text *error)
 {
 	if (request->kind != CT_TOP_ROWS && request->kind != kind)
@@ -72,7 +73,7 @@ static int set_marks(const struct ct_option *option, void *member, const char *v
 	return set_kind(member, CT_TOP_MARKS, error);
 }
 
-/* --list RE, --peek RE */
+/* The setter of --list RE and --peek RE. */
 static int set_functions(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
 {
 	struct ct_top_request *request = member;
@@ -186,7 +187,7 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 	{.name = "full", .help = "show the whole stack below each row", .set = ct_set_flag, AT(view.full)},
 };
 
-/* --cum alone means functions; the sorted column is one of those that were asked for. */
+/* --cum alone implies --by function. Without --sort, the first of the chosen columns is sorted. */
 static void complete(struct ct_top_request *request)
 {
 	struct ct_view *view = &request->view;
@@ -294,7 +295,7 @@ static int show_text(const struct ct_top_request *request, const struct ct_view 
 	}
 }
 
-/* A view that may find nothing to show comes to memory first, so that an error stands alone. */
+/* A view that may find nothing to show is rendered to memory first, so that nothing is printed on error. */
 static int show_found(const struct ct_top_request *request, struct ct_error_text *error)
 {
 	struct ct_view view = request->view;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Options of `ctrace top` that choose what is shown of a profile, and how. */
+/* The options of `ctrace top`, which choose what is shown of a profile, and how. */
 #ifndef CT_CMD_TOP_OPTIONS_H
 #define CT_CMD_TOP_OPTIONS_H
 
@@ -10,36 +10,36 @@ enum ct_top_kind { CT_TOP_ROWS, CT_TOP_TREE, CT_TOP_LIST, CT_TOP_PEEK, CT_TOP_MA
 
 enum ct_top_form { CT_TOP_TEXT, CT_TOP_JSON, CT_TOP_CSV };
 
-/* Zeroed, and view.sort, .rows and .min_percent set, it is what a command line without options asks for. */
+/* For a command line without options: zeroed, with view.sort, .rows and .min_percent set. */
 struct ct_top_request {
 	struct ct_view view;
-	int pid; /* of a running program, 0 = it is a file */
+	int pid; /* of a running program; 0 = the input is a file */
 	bool interactive;
 	enum ct_top_kind kind;
 	enum ct_top_form form;
 	bool sort_given;
 	bool rows_given;
 	struct ct_selection selection;
-	struct ct_patterns functions; /* of --list and --peek */
+	struct ct_patterns functions; /* from --list and --peek */
 	bool only_leaks;
 	struct ct_leaks leaks;
 };
 
-/* Its options, for a struct ct_top_request; --focus and its kin are for its selection. */
+/* The options for a struct ct_top_request; ct_select_options are for its selection. */
 #define CT_TOP_OPTIONS 17
 
 extern const struct ct_option ct_top_options[CT_TOP_OPTIONS];
 
-/* All options are in: do they fit together? What follows from several is filled in. Exit code. */
+/* After the last option: check that they fit together, and fill in what follows from them. Returns an exit code. */
 int ct_top_check_options(const char *command, struct ct_top_request *request);
 
-/* Does the profile have what they ask for? Exit code. path: for errors. */
+/* Check that the profile has what the options ask for. path is for errors. Returns an exit code. */
 int ct_top_check_profile(const char *command, const struct ct_top_request *request, const char *path);
 
-/* --leaks: leave nothing else in the profile, and show its columns. 0, or < 0 without memory. */
+/* For --leaks: drop everything else from the profile, and show the leak columns. 0, or < 0 when out of memory. */
 int ct_top_keep_leaks(struct ct_top_request *request, struct ct_profile *profile, struct ct_error_text *error);
 
-/* Write what is asked for. 0 or < 0. */
+/* Write the view. 0 or < 0. */
 int ct_top_show(const struct ct_top_request *request, struct ct_error_text *error);
 
 void ct_top_fini(struct ct_top_request *request);

@@ -14,7 +14,7 @@
 #include "util/library.h"
 #include "util/utf8.h"
 
-#define UNWINDER "libunwind.so.8" /* what the library opens */
+#define UNWINDER "libunwind.so.8" /* the name that the library opens */
 
 void ct_doctor_tell(struct ct_doctor *doctor, enum ct_doctor_state state, const char *what, const char *format, ...)
 {
@@ -24,7 +24,7 @@ void ct_doctor_tell(struct ct_doctor *doctor, enum ct_doctor_state state, const 
 	va_start(arguments, format);
 	vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	clean = ct_utf8_clean(line, strlen(line), NULL); /* names of files are in it */
+	clean = ct_utf8_clean(line, strlen(line), NULL); /* it contains file names */
 	fprintf(doctor->out, "%-8s %-10s %s\n", states[state], what, clean ? clean : "");
 	free(clean);
 	doctor->problems += state == CT_DOCTOR_PROBLEM;
@@ -46,7 +46,7 @@ void ct_doctor_library(struct ct_doctor *doctor)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "library", "%s", doctor->library);
 }
 
-/* The path behind "NAME => " in what the loader lists; "" when it is not there. */
+/* The path after "NAME => " in the loader's list; "" if the list does not have the name. */
 static void find_object(const char *list, const char *name, char path[PATH_MAX])
 {
 	const char *at = strstr(list, name);
@@ -56,7 +56,7 @@ static void find_object(const char *list, const char *name, char path[PATH_MAX])
 		snprintf(path, PATH_MAX, "%.*s", (int)strcspn(at + 3, " \n"), at + 3);
 }
 
-/* The loader's first complaint; free(). NULL: none. */
+/* The loader's first complaint, to be freed; NULL: none. */
 static char *find_complaint(const char *list, const char *about)
 {
 	for (const char *line = list; *line; line += strcspn(line, "\n"), line += *line == '\n') {
@@ -77,7 +77,7 @@ static void tell_loader(struct ct_doctor *doctor, const char *list)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "loader", "loads the library");
 	else
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "loader", "%s; build ctrace on this system",
-			       complaint ? complaint : "does not take the library into the program");
+			       complaint ? complaint : "does not load the library into the program");
 	free(complaint);
 	find_object(list, UNWINDER, unwinder);
 	if (*unwinder)
@@ -88,7 +88,7 @@ static void tell_loader(struct ct_doctor *doctor, const char *list)
 			       UNWINDER " is missing: few stacks may be cut; install Debian's libunwind8");
 }
 
-/* As ldd does it: the loader lists what it would load, and starts nothing. */
+/* Do as ldd does: let the loader list what it would load, without starting anything. */
 static void check_loader(struct ct_doctor *doctor)
 {
 	char preload[2 * PATH_MAX];

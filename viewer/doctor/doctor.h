@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why is a recording empty? Checks of what a recording needs, one line each. A *note* is worth knowing and does
- * not keep from recording; a *problem* does, and its line says how to fix it.
+ * Explains why a recording is empty: checks everything that a recording needs and prints a line for each check. A
+ * *note* is worth knowing but does not prevent a recording. A *problem* does, and its line says how to fix it.
  */
 #ifndef CT_DOCTOR_DOCTOR_H
 #define CT_DOCTOR_DOCTOR_H
@@ -15,27 +15,27 @@ enum ct_doctor_state { CT_DOCTOR_OK, CT_DOCTOR_NOTE, CT_DOCTOR_PROBLEM };
 
 struct ct_doctor {
 	FILE *out;
-	struct ct_settings settings; /* of the environment */
+	struct ct_settings settings; /* from the environment */
 	int problems;
 	char library[PATH_MAX]; /* "": not found */
-	char program[PATH_MAX]; /* what really runs; "": none, or it cannot be recorded */
-	char libc[PATH_MAX]; /* the program's, as its loader says; "": not known */
+	char program[PATH_MAX]; /* the program that really runs; "": none, or it cannot be recorded */
+	char libc[PATH_MAX]; /* the program's C library, as its loader reports it; "": not known */
 };
 
-/* Print one line, and count a problem. */
+/* Print one line, and count it if it is a problem. */
 void ct_doctor_tell(struct ct_doctor *doctor, enum ct_doctor_state state, const char *what, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* The library and the program `ctrace record` that belongs to it. */
+/* Check the library, and the `ctrace` program that belongs to it. */
 void ct_doctor_library(struct ct_doctor *doctor);
 
-/* The program by its name on the command line: can a library get into it, does the loader take it, has it names? */
+/* Check the program named on the command line: its loader must accept the library; symbols are needed for names. */
 void ct_doctor_program(struct ct_doctor *doctor, const char *name);
 
-/* Folder of the report, space, limits, environment, /proc. */
+/* Check the report's folder, disk space, limits, environment and /proc. */
 void ct_doctor_surroundings(struct ct_doctor *doctor);
 
-/* Record the program into a folder of its own, which is removed, and report what it held. */
+/* Record the program into a temporary folder, which is removed, and report the result. */
 void ct_doctor_trial(struct ct_doctor *doctor, char **arguments);
 
 #endif

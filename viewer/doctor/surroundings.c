@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace doctor: what stands around a program. */
+/* ctrace doctor: the surroundings that a recording needs. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -13,13 +13,13 @@
 #include "doctor/doctor.h"
 #include "names/number.h"
 
-/* A small program's recording needs about so much. */
+/* A small program's recording needs about this much. */
 #define SPACE_MIN (UINT64_C(64) << 20)
 #define FILE_MIN (UINT64_C(16) << 20)
 #define ADDRESSES_MIN (UINT64_C(1) << 30)
 #define FILES_MIN 8
 
-/* The folder of CTRACE_OUT. */
+/* The folder that CTRACE_OUT names. */
 static void output_folder(struct ct_doctor *doctor, char folder[PATH_MAX])
 {
 	char *slash;
@@ -31,7 +31,7 @@ static void output_folder(struct ct_doctor *doctor, char folder[PATH_MAX])
 		strcpy(folder, ".");
 }
 
-/* Make a file that is mapped as the store is. 0 or errno. */
+/* Make a file and map it as the store is mapped. 0 or an errno. */
 static int try_file(const char *folder)
 {
 	char path[PATH_MAX + 32];
@@ -87,7 +87,7 @@ static void check_output(struct ct_doctor *doctor)
 		check_space(doctor, temporary);
 	} else {
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "output",
-			       "%s: %s, and %s neither; name a folder that can be written with CTRACE_OUT", folder,
+			       "%s: %s, and %s cannot be written either; set CTRACE_OUT to a folder that can", folder,
 			       strerror(problem), temporary);
 	}
 }
@@ -134,20 +134,19 @@ static void check_environment(struct ct_doctor *doctor)
 	}
 	if (*ct_settings_get(&doctor->settings, CT_SETTING_children) == '0') {
 		noted = true;
-		ct_doctor_tell(
-			doctor, CT_DOCTOR_NOTE, "variables",
-			"CTRACE_CHILDREN=0: of a script or a program that starts others only the first is recorded");
+		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "variables",
+			       "CTRACE_CHILDREN=0: only the first process is recorded, not those that it starts");
 	}
 	if (preload && *preload && !strstr(preload, "libctrace.so")) {
 		noted = true;
 		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "variables",
-			       "LD_PRELOAD=%s: ctrace record puts its library before it; by hand, do so, too", preload);
+			       "LD_PRELOAD=%s: ctrace record puts its library before it; do the same by hand", preload);
 	}
 	if (!noted)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "variables", "nothing in the way");
 }
 
-/* Is a filter of system calls on us, and so on what we start? */
+/* Does a filter of system calls apply to us, and so to the programs that we start? */
 static bool is_filtered(void)
 {
 	char line[256];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace doctor --run: a recording for its own sake. */
+/* ctrace doctor --run: makes a trial recording. */
 #include <dirent.h>
 #include <errno.h>
 #include <spawn.h>
@@ -16,10 +16,10 @@
 
 struct came {
 	uint64_t processes, blocks, sites, whole, frames, named, lost;
-	char names[200]; /* of the programs, with commas between */
+	char names[200]; /* the programs' names, comma-separated */
 };
 
-/* Start `ctrace record` on it, with stores in the folder: they need no format. Its status as of waitpid, or -1. */
+/* Run `ctrace record`, with stores in the folder, which need no format. Returns its status from waitpid, or -1. */
 static int record(const char *folder, char **arguments)
 {
 	char out[PATH_MAX + 16];
@@ -35,14 +35,14 @@ static int record(const char *folder, char **arguments)
 	char *const head[] = {"ctrace", "record", "-q", "--export", "0", "-o", out, "--"};
 	memcpy(command, head, sizeof(head));
 	memcpy(command + sizeof(head) / sizeof(head[0]), arguments, count * sizeof(*arguments));
-	ct_library_unload(); /* the program is to be recorded, not what records it */
+	ct_library_unload(); /* record the program, not the recorder */
 	if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, command, environ) != 0 || waitpid(pid, &status, 0) != pid)
 		status = -1;
 	free(command);
 	return status;
 }
 
-/* By the command line's first word. */
+/* Add the name of a program, from the first word of its command. */
 static void add_name(struct came *came, const char *command)
 {
 	size_t used = strlen(came->names);
@@ -66,7 +66,7 @@ static void add_profile(struct came *came, const struct ct_profile *profile)
 	came->frames += profile->frame_count - 1;
 }
 
-/* Read what was recorded, and remove it. */
+/* Read the recorded stores and remove them. */
 static void collect(const char *folder, struct came *came)
 {
 	DIR *files = opendir(folder);
@@ -104,11 +104,11 @@ static void tell_came(struct ct_doctor *doctor, const struct came *came, const c
 	}
 	ct_doctor_tell(doctor, state, "trial", "%s allocations at %s sites, of %s%s", ct_number_exact(a, came->blocks),
 		       ct_number_exact(b, came->sites), came->names,
-		       came->blocks ? "" : ": it takes its memory by mmap, or from a malloc of its own");
+		       came->blocks ? "" : ": it gets its memory from mmap, or from a malloc of its own");
 	if (!came->blocks)
 		return;
 	ct_doctor_tell(doctor, came->whole == came->blocks ? CT_DOCTOR_OK : CT_DOCTOR_NOTE, "stacks",
-		       "%s %% of the allocations with whole stacks",
+		       "%s %% of the allocations have a whole stack",
 		       ct_number_percent(a, (double)came->whole, (double)came->blocks));
 	ct_doctor_tell(doctor, came->named == came->frames ? CT_DOCTOR_OK : CT_DOCTOR_NOTE, "names",
 		       "%s %% of the frames have a name",

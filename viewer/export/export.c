@@ -27,7 +27,7 @@ bool ct_export_same_file(const char *a, const char *b)
 	return stat(a, &one) == 0 && stat(b, &two) == 0 && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
 }
 
-/* Is this store, which is not a stranger's, still where its recording made it: beside the report, named after it? */
+/* Is this store still where it was recorded, next to its report and named after it, and not another user's? */
 static bool is_at_home(const char *output, const char *store_path)
 {
 	struct stat store;
@@ -45,7 +45,7 @@ char *ct_export_output(const char *store_path, const struct ct_store_file *store
 	if (output && is_at_home(output, store_path))
 		return output;
 	free(output);
-	/* A store that was moved, or is another user's, does not choose which file is written. */
+	/* A store that was moved, or that belongs to another user, must not decide which file is written. */
 	if (ct_ends_with(store_path, STORE_SUFFIX))
 		return strndup(store_path, strlen(store_path) - strlen(STORE_SUFFIX));
 	return asprintf(&output, "%s.json", store_path) < 0 ? NULL : output;
@@ -64,14 +64,14 @@ char *ct_export_name(const char *report, const struct ct_format *format, enum ct
 		       : name;
 }
 
-/* Append to a list. */
+/* Append to a comma-separated list. */
 static void add(char *list, size_t room, const char *text)
 {
 	size_t length = strlen(list);
 	snprintf(list + length, room - length, "%s%s", length && *text ? ", " : "", text);
 }
 
-/* Why a recording ended before its program, "" = it did not. */
+/* Say why a recording ended before its program; "" if it did not. */
 static void describe_stop(const struct ct_store_file *store, char *text, size_t room)
 {
 	struct ct_span reason = store->header->stop_reason;
@@ -82,7 +82,7 @@ static void describe_stop(const struct ct_store_file *store, char *text, size_t 
 	free(why);
 }
 
-/* Everything that the report lacks, in one line; nothing when it lacks nothing. */
+/* Print everything that the report lacks, in one line; print nothing if it lacks nothing. */
 static void print_losses(const struct ct_profile *profile, const struct ct_store_file *store)
 {
 	char list[1024], text[CT_LOSS_ROOM], number[CT_NUMBER_ROOM];
@@ -132,7 +132,7 @@ char *ct_export_events_name(const char *report)
 	return asprintf(&name, "%.*s.events.json", (int)length, report) < 0 ? NULL : name;
 }
 
-/* Where it goes: a new text in *output. */
+/* Decide where the report goes; *output is to be freed. */
 static int choose_output(const struct ct_export *job, const struct ct_store_file *store, char **output,
 			 struct ct_error_text *error)
 {
@@ -219,7 +219,7 @@ static int select_part(const struct ct_export *job, struct ct_profile *profile, 
 	return code;
 }
 
-/* store: the input, opened; NULL = it is a report. */
+/* store is the opened input, or NULL if the input is a report. */
 static int export(const struct ct_export *job, const struct ct_store_file *store, struct ct_error_text *error)
 {
 	struct ct_profile *profile = NULL;
@@ -250,7 +250,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	return code;
 }
 
-/* A report of the program's own events, beside the heap's. */
+/* Write a report of the program's ad-hoc events, next to the heap's. */
 static int export_events(const struct ct_export *job, const struct ct_store_file *store, struct ct_error_text *error)
 {
 	struct ct_export events = *job;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// build.cjs NODE_MODULES OUT: page, style and script in one file, without data.
-// The content security policy allows this script and this style, by their hashes, and nothing else.
+// build.cjs NODE_MODULES OUT: writes page, style and script into one file, without data.
+// The content security policy allows only this script and this style, by their hashes.
 const crypto = require("crypto");
 const fs = require("fs");
 const path = require("path");

@@ -13,7 +13,7 @@
 
 #define ESCAPE_DELAY_MS 25
 
-static volatile sig_atomic_t ended_by; /* the signal */
+static volatile sig_atomic_t ended_by; /* a signal, or 0 */
 static SCREEN *terminal;
 
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -23,7 +23,7 @@ static void note_signal(int number)
 	ended_by = number;
 }
 
-/* Before ncurses, which then leaves these alone. What is ignored (nohup) stays so. */
+/* Call this before ncurses starts, which then leaves these signals alone. Ignored signals (nohup) stay ignored. */
 static void catch_signals(void)
 {
 	struct sigaction action = {.sa_handler = note_signal}, old;
@@ -67,7 +67,7 @@ void ct_curses_size(int *lines, int *columns)
 	getmaxyx(stdscr, *lines, *columns);
 }
 
-/* What ct_line_style writes, as attributes. Returns the bytes of the sequence. */
+/* Translate a sequence of ct_line_style to attributes. Returns its length. */
 static size_t apply_style(const char *text, attr_t *attributes, short *pair)
 {
 	const char *at = text + 2;
@@ -81,7 +81,7 @@ static size_t apply_style(const char *text, attr_t *attributes, short *pair)
 	return (size_t)(at - text) + (*at == 'm');
 }
 
-/* One line; what is too long is left out, since ncurses would go on in the next one. */
+/* Paint one line. Its end is left out if it is too long, since ncurses would continue on the next one. */
 static const char *paint_line(const char *text, int row, int columns, bool selected)
 {
 	attr_t attributes = A_NORMAL;
@@ -154,13 +154,13 @@ int ct_curses_key(int wait_ms)
 	if (ended_by)
 		return -1;
 	if (kind == KEY_CODE_YES && key == KEY_RESIZE)
-		clearok(curscr, TRUE); /* terminals move what is there in ways of their own */
+		clearok(curscr, TRUE); /* each terminal moves existing text in its own way */
 	if (kind == KEY_CODE_YES)
 		return translate(key);
 	if (kind == OK && key == '\r')
 		return CT_KEY_ENTER;
 	if (kind == OK)
 		return key == '\b' ? CT_KEY_BACKSPACE : (int)key;
-	/* A terminal that went away is readable at once, for ever. */
+	/* A terminal that has gone away is always readable. */
 	return poll(&input, 1, 0) > 0 && input.revents & (POLLHUP | POLLERR | POLLNVAL) ? -1 : CT_KEY_NONE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The screen's text, from the same parts as the plain views. */
+/* Writes the screen's text, from the same parts as the plain views. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +14,9 @@
 #define INDENT 2
 #define SELF_WIDTH 5
 #define GAP 2
-#define STACK_MAX 9 /* lines of the lower pane, while the rows have the rest */
-#define WIDE 100 /* columns from which there are more numbers of a running program, and still more */
-#define WIDER 150
+#define STACK_MAX 9 /* lines of the lower pane; the rows get the rest */
+#define WIDE 100 /* from this width on, a running program's rows have more numbers */
+#define WIDER 150 /* from this width on, they have all numbers */
 
 struct draw {
 	struct ct_screen *screen;
@@ -55,7 +55,7 @@ static const char *bytes_of(const struct draw *draw, uint64_t bytes, char out[CT
 	return exact ? ct_number_exact(out, bytes) : ct_number_bytes(out, bytes);
 }
 
-/* "12.3 MiB in 1,234 blocks" */
+/* Add "12.3 MiB in 1,234 blocks". */
 static void add_amount(struct draw *draw, const char *before, uint64_t bytes, uint64_t blocks)
 {
 	char text[CT_NUMBER_ROOM * 4], number[CT_NUMBER_ROOM], count[CT_NUMBER_ROOM];
@@ -103,7 +103,7 @@ static void put_rates(struct draw *draw)
 	ct_line_end(&draw->line);
 }
 
-/* "Sites  Functions  ...", the one that is shown marked, and what is left out. */
+/* Write "Sites  Functions  ...", with the current one highlighted, and what is filtered out. */
 static void put_kinds(struct draw *draw)
 {
 	static const char *const names[CT_ROWS_KINDS] = {"Sites", "Functions", "Tree", "Callers", "Modules", "Threads"};
@@ -164,8 +164,8 @@ static unsigned wanted_columns(const struct draw *draw)
 
 static void put_heads(struct draw *draw)
 {
-	static const char *const heads[CT_ROWS_KINDS] = {"WHERE",     "FUNCTION, with all that it calls", "CALLS",
-							 "CALLED BY", "MODULE, with all that it calls",   "THREAD"};
+	static const char *const heads[CT_ROWS_KINDS] = {"WHERE",     "FUNCTION, including callees", "CALLS",
+							 "CALLED BY", "MODULE, including callees",   "THREAD"};
 	bool groups = ct_rows_by(draw->screen->rows.kind) != CT_BY_SITE;
 	ct_layout_choose(&draw->view, wanted_columns(draw), groups ? SELF_WIDTH + GAP : 0, &draw->layout);
 	if (groups) {
@@ -185,7 +185,7 @@ static const struct ct_frame *frame_of(const struct draw *draw, const struct ct_
 	return &profile->frames[ct_row_frame(&draw->screen->rows, profile, row, number)];
 }
 
-/* How many frames from `number` on, counted in this direction, are of one function. */
+/* The number of successive frames of one function, counted from `number` in this direction. */
 static uint32_t run_at(const struct draw *draw, const struct ct_live_row *row, uint32_t number, bool down)
 {
 	uint32_t count = ct_row_frame_count(&draw->screen->rows, row), run = 1;
@@ -206,7 +206,7 @@ static char *name_run(const struct draw *draw, const struct ct_live_row *row, ui
 	return out;
 }
 
-/* From which frame on, the outermost being the highest, the chain down to the row's own function fits. */
+/* The outermost frame, by number, from which the chain down to the row's own function fits. */
 static uint32_t first_shown(const struct draw *draw, const struct ct_live_row *row, int room)
 {
 	uint32_t count = ct_row_frame_count(&draw->screen->rows, row), shown = 0;
@@ -221,7 +221,7 @@ static uint32_t first_shown(const struct draw *draw, const struct ct_live_row *r
 	return shown;
 }
 
-/* "main > run > parse": the calls that the row stands for, with the end if not all of it fits. */
+/* Add the calls that the row stands for, "main > run > parse"; if they do not all fit, their end. */
 static void add_calls(struct draw *draw, const struct ct_live_row *row)
 {
 	uint32_t from = first_shown(draw, row, ct_line_left(&draw->line) - 4);
@@ -237,7 +237,7 @@ static void add_calls(struct draw *draw, const struct ct_live_row *row)
 	}
 }
 
-/* "parse < run < main", cut where the line ends. */
+/* Add "parse < run < main", up to the end of the line. */
 static void add_callers(struct draw *draw, const struct ct_live_row *row)
 {
 	uint32_t count = ct_row_frame_count(&draw->screen->rows, row);
@@ -305,7 +305,7 @@ static void put_rows(struct draw *draw, size_t room)
 		screen->top = screen->selected;
 	if (screen->selected >= screen->top + room)
 		screen->top = screen->selected - room + 1;
-	/* no empty lines at the end while there are rows above */
+	/* leave no empty lines at the end while there are rows above */
 	if (screen->top + room > screen->rows.count)
 		screen->top = screen->rows.count > room ? screen->rows.count - room : 0;
 	screen->selected_line = lines_used(draw) + (int)(screen->selected - screen->top);
@@ -321,7 +321,7 @@ static void put_rows(struct draw *draw, size_t room)
 		ct_line_end(&draw->line);
 }
 
-/* The whole stack of the selected row, from stack_top on when it has the keys. */
+/* Write the whole stack of the selected row; if the stack pane has the keys, from stack_top on. */
 static void put_stack(struct draw *draw, size_t room)
 {
 	struct ct_screen *screen = draw->screen;

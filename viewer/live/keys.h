@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* Keys that are not characters; others are Unicode characters. */
+/* Keys that are not printable characters; other keys are Unicode characters. */
 enum ct_key {
 	CT_KEY_NONE = 0,
 	CT_KEY_ENTER = '\n',

@@ -12,13 +12,13 @@
 #include "util/clock.h"
 
 #define REFRESH_MS 1000
-#define IDLE_MS 1000 /* nothing to be read; a change of size that came just before waiting is seen after it */
+#define IDLE_MS 1000 /* while there is nothing to read; a resize just before the wait is noticed after it */
 
 struct live {
 	struct ct_target *target;
 	struct ct_screen screen;
 	bool paused;
-	struct ct_error_text trouble; /* why the latest reading failed, "" = it did not */
+	struct ct_error_text trouble; /* why the latest reading failed; "" = it did not */
 	int64_t next_ms; /* time of the next reading */
 };
 
@@ -33,7 +33,7 @@ static bool is_read_again(const struct live *live)
 	return live->target && !live->paused && ct_target_state(live->target) != CT_TARGET_ENDED;
 }
 
-/* What the header says of the program and of us. */
+/* Describe, for the header, the state of the program and of the view. */
 static void describe(struct live *live)
 {
 	struct ct_screen *screen = &live->screen;

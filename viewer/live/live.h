@@ -6,16 +6,16 @@
 #include "live/rows.h"
 #include "live/target.h"
 
-/* Can it be shown on these standard streams? */
+/* Can the view be shown on our standard streams? */
 bool ct_live_possible(void);
 
 struct ct_live_request {
-	const struct ct_view *view; /* profile, colours, first sort, exact */
+	const struct ct_view *view; /* the profile, colours, initial sort and exact */
 	enum ct_rows_kind kind;
 	struct ct_target *target; /* NULL = the view's profile does not change */
 };
 
-/* Until the user quits. 0 or < 0. */
+/* Run until the user quits. 0 or < 0. */
 int ct_live_run(const struct ct_live_request *request, struct ct_error_text *error);
 
 #endif

@@ -17,9 +17,9 @@
 #include "util/text.h"
 
 #define SUFFIX ".store"
-#define GONE " (deleted)" /* how the kernel marks a file without a name */
+#define GONE " (deleted)" /* how the kernel marks a deleted file */
 
-/* A file of /proc/PID as a stream. */
+/* Open a file of /proc/PID as a stream. */
 static FILE *open_part(const struct ct_process *process, const char *name)
 {
 	int fd = openat(process->folder, name, O_RDONLY | O_CLOEXEC);
@@ -48,16 +48,16 @@ bool ct_process_lives(const struct ct_process *process)
 		return false;
 	text[fread(text, 1, sizeof(text) - 1, stat)] = '\0';
 	fclose(stat);
-	/* The name, in brackets, may hold anything. */
+	/* The name, in parentheses, may contain any character. */
 	const char *rest = strrchr(text, ')');
 	if (!rest || sscanf(rest, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d", &state,
 			    &threads) != 2)
 		return false;
-	/* A main thread that has ended before the others looks like a zombie, too. */
+	/* If the main thread has ended before the others, the process looks like a zombie too. */
 	return state != 'X' && (state != 'Z' || threads > 1);
 }
 
-/* Its pid as it sees it itself, in a container. */
+/* The process's pid in its own pid namespace, which differs in a container. */
 static uint32_t inner_pid(const struct ct_process *process)
 {
 	unsigned long pid = (unsigned long)process->pid;
@@ -76,7 +76,7 @@ static uint32_t inner_pid(const struct ct_process *process)
 /* One mapping of a file. */
 struct mapping {
 	unsigned long start, end, inode;
-	char *path; /* in the line */
+	char *path; /* points into the line */
 	bool gone;
 };
 
@@ -94,7 +94,7 @@ static bool parse_mapping(char *line, struct mapping *mapping)
 	return ct_ends_with(mapping->path, SUFFIX);
 }
 
-/* Open what is mapped: by its name, from the process's own root, or, as root, without a name. */
+/* Open a mapped file: by its name, by its name below the process's own root or, for root only, from map_files. */
 static int open_mapping(const struct ct_process *process, const struct mapping *mapping)
 {
 	char path[PATH_MAX];
@@ -102,7 +102,7 @@ static int open_mapping(const struct ct_process *process, const struct mapping *
 	for (int i = 0; i < 2 && !mapping->gone; i++) {
 		if (snprintf(path, sizeof(path), "%s%s", i ? "root" : "", mapping->path) >= (int)sizeof(path))
 			continue;
-		/* The kernel has followed all links: one that is there now leads elsewhere, to a device say. */
+		/* The kernel resolved all links in the path. A link there now leads elsewhere, perhaps to a device. */
 		int fd = ct_open_regular(process->folder, path, O_NOFOLLOW, &file);
 		if (fd >= 0 && file.st_ino == mapping->inode)
 			return fd;
@@ -113,7 +113,7 @@ static int open_mapping(const struct ct_process *process, const struct mapping *
 	return ct_open_regular(process->folder, path, 0, &file);
 }
 
-/* The pid that a store was made by; 0 = it is none. */
+/* The pid of the process that made the store; 0 = the file is not a store. */
 static uint32_t store_pid(int fd)
 {
 	struct {
@@ -141,7 +141,7 @@ static int not_traced(const struct ct_process *process, struct ct_error_text *er
 			    process->pid, library);
 }
 
-/* Look through the mappings; < 0: error is set, or, when nothing was said, there is none. */
+/* Search the mappings for the store. < 0: not found; error says why, or is empty. */
 static int search(const struct ct_process *process, FILE *maps, char name[PATH_MAX], struct ct_error_text *error)
 {
 	char *line = NULL;
@@ -162,7 +162,7 @@ static int search(const struct ct_process *process, FILE *maps, char name[PATH_M
 			continue;
 		}
 		uint32_t owner = store_pid(fd);
-		if (owner && owner != pid) /* the parent's, until its own first event */
+		if (owner && owner != pid) /* a forked child maps its parent's store until its own first event */
 			ct_error_set(error, CT_ERR_IO,
 				     "process %d is a child of a traced process and has not allocated anything yet",
 				     process->pid);

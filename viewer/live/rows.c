@@ -9,7 +9,7 @@
 
 #define LEVELS_MAX 1000
 
-/* A step of FNV-1a by words: the id of a way through the tree. */
+/* A step of FNV-1a, by words, for the id of a path through the tree. */
 static uint64_t id_below(uint64_t id, uint32_t key)
 {
 	return (id ^ key) * 0x100000001b3u;
@@ -123,10 +123,10 @@ static int build_groups(struct ct_rows *rows, const struct ct_profile *profile, 
 		code = add_groups(rows, profile, &groups);
 	}
 	ct_groups_fini(&groups);
-	return code == CT_ERR_USAGE ? 0 : code; /* no threads yet */
+	return code == CT_ERR_USAGE ? 0 : code; /* CT_ERR_USAGE: no threads yet */
 }
 
-/* Index in the site's frames of a depth in the tree, from 1. */
+/* The index, in the site's frames, of a depth in the tree, which counts from 1. */
 static uint32_t frame_index(const struct ct_branches *branches, uint32_t site, uint32_t depth)
 {
 	return branches->bottom_up ? branches->leaves[site] + depth - 1
@@ -147,7 +147,7 @@ static bool has_one_line(const struct ct_branches *branches, const struct ct_bra
 static int add_children(struct ct_rows *rows, struct ct_branches *branches, const struct ct_branch *children,
 			size_t count, int level, uint64_t above);
 
-/* A branch and the chain of calls below it that has nothing else in it are one row. */
+/* Add a row for a branch and the chain of calls below it, as far as that does not branch. */
 static int add_branch(struct ct_rows *rows, struct ct_branches *branches, struct ct_branch branch, int level,
 		      uint64_t above)
 {

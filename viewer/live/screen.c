@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What keys do. */
+/* The effects of keys. */
 #include "live/screen.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ void ct_screen_fini(struct ct_screen *screen)
 	free(screen->left_out);
 }
 
-/* Frames are only added. */
+/* Frames are only ever added, so only new ones are examined. */
 static int find_allocators(struct ct_screen *screen)
 {
 	const struct ct_profile *profile = screen->profile;
@@ -43,7 +43,7 @@ static bool site_matches(struct ct_screen *screen, struct ct_match *match, size_
 	return false;
 }
 
-/* Which sites the filter leaves out. */
+/* Find the sites that the filter leaves out. */
 static int apply_filter(struct ct_screen *screen)
 {
 	size_t count = screen->profile->site_count;
@@ -62,7 +62,7 @@ static int apply_filter(struct ct_screen *screen)
 	return 0;
 }
 
-/* Make the rows again; the selection stays on its row, but at the top it stays at the top. */
+/* Rebuild the rows. The selection stays on its row or, if it was at the top, at the top. */
 static int rebuild(struct ct_screen *screen)
 {
 	struct ct_rows *rows = &screen->rows;
@@ -105,7 +105,7 @@ static enum ct_action done(int code)
 	return code ? CT_ACTION_NO_MEMORY : CT_ACTION_NONE;
 }
 
-/* Does it add up, or make sense at all, in this kind of rows? */
+/* Does sorting by this column make sense for this kind of row? */
 static bool can_sort(const struct ct_screen *screen, enum ct_column column)
 {
 	enum ct_rows_kind kind = screen->rows.kind;
@@ -171,7 +171,7 @@ size_t ct_screen_stack(const struct ct_screen *screen, const uint32_t **frames)
 	return profile->sites[row->site].frame_count - row->first_frame;
 }
 
-/* Open a branch; a row that is none has its stack to show. */
+/* Open a branch; for any other row, show its stack. */
 static enum ct_action open_row(struct ct_screen *screen, bool toggle)
 {
 	struct ct_live_row *row = selected_row(screen);
@@ -189,7 +189,7 @@ static enum ct_action open_row(struct ct_screen *screen, bool toggle)
 	return done(rebuild(screen));
 }
 
-/* Close the branch, or go to the one that it is in. */
+/* Close the branch, or go to its parent. */
 static enum ct_action close_row(struct ct_screen *screen)
 {
 	struct ct_live_row *row = selected_row(screen);
@@ -236,7 +236,7 @@ static bool row_matches(struct ct_screen *screen, const struct ct_live_row *row)
 	return false;
 }
 
-/* To the next row that matches, around the end; with step 0 this one may be it. */
+/* Go to the next matching row and wrap around at the end; with step 0, start at the current row. */
 static void search(struct ct_screen *screen, int step)
 {
 	size_t count = screen->rows.count, at = screen->selected;
@@ -255,7 +255,7 @@ static void search(struct ct_screen *screen, int step)
 	snprintf(screen->message, sizeof(screen->message), "not found: %s", screen->search.text);
 }
 
-/* One character more, as UTF-8. */
+/* Append one character, as UTF-8. */
 static void type(char *input, int key)
 {
 	char bytes[5] = "";
@@ -316,7 +316,7 @@ static void ask(struct ct_screen *screen, enum ct_prompt prompt)
 	snprintf(screen->input, sizeof(screen->input), "%s", prompt == CT_PROMPT_FILTER ? screen->filter.text : "");
 }
 
-/* Keys of the whole-stack pane: those that move it, and those that close it. */
+/* Handle keys of the whole-stack pane: those that move in it, and those that close it. */
 static bool stack_key(struct ct_screen *screen, int key)
 {
 	const uint32_t *frames;

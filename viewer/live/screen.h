@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The screen of the interactive view as text: what is shown, what keys do to it. Knows no terminal: curses.c
- * paints the lines, tests read them.
+ * The screen of the interactive view, as text: what it shows, and what keys do. It does not depend on a terminal:
+ * curses.c paints the lines, and tests read them.
  */
 #ifndef CT_LIVE_SCREEN_H
 #define CT_LIVE_SCREEN_H
@@ -30,9 +30,9 @@ struct ct_screen {
 	int height;
 	bool exact;
 	const struct ct_profile *profile;
-	char state[1024]; /* "paused", "process ended", ...; "" = nothing to say */
-	const struct ct_counters *whole; /* what percentages are of, NULL = the profile's totals */
-	uint64_t mark_us; /* of a running program: since the mark */
+	char state[1024]; /* "paused", "process ended", ...; may be "" */
+	const struct ct_counters *whole; /* the base of percentages; NULL = the profile's totals */
+	uint64_t mark_us; /* for a running program: time since the baseline */
 
 	struct ct_rows rows;
 	bool *allocators; /* by frame */
@@ -43,15 +43,15 @@ struct ct_screen {
 	bool has_threads;
 
 	size_t selected; /* row */
-	size_t top; /* first row that is seen */
-	size_t page; /* rows that are seen, as of the latest text */
-	bool stack_open; /* the lower pane has the room of the rows, and the keys */
+	size_t top; /* first visible row */
+	size_t page; /* number of visible rows in the latest text */
+	bool stack_open; /* the lower pane takes the place of the rows, and the keys */
 	size_t stack_top;
 	bool help;
 	enum ct_prompt prompt;
 	char input[CT_MATCH_ROOM];
-	char message[CT_MATCH_ROOM + 32]; /* until the next key */
-	int selected_line; /* of the latest text, -1 = none */
+	char message[CT_MATCH_ROOM + 32]; /* shown until the next key */
+	int selected_line; /* in the latest text, -1 = none */
 };
 
 /* A key, or several that belong together. */
@@ -68,15 +68,15 @@ extern const struct ct_screen_key ct_screen_keys[]; /* ends with keys = NULL */
 /* A zeroed screen with terminal, height, rows.kind and rows.sort set is ready for ct_screen_show. */
 void ct_screen_fini(struct ct_screen *screen);
 
-/* The profile, or other numbers of the one that was shown before. 0, or < 0 without memory. */
+/* Show a profile, or new numbers of the current one. 0, or < 0 when out of memory. */
 int ct_screen_show(struct ct_screen *screen, const struct ct_profile *profile);
 
 enum ct_action ct_screen_key(struct ct_screen *screen, int key);
 
-/* At most `height` lines, colours as ct_line has them; free() it. NULL without memory. */
+/* The screen's text, to be freed: at most `height` lines, with the colours of ct_line. NULL when out of memory. */
 char *ct_screen_text(struct ct_screen *screen);
 
-/* The selected row's stack, leaf first; returns how many frames, 0 = *frames is not set. */
+/* The selected row's stack, leaf first. Returns its number of frames; 0 = none, and *frames is not set. */
 size_t ct_screen_stack(const struct ct_screen *screen, const uint32_t **frames);
 
 #endif

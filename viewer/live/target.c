@@ -12,21 +12,21 @@
 #include "util/array.h"
 #include "util/clock.h"
 
-/* A site as it was. */
+/* Earlier numbers of a site. */
 struct before {
-	uint64_t bytes; /* total, at the reading before */
+	uint64_t bytes; /* total at the previous reading */
 	uint64_t blocks;
-	uint64_t marked_bytes; /* live, at the mark */
+	uint64_t marked_bytes; /* live at the baseline */
 };
 
 struct ct_target {
 	struct ct_process process;
-	int fd; /* kept open: a good export removes the file's name */
+	int fd; /* kept open, since a successful export removes the file */
 	char name[PATH_MAX];
 	struct ct_store_builder *builder;
 	struct before *before; /* by the profile's site */
 	size_t before_count, before_room;
-	uint64_t read_us; /* when it was read; 0 = never */
+	uint64_t read_us; /* time of the latest reading; 0 = never */
 	uint64_t mark_us;
 	enum ct_target_state state;
 	char reason[256];
@@ -52,7 +52,7 @@ uint64_t ct_target_baseline_us(const struct ct_target *target)
 	return target->read_us - target->mark_us;
 }
 
-/* Sites that are new were nothing before. */
+/* New sites had numbers of 0 before. */
 static bool make_room(struct ct_target *target, size_t sites)
 {
 	if (!ct_array_room(&target->before, &target->before_room, sites, sizeof(*target->before)))
@@ -64,7 +64,7 @@ static bool make_room(struct ct_target *target, size_t sites)
 	return true;
 }
 
-/* Fill the counters that no store has. The difference of two readings is never negative. */
+/* Fill in the counters that no store has. The difference between two readings is never negative. */
 static int compare_with_before(struct ct_target *target, bool first)
 {
 	struct ct_profile *profile = ct_target_profile(target);
@@ -104,7 +104,7 @@ int ct_target_set_baseline(struct ct_target *target)
 	return 0;
 }
 
-/* It has run until now, not until its latest event. */
+/* A running program has run until now, not only until its latest event. */
 static void set_end(struct ct_target *target, const struct ct_store_file *store)
 {
 	struct ct_profile *profile = ct_target_profile(target);
@@ -126,11 +126,11 @@ static void note_state(struct ct_target *target, const struct ct_store_file *sto
 								   : CT_TARGET_RUNS;
 }
 
-/* first: nothing was read from this file before. */
+/* Read the store. first: this file has not been read before. */
 static int read_store(struct ct_target *target, bool first, struct ct_error_text *error)
 {
 	struct ct_store_file store;
-	/* First: after the end nothing is added. */
+	/* Check this before reading: if the process has ended by then, the store is final. */
 	bool lived = ct_process_lives(&target->process);
 	int code = ct_store_file_read(target->fd, target->name, &store, error);
 	if (!code && first) {
@@ -151,7 +151,7 @@ static int read_store(struct ct_target *target, bool first, struct ct_error_text
 	return code;
 }
 
-/* After an exec the process has another store. Is there one? */
+/* After an exec, the process has another store. Switch to it if there is one. */
 static bool follow_exec(struct ct_target *target)
 {
 	struct ct_error_text ignored;
@@ -174,7 +174,7 @@ int ct_target_refresh(struct ct_target *target, struct ct_error_text *error)
 {
 	if (target->state == CT_TARGET_ENDED)
 		return CT_OK;
-	/* The old store just stands still. */
+	/* After an exec, the old store does not change any more. */
 	bool idle = !ct_target_profile(target)->totals.recent_blocks;
 	return read_store(target, idle && follow_exec(target), error);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loaders: a file becomes a profile. Every file is untrusted: a loader checks each index, count and
- * size before it uses it, and its memory is bounded by the size of the file.
+ * Loaders turn a file into a profile. Every file is untrusted: a loader checks each index, count and size before using
+ * it, and its memory is bounded by the size of the file.
  */
 #ifndef CT_LOAD_LOAD_H
 #define CT_LOAD_LOAD_H
@@ -12,22 +12,22 @@
 #include "model/profile.h"
 #include "util/error.h"
 
-/* Load any known file: a store, or DHAT JSON. */
+/* Load a file of any known format: a store or DHAT JSON. 0 or < 0. */
 int ct_load(const char *path, struct ct_profile **profile, struct ct_error_text *error);
 int ct_load_input(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error);
 
-/* DHAT JSON of ctrace, Valgrind (dhatFileVersion 2) or dhat-rs. */
+/* Load DHAT JSON written by ctrace, Valgrind (dhatFileVersion 2) or dhat-rs. */
 int ct_load_dhat(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error);
 
-/* A store, symbolised, as a whole profile. */
+/* Load a store and symbolise it. */
 int ct_load_store(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error);
 
 struct ct_store_file;
 
-/* The profile of a store that is open already. */
+/* Make the profile of an open store. */
 int ct_store_profile(const struct ct_store_file *store, struct ct_profile **profile, struct ct_error_text *error);
 
-/* The same of the events that the program has counted itself (ctrace_event), in DHAT's ad-hoc mode. Are there any? */
+/* The same for the program's ad-hoc events (ctrace_event), in DHAT's ad-hoc mode; and whether there are any. */
 int ct_store_events(const struct ct_store_file *store, struct ct_profile **profile, struct ct_error_text *error);
 bool ct_store_has_events(const struct ct_store_file *store);
 

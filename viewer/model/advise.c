@@ -14,28 +14,28 @@
 #define CALLS_PER_SECOND_MIN 1000
 #define BYTES_MIN 65536
 #define PEAK_BYTES_MIN 1048576
-#define TINY_BYTES 32 /* on average, at most */
-#define TINY_HEADER 8 /* of each block, in glibc */
-#define TINY_CHUNK 32 /* the smallest one there, header included */
-#define SLACK_MIN 0.2 /* of what was asked for */
-#define KEPT_MIN 0.75 /* of the run, an average lifetime */
-#define REUSE_MIN 10 /* blocks for each that is live at most */
-#define RISE_MIN 0.1 /* from quarter to quarter, of what is live at the end */
+#define TINY_BYTES 32 /* largest average size of a tiny block */
+#define TINY_HEADER 8 /* glibc's header of each block */
+#define TINY_CHUNK 32 /* glibc's smallest chunk, header included */
+#define SLACK_MIN 0.2 /* as a share of the requested bytes */
+#define KEPT_MIN 0.75 /* average lifetime as a share of the run */
+#define REUSE_MIN 10 /* blocks allocated for each one live at the site's maximum */
+#define RISE_MIN 0.1 /* rise from quarter to quarter, as a share of what is live at the end */
 
 /* Flags of a frame. */
-#define FRAME_LIBRARY 1 /* of a language's library: not what a finding is about */
-#define FRAME_GROWS 2 /* a container that takes a larger block */
+#define FRAME_LIBRARY 1 /* in a language's library, so never the subject of a finding */
+#define FRAME_GROWS 2 /* a container that moves to a larger block */
 
 struct work {
 	const struct ct_profile *profile;
 	bool *allocators; /* by frame id */
 	unsigned char *flags; /* by frame id */
-	uint32_t *where; /* by site: index of the frame that it is about */
-	uint32_t *keys; /* by site: equal for one function */
+	uint32_t *where; /* by site: index of the frame that a finding would be about */
+	uint32_t *keys; /* by site: equal for sites of one function */
 	uint32_t *order; /* sites by key */
 	double (*live)[CT_ADVICE_QUARTERS]; /* by site */
 	bool moments; /* live is known */
-	size_t room; /* of the findings */
+	size_t room; /* allocated findings */
 	struct ct_findings *findings;
 };
 
@@ -79,7 +79,7 @@ static bool is_flagged(const struct work *work, const struct ct_site_row *site, 
 	return work->flags[work->profile->frame_ids[site->first_frame + index]] & flag;
 }
 
-/* A function without a name is one for each place that calls: its module would be all of a stripped program. */
+/* Unnamed code gets a key per frame, not per module: a stripped program would otherwise be a single function. */
 static void key_site(struct work *work, size_t number)
 {
 	const struct ct_profile *profile = work->profile;
@@ -103,7 +103,7 @@ static int compare_keys(const void *left, const void *right, void *argument)
 	return x < y ? -1 : x > y;
 }
 
-/* What each site had live in the quarters of the time from the first moment on, on average. */
+/* Each site's average live bytes in the quarters of the time since the first snapshot. */
 static void fill_live(struct work *work)
 {
 	const struct ct_profile *profile = work->profile;
@@ -129,8 +129,8 @@ static void fill_live(struct work *work)
 }
 
 /*
- * The kinds: how much of it a site has, in any unit (0: it is not of this kind), and whether all sites of a function
- * make a finding.
+ * Two functions per kind. X_of: how much a site contributes, in any unit; 0: it is not of this kind. judge_X: whether
+ * the sites of a function together make a finding.
  */
 
 static uint64_t temporary_of(const struct work *work, size_t site)
@@ -139,7 +139,7 @@ static uint64_t temporary_of(const struct work *work, size_t site)
 	return c->temporary_blocks * 2 >= c->total_blocks ? c->temporary_blocks : 0;
 }
 
-/* Is it often enough to cost anything? */
+/* Are there enough calls to matter? */
 static bool is_often(const struct work *work, uint64_t calls)
 {
 	const struct ct_profile *profile = work->profile;
@@ -168,7 +168,7 @@ static bool grows(const struct work *work, size_t number)
 	return found;
 }
 
-/* Buffers that are resized but once have not grown step by step. A resize counts as a block, too. */
+/* A buffer that is resized only once has not grown step by step. A resize also counts as a block. */
 static uint64_t growth_of(const struct work *work, size_t site)
 {
 	const struct ct_counters *c = &work->profile->sites[site].counters;
@@ -181,7 +181,7 @@ static bool judge_growth(const struct work *work, struct ct_advice *advice)
 {
 	const struct ct_counters *c = &advice->counters, *totals = &work->profile->totals;
 	advice->vector = grows(work, advice->site);
-	/* A vector doubles: half of all that it ever takes is what it has outgrown. */
+	/* A vector doubles its block, so it has outgrown about half of all the bytes that it ever allocated. */
 	advice->saved_calls = advice->vector ? c->total_blocks : c->resizes;
 	advice->saved_bytes = advice->vector ? c->total_bytes / 2 : c->copied_bytes;
 	double bytes = ratio((double)advice->saved_bytes, (double)totals->total_bytes);
@@ -261,7 +261,7 @@ static bool judge_slack(const struct work *work, struct ct_advice *advice)
 	return judge_bytes(advice, bytes, (double)work->profile->totals.peak_bytes + bytes, SHARE_MIN);
 }
 
-/* Only what came early can live so long. */
+/* Only blocks that were allocated early can reach such an average lifetime. */
 static uint64_t kept_of(const struct work *work, size_t site)
 {
 	const struct ct_counters *c = &work->profile->sites[site].counters;
@@ -274,7 +274,7 @@ static uint64_t peak_of(const struct work *work, size_t site)
 	return work->profile->sites[site].counters.peak_bytes;
 }
 
-/* Has this function a finding of a kind from first on? */
+/* Does the function already have a finding of kind first or of a later one? */
 static bool is_told(const struct work *work, const struct ct_advice *advice, enum ct_advice_kind first)
 {
 	for (size_t i = 0; i < work->findings->count; i++) {
@@ -294,7 +294,7 @@ static bool judge_peak(const struct work *work, struct ct_advice *advice)
 
 enum need { NEED_LIFETIMES, NEED_TEMPORARIES, NEED_DETAILS, NEED_SLACK, NEED_MOMENTS };
 
-/* Weight: calls cost less than memory, and what is often right as it is comes last. */
+/* weight ranks the kinds: calls cost less than memory, and what is often fine as it is comes last. */
 static const struct kind {
 	uint64_t (*amount)(const struct work *work, size_t site);
 	bool (*judge)(const struct work *work, struct ct_advice *advice);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What may be worth changing in a program, found in its profile: *findings*, each of one kind and about one function
- * (the first of a stack that is neither allocator nor C++ or Rust library), over all its sites of that kind. What is
- * below the thresholds of ctrace-advise(1) is none. Numbers are evidence; savings are upper bounds.
+ * Suggestions for improving a program, drawn from its profile. A *finding* has one kind and is about one function: the
+ * first in a stack that belongs neither to an allocator nor to the C++ or Rust library. It covers all sites of that
+ * function that are of its kind. Findings below the thresholds in ctrace-advise(1) are left out. The numbers are the
+ * evidence; savings are upper bounds.
  */
 #ifndef CT_MODEL_ADVISE_H
 #define CT_MODEL_ADVISE_H
@@ -14,37 +15,37 @@ enum ct_advice_kind {
 	CT_ADVICE_TEMPORARY, /* freed before the thread's next allocation */
 	CT_ADVICE_ONE_SIZE, /* short-lived blocks of one size */
 	CT_ADVICE_GROWTH, /* buffers grown step by step, by realloc or as a std::vector */
-	CT_ADVICE_LEAK, /* live bytes that rise with the run and stay */
-	CT_ADVICE_TINY, /* the allocator's part of small blocks */
-	CT_ADVICE_SLACK, /* given by the allocator and not asked for */
+	CT_ADVICE_LEAK, /* live bytes that rise throughout the run and stay */
+	CT_ADVICE_TINY, /* small blocks: the allocator's overhead */
+	CT_ADVICE_SLACK, /* bytes that the allocator added to the requests */
 	CT_ADVICE_KEPT, /* held from the start to the end */
-	CT_ADVICE_PEAK, /* a large part of the peak, and nothing of the above */
+	CT_ADVICE_PEAK, /* a large part of the peak, and none of the above */
 	CT_ADVICE_KINDS,
 };
 
-#define CT_ADVICE_QUARTERS 4 /* of the time in which it was recorded what was live */
+#define CT_ADVICE_QUARTERS 4 /* parts of the time that the snapshots cover */
 
 struct ct_advice {
 	enum ct_advice_kind kind;
-	uint32_t site; /* the one with most of it: index into ct_profile.sites */
-	uint32_t frame; /* its function: index into the frames of that site */
+	uint32_t site; /* the site that contributes most: index into ct_profile.sites */
+	uint32_t frame; /* the function: index into the frames of that site */
 	size_t site_count;
-	struct ct_counters counters; /* of these sites; max_blocks are added up, an upper bound */
-	double live[CT_ADVICE_QUARTERS]; /* CT_ADVICE_LEAK: bytes, on average */
-	bool vector; /* CT_ADVICE_GROWTH: a C++ container; saved_bytes are a guess then */
-	uint64_t saved_calls; /* pairs of malloc and free, or calls of realloc; 0: none */
+	struct ct_counters counters; /* sums over these sites; max_blocks too, so it is an upper bound */
+	double live[CT_ADVICE_QUARTERS]; /* average live bytes in each quarter, for CT_ADVICE_LEAK */
+	bool vector; /* CT_ADVICE_GROWTH: the buffer is a C++ container's, and saved_bytes is a guess */
+	uint64_t saved_calls; /* malloc/free pairs or calls of realloc; 0: none */
 	uint64_t saved_bytes; /* not copied, or not live at the peak or at the end; 0: none */
-	double share; /* of what the program has of it, 0 to 1 */
-	double rank; /* findings come in this order, highest first */
+	double share; /* fraction of the program's total, 0 to 1 */
+	double rank; /* findings are sorted by it, highest first */
 };
 
 struct ct_findings {
 	struct ct_advice *rows;
 	size_t count;
-	unsigned missing; /* 1 << kind: could not be looked for, the input does not have the numbers */
+	unsigned missing; /* bit 1 << kind: not checked, since the input lacks the numbers */
 };
 
-/* Look for all kinds. 0 or < 0; ct_findings_fini in both cases. CT_ERR_USAGE: no heap profile. */
+/* Look for all kinds. 0 or < 0; call ct_findings_fini in both cases. CT_ERR_USAGE: not a heap profile. */
 int ct_advise(const struct ct_profile *profile, struct ct_findings *findings, struct ct_error_text *error);
 void ct_findings_fini(struct ct_findings *findings);
 
@@ -52,16 +53,19 @@ void ct_findings_fini(struct ct_findings *findings);
 
 #define CT_ADVICE_ROOM 512
 
-/* "one-size", for scripts. */
+/* The kind's name for scripts: "one-size". */
 const char *ct_advice_name(enum ct_advice_kind kind);
 
-/* "Short-lived blocks of one size" */
+/* The kind's heading: "Short-lived blocks of one size". */
 const char *ct_advice_title(enum ct_advice_kind kind);
 
 /* What may be done about it. */
 const char *ct_advice_action(const struct ct_advice *advice);
 
-/* All return out. "parse parser.c:24 < read_file < main, and 3 more stacks" */
+/*
+ * Describe where ("parse parser.c:24 < read_file < main, and 3 more stacks"), with what evidence, and what a change
+ * may save. All return out.
+ */
 char *ct_advice_where(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM]);
 char *ct_advice_evidence(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM]);
 char *ct_advice_saving(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM]);

@@ -29,7 +29,7 @@ static const struct words {
 	[CT_ADVICE_TINY] = {"tiny", "Many tiny blocks",
 			    "put them into an array or arena, or into the block that points to them"},
 	[CT_ADVICE_SLACK] = {"slack", "Room that was not asked for",
-			     "sizes just above a class of the allocator: a little less, or use the room"},
+			     "sizes just above a size class of the allocator: ask for a little less, or use the room"},
 	[CT_ADVICE_KEPT] =
 		{"kept", "Held from start to end",
 		 "free it when it has done its work, or make it when it is first needed; fine where it is in "
@@ -71,7 +71,7 @@ static void add_bytes(char out[CT_ADVICE_ROOM], double bytes)
 static void add_count(char out[CT_ADVICE_ROOM], uint64_t count, const char *what)
 {
 	char number[CT_NUMBER_ROOM];
-	/* what: "block", or with '*' where the plural's s belongs */
+	/* what is "block"; a '*' in it marks where the plural's s goes */
 	size_t stem = strcspn(what, "*");
 	const char *rest = what[stem] ? what + stem + 1 : "";
 	add(out, "%s %.*s%s%s", ct_number_exact(number, count), (int)stem, what, count == 1 ? "" : "s", rest);
@@ -112,7 +112,7 @@ static const struct ct_frame *frame_of(const struct ct_profile *profile, const s
 	return &profile->frames[profile->frame_ids[site->first_frame + index]];
 }
 
-/* What stands outside of main. */
+/* Is this a frame outside main? */
 static bool is_start(const char *function)
 {
 	return !strncmp(function, "__libc_start_", 13) || !strcmp(function, "(below main)") ||
@@ -223,7 +223,7 @@ static void explain_leak(const struct ct_profile *profile, const struct ct_advic
 	add_count(out, c->end_blocks, "block");
 	if (!strcmp(profile->time_unit, "µs") && profile->end_time) {
 		add(out, ", ");
-		/* From the middle of the first quarter to the middle of the last. */
+		/* 0.75: from the middle of the first quarter to the middle of the last. */
 		add_bytes(out, (advice->live[CT_ADVICE_QUARTERS - 1] - advice->live[0]) / 0.75 /
 				       ((double)profile->end_time / 1e6));
 		add(out, " a second");

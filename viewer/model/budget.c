@@ -20,7 +20,7 @@ static bool is_end(const char *at)
 	return !*at || *at == '#';
 }
 
-/* "function" or "module" with its pattern, which quotes may enclose; nothing: the rule is about the process. */
+/* "function" or "module" and a pattern, which may be quoted. Without a scope, the rule is about the process. */
 static int parse_scope(const char **at, struct ct_budget_rule *rule, struct ct_error_text *error)
 {
 	static const char *const words[] = {[CT_SCOPE_FUNCTION] = "function", [CT_SCOPE_MODULE] = "module"};
@@ -75,7 +75,7 @@ static int parse_operator(const char **at, struct ct_budget_rule *rule, struct c
 	return ct_error_set(error, CT_ERR_USAGE, "expected <=, <, ==, >= or >, as in 'peak <= 64 MiB'");
 }
 
-/* What a unit stands for; 0 = there is no such unit for the metric. */
+/* The factor that a unit stands for; 0: the metric has no such unit. */
 static uint64_t unit_factor(const char *unit, size_t length, bool is_bytes)
 {
 	static const char prefixes[] = "kmgt";
@@ -92,7 +92,7 @@ static uint64_t unit_factor(const char *unit, size_t length, bool is_bytes)
 	return factor;
 }
 
-/* A number with its unit, or a percentage where growth is limited. */
+/* A number with its unit, or a percentage in a growth rule. */
 static int parse_limit(const char **at, struct ct_budget_rule *rule, struct ct_error_text *error)
 {
 	char *end;

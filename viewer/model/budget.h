@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rules that a profile must keep. A budget file has one a line, # starts a comment:
+ * Rules that a profile must keep. A budget file has one rule per line; # starts a comment:
  *
  *   [function GLOB | module GLOB] METRIC OPERATOR LIMIT        peak <= 64 MiB
  *   [function GLOB | module GLOB] METRIC LIMIT                 peak 5%          (growth against a baseline)
  *
- * A scope takes in the sites whose stack has such a function or module anywhere, each site once. Within one,
- * maxima are the sum of the sites' own: an upper bound, so rules on them may only say "at most".
+ * A scope covers the sites whose stack contains a matching function or module, each site once. Within a scope, a
+ * maximum is the sum of the sites' own maxima. That is an upper bound, so a rule on it may only say "at most".
  */
 #ifndef CT_MODEL_BUDGET_H
 #define CT_MODEL_BUDGET_H
@@ -19,12 +19,12 @@ enum ct_scope { CT_SCOPE_PROCESS, CT_SCOPE_FUNCTION, CT_SCOPE_MODULE };
 enum ct_operator { CT_AT_MOST, CT_BELOW, CT_EQUAL, CT_ABOVE, CT_AT_LEAST };
 
 struct ct_budget_rule {
-	char *text; /* as it was written */
-	char *pattern; /* of the scope; NULL: the process */
+	char *text; /* the rule as written */
+	char *pattern; /* the scope's; NULL: the whole process */
 	enum ct_scope scope;
 	enum ct_metric metric;
 	enum ct_operator operator;
-	bool growth; /* limit and percent are on top of the baseline's number */
+	bool growth; /* limit and percent are added to the baseline's number */
 	uint64_t limit;
 	long double percent;
 };
@@ -36,31 +36,31 @@ struct ct_budget {
 
 struct ct_verdict {
 	bool holds;
-	bool matched; /* false: the scope has no site */
+	bool matched; /* false: no site is in the scope */
 	uint64_t actual;
-	uint64_t limit; /* of a growth rule with the baseline's number */
-	uint64_t old; /* of a growth rule */
+	uint64_t limit; /* for a growth rule, including the baseline's number */
+	uint64_t old; /* for a growth rule: the baseline's number */
 };
 
-/* Add the rules of a file; errors name file and line. 0 or < 0; free with ct_budget_fini, also then. */
+/* Add the rules in a file; errors name file and line. 0 or < 0; call ct_budget_fini in both cases. */
 int ct_budget_read(struct ct_budget *budget, const char *path, struct ct_error_text *error);
 
 /* Add a rule about growth: "peak 5%", "module libfoo* end 1 MiB". */
 int ct_budget_add_growth(struct ct_budget *budget, const char *text, struct ct_error_text *error);
 
-/* One line of a file; nothing is added for an empty one. */
+/* Add the rule on one line of a file; an empty line adds none. */
 int ct_budget_add_line(struct ct_budget *budget, const char *line, struct ct_error_text *error);
 
 void ct_budget_fini(struct ct_budget *budget);
 
-/* Which of the profile's sites are in the rule's scope: site_count flags for free(), NULL without memory. */
+/* Flag the profile's sites that are in the rule's scope: site_count flags, to be freed; NULL when out of memory. */
 bool *ct_rule_sites(const struct ct_budget_rule *rule, const struct ct_profile *profile);
 
-/* Can the rule be judged by this profile, called name? CT_ERR_USAGE: it lacks the number or the modules. */
+/* Check a profile, called name in errors, for what the rule needs. CT_ERR_USAGE: it lacks the number or modules. */
 int ct_rule_check(const struct ct_budget_rule *rule, const struct ct_profile *profile, const char *name,
 		  struct ct_error_text *error);
 
-/* baseline: of growth rules. 0, or < 0 without memory. */
+/* Apply the rule; only growth rules need baseline. 0, or < 0 when out of memory. */
 int ct_rule_judge(const struct ct_budget_rule *rule, const struct ct_profile *profile,
 		  const struct ct_profile *baseline, struct ct_verdict *verdict);
 

@@ -24,7 +24,9 @@ void ct_chains_fini(struct ct_chains *chains)
 	free(chains->stack);
 }
 
-/* Is this the program's own file? Valgrind's reports name it only in the command, maybe by a link: python3, python3.11.
+/*
+ * Is this the program's own file? Valgrind's reports name the program only in the command, perhaps by a link, such as
+ * python3 for python3.11.
  */
 static bool is_program(const struct ct_profile *profile, const char *module)
 {
@@ -71,7 +73,7 @@ bool ct_chain_knows_modules(const struct ct_profile *profile)
 	return true;
 }
 
-/* Length without " [clone .cold]" and the like. */
+/* The length without " [clone .cold]" and the like. */
 static size_t cut_clone_words(const char *name, size_t length)
 {
 	static const char mark[] = " [clone ";
@@ -86,7 +88,7 @@ static size_t cut_clone_words(const char *name, size_t length)
 	return length;
 }
 
-/* Does a compiler's mark of a clone start here: ".part.0", ".cold"? */
+/* Does a clone suffix of the compiler start here: ".part.0", ".cold"? */
 static bool is_clone_mark(const char *text, size_t length)
 {
 	static const char *const words[] = {"part",     "cold", "constprop", "isra",
@@ -100,7 +102,7 @@ static bool is_clone_mark(const char *text, size_t length)
 	return false;
 }
 
-/* Length without ".part.0", "@@GLIBC_2.34": of C's names only, which have nothing but such characters. */
+/* The length without ".part.0" or "@@GLIBC_2.34". Only names of C, which consist of such characters alone, are cut. */
 static size_t cut_symbol_marks(const char *name, size_t length)
 {
 	size_t cut = length;
@@ -113,7 +115,7 @@ static size_t cut_symbol_marks(const char *name, size_t length)
 	return cut;
 }
 
-/* Length without "::h0123456789abcdef". */
+/* The length without "::h0123456789abcdef". */
 static size_t cut_rust_hash(const char *name, size_t length)
 {
 	if (length <= HASH_DIGITS + 3 || strncmp(name + length - HASH_DIGITS - 3, "::h", 3))
@@ -124,7 +126,7 @@ static size_t cut_rust_hash(const char *name, size_t length)
 	return length - HASH_DIGITS - 3;
 }
 
-/* Length without ":12:34". */
+/* The length without ":12:34". */
 static size_t cut_line_and_column(const char *name, size_t length)
 {
 	for (int i = 0; i < 2; i++) {
@@ -138,7 +140,7 @@ static size_t cut_line_and_column(const char *name, size_t length)
 	return length;
 }
 
-/* Behind "JS:*", "LazyCompile:~" and the like, or NULL. */
+/* The name after "JS:*", "LazyCompile:~" and the like, or NULL. */
 static const char *behind_tier(const char *name)
 {
 	static const char *const kinds[] = {"JS:", "LazyCompile:", "Function:", "Script:", "Eval:"};
@@ -161,7 +163,7 @@ const char *ct_chain_name(const char *name, size_t *length)
 	return name;
 }
 
-/* Behind "operator" and its signs. */
+/* The index after "operator" and its symbol. */
 static size_t operator_end(const char *name, size_t at)
 {
 	at += strlen("operator");
@@ -172,7 +174,7 @@ static size_t operator_end(const char *name, size_t at)
 
 const char *ct_chain_plain_name(const char *name, size_t *length)
 {
-	/* Only in front of parameters stands a return type; other names with blanks are no C++. */
+	/* A return type occurs only with parameters; other names with spaces are not C++. */
 	bool has_parameters = strrchr(name, ')') != NULL;
 	size_t depth = 0, start = 0, end = 0, at = 0;
 	for (; name[at]; at++) {
@@ -198,7 +200,7 @@ const char *ct_chain_plain_name(const char *name, size_t *length)
 	return name + start;
 }
 
-/* What is below main, below a thread's function and below the loader. */
+/* Is this one of the callers of main, of a thread's function or of the loader? */
 static bool is_start(const struct ct_profile *profile, const struct ct_frame *frame)
 {
 	static const char *const names[] = {"_start",  "(below main)", "clone",        "clone3",
@@ -215,7 +217,7 @@ static bool is_start(const struct ct_profile *profile, const struct ct_frame *fr
 	return false;
 }
 
-/* "libfoo.so.1.2" and "libfoo.so" are one, as are "_json.cpython-311.so" and "_json.cpython-312.so". */
+/* "libfoo.so.1.2" and "libfoo.so" get the same label, as do "_json.cpython-311.so" and "_json.cpython-312.so". */
 static char *module_label(const char *path, char out[CT_NAME_ROOM])
 {
 	const char *base = ct_name_base(path);
@@ -224,7 +226,7 @@ static char *module_label(const char *path, char out[CT_NAME_ROOM])
 	return length ? out : strcpy(out, "???");
 }
 
-/* The function's name, and behind it the module where that counts. */
+/* The function's name, followed by the module where that counts. */
 static char *key_text(const struct ct_chains *chains, const struct ct_chain_source *source,
 		      const struct ct_frame *frame)
 {
@@ -281,7 +283,7 @@ int64_t ct_chain_add(struct ct_chains *chains, const struct ct_chain_source *sou
 	const struct ct_profile *from = source->profile;
 	const uint32_t *ids = from->frame_ids + site->first_frame;
 	uint32_t first = ct_name_leaf(from, source->allocators, site), end = site->frame_count, count = 0;
-	/* With it goes what called it: _start, which often has no name. */
+	/* Its callers go with it: _start often has no name. */
 	for (uint32_t i = end; i > first + 1 && i + START_FRAMES_MAX > site->frame_count; i--)
 		if (is_start(from, &from->frames[ids[i - 1]]))
 			end = i - 1;

@@ -7,7 +7,7 @@
 
 #include "util/array.h"
 
-/* Sums up to here leave room for their differences and for the parts of these in an int64_t. */
+/* Up to this limit, the differences of sums and the parts of a difference fit into an int64_t. */
 #define SUM_MAX (UINT64_C(1) << 62)
 #define PART_MAX 0x1p61L
 
@@ -35,7 +35,7 @@ static int add_site(struct builder *builder, enum ct_diff_side side, const struc
 	return 0;
 }
 
-/* Before anything is added: the sums over all sites. */
+/* Check that the sums over all sites stay within SUM_MAX, before anything is added. */
 static int check_sums(const struct ct_profile *profile, const char *name, struct ct_error_text *error)
 {
 	for (int metric = 1; metric < CT_METRIC_COUNT; metric++) {
@@ -80,13 +80,13 @@ static int add_side(struct builder *builder, enum ct_diff_side side, struct ct_e
 	return memory ? CT_OK : ct_error_no_memory(error);
 }
 
-/* Chains by plain names, of the rows that one side has. */
+/* Chains of plain names, for the rows that only one side has. */
 struct plain {
 	struct ct_profile *profile; /* its sites are the chains */
 	uint32_t *stack;
 	size_t stack_room;
 	uint32_t *chains; /* by row, chain + 1; 0: both sides have the row */
-	uint32_t *firsts; /* by chain, the first row */
+	uint32_t *firsts; /* by chain: its first row */
 	bool (*has)[CT_DIFF_SIDES]; /* by chain */
 };
 
@@ -144,14 +144,16 @@ static void join_rows(struct ct_diff *diff, const struct plain *plain)
 				add_row(&diff->rows[*first], &diff->rows[i]);
 				continue;
 			}
-			*first = (uint32_t)kept; /* where it moves to, below all that follow */
+			*first = (uint32_t)kept; /* its new index; later rows of the chain are added there */
 		}
 		diff->rows[kept++] = diff->rows[i];
 	}
 	diff->row_count = kept;
 }
 
-/* Names of inlined functions are shorter than those of others: what only one side has may be one all the same. */
+/*
+ * Inlined functions have shorter names than others, so chains that only one side has may still be the same. Join them.
+ */
 static int join_plain(struct ct_diff *diff)
 {
 	size_t count = diff->row_count + 1;
@@ -248,7 +250,7 @@ bool ct_diff_row_differs(const struct ct_diff *diff, const struct ct_diff_row *r
 	return false;
 }
 
-/* The live blocks that a metric is about; CT_METRIC_NONE: it is about all blocks. */
+/* The number of live blocks that a metric is about; CT_METRIC_NONE: it is about all blocks. */
 static enum ct_metric live_blocks(enum ct_metric metric)
 {
 	switch (metric) {
@@ -273,7 +275,7 @@ bool ct_diff_has_cause(enum ct_metric metric, enum ct_cause cause)
 	return live || metric == CT_METRIC_TOTAL_BYTES || metric == CT_METRIC_LIFETIME;
 }
 
-/* The mean over both sides of product / factor; a side without the factor has no say. */
+/* The mean of product / factor over both sides; a side whose factor is 0 does not count. */
 static long double mean_of_rest(const struct ct_diff_row *row, enum ct_metric product, enum ct_metric factor)
 {
 	long double sum = 0;
@@ -287,7 +289,7 @@ static long double mean_of_rest(const struct ct_diff_row *row, enum ct_metric pr
 	return sides ? sum / sides : 0;
 }
 
-/* Only in made-up files is a part so large; one that is not exact does no harm there. */
+/* Only artificial files have parts beyond PART_MAX; there, an inexact part does no harm. */
 static int64_t whole(long double part)
 {
 	return llroundl(fminl(fmaxl(part, -PART_MAX), PART_MAX));
@@ -311,7 +313,7 @@ void ct_diff_causes(const struct ct_diff_row *row, enum ct_metric metric, int64_
 		parts[other] = change - parts[CT_CAUSE_BLOCKS];
 		return;
 	}
-	/* First by live blocks and their size, then the live blocks' part by all blocks and their share. */
+	/* Split by live blocks and their size first, then the live blocks' part by all blocks and the live share. */
 	long double size = metric == live ? 1 : mean_of_rest(row, metric, live);
 	int64_t by_live = metric == live ? change : whole((long double)ct_diff_change(row, live) * size);
 	parts[CT_CAUSE_BLOCKS] = whole(more * mean_of_rest(row, live, blocks) * size);

@@ -11,7 +11,7 @@ static struct ct_function function_of(const struct ct_frame *frame)
 		.name = frame->function, .file = frame->file, .module = frame->module, .line = frame->line};
 }
 
-/* The module only distinguishes code without a name. */
+/* The module distinguishes only unnamed code. */
 static int compare_functions(const struct ct_function *a, const struct ct_function *b)
 {
 	if (a->name != b->name)

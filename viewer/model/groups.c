@@ -10,7 +10,7 @@
 
 static const char *const names[CT_BY_COUNT + 1] = {"site", "function", "file", "line", "module", "thread", NULL};
 
-/* Frames with equal keys are of one group. */
+/* Frames with equal keys belong to one group. */
 struct key {
 	uint32_t frame;
 	uint32_t what;
@@ -36,7 +36,7 @@ static struct key key_of(const struct ct_profile *profile, uint32_t id, enum ct_
 	case CT_BY_FILE:
 		key.what = frame->file ? frame->file : (uint32_t)profile->string_count + frame->module;
 		break;
-	case CT_BY_LINE: /* 0 and a function: not known */
+	case CT_BY_LINE: /* if the line is unknown: the function */
 		key.what = frame->file && frame->line ? frame->file : ct_name_key(frame);
 		key.line = frame->file ? frame->line : 0;
 		break;

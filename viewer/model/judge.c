@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rules of a budget, judged by profiles. */
+/* Applies the rules of a budget to profiles. */
 #include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
@@ -9,7 +9,10 @@
 #include "model/chain.h"
 #include "names/names.h"
 
-/* A function by its whole name, or without what the compiler, parameters and long template arguments add. */
+/*
+ * Does the rule's pattern match? For a function, by its whole name, or by its name without clone suffixes, parameters
+ * and long template arguments.
+ */
 static bool matches(const struct ct_budget_rule *rule, const struct ct_profile *profile, const struct ct_frame *frame)
 {
 	char name[CT_NAME_ROOM];
@@ -28,7 +31,7 @@ static bool matches(const struct ct_budget_rule *rule, const struct ct_profile *
 	return !fnmatch(rule->pattern, name, 0);
 }
 
-/* By frame id. Many frames have one name: each is looked at once. */
+/* Flags by frame id. Many frames share a name, so each name is matched only once. */
 static bool *find_frames(const struct ct_budget_rule *rule, const struct ct_profile *profile)
 {
 	enum { UNKNOWN, NO, YES };
@@ -83,7 +86,7 @@ int ct_rule_check(const struct ct_budget_rule *rule, const struct ct_profile *pr
 	return CT_OK;
 }
 
-/* The number in the rule's scope; never wraps. */
+/* The number in the rule's scope; it saturates rather than wraps. */
 static int measure(const struct ct_budget_rule *rule, const struct ct_profile *profile, uint64_t *sum, bool *matched)
 {
 	bool *sites = ct_rule_sites(rule, profile);
@@ -120,7 +123,7 @@ static bool compare(uint64_t actual, enum ct_operator operator, uint64_t limit)
 	}
 }
 
-/* The old number and what may come on top; decimal fractions such as 0.3 are a little too small as binary ones. */
+/* The old number plus what may be added. 1e-6: in binary, decimal fractions such as 0.3 are a little too small. */
 static uint64_t grown_limit(const struct ct_budget_rule *rule, uint64_t old)
 {
 	long double more = floorl((long double)old * rule->percent / 100 + 1e-6L);

@@ -8,7 +8,7 @@
 
 #include "util/array.h"
 
-/* A frame's rule, by frame id: its index + 1, or one of these. */
+/* The rule that matches a frame, by frame id: its index + 1, or one of these. */
 enum { UNKNOWN = 0, NONE = UINT32_MAX };
 
 static int add_rule(struct ct_leaks *leaks, const char *line, const char *path, unsigned number,
@@ -46,7 +46,7 @@ int ct_leaks_read_rules(struct ct_leaks *leaks, const char *path, struct ct_erro
 	return code;
 }
 
-/* As LeakSanitizer does it: each part at the first place where it stands. */
+/* Like LeakSanitizer: each part matches at its first occurrence, without backtracking. */
 bool ct_leaks_match(const char *pattern, const char *text)
 {
 	bool at_begin = *pattern == '^', anything = false;
@@ -86,7 +86,7 @@ static uint32_t find_rule(const struct ct_leaks *leaks, const struct ct_profile 
 	return NONE;
 }
 
-/* The first rule that takes the site out, or NULL. */
+/* The first rule that drops the site, or NULL. */
 static struct ct_suppression *rule_of(struct ct_leaks *leaks, const struct ct_profile *profile,
 				      const struct ct_site_row *site, uint32_t *rule_of_frame)
 {
@@ -130,7 +130,7 @@ int ct_leaks_keep(struct ct_leaks *leaks, struct ct_profile *profile, struct ct_
 		}
 	}
 	profile->site_count = kept;
-	for (size_t i = 0; i < profile->snapshot_count; i++) /* they refer to sites by number */
+	for (size_t i = 0; i < profile->snapshot_count; i++) /* snapshots refer to sites by number */
 		free(profile->snapshots[i].rows);
 	profile->snapshot_count = 0;
 	free(rule_of_frame);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Leak candidates: the sites with blocks that were live at the end, and where that was recorded (CTRACE_REACH), only
- * those with blocks that the program could not reach for certain. Suppressions are LeakSanitizer's: a line
- * `leak:PATTERN` takes out the sites with a frame whose function, file or module has the pattern in it, where * stands
- * for anything, ^ for the begin and $ for the end.
+ * Leak candidates: the sites with blocks that were live at the end. If the recording knows which of them the program
+ * could still reach (CTRACE_REACH), sites whose blocks are all reachable are left out. Suppressions are
+ * LeakSanitizer's: a line `leak:PATTERN` drops the sites with a frame whose function, file or module contains the
+ * pattern. In a pattern, * stands for anything, ^ for the start and $ for the end.
  */
 #ifndef CT_MODEL_LEAKS_H
 #define CT_MODEL_LEAKS_H
@@ -13,7 +13,7 @@
 
 struct ct_suppression {
 	char *pattern;
-	uint64_t bytes; /* live at the end, of the sites that it takes out */
+	uint64_t bytes; /* live at the end, in the sites that it drops */
 	uint64_t blocks;
 };
 
@@ -21,18 +21,21 @@ struct ct_leaks {
 	struct ct_suppression *rules;
 	size_t rule_count;
 	size_t rule_room;
-	struct ct_counters sums; /* without what is suppressed */
+	struct ct_counters sums; /* without the suppressed sites */
 	struct ct_counters suppressed;
-	size_t site_count; /* of the profile, before */
+	size_t site_count; /* the profile's, before ct_leaks_keep */
 };
 
-/* Add the rules of a file. 0 or < 0. */
+/* Add the rules in a suppression file. 0 or < 0. */
 int ct_leaks_read_rules(struct ct_leaks *leaks, const char *path, struct ct_error_text *error);
 
-/* Does LeakSanitizer's pattern match? */
+/* Does a LeakSanitizer pattern match text? */
 bool ct_leaks_match(const char *pattern, const char *text);
 
-/* Leave nothing but leak candidates in the profile; its totals stay, and its snapshots go. 0, or < 0 without memory. */
+/*
+ * Drop all sites that are not leak candidates. The profile keeps its totals and loses its snapshots. 0, or < 0 when
+ * out of memory.
+ */
 int ct_leaks_keep(struct ct_leaks *leaks, struct ct_profile *profile, struct ct_error_text *error);
 
 void ct_leaks_fini(struct ct_leaks *leaks);

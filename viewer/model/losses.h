@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a recording lacks: the rows of losses.def, for everything that reads, writes, adds up or names them. */
+/* What a recording lacks: the rows of losses.def, for all code that reads, writes, adds up or names them. */
 #ifndef CT_MODEL_LOSSES_H
 #define CT_MODEL_LOSSES_H
 
@@ -18,7 +18,7 @@ struct ct_loss_row {
 	const char *name; /* in JSON */
 	enum ct_loss loss; /* CT_LOSS_COUNT: not in the store */
 	enum ct_loss_effect effect;
-	const char *words, *remark; /* NULL: none */
+	const char *words, *remark; /* remark may be NULL */
 };
 
 #define CT_LOSS_ROWS (sizeof(struct ct_losses) / sizeof(uint64_t))
@@ -30,10 +30,10 @@ extern const struct ct_loss_row ct_loss_rows[];
 uint64_t *ct_loss_place(struct ct_losses *losses, size_t row);
 uint64_t ct_loss_value(const struct ct_losses *losses, size_t row);
 
-/* "1,200 events dropped (numbers too low)"; "": there are none. */
+/* Write "1,200 events dropped (numbers too low)" to out and return it; "" if the count is 0. */
 char *ct_loss_text(const struct ct_losses *losses, size_t row, char out[CT_LOSS_ROOM]);
 
-/* Is there one whose effect is more than a note? */
+/* Is there a loss with an effect other than a note? */
 bool ct_losses_any(const struct ct_losses *losses);
 
 void ct_losses_add(struct ct_losses *sum, const struct ct_losses *losses);

@@ -35,7 +35,7 @@ static int copy_text(char **to, const char *from)
 	return ct_profile_set_text(to, from, strlen(from));
 }
 
-/* What all inputs have in common comes from the first. */
+/* Properties that all inputs share are taken from the first. */
 static int begin(struct ct_merge *merge, const struct ct_profile *from, const char *name)
 {
 	struct ct_profile *to = merge->profile;
@@ -86,7 +86,7 @@ static int check_fit(const struct ct_merge *merge, const struct ct_profile *from
 	return CT_OK;
 }
 
-/* Sites are parts of the totals: when these fit, all do. */
+/* Sites are parts of the totals: if the totals do not overflow, no site does. */
 static int check_sums(const struct ct_merge *merge, const struct ct_profile *from, const char *name,
 		      struct ct_error_text *error)
 {
@@ -99,7 +99,7 @@ static int check_sums(const struct ct_merge *merge, const struct ct_profile *fro
 	return CT_OK;
 }
 
-/* Is the address all that is known of this code? Those of objects without a file are of one process only. */
+/* Is this code known only by its address? Without an object file, the address has a meaning in one process only. */
 static bool is_nameless(const struct ct_profile *profile, const struct ct_frame *frame)
 {
 	return !frame->function && frame->address && *profile->strings[frame->module] == '/';
@@ -110,7 +110,7 @@ static int64_t intern(struct ct_profile *to, const struct ct_profile *from, uint
 	return string ? ct_profile_string(to, from->strings[string], strlen(from->strings[string])) : 0;
 }
 
-/* Frames of the result differ by their text alone, so until the end they are interned as not inlined. */
+/* Frames of the result differ only in their text, so all are interned as not inlined and flagged afterwards. */
 static int64_t merge_frame(struct ct_merge *merge, const struct ct_profile *from, const struct ct_frame *frame)
 {
 	struct ct_profile *to = merge->profile;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Profiles of many processes or hosts added up into one. One input is looked at at a time and nothing of it is
- * kept, so memory grows with the distinct sites only.
+ * Profiles of many processes or hosts, added up into one. Inputs are read one at a time and not kept, so memory grows
+ * only with the number of distinct sites.
  *
- * Frames are equal when their texts are, apart from the address: other hosts, other load addresses and code made
- * at run time come together. Code without a name in an object file is known by its address alone, and keeps it.
- * A frame whose address is the same wherever it stands keeps it too.
+ * Frames are equal if their texts are, not counting the address. This merges frames from different hosts, different
+ * load addresses and code made at run time. Unnamed code in an object file is known only by its address, so its
+ * address counts and is kept. Another frame keeps its address if all inputs agree on it.
  *
- * Sums: totals, lifetimes, end, temporaries, resizes, losses. Upper bounds: a site's own maximum, and the peak,
- * both sums of what the processes had at different times. The peak's time is that of the input with the highest.
+ * Totals, lifetimes, end, temporaries, resizes and losses are exact sums. A site's own maximum and the peak are upper
+ * bounds: they sum up values that the processes had at different times. The peak's time is that of the input with the
+ * highest peak.
  */
 #ifndef CT_MODEL_MERGE_H
 #define CT_MODEL_MERGE_H
@@ -22,24 +23,24 @@ struct ct_merge {
 	char *first; /* name of the first input */
 	uint64_t highest_peak;
 	bool commands_differ;
-	uint32_t *ids; /* by frame id of the input at hand: frame id of the result, 0 = not met yet */
+	uint32_t *ids; /* by frame id of the current input: frame id in the result, 0 = not added yet */
 	size_t ids_room;
 	uint32_t *stack;
 	size_t stack_room;
 };
 
-/* 0 or < 0 without memory; ct_merge_fini in both cases. */
+/* 0, or < 0 when out of memory; call ct_merge_fini in both cases. */
 int ct_merge_init(struct ct_merge *merge, struct ct_error_text *error);
 void ct_merge_fini(struct ct_merge *merge);
 
-/* Add a profile, called name in errors. CT_ERR_USAGE: it does not fit to the first; the result is as before. */
+/* Add a profile, called name in errors. CT_ERR_USAGE: it is of another kind than the first; nothing changes. */
 int ct_merge_add(struct ct_merge *merge, const struct ct_profile *profile, const char *name,
 		 struct ct_error_text *error);
 
-/* All are in: command and frame texts get what they keep. 0 or < 0. */
+/* Finish after the last input: set the command, and put kept addresses back into frame texts. 0 or < 0. */
 int ct_merge_end(struct ct_merge *merge, struct ct_error_text *error);
 
-/* The text of a frame behind its address, "0x1F: ". */
+/* The text of a frame after its address, "0x1F: ". */
 const char *ct_merge_text(const char *text);
 
 #endif

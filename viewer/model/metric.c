@@ -9,7 +9,7 @@ enum sum { SUM_ADD, SUM_MAXIMUM, SUM_SMALLEST, SUM_LARGEST };
 
 static const struct row {
 	const char *name, *alias, *member, *dhat;
-	size_t offset; /* in struct ct_counters */
+	size_t offset; /* within struct ct_counters */
 	enum need need;
 	enum unit unit;
 	enum sum sum;

@@ -30,7 +30,7 @@ struct interned_frame {
 	UT_hash_handle hh;
 };
 
-/* A frame list is its own key: it stands in frame_ids, which moves, so the key is a copy. */
+/* A list of frames is its own key. The key is a copy, since frame_ids moves when it grows. */
 struct interned_site {
 	size_t site;
 	bool failed;
@@ -242,7 +242,7 @@ int64_t ct_profile_frame(struct ct_profile *profile, const struct ct_frame *fram
 	return found->id;
 }
 
-/* The ways of metrics.def. Of no blocks the smallest is not known. */
+/* The SUM column of metrics.def. Without blocks, there is no smallest one. */
 #define SUM_ADD(member) sum->member += counters->member;
 #define SUM_MAXIMUM(member)
 #define SUM_SMALLEST(member)                                                                                           \
@@ -281,7 +281,7 @@ static bool append_site(struct ct_profile *profile, struct interned_site *fresh,
 			uint32_t count)
 {
 	struct ct_profile_index *index = profile->index;
-	if (profile->frame_id_count + count > UINT32_MAX || /* ct_site_row.first_frame */
+	if (profile->frame_id_count + count > UINT32_MAX || /* the limit of ct_site_row.first_frame */
 	    !ct_array_room(&profile->sites, &index->site_room, profile->site_count + 1, sizeof(*profile->sites)) ||
 	    !ct_array_room(&profile->frame_ids, &index->frame_id_room, profile->frame_id_count + count,
 			   sizeof(*frame_ids)))
@@ -332,7 +332,7 @@ void ct_profile_site_add(struct ct_profile *profile, size_t index, const struct 
 	site->counters.max_bytes += counters->max_bytes;
 	site->counters.max_blocks += counters->max_blocks;
 	ct_counters_add(&profile->totals, counters);
-	/* Sites have their maxima at different times; the process's own is its peak. */
+	/* Sites reach their maxima at different times; the process's own maximum is its peak. */
 	profile->totals.max_bytes = profile->totals.peak_bytes;
 	profile->totals.max_blocks = profile->totals.peak_blocks;
 }

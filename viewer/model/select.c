@@ -9,7 +9,7 @@
 
 enum answer { ANSWER_UNKNOWN, ANSWER_NO, ANSWER_YES };
 
-/* Answers are kept by name and by path: many frames have the same. */
+/* Answers are cached by name and by path, since many frames share them. */
 struct matcher {
 	const struct ct_patterns *patterns;
 	unsigned char *names; /* by ct_name_key */
@@ -21,9 +21,9 @@ struct selecting {
 	struct ct_profile *to;
 	const struct ct_profile *from;
 	struct matcher matchers[CT_SELECT_KINDS];
-	uint32_t *frame_of; /* id in `to`, 0 = none yet; by id in `from` times 2, plus 1 for inlined */
-	size_t *site_of; /* index in `to`; by index in `from` */
-	uint32_t *stack; /* of the site at hand, root first */
+	uint32_t *frame_of; /* by id in `from` * 2, + 1 if inlined: id in `to`, 0 = not copied yet */
+	size_t *site_of; /* by index in `from`: index in `to` */
+	uint32_t *stack; /* of the current site, root first */
 	size_t stack_room;
 };
 
@@ -61,7 +61,7 @@ static bool matches_path(const struct matcher *matcher, const struct ct_profile 
 	return path && answer(matcher, &matcher->paths[path], profile->strings[path]);
 }
 
-/* module: of the frame, or of the one that it is inlined into. */
+/* module: the frame's, or that of the frame it is inlined into. */
 static bool matches(struct matcher *matcher, const struct ct_profile *profile, const struct ct_frame *frame,
 		    uint32_t module)
 {
@@ -110,12 +110,12 @@ static void reverse(uint32_t *stack, uint32_t count)
 	}
 }
 
-/* The stack that is left of a site; *count 0 = the site goes. */
+/* What remains of a site's stack; *count 0: the site is dropped. */
 static int choose_stack(struct selecting *job, const struct ct_site_row *site, uint32_t *count)
 {
 	const struct ct_profile *from = job->from;
 	bool focused = !job->matchers[CT_SELECT_FOCUS].patterns->count, ignored = false;
-	bool in_kept = false; /* what an inlined frame is inlined into is still there */
+	bool in_kept = false; /* the frame that an inlined one is inlined into was kept */
 	uint32_t module = 0;
 	*count = 0;
 	if (!ct_array_room(&job->stack, &job->stack_room, site->frame_count, sizeof(*job->stack)))
@@ -185,7 +185,7 @@ static int copy_modules(struct selecting *job)
 	return 0;
 }
 
-/* Only when no site has gone: what is too small for a row is unknown by site. */
+/* Only if no site was dropped: the part of a snapshot without rows cannot be split by site. */
 static void move_snapshots(struct selecting *job, struct ct_profile *from)
 {
 	job->to->snapshots = from->snapshots;

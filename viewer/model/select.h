@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A part of a profile, chosen as pprof does. A pattern matches a frame by its function (the short name that views
- * show), its file or its module. *focus* keeps the sites with a frame that matches, *ignore* drops those with one,
- * *hide* takes the frames out of the stacks that are left: sites that become equal are one then, and a site
- * without frames is gone.
+ * A part of a profile, selected as in pprof. A pattern matches a frame by its function (the short name that views
+ * show), its file or its module. *focus* keeps the sites with a matching frame and *ignore* drops them. *hide* removes
+ * matching frames from the remaining stacks: sites that become equal are merged, and a site without frames is dropped.
  *
- * What is live at the peak stays that of the process's peak. The timeline is the process's too, so it goes when
- * a site does.
+ * Peak numbers still refer to the moment of the process's peak. The timeline describes the whole process, so it is
+ * dropped as soon as a site is.
  */
 #ifndef CT_MODEL_SELECT_H
 #define CT_MODEL_SELECT_H
@@ -21,22 +20,22 @@ struct ct_selection {
 	struct ct_patterns patterns[CT_SELECT_KINDS];
 };
 
-/* What it was chosen from, and by what. */
+/* What a selection was taken from, and what it did. */
 struct ct_selected {
 	const struct ct_selection *selection;
 	struct ct_counters totals;
 	size_t site_count;
-	size_t dropped; /* sites; those that were made one are not counted */
-	bool met[CT_SELECT_KINDS]; /* has any frame matched? */
+	size_t dropped; /* dropped sites; merged ones do not count */
+	bool met[CT_SELECT_KINDS]; /* a frame has matched */
 };
 
-/* "focus", as its option is called. */
+/* The name of its option: "focus". */
 const char *ct_select_kind_name(enum ct_select_kind kind);
 
 bool ct_selection_any(const struct ct_selection *selection);
 void ct_selection_fini(struct ct_selection *selection);
 
-/* In place. 0, or < 0 without memory: the profile is of no use then, except to be freed. */
+/* Reduce the profile in place. 0, or < 0 when out of memory: the profile can then only be freed. */
 int ct_select(struct ct_profile *profile, const struct ct_selection *selection, struct ct_selected *selected,
 	      struct ct_error_text *error);
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Which frames are the allocator's own. */
+/* Decides which frames belong to an allocator. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "names/names.h"
 
-/* As a name ends: malloc, g_malloc0, _PyObject_Malloc, sqlite3MallocZero, CRYPTO_strdup, but not reallocate_table. */
+/*
+ * Words that end a name, as in malloc, g_malloc0, _PyObject_Malloc, sqlite3MallocZero and CRYPTO_strdup, but not in
+ * reallocate_table.
+ */
 static const char *const words[] = {"malloc", "calloc", "realloc", "zalloc", "strdup", "strndup", "memdup"};
 
 static const char *const names[] = {
@@ -38,7 +41,7 @@ static const char *const prefixes[] = {
 	"__rg_",
 	"__rdl_",
 	"alloc::raw_vec::",
-	"<alloc::raw_vec::", /* as rustc writes methods since v0 mangling */
+	"<alloc::raw_vec::", /* how rustc names methods since v0 mangling */
 	"<std::alloc::",
 };
 
@@ -47,7 +50,7 @@ static const char *const files[] = {
 	"new_allocator.h", "alloc_traits.h", "allocator.h", "allocated_ptr.h", "vg_replace_malloc.c",
 };
 
-/* Where the name of the function itself starts: behind return type and scopes. */
+/* The start of the function's own name, after its return type and scopes. */
 static const char *last_part(const char *name)
 {
 	const char *part = name;
@@ -65,7 +68,7 @@ static const char *last_part(const char *name)
 	return part;
 }
 
-/* Upper case where the word starts so: MallocZero is one, mallocate is not. */
+/* If the word is capitalized, a capital may follow: MallocZero is an allocator, mallocate is not. */
 static bool is_suffix(const char *rest, bool capital)
 {
 	if (capital && isupper((unsigned char)*rest))
@@ -97,7 +100,7 @@ static bool is_allocator_function(const char *function)
 		if (!strncmp(function, prefixes[i], strlen(prefixes[i])))
 			return true;
 	}
-	/* private parts of libstdc++'s containers: the caller has the name that people know */
+	/* private parts of libstdc++'s containers; their callers have the familiar names */
 	last = last_part(function);
 	return has_word(function) || !strncmp(last, "_M_", 3) || !strncmp(last, "_S_", 3);
 }
@@ -105,7 +108,7 @@ static bool is_allocator_function(const char *function)
 bool ct_name_is_allocator(const struct ct_profile *profile, const struct ct_frame *frame)
 {
 	const char *file = ct_name_base(profile->strings[frame->file]);
-	/* Valgrind's replacements: malloc, and memcpy in a copy profile */
+	/* Valgrind's replacement functions: malloc, or memcpy in a copy profile */
 	if (!strncmp(ct_name_base(profile->strings[frame->module]), "vgpreload_", 10))
 		return true;
 	if (is_allocator_function(profile->strings[frame->function]))
@@ -130,7 +133,7 @@ uint32_t ct_name_leaf(const struct ct_profile *profile, const bool *allocators, 
 	const uint32_t *frames = profile->frame_ids + site->first_frame;
 	uint32_t leaf = 0;
 	while (leaf + 1 < site->frame_count) {
-		/* a function without a name between malloc and sqlite3Malloc is of the same kind */
+		/* an unnamed function between malloc and sqlite3Malloc belongs to the allocator too */
 		bool between = !profile->frames[frames[leaf]].function && allocators[frames[leaf + 1]];
 
 		if (!allocators[frames[leaf]] && !between)

@@ -16,7 +16,7 @@ static const struct alias {
 /* Template arguments longer than this are folded. */
 #define ARGUMENTS_LONGEST 12
 
-/* How far the end of template arguments is looked for: a hostile name may open them everywhere. */
+/* The search for the end of template arguments stops here, since a hostile name may open them everywhere. */
 #define ARGUMENTS_SEARCHED 16384
 
 const char *ct_name_base(const char *path)
@@ -30,7 +30,7 @@ uint32_t ct_name_key(const struct ct_frame *frame)
 	return frame->function ? frame->function * 2 : frame->module * 2 + 1;
 }
 
-/* Where the parameter list starts: at the parenthesis that the name's last one closes. */
+/* The start of the parameter list: the parenthesis that matches the last closing one. */
 static size_t find_parameters(const char *name, size_t length)
 {
 	size_t depth = 0, at = length;
@@ -45,15 +45,15 @@ static size_t find_parameters(const char *name, size_t length)
 		else if (name[at] == '(' && --depth == 0)
 			break;
 	}
-	/* `(anonymous namespace)`, `operator()` and a name that is all parentheses have none */
+	/* `(anonymous namespace)`, `operator()` and a name in parentheses have no parameters */
 	if (at == 0 || name[at - 1] == ':' || (at >= 8 && !memcmp(name + at - 8, "operator", 8)))
 		return length;
 	return at;
 }
 
 /*
- * Bytes of a return type in front: demanglers put one before template functions. Only a name with
- * parameters has one; "[callers unknown]" and "(below main)" are no C++.
+ * The length of a leading return type, which demanglers put before template functions. Only a name with parameters has
+ * one; "[callers unknown]" and "(below main)" are not C++.
  */
 static size_t return_type(const char *name, size_t length)
 {
@@ -73,7 +73,7 @@ static size_t return_type(const char *name, size_t length)
 	return start < length ? start : 0;
 }
 
-/* The end of the <...> that starts at open, or open when it does not close. */
+/* The end of the <...> that starts at open, or open if it is never closed. */
 static size_t arguments_end(const char *name, size_t open, size_t length)
 {
 	size_t depth = 0;
@@ -86,7 +86,7 @@ static size_t arguments_end(const char *name, size_t open, size_t length)
 	return open;
 }
 
-/* Is the '<' at this place one of template arguments, not of an operator or a Rust `<T as Trait>`? */
+/* Does this '<' open template arguments, rather than belong to an operator or to Rust's `<T as Trait>`? */
 static bool opens_arguments(const char *name, size_t at)
 {
 	if (at == 0 || name[at - 1] == ':' || name[at - 1] == ' ' || name[at - 1] == '&' || name[at - 1] == '<')
@@ -94,7 +94,7 @@ static bool opens_arguments(const char *name, size_t at)
 	return at < 8 || memcmp(name + at - 8, "operator", 8) != 0;
 }
 
-/* The alias of what stands here, if there is one; *length = bytes of the name that it is for. */
+/* The alias for the name that starts here, or NULL; *length is the length of the name that it replaces. */
 static const char *find_alias(const char *name, size_t *length)
 {
 	for (size_t i = 0; *name == 's' && i < sizeof(aliases) / sizeof(aliases[0]); i++) {
@@ -105,7 +105,7 @@ static const char *find_alias(const char *name, size_t *length)
 	return NULL;
 }
 
-/* The name's part from start to end, shortened. */
+/* Shorten the part of the name from start to end. */
 static void shorten(const char *name, size_t start, size_t end, char out[CT_NAME_ROOM])
 {
 	size_t used = 0;
@@ -152,7 +152,7 @@ char *ct_name_place(const struct ct_profile *profile, const struct ct_frame *fra
 		snprintf(out, CT_NAME_ROOM, "%s:%u", file, frame->line);
 	else if (*file)
 		snprintf(out, CT_NAME_ROOM, "%s", file);
-	else if (*module && frame->function) /* else it is the name already */
+	else if (*module && frame->function) /* without a function, the module is already the name */
 		snprintf(out, CT_NAME_ROOM, "[%s]", module);
 	return out;
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Three digits that count. */
+/* Print three significant digits. */
 static void put_digits(char out[CT_NUMBER_ROOM], double value, const char *unit, int unit_width)
 {
 	int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
@@ -53,7 +53,7 @@ char *ct_number_exact(char out[CT_NUMBER_ROOM], uint64_t number)
 	return out;
 }
 
-/* A number below 1000 as it is, whole ones without decimals; others with k, M, G, ... */
+/* A number below 1000 gets no prefix, and no decimals if it is whole; others get k, M, G, ... */
 static void put_short(char out[CT_NUMBER_ROOM], double number, const char *unit)
 {
 	static const char *const prefixes[] = {"k", "M", "G", "T", "P", "E"};
@@ -78,7 +78,7 @@ char *ct_number_short(char out[CT_NUMBER_ROOM], double number)
 	return out;
 }
 
-/* Nanoseconds in one unit of time, 0 = not a unit of time. */
+/* Nanoseconds per unit of time; 0: not a unit of time. */
 static double unit_ns(const char *unit)
 {
 	if (!strcmp(unit, "ns"))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers as people read them. All return out. */
+/* Formats numbers for people. All functions return out. */
 #ifndef CT_NAMES_NUMBER_H
 #define CT_NAMES_NUMBER_H
 
@@ -7,10 +7,10 @@
 
 #define CT_NUMBER_ROOM 64
 
-/* "12.3 MiB", "512 B": three digits that count. */
+/* "12.3 MiB", "512 B": three significant digits. */
 char *ct_number_bytes(char out[CT_NUMBER_ROOM], uint64_t bytes);
 
-/* The same with the unit padded to three columns, so that digits and units stand in columns. */
+/* The same with the unit padded to three characters, so that digits and units line up in a column. */
 char *ct_number_bytes_column(char out[CT_NUMBER_ROOM], uint64_t bytes);
 
 /* "1,234,567". */
@@ -22,7 +22,7 @@ char *ct_number_short(char out[CT_NUMBER_ROOM], double number);
 /* "12.3 ms" for units of time; any other unit: "12.3 M instrs". */
 char *ct_number_time(char out[CT_NUMBER_ROOM], double time, const char *unit);
 
-/* "12.3" of a hundred; 0.0 of nothing. */
+/* The percentage without its sign, "12.3"; "0.0" if whole is 0. */
 char *ct_number_percent(char out[CT_NUMBER_ROOM], double part, double whole);
 
 #endif

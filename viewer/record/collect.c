@@ -15,13 +15,13 @@
 #include "util/message.h"
 #include "util/text.h"
 
-/* Where a format of the report goes; free(). NULL without memory. */
+/* The report's path in a format, to be freed; NULL when out of memory. */
 static char *name_of(const char *report, const struct ct_format *format)
 {
 	return format == ct_formats ? strdup(report) : ct_export_name(report, format, CT_METRIC_NONE);
 }
 
-/* Is the report there already, made after the last event? The last format, since one may have failed. */
+/* Does the report already exist, written after the last event? Look for its last format, since one may have failed. */
 static bool is_exported(const struct ct_collect *collect, const struct ct_left_store *store)
 {
 	struct stat report;
@@ -112,7 +112,7 @@ static void scan(struct ct_collect *collect, const char *folder)
 		close(fd);
 }
 
-/* Text as it stands, for glob. */
+/* Append a character that glob is to take literally. */
 static size_t put_literal(char *out, size_t used, size_t room, char c)
 {
 	if (strchr("*?[]\\", c) && used + 1 < room)
@@ -122,7 +122,7 @@ static size_t put_literal(char *out, size_t used, size_t room, char c)
 	return used;
 }
 
-/* The pattern of the report's name as one for glob: what only the program knows may be anything. */
+/* Turn the pattern of the report's name into one for glob. Parts that only the program knows become a *. */
 static bool make_glob(const struct ct_collect *collect, bool any_process, char out[PATH_MAX])
 {
 	const size_t room = PATH_MAX - 32;
@@ -146,7 +146,7 @@ static bool make_glob(const struct ct_collect *collect, bool any_process, char o
 	return used < room;
 }
 
-/* All folders that the pattern can mean, most often just one. */
+/* Scan all folders that match the pattern, usually just one. */
 static void scan_folders(struct ct_collect *collect)
 {
 	char pattern[PATH_MAX], folder[PATH_MAX], *slash;
@@ -164,7 +164,7 @@ static void scan_folders(struct ct_collect *collect)
 	globfree(&folders);
 }
 
-/* Has a file of the report's name been written since the start? */
+/* Has a file with the report's name been written since the start? */
 static bool has_report(const struct ct_collect *collect, const char *folder, const char *suffix)
 {
 	char pattern[PATH_MAX], name[PATH_MAX * 2];
@@ -194,7 +194,7 @@ static bool has_report(const struct ct_collect *collect, const char *folder, con
 
 void ct_collect_run(struct ct_collect *collect)
 {
-	char suffix[32]; /* of a report whose name another process had taken */
+	char suffix[32]; /* that a report gets if another process has taken its name */
 	scan_folders(collect);
 	scan(collect, collect->temporary);
 	snprintf(suffix, sizeof(suffix), ".%d", (int)collect->pid);

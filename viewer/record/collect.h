@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * After the program's end: what its processes left behind. A process that ends in order exports
- * itself and removes its store; one that was killed leaves the store beside its report, or in the
- * temporary folder. Those of this recording (by its session name) are exported here.
+ * After the program's end, exports the stores that its processes left behind. A process that ends normally exports
+ * itself and removes its store. One that was killed leaves its store next to its report or in the temporary folder.
+ * The session name shows which stores belong to this recording.
  */
 #ifndef CT_RECORD_COLLECT_H
 #define CT_RECORD_COLLECT_H
@@ -15,25 +15,25 @@
 #include "write/format.h"
 
 struct ct_collect {
-	const char *pattern; /* CTRACE_OUT as the program had it */
+	const char *pattern; /* the program's CTRACE_OUT */
 	const char *session;
-	const char *temporary; /* folder of reports whose own cannot be written */
+	const char *temporary; /* the folder for reports that cannot be written where they should go */
 	pid_t pid; /* the program's */
-	time_t start; /* nothing older is a report of it */
-	bool export; /* false: leave the stores, only look whether there are any */
+	time_t start; /* older files are not reports of this recording */
+	bool export; /* false: only check whether there are stores, and leave them */
 	bool keep; /* keep stores after their export */
 	bool quiet;
 	struct ct_format_set formats; /* at least one */
-	bool late; /* no process exports itself: say so of those that still run */
+	bool late; /* no process exports itself, so report those that still run */
 	struct ct_folder *folder; /* of the recording; NULL = none */
-	bool keep_name; /* the report's name is the one that was asked for, whatever the format */
+	bool keep_name; /* use the given name for the report, whatever the format */
 	/* results */
 	int exported;
 	int failed; /* exports that failed; their errors have been printed */
 	bool found; /* is there a report or a store of the program itself? */
 };
 
-/* Export the stores left behind; fills the results. Prints errors of single stores. */
+/* Export the stores left behind and fill in the results. Prints the errors of single stores. */
 void ct_collect_run(struct ct_collect *collect);
 
 #endif

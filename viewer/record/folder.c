@@ -18,7 +18,7 @@
 #define SAME_SECOND_MAX 100
 #define REPORT "/%e.%p.json"
 
-/* A folder and those above it. */
+/* Make a folder and all folders above it. */
 static int make_folders(char *path)
 {
 	for (char *at = path + 1; *at; at++) {
@@ -33,7 +33,7 @@ static int make_folders(char *path)
 	return mkdir(path, 0777) < 0 && errno != EEXIST ? -1 : 0;
 }
 
-/* "%%" of the setting, which is a pattern, is "%" of the folder. Without slashes at the end. */
+/* Turn the setting, a pattern, into a path: "%%" becomes "%", and slashes at the end are removed. */
 static bool plain_path(const char *pattern, char path[PATH_MAX])
 {
 	size_t used = 0;
@@ -108,7 +108,7 @@ int ct_folder_make(struct ct_folder *folder, struct ct_settings *settings, const
 	return CT_OK;
 }
 
-/* One format of a profile, with its line for README.md unless lines is NULL. */
+/* Write a profile in one format and, unless lines is NULL, a line about it for README.md. */
 static int write_format(struct ct_folder *folder, const struct ct_profile *profile, const char *report,
 			const struct ct_format *format, FILE *lines, struct ct_error_text *error)
 {
@@ -119,7 +119,7 @@ static int write_format(struct ct_folder *folder, const struct ct_profile *profi
 	if (!code && lines)
 		ct_readme_file(lines, ct_name_base(name), format);
 	free(name);
-	/* What this recording cannot give; with a full disk, or whatever else, it does not end like this. */
+	/* CT_ERR_USAGE: the format cannot show this recording. A full disk, for example, has another code. */
 	if (code != CT_ERR_USAGE || !folder->choose)
 		return code;
 	if (lines)
@@ -149,7 +149,7 @@ static int add_profile(struct ct_folder *folder, const struct ct_profile *profil
 	return code ? code : write_files(folder, profile, report, folder->main, error);
 }
 
-/* What the program counted itself, in a file beside the heap's. */
+/* Write the program's ad-hoc events to a file next to the heap's. */
 static int add_events(struct ct_folder *folder, const struct ct_store_file *store, const char *report, bool main,
 		      struct ct_error_text *error)
 {
@@ -192,7 +192,7 @@ int ct_folder_add(struct ct_folder *folder, const char *path, const struct ct_le
 		ct_export_summary(profile, &store, folder->path);
 	if (!code && !keep && !store.failed && unlink(path) < 0)
 		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
-	else if (code) /* shortened from the left, where the long paths are */
+	else if (code) /* limit the error, which may contain long paths, so that the store's path fits */
 		ct_error_set(error, code, "%.500s; the store stays: %s", strdupa(error->line), path);
 	ct_profile_free(profile);
 	ct_store_file_close(&store);
@@ -225,7 +225,7 @@ int ct_folder_end(struct ct_folder *folder, char **arguments, int status, struct
 	if (fflush(folder->main) || fflush(folder->others))
 		return ct_error_no_memory(error);
 	if (!folder->main_bytes && !folder->others_bytes) {
-		rmdir(folder->path); /* stays when there are stores in it */
+		rmdir(folder->path); /* fails if there are stores in it */
 		return CT_OK;
 	}
 	return write_readme(folder, arguments, status, error);

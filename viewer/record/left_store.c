@@ -13,10 +13,10 @@
 #include "ctrace/store.h"
 #include "util/open.h"
 
-/* Bytes of the STRINGS section, which lie in extents, into text. */
+/* Read bytes of the STRINGS section, which may be spread over extents, into text. */
 static bool read_string(int fd, const struct ct_store_header *header, struct ct_span span, char *text, size_t room)
 {
-	uint64_t start = 0; /* of the extent, in the section */
+	uint64_t start = 0; /* the extent's offset within the section */
 	size_t done = 0;
 	if (span.bytes >= room)
 		return false;
@@ -60,7 +60,7 @@ static bool read_header(int fd, struct ct_left_store *store)
 	return fine;
 }
 
-/* A line of /proc/PID/maps: is it a mapping of this file? Some file systems show another inode there. */
+/* Is this line of /proc/PID/maps a mapping of the file? Some file systems show another inode, so paths count too. */
 static bool is_mapping(const char *line, const struct ct_left_store *store, const char *path)
 {
 	unsigned major, minor;
@@ -84,7 +84,7 @@ bool ct_left_store_in_use(const struct ct_left_store *store, const char *path)
 		return false;
 	snprintf(maps, sizeof(maps), "/proc/%u/maps", store->pid);
 	file = fopen(maps, "re");
-	/* gone meanwhile, or not ours to look at */
+	/* ENOENT: the process is gone; else we may not read the file */
 	if (!file)
 		return errno != ENOENT;
 	while (!found && getline(&line, &room, file) > 0)

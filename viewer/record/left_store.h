@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whose store is it? Enough of a store's header to know, for files in folders that others can write:
- * nothing is mapped, and every number is checked. Reading the store itself is load/store/store.c's business.
+ * Finds out whose store a file is, by reading just enough of its header. The folder may be writable by others, so
+ * nothing is mapped and every number is checked. load/store/store.c reads the store itself.
  */
 #ifndef CT_RECORD_LEFT_STORE_H
 #define CT_RECORD_LEFT_STORE_H
@@ -21,12 +21,12 @@ struct ct_left_store {
 	struct stat status;
 };
 
-/* A regular file of this user (root: of any), no link, with a store's header. Returns false for anything else. */
+/* Read the header. False unless it is a regular file of this user (for root: of any user), not a link, and a store. */
 bool ct_left_store_read(int folder_fd, const char *name, struct ct_left_store *store);
 
 /*
- * Does its process still record into it? Not after its death, nor after an exec, which leaves the pid
- * alive and the store behind. path is absolute.
+ * Does the store's process still record into it? Not if the process has ended, and not after an exec, which keeps the
+ * pid and leaves the store behind. path is absolute.
  */
 bool ct_left_store_in_use(const struct ct_left_store *store, const char *path);
 

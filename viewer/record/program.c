@@ -17,22 +17,22 @@
 #include "record/script.h"
 #include "util/open.h"
 
-#define SCRIPTS_NESTED 5 /* what the kernel follows */
+#define SCRIPTS_NESTED 5 /* the kernel's limit for scripts that interpret scripts */
 #define HEAD_BYTES 4096
 #define PROGRAM_HEADERS_MAX 256
-#define NAMES_MAX (16 << 20) /* where the names of dynamic symbols are looked for */
+#define NAMES_MAX (16 << 20) /* the names of dynamic symbols are searched for in this many bytes */
 
-/* What of an ELF file decides whether a library fits. */
+/* The properties of an ELF file that decide whether a library can be preloaded into it. */
 struct elf {
 	int class;
 	int data;
 	int machine;
-	bool dynamic; /* has a loader */
-	size_t first_bytes; /* of its first segment, which has the names of its dynamic symbols */
+	bool dynamic; /* it has a loader */
+	size_t first_bytes; /* size of its first segment, which contains the names of its dynamic symbols */
 	char loader[256];
 };
 
-/* 0 when path is an executable file, else errno. */
+/* 0 if path is an executable file, else an errno. */
 static int probe(const char *path)
 {
 	struct stat status;
@@ -69,7 +69,7 @@ int ct_program_find(const char *name, char path[PATH_MAX], struct ct_error_text 
 	for (const char *at = folders ? folders : "/bin:/usr/bin"; *name; at++) {
 		size_t length = strcspn(at, ":");
 
-		/* an empty entry is the current folder */
+		/* an empty entry stands for the current folder */
 		if (snprintf(path, PATH_MAX, "%.*s%s%s", (int)length, at, length ? "/" : "./", name) < PATH_MAX) {
 			problem = probe(path);
 			if (problem == 0)
@@ -87,7 +87,7 @@ int ct_program_find(const char *name, char path[PATH_MAX], struct ct_error_text 
 	return CT_EXIT_NOT_FOUND;
 }
 
-/* Where a program header of either class keeps what is needed here. */
+/* Read the program headers, in either ELF class, for the loader and the size of the first segment. */
 static void find_loader(int fd, const unsigned char *head, struct elf *elf)
 {
 	bool wide = elf->class == ELFCLASS64;
@@ -114,7 +114,7 @@ static void find_loader(int fd, const unsigned char *head, struct elf *elf)
 	}
 }
 
-/* False when the head is none of an ELF file. */
+/* Read an ELF header; false if the file is not ELF. */
 static bool read_elf(int fd, const unsigned char *head, size_t length, struct elf *elf)
 {
 	memset(elf, 0, sizeof(*elf));
@@ -123,13 +123,13 @@ static bool read_elf(int fd, const unsigned char *head, size_t length, struct el
 	elf->class = head[EI_CLASS];
 	elf->data = head[EI_DATA];
 	elf->machine = ((const Elf32_Ehdr *)(const void *)head)->e_machine;
-	/* the other byte order is refused before the program headers matter */
+	/* files of the other byte order are refused before their program headers matter */
 	if (elf->data == ELFDATA2LSB && (elf->class == ELFCLASS32 || length >= sizeof(Elf64_Ehdr)))
 		find_loader(fd, head, elf);
 	return true;
 }
 
-/* The file's start; -1 when it cannot be opened. */
+/* Open a file and read its start. Returns the descriptor, or -1. */
 static int open_head(const char *path, unsigned char head[HEAD_BYTES], size_t *length)
 {
 	struct stat status;
@@ -143,8 +143,8 @@ static int open_head(const char *path, unsigned char head[HEAD_BYTES], size_t *l
 }
 
 /*
- * Would the kernel give the program rights that its user does not have? Then the loader ignores
- * LD_PRELOAD. Not when privileges cannot be gained here, nor when the user has them already.
+ * Would the kernel give the program rights that its user does not have? The loader then ignores LD_PRELOAD. NULL: no,
+ * because the user already has these rights, or privileges cannot be gained here.
  */
 static const char *gained_rights(const char *path)
 {
@@ -162,11 +162,11 @@ static const char *gained_rights(const char *path)
 	return NULL;
 }
 
-/* The sanitizer that the program was built with and that brings an allocator of its own; NULL: none. */
+/* The sanitizer with its own allocator that the program was built with; NULL: none. */
 static const char *sanitizer_of(const char *path, const struct elf *elf)
 {
 	static const struct {
-		char name[16]; /* with the NUL before it */
+		char name[16]; /* including the NUL that precedes it in the file */
 		const char *sanitizer;
 	} names[] = {
 		{"\0__asan_init", "address"}, {"\0__hwasan_init", "hwaddress"}, {"\0__tsan_init", "thread"},
@@ -212,7 +212,7 @@ static int check_elf(const char *path, const struct elf *elf, const char *librar
 		return refuse(path, error, "is statically linked: nothing can be preloaded into it",
 			      "link it without -static");
 	if (strstr(elf->loader, "ld-musl"))
-		return refuse(path, error, "uses musl libc, ctrace glibc", "build it for glibc");
+		return refuse(path, error, "uses musl libc, but ctrace needs glibc", "build it for glibc");
 	if (access(elf->loader, F_OK) != 0) {
 		ct_error_set(error, CT_ERR_USAGE, "%s: its loader %s is not installed", path, elf->loader);
 		return CT_EXIT_NOT_FOUND;
@@ -236,7 +236,7 @@ static int check_elf(const char *path, const struct elf *elf, const char *librar
 	return 0;
 }
 
-/* The interpreter's own error, with the script that led there. */
+/* Check a script's interpreter; its error names the script too. */
 static int check_interpreter(const char *path, const char *library, int nested, struct ct_error_text *error);
 
 static int check_file(const char *path, const char *library, int nested, struct ct_error_text *error)
@@ -246,7 +246,7 @@ static int check_file(const char *path, const char *library, int nested, struct 
 	int fd = open_head(path, head, &length);
 	struct elf elf;
 	bool is_elf;
-	/* a program that may be run but not read: its user knows best */
+	/* a program that may be executed but not read cannot be checked */
 	if (fd < 0)
 		return 0;
 	is_elf = read_elf(fd, head, length, &elf);
@@ -274,7 +274,7 @@ static int check_interpreter(const char *path, const char *library, int nested, 
 		code = fail_probe(script.interpreter, problem, error);
 	} else {
 		code = check_file(script.interpreter, library, nested + 1, error);
-		/* what env cannot find it says itself */
+		/* if env cannot find the program, env reports that itself */
 		if (code == 0 && ct_script_env_program(&script, program, sizeof(program)) &&
 		    ct_program_find(program, through_env, &(struct ct_error_text){{0}}) == 0)
 			code = check_file(through_env, library, nested + 1, error);

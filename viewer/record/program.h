@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program to record, before it runs: where it is, and whether a library can be preloaded into it.
- * Both return 0, or the exit code of `ctrace record` with its reason in error: 127 not found, 126 not
- * executable (as shells do), 2 cannot be traced.
+ * Finds the program to record and checks whether a library can be preloaded into it, before it runs. ct_program_find
+ * and ct_program_check return 0, or an exit code for `ctrace record`, with the reason in error: 127 not found, 126 not
+ * executable (as in shells), 2 cannot be traced.
  */
 #ifndef CT_RECORD_PROGRAM_H
 #define CT_RECORD_PROGRAM_H
@@ -14,13 +14,13 @@
 #define CT_EXIT_NOT_EXECUTABLE 126
 #define CT_EXIT_NOT_FOUND 127
 
-/* Look a name up as a shell does: as it is when it has a slash, else in PATH. */
+/* Look up a name as a shell does: a name with a slash is a path, others are searched for in PATH. */
 int ct_program_find(const char *name, char path[PATH_MAX], struct ct_error_text *error);
 
-/* The program that really runs: of a script its interpreter, or what env would start. */
+/* The program that really runs: for a script, its interpreter or the program that env would start. */
 void ct_target_program(const char *path, char program[PATH_MAX]);
 
-/* Check the program, and the interpreters of a script, against the library that is to be preloaded. */
+/* Check whether the library can be preloaded into the program and, for a script, into its interpreters. */
 int ct_program_check(const char *path, const char *library, struct ct_error_text *error);
 
 #endif

@@ -15,9 +15,9 @@
 
 #define SITES 10
 #define COLUMNS 140
-#define CHILD_COMMAND 80 /* bytes of a child's command that are shown */
+#define CHILD_COMMAND 80 /* number of bytes shown of a child's command */
 
-/* Text from outside, without what Markdown or a terminal would take for its own. */
+/* Write untrusted text, without characters that Markdown or a terminal would interpret. */
 static int put_text(FILE *out, const char *text)
 {
 	char *clean = ct_utf8_clean(text, strlen(text), NULL);

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 /*
- * While the program runs, signals are not handled but waited for: blocked, with the dispositions that
- * we were started with. A blocked signal stays pending even when its disposition is to ignore it.
+ * While the program runs, signals are not handled. They are blocked, keep the dispositions that we were started with,
+ * and are waited for. A blocked signal stays pending even if its disposition is to ignore it.
  */
 static void watched_signals(sigset_t *set)
 {
@@ -23,7 +23,7 @@ static void watched_signals(sigset_t *set)
 		sigdelset(set, own[i]);
 }
 
-/* In the child: everything as the wrapper found it, then the program. */
+/* In the child: restore everything to the state that the wrapper found, then exec the program. */
 static void start(const char *path, char **arguments, char **environment, const struct sigaction *child_action,
 		  const sigset_t *mask, int report_fd)
 {
@@ -39,8 +39,8 @@ static void start(const char *path, char **arguments, char **environment, const 
 }
 
 /*
- * A shell that waits for us must see us stop too; SIGCONT to the group wakes both. But a supervisor
- * without a terminal may stop and wake the program alone, and would leave us sleeping.
+ * A shell that waits for us must see us stop too; SIGCONT to the group then wakes both. But a supervisor without a
+ * terminal may stop and wake the program alone, which would leave us stopped.
  */
 static bool stops_with_child(int number)
 {
@@ -54,7 +54,7 @@ static bool stops_with_child(int number)
 	return true;
 }
 
-/* The program is gone (1), stopped or goes on (0). */
+/* Has the program ended (1), or has it stopped or continued (0)? */
 static int look_at_child(struct ct_run *run)
 {
 	pid_t pid;
@@ -65,7 +65,7 @@ static int look_at_child(struct ct_run *run)
 		if (pid < 0 && errno == EINTR)
 			continue;
 		if (pid < 0) {
-			/* cannot be, unless other code waited for our child */
+			/* impossible, unless other code waited for our child */
 			run->status = 0;
 			return 1;
 		}
@@ -86,13 +86,13 @@ static void wait_for_child(struct ct_run *run, const sigset_t *watched)
 	while (!look_at_child(run)) {
 		int number = sigwaitinfo(watched, &info);
 
-		/* What the kernel sends, the terminal's signals among it, the program gets itself. */
+		/* Signals from the kernel, including the terminal's, reach the program without us. */
 		if (number > 0 && number != SIGCHLD && info.si_code <= 0)
 			kill(run->pid, number);
 	}
 }
 
-/* A signal that came for the program after its end is dropped. */
+/* Drop signals for the program that arrived after its end. */
 static void drain(const sigset_t *watched)
 {
 	const struct timespec now = {0, 0};
@@ -111,7 +111,7 @@ int ct_run_program(const char *path, char **arguments, char **environment, struc
 	if (pipe2(report, O_CLOEXEC) != 0)
 		return ct_error_set(error, CT_ERR_IO, "cannot make a pipe: %s", strerror(errno));
 	watched_signals(&watched);
-	/* with SIGCHLD ignored the child's status would be lost */
+	/* if SIGCHLD were ignored, the child's status would be lost */
 	sigaction(SIGCHLD, &standard, &child_action);
 	sigprocmask(SIG_BLOCK, &watched, &mask);
 	run->pid = fork();
@@ -143,7 +143,7 @@ int ct_run_exit_like(const struct ct_run *run)
 		return WEXITSTATUS(run->status);
 	number = WTERMSIG(run->status);
 	setrlimit(RLIMIT_CORE, &nothing);
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a core_pattern with a pipe does not ask the limit */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a core_pattern with a pipe ignores the limit */
 	sigaction(number, &standard, NULL);
 	sigemptyset(&only);
 	sigaddset(&only, number);

@@ -43,7 +43,7 @@ bool ct_script_env_program(const struct ct_script *script, char *program, size_t
 	const char *at = script->argument;
 	if (strcmp(base ? base + 1 : script->interpreter, "env") != 0)
 		return false;
-	/* `env -S VAR=1 python3 -u`: the first word that is neither option nor assignment */
+	/* `env -S VAR=1 python3 -u`: the first word that is neither an option nor an assignment */
 	for (;;) {
 		size_t length;
 

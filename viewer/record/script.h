@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* The #! line of a script. */
+/* Reads the #! line of a script. */
 #ifndef CT_RECORD_SCRIPT_H
 #define CT_RECORD_SCRIPT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CT_SCRIPT_LINE 256 /* what the kernel reads of it */
+#define CT_SCRIPT_LINE 256 /* the kernel reads no more of it */
 
 struct ct_script {
 	char interpreter[CT_SCRIPT_LINE];
-	char argument[CT_SCRIPT_LINE]; /* all behind the interpreter, may be empty */
+	char argument[CT_SCRIPT_LINE]; /* everything after the interpreter, may be empty */
 };
 
-/* Read path's first line. 0, or -1 when it names no interpreter. */
+/* Read the first line of a file. 0, or -1 if it names no interpreter. */
 int ct_script_read(const char *path, struct ct_script *script);
 
-/* For an interpreter that is env: the program that env is to start. */
+/* If the interpreter is env, find the program that env would start. False: it is not, or names none. */
 bool ct_script_env_program(const struct ct_script *script, char *program, size_t size);
 
 #endif

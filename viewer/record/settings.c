@@ -10,7 +10,7 @@ enum type { TYPE_STRING, TYPE_BOOL, TYPE_NUMBER, TYPE_BYTES };
 
 static const struct setting {
 	const char *variable;
-	const char *flag; /* "" = not an option of the command */
+	const char *flag; /* "" = the command has no such option */
 	enum type type;
 	const char *standard;
 } settings_table[CT_SETTING_COUNT] = {
@@ -49,7 +49,7 @@ static bool is_folder(const char *name)
 	return *name && name[strlen(name) - 1] == '/';
 }
 
-/* A relative report belongs here, wherever the program goes; a '%' in our folder's name is not a pattern. */
+/* A relative path refers to our folder, wherever the program goes. A '%' in that folder's name is not a pattern. */
 static int make_absolute(struct ct_settings *settings, struct ct_error_text *error)
 {
 	const char *given = settings->values[CT_SETTING_out];
@@ -118,7 +118,7 @@ const char *ct_settings_get(const struct ct_settings *settings, enum ct_setting 
 	return value && *value ? value : settings_table[setting].standard;
 }
 
-/* Is this entry of the environment the variable? */
+/* Does this entry of the environment set the variable? */
 static bool is_variable(const char *entry, const char *variable)
 {
 	size_t length = strlen(variable);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The settings of a recording: options of `ctrace record` on one side, environment variables of the
- * preload on the other, both from ctrace/options.def.
+ * The settings of a recording. `ctrace record` takes them as options and passes them to the preload library as
+ * environment variables; ctrace/options.def defines both.
  */
 #ifndef CT_RECORD_SETTINGS_H
 #define CT_RECORD_SETTINGS_H
@@ -19,8 +19,8 @@ enum ct_setting {
 };
 
 struct ct_settings {
-	char *values[CT_SETTING_COUNT]; /* as given by options, NULL = not given */
-	struct ct_format_set formats; /* --format; none = what the program writes itself, DHAT's */
+	char *values[CT_SETTING_COUNT]; /* as given on the command line, NULL = not given */
+	struct ct_format_set formats; /* --format; none = DHAT, which the program writes itself */
 	bool named; /* --output was given */
 	bool folder; /* --output ends in '/': a folder for each recording */
 };
@@ -29,20 +29,20 @@ struct ct_settings {
 int ct_settings_apply(struct ct_settings *settings, enum ct_setting setting, const char *value,
 		      struct ct_error_text *error);
 
-/* All options are in: do they fit together? Fills in what follows from them. 0 or < 0. */
+/* After the last option: check that they fit together, and fill in what follows from them. 0 or < 0. */
 int ct_settings_complete(struct ct_settings *settings, struct ct_error_text *error);
 
 void ct_settings_fini(struct ct_settings *settings);
 
-/* Set a setting by hand. 0, or < 0 without memory. */
+/* Set a setting without a check. 0, or < 0 when out of memory. */
 int ct_settings_set(struct ct_settings *settings, enum ct_setting setting, const char *value);
 
-/* What holds for the program: option, else environment, else the standard value. */
+/* The value that applies to the program: the option's, else the environment's, else the default. */
 const char *ct_settings_get(const struct ct_settings *settings, enum ct_setting setting);
 
 /*
- * environ with the settings and LD_PRELOAD put in, to be kept until the end: old entries are environ's,
- * new ones its own. NULL without memory.
+ * environ with the settings and LD_PRELOAD added, to be kept until the process ends: old entries point into environ,
+ * new ones are allocated. NULL when out of memory.
  */
 char **ct_settings_environment(const struct ct_settings *settings, const char *preload);
 

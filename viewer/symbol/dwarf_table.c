@@ -8,15 +8,15 @@
 #include "util/array.h"
 #include "util/search.h"
 
-#define NESTING_MAX 200 /* DIEs inside DIEs; deeper ones are left out */
+#define NESTING_MAX 200 /* of DIEs inside DIEs; deeper ones are left out */
 
-/* An inlined call: one row for each of its address ranges, parents before children. */
+/* An inlined call: one row for each of its address ranges; parents come before children. */
 struct inlined {
 	Dwarf_Addr low, high;
 	Dwarf_Off die;
 };
 
-/* A function: one row for each of its address ranges; its inlined calls stand together. */
+/* A function: one row for each of its address ranges; its inlined calls are adjacent. */
 struct function {
 	Dwarf_Addr low, high;
 	Dwarf_Off die;
@@ -25,13 +25,12 @@ struct function {
 
 struct ct_unit {
 	Dwarf_Die die; /* has the lines */
-	Dwarf_Die tree; /* has the functions: the same, or what -gsplit-dwarf put in a .dwo file */
+	Dwarf_Die tree; /* has the functions: the same DIE, or the one that -gsplit-dwarf put into a .dwo file */
 	struct function *functions; /* by low */
 	size_t function_count, function_room;
 	struct inlined *inlined;
 	size_t inlined_count, inlined_room;
-	Dwarf_Off reached; /* by the walk: what a damaged file calls a sibling may lead back, and walks would have no
-			      end */
+	Dwarf_Off reached; /* by the walk. In a damaged file, a sibling may lead back, and the walk would never end */
 };
 
 static bool is_new(struct ct_unit *unit, Dwarf_Die *die)
@@ -87,13 +86,13 @@ static bool add_function(struct ct_unit *unit, Dwarf_Die *die)
 		unit->functions[unit->function_count++] =
 			(struct function){.low = low, .high = high, .die = dwarf_dieoffset(die)};
 	}
-	if (unit->function_count == first) /* a declaration, or only inlined elsewhere */
+	if (unit->function_count == first) /* a declaration, or a function that is only inlined */
 		return true;
 	size_t first_inlined = unit->inlined_count;
 	Dwarf_Off reached = unit->reached;
 	if (!walk_function(unit, die, 0))
 		return false;
-	unit->reached = reached; /* functions inside it are looked for in another walk */
+	unit->reached = reached; /* another walk looks for functions inside it */
 	for (size_t i = first; i < unit->function_count; i++) {
 		unit->functions[i].first_inlined = first_inlined;
 		unit->functions[i].inlined_count = unit->inlined_count - first_inlined;
@@ -101,7 +100,7 @@ static bool add_function(struct ct_unit *unit, Dwarf_Die *die)
 	return true;
 }
 
-/* Functions stand at the top, in namespaces, classes and modules, and (Ada, GNU C) in functions. */
+/* Functions occur at the top, in namespaces, classes and modules, and (Ada, GNU C) in functions. */
 static bool walk_scope(struct ct_unit *unit, Dwarf_Die *parent, int nesting)
 {
 	Dwarf_Die child;

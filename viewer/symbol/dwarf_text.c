@@ -20,7 +20,7 @@ bool ct_dwarf_texts_end(Elf *elf)
 	return true;
 }
 
-/* Is it in one of the file's sections, and its end, too? */
+/* Is the text, including its NUL, inside one of the file's sections? */
 static bool ends_in(Elf *elf, const char *text)
 {
 	for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));) {
@@ -38,6 +38,6 @@ const char *ct_dwarf_text(Dwarf_Attribute *attribute)
 	if (!text)
 		return NULL;
 	Dwarf *dwarf = dwarf_cu_getdwarf(attribute->cu);
-	Dwarf *other = dwarf_getalt(dwarf); /* what dwz has moved out */
+	Dwarf *other = dwarf_getalt(dwarf); /* where dwz has moved shared parts */
 	return ends_in(dwarf_getelf(dwarf), text) || (other && ends_in(dwarf_getelf(other), text)) ? text : NULL;
 }

@@ -16,7 +16,7 @@
 struct entry {
 	uint64_t start, end;
 	char *name;
-	size_t order; /* later lines replace earlier ones */
+	size_t order; /* of the line; later lines replace earlier ones */
 };
 
 struct ct_perf_map {
@@ -70,8 +70,10 @@ struct ct_perf_map *ct_perf_map_open(uint32_t pid, uid_t user)
 	char path[64];
 	struct stat status;
 	snprintf(path, sizeof(path), "/tmp/perf-%u.map", pid);
-	/* Everybody can put something here: no link, no pipe to wait for, nothing that a third user wrote, be it for
-	 * root. */
+	/*
+	 * Any user can create this file. So follow no link, do not block on a pipe, and accept nothing that a third
+	 * user wrote, not even as root.
+	 */
 	int fd = ct_open_regular(AT_FDCWD, path, O_NOFOLLOW, &status);
 	if (fd < 0)
 		return NULL;

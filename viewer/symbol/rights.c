@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define NO_GROUP 65534
-#define GROUPS_MAX 65536 /* of the kernel */
+#define GROUPS_MAX 65536 /* the kernel's limit */
 
 static bool are_ours(const struct ct_rights *rights)
 {
@@ -20,7 +20,7 @@ void ct_rights_init(struct ct_rights *rights, uid_t user)
 	*rights = (struct ct_rights){.user = user, .group = NO_GROUP};
 	if (are_ours(rights))
 		return;
-	/* Not the store's group: that of a folder may be one that the user is not in. */
+	/* Not the store's group: it may come from a folder, and the user need not be in it. */
 	const struct passwd *known = getpwuid(user);
 	if (!known)
 		return;
@@ -61,7 +61,7 @@ bool ct_rights_lower(struct ct_rights *rights)
 		return false;
 	setfsgid(rights->group);
 	setfsuid(rights->user);
-	/* Neither of the two reports an error. */
+	/* Neither function reports an error. */
 	if (setfsuid((uid_t)-1) == (int)rights->user && setfsgid((gid_t)-1) == (int)rights->group)
 		return true;
 	ct_rights_raise(rights);
@@ -75,5 +75,5 @@ void ct_rights_raise(struct ct_rights *rights)
 	setfsuid(geteuid());
 	setfsgid(getegid());
 	if (setgroups((size_t)rights->own_count, rights->own_groups) != 0)
-		return; /* fewer rights than before */
+		return; /* this leaves fewer rights than before, never more */
 }

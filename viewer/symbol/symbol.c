@@ -20,9 +20,9 @@
 #include "util/search.h"
 
 #define SCOPES_MAX 64
-#define BUILD_ID_SECRET 8 /* bytes of one that cannot be guessed */
+#define BUILD_ID_SECRET 8 /* a build-id of this many bytes cannot be guessed */
 
-/* Where a compilation unit's code is. */
+/* An address range of a compilation unit. */
 struct unit_range {
 	Dwarf_Addr low, high;
 	size_t unit;
@@ -37,33 +37,33 @@ struct lazy_unit {
 struct object {
 	Dwfl *dwfl;
 	Dwfl_Module *module;
-	Dwarf_Addr bias; /* of the Dwarf against the module */
+	Dwarf_Addr bias; /* the module's addresses minus the Dwarf's */
 	struct unit_range *ranges; /* by low */
 	size_t range_count, range_room;
 	struct lazy_unit *units;
 	size_t unit_count, unit_room;
 	struct ct_symbol_table symbols;
-	bool is_read; /* units and symbols, at the first look-up */
-	bool is_known; /* by its build-id: see symbol/rights.h */
+	bool is_read; /* units and symbols have been read, at the first look-up */
+	bool is_known; /* identified by its build-id: see symbol/rights.h */
 };
 
 struct ct_symbols {
 	struct object *objects;
 	size_t object_count, object_room;
-	char **names; /* demangled, until the next look-up */
+	char **names; /* demangled; freed at the next look-up */
 	size_t name_count, name_room;
-	struct ct_rights rights; /* to open files with, which elfutils does late */
+	struct ct_rights rights; /* used at look-ups too, since elfutils opens files late */
 };
 
 static const Dwfl_Callbacks callbacks = {
-	.find_elf = dwfl_linux_proc_find_elf, /* never asked: the file is given */
+	.find_elf = dwfl_linux_proc_find_elf, /* never called, since the file is given */
 	.find_debuginfo = dwfl_standard_find_debuginfo,
 	.section_address = dwfl_offline_section_address,
 };
 
 struct ct_symbols *ct_symbols_new(void)
 {
-	/* libdwfl asks the servers as soon as this is set; a report must not wait for a network unasked. */
+	/* libdwfl queries the servers whenever this is set, but a report must not wait for a network unasked. */
 	unsetenv("DEBUGINFOD_URLS");
 	/* libdwfl keeps up to three files open for each module; large programs have hundreds of modules. */
 	struct rlimit files;
@@ -161,7 +161,7 @@ static int by_low(const void *left, const void *right)
 	return a->low < b->low ? -1 : a->low > b->low;
 }
 
-/* All units with their address ranges. Not .debug_aranges: clang writes none. */
+/* Read all units and their address ranges. .debug_aranges is no help: clang does not write it. */
 static void read_units(struct object *object)
 {
 	Dwarf_Die *die = NULL;
@@ -204,7 +204,7 @@ static struct ct_unit *unit_at(struct object *object, Dwarf_Addr address)
 	return unit->table;
 }
 
-/* Keep a text until the next look-up; NULL, and freed, without memory. */
+/* Keep a text until the next look-up. When out of memory, free it and return NULL. */
 static const char *keep(struct ct_symbols *symbols, char *text)
 {
 	if (!text ||
@@ -216,7 +216,7 @@ static const char *keep(struct ct_symbols *symbols, char *text)
 	return text;
 }
 
-/* The name as people write it; kept until the next look-up. */
+/* The demangled name; kept until the next look-up. */
 static const char *readable(struct ct_symbols *symbols, const char *name)
 {
 	if (!name || !*name)
@@ -232,7 +232,7 @@ static const char *readable(struct ct_symbols *symbols, const char *name)
 	return kept ? kept : name;
 }
 
-/* A file's path from the folder that its unit was compiled in: source views open it from anywhere. */
+/* A file's absolute path, by the folder that its unit was compiled in, so that source views can open it. */
 static const char *from_folder(struct ct_symbols *symbols, Dwarf_Die *unit_die, const char *file)
 {
 	Dwarf_Attribute attribute;
@@ -248,7 +248,7 @@ static const char *from_folder(struct ct_symbols *symbols, Dwarf_Die *unit_die, 
 	return kept ? kept : file;
 }
 
-/* The linkage name is worth it where it is mangled; in C it is an internal alias (glibc's __GI_fgets). */
+/* Prefer the linkage name only if it is mangled: in C, it is an internal alias (glibc's __GI_fgets). */
 static const char *die_name(Dwarf_Die *die)
 {
 	Dwarf_Attribute attribute;
@@ -259,7 +259,7 @@ static const char *die_name(Dwarf_Die *die)
 	return name ? name : linkage;
 }
 
-/* Where an inlined call stands in its caller. */
+/* The file and line of an inlined call in its caller. */
 static void call_site(Dwarf_Die *unit_die, Dwarf_Die *inlined, struct ct_symbol_frame *caller)
 {
 	Dwarf_Attribute attribute;
@@ -293,7 +293,7 @@ static size_t lookup_dwarf(struct ct_symbols *symbols, struct object *object, Dw
 		return 0;
 	Dwarf_Die *unit_die = ct_unit_die(unit);
 	size_t count = ct_unit_scopes(unit, address, scopes, max < SCOPES_MAX ? max : SCOPES_MAX);
-	if (!count) { /* assembler code has lines but no function */
+	if (!count) { /* assembly code has lines but no functions */
 		line_of(unit_die, address, &frames[0]);
 		frames[0].file = from_folder(symbols, unit_die, frames[0].file);
 		return frames[0].file != NULL;
@@ -320,8 +320,10 @@ static size_t look_up(struct ct_symbols *symbols, struct object *object, uint64_
 	}
 	size_t count = lookup_dwarf(symbols, object, address - object->bias, frames, max);
 
-	/* The symbol table names the real function as the linker and Valgrind do. A label gives a name only to
-	 * what has no other. */
+	/*
+	 * The symbol table names the function that holds the code, as the linker and Valgrind do. A label is used only
+	 * if there is no other name.
+	 */
 	const struct ct_symbol_entry *symbol = ct_symbol_table_find(&object->symbols, address);
 	if (symbol && (!symbol->is_label || !count || !frames[count - 1].function)) {
 		if (!count)

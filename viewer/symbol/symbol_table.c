@@ -7,7 +7,7 @@
 #include "util/array.h"
 #include "util/search.h"
 
-#define LOOK_BACK 16 /* a function's own labels may stand between its start and the address */
+#define LOOK_BACK 16 /* entries; a function's own labels may lie between its start and the address */
 
 static bool is_code(const GElf_Sym *symbol)
 {
@@ -15,13 +15,13 @@ static bool is_code(const GElf_Sym *symbol)
 	return type == STT_FUNC || type == STT_GNU_IFUNC || (type == STT_NOTYPE && symbol->st_shndx != SHN_ABS);
 }
 
-/* Without its version: fgets@@GLIBC_2.2.5. */
+/* The length without the version: fgets@@GLIBC_2.2.5. */
 static size_t name_length(const char *name)
 {
 	return strcspn(name, "@");
 }
 
-/* The C library's own names for what it exports: __GI_fgets, __libc_start_main_impl, foo.localalias. */
+/* Is it an internal name of the C library: __GI_fgets, __libc_start_main_impl, foo.localalias? */
 static bool is_internal(const char *name)
 {
 	size_t length = name_length(name);
@@ -34,7 +34,7 @@ static size_t oddity(const char *name)
 	return strspn(name, "_") + (is_internal(name) ? 100 : 0);
 }
 
-/* Is name a better name than other for the same address? */
+/* Is one a better name than other for the same address? */
 static bool is_better(const struct ct_symbol_entry *one, const struct ct_symbol_entry *other)
 {
 	if (one->is_label != other->is_label)
@@ -55,7 +55,7 @@ static int by_start(const void *left, const void *right)
 	return is_better(a, b) ? -1 : 1;
 }
 
-/* From a label to the end of its section; 0 if that is not code. */
+/* The distance from a label to the end of its section; 0 if the section is not code. */
 static uint64_t bytes_to_section_end(Elf *elf, GElf_Word section, uint64_t value)
 {
 	GElf_Shdr header;
@@ -102,6 +102,6 @@ const struct ct_symbol_entry *ct_symbol_table_find(const struct ct_symbol_table 
 	for (size_t i = found; i > 0 && found - i < LOOK_BACK; i--)
 		if (address < table->entries[i - 1].end && !table->entries[i - 1].is_label)
 			return &table->entries[i - 1];
-	/* Labels reach to the next symbol. */
+	/* A label reaches to the next symbol. */
 	return found && address < table->entries[found - 1].end ? &table->entries[found - 1] : NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A growing array in three variables of the caller: the elements, their count and their room. */
+/* A growing array, kept in three variables of the caller: the elements, their count and their room. */
 #ifndef CT_UTIL_ARRAY_H
 #define CT_UTIL_ARRAY_H
 
@@ -8,8 +8,8 @@
 #include <string.h>
 
 /*
- * Make room for `wanted` elements in *(element **)array, whose room is *room; grows by doubling. False:
- * no memory, nothing has changed.
+ * Make room for `wanted` elements in *(element **)array, which has room for *room; it grows by doubling. False: out of
+ * memory, and nothing has changed.
  */
 static inline bool ct_array_room(void *array, size_t *room, size_t wanted, size_t element_bytes)
 {

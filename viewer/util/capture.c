@@ -20,7 +20,7 @@ static bool is_given(const char *const variables[], const char *entry)
 	return false;
 }
 
-/* Entries belong to others; free() the array. */
+/* The caller frees the array but not its entries. */
 static const char **make_environment(const char *const variables[])
 {
 	size_t present = 0, given = 0, count = 0;
@@ -38,7 +38,7 @@ static const char **make_environment(const char *const variables[])
 	return all;
 }
 
-/* To its end, so that the program does not wait; what is too much is dropped. */
+/* Read to the end, so that the program never blocks; output beyond OUTPUT_MAX is dropped. */
 static char *read_all(int fd)
 {
 	char *text = malloc(OUTPUT_MAX + 1), rest[4096];

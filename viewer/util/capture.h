@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Run a program for what it writes. */
+/* Runs a program and captures its output. */
 #ifndef CT_UTIL_CAPTURE_H
 #define CT_UTIL_CAPTURE_H
 
 /*
- * arguments[0] is the path. Variables ("NAME=value", NULL behind the last) come before those of the environment.
- * Returns stdout and stderr, at most 1 MiB of them, for free(); NULL when it could not be started.
+ * Run arguments[0], a path. variables ("NAME=value", NULL after the last) override the environment. Returns stdout and
+ * stderr, at most 1 MiB together, to be freed; NULL if the program could not be started.
  */
 char *ct_capture(char *const arguments[], const char *const variables[]);
 

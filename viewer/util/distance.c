@@ -28,7 +28,7 @@ size_t ct_distance(const char *a, const char *b)
 		up = row;
 		row = oldest;
 	}
-	/* Nothing in common: "ab" is not like "xy". */
+	/* Words with nothing in common are not alike: "ab" and "xy". */
 	return up[length_b] < least(length_a, length_b) ? up[length_b] : CT_DISTANCE_WORD_MAX + 1;
 }
 

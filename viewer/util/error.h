@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Errors of the viewer: a function that can fail returns a negative enum ct_error and leaves one line
- * of text, which names the thing and what to do, in the caller's struct ct_error_text. Only cmd/
- * prints it and exits.
+ * The viewer's errors. A function that can fail returns a negative enum ct_error and leaves one line of text in the
+ * caller's struct ct_error_text. The line names the file and says what to do. Only cmd/ prints it and exits.
  */
 #ifndef CT_UTIL_ERROR_H
 #define CT_UTIL_ERROR_H
@@ -11,7 +10,7 @@ enum ct_error {
 	CT_OK = 0,
 	CT_ERR_USAGE = -1, /* exit code 2 */
 	CT_ERR_IO = -2, /* cannot open, read or write; exit code 3 */
-	CT_ERR_DAMAGED = -3, /* input breaks its format; exit code 3 */
+	CT_ERR_DAMAGED = -3, /* input violates its format; exit code 3 */
 	CT_ERR_MEMORY = -4, /* exit code 3 */
 };
 
@@ -24,13 +23,13 @@ struct ct_error_text {
 	char line[1024];
 };
 
-/* Format the line, return code. */
+/* Format the line; returns code. */
 int ct_error_set(struct ct_error_text *text, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* CT_ERR_MEMORY, with its line. */
+/* Set the line for a lack of memory; returns CT_ERR_MEMORY. */
 int ct_error_no_memory(struct ct_error_text *text);
 
-/* Put "CONTEXT: " before the line, return code unchanged. */
+/* Put "CONTEXT: " before the line; returns code. */
 int ct_error_context(struct ct_error_text *text, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -19,7 +19,7 @@
 #define MULTIARCH "."
 #endif
 
-/* From the folder of the program. */
+/* Relative to the program's folder. */
 static const char *const places[] = {
 	"../lib/" NAME,
 	"../lib/" MULTIARCH "/" NAME,
@@ -27,7 +27,7 @@ static const char *const places[] = {
 	NAME,
 };
 
-/* The loader splits LD_PRELOAD at blanks and colons, and expands $ORIGIN and the like. */
+/* The loader splits LD_PRELOAD at spaces and colons, and expands $ORIGIN and the like. */
 static int check_name(const char *path, struct ct_error_text *error)
 {
 	const char *bad = strpbrk(path, " \t\n:;$");
@@ -37,7 +37,10 @@ static int check_name(const char *path, struct ct_error_text *error)
 			    "%s: LD_PRELOAD cannot hold a path with '%c'; move ctrace to a folder without", path, *bad);
 }
 
-/* It runs in the programs that we start: none that another user has put beside a copy of us in /tmp. */
+/*
+ * The library runs in the programs that we start, so do not take one that another user has put next to a copy of
+ * ctrace in /tmp.
+ */
 static bool is_trusted(const char *library, const struct stat *program)
 {
 	struct stat file;

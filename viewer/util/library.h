@@ -8,15 +8,18 @@
 #include "util/error.h"
 
 /*
- * The libctrace.so that belongs to the ctrace program exe (NULL: the running one), by its place: a
- * build tree, an installed one and a moved one look the same. 0 or < 0.
+ * Find the libctrace.so that belongs to the ctrace program exe (NULL: the running one) by its path relative to exe,
+ * which is the same in a build tree, an installed tree and a moved one. 0 or < 0.
  */
 int ct_library_find(const char *exe, char path[PATH_MAX], struct ct_error_text *error);
 
-/* LD_PRELOAD's value with the library in front of what is there (NULL: nothing); free(). NULL without memory. */
+/*
+ * The value of LD_PRELOAD with the library added in front of its present value (may be NULL); to be freed. NULL when
+ * out of memory.
+ */
 char *ct_library_preload(const char *library, const char *present);
 
-/* Take the library out of our own LD_PRELOAD, before we start something that does our work. */
+/* Remove the library from our own LD_PRELOAD, before we start a helper program of our own. */
 void ct_library_unload(void);
 
 #endif

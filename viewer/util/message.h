@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one door to stderr: whole lines. They hold names of files and words of users, so control characters become
- * U+FFFD. Errors go up as codes instead, with their line in a struct ct_error_text; the command prints that one.
+ * The only way to stderr, one whole line at a time. Lines contain file names and user input, so control characters
+ * become U+FFFD. Errors are returned as codes instead, with a line in a struct ct_error_text that the command prints.
  */
 #ifndef CT_UTIL_MESSAGE_H
 #define CT_UTIL_MESSAGE_H

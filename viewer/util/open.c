@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NOT_REGULAR EINVAL /* as errno */
+#define NOT_REGULAR EINVAL /* the errno for it */
 
 int ct_open_regular(int folder, const char *path, int flags, struct stat *status)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How an input is opened: a regular file, or not at all. A pipe is not waited for, and a terminal does not become ours,
- * also where one has come to a name that was a file a moment ago.
+ * Opens an input only if it is a regular file. Opening never blocks on a pipe and never makes a terminal our
+ * controlling terminal, even if a pipe or terminal has just replaced a file of that name.
  */
 #ifndef CT_UTIL_OPEN_H
 #define CT_UTIL_OPEN_H
@@ -9,12 +9,12 @@
 #include <sys/stat.h>
 
 /*
- * Open a regular file to read; a name is relative to `folder` (AT_FDCWD), flags: 0 or O_NOFOLLOW. Its descriptor; -1
- * with errno.
+ * Open a regular file for reading. A relative path starts at `folder` (or AT_FDCWD). flags is 0 or O_NOFOLLOW. Returns
+ * the descriptor, or -1 with errno.
  */
 int ct_open_regular(int folder, const char *path, int flags, struct stat *status);
 
-/* Why that failed, by errno. */
+/* Why ct_open_regular failed, from errno. */
 const char *ct_open_problem(void);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Patterns of a command line: POSIX extended regular expressions that may match anywhere; one of them is enough. */
+/*
+ * Patterns from the command line: POSIX extended regular expressions, which may match anywhere in a text. A text
+ * matches if any pattern does.
+ */
 #ifndef CT_UTIL_PATTERN_H
 #define CT_UTIL_PATTERN_H
 
@@ -11,7 +14,7 @@
 
 struct ct_pattern {
 	regex_t compiled;
-	const char *text; /* the caller's, who keeps it */
+	const char *text; /* the caller's; it must outlive the pattern */
 };
 
 struct ct_patterns {
@@ -20,7 +23,7 @@ struct ct_patterns {
 	size_t room;
 };
 
-/* 0, or < 0 with a line that names the option. */
+/* Add a pattern. 0, or < 0 with a line that names the option. */
 int ct_patterns_add(struct ct_patterns *patterns, const char *option, const char *text, struct ct_error_text *error);
 
 bool ct_patterns_match(const struct ct_patterns *patterns, const char *text);

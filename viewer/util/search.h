@@ -8,8 +8,8 @@
 #include <string.h>
 
 /*
- * How many of a sorted array's elements begin with a number not above the key: the last of them, if any, is
- * the only one whose range can hold the key. An element's first member is a uint64_t.
+ * The number of elements in a sorted array whose start, a uint64_t that is the element's first member, is not above
+ * the key. The last of them, if any, is the only one whose range can hold the key.
  */
 static inline size_t ct_search_not_above(const void *array, size_t count, size_t element_bytes, uint64_t key)
 {

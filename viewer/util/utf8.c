@@ -7,7 +7,7 @@
 
 #define REPLACEMENT "\xef\xbf\xbd"
 
-/* Length of the valid, printable sequence at text; 0 = not one. Unicode table 3-7; C1 controls refused. */
+/* The length of the valid, printable sequence at text, or 0. See Unicode table 3-7; C1 controls are refused. */
 static size_t sequence(const uint8_t *text, size_t left)
 {
 	uint8_t first = text[0];

@@ -8,7 +8,7 @@
 
 bool ct_utf8_is_clean(const char *bytes, size_t length);
 
-/* A clean copy, ended by NUL; its length goes to *clean_length unless NULL. NULL without memory. */
+/* A clean, NUL-terminated copy, to be freed; NULL when out of memory. clean_length may be NULL. */
 char *ct_utf8_clean(const char *bytes, size_t length, size_t *clean_length);
 
 #endif

@@ -30,7 +30,7 @@ void ct_branches_fini(struct ct_branches *branches)
 	free(branches->paths);
 }
 
-/* The frame at a depth, NULL beyond the path's end. */
+/* The frame at a depth; NULL after the end of the path. */
 static const struct ct_frame *frame_at(const struct ct_branches *branches, uint32_t site_index, uint32_t depth)
 {
 	const struct ct_profile *profile = branches->profile;
@@ -66,7 +66,7 @@ static int compare_branches(const void *a, const void *b, void *context)
 	return first->start < second->start ? -1 : 1;
 }
 
-/* Sort the branch's run by the next function. Returns how many different ones there are. */
+/* Sort the branch's run by the next function. Returns the number of different functions. */
 static size_t sort_paths(struct ct_branches *branches, const struct ct_branch *branch)
 {
 	struct ct_branch_path *paths = branches->paths + branch->start;

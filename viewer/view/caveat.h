@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Why the numbers of a profile, or of the part that is shown, are not the whole truth. */
+/* Says why the numbers of a profile, or of its selected part, are incomplete. */
 #ifndef CT_VIEW_CAVEAT_H
 #define CT_VIEW_CAVEAT_H
 
@@ -8,13 +8,13 @@
 
 #define CT_CAVEAT_ROOM 512
 
-/* "1,200 events dropped, 3 calls before start-up; sampled: ..."; "" when there is nothing to say. */
+/* Write "1,200 events dropped, 3 calls before start-up; sampled: ..." to out, "" if nothing is missing. Returns out. */
 char *ct_caveat(const struct ct_profile *profile, char out[CT_CAVEAT_ROOM]);
 
-/* A line on stderr if the profile comes from a store that was copied while it was written. */
+/* Print a line to stderr if the profile comes from a store that was copied while being written. */
 void ct_caveat_torn(const struct ct_profile *profile, const char *path);
 
-/* Lines on stderr about patterns that match nothing. */
+/* Print lines to stderr about patterns that match nothing. */
 void ct_caveat_patterns(const struct ct_selected *selected);
 
 #endif

@@ -10,7 +10,7 @@
 
 #define WORST_MAX 3
 
-/* A site with what it has, or what it has more than before. */
+/* A site with its amount or, for a growth rule, its growth. */
 struct suspect {
 	const struct ct_profile *profile;
 	const struct ct_site_row *site;
@@ -50,7 +50,7 @@ static char *format_amount(const struct ct_check_view *gate, enum ct_metric metr
 	return ct_number_bytes(out, amount);
 }
 
-/* In a cell, also within code, | ends the cell and ` the code; an order to the terminal ends the line. */
+/* Write text as code. In a table, | would end even a cell of code; control characters could affect a terminal. */
 static void put_code(const char *text, FILE *out)
 {
 	putc('`', out);
@@ -62,7 +62,7 @@ static void put_code(const char *text, FILE *out)
 	putc('`', out);
 }
 
-/* A name or a unit outside of code: it makes no cell, no link, no picture and no HTML. */
+/* Write a name or a unit outside code, escaped so that it cannot become a cell, a link, an image or HTML. */
 static void put_plain(const char *text, FILE *out)
 {
 	for (; *text; text++) {
@@ -72,7 +72,7 @@ static void put_plain(const char *text, FILE *out)
 	}
 }
 
-/* Keep the largest, largest first. */
+/* Keep the largest suspects, largest first. */
 static void note_suspect(struct suspect worst[WORST_MAX], struct suspect suspect)
 {
 	for (int i = 0; i < WORST_MAX && suspect.amount; i++) {
@@ -101,7 +101,7 @@ static int find_largest(const struct ct_check_view *gate, const struct ct_budget
 	return 0;
 }
 
-/* Rows that have grown, and whose shown site is in the rule's scope. */
+/* Find the rows of the diff that have grown most, among those whose new site is in the rule's scope. */
 static int find_grown(const struct ct_check_view *gate, const struct ct_budget_rule *rule,
 		      struct suspect worst[WORST_MAX])
 {
@@ -119,7 +119,7 @@ static int find_grown(const struct ct_check_view *gate, const struct ct_budget_r
 	return 0;
 }
 
-/* The first caller that has a name, or NULL. */
+/* The first caller with a name, or NULL. */
 static const struct ct_frame *find_named(const struct ct_profile *profile, const struct ct_site_row *site,
 					 uint32_t leaf)
 {

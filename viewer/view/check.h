@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What `ctrace check` says, as Markdown: a table of the rules that do not hold with the sites to look at first, or one
- * line when all hold; and notes, each a line.
+ * Writes the result of `ctrace check` as Markdown: a table of the broken rules, with the sites to look at first, or
+ * one line if all rules hold. Notes follow, one per line.
  */
 #ifndef CT_VIEW_CHECK_H
 #define CT_VIEW_CHECK_H
@@ -13,20 +13,20 @@
 
 struct ct_check_view {
 	const struct ct_budget *budget;
-	const struct ct_verdict *verdicts; /* of the rules, in their order */
+	const struct ct_verdict *verdicts; /* one for each rule, in the same order */
 	const struct ct_profile *profile;
 	const char *name; /* of its file */
-	const struct ct_diff *diff; /* with the baseline; NULL: there is none */
-	bool strict; /* a rule that matches nothing is broken, and so is a recording that is not whole */
+	const struct ct_diff *diff; /* against the baseline; NULL without one */
+	bool strict; /* a rule that matches nothing counts as broken, and so does an incomplete recording */
 };
 
-/* Does it keep this rule? */
+/* Does the profile keep this rule? */
 bool ct_gate_holds(const struct ct_check_view *gate, size_t rule);
 
-/* Does it keep all of them? */
+/* Does the profile keep all rules? */
 bool ct_gate_passes(const struct ct_check_view *gate);
 
-/* 0, or < 0 without memory. Errors of the stream are the caller's to ask for. */
+/* Write the result. 0, or < 0 when out of memory; the caller checks out for write errors. */
 int ct_view_gate(const struct ct_check_view *gate, FILE *out);
 
 #endif

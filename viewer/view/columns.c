@@ -9,7 +9,7 @@
 
 #define GAP 2
 #define PERCENT_WIDTH 5
-#define TEXT_MIN 34 /* columns left for names before numbers are left out */
+#define TEXT_MIN 34 /* minimum width for names; numbers are left out to keep it */
 
 enum kind { KIND_BYTES, KIND_COUNT, KIND_TIME, KIND_PERCENT, KIND_RATE, KIND_GROWTH };
 
@@ -97,7 +97,7 @@ double ct_view_whole(const struct ct_view *view, enum ct_column column)
 	return ct_column_value(view->whole ? view->whole : &view->profile->totals, column);
 }
 
-/* What only a running program has. */
+/* Format a number that only a running program has. */
 static char *format_live(const struct ct_view *view, enum ct_column column, const struct ct_counters *counters,
 			 char *out)
 {
@@ -142,7 +142,7 @@ static void upper_case(char *text)
 		*text = (char)toupper((unsigned char)*text);
 }
 
-/* The head: the names that the kind of profile has for its numbers. */
+/* The column's head, with the names that this kind of profile uses for its numbers. */
 static char *head(const struct ct_view *view, enum ct_column column, char out[CT_NUMBER_ROOM])
 {
 	const struct ct_profile *profile = view->profile;
@@ -162,7 +162,7 @@ static char *head(const struct ct_view *view, enum ct_column column, char out[CT
 	return out;
 }
 
-/* The widest that any row can need: no number is above the totals, save averages of small ones. */
+/* The width that any row can need: no number exceeds the totals, except averages. */
 static int width(const struct ct_view *view, enum ct_column column)
 {
 	char text[CT_NUMBER_ROOM];
@@ -198,7 +198,7 @@ static void add(const struct ct_view *view, struct ct_layout *layout, enum ct_co
 	layout->widths[layout->count++] = width(view, column);
 }
 
-/* The column that is left out as the rank-th, unless the table is sorted by it. */
+/* Drop the column with this rank, unless the table is sorted by it. */
 static void drop(const struct ct_view *view, struct ct_layout *layout, int rank)
 {
 	for (int i = 0; i < layout->count; i++) {
@@ -217,7 +217,7 @@ static bool fits(const struct ct_view *view, const struct ct_layout *layout, int
 	return total_width(layout, extra) + TEXT_MIN <= view->terminal->columns;
 }
 
-/* Those that were asked for stay, whatever the terminal's width. */
+/* Columns that the user named stay, whatever the terminal's width. */
 void ct_layout_choose(const struct ct_view *view, unsigned wanted, int extra, struct ct_layout *layout)
 {
 	layout->count = 0;

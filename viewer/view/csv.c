@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tables as RFC 4180 has them: lines end in CR LF, cells with commas or quotes stand in quotes. Numbers are digits.
- * Texts are of strangers: one that a spreadsheet could take for a formula has a ' in front, and so has one that
- * begins with ' itself, so that a reader takes one ' off and has the text.
+ * Writes tables as in RFC 4180: lines end in CR LF, and cells with commas or quotes are quoted. Numbers are plain
+ * digits. Texts are untrusted: one that a spreadsheet could take for a formula gets a ' in front. So does a text that
+ * already starts with ', so that readers can always remove one ' to get the original.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,7 +12,10 @@
 #include "view/order.h"
 #include "view/view.h"
 
-/* Of what importers leave out in front of a cell's text, the bytes of one: a blank, a mark without width, a quote. */
+/*
+ * The length of the first character, if it is one that importers strip from the start of a cell: a space, a zero-width
+ * mark, a quote. 0: it is not.
+ */
 static size_t stripped_bytes(const char *text)
 {
 	static const char *const stripped[] = {" ",      "\t",     "\r",     "\n",     "\v",     "\f",     "\"",
@@ -25,7 +28,7 @@ static size_t stripped_bytes(const char *text)
 	return last >= 0x80 && last <= 0x8f ? 3 : 0; /* U+2000 to U+200F */
 }
 
-/* The last four are wide ones, which some importers make plain. */
+/* The last four are full-width characters, which some importers convert to plain ones. */
 static bool begins_formula(const char *text)
 {
 	static const char *const signs[] = {"=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"};
@@ -37,7 +40,7 @@ static bool begins_formula(const char *text)
 	return false;
 }
 
-/* A text. */
+/* Write a text. */
 static void put_cell(FILE *out, const char *text)
 {
 	const char *mark = *text == '\'' || begins_formula(text) ? "'" : "";

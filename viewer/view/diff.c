@@ -10,14 +10,14 @@
 #include "view/stack.h"
 
 #define GAP 2
-#define TEXT_MIN 34 /* columns left for names before numbers are left out */
+#define TEXT_MIN 34 /* minimum width for names; numbers are left out to keep it */
 
 enum column { CHANGE, PERCENT, MORE, BIGGER, LONGER, OLD, NEW, COLUMNS };
 
 static const char *const heads[COLUMNS] = {"CHANGE", "%", "MORE", "BIGGER", "LONGER", "OLD", "NEW"};
 static const int causes[COLUMNS] = {[MORE] = CT_CAUSE_BLOCKS, [BIGGER] = CT_CAUSE_SIZE, [LONGER] = CT_CAUSE_LIFE};
 
-/* What a narrow terminal loses first. */
+/* The order in which a narrow terminal drops columns. */
 static const enum column dispensable[] = {OLD, LONGER, BIGGER, MORE, PERCENT};
 
 struct table {
@@ -25,9 +25,9 @@ struct table {
 	struct ct_line line;
 	bool *allocators[CT_DIFF_SIDES];
 	uint32_t *order;
-	size_t changed; /* rows whose number differs: the first of the order */
+	size_t changed; /* number of rows with a change; they come first in the order */
 	size_t shown;
-	int widths[COLUMNS]; /* 0 = not there */
+	int widths[COLUMNS]; /* 0 = the column is not shown */
 };
 
 static uint64_t total(const struct ct_diff_view *view, enum ct_metric metric, enum ct_diff_side side)
@@ -35,7 +35,7 @@ static uint64_t total(const struct ct_diff_view *view, enum ct_metric metric, en
 	return ct_metric_value(&view->diff->profiles[side]->totals, metric);
 }
 
-/* What percentages are of: the old total, or the new one where there was nothing. */
+/* The base of percentages: the old total, or the new one if the old one is 0. */
 static double base(const struct ct_diff_view *view, enum ct_metric metric)
 {
 	uint64_t old = total(view, metric, CT_DIFF_OLD);
@@ -113,7 +113,7 @@ static void put_side(struct table *table, enum ct_diff_side side)
 
 #define TOTALS_CELLS 5
 
-/* The totals as texts, a row for each metric, below the heads. Returns how many rows. */
+/* Fill in the heads and, for each metric, a row of totals, as texts. Returns the number of rows. */
 static int fill_totals(const struct ct_diff_view *view, char cells[][TOTALS_CELLS][CT_NUMBER_ROOM])
 {
 	static const enum ct_metric always[] = {CT_METRIC_TOTAL_BYTES, CT_METRIC_TOTAL_BLOCKS, CT_METRIC_PEAK_BYTES,
@@ -236,7 +236,7 @@ static void put_row(struct table *table, const struct ct_diff_row *row)
 		ct_line_put_stack(line, profile, row->examples[side]);
 }
 
-/* What the table does not show, so that the changes on the screen add up to that of the total. */
+/* Write the sum of the rows that are not shown, so that the changes on the screen add up to that of the total. */
 static void put_rest(struct table *table)
 {
 	const struct ct_diff_view *view = table->view;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A diff as text: the totals of both sides, then the rows whose number differs, largest change first. */
+/* Writes a diff as text: the totals of both sides, then the rows that changed, largest change first. */
 #ifndef CT_VIEW_DIFF_H
 #define CT_VIEW_DIFF_H
 
@@ -12,10 +12,10 @@ struct ct_diff_view {
 	const struct ct_diff *diff;
 	const struct ct_terminal *terminal;
 	FILE *out;
-	enum ct_metric metric; /* one that ct_diff_check allows */
+	enum ct_metric metric; /* one that ct_diff_check accepts */
 	size_t rows; /* 0 = all */
-	double min_percent; /* of the larger total: smaller changes are not shown */
-	bool exact; /* numbers to the last digit */
+	double min_percent; /* of the larger total; smaller changes are not shown */
+	bool exact; /* exact numbers */
 	bool full; /* whole stacks */
 };
 

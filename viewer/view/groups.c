@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * By function, file, line, module or thread. Sorted by what the rows allocate themselves, with CUM and its
- * percentage behind, or (--cum) by what they have with all that they call, with SELF% in front.
+ * The table by function, file, line, module or thread. It is sorted by what the rows allocate themselves, followed by
+ * CUM and its percentage. With --cum, it is sorted by what the rows allocate including callees, preceded by SELF%.
  */
 #include "view/view.h"
 
@@ -22,7 +22,7 @@ struct table {
 	const struct ct_group **order;
 	size_t count;
 	enum ct_column share;
-	int cum_width; /* 0: no such columns */
+	int cum_width; /* 0: there are no CUM columns */
 };
 
 static void add_percent(struct table *table, const struct ct_counters *counters)
@@ -41,7 +41,7 @@ static void add_head(struct table *table, const char *text, int width)
 	ct_line_add_blanks(&table->line, 2);
 }
 
-/* In two parts: what is known best, and what distinguishes it (*second, "" = nothing). */
+/* The name of a group in two parts: the best-known one, and in second what distinguishes it ("" = nothing). */
 static const char *name_of(const struct ct_profile *profile, enum ct_group_by by, uint32_t example,
 			   char name[CT_NAME_ROOM], char second[CT_NAME_ROOM])
 {
@@ -62,7 +62,7 @@ static const char *name_of(const struct ct_profile *profile, enum ct_group_by by
 		ct_name_short(profile, &frame, second);
 		return ct_name_place(profile, &frame, name);
 	default:
-		frame.line = 0; /* that of one call only */
+		frame.line = 0; /* it is the line of one call only */
 	}
 	ct_name_place(profile, &frame, second);
 	return ct_name_short(profile, &frame, name);
@@ -115,7 +115,7 @@ static void put_heads(struct table *table)
 	ct_line_style(&table->line, CT_STYLE_HEAD);
 	ct_line_add(&table->line, text);
 	if (view->cumulative && view->by != CT_BY_THREAD)
-		ct_line_add(&table->line, ", with all that it calls");
+		ct_line_add(&table->line, ", including callees");
 	ct_line_style(&table->line, CT_STYLE_PLAIN);
 	ct_line_end(&table->line);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands above the table of leak candidates: sums by class, and what was suppressed. */
+/* The lines above the table of leak candidates: sums by class, and what was suppressed. */
 #include "names/number.h"
 #include "view/view.h"
 

@@ -35,7 +35,7 @@ static void put(struct ct_line *line, const char *bytes, size_t length)
 	line->length += length;
 }
 
-/* One character of valid UTF-8; a stray byte is a character of its own. Returns its length. */
+/* Decode one character of UTF-8; an invalid byte is a character of its own. Returns its length. */
 static size_t decode(const char *text, wchar_t *character)
 {
 	const unsigned char *byte = (const unsigned char *)text;
@@ -52,13 +52,13 @@ static size_t decode(const char *text, wchar_t *character)
 	return length;
 }
 
-/* Characters that would move or turn what follows. */
+/* Is this a control character, which could move the cursor, or one that reverses the direction of text? */
 static bool is_control(wchar_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
-/* The ASCII stand-in where the terminal has no UTF-8. */
+/* The ASCII replacement for a character, for terminals without UTF-8. */
 static const char *ascii_for(wchar_t c)
 {
 	switch (c) {
@@ -82,7 +82,7 @@ static const char *ascii_for(wchar_t c)
 	}
 }
 
-/* What is written for the character at text: its bytes, their length, and the columns they fill. */
+/* Decide what to write for the character at text: the bytes, their length, and the columns that they fill. */
 static size_t show(const struct ct_terminal *terminal, const char *text, const char **bytes, size_t *length, int *width)
 {
 	wchar_t character;
@@ -133,7 +133,7 @@ void ct_line_add(struct ct_line *line, const char *text)
 	}
 }
 
-/* Does text fit? Stops looking where it does not. */
+/* Does text fit into these columns? Stops at the first character that does not. */
 static bool fits(const struct ct_terminal *terminal, const char *text, int columns)
 {
 	const char *bytes;

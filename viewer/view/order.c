@@ -37,7 +37,7 @@ static int compare_groups(const void *a, const void *b, void *context)
 	int by = view->cumulative;
 	if (x[by] != y[by])
 		return x[by] < y[by] ? 1 : -1;
-	/* of one chain of calls the outermost first, and of those that allocate nothing the one with the most below */
+	/* in a chain of calls, the outermost first; of groups that allocate nothing, the one with most below */
 	if (x[!by] != y[!by])
 		return (x[!by] < y[!by]) == view->cumulative ? -1 : 1;
 	return first->example < second->example ? 1 : first->example > second->example ? -1 : 0;

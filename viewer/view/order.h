@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows in the order that the view asks for, largest first. Free the array. NULL without memory. */
+/* Sorts rows as the view wants, largest first. The arrays are to be freed; NULL when out of memory. */
 #ifndef CT_VIEW_ORDER_H
 #define CT_VIEW_ORDER_H
 
 #include "model/groups.h"
 #include "view/view.h"
 
-/* Indices of sites. */
+/* The indices of all sites. */
 uint32_t *ct_order_sites(const struct ct_view *view);
 
-/* Those that any site has counted for. */
+/* The groups that have sites. */
 const struct ct_group **ct_order_groups(const struct ct_view *view, const struct ct_groups *groups, size_t *count);
 
-/* How many of them are shown. */
+/* The number of rows to show out of count. */
 size_t ct_order_shown(const struct ct_view *view, size_t count);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Functions with their callers above (<) and callees below (>): what was allocated through each call. A site counts
- * once for a call, however often it stands in its stack; calls of a function by itself are left out.
+ * Functions with their callers above (<) and callees below (>), and what was allocated through each call. A site
+ * counts once per call, however often the call occurs in its stack. Calls of a function by itself are left out.
  */
 #include "view/view.h"
 
@@ -17,8 +17,8 @@
 
 /* A call in the stack of a site. */
 struct call {
-	uint32_t group; /* the function that was asked for */
-	uint32_t callee; /* 1: the other is called by it, 0: calls it */
+	uint32_t group; /* a function that the user asked for */
+	uint32_t callee; /* 1: it calls the other function, 0: the other function calls it */
 	uint32_t other;
 	uint32_t site;
 };
@@ -36,7 +36,7 @@ struct peek {
 	bool *wanted; /* by group */
 	struct call *calls;
 	size_t call_count, call_room;
-	struct peer *peers; /* of the function at hand */
+	struct peer *peers; /* of the current function */
 	size_t peer_count, peer_room;
 	enum ct_column share;
 	int width;
@@ -84,7 +84,7 @@ static int compare_calls(const void *a, const void *b)
 	return x->site < y->site ? -1 : x->site > y->site;
 }
 
-/* Callers before callees, the largest first. */
+/* Sort callers before callees, the largest first. */
 static int compare_peers(const void *a, const void *b, void *context)
 {
 	const struct peer *first = a, *second = b;
@@ -97,7 +97,7 @@ static int compare_peers(const void *a, const void *b, void *context)
 	return first->other < second->other ? -1 : 1;
 }
 
-/* Index of the function's first one in the sorted calls. */
+/* The index of the function's first call in the sorted calls. */
 static size_t first_call(const struct peek *peek, uint32_t group)
 {
 	size_t low = 0, high = peek->call_count;
@@ -184,7 +184,7 @@ static void put_function(struct peek *peek, const struct ct_group *group)
 	ct_line_add_rest(&peek->line, ct_name_short(profile, &frame, text));
 	ct_line_style(&peek->line, CT_STYLE_QUIET);
 	ct_line_add(&peek->line, " ");
-	frame.line = 0; /* that of one call only */
+	frame.line = 0; /* it is the line of one call only */
 	ct_line_add_rest(&peek->line, ct_name_place(profile, &frame, text));
 	ct_line_style(&peek->line, CT_STYLE_PLAIN);
 	ct_line_end(&peek->line);

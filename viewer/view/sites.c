@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of sites: one line each, the numbers and who allocates there. */
+/* The table of sites: one line each, with the numbers, the allocating function and its callers. */
 #include "view/view.h"
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@ struct table {
 	size_t shown;
 };
 
-/* What the table does not show: number of sites, and their share. */
+/* Write the number of sites that the table does not show, and their share. */
 static void put_rest(struct table *table)
 {
 	const struct ct_profile *profile = table->view->profile;

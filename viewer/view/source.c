@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lines of source with what they allocate (SELF) and what is allocated below their calls (CUM). A site counts once
- * for a line, however often the line stands in its stack, and once for the function.
+ * Source lines with what they allocate themselves (SELF) and including their calls (CUM). A site counts once per line,
+ * however often the line occurs in its stack, and once per function.
  */
 #include "view/view.h"
 
@@ -24,10 +24,10 @@ struct amount {
 
 struct numbers {
 	struct amount self, cumulative;
-	uint32_t seen; /* number of the last site that counted, from 1 */
+	uint32_t seen; /* number of the latest site that was counted, from 1 */
 };
 
-/* A line of a function in a file; of all frames that match. */
+/* A line of a function in a file. There is one for all matching frames with that line. */
 struct place {
 	uint32_t frame; /* an example */
 	uint32_t function; /* ct_name_key */
@@ -37,7 +37,7 @@ struct place {
 	struct numbers numbers;
 };
 
-/* A function in a file: its places stand together. */
+/* A function in a file; its places are adjacent. */
 struct routine {
 	size_t first, end;
 	struct numbers numbers;
@@ -49,7 +49,7 @@ struct listing {
 	bool *allocators;
 	struct place *places;
 	size_t place_count;
-	uint32_t *of_frame; /* place + 1, 0 = none; by frame id */
+	uint32_t *of_frame; /* by frame id: 1 + index of its place, 0 = none */
 	struct routine *routines;
 	size_t routine_count;
 	enum ct_metric bytes, blocks;
@@ -90,7 +90,7 @@ static void find_places(struct listing *listing)
 	}
 }
 
-/* Make one of equal places. */
+/* Sort the places and merge equal ones. */
 static void sort_places(struct listing *listing)
 {
 	struct place *places = listing->places;
@@ -178,7 +178,7 @@ static void add_code(struct ct_line *line, const char *code)
 	}
 }
 
-/* numbers: NULL = none. code: NULL = not known. */
+/* Write a line. numbers may be NULL, and code too if it is not known. */
 static void put_line(struct listing *listing, uint32_t number, const struct numbers *numbers, const char *code)
 {
 	static const struct numbers none;
@@ -202,10 +202,10 @@ static uint32_t plus(uint32_t number, uint32_t more, size_t most)
 	return number + (uint64_t)more < most ? number + more : (uint32_t)most;
 }
 
-/* The places of a routine with the lines around them. */
+/* Write the places of a routine with the lines around them. */
 static void put_code(struct listing *listing, const struct routine *routine, const struct ct_source *source)
 {
-	uint32_t next = 0; /* line not yet shown */
+	uint32_t next = 0; /* the first line that is not yet shown */
 	for (size_t i = routine->first; i < routine->end; i++) {
 		const struct place *place = &listing->places[i];
 		uint32_t until = plus(place->line, CONTEXT, source->count);

@@ -34,7 +34,7 @@ static char *read_file(const char *path)
 	return text;
 }
 
-/* In a folder: the whole path, then without its first parts. */
+/* Look in a folder for the whole path, then for the path without its first part, and so on. */
 static char *find_below(const char *folder, size_t length, const char *path)
 {
 	char *text = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A file of source, by lines. Its path comes from a recording: only regular files of a sane size are read. */
+/* Reads a source file, by lines. Its path comes from a recording, so only regular files of a sane size are read. */
 #ifndef CT_VIEW_SOURCE_FILE_H
 #define CT_VIEW_SOURCE_FILE_H
 
@@ -7,13 +7,13 @@
 
 struct ct_source {
 	char *text;
-	char **lines; /* without their ends */
+	char **lines; /* without line ends */
 	size_t count;
 };
 
 /*
- * The file at its own path, else in one of the folders (colons between them; NULL = none): there with as much of
- * its path as fits. A path that is relative is looked for in the current folder, too. 0, or < 0: there is none.
+ * Open the file at its own path, or else in one of the folders (colon-separated, may be NULL), where the longest
+ * matching end of the path is used. A relative path is also looked up in the current folder. 0, or < 0: not found.
  */
 int ct_source_open(struct ct_source *source, const char *path, const char *folders);
 void ct_source_close(struct ct_source *source);

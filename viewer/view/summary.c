@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What stands above every table: losses first, then the program, its totals, its peak, its course. */
+/* The lines above every table: losses first, then the program, its totals, its peak and its timeline. */
 #include "view/view.h"
 
 #include <stdio.h>
@@ -45,7 +45,7 @@ void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line)
 		ct_line_put_remark(line, "note", "the program was killed or still runs: this is up to its last event");
 }
 
-/* Of several processes, merged; no single one has pid 0. */
+/* Was the profile merged from several processes? No single process has pid 0. */
 static bool is_merged(const struct ct_profile *profile)
 {
 	return profile->pid == 0;
@@ -66,7 +66,7 @@ static void put_merged(const struct ct_profile *profile, struct ct_line *line)
 	ct_line_end(line);
 }
 
-/* The first word of the command line, without its folder. */
+/* Add the program's name, the first word of the command without its folder. */
 void ct_summary_program(const struct ct_profile *profile, struct ct_line *line)
 {
 	const char *command = profile->command ? profile->command : "";
@@ -101,7 +101,7 @@ static const char *amount(const struct ct_view *view, uint64_t value, char out[C
 	return ct_number_bytes(out, value);
 }
 
-/* "12.3 MiB in 1,234 blocks" */
+/* Add "12.3 MiB in 1,234 blocks". */
 static void add_amount(const struct ct_view *view, struct ct_line *line, uint64_t bytes, uint64_t blocks)
 {
 	bool named = view->exact || view->profile->mode == CT_MODE_AD_HOC;
@@ -115,7 +115,7 @@ static void add_amount(const struct ct_view *view, struct ct_line *line, uint64_
 	ct_line_add(line, view->profile->blocks_unit);
 }
 
-/* What the rest is a part of. */
+/* Write the totals that the selection is a part of. */
 static void put_whole(const struct ct_view *view, struct ct_line *line)
 {
 	const struct ct_selected *selected = view->selected;
@@ -126,7 +126,7 @@ static void put_whole(const struct ct_view *view, struct ct_line *line)
 	ct_line_end(line);
 }
 
-/* ", 12.3 % of total: focus this or that, hide those" */
+/* Add ", 12.3 % of total: focus this or that, hide those". */
 static void add_selection(const struct ct_view *view, struct ct_line *line)
 {
 	const struct ct_selected *selected = view->selected;
@@ -182,7 +182,7 @@ static void put_totals(const struct ct_view *view, struct ct_line *line)
 	}
 }
 
-/* The timeline's maxima in cells of equal time, from start to end of the run. Returns the highest. */
+/* Fill cells of equal time, from start to end of the run, with the timeline's maxima. Returns the highest one. */
 static uint64_t fill_sparks(const struct ct_profile *profile, uint64_t sparks[SPARKS_MAX], int count)
 {
 	const struct ct_timeline_point *last = &profile->timeline[profile->timeline_count - 1];
@@ -226,7 +226,7 @@ void ct_summary_timeline(const struct ct_view *view, struct ct_line *line)
 	put_label(line, "live");
 	ct_line_style(line, CT_STYLE_BAR);
 	for (int i = 0; i < count; i++) {
-		/* anything that is live shows */
+		/* anything live gets at least the lowest bar */
 		int height = highest ? (int)((double)sparks[i] / (double)highest * 8 + 0.5) : 0;
 
 		height = height == 0 && sparks[i] ? 1 : height;
@@ -237,7 +237,7 @@ void ct_summary_timeline(const struct ct_view *view, struct ct_line *line)
 	ct_line_end(line);
 }
 
-/* The names of the first, as many as fit. */
+/* Write the names of the first marks, as many as fit. */
 static void put_marks(const struct ct_view *view, struct ct_line *line)
 {
 	const struct ct_profile *profile = view->profile;

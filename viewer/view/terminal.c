@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define COLUMNS_UNKNOWN 100
-#define COLUMNS_PIPE 160 /* a pipe is not wrapped, but one endless line per site does not help either */
+#define COLUMNS_PIPE 160 /* a pipe does not wrap lines, but endless lines are of no use */
 #define COLUMNS_MIN 40
 #define COLUMNS_MAX 2000
 

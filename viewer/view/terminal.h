@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the reader's terminal can show. Ask once, after setlocale. */
+/* What the user's terminal can show. Probe it once, after setlocale. */
 #ifndef CT_VIEW_TERMINAL_H
 #define CT_VIEW_TERMINAL_H
 
@@ -15,7 +15,7 @@ enum ct_color_mode {
 struct ct_terminal {
 	int columns;
 	bool color;
-	bool utf8; /* the locale's encoding; otherwise only ASCII is written */
+	bool utf8; /* the locale's encoding is UTF-8; otherwise, only ASCII is written */
 };
 
 void ct_terminal_probe(struct ct_terminal *terminal, FILE *out, enum ct_color_mode mode);

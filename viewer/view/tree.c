@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The call tree from the root down, by function. Only branches that are shown cost anything. A chain of calls with
- * nothing else in it is one entry.
+ * The call tree by function, from the root down. Only branches that are shown cost anything. A chain of calls that
+ * does not branch is one entry.
  */
 #include "view/view.h"
 
@@ -13,8 +13,8 @@
 #include "util/array.h"
 #include "view/branch.h"
 
-#define LEVELS_MAX 100 /* of branching; deeper ones are not shown */
-#define TEXT_MIN 30 /* columns that indentation leaves for names */
+#define LEVELS_MAX 100 /* branches nested more deeply are not shown */
+#define TEXT_MIN 30 /* minimum width that indentation leaves for names */
 #define INDENT 3
 #define WIDE_TERMINAL 120
 
@@ -24,10 +24,10 @@ struct tree {
 	struct ct_line line;
 	bool *allocators;
 	struct ct_branches branches;
-	const struct ct_frame **chain; /* of the branch at hand, outermost first */
+	const struct ct_frame **chain; /* of the current branch, outermost first */
 	size_t chain_length;
 	size_t chain_room;
-	double least; /* value of a branch that is shown */
+	double least; /* smallest value of a branch that is shown */
 	enum ct_column share;
 	bool last[LEVELS_MAX + 1]; /* is the branch of each level the last among its siblings? */
 };
@@ -37,7 +37,7 @@ static double value_of(const struct tree *tree, const struct ct_counters *counte
 	return ct_column_value(counters, tree->share);
 }
 
-/* How many of the sorted children are shown. */
+/* The number of sorted children that are shown. */
 static size_t count_shown(const struct tree *tree, const struct ct_branch *children, size_t count)
 {
 	size_t shown = 0;
@@ -47,7 +47,7 @@ static size_t count_shown(const struct tree *tree, const struct ct_branch *child
 	return shown;
 }
 
-/* Lines and blanks in front of a name at this level; own = its own corner, too. */
+/* Add the lines and spaces in front of a name at this level; own: including its own corner. */
 static void add_indent(struct tree *tree, int level, bool own)
 {
 	int room = tree->view->terminal->columns - tree->layout.text_column - TEXT_MIN;
@@ -62,7 +62,7 @@ static void add_indent(struct tree *tree, int level, bool own)
 	ct_line_style(&tree->line, CT_STYLE_PLAIN);
 }
 
-/* The rest of a chain on a new line. */
+/* Continue a chain on a new line. */
 static void break_line(struct tree *tree, int level, bool has_children)
 {
 	ct_line_end(&tree->line);
@@ -105,7 +105,7 @@ static void put_chain(struct tree *tree, int level, bool has_children, const cha
 	ct_line_end(&tree->line);
 }
 
-/* Where the branch's last function allocates: with the line only if there is just one. */
+/* Find where the branch's last function allocates; the line is included only if there is just one. */
 static void find_place(const struct tree *tree, const struct ct_branch *branch, char out[CT_NAME_ROOM])
 {
 	const struct ct_frame *first = ct_branch_frame(&tree->branches, branch, branch->start);
@@ -129,7 +129,7 @@ static bool add_to_chain(struct tree *tree, const struct ct_branch *branch)
 	return true;
 }
 
-/* A line that is not a function: what a function allocates itself, or small branches together. */
+/* Write a line that is not a function: what a function allocates itself, or the sum of small branches. */
 static void put_note(struct tree *tree, const struct ct_counters *counters, int level, const char *note)
 {
 	ct_layout_numbers(tree->view, &tree->layout, counters, &tree->line);
@@ -142,7 +142,7 @@ static void put_note(struct tree *tree, const struct ct_counters *counters, int 
 
 static void put_branch(struct tree *tree, struct ct_branch branch, int level);
 
-/* Children that are not shown, as one. Returns their number, 0 when they are too small to mention. */
+/* Sum up the children that are not shown. Returns their number, or 0 if they are too small to mention. */
 static size_t sum_others(const struct tree *tree, const struct ct_branch *children, size_t count, size_t shown,
 			 struct ct_counters *others)
 {
@@ -175,7 +175,7 @@ static void put_children(struct tree *tree, const struct ct_branch *children, si
 	put_note(tree, &others, level, note);
 }
 
-/* The numbers, the chain of functions that starts here, then what it branches into. */
+/* Write the numbers, the chain of functions that starts here, then the branches below it. */
 static void put_branch(struct tree *tree, struct ct_branch branch, int level)
 {
 	double value = value_of(tree, &branch.counters);
@@ -199,7 +199,7 @@ static void put_branch(struct tree *tree, struct ct_branch branch, int level)
 		branch = children[0];
 		free(children);
 	}
-	/* what it allocates itself, or nothing that is large enough */
+	/* below it is only what it allocates itself, or nothing that is large enough */
 	leaf = shown == 0 || (shown == 1 && children[0].key == 0);
 	if (shown == 1 && leaf && branch.depth > 0)
 		find_place(tree, &branch, place);

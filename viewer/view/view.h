@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The views of `ctrace top`: a profile as text. All of them share the numbers' columns: which there
- * are (a copy profile has no peak), their heads, their widths, and which of them a narrow terminal
- * leaves out.
+ * The views of `ctrace top` show a profile as text. All of them share the columns of numbers: which columns a profile
+ * has (a copy profile has no peak), their heads and widths, and which of them a narrow terminal leaves out.
  */
 #ifndef CT_VIEW_VIEW_H
 #define CT_VIEW_VIEW_H
@@ -23,10 +22,10 @@ enum ct_column {
 #include "view/columns.def"
 #undef CT_COLUMN
 	CT_COLUMN_COUNT,
-	CT_COLUMN_LIVE = CT_COLUMN_RATE, /* this one and those behind it are of the interactive view only */
+	CT_COLUMN_LIVE = CT_COLUMN_RATE, /* from here on, columns are for the interactive view only */
 };
 
-/* A bit for each that tables may have. */
+/* A bit for each column that a plain table may have. */
 #define CT_COLUMNS_PLAIN ((1u << CT_COLUMN_LIVE) - 1)
 
 struct ct_view {
@@ -35,18 +34,18 @@ struct ct_view {
 	FILE *out;
 	enum ct_column sort;
 	size_t rows; /* 0 = all */
-	double min_percent; /* of the tree's branches */
-	bool exact; /* numbers to the last digit */
+	double min_percent; /* smaller branches of the tree are not shown */
+	bool exact; /* exact numbers */
 	bool full; /* whole stacks */
-	bool cumulative; /* rows of groups sorted by what they have with all that they call */
+	bool cumulative; /* groups are sorted by their numbers including callees */
 	enum ct_group_by by;
-	enum ct_column columns[CT_COLUMN_COUNT]; /* asked for */
-	int column_count; /* 0 = as the view has them */
-	const struct ct_counters *whole; /* what percentages are of, NULL = the profile's totals */
-	const struct ct_selected *selected; /* the profile is part of this, NULL = it is whole */
-	const struct ct_leaks *leaks; /* nothing else is in the profile, NULL = all of it is */
-	const struct ct_patterns *patterns; /* functions, of ct_view_source and ct_view_peek */
-	const char *source_path; /* folders, with colons between */
+	enum ct_column columns[CT_COLUMN_COUNT]; /* chosen by the user */
+	int column_count; /* 0 = the view's default columns */
+	const struct ct_counters *whole; /* the base of percentages; NULL = the profile's totals */
+	const struct ct_selected *selected; /* the profile is part of this; NULL = it is whole */
+	const struct ct_leaks *leaks; /* the profile has only these leak candidates; NULL = it has all sites */
+	const struct ct_patterns *patterns; /* functions for ct_view_source and ct_view_peek */
+	const char *source_path; /* folders, colon-separated */
 };
 
 /* Columns chosen for one table, in order. */
@@ -54,13 +53,14 @@ struct ct_layout {
 	enum ct_column columns[CT_COLUMN_COUNT];
 	int widths[CT_COLUMN_COUNT];
 	int count;
-	int text_column; /* where the text behind the numbers starts */
-	bool running; /* SUM%, too: wanted before ct_layout_choose, there is room after it */
-	double sum; /* of the rows so far */
+	int text_column; /* where the text after the numbers starts */
+	bool running; /* SUM%: before ct_layout_choose, it is wanted; afterwards, there is room for it */
+	double sum; /* over the rows so far */
 };
 
 int ct_view_summary(const struct ct_view *view, struct ct_error_text *error);
-/* The moments that the program has named, with what was live then and allocated since the one before. */
+
+/* The moments that the program named, with what was live then and what was allocated since the previous one. */
 int ct_view_marks(const struct ct_view *view, struct ct_error_text *error);
 
 int ct_view_leaks(const struct ct_view *view, struct ct_error_text *error);
@@ -68,72 +68,69 @@ int ct_view_sites(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_groups(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_tree(const struct ct_view *view, struct ct_error_text *error);
 
-/*
- * Parts of the summary: what was lost, one line each; the program, which does not end the line; the course of
- * live bytes, if it is known.
- */
+/* Parts of the summary: the program, which does not end the line; the losses, one line each; the timeline. */
 void ct_summary_program(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_timeline(const struct ct_view *view, struct ct_line *line);
 
-/* The group that a frame is an example of: its name, and what distinguishes it. */
+/* Add the name of the group that a frame is an example of, and what distinguishes it from others. */
 void ct_line_add_group(struct ct_line *line, const struct ct_profile *profile, enum ct_group_by by, uint32_t example);
 
-/* Lines of source with the numbers of the functions that match. CT_ERR_USAGE: none does. */
+/* Source lines of the matching functions, with numbers. CT_ERR_USAGE: no function matches. */
 int ct_view_source(const struct ct_view *view, struct ct_error_text *error);
 
-/* Callers and callees of the functions that match. CT_ERR_USAGE: none does. */
+/* Callers and callees of the matching functions. CT_ERR_USAGE: no function matches. */
 int ct_view_peek(const struct ct_view *view, struct ct_error_text *error);
 
-/* The same rows as CSV (RFC 4180), numbers raw. */
+/* The same rows as CSV (RFC 4180), with raw numbers. */
 int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_csv_groups(const struct ct_view *view, struct ct_error_text *error);
 
 #define CT_COLUMN_LIST_ROOM 512
 
-/* One that can be chosen by its name. */
+/* Find a column that the user can choose, by its name. */
 bool ct_column_find(const char *name, size_t length, enum ct_column *column);
 const char *ct_column_name(enum ct_column column);
 
-/* What it shows; of an average the sum. */
+/* The column's metric; for an average, that of the sum. */
 enum ct_metric ct_column_metric(enum ct_column column);
 
-/* "total, blocks ... or never-freed". */
+/* Write "total, blocks ... or never-freed" to out and return it. */
 const char *ct_column_list(char out[CT_COLUMN_LIST_ROOM]);
 
-/* Do values of several sites add up (or their averages have a meaning)? */
+/* Do the values of several sites add up, or do their averages have a meaning? */
 bool ct_column_sums(enum ct_column column);
 
-/* Is it only shown when it is asked for? */
+/* Is the column shown only if the user asks for it? */
 bool ct_column_on_demand(enum ct_column column);
 
 /* Does the profile have this column? */
 bool ct_column_exists(const struct ct_profile *profile, enum ct_column column);
 
-/* What rows are sorted by. */
+/* The value that rows are sorted by. */
 double ct_column_value(const struct ct_counters *counters, enum ct_column column);
 
-/* The column whose percentages the table shows: the sorted one if its values add up. */
+/* The column whose percentages the table shows: the sorted one if its values add up, else the total. */
 enum ct_column ct_column_share(enum ct_column sort);
 
-/* What percentages of this column are of. */
+/* The base of this column's percentages. */
 double ct_view_whole(const struct ct_view *view, enum ct_column column);
 
 char *ct_column_format(const struct ct_view *view, enum ct_column column, const struct ct_counters *counters,
 		       char *out);
 
 /*
- * Lay out the columns that were asked for, or those of the wanted ones (a bit each) that exist and fit; extra = columns
- * needed for percentages. The sorted one always fits.
+ * Lay out the columns that the user chose or, without a choice, those of the wanted ones (a bit each) that exist and
+ * fit. extra is the width needed for percentages. The sorted column always fits.
  */
 void ct_layout_choose(const struct ct_view *view, unsigned wanted, int extra, struct ct_layout *layout);
 
-/* The heads and the numbers of one row, with the share's percentage behind its column. */
+/* Add the heads, or the numbers of one row, with the percentage after its column. */
 void ct_layout_heads(const struct ct_view *view, const struct ct_layout *layout, struct ct_line *line);
 void ct_layout_numbers(const struct ct_view *view, struct ct_layout *layout, const struct ct_counters *counters,
 		       struct ct_line *line);
 
-/* "not enough memory ..." when the line failed. */
+/* The view's result: CT_ERR_MEMORY, with its line, if the line failed. */
 int ct_view_check(const struct ct_line *line, struct ct_error_text *error);
 
 #endif

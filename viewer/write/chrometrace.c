@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trace Event JSON, for Perfetto and chrome://tracing: what was live over time, as counters. Series of one
- * counter are stacked by the trace viewer, so each number is a counter of its own, with one key that all its
- * events have. A counter holds its value until its next event.
+ * Writes Trace Event JSON, for Perfetto and chrome://tracing: live memory over time, as counters. Trace viewers stack
+ * the series of one counter, so each number is a counter of its own, whose events all have the same key. A counter
+ * keeps its value until its next event.
  *
- * The timeline has intervals: what was live at the end of each, and the most in it. The peak has its own time.
+ * The timeline consists of intervals: each has what was live at its end, and its maximum. The peak has its exact time.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -65,7 +65,7 @@ static void put_live(struct trace *trace)
 	}
 }
 
-/* Instants of the process, with a line over its whole height. */
+/* Write marks as instants of the process, which are shown as a line over its whole height. */
 static void put_marks(struct trace *trace)
 {
 	const struct ct_profile *profile = trace->profile;
@@ -85,7 +85,7 @@ int ct_write_chrometrace(const struct ct_profile *profile, enum ct_metric metric
 {
 	struct trace trace = {profile, out};
 	char sampled[64], name[128];
-	(void)metric; /* bytes and blocks are there */
+	(void)metric; /* the file has both bytes and blocks */
 	errno = 0;
 	fputs("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[", out);
 	put_name(&trace, "", "process_name", profile->command);

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DHAT JSON, dhatFileVersion 2 (Valgrind's dh_view.js and dhat/dh_main.c), with members of our own that
- * dh_view does not look at:
+ * Writes DHAT JSON, dhatFileVersion 2 (see Valgrind's dh_view.js and dhat/dh_main.c), with members of our own, which
+ * dh_view ignores:
  *
- *   in a program point   "tmpk" temporary blocks, "rszk" resizes, "mvk" moves, "cpb" bytes copied by them, "slb" slack,
- *                        "lob" and "lok" lost bytes and blocks, "inb", "ink" indirectly, "pob", "pok" possibly, "reb",
- * "rek" reachable (where that was recorded), "szl" and "szm" sizes of the smallest and largest block, "fat" and "lat"
- * times of the first and latest allocation, "cut": true when its stack was cut at the top           "ctrace": {
+ *   in a program point:
+ *       "tmpk" temporary blocks, "rszk" resizes, "mvk" moves, "cpb" bytes that moves copied, "slb" slack
+ *       "lob", "lok" lost bytes and blocks, "inb", "ink" indirectly lost, "pob", "pok" possibly lost, "reb", "rek"
+ *       reachable; all of these only if reachability was recorded
+ *       "szl", "szm" smallest and largest block, "fat", "lat" times of the first and latest allocation
+ *       "cut" true if the stack was cut at the top
+ *   "ctrace": {
  *       "version": "0.1.0",
- *       "ended": false when the program was killed,
- *       "torn": true when the store was copied while it was written, so that its numbers do not add up,
- *       "sampleBytes": mean distance of the sampled points, 0 when every allocation was recorded,
- *       "ownBytes": memory of the tracer itself in the program,
+ *       "ended": false if the program was killed,
+ *       "torn": true if the store was copied while being written, so that its numbers do not add up,
+ *       "sampleBytes": mean distance between sampled points, 0 if every allocation was recorded,
+ *       "ownBytes": memory that the tracer itself used in the program,
  *       "losses": { "dropped": N, ... }   as in model/losses.def
  *       "program": "/usr/bin/app",
  *       "startTime": nanoseconds since 1970, 0 = not known,
@@ -19,10 +22,12 @@
  *       "paths": [ "", "/usr/lib/libfoo.so", ... ],
  *       "frames": [ [module, file, inlined], ... ]   parallel to ftbl: indices into paths, 0 or 1
  *       "timeline": [ [time, max bytes, last bytes, last blocks], ... ]
- *       "rss": [ bytes, ... ]   resident memory, parallel to the timeline; where it was recorded
- *       "marks": [ [time, live bytes, live blocks, total bytes, total blocks, name], ... ]   ctrace_mark's, with the
- * totals then "snapshots": [ [time, bytes, blocks, [ [site, bytes, blocks], ... ]], ... ]   what was live at some
- * moments: all of it, then by index in pps, the largest first: 99 % of the bytes, at most 1000 sites
+ *       "rss": [ bytes, ... ]   resident memory, parallel to timeline; only if it was recorded
+ *       "marks": [ [time, live bytes, live blocks, total bytes, total blocks, name], ... ]
+ *           from ctrace_mark, with the totals at that time
+ *       "snapshots": [ [time, bytes, blocks, [ [site, bytes, blocks], ... ]], ... ]
+ *           what was live at some moments: in total, then by site (index into pps), largest first, up to 99 % of the
+ *           bytes and at most 1000 sites
  *   }
  *
  * Each row is a small cJSON tree that is printed and freed, so memory does not grow with the file.
@@ -39,24 +44,24 @@
 #include "write/put_json.h"
 #include "write/write.h"
 
-#define SNAPSHOT_REST 100 /* the smallest sites, together this part of a snapshot's bytes, are left out */
-#define SNAPSHOT_ROWS 1000 /* nor more sites than so many */
+#define SNAPSHOT_REST 100 /* a snapshot omits its smallest sites, up to 1/100 of its bytes */
+#define SNAPSHOT_ROWS 1000 /* a snapshot has at most this many sites */
 
 struct writer {
 	const struct ct_profile *profile;
 	FILE *out;
-	uint32_t *order; /* sites as they are written */
-	uint32_t *place_of; /* a site's index in it */
-	uint32_t *ftbl; /* frame ids by index in ftbl, 0 = [root] */
-	uint32_t *index_of; /* ftbl index by frame id; frames with the same text share one */
-	uint32_t *index_of_text; /* by string id */
+	uint32_t *order; /* sites in the order in which they are written */
+	uint32_t *place_of; /* by site: its index in order */
+	uint32_t *ftbl; /* by index in ftbl: frame id, 0 = [root] */
+	uint32_t *index_of; /* by frame id: index in ftbl; frames with the same text share one */
+	uint32_t *index_of_text; /* by string id: index in ftbl */
 	size_t ftbl_count;
-	uint32_t *paths; /* string ids by index in paths */
-	uint32_t *path_of; /* index in paths by string id */
+	uint32_t *paths; /* by index in paths: string id */
+	uint32_t *path_of; /* by string id: index in paths */
 	size_t path_count;
 };
 
-/* cJSON keeps numbers as doubles; counters go in as text, exact to 2^64. */
+/* cJSON stores numbers as doubles, so counters are added as text, which is exact up to 2^64. */
 static void add_number(cJSON *object, const char *name, uint64_t number)
 {
 	char digits[24];
@@ -73,7 +78,7 @@ static void add_numbers(cJSON *array, const uint64_t *numbers, size_t count)
 	}
 }
 
-/* Print an item and free it. Frees NULL too: cJSON has no memory then. */
+/* Print an item and free it. item may be NULL, which means that cJSON was out of memory. */
 static bool put(struct writer *writer, const char *before, cJSON *item)
 {
 	char *text = item ? cJSON_PrintUnformatted(item) : NULL;
@@ -254,7 +259,7 @@ static bool put_marks(struct writer *writer)
 	return ok && (!profile->mark_count || fputs("]", writer->out) >= 0);
 }
 
-/* A snapshot's row, by index in pps; a site that stands twice in it has one. */
+/* A snapshot's row for an index in pps. A site that occurs twice in the snapshot has one row. */
 struct live {
 	uint64_t bytes;
 	uint64_t blocks;
@@ -329,7 +334,7 @@ static bool put_own_member(struct writer *writer)
 	       put_rss(writer) && put_marks(writer) && put_snapshots(writer) && fputs("}}\n", writer->out) >= 0;
 }
 
-/* By total bytes, then by the stacks' texts: two exports of one store are equal. */
+/* Sort by total bytes, then by the stacks' texts, so that two exports of one store are equal. */
 static int compare_sites(const void *left, const void *right, void *argument)
 {
 	const struct ct_profile *profile = argument;
@@ -349,7 +354,7 @@ static int compare_sites(const void *left, const void *right, void *argument)
 
 int ct_write_dhat(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
 {
-	(void)metric; /* all are there */
+	(void)metric; /* the file has all metrics */
 	struct writer writer = {
 		.profile = profile,
 		.out = out,

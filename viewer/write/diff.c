@@ -162,7 +162,7 @@ int ct_write_diff_json(const struct ct_diff *diff, enum ct_metric metric, FILE *
 	return memory ? ct_put_end(out, error) : ct_error_no_memory(error);
 }
 
-/* All stacks, also those without a change: the graph's widths are the new numbers. */
+/* Write all stacks, even unchanged ones: the new numbers are the widths in the graph. */
 int ct_write_diff_folded(const struct ct_diff *diff, enum ct_metric metric, FILE *out, struct ct_error_text *error)
 {
 	errno = 0;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A diff for other tools: JSON (docs/json.md), folded stacks with two numbers, as difffolded.pl writes them, and a
- * page. */
+/* Writes a diff as JSON (docs/json.md), as folded stacks with two numbers, like difffolded.pl, and as an HTML page. */
 #ifndef CT_WRITE_DIFF_H
 #define CT_WRITE_DIFF_H
 
@@ -12,10 +11,10 @@ int ct_write_diff_json(const struct ct_diff *diff, enum ct_metric metric, FILE *
 int ct_write_diff_folded(const struct ct_diff *diff, enum ct_metric metric, FILE *out, struct ct_error_text *error);
 int ct_write_diff_html(const struct ct_diff *diff, enum ct_metric metric, FILE *out, struct ct_error_text *error);
 
-/* "moreBlocks". */
+/* The cause's member in JSON: "moreBlocks". */
 const char *ct_diff_cause_member(enum ct_cause cause);
 
-/* The frame that allocates, of the row's example; allocators: of both sides, by frame id. */
+/* The leaf of the row's example. allocators has flags by frame id, for each side. */
 const struct ct_frame *ct_diff_leaf(const struct ct_diff *diff, const struct ct_diff_row *row,
 				    bool *const allocators[]);
 

@@ -19,13 +19,13 @@ static bool is_trusted(const struct stat *status)
 	return status->st_uid == geteuid() || status->st_uid == 0;
 }
 
-/* A link to what this process has open, which may be a file. */
+/* Does the path name a file that a process has open? It may be a regular file. */
 static bool is_descriptor(const char *path)
 {
 	return !strncmp(path, "/dev/std", 8) || !strncmp(path, "/dev/fd/", 8) || !strncmp(path, "/proc/", 6);
 }
 
-/* A pipe or a device, or a link to one: nothing to rename. Those of strangers are not written to. */
+/* Is it a pipe or a device, or a link to one, so that nothing is renamed? Those of other users are refused. */
 static bool is_direct(const char *path)
 {
 	struct stat link, status;
@@ -38,7 +38,7 @@ static int open_direct(struct ct_out_file *file, struct ct_error_text *error)
 	struct stat status;
 	int fd = open(file->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &status) < 0 || (!is_descriptor(file->path) && S_ISREG(status.st_mode)))
-		errno = fd < 0 ? errno : EEXIST; /* a file has come there meanwhile */
+		errno = fd < 0 ? errno : EEXIST; /* a regular file has appeared there meanwhile */
 	else
 		file->stream = fdopen(fd, "w");
 	if (file->stream)
@@ -76,7 +76,7 @@ int ct_out_open(const char *path, struct ct_out_file *file, struct ct_error_text
 int ct_out_close(struct ct_out_file *file, int code, struct ct_error_text *error)
 {
 	if (file->stream) {
-		/* An error that stdio met before may have been forgotten by its caller, never by the stream. */
+		/* Callers may have ignored an earlier error, but the stream remembers it. */
 		int failed = fflush(file->stream) | ferror(file->stream);
 		int saved = errno;
 		if (file->stream != stdout && fclose(file->stream) && !failed) {

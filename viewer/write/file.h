@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A report file appears whole or not at all: it is written under another name in the same folder and
- * renamed when it is on the disk's account. Links that were planted there are not
- * followed, and another user's pipe is not written to.
+ * A report file appears complete or not at all. It is written under another name in the same folder and renamed once it
+ * is complete. Links planted there are not followed, and another user's pipe is not written to.
  */
 #ifndef CT_WRITE_FILE_H
 #define CT_WRITE_FILE_H
@@ -17,10 +16,10 @@ struct ct_out_file {
 	char *temporary; /* NULL: the stream is the destination itself (stdout, a pipe, a device) */
 };
 
-/* "-" is stdout. */
+/* Open path for writing; "-" is stdout. 0 or < 0. */
 int ct_out_open(const char *path, struct ct_out_file *file, struct ct_error_text *error);
 
-/* End with the writer's result: rename when it is CT_OK, else remove. Returns the final result. */
+/* Finish with the writer's result: rename the file if it is CT_OK, else remove it. Returns the final result. */
 int ct_out_close(struct ct_out_file *file, int code, struct ct_error_text *error);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Folded stacks: "root;caller;leaf NUMBER", each stack once, numbers above 0. Readers split at ';' and take the
- * last number, and know no escapes, so labels are made harmless:
+ * Writes folded stacks: "root;caller;leaf NUMBER", each stack once, with numbers above 0. Readers split a line at ';',
+ * use the last number and know no escapes. So some characters in labels are replaced:
  *
  *   ;                        becomes :
- *   " 12" at a label's end   becomes "_12": flamegraph.pl reads two numbers as a before and an after
- *   "_[k]" at its end        becomes "_(k)": flamegraph.pl takes it for an annotation and cuts it off
- *   # at a stack's start     gets a _ in front: a comment to some readers
+ *   " 12" at a label's end   becomes "_12": flamegraph.pl reads two numbers as before and after
+ *   "_[k]" at a label's end  becomes "_(k)": flamegraph.pl takes it for an annotation and removes it
+ *   # at a stack's start     gets a _ in front: some readers take it for a comment
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,8 +19,8 @@
 
 struct labels {
 	char **texts; /* by function */
-	uint32_t *by_text; /* functions in the order of their texts */
-	uint32_t *of_frame; /* rank of the text, by frame id: equal texts have one */
+	uint32_t *by_text; /* functions sorted by their texts */
+	uint32_t *of_frame; /* by frame id: rank of its text; equal texts have the same rank */
 	char **by_rank;
 };
 

@@ -95,7 +95,7 @@ const struct ct_format *ct_format_find(const char *name)
 	return NULL;
 }
 
-/* "dhat, pprof, ..." */
+/* Write "dhat, pprof, ..." to out. */
 static void list_names(char *out, size_t room)
 {
 	size_t used = 0;

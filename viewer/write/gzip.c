@@ -4,8 +4,8 @@
 #include <string.h>
 
 #define WINDOW_BITS 15
-#define GZIP_HEADER 16 /* added to the window's bits: with gzip's header, without a time */
-#define LEVEL 5 /* measured: half the time of zlib's standard 6, and no larger */
+#define GZIP_HEADER 16 /* added to WINDOW_BITS, it asks zlib for a gzip header, without a time */
+#define LEVEL 5 /* measured: half the time of zlib's default 6, and no larger output */
 
 bool ct_gzip_begin(struct ct_gzip *gzip, FILE *out)
 {
@@ -16,7 +16,7 @@ bool ct_gzip_begin(struct ct_gzip *gzip, FILE *out)
 	return deflateInit2(&gzip->stream, LEVEL, Z_DEFLATED, WINDOW_BITS + GZIP_HEADER, 8, Z_DEFAULT_STRATEGY) == Z_OK;
 }
 
-/* Compress what waits. */
+/* Compress the waiting bytes. */
 static void drain(struct ct_gzip *gzip, int flush)
 {
 	int code;

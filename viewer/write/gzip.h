@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One gzip stream into a file, compressed as it comes. Errors are kept until the end. */
+/* Writes a gzip stream to a file and compresses as it goes. Errors are remembered until the end. */
 #ifndef CT_WRITE_GZIP_H
 #define CT_WRITE_GZIP_H
 
@@ -12,16 +12,16 @@
 struct ct_gzip {
 	FILE *out;
 	z_stream stream;
-	bool failed; /* the file says why; no memory otherwise */
-	unsigned char waiting[65536]; /* small pieces are collected: each call of zlib costs */
+	bool failed; /* ferror(out): writing failed; otherwise out of memory */
+	unsigned char waiting[65536]; /* collects small pieces, since each call of zlib is costly */
 	unsigned char compressed[65536];
 };
 
-/* False without memory. End with ct_gzip_end. */
+/* False when out of memory. End with ct_gzip_end. */
 bool ct_gzip_begin(struct ct_gzip *gzip, FILE *out);
 void ct_gzip_put(struct ct_gzip *gzip, const void *bytes, size_t length);
 
-/* False when anything went wrong since the beginning. */
+/* False if anything has failed since ct_gzip_begin. */
 bool ct_gzip_end(struct ct_gzip *gzip);
 
 #endif

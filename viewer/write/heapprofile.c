@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * V8's sampling heap profile, for the Memory panel of Chrome's DevTools: the call tree from the root down, and
- * a list of samples that refer to its nodes. Sites come in the order of a walk through that tree, so each node
- * is opened when it is met, and closed when the next stack is not below it.
+ * Writes V8's sampling heap profile, for the Memory panel of Chrome's DevTools: the call tree from the root down, and
+ * a list of samples that refer to its nodes. Sites come in the order of a walk through that tree. So a node is opened
+ * at its first stack, and closed before the first stack that is not below it.
  *
- * DevTools takes functions for the same when name, scriptId, line and column are, and does not look at the
- * url: each file has a scriptId of its own. Lines are counted from 0.
+ * DevTools considers functions equal if name, scriptId, line and column are, and ignores the url. So each file gets
+ * its own scriptId. Lines are counted from 0.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -54,7 +54,7 @@ static void put_tree(const struct ct_stacks *stacks, const struct ct_functions *
 			fputs("]}", out);
 		for (uint32_t i = common; i < site->frame_count; i++) {
 			uint32_t function = stacks->labels[ct_stack_frame(profile, site, i)];
-			/* behind a sibling that has just been closed, or the first child */
+			/* a comma if a sibling has just been closed; the first child has none */
 			fputs(before && i == common && before->frame_count > common ? ",\n" : "\n", out);
 			open_node(profile, &functions->rows[function], ++id, i + 1 == site->frame_count ? value : 0,
 				  out);
@@ -65,7 +65,7 @@ static void put_tree(const struct ct_stacks *stacks, const struct ct_functions *
 	fputs("]}", out);
 }
 
-/* The nodes that allocate themselves, with the numbers that put_tree gave them. */
+/* Write the nodes that allocate themselves, with the ids that put_tree gave them. */
 static void put_samples(const struct ct_stacks *stacks, enum ct_metric metric, FILE *out)
 {
 	const struct ct_site_row *site, *before = NULL;

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heaptrack's data file (interpreted, version 3), for heaptrack_gui and heaptrack_print. It is a list of single
- * allocations and frees. They are made up (write/heaptrack_plan.h) so that what heaptrack counts is what the
- * profile has - calls, temporary allocations, peak and leaks of each stack -, but not when they happened:
+ * Writes heaptrack's data file (interpreted, version 3), for heaptrack_gui and heaptrack_print. The file is a list of
+ * single allocations and frees. They are synthetic (write/heaptrack_plan.h): heaptrack counts the profile's calls,
+ * temporary allocations, peak and leaks for each stack, but the times are not the real ones:
  *
- *   at 0         fleeting blocks that are too large beside what is kept
- *   at the peak  all of the peak; frees of what is not kept; the other fleeting blocks
- *   at the end   what only the end has
+ *   at 0         fleeting blocks that would exceed the peak beside the kept blocks
+ *   at the peak  all blocks of the peak; frees of those that are not kept; the other fleeting blocks
+ *   at the end   blocks that are live only at the end
  *
- * An entry is blocks of one size and stack. heaptrack takes a block for temporary when its entry's free directly
- * follows its entry's allocation. Other fleeting blocks overlap with the next one, of another entry: those of one
- * size have two. heaptrack_gui crashes unless the entries' first allocations are in the order of the entries.
+ * An entry stands for all blocks of one size and stack. heaptrack considers a block temporary if its entry's free
+ * directly follows its entry's allocation. Other fleeting blocks therefore overlap with the next block, which must be
+ * of another entry, so blocks of one size and stack use two entries. heaptrack_gui crashes unless the entries are in
+ * the order of their first allocations.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -26,9 +27,9 @@
 
 /* 400 MB of lines and 780 KB in gzip: 2 s to write them, 8 s for heaptrack_print. */
 #define FLEETING_MAX 50000000u
-#define LIVE_MAX 500000000u /* of a damaged report no file is written that has no end */
+#define LIVE_MAX 500000000u /* keeps a damaged report from becoming an endless file */
 
-/* An instruction pointer, and the frames it was made of, to know it again. */
+/* An instruction pointer, and the frames that it was made from, to recognize it later. */
 struct address {
 	uint64_t id; /* 0 = none yet */
 	uint32_t first, count; /* in frame_ids */
@@ -52,25 +53,25 @@ struct writer {
 	const struct ct_profile *profile;
 	struct ct_gzip *gzip;
 	struct ct_stacks stacks;
-	uint32_t *labels; /* of frames: themselves */
-	uint64_t *string_of; /* heaptrack's, by string id; 0 = not written yet */
+	uint32_t *labels; /* each frame's own id */
+	uint64_t *string_of; /* by string id: heaptrack's number, 0 = not written yet */
 	struct address *address_of; /* by innermost frame id */
 	uint64_t *trace_of; /* by site */
-	uint64_t *peak_entry; /* of its first piece at the peak, by site */
-	uint64_t *path; /* instruction pointers of the site before, root first */
-	uint64_t *traces; /* traces of that path */
+	uint64_t *peak_entry; /* by site: the entry of its first piece at the peak */
+	uint64_t *path; /* instruction pointers of the previous site, root first */
+	uint64_t *traces; /* the traces along that path */
 	uint32_t path_length;
 	uint64_t strings, addresses, trace_count, entries;
 	uint64_t kept_bytes; /* live between the peak and the end */
-	uint64_t fleeting; /* blocks */
-	uint64_t live; /* blocks of the peak and of the end */
-	size_t inexact; /* sites */
-	struct block held; /* a fleeting block that is live */
-	bool temporary_at_peak; /* of the site that is the last in order */
+	uint64_t fleeting; /* number of fleeting blocks */
+	uint64_t live; /* number of blocks at the peak and at the end */
+	size_t inexact; /* number of sites without an exact plan */
+	struct block held; /* the fleeting block that is live now */
+	bool temporary_at_peak; /* the last site in the order has temporary blocks at the peak */
 	struct {
 		struct ct_block_piece piece;
 		size_t site, index;
-	} first; /* gets entry 0 */
+	} first; /* the piece that gets entry 0 */
 };
 
 static void put(struct writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -110,7 +111,7 @@ static uint64_t put_string(struct writer *writer, uint32_t id)
 	return writer->string_of[id];
 }
 
-/* A frame with those that are inlined into it, innermost first. */
+/* Write a frame and those that are inlined into it, innermost first. */
 static uint64_t put_address(struct writer *writer, const uint32_t *frames, uint32_t count)
 {
 	const struct ct_profile *profile = writer->profile;
@@ -130,7 +131,7 @@ static uint64_t put_address(struct writer *writer, const uint32_t *frames, uint3
 	return ++writer->addresses;
 }
 
-/* The address of the frames from `first` on, up to the one that is not inlined. Returns how many they are. */
+/* Find the address of the frames from `first` to the next one that is not inlined. Returns their number. */
 static uint32_t find_address(struct writer *writer, uint32_t first, uint32_t left, uint64_t *id)
 {
 	const struct ct_profile *profile = writer->profile;
@@ -139,7 +140,7 @@ static uint32_t find_address(struct writer *writer, uint32_t first, uint32_t lef
 	uint32_t count = 1;
 	while (count < left && profile->frames[frames[count - 1]].inlined)
 		count++;
-	/* In a damaged report a frame may be inlined into several: each gets its own then. */
+	/* In a damaged report, a frame may be inlined into several others. Each then gets its own address. */
 	if (!known->id || known->count != count ||
 	    memcmp(frames, profile->frame_ids + known->first, count * sizeof(*frames)) != 0)
 		*known = (struct address){put_address(writer, frames, count), first, count};
@@ -147,7 +148,7 @@ static uint32_t find_address(struct writer *writer, uint32_t first, uint32_t lef
 	return count;
 }
 
-/* The site's stack as a trace; the traces of callers that it shares with the site before are there already. */
+/* Write the site's stack as a trace. The callers that it shares with the previous site already have traces. */
 static uint64_t put_trace(struct writer *writer, const struct ct_site_row *site, uint64_t *leaf_first)
 {
 	uint32_t length = 0, same = 0;
@@ -203,14 +204,14 @@ static void free_held(struct writer *writer)
 	writer->held.live = false;
 }
 
-/* Is there room below the peak for blocks of so many bytes beside others? */
+/* Is there room for this many bytes beside the others without exceeding the peak? */
 static bool is_room(const struct writer *writer, uint64_t others, uint64_t bytes)
 {
 	uint64_t peak = writer->profile->totals.peak_bytes;
 	return others <= peak && bytes <= peak - others;
 }
 
-/* So many blocks, each of which overlaps with the next. */
+/* Write `count` blocks, each of which overlaps with the next. */
 static void put_overlapping(struct writer *writer, uint64_t count, uint64_t size, uint64_t trace)
 {
 	char lines[128];
@@ -225,7 +226,7 @@ static void put_overlapping(struct writer *writer, uint64_t count, uint64_t size
 	}
 }
 
-/* Blocks that come and go while so many bytes are live. */
+/* Write blocks that come and go while `live` bytes are live. */
 static void put_fleeting(struct writer *writer, const struct ct_block_piece *piece, uint64_t trace, uint64_t live)
 {
 	char lines[64];
@@ -263,13 +264,13 @@ static void put_piece(struct writer *writer, const struct ct_block_piece *piece,
 		put_blocks(writer, '+', put_entry(writer, piece->size, trace), piece->count);
 }
 
-/* Is it the one whose entry is 0? It goes before the others. */
+/* Is this the piece with entry 0? It is written before the others. */
 static bool is_first(const struct writer *writer, size_t site, size_t piece)
 {
 	return writer->first.piece.count && site == writer->first.site && piece == writer->first.index;
 }
 
-/* Free a site's blocks of the peak alone, which were allocated after those that are kept; the last one first. */
+/* Free a site's blocks that are live only at the peak, last one first. They were allocated after the kept ones. */
 static void free_pieces(struct writer *writer, size_t site, const struct ct_block_piece *pieces, size_t count)
 {
 	uint64_t entry = writer->peak_entry[site];
@@ -336,7 +337,7 @@ static void add_up(struct writer *writer)
 	}
 }
 
-/* The lower, the better for entry 0. */
+/* How well a piece suits entry 0; lower is better. */
 static uint64_t rank_first(const struct ct_block_piece *piece)
 {
 	if (piece->temporary)
@@ -347,8 +348,10 @@ static uint64_t rank_first(const struct ct_block_piece *piece)
 }
 
 /*
- * To heaptrack 0 also means "no entry": a free of entry 0 after another free would be temporary. So it is for
- * blocks that are temporary, or are never freed, or for few. But early ones cannot wait for those of the peak.
+ * To heaptrack, 0 also means "no entry", so a free of entry 0 that follows another free would count as temporary.
+ * Therefore entry 0 is given to temporary blocks, to blocks that are never freed, or to a piece of few blocks. If
+ * there are early blocks, only fleeting ones qualify: entry 0 must be allocated first, and early blocks precede the
+ * peak.
  */
 static void choose_first(struct writer *writer)
 {
@@ -374,8 +377,8 @@ static void choose_first(struct writer *writer)
 }
 
 /*
- * The block that made the peak is often a temporary one, and its site then has more of them than come and go. So
- * this site is the last before the peak and the first after it.
+ * The block that makes the peak is often temporary. Its site then has more temporary blocks than fleeting ones. This
+ * site is written last before the peak and first after it, so that the free of its block follows the allocation.
  */
 static void choose_last(struct writer *writer)
 {
@@ -445,7 +448,7 @@ static bool init(struct writer *writer, uint64_t **leaf_first)
 
 int ct_write_heaptrack(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
 {
-	(void)metric; /* all that heaptrack knows */
+	(void)metric; /* the file has everything that heaptrack knows */
 	struct writer writer = {.profile = profile};
 	uint64_t *leaf_first;
 	int code = CT_OK;
@@ -489,8 +492,8 @@ bool ct_note_heaptrack(const struct ct_profile *profile, char *line, size_t room
 			 writer.fleeting, FLEETING_MAX);
 	else if (writer.inexact)
 		snprintf(line, room,
-			 "heaptrack: calls of %zu sites differ, whose numbers are no blocks' (estimates of a sampled "
-			 "recording?); peak and leaks are exact",
+			 "heaptrack: the calls of %zu sites differ, since no blocks have their numbers (estimates of "
+			 "a sampled recording?); peak and leaks are exact",
 			 writer.inexact);
 	return writer.fleeting > FLEETING_MAX || writer.inexact;
 }

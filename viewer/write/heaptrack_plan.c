@@ -11,7 +11,7 @@ static bool has_blocks(const struct ct_block_group *group)
 	return group->blocks || !group->bytes;
 }
 
-/* With so many blocks kept from the peak to the end. False: there is no such history. */
+/* Plan with `kept` blocks that live from the peak to the end. False: no history has these counters. */
 static bool try_kept(struct ct_block_plan *plan, const struct ct_counters *of, uint64_t kept)
 {
 	uint64_t bytes = !kept                     ? 0
@@ -24,7 +24,7 @@ static bool try_kept(struct ct_block_plan *plan, const struct ct_counters *of, u
 	    of->peak_bytes + of->end_bytes - bytes > of->total_bytes)
 		return false;
 	rest = of->total_bytes - (of->peak_bytes + of->end_bytes - bytes);
-	/* No block is left for the rest: fewer bytes are kept, and the blocks of peak and end have them. */
+	/* No fleeting block is left for the rest. So keep fewer bytes, and give them to the blocks of peak and end. */
 	if (blocks == of->total_blocks && free_choice && rest <= bytes) {
 		bytes -= rest;
 		rest = 0;
@@ -40,8 +40,9 @@ static bool try_kept(struct ct_block_plan *plan, const struct ct_counters *of, u
 }
 
 /*
- * The more blocks and bytes are kept, the fewer others are needed. All that can be are kept when their bytes
- * allow it; with one less, bytes are free to choose. If the counters are those of any blocks, one of both fits.
+ * The more blocks and bytes are kept, the fewer other blocks are needed. So first try to keep as many blocks as
+ * possible. If their bytes do not fit, keep one block less, which leaves the kept bytes free to choose. If there are
+ * any blocks with these counters, one of the two plans fits.
  */
 void ct_block_plan_make(struct ct_block_plan *plan, const struct ct_counters *counters)
 {
@@ -49,7 +50,7 @@ void ct_block_plan_make(struct ct_block_plan *plan, const struct ct_counters *co
 	plan->exact = try_kept(plan, counters, kept) || (kept && try_kept(plan, counters, kept - 1));
 	if (plan->exact)
 		return;
-	/* Estimates of a sampled recording, or a damaged report: peak and end as they are. */
+	/* A sampled recording's estimates, or a damaged report: keep the peak and the end as they are. */
 	struct ct_block_group *groups = plan->groups;
 	groups[CT_BLOCKS_KEPT] = (struct ct_block_group){0};
 	groups[CT_BLOCKS_PEAK] = (struct ct_block_group){counters->peak_blocks, counters->peak_bytes};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A site's counters as blocks that come and go: heaptrack's file is a list of allocations and frees, and a
- * profile has only sums. Of its blocks, some are live at the peak and at the end, some at one of them, and
- * the others come and go. Sizes are the average, rounded so that sums are exact to the byte.
+ * Turns a site's counters into blocks with a history: heaptrack's file is a list of allocations and frees, but a
+ * profile has only sums. Some of a site's blocks are live at both the peak and the end, some at one of them, and the
+ * others are fleeting. All sizes are the average, rounded such that the sums are exact.
  */
 #ifndef CT_WRITE_HEAPTRACK_PLAN_H
 #define CT_WRITE_HEAPTRACK_PLAN_H
@@ -24,7 +24,7 @@ struct ct_block_group {
 
 struct ct_block_plan {
 	struct ct_block_group groups[CT_BLOCKS_KINDS];
-	bool exact; /* false: no blocks have such counters, and totals differ; peak and end do not */
+	bool exact; /* false: no blocks have such counters, so the totals differ; peak and end are still exact */
 };
 
 /* Blocks of one size. */
@@ -32,14 +32,14 @@ struct ct_block_piece {
 	enum ct_blocks_of kind;
 	uint64_t size;
 	uint64_t count; /* above 0 */
-	bool temporary; /* of the fleeting: freed before the next allocation */
+	bool temporary; /* fleeting blocks only: freed before the next allocation */
 };
 
 #define CT_BLOCK_PIECES_MAX 10
 
 void ct_block_plan_make(struct ct_block_plan *plan, const struct ct_counters *counters);
 
-/* Returns how many. */
+/* Split the plan into pieces; `temporary` of the fleeting blocks are temporary. Returns the number of pieces. */
 size_t ct_block_plan_pieces(const struct ct_block_plan *plan, uint64_t temporary,
 			    struct ct_block_piece pieces[CT_BLOCK_PIECES_MAX]);
 

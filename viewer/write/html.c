@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A page that shows the profile, in one file. Page, script and style are made of viewer/html/ once (`make html`);
- * the data goes into it packed (write/packed.h), so that no name in it can be taken for markup.
+ * Writes a page that shows the profile, in one file. Its markup, script and style are built once from viewer/html/
+ * (`make html`). The data is inserted packed (write/packed.h), so that no name in it can be taken for markup.
  *
- * The data: texts stand once and are meant by index, 0 is ""; what there are many of is in columns. `nodes` is
- * the call tree by frames, parents first: a site is one of its nodes, `skip` frames below the one that the views
- * take for its leaf (names/names.h). viewer/html/src/data.js reads it.
+ * In the data, each text is stored once and referred to by index; text 0 is "". Large tables are stored by column.
+ * `nodes` is the call tree of frames, parents first. A site is a node in it, `skip` frames below the one that the
+ * views take for its leaf (names/names.h). viewer/html/src/data.js reads the data.
  */
 #include <errno.h>
 #include <limits.h>
@@ -24,25 +24,25 @@
 #include "write/write.h"
 
 #define VERSION 1
-#define PLACE "../share/ctrace/report.html" /* from the folder of the program */
+#define PLACE "../share/ctrace/report.html" /* relative to the program's folder */
 #define MARK "@DATA@"
 #define FINDINGS_MAX 10
 
 struct page {
 	const struct ct_profile *profile;
-	const struct ct_diff *diff; /* NULL = one profile; else sites are its rows, frames functions without places */
+	const struct ct_diff *diff; /* NULL = a profile; else sites are the diff's rows, frames are functions alone */
 	FILE *out;
 	bool *allocators; /* by frame id */
 	struct ct_functions functions;
-	uint32_t *example; /* of each function a frame id */
-	uint32_t *text_of; /* index in the page's texts, by string id */
-	uint32_t *labels; /* of frames: themselves */
+	uint32_t *example; /* by function: one of its frames */
+	uint32_t *text_of; /* by string id: index in the page's texts */
+	uint32_t *labels; /* each frame's own id */
 	struct ct_stacks stacks;
-	uint32_t *place; /* in the order of stacks, by site */
-	uint32_t *path; /* the node at each depth of the site before */
+	uint32_t *place; /* by site: its index in the order of stacks */
+	uint32_t *path; /* the previous site's node at each depth */
 	uint32_t *node_of; /* by place */
-	struct ct_findings findings; /* of a heap profile; a diff has none */
-	bool *side_allocators[CT_DIFF_SIDES]; /* by frame id of the side */
+	struct ct_findings findings; /* only for a heap profile, not for a diff */
+	bool *side_allocators[CT_DIFF_SIDES]; /* by the side's frame id */
 };
 
 static void begin_list(const struct page *page, const char *name, bool more)
@@ -57,7 +57,7 @@ static void put_item(const struct page *page, size_t i, uint64_t number)
 	ct_put_number(page->out, number);
 }
 
-/* A list of `count` numbers, in which `i` is the number's index. */
+/* Write a list of `count` numbers; `number` is an expression of the index `i`. */
 #define PUT_LIST(page, name, more, count, number)                                                                      \
 	do {                                                                                                           \
 		begin_list(page, name, more);                                                                          \
@@ -66,7 +66,7 @@ static void put_item(const struct page *page, size_t i, uint64_t number)
 		putc_unlocked(']', (page)->out);                                                                       \
 	} while (0)
 
-/* Only code without a name is known by its whole text. */
+/* Only a frame without function and module is shown by its whole text. */
 static uint32_t text_of_frame(const struct ct_frame *frame)
 {
 	return frame->function || frame->module ? 0 : frame->text;
@@ -133,7 +133,7 @@ static const struct ct_site_row *site_at(const struct page *page, size_t place)
 	return &page->profile->sites[page->stacks.order[place]];
 }
 
-/* For each node what it is, or, how far before it its parent stands; 0 = it has none. */
+/* Write each node's frame or, for parents, the distance back to its parent; 0 = no parent. */
 static void put_nodes(const struct page *page, const char *name, bool parents)
 {
 	uint32_t count = 0;
@@ -177,7 +177,7 @@ static void put_causes(const struct page *page, enum ct_metric metric)
 	}
 }
 
-/* Where the rows' examples are. */
+/* Write the places of the rows' examples. */
 static void put_places(const struct page *page)
 {
 	char room[CT_NAME_ROOM];
@@ -192,7 +192,7 @@ static void put_places(const struct page *page)
 	putc_unlocked(']', page->out);
 }
 
-/* Of each metric the old numbers, the new ones, and what caused the change. */
+/* For each metric, write the old numbers, the new ones, and the causes of the change. */
 static void put_sides(const struct page *page)
 {
 	size_t count = page->profile->site_count;
@@ -341,7 +341,7 @@ static uint32_t *numbers(size_t count)
 	return calloc(count + 1, sizeof(uint32_t));
 }
 
-/* False without memory; page_fini also then. */
+/* False when out of memory; call page_fini in both cases. */
 static bool page_init(struct page *page, const struct ct_profile *profile, const struct ct_diff *diff)
 {
 	*page = (struct page){.profile = profile, .diff = diff};
@@ -391,7 +391,7 @@ static void page_fini(struct page *page)
 		free(page->side_allocators[side]);
 }
 
-/* The page without data, for free(). */
+/* Read the page without data; *text is to be freed. */
 static int read_template(char **text, struct ct_error_text *error)
 {
 	char path[PATH_MAX + sizeof(PLACE)];
@@ -406,7 +406,7 @@ static int read_template(char **text, struct ct_error_text *error)
 		return ct_error_no_memory(error);
 	if (!file)
 		return ct_error_set(error, CT_ERR_USAGE,
-				    "the page that html reports are made of is not built: run `make html`, which needs "
+				    "the template of html reports is not built: run `make html`, which needs "
 				    "npm, where ctrace was built (no %s)",
 				    path);
 	ssize_t got = getdelim(text, &room, '\0', file);
@@ -446,7 +446,7 @@ int ct_write_html(const struct ct_profile *profile, enum ct_metric metric, FILE 
 	return write_page(profile, NULL, metric, out, error);
 }
 
-/* The new profile with the rows for sites, whose functions are known by the chains' texts. */
+/* Write the page of the new profile, with the diff's rows as its sites and the chains' texts as its functions. */
 int ct_write_diff_html(const struct ct_diff *diff, enum ct_metric metric, FILE *out, struct ct_error_text *error)
 {
 	const struct ct_profile *chains = diff->chains.profile;

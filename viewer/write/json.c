@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The profile for scripts: docs/json.md is the promise of what is in it. */
+/* Writes the profile as JSON for scripts. docs/json.md defines its contents. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -72,7 +72,7 @@ static void put_sites(const struct ct_profile *profile, enum ct_metric metric, c
 	putc(']', out);
 }
 
-/* What is not known is left out. */
+/* Unknown parts are left out. */
 static void put_frames(const struct ct_profile *profile, FILE *out)
 {
 	fputs(",\n\"frames\":[", out);

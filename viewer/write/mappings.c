@@ -12,7 +12,7 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Is it the program's own file? Without its path, the command's first word is the name. */
+/* Is this the program's own file? If its path is unknown, compare with the first word of the command. */
 static bool is_program(const struct ct_profile *profile, const char *program, const char *path)
 {
 	return *profile->program ? !strcmp(program, path) : *program && !strcmp(base_name(program), base_name(path));
@@ -27,7 +27,7 @@ static struct ct_module_mapping *mapping_for(struct ct_mappings *mappings, const
 	size_t index = first ? 0 : mappings->count++;
 	mappings->of_module[path_id] = (uint32_t)index + 1;
 	mappings->rows[index] = (struct ct_module_mapping){.path = path, .build_id = ""};
-	if (*path == '[') /* no file: [jit] has run-time addresses, and nothing is at 0 */
+	if (*path == '[') /* not a file: [jit] has run-time addresses, and none of them is 0 */
 		mappings->rows[index].start = UINT64_MAX;
 	return &mappings->rows[index];
 }
@@ -37,7 +37,7 @@ static uint64_t page_end(uint64_t address)
 	return address / PAGE < UINT64_MAX / PAGE ? (address / PAGE + 1) * PAGE : UINT64_MAX;
 }
 
-/* A mapping holds its addresses, even where a damaged file says otherwise. */
+/* Make the mapping contain an address; in a damaged file it might not. */
 static void widen(struct ct_module_mapping *mapping, uint64_t address)
 {
 	if (address < mapping->start)

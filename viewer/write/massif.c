@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Massif's output, for ms_print and massif-visualizer: what was live at the end of each interval of the timeline,
- * and heap trees (write/massif_tree.h) of the profile's snapshots, of the peak and of the end.
+ * Writes Massif's format, for ms_print and massif-visualizer: what was live at the end of each interval of the
+ * timeline, and heap trees (write/massif_tree.h) of the profile's snapshots, of the peak and of the end.
  *
- * Readers want whole milliseconds: of the points in one, the last one stays.
+ * Readers expect whole milliseconds. Of several points in one millisecond, only the last is kept.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,7 +15,7 @@
 #include "write/put_json.h"
 #include "write/write.h"
 
-/* In the order of those at one time. */
+/* Moments at the same time come in this order. */
 enum kind {
 	AT_START,
 	AT_POINT,
@@ -34,7 +34,7 @@ struct moment {
 struct massif {
 	const struct ct_profile *profile;
 	FILE *out;
-	uint64_t divisor; /* of times */
+	uint64_t divisor; /* from the profile's unit of time to the file's */
 	struct moment *moments;
 	size_t count;
 	struct ct_massif_tree tree;
@@ -42,7 +42,7 @@ struct massif {
 
 static void add(struct massif *massif, uint64_t time, uint64_t bytes, enum kind kind, size_t index)
 {
-	/* The last one is the end, whatever a damaged report says of the others. */
+	/* Even in a damaged report, no moment may come after the end. */
 	if (time > massif->profile->end_time)
 		time = massif->profile->end_time;
 	massif->moments[massif->count++] = (struct moment){time, bytes, kind, index};
@@ -58,7 +58,7 @@ static int compare_moments(const void *left, const void *right)
 	return a->index < b->index ? -1 : a->index > b->index;
 }
 
-/* Of the points that a reader sees at one time, and of those that have a tree, one stays. */
+/* Drop a point of the timeline if another point, a snapshot or the end falls into the same millisecond. */
 static void drop_covered(struct massif *massif)
 {
 	size_t kept = 0;
@@ -88,7 +88,7 @@ static void collect(struct massif *massif)
 	drop_covered(massif);
 }
 
-/* What each site had then. */
+/* Set each site's bytes at a moment. */
 static void fill_tree(struct massif *massif, const struct moment *moment)
 {
 	const struct ct_profile *profile = massif->profile;
@@ -116,7 +116,7 @@ static void put_head(const struct massif *massif)
 	fprintf(massif->out, "\ntime_unit: %s\n", massif->divisor > 1 ? "ms" : "i");
 }
 
-/* < 0 without memory. */
+/* Write one moment. 0, or < 0 when out of memory. */
 static int put_moment(struct massif *massif, size_t number)
 {
 	static const char *const trees[] = {"empty", "empty", "detailed", "peak", "detailed"};
@@ -133,7 +133,7 @@ static int put_moment(struct massif *massif, size_t number)
 
 int ct_write_massif(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
 {
-	(void)metric; /* live bytes, over time */
+	(void)metric; /* the file has live bytes over time */
 	struct massif massif = {
 		.profile = profile,
 		.out = out,

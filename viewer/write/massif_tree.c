@@ -8,15 +8,15 @@
 #include "names/names.h"
 #include "util/array.h"
 
-#define DEPTH_MAX 98 /* of a node: from 100 levels on ms_print warns. Deeper ones end there, with all their bytes */
+#define DEPTH_MAX 98 /* of a node, since ms_print warns from 100 levels. A node there has all bytes below it */
 #define PERCENT 1 /* Massif's --threshold */
 
-/* Rows from `first` to `end`, which share `depth` frames. Without rows: a line that sums up. */
+/* The rows from `first` to `end`, which share `depth` frames. A node without rows is a summary line. */
 struct ct_massif_node {
 	uint64_t bytes;
 	uint32_t first, end;
 	uint32_t depth;
-	uint32_t places; /* how many are summed up; 0 and no rows: sites that the profile does not list */
+	uint32_t places; /* number of children summed up; 0 without rows: the sites that the profile does not list */
 };
 
 static const struct ct_site_row *site_at(const struct ct_massif_tree *tree, uint32_t index)
@@ -29,7 +29,7 @@ static uint32_t depth_of(const struct ct_massif_tree *tree, uint32_t site)
 	return site_at(tree, site)->frame_count - tree->skip[site];
 }
 
-/* String id of the frame's text; depth 0 = leaf. */
+/* The string id of the text of the frame at a depth, 0 = leaf. */
 static uint32_t text_at(const struct ct_massif_tree *tree, uint32_t site, uint32_t depth)
 {
 	uint32_t frame = tree->profile->frame_ids[site_at(tree, site)->first_frame + tree->skip[site] + depth];
@@ -124,7 +124,7 @@ static bool is_significant(const struct ct_massif_tree *tree, uint64_t bytes)
 	return bytes && bytes >= tree->total / parts + (tree->total % parts != 0);
 }
 
-/* By bytes, the largest last; equal ones by their texts: the same for each export of a profile. */
+/* Sort by bytes, the largest last, then by text, so that all exports of a profile are equal. */
 static int compare_nodes(const void *left, const void *right, void *argument)
 {
 	const struct ct_massif_node *a = left, *b = right;
@@ -146,7 +146,7 @@ static bool push(struct ct_massif_tree *tree, struct ct_massif_node node)
 	return true;
 }
 
-/* Push the children of a node, the first one last. Returns their number, or < 0 without memory. */
+/* Push the children of a node, the first one last. Returns their number, or < 0 when out of memory. */
 static int64_t push_children(struct ct_massif_tree *tree, const struct ct_massif_node *node)
 {
 	struct ct_massif_node small = {.depth = node->depth + 1};
@@ -155,7 +155,7 @@ static int64_t push_children(struct ct_massif_tree *tree, const struct ct_massif
 	for (uint32_t i = node->first, first; i < node->end && node->depth < DEPTH_MAX;) {
 		first = i++;
 		if (depth_of(tree, tree->rows[first]) == node->depth)
-			continue; /* its stack ends here */
+			continue; /* the row's stack ends here */
 		while (i < node->end && tree->row_common[i] > node->depth)
 			i++;
 		struct ct_massif_node child = {tree->sums[i] - tree->sums[first], first, i, node->depth + 1, 0};

@@ -8,7 +8,7 @@
 
 struct base64 {
 	FILE *out;
-	uint32_t bits; /* of the bytes that wait for a third */
+	uint32_t bits; /* the bytes that wait for a third one */
 	unsigned waiting;
 };
 
@@ -64,7 +64,7 @@ static ssize_t write_packed(void *cookie, const char *bytes, size_t length)
 {
 	struct packed *packed = cookie;
 	ct_gzip_put(&packed->gzip, bytes, length);
-	return packed->gzip.failed ? 0 : (ssize_t)length; /* 0: failed, in these functions */
+	return packed->gzip.failed ? 0 : (ssize_t)length; /* fopencookie(3): 0 means failure */
 }
 
 static int close_packed(void *cookie)

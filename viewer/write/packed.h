@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes in gzip and base64, as they come: what is inside a page is small, and none of it can be taken for markup. */
+/* A stream that compresses to gzip and encodes as base64: data in a page is small and cannot be taken for markup. */
 #ifndef CT_WRITE_PACKED_H
 #define CT_WRITE_PACKED_H
 
 #include <stdio.h>
 
-/* What is written to the stream goes to out, packed; complete after fclose, whose result says if it worked. NULL
- * without memory. */
+/*
+ * Open a stream that writes to out, packed. The output is complete after fclose, whose result shows success or
+ * failure. NULL when out of memory.
+ */
 FILE *ct_packed_open(FILE *out);
 
 #endif

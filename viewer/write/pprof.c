@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pprof's protobuf in gzip. Each record is packed as a profile of its own that holds nothing else, and the
- * pieces written one after the other: protobuf's rule for joined messages makes them one, with the repeated
- * fields in order. So a profile of any size takes the memory of its largest record.
+ * Writes pprof's gzipped protobuf. Each record is packed as a profile that contains nothing else, and these pieces are
+ * written one after the other. By protobuf's rule for concatenated messages they form one profile, with repeated
+ * fields in order. So a profile of any size takes only the memory of its largest record.
  *
- * Strings, functions and locations get their number when something refers to them first, and are written then.
- * A location is one address: its inlined frames and the function that they are in.
+ * Strings, functions and locations are numbered and written at the first reference to them. A location is one address:
+ * its inlined frames and the function that contains them.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,7 +31,7 @@ struct sample_type {
 	const char *unit;
 };
 
-/* A location that begins with a frame: the frames it was made of, to know it again. */
+/* A location that starts with a certain frame, and the frames that it was made from, to recognize it later. */
 struct location {
 	uint64_t id; /* 0 = none yet */
 	uint32_t first, count; /* in frame_ids */
@@ -40,7 +40,7 @@ struct location {
 struct writer {
 	const struct ct_profile *profile;
 	struct ct_gzip *gzip;
-	uint8_t *packed; /* the record at hand */
+	uint8_t *packed; /* the current record */
 	size_t packed_room;
 	bool no_memory;
 	struct ct_functions functions;
@@ -48,19 +48,19 @@ struct writer {
 	struct sample_type types[TYPES_MAX];
 	size_t type_count;
 	size_t default_type;
-	int64_t *string_of; /* index in string_table, by string id */
+	int64_t *string_of; /* by string id: index in string_table */
 	int64_t string_count;
-	int64_t bytes_string; /* 0: there are no sizes of blocks */
+	int64_t bytes_string; /* "bytes"; 0: the profile has no sizes of blocks */
 	bool *function_done;
 	struct location *location_of; /* by innermost frame id */
-	uint64_t *single_of; /* locations of one frame alone, by frame id */
+	uint64_t *single_of; /* by frame id: the location of this frame alone */
 	uint64_t location_count;
-	uint64_t *stack; /* of the sample at hand */
-	Pprof__Line *lines; /* of the location at hand */
+	uint64_t *stack; /* of the current sample */
+	Pprof__Line *lines; /* of the current location */
 	Pprof__Line **line_pointers;
 };
 
-/* Not by pprof__profile__pack_to_buffer: it leaves out what it has no memory for, and does not say so. */
+/* pprof__profile__pack_to_buffer is not used: when out of memory, it silently leaves data out. */
 static void put(struct writer *writer, const Pprof__Profile *piece)
 {
 	size_t length = pprof__profile__get_packed_size(piece);
@@ -72,7 +72,7 @@ static void put(struct writer *writer, const Pprof__Profile *piece)
 	ct_gzip_put(writer->gzip, writer->packed, length);
 }
 
-/* A string that is none of the profile's. */
+/* Write a string that is not one of the profile's. */
 static int64_t put_text(struct writer *writer, const char *text)
 {
 	char *table[] = {(char *)text};
@@ -90,7 +90,7 @@ static int64_t put_string(struct writer *writer, uint32_t id)
 	return writer->string_of[id];
 }
 
-/* The first four are those of every heap profile, in the order that tools expect. */
+/* The first four sample types are those of every heap profile, in the order that tools expect. */
 static void choose_types(struct writer *writer, enum ct_metric metric)
 {
 	static const struct sample_type heap[] = {
@@ -112,7 +112,7 @@ static void choose_types(struct writer *writer, enum ct_metric metric)
 		if (types[i].metric == metric)
 			chosen = i;
 	}
-	if (chosen == count) /* one that Go has no word for comes last */
+	if (chosen == count) /* a metric that Go has no name for comes last */
 		writer->types[count++] = (struct sample_type){
 			metric, ct_metric_name(metric),
 			ct_metric_is_bytes(metric)                                          ? "bytes"
@@ -122,7 +122,7 @@ static void choose_types(struct writer *writer, enum ct_metric metric)
 	writer->default_type = chosen;
 }
 
-/* Nanoseconds in a unit of the profile's time, 0 = it counts something else. */
+/* Nanoseconds per unit of the profile's time; 0 = the unit is not one of time. */
 static int64_t unit_ns(const struct ct_profile *profile)
 {
 	static const struct {
@@ -150,7 +150,7 @@ static void put_types(struct writer *writer)
 	}
 }
 
-/* What a reader of the file should know and pprof has no field for. */
+/* Write facts that a reader should know and that pprof has no field for. */
 static void put_comments(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
@@ -188,7 +188,9 @@ static void put_head(struct writer *writer)
 	period.unit = put_text(writer, "bytes");
 	writer->bytes_string = profile->mode == CT_MODE_AD_HOC ? 0 : period.unit;
 	piece.period_type = &period;
-	/* 1: every allocation. The values are estimates of the whole, which pprof does not scale again. */
+	/*
+	 * A period of 1 stands for every allocation. pprof does not scale sampled values, which are estimates already.
+	 */
 	piece.period = profile->sample_bytes && profile->sample_bytes < INT64_MAX ? (int64_t)profile->sample_bytes : 1;
 	piece.time_nanos = (int64_t)profile->start_unix_ns;
 	if (!__builtin_mul_overflow(profile->end_time, ns, &duration))
@@ -198,8 +200,8 @@ static void put_head(struct writer *writer)
 }
 
 /*
- * pprof takes the first mapping for the program. It would look for names itself, in whatever file has the path
- * now, in mappings that do not say that they have been found.
+ * pprof takes the first mapping for the program. For mappings that do not say that their names have been found, it
+ * would look for names itself, in whatever file has the path now.
  */
 static void put_mappings(struct writer *writer)
 {
@@ -221,8 +223,8 @@ static void put_mappings(struct writer *writer)
 }
 
 /*
- * The name is the short one of our own tables, the system's name the whole, if there is more of it. pprof
- * shortens names by itself where both are equal, and makes "a::::f" of "a::(anonymous namespace)::f".
+ * `name` is the short name of our own tables. `system_name` is the whole name if that differs, and is empty otherwise:
+ * if both were equal, pprof would shorten the name itself, and turn "a::(anonymous namespace)::f" into "a::::f".
  */
 static uint64_t put_function(struct writer *writer, uint32_t frame)
 {
@@ -270,8 +272,8 @@ static uint64_t put_location(struct writer *writer, const uint32_t *frames, uint
 }
 
 /*
- * The location of the frames from `first` on, up to the one that is not inlined. Frames that only claim to be
- * inlined into different ones, as a damaged file may have them, get a location each.
+ * Find the location of the frames from `first` to the next one that is not inlined. In a damaged file, a frame may
+ * claim to be inlined into several others. Each such combination gets its own location.
  */
 static uint32_t find_location(struct writer *writer, uint32_t first, uint32_t left, uint64_t *id)
 {
@@ -292,7 +294,7 @@ static uint32_t find_location(struct writer *writer, uint32_t first, uint32_t le
 	return 1;
 }
 
-/* One label, "bytes", as Go's and tcmalloc's heap profiles have it: the size of a block, here of the average one. */
+/* A sample has one label, "bytes", as in heap profiles of Go and tcmalloc: the size of a block, here the average. */
 static void put_sample(struct writer *writer, const struct ct_site_row *site)
 {
 	int64_t values[TYPES_MAX];
@@ -310,7 +312,7 @@ static void put_sample(struct writer *writer, const struct ct_site_row *site)
 	sample.location_id = writer->stack;
 	sample.n_value = writer->type_count;
 	sample.value = values;
-	/* A number of 0 would not be in the file, nor then in what readers see. */
+	/* protobuf does not store a number of 0, so readers would see a label without one. Write no label then. */
 	size.key = size.num_unit = writer->bytes_string;
 	size.num = average < INT64_MAX ? (int64_t)average : INT64_MAX;
 	sample.n_label = size.key && size.num;

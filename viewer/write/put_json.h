@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pieces of JSON for writers that stream. A stream that has failed stays so; the writer asks at the end. */
+/* Writes pieces of JSON for streaming writers. A failed stream stays failed, so writers check only once, at the end. */
 #ifndef CT_WRITE_PUT_JSON_H
 #define CT_WRITE_PUT_JSON_H
 
@@ -8,20 +8,20 @@
 
 #include "util/error.h"
 
-/* A string in quotes. The profile's strings are valid UTF-8 without control characters. */
+/* Write a quoted string. The profile's strings are valid UTF-8 without control characters. */
 void ct_put_text(FILE *out, const char *text);
 
-/* Digits, without printf's price. */
+/* Write digits, faster than printf. */
 void ct_put_number(FILE *out, uint64_t number);
 
-/* The same with a sign where it is below 0. */
+/* The same for a number that may be negative. */
 void ct_put_signed(FILE *out, int64_t number);
 
-/* "NAME": with a comma in front, and the value. */
+/* Write a comma, "NAME": and the value. */
 void ct_put_text_member(FILE *out, const char *name, const char *text);
 void ct_put_number_member(FILE *out, const char *name, uint64_t number);
 
-/* The writer's result: CT_OK, or what errno says when the stream has failed. */
+/* The writer's result: CT_OK, or CT_ERR_IO with errno's text if the stream has failed. */
 int ct_put_end(FILE *out, struct ct_error_text *error);
 
 #endif

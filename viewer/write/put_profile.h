@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the JSON formats have of a profile as a whole, as docs/json.md names it. */
+/* Writes the parts of a profile that all JSON formats have, under the names in docs/json.md. */
 #ifndef CT_WRITE_PUT_PROFILE_H
 #define CT_WRITE_PUT_PROFILE_H
 
@@ -9,10 +9,10 @@
 
 void ct_put_bool_member(FILE *out, const char *name, bool value);
 
-/* The counters that the profile has, as members; `more`: another member stands before. */
+/* Write the counters that the profile has, as members. more: they follow another member. */
 void ct_put_counters(const struct ct_profile *profile, const struct ct_counters *counters, bool more, FILE *out);
 
-/* "producer" to "totals", with a comma in front. */
+/* Write the members from "producer" to "totals", after a comma. */
 void ct_put_profile(const struct ct_profile *profile, FILE *out);
 
 #endif

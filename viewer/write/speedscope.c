@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * speedscope's own JSON: one sampled profile for each number, all of them over the same frames. A frame is a
- * function: two entries for one would be shown as two functions.
+ * Writes speedscope's own JSON: one sampled profile for each number, all with the same table of frames. A frame is a
+ * function, since speedscope would show two entries for one function as two functions.
  */
 #include <errno.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static const enum ct_metric standard[] = {
 
 #define PROFILES_MAX (sizeof(standard) / sizeof(standard[0]) + 1)
 
-/* Those that the profile has; one more when the chosen one is not among them. Returns the chosen one's place. */
+/* Collect the standard metrics that the profile has, and the chosen one. Returns the index of the chosen one. */
 static size_t choose(const struct ct_profile *profile, enum ct_metric chosen, enum ct_metric *metrics, size_t *count)
 {
 	size_t place = PROFILES_MAX;
@@ -35,7 +35,7 @@ static size_t choose(const struct ct_profile *profile, enum ct_metric chosen, en
 	return place;
 }
 
-/* Others than the schema's few are refused. */
+/* speedscope refuses units that are not in its schema. */
 static const char *unit_of(const struct ct_profile *profile, enum ct_metric metric)
 {
 	if (ct_metric_is_bytes(metric))
@@ -74,7 +74,7 @@ static void put_profile(const struct ct_stacks *stacks, enum ct_metric metric, F
 	const struct ct_site_row *site;
 	uint64_t value, sum = 0;
 	char sampled[64], name[160];
-	fputs("{\"type\":\"sampled\"", out); /* speedscope's word for stacks with weights */
+	fputs("{\"type\":\"sampled\"", out); /* speedscope's name for stacks with weights */
 	snprintf(sampled, sizeof(sampled), stacks->profile->sample_bytes ? ", " CT_SAMPLED_TEXT : "",
 		 stacks->profile->sample_bytes);
 	snprintf(name, sizeof(name), "%s%s%s", ct_metric_name(metric), stacks->profile->torn ? ", " CT_TORN_TEXT : "",

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sites in the order of their stacks, root first, by a label that the caller gives each frame: stacks with the
- * same labels stand side by side, and the order is that of a walk through the call tree, so a tree is written
- * without one being built.
+ * Sites sorted by their stacks, root first. The caller gives each frame a label, and stacks with the same labels are
+ * adjacent. The order is that of a walk through the call tree, so a tree can be written without building one.
  */
 #ifndef CT_WRITE_STACKS_H
 #define CT_WRITE_STACKS_H
@@ -16,7 +15,7 @@ struct ct_stacks {
 	uint32_t *order; /* site indices, site_count of them */
 };
 
-/* 0, or < 0 without memory. Free with ct_stacks_fini, also then. */
+/* 0, or < 0 when out of memory; call ct_stacks_fini in both cases. */
 int ct_stacks_init(struct ct_stacks *stacks, const struct ct_profile *profile, const uint32_t *labels);
 void ct_stacks_fini(struct ct_stacks *stacks);
 
@@ -26,11 +25,11 @@ static inline uint32_t ct_stack_frame(const struct ct_profile *profile, const st
 	return profile->frame_ids[site->first_frame + site->frame_count - 1 - depth];
 }
 
-/* How many frames from the root on two sites share. */
+/* The number of frames that two sites share, counted from the root. */
 uint32_t ct_stacks_common(const struct ct_stacks *stacks, const struct ct_site_row *a, const struct ct_site_row *b);
 
 /*
- * The stacks one by one, equal ones added up, those that come to nothing left out:
+ * Iterate over the stacks. Equal stacks are added up, and stacks with a sum of 0 are skipped:
  *	size_t at = 0;
  *	while ((site = ct_stacks_next(&stacks, &at, metric, &value)))
  * NULL: there are no more.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writers: a profile becomes a file. One file per format, all of one shape (write/format.h, whose table says
- * what each is for). They write as they go; none makes the file in memory first.
+ * Writers turn a profile into a file. Each format has a source file of its own, and all have the same interface. The
+ * table of write/format.h says what each is for. Writers stream their output; none builds the file in memory first.
  */
 #ifndef CT_WRITE_WRITE_H
 #define CT_WRITE_WRITE_H
@@ -14,7 +14,7 @@
 #include "model/profile.h"
 #include "util/error.h"
 
-/* Of a profile that is torn, and of one with sample_bytes, where a format has a place for it. */
+/* Notes on a torn profile and on a sampled one, for formats that have a place for them. */
 #define CT_TORN_TEXT "copied while it was written, the numbers do not add up"
 #define CT_SAMPLED_TEXT "sampled, mean interval %" PRIu64 " bytes"
 
@@ -33,10 +33,10 @@ CT_WRITER(massif);
 CT_WRITER(pprof);
 CT_WRITER(speedscope);
 
-/* A name as folded stacks can hold it. Free it; NULL without memory. */
+/* A name without the characters that folded stacks cannot contain; to be freed. NULL when out of memory. */
 char *ct_folded_label(const char *name);
 
-/* What is not in a file, in one line; false when all is. */
+/* Put what a heaptrack file lacks into line; false if it lacks nothing. */
 bool ct_note_heaptrack(const struct ct_profile *profile, char *line, size_t room);
 
 #endif

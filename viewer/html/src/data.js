@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The data of the page (viewer/write/html.c writes it), and what follows from it.
+// The data of the page, which viewer/write/html.c writes, and what is derived from it.
 import * as numbers from "./numbers.js";
 
 const VERSION = 1;
@@ -12,7 +12,7 @@ async function unpack(text) {
   return JSON.parse(await new Response(stream).text());
 }
 
-// What the numbers are called. `sum`: what adding up a number that belongs to one moment of each site means.
+// The metrics: their names, kinds and help.
 const METRICS = [
   ["totalBytes", "Total bytes", "bytes", "allocated over the whole run"],
   ["totalBlocks", "Total blocks", "count", "allocated over the whole run"],
@@ -44,19 +44,19 @@ class Profile {
     this.moments = this.findMoments();
   }
 
-  // Of a diff: the values are changes, the old and the new ones are in `changes`.
+  // In a diff, the values are changes; `changes` has the old and the new values.
   findChanges() {
     for (const [key, { old, new: now }] of Object.entries(this.changes)) this.values[key] = Float64Array.from(now, (value, site) => value - old[site]);
   }
 
-  // "new", "gone", or "" of what both sides of a diff have.
+  // In a diff: "new", "gone", or "" if both sides have the site.
   state(site) {
     if (!this.old) return "";
     return this.sites.onlyNew[site] ? "new" : this.sites.onlyOld[site] ? "gone" : "";
   }
 
-  // Of each site the functions from the root to the leaf, one behind the other: those of site s are
-  // stackFunctions[stackStart[s]] and so on. Allocators are left out, as everywhere but in whole stacks.
+  // The functions of each site from root to leaf, all in one list. Those of site s start at index stackStart[s].
+  // Allocators are left out, as everywhere except in whole stacks.
   findStacks() {
     const { node, skip } = this.sites;
     const depth = new Int32Array(this.nodeParent.length);
@@ -74,7 +74,7 @@ class Profile {
     }
   }
 
-  // When it is known what was live, by site: the snapshots, start, peak and end.
+  // The moments for which live bytes are known by site: the snapshots, the start, the peak and the end.
   findMoments() {
     if (!this.snapshots.length || !this.timeline.time.length) return [];
     const none = new Float64Array(this.siteCount);
@@ -91,7 +91,7 @@ class Profile {
     return moments.sort((a, b) => a.time - b.time);
   }
 
-  // The frame ids of a whole stack, the allocating one first.
+  // The frame ids of a whole stack, leaf first.
   stack(site) {
     const frames = [];
     for (let node = this.sites.node[site]; node >= 0; node = this.nodeParent[node]) frames.push(this.nodeFrame[node]);
@@ -110,7 +110,7 @@ class Profile {
     return this.texts[this.functions.module[id]];
   }
 
-  // Where the site allocates.
+  // The place where the site allocates.
   sitePlace(site) {
     return this.old ? this.sites.place[site] : this.place(this.leafFrame[site]);
   }
@@ -129,7 +129,7 @@ class Profile {
     return this.bytesUnit === "bytes";
   }
 
-  // With its sign, as a change has it.
+  // A change, with its sign.
   formatSigned(kind, value) {
     return (value > 0 ? "+" : "") + this.format(kind, value);
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the page of two profiles has in place of that of one: changes, and what caused them.
+// The parts of the page that differ for two profiles: changes and their causes.
 import { make } from "./dom.js";
 import { base } from "./data.js";
 import { exact, percent } from "./numbers.js";
@@ -15,7 +15,7 @@ const relative = (old, now) => (old > 0 ? `, ${now < old ? "−" : "+"}${percent
 // "12 MiB → 14 MiB, +16.7 %"
 const bothSides = (profile, kind, old, now) => `${profile.format(kind, old)} → ${profile.format(kind, now)}${relative(old, now)}`;
 
-// The columns of a metric: the change first. The causes add up to it.
+// The columns of a metric: first the change, then its causes, which add up to it.
 export function changeColumns(profile, { key, kind }) {
   const { old, new: now, causes } = profile.changes[key];
   const plain = (list) => (site) => list[site];
@@ -27,7 +27,7 @@ export function changeColumns(profile, { key, kind }) {
   ];
 }
 
-// All that is known of a site: each number's old and new one.
+// The old and new values of all metrics of a site.
 export function changesOf(profile, site) {
   const items = profile.metrics.map(({ key, label, kind }) => {
     const { old, new: now } = profile.changes[key];
@@ -48,7 +48,7 @@ export function changeCards(profile) {
     });
 }
 
-// Which two they are.
+// The two profiles that are compared.
 export function sides(profile) {
   const side = (name, { file, command }) => make("div", {}, make("dt", {}, name), make("dd", {}, make("bdi", { title: file }, base(file)), make("bdi", { class: "command" }, command)));
   return make("dl", { class: "sides" }, side("Old", profile.old), side("New", profile));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Elements. Texts go in as text nodes, never as markup: names come from strangers' files.
+// Makes elements. Texts become text nodes, never markup, since names come from untrusted files.
 
-// make("button", {class: "x", onclick: f}, "text", child): functions become properties, the rest attributes.
+// make("button", {class: "x", onclick: f}, "text", child): functions become properties, other values attributes.
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {

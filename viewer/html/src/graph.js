@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The call tree as an icicle: a row for each call, as wide as what it allocates. Only what can be seen is in the
-// page: calls too narrow to see are drawn as one hatched rest, rows out of view are left out. Flame graph libraries
-// keep an element, or an object, for each call; 100,000 sites are millions of calls.
+// The call tree as an icicle graph. The width of a call is what it allocates, its row is its depth. The page contains
+// only elements that can be seen: calls that are too narrow are drawn as one hatched rest, and rows out of view are
+// left out. Flame graph libraries keep an element or an object for each call, but 100,000 sites have millions of calls.
 import { make } from "./dom.js";
 import { exact, percent } from "./numbers.js";
 import { base } from "./data.js";
@@ -11,11 +11,11 @@ const NARROWEST = 3; // pixels
 const TEXT_NARROWEST = 28;
 const OVERSCAN = 10; // rows
 const COLOURS = 7;
-const MOSTLY = 0.6; // the part of all change by which a call has grown or shrunk, and not both
+const MOSTLY = 0.6; // from this net share of its change on, a call counts as grown or shrunk, rather than both
 const SLIGHTLY = 0.1;
 const CHANGES = { grown: "grown", "grown-some": "grown more than shrunk", even: "as much of both", "shrunk-some": "shrunk more than grown", shrunk: "shrunk" };
 
-// Colours go to the object files with the most calls; 0 is for the others.
+// The object files with the most calls get a colour; the others have colour 0.
 function findColours(profile) {
   const { functions } = profile;
   const group = functions.short.map((_, id) => profile.functionModule(id) || profile.texts[functions.file[id]]);
@@ -30,7 +30,7 @@ function findColours(profile) {
 }
 
 export class Graph {
-  // on.zoom(node) is called when another node was chosen as the whole width.
+  // on.zoom(node) is called when another node is chosen to fill the width.
   constructor(profile, on) {
     this.profile = profile;
     this.on = on;
@@ -62,7 +62,7 @@ export class Graph {
     return make("ul", { class: "legend", "aria-label": "Colours" }, entries);
   }
 
-  // tree: with its values set; signed: they are changes; show(value) makes a text of a number; matches: null or by function
+  // tree has its values set; signed: they are changes; show(value) formats a number; matches: flags by function or null
   set({ tree, signed, show, matches }) {
     if (tree !== this.tree) {
       const path = this.zoomed ? this.tree.path(this.zoomed).map((node) => node.function) : [];
@@ -114,7 +114,7 @@ export class Graph {
     this.render();
   }
 
-  // Rectangles of all that is wide enough.
+  // The rectangles of all calls that are wide enough.
   layout() {
     this.width = this.canvas.clientWidth;
     const rows = [];
@@ -161,7 +161,7 @@ export class Graph {
     );
   }
 
-  // all: also what is out of view
+  // all: include rows that are out of view
   render(all = false) {
     const first = Math.max(0, Math.floor(this.box.scrollTop / ROW) - OVERSCAN);
     const last = Math.ceil((this.box.scrollTop + this.box.clientHeight) / ROW) + OVERSCAN;
@@ -192,12 +192,12 @@ export class Graph {
       element.title = this.describe(node);
       if (wide >= TEXT_NARROWEST) element.textContent = (this.signed ? this.sign(node) : "") + this.name(node);
     } else element.title = "calls too small to show; zoom in to see them";
-    const part = (pixels) => `${(pixels / this.width) * 100}%`; // paper has another width
+    const part = (pixels) => `${(pixels / this.width) * 100}%`; // relative, since paper has another width
     Object.assign(element.style, { left: part(left), width: part(wide), top: `${level * ROW}px` });
     return { element, node };
   }
 
-  // For those who do not see the colours.
+  // The sign serves readers who cannot see the colours.
   sign(node) {
     const sum = this.tree.sum(node);
     return sum > 0 ? "+ " : sum < 0 ? "− " : "";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The report: what is chosen, and who shows it.
+// The report: holds the user's choices and passes them to the parts that show them.
 import { base, readProfile } from "./data.js";
 import { changeCards, changeColumns, changeHelp, sides } from "./diff.js";
 import { make } from "./dom.js";
@@ -9,7 +9,7 @@ import { Table } from "./table.js";
 import { Timeline } from "./timeline.js";
 import { Tree } from "./tree.js";
 
-const MOMENT = "moment"; // the metric of a chosen moment or range
+const MOMENT = "moment"; // stands for the metric while a moment or range is chosen
 
 const section = (id, title, ...children) => make("section", { id, "aria-labelledby": `${id}-title` }, make("h2", { id: `${id}-title` }, title), children);
 
@@ -109,7 +109,7 @@ class Report {
     return cards;
   }
 
-  // Of `ctrace advise`; the site is the one with most of it.
+  // The findings of `ctrace advise`; finding.site is the site that contributes most.
   findings() {
     const { findings } = this.profile;
     if (!findings?.length) return [];
@@ -237,7 +237,7 @@ class Report {
     return from === to ? `Live at ${name(moments[to])}` : `Growth from ${name(moments[from])} to ${name(moments[to])}`;
   }
 
-  // A number for each site, and what it is.
+  // The chosen number for each site, and a description of it.
   chosen() {
     const { profile, range } = this;
     if (this.metric !== MOMENT) {
@@ -256,10 +256,10 @@ class Report {
   helpOfMoment(moment) {
     const known = moment.values.reduce((sum, value) => sum + value, 0);
     const rest = moment.bytes - known;
-    return `${this.profile.format("bytes", moment.bytes)}${rest > 0 ? `, of which ${this.profile.format("bytes", rest)} at small sites are not told by site` : ""}`;
+    return `${this.profile.format("bytes", moment.bytes)}${rest > 0 ? `, of which ${this.profile.format("bytes", rest)} is in small sites that the report does not list` : ""}`;
   }
 
-  // sort: the table by what is chosen
+  // sort: sort the table by the chosen number
   show(sort) {
     const { profile } = this;
     const chosen = this.chosen();
@@ -278,7 +278,7 @@ class Report {
     for (const card of this.cardButtons) card.setAttribute("aria-pressed", String(card.dataset.metric === this.metric));
   }
 
-  // The sites below the graph's node that match, where something was looked for.
+  // Show the sites below the graph's node; if there is a search, only those that match.
   showSites(chosen) {
     const { profile, graph, matches } = this;
     const node = graph.zoomed;
@@ -314,7 +314,7 @@ class Report {
   showInGraph(site) {
     const { profile } = this;
     if (this.reversed) this.setReversed(false);
-    if (!this.graph.tree.values[site]) this.setMetric("totalBytes"); // it has no width by what is shown
+    if (!this.graph.tree.values[site]) this.setMetric("totalBytes"); // the site has no width with the shown metric
     const { tree } = this.graph;
     const functions = profile.stackFunctions.subarray(profile.stackStart[site], profile.stackStart[site + 1]);
     const node = tree.find(functions);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Numbers as `ctrace top` shows them (viewer/names/number.c).
+// Formats numbers as `ctrace top` does (viewer/names/number.c).
 
 const digits = (value) => value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The sites as a table: sorted by any column, a part of the rows at a time, the whole stack below a row that is open.
+// The sites as a table. It can be sorted by any column, shows part of the rows at a time, and the whole stack below an
+// open row.
 import { make } from "./dom.js";
 import { base } from "./data.js";
 import { changesOf } from "./diff.js";
@@ -8,10 +9,10 @@ import { exact, percent } from "./numbers.js";
 const ROWS = 50;
 const CALLERS = 4;
 
-// [key, heading, help, kind, value of a site, which metrics it needs]
+// [key, heading, help, kind, value of a site, metrics that the column needs]
 function columnsOf(profile) {
   const { values } = profile;
-  if (profile.old) return []; // all of a diff's are of the chosen metric
+  if (profile.old) return []; // in a diff, all columns belong to the chosen metric
   const ratio = (a, b) => (site) => (values[b][site] ? values[a][site] / values[b][site] : 0);
   const plain = (key) => (site) => values[key][site];
   return [
@@ -52,12 +53,12 @@ export class Table {
     );
   }
 
-  // Changes are first sorted by their size, whatever their sign.
+  // At first, changes are sorted by their size, whatever their sign.
   firstSort(key = this.columns[0]?.key) {
     return { key, down: true, size: this.all().some((column) => column.key === key && column.signed) };
   }
 
-  // sites: which ones; extra: columns of what is chosen; key: what to sort by, unless undefined
+  // sites: those to show; extra: the columns of the chosen number; key: the column to sort by, unless undefined
   set({ sites, extra, key }) {
     this.extra = extra;
     this.sites = sites;
@@ -99,7 +100,7 @@ export class Table {
       : `${exact(this.sites.length)} of ${count}, ${this.profile.format("bytes", sum)} of ${this.profile.format("bytes", totals.totalBytes)} in total (${percent(sum, totals.totalBytes)})`;
   }
 
-  // Rows that are not shown, too: the sum is that of all sites below the graph's call.
+  // Includes rows that are not shown: the sum is over all sites below the graph's call.
   tellChanges() {
     const [change] = this.extra;
     let sum = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Live bytes over time. Where it is known what was live at some moments, one of them is chosen by a click, and two
-// by dragging; both are shown by on.range({from, to}), indices of profile.moments.
+// Live bytes over time. If live bytes are known by site at some moments, a click chooses one of them, and dragging
+// chooses two. on.range({from, to}) then gets their indices in profile.moments.
 import uPlot from "uplot";
 import { make } from "./dom.js";
 import { exact, time } from "./numbers.js";
@@ -11,7 +11,7 @@ const OLD = "old";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-// The most that was live in the bucket of each time; null behind the end.
+// The maximum of live bytes in the bucket of each time; null after the end.
 function at({ time: ends, most }, times) {
   let i = 0;
   return times.map((moment) => {
@@ -42,7 +42,7 @@ export class Timeline {
     if (chooses) this.chart.onkeydown = (event) => this.key(event);
   }
 
-  // When the element is in the page.
+  // Call this once the element is in the page.
   start() {
     this.draw();
     new ResizeObserver(() => {
@@ -51,7 +51,7 @@ export class Timeline {
     }).observe(this.chart);
   }
 
-  // Also when the colours have changed.
+  // Call this again when the colours have changed.
   draw() {
     const { timeUnit } = this.profile;
     this.plot?.destroy();
@@ -89,7 +89,7 @@ export class Timeline {
     this.showSelection();
   }
 
-  // What is drawn, and what the grey line is: of a diff the old recording, when its time can be compared.
+  // The lines to draw, and what the grey one shows: in a diff, the old recording, if its unit of time is the same.
   lines() {
     const { timeline, old, timeUnit } = this.profile;
     if (!old) return { times: timeline.time, lines: [timeline.most, timeline.resident].filter(Boolean), grey: timeline.resident && "resident" };
@@ -129,7 +129,7 @@ export class Timeline {
     ctx.restore();
   }
 
-  // Moments that the program has named. A name that would cover the one before it is left out.
+  // Draws the moments that the program named. A name that would cover the previous one is left out.
   drawNames(x, line, ratio) {
     const { ctx, bbox } = this.plot;
     const top = bbox.top + 14 * ratio;

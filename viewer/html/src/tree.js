@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The call tree by function, from the root down or from the leaf out. It is made only as far as somebody looks:
-// a node knows which sites are below it, and its children are these sites by their next function.
+// The call tree by function, from the root down or from the leaf out. It is built only as far as it is viewed: a node
+// knows the sites below it, and its children are these sites, grouped by their next function.
 
 export class Tree {
   constructor(profile, reversed) {
@@ -12,7 +12,7 @@ export class Tree {
     this.root = { function: -1, depth: 0, sites: all, parent: null, children: null, value: 0, sum: 0, stamp: -1, sorted: -1 };
   }
 
-  // A number for each site. Those of changes may be below 0.
+  // values has a number for each site; changes may be negative.
   setValues(values) {
     this.values = values;
     this.stamp++;
@@ -28,7 +28,7 @@ export class Tree {
     node.stamp = this.stamp;
   }
 
-  // What it is wide by: growth and shrinkage do not cancel each other.
+  // The node's width: growth and shrinkage do not cancel each other out.
   value(node) {
     this.add(node);
     return node.value;
@@ -39,7 +39,7 @@ export class Tree {
     return node.sum;
   }
 
-  // Largest first.
+  // The children, largest first.
   children(node) {
     node.children ??= this.split(node);
     if (node.sorted !== this.stamp) {
@@ -76,14 +76,14 @@ export class Tree {
     return children;
   }
 
-  // From the root's child to the node.
+  // The nodes from the root's child to this node.
   path(node) {
     const path = [];
     for (let at = node; at.parent; at = at.parent) path.unshift(at);
     return path;
   }
 
-  // The node of these functions, as far as there is one.
+  // The node reached by following these functions as far as possible.
   find(functions) {
     let node = this.root;
     for (const id of functions) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DHAT JSON, dhatFileVersion 2. The file is walked twice: first the members of the outermost object,
- * which checks the grammar of the whole file and finds "pps" and "ftbl" whatever their order; then
- * the rows of the frame table and of the program points, straight from the text.
+ * Loads DHAT JSON, dhatFileVersion 2. The file is read twice. The first pass goes through the members of the outermost
+ * object: it checks the grammar of the whole file and finds "pps" and "ftbl" in any order. The second pass reads the
+ * rows of the frame table and of the program points directly from the text.
  */
 #include "load/load.h"
 
@@ -59,9 +59,9 @@ static int find_members(struct ct_dhat *dhat)
 			if (!ct_json_is(key, member_names[i]))
 				continue;
 			if (has(dhat, i))
-				return ct_json_damaged(&dhat->file, key.text, dhat->error, "\"%s\" stands twice",
+				return ct_json_damaged(&dhat->file, key.text, dhat->error, "\"%s\" appears twice",
 						       member_names[i]);
-			/* dhat-rs may write absent members as null */
+			/* dhat-rs may write null for an absent member */
 			if (!is_null(value))
 				dhat->members[i] = value;
 		}
@@ -103,7 +103,6 @@ static int member_bool(struct ct_dhat *dhat, enum ct_dhat_member member, bool *v
 	return 0;
 }
 
-/* A string by cJSON, which knows the escapes; free with cJSON_Delete. */
 cJSON *ct_dhat_string(struct ct_dhat *dhat, struct ct_json_piece piece, const char *name)
 {
 	cJSON *item = cJSON_ParseWithLength(piece.text, piece.length);
@@ -167,7 +166,7 @@ static int read_mode(struct ct_dhat *dhat)
 	return ct_profile_set_text(&profile->producer, producer, strlen(producer)) < 0 ? ct_dhat_no_memory(dhat) : 0;
 }
 
-/* The names of what is counted: a file has all three or none. */
+/* Read the names of the units; a file has all three or none. */
 static int read_units(struct ct_dhat *dhat)
 {
 	struct ct_profile *profile = dhat->profile;
@@ -208,7 +207,6 @@ static int read_head(struct ct_dhat *dhat)
 	return code < 0 ? code : member_number(dhat, M_TG, &profile->peak_time);
 }
 
-/* Open one of the two big arrays. */
 int ct_dhat_enter(struct ct_dhat *dhat, enum ct_dhat_member member, struct ct_json_cursor *cursor)
 {
 	struct ct_json_piece piece = dhat->members[member];

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Private to the DHAT loader: its state, and what dhat.c (the members) and dhat_rows.c (the tables) share. */
+/*
+ * Private to the DHAT loader: its state, and the functions shared by dhat.c (the members), dhat_rows.c (the tables)
+ * and dhat_ctrace.c (our own member).
+ */
 #ifndef CT_LOAD_DHAT_DHAT_H
 #define CT_LOAD_DHAT_DHAT_H
 
@@ -34,10 +37,10 @@ enum ct_dhat_member {
 
 struct ct_dhat {
 	struct ct_json_file file;
-	struct ct_json_piece members[M_COUNT]; /* text NULL = missing */
+	struct ct_json_piece members[M_COUNT]; /* text is NULL if missing */
 	struct ct_profile *profile;
 	struct ct_error_text *error;
-	uint32_t *site_of_row; /* index in profile->sites, by row of "pps" */
+	uint32_t *site_of_row; /* by row of "pps": index in profile->sites */
 	size_t row_count, row_room;
 };
 
@@ -45,27 +48,27 @@ struct ct_dhat {
 int ct_dhat_no_memory(struct ct_dhat *dhat);
 int ct_dhat_missing(struct ct_dhat *dhat, enum ct_dhat_member member);
 
-/* A string, by cJSON, which knows the escapes; free with cJSON_Delete. NULL: the error is set. */
+/* Decode a string with cJSON, which knows the escapes; free it with cJSON_Delete. NULL: the error is set. */
 cJSON *ct_dhat_string(struct ct_dhat *dhat, struct ct_json_piece piece, const char *name);
 
-/* Open a member that is an array. */
+/* Open a member that must be an array. 0 or < 0. */
 int ct_dhat_enter(struct ct_dhat *dhat, enum ct_dhat_member member, struct ct_json_cursor *cursor);
 
-/* "ftbl" and "pps" into the profile. 0 or < 0. */
+/* Read "ftbl" and "pps" into the profile. 0 or < 0. */
 int ct_dhat_read_tables(struct ct_dhat *dhat);
 
-/* A whole number, or an error that names it. */
+/* Read a whole number. 0, or < 0 with an error that says name. */
 int ct_dhat_number(struct ct_dhat *dhat, struct ct_json_piece piece, const char *name, uint64_t *number);
 
-/* Our own member, if there is one (viewer/write/dhat.c): losses, timeline, how it ended. */
+/* Read our own member "ctrace", if there is one (viewer/write/dhat.c): losses, timeline, how the program ended. */
 int ct_dhat_read_ctrace(struct ct_dhat *dhat);
 
-/* What it says of rows of "pps", which must be read: snapshots. */
+/* Read the snapshots in our own member. They refer to rows of "pps", which must have been read. */
 int ct_dhat_read_snapshots(struct ct_dhat *dhat);
 
-/* What it says about each frame of "ftbl", in order. */
+/* What our own member says about each frame of "ftbl", in the same order. */
 struct ct_dhat_places {
-	bool told; /* is there anything? */
+	bool told; /* the file has these rows */
 	struct ct_json_cursor rows;
 	uint32_t *paths; /* string ids */
 	size_t path_count;
@@ -73,7 +76,7 @@ struct ct_dhat_places {
 
 int ct_dhat_places_open(struct ct_dhat *dhat, struct ct_dhat_places *places);
 int ct_dhat_places_next(struct ct_dhat *dhat, struct ct_dhat_places *places, struct ct_frame *frame);
-/* 0, or < 0 when there are more rows than frames. */
+/* 0, or < 0 if there are more rows than frames. */
 int ct_dhat_places_end(struct ct_dhat *dhat, struct ct_dhat_places *places);
 void ct_dhat_places_close(struct ct_dhat_places *places);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The member "ctrace" of our own reports; viewer/write/dhat.c says what is in it. */
+/* Reads the member "ctrace" of our own reports; viewer/write/dhat.c documents its contents. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 #include "model/losses.h"
 #include "util/array.h"
 
-/* A member of the member. Returns false when there is none. */
+/* Find a member of "ctrace". False: it does not exist. */
 static bool find(struct ct_dhat *dhat, const char *name, struct ct_json_piece *found)
 {
 	struct ct_json_cursor cursor;
@@ -24,7 +24,7 @@ static bool find(struct ct_dhat *dhat, const char *name, struct ct_json_piece *f
 	return false;
 }
 
-/* The same, to be an array. 1, 0 when there is none, or < 0. */
+/* Find a member that must be an array. 1; 0: it does not exist; or < 0. */
 static int find_rows(struct ct_dhat *dhat, const char *name, struct ct_json_cursor *rows)
 {
 	struct ct_json_piece piece;
@@ -35,7 +35,7 @@ static int find_rows(struct ct_dhat *dhat, const char *name, struct ct_json_curs
 	return 1;
 }
 
-/* A row of exactly count whole numbers. */
+/* Read a row of exactly count whole numbers. */
 static int read_numbers(struct ct_dhat *dhat, struct ct_json_piece row, const char *name, uint64_t *numbers, int count)
 {
 	struct ct_json_cursor cursor;
@@ -107,7 +107,7 @@ static int read_timeline(struct ct_dhat *dhat)
 	return code;
 }
 
-/* Resident memory, a number for each row of the timeline. */
+/* Read resident memory: a number for each row of the timeline. */
 static int read_rss(struct ct_dhat *dhat)
 {
 	struct ct_profile *profile = dhat->profile;
@@ -174,7 +174,7 @@ static int read_marks(struct ct_dhat *dhat)
 	return code;
 }
 
-/* Which program, and when. */
+/* Read which program was recorded, and when. */
 static int read_start(struct ct_dhat *dhat)
 {
 	struct ct_json_piece piece;
@@ -230,7 +230,7 @@ static int add_snapshot_row(struct ct_dhat *dhat, struct ct_snapshot *snapshot, 
 		return ct_json_damaged(&dhat->file, row.text, dhat->error,
 				       "\"snapshots\" have row %llu of \"pps\", which has %zu",
 				       (unsigned long long)numbers[0], dhat->row_count);
-	/* Not by adding up, which could overflow. */
+	/* Subtract, since adding up could overflow. */
 	if (numbers[1] > snapshot->bytes - sum->bytes || numbers[2] > snapshot->blocks - sum->blocks)
 		return ct_json_damaged(&dhat->file, row.text, dhat->error,
 				       "a snapshot's sites have more than the snapshot");

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* A hostile string of nothing but parentheses must not cost its length squared. */
+/* Limits the search, so that a hostile string of parentheses does not cost the square of its length. */
 #define PLACE_CANDIDATES 32
 
 struct part {
@@ -35,7 +35,7 @@ static int hex_digit(char c)
 	return -1;
 }
 
-/* "0x1F: " at the start of rest: take it off. */
+/* Remove "0x1F: " from the start of rest. */
 static void take_address(struct part *rest, uint64_t *address)
 {
 	uint64_t value = 0;
@@ -51,7 +51,7 @@ static void take_address(struct part *rest, uint64_t *address)
 	rest->length -= i + 2;
 }
 
-/* ":123" at the end of part: take it off. */
+/* Remove ":123" from the end of part. */
 static bool take_number(struct part *part, uint32_t *number)
 {
 	size_t start = part->length;
@@ -69,7 +69,7 @@ static bool take_number(struct part *part, uint32_t *number)
 	return true;
 }
 
-/* Do all parentheses have their partner? */
+/* Are all parentheses paired? */
 static bool is_balanced(struct part part)
 {
 	size_t depth = 0;
@@ -82,7 +82,7 @@ static bool is_balanced(struct part part)
 	return depth == 0;
 }
 
-/* What stands in the last parentheses: "in MODULE", "FILE:LINE" or "FILE:LINE:COLUMN". */
+/* Parse the text in the last parentheses: "in MODULE", "FILE:LINE" or "FILE:LINE:COLUMN". */
 static bool read_place(struct part place, struct parts *parts)
 {
 	uint32_t line;
@@ -101,8 +101,8 @@ static bool read_place(struct part place, struct parts *parts)
 }
 
 /*
- * Take " (PLACE)" off the end. Names and paths have parentheses of their own: the last "(" that makes
- * a place is it, so `operator() (a.cc:6)` and `f (in /a (b)/c.so)` both come out right.
+ * Remove " (PLACE)" from the end. Names and paths may contain parentheses. The place starts at the last "(" that
+ * leaves a valid one, so `operator() (a.cc:6)` and `f (in /a (b)/c.so)` are both parsed correctly.
  */
 static bool take_place(struct part *rest, struct parts *parts)
 {

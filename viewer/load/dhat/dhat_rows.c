@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables of a DHAT file: frames, then program points, which refer to them. */
+/* Reads the tables of a DHAT file: frames, then the program points that refer to them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "model/metric.h"
 #include "util/array.h"
 
-/* A frame of the table: its id as it stands, and as one inlined into its caller; 0 = not made yet. */
+/* A frame of the table. It has one id as a call of its own and another if inlined into its caller; 0 = not made yet. */
 struct table_frame {
 	struct ct_frame frame;
 	uint32_t plain_id;
@@ -21,7 +21,7 @@ struct tables {
 	struct table_frame *frames;
 	size_t frame_count;
 	size_t frame_room;
-	uint32_t *stack; /* of the row at hand: indices into frames, then frame ids */
+	uint32_t *stack; /* of the current row: indices into frames, later frame ids */
 	size_t stack_room;
 };
 
@@ -71,7 +71,7 @@ static const char *row_name(int member)
 struct row {
 	struct ct_counters counters;
 	struct ct_json_piece stack;
-	uint32_t seen; /* bit of each member */
+	uint32_t seen; /* a bit for each member */
 	bool truncated;
 };
 
@@ -79,7 +79,7 @@ static int set_row_member(struct tables *tables, struct row *row, int member, st
 {
 	struct ct_dhat *dhat = tables->dhat;
 	if (row->seen & 1u << member)
-		return ct_json_damaged(&dhat->file, value.text, dhat->error, "\"%s\" stands twice in a row",
+		return ct_json_damaged(&dhat->file, value.text, dhat->error, "\"%s\" appears twice in a row",
 				       row_name(member));
 	row->seen |= 1u << member;
 	if (member == R_FS)
@@ -92,7 +92,7 @@ static int set_row_member(struct tables *tables, struct row *row, int member, st
 	return 0;
 }
 
-/* DHAT's own members must be there; without ours the profile lacks them. */
+/* DHAT's own members must be present; if one of ours is missing, the profile lacks its numbers. */
 static int check_row(struct tables *tables, struct ct_json_piece piece, const struct row *row)
 {
 	struct ct_profile *profile = tables->dhat->profile;
@@ -116,7 +116,7 @@ static int read_row(struct tables *tables, struct ct_json_piece piece, struct ro
 		return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error,
 				       "a row of \"pps\" is not an object");
 	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
-		/* From where the latest was found on: rows have their members in one order, ours nearly in this one. */
+		/* Start at the previous match: all rows have the same order, nearly that of our table. */
 		for (int i = 1; i < R_COUNT && !ct_json_is(key, row_name(member)); i++)
 			member = member + 1 < R_COUNT ? member + 1 : 1;
 		if (!ct_json_is(key, row_name(member)))
@@ -129,7 +129,7 @@ static int read_row(struct tables *tables, struct ct_json_piece piece, struct ro
 	return more < 0 ? more : check_row(tables, piece, row);
 }
 
-/* The row's frame indices, checked, into tables->stack. Returns their number. */
+/* Read and check the row's frame indices into tables->stack. Returns their number, or < 0. */
 static int64_t read_stack(struct tables *tables, struct ct_json_piece piece)
 {
 	struct ct_json_cursor cursor;
@@ -175,8 +175,8 @@ static int64_t frame_id(struct tables *tables, struct table_frame *slot, bool in
 }
 
 /*
- * Frame indices to frame ids. A run of frames with one address is a call with everything inlined into
- * it; its last frame is the real function. Where that one stands in the run again, it is recursion.
+ * Turn frame indices into frame ids. A run of frames with the same address is a call and the functions inlined into
+ * it; the last frame is the real function. If that frame occurs in the run again, it is recursion and not inlined.
  */
 static int intern_stack(struct tables *tables, size_t count)
 {
@@ -244,7 +244,7 @@ int ct_dhat_read_tables(struct ct_dhat *dhat)
 {
 	struct tables tables = {.dhat = dhat};
 	int code = read_frames(&tables);
-	/* until a row is without */
+	/* assumed until a row lacks them */
 	dhat->profile->has_temporaries = dhat->profile->has_details = tables.places.told;
 	dhat->profile->has_slack = dhat->profile->has_reach = tables.places.told;
 	if (code == 0)

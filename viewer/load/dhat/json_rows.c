@@ -9,8 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Read, not mapped: a file that shrinks under a mapping would be a SIGBUS. */
-/* Read, not mapped: a file that shrinks under a mapping would be a SIGBUS. */
+/* Read the file rather than map it: if a mapped file shrinks, we get a SIGBUS. */
 int ct_json_read(int fd, struct ct_json_file *file, struct ct_error_text *error)
 {
 	struct stat status;
@@ -62,7 +61,7 @@ int ct_json_damaged(const struct ct_json_file *file, const char *at, struct ct_e
 	return ct_error_set(error, CT_ERR_DAMAGED, "damaged at byte %zu: %s", (size_t)(at - file->text), what);
 }
 
-/* What is wrong at a place where something else was expected: most often the file just ends there. */
+/* Report an unexpected character; most often the file simply ends here. */
 static int unexpected(const struct ct_json_cursor *cursor, struct ct_error_text *error, const char *expected)
 {
 	unsigned char found = cursor->at < cursor->end ? (unsigned char)*cursor->at : 0;
@@ -96,7 +95,7 @@ static bool is_hex(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* After a backslash. */
+/* Skip the rest of an escape, after its backslash. */
 static int skip_escape(struct ct_json_cursor *cursor, struct ct_error_text *error)
 {
 	if (cursor->at >= cursor->end || *cursor->at == '\0' || !strchr("\"\\/bfnrtu", *cursor->at))
@@ -178,7 +177,7 @@ static int skip_scalar(struct ct_json_cursor *cursor, struct ct_error_text *erro
 	return unexpected(cursor, error, "a value");
 }
 
-/* A member's name and colon; the cursor ends at the value. */
+/* Skip a member's name and colon; the cursor ends at the value. */
 static int skip_name(struct ct_json_cursor *cursor, struct ct_json_piece *name, struct ct_error_text *error)
 {
 	const char *start = cursor->at;
@@ -196,13 +195,13 @@ static int skip_name(struct ct_json_cursor *cursor, struct ct_json_piece *name, 
 	return 0;
 }
 
-/* Containers that are open, innermost in the lowest bit: 1 = object. */
+/* The open containers, innermost in the lowest bit; a bit is 1 for an object. */
 struct nesting {
 	uint64_t objects;
 	int depth;
 };
 
-/* At '{' or '['. Ends at the first value in it (returns 1), or behind it when it is empty (0). */
+/* The cursor is at '{' or '['. It ends at the first value inside (returns 1), or after an empty container (0). */
 static int open_container(struct ct_json_cursor *cursor, struct nesting *nesting, struct ct_error_text *error)
 {
 	bool object = *cursor->at == '{';
@@ -222,7 +221,10 @@ static int open_container(struct ct_json_cursor *cursor, struct nesting *nesting
 	return 1;
 }
 
-/* Behind a value. Closes what ends here; ends at the next value (1) or behind the outermost container (0). */
+/*
+ * The cursor is after a value. Close the containers that end here. The cursor ends at the next value (returns 1) or
+ * after the outermost container (0).
+ */
 static int close_containers(struct ct_json_cursor *cursor, struct nesting *nesting, struct ct_error_text *error)
 {
 	struct ct_json_piece name;
@@ -331,7 +333,7 @@ bool ct_json_is(struct ct_json_piece piece, const char *text)
 	return piece.length == strlen(text) && !memcmp(piece.text, text, piece.length);
 }
 
-/* 1e6 and 10.0 are whole numbers too; up to 2^53 a double holds them exactly. */
+/* 1e6 and 10.0 are whole numbers too. A double holds them exactly up to 2^53. */
 static enum ct_json_number number_by_double(struct ct_json_piece piece, uint64_t *number)
 {
 	char text[64];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A store becomes a profile: each site gets its frame list and its counters. */
+/* Turns a store into a profile: each site gets its list of frames and its counters. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,14 +13,14 @@
 
 struct ct_store_builder {
 	struct ct_store_frames frames;
-	bool events; /* the program's own, not the heap */
-	uint32_t *site_of; /* by the store's site: the profile's, UINT32_MAX = none yet */
+	bool events; /* read the program's ad-hoc events instead of the heap */
+	uint32_t *site_of; /* by the store's site: the profile's site, UINT32_MAX = none yet */
 	size_t site_of_count, site_of_room;
 	uint32_t *stack;
 	size_t stack_room;
 };
 
-/* Round so that a site's sums never break the rules that hold exactly: lifetime <= blocks * end. */
+/* Round, but keep a site's sums within the exact rule lifetime <= blocks * end. */
 static uint64_t lifetime_us(const struct ct_store_file *store, const struct ct_site *site, uint64_t end_us)
 {
 	ct_tick_sum ticks = site->lifetime_ticks +
@@ -33,7 +33,7 @@ static uint64_t lifetime_us(const struct ct_store_file *store, const struct ct_s
 	return us < 0x1p64L ? (uint64_t)us : UINT64_MAX;
 }
 
-/* reach: NULL or the site's row. */
+/* reach is the site's row, or NULL. */
 static struct ct_counters counters_of(const struct ct_store_file *store, const struct ct_site *site,
 				      const struct ct_reach_row *reach, uint64_t end_us)
 {
@@ -94,7 +94,7 @@ static int add_site(struct ct_store_builder *builder, const struct ct_site *site
 	return ct_profile_site(builder->frames.profile, builder->stack, (uint32_t)count, &counters, truncated);
 }
 
-/* The arguments on one line, separated by blanks. */
+/* Put the arguments on one line, separated by spaces. */
 static int set_command(struct ct_profile *profile, const struct ct_store_file *store)
 {
 	struct ct_span command = store->header->command.bytes ? store->header->command : store->header->exe;
@@ -171,7 +171,7 @@ static int describe(struct ct_profile *profile, const struct ct_store_file *stor
 	       set_timeline(profile, store) || ct_store_marks(store, profile);
 }
 
-/* Sites that were not there last time have none in the profile yet. */
+/* Sites that are new since the last reading have no site in the profile yet. */
 static bool make_room(struct ct_store_builder *builder)
 {
 	size_t count = builder->frames.store->site_count;
@@ -208,7 +208,7 @@ static int add_sites(struct ct_store_builder *builder)
 		used < builder->frames.profile->site_count ? 0 : used - builder->frames.profile->site_count;
 	if (builder->events)
 		return ct_store_name_events(builder->frames.profile);
-	/* Folded with the events, so exact even where sites were merged. */
+	/* The process's peak was folded from the events, so it is exact even if sites were merged. */
 	builder->frames.profile->totals.max_bytes = store->header->totals.peak_bytes;
 	builder->frames.profile->totals.max_blocks = store->header->totals.peak_blocks;
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A profile made of one store, which may be read again while its program runs: each address is symbolised once,
- * and strings, frames and sites keep their ids. The store must be of the same file each time.
+ * Builds the profile of one store. The store may be read repeatedly while its program runs: each address is symbolised
+ * only once, and strings, frames and sites keep their ids. It must be the same file each time.
  */
 #ifndef CT_LOAD_STORE_STORE_BUILDER_H
 #define CT_LOAD_STORE_STORE_BUILDER_H
@@ -11,15 +11,15 @@
 
 struct ct_store_builder;
 
-/* NULL without memory. */
+/* NULL when out of memory. */
 struct ct_store_builder *ct_store_builder_new(void);
 void ct_store_builder_free(struct ct_store_builder *builder);
 
-/* Give the profile the store's counters, without its snapshots. 0, or < 0: then the profile holds nothing useful. */
+/* Update the profile from the store, except for snapshots. 0, or < 0: the profile is then unusable. */
 int ct_store_builder_update(struct ct_store_builder *builder, const struct ct_store_file *store,
 			    struct ct_error_text *error);
 
-/* The profile, which stays the builder's. */
+/* The profile, which the builder still owns. */
 struct ct_profile *ct_store_builder_profile(struct ct_store_builder *builder);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+/* Checks that a store's header, extents and references are valid. */
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "load/store/store_steps.h"
 
-#define STACK_FRAMES_MAX 8192 /* no recording has deeper ones: CTRACE_DEPTH ends at 4096 */
+#define STACK_FRAMES_MAX 8192 /* no recording has deeper stacks, since CTRACE_DEPTH is at most 4096 */
 
 const uint32_t ct_store_element_bytes[CT_SECTION_COUNT] = {
 	[CT_SECTION_STRINGS] = 1,
@@ -28,7 +29,7 @@ static const char *const section_names[CT_SECTION_COUNT] = {
 	[CT_SECTION_EVENTS] = "events",
 	[CT_SECTION_SNAPSHOTS] = "snapshots",
 	[CT_SECTION_MARKS] = "marks",
-	[CT_SECTION_REACH] = "rows of what is reachable",
+	[CT_SECTION_REACH] = "rows of reachability",
 };
 
 int ct_store_damaged(struct ct_error_text *error, const char *what)
@@ -71,7 +72,7 @@ int ct_store_check_header(const struct ct_store_header *header, struct ct_error_
 int ct_store_check_extents(struct ct_store_header *header, uint64_t file_bytes, struct ct_error_text *error)
 {
 	uint64_t capacity[CT_SECTION_COUNT] = {0};
-	/* Extents do not overlap, so together they are not larger than the file: this bounds our memory. */
+	/* Extents must not overlap, so together they are at most as large as the file. This bounds our memory. */
 	uint64_t all = CT_STORE_HEADER_BYTES;
 	if (header->extent_count > CT_EXTENTS_MAX)
 		return ct_store_damaged(error, "count out of range");
@@ -88,7 +89,7 @@ int ct_store_check_extents(struct ct_store_header *header, uint64_t file_bytes, 
 	}
 	if (all > file_bytes)
 		return ct_store_damaged(error, "overlapping extents");
-	/* A string's bytes are claimed before there is room for them; a kill in between leaves them unused. */
+	/* A string's bytes are claimed before the section grows. A kill in between leaves them beyond its capacity. */
 	if (header->sections[CT_SECTION_STRINGS].used > capacity[CT_SECTION_STRINGS])
 		header->sections[CT_SECTION_STRINGS].used = capacity[CT_SECTION_STRINGS];
 	for (uint32_t i = 0; i < CT_SECTION_COUNT; i++)
@@ -108,7 +109,7 @@ static struct ct_span thread_name(const struct ct_node *node)
 	return (struct ct_span){ct_thread_name(node->address), CT_THREAD_NAME_BYTES};
 }
 
-/* Parents stand before their children, so one pass sees every chain; it must not be endless in practice. */
+/* Parents come before their children, so one pass checks all stacks. Their depth is limited too. */
 static int check_tree(const struct ct_store_file *store, struct ct_error_text *error)
 {
 	uint16_t *depth = calloc(store->node_count, sizeof(*depth));
@@ -150,6 +151,6 @@ int ct_store_check_references(const struct ct_store_file *store, struct ct_error
 	for (size_t i = 0; i < store->reach_rows; i++)
 		if (store->reach[i].site >= store->site_count ||
 		    (i && store->reach[i].site <= store->reach[i - 1].site))
-			return ct_store_damaged(error, "what is reachable of an unknown site, or out of order");
+			return ct_store_damaged(error, "reachability of an unknown site, or out of order");
 	return check_tree(store, error);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A store as it was read, as a file: everything is folded, so the rings are empty, and each section is one extent. */
+/* Writes a store back to a file. All events are folded, so the rings are empty. Each section is one extent. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@ static size_t pages_of(size_t bytes)
 	return (bytes + CT_STORE_PAGE - 1) / CT_STORE_PAGE;
 }
 
-/* What a section holds; NULL: zeros. */
+/* A section's data; NULL: zeros. */
 static const void *section_of(const struct ct_store_file *store, uint32_t section, size_t *count)
 {
 	const struct {
@@ -33,7 +33,7 @@ static const void *section_of(const struct ct_store_file *store, uint32_t sectio
 	return sections[section].data;
 }
 
-/* The header of the copy; free it. NULL without memory. */
+/* The copy's header, to be freed; NULL when out of memory. */
 static struct ct_store_header *make_header(const struct ct_store_file *store)
 {
 	struct ct_store_header *header = calloc(1, CT_STORE_HEADER_BYTES);
@@ -52,7 +52,7 @@ static struct ct_store_header *make_header(const struct ct_store_file *store)
 		header->extents[i] = (struct ct_extent){.file_offset = offset, .pages = (uint32_t)pages, .section = i};
 		offset += pages * CT_STORE_PAGE;
 	}
-	/* The time of the latest event, which no ring shows any more. */
+	/* Keep the time of the latest event, since no ring has it any more. */
 	if (store->end_ticks > header->latest_ticks) {
 		long double us = (long double)(store->end_ticks - header->start_ticks) * store->us_per_tick;
 		header->latest_ticks = store->end_ticks;

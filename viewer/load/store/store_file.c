@@ -13,9 +13,9 @@
 
 #define LIVE_TRIES 4
 #define CALIBRATION_NS 5000000u
-#define CALIBRATION_MIN_NS 10000u /* the two readings of a pair are tens of nanoseconds apart */
+#define CALIBRATION_MIN_NS 10000u /* a pair of clock readings is itself tens of nanoseconds apart */
 
-/* This machine's clock, for a program that was killed before it noted its own twice. */
+/* Measure this machine's clock, for a program that was killed before it had recorded its own clock twice. */
 static long double measure_ns_per_tick(void)
 {
 	uint64_t start_ns = ct_now_ns();
@@ -80,7 +80,7 @@ static int read_and_check(int fd, struct ct_store_file *store, struct ct_error_t
 int ct_store_file_read(int fd, const char *name, struct ct_store_file *store, struct ct_error_text *error)
 {
 	int code = read_and_check(fd, store, error);
-	/* A loss that was counted, or a clock that was read, a moment later than the rest. */
+	/* In a live store, a check can fail because a loss or a time was written a moment after the rest. */
 	for (int tries = 1; !code && store->failed && store->live && tries < LIVE_TRIES; tries++) {
 		ct_store_file_close(store);
 		code = read_and_check(fd, store, error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A store as checked data in our own memory: every index, span and count has been verified, and what a
- * killed program had not folded is folded.
+ * A store as checked data in our own memory. Every index, span and count has been verified, and the events that a
+ * killed program had not folded are folded.
  */
 #ifndef CT_LOAD_STORE_STORE_FILE_H
 #define CT_LOAD_STORE_STORE_FILE_H
@@ -15,7 +15,7 @@
 #include "ctrace/store.h"
 #include "util/error.h"
 
-/* What is true of each store that its program has left. */
+/* What holds for every store unless it was copied while being written; see store_sums.c. */
 enum ct_store_check {
 	CT_STORE_CHECK_TOTAL,
 	CT_STORE_CHECK_END,
@@ -30,17 +30,17 @@ enum ct_store_check {
 
 extern const char *const ct_store_check_texts[CT_STORE_CHECKS];
 
-/* What became of a module's file since the recording. */
+/* What has happened to a module's file since the recording. */
 enum ct_module_file {
 	CT_MODULE_FILE_UNKNOWN, /* not looked at yet */
 	CT_MODULE_FILE_SAME,
-	CT_MODULE_FILE_OTHER, /* gone, or another build: no names */
-	CT_MODULE_FILE_NONE, /* never had one: the kernel's vdso */
+	CT_MODULE_FILE_OTHER, /* gone or from another build, so it gives no names */
+	CT_MODULE_FILE_NONE, /* there never was a file: the kernel's vdso */
 };
 
 struct ct_store_file {
 	struct ct_store_header *header; /* a copy */
-	uid_t owner; /* of the file, who says which files have the names */
+	uid_t owner; /* of the store; this user chose the files that symbols are read from */
 	char *strings;
 	struct ct_module *modules;
 	struct ct_node *nodes;
@@ -49,26 +49,26 @@ struct ct_store_file {
 	struct ct_event *events;
 	struct ct_snapshot_row *snapshots;
 	struct ct_mark_row *marks;
-	struct ct_reach_row *reach; /* of the program's end; none before */
+	struct ct_reach_row *reach; /* written at the program's end; none before */
 	size_t string_bytes, module_count, node_count, site_count, ring_count, snapshot_rows, mark_count, reach_rows;
-	uint8_t *module_files; /* enum ct_module_file by module, as far as ct_store_profile needed them */
-	uint64_t next_snapshot; /* ticks: an event from then on is preceded by one */
-	uint64_t replayed; /* events that were folded here */
-	unsigned failed; /* a bit for each enum ct_store_check; 0 = it is whole */
-	bool live; /* it was written while it was read */
+	uint8_t *module_files; /* by module: enum ct_module_file, for those that ct_store_profile opened */
+	uint64_t next_snapshot; /* ticks; a snapshot precedes the first event from this time on */
+	uint64_t replayed; /* events that were folded by the viewer */
+	unsigned failed; /* a bit for each enum ct_store_check; 0 = the store is whole */
+	bool live; /* the store was written to while it was read */
 	uint64_t end_ticks; /* time of the end, or of the latest sign of life */
 	long double us_per_tick;
 };
 
-/* Read, check, replay. Free with ct_store_file_close, also after a failure. */
+/* Read, check and replay a store. 0 or < 0; call ct_store_file_close in both cases. */
 int ct_store_file_open(const char *path, struct ct_store_file *store, struct ct_error_text *error);
-/* The same of an open file, which may be read again later. */
+/* The same for an open file, which may be read again later. */
 int ct_store_file_read(int fd, const char *name, struct ct_store_file *store, struct ct_error_text *error);
-/* Write it as a store that is whole, with what is folded here. Its rings are empty after that. */
+/* Write the store, with all its events folded. Its rings are empty afterwards. */
 int ct_store_file_write(struct ct_store_file *store, FILE *out, struct ct_error_text *error);
 void ct_store_file_close(struct ct_store_file *store);
 
-/* Ticks of the store's clock in microseconds, rounded. */
+/* Convert ticks of the store's clock to microseconds, rounded. */
 uint64_t ct_store_file_us(const struct ct_store_file *store, uint64_t ticks);
 
 #endif

@@ -20,7 +20,7 @@ struct place_key {
 	uint64_t module;
 };
 
-/* An address and its frames: `count` ids from `first` on in ct_store_frames.ids. */
+/* An address and its frames: `count` ids in ct_store_frames.ids, starting at `first`. */
 struct ct_store_place {
 	struct place_key key;
 	size_t first;
@@ -40,7 +40,7 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* A name that opens a file: spans are not terminated. NULL without memory. */
+/* The path as a terminated string, which a span is not; to be freed. NULL when out of memory. */
 static char *module_path(const struct ct_store_file *store, uint32_t module)
 {
 	struct ct_span path = store->modules[module].path;
@@ -60,7 +60,7 @@ static int open_module(struct ct_store_frames *frames, uint32_t module, const ch
 	return frames->handles[module];
 }
 
-/* Take a text for a module's frames. 1 = it is this module's, 0 = another one has it, < 0 without memory. */
+/* Claim a text for a module's frames. 1: the module has it, 0: another module has it, < 0: out of memory. */
 static int claim_text(struct ct_store_frames *frames, int64_t text, uint32_t module)
 {
 	size_t wanted = (size_t)text + 1;
@@ -74,7 +74,7 @@ static int claim_text(struct ct_store_frames *frames, int64_t text, uint32_t mod
 	return frames->text_modules[text] == module + 1;
 }
 
-/* The same text from two modules must not make two stacks one. */
+/* Equal texts of two modules must not merge two stacks into one. */
 static int64_t own_text(struct ct_store_frames *frames, char *text, size_t room, uint32_t module, const char *path)
 {
 	size_t length = strlen(text);
@@ -85,14 +85,14 @@ static int64_t own_text(struct ct_store_frames *frames, char *text, size_t room,
 		id = string_of(frames, text);
 		owner = claim_text(frames, id, module);
 	}
-	if (!owner) { /* of the same name, too: another folder, another build */
+	if (!owner) { /* the modules have the same name too: another folder, another build */
 		snprintf(text + length, room - length, " [%s, module %" PRIu32 "]", base_name(path), module);
 		id = string_of(frames, text);
 	}
 	return owner < 0 ? -1 : id;
 }
 
-/* One frame with Valgrind's text. */
+/* Add one frame, with its text as Valgrind writes it. */
 static int64_t add_frame(struct ct_store_frames *frames, uint32_t module, uint64_t address, const char *path,
 			 const struct ct_symbol_frame *symbol, bool inlined)
 {
@@ -160,7 +160,7 @@ static bool append(struct ct_store_frames *frames, int64_t frame)
 	return true;
 }
 
-/* An inlined function of ctrace/ctrace.h is not a frame of the program. */
+/* Inlined functions of ctrace/ctrace.h are not frames of the program. */
 static bool is_api_wrapper(const struct ct_symbol_frame *symbols, size_t count)
 {
 	return count > 1 && symbols[0].function && symbols[0].file && !strncmp(symbols[0].function, "ctrace_", 7) &&
@@ -189,7 +189,7 @@ static bool add_code_frames(struct ct_store_frames *frames, uint32_t module, uin
 	return ok;
 }
 
-/* The place of a node's code, symbolised when it is met first. NULL without memory. */
+/* The place of a node's code, symbolised at its first use. NULL when out of memory. */
 static const struct ct_store_place *place_of(struct ct_store_frames *frames, const struct ct_node *node)
 {
 	struct place_key key = {node->address, node->module};
@@ -232,7 +232,7 @@ int ct_store_frames_init(struct ct_store_frames *frames)
 	return frames->profile && frames->symbols ? 0 : -1;
 }
 
-/* A thread may have got another name, in the place of the old one. */
+/* A thread may have been renamed: the new name has replaced the old one in the store. */
 static int rename_threads(struct ct_store_frames *frames)
 {
 	struct ct_store_place *place, *next;

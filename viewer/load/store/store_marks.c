@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program has said through ctrace/ctrace.h: marks, and events of its own. */
+/* Reads what a program recorded through ctrace/ctrace.h: marks and ad-hoc events. */
 #include <stdlib.h>
 
 #include "load/load.h"
@@ -17,7 +17,7 @@ int ct_store_check_marks(const struct ct_store_file *store, struct ct_error_text
 int ct_store_marks(const struct ct_store_file *store, struct ct_profile *profile)
 {
 	size_t room = 0;
-	/* A live store is read again and again. */
+	/* A live store is read repeatedly, so drop the marks of the last reading. */
 	while (profile->mark_count)
 		free(profile->marks[--profile->mark_count].name);
 	for (size_t i = 0; i < store->mark_count; i++) {

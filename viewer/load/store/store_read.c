@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A store is read while its program may go on writing it. Nodes, modules and strings only grow, so they can
- * be read at any time. Sites, rings and events are read again until the file stood still: no step of a
- * fold was done meanwhile (struct ct_progress).
+ * Reads a store that its program may still be writing. Nodes, modules and strings only grow, so they can be read at
+ * any time. Sites, rings and events are read again until the file stood still, that is until the combiner took no step
+ * (struct ct_progress) during a reading.
  *
- * Threads may still publish events, into rings that were read already and into some that were not yet: a
- * free without its allocation. So events later than T, the latest time that the first reading has seen, are cut
- * off, and readings go on until one takes nothing that the reading before had not taken or that is not folded.
+ * Threads may still publish events meanwhile, some into rings that have been read and some into rings that have not.
+ * The result could be a free without its allocation. So events later than T, the latest time in the first reading, are
+ * cut off. Readings are repeated until everything that one takes is folded or was already taken by the reading before
+ * it.
  *
- * Then what is taken is closed: with a free F it has the allocation A. If F is folded, A is, too (store/combine.c). If
- * not, the reading before has seen F published. A was published before F, in its hook, and the loads of this reading
- * come after those of the one before, so this reading has seen A; and A's time is below F's, so it is not cut off. F's
- * own time does not do for that: its thread may have read the clock before it learnt of the block, and A's thread may
- * have been held up between reading the clock and publishing. The same holds for resizes, whose times lie between
- * those two, and for the sites that events are of.
+ * The events taken are then closed: if a free F is among them, so is its allocation A. If F is folded, A is folded too
+ * (store/combine.c). Otherwise the previous reading saw F published. A was published before F, in A's hook, and this
+ * reading loads after the previous one, so this reading has seen A. A's time is below F's, so A is not cut off. F's
+ * time alone would not prove this: F's thread may have read the clock before it learnt of the block, and A's thread
+ * may have been delayed between reading the clock and publishing. The same holds for resizes, whose times lie between
+ * those two, and for the sites of events.
  *
- * T stays, so readings end: a thread has at most one event in flight that is not later than T. Where a second look at
- * the heads finds them as they were, everything is taken, and the second look is the last reading.
+ * T does not change, so the readings end: each thread has at most one event in flight that is not later than T. If a
+ * second look at the heads finds them unchanged, everything is taken, and that look counts as the last reading.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -29,7 +30,7 @@
 
 #define LIVE_TRIES 500
 
-/* Read exactly; a file that ends before is damaged. */
+/* Read exactly this many bytes; a file that ends earlier is damaged. */
 static int read_at(int fd, void *buffer, size_t bytes, uint64_t offset, struct ct_error_text *error)
 {
 	while (bytes) {
@@ -47,7 +48,7 @@ static int read_at(int fd, void *buffer, size_t bytes, uint64_t offset, struct c
 	return CT_OK;
 }
 
-/* Bytes of a section, from wherever its extents have them. */
+/* Read part of a section, which may be spread over several extents. */
 static int read_bytes(int fd, const struct ct_store_header *header, uint32_t section, uint64_t from, size_t bytes,
 		      char *to, struct ct_error_text *error)
 {
@@ -71,7 +72,7 @@ static int read_bytes(int fd, const struct ct_store_header *header, uint32_t sec
 	return CT_OK;
 }
 
-/* The used part of a section, back to back in memory; zeroed slack of one element, so never NULL. */
+/* Read the used part of a section into one block, plus one zeroed element, so that it is never NULL. */
 static int read_section(int fd, const struct ct_store_header *header, uint32_t section, void *memory, size_t *count,
 			struct ct_error_text *error)
 {
@@ -84,13 +85,16 @@ static int read_section(int fd, const struct ct_store_header *header, uint32_t s
 	return read_bytes(fd, header, section, 0, *count * element_bytes, data, error);
 }
 
-/* A ring's events that are not folded, and the one before the head, whose time is the ring's latest. */
+/*
+ * Read a ring's unfolded events and, if it is still intact, the event before them. If all events are folded, that one
+ * has the ring's latest time.
+ */
 static int read_ring(int fd, struct ct_store_file *store, size_t ring, struct ct_error_text *error)
 {
 	uint64_t head = store->rings[ring].head;
 	uint64_t at = ct_ring_tail(&store->rings[ring], &store->header->progress);
 	if (at > head || head - at > CT_RING_EVENTS)
-		return CT_OK; /* the replay says so, unless the file is changing */
+		return CT_OK; /* the replay reports it, unless the file is changing */
 	if (ct_store_knows_before(at, head))
 		at--;
 	while (at < head) {
@@ -112,13 +116,13 @@ static int read_header(int fd, struct ct_store_header *header, struct ct_error_t
 	int code = read_at(fd, header, CT_STORE_HEADER_BYTES, 0, error);
 	if (!code)
 		code = ct_store_check_header(header, error);
-	/* After the directory, which the file may have grown for just now. */
+	/* Take the size only now: the file may have grown just before its directory was read. */
 	if (!code && fstat(fd, &file) < 0)
 		code = ct_error_set(error, CT_ERR_IO, "cannot stat: %s", strerror(errno));
 	return code ? code : ct_store_check_extents(header, (uint64_t)file.st_size, error);
 }
 
-/* What a fold changes. */
+/* Read the sections that a fold changes. */
 static int read_counters(int fd, struct ct_store_file *store, struct ct_error_text *error)
 {
 	struct ct_store_header *header = store->header = calloc(1, CT_STORE_HEADER_BYTES);
@@ -145,7 +149,10 @@ static int read_counters(int fd, struct ct_store_file *store, struct ct_error_te
 	return code;
 }
 
-/* What only grows. First what refers, then what it refers to: that is at least as new. */
+/*
+ * Read the sections that only grow. The size of a section is taken before that of the section it refers to, so that
+ * every reference leads to an element.
+ */
 static int read_tree(int fd, struct ct_store_file *store, struct ct_error_text *error)
 {
 	static const uint32_t order[] = {CT_SECTION_NODES, CT_SECTION_MODULES, CT_SECTION_STRINGS};
@@ -169,7 +176,7 @@ static int read_tree(int fd, struct ct_store_file *store, struct ct_error_text *
 	return code;
 }
 
-/* What the combiner changes in any of its steps. */
+/* Has the combiner taken no step? Every step changes one of these. */
 static bool same_progress(const struct ct_progress *a, const struct ct_progress *b)
 {
 	return a->progress == b->progress && a->limits_round == b->limits_round && a->undo_mark == b->undo_mark &&
@@ -192,19 +199,19 @@ static bool same_heads(const struct ct_store_file *a, const struct ct_store_file
 }
 
 enum stillness {
-	CHANGED, /* what was read does not fit together */
-	GREW, /* events came meanwhile */
+	CHANGED, /* the parts that were read do not fit together */
+	GREW, /* only events were added meanwhile */
 	STOOD_STILL,
 };
 
-/* What happened to the file since the store was read from it; `code` is the result of that reading. */
+/* What has happened to the file since the store was read from it; `code` is the result of that reading. */
 static enum stillness look_again(int fd, const struct ct_store_file *store, int code)
 {
 	struct ct_error_text ignored;
 	struct ct_store_file now = {.header = malloc(CT_STORE_HEADER_BYTES)};
 	enum stillness result = CHANGED;
 	if (!now.header || read_at(fd, now.header, CT_STORE_HEADER_BYTES, 0, &ignored))
-		result = STOOD_STILL; /* not to be had better */
+		result = STOOD_STILL; /* another reading would not do better */
 	else if (code)
 		result = same_sections(store->header, now.header) &&
 					 same_progress(&store->header->progress, &now.header->progress)
@@ -232,14 +239,14 @@ static uint64_t latest_ticks(const struct ct_store_file *store)
 	return latest;
 }
 
-/* What readings take of a store that grows. */
+/* What the readings take from a growing store. */
 struct cut {
 	uint64_t ticks; /* T */
-	uint64_t *ends; /* by ring: the first event that the latest reading did not take; NULL: there was none yet */
+	uint64_t *ends; /* by ring: the first event that the latest reading did not take; NULL: no reading yet */
 	size_t rings;
 };
 
-/* Were the sites of these events read? */
+/* Have the sites of all these events been read? */
 static bool knows_sites(const struct ct_store_file *store, size_t ring, uint64_t at, uint64_t end)
 {
 	while (at < end && ct_store_event(store, ring, at)->site < store->site_count)
@@ -247,7 +254,7 @@ static bool knows_sites(const struct ct_store_file *store, size_t ring, uint64_t
 	return at == end;
 }
 
-/* Cut off one ring's events later than T. False: it has some that the reading before had not. */
+/* Cut off one ring's events later than T. False: what remains has events that the previous reading did not take. */
 static bool cut_ring(struct ct_store_file *store, size_t i, struct cut *cut)
 {
 	const struct ct_store_header *header = store->header;
@@ -255,18 +262,18 @@ static bool cut_ring(struct ct_store_file *store, size_t i, struct cut *cut)
 	uint64_t tail = ct_ring_tail(ring, &header->progress), least = tail;
 	uint64_t end_before = i < cut->rings ? cut->ends[i] : 0;
 	cut->ends[i] = ring->head;
-	/* A round's limits are such a cut already, and its events are counted on. */
+	/* The limits of a round in progress are such a cut already, and the replay needs all events up to them. */
 	if (ct_round_begun(&header->progress) && i < header->progress.rings)
 		least = ring->limit;
 	if (tail > least || least > ring->head || ring->head - tail > CT_RING_EVENTS)
-		return true; /* the replay says so */
+		return true; /* damaged; the replay reports it */
 	while (ring->head > least && ct_store_event(store, i, ring->head - 1)->ticks > cut->ticks)
 		ring->head--;
 	cut->ends[i] = ring->head;
 	return (ring->head == least || ring->head <= end_before) && knows_sites(store, i, tail, ring->head);
 }
 
-/* Cut off the events later than T. 1: what is taken is closed; 0: read again; < 0 without memory. */
+/* Cut off the events later than T. 1: the events taken are closed; 0: read again; < 0: out of memory. */
 static int cut_off(struct ct_store_file *store, struct cut *cut)
 {
 	bool closed = cut->ends != NULL;

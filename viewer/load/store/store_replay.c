@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a killed program had not folded. The combiner works in batches and keeps what a batch has changed
- * (struct ct_progress): a batch that was cut short is undone, its round is merged again and goes on where
- * the last whole batch ended, then everything published since follows.
+ * Folds the events that a killed program had not folded. The combiner works in batches and saves what a batch changes
+ * (struct ct_progress). So an interrupted batch is undone. Its round is merged again, and folding continues where the
+ * last complete batch ended. All events published since then follow.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "ctrace/timeline.h"
 #include "load/store/store_steps.h"
 
-#define LIVE_MAX (INT64_MAX / 2) /* a damaged counter or size must not overflow in the fold */
+#define LIVE_MAX (INT64_MAX / 2) /* keeps damaged counters and sizes from overflowing in the fold */
 #define EVENT_BYTES_MAX (INT64_MAX / 8)
 
 static int undo_batch(struct ct_store_file *store, struct ct_error_text *error)
@@ -52,7 +52,7 @@ static int fold(struct ct_store_file *store, const struct ct_event *event, struc
 	if (event->ticks >= store->next_snapshot && ct_store_snapshot_at(store, event->ticks))
 		return ct_error_no_memory(error);
 	ct_fold_event(&store->sites[event->site], &store->header->totals, event);
-	/* A batch that was undone is in the timeline already: once more changes none of its values. */
+	/* An undone batch is already in the timeline; adding it again changes no values. */
 	ct_timeline_add(store->header, event->ticks);
 	if (event->ticks > store->end_ticks)
 		store->end_ticks = event->ticks;
@@ -60,7 +60,7 @@ static int fold(struct ct_store_file *store, const struct ct_event *event, struc
 	return CT_OK;
 }
 
-/* Fold each source's events from its ring's `at` to its `end`, but for the first `skip` of all. */
+/* Fold the events of all sources, from a ring's `at` to its `end`, except for the first `skip` events overall. */
 static int merge(struct ct_store_file *store, struct ct_source *heap, uint32_t count, uint64_t *at, const uint64_t *end,
 		 uint64_t skip, struct ct_error_text *error)
 {
@@ -85,7 +85,7 @@ static int merge(struct ct_store_file *store, struct ct_source *heap, uint32_t c
 	return CT_OK;
 }
 
-/* Fold from each ring's `from` to its `to` (both by ring index). */
+/* Fold the events from each ring's `from` to its `to` (both arrays are by ring), except for the first `skip`. */
 static int merge_ranges(struct ct_store_file *store, const uint64_t *from, const uint64_t *to, uint64_t skip,
 			struct ct_error_text *error)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The store's snapshots become the profile's. Young programs take more of them: those between the latest distance go.
+/*
+ * Turns a store's snapshots into the profile's. The distance between snapshots doubles as a program ages. Older
+ * snapshots that lie between multiples of the latest distance are dropped.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +10,7 @@
 #include "load/store/store_steps.h"
 #include "util/array.h"
 
-/* The rows of the snapshot at `at`, its head not counted; -1 = it does not end inside. */
+/* The number of rows in the snapshot at `at`, without its head; -1: it does not end within the section. */
 static int64_t rows_at(const struct ct_store_file *store, size_t at)
 {
 	const struct ct_snapshot_row *head = &store->snapshots[at];
@@ -31,7 +33,7 @@ int ct_store_check_snapshots(struct ct_store_file *store, struct ct_error_text *
 				continue;
 			if (store->header->state != CT_STATE_RECORDING || !head[i].site)
 				return ct_store_damaged(error, "snapshot of an unknown site");
-			store->snapshot_rows = at; /* of a site that came after the sites were read */
+			store->snapshot_rows = at; /* its site was added after the sites were read */
 			return CT_OK;
 		}
 		at += (size_t)rows + 1;
@@ -49,7 +51,10 @@ static bool is_between(const struct ct_snapshot_row *head, uint32_t width)
 	return width < 64 && head->bytes >> width << width != head->bytes;
 }
 
-/* So that memory does not grow with the number of times that the distance doubles. Returns the latest one's time. */
+/*
+ * Drop the snapshots between multiples of the distance, so that memory does not grow each time it doubles. Returns the
+ * time of the latest snapshot.
+ */
 static uint64_t drop_between(struct ct_store_file *store, uint32_t width)
 {
 	uint64_t latest = 0;
@@ -76,7 +81,7 @@ int ct_store_snapshot_at(struct ct_store_file *store, uint64_t ticks)
 		return 0;
 	uint64_t boundary = ticks >> width << width, latest = drop_between(store, width);
 	store->next_snapshot = boundary + ((uint64_t)1 << width);
-	/* That of an undone batch is there already. */
+	/* The snapshot already exists if an undone batch is folded again. */
 	if (boundary <= latest)
 		return 0;
 	size_t live = 0, room = store->snapshot_rows;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The steps of opening a store, for store_file.c only: check, read, replay. */
+/* The steps of opening a store and of turning it into a profile. Private to load/store/. */
 #ifndef CT_LOAD_STORE_STORE_STEPS_H
 #define CT_LOAD_STORE_STORE_STEPS_H
 
@@ -8,57 +8,60 @@
 
 extern const uint32_t ct_store_element_bytes[CT_SECTION_COUNT];
 
-/* The error of a store that breaks its format. */
+/* Set the error for a store that violates its format; returns CT_ERR_DAMAGED. */
 int ct_store_damaged(struct ct_error_text *error, const char *what);
 
-/* Is it a store of this version and machine, with counts in their range? */
+/* Is this a store of our version and machine, with all counts in range? */
 int ct_store_check_header(const struct ct_store_header *header, struct ct_error_text *error);
 
-/* Are all extents inside the file, with room for what the sections use? */
+/* Are all extents inside the file, and large enough for the used parts of the sections? */
 int ct_store_check_extents(struct ct_store_header *header, uint64_t file_bytes, struct ct_error_text *error);
 
-/* Does every index and span lead to an element? */
+/* Does every index and span lead to an existing element? */
 int ct_store_check_references(const struct ct_store_file *store, struct ct_error_text *error);
 
-/* Are the snapshots whole, of known sites, and in order of time? Those that came after the sites were read go. */
+/*
+ * Are the snapshots complete, in order of time, and only of known sites? In a live store, snapshots taken after the
+ * sites were read are dropped.
+ */
 int ct_store_check_snapshots(struct ct_store_file *store, struct ct_error_text *error);
 
-/* Is it inside the strings? */
+/* Does the span lie inside the strings? */
 bool ct_store_span_fits(const struct ct_store_file *store, struct ct_span span);
 
-/* Do marks have names, and are they in order of time? */
+/* Do all marks have valid names, and are they in order of time? */
 int ct_store_check_marks(const struct ct_store_file *store, struct ct_error_text *error);
 
 /*
- * Take a snapshot, as the program does, of what is live before an event at this time, which is not before
- * store->next_snapshot. < 0 without memory.
+ * Take a snapshot, as the program does, of what is live just before an event at this time. The time must not be before
+ * store->next_snapshot. < 0 when out of memory.
  */
 int ct_store_snapshot_at(struct ct_store_file *store, uint64_t ticks);
 
-/* Add the snapshots to a profile; site_of[store's site]: the profile's, UINT32_MAX = none. < 0 without memory. */
+/* Add the snapshots to a profile. site_of: by the store's site, the profile's, or UINT32_MAX. < 0: out of memory. */
 int ct_store_snapshots(const struct ct_store_file *store, const uint32_t *site_of, struct ct_profile *profile);
 
-/* Add the marks. < 0 without memory. */
+/* Add the marks to a profile. < 0 when out of memory. */
 int ct_store_marks(const struct ct_store_file *store, struct ct_profile *profile);
 
-/* Was it made by ctrace_event, and not by an allocation? */
+/* Does the site come from ctrace_event, rather than from an allocation? */
 bool ct_store_is_event(const struct ct_store_file *store, const struct ct_site *site);
 
-/* The profile is one of events: name what it counts, as Valgrind's DHAT does in its ad-hoc mode. */
+/* Set the mode and units of a profile of ad-hoc events, as Valgrind's DHAT does in its ad-hoc mode. */
 int ct_store_name_events(struct ct_profile *profile);
 
 /*
- * Read all sections as they were at one moment, also while their program records: no fold began or ended
- * in between, and no event is there without those that came before it. Headers and extents are checked.
+ * Read all sections as they were at one moment, even while the program records: no fold began or ended during the
+ * reading, and no event is read without those that precede it. Headers and extents are checked.
  */
 int ct_store_read(int fd, struct ct_store_file *store, struct ct_error_text *error);
 
-/* Do counters, names and stacks fit together? Those that do not: store->failed. < 0 without memory. */
+/* Do counters, names and stacks fit together? Failures are noted in store->failed. < 0 when out of memory. */
 int ct_store_check_sums(struct ct_store_file *store, struct ct_error_text *error);
 
 /*
- * The same of the events in the rings, by ring: not folded before the round in work from `tails` on, after it from
- * `limits` on, up to `heads`. The sites are as the round leaves them.
+ * Check the events in the rings; failures are noted in store->failed. All arrays are by ring. Events of the round in
+ * progress, from `tails` to `limits`, must have been folded into the sites. Later ones go from `limits` to `heads`.
  */
 void ct_store_check_order(struct ct_store_file *store, const uint64_t *tails, const uint64_t *limits,
 			  const uint64_t *heads);
@@ -66,7 +69,7 @@ void ct_store_check_order(struct ct_store_file *store, const uint64_t *tails, co
 /* Fold what the rings still hold, after undoing a batch that was cut short. */
 int ct_store_replay(struct ct_store_file *store, struct ct_error_text *error);
 
-/* Is the event before a ring's tail read, too? Its owner is far from writing over it. */
+/* Is the event before a ring's tail also read? Only if the ring's owner is far from overwriting it. */
 static inline bool ct_store_knows_before(uint64_t tail, uint64_t head)
 {
 	return tail && head - tail < CT_RING_EVENTS / 2;

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Does a store fit together? One that its program left does, at every store instruction; one that was copied while
- * it was written has pages of several moments. Each check takes time in proportion to the store's size.
+ * Checks whether the parts of a store fit together. They do in a store that its program left behind, no matter at
+ * which instruction it was killed. They may not in a store that was copied while being written, whose pages are from
+ * different moments. Each check takes time in proportion to the store's size.
  *
- * Sites and totals: each event changes a sum that never falls, or only falls. Rings: the events that they have had
- * are those that the sites have counted, unless a fork or a sample hides their number. Events: in a ring they are
- * in order of time, and those that are not folded are later than all that are. The first of them may be earlier: its
- * thread has read the clock before the fold and published after it. So may a new block's event that stands behind
- * the free of an older block at its address, a free that was missed: its time is read first. The rest: what is
- * referred to is written before.
+ * Sites and totals: each event changes a sum that never falls, or one that only falls.
+ *
+ * Rings: the number of events written to them is the number counted in the sites, unless a fork or sampling hides it.
+ *
+ * Events: each ring is in order of time, and unfolded events are later than all folded ones. There are two exceptions.
+ * The first unfolded event may be earlier, since its thread may have read the clock before the fold and published
+ * after it. A new block's event may be earlier than the event before it, if that is the free of an older block at the
+ * same address whose own free was missed: the new block's time is read first.
+ *
+ * All other checks: what is referred to was written before the reference.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +21,7 @@
 #include "ctrace/fold.h"
 #include "load/store/store_steps.h"
 
-#define CLOCK_SLACK_TICKS 65536 /* a processor reads the clock before its earlier stores are seen by others */
+#define CLOCK_SLACK_TICKS 65536 /* a processor may read the clock before others see its earlier stores */
 
 const char *const ct_store_check_texts[CT_STORE_CHECKS] = {
 	[CT_STORE_CHECK_TOTAL] = "totals of the sites = totals of the process",
@@ -34,10 +39,10 @@ static void fail(struct ct_store_file *store, enum ct_store_check check, bool fa
 	store->failed |= (unsigned)failed << check;
 }
 
-/* Totals do not count the program's own events. */
+/* Sums over the sites. Ad-hoc events are only in `events`, as they are not in the store's totals either. */
 struct sums {
 	uint64_t total_bytes, total_blocks, live_bytes, live_blocks, peak_bytes, peak_blocks;
-	uint64_t events; /* that made these counters */
+	uint64_t events; /* that led to these counters */
 };
 
 static void add_site(struct ct_store_file *store, const struct ct_site *site, struct sums *sums)
@@ -55,9 +60,9 @@ static void add_site(struct ct_store_file *store, const struct ct_site *site, st
 	sums->live_blocks += live_blocks;
 	sums->peak_bytes += peak_bytes;
 	sums->peak_blocks += peak_blocks;
-	/* Allocations and resizes are blocks; what was allocated and does not live was freed. */
+	/* total_blocks counts allocations and resizes; every allocated block that is not live has been freed. */
 	sums->events += 2 * site->total_blocks - site->resizes - live_blocks;
-	/* A negative number of what is live is a large one here. */
+	/* A negative live number is huge here, since it is unsigned. */
 	fail(store, CT_STORE_CHECK_ORDER,
 	     peak_bytes > site->max_bytes || live_bytes > site->max_bytes || site->max_bytes > site->total_bytes ||
 		     (!live_blocks && (live_bytes || site->birth_ticks)));
@@ -82,12 +87,12 @@ static void check_sums(struct ct_store_file *store)
 	     sums.live_bytes != (uint64_t)totals->live_bytes || sums.live_blocks != (uint64_t)totals->live_blocks);
 	fail(store, CT_STORE_CHECK_PEAK,
 	     sums.peak_bytes != totals->peak_bytes || sums.peak_blocks != totals->peak_blocks);
-	/* A child's rings are its own, and its counters began with its parent's; samples stand for several blocks. */
+	/* A forked child inherits its parent's counters but not its rings; a sample stands for several blocks. */
 	fail(store, CT_STORE_CHECK_EVENTS,
 	     events != sums.events && !header->sample_bytes && !(header->flags & CT_STORE_FORKED));
 }
 
-/* Is a string, which has no NUL, not written yet? */
+/* Is a string not written yet? A written one contains no NUL. */
 static bool is_blank(const struct ct_store_file *store, struct ct_span span)
 {
 	return memchr(store->strings + span.offset, '\0', span.bytes) != NULL;
@@ -99,7 +104,7 @@ static bool is_cut(const struct ct_node *node)
 	       ct_is_pseudo(node->module, node->address, CT_PSEUDO_LOST);
 }
 
-/* Parents stand before their children. */
+/* Parents come before their children. */
 static int check_stacks(struct ct_store_file *store, struct ct_error_text *error)
 {
 	const uint64_t *losses = store->header->losses;
@@ -137,7 +142,7 @@ int ct_store_check_sums(struct ct_store_file *store, struct ct_error_text *error
 	return check_stacks(store, error);
 }
 
-/* The latest time that an allocation has, of those that are folded. */
+/* The time of the latest folded allocation. */
 static uint64_t latest_folded(const struct ct_store_file *store)
 {
 	uint64_t latest = 0;
@@ -147,7 +152,7 @@ static uint64_t latest_folded(const struct ct_store_file *store)
 	return latest;
 }
 
-/* Is this a new block's event, and the one before the free that was missed at its address? */
+/* Is this a new block's event, and the event before it the free that was missed at the same address? */
 static bool takes_place(const struct ct_event *before, const struct ct_event *event)
 {
 	uint32_t kind = event->kind & CT_EVENT_KIND;
@@ -159,7 +164,7 @@ static void check_ring(struct ct_store_file *store, size_t ring, uint64_t tail, 
 		       uint64_t latest)
 {
 	if (head - tail > CT_RING_EVENTS) {
-		fail(store, CT_STORE_CHECK_EVENTS, true); /* written over */
+		fail(store, CT_STORE_CHECK_EVENTS, true); /* overwritten */
 		return;
 	}
 	uint64_t first = ct_store_knows_before(tail, head) ? tail - 1 : tail;
