@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program can say about itself to ctrace, and ask: marks, snapshots, pauses, totals, events, pools. Include this
- * and link nothing: without libctrace.so preloaded each call tests a weak symbol for NULL, and does nothing. C11,
- * C++11 and newer, gcc and clang; PIE, non-PIE, static, LTO (clang without PIE: compile with -fno-plt).
+ * What a program may ask of a ctrace that records it: totals, marks, snapshots, pauses, events of its own, pools.
  *
- * All functions may be called from any thread at any time, in signal handlers too (except handlers of faults), where an
- * event or a pool's block is lost (and counted as dropped) when the handler has interrupted an allocation of its own
- * thread. None allocates, none changes errno. After fork the child's calls are about the child. ctrace(3) is the
- * manual.
+ * Include this header and link nothing. Each function is inline and calls a weak symbol, which libctrace.so defines if
+ * it is preloaded. Without the library, a call tests that symbol for NULL and does nothing. Works with C11, C++11 and
+ * newer, gcc and clang; in PIE, non-PIE, static and LTO builds (clang without PIE: compile with -fno-plt).
+ *
+ * Any thread may call any function at any time. So may signal handlers, except handlers of faults. If a handler has
+ * interrupted an allocation of its own thread, an event or a pool's block is lost and counted as dropped.
+ *
+ * None of the functions allocates heap memory or changes errno. After fork, calls in the child apply to the child. The
+ * manual is ctrace(3).
  */
 #ifndef CTRACE_CTRACE_H
 #define CTRACE_CTRACE_H
@@ -20,7 +23,9 @@
 extern "C" {
 #endif
 
-/* By the global offset table, where non-PIE code finds a preloaded library, too. */
+/*
+ * noplt: the call goes through the global offset table, the only way by which non-PIE code finds a preloaded library.
+ */
 #if defined(__has_attribute)
 #if __has_attribute(noplt)
 #define CTRACE_WEAK __attribute__((weak, noplt))
@@ -30,28 +35,29 @@ extern "C" {
 #define CTRACE_WEAK __attribute__((weak))
 #endif
 
-/* No frame of its own in any stack. */
+/* Always inline: these functions add no frame to any call stack. */
 #define CTRACE_INLINE static inline __attribute__((always_inline, unused))
 
 #define CTRACE_ERROR_INACTIVE (-38) /* -ENOSYS: nothing is recorded */
 
 /*
- * Sums over the process since its start, as in its report: requested bytes, all threads. Live is what is allocated
- * now, peak what was when most bytes were.
+ * The process's sums since its start, over all threads, as in its report. Bytes are the bytes that were requested.
+ * "Live" is what is allocated now; "peak" is what was live when most bytes were. In a sampled recording all numbers
+ * except the last two are estimates.
  */
 struct ctrace_heap {
-	size_t size; /* of this struct, as the caller knows it; set by ctrace_totals */
+	size_t size; /* of this struct in the caller's version; ctrace_totals sets it */
 	uint64_t total_bytes;
 	uint64_t total_blocks; /* a realloc counts as one more block */
 	uint64_t live_bytes;
 	uint64_t live_blocks;
 	uint64_t peak_bytes;
 	uint64_t peak_blocks;
-	uint64_t dropped; /* allocations and frees that could not be recorded: when it changes, the rest is too low */
-	uint64_t paused; /* allocations that were not recorded because of ctrace_pause */
+	uint64_t dropped; /* events that could not be recorded; if this changes, the other numbers are too low */
+	uint64_t paused; /* allocations that ctrace_pause left out */
 };
 
-/* What the preloaded library has; call the functions below instead. */
+/* What the preloaded library exports. C and C++ call the functions below instead; other languages may call these. */
 CTRACE_WEAK int ctrace_api_is_active(void);
 CTRACE_WEAK int ctrace_api_totals(struct ctrace_heap *totals);
 CTRACE_WEAK void ctrace_api_mark(const char *name);
@@ -64,16 +70,18 @@ CTRACE_WEAK void ctrace_api_pool_alloc(void *block, size_t bytes);
 CTRACE_WEAK void ctrace_api_pool_free(void *block);
 CTRACE_WEAK void ctrace_api_pool_clear(void *base, size_t bytes);
 
-/* 1: this process is being recorded (perhaps as a sample, perhaps paused), 0: not. 0.2 us. */
+/* Is this process being recorded? Returns 1 if it is, also as a sample or during a pause, else 0. Takes 0.2 us. */
 CTRACE_INLINE int ctrace_is_active(void)
 {
 	return ctrace_api_is_active ? ctrace_api_is_active() : 0;
 }
 
 /*
- * The totals at a moment during the call, exactly: everything that this thread did before it, and whatever other
- * threads had done by that moment. 0, or CTRACE_ERROR_INACTIVE: then all numbers are 0. Folds the events of all threads
- * that are not folded yet: 1 us, and 5 us for each thousand of them.
+ * Fill *totals, which must not be NULL, with the exact sums at one moment during the call: everything that this thread
+ * did before the call, and whatever other threads had done by that moment.
+ *
+ * Returns 0, or CTRACE_ERROR_INACTIVE; then all numbers are 0. Takes 1 us, and 5 us more for each thousand events (of
+ * any thread) that are not folded yet.
  *
  *     struct ctrace_heap before, after;
  *     ctrace_totals(&before);
@@ -89,8 +97,9 @@ CTRACE_INLINE int ctrace_totals(struct ctrace_heap *totals)
 }
 
 /*
- * Name this moment: reports show its time and the totals then. Names are UTF-8, cut after 255 bytes; NULL does
- * nothing. A recording keeps 4,096 marks, further ones are counted. Costs as much as ctrace_totals.
+ * Name this moment. Reports show its time, and the totals at that time. The name is UTF-8, ended by NUL; it is copied,
+ * and cut after 255 bytes. NULL does nothing. A recording keeps 4,096 marks; further ones are only counted. Costs as
+ * much as ctrace_totals.
  */
 CTRACE_INLINE void ctrace_mark(const char *name)
 {
@@ -99,11 +108,19 @@ CTRACE_INLINE void ctrace_mark(const char *name)
 }
 
 /*
- * Write a report (DHAT JSON) of what was recorded by now, and wait for it. path NULL: the name of the report at exit
- * with a number, as app.snapshot-1.json; a file that is there is replaced. A child process writes it, that wait()
- * never sees; other threads go on. Costs what the export at exit costs: 0.1 s to seconds.
- * 0, CTRACE_ERROR_INACTIVE, or another negative errno: -EIO, the exporter has said on stderr why; -ENOEXEC, it did not
- * run (see CTRACE_BIN); -ENOMEM; -ENAMETOOLONG; -EPERM, the program is in a sandbox of its own.
+ * Write a report (DHAT JSON) of everything recorded so far, and wait until it is written. Other threads continue.
+ *
+ * path: the report's file, which is replaced if it exists. NULL: the name of the report at exit, with a number, such as
+ * app.snapshot-1.json. A child process writes the report; the program's wait() never sees that child. Takes as long as
+ * the export at exit: 0.1 s to seconds.
+ *
+ * Returns 0, CTRACE_ERROR_INACTIVE, or another negative errno:
+ *   -EIO           the exporter failed and has said why on stderr
+ *   -ENOEXEC       the exporter did not run (see CTRACE_BIN in ctrace-record(1))
+ *   -ENOENT        path is empty
+ *   -ENAMETOOLONG  the name made for a path of NULL is too long
+ *   -ENOMEM        no memory
+ *   -EPERM         the program is in a sandbox of its own (seccomp)
  */
 CTRACE_INLINE int ctrace_snapshot(const char *path)
 {
@@ -111,10 +128,13 @@ CTRACE_INLINE int ctrace_snapshot(const char *path)
 }
 
 /*
- * From ctrace_pause to ctrace_resume allocations are not recorded, in no thread, but counted as paused. Frees are: live
- * stays true for the blocks that are recorded. A realloc of such a block is its free then. Calls nest; a
- * resume without a pause does nothing. Frees of unknown blocks are not counted any more once there was a pause, since
- * there is no way to know which were allocated in it. About 1 us; nothing for programs that never call it.
+ * From ctrace_pause to ctrace_resume, allocations are not recorded in any thread; they are only counted as paused.
+ * Frees are still recorded, so the live numbers stay true for the blocks that were recorded. A realloc of such a block
+ * counts as its free.
+ *
+ * Pauses nest. A resume without a pause does nothing. After the first pause, frees of unknown blocks are no longer
+ * counted, since these blocks may have been allocated during a pause. Takes about 1 us. A program that never pauses
+ * pays nothing.
  */
 CTRACE_INLINE void ctrace_pause(void)
 {
@@ -129,10 +149,10 @@ CTRACE_INLINE void ctrace_resume(void)
 }
 
 /*
- * Count an event of a kind of your own at the caller's stack, with a weight (at most 2^40 - 1; more counts as
- * that). Events are not mixed with the heap: they come in a report of their own beside it, app.events.json, or by
- * `ctrace export --events STORE`, in DHAT's ad-hoc mode. Neither pauses nor sampling leave any out. Costs half as much
- * as malloc and free.
+ * Count one event of a kind of your own at the caller's call stack. The weight is in a unit of your choice, at most
+ * 2^40 - 1; a larger one counts as that. Events are kept apart from the heap: they get a report of their own in DHAT's
+ * ad-hoc mode, app.events.json beside app.json, or from `ctrace export --events STORE`. Pauses and sampling leave no
+ * event out. Costs half as much as malloc and free together.
  */
 CTRACE_INLINE void ctrace_event(uint64_t weight)
 {
@@ -141,18 +161,17 @@ CTRACE_INLINE void ctrace_event(uint64_t weight)
 }
 
 /*
- * Pools: a program that takes large blocks and hands out parts of them can have the parts recorded like blocks of
- * malloc, at the stack that asks for them. A part's address is a multiple of 8 (else it is dropped) and
- * it needs no size: blocks of a byte every 8 bytes are fine. As with malloc, report a block after it was taken and
- * before it is given back. Each costs as much as malloc or free.
+ * Pools: a program that takes large blocks and hands out parts of them can have the parts recorded like malloc's
+ * blocks, each at the call stack that asks for it.
  *
- *   create  the block at base (from malloc) is a pool's storage: from now on it counts as one of 0 bytes, as if realloc
- *           had made it so. Totals keep its bytes; live and peak have what was handed out of it instead. Memory from
- *           mmap was never counted and needs no create.
- *   alloc   a block of so many bytes (at most 2^40 - 1) was handed out of a pool.
- *   free    it came back. NULL does nothing.
- *   clear   all blocks that begin in the pool's bytes from base on came back: before it is reset, or freed.
- *           A look at 4 bytes for each 8 of the pool.
+ * The address of a part must be a multiple of 8, or the part is dropped. Parts may be as close as 8 bytes to each
+ * other, and need no header. As with malloc, report a part after it was taken and before it is given back: by then
+ * another thread must not be able to take it. Each call costs as much as malloc or free, unless its comment says
+ * otherwise.
+ *
+ * ctrace_pool_create: the block at base, which malloc returned, is the storage of a pool. From now on it counts as a
+ * block of 0 bytes, as if realloc had shrunk it: only the parts handed out are live, now and at the peak. The totals
+ * keep its bytes. Memory from mmap was never counted and needs no call. NULL does nothing.
  */
 CTRACE_INLINE void ctrace_pool_create(void *base)
 {
@@ -160,18 +179,24 @@ CTRACE_INLINE void ctrace_pool_create(void *base)
 		ctrace_api_pool_create(base);
 }
 
+/* A part of this many bytes, at most 2^40 - 1 (or the part is dropped), was handed out at block. NULL does nothing. */
 CTRACE_INLINE void ctrace_pool_alloc(void *block, size_t bytes)
 {
 	if (ctrace_api_pool_alloc)
 		ctrace_api_pool_alloc(block, bytes);
 }
 
+/* The part at block was given back. NULL does nothing. */
 CTRACE_INLINE void ctrace_pool_free(void *block)
 {
 	if (ctrace_api_pool_free)
 		ctrace_api_pool_free(block);
 }
 
+/*
+ * All parts that begin in the pool's `bytes` bytes from base on were given back. Call it before the pool is reset or
+ * its storage is freed. Reads 4 bytes for each 8 bytes of the pool.
+ */
 CTRACE_INLINE void ctrace_pool_clear(void *base, size_t bytes)
 {
 	if (ctrace_api_pool_clear)

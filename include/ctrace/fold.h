@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one definition of what an event does to the counters. The preload's combiner folds with it, the
- * viewer replays with it what a killed program had not folded. Pure: no memory but its arguments.
+ * The one definition of what an event does to the counters of its site and to the totals. The preload's combiner folds
+ * events with it; the viewer uses it to replay events that a killed program had not folded. Pure: it touches only its
+ * arguments, and the caller holds whatever lock they need.
  */
 #ifndef CTRACE_FOLD_H
 #define CTRACE_FOLD_H
 
 #include "ctrace/store.h"
 
-/* The site's bytes at the global peak; see ct_site.peak_epoch. */
+/* The site's bytes, and its blocks, at the process's peak; see ct_site.peak_epoch. */
 static inline uint64_t ct_site_peak_bytes(const struct ct_site *site, const struct ct_totals *totals)
 {
 	return site->peak_epoch == totals->peak_epoch ? site->peak_bytes : (uint64_t)site->live_bytes;
@@ -19,7 +20,7 @@ static inline uint64_t ct_site_peak_blocks(const struct ct_site *site, const str
 	return site->peak_epoch == totals->peak_epoch ? site->peak_blocks : (uint64_t)site->live_blocks;
 }
 
-/* What an allocation or resize says about one block, beside the sums. */
+/* What an allocation, resize or ad-hoc event adds to a site apart from sums: extremes of sizes and times, and slack. */
 static inline void ct_fold_details(struct ct_site *site, const struct ct_event *event)
 {
 	if (!site->total_blocks) {
@@ -57,9 +58,10 @@ static inline void ct_fold_free(struct ct_site *site, struct ct_totals *totals, 
 		site->temporary_blocks += blocks;
 }
 
+/* Add one event to its site and to the totals. */
 static inline void ct_fold_event(struct ct_site *site, struct ct_totals *totals, const struct ct_event *event)
 {
-	/* The site changes for the first time since the latest peak: what is live now was live then. */
+	/* This is the site's first change since the latest peak, so what is live now was live at the peak. */
 	if (site->peak_epoch != totals->peak_epoch) {
 		site->peak_bytes = (uint64_t)site->live_bytes;
 		site->peak_blocks = (uint64_t)site->live_blocks;
@@ -72,7 +74,7 @@ static inline void ct_fold_event(struct ct_site *site, struct ct_totals *totals,
 			ct_fold_free(site, totals, event);
 			return;
 		}
-		if (kind == CT_EVENT_AD_HOC) { /* not the heap's: no totals */
+		if (kind == CT_EVENT_AD_HOC) { /* does not belong to the heap: no totals */
 			ct_fold_details(site, event);
 			site->total_bytes += event->bytes;
 			site->total_blocks++;

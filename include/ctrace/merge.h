@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one definition of a round's order: the events of all rings by time, at equal times by the ring's number, in a
- * ring as they were written. The preload's combiner folds in this order, and the viewer goes on in it where a killed
- * program's combiner stopped: progress counts events, so another order would count some twice. Pure, as fold.h.
+ * The one definition of a round's order: by time; at equal times by the ring's number; within a ring, as written. The
+ * preload's combiner folds events in this order. If a program was killed, the viewer continues where its combiner
+ * stopped. Progress is a count of events, so with any other order some would be counted twice. Pure, like fold.h.
  *
- * The sources are a heap: none comes before its parent, so the first is that of the next event. There may be thousands.
+ * The sources form a binary heap, since there may be thousands of them: no source comes before its parent, so the first
+ * one has the next event.
  */
 #ifndef CTRACE_MERGE_H
 #define CTRACE_MERGE_H
 
 #include <stdint.h>
 
-/* A ring that has events left, with the time of its next one. */
+/* A ring that has events left. */
 struct ct_source {
-	uint64_t ticks;
+	uint64_t ticks; /* of the ring's next event */
 	uint32_t ring;
 };
 
@@ -22,7 +23,7 @@ static inline int ct_source_before(const struct ct_source *a, const struct ct_so
 	return a->ticks != b->ticks ? a->ticks < b->ticks : a->ring < b->ring;
 }
 
-/* The source at `at` has changed to a later time: move it to its place. */
+/* The source at index `at` has a later time than before: restore the heap. */
 static inline void ct_source_sift_down(struct ct_source *heap, uint32_t count, uint32_t at)
 {
 	struct ct_source moved = heap[at];
@@ -40,7 +41,7 @@ static inline void ct_source_sift_down(struct ct_source *heap, uint32_t count, u
 	heap[at] = moved;
 }
 
-/* Make a heap of sources in any order. */
+/* Turn an unordered array of sources into a heap. */
 static inline void ct_source_make_heap(struct ct_source *heap, uint32_t count)
 {
 	for (uint32_t i = count / 2; i-- > 0;)

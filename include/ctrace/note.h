@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ELF note by which the library knows the ctrace program, whatever its file is called and wherever it lies: the
- * viewer holds it, the preload looks for it in the program that it finds itself in.
+ * The ELF note that identifies the ctrace program, whatever its file is called and wherever it is. The viewer contains
+ * the note. The preload looks for it in the program that it was loaded into.
  */
 #ifndef CTRACE_NOTE_H
 #define CTRACE_NOTE_H

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The timeline: live bytes and blocks in buckets of equal width. When they run out, two by two become one
- * in the other half of header->timeline[], which then becomes the valid one: a reader never sees half.
+ * The timeline: live bytes and blocks over time, in buckets of equal width. When the buckets run out, each pair of them
+ * is merged into one bucket of the other half of header->timeline[]. Then that half becomes the valid one, so a reader
+ * never sees half a change. Written by the combiner, under its lock, and by the viewer in its own copy.
  */
 #ifndef CTRACE_TIMELINE_H
 #define CTRACE_TIMELINE_H
 
 #include "ctrace/store.h"
 
-#define CT_TIMELINE_FIRST_SHIFT 16u /* 2^16 ticks: tens of microseconds */
+#define CT_TIMELINE_FIRST_SHIFT 16u /* the first buckets are 2^16 ticks wide: tens of microseconds */
 
 static inline struct ct_timeline_bucket ct_timeline_merge(struct ct_timeline_bucket a, struct ct_timeline_bucket b)
 {
@@ -21,6 +22,7 @@ static inline struct ct_timeline_bucket ct_timeline_merge(struct ct_timeline_buc
 	return b;
 }
 
+/* Double the width of the buckets. Returns the half that is valid from now on. */
 static inline struct ct_timeline *ct_timeline_double(struct ct_store_header *header)
 {
 	const struct ct_timeline *old = &header->timeline[header->timeline_half];
@@ -33,7 +35,7 @@ static inline struct ct_timeline *ct_timeline_double(struct ct_store_header *hea
 	return wider;
 }
 
-/* Buckets without events hold what was live before them. */
+/* Extend the timeline to `wanted` buckets. Buckets without events hold what was live before them. */
 static inline void ct_timeline_fill(struct ct_timeline *timeline, uint32_t wanted)
 {
 	while (timeline->used < wanted) {
@@ -44,7 +46,7 @@ static inline void ct_timeline_fill(struct ct_timeline *timeline, uint32_t wante
 	}
 }
 
-/* The bucket of a time, and the first tick beyond it. */
+/* The bucket for a time. *end is the first tick after it. */
 static inline struct ct_timeline_bucket *ct_timeline_open(struct ct_store_header *header, uint64_t ticks, uint64_t *end)
 {
 	struct ct_timeline *timeline = &header->timeline[header->timeline_half];
@@ -76,8 +78,9 @@ static inline void ct_timeline_close(struct ct_timeline_bucket *bucket, const st
 }
 
 /*
- * An event may come late: its thread read the clock, and others went on before it published. What is live has
- * changed then in an earlier bucket than the latest, which has to end with it, too.
+ * An event may be folded late: its thread read the clock, but other threads went on before it published the event. Then
+ * the live numbers have changed in an earlier bucket than the latest one. The latest bucket must end with the new
+ * numbers too.
  */
 static inline void ct_timeline_finish(struct ct_store_header *header)
 {
@@ -88,6 +91,10 @@ static inline void ct_timeline_finish(struct ct_store_header *header)
 	ct_timeline_close(&timeline->bucket[timeline->used - 1], &header->totals);
 }
 
+/*
+ * Note the totals after one event of this time. The combiner, which folds many events into a bucket, uses the three
+ * functions above instead.
+ */
 static inline void ct_timeline_add(struct ct_store_header *header, uint64_t ticks)
 {
 	uint64_t end;
