@@ -3,7 +3,7 @@
 
 #include "sys/sys.h"
 
-#define REGION_START 0x300000000000ull /* programs begin at 0x5..., their mappings at 0x7f... */
+#define REGION_START 0x300000000000ull /* programs are loaded at 0x5..., and their mappings at 0x7f... */
 #define GUARD_BYTES 65536ull
 #define TRIES 8
 
@@ -21,12 +21,12 @@ static void *map(size_t bytes, int protection)
 	for (int i = 0; i < TRIES; i++) {
 		uint64_t at = __atomic_fetch_add(&next, room, __ATOMIC_RELAXED);
 		void *memory = ct_sys_mmap((void *)at, bytes, protection, flags | MAP_FIXED_NOREPLACE, -1, 0);
-		if (memory && (uint64_t)memory != at) /* an old kernel takes the address for a hint */
+		if (memory && (uint64_t)memory != at) /* an old kernel takes the address as a hint only */
 			ct_set_relaxed(&elsewhere, true);
 		if (memory)
 			return memory;
 	}
-	/* Somebody else likes this region too. */
+	/* Other mappings are in this region: let the kernel choose the address. */
 	ct_set_relaxed(&elsewhere, true);
 	return ct_sys_mmap(NULL, bytes, protection, flags, -1, 0);
 }
@@ -34,7 +34,10 @@ static void *map(size_t bytes, int protection)
 void *ct_region_map(size_t bytes)
 {
 	void *memory = map(bytes, PROT_READ | PROT_WRITE);
-	/* Touched here and there: a huge page for each place would be the program's memory once more. */
+	/*
+	 * Our memory is touched in single places. With a huge page for each of them it would take as much as the
+	 * program's.
+	 */
 	if (memory)
 		ct_syscall3(SYS_madvise, memory, bytes, MADV_NOHUGEPAGE);
 	return memory;
