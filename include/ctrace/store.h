@@ -83,8 +83,7 @@ enum ct_pseudo {
 	CT_PSEUDO_CUT = 1, /* frames are left out here: the stack is deeper than the limit */
 	CT_PSEUDO_LOST = 2, /* the unwinder could not continue: the callers are unknown */
 	CT_PSEUDO_OTHER = 3, /* below the root: the one site of all stacks that were new after CTRACE_MAX_SITES sites */
-	CT_PSEUDO_THREAD =
-		4, /* below the root, with CTRACE_THREADS: the stacks of one thread; see CT_PSEUDO_THREAD_FRAME */
+	CT_PSEUDO_THREAD = 4, /* below the root, with CTRACE_THREADS: one thread; see CT_PSEUDO_THREAD_FRAME */
 	CT_PSEUDO_EVENT = 5, /* above the innermost frame: ctrace_event was called there; not an allocation site */
 };
 
@@ -128,8 +127,7 @@ typedef unsigned __int128 ct_tick_sum;
 /* Counters of one site. Lifetimes and times are in ticks of the store's clock. */
 struct ct_site {
 	ct_tick_sum lifetime_ticks; /* sum over the freed blocks */
-	ct_tick_sum
-		birth_ticks; /* sum of the times at which the live blocks were allocated; gives their age at the end */
+	ct_tick_sum birth_ticks; /* sum of the live blocks' allocation times; gives their age at the end */
 	uint64_t total_bytes;
 	uint64_t total_blocks;
 	int64_t live_bytes;
@@ -184,8 +182,7 @@ struct ct_event {
 	uint32_t site;
 	uint32_t kind; /* enum ct_event_kind | one of the two flags | blocks - 1 << CT_EVENT_MORE_SHIFT */
 	uint64_t bytes;
-	uint64_t
-		other; /* in a free: ticks at the allocation; in the others: old size | slack << CT_EVENT_SLACK_SHIFT */
+	uint64_t other; /* in a free: time of the allocation; else: old size | slack << CT_EVENT_SLACK_SHIFT */
 };
 
 #define CT_EVENT_SLACK_SHIFT 40
@@ -224,8 +221,7 @@ static inline uint64_t ct_event_slack(const struct ct_event *event)
 
 /* A thread's journal. A new thread gets the ring of one that is gone. */
 struct ct_ring {
-	uint64_t
-		head; /* events written since start; the owner's release store pairs with the combiner's acquire load */
+	uint64_t head; /* events written since start; the owner's release pairs with the combiner's acquire */
 	uint64_t pad[7]; /* keeps head alone on its cache line: the owner writes it at every event */
 	uint64_t tail[2]; /* events folded; the entry with the parity of the round in progress is valid */
 	uint64_t limit; /* where the round in progress stops */

@@ -56,13 +56,11 @@ static void release(struct ct_lock *lock)
 		ct_syscall3(SYS_futex, &lock->word, FUTEX_WAKE_PRIVATE, 1);
 }
 
-/*
- * Is the thread waiting in a futex? -1: not known. The file /proc/self/task/TID/syscall holds the number of the
- * thread's system call and a blank, or "running". 202 is SYS_futex.
- */
+/* Is the thread waiting in a futex (system call 202)? -1: not known. */
 static int waits(uint32_t tid)
 {
-	static const char task[] = "/proc/self/task/", call_of[] = "/syscall";
+	static const char task[] = "/proc/self/task/",
+			  call_of[] = "/syscall"; /* the file holds the call's number and a blank, or "running" */
 	char path[sizeof(task) + sizeof(call_of) + 10];
 	char call[8];
 	size_t length = sizeof(task) - 1;
