@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The recording's state, all of it: what the hooks share (hot/state.h), the block map, and each thread's own. */
+/*
+ * All variables of the recording's state: what the hooks share (hot/state.h), the block map, and what each thread has.
+ */
 #include "hot/state.h"
 
 #include "hot/blocks.h"
