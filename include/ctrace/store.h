@@ -186,7 +186,7 @@ struct ct_event {
 };
 
 #define CT_EVENT_SLACK_SHIFT 40
-#define CT_EVENT_SLACK_MAX ((1u << 24) - 1) /* or more */
+#define CT_EVENT_SLACK_MAX ((1u << 24) - 1) /* this much or more */
 
 static inline enum ct_event_kind ct_event_kind(const struct ct_event *event)
 {

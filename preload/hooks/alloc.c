@@ -196,6 +196,7 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 	return error;
 }
 
+/* `requested` is the size to record. */
 #define ALIGNED_HOOK(name, requested)                                                                                  \
 	CT_EXPORT void *name(size_t alignment, size_t size)                                                            \
 	{                                                                                                              \
@@ -212,6 +213,7 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 		return block;                                                                                          \
 	}
 
+/* The alignment is a page, 4096 bytes. */
 #define PAGE_HOOK(name)                                                                                                \
 	CT_EXPORT void *name(size_t size)                                                                              \
 	{                                                                                                              \

@@ -48,7 +48,7 @@ extern void *ct_operator_targets[]; /* where each operator jumps */
 extern void *ct_operator_next[]; /* the next definitions; NULL: no global library has one */
 extern void *const ct_operator_recorded[]; /* our functions, which record and call the next definitions */
 
-/* Fill the entries. At start. */
+/* Fill ct_operator_targets and ct_operator_next. At start. */
 CT_COLD void ct_operators_init(void);
 
 /* The definition that a call from the code address `caller` would have found without us. Never NULL. Any thread. */

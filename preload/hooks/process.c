@@ -32,7 +32,7 @@ CT_EXPORT int dlclose(void *handle)
 	return error;
 }
 
-/* After chroot the store cannot be opened any more, so it grows before. */
+/* After chroot the store cannot be opened any more, so make room now. */
 CT_EXPORT int chroot(const char *path)
 {
 	ct_real_resolve();
@@ -114,7 +114,8 @@ static bool is_left_alone(void)
 }
 
 /*
- * Handles prctl(PR_SET_SECCOMP, mode, program), seccomp(operation, flags, program), and other calls of the two numbers.
+ * Handles prctl(PR_SET_SECCOMP, mode, program) and seccomp(operation, flags, program). All other calls of prctl and
+ * seccomp pass through.
  */
 long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, long f)
 {

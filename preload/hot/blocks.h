@@ -69,7 +69,7 @@ static inline uint64_t ct_block_bytes(const struct ct_block *block)
 	return block->site_size >> 32 | (block->size_birth & 0xff) << 32;
 }
 
-/* With CT_BLOCK_RESIZED. */
+/* Ticks at the allocation, with CT_BLOCK_RESIZED if the block was resized. */
 static inline uint64_t ct_block_birth(const struct ct_block *block)
 {
 	return block->size_birth >> 8;

@@ -35,8 +35,8 @@ static inline uint64_t ct_ticks_onward(struct ct_thread *thread, uint64_t now)
  * site would have no block and yet some bytes, the peak would lack the bytes that the block had grown by, and a reader
  * would reject the store as damaged.
  *
- * The birth of a block that was resized has CT_BLOCK_RESIZED, and is thus later than any clock. So blocks that never
- * were resized, which are most, pay nothing for this. The mark is removed from *birth.
+ * The birth of a block that was resized has CT_BLOCK_RESIZED, which makes it larger than any reading of the clock. So
+ * blocks that never were resized, which are most, pay nothing for this. The mark is removed from *birth.
  */
 static inline __attribute__((always_inline)) uint64_t ct_ticks_of_block(struct ct_thread *thread, uint32_t record,
 									uint64_t *birth)

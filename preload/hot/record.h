@@ -200,7 +200,8 @@ static inline void ct_record_free(uint32_t row, const void *block)
 uint64_t ct_record_new_size(struct ct_thread *thread, uint32_t row, uint64_t bytes);
 
 /*
- * Record a realloc that has been made. row was taken from old_block's address before it; 0: the block was not recorded.
+ * Record a realloc that has been made. row was taken from old_block's address before the real realloc; 0: the block was
+ * not recorded.
  */
 void ct_record_resize(const struct ct_registers *caller, uint32_t row, void *old_block, void *new_block, size_t bytes);
 

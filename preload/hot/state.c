@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All variables of the recording's state: what the hooks share (hot/state.h), the block map, and what each thread has.
+ * The variables that hold the recording's state: what the hooks share (hot/state.h), the block map, and each thread's
+ * part.
  */
 #include "hot/state.h"
 

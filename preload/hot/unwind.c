@@ -49,7 +49,7 @@ static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule ru
 {
 	uintptr_t cfa = (rule.cfa == CT_CFA_SP ? at->sp : at->bp) + (uintptr_t)(intptr_t)rule.cfa_offset;
 	uintptr_t pc_slot = cfa + CT_RETURN_OFFSET;
-	uintptr_t saved = -(uintptr_t)rule.bp; /* all ones: CT_BP_AT_CFA */
+	uintptr_t saved = -(uintptr_t)rule.bp; /* all ones if bp is saved at the CFA, else 0 */
 	uintptr_t bp_slot = cfa + (uintptr_t)(intptr_t)rule.bp_offset; /* CFA - 8 when bp is not saved */
 	if (ct_unlikely(pc_slot - at->sp > high - at->sp - sizeof(uintptr_t)))
 		return WALK_FALLBACK;
@@ -209,9 +209,9 @@ static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct
 		frame->at = at;
 		frame->place = ct_code_place(code);
 		frame->exact = address == at.pc;
-		frame->uses_bp = rule.cfa;
+		frame->uses_bp = rule.cfa; /* CT_CFA_BP is 1; step_rare sets it for the other rules */
 		enum walk_end end;
-		if (ct_likely((rule.cfa | rule.bp) <= 1)) {
+		if (ct_likely((rule.cfa | rule.bp) <= 1)) { /* one of the two common rules: cfa and bp are 0 or 1 */
 			end = step(frame, rule, bounds->high, &at);
 			address = at.pc - 1;
 		} else {
@@ -223,7 +223,7 @@ static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct
 		}
 		if (ct_unlikely(end != WALK_ON))
 			return end;
-		if (ct_unlikely(at.pc == 0)) { /* hand-made stacks (coroutines) end so */
+		if (ct_unlikely(at.pc == 0)) { /* hand-made stacks (coroutines) end like this */
 			frame->bp_slot = NULL;
 			walk->root_slot = return_slot(at.sp);
 			return WALK_ROOT;

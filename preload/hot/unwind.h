@@ -19,7 +19,10 @@
 #include "hot/state.h"
 #include "hot/thread.h"
 
-/* How the CFA (the caller's sp) is found. Nearly all rules are one of the first two. */
+/*
+ * How the CFA (the caller's sp) is found. Nearly all rules are one of the first two; hot/unwind.c relies on their
+ * values, 0 and 1.
+ */
 enum ct_cfa_rule {
 	CT_CFA_SP, /* sp + offset */
 	CT_CFA_BP, /* bp + offset */
@@ -31,7 +34,7 @@ enum ct_cfa_rule {
 	CT_CFA_UNKNOWN, /* not expressible: libunwind walks this stack */
 };
 
-/* How the caller's bp is found. */
+/* How the caller's bp is found. hot/unwind.c relies on the first two values, 0 and 1. */
 enum ct_bp_rule {
 	CT_BP_SAME, /* not saved: the caller has the same bp */
 	CT_BP_AT_CFA, /* saved at CFA + offset */

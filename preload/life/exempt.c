@@ -14,8 +14,8 @@
 #include "sys/sys.h"
 
 /*
- * getauxval uses the loader's own pointer to the auxiliary vector. It could not be found behind the environment once a
- * variable has been removed, and a privileged program may not be allowed to read /proc/self/auxv.
+ * getauxval uses the loader's own pointer to the auxiliary vector. The vector could not be found behind the environment
+ * once a variable has been removed, and a privileged program may not be allowed to read /proc/self/auxv.
  */
 static bool is_privileged(void)
 {

@@ -97,7 +97,7 @@ static void after_fork_in_child(void)
 		ct_threads_forked();
 	}
 	ct_own_end();
-	/* The kernel has wiped the gate, so it needs its phase again. */
+	/* The kernel has wiped the gate: set the phase again. */
 	ct_set_release(&ct_gate.phase, phase);
 	ct_lock_put_after_fork(true);
 }

@@ -118,7 +118,7 @@ static struct ct_thread *get(uint32_t tid)
 
 struct ct_thread *ct_thread_new(void)
 {
-	/* A child of vfork runs in its parent's memory, but must not leave a state there: it ends first. */
+	/* A child of vfork runs in its parent's memory. It must not leave a state there, since it ends first. */
 	if (ct_sys_getpid() != ct_tracer.header->pid || ct_get_relaxed(&ct_gate.phase) != CT_PHASE_ON)
 		return NULL;
 	ct_lock_get(&ct_lock_thread);

@@ -9,8 +9,8 @@
  * it. That takes no signal and no lock, and ptrace only if there are other threads. Memory is read by process_vm_readv,
  * which fails where a load would fault: other threads may still run and unmap memory.
  *
- * Roots are the writable mappings, and what the kernel shows of other threads' registers. Not roots are what malloc
- * holds (blocks, free memory, its own tables), our own memory, and the dead part of stacks.
+ * Roots are the writable mappings, except what malloc holds (blocks, free memory, its own tables), our own memory, and
+ * the dead part of stacks. What the kernel shows of other threads' registers is a root too.
  *
  * ct_reach_classify and what it calls run in the child; the rest runs in the thread that ends the process.
  */
@@ -35,7 +35,7 @@ struct ct_held {
 /* Another thread of the process. */
 struct ct_thread_words {
 	uint32_t tid;
-	bool known; /* sp and words are */
+	bool known; /* sp and words are valid */
 	bool seized; /* stopped by ptrace */
 	uintptr_t sp;
 	uintptr_t words[28]; /* its registers, or only the arguments of the system call that it is waiting in */
@@ -85,7 +85,7 @@ CT_COLD uint32_t ct_reach_find(const struct ct_reach *reach, uintptr_t address);
 /* Copy memory of the process. Returns the number of bytes up to the first that cannot be read, or -errno. */
 CT_COLD long ct_reach_read(const struct ct_reach *reach, uintptr_t address, void *to, size_t bytes);
 
-/* Is the answer possible at all? NULL: yes, else the reason why not. */
+/* Can the blocks be classified at all? NULL: yes, else the reason why not. */
 CT_COLD const char *ct_reach_refuses(void);
 
 /* Prepare, before the child runs. stack: see struct ct_reach. NULL: no memory. */

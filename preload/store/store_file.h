@@ -48,7 +48,10 @@ CT_COLD void *ct_store_base(enum ct_section_id section);
 /* Is this process a child of vfork, in its parent's memory? */
 CT_COLD bool ct_store_is_lent(void);
 
-/* The process is about to become this user's for good: make the user the owner of the store, who can open it. */
+/*
+ * The process is about to become this user's for good: make the user the store's owner, so that the process can still
+ * open it.
+ */
 CT_COLD void ct_store_give_to(uid_t user);
 
 /* The user who owns the store. */

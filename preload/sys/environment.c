@@ -8,7 +8,7 @@
 #include "sys/loader.h"
 #include "sys/text.h"
 
-#define LIBRARY "libctrace.so" /* its file name begins so */
+#define LIBRARY "libctrace.so" /* start of its file name */
 #define PRELOAD "LD_PRELOAD"
 #define OURS "CTRACE_"
 

@@ -23,7 +23,7 @@ struct ct_mapping {
 
 struct ct_maps {
 	int fd; /* of /proc/self/maps */
-	size_t used; /* bytes[0, used) have been read, bytes[0, next) are done with */
+	size_t used; /* bytes[0, used) have been read from the file, bytes[0, next) have been returned */
 	size_t next;
 	char bytes[1024];
 };

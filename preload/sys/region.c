@@ -35,7 +35,7 @@ void *ct_region_map(size_t bytes)
 {
 	void *memory = map(bytes, PROT_READ | PROT_WRITE);
 	/*
-	 * Our memory is touched in single places. With a huge page for each of them it would take as much as the
+	 * Our memory is touched in scattered places. With a huge page for each of them, it would be as large as the
 	 * program's.
 	 */
 	if (memory)

@@ -172,7 +172,7 @@ static bool saves_below_sp(const struct ct_row *row)
 }
 
 /*
- * Has bp been popped already? Then it is the caller's, but for the one instruction that is left tables still say where
+ * Has bp been popped already? Then it is the caller's. But for the one instruction that is left, tables still say where
  * it was saved.
  */
 static bool is_popped(const struct ct_row *row)
