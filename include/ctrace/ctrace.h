@@ -97,7 +97,7 @@ CTRACE_INLINE int ctrace_totals(struct ctrace_heap *totals)
 }
 
 /*
- * Name this moment. Reports show its time, and the totals at that time. The name is UTF-8, ended by NUL; it is copied,
+ * Name this moment. Reports show its time, and the totals at that time. The name is NUL-terminated UTF-8; it is copied,
  * and cut after 255 bytes. NULL does nothing. A recording keeps 4,096 marks; further ones are only counted. Costs as
  * much as ctrace_totals.
  */

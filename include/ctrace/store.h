@@ -398,7 +398,7 @@ struct ct_store_header {
 	uint64_t sample_bytes; /* mean distance of sampling points; 0: everything is recorded */
 	uint64_t own_bytes; /* memory that the preload itself uses, without this file */
 	struct ct_span exe; /* absolute path of the program */
-	struct ct_span command; /* its arguments, each ended by NUL */
+	struct ct_span command; /* its arguments, each NUL-terminated */
 	struct ct_span output; /* absolute path of the report */
 	struct ct_span session; /* value of CTRACE_SESSION, by which `ctrace record` finds its stores; may be empty */
 	struct ct_span stop_reason; /* empty unless state is CT_STATE_STOPPED */

@@ -55,7 +55,7 @@ static char *find_newline(struct ct_maps *maps)
 	return NULL;
 }
 
-/* The next line, ended by NUL. Of a line longer than the buffer, the next part. NULL: no more. */
+/* The next line, NUL-terminated. Of a line longer than the buffer, the next part. NULL: no more. */
 static char *read_line(struct ct_maps *maps)
 {
 	char *newline;

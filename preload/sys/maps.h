@@ -18,7 +18,7 @@ struct ct_mapping {
 	bool writable;
 	bool executable;
 	bool is_private;
-	const char *path; /* ended by NUL, cut if very long; valid until the next line is read */
+	const char *path; /* NUL-terminated, cut if very long; valid until the next line is read */
 };
 
 struct ct_maps {

@@ -13,7 +13,7 @@
 struct ct_text {
 	size_t length; /* without the NUL */
 	bool cut; /* something did not fit */
-	char bytes[CT_PATH_MAX]; /* always ended by NUL */
+	char bytes[CT_PATH_MAX]; /* always NUL-terminated */
 };
 
 CT_COLD void ct_text_clear(struct ct_text *text);

@@ -172,8 +172,8 @@ static bool saves_below_sp(const struct ct_row *row)
 }
 
 /*
- * Has bp been popped already? Then it is the caller's. But for the one instruction that is left, tables still say where
- * it was saved.
+ * Has bp been popped already? Then it is the caller's. Tables still say where it was saved, for the one instruction
+ * that is left.
  */
 static bool is_popped(const struct ct_row *row)
 {
