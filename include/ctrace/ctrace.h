@@ -41,9 +41,9 @@ extern "C" {
 #define CTRACE_ERROR_INACTIVE (-38) /* -ENOSYS: nothing is recorded */
 
 /*
- * The process's sums since its start, over all threads, as in its report. Bytes are the bytes that were requested.
- * "Live" is what is allocated now; "peak" is what was live when most bytes were. In a sampled recording all numbers
- * except the last two are estimates.
+ * The process's sums since its start, over all threads, as in its report. Bytes are requested bytes. "Live" is what is
+ * allocated now; "peak" is what was live at the moment of most live bytes. In a sampled recording all numbers except
+ * the last two are estimates.
  */
 struct ctrace_heap {
 	size_t size; /* of this struct in the caller's version; ctrace_totals sets it */

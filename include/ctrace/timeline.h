@@ -92,8 +92,8 @@ static inline void ct_timeline_finish(struct ct_store_header *header)
 }
 
 /*
- * Note the totals after one event of this time. The combiner, which folds many events into a bucket, uses the three
- * functions above instead.
+ * Note the totals after one event of this time. The combiner, which folds many events into a bucket, uses open, note
+ * and close instead.
  */
 static inline void ct_timeline_add(struct ct_store_header *header, uint64_t ticks)
 {

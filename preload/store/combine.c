@@ -125,7 +125,7 @@ static __attribute__((noinline, hot)) size_t fold(struct folding *folding, const
  * may have read the clock before it learnt of the block. Only A's own time is certain to be earlier. So passes go on
  * until one finds nothing more.
  *
- * Then the events taken are closed under "frees what A allocated". F was taken in an earlier pass, by an acquire load
+ * Then for each free that was taken, its allocation was taken too. F was taken in an earlier pass, by an acquire load
  * that pairs with the release of F's head. A's ring and A's head were published in A's hook, before whatever handed the
  * block to F's thread, and so before F. So the latest pass has seen A, and A's time is less than F's. That holds in the
  * C11 memory model, and x86-64 guarantees more. No clocks are compared with each other, and no ring is left out because
