@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program may ask of a ctrace that records it: totals, marks, snapshots, pauses, events of its own, pools.
+ * How a program measures and annotates its own recording: totals, marks, snapshots, pauses, ad-hoc events, pools.
  *
  * Include this header and link nothing. Each function is inline and calls a weak symbol, which libctrace.so defines if
  * it is preloaded. Without the library, a call tests that symbol for NULL and does nothing. Works with C11, C++11 and
@@ -41,9 +41,9 @@ extern "C" {
 #define CTRACE_ERROR_INACTIVE (-38) /* -ENOSYS: nothing is recorded */
 
 /*
- * The process's sums since its start, over all threads, as in its report. Bytes are the bytes that were requested.
- * "Live" is what is allocated now; "peak" is what was live when most bytes were. In a sampled recording all numbers
- * except the last two are estimates.
+ * The process's sums since its start, over all threads, as in its report. Bytes are requested bytes. "Live" is what is
+ * allocated now; "peak" is what was live at the moment of most live bytes. In a sampled recording all numbers except
+ * the last two are estimates.
  */
 struct ctrace_heap {
 	size_t size; /* of this struct in the caller's version; ctrace_totals sets it */
@@ -97,7 +97,7 @@ CTRACE_INLINE int ctrace_totals(struct ctrace_heap *totals)
 }
 
 /*
- * Name this moment. Reports show its time, and the totals at that time. The name is UTF-8, ended by NUL; it is copied,
+ * Name this moment. Reports show its time, and the totals at that time. The name is NUL-terminated UTF-8; it is copied,
  * and cut after 255 bytes. NULL does nothing. A recording keeps 4,096 marks; further ones are only counted. Costs as
  * much as ctrace_totals.
  */
@@ -165,8 +165,8 @@ CTRACE_INLINE void ctrace_event(uint64_t weight)
  * blocks, each at the call stack that asks for it.
  *
  * The address of a part must be a multiple of 8, or the part is dropped. Parts may be as close as 8 bytes to each
- * other, and need no header. As with malloc, report a part after it was taken and before it is given back: by then
- * another thread must not be able to take it. Each call costs as much as malloc or free, unless its comment says
+ * other, and need no header. As with malloc, the order matters: report a part after it was taken from the pool, and its
+ * free before another thread can take it again. Each call costs as much as malloc or free, unless its comment says
  * otherwise.
  *
  * ctrace_pool_create: the block at base, which malloc returned, is the storage of a pool. From now on it counts as a

@@ -1,32 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store: one mapped file per traced process, written by the preload while the program runs and
- * read by every other part of ctrace, also after the program was killed.
+ * The store: one mapped file per traced process. The preload writes it while the program runs. Every other part of
+ * ctrace reads it, also after the program was killed.
  *
- * The file is a header followed by extents. An extent is a run of pages that belongs to one section;
- * the extents of a section, in the order of the directory, hold its elements back to back. Everything
- * refers to elements by index, never by address. All numbers are in the byte order of the machine;
- * byte_order says. docs/store-format.md has the byte pictures and the order of writes.
+ * The file is a header followed by extents. An extent is a run of pages that belongs to one section. The extents of a
+ * section, in the order of the directory (ct_store_header.extents), hold its elements back to back. Elements refer to
+ * each other by index, never by address. All numbers are in the machine's byte order, which the field byte_order shows.
+ * docs/store-format.md describes each byte and the order of writes.
  *
- * Nouns: an *event* is one allocation, free or resize. A *node* is a frame in the call tree. A *site*
- * is a node that allocates, with its counters. A *ring* is one thread's journal of events not yet
- * folded into the sites. A *round* folds the events of all rings in order of time.
+ * Nouns: an *event* is one allocation, free or resize, or one call of ctrace_event. A *node* is a frame in the call
+ * tree. A *site* is a node that allocates, with its counters. A *ring* is one thread's journal of events that are not
+ * folded into the sites yet. A *round* folds the events of all rings in order of time. A *tick* is the unit of the
+ * store's clock (enum ct_clock). Bytes are requested bytes.
+ *
+ * Writers: a thread writes its own ring and its events. Any thread adds strings and losses, by atomic operations. The
+ * rest is written at start, at the end, or under the preload's locks (sys/lock.h). The functions here are pure, for any
+ * thread.
  */
 #ifndef CTRACE_STORE_H
 #define CTRACE_STORE_H
 
 #include <stdint.h>
 
-#define CT_STORE_MAGIC "ctrace\r\n"
+#define CT_STORE_MAGIC "ctrace\r\n" /* written last: a file without it is not a store yet */
 #define CT_STORE_VERSION 3u
-#define CT_STORE_BYTE_ORDER 0x01020304u
-#define CT_STORE_PAGE 4096u
+#define CT_STORE_BYTE_ORDER 0x01020304u /* as the writing machine stores it */
+#define CT_STORE_PAGE 4096u /* bytes */
 
 enum ct_section_id {
-	CT_SECTION_STRINGS, /* bytes; struct ct_span points in here */
-	CT_SECTION_MODULES, /* struct ct_module; element 0 = "no module" */
-	CT_SECTION_NODES, /* struct ct_node; element 0 = root */
-	CT_SECTION_SITES, /* struct ct_site; element 0 unused */
+	CT_SECTION_STRINGS, /* bytes; struct ct_span points into them */
+	CT_SECTION_MODULES, /* struct ct_module; element 0 is "no module" */
+	CT_SECTION_NODES, /* struct ct_node; element 0 is the root */
+	CT_SECTION_SITES, /* struct ct_site; element 0 is not used */
 	CT_SECTION_RINGS, /* struct ct_ring */
 	CT_SECTION_EVENTS, /* struct ct_event; ring i owns [i * CT_RING_EVENTS, (i + 1) * CT_RING_EVENTS) */
 	CT_SECTION_SNAPSHOTS, /* struct ct_snapshot_row */
@@ -35,6 +40,7 @@ enum ct_section_id {
 	CT_SECTION_COUNT,
 };
 
+/* A section's entry in the header. */
 struct ct_section {
 	uint64_t used; /* elements in use; written after the elements themselves */
 	uint32_t element_bytes;
@@ -49,50 +55,55 @@ struct ct_extent {
 
 #define CT_EXTENTS_MAX 1000u
 
-/* A string of the STRINGS section, not terminated. */
+/* A string in the STRINGS section, not terminated by NUL. */
 struct ct_span {
-	uint32_t offset;
+	uint32_t offset; /* in the section, bytes */
 	uint32_t bytes;
 };
 
 #define CT_BUILD_ID_MAX 32
 
-/* One object file, by path and build-id: the same file loaded again is the same module. */
+/* One object file, identified by path and build-id: the same file loaded again is the same module. */
 struct ct_module {
 	uint64_t bias; /* run-time address minus link-time address, of the latest load */
-	uint64_t start; /* of the latest load, run-time address */
-	uint64_t end;
-	struct ct_span path;
-	uint32_t loads; /* how often it was seen at a new place */
-	uint32_t build_id_bytes;
+	uint64_t start; /* run-time address of the latest load */
+	uint64_t end; /* first address after it */
+	struct ct_span path; /* absolute, unless the loader was given another name */
+	uint32_t loads; /* how often it was seen at a new address */
+	uint32_t build_id_bytes; /* 0: it has none */
 	uint8_t build_id[CT_BUILD_ID_MAX];
 	uint8_t reserved[24];
 };
 
-#define CT_MODULE_NONE 0u /* address is a run-time address of code in no file (JIT) */
-#define CT_MODULE_PSEUDO 0xffffffffu /* not code: address is an enum ct_pseudo */
+#define CT_MODULE_NONE 0u /* no file (JIT code): the address is a run-time address */
+#define CT_MODULE_PSEUDO 0xffffffffu /* a pseudo frame, not code: the address is an enum ct_pseudo */
 
+/* Pseudo frames: nodes that say something about a stack. Values are part of the format. */
 enum ct_pseudo {
-	CT_PSEUDO_CUT = 1, /* frames left out here: the stack is deeper than the limit */
-	CT_PSEUDO_LOST = 2, /* the unwinder could not go on: callers unknown */
-	CT_PSEUDO_OTHER = 3, /* below the root: one site for all that came when there were CTRACE_MAX_SITES */
-	CT_PSEUDO_THREAD = 4, /* below the root, with CTRACE_THREADS: what one thread did; see CT_PSEUDO_THREAD_FRAME */
-	CT_PSEUDO_EVENT = 5, /* above the innermost frame: ctrace_event was called here; no allocation site */
+	CT_PSEUDO_CUT = 1, /* frames are left out here: the stack is deeper than the limit */
+	CT_PSEUDO_LOST = 2, /* the unwinder could not continue: the callers are unknown */
+	CT_PSEUDO_OTHER = 3, /* below the root: the one site of all stacks that were new after CTRACE_MAX_SITES sites */
+	CT_PSEUDO_THREAD = 4, /* below the root, with CTRACE_THREADS: one thread; see CT_PSEUDO_THREAD_FRAME */
+	CT_PSEUDO_EVENT = 5, /* above the innermost frame: ctrace_event was called there; not an allocation site */
 };
 
-#define CT_PSEUDO_MASK 0xffu /* of a mark's address: enum ct_pseudo */
+#define CT_PSEUDO_MASK 0xffu /* the bits of a pseudo frame's address that hold its enum ct_pseudo */
 
-/* Is a node's place this mark? */
+/* Is this module and address the given pseudo frame? */
 static inline int ct_is_pseudo(uint32_t module, uint64_t address, enum ct_pseudo mark)
 {
 	return module == CT_MODULE_PSEUDO && (address & CT_PSEUDO_MASK) == mark;
 }
 
-/* A thread's mark: its number in the order of first events, from 1, and where its name stands in STRINGS. */
+/*
+ * The address of a thread's pseudo frame: the thread's number, counted from 1 in the order of first events, and the
+ * offset of its name in STRINGS.
+ */
 #define CT_PSEUDO_THREAD_FRAME(number, name) (CT_PSEUDO_THREAD | (uint64_t)(number) << 8 | (uint64_t)(name) << 32)
 #define CT_THREADS_MAX ((1u << 24) - 1)
-#define CT_THREAD_NAME_BYTES 16u /* as long as the kernel's, ended by NUL */
+#define CT_THREAD_NAME_BYTES 16u /* as the kernel keeps it, with the final NUL */
 
+/* The number in a thread's pseudo frame, and the offset of the name. */
 static inline uint32_t ct_thread_number(uint64_t mark)
 {
 	return (uint32_t)mark >> 8;
@@ -103,43 +114,44 @@ static inline uint32_t ct_thread_name(uint64_t mark)
 	return (uint32_t)(mark >> 32);
 }
 
+/* A frame of the call tree. Two nodes of one parent never have the same module and address. */
 struct ct_node {
-	uint32_t parent; /* caller's node; 0 = root. Always below the node's own index */
-	uint32_t module; /* index in MODULES, or CT_MODULE_PSEUDO */
+	uint32_t parent; /* node of the caller, 0 = root; always less than the node's own index */
+	uint32_t module; /* index in MODULES, CT_MODULE_NONE, or CT_MODULE_PSEUDO */
 	uint64_t address; /* link-time address inside the call instruction (return address - 1) */
 };
 
-/* 2^64 ticks are a million blocks that live for two hours. */
+/* 64 bits are too few: a million blocks that live for two hours add up to 2^64 ticks. */
 typedef unsigned __int128 ct_tick_sum;
 
-/* Counters of one site. Bytes are requested bytes. Lifetimes are in ticks of the store's clock. */
+/* Counters of one site. Lifetimes and times are in ticks of the store's clock. */
 struct ct_site {
-	ct_tick_sum lifetime_ticks; /* summed over freed blocks */
-	ct_tick_sum birth_ticks; /* summed births of live blocks: gives their age at the end */
+	ct_tick_sum lifetime_ticks; /* sum over the freed blocks */
+	ct_tick_sum birth_ticks; /* sum of the live blocks' allocation times; gives their age at the end */
 	uint64_t total_bytes;
 	uint64_t total_blocks;
 	int64_t live_bytes;
 	int64_t live_blocks;
-	uint64_t max_bytes; /* the site's own maximum, latest on ties */
-	uint64_t max_blocks; /* live blocks at that moment */
-	uint64_t peak_bytes; /* at the peak number peak_epoch */
+	uint64_t max_bytes; /* the site's own maximum of live bytes */
+	uint64_t max_blocks; /* live blocks at that moment; on ties the latest */
+	uint64_t peak_bytes; /* live at the process's peak with the number peak_epoch */
 	uint64_t peak_blocks;
-	uint64_t peak_epoch; /* when behind the totals' epoch: the live values are those at the peak */
-	uint64_t temporary_blocks;
+	uint64_t peak_epoch; /* if less than the totals' epoch, the live values are those at the peak */
+	uint64_t temporary_blocks; /* freed by their thread before its next allocation */
 	uint64_t resizes;
-	uint64_t moves; /* resizes that gave another address; not in samples, as what follows */
-	uint64_t copied_bytes; /* by moves: the smaller of old and new size */
-	uint64_t slack_bytes; /* summed over all blocks when they were allocated: usable minus requested bytes */
-	uint64_t smallest_bytes; /* size of a block, 0 before the first */
+	uint64_t moves; /* resizes that returned another address; samples do not count these, nor the next two */
+	uint64_t copied_bytes; /* by moves: the smaller of the old and the new size */
+	uint64_t slack_bytes; /* usable minus requested bytes, sum over all allocations and resizes */
+	uint64_t smallest_bytes; /* smallest size of a block; 0 before the first block */
 	uint64_t largest_bytes;
-	uint64_t first_ticks; /* the first allocation, and the latest */
+	uint64_t first_ticks; /* time of the first allocation, and of the latest */
 	uint64_t latest_ticks;
 	uint32_t node;
-	uint32_t batch; /* the combiner's mark: changed in this batch already */
+	uint32_t batch; /* the combiner's latest batch that changed this site */
 	uint64_t reserved;
 };
 
-/* The process's own counters, folded with the sites. */
+/* The process's counters, folded together with the sites. */
 struct ct_totals {
 	uint64_t total_bytes;
 	uint64_t total_blocks;
@@ -148,33 +160,33 @@ struct ct_totals {
 	uint64_t peak_bytes;
 	uint64_t peak_blocks;
 	uint64_t peak_ticks;
-	uint64_t peak_epoch; /* rises at each new peak */
+	uint64_t peak_epoch; /* counts the peaks so far */
 };
 
+/* What an event's fields `bytes` and `other` mean for each kind. */
 enum ct_event_kind {
 	CT_EVENT_ALLOC = 1, /* bytes: size; other: slack */
-	CT_EVENT_FREE = 2, /* bytes: size; other: birth */
+	CT_EVENT_FREE = 2, /* bytes: size; other: time of the allocation */
 	CT_EVENT_RESIZE = 3, /* bytes: new size; other: old size and slack */
-	CT_EVENT_AD_HOC = 4, /* of ctrace_event. bytes: weight; other: 0 */
+	CT_EVENT_AD_HOC = 4, /* from ctrace_event; bytes: weight; other: 0 */
 };
 
-/* Parts of ct_event.kind. The two flags share a bit: no event is both a free and a resize. */
+/* The parts of ct_event.kind. The two flags share a bit, since no event is both a free and a resize. */
 #define CT_EVENT_KIND 0xfu /* enum ct_event_kind */
-#define CT_EVENT_TEMPORARY 0x10u /* of a free: by the allocating thread, before its next allocation */
-#define CT_EVENT_MOVED 0x10u /* of a resize: to another address */
-#define CT_EVENT_MORE_SHIFT 5 /* from this bit on: a sampled event stands for so many more blocks */
+#define CT_EVENT_TEMPORARY 0x10u /* in a free: by the thread that allocated, before its next allocation */
+#define CT_EVENT_MOVED 0x10u /* in a resize: the block has another address now */
+#define CT_EVENT_MORE_SHIFT 5 /* from this bit on: how many blocks a sampled event stands for, less 1 */
 
 struct ct_event {
 	uint64_t ticks;
 	uint32_t site;
-	uint32_t kind; /* enum ct_event_kind | CT_EVENT_TEMPORARY or CT_EVENT_MOVED | blocks - 1 << CT_EVENT_MORE_SHIFT
-			*/
+	uint32_t kind; /* enum ct_event_kind | one of the two flags | blocks - 1 << CT_EVENT_MORE_SHIFT */
 	uint64_t bytes;
-	uint64_t other; /* of a free: birth, in ticks. Of the rest: old size | slack << CT_EVENT_SLACK_SHIFT */
+	uint64_t other; /* in a free: time of the allocation; else: old size | slack << CT_EVENT_SLACK_SHIFT */
 };
 
 #define CT_EVENT_SLACK_SHIFT 40
-#define CT_EVENT_SLACK_MAX ((1u << 24) - 1) /* stands for more, too */
+#define CT_EVENT_SLACK_MAX ((1u << 24) - 1) /* this much or more */
 
 static inline enum ct_event_kind ct_event_kind(const struct ct_event *event)
 {
@@ -187,19 +199,19 @@ static inline uint64_t ct_event_blocks(const struct ct_event *event)
 	return 1 + (event->kind >> CT_EVENT_MORE_SHIFT);
 }
 
-/* Of a free: when its block was allocated. */
+/* For a free: when its block was allocated, in ticks. */
 static inline uint64_t ct_event_birth(const struct ct_event *event)
 {
 	return event->other;
 }
 
-/* Of a resize. */
+/* For a resize: the size before it. */
 static inline uint64_t ct_event_old_bytes(const struct ct_event *event)
 {
 	return event->other & (((uint64_t)1 << CT_EVENT_SLACK_SHIFT) - 1);
 }
 
-/* Of an allocation or resize: what the allocator gave more than was asked for. */
+/* For an allocation or resize: usable minus requested bytes, at most CT_EVENT_SLACK_MAX. */
 static inline uint64_t ct_event_slack(const struct ct_event *event)
 {
 	return event->other >> CT_EVENT_SLACK_SHIFT;
@@ -207,28 +219,30 @@ static inline uint64_t ct_event_slack(const struct ct_event *event)
 
 #define CT_RING_EVENTS 1024u /* a power of two */
 
+/* A thread's journal. A new thread gets the ring of one that is gone. */
 struct ct_ring {
-	uint64_t head; /* events written since start; the owner's release store pairs with the combiner's acquire */
-	uint64_t pad[7]; /* head alone on its cache line: the owner writes it at every event */
-	uint64_t tail[2]; /* events folded; the one of the current round's parity counts */
-	uint64_t limit; /* where the round in progress ends */
-	uint32_t tid; /* owner, 0 = free */
+	uint64_t head; /* events written since start; the owner's release pairs with the combiner's acquire */
+	uint64_t pad[7]; /* keeps head alone on its cache line: the owner writes it at every event */
+	uint64_t tail[2]; /* events folded; the entry with the parity of the round in progress is valid */
+	uint64_t limit; /* where the round in progress stops */
+	uint32_t tid; /* the owner's thread id, 0 = free */
 	uint32_t reserved;
 	uint64_t reserved1[4];
 };
 
 /*
- * What a kill in the middle of a round needs. A round: write all limits, then limits_round; fold the
- * events [tail, limit) of all rings in the order of merge.h; write the other parity's tails; then one
- * store of progress ends the round. Events are folded in batches: progress moves on at a batch's end,
- * and until then undo holds the totals as they were before the batch, and each site that it has changed.
+ * What a reader needs after a kill in the middle of a round. A round goes like this: write all limits, then
+ * limits_round; fold the events [tail, limit) of all rings in the order of merge.h; write the tails of the other
+ * parity; then one store to `progress` ends the round. Events are folded in batches. `progress` advances at the end of
+ * a batch. Until then the undo fields hold the totals as they were before the batch, and each site that the batch has
+ * changed.
  */
 #define CT_BATCH_EVENTS 128u
 
 struct ct_progress {
-	uint64_t progress; /* round << 32 | events of this round folded, in whole batches */
-	uint64_t limits_round; /* == round + 1 when the limits of this round are complete */
-	uint64_t undo_mark; /* == progress + 1 while a batch is being folded: undo the first undo_count sites */
+	uint64_t progress; /* round << 32 | events of this round that are folded, in whole batches */
+	uint64_t limits_round; /* round + 1 if the limits of this round are complete */
+	uint64_t undo_mark; /* progress + 1 while a batch is being folded; then undo the first undo_count sites */
 	uint32_t undo_count;
 	uint32_t rings; /* rings that take part in this round */
 	struct ct_totals undo_totals;
@@ -242,7 +256,7 @@ static inline uint64_t ct_round(const struct ct_progress *progress)
 	return progress->progress >> 32;
 }
 
-/* Which of a ring's tails counts. */
+/* The index of a ring's valid tail. */
 static inline uint32_t ct_round_parity(const struct ct_progress *progress)
 {
 	return ct_round(progress) & 1;
@@ -254,20 +268,21 @@ static inline uint32_t ct_round_folded(const struct ct_progress *progress)
 	return (uint32_t)progress->progress;
 }
 
-/* Are its limits complete? */
+/* Are the limits of the round complete? */
 static inline int ct_round_begun(const struct ct_progress *progress)
 {
 	return progress->limits_round == ct_round(progress) + 1;
 }
 
-/* The first event of a ring that is not folded, apart from those of a round in progress. */
+/* The first event of a ring that is not folded; a round in progress counts as not begun. */
 static inline uint64_t ct_ring_tail(const struct ct_ring *ring, const struct ct_progress *progress)
 {
 	return ring->tail[ct_round_parity(progress)];
 }
 
+/* What ct_store_header.losses counts. */
 enum ct_loss {
-	CT_LOSS_DROPPED, /* events not recorded: no memory, no room in the store, inside a signal handler */
+	CT_LOSS_DROPPED, /* events not recorded: no memory, no room in the store, or inside a signal handler */
 	CT_LOSS_EARLY, /* calls while another thread was starting the recording */
 	CT_LOSS_UNKNOWN_FREE, /* frees of blocks that were never recorded */
 	CT_LOSS_TRUNCATED, /* events whose stack was cut at the depth limit */
@@ -280,23 +295,24 @@ enum ct_loss {
 };
 
 enum ct_store_state {
-	CT_STATE_RECORDING = 1, /* also what a killed program leaves */
-	CT_STATE_ENDED = 2, /* the program ended or the recording was closed in order */
-	CT_STATE_STOPPED = 3, /* recording stopped early; stop_reason says why */
+	CT_STATE_RECORDING = 1, /* also after a kill */
+	CT_STATE_ENDED = 2, /* the program ended, or its recording was closed, in order */
+	CT_STATE_STOPPED = 3, /* the recording stopped early; stop_reason says why */
 };
 
+/* The clock that counts ticks. */
 enum ct_clock {
-	CT_CLOCK_TSC = 1,
+	CT_CLOCK_TSC = 1, /* the processor's time stamp counter */
 	CT_CLOCK_MONOTONIC = 2, /* a tick is a nanosecond */
 };
 
 #define CT_STORE_QUIET 1u /* no summary on stderr */
 #define CT_STORE_KEEP 2u /* keep the store after a good export */
-#define CT_STORE_FORKED 4u /* copied from a parent's store by fork */
-#define CT_STORE_SLACK 8u /* slack is known: the allocator reports how large a block is */
-#define CT_STORE_REACH 16u /* section REACH is there, whole */
+#define CT_STORE_FORKED 4u /* began as a copy of the parent's store, at a fork */
+#define CT_STORE_SLACK 8u /* slack is known, since the allocator reports how large a block is */
+#define CT_STORE_REACH 16u /* the REACH section is there and complete */
 
-/* Timeline: live bytes and blocks over time; buckets double in width when they run out. */
+/* Timeline: live bytes and blocks over time. When the buckets run out, their width doubles (timeline.h). */
 #define CT_TIMELINE_BUCKETS 256u
 
 struct ct_timeline_bucket {
@@ -304,18 +320,18 @@ struct ct_timeline_bucket {
 	uint64_t max_bytes;
 	uint64_t last_bytes;
 	uint64_t last_blocks;
-	uint64_t rss_bytes; /* resident memory of the process at some time in it; 0 = not read */
+	uint64_t rss_bytes; /* resident memory of the process at some time in the bucket; 0 = not read */
 };
 
 struct ct_timeline {
 	uint32_t shift; /* a bucket is 2^shift ticks wide */
-	uint32_t used; /* buckets up to the latest event */
+	uint32_t used; /* buckets up to that of the latest event */
 	struct ct_timeline_bucket bucket[CT_TIMELINE_BUCKETS];
 };
 
 /*
- * Snapshots: what was live at some moments, site by site. One is a row with site 0, its time in `bytes`
- * and the number of the rows that follow in `blocks`; then a row for each site with live blocks.
+ * Snapshots: what was live at some moments, by site. A snapshot is a row with site 0, its time in `bytes`, and in
+ * `blocks` the number of rows that follow: one for each site with live blocks.
  */
 struct ct_snapshot_row {
 	uint32_t site;
@@ -323,10 +339,13 @@ struct ct_snapshot_row {
 	uint64_t bytes;
 };
 
-/* A snapshot at each begin of 2^so many timeline buckets: more often while the program is young. */
+/*
+ * A snapshot is taken at the start of every 2^CT_SNAPSHOT_SHIFT-th timeline bucket: more often while the program is
+ * young.
+ */
 #define CT_SNAPSHOT_SHIFT 4u
 
-/* A moment that the program has named (ctrace_mark), in order of time, with the totals then. */
+/* A moment that the program named with ctrace_mark, and the totals at that moment. Rows are in order of time. */
 struct ct_mark_row {
 	uint64_t ticks;
 	uint64_t total_bytes;
@@ -340,11 +359,11 @@ struct ct_mark_row {
 #define CT_MARKS_MAX 4096u
 #define CT_MARK_NAME_MAX 255u /* bytes */
 
-/* What became of a block that was live at the end, in Valgrind's words. */
+/* Whether a block that was live at the end could still be reached, in Valgrind's terms. */
 enum ct_reach_class {
-	CT_REACH_LOST, /* definitely: no pointer to it */
-	CT_REACH_INDIRECT, /* only pointers from lost blocks */
-	CT_REACH_POSSIBLE, /* only pointers into it, or into what leads to it */
+	CT_REACH_LOST, /* definitely lost: no pointer to it */
+	CT_REACH_INDIRECT, /* indirectly lost: only lost blocks point to it */
+	CT_REACH_POSSIBLE, /* possibly lost: every chain of pointers to it leads through the middle of a block */
 	CT_REACH_REACHABLE,
 	CT_REACH_CLASSES,
 };
@@ -357,31 +376,32 @@ struct ct_reach_row {
 	uint64_t blocks[CT_REACH_CLASSES];
 };
 
+/* The start of the file. */
 struct ct_store_header {
-	char magic[8];
-	uint32_t version;
-	uint32_t byte_order;
-	uint32_t header_bytes; /* sizeof(struct ct_store_header) rounded up to pages; extents follow */
+	char magic[8]; /* CT_STORE_MAGIC, without the NUL */
+	uint32_t version; /* CT_STORE_VERSION */
+	uint32_t byte_order; /* CT_STORE_BYTE_ORDER */
+	uint32_t header_bytes; /* sizeof(struct ct_store_header), rounded up to pages; the extents follow */
 	uint32_t machine; /* EM_X86_64, ... */
 	uint32_t state; /* enum ct_store_state */
 	uint32_t flags; /* CT_STORE_* */
 	uint32_t pid;
 	uint32_t parent_pid;
 	uint32_t clock; /* enum ct_clock */
-	uint32_t depth_limit;
-	uint64_t boot_ns; /* CLOCK_MONOTONIC when this boot's clock was read: CLOCK_MONOTONIC at start_ticks */
+	uint32_t depth_limit; /* frames; CTRACE_DEPTH */
+	uint64_t boot_ns; /* CLOCK_MONOTONIC at start_ticks */
 	uint64_t start_unix_ns; /* CLOCK_REALTIME at start */
-	uint64_t start_ticks; /* ticks at start, time 0 of the report */
-	uint64_t latest_ticks; /* a later reading of both clocks: their ratio */
+	uint64_t start_ticks; /* ticks at start: time 0 of the report */
+	uint64_t latest_ticks; /* latest reading of the clock; gives its rate, with latest_ns */
 	uint64_t latest_ns; /* CLOCK_MONOTONIC at latest_ticks */
-	uint64_t end_ticks; /* when state is CT_STATE_ENDED */
-	uint64_t sample_bytes; /* mean distance of the sampled points; 0: everything is recorded */
-	uint64_t own_bytes; /* memory of the preload itself, without this file */
+	uint64_t end_ticks; /* time of the end, if state is CT_STATE_ENDED */
+	uint64_t sample_bytes; /* mean distance of sampling points; 0: everything is recorded */
+	uint64_t own_bytes; /* memory that the preload itself uses, without this file */
 	struct ct_span exe; /* absolute path of the program */
-	struct ct_span command; /* its arguments, each ended by NUL */
+	struct ct_span command; /* its arguments, each NUL-terminated */
 	struct ct_span output; /* absolute path of the report */
-	struct ct_span session; /* CTRACE_SESSION of the recording wrapper, may be empty */
-	struct ct_span stop_reason;
+	struct ct_span session; /* value of CTRACE_SESSION, by which `ctrace record` finds its stores; may be empty */
+	struct ct_span stop_reason; /* empty unless state is CT_STATE_STOPPED */
 	uint64_t losses[CT_LOSS_COUNT];
 	struct ct_section sections[CT_SECTION_COUNT];
 	uint32_t extent_count; /* written after the extent itself */

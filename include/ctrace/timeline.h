@@ -91,7 +91,10 @@ static inline void ct_timeline_finish(struct ct_store_header *header)
 	ct_timeline_close(&timeline->bucket[timeline->used - 1], &header->totals);
 }
 
-/* Note the totals at a time when no event is being folded. */
+/*
+ * Note the totals after one event of this time. The combiner, which folds many events into a bucket, uses open, note
+ * and close instead.
+ */
 static inline void ct_timeline_add(struct ct_store_header *header, uint64_t ticks)
 {
 	uint64_t end;

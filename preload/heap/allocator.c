@@ -8,7 +8,10 @@
 #include "hot/state.h"
 #include "unwind/objects.h"
 
-/* By object, not by name: mimalloc has a __libc_malloc, and a program's own malloc may lack malloc_usable_size. */
+/*
+ * Compare objects, not names: mimalloc too has a __libc_malloc, and a program's own malloc may have no
+ * malloc_usable_size.
+ */
 static bool same_object(uintptr_t a, uintptr_t b)
 {
 	struct ct_object left, right;
@@ -21,7 +24,7 @@ bool ct_allocator_init(void)
 	ct_tracer.glibc_blocks = same_object(allocator, (uintptr_t)&clone);
 	if (!ct_tracer.glibc_blocks && same_object(allocator, (uintptr_t)ct_real.malloc_usable_size)) {
 		ct_tracer.usable_bytes = ct_real.malloc_usable_size;
-		ct_tracer.usable_bytes(NULL); /* tcmalloc's allocates when it is first called: not in a hook */
+		ct_tracer.usable_bytes(NULL); /* tcmalloc's allocates on its first call, which must not be in a hook */
 	}
 	return ct_tracer.glibc_blocks;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Which allocator provides malloc, and how it reports the size of a block. */
+/* Which allocator provides malloc, and how it reports the size of a block. At start only. */
 #ifndef CT_HEAP_ALLOCATOR_H
 #define CT_HEAP_ALLOCATOR_H
 
 #include "sys/compiler.h"
 
-/* Find out, for ct_tracer. True: it is glibc's. Once at start, when ct_real is complete. */
+/*
+ * Find out, and set ct_tracer.glibc_blocks and usable_bytes. True: it is glibc's. Once at start, after ct_real_resolve.
+ */
 CT_COLD bool ct_allocator_init(void);
 
 #endif

@@ -10,19 +10,19 @@
 
 #define LEAF_ENTRIES ((1ull << CT_ADDRESS_BITS) >> CT_LEAF_SHIFT)
 #define ROWS_BYTES_MAX (64ull << 30)
-#define ROWS_STEP_BYTES (16ull << 20)
+#define ROWS_STEP_BYTES (16ull << 20) /* rows are mapped in steps of this size */
 #define ROWS_MAX ((uint32_t)(ROWS_BYTES_MAX / sizeof(struct ct_block) - 1))
 
-/* Times of resizes, beside the rows: an array for each step of them, made when the first block there is resized. */
+/* Times of resizes, by row: one array for each step of rows, mapped when a block of that step is first resized. */
 static uint64_t *resizes[ROWS_BYTES_MAX / ROWS_STEP_BYTES];
 
 #define ROWS_PER_STEP ((uint32_t)(ROWS_STEP_BYTES / sizeof(struct ct_block)))
 
-static uint64_t rows_open_bytes; /* of which are mapped */
+static uint64_t rows_open_bytes; /* mapped bytes of the table */
 static uint32_t rows_used;
-static uint32_t shared_batches; /* spilled batches: a list of lists, linked by their first rows' second word */
+static uint32_t shared_batches; /* spilled batches: a list of lists, linked by the second words of their first rows */
 
-/* The leaves and the arrays of resizes, to be counted: as many as a program with 256 GiB has. */
+/* The leaves and the arrays of resizes, kept to report their memory: enough for a program with 256 GiB. */
 #define LEAVES_COUNTED 4096u
 
 static struct leaf {
@@ -41,7 +41,7 @@ static bool rows_open_step(void)
 	return true;
 }
 
-/* Of the next batch. */
+/* Are the rows of the next batch writable? */
 static bool rows_are_open(void)
 {
 	return (rows_used + (uint64_t)CT_ROW_BATCH) * sizeof(struct ct_block) <= rows_open_bytes;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory behind the block map (hot/blocks.h): leaves of the address table, and the rows of blocks, which threads
- * take and give back in batches. Any thread; locks are inside.
+ * The memory behind the block map (hot/blocks.h): the leaves of the address table, and the rows of blocks. Threads take
+ * free rows and give them back in batches. Any thread; the functions take the locks themselves.
  */
 #ifndef CT_HEAP_BLOCK_ROWS_H
 #define CT_HEAP_BLOCK_ROWS_H
@@ -9,18 +9,18 @@
 #include "sys/compiler.h"
 
 /*
- * glibc: it is the program's allocator, else another one. exact: with ct_blocks_each the addresses are, at the price of
- * memory. False: no memory.
+ * At start. glibc: is it the program's allocator? exact: must ct_blocks_each see exact addresses? That costs memory.
+ * False: no memory.
  */
 CT_COLD bool ct_blocks_init(bool glibc, bool exact);
 
-/* Memory of the map that is in use, bytes. */
+/* Memory that the map uses, bytes. */
 CT_COLD uint64_t ct_blocks_bytes(void);
 
-/* The rows in use are below it. */
+/* All rows in use are below this one. */
 CT_COLD uint32_t ct_blocks_rows_end(void);
 
-/* Visit every block in the order of addresses, which are rounded down to granules, until visit returns false. */
+/* Visit every block in the order of addresses until visit returns false. Addresses are rounded down to a granule. */
 CT_COLD void ct_blocks_each(bool (*visit)(void *context, uintptr_t address, uint32_t row), void *context);
 
 #endif

@@ -23,17 +23,17 @@ static long resolve_syscall(long number, long a, long b, long c, long d, long e,
 
 long (*ct_next_syscall)(long, long, long, long, long, long, long) = resolve_syscall;
 
-static uint32_t resolve_state; /* 0 not begun, 1 some thread is at it, 2 done */
-/* Volatile: dlsym is declared as never calling back into this file, but its allocations do. */
+static uint32_t resolve_state; /* 0: not begun, 1: a thread is looking up, 2: done */
+/* Volatile, because dlsym is declared as a function that never calls back into this file. But its allocations do. */
 static __thread volatile bool resolving;
 
-/* The size stands in the word before the block. */
+/* A block's size is in the word before it. */
 size_t ct_bootstrap_bytes(const void *block)
 {
 	return ((const size_t *)block)[-1];
 }
 
-/* Never freed; zeroed, since static and used once. NULL when full. */
+/* Zeroed, since the memory is static and each part is used only once. */
 void *ct_bootstrap_alloc(size_t alignment, size_t bytes)
 {
 	if (alignment < BOOTSTRAP_ALIGNMENT)
@@ -86,7 +86,7 @@ void ct_real_check_malloc(void)
 	if (!first || !ct_object_find((uintptr_t)first, &theirs) ||
 	    !ct_object_find((uintptr_t)&ct_real_check_malloc, &ours) || theirs.start == ours.start)
 		return;
-	/* A program that takes malloc's address has a stub of that name, which goes to ours. */
+	/* If a program takes malloc's address, its stub of that name is found first; the stub goes to our malloc. */
 	if (!dladdr1(first, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol || symbol->st_shndx == SHN_UNDEF)
 		return;
 	ct_object_path(&theirs, &path);

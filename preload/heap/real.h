@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The next definitions in line of what we hook: the C library's or another allocator's. dlsym may
- * allocate while they are looked up; such calls are served from a small static arena.
+ * The next definitions, in symbol look-up order, of the functions that we hook: the C library's or another allocator's.
+ * dlsym may allocate while it looks them up; a small static arena serves such calls.
  */
 #ifndef CT_HEAP_REAL_H
 #define CT_HEAP_REAL_H
@@ -18,26 +18,34 @@ struct ct_real {
 
 extern CT_HIDDEN struct ct_real ct_real;
 
-/* Where our syscall() jumps: to the next one in line. */
+/* Where our syscall() jumps: to the next definition. */
 extern long (*ct_next_syscall)(long, long, long, long, long, long, long);
 
-/* Look up all of them: any thread, once or more; returns when ct_real is complete, unless called from
- * inside the look-up itself, then false. */
+/*
+ * Look up all of them. Any thread, any number of times. Returns true once ct_real is complete, and false only to calls
+ * from inside the look-up itself.
+ */
 CT_COLD bool ct_real_resolve(void);
 
 /*
- * A sanitizer's allocator is loaded. It starts while its functions, the C library's among them, do not work yet: then
- * calls pass through and nothing is recorded.
+ * Is a sanitizer's allocator loaded? It starts while its functions, and the C library's, do not work yet. Then calls
+ * pass through and nothing is recorded.
  */
 CT_COLD bool ct_real_is_sanitizer(void);
 
-/* Is no other copy of this library before us? One in LD_PRELOAD and one in /etc/ld.so.preload must not both record. */
+/*
+ * Is this the first copy of the library? If LD_PRELOAD names one and /etc/ld.so.preload another, only one of them must
+ * record.
+ */
 CT_COLD bool ct_real_is_first(void);
 
-/* Say it when another malloc than ours is the program's: its own, or that of a library preloaded before us. */
+/* Print a line if the program does not use our malloc, but its own or that of a library preloaded before us. */
 CT_COLD void ct_real_check_malloc(void);
 
-/* The static arena. A block of it must never reach the real free or realloc. */
+/*
+ * The static arena. Its blocks must never reach the real free or realloc. Zeroed memory, NULL if full; never freed. Any
+ * thread.
+ */
 CT_COLD void *ct_bootstrap_alloc(size_t alignment, size_t bytes);
 
 #define CT_BOOTSTRAP_BYTES (64u << 10)
@@ -48,6 +56,7 @@ static inline bool ct_bootstrap_owns(const void *block)
 	return (uintptr_t)block - (uintptr_t)ct_bootstrap_memory < CT_BOOTSTRAP_BYTES;
 }
 
+/* The size that was asked for. */
 CT_COLD size_t ct_bootstrap_bytes(const void *block);
 
 #endif

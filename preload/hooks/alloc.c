@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hooked functions that allocate and free: guard, real call, record, leave. A block's row is taken out of the
- * map before the real free or realloc gives its address to another thread.
+ * The hooked functions that allocate and free. Each is guard, real call, record, leave. A block's row is taken out of
+ * the map before the real free or realloc, which may give the block's address to another thread. Hot path, any thread.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -20,9 +20,9 @@ void free_aligned_sized(void *block, size_t alignment, size_t size);
 void cfree(void *block);
 
 /*
- * Not recorded: before start-up, after the end, or from inside the tracer. While dlsym looks the real functions up,
- * and whenever the tracer asks the loader for something, calls are served from the bootstrap arena: the program's
- * heap stays as it would be without us.
+ * Calls that are not recorded: before the start, after the end, or from inside the tracer. While dlsym looks up the
+ * real functions, and whenever the tracer asks the loader for something, the bootstrap arena serves the calls. So the
+ * program's heap stays as it would be without us.
  */
 static CT_COLD void *pass_alloc(size_t alignment, size_t bytes)
 {
@@ -62,7 +62,7 @@ static CT_COLD void pass_free(void *block)
 	ct_real.free(block);
 }
 
-/* Free of a block without row: NULL, allocated before start-up, or by code that is not hooked. */
+/* Free a block without a row: NULL, or one that was allocated before the start or by code that is not hooked. */
 static CT_COLD void free_unknown(void *block)
 {
 	if (block && !ct_tracer.partial)
@@ -139,6 +139,7 @@ CT_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size)
 	free(block);
 }
 
+/* realloc's work between guard and leave. */
 static inline void *resize(const struct ct_registers *caller, void *block, size_t bytes)
 {
 	if (ct_unlikely(ct_bootstrap_owns(block))) {
@@ -195,6 +196,7 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 	return error;
 }
 
+/* `requested` is the size to record. */
 #define ALIGNED_HOOK(name, requested)                                                                                  \
 	CT_EXPORT void *name(size_t alignment, size_t size)                                                            \
 	{                                                                                                              \
@@ -204,13 +206,14 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 		void *block = ct_real.name(alignment, size);                                                           \
 		size_t bytes = requested;                                                                              \
 		if (block)                                                                                             \
-			ct_new_request.sp = 0; /* a new that fails asks again, after the program's new handler */      \
+			ct_new_request.sp = 0; /* a failed new runs the new handler and asks again */                  \
 		if (block && bytes != CT_RECORDED_BY_NEW)                                                              \
 			ct_record_alloc(CT_CALLER, block, bytes);                                                      \
 		ct_leave();                                                                                            \
 		return block;                                                                                          \
 	}
 
+/* The alignment is a page, 4096 bytes. */
 #define PAGE_HOOK(name)                                                                                                \
 	CT_EXPORT void *name(size_t size)                                                                              \
 	{                                                                                                              \
@@ -223,13 +226,15 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 		return block;                                                                                          \
 	}
 
-/* An aligned operator new asks for a multiple of the alignment. */
+/* An aligned operator new rounds the size up to a multiple of the alignment. */
 ALIGNED_HOOK(aligned_alloc, ct_requested_bytes(alignment, size, CT_CALLER->sp))
 ALIGNED_HOOK(memalign, size)
 PAGE_HOOK(valloc)
 PAGE_HOOK(pvalloc)
 
-/* Most programs have started us by an earlier library's allocation; those that never allocate have not. */
+/*
+ * In most programs an allocation by an earlier library has started us already. Programs that never allocate start here.
+ */
 __attribute__((constructor)) static void start_at_the_latest(void)
 {
 	if (ct_start()) {

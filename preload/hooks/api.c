@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The functions of ctrace/ctrace.h that are about the whole process: totals, marks, snapshots, pauses. */
+/*
+ * The functions of ctrace/ctrace.h that concern the whole process: totals, marks, snapshots, pauses. Any thread. Cold.
+ */
 #include "ctrace/ctrace.h"
 
 #include <errno.h>
@@ -15,16 +17,16 @@
 #include "sys/region.h"
 #include "sys/sys.h"
 
-static uint32_t pauses; /* that have not been resumed; under ct_lock_combine */
-static uint32_t snapshots;
+static uint32_t pauses; /* pauses that have not been resumed; under ct_lock_combine */
+static uint32_t snapshots; /* taken so far; atomic */
 
-/* False: this process is not recorded. Else end() must follow. */
+/* Begin a call. True: end() must follow. False: this process is not recorded. */
 static bool begin(void)
 {
 	uint32_t phase = ct_get_acquire(&ct_gate.phase);
 	if (phase == CT_PHASE_OFF || phase == CT_PHASE_STARTING)
 		return false;
-	/* A hook that a handler has interrupted must not find another store than it began with. */
+	/* A hook that a signal handler has interrupted must go on in the store that it began with. */
 	if (phase != CT_PHASE_ON && (ct_tls.busy || !ct_start()))
 		return false;
 	if (ct_sys_getpid() != ct_tracer.header->pid) /* a child of vfork, in its parent's memory */
@@ -82,7 +84,7 @@ CT_EXPORT int ctrace_api_totals(struct ctrace_heap *totals)
 	return 0;
 }
 
-/* Under ct_lock_combine; false: there is no room. */
+/* Add a mark. The caller holds ct_lock_combine. False: no room. */
 static bool add_mark(const char *name, size_t length)
 {
 	const struct ct_totals *totals = &ct_tracer.header->totals;
@@ -142,7 +144,7 @@ CT_EXPORT void ctrace_api_resume(void)
 	end();
 }
 
-/* The report's name with a number: app.json, app.snapshot-1.json. */
+/* The report's name with a number: app.snapshot-1.json for app.json. */
 static void name_snapshot(struct ct_text *path)
 {
 	static const char suffix[] = ".json";
@@ -164,7 +166,7 @@ static int export_snapshot(const char *path)
 	if (ct_exporter_is_forbidden())
 		return -EPERM;
 	if (!path) {
-		name = ct_region_map(sizeof(*name)); /* handlers may have small stacks */
+		name = ct_region_map(sizeof(*name)); /* not on the stack: a signal handler's may be small */
 		if (!name)
 			return -ENOMEM;
 		name_snapshot(name);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The functions of ctrace/ctrace.h that record something at their caller's stack: events, and blocks of pools. */
+/*
+ * The functions of ctrace/ctrace.h that record something at their caller's call stack: ad-hoc events, and blocks of
+ * pools. Hot path, any thread.
+ */
 #include "ctrace/ctrace.h"
 
 #include "hot/blocks.h"
@@ -8,12 +11,14 @@
 
 #define POOL_GRANULE_SHIFT 3u
 
+/* The block map's cell for an address in a pool; NULL: not mapped. */
 static uint32_t *pool_cell(uintptr_t address)
 {
 	uint32_t **leaves = ct_get_acquire(&ct_blocks.pool_leaves);
 	return leaves ? ct_block_cell(leaves, POOL_GRANULE_SHIFT, address) : NULL;
 }
 
+/* The same, mapped if necessary; NULL: no memory. */
 static uint32_t *pool_cell_made(uintptr_t address)
 {
 	uint32_t *cell = pool_cell(address);
@@ -66,7 +71,7 @@ static bool record_pool_alloc(const struct ct_registers *caller, uintptr_t addre
 		return false;
 
 	uint32_t stale = ct_get_relaxed(cell);
-	if (stale) /* its free was missed */
+	if (stale) /* a block whose free was missed */
 		ct_journal_free(sampled, thread, stale, address, 0);
 	uint64_t birth = ct_ticks_onward(thread, ct_ticks());
 	uint32_t kind = CT_EVENT_ALLOC;
@@ -91,7 +96,7 @@ CT_EXPORT void ctrace_api_pool_alloc(void *block, size_t bytes)
 	ct_leave();
 }
 
-/* False: no block that was recorded is there. */
+/* Free the block of a cell. False: there is no recorded block. */
 static bool free_cell(uint32_t *cell, const void *block)
 {
 	uint32_t row = cell ? ct_get_relaxed(cell) : 0;
@@ -127,7 +132,7 @@ CT_EXPORT void ctrace_api_pool_clear(void *base, size_t bytes)
 	ct_leave();
 }
 
-/* As by a realloc to 0 bytes in place; its slack is not known. */
+/* Resize a block to 0 bytes in place, as realloc would. Its slack is not known. */
 static void record_storage(struct ct_thread *thread, uint32_t row, uintptr_t base)
 {
 	const struct ct_block *block = &ct_blocks.rows[row];

@@ -24,7 +24,7 @@ static bool is_own(const struct ct_mapping *mapping)
 
 enum work { COUNT, LOCK, LOCK_ON_FAULT, UNLOCK_OURS };
 
-/* Bytes that were counted, or locked. As in mlockall, what cannot be locked is passed over. */
+/* The bytes counted or locked. As mlockall does, skip what cannot be locked. */
 static uint64_t walk(enum work work)
 {
 	struct ct_maps maps;
@@ -47,7 +47,7 @@ static uint64_t walk(enum work work)
 	return bytes;
 }
 
-/* Whether the kernel would lock all of the program, but for us. */
+/* Whether the kernel would lock the whole program if we were not there. */
 static bool fits(void)
 {
 	struct rlimit limit;
@@ -55,7 +55,7 @@ static bool fits(void)
 	       (limit.rlim_cur == RLIM_INFINITY || walk(COUNT) <= limit.rlim_cur);
 }
 
-/* What is mapped now. Beyond the limit it depends on a right, which the call itself knows best. */
+/* Lock what is mapped now. Beyond the limit, success depends on a capability: only the call itself can say. */
 static int lock_current(int flags)
 {
 	if (!fits()) {
@@ -66,7 +66,7 @@ static int lock_current(int flags)
 		if (ct_real.mlockall(flags & ~MCL_CURRENT) != 0)
 			return -1;
 	} else {
-		ct_real.munlockall(); /* new mappings are locked no more */
+		ct_real.munlockall(); /* new mappings are no longer locked */
 	}
 	return walk(flags & MCL_ONFAULT ? LOCK_ON_FAULT : LOCK) ? 0 : ct_real.mlockall(flags);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * C++'s operators new and delete. libstdc++'s and libc++'s call malloc and free, which are hooked: then
- * these hooks are a jump to the next definition, without a frame. Other allocators (jemalloc, tcmalloc,
- * mimalloc) bring operators that do not go through malloc: then they are recorded here.
+ * C++'s operators new and delete. Those of libstdc++ and libc++ call malloc and free, which are hooked. Then our
+ * operators only jump to the next definition, without a frame of their own. Other allocators (jemalloc, tcmalloc,
+ * mimalloc) bring operators that do not go through malloc. Those are recorded here.
  *
- * Each operator jumps through its entry of ct_operator_targets, which hooks/operators_init.c fills. The first
- * look-up of an operator that is found in no global library (a C program with a C++ plugin) needs the
- * caller, so entries begin with a stub that asks ct_operator_resolve.
+ * Each operator jumps through its entry of ct_operator_targets, which hooks/operators_init.c fills. If no global
+ * library defines an operator (a C program with a C++ plugin), the caller is needed to find the definition. So each
+ * entry begins as a stub that calls ct_operator_resolve.
  *
- * An aligned new rounds the size up before it calls aligned_alloc. What was asked for is left in ct_new_request
- * on the way, where that hook finds it: three stores instead of a frame.
+ * An aligned new rounds the size up before it calls aligned_alloc. Our jump leaves the size that was asked for in
+ * ct_new_request, where the hook of aligned_alloc finds it: three stores instead of a frame.
  */
 #include "hooks/operators.h"
 #include "hot/blocks.h"
@@ -20,7 +20,7 @@
 #error "the jumps are written for x86-64"
 #endif
 
-/* An operator, and the stub that its entry begins with: keep the arguments, ask, go there. */
+/* An operator, and the stub in its entry: save the arguments, call ct_operator_resolve, jump to the result. */
 __asm__(".text\n"
 	".set ct_operator_number, 0\n"
 	".macro ct_operator name aligned\n"
@@ -85,8 +85,8 @@ void *ct_operator_targets[] = {
 void *ct_operator_next[CT_OPERATORS];
 
 /*
- * What is recorded. The real operator runs unguarded: it may throw through us, or call the program's new
- * handler, whose allocations count. All parameters go through, as many as the longest operator has.
+ * The operators that are recorded. The real operator runs without the guard: it may throw through us, or call the
+ * program's new handler, whose allocations count. All parameters are passed on, as many as the longest operator has.
  */
 typedef void *new_function(size_t bytes, uintptr_t second, uintptr_t third);
 typedef void delete_function(void *block, uintptr_t second, uintptr_t third);

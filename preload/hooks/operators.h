@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where C++'s operators go: filled by hooks/operators_init.c, jumped through by hooks/operators.c. */
+/* Where C++'s operators go. hooks/operators_init.c fills the entries; hooks/operators.c jumps through them. */
 #ifndef CT_HOOKS_OPERATORS_H
 #define CT_HOOKS_OPERATORS_H
 
@@ -16,38 +16,42 @@ enum {
 };
 
 /*
- * What the thread's latest aligned operator new was asked for, and the stack pointer in it. It stays when that operator
- * takes its memory elsewhere, so it counts only for a call from just below it.
+ * What the thread's latest aligned operator new was asked for, and its stack pointer. If that operator takes its memory
+ * elsewhere, the request stays here. So it applies only to a call from just below that stack pointer.
  */
 struct ct_new_request {
 	size_t bytes;
-	uintptr_t sp; /* 0 = none */
-	bool recorded; /* by hooks/operators.c itself: jemalloc's operators call aligned_alloc, though not malloc */
+	uintptr_t sp; /* 0: there is no request */
+	bool recorded; /* hooks/operators.c records the block: jemalloc's operators do call aligned_alloc, though not
+			  malloc */
 };
 
 extern __thread struct ct_new_request ct_new_request;
 
-#define CT_NEW_FRAME_MAX 256u /* libstdc++'s takes 24 bytes */
-#define CT_RECORDED_BY_NEW SIZE_MAX
+#define CT_NEW_FRAME_MAX 256u /* bytes; the frame of libstdc++'s operator takes 24 */
+#define CT_RECORDED_BY_NEW SIZE_MAX /* not a size: hooks/operators.c records the block */
 
-/* The bytes that a call of aligned_alloc stands for: sp is its caller's. */
+/*
+ * The bytes that a call of aligned_alloc really asks for, or CT_RECORDED_BY_NEW. sp: the caller's stack pointer. Hot
+ * path.
+ */
 static inline size_t ct_requested_bytes(size_t alignment, size_t size, uintptr_t sp)
 {
 	const struct ct_new_request *request = &ct_new_request;
-	size_t bytes = request->bytes + !request->bytes; /* C++ gives each block of 0 bytes an address: 1 counts */
+	size_t bytes = request->bytes + !request->bytes; /* new asks for 1 byte instead of 0 */
 	if (ct_likely(request->sp - sp > CT_NEW_FRAME_MAX) || size < bytes || size - bytes >= alignment)
 		return size;
 	return request->recorded ? CT_RECORDED_BY_NEW : bytes;
 }
 
 extern void *ct_operator_targets[]; /* where each operator jumps */
-extern void *ct_operator_next[]; /* the next definitions; NULL = none in a global library */
-extern void *const ct_operator_recorded[];
+extern void *ct_operator_next[]; /* the next definitions; NULL: no global library has one */
+extern void *const ct_operator_recorded[]; /* our functions, which record and call the next definitions */
 
-/* Fill the entries. At start. cold */
+/* Fill ct_operator_targets and ct_operator_next. At start. */
 CT_COLD void ct_operators_init(void);
 
-/* The definition that a call from `caller` would have found without us. Never NULL. cold */
+/* The definition that a call from the code address `caller` would have found without us. Never NULL. Any thread. */
 CT_COLD void *ct_operator_resolve(uint32_t index, void *caller);
 
 #endif

@@ -23,7 +23,7 @@ void ct_operators_init(void)
 	for (uint32_t i = 0; i < CT_OPERATORS; i++)
 		ct_operator_next[i] = dlsym(RTLD_NEXT, names[i]);
 	ct_loader_forget_miss();
-	/* An operator new beside malloc, in the same library, takes a way of its own. */
+	/* An operator new in malloc's own library does not call malloc through its hook. */
 	bool bypass = ct_operator_next[0] && in_one_object(ct_operator_next[0], (void *)ct_real.malloc);
 	for (uint32_t i = 0; i < CT_OPERATORS; i++)
 		if (ct_operator_next[i])
@@ -43,8 +43,9 @@ static void *in_loaded(const char *library, const char *name)
 }
 
 /*
- * No global library defines it: the caller is a C++ plugin of a C program, or uses one. Without us it
- * would have found the definition in its own scope, or one that its C++ library brings.
+ * No global library defines the operator: the caller is a C++ plugin of a C program, or uses one. Without us it would
+ * have found the definition in its own scope, or the one of its C++ library. *callers_own: it is in the caller's
+ * object.
  */
 static void *look_up_for(uint32_t index, void *caller, bool *callers_own)
 {
@@ -54,7 +55,9 @@ static void *look_up_for(uint32_t index, void *caller, bool *callers_own)
 	*callers_own = false;
 	if (ct_object_find((uintptr_t)caller, &object)) {
 		ct_object_path(&object, &path);
-		/* By name: dlsym does not take the link map of what was loaded only as a dependency. */
+		/*
+		 * Opened by name: dlsym does not accept the link map of an object that was loaded only as a dependency.
+		 */
 		found = in_loaded(path.bytes, names[index]);
 		*callers_own = found && in_one_object(found, caller);
 	}
@@ -77,7 +80,7 @@ void *ct_operator_resolve(uint32_t index, void *caller)
 	else
 		callers_own = false;
 	ct_own_end();
-	if (!found) /* cannot be: the caller could not have been linked */
+	if (!found) /* impossible: the caller could not have been linked */
 		found = names[index][2] == 'n' ? (void *)ct_real.malloc : (void *)ct_real.free;
 	else if (!callers_own)
 		ct_set_release(&ct_operator_targets[index], found);

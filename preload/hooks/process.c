@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The hooked functions by which a program changes what it is: its code, its user, its sandbox, its end. */
+/*
+ * The hooked functions by which a program changes itself: it unloads code, changes its root or user, enters a sandbox,
+ * or ends. Cold; any thread.
+ */
 #include <dlfcn.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
@@ -29,7 +32,7 @@ CT_EXPORT int dlclose(void *handle)
 	return error;
 }
 
-/* Beyond a new root the store is out of reach. */
+/* After chroot the store cannot be opened any more, so make room now. */
 CT_EXPORT int chroot(const char *path)
 {
 	ct_real_resolve();
@@ -38,9 +41,9 @@ CT_EXPORT int chroot(const char *path)
 }
 
 /*
- * The store goes along with a process that has no way back: as its new user it could not open it when it has to grow.
- * While there is one the store stays whose it is. It is mapped into the process, and who may write to it could make a
- * process that becomes root again do anything.
+ * If a process changes its user for good, the new user becomes the store's owner: otherwise the store could not be
+ * opened when it has to grow. If the process can change back, the owner stays. The store is mapped into the process, so
+ * a user who may write to it could make a process that becomes root again do anything.
  */
 static void change_user(uid_t real, uid_t effective, uid_t saved)
 {
@@ -71,8 +74,8 @@ USER_HOOK(setreuid, (uid_t real, uid_t effective), (real, effective), real, effe
 USER_HOOK(setresuid, (uid_t real, uid_t effective, uid_t saved), (real, effective, saved), real, effective, saved)
 
 /*
- * Most sandboxes begin by syscall(), which is a jump except for the two calls that begin one: what it is called for may
- * return twice (vfork), and must not find a frame of ours changed.
+ * Most programs enter a sandbox through syscall(). It must be a plain jump, except for the two calls that begin a
+ * sandbox: a call such as vfork returns twice, and must not find that a frame of ours has changed.
  */
 __asm__(".text\n"
 	".globl syscall\n"
@@ -89,7 +92,10 @@ __asm__(".text\n"
 	".size syscall, . - syscall\n");
 _Static_assert(SYS_seccomp == 317 && SYS_prctl == 157, "the numbers in syscall()");
 
-/* What may be impossible inside: to make the store of a forked child, to ask for this stack's bounds, to grow. */
+/*
+ * Do what may be impossible inside the sandbox: create the store of a forked child, find the bounds of this stack, make
+ * the store grow.
+ */
 static void prepare_for_sandbox(void)
 {
 	if (!ct_enter())
@@ -101,16 +107,19 @@ static void prepare_for_sandbox(void)
 	ct_leave();
 }
 
-/* Nothing of this process is recorded, from its start to its end: no system call of ours can come. */
+/* Is this process never recorded, from start to end? Then we make no system calls that a sandbox could stop. */
 static bool is_left_alone(void)
 {
 	return ct_get_acquire(&ct_gate.phase) == CT_PHASE_OFF && !ct_tracer.header;
 }
 
-/* prctl(PR_SET_SECCOMP, mode, program), seccomp(operation, flags, program), or something else. */
+/*
+ * Handles prctl(PR_SET_SECCOMP, mode, program) and seccomp(operation, flags, program). All other calls of prctl and
+ * seccomp pass through.
+ */
 long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
-	/* libseccomp asks with flags if there is such a call. */
+	/* With flags or a program this call fails: libseccomp makes it to find out whether it exists. */
 	bool strict = number == SYS_prctl ? a == PR_SET_SECCOMP && b == SECCOMP_MODE_STRICT
 					  : a == SECCOMP_SET_MODE_STRICT && !b && !c;
 	bool filtered =

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Block map: address of a live block -> its row (site, size, birth).
+ * Block map: from the address of a live block to its row (site, size, birth).
  *
- * A two-level table indexed by address: one 32-bit row index per granule, in leaves of 64 MiB of address space that
- * are mapped when first needed and cost memory only where touched. It needs no lock: between malloc and free a
- * block has one owner. Rows live in one dense table; each thread keeps a list of free ones and trades batches
- * with the others.
+ * It is a two-level table, indexed by address: one 32-bit row index per granule. A leaf covers 64 MiB of address space;
+ * it is mapped when first needed, and costs memory only where it is touched. The map needs no lock, since a block has
+ * only one owner between malloc and free. Rows are in one dense table. Each thread keeps a list of free rows, and
+ * exchanges batches of them with the others.
  *
- * A granule is the smallest distance between two blocks' first bytes: 32 bytes with glibc. Other allocators put blocks
- * of up to 8 bytes 8 bytes apart, the others 16: those small blocks have a table of their own, and since a
- * block may begin in the middle of a granule of 16 bytes, its row says if it does.
+ * A granule is the smallest distance between the first bytes of two blocks: 32 bytes with glibc. Other allocators place
+ * blocks of up to 8 bytes at distances of 8 bytes, and all others at 16. Those small blocks have a table of their own.
+ * Since a block may begin in the middle of a 16-byte granule, its row says whether it does.
+ *
+ * Hot path, any thread.
  */
 #ifndef CT_HOT_BLOCKS_H
 #define CT_HOT_BLOCKS_H
@@ -19,8 +21,10 @@
 #include "sys/compiler.h"
 
 /*
- * A block's row, packed into two words: site | CT_BLOCK_ODD | size's low half << 32, size's high byte | birth << 8
- * (birth in ticks since start, with CT_BLOCK_RESIZED). While free, the first word is the next free row of its list.
+ * A block's row, packed into two words:
+ *   site_size   site | CT_BLOCK_ODD | low 32 bits of the size << 32
+ *   size_birth  high 8 bits of the size | birth << 8 (ticks since start, with CT_BLOCK_RESIZED)
+ * The first word of a free row is the next free row in its list.
  */
 struct ct_block {
 	uint64_t site_size;
@@ -29,20 +33,20 @@ struct ct_block {
 
 #define CT_BLOCK_BYTES_MAX ((1ull << 40) - 1)
 
-#define CT_BLOCK_ODD (1u << 31) /* not at a multiple of 16 bytes */
-#define CT_BLOCK_RESIZED (1ull << 55) /* of the birth: there is a time of the latest resize (ct_blocks_latest) */
+#define CT_BLOCK_ODD (1u << 31) /* the block's address is not a multiple of 16 */
+#define CT_BLOCK_RESIZED (1ull << 55) /* in the birth: the block was resized, see ct_blocks_latest */
 #define CT_SMALL_BYTES 8u
 
-#define CT_LEAF_SHIFT 26u /* bytes of address space per leaf, log2 */
+#define CT_LEAF_SHIFT 26u /* log2 of the bytes of address space per leaf */
 #define CT_ADDRESS_BITS 47u
-#define CT_ROW_BATCH 128u
+#define CT_ROW_BATCH 128u /* rows */
 
 struct ct_block_map {
-	uint32_t **leaves; /* [address >> CT_LEAF_SHIFT] */
-	struct ct_block *rows; /* the table; row 0 is "none" */
-	uint32_t granule_shift;
-	uint32_t **small_leaves; /* for blocks of up to CT_SMALL_BYTES; NULL: they are like the others */
-	uint32_t **pool_leaves; /* for blocks of the program's own pools, 8 bytes apart; NULL: there are none */
+	uint32_t **leaves; /* indexed by address >> CT_LEAF_SHIFT */
+	struct ct_block *rows; /* row 0 means "none" */
+	uint32_t granule_shift; /* log2 of the granule */
+	uint32_t **small_leaves; /* for blocks of up to CT_SMALL_BYTES; NULL: they are in `leaves` too */
+	uint32_t **pool_leaves; /* for blocks of the program's own pools, granule 8; NULL: none yet */
 };
 
 #define CT_SMALL_GRANULE_SHIFT 3u
@@ -65,13 +69,13 @@ static inline uint64_t ct_block_bytes(const struct ct_block *block)
 	return block->site_size >> 32 | (block->size_birth & 0xff) << 32;
 }
 
-/* With CT_BLOCK_RESIZED. */
+/* Ticks at the allocation, with CT_BLOCK_RESIZED if the block was resized. */
 static inline uint64_t ct_block_birth(const struct ct_block *block)
 {
 	return block->size_birth >> 8;
 }
 
-/* The table's cell for an address; NULL: no leaf there. hot */
+/* The cell for an address in a table; NULL: its leaf is not mapped. */
 static inline uint32_t *ct_block_cell(uint32_t *const *leaves, uint32_t granule_shift, uintptr_t address)
 {
 	if (ct_unlikely(address >> CT_ADDRESS_BITS))
@@ -97,8 +101,8 @@ static inline uint32_t ct_block_take_small(uintptr_t address)
 }
 
 /*
- * Take a block out of the map: its row, 0 = not recorded. The caller owns the row and gives it
- * back with ct_block_release or ct_block_insert. Must come before the real free. hot
+ * Take a block out of the map. Returns its row; 0: the block was not recorded. The caller owns the row, and gives it
+ * back with ct_block_release or ct_block_insert. Must be called before the real free.
  */
 static inline uint32_t ct_block_take(uintptr_t address)
 {
@@ -112,7 +116,7 @@ static inline uint32_t ct_block_take(uintptr_t address)
 	return row;
 }
 
-/* A fresh row, 0 = no memory. hot */
+/* Get a free row. 0: no memory. */
 static inline uint32_t ct_block_new(struct ct_thread *thread)
 {
 	if (ct_unlikely(!thread->free_rows) && !ct_blocks_refill(thread))
@@ -123,18 +127,20 @@ static inline uint32_t ct_block_new(struct ct_thread *thread)
 	return row;
 }
 
-/* Give a row back. hot */
+/* Give a row back. */
 static inline void ct_block_release(struct ct_thread *thread, uint32_t row)
 {
 	ct_blocks.rows[row].site_size = thread->free_rows;
 	thread->free_rows = row;
-	/* A thread that frees what others allocate would hoard all rows. */
+	/* Otherwise a thread that only frees what others allocate would collect all rows. */
 	if (ct_unlikely(++thread->free_count >= 2 * CT_ROW_BATCH))
 		ct_blocks_spill(thread);
 }
 
-/* Put a row at an address; returns what stood there (a block whose free was missed), 0 = nothing,
- * UINT32_MAX = no memory for the leaf. hot */
+/*
+ * Put a row at an address. Returns the row that was there (of a block whose free was missed); 0: none; UINT32_MAX: no
+ * memory for the leaf.
+ */
 static inline uint32_t ct_block_insert(uintptr_t address, uint32_t row)
 {
 	uint32_t **leaves = ct_blocks.leaves;

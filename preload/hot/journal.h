@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Journal: each thread appends its events to its own ring in the store. An event is published before
- * its hook returns; when a ring is full its owner folds all rings (store/combine.c).
+ * Journal: each thread appends its events to its own ring in the store. An event is published before its hook returns,
+ * so a kill does not lose it. The thread whose ring is full folds all rings (store/combine.c). Hot path, any thread.
  */
 #ifndef CT_HOT_JOURNAL_H
 #define CT_HOT_JOURNAL_H
@@ -11,7 +11,7 @@
 #include "hot/state.h"
 #include "hot/thread.h"
 
-/* Ticks since the recording's start. */
+/* The present time, in ticks since the recording's start. */
 static inline uint64_t ct_ticks(void)
 {
 	if (ct_likely(ct_tracer.clock_tsc))
@@ -19,7 +19,7 @@ static inline uint64_t ct_ticks(void)
 	return ct_monotonic_ns() - ct_tracer.clock_base;
 }
 
-/* A time for this thread's next event: now, but a thread's time never goes back. */
+/* A time for this thread's next event: `now`, but never less than the thread's latest event. */
 static inline uint64_t ct_ticks_onward(struct ct_thread *thread, uint64_t now)
 {
 	if (ct_unlikely(now < thread->last_ticks))
@@ -29,13 +29,14 @@ static inline uint64_t ct_ticks_onward(struct ct_thread *thread, uint64_t now)
 }
 
 /*
- * The same for an event of this block, later than the events that the block has had on other threads' processors:
- * reading the clock may overtake the load by which we learnt of the block. A free that came before a resize in the
- * order of times would leave the sums as they are in the end, but until the resize the site would have no block and
- * some bytes, the peak would lack what the block had grown by, and a reader would find the store torn.
+ * The same for an event of this block: also later than the block's earlier events, on other threads' processors. That
+ * needs care, because reading the clock may overtake the load by which this thread learnt of the block. Say a free got
+ * an earlier time than a resize of its block. The final sums would still be right. But from the free to the resize the
+ * site would have no block and yet some bytes, the peak would lack the bytes that the block had grown by, and a reader
+ * would reject the store as damaged.
  *
- * A block that was resized has CT_BLOCK_RESIZED in its birth, which makes it later than any clock: the others, which
- * are most, pay nothing for the difference. The mark is taken from *birth.
+ * The birth of a block that was resized has CT_BLOCK_RESIZED, which makes it larger than any reading of the clock. So
+ * blocks that never were resized, which are most, pay nothing for this. The mark is removed from *birth.
  */
 static inline __attribute__((always_inline)) uint64_t ct_ticks_of_block(struct ct_thread *thread, uint32_t record,
 									uint64_t *birth)
@@ -51,8 +52,8 @@ static inline __attribute__((always_inline)) uint64_t ct_ticks_of_block(struct c
 }
 
 /*
- * The slot of the thread's next event: fill all its fields, then publish. In place, since a copy of
- * fields just written would wait for the store buffer.
+ * The slot of the thread's next event. Fill all its fields, then publish it. The event is written in place, since
+ * copying fields that were just written would wait for the store buffer.
  */
 static inline struct ct_event *ct_journal_slot(struct ct_thread *thread)
 {

@@ -3,7 +3,7 @@
 
 bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stale, uint32_t row)
 {
-	if (stale != UINT32_MAX) {
+	if (stale != UINT32_MAX) { /* else ct_block_insert had no memory */
 		ct_journal_free(ct_tracer.sample_bytes != 0, thread, stale, address, 0);
 		return true;
 	}
@@ -13,7 +13,7 @@ bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stal
 
 void ct_record_not(uint32_t row, const void *block)
 {
-	/* A thread whose first event this is may find the recording ended meanwhile. */
+	/* At a thread's first event, the recording may have ended meanwhile. */
 	bool late = ct_get_relaxed(&ct_gate.phase) == CT_PHASE_OFF;
 	ct_count_loss(late ? CT_LOSS_LATE : CT_LOSS_DROPPED);
 	if (row)
@@ -40,7 +40,7 @@ bool ct_record_alloc_special(struct ct_thread *thread, const struct ct_registers
 				      : ct_record_alloc_as(false, thread, caller, block, bytes);
 }
 
-/* Whatever is allocated without being recorded changes ct_tls.unsampled. */
+/* An allocation that is not recorded changes ct_tls.unsampled too, so the comparison finds those as well. */
 void ct_record_free_sampled(struct ct_thread *thread, uint32_t row, const void *block, bool latest)
 {
 	bool temporary = latest && thread->last_unsampled == ct_tls.unsampled;
@@ -129,7 +129,10 @@ bool ct_enter_off(void)
 
 bool ct_enter_nested(void)
 {
-	/* A signal handler that has interrupted a hook allocates: that is lost. The tracer's own calls are not. */
+	/*
+	 * A signal handler has interrupted a hook and allocates: that allocation is lost. The tracer's own calls are
+	 * not counted.
+	 */
 	if (!ct_is_own())
 		ct_count_loss(CT_LOSS_DROPPED);
 	return false;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Recording of one allocation, free or resize. Between ct_enter and ct_leave only. hot */
+/*
+ * Recording of one allocation, free or resize. Hot path, any thread. Each hook calls ct_enter, and if that returns
+ * true, the record functions and ct_leave.
+ */
 #ifndef CT_HOT_RECORD_H
 #define CT_HOT_RECORD_H
 
@@ -11,7 +14,10 @@
 #include "hot/thread.h"
 #include "hot/unwind.h"
 
-/* The registers of the calling function's caller once it has returned. Needs its frame pointer. */
+/*
+ * The registers as they will be in the hook's caller when the hook has returned. Using this macro in a function makes
+ * the compiler keep a frame pointer there.
+ */
 #define CT_CALLER                                                                                                      \
 	(&(struct ct_registers){                                                                                       \
 		.pc = (uintptr_t)__builtin_return_address(0),                                                          \
@@ -19,20 +25,20 @@
 		.bp = *(const uintptr_t *)__builtin_frame_address(0),                                                  \
 	})
 
-/* Counts a call from inside the tracer; always false. */
+/* A call while the thread is inside the tracer: count it if it is lost. Always returns false. */
 CT_COLD bool ct_enter_nested(void);
 
-/* The recording is not on: begin it, if that is what is missing. False: the call passes through. */
+/* The phase is not "on": start the recording if it has not started yet. False: the call passes through. */
 CT_COLD bool ct_enter_off(void);
 
-/* True: the call is to be recorded, and ct_leave must follow. */
+/* Begin a hook. True: the call must be recorded, and ct_leave must follow. False: the call passes through. */
 static inline bool ct_enter(void)
 {
 	if (ct_unlikely(ct_tls.busy))
 		return ct_enter_nested();
 	/*
-	 * A signal handler must see the mark before anything that it guards is touched. It comes before the look at the
-	 * phase, so that the end can wait for the hooks that have seen it on (ct_threads_await_hooks).
+	 * A signal handler must see `busy` set before anything that it guards is touched. It is set before the phase is
+	 * read, so that the end can wait for the hooks that have seen the phase on (ct_threads_await_hooks).
 	 */
 	ct_tls.busy = CT_BUSY_HOOK;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -52,6 +58,7 @@ static inline struct ct_thread *ct_thread_current(void)
 	return ct_likely(ct_tls.thread != NULL) ? ct_tls.thread : ct_thread_new();
 }
 
+/* Write an event into the thread's ring and publish it. */
 static inline void ct_journal(struct ct_thread *thread, uint64_t ticks, uint32_t site, uint32_t kind, uint64_t bytes,
 			      uint64_t other)
 {
@@ -65,11 +72,12 @@ static inline void ct_journal(struct ct_thread *thread, uint64_t ticks, uint32_t
 }
 
 /*
- * What follows is compiled twice, for recordings of everything and for samples, where an event's bytes and
- * kind stand for what the block stands for.
+ * The functions marked CT_TWICE are compiled twice: for complete recordings and for samples. In a sample, the event has
+ * the bytes and the number of blocks that the sampled block stands for.
  */
 #define CT_TWICE static inline __attribute__((always_inline))
 
+/* The bytes to write into the event; adds the number of blocks to *kind. */
 CT_TWICE uint64_t ct_weigh(bool sampled, uint64_t bytes, uint64_t birth, uint32_t *kind)
 {
 	if (!sampled)
@@ -79,13 +87,14 @@ CT_TWICE uint64_t ct_weigh(bool sampled, uint64_t bytes, uint64_t birth, uint32_
 	return estimate.bytes;
 }
 
+/* Write the free of a block into the journal, and give its row back. */
 CT_TWICE void ct_journal_free(bool sampled, struct ct_thread *thread, uint32_t row, uintptr_t address, uint32_t flags)
 {
 	const struct ct_block *block = &ct_blocks.rows[row];
 	uint32_t site = ct_block_site(block);
 	uint64_t birth = ct_block_birth(block);
 	uint32_t kind = CT_EVENT_FREE | flags;
-	uint64_t bytes = ct_weigh(sampled, ct_block_bytes(block), birth, &kind); /* in samples none was resized */
+	uint64_t bytes = ct_weigh(sampled, ct_block_bytes(block), birth, &kind); /* a sampled block is never resized */
 	uint64_t ticks = ct_ticks_of_block(thread, row, &birth);
 	ct_block_release(thread, row);
 	if (sampled)
@@ -93,12 +102,14 @@ CT_TWICE void ct_journal_free(bool sampled, struct ct_thread *thread, uint32_t r
 	ct_journal(thread, ticks, site, kind, bytes, birth);
 }
 
-/* How many bytes more than were asked for the program may use, as it stands in an event. hot */
+/*
+ * How many bytes the program may use beyond those it asked for, as an event holds it (shifted by CT_EVENT_SLACK_SHIFT).
+ */
 static inline uint64_t ct_slack(void *block, size_t bytes)
 {
 	size_t usable = bytes;
 	if (ct_likely(ct_tracer.glibc_blocks)) {
-		/* The chunk's size; its low bits are flags, 2: a mapping of its own. */
+		/* glibc's chunk size. Its low 3 bits are flags; 2 means that the chunk is a mapping of its own. */
 		size_t head = ((const size_t *)block)[-1];
 		usable = (head & ~(size_t)7) - (head & 2 ? 16 : 8);
 	} else if (ct_tracer.usable_bytes) {
@@ -108,10 +119,10 @@ static inline uint64_t ct_slack(void *block, size_t bytes)
 	return (uint64_t)(slack < CT_EVENT_SLACK_MAX ? slack : CT_EVENT_SLACK_MAX) << CT_EVENT_SLACK_SHIFT;
 }
 
-/* What stands at a new block's address already is a block whose free was missed; false = no memory. */
+/* The new block's address has a row already, of a block whose free was missed: record that free. False: no memory. */
 CT_COLD bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stale, uint32_t row);
 
-/* Put a row at its block's address; false = no memory. */
+/* Put a row at its block's address. False: no memory. */
 static inline bool ct_insert(struct ct_thread *thread, uintptr_t address, uint32_t row)
 {
 	uint32_t stale = ct_block_insert(address, row);
@@ -143,20 +154,20 @@ CT_TWICE bool ct_record_alloc_as(bool sampled, struct ct_thread *thread, const s
 }
 
 /*
- * An event could not be recorded: count it. What the map had at the block's address stays there, as it stays live in
- * the store; row 0: nothing.
+ * An event could not be recorded: count it. A row that was taken from the map goes back to the block's address, because
+ * the block stays live in the store. row 0: there was none.
  */
 CT_COLD void ct_record_not(uint32_t row, const void *block);
 
-/* Is an allocation not to be recorded, by sampling or a pause? When ct_tracer.special. */
+/* Must this allocation be left out, because of sampling or a pause? Only if ct_tracer.special is not 0. */
 CT_COLD bool ct_record_is_left_out(struct ct_thread *thread, size_t bytes);
 
-/* One of CT_SPECIAL_*: not every allocation is to be recorded. */
+/* ct_record_alloc and ct_record_free in recordings that leave something out (CT_SPECIAL_*, CTRACE_SAMPLE). */
 CT_COLD bool ct_record_alloc_special(struct ct_thread *thread, const struct ct_registers *caller, void *block,
 				     size_t bytes);
 CT_COLD void ct_record_free_sampled(struct ct_thread *thread, uint32_t row, const void *block, bool latest);
 
-/* Record an allocation that has happened; the hook's caller is where its stack starts. hot */
+/* Record an allocation that has been made. Its call stack starts at `caller`, the hook's caller. */
 static inline void ct_record_alloc(const struct ct_registers *caller, void *block, size_t bytes)
 {
 	struct ct_thread *thread = ct_thread_current();
@@ -169,7 +180,7 @@ static inline void ct_record_alloc(const struct ct_registers *caller, void *bloc
 		ct_record_not(0, NULL);
 }
 
-/* Record the free of a block whose row was taken from the map before its memory is given back. hot */
+/* Record the free of a block. Its row was taken from the map, and its memory has not been given back yet. */
 static inline void ct_record_free(uint32_t row, const void *block)
 {
 	struct ct_thread *thread = ct_thread_current();
@@ -185,10 +196,13 @@ static inline void ct_record_free(uint32_t row, const void *block)
 		ct_journal_free(false, thread, row, (uintptr_t)block, latest ? CT_EVENT_TEMPORARY : 0);
 }
 
-/* A block has this size from now on: the time of that event. The caller owns the row. */
+/* Give a block this size from now on. Returns the time of that event. The caller owns the row. */
 uint64_t ct_record_new_size(struct ct_thread *thread, uint32_t row, uint64_t bytes);
 
-/* A resize that has happened: row was taken from old_block's place before (0 = never recorded). */
+/*
+ * Record a realloc that has been made. row was taken from old_block's address before the real realloc; 0: the block was
+ * not recorded.
+ */
 void ct_record_resize(const struct ct_registers *caller, uint32_t row, void *old_block, void *new_block, size_t bytes);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The arithmetic of sampling, in fixed point: the library uses no floating-point register. */
+/* The arithmetic of sampling, in fixed point, because the library uses no floating-point registers. */
 #include "hot/sample.h"
 
 #include "hot/journal.h"
 #include "hot/slow.h"
 
-#define ONE ((uint64_t)1 << 62) /* 1.0, where numbers are below 4 */
+#define ONE ((uint64_t)1 << 62) /* 1.0 in fixed point; numbers are below 4 */
 #define LN2_32 2977044472u /* ln 2 * 2^32 */
-#define LARGE 40u /* exp(-40) is nothing beside 1 */
+#define LARGE 40u /* exp(-40) is negligible beside 1 */
 
 uint8_t ct_sample_filter[CT_FILTER_CELLS];
 
@@ -16,7 +16,7 @@ static uint64_t multiply(uint64_t a, uint64_t b)
 	return (uint64_t)((unsigned __int128)a * b >> 62);
 }
 
-/* -log2(number / 2^64) in 32 bits of fraction; number is not 0. By squaring, a bit at a time. */
+/* -log2(number / 2^64) with 32 fractional bits; number is not 0. Squaring yields one bit at a time. */
 static uint64_t minus_log2(uint64_t number)
 {
 	uint32_t zeros = (uint32_t)__builtin_clzll(number);
@@ -31,7 +31,7 @@ static uint64_t minus_log2(uint64_t number)
 	return ((uint64_t)(zeros + 1) << 32) - fraction;
 }
 
-/* xorshift64*: its high bits are as good as a thread's points need. */
+/* xorshift64*: its high bits are random enough for a thread's points. */
 static uint64_t draw(struct ct_thread *thread)
 {
 	if (!thread->random)
@@ -42,7 +42,7 @@ static uint64_t draw(struct ct_thread *thread)
 	return thread->random * 0x2545f4914f6cdd1dull;
 }
 
-/* Bytes to the next point: -ln(U) * mean, at least 1. */
+/* Bytes to the next point: -ln(U) * mean, where U is uniform; at least 1. */
 static uint64_t distance(struct ct_thread *thread)
 {
 	uint64_t log = minus_log2(draw(thread) | 1);
@@ -52,7 +52,7 @@ static uint64_t distance(struct ct_thread *thread)
 bool ct_sample_takes(struct ct_thread *thread, size_t bytes)
 {
 	bytes |= !bytes;
-	if (!thread->sampling) { /* its first allocation */
+	if (!thread->sampling) { /* the thread's first allocation */
 		thread->sampling = true;
 		ct_tls.unsampled = distance(thread);
 		if (bytes < ct_tls.unsampled) {
@@ -64,7 +64,7 @@ bool ct_sample_takes(struct ct_thread *thread, size_t bytes)
 	return true;
 }
 
-/* 1 - exp(-bytes / mean), with ONE as 1.0. By the series, for less than 1 / 2, and squaring. */
+/* 1 - exp(-bytes / mean), in units of ONE. Halve the argument until it is below 1 / 2, sum the series, and square. */
 static uint64_t chance(uint64_t bytes)
 {
 	uint64_t mean = ct_tracer.sample_bytes;
@@ -89,7 +89,10 @@ struct ct_estimate ct_sample_estimate(uint64_t bytes, uint64_t birth)
 {
 	uint64_t size = bytes | !bytes;
 	uint64_t p = chance(size);
-	/* Blocks are whole: rounded up as often as the fraction says, and for its free as for the block. */
+	/*
+	 * Blocks are whole: round up as often as the fraction says, and do so for the free of a block as for its
+	 * allocation.
+	 */
 	uint64_t weight = (uint64_t)(((unsigned __int128)ONE << 32) / p);
 	uint32_t dice = (uint32_t)((birth * 0x9e3779b97f4a7c15ull) >> 32);
 	uint64_t blocks = (weight >> 32) + (dice < (uint32_t)weight);

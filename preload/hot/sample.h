@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sampling: points lie on the stream of a thread's allocated bytes, at distances that are drawn from an
- * exponential distribution (a Poisson process). A block that has a point on it is recorded and stands for 1 / P
- * blocks of its size, P being the chance that it had one: all sums are unbiased. Blocks without a point cost a
- * subtraction here, and their frees a look into a small filter.
+ * Sampling. Points lie on the stream of bytes that a thread allocates, at random distances with an exponential
+ * distribution (a Poisson process). A block with a point on it is recorded. It stands for 1 / P blocks of its size,
+ * where P is the probability that it has a point. So all sums are unbiased. A block without a point costs a subtraction
+ * here, and its free a look into a small filter.
  */
 #ifndef CT_HOT_SAMPLE_H
 #define CT_HOT_SAMPLE_H
@@ -13,7 +13,7 @@
 
 #define CT_FILTER_CELLS 8192u /* a power of two */
 
-/* By address: how many recorded blocks there may be. A cell at its most stays there. */
+/* By a hash of the address: how many recorded blocks there may be. A cell that reaches its maximum stays there. */
 extern CT_HIDDEN uint8_t ct_sample_filter[CT_FILTER_CELLS];
 
 static inline uint8_t *ct_sample_cell(uintptr_t address)
@@ -21,27 +21,27 @@ static inline uint8_t *ct_sample_cell(uintptr_t address)
 	return &ct_sample_filter[(address >> 4 ^ address >> 17) & (CT_FILTER_CELLS - 1)];
 }
 
-/* No point on the block: it is not to be recorded. Never when all blocks are. hot */
+/* True: there is no point on the block, so it must not be recorded. Always false in a complete recording. Hot path. */
 static inline bool ct_sample_skips(size_t bytes)
 {
-	/* Read once: a signal handler that allocates in between must not make it wrap around. */
+	/* Read only once: if a signal handler allocates in between, the subtraction must not wrap around. */
 	uint64_t left = ct_get_relaxed(&ct_tls.unsampled);
 	if (ct_likely(!left))
 		return false;
-	bytes |= !bytes; /* a block of 0 bytes has a chance, too */
+	bytes |= !bytes; /* a block of 0 bytes counts as 1: it needs a chance too */
 	if (bytes >= left)
 		return false;
 	ct_set_relaxed(&ct_tls.unsampled, left - bytes);
 	return true;
 }
 
-/* The block is surely not among the sampled ones. Never when all blocks are recorded. hot */
+/* True: the block is certainly not in the sample. Always false in a complete recording. Hot path. */
 static inline bool ct_sample_lacks(const void *block)
 {
 	return ct_unlikely(ct_tracer.sample_bytes != 0) && !ct_get_relaxed(ct_sample_cell((uintptr_t)block));
 }
 
-/* From here on only a sample is recorded; 0: everything is. At start. */
+/* From here on, only a sample is recorded. mean_bytes: mean distance of the points, not 0. At start. */
 CT_COLD void ct_sample_init(uint64_t mean_bytes);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the hot path may call when it is not hot. The other rooms define these functions; hot/ includes no header of
- * theirs. Each may take locks, map memory and read files by raw system calls. None calls malloc or stdio.
+ * What the hot path may call when it has slow work to do. Other rooms define these functions; hot/ includes none of
+ * their headers. Each may take locks, map memory and read files, by raw system calls. None calls malloc or stdio. Any
+ * thread.
  */
 #ifndef CT_HOT_SLOW_H
 #define CT_HOT_SLOW_H
@@ -10,85 +11,101 @@
 #include "hot/unwind.h"
 #include "sys/compiler.h"
 
-/* Not CT_PHASE_ON: start, or open a forked child's store. True: this call can be recorded. */
+/*
+ * The phase is not CT_PHASE_ON: start the recording, or open a forked child's store. True: this call can be recorded.
+ */
 CT_COLD bool ct_start(void);
 
-/* The calling thread's state, made on its first event; NULL = no memory. */
+/* Make the calling thread's state, at its first event. NULL: no memory, or the recording has ended. */
 CT_COLD struct ct_thread *ct_thread_new(void);
 
-/* Make room for the thread's next events: fold all published ones into the sites if its ring is full. */
-void ct_combine(struct ct_thread *thread); /* not CT_COLD: it folds, at full speed */
+/* Make room for the thread's next events. If its ring is full, fold all published events into the sites. */
+void ct_combine(struct ct_thread *thread); /* not CT_COLD: the folding must be compiled for speed */
 
+/* CLOCK_MONOTONIC, nanoseconds. */
 CT_COLD uint64_t ct_monotonic_ns(void);
 
-/* What ct_tracer.code does not hold yet: rule and place of a lookup address; 0 = no memory. */
+/*
+ * Read the rule and the place of a lookup address that ct_tracer.code does not have yet, and add them. Returns
+ * ct_code_pack; 0: no memory.
+ */
 CT_COLD uint64_t ct_code_read(uint64_t key, uintptr_t address);
 
-/* Around several of the following calls, which then cost no system call each. */
+/* Around several of the following calls: blocks signals once, so that the calls need no system call each. */
 CT_COLD void ct_tree_begin(void);
 CT_COLD void ct_tree_end(void);
 
-/* The value that ct_tracer.tree does not hold yet: make the node, whose hash is ct_hash_below; 0 = no memory. */
+/*
+ * Make the node of a key that ct_tracer.tree does not have yet. hash: ct_hash_below. Returns the value; 0: no memory.
+ */
 CT_COLD uint64_t ct_tree_intern(uint32_t hash, uint64_t key);
 
-/* The same for a mark (enum ct_pseudo) below a node. */
+/* The same for a pseudo frame (its address, see enum ct_pseudo) below a node. */
 CT_COLD uint64_t ct_tree_intern_pseudo(uint32_t parent, uint64_t mark);
 
-/* Make the site of the node with that key; 0 = no memory. */
+/* Make the site of the node with this key. 0: no memory. */
 CT_COLD uint32_t ct_tree_site(uint32_t hash, uint64_t key);
 
-/* Bounds of the mapping that holds sp: into thread->bounds[0]. False: sp is in no mapping. */
+/*
+ * Find the bounds of the mapping that contains sp, and store them in thread->bounds[0]. False: no mapping contains sp.
+ */
 CT_COLD bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp);
 
 /*
- * Asks the kernel if all of the stack thread->bounds[0] is mapped still; if not, finds the bounds of sp's stack
- * again and returns false. For stacks with code without unwind table: addresses are guessed there.
+ * Ask the kernel whether the whole stack in thread->bounds[0] is still mapped. If not, find the bounds of sp's stack
+ * again and return false. For stacks with code without an unwind table: there, addresses are guessed.
  */
 CT_COLD bool ct_stack_check_bounds(struct ct_thread *thread, uintptr_t sp);
 
-/* Load libunwind; without it the stacks that need it end in CT_PSEUDO_LOST. Not inside an allocation. */
+/* Load libunwind. Without it, stacks that need it end in CT_PSEUDO_LOST. Must not be called inside an allocation. */
 CT_COLD void ct_libunwind_load(void);
 
 /*
- * libunwind walks the current stack into thread->fresh, beginning at the frame whose pc is from->pc.
- * Returns the number of frames, 0 = it could not; *complete says if the root was reached.
+ * Let libunwind walk the current stack into thread->fresh, beginning at the frame whose pc is from->pc. Returns the
+ * number of frames; 0: it failed. *complete: the root was reached.
  */
 CT_COLD uint32_t ct_libunwind_walk(struct ct_thread *thread, const struct ct_registers *from, bool *complete);
 
-/* CTRACE_DEBUG=verify: compare the remembered stack with libunwind's and count. */
+/* CTRACE_DEBUG=verify: compare the remembered stack with libunwind's, and count the result. */
 CT_COLD void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from);
 
-/* Refill thread->free_rows with a batch; false = no memory. Give a batch back. */
+/* Refill thread->free_rows with a batch (false: no memory), and give a batch back. */
 CT_COLD bool ct_blocks_refill(struct ct_thread *thread);
 CT_COLD void ct_blocks_spill(struct ct_thread *thread);
 
-/* The time of a block's latest event: its birth, or of the latest resize if the birth has CT_BLOCK_RESIZED. */
+/* The time of a block's latest event: its birth, or if the birth has CT_BLOCK_RESIZED, its latest resize. */
 CT_COLD uint64_t ct_blocks_latest(uint32_t row, uint64_t birth);
 
-/* A block is resized at this time: its birth for the row. Without memory that is the birth alone. */
+/*
+ * Note that a block is resized at this time. Returns the birth to store in the row, with CT_BLOCK_RESIZED. Without
+ * memory the time is not noted, and the birth is returned as it is.
+ */
 uint64_t ct_blocks_note_resize(uint32_t row, uint64_t birth, uint64_t ticks);
 
-/* Map the leaf of an address; false = no memory. */
+/* Map the leaf for an address. False: no memory. */
 CT_COLD bool ct_blocks_map_leaf(uint32_t **leaves, uint32_t granule_shift, uintptr_t address);
 
-/* Make ct_blocks.pool_leaves; false = no memory. */
+/* Make ct_blocks.pool_leaves. False: no memory. */
 CT_COLD bool ct_blocks_map_pools(void);
 
-/* The site of ctrace_event below the node of a site; 0 = no memory, or as many sites as there may be. */
+/*
+ * The site for ctrace_event below the node of `site`, made if it is new. 0: no memory, or the maximum number of sites
+ * is reached.
+ */
 CT_COLD uint32_t ct_tree_event_site(uint32_t site);
 
-/* An allocation that ct_sample_skips has not let pass: is it to be recorded? Draws the next point. */
+/* ct_sample_skips did not skip this allocation: must it be recorded? Draws the distance to the next point. */
 CT_COLD bool ct_sample_takes(struct ct_thread *thread, size_t bytes);
 
-/* What a sampled block stands for. */
+/* What a sampled block of this size and birth stands for. The same arguments always give the same result. */
 struct ct_estimate {
 	uint64_t bytes;
-	uint32_t more_blocks; /* beside itself */
+	uint32_t more_blocks; /* blocks it stands for, besides itself */
 };
 
 CT_COLD struct ct_estimate ct_sample_estimate(uint64_t bytes, uint64_t birth);
 
-/* A sampled block comes or goes at an address. */
+/* A sampled block at this address is allocated (live) or freed. */
 CT_COLD void ct_sample_note(uintptr_t address, bool live);
 
 #endif

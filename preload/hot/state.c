@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The recording's state, all of it: what the hooks share (hot/state.h), the block map, and each thread's own. */
+/*
+ * The variables that hold the recording's state: what the hooks share (hot/state.h), the block map, and each thread's
+ * part.
+ */
 #include "hot/state.h"
 
 #include "hot/blocks.h"

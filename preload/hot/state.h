@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the hooks need to know, in two places: ct_gate (may this call be recorded?) and ct_tracer (where
- * things are). Both are written by cold code only.
+ * What the hooks must know, in two places. ct_gate says whether a call may be recorded; ct_tracer says where everything
+ * is. Only cold code writes them, and any thread reads them.
  *
- * ct_gate is a page of its own that the kernel wipes in a forked child: a child made behind the back of
- * the atfork handlers finds CT_PHASE_NEW there and cannot write into its parent's store.
+ * ct_gate has a page to itself, which the kernel wipes in a forked child. So a child that was made without the atfork
+ * handlers finds CT_PHASE_NEW there, and cannot write into its parent's store.
  */
 #ifndef CT_HOT_STATE_H
 #define CT_HOT_STATE_H
@@ -15,44 +15,44 @@
 
 enum ct_phase {
 	CT_PHASE_NEW, /* not started, or wiped by a fork */
-	CT_PHASE_STARTING, /* some thread is starting: calls pass through and are counted */
+	CT_PHASE_STARTING, /* a thread is starting the recording: calls pass through and are counted */
 	CT_PHASE_ON,
-	CT_PHASE_FORKED, /* a fork's child that has not recorded yet: its store opens at the first event */
-	CT_PHASE_OFF, /* ended or failed: calls pass through */
+	CT_PHASE_FORKED, /* a forked child that has not recorded anything yet: its store opens at the first event */
+	CT_PHASE_OFF, /* ended, stopped or never started: calls pass through */
 };
 
 struct ct_gate {
-	char before[CT_STORE_PAGE / 4]; /* see struct ct_thread */
+	char before[CT_STORE_PAGE / 4]; /* keeps `phase` off the start of the page, see struct ct_thread */
 	uint32_t phase; /* enum ct_phase, atomic */
 	char after[CT_STORE_PAGE * 3 / 4 - sizeof(uint32_t)];
 };
 
 extern CT_HIDDEN struct ct_gate ct_gate;
 
-#define CT_SPECIAL_SAMPLED 1u
+#define CT_SPECIAL_SAMPLED 1u /* CTRACE_SAMPLE */
 #define CT_SPECIAL_PAUSED 2u /* ctrace_pause */
 
 struct ct_tracer {
 	struct ct_store_header *header;
-	struct ct_node *nodes; /* the sections, each at one address for the whole life of the process */
+	struct ct_node *nodes; /* the sections; each keeps its address for the life of the process */
 	struct ct_site *sites;
 	struct ct_ring *rings;
 	struct ct_event *events;
 	struct ct_table *code; /* key: epoch and lookup address; value: ct_code_pack */
 	struct ct_table *tree; /* key: parent << 32 | place; value: site << 32 | node */
-	uint32_t **node_hashes; /* by node, in chunks of CT_HASHES_CHUNK: see ct_hash_below */
+	uint32_t **node_hashes; /* by node, in chunks of CT_HASHES_CHUNK; see ct_hash_below */
 	uintptr_t stack_top; /* where the main thread's outermost frame begins */
-	uint32_t depth_limit;
-	uint64_t sample_bytes; /* mean distance of the sampled points, 0: everything is recorded */
-	uint32_t special; /* not all allocations are to be recorded: CT_SPECIAL_* */
-	uint32_t event_place; /* of CT_PSEUDO_EVENT in the call tree; 0 = not needed yet */
-	bool partial; /* there may be blocks that were not recorded on purpose */
-	size_t (*usable_bytes)(void *block); /* of a block; NULL: glibc_blocks, or not known */
-	bool glibc_blocks; /* the size stands before a block */
-	uint32_t loader_epoch; /* rises when code may have been unloaded: what was read of code is void */
+	uint32_t depth_limit; /* frames; CTRACE_DEPTH */
+	uint64_t sample_bytes; /* mean distance of sampling points; 0: everything is recorded */
+	uint32_t special; /* CT_SPECIAL_*; not 0: some allocations must not be recorded */
+	uint32_t event_place; /* place of CT_PSEUDO_EVENT in the call tree; 0: not needed yet */
+	bool partial; /* there may be blocks that were left out on purpose */
+	size_t (*usable_bytes)(void *block); /* usable size of a block; NULL: glibc_blocks, or not known */
+	bool glibc_blocks; /* malloc is glibc's: the chunk's size is in the word before a block */
+	uint32_t loader_epoch; /* rises when code may have been unloaded: everything read from code is void */
 	uint64_t start_unix_ns;
 	uint64_t clock_base; /* the clock's reading at start */
-	bool clock_tsc;
+	bool clock_tsc; /* ticks are the TSC's, else nanoseconds */
 	bool verify; /* CTRACE_DEBUG=verify */
 	bool log_events; /* CTRACE_DEBUG=events */
 	bool rss; /* CTRACE_RSS */
@@ -60,7 +60,7 @@ struct ct_tracer {
 
 extern CT_HIDDEN struct ct_tracer ct_tracer;
 
-/* Count what was lost: any thread, any time after start. */
+/* Count a loss. Any thread, at any time; before the start it does nothing. */
 static inline void ct_count_loss(enum ct_loss loss)
 {
 	if (ct_tracer.header)

@@ -6,7 +6,10 @@
 #define FIRST_ENTRIES 1024u /* a power of two */
 #define SIZES 32
 
-/* Tables that were replaced, zeroed, by size: programs that load and unload code for ever need no more than two. */
+/*
+ * Replaced tables, zeroed, by log2 of their size. They are used again, so a program that loads and unloads code for
+ * ever needs only two tables.
+ */
 static struct ct_table *retired[SIZES];
 
 static size_t bytes_of(uint32_t entries)
@@ -44,6 +47,7 @@ static bool is_full(const struct ct_table *table, uint32_t used)
 	return used >= table->mask / 2 + table->mask / 8;
 }
 
+/* Replace the table by one with only the entries to keep, see ct_table_add. */
 static bool make_room(struct ct_table **table, uint64_t like, uint64_t mask, ct_table_hash *hash)
 {
 	struct ct_table *old = *table;

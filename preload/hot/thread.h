@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread as the tracer sees it. Three words (and three of hooks/operators.h) live in initial-exec TLS, which exists
- * before the thread's first instruction and stays until its last; the rest is mapped on the thread's first event and
- * given to a new thread once the kernel says that this one is gone.
+ * A thread as the tracer sees it. Three words (and three of hooks/operators.h) are in initial-exec TLS, which exists
+ * before the thread's first instruction and until its last. The rest is mapped at the thread's first event, and given
+ * to a new thread once the kernel reports that this one is gone. Only the thread itself uses its state, unless a field
+ * says otherwise.
  */
 #ifndef CT_HOT_THREAD_H
 #define CT_HOT_THREAD_H
@@ -20,50 +21,50 @@ struct ct_registers {
 /* A frame of the walk in progress. */
 struct ct_stack_frame {
 	struct ct_registers at;
-	const uintptr_t *bp_slot; /* the caller's bp was loaded from here; NULL: it is the same */
-	uint32_t place; /* of its code; 0 = not looked up */
-	bool exact; /* pc is not a return address: the frame was interrupted by a signal */
-	bool uses_bp; /* its CFA is found from bp */
+	const uintptr_t *bp_slot; /* the caller's bp was loaded from here; NULL: the caller has the same bp */
+	uint32_t place; /* place of its code; 0: not looked up */
+	bool exact; /* pc is not a return address: a signal interrupted the frame */
+	bool uses_bp; /* its CFA is found through bp */
 };
 
-/* A frame of the remembered stack: its place in the call tree, and how its callers are verified. */
+/* A frame of the remembered stack: where it is in the call tree, and how its callers are verified. */
 struct ct_remembered {
 	struct ct_registers at;
-	uint32_t place; /* of its code */
-	uint32_t hash; /* of the stack from the root to here */
-	uint32_t node; /* 0 = not looked up: too deep to be kept whole */
-	uint32_t site; /* 0 = not looked up */
-	uint32_t checks; /* callers are verified by thread->checks[1] to [checks] */
-	uint32_t needs_bp; /* the way outward depends on at.bp */
+	uint32_t place; /* place of its code */
+	uint32_t hash; /* hash of the stack from the root to here */
+	uint32_t node; /* 0: not looked up, since the stack is too deep to be kept whole */
+	uint32_t site; /* 0: not looked up */
+	uint32_t checks; /* thread->checks[1] to [checks] verify its callers */
+	uint32_t needs_bp; /* the walk outward depends on at.bp */
 };
 
-/* A stack slot and what it held when the stack was walked. */
+/* A stack slot, and its value when the stack was walked. */
 struct ct_check {
 	const uintptr_t *slot;
 	uintptr_t value;
 };
 
 /*
- * A short way from a hook's caller to a frame of the remembered stack, as it was walked before: programs that
- * allocate in turns at some places of a loop take the same few ways.
+ * A short path from a hook's caller to a frame of the remembered stack, as it was walked before. Programs that allocate
+ * alternately at a few places of a loop take the same few paths.
  */
 #define CT_PATH_CHECKS 7u
 
 struct ct_path {
 	struct ct_registers from;
-	struct ct_registers to; /* stack[joined - 1] then */
-	uint32_t joined;
-	uint32_t node; /* of that frame */
-	uint32_t site; /* of the whole stack */
-	uint32_t epoch; /* of the loader */
-	uint32_t count; /* of checks */
-	uint32_t needs_bp; /* the way depends on from.bp */
-	struct ct_check checks[CT_PATH_CHECKS]; /* of the frames between */
+	struct ct_registers to; /* stack[joined - 1] at that time */
+	uint32_t joined; /* number of remembered frames, from the outermost, up to that frame */
+	uint32_t node; /* node of that frame */
+	uint32_t site; /* site of the whole stack */
+	uint32_t epoch; /* thread->loader_epoch at that time */
+	uint32_t count; /* number of checks */
+	uint32_t needs_bp; /* the path depends on from.bp */
+	struct ct_check checks[CT_PATH_CHECKS]; /* for the frames in between */
 };
 
 struct ct_stack_bounds {
 	uintptr_t low;
-	uintptr_t high; /* first address beyond */
+	uintptr_t high; /* first address after it */
 };
 
 #define CT_STACK_FRAMES 16384u
@@ -72,52 +73,52 @@ struct ct_stack_bounds {
 #define CT_PATHS 512u /* a power of two */
 
 /*
- * Hot words are kept off the start of a page: there they would share the low address bits of the ring's head (4 KiB
- * aliasing, 5 ns a pair).
+ * The hot words do not lie at the start of a page. There they would have the same low address bits as the ring's head,
+ * which costs 5 ns per pair of malloc and free (4 KiB aliasing).
  */
 struct ct_thread {
-	uint16_t met_at[CT_MEETING_PLACES]; /* by sp: the remembered frame there, + 1; may be out of date */
-	uint64_t head; /* events written; its copy in the ring is what others read */
-	struct ct_event *slot; /* where the next event goes, in its ring */
-	struct ct_event *slots_end; /* not there: ask ct_combine for room */
+	uint16_t met_at[CT_MEETING_PLACES]; /* by sp: index of the remembered frame there, + 1; may be out of date */
+	uint64_t head; /* events written; other threads read the copy in the ring */
+	struct ct_event *slot; /* the next event's place in the ring */
+	struct ct_event *slots_end; /* the end of the free slots: there, ct_combine makes room */
 	struct ct_ring *ring;
-	uint64_t last_ticks;
-	uintptr_t last_block; /* this thread's latest allocation, for "temporary" */
-	uint64_t last_unsampled; /* ct_tls.unsampled then: it falls with each allocation that is not recorded */
-	uint64_t random; /* state of the sampler's generator, 0: not begun */
-	uint32_t free_rows; /* block rows at hand, a list; see hot/blocks.h */
-	uint32_t free_count;
+	uint64_t last_ticks; /* time of its latest event */
+	uintptr_t last_block; /* address of the latest allocation, for "temporary"; 0: none */
+	uint64_t last_unsampled; /* ct_tls.unsampled at that time; each unrecorded allocation lowers it */
+	uint64_t random; /* state of the sampler's generator; 0: not seeded */
+	uint32_t free_rows; /* first of a list of free block rows; see hot/blocks.h */
+	uint32_t free_count; /* length of that list */
 	uint32_t loader_epoch;
-	uint32_t ring_index; /* + 1; 0 = no ring yet */
-	uint32_t tid; /* written under the thread lock */
+	uint32_t ring_index; /* index + 1; 0: no ring yet */
+	uint32_t tid; /* written under ct_lock_thread; 0: no owner */
 	bool sampling; /* ct_tls.unsampled has been drawn */
-	struct ct_thread *next;
+	struct ct_thread *next; /* list of all states, under ct_lock_thread */
 
-	uint32_t root; /* node that its stacks begin at: 0, or with CTRACE_THREADS one of its own */
-	uint32_t name; /* then: where its name stands in STRINGS */
+	uint32_t root; /* the node that its stacks begin at: 0, or with CTRACE_THREADS one of its own */
+	uint32_t name; /* with CTRACE_THREADS: offset of its name in STRINGS */
 	uintptr_t anchor; /* an address above all frames of the thread's own stack, in the same mapping */
-	uint32_t depth; /* remembered frames in stack[], outermost first */
-	bool guessed; /* some of them have no unwind table */
-	bool own_stack; /* the remembered stack is the thread's own, from its first frame on */
-	struct ct_stack_bounds bounds[CT_BOUNDS_KEPT]; /* [0] is the latest used */
-	struct ct_path paths[CT_PATHS]; /* by `from` */
+	uint32_t depth; /* number of remembered frames in stack[], outermost first */
+	bool guessed; /* some of them have no unwind table, so their callers were guessed */
+	bool own_stack; /* the remembered stack is the thread's own, down to its outermost frame */
+	struct ct_stack_bounds bounds[CT_BOUNDS_KEPT]; /* [0] is the latest one */
+	struct ct_path paths[CT_PATHS]; /* by a hash of `from` */
 	struct ct_remembered stack[CT_STACK_FRAMES];
-	struct ct_check checks[2 * CT_STACK_FRAMES + 2]; /* the first, and the one after the last, never hold */
-	struct ct_stack_frame fresh[CT_STACK_FRAMES]; /* the walk in progress, innermost first */
+	struct ct_check checks[2 * CT_STACK_FRAMES + 2]; /* the first, and the one after the last, always fail */
+	struct ct_stack_frame fresh[CT_STACK_FRAMES]; /* frames of the walk in progress, innermost first */
 };
 
 struct ct_tls {
 	struct ct_thread *thread;
-	uint64_t unsampled; /* bytes to the next sampled point, hot/sample.h; 0: everything is recorded */
+	uint64_t unsampled; /* bytes to the next sampling point, see hot/sample.h; 0: everything is recorded */
 	uint32_t busy; /* 0, or inside the tracer: CT_BUSY_HOOK, plus CT_BUSY_OWN for each ct_own_begin */
 };
 
 extern CT_HIDDEN __thread struct ct_tls ct_tls;
 
-#define CT_BUSY_HOOK 1u /* in a hook: what allocates now is a signal handler that has interrupted it */
-#define CT_BUSY_OWN 2u /* in slow code: what allocates now is the tracer itself, or the loader for it */
+#define CT_BUSY_HOOK 1u /* in a hook: an allocation now is a signal handler's, which has interrupted it */
+#define CT_BUSY_OWN 2u /* in slow code: an allocation now is the tracer's own, or the loader's for it */
 
-/* Between the two, calls of malloc pass through without being recorded. They nest. */
+/* Between these two, calls of malloc pass through without being recorded. They nest. */
 static inline void ct_own_begin(void)
 {
 	ct_tls.busy += CT_BUSY_OWN;

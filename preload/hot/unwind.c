@@ -9,13 +9,13 @@ enum walk_end {
 	WALK_ON, /* not ended */
 	WALK_JOINED, /* reached the remembered stack */
 	WALK_THREAD, /* reached the outermost frame of a thread */
-	WALK_ROOT, /* reached an outermost frame of another kind: coroutines */
+	WALK_ROOT, /* reached an outermost frame of another kind (coroutines) */
 	WALK_LOST, /* the callers are unknown */
-	WALK_FALLBACK, /* a rule that this unwinder has not: libunwind has to walk */
+	WALK_FALLBACK, /* this unwinder does not have the rule: libunwind must walk */
 	WALK_FULL, /* more frames than there is room for */
 };
 
-/* What is known of a lookup address; 0 = no memory. */
+/* What is known of a lookup address (ct_code_pack); 0: no memory. */
 static inline uint64_t code_of(const struct ct_thread *thread, uintptr_t address)
 {
 	uint64_t key = ct_code_key(address, thread->loader_epoch);
@@ -33,23 +33,23 @@ static inline uintptr_t load(uintptr_t address)
 	return *(const uintptr_t *)address;
 }
 
-/* Where the return address stands that led to this sp, the CFA of the callee. */
+/* The stack slot of the return address that led to this sp, which is the callee's CFA. */
 static inline const uintptr_t *return_slot(uintptr_t sp)
 {
 	return (const uintptr_t *)(sp + CT_RETURN_OFFSET);
 }
 
 /*
- * Step from `frame` (registers in `at`) to its caller, using one of the two common rules. Without branches:
- * what comes next is as irregular as the program. A usual rule saves bp at or above sp, or so little below it that our
- * own frames are there.
+ * Step from `frame` (registers in `at`) to its caller, using one of the two common rules. Without branches, because
+ * which rule comes next is as unpredictable as the program. These rules save bp at or above sp, or so little below it
+ * that the slot is in our own frames: the load is always safe.
  */
 static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule rule, uintptr_t high,
 				 struct ct_registers *at)
 {
 	uintptr_t cfa = (rule.cfa == CT_CFA_SP ? at->sp : at->bp) + (uintptr_t)(intptr_t)rule.cfa_offset;
 	uintptr_t pc_slot = cfa + CT_RETURN_OFFSET;
-	uintptr_t saved = -(uintptr_t)rule.bp; /* all ones: CT_BP_AT_CFA */
+	uintptr_t saved = -(uintptr_t)rule.bp; /* all ones if bp is saved at the CFA, else 0 */
 	uintptr_t bp_slot = cfa + (uintptr_t)(intptr_t)rule.bp_offset; /* CFA - 8 when bp is not saved */
 	if (ct_unlikely(pc_slot - at->sp > high - at->sp - sizeof(uintptr_t)))
 		return WALK_FALLBACK;
@@ -118,25 +118,26 @@ static inline uint16_t *meeting_place(struct ct_thread *thread, uintptr_t sp)
 }
 
 /*
- * The same for the frames from `index` outward, looked at from there: stops at the first that has changed, before it
- * could read of a stack that is gone.
+ * Like ct_count_standing, but checks the frames from `index` outward. It stops at the first frame that has changed, so
+ * it never reads from a stack that is gone.
  */
 static inline uint32_t count_standing_below(const struct ct_thread *thread, uint32_t index)
 {
 	const struct ct_check *check = &thread->checks[thread->stack[index].checks];
-	while (ct_likely(*check->slot == check->value)) /* the first never holds */
+	while (ct_likely(*check->slot == check->value)) /* the first check always fails */
 		check--;
 	return check == thread->checks ? index + 1
 				       : ct_standing_above(thread, index, (uint32_t)(check - thread->checks));
 }
 
+/* What walk_stack finds. `own` is set before. */
 struct walk {
-	const uintptr_t *root_slot; /* the outermost frame's caller is 0, as read from here; NULL: it has none */
-	uint32_t fresh; /* frames in thread->fresh */
-	uint32_t joined; /* remembered frames that still stand, counted from the outermost; 0 = none */
-	bool guessed; /* crossed code without unwind table */
+	const uintptr_t *root_slot; /* where the outermost frame's return address of 0 was read; NULL: nowhere */
+	uint32_t fresh; /* number of frames in thread->fresh */
+	uint32_t joined; /* number of remembered frames that still stand, from the outermost; 0: none */
+	bool guessed; /* went through code without an unwind table */
 	bool own; /* on the thread's own stack */
-	bool forget; /* crossed a signal frame: slots of two stacks, not to be remembered */
+	bool forget; /* went through a signal frame: its slots are on two stacks, so it is not remembered */
 	bool interrupted; /* the latest step was over a signal frame */
 	struct ct_registers at; /* after a rare step */
 };
@@ -153,7 +154,7 @@ static enum walk_end step_signal(struct ct_thread *thread, struct ct_registers *
 	return ct_is_on_latest_stack(thread, at->sp) || ct_stack_find_bounds(thread, at->sp) ? WALK_ON : WALK_LOST;
 }
 
-/* One of the frames that most stacks do not have. */
+/* Step over a frame that most stacks do not have: a signal frame, or one with a rare rule. */
 static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *thread, struct walk *walk,
 							 struct ct_stack_frame *frame, struct ct_rule rule)
 {
@@ -162,7 +163,7 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 	frame->bp_slot = NULL;
 	if (rule.cfa == CT_CFA_SIGNAL) {
 		end = step_signal(thread, &at);
-		walk->fresh--; /* the trampoline itself is not a caller */
+		walk->fresh--; /* the trampoline is not a caller */
 		walk->interrupted = walk->forget = true;
 	} else {
 		if (rule.cfa == CT_CFA_NO_TABLE && !walk->guessed) {
@@ -171,7 +172,7 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 				ct_stack_check_bounds(thread, at.sp);
 		}
 		struct ct_stack_bounds bounds = thread->bounds[0];
-		if (walk->own) /* what lies above may be something else, and go */
+		if (walk->own) /* what lies above may be something else, and be unmapped */
 			bounds.high = thread->anchor;
 		end = step_rare(frame, rule, &bounds, &at);
 	}
@@ -179,6 +180,7 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 	return end;
 }
 
+/* Walk from `from` outward until the walk meets one of the `standing` remembered frames, or ends otherwise. */
 static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct_registers *from, struct walk *walk,
 				       uint32_t standing, bool counted)
 {
@@ -207,9 +209,9 @@ static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct
 		frame->at = at;
 		frame->place = ct_code_place(code);
 		frame->exact = address == at.pc;
-		frame->uses_bp = rule.cfa;
+		frame->uses_bp = rule.cfa; /* CT_CFA_BP is 1; step_rare sets it for the other rules */
 		enum walk_end end;
-		if (ct_likely((rule.cfa | rule.bp) <= 1)) {
+		if (ct_likely((rule.cfa | rule.bp) <= 1)) { /* one of the two common rules: cfa and bp are 0 or 1 */
 			end = step(frame, rule, bounds->high, &at);
 			address = at.pc - 1;
 		} else {
@@ -221,7 +223,7 @@ static inline enum walk_end walk_stack(struct ct_thread *thread, const struct ct
 		}
 		if (ct_unlikely(end != WALK_ON))
 			return end;
-		if (ct_unlikely(at.pc == 0)) { /* how hand-made stacks (coroutines) end */
+		if (ct_unlikely(at.pc == 0)) { /* hand-made stacks (coroutines) end like this */
 			frame->bp_slot = NULL;
 			walk->root_slot = return_slot(at.sp);
 			return WALK_ROOT;
@@ -242,7 +244,9 @@ static CT_COLD uint64_t make_child(uint32_t hash, uint64_t key, bool *making)
 	return ct_tree_intern(hash, key);
 }
 
-/* Node and site of a place below a node: the value of ct_tracer.tree; 0 = no memory. *making: ct_tree_end is due. */
+/*
+ * Node and site of a place below a node, as a value of ct_tracer.tree. 0: no memory. *making: ct_tree_end must follow.
+ */
 static inline uint64_t child(uint32_t hash, uint64_t key, bool *making)
 {
 	uint64_t value = ct_table_get(&ct_tracer.tree, ct_hash_slot(hash), key);
@@ -250,8 +254,8 @@ static inline uint64_t child(uint32_t hash, uint64_t key, bool *making)
 }
 
 /*
- * Deeper than the limit: the outer half of the limit is kept, then a mark, then the inner half. Only the
- * outer half's nodes are remembered, since the inner half hangs elsewhere at each depth.
+ * The stack is deeper than the limit: keep the outer half of the limit, then a pseudo frame, then the inner half. Only
+ * the nodes of the outer half are remembered, since the inner half has other nodes at each depth.
  */
 static CT_COLD uint32_t cut_stack(struct ct_thread *thread, bool *making)
 {
@@ -269,10 +273,10 @@ static CT_COLD uint32_t cut_stack(struct ct_thread *thread, bool *making)
 	return value ? ct_tree_site(hash, key) : 0;
 }
 
-#define PREFETCH_ENTRIES (1u << 16) /* 1 MiB: smaller tables stay in the cache */
+#define PREFETCH_ENTRIES (1u << 16) /* 1 MiB; smaller tables stay in the cache */
 #define PREFETCH_FRAMES 3u
 
-/* The nodes of a new stack in a large table come from memory at once, not one after the other. */
+/* Load the nodes of a new stack from a large table at the same time, not one after the other. */
 static inline void prefetch_nodes(const struct ct_thread *thread, uint32_t fresh, uint32_t hash)
 {
 	const struct ct_table *tree = ct_get_acquire(&ct_tracer.tree);
@@ -285,9 +289,9 @@ static inline void prefetch_nodes(const struct ct_thread *thread, uint32_t fresh
 }
 
 /*
- * Put the fresh frames (innermost first) on top of the remembered ones that still stand, find their nodes and the site
- * of the innermost. A saved bp that no frame farther out uses is not verified: with -fomit-frame-pointer bp is a
- * register like any other.
+ * Put the fresh frames (innermost first) on top of the remembered ones that still stand. Find their nodes, and the site
+ * of the innermost. A saved bp that no outer frame uses is not verified: with -fomit-frame-pointer, bp is a register
+ * like any other.
  */
 static inline uint32_t remember_frames(struct ct_thread *thread, const struct walk *walk, uint32_t root, bool *making)
 {
@@ -368,7 +372,7 @@ static uint32_t remember(struct ct_thread *thread, const struct walk *walk, uint
 	return site;
 }
 
-/* A stack that reaches no root, or too deep to be held: what is known of it, under a mark. */
+/* The stack reaches no root, or is too deep to be held: make a site of the known part of it, below a pseudo frame. */
 static CT_COLD uint32_t remember_rootless(struct ct_thread *thread, struct walk *walk, enum ct_pseudo mark)
 {
 	ct_count_loss(mark == CT_PSEUDO_CUT ? CT_LOSS_TRUNCATED : CT_LOSS_UNROOTED);
@@ -393,7 +397,7 @@ static CT_COLD uint32_t unwind_with_libunwind(struct ct_thread *thread, const st
 	if (!complete)
 		return remember_rootless(thread, &walk, walk.fresh == CT_STACK_FRAMES ? CT_PSEUDO_CUT : CT_PSEUDO_LOST);
 	uint32_t site = remember(thread, &walk, thread->root);
-	thread->depth = 0; /* its slots are not known */
+	thread->depth = 0; /* its slots are not known, so it cannot be verified */
 	return site;
 }
 
@@ -407,7 +411,7 @@ static inline bool is_same(const struct ct_registers *a, const struct ct_registe
 	return a->pc == b->pc && a->sp == b->sp && (a->bp == b->bp || !with_bp);
 }
 
-/* The site of a stack that takes a known path to a standing frame; 0 = none. */
+/* The site of a stack that takes a known path to a standing frame. 0: it does not. */
 static inline uint32_t site_by_path(struct ct_thread *thread, const struct ct_registers *from, uint32_t standing)
 {
 	const struct ct_path *path = path_place(thread, from);
@@ -423,7 +427,7 @@ static inline uint32_t site_by_path(struct ct_thread *thread, const struct ct_re
 	return path->site;
 }
 
-/* The innermost frames have just been walked, from the first `joined` ones on. */
+/* Remember the path that was just walked from `from` to the frame stack[joined - 1]. */
 static inline void keep_path(struct ct_thread *thread, const struct ct_registers *from, uint32_t joined, uint32_t site)
 {
 	const struct ct_remembered *last = &thread->stack[thread->depth - 1];
@@ -457,8 +461,10 @@ uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *fro
 	}
 	struct walk walk;
 	walk.own = ct_is_own_stack(thread, from->sp);
-	/* Frames found by guessing may have been unmapped or replaced: part of the stack was unmapped, or another one
-	 * is in its place. */
+	/*
+	 * Frames that were found by guessing may not be on this stack any more: part of it may have been unmapped, or
+	 * another stack may be in its place.
+	 */
 	if (ct_unlikely(thread->guessed) && !walk.own && !ct_stack_check_bounds(thread, from->sp))
 		standing = thread->depth = 0;
 	enum walk_end end = walk_stack(thread, from, &walk, standing, counted);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Verified incremental unwinding.
+ * Verified incremental unwinding. Hot path; each thread works on its own state.
  *
- * The rule of a return address says how the caller's frame is found from the registers there. Rules
- * come from .eh_frame and are read once (unwind/cfi.c). Each thread remembers its latest stack, with the stack
- * slots that its frames' registers were loaded from. A remembered frame stands as long as all slots outward
- * hold what they held. A new walk starts at the caller of the hook; once a frame equals a standing one in
- * (pc, sp, bp), the rest is not walked. Equal frame and equal slots imply the same outer frames, since the
- * same rules applied to the same registers load the same values.
+ * The rule of a code address says how to find the caller's frame from the registers there. Rules are in .eh_frame, and
+ * each is read once (unwind/cfi.c). Each thread remembers its latest stack, and the stack slots from which the
+ * registers of its frames were loaded. A remembered frame *stands* as long as all slots outward from it have their old
+ * values. A new walk begins at the hook's caller. When it reaches a frame that equals a standing one in (pc, sp, bp),
+ * it stops: an equal frame and equal slots imply equal outer frames, because the same rules applied to the same
+ * registers load the same values.
  *
- * On the thread's own stack the standing frames are counted first, from the outermost on. Any other stack may be
- * gone (coroutines): there the slots are read outward from where the walk has met an equal frame, and only as
- * far as they hold, so that each belongs to the stack as it is now.
+ * On the thread's own stack, the standing frames are counted first, from the outermost inward. Any other stack may be
+ * unmapped (coroutines). There the slots are read outward from the equal frame that the walk has met, and only as far
+ * as they have their old values. So every slot that is read belongs to the stack as it is now.
  */
 #ifndef CT_HOT_UNWIND_H
 #define CT_HOT_UNWIND_H
@@ -19,30 +19,34 @@
 #include "hot/state.h"
 #include "hot/thread.h"
 
-/* How the CFA (the caller's sp) is found. The first two are nearly all. */
+/*
+ * How the CFA (the caller's sp) is found. Nearly all rules are one of the first two; hot/unwind.c relies on their
+ * values, 0 and 1.
+ */
 enum ct_cfa_rule {
 	CT_CFA_SP, /* sp + offset */
 	CT_CFA_BP, /* bp + offset */
 	CT_CFA_BP_LOAD, /* *(bp + offset): functions that realign their stack */
 	CT_CFA_SIGNAL, /* the kernel's signal frame: registers are loaded from it */
-	CT_CFA_NO_TABLE, /* code without unwind table: bp is taken for a frame pointer */
+	CT_CFA_NO_TABLE, /* code without an unwind table: assume that bp is a frame pointer */
 	CT_CFA_END, /* outermost frame */
 	CT_CFA_START, /* outermost frame whose "return address" is a function's first byte (makecontext) */
 	CT_CFA_UNKNOWN, /* not expressible: libunwind walks this stack */
 };
 
+/* How the caller's bp is found. hot/unwind.c relies on the first two values, 0 and 1. */
 enum ct_bp_rule {
-	CT_BP_SAME,
+	CT_BP_SAME, /* not saved: the caller has the same bp */
 	CT_BP_AT_CFA, /* saved at CFA + offset */
 	CT_BP_AT_BP, /* saved at bp + offset */
 };
 
-/* The return address is at CFA - 8. */
+/* A rule for one code address. The return address is always at CFA - 8. */
 struct ct_rule {
 	uint8_t cfa; /* enum ct_cfa_rule */
 	uint8_t bp; /* enum ct_bp_rule */
-	int32_t cfa_offset; /* a multiple of 8, to +-CT_CFA_OFFSET_MAX */
-	int32_t bp_offset; /* a multiple of 8, to +-CT_BP_OFFSET_MAX */
+	int32_t cfa_offset; /* bytes, a multiple of 8, up to +-CT_CFA_OFFSET_MAX */
+	int32_t bp_offset; /* bytes, a multiple of 8, up to +-CT_BP_OFFSET_MAX */
 };
 
 #define CT_CFA_OFFSET_MAX 0x3ffff8
@@ -50,8 +54,8 @@ struct ct_rule {
 #define CT_PLACE_MAX ((1u << 26) - 1)
 
 /*
- * What is known of a lookup address fits into one word: the rule's cfa in bits 0 to 3, its bp in 4 and 5,
- * the address's place (tree/tree.c) in 6 to 31, the offsets in words from 32 and 52 on. Never 0.
+ * What is known of a lookup address fits into one word: the rule's cfa in bits 0 to 3, its bp in bits 4 and 5, the
+ * place of the address (tree/tree.c) in bits 6 to 31, and the offsets, in words, from bits 32 and 52 on. Never 0.
  */
 static inline uint64_t ct_code_pack(struct ct_rule rule, uint32_t place)
 {
@@ -75,7 +79,7 @@ static inline uint32_t ct_code_place(uint64_t code)
 	return (uint32_t)code >> 6;
 }
 
-/* ct_tracer.code's key: the lookup address, and above it the loader's epoch + 1. */
+/* The key of ct_tracer.code: the lookup address, and above it the loader's epoch + 1. */
 #define CT_CODE_KEY_BITS 48
 
 static inline uint64_t ct_code_key(uintptr_t address, uint32_t epoch)
@@ -84,8 +88,8 @@ static inline uint64_t ct_code_key(uintptr_t address, uint32_t epoch)
 }
 
 /*
- * Addresses come in strides of all kinds, and a product with a constant keeps them: this one is of the second degree.
- * The constant is one of some that passed tests/unit/preload_table.c.
+ * Addresses come with strides of all kinds, and a product with a constant preserves strides. So this hash is of the
+ * second degree in the key. Its constant is one of several that passed tests/unit/preload_table.c.
  */
 static inline uint32_t ct_code_hash(uint64_t key)
 {
@@ -94,8 +98,8 @@ static inline uint32_t ct_code_hash(uint64_t key)
 }
 
 /*
- * A node's hash is that of its whole stack, not of its key: it is known before the node above has been found, so
- * the look-ups of a stack's frames do not wait for each other in memory. The root's is 0.
+ * A node's hash depends on its whole stack, not on its key. So it is known before the parent node has been found, and
+ * the look-ups of a stack's frames do not wait for each other's memory accesses. The root's hash is 0.
  */
 static inline uint32_t ct_hash_below(uint32_t parent_hash, uint32_t place)
 {
@@ -103,7 +107,7 @@ static inline uint32_t ct_hash_below(uint32_t parent_hash, uint32_t place)
 	return hash ^ hash >> 15;
 }
 
-/* Where ct_tracer.tree has the node with that hash: its low bits alone are not uniform. */
+/* The slot in ct_tracer.tree for a node's hash, whose low bits alone are not uniform. */
 static inline uint32_t ct_hash_slot(uint32_t hash)
 {
 	hash *= 0x846ca68bu;
@@ -117,7 +121,7 @@ static inline uint32_t ct_node_hash(uint32_t node)
 	return ct_tracer.node_hashes[node / CT_HASHES_CHUNK][node % CT_HASHES_CHUNK];
 }
 
-/* ct_tracer.tree's key. */
+/* The key of ct_tracer.tree. */
 static inline uint64_t ct_tree_key(uint32_t parent, uint32_t place)
 {
 	return (uint64_t)parent << 32 | place;
@@ -128,13 +132,13 @@ static inline bool ct_is_on_latest_stack(const struct ct_thread *thread, uintptr
 	return sp >= thread->bounds[0].low && sp < thread->bounds[0].high;
 }
 
-/* sp is on the latest stack: is that the thread's own, which stays mapped as long as the thread runs? */
+/* sp is on the latest stack. Is that the thread's own, which stays mapped as long as the thread runs? */
 static inline bool ct_is_own_stack(const struct ct_thread *thread, uintptr_t sp)
 {
 	return thread->anchor > sp && thread->anchor < thread->bounds[0].high;
 }
 
-/* The frames whose callers have not changed, when the outermost or innermost check that fails is checks[failed]. */
+/* The number of frames that stand, if checks[failed] is the outermost or the innermost check that fails. */
 static inline uint32_t ct_standing_above(const struct ct_thread *thread, uint32_t frames, uint32_t failed)
 {
 	while (frames && thread->stack[frames - 1].checks >= failed)
@@ -142,11 +146,17 @@ static inline uint32_t ct_standing_above(const struct ct_thread *thread, uint32_
 	return frames;
 }
 
-/* How many of the remembered frames still stand, looked at from the outermost on. Reads all their slots. */
+/*
+ * How many remembered frames still stand, counted from the outermost inward. Reads all their slots up to the first
+ * change, so these must be mapped.
+ */
 static inline uint32_t ct_count_standing(const struct ct_thread *thread)
 {
 	const struct ct_check *check = &thread->checks[1];
-	/* The sentinel after the last check always fails. Unrolled by hand: the compiler keeps a pointer for each. */
+	/*
+	 * The sentinel after the last check always fails. Unrolled by hand: unrolled by the compiler, each step would
+	 * have a pointer of its own.
+	 */
 	for (;; check += 4) {
 		if (ct_unlikely(*check[0].slot != check[0].value))
 			break;
@@ -167,21 +177,22 @@ static inline uint32_t ct_count_standing(const struct ct_thread *thread)
 	return ct_standing_above(thread, failed < thread->depth ? failed : thread->depth, failed);
 }
 
+/* Does a walk that is at these registers meet this frame? bp matters only if the outer frames depend on it. */
 static inline bool ct_is_at(const struct ct_remembered *frame, const struct ct_registers *at)
 {
 	return frame->at.sp == at->sp && frame->at.pc == at->pc && (frame->at.bp == at->bp || !frame->needs_bp);
 }
 
-/* CTRACE_DEBUG=verify: compare a site that was found without walking with the stack as libunwind walks it. */
+/* CTRACE_DEBUG=verify: a site was found without walking; compare it with the stack as libunwind walks it. */
 CT_COLD void ct_verify_site(struct ct_thread *thread, const struct ct_registers *from, uint32_t site);
 
 /*
- * Walk, remember, and find the site, made when it is new; 0 = no memory: the event is dropped. standing: remembered
- * frames that may be met; if `counted` they are known to stand. hot
+ * Walk the stack, remember it, and find its site, which is made if it is new. 0: no memory, and the event is dropped.
+ * standing: the number of remembered frames that the walk may meet; if `counted`, they are known to stand.
  */
 uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *from, uint32_t standing, bool counted);
 
-/* The site of the stack that starts at `from` (the hook's caller); 0 = no memory. hot */
+/* The site of the stack that starts at `from`, the hook's caller. 0: no memory. */
 static inline uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from)
 {
 	uint32_t epoch = ct_get_relaxed(&ct_tracer.loader_epoch);
@@ -196,7 +207,7 @@ static inline uint32_t ct_unwind(struct ct_thread *thread, const struct ct_regis
 
 	uint32_t standing = ct_count_standing(thread);
 	const struct ct_remembered *last = &thread->stack[depth - 1];
-	if (standing == depth && ct_is_at(last, from) && last->site) { /* the same stack again */
+	if (standing == depth && ct_is_at(last, from) && last->site) { /* the same stack as last time */
 		if (ct_unlikely(ct_tracer.verify))
 			ct_verify_site(thread, from, last->site);
 		return last->site;

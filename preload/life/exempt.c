@@ -14,8 +14,8 @@
 #include "sys/sys.h"
 
 /*
- * By the loader's own pointer to the vector: behind the environment it is not found once a variable was removed, and a
- * privileged program may not be allowed to read /proc/self/auxv.
+ * getauxval uses the loader's own pointer to the auxiliary vector. The vector could not be found behind the environment
+ * once a variable has been removed, and a privileged program may not be allowed to read /proc/self/auxv.
  */
 static bool is_privileged(void)
 {
@@ -45,7 +45,7 @@ static bool holds_note(const char *notes, uint64_t bytes, uint64_t alignment)
 	return false;
 }
 
-/* Notes need not be in memory. */
+/* Is this part of the program loaded? Notes need not be. */
 static bool is_loaded(const ElfW(Phdr) * headers, size_t count, const ElfW(Phdr) * part)
 {
 	for (size_t i = 0; i < count; i++)
@@ -56,7 +56,7 @@ static bool is_loaded(const ElfW(Phdr) * headers, size_t count, const ElfW(Phdr)
 	return false;
 }
 
-/* Is the process's program ctrace? From memory: its file may be gone, or out of reach. */
+/* Is this process running the ctrace program? Reads memory, because the program's file may be gone or out of reach. */
 static bool is_ctrace(void)
 {
 	const ElfW(Phdr) *headers = (const void *)getauxval(AT_PHDR);
@@ -73,7 +73,7 @@ static bool is_ctrace(void)
 	return false;
 }
 
-/* ctrace export --at-exit ... */
+/* Is the command line `ctrace export --at-exit ...`? */
 static bool is_exporting(void)
 {
 	const uintptr_t *start = __libc_stack_end;
@@ -95,7 +95,7 @@ bool ct_exempt(char **variables)
 	       (is_ctrace() && (!ct_environment_preloads(variables) || is_exporting()));
 }
 
-/* Real-time processes have no slack; an exporter has nothing to hurry for. */
+/* Real-time processes have no timer slack. An exporter need not hurry, so it becomes an ordinary process. */
 void ct_exempt_mark(void)
 {
 	static const struct sched_param none = {0};

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes that are never recorded, wherever the library comes from.
+ * Processes that are never recorded, however the library was loaded.
  *
- * Privileged ones (AT_SECURE: set-user-ID, set-group-ID, file capabilities): their caller chose their environment, and
- * must choose neither a file that they make nor a program that they start. Nothing is read, made or
- * said there, and what they start finds no variable of ours, as the C library has it with LD_PRELOAD and TMPDIR.
+ * Privileged programs (AT_SECURE: set-user-ID, set-group-ID, file capabilities). Their caller chose their environment,
+ * and must not thereby choose a file that they create or a program that they start. In such a process nothing is read,
+ * created or printed. Programs that it starts find none of our variables, just as the C library treats LD_PRELOAD and
+ * TMPDIR.
  *
- * Ours: the exporter, and all that it starts, or it would start an exporter in its turn. Three marks, each of which is
- * enough:
- *   CTRACE_EXPORTER in the environment, which a wrapper script passes on when it sets LD_PRELOAD again;
- *   the exporter's timer slack, which the kernel passes on to all descendants even when the environment is emptied;
- *   the note in the ctrace program itself (ctrace/note.h), where LD_PRELOAD does not ask for it to be recorded.
+ * Our own programs: the exporter and everything it starts. Otherwise an exporter would start an exporter in turn. Any
+ * one of three marks is enough:
+ *   CTRACE_EXPORTER in the environment, which a wrapper script passes on if it sets LD_PRELOAD again;
+ *   the exporter's timer slack, which the kernel passes on to all descendants even if the environment is emptied;
+ *   the note in the ctrace program itself (ctrace/note.h), unless LD_PRELOAD asks for ctrace to be recorded.
  */
 #ifndef CT_LIFE_EXEMPT_H
 #define CT_LIFE_EXEMPT_H
@@ -18,12 +19,12 @@
 #include "sys/compiler.h"
 
 #define CT_EXPORTER_VARIABLE "CTRACE_EXPORTER"
-#define CT_EXPORTER_SLACK_NS 50477 /* the kernel's default is 50000; no program sets it to just this */
+#define CT_EXPORTER_SLACK_NS 50477 /* the kernel's default is 50000; no program sets exactly this value */
 
-/* At start, before anything else of the process is looked at. */
+/* Is this process one of them? At start, before anything else in the process is read. */
 CT_COLD bool ct_exempt(char **variables);
 
-/* In a process that is about to become an exporter. */
+/* Mark a process that is about to become an exporter. */
 CT_COLD void ct_exempt_mark(void);
 
 #endif

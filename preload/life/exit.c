@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program's end: publish it in the store, run `ctrace export` and wait for it. Our child has no exit signal:
- * the program's own wait() never sees it, and no SIGCHLD comes. exec restores the exit signal, so the exporter is a
- * child of that child.
+ * The program's end: publish it in the store, run `ctrace export`, and wait for that. Our child has no exit signal, so
+ * the program's own wait() never sees it and no SIGCHLD is sent. exec restores the exit signal; that is why the
+ * exporter is a child of that child.
  */
 #include "life/exit.h"
 #include "unwind/libunwind.h"
@@ -42,9 +42,9 @@ int __cxa_atexit(void (*function)(void *), void *argument, void *library);
 
 static struct ct_text library;
 static struct ct_text exporter;
-static struct stat root; /* where exporter's path leads, at start */
+static struct stat root; /* the root directory at start, in which `exporter` was found */
 static uint32_t finished;
-static bool began_free; /* of seccomp filters; in a container it is not */
+static bool began_free; /* no seccomp filter was active at start; containers install one */
 
 const char *ct_library_path(void)
 {
@@ -62,7 +62,7 @@ static void find_library(void)
 	ct_output_add_absolute(&library, path.bytes);
 }
 
-/* bin/ctrace beside the library's folder: build/lib, PREFIX/lib, PREFIX/lib/x86_64-linux-gnu. */
+/* Look for ctrace relative to the library's folder, which is build/lib, PREFIX/lib or PREFIX/lib/x86_64-linux-gnu. */
 static void find_exporter(void)
 {
 	static const char *const places[] = {"/../bin/ctrace", "/../../bin/ctrace", "/ctrace"};
@@ -85,14 +85,20 @@ static bool look_at(const char *path, struct stat *file)
 	return ct_syscall4(SYS_newfstatat, AT_FDCWD, path, file, 0) == 0;
 }
 
-/* The path is as good as it was at start: behind chroot and pivot_root others may have put a program there. */
+/*
+ * Does the exporter's path still lead to the same program? After chroot or pivot_root others may have put a program
+ * there.
+ */
 static bool is_same_root(void)
 {
 	struct stat now;
 	return look_at("/", &now) && now.st_dev == root.st_dev && now.st_ino == root.st_ino;
 }
 
-/* What was found beside the library, and not named, may be another user's where a library lies in /tmp. */
+/*
+ * May the exporter be run? One that was found beside the library, and not named by CTRACE_BIN, may belong to another
+ * user if the library is in /tmp.
+ */
 static bool is_trusted(void)
 {
 	struct stat program, beside;
@@ -104,9 +110,9 @@ static bool is_trusted(void)
 
 static int exec_exporter(void *arguments)
 {
-	char *environment[] = {CT_EXPORTER_VARIABLE "=1", NULL}; /* above all no LD_PRELOAD */
+	char *environment[] = {CT_EXPORTER_VARIABLE "=1", NULL}; /* above all, LD_PRELOAD is not set */
 	uid_t owner = ct_store_owner();
-	/* The program may be lent to another user, who can read neither the store nor, it may be, its folder. */
+	/* The process may be acting as another user, who cannot read the store and perhaps not even its folder. */
 	if (owner != (uid_t)ct_syscall3(SYS_geteuid, 0, 0, 0))
 		ct_syscall3(SYS_setresuid, owner, owner, owner);
 	ct_exempt_mark();
@@ -125,7 +131,7 @@ bool ct_exporter_is_forbidden(void)
 	return ct_get_relaxed(&ct_filters) || (began_free && is_filtered());
 }
 
-/* Why no exporter may be started; NULL: one may. */
+/* Why an exporter must not be started; NULL: it may. */
 static const char *why_forbidden(void)
 {
 	if (ct_exporter_is_forbidden())
@@ -135,7 +141,7 @@ static const char *why_forbidden(void)
 	return is_trusted() ? NULL : "the exporter beside the library is another user's and is not started";
 }
 
-/* Wait for the child: its exit status, or -1 when it did not run to its end. */
+/* Wait for a child. Returns its exit status, or -1 if it did not run to its end. */
 static int status_of(int pid)
 {
 	int status = -1;
@@ -146,7 +152,7 @@ static int status_of(int pid)
 	return got != pid || !WIFEXITED(status) || WEXITSTATUS(status) == EXEC_FAILED ? -1 : WEXITSTATUS(status);
 }
 
-/* Run it in a child in our memory, and wait. */
+/* Run work(argument) in a child that shares our memory, and wait for it. */
 static int run_child(int (*work)(void *), void *argument, int flags)
 {
 	if (ct_exporter_is_forbidden())
@@ -154,7 +160,7 @@ static int run_child(int (*work)(void *), void *argument, int flags)
 	char *stack = ct_region_map(CHILD_STACK);
 	if (!stack)
 		return -1;
-	/* The program's handlers must not run in a child that has its memory. */
+	/* The program's signal handlers must not run in a child that shares its memory. */
 	ct_lock_begin();
 	int pid = clone(work, stack + CHILD_STACK, CLONE_VM | flags, argument);
 	ct_lock_end();
@@ -163,11 +169,10 @@ static int run_child(int (*work)(void *), void *argument, int flags)
 	return status;
 }
 
-/* In the child, beside the program's threads: nothing that is thread-local. */
+/* Runs in the child while the program's threads may run: must not touch anything thread-local. */
 static int start_exporter(void *arguments)
 {
-	static const uint64_t
-		standard[4]; /* SIG_DFL: the program may ignore SIGCHLD, and then there is no child to wait for */
+	static const uint64_t standard[4]; /* SIG_DFL: if the program ignores SIGCHLD, there is no child to wait for */
 	ct_syscall4(SYS_rt_sigaction, SIGCHLD, standard, NULL, sizeof(uint64_t));
 	ct_syscall3(SYS_close_range, 3, ~0u, 0);
 	char *stack = (char *)__builtin_frame_address(0) - CHILD_STACK / 2;
@@ -183,7 +188,7 @@ int ct_exporter_run(const char *const *arguments)
 static void publish_end(void)
 {
 	struct ct_store_header *header = ct_tracer.header;
-	/* It takes a system call that few sandboxes know. */
+	/* Measuring our memory takes a system call that few sandboxes allow. */
 	if (!ct_exporter_is_forbidden())
 		header->own_bytes = ct_arena_bytes() + ct_blocks_bytes() + ct_threads_bytes();
 	ct_clock_note(header);
@@ -195,14 +200,14 @@ static void publish_end(void)
 
 static bool run_reach(struct ct_reach *reach)
 {
-	/* Where Yama watches, a child may not trace unless it was declared. */
+	/* With Yama, a child may not trace its parent unless the parent has declared it. */
 	ct_syscall3(SYS_prctl, PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0);
 	int status = run_child(ct_reach_classify, reach, CLONE_VFORK);
 	ct_syscall3(SYS_prctl, PR_SET_PTRACER, 0, 0);
 	return status == 0;
 }
 
-/* Which live blocks can be reached? Says why not, unless quiet. */
+/* Find out which live blocks can be reached. Print the reason if that fails, unless quiet. */
 static void find_reachable(uintptr_t stack, bool quiet)
 {
 	const char *why = ct_exporter_is_forbidden() ? "the program is in a sandbox (seccomp)" : ct_reach_refuses();
@@ -221,7 +226,7 @@ void ct_finish(void)
 {
 	struct ct_store_header *header = ct_tracer.header;
 	uint32_t phase = ct_get_acquire(&ct_gate.phase);
-	/* Another pid: a child of vfork, which runs in its parent's memory. */
+	/* With another pid, this is a child of vfork, running in its parent's memory. */
 	if (!header || phase == CT_PHASE_FORKED || phase == CT_PHASE_NEW || ct_sys_getpid() != header->pid ||
 	    __atomic_exchange_n(&finished, 1, __ATOMIC_ACQ_REL))
 		return;
@@ -243,7 +248,7 @@ void ct_finish(void)
 	if (ct_tracer.verify)
 		ct_verify_report();
 	int saved = errno;
-	/* Our caller's registers stand right below our frame's address. */
+	/* Our caller's registers are saved right below the frame address. */
 	if (ct_options.reach && !ct_store_stopped())
 		find_reachable((uintptr_t)__builtin_frame_address(0) - SAVED_REGISTERS_BYTES, quiet);
 
@@ -274,8 +279,8 @@ void ct_exit_init(void)
 	find_library();
 	find_exporter();
 	/*
-	 * Without a library handle, and before the C library's start code registers the loader's
-	 * finalizers: this runs after every destructor of the program and its libraries.
+	 * Registered without a library handle, and before the C library's start code registers the loader's finalizers.
+	 * So this runs after every destructor of the program and its libraries.
 	 */
 	__cxa_atexit(at_exit, NULL, NULL);
 	__cxa_at_quick_exit(at_exit, NULL);

@@ -2,12 +2,11 @@
 /*
  * fork: the child's recording begins as a copy of its parent's at that moment.
  *
- * Before the fork all locks are taken, the rings folded, and what changes in the shared file (header,
- * sites) copied to private memory, which the child moves into place of the shared one. What other threads have
- * recorded between that and the fork, the child folds first. What only grows
- * (nodes, modules, strings) needs no copy: the child's counts of them stay. Its file is made at its
- * first event (ct_start), so that a fork before an exec costs no file. vfork and posix_spawn run none
- * of this.
+ * Before the fork, all locks are taken, the rings are folded, and the changing parts of the shared file (header, sites,
+ * rings) are copied to private memory. The child moves the copies of header and sites to the places of the shared ones.
+ * Then it folds the events that other threads recorded between the copying and the fork. Sections that only grow
+ * (nodes, modules, strings) need no copy: the child's counts of their elements do not change. The child makes its own
+ * file at its first event (ct_start), so a fork before an exec costs no file. vfork and posix_spawn run none of this.
  */
 #include "life/fork.h"
 
@@ -26,7 +25,10 @@
 
 extern void *__dso_handle __attribute__((visibility("hidden")));
 
-/* Of the thread that forks: its locks may be taken away from it, and another thread fork meanwhile. */
+/*
+ * The forking thread's. They are thread-local because its locks may be taken away from it, and another thread may then
+ * fork.
+ */
 static __thread uint32_t phase_before;
 static __thread char *copy; /* header, then sites, then rings */
 static __thread size_t sites_bytes;
@@ -54,7 +56,7 @@ static void before_fork(void)
 	phase_before = ct_get_acquire(&ct_gate.phase);
 	copy = NULL;
 	if (phase_before == CT_PHASE_ON)
-		ct_combine_locked(); /* may let the store grow, under its lock */
+		ct_combine_locked(); /* may grow the store, under ct_lock_store */
 	ct_lock_get(&ct_lock_tree);
 	ct_lock_get(&ct_lock_store);
 	ct_lock_get(&ct_lock_objects);
@@ -95,7 +97,7 @@ static void after_fork_in_child(void)
 		ct_threads_forked();
 	}
 	ct_own_end();
-	/* The kernel has wiped the gate. */
+	/* The kernel has wiped the gate: set the phase again. */
 	ct_set_release(&ct_gate.phase, phase);
 	ct_lock_put_after_fork(true);
 }
@@ -103,6 +105,6 @@ static void after_fork_in_child(void)
 void ct_fork_init(void)
 {
 	ct_syscall3(SYS_madvise, &ct_gate, sizeof(ct_gate), MADV_WIPEONFORK);
-	/* pthread_atfork itself is static, and asks for this one strongly. */
+	/* Not pthread_atfork: that is linked statically, with a strong reference to __register_atfork. */
 	__register_atfork(before_fork, after_fork_in_parent, after_fork_in_child, __dso_handle);
 }

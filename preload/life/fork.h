@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A fork: all locks are taken before it and given back on both sides, and what the child may change is copied first, so
+ * fork: all locks are taken before it and put again on both sides. Whatever the child may change is copied first, so
  * that neither side writes into the other's store.
  */
 #ifndef CT_LIFE_FORK_H
@@ -8,7 +8,7 @@
 
 #include "sys/compiler.h"
 
-/* Register the fork handlers; at start. */
+/* Register the fork handlers. At start. */
 CT_COLD void ct_fork_init(void);
 
 #endif

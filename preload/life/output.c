@@ -17,7 +17,7 @@ void ct_output_init(void)
 {
 	long length = ct_syscall3(SYS_readlink, "/proc/self/exe", exe, sizeof(exe) - 1);
 	exe[length > 0 ? length : 0] = '\0';
-	/* It may have been removed, or lie outside of the root. */
+	/* The folder may have been removed, or be outside the root. */
 	if (ct_syscall3(SYS_getcwd, folder, sizeof(folder), 0) < 0 || folder[0] != '/')
 		strcpy(folder, "/proc/self/cwd");
 	ct_syscall3(SYS_uname, &host, 0, 0);
@@ -64,7 +64,7 @@ void ct_output_expand(struct ct_text *output)
 		case '%':
 			ct_text_add(output, "%");
 			break;
-		default: /* not ours: keep it */
+		default: /* not one of our letters: keep both characters */
 			ct_text_add_bytes(output, pattern - 1, 2);
 		}
 	}
@@ -72,7 +72,7 @@ void ct_output_expand(struct ct_text *output)
 
 void ct_output_fallback(struct ct_text *output)
 {
-	static struct ct_text name; /* at start only */
+	static struct ct_text name; /* only one thread at a time starts */
 	ct_text_clear(&name);
 	ct_text_add(&name, ct_base_name(output->bytes));
 	ct_text_clear(output);

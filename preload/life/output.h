@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Names: of the report and of its store. */
+/* The names of the report and of its store. Only for start, and for the first event of a forked child. */
 #ifndef CT_LIFE_OUTPUT_H
 #define CT_LIFE_OUTPUT_H
 
 #include "sys/text.h"
 
-/* Remember folder, program and host; at start, before the program can change its folder. */
+/* Remember the current folder, the program and the host. At start, before the program can change its folder. */
 CT_COLD void ct_output_init(void);
 
-/* Absolute path of the program. */
+/* The absolute path of the program; empty if /proc does not show it. */
 CT_COLD const char *ct_output_exe(void);
 
-/* Append a path; a relative one below the program's folder at start, whatever folder it is in later. */
+/* Append a path, made absolute. A relative path is relative to the program's folder at start. */
 CT_COLD void ct_output_add_absolute(struct ct_text *text, const char *path);
 
-/* CTRACE_OUT with its %-letters filled in for this process, absolute. */
+/* Set *output to CTRACE_OUT, absolute, with its %-letters expanded for this process. */
 CT_COLD void ct_output_expand(struct ct_text *output);
 
-/* The same name in $TMPDIR or /tmp, for when its own folder cannot be written. */
+/* Set *output to the same name in $TMPDIR or /tmp, for a report whose own folder cannot be written. */
 CT_COLD void ct_output_fallback(struct ct_text *output);
 
 #endif

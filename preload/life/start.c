@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start: at the first call of a hooked function, which comes before most libraries' constructors; at the
- * latest in this library's own constructor.
+ * Start: at the first call of a hooked function, which comes before most libraries' constructors, and at the latest in
+ * this library's own constructor.
  */
 #include <elf.h>
 #include <errno.h>
@@ -38,10 +38,10 @@
 
 #define COMMAND_BYTES (64u << 10)
 
-/* Entry code pushes a few words below the stack pointer that the kernel gave it. */
+/* The program's entry code pushes a few words below the stack pointer that it got from the kernel. */
 #define ENTRY_FRAME_BYTES 64u
 
-static uint64_t early_calls; /* while some thread was starting */
+static uint64_t early_calls; /* calls while another thread was starting */
 static bool started;
 
 static const char *error_text(int error)
@@ -68,14 +68,14 @@ static const char *error_text(int error)
 	}
 }
 
-/* Create the store beside the report, or in the temporary folder when that is not possible. */
+/* Create the store beside the report, or if that fails, in the temporary folder. */
 static bool create_store(int (*create)(struct ct_text *), struct ct_text *output)
 {
 	ct_output_expand(output);
 	int error = create(output);
 	if (!error)
 		return true;
-	static struct ct_text line; /* one thread at a time starts, and a forked child may start on a small stack */
+	static struct ct_text line; /* one thread at a time starts; a forked child may do so on a small stack */
 	ct_text_clear(&line);
 	ct_text_add(&line, output->bytes);
 	ct_text_add(&line, ": ");
@@ -126,7 +126,7 @@ static void describe_process(const struct ct_text *output)
 	header->losses[CT_LOSS_EARLY] = early_calls;
 }
 
-/* Element 0 of these sections is "none"; ids start at 1. */
+/* Element 0 of these sections means "none"; numbers start at 1. */
 static void init_sections(void)
 {
 	struct ct_store_header *header = ct_tracer.header;
@@ -148,7 +148,7 @@ static bool start_recording(void)
 		return false;
 	const char *debug = ct_environment_get(variables, "CTRACE_DEBUG");
 	ct_say_init();
-	/* Before anything is mapped: ThreadSanitizer cannot run where memory of ours is. */
+	/* Before anything is mapped, since ThreadSanitizer cannot run if our memory is where it wants its own. */
 	if (ct_real_is_sanitizer() && !(debug && ct_option_has_word(debug, "sanitizer"))) {
 		ct_say("this program was built with -fsanitize, which has an allocator of its own; nothing is recorded",
 		       NULL, NULL);
@@ -190,7 +190,7 @@ static bool start_recording(void)
 	if (!ct_options.children)
 		ct_environment_leave(variables);
 	header->state = CT_STATE_RECORDING;
-	/* Last: a reader takes the file for a store from here on. */
+	/* Last: from here on a reader accepts the file as a store. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	memcpy(header->magic, CT_STORE_MAGIC, sizeof(header->magic));
 	return true;
@@ -222,7 +222,7 @@ static bool begin(uint32_t phase)
 		started = true;
 		on = start_recording();
 	} else {
-		/* The gate was wiped: a child made behind the fork handlers' back. The store is its parent's. */
+		/* The gate was wiped: this child was made without the fork handlers, and the store is its parent's. */
 		ct_store_leave();
 	}
 	ct_set_release(&ct_gate.phase, on ? CT_PHASE_ON : CT_PHASE_OFF);

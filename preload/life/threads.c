@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads' states. No destructor reports a thread's end (it may free memory after the last of them
- * has run): a state is given to a new thread once the kernel knows its owner no more.
+ * The states of threads. No destructor could report a thread's end, because the thread may still free memory after the
+ * last destructor. Instead a state is given to a new thread once the kernel no longer knows its owner.
  */
 #include "life/threads.h"
 
@@ -26,16 +26,16 @@ struct ct_lock ct_lock_thread;
 
 static struct ct_thread *threads;
 static uint32_t thread_count;
-static uint32_t scan_at = FIRST_SCAN; /* states made when the next look for dead owners is due */
+static uint32_t scan_at = FIRST_SCAN; /* when there are this many states, look for dead owners */
 
-static struct ct_thread *interrupted; /* by a signal handler that forked; in the child */
-static uint64_t interrupted_head; /* then */
+static struct ct_thread *interrupted; /* in a forked child: the thread in whose hook a signal handler forked */
+static uint64_t interrupted_head; /* its head at the fork */
 
 static const uintptr_t never;
 
-#define AWAIT_TRIES 5000 /* of a millisecond */
+#define AWAIT_TRIES 5000 /* of 1 ms each */
 
-static uintptr_t main_tls; /* of the thread with the process's id */
+static uintptr_t main_tls; /* address of ct_tls in the main thread */
 
 static bool is_gone(uint32_t tid)
 {
@@ -53,7 +53,7 @@ static void release_dead_owners(void)
 	scan_at = 2 * alive > FIRST_SCAN ? 2 * alive : FIRST_SCAN;
 }
 
-/* A state without owner, or one whose owner had this thread's id and so is gone. */
+/* A state without an owner, or one whose owner had this thread's id and is therefore gone. */
 static struct ct_thread *find_free(uint32_t tid)
 {
 	struct ct_thread *found = NULL;
@@ -104,7 +104,7 @@ static struct ct_thread *get(uint32_t tid)
 	thread->depth = 0;
 	thread->own_stack = thread->sampling = false;
 	thread->checks[0] = (struct ct_check){&never, !never};
-	/* The C library puts a thread's TLS above its stack. */
+	/* The C library places a thread's TLS above its stack. */
 	thread->anchor = (uintptr_t)&ct_tls;
 	if (tid == ct_tracer.header->pid) {
 		main_tls = thread->anchor;
@@ -118,11 +118,11 @@ static struct ct_thread *get(uint32_t tid)
 
 struct ct_thread *ct_thread_new(void)
 {
-	/* A child of vfork has its parent's memory, but ends before it. */
+	/* A child of vfork runs in its parent's memory. It must not leave a state there, since it ends first. */
 	if (ct_sys_getpid() != ct_tracer.header->pid || ct_get_relaxed(&ct_gate.phase) != CT_PHASE_ON)
 		return NULL;
 	ct_lock_get(&ct_lock_thread);
-	/* Again: who ends the recording knows all threads that have got a state. */
+	/* Check again under the lock: the thread that ends the recording must see every thread that gets a state. */
 	bool on = ct_get_relaxed(&ct_gate.phase) == CT_PHASE_ON;
 	struct ct_thread *thread = on ? get(ct_sys_gettid()) : NULL;
 	ct_lock_put(&ct_lock_thread);
@@ -132,7 +132,7 @@ struct ct_thread *ct_thread_new(void)
 	return thread;
 }
 
-/* It may be gone, and its memory with it. */
+/* Is the thread inside a hook? It may be gone, and its memory too, so the word is read by a system call. */
 static bool is_within_hook(const struct ct_thread *thread)
 {
 	uint32_t pid = ct_tracer.header->pid, busy = 0;
@@ -147,11 +147,14 @@ void ct_threads_await_hooks(void)
 {
 	struct timespec wait = {0, 1000000};
 	uint32_t own = ct_sys_gettid(), tries = 0;
-	/* A hook marks itself and then looks at the phase: make the mark visible of those that have seen it on. */
+	/*
+	 * A hook first sets `busy`, then reads the phase. The barrier makes `busy` visible for all hooks that have seen
+	 * the phase on.
+	 */
 	if (ct_syscall3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0)
 		ct_syscall3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 	ct_lock_get(&ct_lock_thread);
-	const struct ct_thread *thread = threads; /* the list grows at its head only */
+	const struct ct_thread *thread = threads; /* the list only grows at its head */
 	ct_lock_put(&ct_lock_thread);
 	for (; thread; thread = thread->next)
 		while (thread->tid && thread->tid != own && is_within_hook(thread) && tries++ < AWAIT_TRIES)
@@ -174,7 +177,7 @@ static void fold(const struct ct_event *event)
 		ct_fold_event(&ct_tracer.sites[event->site], &header->totals, event);
 }
 
-/* Published events of one thread, copied. */
+/* The published events of one thread that are not folded yet, copied. */
 struct rest {
 	struct ct_event *next;
 	struct ct_event *end;
@@ -186,7 +189,7 @@ static const struct ct_event *event_of(const struct ct_thread *thread, uint64_t 
 				 (at & (CT_RING_EVENTS - 1))];
 }
 
-/* False: its owner, which goes on in the parent, has begun to write over them. */
+/* Copy them. False: their owner, which runs on in the parent, has begun to overwrite them. */
 static bool copy_rest(const struct ct_thread *thread, uint64_t tail, struct rest *rest)
 {
 	for (uint64_t at = tail; at < thread->head; at++)
@@ -250,13 +253,13 @@ void ct_threads_forked(void)
 	interrupted_head = interrupted ? interrupted->head : 0;
 	for (struct ct_thread *thread = threads; thread; thread = thread->next) {
 		thread->tid = 0;
-		thread->ring_index = 0; /* the ring itself stays: a signal handler that forked returns into a hook */
+		thread->ring_index = 0; /* `ring` itself stays: a signal handler that forked returns into a hook */
 	}
 	ct_tls.thread = NULL;
 }
 
 uint64_t ct_threads_bytes(void)
 {
-	/* The pages that a thread with an ordinary stack touches: its words, some frames and checks. */
+	/* The pages that a thread with an ordinary stack touches: its single words, some frames and some checks. */
 	return thread_count * 5ull * CT_STORE_PAGE;
 }

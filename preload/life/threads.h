@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads' states. A state is mapped on a thread's first event and given to a new thread once the kernel says that its
- * owner is gone. The list of states is under ct_lock_thread.
+ * The states of threads. A state is mapped at a thread's first event, and given to a new thread once the kernel reports
+ * that its owner is gone. ct_lock_thread protects the list of states.
  */
 #ifndef CT_LIFE_THREADS_H
 #define CT_LIFE_THREADS_H
@@ -11,27 +11,29 @@
 struct ct_ring;
 
 /*
- * In a forked child: fold what was published after the latest round. rings: as they were then. The events are
- * still the parent's, which may write over them: what is gone is counted.
+ * In a forked child: fold the events published after the latest round. rings: a copy of the rings as they were then.
+ * The events themselves are still the parent's, which may overwrite them. If some are gone, all of them count as
+ * dropped.
  */
 CT_COLD void ct_threads_fold_rest(const struct ct_ring *rings);
 
-/* A hook was at work below the signal handler that forked: fold what it has recorded since. */
+/* In a forked child whose signal handler forked while a hook was at work: fold what that hook has recorded since. */
 CT_COLD void ct_threads_fold_interrupted(void);
 
-/* In a forked child: no thread but this one is left, and its ring is the parent's. */
+/* In a forked child: no other thread is left, and this thread's ring is the parent's. */
 CT_COLD void ct_threads_forked(void);
 
 /*
- * The phase is no longer on: wait until no other thread is within a hook that has seen it on. Then block map and rings
- * say the same of each block. A hook that a signal handler has left for good is waited for in vain, some seconds.
+ * The phase is no longer "on": wait until no other thread is inside a hook that has seen it on. From then on the block
+ * map and the rings agree about every block. If a signal handler has left a hook for good, the wait is in vain and ends
+ * after some seconds.
  */
 CT_COLD void ct_threads_await_hooks(void);
 
-/* With CTRACE_THREADS: the names as they are now, of the threads that still are. */
+/* With CTRACE_THREADS: note the present names of the threads that still exist. */
 CT_COLD void ct_threads_note_names(void);
 
-/* Memory of the threads' states, bytes, estimated. */
+/* An estimate of the memory of the threads' states, bytes. */
 CT_COLD uint64_t ct_threads_bytes(void);
 
 #endif

@@ -15,12 +15,12 @@
 #include "sys/sys.h"
 
 #define PIECE_BYTES (64u << 10)
-#define PAGEMAP_MIN (1u << 20) /* smaller ranges are read whole */
+#define PAGEMAP_MIN (1u << 20) /* smaller ranges are read as a whole */
 #define PAGES_AT_ONCE 4096u
 #define PAGE_IS_THERE (3ull << 62) /* present or swapped */
 #define SECONDS_MAX 60u
 #define WORD sizeof(uintptr_t)
-#define TOGETHER 64u
+#define TOGETHER 64u /* blocks read by one system call */
 #define SMALL_BYTES (PIECE_BYTES / TOGETHER)
 
 enum { FINE, NO_MAPS, OUT_OF_TIME };
@@ -102,7 +102,7 @@ uint32_t ct_reach_find(const struct ct_reach *reach, uintptr_t address)
 	return low;
 }
 
-/* The block that the word points to or into; one of no bytes has its first. */
+/* The block that the word points to or into; NULL: none. A block of 0 bytes has only its address. */
 static struct ct_held *block_of(const struct ct_reach *reach, uintptr_t word)
 {
 	uint32_t at = ct_reach_find(reach, word + 1);
@@ -112,6 +112,7 @@ static struct ct_held *block_of(const struct ct_reach *reach, uintptr_t word)
 	return word - held->address < held->bytes || word == held->address ? held : NULL;
 }
 
+/* Put a block on the list of those whose words are still to be read. */
 static void list(struct ct_reach *reach, struct ct_held *held)
 {
 	if (held->listed)
@@ -122,9 +123,10 @@ static void list(struct ct_reach *reach, struct ct_held *held)
 }
 
 /*
- * Pointers into a block that are as good as one to it: the length before a buffer (sqlite3 has 64 bits there), the
- * number of elements before C++'s arrays, length, capacity and number of users before the texts of older libstdc++.
- * Valgrind's, but for its fourth, a second base class.
+ * Is the word a pointer behind a header of the block, and so as good as one to its start? Headers are the length before
+ * a buffer (64 bits in sqlite3), the number of elements before a C++ array, and the length, capacity and number of
+ * users before the text of an older libstdc++'s string. These are Valgrind's rules except its fourth, a second base
+ * class.
  */
 static bool is_behind_head(const struct ct_reach *reach, const struct ct_held *held, uintptr_t word)
 {
@@ -140,8 +142,8 @@ static bool is_behind_head(const struct ct_reach *reach, const struct ct_held *h
 }
 
 /*
- * The C library's lists of free memory hold addresses of chunks, which begin with the last word of the block before
- * them: no pointers into that block.
+ * Is the word the address of the chunk after this block? The C library's lists of free memory hold addresses of chunks.
+ * A chunk begins with the last word of the block before it, but such an address is no pointer into that block.
  */
 static bool is_chunk_behind(const struct ct_reach *reach, const struct ct_held *held, uintptr_t word)
 {
@@ -201,7 +203,7 @@ static void scan_all(struct ct_reach *reach, uintptr_t from, uintptr_t to)
 	}
 }
 
-/* Reservations of many GiB have few pages that are there. */
+/* Reservations of many GiB have few pages that exist: read only those. */
 static void scan_large(struct ct_reach *reach, uintptr_t from, uintptr_t to)
 {
 	uint64_t *pages = (uint64_t *)(reach->buffer + PIECE_BYTES);
@@ -248,7 +250,7 @@ static void take_listed(struct ct_reach *reach, struct ct_held *held)
 	held->listed = 0;
 }
 
-/* Small blocks by one system call: 1 us each otherwise. */
+/* Read several small blocks by one system call. A call for each would take 1 us. */
 static void scan_together(struct ct_reach *reach)
 {
 	struct iovec blocks[TOGETHER], local = {reach->buffer, 0};
@@ -288,7 +290,7 @@ int ct_reach_classify(void *argument)
 {
 	struct ct_reach *reach = argument;
 	uint64_t all = ~0ull;
-	/* The program's handlers must not run here, nor this go on without the program. */
+	/* The program's signal handlers must not run here, and this child must not outlive the program. */
 	ct_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &all, NULL, sizeof(all));
 	ct_syscall3(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0);
 	reach->deadline_ns = now_ns() + SECONDS_MAX * 1000000000ull;

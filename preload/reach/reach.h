@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CTRACE_REACH: which of the blocks that are live at the end can the program still reach? A conservative mark phase, by
- * Valgrind's rules: any aligned word of a root or of a reached block that is the address of a block reaches
- * it; one that points into it reaches it possibly. Of what is not reached, a block that another one of them points to
- * is lost indirectly.
+ * CTRACE_REACH: which of the blocks that are live at the end can the program still reach? A conservative mark phase
+ * answers that, by Valgrind's rules. It looks at every aligned word of the roots and of reached blocks. A word that is
+ * the address of a block reaches that block; a word that points into a block possibly reaches it. Among the blocks that
+ * are not reached, one that another of them points to is indirectly lost.
  *
- * It is done by a child that shares the memory of the process (CLONE_VM), while the thread that ends the process waits
- * for it: no signal, no lock, and no ptrace, unless there are other threads. Memory is read by process_vm_readv, which
- * answers with an error where a load would fault, since other threads may still run and unmap.
+ * A child that shares the process's memory (CLONE_VM) does the work, while the thread that ends the process waits for
+ * it. That takes no signal and no lock, and ptrace only if there are other threads. Memory is read by process_vm_readv,
+ * which fails where a load would fault: other threads may still run and unmap memory.
  *
- * Roots: writable mappings, except what malloc holds (the blocks, free memory, its own tables), what is ours, and the
- * dead part of stacks; and what the kernel shows of other threads' registers.
+ * Roots are the writable mappings, except what malloc holds (blocks, free memory, its own tables), our own memory, and
+ * the dead part of stacks. What the kernel shows of other threads' registers is a root too.
+ *
+ * ct_reach_classify and what it calls run in the child; the rest runs in the thread that ends the process.
  */
 #ifndef CT_REACH_REACH_H
 #define CT_REACH_REACH_H
@@ -18,77 +20,81 @@
 #include "ctrace/store.h"
 #include "sys/compiler.h"
 
-/* A block while it is looked for. */
+/* A live block, and what is known of it so far. */
 struct ct_held {
 	uintptr_t address;
 	uint64_t bytes : 40;
 	uint64_t class : 8; /* enum ct_reach_class */
 	uint64_t listed : 1;
 	uint32_t site;
-	uint32_t next; /* of those whose words are still to be read, + 1 */
+	uint32_t next; /* next in the list of blocks whose words are still to be read, + 1 */
 };
 
 #define CT_REACH_THREADS_MAX 4096u
 
-/* Another thread. */
+/* Another thread of the process. */
 struct ct_thread_words {
 	uint32_t tid;
-	bool known; /* what follows */
-	bool seized;
+	bool known; /* sp and words are valid */
+	bool seized; /* stopped by ptrace */
 	uintptr_t sp;
-	uintptr_t words[28]; /* its registers, or at least the arguments of the system call that it waits in */
+	uintptr_t words[28]; /* its registers, or only the arguments of the system call that it is waiting in */
 };
 
 struct ct_reach {
-	struct ct_held *held; /* in the order of addresses */
+	struct ct_held *held; /* all live blocks, in the order of addresses */
 	uint32_t count, room;
-	uint32_t listed; /* first of the list, + 1 */
-	uint32_t leader; /* lost block whose words are being read, + 1; 0 = roots and what they reach are */
-	bool definite; /* what points to these words is certain */
-	bool allocators; /* these words are the C library's own */
+	uint32_t listed; /* first block of the list, + 1 */
+	uint32_t leader; /* the lost block whose words, and those it reaches, are being read, + 1; 0: roots and what
+			    they reach */
+	bool definite; /* the words being read are certain to be reachable */
+	bool allocators; /* the words being read are the C library's own */
 	bool late; /* out of time */
-	uint32_t pieces; /* read, for looking at the clock */
+	uint32_t pieces; /* counts the pieces read, to look at the clock now and then */
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC */
-	uintptr_t stack; /* of the thread that ends the process: what is live of it begins here */
+	uintptr_t stack; /* stack pointer of the thread that ends the process: the live part of its stack begins here */
 	struct ct_thread_words *threads;
 	uint32_t thread_count;
-	bool threads_unknown; /* of some of them, or there are more */
-	int pagemap; /* which pages are there; < 0: read all */
+	bool threads_unknown; /* some of them are not known, or there are more */
+	int pagemap; /* /proc/self/pagemap shows which pages exist; < 0: read all */
 	uint32_t pid, tid; /* of the thread that ends the process */
 	char *buffer;
 };
 
-/* Read all roots. False: there is no /proc. */
+/* Read all roots. False: /proc cannot be read. */
 CT_COLD bool ct_reach_roots(struct ct_reach *reach);
 
-/* Where other threads' stacks end, as far as /proc shows: the thread that ends the process may always ask. */
+/*
+ * Find the other threads, and their stack pointers as far as /proc shows them. Called by the thread that ends the
+ * process, which is always allowed to ask.
+ */
 CT_COLD void ct_reach_find_threads(struct ct_reach *reach);
 
-/* Stop them until the child ends, if it may, and read their registers. */
+/* Stop the other threads until the child ends, if ptrace is allowed, and read their registers. */
 CT_COLD void ct_reach_stop_threads(struct ct_reach *reach);
 
-/* Read the words of a range that has no blocks. */
+/* Read the words of an address range as possible pointers. */
 CT_COLD void ct_reach_scan(struct ct_reach *reach, uintptr_t from, uintptr_t to);
 
-/* A word that may be a pointer. */
+/* Take a word that may be a pointer: if it points to a block, reach it. */
 CT_COLD void ct_reach_meet(struct ct_reach *reach, uintptr_t word);
 
-/* The first block at or behind the address; reach->count = none. */
+/* The index of the first block at or after the address; reach->count: there is none. */
 CT_COLD uint32_t ct_reach_find(const struct ct_reach *reach, uintptr_t address);
 
-/* Copy memory of the process: bytes until the first that cannot be read, or -errno. */
+/* Copy memory of the process. Returns the number of bytes up to the first that cannot be read, or -errno. */
 CT_COLD long ct_reach_read(const struct ct_reach *reach, uintptr_t address, void *to, size_t bytes);
 
-/* Can it be found out? NULL = yes, else why not. */
+/* Can the blocks be classified at all? NULL: yes, else the reason why not. */
 CT_COLD const char *ct_reach_refuses(void);
 
-/* Before the child runs; NULL = no memory. stack: see struct ct_reach. */
+/* Prepare, before the child runs. stack: see struct ct_reach. NULL: no memory. */
 CT_COLD struct ct_reach *ct_reach_new(uintptr_t stack);
 
-/* The child's work: an exit code, 0 = all blocks have their class. */
+/* The child's work. Returns an exit code; 0: every block has its class. */
 CT_COLD int ct_reach_classify(void *reach);
 
-/* Sum up by site and write it to the store. False: no room. */
+/* Write the sums by site to the store. False: no room. */
 CT_COLD bool ct_reach_publish(const struct ct_reach *reach);
 
 #endif

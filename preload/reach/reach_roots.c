@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which memory the mark phase begins with. */
+/* Finds the memory that the mark phase begins with. */
 #include <sched.h>
 #include <string.h>
 
@@ -11,13 +11,15 @@
 
 #define WORD sizeof(uintptr_t)
 
-/* The C library's malloc: thread arenas lie in windows of so many bytes, and the word before a block tells what it is
- * of. */
+/*
+ * The C library's malloc: thread arenas lie in windows of ARENA_BYTES, and the word before a block shows what kind of
+ * memory the block is in.
+ */
 #define ARENA_BYTES (64ull << 20)
 #define BLOCK_IS_MAPPED 2u
 #define BLOCK_IN_ARENA 4u
 
-/* Everything between the blocks. */
+/* Read everything between the blocks. */
 static void scan_between(struct ct_reach *reach, uintptr_t from, uintptr_t to)
 {
 	uint32_t i = ct_reach_find(reach, from);
@@ -30,7 +32,7 @@ static void scan_between(struct ct_reach *reach, uintptr_t from, uintptr_t to)
 	ct_reach_scan(reach, from, to);
 }
 
-/* Do blocks from here on lie in a thread's arena? What is beside them there is malloc's own, and free memory. */
+/* Do the blocks in this range lie in a thread's arena? Then everything else there is free memory or malloc's own. */
 static bool is_arena(const struct ct_reach *reach, uintptr_t from, uintptr_t to)
 {
 	for (uint32_t i = ct_reach_find(reach, from); i < reach->count && reach->held[i].address < to; i++) {
@@ -59,7 +61,7 @@ static bool holds(const struct ct_mapping *mapping, uintptr_t address)
 	return address >= mapping->start && address < mapping->end;
 }
 
-/* The lowest stack pointer in the mapping; UINTPTR_MAX = there is none. */
+/* The lowest address in use on a stack in the mapping; UINTPTR_MAX: no stack pointer is in it. */
 static uintptr_t lowest_sp(const struct ct_reach *reach, const struct ct_mapping *mapping)
 {
 	uintptr_t lowest = holds(mapping, reach->stack) ? reach->stack : UINTPTR_MAX;
@@ -72,8 +74,8 @@ static uintptr_t lowest_sp(const struct ct_reach *reach, const struct ct_mapping
 }
 
 /*
- * The C library keeps stacks of threads that have ended, for others: at their top still stands the thread's descriptor,
- * whose first and third word are its own address.
+ * The C library keeps the stacks of threads that have ended, for new ones. At the top of such a stack the thread's
+ * descriptor is still there; its first and third words are its own address. Everything below the descriptor is dead.
  */
 static uintptr_t find_descriptor(const struct ct_reach *reach, const struct ct_mapping *mapping)
 {
@@ -87,7 +89,9 @@ static uintptr_t find_descriptor(const struct ct_reach *reach, const struct ct_m
 	return mapping->start;
 }
 
-/* Where what is live of a mapping begins, if it is a stack: nothing says so but its name or the guard below it. */
+/*
+ * Where the live part of a mapping begins. Only its name, or the guard page below it, shows that a mapping is a stack.
+ */
 static uintptr_t live_start(const struct ct_reach *reach, const struct ct_mapping *mapping, bool guarded)
 {
 	bool is_main = !strcmp(mapping->path, "[stack]");
@@ -109,7 +113,7 @@ static bool is_root(const struct ct_mapping *mapping)
 		return false;
 	if (!strcmp(path, "[heap]"))
 		return false;
-	/* Memory of devices may do something when it is read. */
+	/* Reading a device's memory may have side effects. */
 	return !begins_with(path, "/dev/") || begins_with(path, "/dev/zero") || begins_with(path, "/dev/shm/");
 }
 
@@ -130,7 +134,7 @@ bool ct_reach_roots(struct ct_reach *reach)
 {
 	struct ct_maps maps;
 	struct ct_mapping mapping, library = {0};
-	uintptr_t guard_end = 0; /* of memory that cannot be touched */
+	uintptr_t guard_end = 0; /* end of the latest mapping that cannot be accessed */
 	if (!ct_maps_open(&maps))
 		return false;
 	while (ct_maps_next(&maps, &mapping)) {

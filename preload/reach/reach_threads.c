@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Other threads that still are when the process ends: where their stacks end, and their registers. What a system call's
- * thread has there /proc tells, but of the arguments only. So where it is allowed they are stopped by ptrace, which is
- * also what makes the memory stand still.
+ * Threads that still exist when the process ends: where their stacks end, and their registers. For a thread in a system
+ * call, /proc shows the arguments but no other registers. So if it is allowed, the threads are stopped by ptrace. That
+ * also keeps memory from changing.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "sys/text.h"
 
 #define WORD sizeof(uintptr_t)
-#define STOP_TRIES 1000 /* of a millisecond: a thread in the kernel may not stop at all */
+#define STOP_TRIES 1000 /* of 1 ms each: a thread in the kernel may not stop at all */
 
 static uintptr_t read_hex(const char **at)
 {
@@ -32,7 +32,7 @@ static uintptr_t read_hex(const char **at)
 	}
 }
 
-/* "running", "-1 SP PC", or "NUMBER ARGUMENT... SP PC". */
+/* Parse /proc/PID/task/TID/syscall: "running", "-1 SP PC", or "NUMBER ARGUMENT... SP PC". */
 static bool parse_syscall(const char *at, struct ct_thread_words *thread)
 {
 	uintptr_t numbers[8];
@@ -61,7 +61,7 @@ static void add_task(struct ct_text *path, uint64_t process)
 	ct_text_add(path, "/task/");
 }
 
-/* False: it runs, or the kernel does not say. */
+/* Read a thread's stack pointer from /proc. False: it is running, or the kernel does not show it. */
 static bool read_thread(const struct ct_reach *reach, struct ct_thread_words *thread)
 {
 	struct ct_text path;
@@ -86,7 +86,10 @@ struct entry { /* struct linux_dirent64 */
 	char name[];
 };
 
-/* The process's threads: their number, and the first of them in tids. */
+/*
+ * List the other threads of the process: the first `most` of them in threads[]. Returns their number, UINT32_MAX if
+ * /proc cannot be read.
+ */
 static uint32_t list_threads(const struct ct_reach *reach, struct ct_thread_words *threads, uint32_t most)
 {
 	char entries[1024] CT_ALIGNED(8);
@@ -156,7 +159,7 @@ void ct_reach_stop_threads(struct ct_reach *reach)
 			read_registers(thread);
 		reach->threads_unknown = reach->threads_unknown || !thread->known;
 	}
-	/* Some may have come meanwhile. */
+	/* New threads may have started meanwhile. */
 	if (list_threads(reach, NULL, 0) != reach->thread_count)
 		reach->threads_unknown = true;
 }

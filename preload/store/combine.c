@@ -2,10 +2,10 @@
 /*
  * The combiner: folds the rings' events into the sites in order of time.
  *
- * A round folds the events up to a time T. Of each free that it folds it must fold the allocation, now or before:
- * take_events says why it does. A kill can hit at any store; struct ct_progress says how a reader
- * finishes the round. Stores to the file become visible in program order (x86-64), so the fences here
- * only hold the compiler.
+ * A round folds the events up to a time T. If it folds a free, it or an earlier round must fold the allocation too;
+ * take_events explains why that holds. A kill may come after any store to memory; struct ct_progress explains how a
+ * reader finishes the round. On x86-64, stores to the file become visible in program order, so the fences here only
+ * have to keep the compiler from reordering them.
  */
 #include "store/combine.h"
 #include "store/event_log.h"
@@ -26,10 +26,10 @@
 
 struct ct_lock ct_lock_combine;
 
-static struct ct_source heap[RINGS_MAX]; /* the round's */
+static struct ct_source heap[RINGS_MAX]; /* the sources of the round */
 static uint64_t position[RINGS_MAX]; /* next event to fold, by ring */
 static uint32_t heap_count;
-static uint32_t batch; /* number of the batch, 0 = none yet */
+static uint32_t batch; /* number of the current batch; 0: none yet */
 
 #define ordered() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
@@ -39,13 +39,13 @@ static struct ct_event *event_at(uint32_t ring, uint64_t index)
 }
 
 /*
- * What a batch changes besides the sites: held here, so that it can be in registers, and written to the
- * store at the batch's end. A kill before that undoes the batch.
+ * What a batch changes apart from the sites. It is kept here so that the compiler can hold it in registers, and is
+ * written to the store at the end of the batch. A kill before that undoes the batch.
  */
 struct folding {
 	struct ct_totals totals;
-	struct ct_timeline_bucket *bucket; /* of the latest event */
-	uint64_t bucket_end; /* ticks; 0: none yet */
+	struct ct_timeline_bucket *bucket; /* that of the latest event */
+	uint64_t bucket_end; /* first tick after the bucket; 0: none yet */
 	uint32_t batch_left; /* events until the batch is full */
 };
 
@@ -61,6 +61,7 @@ static void begin_batch(struct folding *folding)
 	ordered();
 }
 
+/* The batch ends with one store to `progress`. */
 static void end_batch(struct folding *folding)
 {
 	struct ct_store_header *header = ct_tracer.header;
@@ -72,14 +73,14 @@ static void end_batch(struct folding *folding)
 	ordered();
 }
 
-/* The batch changes this site for the first time: keep it as it was. */
+/* This is the batch's first change of the site: keep the site as it was. */
 static inline void keep_for_undo(struct ct_site *site, uint32_t id)
 {
 	struct ct_progress *progress = &ct_tracer.header->progress;
 	const uint64_t *from = (const uint64_t *)site;
 	uint64_t *to = (uint64_t *)&progress->undo_sites[progress->undo_count];
 #pragma GCC unroll 16
-	for (size_t i = 0; i < sizeof(*site) / sizeof(*from); i++) /* without vector registers gcc copies by rep movs */
+	for (size_t i = 0; i < sizeof(*site) / sizeof(*from); i++) /* else gcc uses rep movs: no vector registers */
 		to[i] = from[i];
 	progress->undo_ids[progress->undo_count] = id;
 	ordered();
@@ -88,7 +89,7 @@ static inline void keep_for_undo(struct ct_site *site, uint32_t id)
 	site->batch = batch;
 }
 
-/* Fold the events [event, end) of one ring up to the time `until`; how many. */
+/* Fold the events [event, end) of one ring up to the time `until`. Returns how many. */
 static __attribute__((noinline, hot)) size_t fold(struct folding *folding, const struct ct_event *event,
 						  const struct ct_event *end, uint64_t until)
 {
@@ -117,17 +118,20 @@ static __attribute__((noinline, hot)) size_t fold(struct folding *folding, const
 }
 
 /*
- * Set each ring's limit: its events up to the time `until`. How many rings there are.
+ * Set each ring's limit, so that the round takes its events up to the time `until`. Returns the number of rings.
  *
- * One pass over the heads is not enough. Let F free in one ring what A allocated in another. A's ring may be read
- * before A is published, and F's after F is. F's time does not rule that out: its thread may have read the clock before
- * it learnt of the block, since rdtsc overtakes loads, and only A's own time is known to be earlier. So passes go on
- * until one finds nothing more. Then what was taken is closed: F was taken in an earlier pass, by an acquire load that
- * pairs with the release of F's head; A's ring and A's head were published before, in A's hook, and whatever brought
- * the block to F's thread orders them before F. So the latest pass has seen A, whose time is below F's. That holds in
- * the C11 model, of which x86-64 keeps more. No clock is compared with another, and no ring is left out for being new.
- * A resize is such an A, too: a free is later than its block's resizes (ct_ticks_of_block).
- * The passes end: a thread has at most one event in flight that is not later than `until`, and a ring has an end.
+ * One pass over the heads is not enough. Say F, in one ring, frees what A, in another, allocated. A's ring may be read
+ * before A is published, and F's ring after F is. F's time does not rule that out: rdtsc overtakes loads, so F's thread
+ * may have read the clock before it learnt of the block. Only A's own time is certain to be earlier. So passes go on
+ * until one finds nothing more.
+ *
+ * Then for each free that was taken, its allocation was taken too. F was taken in an earlier pass, by an acquire load
+ * that pairs with the release of F's head. A's ring and A's head were published in A's hook, before whatever handed the
+ * block to F's thread, and so before F. So the latest pass has seen A, and A's time is less than F's. That holds in the
+ * C11 memory model, and x86-64 guarantees more. No clocks are compared with each other, and no ring is left out because
+ * it is new. A resize counts as such an A too: a free is later than the resizes of its block (ct_ticks_of_block).
+ *
+ * The passes end: a thread has at most one event in flight that is not later than `until`, and a ring is finite.
  */
 static uint32_t take_events(uint32_t parity, uint64_t until)
 {
@@ -152,7 +156,7 @@ static uint32_t take_events(uint32_t parity, uint64_t until)
 	return rings;
 }
 
-/* The rings with events go into the heap. */
+/* Put the rings that have events into the heap. */
 static void begin_round(uint32_t rings, uint32_t parity)
 {
 	heap_count = 0;
@@ -167,8 +171,8 @@ static void begin_round(uint32_t rings, uint32_t parity)
 }
 
 /*
- * The earliest ring's events, up to the first that another ring's comes before, the end of the batch, or
- * the end of the ring's memory.
+ * Fold a run of events from the ring with the earliest one. The run ends before an event of another ring, at the end of
+ * the batch, or at the end of the ring's memory.
  */
 static void fold_run(struct folding *folding)
 {
@@ -185,7 +189,7 @@ static void fold_run(struct folding *folding)
 		count = whole;
 	if (count > folding->batch_left)
 		count = folding->batch_left;
-	/* At equal times the ring with the lower number comes first. */
+	/* `next` bounds the run; at equal times the ring with the lower number comes first. */
 	const struct ct_event *event = event_at(ring, at);
 	size_t folded = fold(folding, event, event + count, next.ticks - (next.ring < ring));
 	if (ct_unlikely(ct_tracer.log_events))
@@ -205,7 +209,7 @@ static void fold_run(struct folding *folding)
 	}
 }
 
-/* All events up to now are folded: the timeline can be opened here. */
+/* All events up to now are folded, so the timeline may be opened at this time. */
 static void note_rss(uint64_t now)
 {
 	uint64_t end;
@@ -253,7 +257,7 @@ void ct_combine(struct ct_thread *thread)
 	uint64_t used = thread->head - ct_ring_tail(ring, progress);
 	ct_lock_put(&ct_lock_combine);
 	uint64_t room =
-		used < CT_RING_EVENTS ? CT_RING_EVENTS - used : 0; /* 0: the copy of a ring, in a forked child */
+		used < CT_RING_EVENTS ? CT_RING_EVENTS - used : 0; /* 0 in a forked child, whose ring is only a copy */
 	uint64_t whole = CT_RING_EVENTS - (thread->head & (CT_RING_EVENTS - 1)); /* to the end of the ring's memory */
 	thread->slot = event_at((uint32_t)(ring - ct_tracer.rings), thread->head);
 	thread->slots_end = thread->slot + (room < whole ? room : whole);

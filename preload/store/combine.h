@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The combiner: whichever thread's ring is full folds the events of all rings, in the order of time, into sites, totals
- * and timeline. What it overwrites is kept, so that a kill in the middle can be undone by the reader.
+ * The combiner: a thread whose ring is full folds the events of all rings, in order of time, into sites, totals and
+ * timeline. It keeps what it overwrites, so that a reader can undo a batch that a kill has interrupted.
  */
 #ifndef CT_STORE_COMBINE_H
 #define CT_STORE_COMBINE_H
@@ -9,7 +9,7 @@
 #include "ctrace/store.h"
 #include "sys/compiler.h"
 
-/* Fold everything that is published by now. Caller holds ct_lock_combine. */
+/* Fold all events published so far. The caller holds ct_lock_combine. */
 void ct_combine_locked(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* CTRACE_DEBUG=events: the folded events in their order, raw, for the tests' reference fold. */
+/* The file is an array of struct ct_event, in the order of folding. */
 #include "store/event_log.h"
 #include "sys/sys.h"
 #include "sys/text.h"
@@ -25,7 +25,7 @@ void ct_event_log_open(const char *output)
 	ct_text_clear(&path);
 	ct_text_add(&path, output);
 	ct_text_add(&path, ".events");
-	/* Never a file that another user has put there. */
+	/* Never write to a file that another user has put there. */
 	ct_syscall3(SYS_unlink, path.bytes, 0, 0);
 	append(O_CREAT | O_EXCL);
 }

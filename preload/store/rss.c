@@ -4,7 +4,7 @@
 #include "ctrace/store.h"
 #include "sys/sys.h"
 
-/* /proc/self/statm: all pages of the process, then the resident ones. */
+/* /proc/self/statm begins with two numbers: all pages of the process, and the resident ones. */
 uint64_t ct_rss_bytes(void)
 {
 	char line[128];

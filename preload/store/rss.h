@@ -5,7 +5,7 @@
 
 #include "sys/compiler.h"
 
-/* Resident memory of the process, bytes; 0 = not known. Three system calls, 2 us. */
+/* Resident memory of the process, bytes; 0: not known. Three system calls, 2 us. Any thread. */
 CT_COLD uint64_t ct_rss_bytes(void);
 
 #endif

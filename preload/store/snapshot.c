@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Snapshots of what is live by site, for the combiner: the sites are as they were just before an event's time. */
+/* A snapshot shows the sites as they were just before the first event at or after its time. */
 #include "store/snapshot.h"
 
 #include "hot/state.h"
 #include "store/store_file.h"
 
-static uint64_t next_ticks; /* of the next snapshot */
+static uint64_t next_ticks; /* when the next snapshot is due */
 
 static uint64_t write_rows(struct ct_snapshot_row *row)
 {

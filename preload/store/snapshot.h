@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* What was live by site, written out at some moments of the run; a doubling of the run time leaves eight of them. */
+/*
+ * Snapshots: at some moments of the run, what was live is written out by site. There are eight for each doubling of the
+ * run time.
+ */
 #ifndef CT_STORE_SNAPSHOT_H
 #define CT_STORE_SNAPSHOT_H
 
 #include "sys/compiler.h"
 
-/* An event of this time is about to be folded: take a snapshot if one is due. Caller holds ct_lock_combine. */
+/* An event of this time is about to be folded: take a snapshot if one is due. The caller holds ct_lock_combine. */
 CT_COLD void ct_snapshot_at(uint64_t ticks);
 
 #endif

@@ -13,10 +13,10 @@
 
 #define EXTENT_MAX_BYTES (16u << 20)
 #define NAME_TRIES 100u
-#define ROOM_FACTOR 3u /* of what is used */
-#define ROOM_MIN_BYTES (512u << 10) /* of each section: sshd's child has used little when it enters its sandbox */
+#define ROOM_FACTOR 3u /* how much room to make, as a multiple of what is used */
+#define ROOM_MIN_BYTES (512u << 10) /* for each section: sshd's child has used little when it enters its sandbox */
 
-/* Addresses reserved for a section: how much it can ever hold. */
+/* The addresses reserved for a section limit how much it can ever hold. */
 static const struct section_shape {
 	uint32_t element_bytes;
 	uint32_t first_bytes;
@@ -114,13 +114,13 @@ static int seek_write(int fd, uint64_t offset, const void *bytes, size_t length)
 	return 0;
 }
 
-/* Room on the disk. File systems without fallocate get zeros written instead. */
+/* Allocate disk space. If the file system has no fallocate, write zeros instead. */
 static int allocate_room(int fd, uint64_t offset, uint64_t bytes)
 {
 	static const char zeros[CT_STORE_PAGE];
 	struct rlimit limit;
 	long error;
-	/* Beyond RLIMIT_FSIZE the kernel sends a signal that kills. */
+	/* Beyond RLIMIT_FSIZE the kernel sends a signal that kills the process. */
 	if (ct_syscall4(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) == 0 && offset + bytes > limit.rlim_cur)
 		return -EFBIG;
 	do
@@ -138,7 +138,7 @@ static bool map_file(void *place, int fd, uint64_t offset, size_t bytes)
 	return ct_sys_mmap(place, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, offset) != NULL;
 }
 
-/* Open the store again; -ESTALE when another file has its name now. */
+/* Open the store again; -ESTALE if another file has its name now. */
 static int reopen(void)
 {
 	struct stat now;
@@ -162,13 +162,19 @@ bool ct_store_is_lent(void)
 	return is_on() && ct_sys_getpid() != ct_tracer.header->pid;
 }
 
-/* What a thread has beside the rights to files, which the kernel takes away when they change. */
+/*
+ * What setfsuid changes in a thread: the user whose files it may open, and two properties that the kernel resets along
+ * with it.
+ */
 struct rights {
 	long user, dumpable;
 	int death_signal;
 };
 
-/* A program that only lends itself to another user may still reach its store. False: nothing has changed. */
+/*
+ * Open files as the store's owner: a program that has changed its user only for a while may still reach its store.
+ * False: nothing has changed.
+ */
 static bool become_owner(struct rights *before)
 {
 	before->user = ct_syscall3(SYS_setfsuid, -1, 0, 0);
@@ -298,8 +304,8 @@ void ct_store_make_room(void)
 }
 
 /*
- * Strings come from any thread, without a lock: ct_store_stop, which brings one, may be called below every lock. `used`
- * moves only once there is room, and never back: by then another thread may have begun its string behind this one.
+ * Any thread adds strings, without a lock, because ct_store_stop adds one and may be called under any lock. `used`
+ * moves only once there is room, and never back: another thread may have begun its string after this one by then.
  */
 struct ct_span ct_store_string(const char *bytes, size_t length)
 {
@@ -315,7 +321,7 @@ struct ct_span ct_store_string(const char *bytes, size_t length)
 	return (struct ct_span){(uint32_t)start, (uint32_t)length};
 }
 
-/* A new file OUTPUT.store, with a number in OUTPUT's name when that is taken. fd or -errno. */
+/* Create the file OUTPUT.store. If it exists, OUTPUT gets a number as a suffix. Returns fd or -errno. */
 static int create_file(struct ct_text *output)
 {
 	size_t length = output->length;
@@ -339,7 +345,7 @@ static int create_file(struct ct_text *output)
 	ct_syscall3(SYS_fstat, fd, &now, 0);
 	file_device = now.st_dev;
 	file_inode = now.st_ino;
-	file_owner = (uid_t)ct_syscall3(SYS_geteuid, 0, 0, 0); /* some file systems say that it is another's */
+	file_owner = (uid_t)ct_syscall3(SYS_geteuid, 0, 0, 0); /* fstat may report another owner */
 	return fd;
 }
 

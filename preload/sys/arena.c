@@ -7,6 +7,7 @@
 #define CHUNK_BYTES (256u * 1024)
 #define LARGE_BYTES (64u * 1024)
 
+/* Small pieces are cut from a chunk; pieces of at least LARGE_BYTES have a mapping each. */
 static char *chunk;
 static size_t chunk_left;
 static uint64_t mapped_bytes;

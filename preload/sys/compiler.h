@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Compiler words used all over the preload. Pure. */
+/* Short names for compiler built-ins and attributes, used all over the preload. */
 #ifndef CT_SYS_COMPILER_H
 #define CT_SYS_COMPILER_H
 
@@ -11,7 +11,7 @@
 #define ct_unlikely(x) __builtin_expect(!!(x), 0)
 #define CT_COLD __attribute__((cold, noinline))
 #define CT_EXPORT __attribute__((visibility("default")))
-#define CT_HIDDEN __attribute__((visibility("hidden"))) /* at declarations: reached without the global offset table */
+#define CT_HIDDEN __attribute__((visibility("hidden"))) /* in declarations: avoids the global offset table */
 #define CT_ALIGNED(n) __attribute__((aligned(n)))
 
 #define ct_get_relaxed(p) __atomic_load_n((p), __ATOMIC_RELAXED)

@@ -8,11 +8,14 @@
 #include "sys/loader.h"
 #include "sys/text.h"
 
-#define LIBRARY "libctrace.so" /* what its file's name begins with */
+#define LIBRARY "libctrace.so" /* start of its file name */
 #define PRELOAD "LD_PRELOAD"
 #define OURS "CTRACE_"
 
-/* The C library has not set environ yet when DT_PREINIT_ARRAY runs: then it stands on the stack. */
+/*
+ * While DT_PREINIT_ARRAY runs, the C library has not set environ yet. The variables are then on the initial stack:
+ * argc, argv, NULL, environment, NULL.
+ */
 char **ct_environment(void)
 {
 	if (environ || !ct_loader_is_glibc())
@@ -59,7 +62,7 @@ bool ct_environment_preloads(char **variables)
 	return entry && *entry;
 }
 
-/* An entry of the vector goes; those behind it move up. */
+/* Remove one entry from the vector. The entries after it move up. */
 static void remove_at(char **variable)
 {
 	do

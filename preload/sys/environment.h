@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* The program's environment, at start: nothing may read it later, when the program changes it. */
+/* The program's environment. Only for start: later the program may be changing it. */
 #ifndef CT_SYS_ENVIRONMENT_H
 #define CT_SYS_ENVIRONMENT_H
 
 #include "sys/compiler.h"
 
-/* The variables, NULL at the end. */
+/* The variables, a NULL pointer last. */
 CT_COLD char **ct_environment(void);
 
-/* A variable's value; NULL: it is not there. */
+/* The value of a variable; NULL if it is not set. */
 CT_COLD const char *ct_environment_get(char **variables, const char *name);
 
-/* Does LD_PRELOAD name this library? Else it came by /etc/ld.so.preload. */
+/* Does LD_PRELOAD name this library? If not, /etc/ld.so.preload does. */
 CT_COLD bool ct_environment_preloads(char **variables);
 
-/* Take this library out of LD_PRELOAD: programs started by this one are not recorded. */
+/* Take this library out of LD_PRELOAD, so that programs started by this one are not recorded. */
 CT_COLD void ct_environment_leave(char **variables);
 
-/* Remove all variables of ctrace. */
+/* Remove all variables whose names begin with CTRACE_. */
 CT_COLD void ct_environment_clear(char **variables);
 
 #endif

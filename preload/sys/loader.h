@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The C library's functions that not every C library has, or has had under one version. A name or version that is
- * missing would not let the program start.
+ * Functions that not every C library has, or not under one symbol version. If a name or a version were missing, the
+ * program could not start.
  *
- * dlopen and its kin are asked for by the versions that they had in libdl, which libc.so.6 knows since it has them
- * itself (2.34); so the library is linked with both. What musl lacks is weak: a musl program, which a traced one may
- * start, gets the preload too, and runs without being recorded.
+ * dlopen, dlsym and dladdr1 are linked by the versions that they have in libdl. libc.so.6 knows these versions too,
+ * since it took the functions over in 2.34. So the library is linked with both. What musl lacks is weak: a traced
+ * program may start a musl program, which then gets the preload too and runs without being recorded.
  */
 #ifndef CT_SYS_LOADER_H
 #define CT_SYS_LOADER_H
@@ -29,7 +29,7 @@ int dladdr1(const void *address, Dl_info *info, void **extra, int flags) CT_WEAK
 int __cxa_at_quick_exit(void (*function)(void *), void *library) CT_WEAK;
 int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library) CT_WEAK;
 
-/* False: nothing of this may be called. */
+/* If false, none of these functions may be called. */
 static inline bool ct_loader_is_glibc(void)
 {
 	return &__libc_stack_end && dladdr1 && __cxa_at_quick_exit && __register_atfork;

@@ -8,16 +8,16 @@
 
 #include "sys/sys.h"
 
-#define WAIT_NS 10000000u /* for a fork; each time twice as long */
+#define WAIT_NS 10000000u /* how long to wait for a fork, doubled each time */
 #define DOUBLINGS 6u
 #define WAITS_MIN 2u /* after 30 ms, check whether the forking thread is stuck */
-#define WAITS_MAX 13u /* 5 s, if what its thread does cannot be found out */
+#define WAITS_MAX 13u /* 5 s, if it cannot be found out whether it is stuck */
 
 #define FREE 0u
 #define TAKEN 1u
 #define AWAITED 2u /* taken, and there may be waiters */
-#define FORK_KEEPS 3u /* the same, and they do not know yet that a fork has it */
-#define STACK_BYTES 1536u /* what is needed while a lock is held */
+#define FORK_KEEPS 3u /* the same, but the waiters do not know yet that a fork keeps it */
+#define STACK_BYTES 1536u /* stack space needed while a lock is held */
 
 #define BIT(signal) (1ull << ((signal)-1))
 #define FAULTS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | BIT(SIGSYS))
@@ -26,12 +26,12 @@ static struct ct_lock *const all[] = {&ct_lock_thread, &ct_lock_combine, &ct_loc
 				      &ct_lock_objects};
 #define LOCKS (sizeof(all) / sizeof(all[0]))
 
-static uint64_t forking; /* the fork that keeps all locks: its number << 32 | its thread; 0: none */
+static uint64_t forking; /* the fork that keeps all locks: its number << 32 | its thread's id; 0: none */
 static uint32_t forks; /* under all locks */
 static __thread uint64_t own_fork;
 
 static __thread uint32_t held; /* locks of this thread */
-static __thread bool blocked; /* signals are, and the mask is to be restored */
+static __thread bool blocked; /* signals are blocked, and `mask` must be restored */
 static __thread uint64_t mask;
 
 static void block_signals(void)
@@ -56,11 +56,11 @@ static void release(struct ct_lock *lock)
 		ct_syscall3(SYS_futex, &lock->word, FUTEX_WAKE_PRIVATE, 1);
 }
 
-/* Does the thread wait in a futex? Not known: -1. */
+/* Is the thread waiting in a futex (system call 202)? -1: not known. */
 static int waits(uint32_t tid)
 {
 	static const char task[] = "/proc/self/task/",
-			  call_of[] = "/syscall"; /* its number and a blank, or "running" */
+			  call_of[] = "/syscall"; /* the file holds the call's number and a blank, or "running" */
 	char path[sizeof(task) + sizeof(call_of) + 10];
 	char call[8];
 	size_t length = sizeof(task) - 1;
@@ -79,7 +79,7 @@ static int waits(uint32_t tid)
 	return got < 4 ? -1 : call[0] == '2' && call[1] == '0' && call[2] == '2' && call[3] == ' ';
 }
 
-/* A fork keeps what this thread needs, and does not get on. */
+/* A fork keeps a lock that this thread needs: take all locks from it if it is stuck. */
 static void take_from_fork(uint64_t fork, uint32_t waited)
 {
 	int stuck = waited < WAITS_MIN ? 0 : waits((uint32_t)fork);
@@ -90,7 +90,7 @@ static void take_from_fork(uint64_t fork, uint32_t waited)
 			release(all[i]);
 }
 
-/* Without a limit unless there is a fork: thousands of threads that look now and then leave no time for the work. */
+/* Only a fork needs a timeout: thousands of threads that wake up now and then would leave no time for the work. */
 static void wait_for(struct ct_lock *lock, uint32_t *waited)
 {
 	uint64_t fork = ct_get_acquire(&forking);

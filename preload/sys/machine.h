@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What unwinding has to know of the processor and its ABI: one file each. A new one gives the registers'
- * DWARF numbers, where a call leaves the return address, the kernel's signal frame, and the rule for code
- * without unwind table. Where a call leaves the return address in a register (aarch64) struct ct_rule also
- * needs a word for "still in the register", for leaf functions below a signal frame.
+ * What unwinding must know about the processor and its ABI: one file per processor. Each defines the DWARF numbers of
+ * the registers, where a call leaves the return address, the kernel's signal frame, and the rule for code without an
+ * unwind table. If a call leaves the return address in a register (aarch64), struct ct_rule also needs a value for
+ * "still in the register", for leaf functions below a signal frame.
  */
 #ifndef CT_SYS_MACHINE_H
 #define CT_SYS_MACHINE_H

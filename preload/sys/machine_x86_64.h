@@ -3,23 +3,26 @@
 #ifndef CT_SYS_MACHINE_X86_64_H
 #define CT_SYS_MACHINE_X86_64_H
 
-/* DWARF numbers of the registers that unwinding needs. AMD64 supplement, figure 3.36. */
+/* DWARF numbers of the registers that unwinding needs (AMD64 supplement, figure 3.36). */
 #define CT_REG_BP 6
 #define CT_REG_SP 7
 #define CT_REG_PC 16
 
-/* The return address, from the CFA. */
+/* Where the return address is, relative to the CFA, in bytes. */
 #define CT_RETURN_OFFSET (-8)
 
-/* A leaf function may use so much below its sp. */
+/* A leaf function may use this much memory below its sp. */
 #define CT_RED_ZONE_BYTES 128
 
-/* The kernel's signal frame, from the sp in the trampoline: ucontext_t.uc_mcontext. */
+/*
+ * The interrupted registers in the kernel's signal frame (ucontext_t.uc_mcontext), relative to sp in the trampoline, in
+ * bytes.
+ */
 #define CT_SIGNAL_BP_OFFSET 120
 #define CT_SIGNAL_SP_OFFSET 160
 #define CT_SIGNAL_PC_OFFSET 168
 
-/* Code without unwind table is taken for one with frame pointer: push bp; mov sp, bp. */
+/* Code without an unwind table is assumed to have a frame pointer: push bp; mov sp, bp. */
 #define CT_RULE_NO_TABLE ((struct ct_rule){.cfa = CT_CFA_NO_TABLE, .bp = CT_BP_AT_CFA, .bp_offset = -16})
 
 #endif

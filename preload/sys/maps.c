@@ -7,17 +7,20 @@
 
 #include "sys/sys.h"
 
-/* Since Linux 6.11, struct procmap_query of linux/fs.h: as much of it as we ask for; its first word says how much. */
+/*
+ * struct procmap_query of <linux/fs.h>, since Linux 6.11: the part that we use. Its first field is the size of that
+ * part.
+ */
 struct query {
 	uint64_t bytes;
-	uint64_t flags; /* 0: the mapping that holds the address */
+	uint64_t flags; /* 0: ask for the mapping that contains the address */
 	uint64_t address;
 	uint64_t start;
 	uint64_t end;
 	uint64_t unasked[4];
 };
 
-#define QUERY _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104)
+#define QUERY _IOC(_IOC_READ | _IOC_WRITE, 'f', 17, 104) /* PROCMAP_QUERY */
 
 bool ct_maps_open(struct ct_maps *maps)
 {
@@ -31,7 +34,7 @@ void ct_maps_close(struct ct_maps *maps)
 	ct_sys_close(maps->fd);
 }
 
-/* Behind what is left of the buffer. False: no more, or no room. */
+/* Read more text after the unread rest of the buffer. False: no more text, or no room. */
 static bool read_more(struct ct_maps *maps)
 {
 	memmove(maps->bytes, maps->bytes + maps->next, maps->used - maps->next);
@@ -52,7 +55,7 @@ static char *find_newline(struct ct_maps *maps)
 	return NULL;
 }
 
-/* One line, ended by NUL: its beginning, when it is longer than the buffer. NULL = no more. */
+/* The next line, NUL-terminated. Of a line longer than the buffer, the next part. NULL: no more. */
 static char *read_line(struct ct_maps *maps)
 {
 	char *newline;
@@ -126,11 +129,11 @@ bool ct_maps_next(struct ct_maps *maps, struct ct_mapping *mapping)
 	const char *line;
 	while ((line = read_line(maps)))
 		if (parse(line, mapping))
-			return true; /* the rest of a line that was too long, not a mapping */
+			return true; /* else the rest of a line that was too long */
 	return false;
 }
 
-/* Line by line, which is slow where there are many mappings. */
+/* For older kernels: line by line, which is slow if there are many mappings. */
 static bool read_until(struct ct_maps *maps, uintptr_t address, uintptr_t *start, uintptr_t *end)
 {
 	struct ct_mapping mapping;

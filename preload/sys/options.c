@@ -24,11 +24,11 @@ static bool refuse(const char *variable, const char *value, const char *wanted)
 	return false;
 }
 
-/* What each TYPE of the table takes; value is never NULL. */
+/* One function per TYPE of the table: parse the value, which is never NULL. False: it is wrong. */
 static bool read_STRING(const char *variable, const char *value, const char **field)
 {
 	(void)variable;
-	/* A copy: programs write over their environment to change their title. */
+	/* A copy, because programs overwrite their environment to change their process title. */
 	size_t bytes = strlen(value) + 1;
 	char *copy = ct_arena_alloc(bytes);
 	if (!copy)

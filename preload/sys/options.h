@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The recording's options, read from the environment once, at start. The table is ctrace/options.def. */
+/*
+ * The recording's options. They are read from the environment once, at start, and do not change later. The table is
+ * ctrace/options.def.
+ */
 #ifndef CT_SYS_OPTIONS_H
 #define CT_SYS_OPTIONS_H
 
@@ -10,7 +13,7 @@ typedef uint64_t CT_TYPE_BOOL;
 typedef uint64_t CT_TYPE_NUMBER;
 typedef uint64_t CT_TYPE_BYTES;
 
-/* Mean distance of sampled points, bytes; above it the weight of a byte would not fit into an event. */
+/* Largest mean distance of sampling points, bytes. With more, the weight of a byte would not fit into an event. */
 #define CT_SAMPLE_BYTES_MAX (1ull << 27)
 
 struct ct_options {
@@ -21,10 +24,10 @@ struct ct_options {
 
 extern struct ct_options ct_options;
 
-/* False: a value is wrong, and was said. */
+/* False: a value is wrong, and a line on stderr has said so. */
 CT_COLD bool ct_options_read(char **environment);
 
-/* Does a comma-separated list hold the word? */
+/* Does a comma-separated list contain the word? */
 CT_COLD bool ct_option_has_word(const char *list, const char *word);
 
 #endif

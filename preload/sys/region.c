@@ -6,7 +6,10 @@
 
 #include "sys/sys.h"
 
-/* Programs begin at 0x55..., their mappings at 0x7f...; those who choose addresses at random choose below 2^46. */
+/*
+ * Programs are loaded at 0x55..., and their mappings at 0x7f.... Programs that choose random addresses, such as node,
+ * choose them below 2^46.
+ */
 #define REGION_START 0x480000000000ull
 #define GUARD_BYTES 65536ull
 #define PAGE_BYTES 4096u
@@ -51,7 +54,7 @@ static void *map(void *at, size_t bytes, int protection, int flags, int fd, uint
 static void *map_free(void *at, size_t bytes, int protection, int flags, int fd, uint64_t offset)
 {
 	void *memory = map(at, bytes, protection, flags | MAP_FIXED_NOREPLACE, fd, offset);
-	if (memory && memory != at) { /* an old kernel takes the address for a hint */
+	if (memory && memory != at) { /* an old kernel takes the address as a hint only */
 		ct_sys_munmap(memory, bytes);
 		return NULL;
 	}
@@ -69,11 +72,14 @@ void *ct_region_map(size_t bytes)
 	void *memory = NULL;
 	for (int i = 0; i < TRIES && !memory; i++)
 		memory = map_free(next_addresses(bytes), bytes, PROT_READ | PROT_WRITE, PRIVATE, -1, 0);
-	if (!memory) { /* something else likes this region too */
+	if (!memory) { /* other mappings are in this region: let the kernel choose the address */
 		ct_set_relaxed(&elsewhere, true);
 		memory = map(NULL, bytes, PROT_READ | PROT_WRITE, PRIVATE, -1, 0);
 	}
-	/* Touched here and there: a huge page for each place would be the program's memory once more. */
+	/*
+	 * Our memory is touched in scattered places. With a huge page for each of them, it would be as large as the
+	 * program's.
+	 */
 	if (memory)
 		ct_syscall3(SYS_madvise, memory, bytes, MADV_NOHUGEPAGE);
 	return memory;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Address space of our own, far from where the kernel puts the program's mappings: those stay as close
- * together, and in the same order, as without us.
+ * Our own address space, far from where the kernel puts the program's mappings. So these stay as close together, and in
+ * the same order, as without us. Any thread.
  */
 #ifndef CT_SYS_REGION_H
 #define CT_SYS_REGION_H
 
 #include "sys/compiler.h"
 
-/* Zeroed private memory that costs nothing until touched; NULL = no address space. Any thread. */
+/* Zeroed private memory that costs nothing until it is touched. NULL: no address space left. */
 CT_COLD void *ct_region_map(size_t bytes);
 
 /*
@@ -26,10 +26,10 @@ CT_COLD bool ct_region_fill(void *at, size_t bytes, int fd, uint64_t offset);
 /* Whether the program locks what is mapped from now on (mlockall): our memory stays unlocked. */
 CT_COLD void ct_region_set_locking(bool on);
 
-/* Is the address ours? */
+/* Is the address in our region? */
 CT_COLD bool ct_region_holds(uintptr_t address);
 
-/* False: some of our memory is elsewhere, among the program's. */
+/* Is all of our memory in the region? If not, some of it lies among the program's mappings. */
 CT_COLD bool ct_region_is_whole(void);
 
 #endif

@@ -11,7 +11,7 @@
 
 struct ct_filter {
 	struct ct_filter *older;
-	uint32_t length; /* 0: it permits nothing */
+	uint32_t length; /* 0: it allows nothing */
 	struct sock_filter code[BPF_MAXINSNS];
 };
 
@@ -19,6 +19,7 @@ static struct ct_filter nothing;
 
 struct ct_filter *ct_filters;
 
+/* The registers and memory of classic BPF. */
 struct machine {
 	uint32_t a;
 	uint32_t x;
@@ -79,7 +80,7 @@ static uint32_t load(const struct machine *machine, const struct sock_filter *at
 	}
 }
 
-/* What the filter returns. The kernel has verified it: it ends, and has no other instructions. */
+/* What the filter returns. The kernel has verified that it ends and has no other instructions. */
 static uint32_t run(const struct ct_filter *filter, const struct seccomp_data *data)
 {
 	struct machine machine = {0, 0, {0}};
@@ -122,7 +123,10 @@ static uint32_t run(const struct ct_filter *filter, const struct seccomp_data *d
 	return SECCOMP_RET_KILL_PROCESS;
 }
 
-/* The strictest of all filters counts: as a signed number, the least. */
+/*
+ * Do the filters allow the call, or fail it with an error? The strictest action decides; as a signed number it is the
+ * smallest.
+ */
 static bool permit(const struct seccomp_data *data)
 {
 	int32_t strictest = (int32_t)SECCOMP_RET_ALLOW;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * seccomp filters that the program puts upon itself. They were not made for our system calls, and a call that a
- * filter does not know usually kills the process. So what a filter would do is asked before each (sys/sys.h): a call
- * that it would not just let pass or refuse fails with EPERM, without the kernel. Filters that were there at start, or
- * that came by an inline system call, are not known.
+ * seccomp filters that the program installs for itself. They do not expect our system calls, and a call that a filter
+ * does not know usually kills the process. So before each of our calls we evaluate the filters (ct_syscall6 in
+ * sys/sys.h). If they would neither allow the call nor fail it with an error, it fails with EPERM and never reaches the
+ * kernel. Filters that were installed before start, or by an inline system call, are not known. Any thread.
  */
 #ifndef CT_SYS_SANDBOX_H
 #define CT_SYS_SANDBOX_H
@@ -12,13 +12,16 @@
 
 #include "sys/compiler.h"
 
-/* The program is about to install a filter: memory for it, NULL = there is none. */
+/* The program is about to install a filter: get memory for a copy. NULL: no memory. */
 CT_COLD struct ct_filter *ct_sandbox_prepare(void);
 
-/* It is installed: program has its instructions. NULL = it is not. */
+/*
+ * The filter was installed, with the instructions in `program`; NULL: it was not. Takes over `filter`. If there was no
+ * memory for that, no call of ours is allowed from here on.
+ */
 CT_COLD void ct_sandbox_begin(struct ct_filter *filter, const struct sock_fprog *program);
 
-/* The program is about to forbid itself everything but read, write and exit: nothing is permitted to us. */
+/* The program is about to allow itself only read, write and exit: no call of ours is allowed from here on. */
 CT_COLD void ct_sandbox_forbid(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls without the C library: they leave errno alone, are not cancellation points and cannot be
- * hooked by other libraries. Results are the kernel's: negative errno on failure.
+ * System calls without the C library: they leave errno alone, are not cancellation points and cannot be hooked by other
+ * libraries. Results are the kernel's: negative errno values on failure. Any thread.
  */
 #ifndef CT_SYS_SYS_H
 #define CT_SYS_SYS_H
@@ -17,7 +17,7 @@
 
 #include "sys/compiler.h"
 
-#ifndef SYS_close_range /* C libraries before 2.34 have no name for it; kernels before 5.9 refuse it */
+#ifndef SYS_close_range /* C libraries before 2.34 do not define it; kernels before 5.9 fail it */
 #define SYS_close_range 436
 #endif
 
@@ -38,10 +38,10 @@ static inline long ct_syscall_unasked(long number, long a, long b, long c, long 
 #error "ctrace's preload knows x86-64 only"
 #endif
 
-/* The program's own filters of system calls, newest first; NULL = none: see sys/sandbox.h. */
+/* The program's own seccomp filters, newest first; NULL: none. See sys/sandbox.h. */
 extern struct ct_filter *ct_filters;
 
-/* -EPERM when a filter would do more than let it pass or refuse it. */
+/* The system call, or -EPERM if a filter would do worse than fail it with an error. */
 CT_COLD long ct_syscall_filtered(long number, long a, long b, long c, long d, long e, long f);
 
 static inline long ct_syscall6(long number, long a, long b, long c, long d, long e, long f)

@@ -52,7 +52,7 @@ const char *ct_base_name(const char *path)
 	return base;
 }
 
-/* The digits that a string begins with; NULL: it begins with none, or they are too many. */
+/* Parse the digits at the start of a string. Returns their end; NULL: there are none, or too many. */
 static const char *parse_digits(const char *string, uint64_t *number)
 {
 	const char *first = string;
@@ -98,7 +98,7 @@ bool ct_say_is_heard(void)
 			       now.st_dev == at_start.st_dev && now.st_ino == at_start.st_ino);
 }
 
-/* A pipe without a reader must not kill the program. */
+/* If stderr is a pipe without a reader, SIGPIPE must not kill the program: block the signal, and consume ours. */
 static void write_line(const char *line, size_t bytes)
 {
 	const uint64_t pipe = 1ull << (SIGPIPE - 1);
@@ -124,7 +124,7 @@ void ct_say(const char *a, const char *b, const char *c)
 	ct_text_add(&line, c);
 	if (line.length > sizeof(line.bytes) - 2)
 		line.length = sizeof(line.bytes) - 2;
-	/* Names of programs and folders may hold what a terminal would take for orders. */
+	/* Names of programs and folders may contain control characters, which a terminal would obey. */
 	for (size_t i = 0; i < line.length; i++)
 		if ((unsigned char)line.bytes[i] < ' ' || line.bytes[i] == 0x7f)
 			line.bytes[i] = '?';

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Text without stdio: a bounded buffer that truncates, and one line on stderr. */
+/*
+ * Text without stdio: a bounded buffer that truncates, and one line on stderr. Any thread, cold. A struct ct_text takes
+ * 4 KiB of stack.
+ */
 #ifndef CT_SYS_TEXT_H
 #define CT_SYS_TEXT_H
 
@@ -8,9 +11,9 @@
 #define CT_PATH_MAX 4096u
 
 struct ct_text {
-	size_t length;
+	size_t length; /* without the NUL */
 	bool cut; /* something did not fit */
-	char bytes[CT_PATH_MAX]; /* always ended by NUL */
+	char bytes[CT_PATH_MAX]; /* always NUL-terminated */
 };
 
 CT_COLD void ct_text_clear(struct ct_text *text);
@@ -21,19 +24,19 @@ CT_COLD void ct_text_add_number(struct ct_text *text, uint64_t number);
 /* The last component of a path. */
 CT_COLD const char *ct_base_name(const char *path);
 
-/* Parse a whole decimal number; false: not a number. */
+/* Parse a string that is one decimal number. False: it is not, or is too large. */
 CT_COLD bool ct_parse_number(const char *string, uint64_t *number);
 
-/* The same with a suffix: k, m or g, times 1024 each. */
+/* The same with an optional suffix: k, m or g for 1024, 1024^2 or 1024^3. */
 CT_COLD bool ct_parse_bytes(const char *string, uint64_t *bytes);
 
-/* Remember what stderr is; at start. */
+/* Remember which file stderr is. At start. */
 CT_COLD void ct_say_init(void);
 
-/* It still is: a program that closed its stderr may have a file of its own there now. */
+/* Is stderr still that file? A program that closed its stderr may have a file of its own there now. */
 CT_COLD bool ct_say_is_heard(void);
 
-/* "ctrace: A B C\n" on stderr, in one write, if it still is what it was. Any may be NULL. */
+/* Print "ctrace: ABC\n" to stderr, in one write, if stderr is still the same file. Each of the three may be NULL. */
 CT_COLD void ct_say(const char *a, const char *b, const char *c);
 
 #endif

@@ -12,7 +12,7 @@
 #include "sys/arena.h"
 #include "unwind/objects.h"
 
-/* Recently asked ranges: address space -> module. Void when the loader has unloaded something. */
+/* Address ranges of recently found modules. They are void once the loader may have unloaded something. */
 #define RANGES 64u
 
 static struct range {
@@ -24,7 +24,7 @@ static struct range {
 static uint32_t range_count;
 static uint32_t ranges_epoch;
 
-/* The numbers of all modules by path and build-id, 0 = free: at most half full, linear probing. */
+/* A hash table of the modules' numbers by path and build-id; 0: a free slot. At most half full, with linear probing. */
 #define NUMBERS_FIRST 256u /* a power of two */
 
 static uint32_t *numbers;
@@ -48,7 +48,7 @@ static const uint8_t *build_id_in_notes(const char *notes, size_t bytes, uint32_
 	return NULL;
 }
 
-/* The build-id of a loaded object, from its mapped headers. */
+/* The build-id of a loaded object, read from its mapped headers; NULL: none. */
 static const uint8_t *build_id_of(const struct ct_object *object, uint32_t *length)
 {
 	uintptr_t start = object->start;
@@ -87,7 +87,7 @@ static uint32_t hash_of(const char *path, size_t path_bytes, const uint8_t *id, 
 	return hash ^ hash >> 16;
 }
 
-/* Where the number of that module is, or goes to when it is new. */
+/* The slot that holds the number of this module, or a free slot for it. */
 static uint32_t *number_of(const char *path, size_t path_bytes, const uint8_t *id, uint32_t id_bytes)
 {
 	const struct ct_module *modules = ct_store_base(CT_SECTION_MODULES);
@@ -98,7 +98,7 @@ static uint32_t *number_of(const char *path, size_t path_bytes, const uint8_t *i
 	}
 }
 
-/* For one module more than the `count` there are, number 0 included. False: no memory. */
+/* Make room for one more module than the `count` modules there are, number 0 included. False: no memory. */
 static bool make_room(uint64_t count)
 {
 	if (numbers && count <= numbers_mask / 2)
@@ -123,7 +123,7 @@ static bool make_room(uint64_t count)
 	return true;
 }
 
-/* The module of a loaded object: one that is known by path and build-id, or a new one. 0 = no memory. */
+/* The number of a loaded object's module, which is new if its path and build-id are not known yet. 0: no memory. */
 static uint32_t identify(const struct ct_object *object)
 {
 	static struct ct_text loaded; /* under ct_lock_tree */

@@ -51,6 +51,6 @@ void ct_thread_name_read(struct ct_thread *thread)
 	ct_sys_close(fd);
 	if (length <= 1)
 		return;
-	name[length - 1] = '\0'; /* the line's end */
+	name[length - 1] = '\0'; /* replaces the newline */
 	memcpy(name_of(thread), name, (size_t)length < CT_THREAD_NAME_BYTES ? (size_t)length : CT_THREAD_NAME_BYTES);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The call tree behind the hot path's two tables. Places (module and address in it: one for each line of code that
- * calls) are interned with uthash; they stay the same when an object is loaded again elsewhere. A node's key is its
- * parent and its place in one word. Sites are made on demand. From CTRACE_MAX_SITES on no more are made, nor nodes:
- * new stacks end in one site below the root, [other sites].
+ * The call tree behind the hot path's two tables. uthash interns places: a module and an address in it, one for each
+ * line of code that calls. A place stays the same if its object is loaded again elsewhere. A node's key is its parent
+ * and its place in one word. A site is made when a stack first allocates. After CTRACE_MAX_SITES sites, no more sites
+ * or nodes are made: all new stacks share one site below the root, [other sites].
  */
 #include "tree/tree.h"
 #include "unwind/cfi.h"
@@ -28,7 +28,7 @@
 #define CHUNKS_MAX ((CT_PLACE_MAX + 1) / PLACES_CHUNK)
 #define HASH_CHUNKS_MAX 8192u
 
-/* A node takes 46 to 72 bytes with its hash and its place in the table, a site 192. */
+/* Limit the nodes too. A node takes 46 to 72 bytes, with its hash and its entry in the table; a site takes 192. */
 #define NODES_PER_SITE 8u
 #define NODES_SPARE 4096u
 
@@ -43,7 +43,7 @@ static struct ct_place *places[CHUNKS_MAX]; /* by id */
 static uint32_t *node_hashes[HASH_CHUNKS_MAX];
 static uint32_t place_count = 1;
 static uint64_t sites_max, nodes_max; /* element 0 included */
-static uint64_t other_sites; /* as a value of ct_tracer.tree; 0 = not needed yet */
+static uint64_t other_sites; /* the site and node of [other sites], as a value of ct_tracer.tree; 0: not needed yet */
 
 struct ct_lock ct_lock_tree;
 
@@ -52,7 +52,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Once for each node, before it can be found. False: no memory. */
+/* Called once for each node, before it can be found. False: no memory. */
 static bool set_node_hash(uint64_t node, uint32_t hash)
 {
 	uint32_t **chunk = &node_hashes[node / CT_HASHES_CHUNK];
@@ -64,7 +64,7 @@ static bool set_node_hash(uint64_t node, uint32_t hash)
 
 bool ct_tree_init(void)
 {
-	/* One of each stays for [other sites]. */
+	/* One node and one site are kept for [other sites]. */
 	uint64_t nodes_limit = smaller(ct_store_limit(CT_SECTION_NODES), HASH_CHUNKS_MAX * CT_HASHES_CHUNK);
 	sites_max = smaller(ct_options.max_sites + 1, ct_store_limit(CT_SECTION_SITES) - 1);
 	nodes_max = smaller(ct_options.max_sites * NODES_PER_SITE + NODES_SPARE, nodes_limit - 1);
@@ -96,7 +96,7 @@ static uint32_t new_place(const struct ct_place *place)
 	return place_count++;
 }
 
-/* 0 = no memory. */
+/* The number of a place, new or known; 0: no memory. */
 static uint32_t intern_place(const struct ct_place *place)
 {
 	struct interned *found;
@@ -108,12 +108,12 @@ static uint32_t intern_place(const struct ct_place *place)
 		return 0;
 	found->place = *place;
 	HASH_ADD(hh, table, place, sizeof(found->place), found);
-	return found->id; /* 0 when uthash had no memory */
+	return found->id; /* 0 if uthash had no memory */
 }
 
 /*
- * The store is ours to write. In a forked child it is not until its first event: a hook may be at work below
- * the signal handler that forked.
+ * May this process write into the store? A forked child may not before its first event: a hook may be at work below the
+ * signal handler that forked.
  */
 static bool may_write(void)
 {
@@ -126,13 +126,13 @@ static uint64_t read_code(uint64_t key, uintptr_t address)
 	const struct ct_entry *entry = ct_table_find(ct_tracer.code, ct_code_hash(key), key);
 	if (entry)
 		return entry->value;
-	/* First, since it notices when another object has taken the place of the one that was here. */
+	/* The rule comes first: reading it notices if another object has replaced the one at this address. */
 	struct ct_rule rule = ct_cfi_rule(address);
 	uint32_t id = ct_modules_find(address, &place) ? intern_place(&place) : 0;
 	if (!id)
 		return 0;
 	uint64_t code = ct_code_pack(rule, id);
-	/* What was read in other epochs of the loader is void. */
+	/* Entries from other epochs of the loader are void, and make room. */
 	struct ct_entry added = {key, code};
 	return ct_table_add(&ct_tracer.code, added, ~0ull << CT_CODE_KEY_BITS, hash_of_code) ? code : 0;
 }
@@ -240,7 +240,7 @@ uint32_t ct_tree_site(uint32_t hash, uint64_t key)
 	struct ct_entry *entry = may_write() ? find_node(hash, key) : NULL;
 	if (entry)
 		site = entry->value >> 32 ? (uint32_t)(entry->value >> 32) : make_site(entry);
-	else if (may_write() && is_full()) /* the inner half of a cut stack */
+	else if (may_write() && is_full()) /* the node was not made: a cut stack's inner half */
 		site = (uint32_t)(find_other_sites() >> 32);
 	ct_lock_put(&ct_lock_tree);
 	return site;
@@ -258,7 +258,7 @@ static uint32_t event_site(uint32_t node)
 		entry = find_node(hash, key);
 	if (!entry)
 		return 0;
-	/* Never [other sites], where allocations are. */
+	/* Never [other sites]: that site counts allocations. */
 	if (!(entry->value >> 32) && !is_full())
 		make_site(entry);
 	return (uint32_t)(entry->value >> 32);

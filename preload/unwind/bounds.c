@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where stacks end: the mapping of /proc/self/maps that holds a stack pointer. A thread keeps the latest
- * few (its own stack, a signal stack, coroutines). Programs with many coroutines run through them in turns,
- * and reading maps costs 20 to 40 us: so all that were found stay in a table of the process, by address. A stack may
- * be unmapped while it is known: before a change of stacks one system call (0.2 us) asks if it still is there.
+ * Where stacks end: at the bounds of the mapping, in /proc/self/maps, that contains the stack pointer. A thread keeps
+ * the bounds of its latest few stacks (its own, a signal stack, coroutines). Programs with many coroutines switch
+ * between them in turns, and reading maps costs 20 to 40 us. So all bounds that were found stay in a table of the
+ * process, by address. A stack may be unmapped after that. Before a change of stacks one system call (0.2 us) asks
+ * whether the stack is still mapped.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,13 +15,13 @@
 #include "sys/sys.h"
 
 #define KNOWN 1024u /* a power of two */
-#define KNOWN_SHIFT 14 /* each 16 KiB of a stack have an entry */
+#define KNOWN_SHIFT 14 /* each 16 KiB of a stack has an entry of its own */
 #define PAGE_SHIFT 12
 #define PAGE_BYTES ((uintptr_t)1 << PAGE_SHIFT)
 #define PAGES_BITS 28
-#define OWN_STACK_MAX (128u << 20) /* the least that the kernel keeps free below the main thread's stack */
+#define OWN_STACK_MAX (128u << 20) /* the kernel keeps at least this much free below the main thread's stack */
 
-/* One word each, read and written without a lock: first page << PAGES_BITS | pages. */
+/* One word per entry, read and written without a lock: first page << PAGES_BITS | pages. */
 static uint64_t known[KNOWN];
 
 static uint64_t *known_at(uintptr_t sp)
@@ -43,7 +44,7 @@ static void make_known(uintptr_t sp, const struct ct_stack_bounds *bounds)
 		ct_set_relaxed(known_at(sp), (uint64_t)bounds->low >> PAGE_SHIFT << PAGES_BITS | pages);
 }
 
-/* 0 = they are all mapped, -ENOMEM = not all. MS_ASYNC does nothing but look if there is a hole. */
+/* 0: all pages are mapped; -ENOMEM: some are not. msync with MS_ASYNC does nothing except look for holes. */
 static long look(const struct ct_stack_bounds *bounds)
 {
 	return ct_syscall3(SYS_msync, bounds->low, bounds->high - bounds->low, MS_ASYNC);
@@ -66,9 +67,9 @@ static void move_to_front(struct ct_thread *thread, struct ct_stack_bounds bound
 }
 
 /*
- * Without maps (behind chroot, as another user, in a sandbox): the thread's own stack, from its stack pointer to what
- * is known to be above its frames. Where the sandbox does not even let us look for a hole, the main thread's stack has
- * none: the kernel keeps other mappings away from it.
+ * If /proc/self/maps cannot be read (after chroot, as another user, in a sandbox): use the thread's own stack, from its
+ * stack pointer to an address known to be above its frames. The sandbox may even forbid the system call that looks for
+ * holes. The main thread's stack has none, because the kernel keeps other mappings away from it.
  */
 static bool find_own(const struct ct_thread *thread, uintptr_t sp, struct ct_stack_bounds *found)
 {
@@ -97,7 +98,7 @@ bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp)
 		else if (!find_own(thread, sp, &found))
 			return false;
 	}
-	/* A stack that has grown replaces what was known of it. */
+	/* A stack that has grown replaces its old bounds. */
 	uint32_t slot = 0;
 	while (slot < CT_BOUNDS_KEPT - 1 && thread->bounds[slot].high != found.high)
 		slot++;
@@ -108,7 +109,7 @@ bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp)
 bool ct_stack_check_bounds(struct ct_thread *thread, uintptr_t sp)
 {
 	struct ct_stack_bounds old = thread->bounds[0];
-	/* The main thread's own stack stays. */
+	/* The main thread's own stack is never unmapped. */
 	if (contains(&old, ct_tracer.stack_top) || is_mapped(&old))
 		return true;
 	thread->bounds[0] = (struct ct_stack_bounds){0, 0};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads one unwind rule from an object's .eh_frame: find the FDE by the sorted table of .eh_frame_hdr,
- * let cfi_row.c run its instructions up to the address, and express the row as a struct ct_rule. What is
- * not expressible becomes CT_CFA_UNKNOWN. Reads loaded objects only; takes no lock.
+ * Reads the unwind rule for one address from an object's .eh_frame. The sorted table of .eh_frame_hdr leads to the FDE.
+ * cfi_row.c runs its instructions up to the address. The resulting row is expressed as a struct ct_rule, or becomes
+ * CT_CFA_UNKNOWN if that is not possible. Reads loaded objects only; has no lock of its own.
  */
 #include "hot/slow.h"
 #include "sys/machine.h"
@@ -10,7 +10,7 @@
 #include "unwind/cfi_row.h"
 #include "unwind/objects.h"
 
-/* A pointer in one of the encodings that linkers write into .eh_frame. */
+/* Read a pointer in one of the encodings that linkers write into .eh_frame. */
 static uint64_t read_pointer(struct ct_reader *reader, uint8_t encoding)
 {
 	const uint8_t *place = reader->at;
@@ -42,17 +42,18 @@ static uint64_t read_pointer(struct ct_reader *reader, uint8_t encoding)
 	}
 }
 
+/* Find the end of a CIE or FDE from its length. */
 static bool read_record(const uint8_t *at, struct ct_reader *record)
 {
 	uint32_t length;
 	memcpy(&length, at, sizeof(length));
-	if (length == 0 || length == UINT32_MAX) /* end mark; the 64-bit form is not written by anybody */
+	if (length == 0 || length == UINT32_MAX) /* end mark; no tool writes the 64-bit form */
 		return false;
 	*record = (struct ct_reader){at + sizeof(length), at + sizeof(length) + length, false};
 	return true;
 }
 
-/* CIE: how its FDEs are to be read. */
+/* Read a CIE, which says how its FDEs are to be read. */
 static bool read_cie(const uint8_t *at, struct ct_frame_info *info, uint8_t *pointer_encoding, bool *augmented)
 {
 	struct ct_reader cie;
@@ -90,7 +91,7 @@ static bool read_cie(const uint8_t *at, struct ct_frame_info *info, uint8_t *poi
 	return !cie.bad && return_register == CT_REG_PC;
 }
 
-/* FDE at `at`, if it covers the address. */
+/* Read the FDE at `at`. *covers: its code contains the address. */
 static bool read_fde(const uint8_t *at, uint64_t address, struct ct_frame_info *info, bool *covers)
 {
 	struct ct_reader fde;
@@ -111,7 +112,7 @@ static bool read_fde(const uint8_t *at, uint64_t address, struct ct_frame_info *
 	return !fde.bad;
 }
 
-/* The FDE whose start is the last one not beyond the address, by the header's sorted table; NULL = none. */
+/* Find the last FDE that does not start after the address, in the header's sorted table; NULL: none. */
 static const uint8_t *find_fde(const uint8_t *header, uint64_t address)
 {
 	struct ct_reader reader = {header, header + 4, false};
@@ -146,7 +147,10 @@ static const uint8_t *find_fde(const uint8_t *header, uint64_t address)
 	return header + table[low].fde;
 }
 
-/* No call returns to a function's first byte: the address was put there to begin a stack with. */
+/*
+ * Is the address the first byte of a function? No call returns there: such a "return address" was put at the start of a
+ * hand-made stack.
+ */
 static bool starts_function(const uint8_t *header, uint64_t address)
 {
 	struct ct_frame_info info;
@@ -160,14 +164,17 @@ static bool fits(int64_t offset, int64_t most)
 	return offset >= -most && offset <= most && offset % 8 == 0;
 }
 
-/* No compiler does that; the walk relies on it. */
+/* Is bp saved where our own frames may overwrite it? No compiler does that, and the walk relies on it. */
 static bool saves_below_sp(const struct ct_row *row)
 {
 	return row->bp.how == CT_SAVED_AT_CFA &&
 	       (row->bp.offset > CT_RETURN_OFFSET || (row->base == CT_BASE_BP && -row->bp.offset > CT_RED_ZONE_BYTES));
 }
 
-/* Once bp is popped it is the caller's, but tables go on to say where it was, for the one instruction that is left. */
+/*
+ * Has bp been popped already? Then it is the caller's. Tables still say where it was saved, for the one instruction
+ * that is left.
+ */
 static bool is_popped(const struct ct_row *row)
 {
 	return row->base == CT_BASE_SP && row->bp.how == CT_SAVED_AT_CFA && -row->bp.offset > row->offset;

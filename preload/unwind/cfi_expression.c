@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Expressions in unwind tables, evaluated with registers left open: a value is a constant, or sp, bp, the
- * CFA or the word at bp + offset, plus a constant. Compilers write "bp + n" and "*(bp + n)" for functions
- * that realign their stack; linkers write for the PLT "sp + 8 + ((pc & 15) >= 11) * 8".
+ * Evaluates expressions in unwind tables without knowing the registers. A value is a constant, or one of sp, bp, the
+ * CFA, and the word at bp + offset, plus a constant. Compilers write "bp + n" and "*(bp + n)" for functions that
+ * realign their stack. For the PLT, linkers write "sp + 8 + ((pc & 15) >= 11) * 8".
  */
 #include "sys/machine.h"
 #include "unwind/cfi_row.h"
@@ -11,7 +11,7 @@
 
 struct value {
 	enum { CONSTANT, FROM_SP, FROM_BP, FROM_CFA, LOADED, OPEN } base;
-	int64_t offset; /* of LOADED: the word lies at bp + offset */
+	int64_t offset; /* for LOADED: the word at bp + offset */
 };
 
 struct stack {
@@ -36,7 +36,9 @@ static struct value pop(struct stack *stack)
 	return (struct value){OPEN, 0};
 }
 
-/* The program counter is known: the rule is made for one address. What stands there is interrupted and calls nothing.
+/*
+ * The program counter is known, since the rule is for one address. That address is the pc itself, not a return address
+ * less 1: code with such an expression (the PLT) calls nothing, so it was interrupted.
  */
 static struct value of_register(unsigned reg, int64_t offset, uint64_t address)
 {
@@ -80,7 +82,7 @@ static struct value combine(uint8_t op, struct value left, struct value right)
 	}
 }
 
-/* 1, 2, 4 or 8 bytes, each unsigned and signed in turn. */
+/* DW_OP_const1u to DW_OP_const8s: 1, 2, 4 or 8 bytes, alternately unsigned and signed. */
 static int64_t read_constant(struct ct_reader *expression, uint8_t op)
 {
 	unsigned bits = 8u << ((op - DW_OP_const1u) / 2);

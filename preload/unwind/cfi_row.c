@@ -3,7 +3,7 @@
 
 #include "sys/machine.h"
 
-#define STATES_MAX 8 /* nested remember_state; compilers use 1 */
+#define STATES_MAX 8 /* of nested DW_CFA_remember_state; compilers use 1 */
 
 static struct ct_saved *saved_of(struct ct_row *row, uint64_t reg)
 {
@@ -41,7 +41,10 @@ static void restore(struct ct_row *row, const struct ct_row *initial, uint64_t r
 		*saved = *saved_of(&copy, reg);
 }
 
-/* Run a program; stop where the row of the address ends. False: it holds something that we do not know. */
+/*
+ * Run a program, either to its end or until the row for the address is complete. False: it contains something that we
+ * do not know.
+ */
 static bool run(struct ct_reader program, const struct ct_frame_info *info, uint64_t address, bool to_its_end,
 		const struct ct_row *initial, struct ct_row *row)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DWARF as the unwind tables of loaded objects use it: constants, and a reader that never goes past its
- * end. Pure. Sources: DWARF 5 sections 6.4 and 7.7.1, LSB "Exception Frames".
+ * The part of DWARF that unwind tables of loaded objects use: constants, and a reader that never goes past its end.
+ * Pure. Sources: DWARF 5 sections 6.4 and 7.7.1, LSB "Exception Frames".
  */
 #ifndef CT_UNWIND_DWARF_H
 #define CT_UNWIND_DWARF_H
@@ -22,7 +22,7 @@ enum {
 };
 
 enum {
-	DW_CFA_advance_loc = 0x40, /* with 6 bits of operand, as the next two */
+	DW_CFA_advance_loc = 0x40, /* with an operand of 6 bits, like the next two */
 	DW_CFA_offset = 0x80,
 	DW_CFA_restore = 0xc0,
 	DW_CFA_nop = 0x00,
@@ -73,7 +73,7 @@ enum {
 struct ct_reader {
 	const uint8_t *at;
 	const uint8_t *end;
-	bool bad; /* something did not fit; what was read since is 0 */
+	bool bad; /* something did not fit; everything read after that is 0 */
 };
 
 static inline uint64_t ct_read_fixed(struct ct_reader *reader, size_t bytes)
@@ -116,7 +116,7 @@ static inline int64_t ct_read_sleb(struct ct_reader *reader)
 	return (int64_t)value;
 }
 
-/* A length and so many bytes. */
+/* A length, and a reader for that many bytes. */
 static inline struct ct_reader ct_read_block(struct ct_reader *reader)
 {
 	uint64_t bytes = ct_read_uleb(reader);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libunwind, for the stacks whose rules our unwinder has not, and as oracle (CTRACE_DEBUG=verify).
+ * libunwind walks the stacks whose rules our unwinder does not have, and checks all others for CTRACE_DEBUG=verify.
  *
- * It is loaded with RTLD_LOCAL: in the program's global scope its _Unwind_RaiseException would take over
- * the program's C++ exceptions. It may allocate (thread keys, its own caches); those calls come back to
- * our hooks marked busy and pass through.
+ * It is loaded with RTLD_LOCAL. In the program's global scope its _Unwind_RaiseException would take over the program's
+ * C++ exceptions. It may allocate (thread keys, its own caches). Those calls reach our hooks while the thread is marked
+ * busy, and pass through.
  */
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
@@ -26,13 +26,13 @@ static struct {
 	int (*get_reg)(unw_cursor_t *, unw_regnum_t, unw_word_t *);
 	void (*flush_cache)(unw_addr_space_t, unw_word_t, unw_word_t);
 	unw_addr_space_t *local;
-	uint32_t epoch; /* ct_tracer.loader_epoch when its caches were last emptied */
+	uint32_t epoch; /* ct_tracer.loader_epoch when its caches were last flushed */
 } unwind;
 
 static struct {
 	uint64_t compared;
 	uint64_t equal;
-	uint64_t explained; /* libunwind gave up on the way; so far the stacks are equal */
+	uint64_t explained; /* libunwind gave up before the root; the stacks are equal up to there */
 	uint64_t different;
 } verified;
 
@@ -58,14 +58,14 @@ void ct_libunwind_load(void)
 {
 	uint64_t unsampled = ct_tls.unsampled;
 	ct_own_begin();
-	ct_tls.unsampled = 0; /* else what the loader allocates would not be taken for ours */
+	ct_tls.unsampled = 0; /* else the loader's allocations would not be recognised as ours */
 	find_all(dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL));
-	ct_loader_forget_miss(); /* the program must not find it */
+	ct_loader_forget_miss(); /* the program must not see our error */
 	ct_tls.unsampled = unsampled;
 	ct_own_end();
 }
 
-/* It keeps rules by address, and does not notice when other code comes to the same place. */
+/* libunwind keeps rules by address, and does not notice if other code is loaded there. */
 static void forget_unloaded(void)
 {
 	uint32_t epoch = ct_get_relaxed(&ct_tracer.loader_epoch);
@@ -73,7 +73,9 @@ static void forget_unloaded(void)
 		unwind.flush_cache(*unwind.local, 0, 0);
 }
 
-/* Frames from from->pc outward into frames[]; 0 = from was not met. Only at.pc and exact are filled. */
+/*
+ * Walk from the frame at from->pc outward into frames[]; 0: that frame was not met. Fills only at.pc, at.sp and exact.
+ */
 static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct ct_registers *from, bool *complete)
 {
 	unw_context_t context;
@@ -83,7 +85,7 @@ static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct c
 	bool exact = false;
 	int more = -1;
 	*complete = false;
-	/* Its system calls (pipe2, mincore) are not asked for in the program's sandbox. */
+	/* The program's sandbox was not asked about libunwind's own system calls (pipe2, mincore). */
 	if (!ct_get_acquire(&unwind.step) || ct_get_relaxed(&ct_filters))
 		return 0;
 	forget_unloaded();
@@ -96,7 +98,7 @@ static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct c
 			break;
 		unwind.get_reg(&cursor, UNW_REG_SP, &sp);
 		met = met || (pc == from->pc && sp == from->sp);
-		/* Its own unw_is_signal_frame says no to glibc's trampoline. */
+		/* unw_is_signal_frame does not recognise glibc's trampoline. */
 		bool signal = ct_cfi_rule(pc - 1).cfa == CT_CFA_SIGNAL;
 		if (met && !signal) {
 			if (count == max)
@@ -113,7 +115,7 @@ static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct c
 uint32_t ct_libunwind_walk(struct ct_thread *thread, const struct ct_registers *from, bool *complete)
 {
 	uint32_t busy = ct_tls.busy;
-	ct_tls.busy = CT_BUSY_OWN; /* also inside a hook: nothing of libunwind's is the program's */
+	ct_tls.busy = CT_BUSY_OWN; /* even inside a hook: none of libunwind's allocations are the program's */
 	uint32_t count = walk(thread->fresh, CT_STACK_FRAMES, from, complete);
 	ct_tls.busy = busy;
 	return count;
@@ -140,7 +142,7 @@ void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from)
 	uint32_t depth = thread->depth;
 	bool complete;
 	uint32_t index = 0;
-	if (!ct_get_acquire(&unwind.step)) /* libraries' constructors run before ours */
+	if (!ct_get_acquire(&unwind.step)) /* not loaded yet: constructors of other libraries run before ours */
 		return;
 	uint32_t count = ct_libunwind_walk(thread, from, &complete);
 	while (index < count && index < depth && thread->fresh[index].at.pc == stack[depth - 1 - index].at.pc)
@@ -159,7 +161,7 @@ void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from)
 			       index < count ? thread->fresh[index].at.pc : 0);
 }
 
-/* The site of the first frames of thread->fresh; 0 = there is none. */
+/* The site of the first `count` frames of thread->fresh; 0: there is none. */
 static uint32_t site_of(const struct ct_thread *thread, uint32_t count)
 {
 	uint64_t value = thread->root;

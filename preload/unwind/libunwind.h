@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* CTRACE_DEBUG=verify: libunwind as the oracle of our unwinder. The rest of libunwind.c is in hot/slow.h. */
+/* CTRACE_DEBUG=verify compares our unwinder with libunwind. The other functions of libunwind.c are in hot/slow.h. */
 #ifndef CT_UNWIND_LIBUNWIND_H
 #define CT_UNWIND_LIBUNWIND_H
 

@@ -16,9 +16,9 @@
 
 #define SEGMENTS_MAX 16u
 #define OBJECTS_SEEN 256u
-#define FINGERPRINT_BYTES 1024u /* ELF header, program headers, build-id */
+#define FINGERPRINT_BYTES 1024u /* covers the ELF header, the program headers and the build-id */
 
-/* struct dl_find_object of <dlfcn.h>, which older C libraries do not declare. */
+/* struct dl_find_object of <dlfcn.h>; older C libraries do not declare it. */
 struct found_object {
 	unsigned long long flags;
 	void *map_start;
@@ -31,8 +31,8 @@ struct found_object {
 static int (*find_object)(void *address, struct found_object *object);
 
 /*
- * Objects seen. Another one may take the place of each, and not only by dlclose: the C library unloads
- * its character set modules on its own. So their first bytes are compared each time.
+ * Objects seen so far. Another object may replace one at the same address, and not only after dlclose: the C library
+ * unloads its character set modules on its own. So the first bytes are compared at each look-up.
  */
 struct ct_lock ct_lock_objects;
 static struct seen {
@@ -51,16 +51,16 @@ void ct_objects_init(bool use_loader)
 		ct_loader_forget_miss();
 }
 
-/* The mappings of one file, from the one of its first page on. */
+/* The mappings of one file, beginning with the mapping of its first page. */
 struct file {
 	uint64_t device;
 	uint64_t inode;
 	uint32_t count;
-	bool has_code; /* data files are not looked into: they may have been cut short since */
+	bool has_code; /* data files are not read: they may have been truncated since */
 	struct {
 		uintptr_t start;
 		uintptr_t end;
-		uintptr_t base; /* where its file's first byte would be */
+		uintptr_t base; /* where the file's first byte would be */
 		bool readable;
 	} mappings[SEGMENTS_MAX];
 };
@@ -87,7 +87,10 @@ static bool is_kernels(const struct ct_mapping *mapping)
 	return !mapping->inode && !strcmp(mapping->path, "[vdso]");
 }
 
-/* The latest file mapped from its beginning at or below the address. *path may be NULL. */
+/*
+ * Find the last file that is mapped from its beginning at or below the address. *path gets its path, unless path is
+ * NULL.
+ */
 static bool find_file(uintptr_t address, struct file *file, struct ct_text *path)
 {
 	struct ct_maps maps;
@@ -99,7 +102,7 @@ static bool find_file(uintptr_t address, struct file *file, struct ct_text *path
 	while (ct_maps_next(&maps, &mapping) && (mapping.start <= address || met)) {
 		bool holds = address >= mapping.start && address < mapping.end;
 		if (!mapping.inode && !is_kernels(&mapping)) {
-			met = met || holds; /* bss; or code moved into large pages */
+			met = met || holds; /* bss, or code that was moved to huge pages */
 			continue;
 		}
 		if (!same_file(file, &mapping) || !mapping.offset) {
@@ -123,7 +126,7 @@ static bool find_file(uintptr_t address, struct file *file, struct ct_text *path
 	return met && file->count && file->has_code;
 }
 
-/* Is all of a segment mapped as the loader does it, and readable? */
+/* Is the whole segment mapped as the loader maps it, and readable? */
 static bool is_mapped(const struct file *file, uintptr_t bias, const ElfW(Phdr) * segment)
 {
 	uintptr_t at = bias + segment->p_vaddr;
@@ -136,7 +139,7 @@ static bool is_mapped(const struct file *file, uintptr_t bias, const ElfW(Phdr) 
 	return at >= end;
 }
 
-/* The segment that is loaded from the file's first byte on has the ELF header and the program headers in it. */
+/* The segment that begins with the file's first byte contains the ELF header and the program headers. */
 static bool read_headers(const struct file *file, struct ct_object *object)
 {
 	uintptr_t start = file->mappings[0].start;
@@ -173,7 +176,7 @@ static bool contains(const struct ct_object *object, uintptr_t address)
 	return address >= object->start && address < object->end;
 }
 
-/* Never 0. */
+/* A hash of FINGERPRINT_BYTES; never 0. */
 static uint64_t hash(const uint64_t *words)
 {
 	uint64_t value = 1;
@@ -182,7 +185,10 @@ static uint64_t hash(const uint64_t *words)
 	return value | 1;
 }
 
-/* By a system call, which fails where nothing is mapped: then 0. Under ct_lock_objects. */
+/*
+ * The fingerprint of what is mapped at start, read by a system call; 0: that failed, since nothing is mapped there.
+ * Under ct_lock_objects.
+ */
 static uint64_t try_fingerprint(uintptr_t start)
 {
 	static uint64_t words[FINGERPRINT_BYTES / sizeof(uint64_t)];
@@ -192,7 +198,10 @@ static uint64_t try_fingerprint(uintptr_t start)
 	return got == sizeof(words) ? hash(words) : 0;
 }
 
-/* Whatever was in its place is gone, and what was read of it is void. Under ct_lock_objects. */
+/*
+ * Remember an object. Any other object at its addresses is gone, and what was read from it is void. Under
+ * ct_lock_objects.
+ */
 static void note(const struct ct_object *object, uint64_t fingerprint)
 {
 	bool known = false;
@@ -285,5 +294,5 @@ void ct_loader_changed(void)
 
 void ct_loader_forget_miss(void)
 {
-	dlsym(RTLD_NEXT, "malloc"); /* found, so that the latest call has no error */
+	dlsym(RTLD_NEXT, "malloc"); /* succeeds, so the latest call has no error */
 }

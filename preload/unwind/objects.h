@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loaded objects by address. The loader is asked, by _dl_find_object: it takes no lock. C libraries before
- * 2.35 do not have it, and their dl_iterate_phdr takes a lock that the thread which called us may wait for: there
- * /proc/self/maps shows where a file's first page is mapped, and the program headers in it the rest.
- * Either way, an object in another's place makes void what was read of code (ct_loader_changed).
+ * Loaded objects by address. _dl_find_object asks the loader without a lock. C libraries before 2.35 do not have it,
+ * and dl_iterate_phdr takes a lock that the thread which called us may be waiting for. There, /proc/self/maps shows
+ * where the first page of a file is mapped, and the program headers in that page give the rest. Either way, if an
+ * object is found where another one was, everything read from code is forgotten (ct_loader_changed). Any thread; takes
+ * ct_lock_objects.
  */
 #ifndef CT_UNWIND_OBJECTS_H
 #define CT_UNWIND_OBJECTS_H
@@ -11,29 +12,29 @@
 #include "sys/text.h"
 
 struct ct_object {
-	uintptr_t start; /* of its lowest segment, where its ELF header is */
-	uintptr_t end;
-	uintptr_t bias; /* run-time address - link-time address */
-	const uint8_t *eh_frame_header; /* NULL = no unwind table */
-	const char *name; /* the loader's; NULL = not asked */
+	uintptr_t start; /* of its lowest segment, where the ELF header is */
+	uintptr_t end; /* first address after its highest segment */
+	uintptr_t bias; /* run-time address minus link-time address */
+	const uint8_t *eh_frame_header; /* in memory; NULL: it has no unwind table */
+	const char *name; /* as the loader knows it; NULL: the loader was not asked */
 };
 
-/* Before the first use; in cold code that may allocate. False: never ask the loader. */
+/* Before the first use, where dlsym may allocate. use_loader false: never ask the loader. */
 CT_COLD void ct_objects_init(bool use_loader);
 
-/* The object that the address lies in. False: none, or one that no loader has made. Any thread. */
+/* The object that contains the address. False: there is none, or not one that the loader has mapped. */
 CT_COLD bool ct_object_find(uintptr_t address, struct ct_object *object);
 
-/* Its file; empty for the program itself. Absolute, unless the loader was given another name. */
+/* The path of its file; empty for the program itself. Absolute, unless the loader was given another name. */
 CT_COLD void ct_object_path(const struct ct_object *object, struct ct_text *path);
 
-/* Code may have been unloaded: forget what was read of it. Any thread. */
+/* Code may have been unloaded: forget everything read from code. */
 CT_COLD void ct_loader_changed(void);
 
 /*
- * Clear the error of a dlsym that found nothing, so that the program's dlerror() does not report it. Not by dlerror,
- * which puts the error into words in the program's language: there is none yet when an IFUNC resolver's allocation has
- * started us.
+ * Clear the error of a dlsym that found nothing, so that the program's dlerror() does not report it. dlerror itself is
+ * no help: it formats the message in the program's language, and there is none yet if an IFUNC resolver's allocation
+ * has started us.
  */
 CT_COLD void ct_loader_forget_miss(void);
 
