@@ -9,7 +9,10 @@
 TESTS := $B/tests
 
 # --- the little programs: each function a frame of its own, no call turned into a jump ---
-PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
+# Their sources are in sub-folders of tests/programs, the programs in one folder.
+vpath %.c $(wildcard tests/programs/*/)
+vpath %.cc $(wildcard tests/programs/*/)
+PROGRAM_FLAGS := -Itests/programs -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 PROGRAM_C := sites sizes tiny reload threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host charsets remapped details advise \
 	fire_forks fire_jumps fire_plugins fire_stderr fire_threads fire_stack fire_sandbox fire_processes
 PROGRAM_C += privileged fire_ifunc fire_loader fire_own_malloc fire_signals leaks
@@ -22,24 +25,24 @@ PROGRAMS += $(addprefix $(TESTS)/programs/,api api_no_pie api_static api_lto api
 .PHONY: test-programs
 test-programs: $(PROGRAMS)
 
-$(PROGRAM_C:%=$(TESTS)/programs/%): $(TESTS)/programs/%: tests/programs/%.c
+$(PROGRAM_C:%=$(TESTS)/programs/%): $(TESTS)/programs/%: %.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -o $@ $< -pthread -ldl
 
 # Frame pointers; nothing else to unwind by; frames that the compiler aligns for vector registers.
-$(TESTS)/programs/frames_fp: tests/programs/frames.c
+$(TESTS)/programs/frames_fp: frames.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fno-omit-frame-pointer -o $@ $<
 
-$(TESTS)/programs/frames_bare: tests/programs/frames.c
+$(TESTS)/programs/frames_bare: frames.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -o $@ $<
 
-$(TESTS)/programs/frames_avx: tests/programs/frames.c
+$(TESTS)/programs/frames_avx: frames.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -O2 -mstackrealign -mpreferred-stack-boundary=5 -o $@ $<
 
-$(TESTS)/programs/cxx $(TESTS)/programs/leaks_cxx $(TESTS)/programs/advise_vector: $(TESTS)/programs/%: tests/programs/%.cc
+$(TESTS)/programs/cxx $(TESTS)/programs/leaks_cxx $(TESTS)/programs/advise_vector: $(TESTS)/programs/%: %.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -std=c++17 -o $@ $<
 
@@ -48,19 +51,19 @@ API_FLAGS := -Iinclude -D_GNU_SOURCE -g -O1 -fno-optimize-sibling-calls -Wall -W
 $(TESTS)/programs/api_no_pie: API_FLAGS += -fno-pie -no-pie -O2
 $(TESTS)/programs/api_static: API_FLAGS += -static
 $(TESTS)/programs/api_lto: API_FLAGS += -flto -O2 -Wl,-z,now
-$(TESTS)/programs/api $(TESTS)/programs/api_no_pie $(TESTS)/programs/api_static $(TESTS)/programs/api_lto: tests/programs/api.c
+$(TESTS)/programs/api $(TESTS)/programs/api_no_pie $(TESTS)/programs/api_static $(TESTS)/programs/api_lto: api.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -pedantic $(API_FLAGS) -o $@ $< -pthread
-$(TESTS)/programs/api_cxx: tests/programs/api.c
+$(TESTS)/programs/api_cxx: api.c
 	@mkdir -p $(@D)
 	$(CXX) -x c++ -std=c++17 -pedantic $(API_FLAGS) -o $@ $< -pthread
 
 # With inlined frames.
-$(TESTS)/programs/cxx_threads: tests/programs/cxx_threads.cc
+$(TESTS)/programs/cxx_threads: cxx_threads.cc
 	@mkdir -p $(@D)
 	$(CXX) -g -O2 -Wall -Wextra -MMD -MP -std=c++17 -o $@ $< -pthread
 
-$(TESTS)/programs/%.so: tests/programs/%.c
+$(TESTS)/programs/%.so: %.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -shared -fPIC -o $@ $<
 
@@ -73,16 +76,16 @@ SHAPE_-fp := -fno-omit-frame-pointer
 SHAPE_-lazy := -fomit-frame-pointer -Wl,-z,lazy
 SHAPE_-cet := -fomit-frame-pointer -fcf-protection=full -Wl,-z,ibtplt
 SHAPE_ := -fomit-frame-pointer
-SHAPE_FLAGS := -D_GNU_SOURCE -g -fno-builtin -Wall -Wextra -MMD -MP -Wl,-z,now
+SHAPE_FLAGS := -Itests/programs -D_GNU_SOURCE -g -fno-builtin -Wall -Wextra -MMD -MP -Wl,-z,now
 
 test-programs: $(SHAPES)
 
 # $(call shape_rules,BUILD,COMPILER,LEVEL,VARIANT)
 define shape_rules
-$(TESTS)/shapes/$1/%: tests/programs/%.c
+$(TESTS)/shapes/$1/%: %.c
 	@mkdir -p $$(@D)
 	$2 $(SHAPE_FLAGS) -$3 $(SHAPE_$4) -o $$@ $$<
-$(TESTS)/shapes/$1/%: tests/programs/%.cc
+$(TESTS)/shapes/$1/%: %.cc
 	@mkdir -p $$(@D)
 	$(2:gcc=g)++ $(SHAPE_FLAGS) -$3 $(SHAPE_$4) -std=c++17 -o $$@ $$<
 endef
@@ -91,33 +94,33 @@ $(foreach b,$(SHAPE_BUILDS),$(eval $(call shape_rules,$b,$(word 1,$(call build_p
 
 $(TESTS)/programs/plugin_small.so: ROOM := 1000
 $(TESTS)/programs/plugin_large.so: ROOM := 3000
-$(TESTS)/programs/plugin_small.so $(TESTS)/programs/plugin_large.so: tests/programs/plugin_shape.c
+$(TESTS)/programs/plugin_small.so $(TESTS)/programs/plugin_large.so: plugin_shape.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -DROOM=$(ROOM) -shared -fPIC -o $@ $<
 
 # Libraries to preload. The functions of one_byte must be jumps.
-$(addprefix $(TESTS)/programs/,libone_byte.so libbump.so libreuse.so libfail_alloc.so): $(TESTS)/programs/lib%.so: tests/programs/%.c
+$(addprefix $(TESTS)/programs/,libone_byte.so libbump.so libreuse.so libfail_alloc.so): $(TESTS)/programs/lib%.so: %.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -O2 -g -fno-builtin -Wall -Wextra -MMD -MP -shared -fPIC -o $@ $< -ldl
 
 # Cannot be traced by a preloaded library, and is refused.
-$(TESTS)/programs/as_nobody: tests/programs/as_nobody.c
+$(TESTS)/programs/as_nobody: as_nobody.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -static -o $@ $<
 
-$(TESTS)/programs/static_hello: tests/programs/deep.c
+$(TESTS)/programs/static_hello: deep.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -static -o $@ $<
 
 # Exceptions by the compiler's unwinder; by libunwind (8) and by LLVM's (1), where that is installed.
-$(TESTS)/programs/fire_unwinders: tests/programs/fire_unwinders.cc
+$(TESTS)/programs/fire_unwinders: fire_unwinders.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -o $@ $<
-$(addprefix $(TESTS)/programs/fire_unwinders.,8 1): $(TESTS)/programs/fire_unwinders.%: tests/programs/fire_unwinders.cc
+$(addprefix $(TESTS)/programs/fire_unwinders.,8 1): $(TESTS)/programs/fire_unwinders.%: fire_unwinders.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -o $@ $< -Wl,--no-as-needed -l:libunwind.so.$*
 
-$(addprefix $(TESTS)/programs/fire_sanitize.,address thread leak undefined): $(TESTS)/programs/fire_sanitize.%: tests/programs/tiny.c
+$(addprefix $(TESTS)/programs/fire_sanitize.,address thread leak undefined): $(TESTS)/programs/fire_sanitize.%: tiny.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fsanitize=$* -o $@ $<
 

@@ -298,7 +298,7 @@ static void show(const struct ct_profile *profile)
 		assert_in_range(-ct_view_source(&view, &error), 0, -CT_ERR_USAGE);
 	}
 	ct_patterns_fini(&all);
-	/* heaptrack's file has a line for each block; what it refuses is tests/e2e/formats_heaptrack.py's. */
+	/* heaptrack's file has a line for each block; what it refuses is tests/e2e/formats/formats_heaptrack.py's. */
 	for (size_t i = 0; i < profile->site_count; i++) {
 		profile->sites[i].counters.total_blocks %= 1000;
 		profile->sites[i].counters.peak_blocks %= 1000;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """
-Under fire: whatever a program does, and whatever fails, it runs as without us. Each program of tests/programs/fire_*
+Under fire: whatever a program does, and whatever fails, it runs as without us. Each program of tests/programs/fire
 prints the same, and ends the same, with the library and without it, and leaves a readable store or report.
 """
 

@@ -14,7 +14,7 @@ from lib.harness import CTRACE, CTRACE_TOP, LIBRARY, check, check_equal, check_i
 from lib.hostile import Bytes
 from lib.store import PAGE, SECTIONS
 
-THREADS, HELD = 2, 64  # tests/programs/counted.c
+THREADS, HELD = 2, 64  # tests/programs/heap/counted.c
 SAID = "copied while it was written"
 COPIES = 20
 

@@ -6,7 +6,7 @@ import json
 from lib import dhat, trace
 from lib.harness import CTRACE, check, check_equal, check_in, program, test
 
-# Kind: the function of tests/programs/advise.c, and a counter that its finding must have.
+# Kind: the function of tests/programs/heap/advise.c, and a counter that its finding must have.
 KINDS = {
     "temporary": ("temporary", "temporaryBlocks", 20000),
     "growth": ("growth", "resizes", 16000),
