@@ -106,6 +106,21 @@ def seeds(context):
     check_equal(_run(context, folder, "seeds.none").status, 1, "exit code without any test")
 
 
+@test(needs=PYTHON)
+def seeds_in_folders(context):
+    """Modules in sub-folders are found without their folder's name, so two of one name are an error."""
+    context.make_folder("seeds/a")
+    context.make_folder("seeds/b")
+    folder = context.path("seeds")
+    context.write("seeds/a/seeds.py", SEEDS)
+    context.write("seeds/b/others.py", SEEDS)
+    listed = _run(context, folder, "--list", "seeds.fine", "others.fine").check().stdout
+    check_equal(listed, "others.fine\nseeds.fine\n", "tests of both folders")
+    os.rename(context.path("seeds/b/others.py"), context.path("seeds/b/seeds.py"))
+    result = _run(context, folder, "--list").check(1)
+    check_in("tests/run: two modules are called seeds.py: in ", result.stderr, "two modules of one name")
+
+
 UNIT_SEEDS = """
 #include <stdarg.h>
 #include <stddef.h>
