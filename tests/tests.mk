@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
 # Tests. Included by the top-level Makefile.
-#   make e2e           build everything, run all tests; TEST=PATTERN runs some
-#   make unit          unit tests; unit-asan, unit-tsan: the same under sanitizers
-#   make test-programs the programs that the end-to-end tests trace
-#   make fuzz, fuzz-replay, see tests/fuzz/fuzz.mk
-#   make bench, bench-quick, see tests/bench/bench.mk
+#   make e2e           build everything and run all tests; TEST=PATTERN: only some
+#   make unit          run the unit tests; unit-asan, unit-tsan: the same under sanitizers
+#   make test-programs build the programs that the end-to-end tests trace
+#   make fuzz, fuzz-replay: see tests/fuzz/fuzz.mk
+#   make bench, bench-quick: see tests/bench/bench.mk
 
 TESTS := $B/tests
 
-# --- the little programs: each function a frame of its own, no call turned into a jump ---
-# Their sources are in sub-folders of tests/programs, the programs in one folder.
+# --- the small programs: each function has its own frame, and no call becomes a jump ---
+# The sources are in sub-folders of tests/programs. All programs are built into one folder.
 vpath %.c $(wildcard tests/programs/*/)
 vpath %.cc $(wildcard tests/programs/*/)
 PROGRAM_FLAGS := -Itests/programs -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
@@ -29,7 +29,7 @@ $(PROGRAM_C:%=$(TESTS)/programs/%): $(TESTS)/programs/%: %.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -o $@ $< -pthread -ldl
 
-# Frame pointers; nothing else to unwind by; frames that the compiler aligns for vector registers.
+# With frame pointers; with frame pointers but no unwind tables; with frames that the compiler aligns for vector registers.
 $(TESTS)/programs/frames_fp: frames.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fno-omit-frame-pointer -o $@ $<
@@ -46,7 +46,7 @@ $(TESTS)/programs/cxx $(TESTS)/programs/leaks_cxx $(TESTS)/programs/advise_vecto
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -std=c++17 -o $@ $<
 
-# The public header, in the ways that programs are built.
+# The public header, in programs that are built in different ways.
 API_FLAGS := -Iinclude -D_GNU_SOURCE -g -O1 -fno-optimize-sibling-calls -Wall -Wextra -Werror -MMD -MP
 $(TESTS)/programs/api_no_pie: API_FLAGS += -fno-pie -no-pie -O2
 $(TESTS)/programs/api_static: API_FLAGS += -static
@@ -67,7 +67,7 @@ $(TESTS)/programs/%.so: %.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -shared -fPIC -o $@ $<
 
-# --- shapes of frames: the same functions from two compilers, at each level, with and without frame pointers ---
+# --- frame shapes: the same functions from two compilers, at each optimisation level, with and without frame pointers ---
 SHAPE_COMPILERS := gcc $(if $(shell command -v clang++),clang)
 SHAPE_BUILDS := $(foreach c,$(SHAPE_COMPILERS),$(foreach o,O0 O1 O2 O3,$c-$o $c-$o-fp) $c-O2-lazy $c-O2-cet)
 SHAPES := $(foreach b,$(SHAPE_BUILDS),$(addprefix $(TESTS)/shapes/$b/,\
@@ -98,12 +98,12 @@ $(TESTS)/programs/plugin_small.so $(TESTS)/programs/plugin_large.so: plugin_shap
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -DROOM=$(ROOM) -shared -fPIC -o $@ $<
 
-# Libraries to preload. The functions of one_byte must be jumps.
+# Libraries to preload. The functions of one_byte must be compiled to jumps.
 $(addprefix $(TESTS)/programs/,libone_byte.so libbump.so libreuse.so libfail_alloc.so): $(TESTS)/programs/lib%.so: %.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -O2 -g -fno-builtin -Wall -Wextra -MMD -MP -shared -fPIC -o $@ $< -ldl
 
-# Cannot be traced by a preloaded library, and is refused.
+# Statically linked: a preloaded library cannot trace these, and they are refused.
 $(TESTS)/programs/as_nobody: as_nobody.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -static -o $@ $<
@@ -112,7 +112,7 @@ $(TESTS)/programs/static_hello: deep.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -static -o $@ $<
 
-# Exceptions by the compiler's unwinder; by libunwind (8) and by LLVM's (1), where that is installed.
+# Exceptions through the compiler's unwinder; through libunwind (8) and LLVM's libunwind (1), if that is installed.
 $(TESTS)/programs/fire_unwinders: fire_unwinders.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -o $@ $<
@@ -124,7 +124,7 @@ $(addprefix $(TESTS)/programs/fire_sanitize.,address thread leak undefined): $(T
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fsanitize=$* -o $@ $<
 
-# --- unit tests: everything but main() and the hooked names ---
+# --- unit tests: linked with everything except main() and the hooked names ---
 UNIT_VIEWER := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/viewer_*.c))
 UNIT_PRELOAD := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/preload_*.c))
 UNIT_BUILDER := $(patsubst tests/unit/%.c,$B/obj/tests/unit/%.o,$(wildcard tests/unit/store_builder.c))
@@ -132,7 +132,7 @@ UNIT_VIEWER_OBJ := $(filter-out $B/obj/viewer/ctrace.o,$(VIEWER_OBJ)) $(UNIT_BUI
 UNIT_PRELOAD_OBJ := $(filter-out $B/obj/preload/hooks/alloc.o $B/obj/preload/hooks/process.o,$(PRELOAD_OBJ))
 
 .PHONY: unit-build unit unit-asan unit-tsan
-# For unit tests and fuzz targets, a page for `ctrace html` that needs no npm.
+# A page for `ctrace html` that needs no npm, for unit tests and fuzz targets.
 $(TESTS)/share/ctrace/report.html:
 	@mkdir -p $(@D)
 	echo '<@DATA@>' > $@
@@ -156,7 +156,7 @@ $(UNIT_PRELOAD:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT
 unit: unit-build
 	tests/run --units $(TESTS)/unit
 
-# Each with objects of its own. Leak checks stay on: the viewer frees what it takes.
+# Each has its own objects. Leak checks stay on, since the viewer frees everything that it allocates.
 unit-asan:
 	$(MAKE) unit B=$B/asan OPT='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined' \
 		LDFLAGS='-fsanitize=address,undefined'
@@ -167,12 +167,12 @@ unit-tsan:
 e2e: all unit-build test-programs bench-programs
 	tests/run $(TEST)
 
-# The tests under fire, ten times longer; 1,000 kills.
+# The tests of fire* and kill, ten times longer; 1,000 kills.
 .PHONY: stress
 stress: all test-programs
 	CTRACE_STRESS=10 CTRACE_MOST_SECONDS=14400 tests/run -j 1 fire kill.
 
-# Real programs at work, each some minutes.
+# Real programs, each for some minutes.
 .PHONY: soak
 soak: all
 	CTRACE_SOAK=20 CTRACE_MOST_SECONDS=14400 tests/run -j 1 soak.
