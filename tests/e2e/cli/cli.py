@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Variables of a recording, ctrace export, ctrace info, ctrace-top, make install."""
+"""The variables of a recording, ctrace export, ctrace info, ctrace-top, make install."""
 
 import glob
 import json
@@ -13,7 +13,7 @@ from lib.harness import BUILD, CTRACE, CTRACE_TOP, LIBRARY, ROOT, check, check_e
 
 
 def _preload(context, command, cwd=None, status=0, **changes):
-    """With the library and nothing but these variables."""
+    """Run with the library preloaded and with only these variables."""
     return context.run(command, env=context.environment(LD_PRELOAD=LIBRARY, **changes), cwd=cwd).check(status)
 
 
@@ -58,7 +58,7 @@ def folders_that_cannot_be_written(context):
 
 @test()
 def bad_values(context):
-    """Recording is off, one line says why, the program runs."""
+    """The program runs, nothing is recorded, and one line says why."""
     for changes in (dict(CTRACE_DEPTH="x"), dict(CTRACE_DEPTH="4"), dict(CTRACE_QUIET="yes")):
         result = _preload(context, [program("ends"), "exit"], status=3, **changes)
         (name,) = changes
@@ -94,7 +94,7 @@ def keep_store(context):
 
 @test()
 def no_exporter(context):
-    """Without a ctrace program the store stays, and one line says what to do."""
+    """If the ctrace program is missing, the store stays, and one line says what to do."""
     result = _preload(context, [program("ends"), "exit"], status=3, CTRACE_BIN="/no/such/ctrace")
     (store,) = glob.glob(context.path("*.store"))
     check_equal(len(result.stderr.splitlines()), 1, f"lines on stderr: {result.stderr}")
@@ -104,7 +104,7 @@ def no_exporter(context):
 
 @test()
 def damaged_files(context):
-    """Exit code 3 and one line, whatever is in the file."""
+    """Damaged files cause exit code 3 and one line, whatever they contain."""
     out = context.path("o.json")
     _preload(context, [program("sites")], CTRACE_OUT=out, CTRACE_KEEP_STORE=1, CTRACE_QUIET=1)
     with open(out + ".store", "rb") as file:
@@ -163,7 +163,7 @@ def help_texts(context):
 
 @test(needs=("make", "pkg-config"))
 def install(context):
-    """Into a folder, then the folder moves: both commands, the library and the pkg-config file still work."""
+    """Install into a folder and move it: both commands, the library and the pkg-config file still work."""
     context.run(["make", "-s", "-C", ROOT, "B=" + BUILD, "PREFIX=/opt/ctrace", "DESTDIR=" + context.path("one"), "install"]).check()
     os.rename(context.path("one", "opt", "ctrace"), context.path("moved"))
     found = [os.path.join(root, f) for root, _, files in os.walk(context.path("moved")) for f in files]
@@ -185,7 +185,7 @@ def install(context):
     env = context.environment(CTRACE_QUIET=1, CTRACE_OUT=context.path("b.json"))
     context.run([os.path.join(bin_folder, "ctrace"), program("sites")], env=env).check()
     check_in("27 blocks", context.run([os.path.join(bin_folder, "ctrace-top"), context.path("b.json")]).check().stdout, "top")
-    # Through a symbolic link, as a distribution may have it.
+    # Through a symbolic link, as in some distributions.
     os.symlink(os.path.join(bin_folder, "ctrace"), context.path("linked"))
     env["CTRACE_OUT"] = context.path("c.json")
     context.run([context.path("linked"), "record", program("sites")], env=env).check()
@@ -199,7 +199,7 @@ def install(context):
 
 @test()
 def many_sites(context):
-    """131,072 sites: export and ctrace-top take seconds."""
+    """Export and ctrace-top take only seconds for 131,072 sites."""
     out = context.path("o.json")
     _preload(context, [program("many_sites"), "17"], CTRACE_OUT=out, CTRACE_EXPORT=0, CTRACE_QUIET=1)
     start = cpu_seconds()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Completion in bash, zsh and fish: every command, every option of each, values and files."""
+"""Completion in bash, zsh and fish: every command, all of its options, values and files."""
 
 import os
 import pty
@@ -12,7 +12,7 @@ SCRIPTS = os.path.join(ROOT, "completions")
 
 
 def _environment(context):
-    """With our ctrace first in PATH."""
+    """An environment with our ctrace first in PATH."""
     env = context.environment()
     env["PATH"] = os.path.join(BUILD, "bin") + ":" + env["PATH"]
     env["LC_ALL"] = "C.UTF-8"
@@ -29,7 +29,7 @@ def _options(context, command):
 
 
 def _bash(context, *words):
-    """What bash would offer for the last word."""
+    """The candidates of bash for the last word."""
     script = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _ctrace "$1"; printf "%s\\n" "${COMPREPLY[@]}"'
     command = ["bash", "--norc", "-c", script, "bash", os.path.join(SCRIPTS, "ctrace.bash"), *words]
     return context.run(command, env=_environment(context), cwd=context.folder).check().stdout.split()
@@ -59,7 +59,7 @@ def bash(context):
 
 @test()
 def runs_nothing(context):
-    """A program's name is no command of ours: it must not be started to be asked for its help."""
+    """If the word is a program's name and not one of our commands, completion must not start the program."""
     script = context.write("surprise", f"#!/bin/sh\ntouch {context.path('started')}\n")
     os.chmod(script, 0o755)
     env = _environment(context)
@@ -88,7 +88,7 @@ def fish(context):
 
 
 def _type(master, text, wanted=()):
-    """Type on a terminal, and wait until its screen has all that is wanted."""
+    """Type on a terminal, and wait until its screen shows all expected texts."""
     os.write(master, text.encode())
     screen = b""
 
@@ -103,7 +103,7 @@ def _type(master, text, wanted=()):
 
 @test(needs="zsh")
 def zsh(context):
-    """On a terminal: completion in zsh is part of its line editor."""
+    """zsh completes only on a terminal, since completion is part of its line editor."""
     context.write("heap.json", "")
     env = dict(_environment(context), TERM="xterm", PS1="", COLUMNS="200", LINES="100")
     pid, master = pty.fork()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ctrace doctor: each thing that keeps from recording is found, and named with the way out; what is fine is fine."""
+"""ctrace doctor: finds everything that prevents a recording, says how to fix it, and accepts what is fine."""
 
 import glob
 import os
@@ -10,7 +10,7 @@ from lib.harness import BUILD, CTRACE, LIBRARY, check, check_equal, check_in, pr
 
 
 def _doctor(context, *words, ctrace=CTRACE, env=None, cwd=None, status=0, **popen):
-    """The lines as (state, what, text)."""
+    """Run ctrace doctor; returns its lines as (state, what, text)."""
     result = context.run([ctrace, "doctor", *words], env=env, cwd=cwd, **popen).check(status)
     return [tuple((line.split(None, 2) + [""])[:3]) for line in result.stdout.splitlines()]
 
@@ -33,7 +33,7 @@ def healthy(context):
 
 @test()
 def programs(context):
-    """Programs that cannot be recorded, or that need a word."""
+    """Programs that cannot be recorded, or that deserve a note."""
     cases = [
         ("no-such-program", "program", "no such program"),
         (program("static_hello"), "program", "static"),
@@ -58,7 +58,7 @@ def programs(context):
 
 @test()
 def places(context):
-    """The library that is missing, or that the loader does not take; folders."""
+    """A library that is missing or that the loader refuses; folders."""
     moved = context.make_folder("moved/bin")
     ctrace = shutil.copy(CTRACE, moved)
     check_in("libctrace.so is missing", _problems(_doctor(context, program("sites"), ctrace=ctrace, status=1))["library"], "no library")

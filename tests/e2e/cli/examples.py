@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every example prints what its page shows, leaves nothing behind, and stands in the index."""
+"""Every example prints what its page shows, leaves nothing behind, and is listed in the index."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import shutil
 from lib import examples, trace
 from lib.harness import BUILD, ROOT, Skip, check, check_equal, check_in, test
 
-TOOLS = {"rust": "rustc"}  # not in every Debian; without it the one example is skipped
+TOOLS = {"rust": "rustc"}  # not in every Debian; if it is missing, only this example is skipped
 
 
 def _example(context, name):
@@ -19,7 +19,7 @@ def _example(context, name):
             raise Skip(tool)
         path += ":" + os.path.dirname(shutil.which(tool))
     env = context.environment(B=BUILD, PATH=path, TMPDIR=context.make_folder("tmp"))
-    env["HOME"] = os.environ.get("HOME", context.folder)  # where rustup looks for its toolchain
+    env["HOME"] = os.environ.get("HOME", context.folder)  # rustup looks for its toolchain here
     before = sorted(os.listdir(os.path.join(ROOT, "examples", name)))
     result = context.run([os.path.join(ROOT, "examples", name, "run")], env=env).check()
     check_equal(os.listdir(context.path("tmp")), [], "files left in TMPDIR")
@@ -43,7 +43,7 @@ for _name in examples.names():
 
 @test()
 def index(context):
-    """examples/README.md and README.md name each example; each has a page, and a program of its own."""
+    """examples/README.md and README.md name each example; each example has a page and a program."""
     with open(os.path.join(ROOT, "examples", "README.md"), encoding="utf-8") as file:
         text = file.read()
     listed = re.findall(r"^\| \[(\w+)\]\((\w+)/\)", text, re.M)
@@ -55,7 +55,7 @@ def index(context):
 
 @test()
 def masks(context):
-    """Seeded violations: times and pids may differ, a count, a function or a missing line may not."""
+    """Seeded violations: times and pids may differ, but a changed count or function or a missing line is noticed."""
     wanted = examples.shown("leak")
     check_equal(examples.difference("leak", wanted), "", "the page itself")
     later = re.sub(r"ran [\d.]+ (ms|µs)", "ran 17.5 s", re.sub(r"pid \d+", "pid 1", wanted))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CTRACE_REACH: what is lost and what can still be reached, as Valgrind's memcheck says of the same programs."""
+"""CTRACE_REACH: which blocks are lost or still reachable, compared with Valgrind's memcheck on the same programs."""
 
 import glob
 import os
@@ -11,7 +11,7 @@ from lib.commands import Command
 from lib.harness import CTRACE, CTRACE_TOP, Failure, check, check_caught, check_equal, check_in, program, test
 
 KIND = re.compile(r"(lost|possible|reachable|base)_\w+$")
-# What one of them leaves behind is in the way of the others.
+# These run alone, because what one of them leaves behind would disturb the others.
 ALONE = ("lost_among_free", "reachable_stack", "reachable_register")
 ALL_PROGRAM = "leaks"
 
@@ -32,19 +32,19 @@ def _compare(context, command, *options):
 
 
 def _traced(context, *words, status=0, **changes):
-    """Run leaks with CTRACE_REACH: its report's classes."""
+    """Run leaks with CTRACE_REACH; returns the classes of its report."""
     result = trace.run(context, [program(ALL_PROGRAM), *words], status=status, CTRACE_REACH=1, **changes)
     return memcheck.of_report(context, context.path(f"out.{result.pid}.json"), _is_kind)
 
 
 @test(needs=oracle.needs())
 def each_kind(context):
-    """Lists, trees, cycles, blocks of threads and mappings, pointers into blocks, pointers wherever there can be any."""
+    """Lists, trees, cycles, blocks of threads and mappings, pointers into blocks, and pointers in every kind of memory."""
     ours = _compare(context, _command(ALL_PROGRAM))
     check(len(ours.rows) >= 20, f"only {len(ours.rows)} rows")
     for (kind, functions), (_, blocks) in ours.rows.items():
-        function = functions[0] if functions else kind  # of a thread
-        loaders = function == "reachable_plugin"  # and its block for the library
+        function = functions[0] if functions else kind  # no functions: a block of a thread
+        loaders = function == "reachable_plugin"  # also counts the loader's block for the library
         check(function.startswith(kind) or kind == "indirect" or loaders, f"{blocks} blocks of {function} are {kind}")
 
 
@@ -57,13 +57,13 @@ def kinds_alone(context):
 
 @test(needs=oracle.needs())
 def cxx(context):
-    """Containers, arrays with a number before them. The pointer to a second base class is Valgrind's fourth heuristic, which is not ours."""
+    """Containers, and arrays with a count in front. We lack Valgrind's fourth heuristic, pointers to a second base class."""
     ours = _compare(context, _command("leaks_cxx"), "--leak-check-heuristics=stdstring,length64,newarray")
     check("possible" in [kind for kind, functions in ours.rows if "base_pointer" in functions], "no second base")
 
 
-# Real programs: both look for pointers in memory that is not the same, with other allocators and stacks, and words that are
-# no pointers any more may look like some. So many blocks may be of another class than Valgrind's; their sum is the same.
+# In real programs the two tools search different memory, with different allocators and stacks, and a stale word may look like
+# a pointer. At most this number of blocks may have another class than in Valgrind. Their sum is the same.
 OTHER_CLASS = 2
 
 
@@ -102,18 +102,18 @@ def seeded_differences(context):
 
 @test()
 def large_reservation(context):
-    """64 GiB of which one page is used: only that is read."""
+    """Only the used page of a 64 GiB reservation is read."""
     check_equal(_traced(context, "reachable_reserve").rows, {("reachable", ("reachable_reserve",)): (707, 1)}, "classes")
 
 
 @test()
 def running_threads(context):
-    """They allocate, map and unmap meanwhile; what they hold in registers only is not lost."""
+    """Other threads allocate, map and unmap meanwhile. Blocks that only their registers point to are not lost."""
     for _ in range(10):
         ours = _traced(context, "lost_beside_threads")
         check_equal({key: row for key, row in ours.rows.items() if "lost_block" in key[1]}, {("lost", ("lost_block", "lost_beside_threads")): (203, 2)}, "lost blocks")
         running = sum(blocks for (kind, functions), (_, blocks) in ours.rows.items() if kind == "lost" and "lost_block" not in functions)
-        # What a thread frees after the recording's end and before it is stopped counts as live, one block each.
+        # A block that a thread frees between the end of the recording and its stop counts as live, at most one per thread.
         check(running <= 4, f"{running} lost blocks of 4 threads")
 
 
@@ -130,23 +130,23 @@ def forked_child(context):
 
 @test()
 def many_processes(context):
-    """Shell pipelines: each of them ends by itself."""
+    """Shell pipelines, in which each process ends by itself."""
     script = "for i in 1 2 3; do ls / | sort | head -1; done"
     trace.run(context, ["/bin/sh", "-c", script], CTRACE_REACH=1)
-    found = glob.glob(context.path("out.*.json.[0-9]*"))  # of ls, which was a child of the shell before
+    found = glob.glob(context.path("out.*.json.[0-9]*"))  # of ls, which was a child of the shell before its exec
     check_equal(len(found), 9, "reports")
     for path in found:
         memcheck.of_report(context, path)
 
 
 def _refused(context, words, says, library="", status=0, **changes):
-    """Recorded as without CTRACE_REACH, and a line says why there are no classes."""
+    """The recording is the same as without CTRACE_REACH, and a line says why there are no classes."""
     env = trace.environment(context, CTRACE_REACH=1, **changes)
     env["CTRACE_QUIET"] = "0"
     env["LD_PRELOAD"] += ":" + library
     result = context.run(words, env=env).check(status)
     check_in("CTRACE_REACH: leaks not classified: " + says, result.stderr, "stderr")
-    for path in glob.glob(context.path("*.json*")):  # of the sandbox there is only a store
+    for path in glob.glob(context.path("*.json*")):  # the sandbox leaves only a store
         text = context.run([CTRACE, "export", "-f", "json", "-o", "-", path]).check().stdout
         check("lostBytes" not in text and "endBytes" in text, "classes all the same")
         os.remove(path)
@@ -163,7 +163,7 @@ def refusals(context):
 
 @test()
 def killed(context):
-    """No end, no classes; the rest is as ever."""
+    """A killed program has no classes; the rest of its report is unaffected."""
     env = trace.environment(context, CTRACE_REACH=1)
     context.run([program("ends"), "SIGKILL"], env=env).check(-signal.SIGKILL)
     (store,) = glob.glob(context.path("*.store"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Valgrind's DHAT as the oracle: per-site totals, values at the peak and at the end, equal to the byte."""
+"""Valgrind's DHAT as the oracle: every site's totals, values at the peak and values at the end are equal to the byte."""
 
 import copy
 
@@ -21,7 +21,7 @@ for _command in commands.COMMANDS:
 
 @test(needs=oracle.needs())
 def valgrind_repeats_itself(context):
-    """Two runs of Valgrind are equal: the command is deterministic and the matching loses nothing."""
+    """Two runs of Valgrind are equal, so the command is deterministic and the matching loses nothing."""
     for name in ("sqlite3", "perl", "cxx"):
         command = commands.by_name(name)
         first, second = oracle.run_valgrind(context, command), oracle.run_valgrind(context, command)
@@ -30,7 +30,7 @@ def valgrind_repeats_itself(context):
 
 @test(needs=oracle.needs())
 def seeded_differences(context):
-    """The comparison must notice a byte, a block, a stack too many, a rule that is not needed."""
+    """The comparison must notice one byte, block or stack too many, and a rule that is not needed."""
     table = oracle.run_valgrind(context, commands.by_name("sites")).table
     oracle.check_same(table, copy.deepcopy(table), "a copy")
     for column, name in enumerate(oracle.COMPARED):

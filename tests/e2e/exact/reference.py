@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Counters against a slow fold: CTRACE_DEBUG=events writes each event in the order in which it was folded.
+"""Compares counters with a slow fold. CTRACE_DEBUG=events writes the events in the order in which they were folded.
 
-The fold here is written from the definitions of the numbers, not from the combiner: after each new peak
-it copies what is live everywhere.
+This fold is written from the definitions of the numbers and not from the combiner. After each new peak it copies what is
+live at every site.
 """
 
 import struct
@@ -16,7 +16,7 @@ SLACK_SHIFT = 40
 
 
 def fold(path):
-    """Sites by id and the process, from the event list."""
+    """Fold the event list; returns the sites by id, and the process."""
     sites, process, order = {}, dict(live=0, live_blocks=0, peak=0, peak_blocks=0, total=0, blocks=0), []
     with open(path, "rb") as file:
         data = file.read()
@@ -65,7 +65,7 @@ def fold(path):
 
 
 def fold_until(path, times):
-    """What was live at each site just before each of these times."""
+    """What was live at each site immediately before each of these times."""
     live, found, times = {}, {}, sorted(times, reverse=True)
     with open(path, "rb") as file:
         data = file.read()
@@ -100,7 +100,7 @@ PAIRS = {
     "latest_ticks": "latest",
 }
 
-# Members of the report, and of the fold.
+# Members of the report, and those of the fold.
 REPORTED = {
     "tb": "total",
     "tbk": "blocks",
@@ -121,7 +121,7 @@ REPORTED = {
 
 
 def record(context, command, name):
-    """Run with the event list and the store kept; the report's path."""
+    """Run with the event list, and keep the store; returns the report's path."""
     out = context.path(name + ".json")
     env = context.environment(
         LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_DEBUG="events", CTRACE_KEEP_STORE=1, CTRACE_QUIET=1
@@ -152,7 +152,7 @@ def compare(context, command, name):
 
 
 def check_report(store, sites, report, name):
-    """The exported sites are those of the fold; lifetimes in whole µs, blocks that live at the end until then."""
+    """The exported sites equal those of the fold. Lifetimes are in whole µs; blocks that are live at the end count until then."""
     check_equal(report.losses["mergedSites"], 0, f"{name}: sites made one")
     wanted, got = {}, {}
     for site in sites.values():
@@ -218,7 +218,7 @@ def snapshots(context):
 
 @test()
 def seeds(context):
-    """An event that is missing, twice, out of order, a tick late, or of another site: the fold notices each."""
+    """The fold notices an event that is missing, duplicated, out of order, a tick late, or of another site."""
     out = record(context, [program("threads")], "threads")
     verify(out, "as it was")
     with open(out + ".events", "rb") as file:

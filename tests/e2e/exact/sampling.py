@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CTRACE_SAMPLE: estimates without bias. The exact recording of the same program is the truth."""
+"""CTRACE_SAMPLE gives unbiased estimates, compared with an exact recording of the same program."""
 
 import math
 import re
@@ -34,7 +34,7 @@ def without_bias(context):
 
 @test()
 def small_interval(context):
-    """A point on nearly every block."""
+    """Nearly every block has a sampled point."""
     truth = sums(trace.one(context, [program("sizes")]))
     sample = sums(trace.one(context, [program("sizes")], CTRACE_SAMPLE=1))
     for key, exact in truth.items():
@@ -43,7 +43,7 @@ def small_interval(context):
 
 @test()
 def frees_are_matched(context):
-    """What the program gives back is gone, from other threads and after realloc too."""
+    """Blocks that the program frees are not live any more, even if freed by other threads or after realloc."""
     for name in ("threads", "sites"):
         exact = sums(trace.one(context, [program(name)]))
         for _ in range(5):
@@ -54,7 +54,7 @@ def frees_are_matched(context):
 
 @test(needs=(PYTHON,))
 def resized_blocks(context):
-    """A block that is taken is found again when a small resize passes: lists that grew and are gone do not stay."""
+    """A sampled block is found again after small resizes, so lists that grew and were freed are not live."""
     command = [PYTHON, "-S", "-c", "for i in range(20000):\n  x = []\n  for j in range(30): x.append(j)"]
     exact = sums(trace.one(context, command, PYTHONMALLOC="malloc"))
     sample = sums(trace.one(context, command, PYTHONMALLOC="malloc", CTRACE_SAMPLE=2048))

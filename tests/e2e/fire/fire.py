@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-Under fire: whatever a program does, and whatever fails, it runs as without us. Each program of tests/programs/fire
-prints the same, and ends the same, with the library and without it, and leaves a readable store or report.
+Under fire: whatever a program does and whatever fails, it runs as it does without us. Each program of tests/programs/fire
+has the same output and status with and without the library, and leaves a readable store or report.
 """
 
 import glob
@@ -23,7 +23,7 @@ def fork_among_threads(context):
 
 @test()
 def fork_at_bad_moments(context):
-    """In a signal handler that interrupts a hook; with a lock of the C library held by a thread that waits for us."""
+    """fork in a signal handler that interrupts a hook, and while a thread that waits for us holds a lock of the C library."""
     for changes in SAMPLED:
         run_all(context, [("fire_forks", "handler", 60 * STRESS), ("fire_forks", "stream", 20), ("fire_forks", "vfork", 3)], **changes)
 
@@ -36,7 +36,7 @@ def jumps_out_of_hooks(context):
 
 @test()
 def descriptor_2(context):
-    """The program's own file by the time recording stops, or a pipe that nobody reads: no line of ours, no SIGPIPE."""
+    """Descriptor 2 is the program's own file when recording stops, or a pipe without a reader: no line, no SIGPIPE."""
     own = context.path("own")
     for limit in (700_000, 1_200_000):
         for words in (["file", own], ["pipe"]):
@@ -47,7 +47,7 @@ def descriptor_2(context):
 
 @test()
 def stack_for_an_allocation(context):
-    """At most 4 KiB where it is usual, 8 KiB where it is not."""
+    """A hook needs at most 4 KiB of stack, in unusual cases 8 KiB."""
     for changes in SAMPLED + ({"CTRACE_DEBUG": "no-find-object"},):
         run_both(context, [program("fire_stack")], CTRACE_EXPORT=0, stores=True, **changes)
     result = run_both(context, [program("fire_stack")], CTRACE_EXPORT=0, stores=True)
@@ -56,12 +56,12 @@ def stack_for_an_allocation(context):
 
 @test()
 def plugins_without_end(context):
-    """Each unload makes void what was read of code; neither memory nor mappings may pile up."""
+    """Each unload invalidates what was read about code. Neither memory nor mappings may accumulate."""
     for changes in SAMPLED:
         run_both(context, [program("fire_plugins"), program("plugin_a.so"), 2500 * STRESS], **changes)
 
 
-# What fails, and how. strace counts each thread's and process's calls on their own.
+# Which calls fail, and how. strace counts the calls of each thread and process separately.
 FAULTS = {
     "mmap": "ENOMEM",
     "mremap": "ENOMEM",
@@ -78,11 +78,11 @@ FAULTS = {
     "getcwd": "ENOENT",
     "rt_sigprocmask": "EPERM",
 }
-FAULTS_MOST = 30 * STRESS  # of one call in one program
+FAULTS_MOST = 30 * STRESS  # for one call in one program
 
 
 def under_strace(context, command, rule, **changes):
-    """The result, and the calls that strace saw, in their order; what was recorded stays."""
+    """Run under strace; returns the result and the calls in order. The recording stays."""
     env = trace.environment(context, **changes)
     del env["LD_PRELOAD"]
     log = context.path("strace.log")
@@ -93,20 +93,20 @@ def under_strace(context, command, rule, **changes):
 
 
 def injected(context, command, rule, **changes):
-    """Status and output; the calls. Nothing stays."""
+    """Returns status and output, and the calls. Removes the recording."""
     result, calls = under_strace(context, command, rule, CTRACE_EXPORT=0, **changes)
     clear(context)
     return (result.status, result.stdout), calls
 
 
 def first_of_ours(calls, name):
-    """The number of the first such call that the library made: it starts with the first map of its region."""
+    """The number of the library's first call of this name. The library starts with the first map of its region."""
     start = next(i for i, call in enumerate(calls) if call.startswith("mmap(0x300000000000"))
     return 1 + sum(call.startswith(name + "(") for call in calls[:start])
 
 
 def sweep(context, command, name, rule, step, **changes):
-    """Fail the first such call (%d in the rule), the second, until there is none to fail. How many did."""
+    """Fail the first such call (%d in the rule), then the second, until none is left. Returns how many failed."""
     wanted = context.run(command)
     _, calls = injected(context, command, [], **changes)
     first = first_of_ours(calls, name)
@@ -122,7 +122,7 @@ def sweep(context, command, name, rule, step, **changes):
 
 @test(needs="strace")
 def each_call_fails_once(context):
-    """From the library's first call on, each in turn; the program must not notice."""
+    """Each call fails in turn, from the library's first call on. The program must not notice."""
     done = 0
     for words in (["children", "fork"], ["many_sites", "8"], ["threads", "2", "20"]):
         command = [program(words[0])] + words[1:]
@@ -140,7 +140,7 @@ def from_one_call_on_all_fail(context):
     for name in ("mmap", "openat", "fallocate"):
         rule = ["-e", f"inject={name}:error={FAULTS[name]}:when=%d+"]
         done += sweep(context, command, name, rule, 4)
-    # A file system without fallocate: zeros are written.
+    # On a file system without fallocate, zeros are written.
     rule = ["-e", "inject=fallocate:error=EOPNOTSUPP", "-e", "inject=pwrite64:error=ENOSPC:when=%d"]
     done += sweep(context, command, "pwrite64", rule, 4)
     return f"{done} faults"
@@ -148,7 +148,7 @@ def from_one_call_on_all_fail(context):
 
 @test(needs="strace")
 def kernel_before_6_11(context):
-    """It cannot be asked for the mapping of one address: all are read, and stacks reach their roots as before."""
+    """Such a kernel cannot look up one mapping, so all are read. Stacks still reach their roots."""
     for words in (["threads", "2", "20"], ["altstack"], ["coroutine"]):
         command = [program(words[0])] + words[1:]
         result, calls = under_strace(context, command, ["-e", "inject=ioctl:error=ENOTTY"], out="out.json")
@@ -166,7 +166,7 @@ NEIGHBOURS = ("libjemalloc.so.2", "libmimalloc.so.[23]*", "libtcmalloc_minimal.s
 
 @test()
 def neighbours(context):
-    """Other allocators before and after us; an auditor of the loader."""
+    """Other allocators before and after us, and an auditor of the loader."""
     found = [path for name in NEIGHBOURS for path in sorted(glob.glob("/usr/lib/x86_64-linux-gnu/" + name))[:1]]
     table = [("fire_forks", "busy", 20), ("fire_threads", "keys", 20), ("fire_jumps", "alloc", 20), ("cxx",)]
     for path in found:

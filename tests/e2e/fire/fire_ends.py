@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Ways to die: the program's output (with the addresses of its blocks) and its status, and a report with all of it."""
+"""Ways to die: output (with the addresses of blocks) and status are the same, and the report has every block."""
 
 import signal
 
@@ -44,14 +44,14 @@ def in_order(context):
 
 @test()
 def addresses(context):
-    """In each way of recording, and when the store cannot be made."""
+    """Heap addresses are the same in each way of recording, and if the store cannot be made."""
     for changes in SAMPLED + ({"CTRACE_DEBUG": "no-find-object"}, {"CTRACE_DEBUG": "verify"}, {"CTRACE_OUT": "/dev/null/x", "TMPDIR": "/no/such"}):
         run_both(context, [program("ends"), "return"], **changes).check(8)
 
 
 @test()
 def deaths(context):
-    """What was recorded up to the last event is in the store."""
+    """The store has everything up to the last event."""
     for how, status in DEATHS.items():
         run_both(context, [program("ends"), *how], stores=True).check(status)
         report = trace.export_left_store(context)
@@ -62,7 +62,7 @@ def deaths(context):
 
 @test()
 def exec_over_itself(context):
-    """The same pid again: the old image's store stays, and the new one's report has the next free name."""
+    """The new image has the same pid: the old image's store stays, and the new report has the next free name."""
     result = run_both(context, [program("ends"), "exec"], stores=True).check(8)
     new = dhat.check_file(context.path(f"out.{result.pid}.json.{result.pid}"))
     old = trace.export_left_store(context)

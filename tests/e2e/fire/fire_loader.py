@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Under fire: what the loader may do before, below and beside us; other unwinders, allocators and preloads."""
+"""Under fire: what the loader may do before, below and beside us; other unwinders, allocators and preloaded libraries."""
 
 import glob
 import os
@@ -13,7 +13,7 @@ PLUGIN = "plugin_a.so"
 
 
 def traced(context, command, **changes):
-    """run_both, with the report of the traced run kept: (result, report)."""
+    """run_both that keeps the report of the traced run; returns (result, report)."""
     result = run_both(context, command, CTRACE_OUT=context.path("kept.json"), **changes)
     path = context.path("kept.json")
     report = dhat.check_file(path)
@@ -23,7 +23,7 @@ def traced(context, command, **changes):
 
 @test()
 def ifunc_resolver_allocates(context):
-    """While the loader relocates the program: there is no locale yet, and thread-local memory is wiped afterwards."""
+    """The resolver runs while the loader relocates the program: there is no locale, and thread-local memory is wiped later."""
     _, report = traced(context, [program("fire_ifunc")])
     check_equal(report.total("tbk"), 3, "blocks, printf's among them")
     trace.check_below(report, "resolver_blocks", (1100, 2, 0, 0), ("tb", "tbk", "eb", "ebk"))
@@ -32,7 +32,7 @@ def ifunc_resolver_allocates(context):
 
 @test()
 def auditor(context):
-    """LD_AUDIT: a C library of its own, and every call between objects goes through the loader's trampoline."""
+    """With LD_AUDIT there is a second C library, and every call between objects goes through the loader's trampoline."""
     env = ["env", "LD_AUDIT=" + program("fire_audit.so")]
     for words in (["fire_forks", "busy", "20"], ["fire_threads", "keys", "10"], ["fire_jumps", "alloc", "20"]):
         run_both(context, env + [program(words[0])] + words[1:], CTRACE_EXPORT=0, stores=True)
@@ -46,7 +46,7 @@ def auditor(context):
 
 @test()
 def plugins_in_spaces_of_their_own(context):
-    """Loaded with RTLD_DEEPBIND, or by dlmopen, a plugin calls the C library past us: its frees are not seen, either."""
+    """A plugin loaded with RTLD_DEEPBIND or by dlmopen bypasses us. Its frees are not seen either."""
     rounds = 500 * STRESS
     for how in ("deepbind", "dlmopen"):
         _, report = traced(context, [program("fire_loader"), how, program(PLUGIN), rounds])
@@ -56,7 +56,7 @@ def plugins_in_spaces_of_their_own(context):
 
 @test()
 def many_keys_before_the_first_allocation(context):
-    """From the 32nd key on the C library allocates inside pthread_setspecific: the thread's first event."""
+    """From the 32nd key on, the C library allocates inside pthread_setspecific. This is the thread's first event."""
     rounds = 200 * STRESS
     _, report = traced(context, [program("fire_loader"), "keys", "-", rounds])
     check_equal(sum(site["tbk"] for site in report.leaf("destroy")), 50 * rounds, "blocks of destructors")
@@ -65,7 +65,7 @@ def many_keys_before_the_first_allocation(context):
 
 @test()
 def own_malloc(context):
-    """The program's malloc, or that of a library preloaded before us, is the one that counts: a line says so."""
+    """The program uses its own malloc, or that of a library preloaded before us. A line says so."""
     result = run_both(context, [program("fire_own_malloc")])
     check_equal(
         result.stderr, "ctrace: malloc comes from the program itself; what it allocates is not recorded\n", "stderr"
@@ -78,12 +78,12 @@ def own_malloc(context):
 
 @test()
 def other_unwinders(context):
-    """Linked with libunwind, and with LLVM's, which throw the program's exceptions then."""
+    """Programs linked with libunwind or LLVM's libunwind, which then throw the program's exceptions."""
     found = sorted(glob.glob(program("fire_unwinders") + "*"))
     found = [path for path in found if not path.endswith(".d")]
     for path in found:
         _, report = traced(context, [path])
-        # A string beyond 15 bytes in each of 500 times 1 to 20 frames.
+        # Each of 1 to 20 frames has a string of more than 15 bytes, 500 times.
         blocks = sum(site["tbk"] for site in report.sites if any("throw_from" in name for name in site.functions()))
         check(blocks >= 25 * 210, f"{os.path.basename(path)}: {blocks} blocks below throw_from")
     return ", ".join(os.path.basename(path) for path in found)
@@ -91,11 +91,11 @@ def other_unwinders(context):
 
 @test()
 def sanitizers(context):
-    """They have allocators that no other may stand before: refused, by record before the program starts."""
+    """Sanitizers need their allocator to come first, so they are refused; ctrace record refuses before the program starts."""
     env = context.environment(CTRACE_OUT=context.path("out.json"))
     for kind in ("address", "thread", "leak", "undefined"):
         path = program("fire_sanitize." + kind)
-        # AddressSanitizer ends a program that has anything preloaded, unless it is told not to.
+        # AddressSanitizer ends a program with any preloaded library, unless this option forbids it.
         command = ["env", "ASAN_OPTIONS=verify_asan_link_order=0", path]
         said = "nothing is recorded" in run_both(context, command, stores=True).stderr
         check_equal(said, kind != "undefined", f"{kind}: it is said that nothing is recorded")
@@ -114,7 +114,7 @@ def sanitizers(context):
 
 
 def check_neighbour(context, library, command, seen):
-    """Before and after us: the program sees what the other library does."""
+    """Preload the other library before and after us: the program sees its effect."""
     for preload in (LIBRARY + ":" + library, library + ":" + LIBRARY):
         result = run_both(context, command, preload=preload, stores=True)
         check_equal(result.stdout, seen, f"{command} with {preload}")
@@ -128,7 +128,7 @@ def with_eatmydata(context):
 
 @test(needs=SYSTEM + "faketime/libfaketime.so.1")
 def with_faketime(context):
-    """It answers what we ask the clock, too, in its constructor's time and later."""
+    """faketime also answers our own calls of the clock, in its constructor and later."""
     for library in ("libfaketime.so.1", "libfaketimeMT.so.1"):
         fake = ["env", "FAKETIME=2001-02-03 04:05:06", "DONT_FAKE_MONOTONIC=0"]
         check_neighbour(context, SYSTEM + "faketime/" + library, fake + ["date", "+%Y-%m-%d"], "2001-02-03\n")
@@ -170,7 +170,7 @@ int main(void)
 
 @test(needs="musl-gcc")
 def musl_programs(context):
-    """A program with another C library, started by a recorded one: unharmed and not recorded, which a line says."""
+    """A recorded program starts one with another C library, which is unharmed and not recorded. A line says so."""
     context.write("app.c", MUSL)
     context.run(["musl-gcc", "-o", "app", "app.c"]).check()
     script = ["sh", "-c", "./app; echo $?; ./app; exit $?"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Processes: what they make of each other and of their surroundings, with a report for each or a line that says why not."""
+"""What processes do to each other and to their surroundings. Each has a report, or a line says why not."""
 
 import collections
 import glob
@@ -10,7 +10,7 @@ from lib import dhat, soak, trace
 from lib.fire import clear, run_both
 from lib.harness import CTRACE, LIBRARY, Skip, check, check_equal, check_in, program, test
 
-PLACES = 2000  # of fire_processes
+PLACES = 2000  # as in fire_processes.c
 NOBODY = 65534
 
 
@@ -20,7 +20,7 @@ def check_places(report, function):
 
 @test()
 def clone_with_shared_memory(context):
-    """It has its creator's heap and thread-local storage: it is recorded as its creator, which waits, and nothing is lost."""
+    """The clone shares heap and thread-local storage with its creator, which waits. It is recorded as part of it, without a loss."""
     result = run_both(context, [program("fire_processes"), "clone"])
     found = trace.reports(context)
     check_equal(list(found), [result.pid], "processes with a report")
@@ -30,7 +30,7 @@ def clone_with_shared_memory(context):
 
 @test()
 def child_of_a_raw_system_call(context):
-    """It is not recorded, and its parent's store is its parent's."""
+    """The child is not recorded, and does not touch its parent's store."""
     result = run_both(context, [program("fire_processes"), "raw"])
     found = trace.reports(context)
     check_equal(list(found), [result.pid], "processes with a report")
@@ -40,7 +40,7 @@ def child_of_a_raw_system_call(context):
 
 @test()
 def exporter_is_no_child(context):
-    """Neither a handler of SIGCHLD nor a thread that waits for any child meets it; nor do we wait in vain where SIGCHLD is ignored."""
+    """A handler of SIGCHLD, or a thread that waits for any child, never sees the exporter. Ignoring SIGCHLD does not block us."""
     for how in ("handle", "ignore", "wait"):
         result = run_both(context, [program("fire_processes"), how], CTRACE_QUIET=0)
         check_equal(result.stdout, how + ": 0\n", "output")
@@ -50,7 +50,7 @@ def exporter_is_no_child(context):
 
 @test()
 def vanished_folder(context):
-    """With the store in it: what was recorded is gone, the program goes on, and a line says so."""
+    """The folder vanishes with the store: the recording is gone, the program continues, and a line says so."""
     folder = context.path("folder")
     outputs = []
     for preload in (None, LIBRARY):
@@ -65,7 +65,7 @@ def vanished_folder(context):
 
 @test()
 def folder_gone_before_start(context):
-    """A relative name leads nowhere then, above all not into the root."""
+    """A relative name then leads nowhere, and above all not into the root."""
     folder, temporary = context.make_folder("folder"), context.make_folder("temporary")
     env = trace.environment(context)
     env.update(CTRACE_OUT="here.json", TMPDIR=temporary, CTRACE_QUIET="0")
@@ -78,7 +78,7 @@ def folder_gone_before_start(context):
 
 @test()
 def chroot_after_start(context):
-    """The store cannot grow any more, and no exporter is found; what was recorded before is kept."""
+    """The store cannot grow any more, and no exporter is found. What was recorded before is kept."""
     root = context.make_folder("root")
     result = run_both(context, [program("fire_processes"), "chroot", root], stores=True, CTRACE_QUIET=0).check(3)
     check_in("chroot: 0", result.stdout, "output")
@@ -91,7 +91,7 @@ def chroot_after_start(context):
 
 @test()
 def names_that_exist(context):
-    """As when pids are used again: no recording of another process is touched; a report goes where one was."""
+    """As with reused pids: no recording of another process is touched. A report may replace an old report."""
     out = context.path("out.json")
     env = trace.environment(context, out="out.json")
     for _ in range(3):
@@ -112,7 +112,7 @@ MAKEFILE = """app: main.o a.o b.o c.o
 
 
 def build(context, **changes):
-    """The folder's programs by number of reports, and the bytes of what was built."""
+    """Build with make; returns the number of reports per program, and the bytes of what was built."""
     clear(context)
     folder = context.make_folder("project")
     context.write("project/Makefile", MAKEFILE)
@@ -130,7 +130,7 @@ def build(context, **changes):
 
 @test(needs=("make", "gcc"))
 def make_in_parallel(context):
-    """A report for each program that make starts, or for make alone; the same bytes are built."""
+    """There is a report for each program that make starts, or for make alone. The same bytes are built."""
     settings = {"LD_PRELOAD": LIBRARY, "CTRACE_OUT": context.path("out.%e.%p.json"), "CTRACE_QUIET": 1}
     _, plain = build(context)
     programs, built = build(context, **settings)
@@ -147,7 +147,7 @@ def make_in_parallel(context):
 
 @test()
 def nested(context):
-    """A wrapper is a program like others: it runs its own, is recorded itself, and passes on how it ended."""
+    """A wrapper is a program like any other: it runs its program, is recorded itself, and passes the status on."""
     for outer in ([CTRACE, "record", CTRACE, "record"], [CTRACE, "record", "/bin/sh", "-c", '"$0" record "$@"; exit $?', CTRACE]):
         env = context.environment(CTRACE_QUIET=1, CTRACE_OUT=context.path("out.%p.json"))
         context.run(outer + [program("ends"), "exit"], env=env).check(3)
@@ -162,8 +162,9 @@ def nested(context):
 @test()
 def another_user(context):
     """
-    Root gives up its rights for good: the store goes along, grows, and becomes the new user's report. Not by a child in
-    its memory, nor when it can take them back: the new user could write into the memory of a process that becomes root.
+    When root gives up its rights for good, the store goes to the new user, can grow, and becomes the new user's report. This
+    does not apply to a child that shares the memory, or if the process can take the rights back: the new user could then
+    write into the memory of a process that becomes root again.
     """
     if os.geteuid():
         raise Skip("the right to change the user")
@@ -185,7 +186,7 @@ def another_user(context):
 
 @test()
 def another_user_without_a_right_to_the_folder(context):
-    """No report by the new user: root's `ctrace record` makes it, also of a process that was killed."""
+    """The new user cannot write a report, so root's `ctrace record` makes it, even for a process that was killed."""
     if os.geteuid():
         raise Skip("the right to change the user")
     os.chmod(context.folder, 0o755)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Under fire: no room on the disk, no right to open a file, more sites than fit. The rest is in limits.py and fire.py."""
+"""Under fire: a full disk, files that cannot be opened, more sites than fit. limits.py and fire.py test the rest."""
 
 import glob
 import os
@@ -14,7 +14,7 @@ SAID = {"nothing is recorded", "recording stopped: no space left", ".json: canno
 
 @test(needs="unshare")
 def full_disk(context):
-    """On a file system too small for the store's header, for all of its sections, for its growth, for the report."""
+    """The file system is too small for the store's header, for all its sections, for its growth, or for the report."""
     folder = context.make_folder("disk")
     said = set()
     for kib in (16, 200, 300, 500, 800, 1500):
@@ -37,7 +37,7 @@ def full_disk(context):
 
 @test(needs="unshare")
 def no_shared_memory(context):
-    """An empty /dev and a /run that cannot be written: nothing of them is needed."""
+    """An empty /dev and a read-only /run: nothing in them is needed."""
     out = context.path("out.json")
     script = f"""mount -t tmpfs none /dev
         mount -t tmpfs -o ro none /run
@@ -55,8 +55,8 @@ NO_EXPORTER = "no exporter is started in a sandbox (seccomp); make the report wi
 @test()
 def sandboxes(context):
     """
-    Where a system call of ours is death, or refused, there is none, and a line says what that means for the recording; none
-    where it cannot be told if standard error is still what it was.
+    If a system call would be killed for or refused, we do not make it, and a line says what that means for the recording.
+    There is no line if we cannot check that standard error is still the same file.
     """
     table = (("", [NO_EXPORTER]), ("forbid", [GROW, NO_EXPORTER]), ("kill", [GROW, NO_EXPORTER]), ("few", []), ("strict", [STRICT]))
     for how, lines in table:
@@ -65,11 +65,11 @@ def sandboxes(context):
         for line in lines:
             check_in(line, result.stderr, how + ": stderr")
         context.run([CTRACE, "export", "-o", context.path("left.json"), context.path(f"out.{result.pid}.json.store")])
-        # The first stack is walked in the sandbox, where nobody tells its bounds.
+        # The first stack is walked in the sandbox, where its bounds cannot be looked up.
         run_both(context, [program("fire_sandbox"), how], stores=True, CTRACE_SAMPLE="512k")
         report = dhat.check_file(context.path("left.json"), lossless=how == "")
         check(report.total("tbk") >= (2 if how == "strict" else 5000), f"{how}: {report.total('tbk')} blocks")
-        if how != "strict":  # the stack has grown where its new bounds cannot be read
+        if how != "strict":  # the stack has grown, and its new bounds cannot be read
             deep = [site for site in report.sites if "allocate_deep" in {frame.function for frame in site.frames}]
             check_equal([site.frames[-1].mark for site in deep], [False], how + ": far down the stack")
 
@@ -86,7 +86,7 @@ def limited(context, depth, limit, **changes):
 
 @test()
 def more_sites_than_the_limit(context):
-    """The totals stay exact; one row has what came at further sites, and the summary says how much that is."""
+    """The totals stay exact. One row has the allocations of further sites, and the summary says how much that is."""
     depth = 12
     for limit in (1, 100, 2**depth - 1):
         result, report, other = limited(context, depth, limit)
@@ -108,7 +108,7 @@ def more_sites_than_the_limit(context):
 
 @test()
 def more_frames_than_the_limit(context):
-    """Few sites on many stacks: nodes are bounded, too, and stacks cut at the depth limit go to the row as well."""
+    """Few sites with many stacks: nodes are limited too, and stacks cut at the depth limit also go to that row."""
     out = context.path("out.json")
     env = context.environment(
         LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_MAX_SITES=1, CTRACE_DEPTH=4096, CTRACE_KEEP_STORE=1
@@ -123,7 +123,7 @@ def more_frames_than_the_limit(context):
 
 @test()
 def threads_beyond_the_limit(context):
-    """The row is one for all threads and forked children."""
+    """All threads and forked children share one row."""
     for limit in (1, 20):
         for words in (["threads", "4", "200"], ["fire_forks", "busy", 20]):
             command = [program(words[0])] + words[1:]
@@ -132,7 +132,7 @@ def threads_beyond_the_limit(context):
 
 @test()
 def many_many_sites(context):
-    """make stress: a million sites with the default limit, which is a little less."""
+    """In make stress only: a million sites, a little more than the default limit."""
     depth = 20 if STRESS > 1 else 16
     env = trace.environment(context, out="out.json", CTRACE_EXPORT=0)
     words = ["/usr/bin/time", "-f", "%e s, %M KiB", program("many_sites"), depth]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Under fire: signals come when they come, and interrupt the same calls as without us."""
+"""Under fire: signals may come at any time, and interrupt the same calls as without us."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from lib.harness import PYTHON, check, check_equal, program, test
 
 @test()
 def interrupted_calls(context):
-    """nanosleep, poll, read and sem_wait end with EINTR, with and without SA_RESTART, as they do without us."""
+    """nanosleep, poll, read and sem_wait end with EINTR as they do without us, with and without SA_RESTART."""
     for changes in SAMPLED:
         result = run_both(context, [program("fire_signals"), "interrupted"], CTRACE_EXPORT=0, stores=True, **changes)
         check_equal(result.stdout.count("Interrupted system call"), 6, f"interrupted calls in {result.stdout}")
@@ -19,7 +19,7 @@ def interrupted_calls(context):
 
 @test()
 def profiled_at_1_khz(context):
-    """SIGPROF on an alternate stack, whose handler allocates, while threads do little else."""
+    """The handler of SIGPROF allocates on an alternate stack, while threads do little else than allocate."""
     rounds = 40000 * STRESS
     signals = 0
     for changes in SAMPLED:
@@ -28,7 +28,7 @@ def profiled_at_1_khz(context):
         came = int(re.match(r"(\d+) signals", result.stderr).group(1))
         signals += came
         report = dhat.check_file(context.path("kept.json"), lossless=False)
-        # What a handler does inside of malloc or free: an allocation and a free each.
+        # A handler that interrupts malloc or free loses one allocation and one free.
         check(sum(report.losses.values()) == report.losses["dropped"] <= 2 * came, f"lost: {report.losses}")
         os.remove(context.path("kept.json"))
         if not changes:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Threads: how many there are, how they end, and what they leave behind."""
+"""How many threads there are, how they end, and what they leave behind."""
 
 import glob
 
@@ -12,17 +12,17 @@ SHORT = 3000 * STRESS
 
 @test()
 def of_all_kinds(context):
-    """Short-lived, on small stacks, that allocate in their destructors, are cancelled, are there when the program ends."""
+    """Threads that are short-lived, have small stacks, allocate in destructors, are cancelled, or live when the program ends."""
     table = [("short", SHORT), ("exit", 200), ("small", 1), ("keys", 20), ("tls", 20), ("cancel", 20 * STRESS), ("child", 1)]
     for changes in SAMPLED:
         run_all(context, [("fire_threads",) + row for row in table], **changes)
-    # No folder for the store: a forked child says so on its stack of 16 KiB.
+    # There is no folder for the store. A forked child says so on its stack of 16 KiB.
     run_both(context, [program("fire_threads"), "child", 1], CTRACE_OUT="/nonexistent/out.json", TMPDIR=context.folder)
 
 
 @test()
 def destructors(context):
-    """What a thread's keys and objects free and allocate while they are destroyed is recorded."""
+    """Frees and allocations of a thread's keys and objects during their destruction are recorded."""
     for how in ("keys", "tls"):
         report = trace.one(context, [program("fire_threads"), how, 20])
         trace.check_below(report, "destroy", (20 * 60 * 100, 20 * 60, 0), ("tb", "tbk", "eb"))
@@ -39,7 +39,7 @@ def blocks_of_threads_that_are_gone(context):
 
 @test()
 def many_alive(context):
-    """All of them begin, and all of them end at once, waiting for the same locks."""
+    """All threads begin at once and end at once, and wait for the same locks."""
     count = 7000
     report = trace.one(context, [program("fire_threads"), "live", count])
     trace.check_below(report, "leave_block", (count * 40, count, count * 40, count, count * 40, count, 0, 0))
@@ -48,18 +48,18 @@ def many_alive(context):
 
 @test()
 def too_many_alive(context):
-    """More than there is room for: recording stops, a line says so, what was recorded is kept and the rest counted."""
+    """More threads than there is room for: recording stops, a line says so, the recording is kept and the rest is counted."""
     command = ["prlimit", "--as=4000000000", program("fire_threads"), "live", 600]
     result = run_both(context, command, stores=True, CTRACE_QUIET=0)
     check_in("recording stopped: no memory or address space left", result.stderr, "stderr")
-    report = dhat.check_file(context.path(f"out.{result.pid}.json.{result.pid}"), lossless=False)  # prlimit had the first
+    report = dhat.check_file(context.path(f"out.{result.pid}.json.{result.pid}"), lossless=False)  # the first name was prlimit's
     check(50 < report.below("leave_block")["tbk"] < 600, f"{report.below('leave_block')['tbk']} blocks recorded")
     check(report.losses["dropped"] + report.losses["late"] > 0, f"not counted: {report.losses}")
 
 
 @test()
 def memory_of_ended_threads(context):
-    """Ten at a time: later ones write to the rings of those that are gone."""
+    """Ten threads at a time: later ones use the rings of those that have ended."""
     env = trace.environment(context, CTRACE_KEEP_STORE=1)
     context.run([program("fire_threads"), "short", SHORT], env=env).check()
     (path,) = glob.glob(context.path("*.store"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files of strangers: one clear error, exit code 3, bounded memory, no signal; nothing for the terminal to obey."""
+"""Files of strangers cause one clear error, exit code 3, bounded memory, no signal, and no escape sequences."""
 
 import gzip
 import os
@@ -20,7 +20,7 @@ HUGE = (1 << 31, 1 << 32, (1 << 63) - 1, (1 << 64) - 1)
 
 
 def _recorded(context):
-    """A store with unfolded events and snapshots, and its report."""
+    """Returns a store with unfolded events and snapshots, and its report."""
     out = context.path("good.json")
     env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1, CTRACE_EXPORT=0)
     context.run([program("threads"), "4", "200"], env=env)
@@ -83,7 +83,7 @@ def _extent(whole, index):
 
 @test()
 def store_counts(context):
-    """Counts, offsets and sizes that no file has."""
+    """Counts, offsets and sizes that no real file has."""
     store, _ = _recorded(context)
     count = 0
     for what, damaged in _huge_stores(Bytes(store)):
@@ -96,7 +96,7 @@ def store_counts(context):
 
 @test()
 def store_tree(context):
-    """Call trees that are none: nodes that call themselves or each other, stacks without end."""
+    """Invalid call trees: nodes that call themselves or each other, and endless stacks."""
     store, _ = _recorded(context)
     whole = Bytes(store)
     nodes = whole.start("nodes")
@@ -110,7 +110,7 @@ def store_tree(context):
 
 
 def _flip(context, data, name, places, seed):
-    """One to three bits each time. All commands read some of them, one command the rest."""
+    """Flip one to three bits each time. All commands read some of the files, one command reads the rest."""
     chance = random.Random(seed)
     counts = {}
     for i in range(FLIPS):
@@ -151,19 +151,19 @@ def json_truncated(context):
 
 
 def _not_loaded(code):
-    """Where the sections that a running program does not have stand in its file: symbols, DWARF."""
+    """The places in the file of the sections that are not loaded into a running program: symbols, DWARF."""
     table, count = struct.unpack_from("<Q", code, 40)[0], struct.unpack_from("<H", code, 60)[0]
     places = list(range(table, table + 64 * count))
     for i in range(1, count):
         kind, flags, _, at, size = struct.unpack_from("<IQQQQ", code, table + 64 * i + 4)
-        if kind != 8 and not flags & 2:  # neither without bytes nor loaded
+        if kind != 8 and not flags & 2:  # has bytes, and is not loaded
             places += range(at, at + size)
     return places
 
 
 @test()
 def object_damaged(context):
-    """A program's file with damaged symbols and DWARF: the report is there, perhaps without names."""
+    """If a program's symbols and DWARF are damaged, there is a report, perhaps without names."""
     chance = random.Random(9)
     with open(program("cxx"), "rb") as file:
         code = file.read()
@@ -236,7 +236,7 @@ SOUND = {
 
 @test()
 def json_made_by_hand(context):
-    """Deep, double, huge. What is only odd is read, and shown without harm."""
+    """Deep, duplicated and huge values. A file that is only odd is read and shown without harm."""
     for what, text in DAMAGED.items():
         read_by_all(context, context.write("damaged.json", text), what)
     for what, text in SOUND.items():
@@ -245,7 +245,7 @@ def json_made_by_hand(context):
 
 
 def _odd_program(context):
-    """A program with escape sequences in its own name, a function's, and a source file's."""
+    """A program with escape sequences in its own name, in a function's and in a source file's."""
     with open(program("deep"), "rb") as file:
         code = file.read()
     check(b"deep_leaf\0" in code and b"deep.c\0" in code, "names to replace")
@@ -270,7 +270,7 @@ def _check_file(path):
 
 @test()
 def escape_sequences(context):
-    """None gets from names of programs, functions, files and folders, or from arguments, to a terminal."""
+    """No escape sequence in names of programs, functions, files and folders, or in arguments, reaches a terminal."""
     odd = _odd_program(context)
     out = context.path("report\x1b[7m.json")
     words = [odd, "5", "1\x1b[2J\n\x9b"]
@@ -303,7 +303,7 @@ def escape_sequences(context):
 
 
 def _shared_folder(context):
-    """A folder of everybody, with what a user needs to run there."""
+    """A world-writable folder, with what a user needs to run a program there."""
     if os.geteuid() != 0:
         raise Skip("root, to be several users")
     os.chmod(context.folder, 0o711)
@@ -319,7 +319,7 @@ def _shared_folder(context):
 
 
 def _plant(kind, path, victim):
-    """As the stranger."""
+    """Plant the file as the stranger."""
     if kind == "link":
         os.symlink(victim, path)
     elif kind == "pipe":
@@ -336,7 +336,7 @@ def _precious(victim):
 
 @test()
 def planted_outputs(context):
-    """Links, pipes and files that a stranger put where store, report or temporary file will be: none is written to."""
+    """A stranger put links, pipes and files where store, report or temporary file will be. None of them is written to."""
     shared, victim = _shared_folder(context)
     for user in (0, USER):
         for place in ("", ".store", ".tmp"):
@@ -348,7 +348,7 @@ def planted_outputs(context):
                 if place != ".tmp":
                     _plant(kind, name, victim)
                     command = [context.path("deep"), "5"]
-                else:  # whose name has the exporter's pid in it
+                else:  # this name has the exporter's pid in it
                     env["CTRACE_EXPORT"] = "0"
                     context.run([context.path("deep"), "5"], env=env, user=user).check()
                     plant = {"link": f"ln -s {victim}", "pipe": "mkfifo", "hard link": f"ln {victim}"}[kind]
@@ -364,7 +364,7 @@ def planted_outputs(context):
 
 @test()
 def standard_output(context):
-    """By its name in /dev it is a link, which must stay one."""
+    """/dev/stdout is a link, which must stay one."""
     _recorded(context)
     for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-"):
         result = context.run([CTRACE, "export", "-o", name, context.path("good.json")]).check()
@@ -374,7 +374,7 @@ def standard_output(context):
 
 @test()
 def umask_rights(context):
-    """The report has the rights that the umask leaves; the store is its user's only."""
+    """The report has the permissions that the umask leaves. Only its user may open the store."""
     for mask in (0o022, 0o027, 0o077, 0):
         out = context.path(f"rights{mask}.json")
         env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1, CTRACE_KEEP_STORE=1)
@@ -385,7 +385,7 @@ def umask_rights(context):
 
 @test()
 def store_of_a_stranger(context):
-    """Its own idea of where the report belongs counts for nothing: root writes beside the store, as named by root."""
+    """The report's name in the store is ignored: root writes beside the store, or to the file that root names."""
     shared, victim = _shared_folder(context)
     real, alias = os.path.join(shared, "real"), os.path.join(shared, "alias")
     os.mkdir(real, 0o755)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""SIGKILL at random moments: the store gives every allocation that had returned to the program."""
+"""SIGKILL at random moments: the store has every allocation that had returned to the program."""
 
 import os
 import random
@@ -12,12 +12,12 @@ from lib import dhat
 from lib.fire import STRESS, in_own_mounts
 from lib.harness import CTRACE, LIBRARY, Skip, check, check_in, program, test, wait_for
 
-KILLS = 8 if STRESS == 1 else 34 * STRESS  # of each kind; of all kinds 24, and 1,020 in make stress
-LEAST_MOST = 50_000  # allocations after which the kill comes at the earliest
+KILLS = 8 if STRESS == 1 else 34 * STRESS  # of each kind; 24 in total, and 1,020 in make stress
+LEAST_MOST = 50_000  # the kill comes, at the earliest, after a random number of allocations below this
 
 
 def counted(path, threads):
-    """What the program says that it had done: allocated, freed."""
+    """How many allocations and frees the program has counted."""
     with open(path, "rb") as file:
         numbers = struct.unpack(f"<{2 * threads}Q", file.read(16 * threads))
     return sum(numbers[::2]), sum(numbers[1::2])
@@ -34,15 +34,15 @@ def kill_once(context, threads, stacks, least):
 
 
 def check_killed(context, out, counters, threads):
-    """Exports the store: it has all that the program has counted. How many were allocated, and how many more recorded."""
+    """Export the store, which must have all that the program counted. Returns how many it counted, how many more are recorded."""
     check(not os.path.exists(out), "a report without export")
-    context.run([CTRACE, "info", out + ".store"]).check()  # the sums of the sites are those of the process
+    context.run([CTRACE, "info", out + ".store"]).check()  # checks that the sums of the sites are those of the process
     context.run([CTRACE, "export", "--remove-store", out + ".store"]).check()
     check(not os.path.exists(out + ".store"), "the store stays")
     report = dhat.check_file(out)
     blocks = report.below("work")
     allocated, freed = counted(counters, threads)
-    # One allocation or free of each thread may have been on its way.
+    # One allocation or free of each thread may have been in flight.
     more = blocks["tbk"] - allocated
     check(0 <= more <= threads, f"{blocks['tbk']} blocks recorded, {allocated} counted, {threads} threads")
     gone = blocks["tbk"] - blocks["ebk"]
@@ -60,7 +60,7 @@ def kill_often(context, threads, stacks):
 
 @test()
 def still_running(context):
-    """A store can be read while its program records: the sums of the sites are those of the process."""
+    """A store can be read while its program records. The sums of the sites are those of the process."""
     out, counters = context.path("report.json"), context.write("counters", bytes(4096))
     env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1)
     process = subprocess.Popen([program("counted"), counters, "2"], env=env)
@@ -79,7 +79,7 @@ def still_running(context):
 
 @test()
 def before_the_recording(context):
-    """A store whose header was not written yet."""
+    """The program is killed before the store's header is written."""
     store = context.write("left.json.store", bytes(200000))
     result = context.run([CTRACE, "info", store]).check(3)
     check_in("the process died before recording started", result.stderr, "stderr")
@@ -97,7 +97,7 @@ def four_threads(context):
 
 @test(needs="unshare")
 def out_of_memory(context):
-    """A group of processes that has reached its limit of memory (cgroup): the kernel kills the program, which leaks."""
+    """A leaking program reaches the memory limit of its cgroup, and the kernel kills it."""
     out, counters, folder = context.path("report.json"), context.write("counters", bytes(4096)), context.make_folder("groups")
     group = f"{folder}/ctrace-test-{os.getpid()}"
     result = in_own_mounts(context, f"""
@@ -125,5 +125,5 @@ def out_of_memory(context):
 
 @test()
 def growing(context):
-    """While nodes and sites are added and the store grows."""
+    """The program is killed while nodes and sites are added and the store grows."""
     return kill_often(context, 2, 1 << 20)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Soak: real programs at work, the same as without the library, with complete recordings of all their processes."""
+"""Soak: real programs behave as without the library, and all their processes have complete recordings."""
 
 import glob
 import os
@@ -43,7 +43,7 @@ def sqlite3(context):
 
 @test(needs="g++")
 def cc1plus(context):
-    """The program of the benchmark: the same object code."""
+    """The source file of the benchmark: the object code is the same."""
     source = os.path.join(ROOT, "tests", "bench", "templates.cc")
 
     def work(way):
@@ -56,13 +56,13 @@ def cc1plus(context):
 
 
 PYTHON_MODULES = ["test_dict", "test_json"] + (["test_gc", "test_threading", "test_subprocess", "test_signal"] if FACTOR > 1 else [])
-KILLING = FACTOR > 1  # among the further tests are some that kill their children
+KILLING = FACTOR > 1  # some of the additional tests kill their children
 VERDICT = re.compile(r"^(\w+ \([\w.]+\))(?s:.*?)\.\.\. (?s:.*?)(ok|skipped .*|FAIL|ERROR|expected failure)$", re.M)
 
 
 @test()
 def python_test_suite(context):
-    """Of the Python that Debian has: its test-suite is a package of its own."""
+    """Debian's Python, whose test suite is a separate package."""
     here = context.run([PYTHON, "-c", "import test.test_gc"])
     if here.status != 0:
         raise Skip("libpython3.*-testsuite")
@@ -74,7 +74,7 @@ def python_test_suite(context):
         check(len(told) > 100, f"{len(told)} tests: {result.stderr[-1000:]}")
         return result.status, re.findall(r"^(?:Ran \d+ tests|OK.*|FAILED.*)", result.stderr, re.M), told
 
-    # Among the tests are some that recurse without end; what they allocate there depends on the hashes of that run.
+    # Some tests recurse endlessly. What they allocate there depends on the hash values of the run.
     return soak.soak(context, work, {"python3": 1}, allowed=(soak.CUT,), stores_stay=KILLING)
 
 
@@ -107,12 +107,12 @@ def node_workers(context):
         result = way.run(["node", script, str(3 * FACTOR)]).check(3)
         return result.stdout, result.stderr
 
-    # Code that V8 has made has no unwind tables.
+    # Code that V8 generates has no unwind tables.
     return soak.soak(context, work, {"node": 1}, allowed=(soak.UNROOTED,))
 
 
 def history(commits):
-    """Of a repository, for git fast-import."""
+    """The history of a repository, for git fast-import."""
     for i in range(1, commits + 1):
         yield f"commit refs/heads/main\ncommitter A <a@b> {1700000000 + i} +0000\ndata <<END\ncommit {i}\nEND\n"
         for name in (f"dir{i % 7}/file{i % 31}", f"file{i % 11}"):
@@ -122,7 +122,7 @@ def history(commits):
 
 @test(needs="git")
 def git(context):
-    """Import, clone, gc, fsck, and what is in the clone."""
+    """Import, clone, gc, fsck, and the content of the clone."""
     stream = "".join(history(300 * FACTOR))
     env = {"GIT_CONFIG_NOSYSTEM": 1, "GIT_PAGER": "cat"}
     steps = [
@@ -141,7 +141,7 @@ def git(context):
         shown = []
         for step in steps:
             result = way.run(step.split(), env=env, stdin=stream if "import" in step else b"").check()
-            # The size of a pack depends on which thread took which object.
+            # The size of a pack depends on which thread packed which object.
             shown.append((step, re.sub(r"size-pack: \d+", "", result.stdout), result.stderr))
         return shown
 
@@ -153,7 +153,7 @@ PIPED = "".join(f"SET key:{i} {'v' * (i % 500 + 1)}\r\nRPUSH list:{i % 9} {i}\r\
 
 @test(needs=("redis-server", "redis-benchmark"))
 def redis(context):
-    """In the foreground and as a daemon: pipelined load, two children that save, and the digest of all data."""
+    """redis in the foreground and as a daemon: pipelined load, two children that save, and the digest of all data."""
     requests = str(5000 * FACTOR)
 
     def session(way, daemon):
@@ -185,7 +185,7 @@ def redis(context):
     def work(way):
         return [session(way, daemon) for daemon in (False, True)]
 
-    # Debian's redis-server is a link to redis-check-rdb. Each with two children; the daemon's parent.
+    # Debian's redis-server is a link to redis-check-rdb. Each server has two children; the daemon also has its parent.
     return soak.soak(context, work, {"redis-check-rdb": 7, "redis-benchmark": 2, "redis-cli": 4})
 
 
@@ -213,7 +213,7 @@ http {{
 
 @test(needs=("/usr/sbin/nginx", "wrk", "curl"))
 def nginx(context):
-    """In the foreground and as a daemon, with a reload; root's workers become another user."""
+    """nginx in the foreground and as a daemon, with a reload. Root's workers become another user."""
 
     def session(way, daemon):
         port = free_port()
@@ -257,7 +257,7 @@ def nginx(context):
     def work(way):
         return [session(way, daemon) for daemon in (False, True)]
 
-    # Master, two workers and two after the reload, each twice; the daemon's parent; four that send a signal.
+    # Twice: a master, two workers, and two more after the reload. Also the daemon's parent, and four that send a signal.
     return soak.soak(context, work, {"nginx": 15, "wrk": 6})
 
 
@@ -276,7 +276,7 @@ select nothing;
 
 @test(needs=(POSTGRES + "/initdb", POSTGRES + "/pgbench"))
 def postgres(context):
-    """initdb, a daemon by pg_ctl and a server in the foreground, with pgbench's load; not as root, which it refuses."""
+    """initdb, a daemon of pg_ctl, and a server in the foreground, under pgbench's load. postgres refuses to run as root."""
     user = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
 
     def work(way):
@@ -315,11 +315,11 @@ def postgres(context):
             check_equal(re.findall(r"(?:PANIC|WARNING):.*|.*terminated by.*", file.read()), [], "the server's log")
         return shown
 
-    # Stores stay of shells, which exec, and of backends whose exporter a signal to their process group has ended.
+    # Stores of shells stay, since they exec, and of backends whose exporter was ended by a signal to the process group.
     return soak.soak(context, work, {"initdb": 1, "postgres": 30, "pgbench": 3, "psql": 2, "pg_ctl": 2}, stores_stay=True)
 
 
-# Not dataset, which gives a process that it starts half a second.
+# Without dataset, which allows the process that it starts only half a second.
 GLIB = "/usr/libexec/installed-tests/glib"
 GLIB_QUICK = "array-test base64 bytes cache hash hmac list markup node ptr-array queue shell string strfuncs tree uri"
 GLIB_MORE = "asyncqueue bookmarkfile checksum collate convert cond date hook mapping mutex option-context pattern private " \
@@ -329,7 +329,7 @@ GLIB_TESTS = GLIB_QUICK + " " + (GLIB_MORE if FACTOR > 1 else "")
 
 @test(needs=GLIB + "/hash")
 def glib_test_suite(context):
-    """The programs of GLib's own tests, a verdict for each of their cases."""
+    """The programs of GLib's own tests, with the verdict of each of their cases."""
 
     def work(way):
         shown = []
@@ -344,7 +344,7 @@ def glib_test_suite(context):
     return soak.soak(context, work, {"hash": 1, "string": 1, "uri": 1}, stores_stay=KILLING)
 
 
-# Collectors that look for pointers in all memory, threads, fibers, compilers at run time, signals; Erlang ignores SIGCHLD.
+# Garbage collectors that scan all memory for pointers, threads, fibers, JIT compilers, signals. Erlang ignores SIGCHLD.
 RUNTIMES = {
     "ruby": """
         a = (1..20000).map { |i| { i => 'x' * (i % 100) } }
@@ -380,7 +380,7 @@ def runtimes(context):
         wait_for_all_ends()
         return shown
 
-    # Code that Guile and Erlang have made has no unwind tables.
+    # Code that Guile and Erlang generate has no unwind tables.
     return soak.soak(context, work, {"ruby3": 1, "php8": 1, "guile": 1, "beam": 1}, allowed=(soak.UNROOTED,), stores_stay=True)
 
 
@@ -397,7 +397,7 @@ Subsystem sftp internal-sftp
 
 @test(needs=("/usr/sbin/sshd", "ssh", "scp"))
 def sshd(context):
-    """Each connection has a process that changes root and user, and goes into a sandbox that kills for what it does not know."""
+    """Each connection has a process that changes root and user, and enters a sandbox that kills for unknown calls."""
     if os.getuid() == 0:
         os.makedirs("/run/sshd", exist_ok=True)
 
@@ -427,7 +427,7 @@ def sshd(context):
         check_equal(shown[:2], [(3, "words\nturn 0\n"), 1000000], "what the connections gave")
         return shown
 
-    # A new image takes over each connection, and leaves the store of the old one.
+    # A new image takes over each connection, and the store of the old image stays.
     return soak.soak(context, work, {"sshd": 6 * FACTOR + 1, "ssh": 2 * FACTOR, "scp": FACTOR}, stores_stay=True)
 
 
@@ -438,7 +438,7 @@ document.getElementById('p').textContent = [...Array(300).keys()].map(i => 'word
 
 @test(needs=("chromium", "pdftotext"))
 def chromium(context):
-    """Prints a page. Its malloc is its own: its processes are recorded as empty, those of its start script are not."""
+    """Chromium prints a page. It has its own malloc, so its processes are recorded as empty, unlike those of its start script."""
     page = context.write("page.html", PAGE)
 
     def work(way):

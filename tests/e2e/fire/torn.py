@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A store that was copied while its program wrote it: what is read of it adds up, or a line says that it does not."""
+"""A store that was copied while its program wrote it: the numbers add up, or a line says that they do not."""
 
 import json
 import os
@@ -20,7 +20,7 @@ COPIES = 20
 
 
 class Counted:
-    """The program that allocates until it is killed; it can be stopped between two instructions."""
+    """A program that allocates until it is killed, and can be stopped between any two instructions."""
 
     def __init__(self, context, stacks):
         self.counters, self.out = context.write("counters", bytes(PAGE)), context.path(f"{stacks}.json")
@@ -37,7 +37,7 @@ class Counted:
         self.process.wait()
 
     def allocated(self):
-        """By each thread."""
+        """The number of allocations of each thread."""
         with open(self.counters, "rb") as file:
             return struct.unpack(f"<{2 * THREADS}Q", file.read(16 * THREADS))[::2]
 
@@ -47,7 +47,7 @@ class Counted:
             time.sleep(0.001)
 
     def moment(self):
-        """The whole store, of one moment."""
+        """The whole store at one moment."""
         self.process.send_signal(signal.SIGSTOP)
         while not all(self.state(task) == "T" for task in os.listdir(f"/proc/{self.process.pid}/task")):
             time.sleep(0.001)
@@ -62,7 +62,7 @@ class Counted:
 
 
 def moments(context, stacks):
-    """Whole stores of one program, some time apart; from the second on, each thread has all its live blocks."""
+    """Whole stores of one program at several moments. From the second on, each thread has all its live blocks."""
     with Counted(context, stacks) as counted:
         found = []
         for more in (0, 1000, 40000, 200000):
@@ -72,7 +72,7 @@ def moments(context, stacks):
 
 
 def export(context, data, what):
-    """None: said or refused; else the sums of a report that says nothing."""
+    """Export a store. Returns None if it is refused or called torn, otherwise the report."""
     path, out = context.write("mixed.store", data), context.path("mixed.json")
     result = context.run([CTRACE, "export", "-o", out, path])
     info = context.run([CTRACE, "info", path])
@@ -87,7 +87,7 @@ def export(context, data, what):
 
 
 def places(data):
-    """By name: the pages of the header and of each section."""
+    """The pages of the header and of each section, by name."""
     store = Bytes(data)
     found = {"header": list(range(0, store.header_bytes // PAGE))}
     for i in range(struct.unpack_from("<I", data, store.extents)[0]):
@@ -97,7 +97,7 @@ def places(data):
 
 
 def mix(older, newer, pages):
-    """The newer one, with some pages of the older; one that was not there yet is empty."""
+    """The newer store with some pages of the older one. A page that did not exist yet is empty."""
     data = bytearray(newer)
     for page in pages:
         old = older[page * PAGE : (page + 1) * PAGE]
@@ -106,7 +106,7 @@ def mix(older, newer, pages):
 
 
 def check_mix(report, least, most, what):
-    """What a report without a remark says is one moment's: no event is missing, none is there twice."""
+    """A report that is not called torn shows one moment: no event is missing, and none is counted twice."""
     blocks = report.below("work")
     check(least <= blocks["tbk"] <= most, f"{what}: {blocks['tbk']} blocks, there were {least} to {most}")
     few = THREADS * (HELD - 1) if least > THREADS * HELD else 0
@@ -119,7 +119,7 @@ def differing(older, newer, pages):
 
 
 def mixes(older, newer):
-    """Names and stores: one part older, one part newer, half the pages, the beginning, single pages."""
+    """Yields names and stores: one section older, one section newer, half the pages, the beginning, single pages."""
     for part, pages in places(newer).items():
         changed = differing(older, newer, pages)
         yield f"{part} older", mix(older, newer, pages)
@@ -137,7 +137,7 @@ def mixes(older, newer):
 
 @test()
 def mixed_moments(context):
-    """Pages of two moments of a store in one file."""
+    """One file has pages of two moments of a store."""
     random.seed(12)
     tried = whole = 0
     for stacks in (1, 500):
@@ -156,7 +156,7 @@ def mixed_moments(context):
 
 @test()
 def live_copy(context):
-    """ctrace export --live: a whole copy of the store of a program that runs, and a report of it; the same numbers."""
+    """ctrace export --live makes a whole copy of a running program's store, and a report with the same numbers."""
     with Counted(context, 500) as counted:
         for i, source in enumerate((counted.process.pid, counted.store) * 2):
             copy, out, again = context.path("copy.store"), context.path("copy.json"), context.path("again.store")
@@ -168,7 +168,7 @@ def live_copy(context):
             context.run([CTRACE, "export", "-o", out, copy]).check()
             report = dhat.check_file(out)
             check_mix(report, before, after, f"copy {i}")
-            # A copy of the copy: the time of the end is the same, too.
+            # In a copy of the copy the time of the end is also the same.
             context.run([CTRACE, "export", "--live", copy, "-o", again]).check()
             context.run([CTRACE, "export", "-o", again + ".json", again]).check()
             check_equal(dhat.load(again + ".json").data, report.data, "a copy of the copy")
@@ -181,7 +181,7 @@ def live_copy(context):
 
 @test()
 def every_reader(context):
-    """All commands say it, in one line with the file's name; reports keep it."""
+    """All commands say that the store is torn, in one line with the file's name. Reports keep the mark."""
     stores = moments(context, 1)
     path = context.write("mixed.store", mix(stores[2], stores[3], places(stores[3])["sites"]))
     whole, out = context.write("whole.store", stores[3]), context.path("out.json")
@@ -219,7 +219,7 @@ def every_reader(context):
 
 @test(needs=("cp",))
 def copied_while_written(context):
-    """cp of a running program's store, many times."""
+    """Copy a running program's store with cp many times."""
     said = 0
     with Counted(context, 500) as counted:
         for i in range(COPIES):
