@@ -20,7 +20,7 @@ def check_places(report, function):
 
 @test()
 def clone_with_shared_memory(context):
-    """The clone shares heap and thread-local storage with its creator, which waits. It is recorded as part of it, without a loss."""
+    """The clone shares heap and thread-local storage with its creator, which waits. It is recorded as part of the creator."""
     result = run_both(context, [program("fire_processes"), "clone"])
     found = trace.reports(context)
     check_equal(list(found), [result.pid], "processes with a report")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The real dh_view shows our files, and the check notices files that it does not show."""
+"""The real dh_view shows our files, and the check notices files that it cannot show."""
 
 import copy
 import json
@@ -52,12 +52,12 @@ def _load(context, page, data, **options):
 
 @test(needs=browser.NEEDS + (dh_view.PAGE,))
 def bad_files(context):
-    """Seeded violations: without them, a check that always says yes would not be noticed."""
+    """Seeded violations: without them, a check that always passes would not be noticed."""
     repeated, missing, broken = _small_file(), _small_file(), _small_file()
     repeated["pps"].append(copy.deepcopy(repeated["pps"][1]))
     del missing["pps"][1]["gb"]
     for point in broken["pps"]:
-        del point["tl"]  # dh_view does not ask for it and shows NaN
+        del point["tl"]  # dh_view does not check for this member, and shows NaN
     with browser.Browser() as page:
         good = _load(context, page, _small_file())
         check_equal(good.error, "", "the correct file")
@@ -79,7 +79,7 @@ def bad_files(context):
 
 @test(needs=browser.NEEDS + (dh_view.PAGE, "valgrind"))
 def valgrinds_own(context):
-    """A file of Valgrind's DHAT: the reader of the page is right about what we did not write."""
+    """A file of Valgrind's DHAT: our reader of the page is also right for files that we did not write."""
     out = context.path("dhat.out")
     command = ["valgrind", "--tool=dhat", "--dhat-out-file=" + out, "/bin/ls", "/"]
     summary = context.run(command).check().stderr
@@ -109,7 +109,7 @@ def _check_shown(page, report):
 
 @test(needs=browser.NEEDS + (dh_view.PAGE,))
 def all_programs(context):
-    """The reports of all programs of the oracle, of a killed one, and of one that allocates nothing."""
+    """The reports of all programs of the oracle, of a killed program, and of one that allocates nothing."""
     missing = missing_tool([tool for command in commands.COMMANDS for tool in command.needs])
     if missing:
         raise Skip(missing)

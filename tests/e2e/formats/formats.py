@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every export format, read by its real consumer: the sums agree with the DHAT report's to the byte."""
+"""Every export format, read by its real consumer: the sums equal those of the DHAT report to the byte."""
 
 import gzip
 import json
@@ -13,7 +13,7 @@ from lib.harness import CTRACE, ROOT, Skip, check, check_caught, check_equal, ch
 
 @test()
 def folded_sums(context):
-    """Every metric, stack by stack; names from the report, root first."""
+    """Every metric, stack by stack, with the names of the report, root first."""
     for make in formats.RECORDINGS:
         recording = make(context)
         for metric, key in formats.KEYS.items():
@@ -32,7 +32,7 @@ def flamegraph_draws(context):
             for stack, number in recording.by_stack(formats.KEYS[metric]).items():
                 for place in enumerate(("all", *stack)):
                     wanted[place] = wanted.get(place, 0) + number
-            # It draws < and > as brackets.
+            # flamegraph.pl draws < and > as brackets.
             shown = {}
             for (depth, name), number in wanted.items():
                 place = depth, name.replace("<", "(").replace(">", ")")
@@ -42,7 +42,7 @@ def flamegraph_draws(context):
 
 
 def speedscope_reads(make):
-    """speedscope's page shows what was recorded, stack by stack, of the four formats that it knows."""
+    """speedscope's page shows what was recorded, stack by stack, for the four formats that it knows."""
 
     def run(context):
         with browser.Browser() as page:
@@ -72,7 +72,7 @@ def _check_in_speedscope(page, recording):
             ((profile,), _) = speedscope.load(page, recording.export(name, "--metric", metric))
             stacks = {stack[1:] if stack[0] == "(root)" else stack: value for stack, value in profile.stacks.items()}
             check_equal(stacks, recording.by_stack(key), f"speedscope: {name}, {metric}")
-        # Of inlined frames speedscope takes the outermost alone.
+        # speedscope uses only the outermost of several inlined frames.
         ((profile,), _) = speedscope.load(page, recording.export("pprof", "--metric", metric))
         check_equal((profile.total, profile.unit), (recording.report.total(key), "bytes"), "speedscope: pprof, " + metric)
     chosen = recording.export("speedscope", "-m", "lifetime")
@@ -83,7 +83,7 @@ def _check_in_speedscope(page, recording):
 
 @test(needs=(speedscope.SCHEMA,))
 def speedscope_schema(context):
-    """By the schema that comes with speedscope; which notices a wrong unit."""
+    """The file matches the schema that comes with speedscope. The schema notices a wrong unit."""
     try:
         import jsonschema
     except ImportError:
@@ -100,7 +100,7 @@ def speedscope_schema(context):
 
 @test()
 def heapprofile_sums(context):
-    """Every metric, node by node; the same stacks as folded has."""
+    """Every metric, node by node, with the same stacks as in the folded format."""
     for make in formats.RECORDINGS:
         recording = make(context)
         for metric, key in formats.KEYS.items():
@@ -110,7 +110,7 @@ def heapprofile_sums(context):
 
 @test(needs=browser.NEEDS)
 def devtools_shows(context):
-    """The Memory panel of Chromium's own DevTools loads a .heapprofile: sizes by function."""
+    """The Memory panel of Chromium's own DevTools loads a .heapprofile and shows sizes by function."""
     with browser.Browser() as page:
         for make in formats.RECORDINGS:
             recording = make(context)
@@ -124,7 +124,7 @@ def devtools_shows(context):
 
 @test(needs=("jq",))
 def json_with_jq(context):
-    """docs/json.md's examples, and every number."""
+    """The examples of docs/json.md, and every number."""
     recording = formats.python_recording(context)
     path = recording.export("json")
 
@@ -157,7 +157,7 @@ def json_with_jq(context):
 
 @test()
 def chrometrace_counters(context):
-    """The timeline as counters: peak and end where they belong."""
+    """The timeline as counters, with peak and end at the right times."""
     for make in formats.RECORDINGS:
         recording = make(context)
         counters = formats.read_trace(recording.export("chrometrace"))
@@ -173,7 +173,7 @@ def chrometrace_counters(context):
 
 @test(needs=trace_viewer.NEEDS)
 def chrometrace_imports(context):
-    """The trace viewer of chrome://tracing imports every counter without a warning; and not half a file."""
+    """The trace viewer of chrome://tracing imports every counter without a warning, and refuses half a file."""
     with browser.Browser() as page, trace_viewer.served() as address:
         for make in formats.RECORDINGS:
             recording = make(context)
@@ -189,7 +189,7 @@ def chrometrace_imports(context):
 
 @test(needs=("go", "jq") + speedscope.NEEDS)
 def all_agree(context):
-    """One recording in every format, each read by its consumer: one sum."""
+    """One recording in every format, each read by its consumer, has the same sum."""
     with browser.Browser() as page:
         for make in formats.RECORDINGS:
             recording = make(context)
@@ -212,7 +212,7 @@ def all_agree(context):
 
 @test(needs=("node",))
 def deep_stacks(context):
-    """4,000 frames in 256 KiB of stack: no writer recurses."""
+    """Writers handle stacks of 4,000 frames with a stack of 256 KiB, so none recurses."""
     out = context.path("deep.json")
     env = context.environment(LD_PRELOAD=trace.LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1, CTRACE_KEEP_STORE=1, CTRACE_DEPTH=4096)
     context.run([program("deep"), "4000"], env=env).check()
@@ -255,7 +255,7 @@ def damaged_names(context):
 
 @test()
 def names_of_files(context):
-    """Default names: of the input or of the recording, with the format's suffix; the metric when it was chosen."""
+    """Default names: those of the input or the recording, with the format's suffix, and with the metric if one was chosen."""
     recording = formats.thread_recording(context)
     wanted = (
         ([], recording.store, "threads.folded"),
@@ -277,7 +277,7 @@ def names_of_files(context):
 
 @test(needs=("go",))
 def record_formats(context):
-    """ctrace record -f writes several at the end, for each process; of a killed program, too."""
+    """ctrace record -f writes several formats at the end, for each process, even for a killed program."""
     env = context.environment()
     script = f"{program('sites')} >&2; exit 3"
     result = context.run([CTRACE, "record", "-f", "pprof,dhat,folded", "-o", "r.%e.%p.json", "/bin/sh", "-c", script], env=env).check(3)
@@ -293,7 +293,7 @@ def record_formats(context):
             check_equal(raw.sums()["alloc_space"], report.total("tb"), name)
             stacks = formats.read_folded(context.path(name.replace(".json", ".folded")))
             check_equal(sum(stacks.values()), report.total("tb"), name)
-    # One format goes where -o says, also after SIGKILL; --quiet and --keep-store hold.
+    # A single format goes to the file of -o, even after SIGKILL. --quiet and --keep-store apply.
     killed = context.run([CTRACE, "record", "-q", "--keep-store", "-f", "folded", "-o", "x.out", program("ends"), "SIGKILL"], env=env)
     check_equal((killed.check(-9).stderr, os.path.exists(context.path("x.out.store"))), ("", True), "stderr and store")
     check(any("before_end" in stack for stack in formats.read_folded(context.path("x.out"))), "folded stacks of a killed program")
@@ -306,7 +306,7 @@ def record_formats(context):
 
 @test()
 def record_formats_of_survivors(context):
-    """A process that outlives the program is named; its store is exported later."""
+    """A message names a process that outlives the program. Its store is exported later."""
     env = context.environment()
     words = ["-f", "folded", "-o", "s.%e.json", "/bin/sh", "-c", "sleep 10000 > /dev/null 2>&1 & until LD_PRELOAD= grep -qs ^ctrace s.sleep.json.store; do :; done; exec true"]
     told = context.run([CTRACE, "record", *words], env=env).check().stderr
@@ -321,7 +321,7 @@ def record_formats_of_survivors(context):
 
 @test()
 def refusals(context):
-    """What cannot be done is said in one line, with what could be."""
+    """If something cannot be done, one line says so, and what can be done instead."""
     recording = formats.thread_recording(context)
     copy = os.path.join(ROOT, "tests", "unit", "data", "dhat.out.copy")
     for words, parts in (
@@ -344,7 +344,7 @@ def refusals(context):
 
 @test()
 def no_memory(context):
-    """Whichever allocation fails first: a whole file, or none and one line."""
+    """Whichever allocation fails first, there is a whole file, or no file and one line."""
     recording = formats.thread_recording(context)
     source = recording.path
     for name in formats.NAMES:
@@ -367,7 +367,7 @@ def no_memory(context):
 
 @test()
 def readers_notice(context):
-    """Seeded violations: the strict readers of these tests do not say yes to everything."""
+    """Seeded violations: the strict readers of these tests do not accept everything."""
     for text in ("a;b 1\na;b 2\n", "a;;b 1\n", "a 0\n", "a 1.5\n", "a\n"):
         path = context.write("bad", text)
         check_caught(lambda: formats.read_folded(path), Exception, "folded", repr(text))
@@ -375,7 +375,7 @@ def readers_notice(context):
 
 @test()
 def many_sites(context):
-    """131,072 sites in about a second each."""
+    """Each format takes about a second for 131,072 sites."""
     out = context.path("o.json")
     env = context.environment(LD_PRELOAD=trace.LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1, CTRACE_KEEP_STORE=1)
     context.run([program("many_sites"), "17"], env=env).check()

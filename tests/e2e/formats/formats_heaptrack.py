@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""heaptrack's format: made-up allocations, whose sums are the report's."""
+"""heaptrack's format: synthetic allocations, whose sums are those of the report."""
 
 import gzip
 import itertools
@@ -12,20 +12,20 @@ from lib import dhat, display, formats, heaptrack
 from lib.harness import CTRACE, ROOT, check, check_caught, check_equal, check_in, program, test
 from lib.heaptrack import COSTS, Heaptrack
 
-COLOURS = 400  # its window without a file has fewer
+COLOURS = 400  # without a file the window has fewer
 
 POINT = dict.fromkeys(("tb", "tbk", "tl", "mb", "mbk", "gb", "gbk", "eb", "ebk", "tmpk", "rszk"), 0)
 
 
 def _made(recording):
-    """heaptrack's programs go by the file's name."""
+    """heaptrack's programs choose the format by the file's name."""
     path = recording.export("heaptrack")
     os.rename(path, path + ".gz")
     return path + ".gz"
 
 
 def _frame_name(frame):
-    """Whole names; code without a name is its object file."""
+    """The whole name of a frame, or its object file if it has no name."""
     return frame.function if frame.function != "???" else frame.module
 
 
@@ -40,7 +40,7 @@ def _by_stack(report, key):
 
 @test(needs=("heaptrack_print",))
 def heaptrack_sums(context):
-    """Calls, temporary ones, peak and leaks by heaptrack_print; and all that the file has, stack by stack."""
+    """Calls, temporary allocations, peak and leaks as in heaptrack_print, and everything in the file, stack by stack."""
     sites = lambda _: formats.Recording(context, [program("sites")], "sites")
     for make in (*formats.RECORDINGS, sites):
         recording = make(context)
@@ -59,7 +59,7 @@ def heaptrack_sums(context):
 
 @test(needs=("heaptrack_print",))
 def heaptrack_of_reports(context):
-    """Valgrind's heap report, too; one that does not tell the peak is refused."""
+    """Valgrind's heap report can be exported too. A report without a peak is refused."""
     data = os.path.join(ROOT, "tests", "unit", "data")
     path = os.path.join(data, "dhat.out.heap")
     out, report = context.path("valgrind.gz"), dhat.load(path)
@@ -86,7 +86,7 @@ def _export(context, points):
 
 
 def _random_point(random_number):
-    """The sums of blocks with a history: live at the peak, at the end, at both, at none."""
+    """Sums of random blocks, each of which is live at the peak, at the end, at both or at neither."""
     point = {"tb": 0, "tbk": 0, "gb": 0, "gbk": 0, "eb": 0, "ebk": 0, "tmpk": 0}
     for _ in range(random_number(1, 6)):
         size, peak, end = random_number(0, 40) ** 2, random_number(0, 1), random_number(0, 3) == 0
@@ -99,11 +99,11 @@ def _random_point(random_number):
 
 @test()
 def heaptrack_histories(context):
-    """Sums of random blocks: each has a history, to the byte, whose peak is the peak."""
+    """For the sums of random blocks there is always a list of allocations that has these sums and this peak to the byte."""
     for seed in range(60):
         points = [_random_point(random.Random(f"{seed}.{i}").randint) for i in range(seed % 7 + 1)]
         peak = sum(point["gb"] for point in points)
-        # No block of a real program is above its peak.
+        # No block of a real program is larger than its peak.
         largest = max(point["tb"] for point in points)
         if largest > peak:
             points.append({"tb": largest - peak, "tbk": 1, "gb": largest - peak, "gbk": 1})
@@ -121,9 +121,9 @@ def heaptrack_histories(context):
 
 @test()
 def heaptrack_temporary_at_peak(context):
-    """The block that makes the peak is often freed before the next one comes, and counts as temporary."""
+    """The block that causes the peak is often freed before the next allocation, and then counts as temporary."""
     for site in range(3):
-        # Two blocks live at the peak, of one size or of two; one comes and goes.
+        # Two blocks, of equal or different sizes, are live at the peak. A third comes and goes.
         points = [{"tb": 30 + i, "tbk": 3, "gb": 20 + i, "gbk": 2, "tmpk": 1 + (i == site)} for i in range(3)]
         check_equal(_export(context, points), "", "stderr")
         played = Heaptrack(context.path("made.gz"))
@@ -132,7 +132,7 @@ def heaptrack_temporary_at_peak(context):
 
 @test()
 def heaptrack_bounds(context):
-    """A file of bounded size of any number of blocks; sums that are no blocks': both are said in one line."""
+    """The file has a bounded size for any number of blocks, and sums may fit no list of blocks. One line reports each case."""
     many = 10**11
     told = _export(context, [{"tb": 24 * many, "tbk": many, "tmpk": many}, {"tb": 5000, "tbk": 1, "gb": 5000, "gbk": 1, "eb": 5000, "ebk": 1}])
     check(len(told.splitlines()) == 1 and str(many) in told and "peak and leaks are exact" in told, f"stderr: {told}")
@@ -153,7 +153,7 @@ def heaptrack_bounds(context):
 
 @test(needs=("heaptrack_gui",) + display.NEEDS)
 def heaptrack_gui(context):
-    """The window opens with the numbers; of entries in another order it crashes, which the strict reader notices."""
+    """The window shows the numbers. heaptrack_gui crashes on entries in another order, which the strict reader notices."""
     recording = formats.thread_recording(context)
     path = _made(recording)
     display.run_until(context, ["heaptrack_gui", path], lambda text: True, colours=COLOURS, stays=2)

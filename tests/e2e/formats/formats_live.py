@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Formats of live memory over time, read by their consumers: Massif's."""
+"""Massif's format of live memory over time, read by its consumers."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from lib.massif import BELOW, UNTOLD, Massif, Printed
 
 
 def growing_recording(context):
-    """Two functions that keep memory, one more than the other, and much else; half a second."""
+    """Half a second in which two functions keep memory, one more than the other, among many other allocations."""
     code = (
         "import time\n"
         "def large(): return bytearray(100_000)\n"
@@ -28,7 +28,7 @@ RECORDINGS = (*formats.RECORDINGS, growing_recording)
 
 
 def _caller(frames):
-    """The text of the first frame that is not the allocator's own."""
+    """The text of the first frame that does not belong to the allocator."""
     allocator = [bool(re.search(r"([mM]alloc|[cC]alloc|[rR]ealloc)$", frame.function)) for frame in frames]
     at = 0
     while at + 1 < len(frames) and (allocator[at] or (frames[at].function == "???" and allocator[at + 1])):
@@ -42,7 +42,7 @@ def _above(label):
 
 @test(needs=("ms_print",))
 def massif_sums(context):
-    """ms_print's peak, end and timeline are the DHAT report's, to the byte; each tree sums up."""
+    """ms_print's peak, end and timeline equal those of the DHAT report to the byte, and the sums of each tree are right."""
     for make in RECORDINGS:
         recording = make(context)
         report = recording.report
@@ -59,7 +59,7 @@ def massif_sums(context):
         for snapshot in massif.snapshots:
             if snapshot.nodes:
                 total, level = printed.trees[snapshot.number]
-                # What is below the threshold all together, ms_print words itself.
+                # ms_print has its own words for the sum of everything below the threshold.
                 wanted = [node for node in snapshot.first_level() if _above(node[1])]
                 check_equal((total, [node for node in level if "threshold" not in node[1]]), (snapshot.bytes, wanted), "ms_print: tree")
                 check_equal(sum(size for size, _ in snapshot.first_level()), snapshot.bytes, f"first level of snapshot {snapshot.number}")
@@ -71,7 +71,7 @@ def massif_sums(context):
 
 @test()
 def massif_trees(context):
-    """Peak and end trees by the direct callers of the allocator; snapshots from the store and from the report."""
+    """The trees of peak and end have the direct callers of the allocator. Snapshots come from the store and from the report."""
     recording = growing_recording(context)
     massif = Massif(recording.export("massif"))
     for snapshot, key in ((massif.peak, "gb"), (massif.last, "eb")):
@@ -98,7 +98,7 @@ def massif_trees(context):
 
 @test()
 def report_snapshots(context):
-    """The report's "snapshots": whole where the program is small; they survive a second export; sums hold."""
+    """The report's "snapshots" are complete if the program is small, survive a second export, and have correct sums."""
     recording = growing_recording(context)
     snapshots = recording.report.own["snapshots"]
     check(len(snapshots) >= 6, f"{len(snapshots)} snapshots")
@@ -116,7 +116,7 @@ def report_snapshots(context):
 
 @test()
 def damaged_snapshots(context):
-    """One line about each damage; nothing is read outside of the tables."""
+    """Each damage causes one line. Nothing is read out of bounds."""
     recording = formats.thread_recording(context)
     data = json.load(open(recording.path, encoding="utf-8"))
     count = len(data["pps"])
@@ -141,7 +141,7 @@ def damaged_snapshots(context):
         result = context.run([CTRACE, "export", "-f", "massif", "-o", "x", bad]).check(3)
         check_equal(len(result.stderr.splitlines()), 1, f"lines about {snapshots}: {result.stderr}")
         check_in(part, result.stderr, f"about {snapshots}")
-    # Times after the end, and a site twice: not what we write, but no harm.
+    # Times after the end, and a duplicated site: we never write these, but they do no harm.
     data["ctrace"]["snapshots"] = [[2**60, 9, 9, [[0, 1, 1], [0, 2, 1]]]]
     data["cmd"] = "a#b"
     context.run([CTRACE, "export", "-f", "massif", "-o", "x", context.write("odd.json", json.dumps(data))]).check()
@@ -156,7 +156,7 @@ def damaged_snapshots(context):
 
 @test(needs=("massif-visualizer",) + display.NEEDS)
 def massif_visualizer(context):
-    """KDE's viewer opens it, finds the peak, and draws; and what is damaged it does not show."""
+    """KDE's viewer opens the file, finds the peak and draws. It does not show a damaged file."""
     recording = growing_recording(context)
     path = recording.export("massif")
     massif = Massif(path)
@@ -170,7 +170,7 @@ def massif_visualizer(context):
 
 @test(needs=("ms_print",))
 def massif_of_deep_stacks(context):
-    """4,000 frames: the tree ends where ms_print would warn, with all bytes."""
+    """With 4,000 frames the tree ends where ms_print would warn, and has all bytes."""
     out = context.path("deep.json")
     env = context.environment(LD_PRELOAD=trace.LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1, CTRACE_DEPTH=4096)
     context.run([program("deep"), "4000"], env=env).check()
@@ -182,7 +182,7 @@ def massif_of_deep_stacks(context):
 
 @test(needs=("go", "ms_print"))
 def sampled(context):
-    """Who reads a sampled recording's file is told, where the format has a place for it; sums hold."""
+    """The file of a sampled recording says that it is sampled, if the format has a place for that. Sums are correct."""
     context.run([CTRACE, "record", "-q", "--sample", "1k", "-o", "s.json", program("sizes")]).check()
     source, text = context.path("s.json"), "sampled, mean interval 1024 bytes"
     names = ("pprof", "speedscope", "json", "chrometrace", "massif")
@@ -203,7 +203,7 @@ def sampled(context):
 
 @test()
 def readers_notice(context):
-    """Seeded violations: the strict readers of these tests do not say yes to everything."""
+    """Seeded violations: the strict readers of these tests do not accept everything."""
     path = formats.thread_recording(context).export("massif")
     with open(path, encoding="utf-8") as file:
         text = file.read()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""pprof's format, read by `go tool pprof`: its texts, and its flame graph in a browser."""
+"""pprof's format, read by `go tool pprof`: its text output, and its flame graph in a browser."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from lib.harness import CTRACE, ROOT, check, check_equal, check_in, program, tes
 
 @test(needs=("go",))
 def pprof_sums(context):
-    """All sample types, in total, by stack with inlined frames, and as -top shows them."""
+    """All sample types: in total, by stack with inlined frames, and as in -top."""
     for make in formats.RECORDINGS:
         recording = make(context)
         path = recording.export("pprof")
@@ -29,7 +29,7 @@ def pprof_sums(context):
 
 @test(needs=("go",))
 def pprof_views(context):
-    """What people call: -tree, -peek, -list, -traces, -base."""
+    """The options that people use: -tree, -peek, -list, -traces, -base."""
     context.write("app.c", (
         "#include <stdlib.h>\n"
         "static void *volatile keep;\n"
@@ -40,7 +40,7 @@ def pprof_views(context):
         "__attribute__((noinline)) static void outer(void) { keep = inner(1000); keep = inner(24); }\n"
         "int main(void) { outer(); outer(); free(keep); return 0; }\n"
     ))
-    # By a path that is relative: the report has it from the root on.
+    # The source has a relative path. The report has the absolute one.
     context.run(["gcc", "-g", "-O2", "-fno-builtin", "app.c", "-o", "app"]).check()
     recording = formats.Recording(context, [context.path("app")])
     path = recording.export("pprof")
@@ -56,14 +56,14 @@ def pprof_views(context):
     check_in("Total samples = 0 \n", empty, "-base with itself")
     inuse = formats.pprof(context, "-top", "-unit=B", "-sample_index=inuse_space", path)
     check_in("2024B", inuse, "in use at the end")
-    # -base against another run: the same program does the same.
+    # With -base another run of the same program makes no difference.
     other = formats.Recording(context, [context.path("app")], "other").export("pprof")
     check_in("Total samples = 0 \n", formats.pprof(context, "-top", "-unit=B", "-base=" + path, other), "-base with another run")
 
 
 @test(needs=("go",))
 def pprof_sizes(context):
-    """The label of a sample is its average block; -tags sums them up, -tagfocus chooses by them."""
+    """The label of a sample is the average size of its blocks. -tags sums up by label, and -tagfocus selects by it."""
     for make in formats.RECORDINGS:
         recording = make(context)
         path = recording.export("pprof")
@@ -83,7 +83,7 @@ def pprof_sizes(context):
 
 @test(needs=("go",) + browser.NEEDS)
 def pprof_flame_graph(context):
-    """The flame graph of `go tool pprof -http` has every stack's numbers, and draws what is wide enough to see."""
+    """The flame graph of `go tool pprof -http` has every stack's numbers, and draws the boxes that are wide enough to see."""
     with browser.Browser() as page:
         for make in formats.RECORDINGS:
             recording = make(context)
@@ -107,7 +107,7 @@ def _check_drawn(boxes, total, stacks):
     for node, number in nodes.items():
         place = len(node) - 1, node[-1]
         wanted[place] = wanted.get(place, 0) + number
-        if number < total / 400:  # of hardly a pixel: may be left out
+        if number < total / 400:  # less than about a pixel: may be left out
             narrow[place] = narrow.get(place, 0) + number
     for place, number in wanted.items():
         check(0 <= number - boxes.get(place, 0) <= narrow.get(place, 0), f"box {place}: {boxes.get(place)} of {number}")
@@ -117,7 +117,7 @@ def _check_drawn(boxes, total, stacks):
 
 @test(needs=("go", "readelf"))
 def pprof_head(context):
-    """Mappings with build-ids and addresses inside; time, duration, comments; a choice of what is shown first."""
+    """Mappings with build-ids that contain the addresses; time, duration and comments; --metric chooses what comes first."""
     before = time.time_ns()
     recording = formats.thread_recording(context)
     raw = formats.PprofRaw(context, recording.export("pprof"))
@@ -148,7 +148,7 @@ def pprof_head(context):
 
 @test(needs=("go",))
 def pprof_of_reports(context):
-    """The same from our JSON as from the store, and from what other producers know."""
+    """Exports from our JSON and from the store are equal. Reports of other producers have what their numbers allow."""
     recording = formats.thread_recording(context)
     of_store, of_json = (formats.PprofRaw(context, recording.export("pprof", source=source)) for source in (recording.store, recording.path))
     check_equal(sorted(of_json.mappings), sorted(of_store.mappings), "mappings from the JSON")

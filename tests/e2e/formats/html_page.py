@@ -69,7 +69,7 @@ def _dhat(points, frames):
 
 @test(needs=NEEDS)
 def numbers(context):
-    """For each metric, in both orders, the graph's root and the table hold the report's sums, to the last byte."""
+    """For each metric and both orders, the graph's root and the table show exactly the sums of the report."""
     report, data = _recorded(context)
     points = data["pps"]
     with browser.Browser() as page:
@@ -104,10 +104,10 @@ def controls(context):
     with browser.Browser() as page:
         _show(context, page, report, "-m", "end")
         check_equal(page.run("return document.getElementById('metric').value"), "endBytes", "-m")
-        # all buttons: cards, headings, rows, more, theme
+        # click all buttons: cards, headings, rows, more, theme
         for selector in ("#summary button", "th button", "td .open", "#more", "#theme", "#reset"):
             for i in range(min(len(page.find(selector)), 14)):
-                page.click(page.find(selector)[i])  # anew: a click on a heading makes new rows
+                page.click(page.find(selector)[i])  # find again, since a click on a heading makes new rows
         check_equal(page.run("return document.documentElement.dataset.theme"), "dark", "the theme")
         check(page.find("tr.details .stack li"), "open rows show no stack")
         page.run("document.querySelector('tr.details button').click()")
@@ -142,7 +142,7 @@ def controls(context):
 
 
 def _moments(page, data):
-    """The chart: a moment by key, a range by key and by mouse."""
+    """The chart selects a moment by key, and a range by key and by mouse."""
     text = "return document.getElementById('metric-help').textContent"
     for _ in range(2):
         _key(page, "#chart", "ArrowRight")
@@ -197,7 +197,7 @@ def _all_rows(page):
 
 
 def _check_changes(page, metric, wanted, old, new):
-    """wanted: what ctrace diff says of the metric."""
+    """wanted: what ctrace diff reports for the metric."""
     points = []
     for path in (old, new):
         with open(path, encoding="utf-8") as file:
@@ -217,10 +217,10 @@ def _check_changes(page, metric, wanted, old, new):
 
 @test(needs=NEEDS)
 def changes(context):
-    """Of two profiles: rows, causes and sums are those of ctrace diff, growth and shrinkage are told apart."""
+    """The page of two profiles has the rows, causes and sums of ctrace diff, and distinguishes growth from shrinkage."""
     old, new = _two(context)
     with browser.Browser() as page:
-        _show(context, page, new, "-m", "peak", old)  # by ctrace html: old, then new
+        _show(context, page, new, "-m", "peak", old)  # ctrace html takes old, then new
         check_equal(page.run("return document.getElementById('metric').value"), "peakBytes", "-m")
         path = context.path("changes.html")
         context.run([CTRACE, "diff", "-f", "html", "-o", path, old, new]).check()
@@ -249,7 +249,7 @@ def changes(context):
 
 
 def _click_all(page):
-    """A click on each heading: by size, growth first, shrinkage first; an open row has the whole chain."""
+    """Click on each heading: it sorts by size, growth first, shrinkage first. An open row shows the whole chain."""
     heading = "document.querySelector('th[data-key=change] button').click(); return document.querySelector('th[data-key=change]').getAttribute('aria-sort')"
     check_equal([page.run(heading) for _ in range(2)], ["descending", "ascending"], "orders")
     changed = [row["change"] for row in page.run(CELLS)]
@@ -268,7 +268,7 @@ def _click_all(page):
 
 @test(needs=NEEDS)
 def findings(context):
-    """What ctrace advise tells is in the page, and a click leads to the site."""
+    """The page has the findings of ctrace advise, and a click leads to the site."""
     recorded, _ = _recorded(context)
     peak = lambda frame, mib: _point([frame, 1], tb=mib << 20, tbk=4, tl=4000, mb=mib << 20, mbk=4, gb=mib << 20, gbk=4)
     made = _dhat([_point([4, 1], tb=64, tbk=1, tl=50), peak(2, 30), peak(3, 50)], [f"0x{i}: {name} (a.c:{i})" for i, name in enumerate(("main", "alpha", "beta", "gamma"), 1)])
@@ -283,7 +283,7 @@ def findings(context):
                 page.click(page.find("#findings summary")[i])
                 page.click(page.find("#findings li button")[i])
                 chosen = page.run("return document.getElementById(document.activeElement.getAttribute('aria-activedescendant')).getAttribute('aria-label')")
-                if report != recorded:  # there the leaf may be a library's
+                if report != recorded:  # the leaf may be in a library
                     check_equal(chosen.split(" ")[0].rstrip(":"), row["function"], "the call that a finding leads to")
         check_equal(sorted(row["function"] for row in wanted), ["alpha", "beta"], "the made file's findings")
         check_equal(page.console_errors(), [], "console")
@@ -291,7 +291,7 @@ def findings(context):
 
 @test(needs=NEEDS)
 def parts(context):
-    """--focus and its like: of one profile, and of two."""
+    """--focus and its kin, for one profile and for two."""
     report, data = _recorded(context)
     pattern = "_json"
     frames = data["ftbl"]
@@ -313,7 +313,7 @@ def parts(context):
 
 @test(needs=NEEDS)
 def hostile_names(context):
-    """Names are text: nothing of them runs, the policy allows no other script, and nothing is fetched."""
+    """Names are text: nothing in them runs, the policy allows no other script, and nothing is fetched."""
     frames = [f"0x{i + 1:X}: {name} ({name[:20].replace(')', '')}.c:{i})" for i, name in enumerate(HOSTILE)]
     points = [_point([i + 1, (i + 1) % len(frames) + 1], tb=100 - i, tbk=1) for i in range(len(frames))]
     data = dict(_dhat(points, frames), cmd="./app '</title></script><script>window.caught=1</script>'")
@@ -331,7 +331,7 @@ def hostile_names(context):
             for name in HOSTILE[:2]:
                 check_in(name, shown, "a name as it is")
             check_equal(page.console_errors(), [], "console")
-        # the policy itself: a script that is not the page's does not run
+        # the policy itself: a script that does not belong to the page does not run
         page.run("let s = document.createElement('script'); s.textContent = 'window.caught = 2'; document.body.append(s)")
         check_equal(page.run("return window.caught ?? null"), None, "a script that the policy does not know")
         check(page.console_errors(), "the policy did not speak up")
@@ -354,7 +354,7 @@ def _many(count):
 
 @test(needs=NEEDS)
 def many_sites(context):
-    """100,000 sites: what is in the page is only what can be seen."""
+    """With 100,000 sites the page has elements only for what can be seen."""
     data = _many(100000)
     with browser.Browser() as page:
         path = _show(context, page, context.write("many.json", json.dumps(data)))
@@ -371,17 +371,17 @@ def many_sites(context):
 
 @test(needs=NEEDS)
 def sizes(context):
-    """No part is wider than the window, from 400 pixels on; nothing asks for the network."""
+    """No part is wider than the window if that has at least 400 pixels, and nothing uses the network."""
     report, _ = _recorded(context)
     with browser.Browser() as page:
         path = _show(context, page, report)
-        for width in (500, 1000, 2000):  # Chromium's window has at least 500
+        for width in (500, 1000, 2000):  # Chromium's window is at least 500 wide
             page._call("POST", "/window/rect", {"width": width, "height": 900})
             page.wait("return document.querySelector('.uplot').offsetWidth <= document.documentElement.clientWidth", "the chart to fit")
             check(page.run("return document.documentElement.scrollWidth <= innerWidth"), f"{width}: wider than the window")
         check_equal(page.run("return performance.getEntriesByType('resource').length"), 0, "requests")
         page.run("document.body.style.width = '400px'")
-        # The chart follows a moment later.
+        # The chart is resized a moment later.
         page.wait("return [...document.querySelectorAll('section')].every(s => s.scrollWidth <= 400)", "all parts to fit into 400 pixels")
     with open(path, encoding="utf-8") as file:
         check_in("default-src 'none'; script-src 'sha256-", file.read(5000), "the policy")
@@ -389,7 +389,7 @@ def sizes(context):
 
 @test()
 def missing_page(context):
-    """Without npm's part there is one line that says what is missing, and no file."""
+    """If the part that npm builds is missing, one line says so, and no file is written."""
     bin_folder = context.make_folder("bin")
     shutil.copy(CTRACE, bin_folder)
     report = context.write("a.json", json.dumps(_dhat([_point([1], tb=1, tbk=1)], ["0x1: f (a.c:1)"])))
@@ -406,7 +406,7 @@ def missing_page(context):
 
 @test(needs=NEEDS)
 def marks(context):
-    """Moments that the program has named stand in the chart, and in words below it."""
+    """Marks of the program are shown in the chart, and listed below it."""
     out = context.path("marks.json")
     env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_QUIET=1)
     context.run([program("api"), "mark"], env=env).check()

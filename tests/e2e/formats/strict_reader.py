@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The strict reader of lib/dhat.py: each of its rules catches a file that breaks just that rule."""
+"""The strict reader of lib/dhat.py: each of its rules catches a file that breaks only that rule."""
 
 import copy
 import json
@@ -43,7 +43,7 @@ def correct():
 
 
 def _set(path, value):
-    """A change of the file: the member at path becomes value; None takes it away."""
+    """A change of the file: the member at path becomes value, or is removed if value is None."""
 
     def change(data):
         for key in path[:-1]:
@@ -63,7 +63,7 @@ def _site(**values):
     return change
 
 
-# What is done to the correct file, and what the reader says then.
+# A change of the correct file, and what the reader then says.
 VIOLATIONS = [
     (_set(["dhatFileVersion"], 3), "version is not 2"),
     (_set(["verb"], None), "verb is missing"),
@@ -131,7 +131,7 @@ def rules(context):
 
 @test()
 def text(context):
-    """What Python's reader lets pass and JSON does not have."""
+    """Text that Python's JSON reader accepts although it is not JSON."""
     good = json.dumps(correct())
     dhat.check_format(dhat.parse(good))
     for wrong, message in (
@@ -148,7 +148,7 @@ def text(context):
 
 @test()
 def frames(context):
-    """Names hold brackets, blanks and colons."""
+    """Names may contain brackets, blanks and colons."""
     for text, function, file, line, module in (
         ("0x10: f (a.c:3)", "f", "a.c", 3, ""),
         ("0xAB: a::operator()(int) const (b c.cc:12)", "a::operator()(int) const", "b c.cc", 12, ""),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""include/ctrace/ctrace.h: what a program tells and asks, with the library preloaded and without it."""
+"""The functions of include/ctrace/ctrace.h, with the library preloaded and without it."""
 
 import json
 import os
@@ -16,7 +16,7 @@ LINE = re.compile(r"(.*): total (-?\d+) in (-?\d+), live (-?\d+) in (-?\d+), dro
 
 
 def lines(text):
-    """What `show` printed: name -> numbers."""
+    """The output of `show` as {name: numbers}."""
     return {found[0]: tuple(map(int, found[1:])) for found in LINE.findall(text)}
 
 
@@ -30,7 +30,7 @@ def top(context, *words):
 
 @test()
 def without_the_library(context):
-    """Nothing happens, and nothing is there."""
+    """Without the library no call has an effect, and no file is left."""
     for build in (*BUILDS, "api_static"):
         for case in CASES:
             shown = lines(context.run([program(build), case]).check().stdout)
@@ -42,7 +42,7 @@ def without_the_library(context):
 
 @test()
 def header_alone(context):
-    """In each language that it promises, without a warning, and linked with nothing."""
+    """The header compiles in each promised language without a warning, and is linked with nothing."""
     for compiler, suffix, standards in (("gcc", "c", ("c11", "gnu17")), ("g++", "cc", ("c++11", "c++17", "c++20"))):
         text = '#include <ctrace/ctrace.h>\nint main(void) { ctrace_mark("a"); ctrace_event(1); return ctrace_is_active(); }\n'
         source = context.write("one." + suffix, text)
@@ -69,7 +69,7 @@ def totals(context):
 
 @test(needs=PYTHON)
 def totals_are_the_reports(context):
-    """Asked for as the last act, by another language: what the report has, but for what python does after it."""
+    """The totals, read last by a program in another language, equal the report, except for what python allocates afterwards."""
     script = (
         "import ctypes, os\n"
         "libc = ctypes.CDLL(None)\n"
@@ -125,7 +125,7 @@ def snapshots(context):
         sums[name] = report.total("tb"), report.total("eb"), report.own["ended"]
     wanted = {"named": (12345, 12345, False), "app.snapshot-1": (12345, 12345, False), "app.snapshot-2": (12345, 0, False)}
     check_equal(sums, {**wanted, "app": (12345, 0, True)}, "snapshots and the report at the end")
-    # Without an exporter.
+    # There is no exporter.
     result = run(context, "snapshot", context.path("x.json"), out="y.json", CTRACE_BIN="/nowhere")
     check_in("named -8\nnumbered -8\n", result.stdout, "snapshots without an exporter")
 
@@ -150,7 +150,7 @@ def pauses(context):
 
 @test()
 def events(context):
-    """A report of their own, in DHAT's ad-hoc mode; the heap does not know of them."""
+    """Events have their own report, in DHAT's ad-hoc mode, and are not part of the heap's report."""
     for build in BUILDS:
         out = run(context, "event", build=build, out="e.json", CTRACE_KEEP_STORE=1).stdout
         check_equal(lines(out), {"events": (0,) * 6}, "the heap's totals")
@@ -178,15 +178,15 @@ def events(context):
             os.remove(context.path(name))
     refused = context.run([CTRACE, "export", "--events", "-o", "-", Recording(context, [program("sites")]).path])
     check_equal(refused.status, 2, "status of --events of a report")
-    # Beyond the limit of sites they are dropped, not mixed with allocations.
+    # Beyond the limit of sites, events are dropped and not mixed with allocations.
     run(context, "event", out="few.json", CTRACE_MAX_SITES=1)
     report = dhat.check_file(context.path("few.json"), lossless=False)
     check_equal((report.own["losses"]["dropped"], report.total("tb")), (1002, 0), "events without a site")
-    # A folder has them in a file of their own.
+    # A recording folder has them in a separate file.
     context.run([CTRACE, "record", "-q", "-f", "dhat,folded", "-o", context.path("folder") + "/", program("api"), "event"]).check()
     names = [name for _, _, found in os.walk(context.path("folder")) for name in found]
     check_equal(len([name for name in names if name.endswith(".events.json")]), 1, f"reports of events in {names}")
-    # In a sample they are counted whole, and pauses do not stop them.
+    # In a sample all events are counted, and pauses do not stop them.
     run(context, "event", out="s.json", CTRACE_SAMPLE="1m")
     with open(context.path("s.events.json"), encoding="utf-8") as file:
         check_equal(sum(point["tbk"] for point in json.load(file)["pps"]), 1002, "events of a sample")
@@ -194,7 +194,7 @@ def events(context):
 
 @test()
 def pools(context):
-    """Blocks 8 and more bytes apart; the storage they come from is not live twice."""
+    """Blocks of pools are 8 or more bytes apart, and their storage is not counted as live twice."""
     for distance in (8, 16, 24, 640):
         for build in BUILDS if distance == 8 else BUILDS[:1]:
             out = run(context, "pool", str(distance), build=build).stdout
@@ -213,7 +213,7 @@ def pools(context):
         check_equal(report.own["losses"]["unknownFrees"], 0, "unknown frees")
         check(not any(frame.function.startswith("ctrace_") for site in report.sites for frame in site.frames), "a frame of ctrace")
         trace.check_rooted(report)
-    # In a sample, and with an allocator that puts its own blocks closely, too.
+    # The same in a sample, and with an allocator that puts its own blocks close together.
     env = context.environment(LD_PRELOAD=LIBRARY + ":" + program("libbump.so"), CTRACE_OUT=context.path("b.json"))
     bump = context.run([program("api"), "pool", "8"], env=env).check()
     sample = run(context, "pool", "8", out="s.json", CTRACE_SAMPLE="64")
@@ -231,7 +231,7 @@ def wrong_arguments(context):
 
 @test()
 def forks(context):
-    """The child's calls are about the child."""
+    """Calls in a forked child apply to the child."""
     result = run(context, "fork", context.path("child.json"))
     wanted = {
         "child begins": (500, 1, 500, 1, 0, 0),
@@ -248,7 +248,7 @@ def forks(context):
 
 @test()
 def in_signal_handlers(context):
-    """200 of them, most above a hook at work: whatever they do, the numbers fit together."""
+    """200 handlers, most of which interrupt a hook: whatever they do, the numbers fit together."""
     for build in ("api", "api_no_pie"):
         check_in("live 0 in 0\n", run(context, "handlers", build=build, out=build + ".json").stdout, build)
         report = dhat.check_file(context.path(build + ".json"), lossless=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Too little of everything: the program does what it does without us, and one line says what was not recorded."""
+"""Too little of everything: the program behaves as without us, and one line says what was not recorded."""
 
 import os
 import resource
@@ -23,10 +23,10 @@ def file_size_at_start(context):
 
 @test()
 def file_size_later(context):
-    """What was recorded until the limit is kept, and its sums are right."""
+    """The recording up to the limit is kept, and its sums are right."""
     words = [program("many_sites"), "14"]
     out = run_limited(context, resource.RLIMIT_FSIZE, 700_000, words, "recording stopped: the store has reached")
-    if not os.path.exists(out):  # the exporter has the limit too
+    if not os.path.exists(out):  # the limit applies to the exporter too
         result = context.run([CTRACE, "export", out + ".store"]).check()
         check_in("STOPPED early", result.stderr, "summary")
     report = dhat.check_file(out, lossless=False)
@@ -42,7 +42,7 @@ def address_space(context):
 
 @test()
 def data_set_by_the_program(context):
-    """As sandboxes do; the room that is kept for the block map does not count."""
+    """The program sets RLIMIT_DATA, as sandboxes do. Address space reserved for the block map does not count."""
     script = "import resource\nresource.setrlimit(resource.RLIMIT_DATA, (1 << 30,) * 2)\nprint(len(bytearray(100 << 20)), len([[i] for i in range(300000)]))"
     out = context.path("report.json")
     result = context.run([PYTHON, "-c", script], env=context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out)).check()

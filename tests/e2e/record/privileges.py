@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What one user chooses and another one's process reads or starts: the rows of SECURITY.md that no other file tests."""
+"""Things that one user chooses and another user's process reads or starts: rows of SECURITY.md that no other file tests."""
 
 import ctypes.util
 import os
@@ -30,7 +30,7 @@ def _needs_root():
 
 @test()
 def exporter_of_another_root(context):
-    """Behind chroot the exporter's path may be another's program: it is not started."""
+    """After chroot the exporter's path may be a program of another user, so it is not started."""
     root = context.make_folder("root")
     os.makedirs(root + os.path.dirname(CTRACE))
     shutil.copy(program("as_nobody"), root + CTRACE)
@@ -40,7 +40,7 @@ def exporter_of_another_root(context):
 
 @test()
 def relative_names(context):
-    """CTRACE_BIN and TMPDIR mean the folder at start, whatever folder the program is in at its end."""
+    """CTRACE_BIN and TMPDIR are relative to the folder at start, whatever folder the program ends in."""
     for folder, word in (("start", "mine"), ("later", "planted")):
         _script(os.path.join(context.make_folder(folder), "exporter"), f'echo {word} >> "{context.path("ran")}"')
         context.make_folder(folder + "/temporary")
@@ -59,7 +59,7 @@ def relative_names(context):
 
 @test()
 def planted_exporter(context):
-    """Beside a library in a folder of everybody: root starts its own only, the library owner's, or none."""
+    """If the library is in a world-writable folder, root starts only root's exporter or the library owner's, or none."""
     _needs_root()
     shared = context.make_folder("shared")
     os.chmod(shared, 0o1777)
@@ -78,19 +78,19 @@ def planted_exporter(context):
 
 @test()
 def planted_library(context):
-    """The same of the library beside a copy of ctrace."""
+    """The same for the library beside a copy of ctrace."""
     _needs_root()
     shared = context.make_folder("shared")
     os.chmod(shared, 0o1777)
     ctrace, library = shutil.copy(CTRACE, shared), shutil.copy(LIBRARY, shared)
-    os.chmod(context.make_folder("lib"), 0o755)  # ../lib: without one
+    os.chmod(context.make_folder("lib"), 0o755)  # ../lib, which is empty
     for owner, status in ((STRANGER, 3), (0, 0)):
         os.chown(library, owner, owner)
         context.run([ctrace, "record", "-q", "-o", context.path("out.json"), program("tiny")]).check(status)
 
 
 def _store_of(context, owner, name, command, **changes):
-    """A store as another user could have made it."""
+    """A store that another user could have made."""
     path = context.path(name + ".json")
     env = trace.environment(context, name + ".json", CTRACE_EXPORT=0, **changes)
     context.run(command, env=env).check()
@@ -100,7 +100,7 @@ def _store_of(context, owner, name, command, **changes):
 
 @test()
 def perf_map_of_a_third_user(context):
-    """Names of code made at run time come from the user whose program it was, from root or from oneself."""
+    """Names of generated code come only from files of the user whose program it was, of root or of oneself."""
     _needs_root()
     path = _store_of(context, STRANGER, "jit", ["node", "-e", "for (i = 0; i < 3e4; i++) Buffer.alloc(9000)"]) if shutil.which("node") else None
     if not path:
@@ -121,7 +121,7 @@ def perf_map_of_a_third_user(context):
 
 @test(needs=("gcc",))
 def names_of_unreadable_files(context):
-    """A stranger's store that names a file of root's: its names go into no report, unless the store knows its build-id."""
+    """A stranger's store names a file of root. Its names get into no report, unless the store has the file's build-id."""
     _needs_root()
     os.chmod(context.folder, 0o755)
     context.write("secret.c", "#include <stdlib.h>\nvoid *secret_name(void) { return malloc(77); }\nint main(void) { return !secret_name(); }\n")
@@ -145,7 +145,7 @@ def names_of_unreadable_files(context):
 
 @test()
 def event_log(context):
-    """CTRACE_DEBUG=events writes into no file that was there."""
+    """CTRACE_DEBUG=events does not write into an existing file."""
     victim = context.write("victim", "precious")
     os.link(victim, context.path("out.json.events"))
     env = trace.environment(context, "out.json", CTRACE_DEBUG="events")
@@ -157,7 +157,7 @@ def event_log(context):
 
 @test()
 def no_network(context):
-    """Names come from files: no server is asked, whatever DEBUGINFOD_URLS says."""
+    """Names come from files only: no server is asked, whatever DEBUGINFOD_URLS says."""
     if not ctypes.util.find_library("debuginfod"):
         raise Skip("libdebuginfod")
     with socket.create_server(("127.0.0.1", 0)) as server:

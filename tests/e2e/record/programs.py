@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The little programs of tests/programs: what each does is known to the byte."""
+"""The small programs of tests/programs, whose allocations are known to the byte."""
 
 import glob
 import os
@@ -38,7 +38,7 @@ def allocation_functions(context):
             check_equal(report.total(key), sum(row[column] for row in SITES.values()), "total of " + key)
     resizes = {function: sum(s["rszk"] for s in report.leaf(function)) for function in SITES}
     check_equal({f: n for f, n in resizes.items() if n}, {"do_grow": 2, "do_shrink": 1, "do_reallocarray": 1}, "resizes")
-    # The last of do_malloc's three blocks is not freed first, so none is temporary; do_peak's block is.
+    # do_malloc does not free the last of its three blocks first, so no block is temporary. do_peak's block is temporary.
     temporary = {function: sum(s["tmpk"] for s in report.leaf(function)) for function in ("do_malloc", "do_peak")}
     check_equal(temporary, {"do_malloc": 0, "do_peak": 1}, "temporary blocks")
     check_equal(report.losses["unknownFrees"], 0, "unknown frees")
@@ -47,7 +47,7 @@ def allocation_functions(context):
 
 @test()
 def details_of_blocks(context):
-    """Moves, copied bytes, slack and sizes: as the program has counted them itself, with each allocator."""
+    """Moves, copied bytes, slack and sizes equal those that the program counted, with each allocator."""
     keys = ("mvk", "cpb", "slb", "szl", "szm")
     others = [path for name in ("jemalloc", "mimalloc") for path in glob.glob(f"/usr/lib/*/lib{name}.so.[0-9]")]
     for library in [""] + others:
@@ -71,7 +71,7 @@ def details_of_blocks(context):
 
 @test()
 def equal_peaks(context):
-    """The latest of equal peaks counts, for the process and for each site."""
+    """Of equal peaks the latest counts, for the process and for each site."""
     report = trace.one(context, [program("ties")])
     trace.check_below(report, "tie_early", (1000, 1, 1000, 1, 0, 0))
     trace.check_below(report, "tie_two_blocks", (3000, 7, 1000, 4, 0, 0))
@@ -91,7 +91,7 @@ def cxx(context):
         trace.check_below(report, f"{space}{way}()", (65, 1, 65, 1, 0, 0), ("tb", "tbk", "mb", "mbk", "eb", "ebk"))
     trace.check_below(report, space + "do_aligned_alloc_after_new()", (65 + 128, 2, 0, 0), ("tb", "tbk", "eb", "ebk"))
     trace.check_below(report, space + "do_new_nothrow()", (40, 1, 40, 1), ("tb", "tbk", "eb", "ebk"))
-    # 4 * (1 + 2 + 4 + ... + 128) bytes; 20 nodes of 72 bytes and 20 strings.
+    # do_vector: 4 * (1 + 2 + 4 + ... + 128) bytes. Then 20 nodes of 72 bytes and 20 strings.
     trace.check_below(report, space + "do_vector()", (1020, 8, 0, 0), ("tb", "tbk", "eb", "ebk"))
     trace.check_below(report, space + "do_map()", (20 * 72 + sum(range(101, 121)), 40, 0), ("tb", "tbk", "eb"))
     trace.check_below(report, space + "holder::holder()", (55 * 321, 55, 0), ("tb", "tbk", "eb"))
@@ -101,7 +101,7 @@ def cxx(context):
 
 @test()
 def aligned_new_of_other_allocators(context):
-    """Their operators round up, too, or do not go through malloc at all."""
+    """The operators of other allocators also round up, or do not go through malloc at all."""
     for name in ("jemalloc", "mimalloc", "tcmalloc_minimal"):
         for library in glob.glob(f"/usr/lib/*/lib{name}.so.[0-9]"):
             env = trace.environment(context)
@@ -114,7 +114,7 @@ def aligned_new_of_other_allocators(context):
 
 @test()
 def deep_stacks(context):
-    """100 frames are whole; of 600 the leaf side and the root side are there, and the cut is marked."""
+    """A stack of 100 frames is whole. A stack of 600 has its leaf side and its root side, and the cut is marked."""
     report = trace.one(context, [program("deep"), "5", "100", "600"])
     whole = [site for site in report.sites if not site.cut]
     cut = [site for site in report.sites if site.cut]
@@ -145,7 +145,7 @@ def before_and_after_main(context):
         check_equal(sums, list(row), function)
 
 
-# How: status, programs with a report in the order of their names, and the bytes below some functions.
+# For each way: status, programs with a report in the order of their names, and the bytes below some functions.
 CHILDREN = {
     "fork": (21, ["children"] * 2),
     "fork-exec": (22, ["children"] * 2),
@@ -172,7 +172,7 @@ def children(context):
         leaves = [report for report in found.values() if report.below("leaf_blocks")["tb"]]
         check_equal(len(leaves), 0 if how in ("fork", "vfork-exit") else 1, how + ": reports of the leaf")
         if how == "fork":
-            # The child goes on with a copy of what its parent had recorded.
+            # The child continues with a copy of its parent's recording.
             (child,) = found.values()
             trace.check_below(child, "parent_blocks", (500, 5, 500, 5), ("tb", "tbk", "mb", "mbk"))
             trace.check_below(child, "parent_blocks", (300, 3), ("eb", "ebk"))
@@ -183,7 +183,7 @@ def children(context):
 
 @test()
 def exec_keeps_the_old_image(context):
-    """The new image has the old one's pid: both recordings are kept."""
+    """The new image has the pid of the old one. Both recordings are kept."""
     result = trace.run(context, [program("children"), "exec"], 22)
     stores = glob.glob(context.path("*.store"))
     check_equal(len(stores), 1, f"stores ({os.listdir(context.folder)})")
@@ -199,7 +199,7 @@ def exec_keeps_the_old_image(context):
 
 @test()
 def no_children(context):
-    """CTRACE_CHILDREN=0: the first process only."""
+    """With CTRACE_CHILDREN=0 only the first process is recorded."""
     for how in ("spawn", "fork-exec", "system"):
         result = trace.run(context, [program("children"), how], 22, CTRACE_CHILDREN=0)
         found = trace.reports(context)
@@ -211,7 +211,7 @@ def no_children(context):
 
 @test()
 def signal_handlers(context):
-    """On an alternate stack and on main's: the stack goes on through the frame that the kernel made."""
+    """Handlers on an alternate stack and on main's: stacks continue through the frame that the kernel made."""
     report = trace.one(context, [program("altstack")])
     trace.check_below(report, "handler_blocks", (4440, 20, 1230, 10), ("tb", "tbk", "eb", "ebk"))
     trace.check_below(report, "wait_for_signal", (4440, 20), ("tb", "tbk"))
@@ -230,7 +230,7 @@ def coroutines(context):
         (root,) = [name for name in sums if site.calls_from(name)]
         sums[root][0] += site["tb"]
         sums[root][1] += site["tbk"]
-    # 20 turns each; second's 20th comes before first's loop ends.
+    # Each has 20 turns. The 20th turn of second comes before the loop of first ends.
     check_equal(sums, {"first": [2200, 40], "second": [4200, 40], "main": [110, 2]}, "bytes and blocks by stack")
     trace.check_rooted(report)
 
@@ -250,7 +250,7 @@ def long_jumps(context):
 
 @test()
 def two_ways(context):
-    """A remembered stack must not stand in for one that differs in a saved frame pointer only."""
+    """A remembered stack must not be used for one that differs only in a saved frame pointer."""
     report = trace.one(context, [program("moved")])
     trace.check_below(report, "go", (64 * 70, 64))
     trace.check_below(report, "detour", (32 * 70, 32))
@@ -278,7 +278,7 @@ def hard_frames(context):
 
 @test()
 def unloaded_plugins(context):
-    """Code of a library that was unloaded keeps its names; the same library again is the same library."""
+    """Code of an unloaded library keeps its names. The library is recognised when it is loaded again."""
     a, b = program("plugin_a.so"), program("plugin_b.so")
     report = trace.one(context, [program("plugin_host"), a, b, a, b, a])
     trace.check_below(report, "plugin_a_blocks", (3 * 1000 + 101 + 103 + 105, 6, 309, 3), ("tb", "tbk", "eb", "ebk"))
@@ -292,7 +292,7 @@ def unloaded_plugins(context):
 
 @test()
 def threads(context):
-    """Blocks made in one thread, resized and freed in another belong to the site that made them."""
+    """Blocks that are allocated in one thread and resized or freed in another belong to the site that allocated them."""
     report = trace.one(context, [program("threads"), "3", "1000"])
     made = sum(50 + i % 7 * 100 for i in range(1000)) + 100 * 2000
     trace.check_below(report, "make_block", (3 * made, 3 * 1100, 3 * 10 * 2000, 3 * 10), ("tb", "tbk", "eb", "ebk"))
@@ -303,8 +303,8 @@ def threads(context):
 @test()
 def addresses_used_again_at_once(context):
     """
-    While free or realloc is on its way back, another thread has the address already: its block must not be
-    taken for the old one. The allocator that stands next in line makes sure that it happens.
+    Before free or realloc returns, another thread already gets the address. Its block must not be taken for the old one. The
+    allocator that comes after ours makes sure that this happens.
     """
     env = trace.environment(context)
     env["LD_PRELOAD"] += ":" + program("libreuse.so")
@@ -332,7 +332,7 @@ def other_folder(context):
 
 @test()
 def closed_descriptors(context):
-    """The program closes everything and uses the numbers itself; its file is its own."""
+    """The program closes all descriptors and uses their numbers itself. We do not write to its file."""
     file = context.path("file")
     report = trace.one(context, [program("places"), "closefrom", file])
     trace.check_below(report, "place_blocks", (2 * 5600, 22), ("tb", "tbk"))
@@ -342,7 +342,7 @@ def closed_descriptors(context):
 
 @test()
 def daemon(context):
-    """A daemon's stderr is its own log; its report is there when it ends."""
+    """A daemon's stderr is its log. It leaves a report when it ends."""
     folder = context.make_folder("daemon")
     env = trace.environment(context)
     del env["CTRACE_QUIET"]
@@ -351,7 +351,7 @@ def daemon(context):
     def is_done():
         return len(glob.glob(context.path("out.*.json"))) >= 2 and not glob.glob(context.path("*.store"))
 
-    # The parent's, and the daemon's; the process between them has no event of its own.
+    # Those of the parent and the daemon. The process between them has no events.
     wait_for(is_done, "the daemon's report")
     found = trace.reports(context)
     daemons = [report for report in found.values() if report.below("place_blocks")["tb"]]
@@ -364,8 +364,8 @@ def daemon(context):
 @test()
 def fork_in_a_shell(context):
     """
-    Subshells, pipes and background jobs: a report for each program, and the shell's output as it was. The
-    shell's children that allocated before they became cat and sleep have left their stores.
+    Subshells, pipes and background jobs: each program has a report, and the shell's output is the same. The shell's children
+    that allocated before they became cat and sleep have left their stores.
     """
     script = "x=$(echo inner); (echo sub; exit 3); echo $? $x | cat; sleep 0.1 & wait; echo end"
     plain = context.run(["/bin/sh", "-c", script]).check().stdout

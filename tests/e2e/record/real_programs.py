@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Real programs behave the same with the library preloaded, and their reports are sane."""
+"""Real programs behave the same with the library preloaded, and their reports are plausible."""
 
 import glob
 import os
@@ -13,8 +13,8 @@ from lib.ports import free_port
 
 def _sane(report, known, unwalkable=None):
     """
-    Nothing lost, every stack with its root, and the functions that this program is known to be in.
-    unwalkable(frame): a frame whose callers nobody can know.
+    Nothing is lost, every stack has its root, and the functions that this program is known to call are there.
+    unwalkable(frame): whether the callers of a frame cannot be known.
     """
     name = report.data["cmd"][:80]
     trace.check_rooted(report)
@@ -31,7 +31,7 @@ def _sane(report, known, unwalkable=None):
 
 
 def _same(context, command, stdin=b"", status=0, **changes):
-    """Without and with the library: the same output and exit status. The traced run's result."""
+    """Run without and with the library: output and exit status must be the same. Returns the traced run's result."""
     plain_env = context.environment(**changes)
     plain = context.run(command, env=plain_env, stdin=stdin).check(status)
     traced = trace.run(context, command, status, out="out.%e.%p.json", stdin=stdin, **changes)
@@ -64,7 +64,7 @@ if __name__ == "__main__":
 """
     context.write("script.py", script)
     result = _same(context, [PYTHON, "script.py"], PYTHONDONTWRITEBYTECODE=1)
-    # Workers of a pool are ended by a signal: theirs are stores, not reports.
+    # A signal ends the workers of a pool, so they leave stores, not reports.
     found = trace.reports(context, stores=None)
     check(len(found) >= 2, f"{len(found)} processes with a report")
     _sane(found[result.pid], ["Py_BytesMain", "start_thread"])
@@ -96,7 +96,7 @@ require('crypto').pbkdf2('a', 'b', 1000, 32, 'sha256', (e, k) => { console.log(k
     (report,) = trace.reports(context).values()
 
     def is_made_by_v8(frame):
-        """V8's own compiler made this code, now or when node was built, and gave it no unwind tables."""
+        """V8's compiler generated this code, now or when node was built, without unwind tables."""
         return frame.function.startswith("Builtins_") or frame.module in ("", "[jit]")
 
     _sane(report, ["node::Start(int, char**)", "start_thread", "deflateInit2_"], is_made_by_v8)
@@ -104,7 +104,7 @@ require('crypto').pbkdf2('a', 'b', 1000, 32, 'sha256', (e, k) => { console.log(k
 
 @test(needs=("gcc", "as", "ld"))
 def gcc(context):
-    """Through fork and exec to cc1, as, collect2 and ld; the same program comes out."""
+    """gcc forks and executes cc1, as, collect2 and ld. The result is the same program."""
     context.write("hello.c", '#include <stdio.h>\nint main(void)\n{\n\treturn printf("hello\\n") != 6;\n}\n')
     command = ["gcc", "-O2", "hello.c", "-o", "hello"]
     context.run(command).check()
@@ -168,7 +168,7 @@ def tar_and_xz(context):
 
 
 def _redis_session(context, env, folder):
-    """Start a server, talk to it, end it by SIGTERM: what the client saw, and the server's exit status."""
+    """Start a server, talk to it, end it by SIGTERM. Returns what the client saw, and the server's exit status."""
     port = str(free_port())
     options = ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder]
     with open(os.path.join(folder, "log"), "wb") as log:
@@ -208,7 +208,7 @@ def redis(context):
 
 @test(needs=("python3",))
 def next_allocators(context):
-    """Whatever allocator comes next in line: the same events are recorded, at any alignment of its blocks."""
+    """The same events are recorded with any allocator after ours, and any alignment of its blocks."""
     totals = {}
     for name in ("", "libjemalloc.so.2", "libmimalloc.so.[23]*", "libtcmalloc_minimal.so.4", program("libbump.so")):
         paths = sorted(glob.glob(os.path.join("/usr/lib/*/", name))) if name else [""]
@@ -218,7 +218,7 @@ def next_allocators(context):
         env["LD_PRELOAD"] += ":" + paths[0]
         for little in ("tiny",) if "bump" in name else ("threads", "sites", "tiny"):
             path = commands.program(little)
-            # pvalloc and the frees with a size are not in every allocator.
+            # Not every allocator has pvalloc and the frees with a size.
             result = context.run([path, "valgrind"] if little == "sites" else [path], env=env).check()
             report = trace.reports(context)[result.pid]
             os.remove(report.path)
@@ -226,7 +226,7 @@ def next_allocators(context):
             sums = report.below("make_block" if little == "threads" else "main")
             got = {key: sums[key] for key in ("tb", "tbk", "eb", "ebk")}
             if "mimalloc" in name and little == "sites":
-                # Its realloc(block, 0) gives a new block of 0 bytes, where the others free.
+                # mimalloc's realloc(block, 0) returns a new block of 0 bytes; the others free the block.
                 check_equal(report.below("do_realloc_zero")["tbk"], 2, "blocks of realloc(block, 0) in mimalloc")
                 got["tbk"] -= 1
                 got["ebk"] -= 1

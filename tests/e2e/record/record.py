@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ctrace record: as if the wrapper were not there, and one clear line for what cannot be recorded."""
+"""ctrace record: the program runs as if started directly, and one clear line says what cannot be recorded."""
 
 import glob
 import os
@@ -53,7 +53,7 @@ def options(context):
 
 @test()
 def deaths(context):
-    """The wrapper dies as the program did, and the report is there all the same."""
+    """The wrapper ends as the program did, and the report is still written."""
     for how, number in (("SIGKILL", 9), ("SIGTERM", 15), ("SIGSEGV", 11), ("abort", 6)):
         _record(context, program("ends"), how, status=-number)
         (report,) = _reports(context).values()
@@ -68,7 +68,7 @@ def forwards_signals(context):
         wrapper = subprocess.Popen([CTRACE, "record", program("ends"), "wait"], env=env, cwd=context.folder)
 
         def has_started():
-            # Its 16 events are in the store.
+            # The program's 16 events are in the store.
             stores = glob.glob(context.path("*.store"))
             shown = context.run([CTRACE, "info", stores[0]]).stdout if stores else ""
             return "in 10 blocks" in shown and "in 4 blocks" in shown
@@ -83,7 +83,7 @@ def forwards_signals(context):
 
 @test()
 def children(context):
-    """All processes of the recording have a report in the end, also those that became another program."""
+    """In the end all processes of the recording have a report, even those that became another program."""
     script = "x=$(echo inner); (exit 3); echo $x | cat; sleep 0.1 & wait; exec sleep 0"
     _record(context, "--", "/bin/sh", "-c", script)
     names = sorted(os.path.basename(path).split(".")[1] for path in glob.glob(context.path("out.*")))
@@ -94,7 +94,7 @@ def children(context):
 
 
 def _setuid_program(context):
-    """A program that would run with other rights than ours."""
+    """A program that would run with other rights than those of its caller."""
     if os.geteuid() != 0:
         return "/usr/bin/passwd"
     copy = shutil.copy(program("deep"), context.path("setuid"))
@@ -104,7 +104,7 @@ def _setuid_program(context):
 
 
 def _other_class(context):
-    """A program for 32 bits, as far as its header goes."""
+    """A program whose header says that it is for 32 bits."""
     copy = shutil.copy(program("deep"), context.path("narrow"))
     with open(copy, "r+b") as file:
         file.seek(4)
@@ -114,7 +114,7 @@ def _other_class(context):
 
 @test()
 def refusals(context):
-    """One line on stderr, the exit code of its kind, nothing started, nothing written."""
+    """A refusal is one line on stderr and its own exit code. Nothing is started or written."""
     script = context.write("script", f"#!{program('static_hello')}\n")
     os.chmod(script, 0o755)
     text = context.write("text", "just text\n")
@@ -144,7 +144,7 @@ def refusals(context):
 
 @test()
 def leaves_the_program_alone(context):
-    """Own session variables aside, the program sees the environment, folder and descriptors that it was given."""
+    """Except for our session variables, the program sees the environment, folder and descriptors that it was given."""
     show = "env | grep -v '^CTRACE_\\|^LD_PRELOAD=\\|^_=\\|^SHLVL=' | sort; pwd; ls /proc/self/fd | wc -l; ulimit -c"
     plain = context.run(["/bin/sh", "-c", show]).check().stdout
     inner = Context("inner", context.make_folder("inner"))
@@ -154,13 +154,13 @@ def leaves_the_program_alone(context):
 
 
 def _suffixes(context, prefix="out."):
-    """Endings of the files, behind out.PROGRAM.PID."""
+    """The ends of the files' names, after out.PROGRAM.PID."""
     return sorted(name.split(".", 3)[3] for name in os.listdir(context.folder) if name.startswith(prefix))
 
 
 @test()
 def format_variable(context):
-    """CTRACE_FORMAT, plain and under ctrace record: each process writes them; a wrong one loses nothing."""
+    """Each process writes the formats of CTRACE_FORMAT, with and without ctrace record. A wrong format loses nothing."""
     out = context.path("out.%e.%p.json")
     env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_FORMAT="pprof,dhat")
     loud = context.run([program("sites")], env=env).check()

@@ -14,7 +14,7 @@ SUFFIXES = ["folded", "heapprofile", "json", "pb.gz", "sites.json", "speedscope.
 
 
 def _record(context, *words, status=0, folder="runs/", env=None):
-    """The result, and the one new folder."""
+    """Run ctrace record; returns the result and the new folder."""
     before = set(glob.glob(context.path(folder, "*")))
     result = context.run([CTRACE, "record", "-o", folder, *words], env=env).check(status)
     new = set(glob.glob(context.path(folder, "*"))) - before
@@ -28,7 +28,7 @@ def _readme(folder):
 
 
 def _reports(folder):
-    """DHAT reports by program."""
+    """The DHAT reports in a folder, by program."""
     found = {}
     for path in glob.glob(os.path.join(folder, "*.json")):
         name = os.path.basename(path)
@@ -62,7 +62,7 @@ def all_formats(context):
         check_in(part, text, "README.md")
     rows = text[text.index("WHERE") : text.index("more sites")].splitlines()[1:-1]
     check_equal(len(rows), 10, "sites in README.md")
-    # Again, at once: another folder.
+    # A second recording at once has another folder.
     _, other = _record(context, program("sites"))
     _, third = _record(context, program("sites"))
     check_equal(len({folder, other, third}), 3, "folders")
@@ -70,7 +70,7 @@ def all_formats(context):
 
 @test(needs=("gcc",))
 def children(context):
-    """A set for each; merged, they are one report."""
+    """Each process has a set of files. Merged, they are one report."""
     context.write("a.c", "int main(void) { return 0; }\n")
     _, folder = _record(context, "--", "gcc", "a.c", "-o", "a")
     reports = _reports(folder)
@@ -100,12 +100,12 @@ def chosen(context):
     _, folder = _record(context, "-q", "--export", "0", program("sites"))
     (store,) = os.listdir(folder)
     check(store.endswith(".json.store"), f"files with --export 0: {store}")
-    # Without an allocation there is no timeline.
+    # A program without allocations has no timeline.
     _, folder = _record(context, "-q", program("deep"))
     check("deep.trace.json" not in " ".join(os.listdir(folder)) and "no chrometrace: deep." in _readme(folder), "a recording of nothing: " + _readme(folder))
     _, folder = _record(context, "-q", "-f", "dhat,chrometrace", program("deep"))
     check_equal([name.split(".", 2)[2] for name in sorted(os.listdir(folder))[1:]], ["json", "json.store"], "files, one of which was wanted in vain")
-    # A folder with a name that is a pattern elsewhere.
+    # The folder's name would be a pattern elsewhere.
     strange = context.make_folder("100%e")
     context.run([CTRACE, "record", "-q", "-o", "x/", program("sites")], cwd=strange).check()
     check_equal(len(glob.glob(glob.escape(strange) + "/x/sites-*/sites.*.pb.gz")), 1, "reports below " + strange)
@@ -113,7 +113,7 @@ def chosen(context):
 
 @test()
 def refusals(context):
-    """Nothing is started, no folder stays."""
+    """After a refusal nothing is started and no folder stays."""
     context.write("file", "")
     for out, status, part in (("file/", 3, "Not a directory"), ("/proc/none/", 3, "/proc/none"), ("%h/", 2, "file names only")):
         result = context.run([CTRACE, "record", "-o", out, "/bin/sh", "-c", "touch started"]).check(status)
@@ -136,7 +136,7 @@ def _check_trouble(context, result, folder, part):
 
 @test()
 def unwritable(context):
-    """A file that cannot be put in its place: one line, the store stays."""
+    """If a file cannot be written, one line says so and the store stays."""
     script = 'mkdir "${CTRACE_OUT%/*}/dash.$$.pb.gz"; exit 3'
     result, folder = _record(context, "-q", "/bin/sh", "-c", script, status=3)
     _check_trouble(context, result, folder, "dash.")
@@ -144,7 +144,7 @@ def unwritable(context):
 
 @test(needs=("unshare", "mount"))
 def full_disk(context):
-    """A disk that holds the store and not the reports."""
+    """The disk has room for the store but not for the reports."""
     disk = context.make_folder("disk")
     probe = context.run(["unshare", "-m", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk])
     if probe.status:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is recorded only when asked for: threads told apart, resident memory."""
+"""What is recorded only on request: threads kept separate, resident memory."""
 
 import json
 import re
@@ -24,7 +24,7 @@ for number in (1, 2, 3):
 
 
 def by_thread(report):
-    """Sums of each thread's sites by its number and name."""
+    """The sums of each thread's sites, by the thread's number and name."""
     sums = {}
     for site in report.sites:
         found = THREAD.match(site.frames[-1].text)
@@ -49,7 +49,7 @@ def threads(context):
 
 @test()
 def many_threads(context):
-    """Each has a number of its own, forked children go on with it; the stacks are libunwind's."""
+    """Each thread has its own number, forked children continue the numbering, and stacks equal libunwind's."""
     report = trace.one(context, [program("fire_threads"), "short", "300"], CTRACE_THREADS=1)
     check(len(by_thread(report)) >= 300, f"{len(by_thread(report))} threads")
     env = trace.environment(context, CTRACE_THREADS=1, CTRACE_DEBUG="verify", CTRACE_EXPORT=0)
@@ -69,7 +69,7 @@ def resident_memory(context):
     own = recording.report.own
     live, resident = [row[2] for row in own["timeline"]], own["rss"]
     check_equal(len(resident), len(live), "numbers of resident memory")
-    # bytearray(n) touches what it takes.
+    # bytearray(n) touches all of its memory.
     check(55 << 20 <= max(resident) - min(filter(None, resident)) <= 70 << 20, f"resident memory grows to {max(resident)}")
     peak = live.index(max(live))
     apart = sorted(abs((resident[peak] - resident[i]) - (live[peak] - live[i])) for i in range(peak) if resident[i])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The library in /etc/ld.so.preload: programs are recorded, what does our own work is not. See SECURITY.md."""
+"""The library in /etc/ld.so.preload: programs are recorded, but not the processes that do our work. See SECURITY.md."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ import shutil
 from lib.harness import PYTHON, Skip, check, check_equal, check_in, program, test
 from lib.system_wide import NOBODY, SystemWide, check_recorded
 
-# Scripts in the place of the exporter; $ctrace, $library and $0 are filled in. Each was an endless chain.
+# Scripts that replace the exporter; $ctrace, $library and $0 are filled in. Each of them once caused an endless chain.
 WRAPPERS = {
     "sets LD_PRELOAD again": 'export LD_PRELOAD="$library"; sed -n 1p /etc/passwd > /dev/null; "$ctrace" "$@"',
     "empties the environment": 'exec env -i "$ctrace" "$@"',
@@ -25,7 +25,7 @@ def _wrapper(wide, name, text):
 
 @test(needs=("unshare", "mount", "timeout"))
 def exporter_is_not_recorded(context):
-    """However it is started: the program has a report, and nothing else has."""
+    """However the exporter is started, the program has a report and nothing else has one."""
     wide = SystemWide(context)
     tiny = wide.copy(program("tiny"))
     other = shutil.copy(wide.ctrace, context.path("opt", "bin", "copy-by-another-name"))
@@ -43,7 +43,7 @@ def exporter_is_not_recorded(context):
 
 @test(needs=("unshare", "mount", "timeout", "chrt"))
 def exporter_of_a_real_time_program(context):
-    """It has no timer slack to be marked by, but its exporter has."""
+    """A real-time program has no timer slack that could be the mark, but its exporter has."""
     wide = SystemWide(context)
     tiny = wide.copy(program("tiny"))
     if wide.start(["chrt", "-f", "1", "true"]).status:
@@ -51,13 +51,13 @@ def exporter_of_a_real_time_program(context):
     for name, text in WRAPPERS.items():
         wide.clear()
         wide.start(["chrt", "-f", "1", tiny], CTRACE_BIN=_wrapper(wide, name, text)).check()
-        # chrt's own store stays, for it changes into the program.
+        # chrt's own store stays, since chrt becomes the program by exec.
         check_recorded(wide, ["chrt.1.json.store", "tiny"], name)
 
 
 @test(needs=("unshare", "mount", "timeout", PYTHON))
 def exporter_that_sets_its_slack(context):
-    """The other two marks do."""
+    """If the slack is changed, the other two marks are enough."""
     wide = SystemWide(context)
     tiny = wide.copy(program("tiny"))
     lose = f"{PYTHON} -c 'import ctypes, os, sys; ctypes.CDLL(None).prctl(29, 50000); os.execv(sys.argv[1], sys.argv[1:])'"
@@ -75,7 +75,7 @@ def exporter_that_sets_its_slack(context):
 
 @test(needs=("unshare", "mount", "timeout"))
 def ctrace_by_hand(context):
-    """It is not recorded unless LD_PRELOAD asks for it."""
+    """ctrace is not recorded unless LD_PRELOAD asks for it."""
     wide = SystemWide(context)
     tiny = wide.copy(program("tiny"))
     wide.start([tiny], CTRACE_OUT=context.path("tiny.json")).check()
@@ -95,7 +95,7 @@ def ctrace_by_hand(context):
 
 @test(needs=("unshare", "mount", "timeout"))
 def record(context):
-    """The program has one report, also when ctrace record brings another copy of the library."""
+    """The program has one report, even if ctrace record uses another copy of the library."""
     wide = SystemWide(context)
     tiny = wide.copy(program("tiny"))
     shutil.copytree(context.path("opt"), context.path("other"), symlinks=True)
@@ -107,17 +107,17 @@ def record(context):
 
 @test(needs=("unshare", "mount", "timeout"))
 def script_of_several_programs(context):
-    """A report for each process of it, and for nothing else."""
+    """Each process of the script has a report, and nothing else has one."""
     wide = SystemWide(context)
     tiny = wide.copy(program("tiny"))
     script = wide.script("several", f'cat /etc/passwd | sed -n 1p\n"{tiny}"\n"{tiny}" & wait\n')
     result = wide.start([script]).check()
     check_equal(result.stdout.count("\n"), 1, "output")
-    # Those that sh only forks for are the program that it changes into, after which the old image's store stays.
+    # A child of sh becomes another program by exec, and the store of the old image stays.
     check_equal([name for name in wide.recorded() if not name.endswith(".store")], ["cat", "dash", "sed", "tiny", "tiny"], "reports")
 
 
-# How a file gets rights that its caller lacks.
+# Ways to give a file rights that its caller lacks.
 RIGHTS = {
     "setuid": lambda path: os.chmod(path, 0o4755),
     "setgid": lambda path: os.chmod(path, 0o2755),
@@ -134,7 +134,7 @@ def _give_capabilities(context, path):
 
 
 def _privileged(context, how):
-    """As nobody: without rights the caller chooses exporter and report, with them neither. The output with rights."""
+    """Run as nobody. Without rights the caller chooses exporter and report, with rights it chooses neither."""
     wide = SystemWide(context)
     privileged, nobody = wide.copy(program("privileged")), wide.copy(program("as_nobody"))
     chosen = wide.script("chosen", f'id -u > "{wide.out("ran")}"')
@@ -158,7 +158,7 @@ def _privileged(context, how):
 
 @test(needs=("unshare", "mount", "timeout"))
 def setuid(context):
-    """Also what the program starts when it has become root for good finds no variable of its caller's."""
+    """A program that it starts after becoming root for good finds no variable of its caller either."""
     wide, command, result = _privileged(context, "setuid")
     check_in("effective 0:", result.stdout, "the user")
     child = wide.copy(program("tiny"))

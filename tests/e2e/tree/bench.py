@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""make bench: it measures, and it notices programs that do something else under a tool."""
+"""make bench measures, and notices programs that behave differently under a tool."""
 
 import json
 import os
@@ -12,7 +12,7 @@ BENCH = os.path.join(ROOT, "tests", "bench", "bench")
 
 
 def _bench(context, *options, status=0):
-    """The table's rows, by first cell, each the list of the others; and all that was printed."""
+    """Run the bench; returns the table's rows as {first cell: other cells}, and everything that was printed."""
     environment = context.environment(B=BUILD, TMPDIR=context.make_folder("tmp"))
     result = context.run([PYTHON, BENCH, "--rounds", "1", *options], env=environment).check(status)
     check_equal(os.listdir(context.path("tmp")), [], "temporary files left behind")
@@ -26,7 +26,7 @@ def _bench(context, *options, status=0):
 
 @test()
 def table(context):
-    """One micro program: CPU, memory, ns; the same in files."""
+    """CPU, memory and ns of one micro program, with the same numbers in the files."""
     output, samples = context.path("bench.md"), context.path("bench.json")
     options = ("--scale", "0.02", "--tools", "shim,ctrace", "--only", "^depth-20$", "--output", output, "--json", samples)
     rows, text = _bench(context, *options)
@@ -49,7 +49,7 @@ def table(context):
 
 @test()
 def violations(context):
-    """Other output, other status, a crash, no end, a program that is not traced: each is named, and the exit code is 1."""
+    """Other output, other status, a crash, an endless run, an untraced program: each is reported, and the exit code is 1."""
     _, text = _bench(context, "--seeded", "--limit", "10", "--tools", "ctrace", status=1)
     for line in (
         "ctrace: output differs from native's in other-output",
@@ -63,7 +63,7 @@ def violations(context):
 
 @test()
 def sites(context):
-    """The programs have the sites that they are measured for."""
+    """The programs have the sites that the measurement needs."""
     report = trace.one(context, [os.path.join(BUILD, "tests", "bench", "pairs"), "sites", "2000", "sites=1000", "depth=10"])
     check_equal(report.below("take")["tbk"], 2000, "blocks")
     check_equal(len(report.sites), 1001, "sites, the one of stdout with them")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How the tree is built: whatever flags a distribution passes, in whatever folder, and from a release tarball."""
+"""Builds of the tree: with the flags of distributions, in any folder, and from a release tarball."""
 
 import glob
 import hashlib
@@ -11,9 +11,9 @@ from lib import trace
 from lib.harness import BUILD, ROOT, Skip, check, check_equal, check_in, program, test
 
 PAGE = os.path.join(BUILD, "share", "ctrace", "report.html")
-FAST = "OPT=-O0 -g"  # the optimiser takes most of a build's time, and has no part in what is tested
+FAST = "OPT=-O0 -g"  # optimising takes most of a build's time, and does not matter for these tests
 
-# What distributions pass, shortened, and what would break the library if it counted.
+# The flags of distributions, shortened, and flags that would break the library if they were used for it.
 FLAGS = {
     "fedora": {
         "CFLAGS": "-O2 -flto=auto -ffat-lto-objects -fexceptions -g -grecord-gcc-switches -Wall -Werror=format-security "
@@ -64,14 +64,14 @@ def _test_flags(name, variables, on_command_line):
     test(needs=("make", variables.get("CC", "gcc"), "ld.lld"))(flags)
 
 
-# rpmbuild has them in the environment, makepkg and people have them there or on the command line.
+# rpmbuild passes the flags in the environment; makepkg and users pass them there or on the command line.
 for _index, (_name, _variables) in enumerate(FLAGS.items()):
     _test_flags(_name, _variables, _index % 2 == 1)
 
 
 @test(needs=("make", "gcc", "readelf"))
 def flags_are_respected(context):
-    """What is asked for is there: a macro of CPPFLAGS, which an option of CFLAGS notes."""
+    """The flags are used: an option of CFLAGS makes the compiler record a macro of CPPFLAGS."""
     for words, variables in (((), {"CPPFLAGS": "-DASKED_FOR", "CFLAGS": "-g3"}), (("CPPFLAGS=-DASKED_FOR", "CFLAGS=-g3"), {})):
         folder = context.path("command line" if words else "environment").replace(" ", "-")
         _make(context, f"B={folder}", *words, folder + "/obj/preload/sys/text.o", **variables)
@@ -81,7 +81,7 @@ def flags_are_respected(context):
 
 @test(needs=("make", "gcc"))
 def link_time_optimisation(context):
-    """The programs with -flto, which need all objects."""
+    """The programs are built with -flto, which needs all objects."""
     folder = context.path("lto")
     _make(context, f"B={folder}", "CFLAGS=-O1 -flto=2")
     ctrace = os.path.join(folder, "bin", "ctrace")
@@ -103,7 +103,7 @@ def _hash(path):
 
 @test(needs=("make", "gcc", "git"))
 def same_bytes_in_any_folder(context):
-    """Library, programs and page, built in two folders: the same bytes. With an absolute B, too."""
+    """Library, programs and page have the same bytes when built in two folders, also with an absolute B."""
     made = []
     for name, words in (("a", ()), ("a-much-longer/name-of-a-folder", ()), ("b", (f"B={context.path('elsewhere')}",))):
         folder = context.path(name)
@@ -126,7 +126,7 @@ def same_bytes_in_any_folder(context):
 
 @test(needs=("make", "gcc", "git", PAGE))
 def release(context):
-    """make dist: the same bytes twice; it builds and installs without npm, and its page works."""
+    """make dist gives the same bytes twice. The tarball builds and installs without npm, and its page works."""
     _files()
     with open(os.path.join(ROOT, "include/ctrace/version.h"), encoding="utf-8") as file:
         version = file.read().split('CTRACE_VERSION "')[1].split('"')[0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tests/run itself: what must not pass does not pass. And mistakes in ctrace that unit tests must catch."""
+"""tests/run itself: tests that must fail do fail. Also mistakes in ctrace that unit tests must catch."""
 
 import os
 import re
@@ -42,7 +42,7 @@ def waiting(context):
 
 @test()
 def starving(context):
-    # Asleep for longer than that, in turns: it goes on.
+    # Asleep for longer than the limit in total, but not at a stretch, so it continues.
     for _ in range(8):
         time.sleep(1)
         sum(range(1000000))
@@ -54,7 +54,7 @@ def endless(context):
 
 @test()
 def leaving(context):
-    # Gets away from the session and the group, and is found all the same.
+    # Leaves the session and the group, but is still found.
     subprocess.run(["/bin/sh", "-c", "setsid sleep 4322 > /dev/null 2>&1 &"])
 
 @test()
@@ -108,7 +108,7 @@ def seeds(context):
 
 @test(needs=PYTHON)
 def seeds_in_folders(context):
-    """Modules in sub-folders are found without their folder's name, so two of one name are an error."""
+    """Modules in sub-folders are found, and two modules of the same name are an error."""
     context.make_folder("seeds/a")
     context.make_folder("seeds/b")
     folder = context.path("seeds")
@@ -161,7 +161,7 @@ int main(int argc, char **argv)
 
 @test(needs="gcc")
 def unit_seeds(context):
-    """Results inside a cmocka program, and one that crashes."""
+    """The results in a cmocka program, and a program that crashes."""
     folder = context.make_folder("unit")
     context.write("seed.c", UNIT_SEEDS)
     for name, crash in (("some", 0), ("crash", 1)):
@@ -194,7 +194,7 @@ def _mutants(context, *words):
 
 @test(needs=("gcc", "make"))
 def mutants(context):
-    """One mistake of each area, so that the table of `make mutants` stays in use; all of them take minutes."""
+    """One mistake of each area, so that the table of `make mutants` is used regularly. All of them take minutes."""
     result = _mutants(context, *MUTANTS)
     for name in MUTANTS:
         check_in(f"\nok mutant-{name}: caught by unit/", result.stdout, "mutants")
@@ -204,7 +204,7 @@ def mutants(context):
 
 @test(needs=("gcc", "make"))
 def mutants_seeds(context):
-    """What is no mistake, or is not caught, fails; so do tests that are not there."""
+    """A mistake that changes nothing or is not caught is a failure. So is a test that does not exist."""
     table = context.write("table", MUTANT_SEEDS)
     result = _mutants(context, "--table", table)
     for line in (

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Code that goes, and other code that comes to the same addresses: stacks and names of what was there at the time.
+"""Code is unloaded, and other code is loaded at the same addresses: stacks and names are those of the code at that time.
 
-Each test with the loader's _dl_find_object and without, as with a C library before 2.35.
+Each test runs with the loader's _dl_find_object and without it, as with a C library before 2.35.
 """
 
 import collections
@@ -28,7 +28,7 @@ def both_ways(function):
 
 @both_ways
 def plugins_in_one_place(context, debug):
-    """The same instructions at the same addresses, with frames of another size."""
+    """Two plugins have the same instructions at the same addresses, but frames of different sizes."""
     small, large = program("plugin_small.so"), program("plugin_large.so")
     places = context.run([program("plugin_host"), "places", small, large, small, large]).check().stdout.split()
     check(len(places) == 4 and len(set(places)) == 1, f"the plugins do not take each other's place: {places}")
@@ -54,7 +54,7 @@ def modules_in_store(context, files):
 
 @test()
 def many_modules(context):
-    """As many files as make the index of modules grow, each of them twice: a module is found again, and stays one."""
+    """So many files that the index of modules grows, each loaded twice. A module is found again and is not duplicated."""
     files = [os.path.join(context.folder, f"plugin_{number}.so") for number in range(300)]
     for file in files:
         shutil.copy(program("plugin_a.so"), file)
@@ -65,7 +65,7 @@ def many_modules(context):
 
 @both_ways
 def charsets(context, debug):
-    """The C library unloads these modules on its own, not by dlclose: who calls malloc in them, round after round."""
+    """The C library unloads its character set modules without dlclose. Their calls of malloc are correct in every round."""
     rounds = 5
     report = trace.one(context, [program("charsets"), rounds], CTRACE_DEBUG=debug)
     blocks = collections.Counter()
@@ -79,7 +79,7 @@ def charsets(context, debug):
 
 @test()
 def for_ever(context):
-    """Code that comes and goes takes no memory for good."""
+    """Loading and unloading code again and again does not use more and more memory."""
     command = [program("reload"), program("plugin_a.so"), "6000"]
     check_equal(context.run(command).check().stdout, "done\n", "without ctrace")
     check_equal(trace.run(context, command).stdout, "done\n", "with ctrace")

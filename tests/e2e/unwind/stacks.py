@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Stacks against libunwind's: CTRACE_DEBUG=verify walks every stack a second time and compares frame by frame.
+"""Compares stacks with libunwind's: CTRACE_DEBUG=verify walks every stack a second time and compares frame by frame.
 
-Each test tells how many stacks were compared, equal, explained (libunwind gave up on the way, equal so far),
-and how many were libunwind's own because our unwinder has no rule for a frame of theirs.
+Each test prints how many stacks were compared, were equal, were explained (equal up to the frame where libunwind gave up),
+and came from libunwind because our unwinder has no rule for one of their frames.
 """
 
 import os
@@ -35,7 +35,7 @@ class Counts:
 
 
 def verify(context, command, least, explained=0, fallback=0, rootless=0, debug="verify", **changes):
-    """No stack may differ; at least so many must have been compared, or the test compares nothing."""
+    """No stack may differ. At least `least` stacks must have been compared, so that the test is not empty."""
     env = context.environment(
         LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path("out.%p.json"), CTRACE_DEBUG=debug, CTRACE_EXPORT=0, **changes
     )
@@ -69,13 +69,13 @@ little("frames_avx", least=10)
 
 @test()
 def part_of_a_stack_unmapped(context):
-    """A frame pointer into what is gone must not be followed."""
+    """A frame pointer into unmapped memory must not be followed."""
     env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path("out.json"), CTRACE_EXPORT=0)
     check_equal(context.run([program("remapped")], env=env).check().stdout, "fine\n", "output")
 
 
 def shape(name, *arguments, least, fallback=0, lazy=0, rootless=0):
-    """The program in all its builds: gcc and clang, -O0 to -O3, with and without frame pointers."""
+    """Register a test of a program in all its builds: gcc and clang, -O0 to -O3, with and without frame pointers."""
 
     def run(context):
         sums = Counts()
@@ -102,7 +102,7 @@ shape("noreturn", least=30)
 # A signal may come in a prologue that realigns the stack, or in lazy binding.
 shape("signals", least=200, fallback=5, lazy=10)
 # The last instructions of longjmp have the return address in a register, which neither unwinder follows. The loader's
-# lazy binding keeps the stack pointer in rbx: libunwind's.
+# lazy binding keeps the stack pointer in rbx, so libunwind walks these stacks.
 for argument in ((), ("alternate",)):
     shape("stepped", *argument, least=900, fallback=30, lazy=7000, rootless=20)
 

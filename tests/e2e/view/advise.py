@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""ctrace advise: the finding that a program was written to have comes first, and does not come when it is mended."""
+"""ctrace advise: the finding for which a program was written comes first, and is gone once the program is corrected."""
 
 import json
 
 from lib import dhat, trace
 from lib.harness import CTRACE, check, check_equal, check_in, program, test
 
-# Kind: the function of tests/programs/heap/advise.c, and a counter that its finding must have.
+# For each kind, a function of tests/programs/heap/advise.c, and a counter that its finding must have.
 KINDS = {
     "temporary": ("temporary", "temporaryBlocks", 20000),
     "growth": ("growth", "resizes", 16000),
@@ -52,7 +52,7 @@ def vector(context):
 
 @test()
 def savings(context):
-    """What would be saved, against what the programs do."""
+    """Compares the possible savings with what the programs do."""
     first = _advise(context, _report(context, "advise", "temporary", "bad").path)["findings"][0]
     check_equal((first["savedCalls"], first["savedBytes"]), (20000, 0), "temporary blocks")
     first = _advise(context, _report(context, "advise", "one-size", "bad").path)["findings"][0]
@@ -81,7 +81,7 @@ def text(context):
 
 @test(needs="valgrind")
 def other_producers(context):
-    """Findings of what Valgrind knows, and a line about the others."""
+    """A file of Valgrind has findings of the kinds that it has numbers for, and a line about the other kinds."""
     path = context.path("dhat.json")
     context.run(["valgrind", "--tool=dhat", f"--dhat-out-file={path}", program("advise"), "peak", "bad"]).check()
     advice = _advise(context, path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ctrace check: a gate that holds, one that breaks, and none that holds for lack of data."""
+"""ctrace check: a gate that holds, a gate that breaks, and missing data that never lets a gate hold."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def _budget(context, *rules):
 
 
 def _table(text):
-    """The cells of each row."""
+    """The cells of each row of a table."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     check_equal(lines[0], "| rule | limit | actual | off by | worst sites |", "head")
     check(re.fullmatch(r"\|( -+:? \|)+", lines[1]), "line below the head: " + lines[1])
@@ -36,7 +36,7 @@ def _table(text):
 
 @test()
 def budgets(context):
-    """Each number of the process, one byte or block too few and just enough."""
+    """Each number of the process, with a budget that is one byte or block too small, and one that is just large enough."""
     report, path = _record(context)
     keys = {"total": "tb", "blocks": "tbk", "peak": "gb", "max": "gb", "end": "eb", "temporary": "tmpk"}
     wanted = {name: report.total(key) for name, key in keys.items()}
@@ -55,7 +55,7 @@ def budgets(context):
 
 @test()
 def scopes(context):
-    """Sites below a function, of a module, each once, against sums of our own."""
+    """Rules for a function or module count each of its sites once, compared with our own sums."""
     report, path = _record(context)
     below = report.below("do_grow")["tb"]
     module = sum(site["tb"] for site in report.sites if any(frame.module.endswith("/sites") for frame in site.frames))
@@ -66,7 +66,7 @@ def scopes(context):
     rows = _table(_check(context, path, "-b", _budget(context, "function do_grow total <= 1"), status=1).stdout)
     check_equal(len(rows), 1, "rules that broke")
     check(rows[0][4].startswith("`do_grow` "), f"worst sites: {rows}")
-    # A rule about nothing holds, is told, and breaks when that is asked for.
+    # A rule that matches nothing holds with a warning, and breaks with --strict.
     budget = _budget(context, "function no_such_function end <= 0", "total > 0")
     check_in("warning: `function no_such_function end <= 0` matches no site", _check(context, path, "-b", budget).stdout, "warning")
     check_in("matches no site", _table(_check(context, path, "-b", budget, "--strict", status=1).stdout)[0][4], "with --strict")
@@ -92,14 +92,14 @@ def growth(context):
     scoped = "function PyByteArray_Resize total"
     _check(context, new_path, *baseline, "--max-growth", f"{scoped} 1%", status=1)
     _check(context, new_path, *baseline, "--max-growth", f"{scoped} 101%")
-    # Both kinds at once.
+    # Both kinds of rules at once.
     shown = _check(context, new_path, *baseline, "--max-growth", "peak 1%", "-b", _budget(context, "total <= 1"), status=1)
     check_equal(len(_table(shown.stdout)), 2, "rules that broke")
 
 
 @test()
 def missing_data(context):
-    """What the file does not have is an error, and a gate that was asked for nothing is one too."""
+    """A number that the file lacks is an error, and so is a check without rules."""
     _, path = _record(context)
     heap, copy = (os.path.join(DATA, "dhat.out." + mode) for mode in ("heap", "copy"))
     peak, nothing = _budget(context, "peak <= 1 g"), context.write("nothing", "# only\n\n")
@@ -129,7 +129,7 @@ def missing_data(context):
 
 @test(needs=("valgrind", "sqlite3"))
 def other_producers(context):
-    """A budget for Valgrind's file, and growth from it to ours."""
+    """A budget for a file of Valgrind, and growth from it to ours."""
     out, words = context.path("dhat.out"), ["sqlite3", ":memory:", "create table t(a); insert into t values (1), (2); select * from t;"]
     context.run(["valgrind", "-q", "--tool=dhat", "--num-callers=500", "--dhat-out-file=" + out, *words]).check()
     report, path = _record(context, command=words)

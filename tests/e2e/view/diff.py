@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ctrace diff: rows of functions across builds and tools, whose changes add up to that of the totals."""
+"""ctrace diff: rows of functions across builds and tools, whose changes add up to the change of the totals."""
 
 import glob
 import json
@@ -45,7 +45,7 @@ int main() { for (int i = 0; i < 100; i++) insert(i); std::vector<double> d; fil
 
 
 def _record(context, name, command, **changes):
-    """The path of its report; its store lies beside it."""
+    """Record a command; returns the path of the report, which has its store beside it."""
     path = context.path(name)
     trace.run(context, command, out=name, CTRACE_KEEP_STORE=1, **changes)
     dhat.check_file(path)
@@ -61,13 +61,13 @@ def _json(context, *words):
 
 
 def _sites(path):
-    """DHAT's program points, read by nothing of ours."""
+    """DHAT's program points, read without any code of ours."""
     with open(path, encoding="utf-8") as file:
         return json.load(file)["pps"]
 
 
 def _check_sums(context, old, new, reports=None, members=MEMBERS):
-    """Every number that both have, by site and in total, against the sums over the files' own points."""
+    """Compare every number that both files have, by site and in total, with the sums over their program points."""
     points = [_sites(path) for path in reports or (old, new)]
     for member, key in members.items():
         if not all(site and key in site[0] for site in points):
@@ -89,7 +89,7 @@ def _check_sums(context, old, new, reports=None, members=MEMBERS):
 
 @test()
 def sums(context):
-    """Two scripts of Python; from reports, and from the stores."""
+    """Two Python scripts, compared by their reports and by their stores."""
     context.write("old.py", OLD_SCRIPT)
     context.write("new.py", NEW_SCRIPT)
     old, new = (_record(context, name + ".json", [PYTHON, name + ".py"], PYTHONMALLOC="malloc") for name in ("old", "new"))
@@ -97,7 +97,7 @@ def sums(context):
     check(rows > 20 and same > 100, f"{rows} rows, {same} without a difference")
     _check_sums(context, new, old)
     _check_sums(context, old + ".store", new + ".store", reports=(old, new))
-    # Seeded: a sum that is off must be seen.
+    # Seeded violation: a wrong sum must be noticed.
     with open(old, encoding="utf-8") as file:
         text = file.read()
     points = json.loads(text)["pps"]
@@ -119,7 +119,7 @@ def identical(context):
 
 @test()
 def other_producers(context):
-    """Valgrind's files: heap, copy and ad-hoc; and what does not fit."""
+    """Files of Valgrind in heap, copy and ad-hoc mode, and files that cannot be compared."""
     heap, copy, ad_hoc = (os.path.join(DATA, "dhat.out." + mode) for mode in ("heap", "copy", "ad-hoc"))
     for path in (heap, copy, ad_hoc):
         with open(path, encoding="utf-8") as file:
@@ -136,7 +136,7 @@ def other_producers(context):
 
 @test(needs=("valgrind", "sqlite3"))
 def against_valgrind(context):
-    """The same program seen by both tools: the same sites with the same numbers."""
+    """The same program recorded by both tools has the same sites with the same numbers."""
     out, words = context.path("dhat.out"), ["sqlite3", ":memory:", QUERY]
     context.run(["valgrind", "-q", "--tool=dhat", "--num-callers=500", "--dhat-out-file=" + out, *words]).check()
     ours = _record(context, "ours.json", words)
@@ -151,7 +151,7 @@ def against_valgrind(context):
 
 @test(needs=("g++",))
 def builds(context):
-    """The same source without and with optimization: what is inlined has other names and is the same; an allocation more."""
+    """The same source without and with optimization. Inlined functions match in spite of other names; one allocation is new."""
     context.write("a.cc", SOURCE)
     paths = {}
     for name, flags in {"plain": ["-O0"], "fast": ["-O2"], "extra": ["-O2", "-DEXTRA"]}.items():
@@ -172,7 +172,7 @@ def builds(context):
 
 @test(needs=("perl", formats.FLAMEGRAPH))
 def folded(context):
-    """Two numbers a stack, of which flamegraph.pl makes red and blue."""
+    """Two numbers per stack, which flamegraph.pl shows in red and blue."""
     context.write("old.py", OLD_SCRIPT)
     context.write("new.py", NEW_SCRIPT)
     old, new = (_record(context, name + ".json", [PYTHON, name + ".py"], PYTHONMALLOC="malloc") for name in ("old", "new"))
@@ -224,7 +224,7 @@ def text(context):
 
 @test()
 def losses(context):
-    """What was not recorded is told, in text and JSON."""
+    """Text and JSON say what was not recorded."""
     path = _record(context, "a.json", [program("sites")])
     with open(path, encoding="utf-8") as file:
         data = json.load(file)
@@ -238,7 +238,7 @@ def losses(context):
 
 @test(needs=("sqlite3",))
 def sqlite(context):
-    """A query more; the rows are SQLite's own functions, and every stack is the same one twice."""
+    """One run has one more query. The rows are functions of SQLite, and all other stacks match."""
     words = ["sqlite3", ":memory:"]
     old = _record(context, "old.json", words + [QUERY])
     again = _record(context, "again.json", words + [QUERY])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ctrace-top in a terminal, on files and on running programs: keys, numbers, ends; and plain text without a terminal."""
+"""ctrace-top in a terminal, with files and running programs: keys, numbers, ends. Also plain text without a terminal."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from lib import commands, trace
 from lib.harness import CTRACE, CTRACE_TOP, LIBRARY, PYTHON, Skip, check, check_equal, check_in, test, wait_for
 from lib.screen import Terminal
 
-# Does what lines of its stdin say, and tells when it has: between them nothing changes.
+# Runs the lines of its stdin and reports when each is done. In between nothing changes.
 OBEDIENT = """
 import sys
 kept = []
@@ -41,7 +41,7 @@ for line in sys.stdin:
 
 
 class Obedient:
-    """A traced python3 that allocates when told."""
+    """A traced python3 that allocates on command."""
 
     def __init__(self, context, **popen):
         env = trace.environment(context, out="target.%p.json")
@@ -56,7 +56,7 @@ class Obedient:
         wait_for(self._reads, "the program to read on")
 
     def _reads(self):
-        """Asleep in its read, so that it allocates nothing more."""
+        """Is it asleep in its read, so that it allocates nothing more?"""
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
             return stat.read().rpartition(")")[2].split()[0] == "S"
 
@@ -87,7 +87,7 @@ def _number(cell):
 
 
 def _rows(lines, heads, ends="──"):
-    """The table below the line of heads that begins with one of these: columns, and the cells of its rows."""
+    """The table below the line of headings that begins with one of `heads`: its columns, and the cells of its rows."""
     (at,) = [i for i, line in enumerate(lines) if line.split()[:1] and line.split()[0] in heads]
     columns, rows = lines[at].split(), []
     for line in lines[at + 1 :]:
@@ -112,7 +112,7 @@ def _report(context, words):
 
 
 def _same(shown, plain, columns, what):
-    """What is seen of a table are the first rows of the plain one."""
+    """The visible rows of a table must be the first rows of the plain table."""
     for mine, theirs in columns:
         got = _cells(shown, mine)
         check(len(got) >= 5, f"{what}: only {len(got)} rows are seen")
@@ -139,7 +139,7 @@ def numbers(context):
         up = _cells(_rows(terminal.lines(), ("TOTAL",)), "MAX")
         check_equal(up, sorted(up), "reversed")
         check(up[0] < down[0], "reversed shows the same rows")
-        terminal.press("r", "t")  # functions have no max: by total
+        terminal.press("r", "t")  # functions have no max, so they are sorted by total
         terminal.wait_for("[Functions]")
         plain = _rows(_plain(context, "--cum", report.path), ("SELF%",))
         shown = _rows(terminal.lines(), ("SELF%",))
@@ -151,7 +151,7 @@ def numbers(context):
 
 @test(needs=("sqlite3",))
 def drill(context):
-    """Open branches add up to the one that they are in; callers, too; closing takes them away."""
+    """Open branches, of callees and of callers, add up to their parent. Closing removes them."""
     report = _report(context, commands.by_name("sqlite3").words())
     total = report.total("tb")
     with Terminal(context, [CTRACE_TOP, "-i", "--tree", "--bytes", report.path], columns=180, lines=100) as terminal:
@@ -180,7 +180,7 @@ def drill(context):
                 check_in("- ", terminal.selected(), "opened")
             terminal.press("t")
         terminal.press("t")  # past the modules
-        # a site's whole stack, and back
+        # show a site's whole stack, and go back
         terminal.wait_for("[Sites]")
         frames = max(len(site.frames) for site in report.sites[:1])
         text = "\n".join(terminal.press("enter"))
@@ -206,7 +206,7 @@ def search_and_filter(context):
         terminal.wait_for(f"filter prepare: {len(wanted)} of {len(names):,} sites")
         terminal.press("f", *["backspace"] * 7, "PREPARE", "enter")
         terminal.wait_for("no site matches")
-        terminal.press("f", *["backspace"] * 7, "pre(", "enter")  # no regular expression: a plain text
+        terminal.press("f", *["backspace"] * 7, "pre(", "enter")  # not a regular expression, so it is plain text
         terminal.wait_for("filter pre(: 0 of")
         terminal.press("esc")
         terminal.wait(lambda text: "filter pre(" not in text and f" {len(names):,} sites" in text, "no filter")
@@ -228,7 +228,7 @@ def search_and_filter(context):
 
 @test(needs=("sqlite3",))
 def sizes(context):
-    """Any size of the window, also a changed one, shows the selected row and no broken line."""
+    """A window of any size, even after a change, shows the selected row and no broken line."""
     report = _report(context, commands.by_name("sqlite3").words())
     with Terminal(context, [CTRACE_TOP, "-i", report.path]) as terminal:
         terminal.wait_for("[Sites]")
@@ -254,7 +254,7 @@ def _exact_live(terminal, bytes_, what):
 
 
 def _live_bytes(context, store):
-    """Live bytes of a store, by the plain view."""
+    """The live bytes of a store, from the plain view."""
     (line,) = [line for line in _plain(context, store) if line.startswith("at end ")]
     return _number(line.split()[2])
 
@@ -263,7 +263,7 @@ RATE = re.compile(r"rate +([\d.]+) ([KM])iB/s, ([\d.]+)(k?) *blocks/s")
 
 
 def _is_churn(text):
-    """How many blocks of 7,000 bytes come in a second, the machine decides; not how large they are."""
+    """The number of blocks of 7,000 bytes per second depends on the machine, but not their size."""
     found = RATE.search(text)
     if not found:
         return False
@@ -275,7 +275,7 @@ def _is_churn(text):
 
 @test()
 def live(context):
-    """Numbers of a running python3: those of its store; growth since the mark, rates, pause, its end."""
+    """The numbers of a running python3 are those of its store. Also growth since the baseline, rates, pause, and the end."""
     with obedient(context) as target:
         target.tell("grow 10")
         with Terminal(context, [CTRACE_TOP, "--bytes", "-p", target.pid], columns=200, lines=60) as terminal:
@@ -320,13 +320,13 @@ def live(context):
 
 @test()
 def killed(context):
-    """The target dies by SIGKILL: the final state stays on the screen."""
+    """The target is killed by SIGKILL, and its final state stays on the screen."""
     with obedient(context) as target:
         with Terminal(context, [CTRACE_TOP, "--bytes", "-p", target.pid], columns=120, lines=30) as terminal:
             terminal.wait_for("[Sites]")
             target.tell("grow 5")
             target.process.kill()
-            terminal.wait_for("process ended")  # not waited for yet: a zombie
+            terminal.wait_for("process ended")  # it has not been waited for, so it is a zombie
             target.process.wait()
             _exact_live(terminal, _live_bytes(context, target.store), "the final state")
             terminal.press("t")
@@ -338,7 +338,7 @@ def killed(context):
 
 @test(needs=("perl",))
 def another_program(context):
-    """After an exec the view goes on with the store of the new program."""
+    """After an exec the view continues with the store of the new program."""
     perl = ["perl", "-e", "my @kept; $| = 1; print qq(perl\n); <STDIN>; push @kept, 'x' x 1_000_000 for 1 .. 20; <STDIN>;"]
     code = f"import os, sys\nprint('python', flush=True)\nsys.stdin.readline()\nos.execv('/usr/bin/perl', {perl!r})\n"
     env = trace.environment(context, out="target.%p.json")
@@ -363,7 +363,7 @@ def another_program(context):
 
 @test(needs=("strace",))
 def hands_off(context):
-    """The program is neither signalled nor traced nor stopped: ctrace-top makes no call that could."""
+    """The program is neither signalled nor traced nor stopped: ctrace-top makes no such system call."""
     log = context.path("calls")
     with obedient(context) as target:
         command = [shutil.which("strace"), "-f", "-o", log, CTRACE_TOP, "-p", target.pid]
@@ -382,7 +382,7 @@ def hands_off(context):
 
 @test(needs=("redis-server", "redis-cli"))
 def redis(context):
-    """A server under load: live bytes grow with what is stored."""
+    """The live bytes of a server under load grow with its data."""
     socket = context.path("redis.sock")
     env = trace.environment(context, out="redis.%p.json")
     server = subprocess.Popen(
@@ -412,7 +412,7 @@ def redis(context):
 
 @test()
 def plain(context):
-    """Without a terminal, or with a dumb one, -p prints one snapshot: the store's numbers."""
+    """Without a terminal, or with a dumb one, -p prints one snapshot with the store's numbers."""
     with obedient(context) as target:
         target.tell("grow 4")
         pipe = context.run([CTRACE_TOP, "--bytes", "-p", target.pid]).check().stdout
@@ -447,7 +447,7 @@ def _other_user():
 
 @test()
 def refusals(context):
-    """One line that names the process and the way out."""
+    """A refusal is one line that names the process and the solution."""
     _refused(context, ["-p", "x"], 2, "--pid x: not a process number")
     _refused(context, ["-p", "1", "file"], 2, "-p takes no file")
     _refused(context, ["-p", os.getpid(), "--focus=x"], 2, "-p takes no --focus")
@@ -463,7 +463,7 @@ def refusals(context):
 
 @test()
 def deleted_store(context):
-    """A store without a name can be read by root only."""
+    """Only root can read a store whose file was deleted."""
     with obedient(context) as target:
         target.tell("grow 4")
         os.remove(target.store)
@@ -476,7 +476,7 @@ def deleted_store(context):
 @test()
 def another_user(context):
     other = _other_user()
-    top = shutil.copy(CTRACE, context.path("ctrace-top"))  # where the other user may go
+    top = shutil.copy(CTRACE, context.path("ctrace-top"))  # the other user can reach this folder
     os.chmod(context.folder, 0o755)
     with obedient(context) as target:
         _refused(context, ["-p", target.pid], 3, f"process {target.pid} is another user's", top, **other)
@@ -485,7 +485,7 @@ def another_user(context):
 
 @test()
 def stopped_recording(context):
-    """A limit of the store's size stops the recording: that is said first, then what there is."""
+    """A limit on file sizes stops the recording. The view says so first, and then shows what was recorded."""
     limit = (1_500_000, resource.RLIM_INFINITY)
     with obedient(context, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit)) as target:
         target.tell("wander 13")
@@ -500,7 +500,7 @@ def stopped_recording(context):
 
 @test()
 def ended_by_signal(context):
-    """A signal ends ctrace-top as a signal does, with the terminal as it was; the target goes on."""
+    """A signal kills ctrace-top as usual and the terminal is restored. The target continues."""
     with obedient(context) as target:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             with Terminal(context, [CTRACE_TOP, "-p", target.pid], term="xterm-256color") as terminal:

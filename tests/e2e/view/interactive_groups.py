@@ -23,7 +23,7 @@ sys.stdin.readline()
 
 @test()
 def threads(context):
-    """A thread of a running program has the name that it has now."""
+    """A thread of a running program is shown with its current name."""
     env = trace.environment(context, out="target.%p.json", CTRACE_THREADS="1")
     words = [PYTHON, "-S", "-E", "-c", RENAMED]
     with subprocess.Popen(words, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -49,7 +49,7 @@ def _paths(text):
 
 @test(needs=("sqlite3",))
 def modules(context):
-    """The modules of a file as the plain table has them; the search is by their names alone; there are no threads."""
+    """The modules of a file are those of the plain table. The search uses only their names. There are no threads."""
     result = trace.run(context, commands.by_name("sqlite3").words())
     path = trace.reports(context)[result.pid].path
     plain = context.run([CTRACE_TOP, "--by=module", "--cum", "-n0", "--columns=total", "--color=never", path]).check().stdout

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ctrace merge: many processes in one report, every sum that of the inputs."""
+"""ctrace merge: many processes in one report, in which every sum is that of the inputs."""
 
 import collections
 import glob
@@ -31,7 +31,7 @@ def _load(path):
 
 
 def _key(frame):
-    """What makes frames equal: the text but for the address, which is all that is known of nameless code in a file."""
+    """Frames are equal if their texts without addresses are. Nameless code in a file is known only by its address."""
     text = re.sub("^0x[0-9A-F]+: ", "", frame.text)
     return frame.text if text.startswith("??? (in /") else text
 
@@ -45,7 +45,7 @@ def _by_stack(reports):
 
 
 def _check_sums(merged, reports):
-    """Everything that adds up, in total and by site, and what is of the largest."""
+    """Check everything that adds up, in total and by site, and the values that come from the largest input."""
     wanted = {key: sum(report.total(key) for report in reports) for key in KEYS}
     check_equal({key: merged.total(key) for key in KEYS}, wanted, "sums over all sites")
     by_stack = _by_stack([merged])
@@ -79,7 +79,7 @@ def _gcc_reports(context):
 
 @test(needs=("gcc",))
 def gcc(context):
-    """The driver's processes, from the folder; what ctrace-top and info say of the result."""
+    """The processes of gcc's driver, merged from a folder, and what ctrace-top and info print for the result."""
     reports = _gcc_reports(context)
     result = _merge(context, context.path("gcc"))
     merged = _load(result.path)
@@ -92,7 +92,7 @@ def gcc(context):
         check_in(part, shown, "ctrace-top")
     check("pid 0" not in shown, "ctrace-top shows pid 0")
     context.run([CTRACE, "info", result.path]).check()
-    # In any order, and in two steps.
+    # The result is the same in any order, and in two steps.
     _merge(context, *[report.path for report in reversed(reports)], out="other.json")
     check_equal(_by_stack([_load(context.path("other.json"))]), _by_stack([merged]), "sites in another order")
     _merge(context, reports[0].path, reports[1].path, out="half.json")
@@ -115,7 +115,7 @@ def in_dh_view(context):
 
 @test()
 def python_pool(context):
-    """Forked workers; the stores give what the reports give; a pattern of our own."""
+    """Forked workers: stores and reports give the same result. ctrace expands a pattern itself."""
     context.write("pool.py", POOL)
     trace.run(context, [PYTHON, "pool.py"], CTRACE_KEEP_STORE=1)
     paths = sorted(glob.glob(context.path("out.*.json")))
@@ -128,14 +128,14 @@ def python_pool(context):
     check(len(merged.sites) < sum(len(report.sites) for report in reports), "no site of the workers is one")
     _merge(context, context.path("out.*.store"), out="stores.json")
     check_equal(_by_stack([_load(context.path("stores.json"))]), _by_stack([merged]), "sites from the stores")
-    # Reports and their kept stores are the same recordings.
+    # Reports and their kept stores are the same recordings, and count once.
     _merge(context, *paths, *[path + ".store" for path in paths], out="both.json")
     check_equal(_by_stack([_load(context.path("both.json"))]), _by_stack([merged]), "sites of reports with their stores")
 
 
 @test()
 def folders(context):
-    """Of a folder what is a report: not other formats, not last time's result, not the stores that were kept."""
+    """A folder stands for its reports, without other formats, the last result, and stores that were kept."""
     trace.run(context, [program("sites")], out="in/out.%p.json", CTRACE_KEEP_STORE=context.make_folder("in") and 1)
     (path,) = glob.glob(context.path("in", "*.json"))
     context.run([CTRACE, "export", "-f", "pprof,json,speedscope,folded", path]).check()
@@ -176,7 +176,7 @@ def several_formats(context):
 
 @test(needs=("go", "gcc"))
 def pprof(context):
-    """go tool pprof reads a merge of different programs: all sums."""
+    """go tool pprof reads a merge of different programs with all sums."""
     reports = _gcc_reports(context)
     raw = formats.PprofRaw(context, _merge(context, "-f", "pprof", "gcc", out="merged.pb.gz").path)
     wanted = {name: sum(report.total(key) for report in reports) for name, key in formats.SAMPLE_TYPES.items()}
@@ -185,7 +185,7 @@ def pprof(context):
 
 @test()
 def rust(context):
-    """dhat-rs: addresses of two runs differ, members may be null; recordings of ctrace fit to them."""
+    """In files of dhat-rs addresses differ between runs and members may be null. They can be merged with recordings of ctrace."""
     def run(base, count):
         point = dict.fromkeys(("tb", "tbk", "tl", "mb", "mbk", "gb", "gbk", "eb", "ebk"), count)
         data = dict(dhatFileVersion=2, mode="rust-heap", verb="Allocated", bklt=True, bkacc=False, bu=None, bsu=None, bksu=None)
@@ -206,7 +206,7 @@ def rust(context):
 
 @test()
 def misfits(context):
-    """One line that names both files; Valgrind's own fit to each other."""
+    """Inputs that do not fit cause one line that names both files. Files of Valgrind fit together."""
     trace.run(context, [program("sites")])
     (path,) = glob.glob(context.path("out.*.json"))
     heap, copy = os.path.join(DATA, "dhat.out.heap"), os.path.join(DATA, "dhat.out.copy")
@@ -254,7 +254,7 @@ def damaged(context):
 
 
 def _vary(report, step):
-    """The report of another process of this program: other numbers, other addresses."""
+    """A report as of another process of the same program, with other numbers and addresses."""
     data = json.loads(json.dumps(report.data))
     for number, point in enumerate(data["pps"]):
         for key in KEYS:
@@ -265,7 +265,7 @@ def _vary(report, step):
 
 @test()
 def thousand(context):
-    """1,000 reports of 2,048 sites: seconds, and no more memory than for two."""
+    """1,000 reports of 2,048 sites take seconds, and no more memory than two of them."""
     trace.run(context, [program("many_sites"), "11"])
     (path,) = glob.glob(context.path("out.*.json"))
     report = _load(path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""--focus, --ignore, --hide, --by, --peek, --list of ctrace-top and of export: go tool pprof says the same, to the byte."""
+"""--focus, --ignore, --hide, --by, --peek and --list of ctrace-top and export equal go tool pprof to the byte."""
 
 import collections
 import csv
@@ -11,7 +11,7 @@ from lib import commands, dhat, formats, trace
 from lib.harness import CTRACE, CTRACE_TOP, check, check_caught, check_equal, check_in, program, test
 from lib.screen import Terminal
 
-# All that ctrace-top skips at the leaf, and more: with these hidden, the leaf is the same for both.
+# Everything that ctrace-top skips at the leaf, and more. If these are hidden, both tools have the same leaf.
 ALLOCATORS = "[mM]alloc|[cC][aA]lloc|[rR]ealloc|memalign|[sS]tr[nN]?[dD]up|[zZ]alloc|[mM]em[dD]up|operator new|^_[MS]_|allocat|vgpreload|^std::"
 
 PROGRAM = """#include <stdlib.h>
@@ -38,7 +38,7 @@ int main(void)
 
 
 def _flags(selection, pprof):
-    """The selection as options; several of a kind are one pattern for pprof."""
+    """The selection as options. For pprof, several expressions of one kind are joined into one."""
     if not pprof:
         return [f"--{kind}={pattern}" for kind, patterns in selection.items() for pattern in patterns]
     return [f"-{kind}=" + "|".join(patterns) for kind, patterns in selection.items()]
@@ -59,7 +59,7 @@ def _pprof(context, path, view, selection, sample="alloc_space"):
 
 
 def _pprof_top(context, path, selection=None, sample="alloc_space"):
-    """{function: (flat, cum)} without zeros, and the total."""
+    """pprof's {function: (flat, cum)} without zeros, and the total."""
     text = _pprof(context, path, "-top", selection or {}, sample)
     rows = {}
     for line in text.splitlines():
@@ -76,7 +76,7 @@ def _top(context, *words, columns=600, status=0):
 
 
 def _top_functions(context, path, selection, known, sort="total"):
-    """As _pprof_top: names as they are shown, and percentages. Names that stand there twice are left out."""
+    """Like _pprof_top, with names as they are shown, and percentages. Names that occur twice are left out."""
     shown = _top(context, "--by=function", "-n0", "--bytes", "--sort=" + sort, "--columns=" + sort, *_flags(selection, False), path)
     rows, percents, seen = {}, {}, collections.Counter()
     for line in shown.splitlines():
@@ -106,7 +106,7 @@ def _compare(context, dhat_path, pprof_path, selection, least):
             most = max(sums for _, sums, _ in percents.values())
             check(abs(most - 100 * sum(flat for flat, _ in wanted.values()) / total) < 0.06, f"{selection}: last SUM% {most}")
         compared += len(got)
-        # The same selection, exported.
+        # Export the same selection.
         part = context.path("part.pb.gz")
         context.run([CTRACE, "export", "-f", "pprof", "-o", part, *_flags(selection, False), dhat_path]).check()
         exported, _ = _pprof_top(context, part, {}, sample)
@@ -115,7 +115,7 @@ def _compare(context, dhat_path, pprof_path, selection, least):
 
 
 def _selections(context, pprof_path):
-    """Of every kind and combination, by functions that are in some of the stacks."""
+    """Selections of every kind and combination, by functions that are on some of the stacks."""
     rows, total = _pprof_top(context, pprof_path, {"hide": [ALLOCATORS]})
     names = [name for name, (_, cum) in sorted(rows.items(), key=lambda row: -row[1][1]) if re.fullmatch(r"\w+", name) and cum < total]
     check(len(names) >= 4, f"functions to select by: {names}")
@@ -153,7 +153,7 @@ def as_pprof_python(context):
 
 @test(needs=("go",))
 def as_pprof_threads(context):
-    """Template names and inlined frames."""
+    """Selections among template names and inlined frames."""
     _check_all(context, RECORDINGS["threads"](context).path)
 
 
@@ -181,7 +181,7 @@ def as_pprof_valgrind(context):
 
 @test(needs=("go",))
 def fails_when_wrong(context):
-    """The comparison tells when a selection is not what pprof's is."""
+    """The comparison notices a selection that differs from pprof's."""
     recording = RECORDINGS["python"](context)
     other = recording.export("pprof", "--ignore=^_PyEval_EvalFrameDefault$")
     check_caught(lambda: _compare(context, recording.path, other, {}, 4), Exception, "", "a recording without some of its sites")
@@ -194,7 +194,7 @@ def _app(context):
 
 
 def _pprof_peek(text):
-    """{function: (flat, cum, {caller: sum}, {callee: sum})}"""
+    """pprof's {function: (flat, cum, {caller: sum}, {callee: sum})}."""
     found, before, current = {}, {}, None
     for line in text.splitlines():
         if line.startswith("-----"):
@@ -250,7 +250,7 @@ def _pprof_list(text):
 
 
 def _our_list(text):
-    """By bytes, and by blocks."""
+    """The numbers of --list in bytes and in blocks."""
     found, blocks, routine = {}, {}, None
     for line in text.splitlines():
         head = re.match(r"^ *\S+ +\S+ +\S+ +\S+ +[\d.]+%  (\S+) /", line)
@@ -267,7 +267,7 @@ def _our_list(text):
 def list_as_pprof(context):
     for recording in (_app(context), formats.Recording(context, [program("sites")], "sites")):
         pattern, path = "^(outer|inner|main|do_.*)$", recording.export("pprof")
-        # To ctrace-top these two are allocators by their names, and what they have is main's.
+        # ctrace-top takes these two for allocators because of their names, and counts their allocations for main.
         hidden = {"hide": ["^do_(m|c)alloc(_zero)?$"]}
         shown = _top(context, "--list=" + pattern, "--bytes", *_flags(hidden, False), recording.path)
         for wanted, got in zip(
@@ -282,7 +282,7 @@ def list_as_pprof(context):
 
 @test(needs=("valgrind", "gcc"))
 def list_finds_source(context):
-    """Valgrind tells no folders; a file that is not there is told."""
+    """Files of Valgrind have no folders. A message names a source file that is missing."""
     context.make_folder("source")
     context.write("source/app.c", PROGRAM)
     context.run(["gcc", "-g", "-O0", "-fno-builtin", "source/app.c", "-o", "app"]).check()
@@ -297,7 +297,7 @@ def list_finds_source(context):
 
 @test()
 def groups(context):
-    """By file, line, module and thread: sums of the report's own frames; CSV has the same."""
+    """Groups by file, line, module and thread have the sums of the report's frames. CSV has the same numbers."""
     recording = RECORDINGS["threads"](context)
     total = recording.report.total("tb")
     for by, key in (("function", "function"), ("file", "file"), ("line", "line"), ("module", "module")):
@@ -327,7 +327,7 @@ def machine_forms(context):
     check_equal(len(rows), len(wanted), "rows of --csv")
     for name, member in (("total-bytes", "totalBytes"), ("max-bytes", "maxBytes"), ("temporary-blocks", "temporaryBlocks")):
         check_equal(sum(int(row[name]) for row in rows), sum(site[member] for site in wanted), "--csv: " + name)
-    # A selection is a report like any other: selecting again changes nothing.
+    # An exported selection is a normal report, and selecting again changes nothing.
     out = context.path("part.json")
     context.run([CTRACE, "export", "--focus=PyDict", "-o", out, recording.path]).check()
     check_equal(dhat.check_file(out).total("tb"), part["totals"]["totalBytes"], "exported")
@@ -355,7 +355,7 @@ def columns(context):
 
 @test()
 def interactive(context):
-    """In the interactive view, too: the same sites, as a part of the same whole."""
+    """The interactive view shows the same sites, with the same totals."""
     path = RECORDINGS["python"](context).path
     sites, share = re.search(r" at ([\d,]+) sites, ([\d.]+) % of total", _top(context, "--focus=PyDict", path)).groups()
     with Terminal(context, [CTRACE_TOP, "-i", "--focus=PyDict", path], columns=160) as terminal:

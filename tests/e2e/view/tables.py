@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Names of strangers in tables: no cell of --csv begins a formula, no cell of Markdown ends early or makes a link."""
+"""Names of strangers in tables: no cell of --csv begins a formula, and no cell of Markdown ends early or makes a link."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ FORMULA = re.compile(r"""[\s"'\u00a0\u200b\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20
 
 
 def report(context, name, unit="ns"):
-    """One site for each name."""
+    """A report with one site for each name."""
     points = [
         {"tb": 16 + i, "tbk": 1, "tl": 5, "mb": 16, "mbk": 1, "gb": 16, "gbk": 1, "eb": 16, "ebk": 1, "fs": [i + 1]}
         for i in range(len(NAMES))
@@ -28,13 +28,13 @@ def report(context, name, unit="ns"):
 
 
 def plain(cell):
-    """The documented rule."""
+    """The documented rule that recovers a name from a cell."""
     return cell[1:] if cell.startswith("'") else cell
 
 
 @test()
 def csv_cells(context):
-    """A ' stands in front of what a spreadsheet could take for a formula; without it the name is what it was."""
+    """A name that a spreadsheet could take for a formula has a ' in front. Without it, it is the original name."""
     path = report(context, "h.json")
     for more in ((), ("--by", "function"), ("--by", "file"), ("--by", "line")):
         text = context.run([CTRACE_TOP, "--csv", *more, path]).check().stdout_bytes.decode()
@@ -52,14 +52,14 @@ def csv_cells(context):
 
 @test()
 def markdown_cells(context):
-    """What ctrace check prints has as many cells in each row as heads, and no link, picture or HTML of a stranger."""
+    """In the tables of ctrace check each row has as many cells as headings, and no link, picture or HTML from a name."""
     path = report(context, "[a](http:x)<img>|`b`.json", unit="|<img src=x>[l](http:x)")
     rules = context.write("budget", "total <= 1\nlifetime <= 1\nfunction *|* total <= 1\nfunction nobody\x1b[31m total <= 5\n")
     text = context.run([CTRACE, "check", path, "--budget", rules]).check(1).stdout
     table = [line for line in text.splitlines() if line.startswith("|")]
     check(len(table) >= 4, text)
     for row in table:
-        # As a reader of Markdown: an escaped | is none, code spans are text.
+        # As Markdown is read: an escaped | does not end a cell, and code spans are text.
         check_equal(len(re.findall(r"(?<!\\)\|", row)), 6, f"cells of {row!r}")
     bare = re.sub(r"`[^`]*`", "", text.replace("\\`", ""))
     check(not re.search(r"(?<!\\)[\[<]", bare), f"a link, picture or HTML: {bare}")

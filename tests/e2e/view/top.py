@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ctrace-top: the numbers of the file in the order asked for, and text that no terminal stumbles over."""
+"""ctrace-top: shows the numbers of the file in the requested order, and text that is harmless for terminals."""
 
 import os
 import pty
@@ -10,7 +10,7 @@ from lib import commands, dhat, trace
 from lib.harness import CTRACE_TOP, check, check_equal, check_in, program, test
 
 ESCAPE = "\x1b"
-# The sort keys: member of the report, column. The column % follows the one that is sorted by.
+# The sort keys: member of the report, column. The column % comes after the sorted one.
 KEYS = {"total": ("tb", "TOTAL"), "blocks": ("tbk", "BLOCKS"), "max": ("mb", "MAX"), "peak": ("gb", "PEAK"), "end": ("eb", "END")}
 
 
@@ -25,7 +25,7 @@ def _top(context, *words, env=None):
 
 
 def _rows(shown):
-    """The table's columns, and its rows split at blanks."""
+    """The columns of a table, and its rows split at blanks."""
     lines = shown.splitlines()
     (head,) = [i for i, line in enumerate(lines) if line.split()[:1] == ["TOTAL"]]
     rows = []
@@ -63,7 +63,7 @@ def views(context):
     report = _report(context)
     cumulative = _top(context, "--cum", report.path)
     check(re.search(r"^.*\bmain\b", cumulative, re.M), "--cum does not show main")
-    # The row of main, not the header's path of the program.
+    # The row of main, not the path of the program in the header.
     main = next(line for line in cumulative.splitlines() if re.search(r"\d .* main\b", line))
     check_in("100", main, "main's share in --cum")
     tree = _top(context, "--tree", report.path)
@@ -75,7 +75,7 @@ def views(context):
 
 
 def _on_a_terminal(context, words, **changes):
-    """stdout as a terminal shows it."""
+    """Run with a terminal as stdout; returns the output."""
     master, slave = pty.openpty()
     try:
         context.run([CTRACE_TOP, *words], env=context.environment(TERM="xterm", **changes), stdout_file=slave).check()
@@ -84,7 +84,7 @@ def _on_a_terminal(context, words, **changes):
         while True:
             try:
                 part = os.read(master, 65536)
-            except OSError:  # how Linux says that the other side is closed
+            except OSError:  # on Linux this means that the other side is closed
                 return shown.decode("utf-8")
             if not part:
                 return shown.decode("utf-8")
@@ -106,7 +106,7 @@ def colours(context):
 
 @test()
 def strange_text(context):
-    """Arguments that are no UTF-8 or hold escape sequences end up harmless in report and table."""
+    """Arguments that are not UTF-8 or hold escape sequences are harmless in report and table."""
     odd = [os.fsencode(program("deep")), "5", "ä€".encode() + b"\xff\x1b[31m\x07\n"]
     out = context.path("odd.json")
     env = trace.environment(context)
@@ -124,7 +124,7 @@ def strange_text(context):
 
 @test(needs=("valgrind",))
 def other_producers(context):
-    """Valgrind's own files in its three modes."""
+    """Files of Valgrind in its three modes."""
     out = context.path("dhat.out")
     for mode in ("heap", "copy", "ad-hoc"):
         words = ["valgrind", "-q", "--tool=dhat", "--mode=" + mode, "--dhat-out-file=" + out, program("deep"), "5", "9"]
