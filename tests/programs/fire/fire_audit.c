@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An auditor of the loader: allocates in its callbacks, and has every call between objects go through the loader. */
+/* An auditor of the loader: allocates in its callbacks, and makes every call between objects go through the loader. */
 #include <link.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -2,9 +2,9 @@
 /*
  * Forks at bad moments: fire_forks HOW ROUNDS
  *   busy      four threads allocate; children allocate and end
- *   handler   from a signal handler that interrupts an allocation; the child returns from the handler and goes on
- *   stream    while another thread, inside the C library and holding a lock that fork takes, allocates
- *   vfork     in threads that have not allocated yet; the child does
+ *   handler   forks in a signal handler that interrupts an allocation; the child returns from the handler and continues
+ *   stream    forks while another thread allocates inside the C library and holds a lock that fork takes
+ *   vfork     in threads that have not allocated yet; the child allocates
  */
 #include <pthread.h>
 #include <signal.h>
@@ -18,11 +18,11 @@
 #include "site.h"
 
 static volatile int done;
-static volatile int left; /* forks that the handler still has to do */
+static volatile int left; /* how many forks the handler still has to do */
 static volatile int wrong;
 static volatile int is_child;
 
-/* A stack of its own for each number. */
+/* Each number has a different stack. */
 SITE static size_t branch(unsigned number, size_t bytes)
 {
 	if (number) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ways out of a hook that is at work: fire_jumps HOW ROUNDS
- *   timer      siglongjmp out of a timer's handler
- *   overflow   the stack overflows; the handler of SIGSEGV, on its own stack, jumps out
- *   alloc      the handler allocates, 1000 times a second, on its own stack
- * Then another thread allocates at new places, and a fork; none of it may hang.
+ * Interrupts hooks: fire_jumps HOW ROUNDS
+ *   timer      siglongjmp from a timer's handler
+ *   overflow   the stack overflows; the handler of SIGSEGV jumps out, on its own stack
+ *   alloc      the handler allocates on its own stack, 1000 times a second
+ * Then another thread allocates at new places, and so does a forked child. Nothing may hang.
  */
 #include <limits.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fire_loader HOW PLUGIN ROUNDS: deepbind, dlmopen: load a plugin that way, run it and unload it, while a thread
- * allocates. keys: a thread whose first allocation comes after it has set 50 keys.
+ * fire_loader HOW PLUGIN ROUNDS. deepbind, dlmopen: loads a plugin in that way, runs it and unloads it, while a thread
+ * allocates. keys: a thread sets 50 keys before its first allocation.
  */
 #include <dlfcn.h>
 #include <pthread.h>

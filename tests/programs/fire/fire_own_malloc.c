@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A program with its own malloc, which comes before that of any library. */
+/* A program with its own malloc, which takes precedence over that of any library. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fire_plugins PLUGIN ROUNDS: loads and unloads a library while other threads allocate. Prints if it has more
- * mappings at the end than 150, and more memory than 20 MB.
+ * fire_plugins PLUGIN ROUNDS: loads and unloads a library while other threads allocate. Prints whether it has more
+ * than 150 mappings or more than 20 MB of memory at the end.
  */
 #include <dlfcn.h>
 #include <pthread.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What processes do to themselves: fire_processes HOW [FOLDER]
- *   clone     a process in the same memory allocates; its parent frees
- *   raw       a child that fork handlers know nothing of
- *   vanish    FOLDER, which is also the current one, is removed with all that is in it
+ * Things that processes do to themselves: fire_processes HOW [FOLDER]
+ *   clone     a process in the same memory allocates, and its parent frees
+ *   raw       makes a child that fork handlers do not know about
+ *   vanish    removes FOLDER, which is also the current folder, with everything in it
  *   chroot    FOLDER becomes the root
  *   setuid, seteuid, setreuid, setresuid   root becomes nobody; vfork: its child does
  *   handle, ignore   SIGCHLD; wait: a thread waits for any child while the program ends
- * Before and after it allocates at 2000 places, so that what is recorded grows.
+ * Before and after this, the program allocates at 2000 places, so that the recording grows.
  */
 #include <limits.h>
 #include <pthread.h>
@@ -40,7 +40,7 @@ SITE static void places_after(void)
 		branch(i);
 }
 
-/* More than there is room for when a store cannot grow any more. */
+/* More sites than there is room for if a store cannot grow any more. */
 SITE static void too_many_places(void)
 {
 	for (unsigned i = 0; i < 20 * PLACES; i++)
@@ -60,7 +60,7 @@ static int in_clone(void *argument)
 	return *(int *)argument;
 }
 
-/* In a thread, whose thread-local storage the process has while this one waits. */
+/* Runs in a thread, which waits while the new process uses its thread-local storage. */
 static void *clone_here(void *argument)
 {
 	int wanted = 5;
@@ -99,7 +99,7 @@ static int vanish(const char *folder)
 	return chdir(folder) || system(command);
 }
 
-/* Where one is not root: root of a namespace. */
+/* Without root's rights, as root of a user namespace. */
 static int change_root(const char *folder)
 {
 	if (chroot(folder) && (unshare(CLONE_NEWUSER) || chroot(folder)))
@@ -128,7 +128,7 @@ static int change_user(const char *how)
 	return strcmp(how, "vfork") ? -1 : child_changes_user();
 }
 
-/* What the kernel takes away with each change of rights, by whomever. */
+/* What the kernel resets with each change of rights, whoever makes it. */
 static int lost_rights(void)
 {
 	int number = 0;

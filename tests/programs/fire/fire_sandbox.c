@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fire_sandbox HOW: enters a sandbox (seccomp), allocates far down the stack and at 4096 sites, ends. In it
- *   (nothing)  a new process or program is death
- *   forbid     neither is permitted, nor to open a file
- *   kill       both are death
- *   few        all is death but what this program needs
- *   strict     nothing is permitted but to read, write and exit
+ * fire_sandbox HOW: enters a sandbox (seccomp), allocates deep on the stack and at 4096 sites, and ends. In the sandbox:
+ *   (nothing)  starting a process or program is killed for
+ *   forbid     starting a process or program, or opening a file, is refused
+ *   kill       starting a process or program, or opening a file, is killed for
+ *   few        every call is killed for, except those that this program needs
+ *   strict     only read, write and exit are permitted
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -32,7 +32,7 @@ SITE static void branch(int depth)
 	KEEP(depth);
 }
 
-/* More stack than the process has had before. */
+/* Uses more stack than the process has had before. */
 SITE static int allocate_deep(int depth)
 {
 	volatile char room[16384];
@@ -43,7 +43,7 @@ SITE static int allocate_deep(int depth)
 	return room[0];
 }
 
-/* A call that the rules do not name: what then. */
+/* The rules, and what happens for a call that they do not name. */
 struct rules {
 	struct sock_filter code[16];
 	unsigned short count;
@@ -78,7 +78,7 @@ static int enter(const char *how)
 	else
 		make_rules(&rules, *how ? opening : starting, SECCOMP_RET_KILL_PROCESS, SECCOMP_RET_ALLOW);
 	filter.len = rules.count;
-	/* The two are how libseccomp asks what the kernel can do. */
+	/* libseccomp makes these two calls to find out what the kernel supports. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == 0 ||
 	    syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 1, NULL) == 0)
 		return -1;
@@ -87,7 +87,7 @@ static int enter(const char *how)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
 }
 
-/* Nothing but read, write and exit. */
+/* Only read, write and exit. */
 static void work_strictly(void)
 {
 	static const char done[] = "in a strict sandbox\n";

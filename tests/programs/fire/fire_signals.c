@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fire_signals interrupted: which calls a signal ends, and how. fire_signals profile ROUNDS: SIGPROF each millisecond
- * while two threads allocate; prints what they have computed. The handler allocates when no hook of
- * this thread is interrupted, on an alternate stack.
+ * fire_signals interrupted: prints which calls a signal interrupts, and how. fire_signals profile ROUNDS: SIGPROF comes every
+ * millisecond while two threads allocate; prints what they have computed. The handler runs on an alternate stack, and
+ * allocates if it does not interrupt a hook of this thread.
  */
 #include <errno.h>
 #include <poll.h>
@@ -38,7 +38,7 @@ static void handle(int number, int flags)
 	sigaction(number, &action, NULL);
 }
 
-/* Allocations at new sites all the while: of what a call could be kept from, ours would be the cause. */
+/* Allocates at new sites all the time: if a call were not interrupted, we would be the cause. */
 static void say(const char *call, long result)
 {
 	int error = errno;
@@ -52,7 +52,7 @@ static void say(const char *call, long result)
 static void alarm_soon(void)
 {
 	struct itimerval soon = {.it_value = {0, 30000}};
-	inside = 1; /* the handler only interrupts */
+	inside = 1; /* the handler does not allocate */
 	setitimer(ITIMER_REAL, &soon, NULL);
 }
 
@@ -98,7 +98,7 @@ SITE static unsigned long work(int depth, unsigned long value)
 	return value;
 }
 
-/* Until enough signals have come, however fast the machine is. */
+/* Works until enough signals have come, however fast the machine is. */
 SITE static void work_on(void)
 {
 	inside = 1;
@@ -128,7 +128,7 @@ static int profile(void)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGPROF};
 	const struct itimerspec each_ms = {{0, 1000000}, {0, 1000000}};
-	timer_t timer; /* those by CPU time are no finer than the kernel's tick */
+	timer_t timer; /* timers of CPU time are not finer than the kernel's tick */
 	pthread_t thread[2];
 	void *value[2];
 	handle(SIGPROF, SA_RESTART | SA_ONSTACK);

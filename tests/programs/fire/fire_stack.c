@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How much stack an allocation takes, measured on a painted stack: at a place that is known, at new places (call
- * tree, store that grows), when journals are folded, as a thread's first, and as a forked child's first.
+ * Measures on a painted stack how much stack an allocation takes: at a known place, at new places (call tree, growing
+ * store), when journals are folded, as the first one of a thread, and as the first one of a forked child.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ static void often(void)
 		free(malloc(30));
 }
 
-/* Bytes below this frame that a function touches, its own calls and all. */
+/* How many bytes below this frame a function touches, including its callees. */
 SITE static long measure(void (*function)(void))
 {
 	unsigned char *here = (unsigned char *)__builtin_frame_address(0) - 256;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fire_stderr HOW FILE: descriptor 2 is the program's own file from early on (file), or a pipe whose reader is
- * gone (pipe). Then it allocates at ever new places, and forks a child that does.
+ * fire_stderr HOW FILE: descriptor 2 soon is the program's own file (file), or a pipe whose reader is gone (pipe).
+ * Then the program allocates at always new places, and so does a forked child.
  */
 #include <fcntl.h>
 #include <stdio.h>

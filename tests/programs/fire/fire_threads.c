@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fire_threads HOW NUMBER
- *   short    so many threads, ten at a time, each of which allocates a little; prints if memory piles up
- *   exit     so many threads allocate while main returns
- *   small    on stacks of 16 and 64 KiB: allocations at ever new places, at the deepest
- *   keys     60 pthread keys before the first allocation; their destructors free, and allocate again
+ *   short    NUMBER threads, ten at a time, each of which allocates a little; prints whether memory accumulates
+ *   exit     NUMBER threads allocate while main returns
+ *   small    on stacks of 16 and 64 KiB, allocations at always new places, as deep as possible
+ *   keys     60 pthread keys before the first allocation; their destructors free and allocate again
  *   cancel   threads are cancelled while they allocate; cleanup handlers free
  *   child    a forked child's first allocation, on a stack of 16 KiB
- *   tls      destructors of thread-local objects free, and allocate again
- *   gone     each of so many threads allocates; main frees when they are gone
- *   live     so many threads, all alive when each has allocated
+ *   tls      destructors of thread-local objects free and allocate again
+ *   gone     each of NUMBER threads allocates; main frees the blocks after the threads have ended
+ *   live     NUMBER threads, which all live until each has allocated
  */
 #include <limits.h>
 #include <pthread.h>
@@ -88,7 +88,7 @@ static void *until_cancelled(void *argument)
 	return argument;
 }
 
-/* What C++ registers destructors of thread_local objects with. */
+/* C++ registers destructors of thread_local objects with this function. */
 int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *library);
 extern void *__dso_handle;
 
@@ -114,7 +114,7 @@ static void *meet(void *argument)
 	return NULL;
 }
 
-/* Each thread leaves a block, which is freed when it is gone. */
+/* Each thread leaves a block, which is freed after the thread has ended. */
 static int leave_blocks(void *(*function)(void *), int count)
 {
 	pthread_t *threads = calloc((size_t)count, sizeof(*threads));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Exceptions through frames that allocate, and _Unwind_Backtrace; linked with several unwinders.
+// Exceptions through frames that allocate, and _Unwind_Backtrace. Linked with several unwinders.
 #include <cstdio>
 #include <cstdlib>
 #include <string>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What ctrace advise is to find, one kind at a time, and beside each what looks like it and is none: advise KIND
- * bad|good. Each shape is the work of the function of its name.
+ * Programs for ctrace advise, one kind of finding at a time, and for each a program that looks similar but is fine: advise
+ * KIND bad|good. The function with the name of the kind does the work.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static void drop(int count)
 		free(held[i]);
 }
 
-/* Time passes, and nothing is allocated. */
+/* Takes time without allocating. */
 SITE void work(unsigned rounds)
 {
 	unsigned sum = 0;
@@ -29,7 +29,7 @@ SITE void work(unsigned rounds)
 	}
 }
 
-/* Good: two at a time, freed in turn; of many sizes, or it would be a case for a free list. */
+/* Good: two blocks at a time, freed in turn, of many sizes (with one size they would be a case for a free list). */
 SITE void temporary(int good)
 {
 	for (int i = 0; i < COUNT; i++) {
@@ -47,12 +47,12 @@ SITE void growth(int good)
 	for (int i = 0; i < 40; i++)
 		held[i] = malloc(good ? 20000 : 16);
 	for (size_t bytes = good ? 40000 : 16; bytes <= 40000; bytes += 100)
-		for (int i = 0; i < 40; i++) /* each in the way of the one before */
+		for (int i = 0; i < 40; i++) /* each prevents the previous block from growing in place */
 			held[i] = realloc(held[i], bytes);
 	drop(40);
 }
 
-/* Good: of all sizes. */
+/* Good: blocks of all sizes. */
 SITE void one_size(int good)
 {
 	for (int i = 0; i < COUNT; i += 5)
@@ -63,7 +63,7 @@ SITE void one_size(int good)
 	drop(5);
 }
 
-/* Good: a ring of a fixed number. */
+/* Good: a ring with a fixed number of blocks. */
 SITE void leak(int good)
 {
 	for (int i = 0; i < COUNT; i++) {
@@ -74,7 +74,7 @@ SITE void leak(int good)
 	}
 }
 
-/* Good: in one block. */
+/* Good: everything in one block. */
 SITE void tiny(int good)
 {
 	for (int i = 0; i < (good ? 1 : COUNT); i++)
@@ -82,7 +82,7 @@ SITE void tiny(int good)
 	drop(COUNT);
 }
 
-/* Good: a larger size, of which as many bytes are a smaller part. */
+/* Good: a larger size, of which the same slack is a smaller part. */
 SITE void slack(int good)
 {
 	for (int i = 0; i < COUNT; i++)
@@ -90,7 +90,7 @@ SITE void slack(int good)
 	drop(COUNT);
 }
 
-/* Good: freed when it has been read. */
+/* Good: freed after it was read. */
 SITE void kept(int good)
 {
 	char *table = malloc(4000000);
@@ -101,7 +101,7 @@ SITE void kept(int good)
 	work(100000000);
 }
 
-/* Good: in pieces. */
+/* Good: the memory is used in pieces. */
 SITE void peak(int good)
 {
 	for (int i = 0; i < 20; i++) {

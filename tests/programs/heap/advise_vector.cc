@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A std::vector that grows, or with an argument one that is reserved.
+// A std::vector that grows, or is reserved if there is an argument.
 #include <vector>
 
 #include "site.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * api CASE [ARGUMENT]: the functions of ctrace/ctrace.h, each used in its ways; prints what it was told. Compiled as C
- * and as C++, with and without PIE, static.
+ * api CASE [ARGUMENT]: uses each function of ctrace/ctrace.h in different ways, and prints what it returns. Compiled as C
+ * and as C++, with and without PIE, and statically.
  */
 #include <ctrace/ctrace.h>
 
@@ -62,7 +62,7 @@ static void count_threads(void)
 		pthread_join(threads[i], &block);
 		free(block);
 	}
-	/* What the C library takes for a thread comes beside it. */
+	/* The C library also allocates for a thread. */
 	struct ctrace_heap after = totals();
 	printf("blocks of 10 and 1000: %d\n", after.total_blocks - before.total_blocks >= 8 * 5001);
 	printf("peak: %d\n", after.peak_bytes >= after.live_bytes && after.peak_bytes >= before.peak_bytes);
@@ -129,7 +129,7 @@ static void pause_recording(void)
 	ctrace_resume();
 	free(take(10));
 	ctrace_resume();
-	ctrace_resume(); /* one too many */
+	ctrace_resume(); /* one resume too many */
 	char *late = take(300);
 	show("resumed", before);
 	free(unseen);
@@ -194,7 +194,7 @@ static void pool_wrong(void)
 	struct ctrace_heap before = totals();
 	ctrace_pool_alloc((void *)0x10000004, 8); /* not a multiple of 8 */
 	ctrace_pool_alloc((void *)0x10000000, SIZE_MAX);
-	ctrace_pool_alloc((void *)~(uintptr_t)7, 8); /* no address of a program */
+	ctrace_pool_alloc((void *)~(uintptr_t)7, 8); /* not an address of a program */
 	ctrace_pool_free((void *)0x10000008);
 	ctrace_pool_create((void *)0x10000008);
 	ctrace_pool_clear((void *)0x10000001, 100);
@@ -255,7 +255,7 @@ static void in_handlers(void)
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "", *argument = argc > 2 ? argv[2] : NULL;
-	static char buffer[4096]; /* no block of the C library's */
+	static char buffer[4096]; /* not a block of the C library */
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	if (!strcmp(what, "totals"))
 		count();

@@ -2,7 +2,7 @@
 /*
  * Allocates in threads until it is killed, and counts what it has done in a file that survives it:
  * counted FILE THREADS [STACKS [leak]]. Each thread has its own two counters, written after malloc has returned and
- * before free is called. STACKS: from so many different stacks, so that what is recorded grows. leak: nothing is freed.
+ * before free is called. STACKS is the number of different stacks, which makes the recording grow. leak: nothing is freed.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -24,7 +24,7 @@ struct counters {
 static unsigned stacks = 1;
 static bool leaking;
 
-/* A stack of its own for each number. */
+/* Each number has a different stack. */
 SITE static void *branch(unsigned number, size_t bytes)
 {
 	if (!number)

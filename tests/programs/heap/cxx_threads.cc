@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Threads of C++ with inlined calls: every counter of a site gets a value of its own. For the formats' tests.
+// C++ threads with inlined calls, for the tests of formats. Every counter of a site gets a different value.
 #include <cstddef>
 #include <cstdlib>
 #include <string>
@@ -39,7 +39,7 @@ __attribute__((noinline)) static void drop(node *list, int keep)
 	}
 }
 
-/* Dies at once each time. */
+/* Each block is freed at once. */
 __attribute__((noinline)) static std::size_t temporary(int count)
 {
 	std::size_t sum = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counts itself what the allocator does: for each function a line of moves, bytes copied by them, slack, smallest
+ * Counts what the allocator does, and prints a line for each function: moves, bytes copied by them, slack, smallest
  * and largest size.
  */
 #include <malloc.h>

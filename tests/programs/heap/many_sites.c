@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* 2^DEPTH distinct stacks, each allocating once: many_sites DEPTH. */
+/* many_sites DEPTH: 2^DEPTH distinct stacks, each of which allocates once. */
 #include <stdlib.h>
 
 #include "site.h"

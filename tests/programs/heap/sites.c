@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every function of the malloc family, in known amounts from functions of their own; see e2e/sites.py. */
+/* Every function of the malloc family, with known amounts from separate functions; see tests/e2e/record/programs.py. */
 #include <dlfcn.h>
 #include <malloc.h>
 #include <stdint.h>
@@ -133,7 +133,7 @@ SITE void do_malloc_zero(void)
 	KEEP(block);
 }
 
-/* Names that glibc has only with some versions, or not to link with. */
+/* Functions that glibc has only in some versions, or that programs cannot be linked with. */
 SITE void do_other_frees(void)
 {
 	void (*old_free)(void *) = (void (*)(void *))dlsym(RTLD_DEFAULT, "cfree");
@@ -158,7 +158,7 @@ SITE void do_other_frees(void)
 	free(NULL);
 }
 
-/* With the 1 MB here the process reaches its peak. */
+/* The process reaches its peak with this 1 MB. */
 SITE void do_peak(void)
 {
 	void *block = malloc(1 << 20);
@@ -168,7 +168,7 @@ SITE void do_peak(void)
 	free(block);
 }
 
-/* The argument "valgrind" leaves out what Valgrind's tools cannot do. */
+/* The argument "valgrind" leaves out what Valgrind's tools do not support. */
 int main(int argc, char **argv)
 {
 	int all = argc < 2 || strcmp(argv[1], "valgrind") != 0;
@@ -188,7 +188,7 @@ int main(int argc, char **argv)
 		do_pvalloc();
 	do_reallocarray();
 	do_malloc_zero();
-	/* Where cfree is not defined, looking for it allocates. */
+	/* If cfree is not defined, looking it up allocates. */
 	if (all)
 		do_other_frees();
 	do_peak();

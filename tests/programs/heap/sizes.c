@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Some thousand blocks from 0 bytes to 60 KiB, a part of them kept to the end, and one clear peak: the highest of
- * many like moments is higher in any sample. The same in each run.
+ * Several thousand blocks of 0 bytes to 60 KiB, some of which are kept to the end, and one clear peak. (With many similar
+ * moments, the highest would be too high in any sample.) Every run is the same.
  */
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads hand blocks to each other: threads PAIRS ROUNDS [serial]. A maker allocates, a dropper frees,
- * through a queue; every 100th block is kept. "serial" runs one thread at a time.
+ * Threads hand blocks to each other: threads PAIRS ROUNDS [serial]. In each pair a maker allocates and a dropper frees,
+ * with a queue between them. Every 100th block is kept. "serial" runs one thread at a time.
  */
 #include <pthread.h>
 #include <stdlib.h>

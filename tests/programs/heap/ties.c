@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The same peak is reached several times, by several sites and ways: the latest time counts. */
+/* The same peak is reached several times, by different sites in different ways. The last time counts. */
 #include <stdlib.h>
 
 #include "site.h"
@@ -11,7 +11,7 @@ SITE static void tie_early(void)
 	free(block);
 }
 
-/* Two blocks this time, and the own maximum of the site is reached twice with different block counts. */
+/* Two blocks this time: the site reaches its own maximum twice, with different block counts. */
 SITE static void tie_two_blocks(void)
 {
 	for (int blocks = 1; blocks <= 4; blocks *= 2) {
@@ -34,7 +34,7 @@ SITE static void tie_by_resize(void)
 	free(block);
 }
 
-/* Resized to the same size: the peak is reached again, and nothing changes. */
+/* A resize to the same size reaches the peak again, and changes nothing. */
 SITE static void tie_latest(void)
 {
 	void *block = malloc(900);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocks of 0 to 40 bytes, freed in another order than they came in; some stay. */
+/* Blocks of 0 to 40 bytes, freed in a different order than they were allocated; some stay. */
 #include <stdlib.h>
 
 #include "site.h"

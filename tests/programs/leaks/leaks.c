@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Blocks that are lost, or not, at the end: each kind in a function of its own, named after the class in
- * Valgrind's words. Arguments: which of them, all without. No two of them depend on each other.
+ * Blocks that are lost or not at the end. Each kind has its own function, whose name begins with its class in
+ * Valgrind's terms. The arguments choose functions, the default is all. The functions are independent of each other.
  */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -27,7 +27,7 @@ static _Thread_local void *by_tls;
 static void **by_pool;
 static volatile uintptr_t hidden;
 
-/* Stack and registers keep copies of addresses: something else on top of them. */
+/* Overwrites stack and registers, which keep copies of addresses. */
 SITE void wipe(void)
 {
 	volatile char stack[64 << 10];
@@ -41,7 +41,7 @@ SITE void wipe(void)
 		: "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc", "memory");
 }
 
-/* Malloc'ed memory may hold what was there before; Valgrind knows that it is nobody's. */
+/* Allocated memory may hold old values, which Valgrind knows to be undefined. */
 static void *make(size_t bytes)
 {
 	return memset(malloc(bytes), 0, bytes);
@@ -81,7 +81,7 @@ SITE void lost_empty(void)
 
 SITE void lost_large(void)
 {
-	hidden = ~(uintptr_t)make(300 << 10); /* of a mapping of its own */
+	hidden = ~(uintptr_t)make(300 << 10); /* this block has its own mapping */
 }
 
 SITE void lost_list(void)
@@ -100,7 +100,7 @@ SITE void lost_cycle(void)
 	while (last->next)
 		last = last->next;
 	last->next = node;
-	node->other = node; /* and itself */
+	node->other = node; /* points to itself */
 	hidden = ~(uintptr_t)node;
 }
 
@@ -110,7 +110,7 @@ SITE void lost_two_cycles(void)
 	a->next = b;
 	b->next = a;
 	struct node *c = make_list(1);
-	c->next = a; /* and one that leads to it */
+	c->next = a; /* a block that leads to the cycle */
 	hidden = ~(uintptr_t)c;
 }
 
@@ -159,7 +159,7 @@ SITE void reachable_shared(void)
 	pool[7] = make(606);
 }
 
-/* Reserved, not used: it must not be read, or it takes minutes. */
+/* Memory that is reserved but not used must not be read, which would take minutes. */
 SITE void reachable_reserve(void)
 {
 	char *pool =
@@ -168,7 +168,7 @@ SITE void reachable_reserve(void)
 		*(void **)(pool + (33ull << 30)) = make(707);
 }
 
-/* In a block of which a part may not be read. */
+/* A pointer in a block of which a part cannot be read. */
 SITE void reachable_guarded(void)
 {
 	static char *block;
@@ -179,7 +179,7 @@ SITE void reachable_guarded(void)
 	KEEP(&block);
 }
 
-/* The last word before the next block's size, where the C library's lists of free blocks point to, too. */
+/* A pointer to the last word before the next block's size. The C library's lists of free blocks also point there. */
 SITE void possible_last_word(void)
 {
 	static char *inside;
@@ -192,7 +192,7 @@ SITE void reachable_plugin(void)
 	char path[4096] = "";
 	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof("_plugin.so"));
 	if (length > 0)
-		strcat(path, "_plugin.so"); /* beside us */
+		strcat(path, "_plugin.so"); /* beside this program */
 	void *plugin = dlopen(path, RTLD_NOW);
 	void **(*kept)(void) = plugin ? dlsym(plugin, "plugin_kept") : NULL;
 	if (!kept) {
@@ -215,7 +215,7 @@ static void *wait_in_thread(void *argument)
 
 static pthread_barrier_t barrier;
 
-/* Its thread waits when the process ends. */
+/* Only a thread that waits when the process ends has the pointer. */
 SITE void reachable_thread(void)
 {
 	pthread_t thread;
@@ -238,7 +238,7 @@ SITE void lost_by_thread(void)
 	pthread_join(thread, NULL);
 }
 
-/* Blocks around them are free at the end: the allocator's lists hold addresses of these. */
+/* Neighbouring blocks are free at the end, and the allocator's lists hold their addresses. */
 SITE void lost_among_free(void)
 {
 	void *rows[64];
@@ -251,7 +251,7 @@ SITE void lost_among_free(void)
 	KEEP(rows);
 }
 
-/* Nowhere but in a register. */
+/* The pointer is only in a register. */
 SITE void reachable_register(void)
 {
 	register void *block __asm__("rbx") = make(1111);
@@ -285,7 +285,7 @@ SITE void lost_beside_threads(void)
 	lost_block();
 }
 
-/* The child has its parent's blocks and one of its own. */
+/* The child has its parent's blocks and one more. */
 SITE void lost_by_fork(void)
 {
 	int status;
@@ -316,7 +316,7 @@ static const struct kind all[] = {
 	KIND(reachable_guarded), KIND(reachable_thread), KIND(reachable_plugin),
 };
 
-/* Only when named: what others do here is in the way, or Valgrind would read all that is reserved. */
+/* These run only if they are named: the others would disturb them, or Valgrind would read all reserved memory. */
 static const struct kind alone[] = {
 	KIND(lost_among_free),   KIND(lost_beside_threads), KIND(lost_by_fork),
 	KIND(reachable_reserve), KIND(reachable_register),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Leaks of C++: each kind in a function of its own, as in leaks.c. */
+/* Leaks of C++. Each kind has its own function, as in leaks.c. */
 #include <cstdint>
 #include <list>
 #include <map>
@@ -40,7 +40,7 @@ SITE void reachable_map()
 		(*by_map)[i] = std::string(40 + i, 'y');
 }
 
-/* The pointer is behind the number of elements. */
+/* The pointer points past the number of elements. */
 SITE void reachable_array()
 {
 	by_array = new std::string[7];

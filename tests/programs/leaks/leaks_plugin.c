@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Data of a library that comes late: leaks.c keeps a block here. */
+/* Data of a library that is loaded late, in which leaks.c keeps a block. */
 #include "site.h"
 
 SITE void **plugin_kept(void)

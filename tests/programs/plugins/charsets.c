@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The C library loads a module for each character set, which allocates, and unloads it without dlclose:
- * another one takes its place in memory. charsets [ROUNDS]
+ * charsets [ROUNDS]: the C library loads a module for each character set, which allocates, and unloads it without
+ * dlclose. Another module is then loaded in its place.
  */
 #include <iconv.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Does what programs do to their own surroundings: places chdir FOLDER, places closefrom FILE (closes
- * every descriptor and then uses the numbers itself), places daemon FOLDER.
+ * Changes its own surroundings, as programs do: places chdir FOLDER, places closefrom FILE (closes every
+ * descriptor and then uses their numbers itself), places daemon FOLDER.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ SITE static void place_blocks(void)
 static void use_descriptors(const char *path)
 {
 	closefrom(3);
-	/* Had the tracer kept a number that it takes for its own, its writes would end up in this file. */
+	/* If the tracer used an old descriptor number, its writes would go to this file. */
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	for (int i = 0; i < 40; i++)
 		if (dup(fd) < 0)

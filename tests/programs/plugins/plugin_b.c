@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A second plugin, of the same size so that it can take the place of the first; it keeps one block of each round. */
+/* A second plugin of the same size, so that it can be loaded in place of the first. Keeps one block of each round. */
 #include <stdlib.h>
 
 #include "plugin.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loads plugins in turn, runs them and unloads them: plugin_host [places] FILE... The same one may come
- * again. "places": print where each one's function was.
+ * Loads plugins in turn, runs them and unloads them: plugin_host [places] FILE... A plugin may be named
+ * several times. "places" prints the address of each plugin's function.
  */
 #include <dlfcn.h>
 #include <stdio.h>

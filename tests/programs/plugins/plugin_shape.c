@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plugin in two shapes: the same instructions at the same places, frames of another size. Who still has the
- * rule of one when the other has taken its place walks into the wrong frame.
+ * A plugin in two shapes, with the same instructions at the same addresses but frames of different sizes. A tracer
+ * that uses the rule of one for the other walks into the wrong frame.
  */
 #include <stdlib.h>
 

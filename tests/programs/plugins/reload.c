@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reload PLUGIN ROUNDS: loads and unloads a plugin again and again. Says so when that took memory or mappings for good.
+ * reload PLUGIN ROUNDS: loads and unloads a plugin again and again. Says so if memory or mappings accumulate.
  */
 #include <dlfcn.h>
 #include <stdio.h>

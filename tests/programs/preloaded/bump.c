@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An allocator to preload: blocks side by side at multiples of 8 bytes, without a header; nothing is used twice. */
+/* An allocator to preload: blocks are side by side at multiples of 8 bytes, without headers, and never used again. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,7 +20,7 @@ void *calloc(size_t count, size_t size)
 	return malloc(count * size); /* never used before: zeros */
 }
 
-/* Sizes are not kept: what lies behind the old block may come along. */
+/* Sizes are not kept, so bytes after the old block may be copied too. */
 void *realloc(void *block, size_t size)
 {
 	char *moved = malloc(size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* To preload: allocations fail from the one on that FAIL_AFTER counts to. */
+/* An allocator to preload, whose allocations fail after the first FAIL_AFTER ones. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>

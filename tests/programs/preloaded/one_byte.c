@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preloaded before libctrace.so where Valgrind is the oracle: Valgrind counts a block of 0 bytes as one
- * of 1 byte, so let the program ask for 1. Jumps, so that no frame of this library is in any stack.
+ * Preloaded before libctrace.so if Valgrind is the oracle. Valgrind counts a block of 0 bytes as one of 1 byte, so
+ * this requests 1 byte instead. All functions are jumps, so that no frame of this library is on any stack.
  */
 #include <dlfcn.h>
 #include <stddef.h>

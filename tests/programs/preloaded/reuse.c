@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An allocator that is hard on tracers, to stand next in line behind libctrace.so: one list of free blocks
- * for all threads, the block freed last handed out first, realloc always moves, and whoever has freed a
- * block lets the other threads run before it returns. So an address is somebody else's block already when
- * free or realloc comes back.
+ * An allocator that is hard on tracers, to preload after libctrace.so. All threads share one list of free blocks, the
+ * block that was freed last is used first, realloc always moves, and after freeing a block the thread lets other
+ * threads run before it returns. So when free or realloc returns, the address may already be a block of another
+ * thread.
  */
 #include <errno.h>
 #include <sched.h>
@@ -15,10 +15,10 @@
 #define SLOT_BYTES 2048
 #define SLOTS 16384
 #define BIG_BYTES (64 << 20)
-#define HEADER 64 /* before a big block: its size */
+#define HEADER 64 /* in front of a big block, with its size */
 
 static _Alignas(4096) char slots[SLOTS][SLOT_BYTES];
-static _Alignas(4096) char big[BIG_BYTES]; /* handed out once, never again */
+static _Alignas(4096) char big[BIG_BYTES]; /* handed out once and never again */
 static uint16_t next_free[SLOTS];
 static uint32_t first_free = SLOTS, fresh;
 static size_t big_used;
@@ -125,7 +125,7 @@ void *realloc(void *block, size_t bytes)
 	return moved;
 }
 
-/* Nothing here calls a function that the program, or a tracer, may have put another one in place of. */
+/* This code calls no function that the program or a tracer may have replaced. */
 static void *take_aligned(size_t alignment, size_t bytes)
 {
 	return take(alignment < HEADER ? HEADER : alignment, bytes);

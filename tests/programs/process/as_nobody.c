@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* as_nobody PROGRAM VARIABLE...: become nobody, then the program, with these variables only. Linked statically. */
+/* as_nobody PROGRAM VARIABLE...: become nobody, then execute the program with only these variables. Linked statically. */
 #include <grp.h>
 #include <unistd.h>
 

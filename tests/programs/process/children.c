@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Starts children in every way there is: children HOW. As "leaf" it is such a child itself. */
+/* children HOW: starts children in every possible way. With "leaf" it is such a child itself. */
 #include <errno.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ SITE static void parent_blocks(void)
 		from_parent[i] = malloc(100);
 }
 
-/* In the child: 3 blocks of its own, and frees 2 that came from the parent. */
+/* The child allocates 3 blocks, and frees 2 that came from the parent. */
 SITE static void child_blocks(void)
 {
 	for (int i = 0; i < 3; i++) {
@@ -148,7 +148,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(how, "system") || !strcmp(how, "popen"))
 		status = through_shell(argv[0], *how == 'p');
 	parent_after();
-	/* Nobody else's child may be seen here: not the exporter, not a helper. */
+	/* No other child may be seen here, neither the exporter nor a helper. */
 	if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD)
 		return 103;
 	return status;

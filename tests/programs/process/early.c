@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Allocations before main and after it. */
+/* Allocates before main and after it. */
 #include <stdlib.h>
 
 #include "site.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ends in every way there is: ends HOW. Before that 10 blocks of 1000 bytes, 4 of which are live. Prints where
- * its blocks are.
+ * ends HOW: ends in every possible way. Before that it allocates 10 blocks of 1000 bytes, of which 4 stay live, and
+ * prints their addresses.
  */
 #include <limits.h>
 #include <pthread.h>
@@ -25,7 +25,7 @@ SITE static void before_end(void)
 		free(blocks[i]);
 }
 
-/* The program's own way to end: its handlers and streams are as it left them. */
+/* The program ends normally: exit handlers run and streams are flushed. */
 static void on_signal(int number)
 {
 	dprintf(1, "signal %d\n", number);
@@ -42,7 +42,7 @@ SITE static void overflow(unsigned depth)
 	KEEP(room);
 }
 
-/* What is never touched is not there: only addresses run out. */
+/* Memory that is never touched is not used, so only addresses run out. */
 SITE static void exhaust(void)
 {
 	setrlimit(RLIMIT_AS, &(struct rlimit){1 << 30, 1 << 30});

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program that its file gives rights: it allocates, calls what is hooked, and says what it sees. With START it gives
- * itself to its effective user for good and becomes that program.
+ * A program that gains rights from its file. It allocates, calls hooked functions, and prints what it sees. With START it
+ * becomes its effective user for good, and executes that program.
  */
 #include <stdio.h>
 #include <stdlib.h>

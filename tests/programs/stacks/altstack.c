@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A signal handler on an alternate stack allocates while main waits; then one on main's own stack. */
+/* A signal handler on an alternate stack allocates while main waits. Then a handler on main's own stack does. */
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Two coroutines in turn, one on a mapped stack, one on a stack inside the program's own data. */
+/* Two coroutines run in turn, one on a mapped stack, one on a stack inside the program's data. */
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <ucontext.h>

@@ -86,7 +86,7 @@ SITE void do_aligned_alloc()
 	free(rounded);
 }
 
-/* The same rounding of the program's own, from where an operator's call may stand, is what was asked for. */
+/* If the program itself rounds the size in this way, where an operator could be the caller, this size is what it requested. */
 SITE void do_aligned_alloc_after_new()
 {
 	void *block = operator new(65, line);
@@ -101,7 +101,7 @@ SITE void do_new_nothrow()
 	KEEP(one);
 }
 
-/* 1, 2, 4, ... 128 ints; while it grows, the old and the new half are both there. */
+/* 1, 2, 4, ... 128 ints. While the vector grows, the old and the new block are both live. */
 SITE size_t do_vector()
 {
 	std::vector<int> numbers;
@@ -164,7 +164,7 @@ SITE int do_bad_alloc()
 
 } // namespace
 
-/* The argument "valgrind" leaves out what Valgrind's tools cannot do: a new that fails ends the program. */
+/* The argument "valgrind" leaves out what Valgrind's tools do not support: a failing new ends the program there. */
 int main(int argc, char **)
 {
 	do_new();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Allocates below a recursion: deep FRAMES... */
+/* deep FRAMES...: allocates below a recursion. */
 #include <stdlib.h>
 
 #include "site.h"

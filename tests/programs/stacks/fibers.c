@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Coroutines with a switch of their own, in assembly, as in games and language runtimes: many, in turns, on
- * mapped and on allocated stacks. Half of them end where the return address is 0, half in a trampoline that says
- * so in its unwind table. Some are unmapped while they are what was seen last, and a stack of another
- * size takes their place.
+ * Coroutines that are switched by the program's own assembly code, as in games and language runtimes. Many run in
+ * turns, on mapped and on allocated stacks. Half of them end at a return address of 0, half in a trampoline whose
+ * unwind table says so. Some stacks are unmapped while the tracer remembers them last, and a stack of another size
+ * takes their place.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #define GUARD_BYTES 4096
 
 struct fiber {
-	void *sp; /* of the fiber, while it does not run */
+	void *sp; /* the stack pointer while the fiber does not run */
 	char *memory;
 	size_t bytes;
 	int mapped;
@@ -29,7 +29,7 @@ static struct fiber fibers[FIBERS];
 static struct fiber *running;
 static void *main_sp;
 
-/* Saves what a callee has to keep, puts sp into *from and goes on with the stack `to`. */
+/* Saves the callee-saved registers, stores sp in *from and continues on the stack `to`. */
 void switch_stack(void **from, void *to);
 void fiber_trampoline(void);
 __asm__(".text\n"
@@ -112,7 +112,7 @@ static void start(struct fiber *fiber, int number, size_t bytes)
 		mprotect(fiber->memory, GUARD_BYTES, PROT_NONE);
 	} else {
 		fiber->memory = malloc(bytes);
-		memset(fiber->memory, number, bytes); /* nothing there is 0 by itself */
+		memset(fiber->memory, number, bytes); /* so that no word is 0 by chance */
 	}
 	uintptr_t top = ((uintptr_t)fiber->memory + bytes) & ~(uintptr_t)15;
 	void **sp = (void **)top;
@@ -120,7 +120,7 @@ static void start(struct fiber *fiber, int number, size_t bytes)
 	if (number % 2) {
 		*--sp = (void *)fiber_main;
 	} else {
-		*--sp = (void *)-1; /* no code there */
+		*--sp = (void *)-1; /* not an address of code */
 		*--sp = (void *)fiber_trampoline;
 	}
 	for (int i = 0; i < 6; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames that are hard to unwind: of changing size (alloca, arrays of variable length), realigned
+ * Frames that are hard to unwind: frames of changing size (alloca, variable-length arrays), realigned
  * stacks, many saved registers. Built in several ways; see tests.mk.
  */
 #include <alloca.h>
@@ -44,7 +44,7 @@ SITE static void with_realigned_stack(int count)
 	KEEP(room);
 }
 
-/* Keeps the compiler from leaving any callee-saved register alone. */
+/* Makes the compiler use every callee-saved register. */
 SITE static void with_all_registers(int count)
 {
 	long a = count, b = count * 2, c = count * 3, d = count * 5, e = count * 7, f = count * 11;

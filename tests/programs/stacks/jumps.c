@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Leaves frames by longjmp, and comes back to the same depth by another way: a stack that a tracer
- * remembered from before the jump is no longer true.
+ * Leaves frames by longjmp and returns to the same depth on another path, so a stack that a tracer remembered
+ * before the jump is no longer valid.
  */
 #include <setjmp.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "site.h"
 
 static jmp_buf home;
-static volatile int jumping = 1; /* or the compiler sees a recursion that never returns, and says so */
+static volatile int jumping = 1; /* otherwise the compiler warns of an endless recursion */
 
 SITE static void jump_blocks(size_t bytes)
 {

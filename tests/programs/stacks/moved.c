@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two ways to the same place: inner() is reached with the same stack pointer and return address, directly
- * or by a detour, and in both cases the word where the other way has its return address holds the same
- * value. Only the saved frame pointer tells the ways apart.
+ * Two paths to the same place: inner() is reached with the same stack pointer and return address, directly or
+ * through a detour. In both cases the word where the other path has its return address holds the same value.
+ * Only the saved frame pointer distinguishes the paths.
  */
 #include <alloca.h>
 #include <stdlib.h>
@@ -47,10 +47,10 @@ SITE static void go(size_t bytes)
 
 int main(void)
 {
-	/* One of these steps makes up for the detour's own frame. */
+	/* One of these steps compensates for the detour's own frame. */
 	for (size_t turn = 0; turn < 2 * ROOM / STEP; turn++) {
 		way = turn % 2 ? detour : middle;
-		go(turn % 2 ? (turn / 2 + 1) * STEP : ROOM); /* from one place: all else must be equal */
+		go(turn % 2 ? (turn / 2 + 1) * STEP : ROOM); /* one call for both paths, since everything else must be equal */
 	}
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls that do not return, as the last bytes of a function: the return address is the first byte of the
- * next function, whose frame has another size. Who looks it up as it is takes the wrong frame.
+ * A call that does not return is the last instruction of a function, so the return address is the first byte of the
+ * next function, whose frame has another size. A tracer that looks up this address uses the wrong rule.
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ __attribute__((noreturn)) SITE void never_comes_back(void)
 	longjmp(home, 1);
 }
 
-/* One that ends with the call, and the next one with a frame of its own size right behind it. */
+/* A function that ends with the call, immediately followed by one with a frame of another size. */
 __asm__(".text\n"
 	".type ends_with_call, @function\n"
 	"ends_with_call:\n"

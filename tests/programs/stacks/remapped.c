@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stack whose upper part is unmapped while it is what was seen last; then code without unwind table runs on
- * the rest, with a frame pointer that points into what is gone.
+ * The upper part of a stack is unmapped while the tracer remembers that stack last. Then code without an unwind table
+ * runs on the rest, with a frame pointer that points into the unmapped part.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #define STACK_BYTES 0x40000
 #define LEFT_BYTES 0x10000
 
-/* Calls `body` by way of code without unwind table on the stack that ends at top, with this frame pointer. */
+/* Calls `body` through code without an unwind table, on the stack that ends at top, with this frame pointer. */
 void run_on(void *top, void (*body)(void), void *frame_pointer);
 __asm__(".text\n"
 	".type without_table, @function\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A handler on an alternate stack that allocates, a thousand times a second, wherever the program happens to be:
- * in a recursion that allocates, or between two calls of it. Not inside malloc itself, which no handler may enter.
+ * A handler on an alternate stack allocates a thousand times a second, wherever the program is at that time: in a
+ * recursion that allocates, or between two such recursions. It does not allocate if it interrupts malloc itself.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #define DEPTH 20
 
 static _Alignas(16) char alternate[64 << 10];
-static volatile sig_atomic_t inside; /* in malloc or free */
+static volatile sig_atomic_t inside; /* inside malloc or free */
 static volatile sig_atomic_t handled;
 
 SITE static void handler_blocks(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stops at every instruction (the processor's trap flag) and allocates in the handler: prologues,
- * epilogues, PLT stubs, the loader's lazy binding, functions of the C library. The argument "alternate"
- * puts the handler on a stack of its own. What is stepped through allocates nothing.
+ * Stops at every instruction (with the processor's trap flag) and allocates in the handler. The code includes
+ * prologues, epilogues, PLT stubs, the loader's lazy binding and functions of the C library, and does not allocate
+ * itself. With the argument "alternate" the handler runs on an alternate stack.
  */
 #include <alloca.h>
 #include <setjmp.h>
@@ -88,7 +88,7 @@ SITE static int with_many_registers(int a, int b, int c, int d, int e, int f, in
 	return with_aligned_room(d) + x * y * z + e * f + g * h + leaf(x) + y + z;
 }
 
-/* As compilers do it: registers pushed only on the way that needs them, the early way leaves at once. */
+/* As compilers do it: registers are pushed only on the path that needs them, and the early path returns at once. */
 SITE static int with_early_return(int a)
 {
 	if (a < 5)
