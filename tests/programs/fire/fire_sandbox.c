@@ -43,7 +43,7 @@ SITE static int allocate_deep(int depth)
 	return room[0];
 }
 
-/* The rules, and what happens for a call that they do not name. */
+/* A filter under construction. */
 struct rules {
 	struct sock_filter code[16];
 	unsigned short count;
