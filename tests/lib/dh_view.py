@@ -90,7 +90,7 @@ def _choose_metrics(browser, shown):
         error = browser.run(_ERROR_TEXT)
         check_equal(error, "", f"dh_view, metric {label}")
         check_in("PP 1/1 ", browser.run(_ROOT_TEXT), f"dh_view, metric {label}: the root")
-        check_equal(browser.run(_BAD_NUMBER), "", f"dh_view, metric {label}: a number that is none")
+        check_equal(browser.run(_BAD_NUMBER), "", f"dh_view, metric {label}: not a number")
         check(browser.title().endswith(label), f"dh_view, metric {label}: the title is {browser.title()!r}")
         shown.metrics.append(label)
     check_equal(len(options), METRICS_IN_ALL, "metrics in dh_view's menu")

@@ -261,7 +261,7 @@ def read_trace(path):
             continue
         check_equal(event["ph"], "C", "trace: kind of event")
         ((key, value),) = event["args"].items()
-        check(type(value) is int and type(event["ts"]) is int, f"trace: a number that is none: {event}")
+        check(type(value) is int and type(event["ts"]) is int, f"trace: not a number: {event}")
         known, points = counters.setdefault(event["name"], (key, []))
         check_equal(key, known, "trace: key of " + event["name"])
         check(not points or points[-1][0] <= event["ts"], f"trace: {event['name']} goes back in time")

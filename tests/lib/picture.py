@@ -58,7 +58,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--columns", type=int, default=124)
     parser.add_argument("--lines", type=int, default=34)
-    parser.add_argument("--keys", default="", help="keys to press first, with blanks between, as in lib/screen.py")
+    parser.add_argument("--keys", default="", help="keys to press first, separated by blanks, as in lib/screen.py")
     parser.add_argument("out")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()

@@ -53,7 +53,7 @@ def bash(context):
     check_equal(_bash(context, "ctrace", "export", "-f", "pp"), ["pprof"], "a format")
     check_equal(_bash(context, "ctrace", "export", "-o", "he"), ["heap.json"], "a file")
     check_in("readelf", _bash(context, "ctrace", "record", "-q", "reade"), "a program")
-    check_equal(_bash(context, "ctrace", "top", "reade"), [], "files, of which there are none")
+    check_equal(_bash(context, "ctrace", "top", "reade"), [], "files, but no file matches")
     check_equal(_bash(context, "ctrace", "record", "ls", "--"), [], "options of a program")
 
 

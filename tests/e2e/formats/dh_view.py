@@ -74,7 +74,7 @@ def bad_files(context):
         check(shown.console, "file with a repeated location: nothing on the console")
         check_in("missing a field: gb", _load(context, page, missing).error, "file without gb")
         check_in("SyntaxError", dh_view.load(page, context.write("half.json", '{"dhatFile')).error, "half a file")
-        check_caught(lambda: _load(context, page, broken), Failure, "a number that is none", "file without tl")
+        check_caught(lambda: _load(context, page, broken), Failure, "not a number", "file without tl")
 
 
 @test(needs=browser.NEEDS + (dh_view.PAGE, "valgrind"))

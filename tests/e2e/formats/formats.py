@@ -95,7 +95,7 @@ def speedscope_schema(context):
         check_equal(len(profile["samples"]), len(profile["weights"]), "weights")
         check_equal(profile["endValue"], sum(profile["weights"]), "end value")
     data["profiles"][0]["unit"] = "blocks"
-    check_caught(lambda: jsonschema.validate(data, schema), jsonschema.ValidationError, "blocks", "a unit that is none")
+    check_caught(lambda: jsonschema.validate(data, schema), jsonschema.ValidationError, "blocks", "an invalid unit")
 
 
 @test()

@@ -205,7 +205,7 @@ def _check_changes(page, metric, wanted, old, new):
     change = points[1] - points[0]
     _choose(page, "metric", _member(metric))
     check_equal(_root(page), change, f"{metric}: the graph's root")
-    check_equal(page.run("return Number(document.getElementById('table-status').dataset.sum)"), change, f"{metric}: the sum that is told")
+    check_equal(page.run("return Number(document.getElementById('table-status').dataset.sum)"), change, f"{metric}: the sum that is shown")
     rows = _all_rows(page)
     check_equal(sum(row["change"] for row in rows), change, f"{metric}: sum of the rows")
     check_equal([sum(row[side] for row in rows) for side in ("old", "new")], points, f"{metric}: sums of both sides")
@@ -278,7 +278,7 @@ def findings(context):
             check(wanted, "advise finds nothing here")
             _show(context, page, report)
             shown = page.run("return [...document.querySelectorAll('#findings li')].map(li => [li.querySelector('b'), ...li.querySelectorAll('dd')].map(e => e.textContent))")
-            check_equal(shown, [[text for key in ("title", "where", "because", "saves", "try") if (text := row[key])] for row in wanted], "what is told")
+            check_equal(shown, [[text for key in ("title", "where", "because", "saves", "try") if (text := row[key])] for row in wanted], "the findings shown")
             for i, row in enumerate(wanted):
                 page.click(page.find("#findings summary")[i])
                 page.click(page.find("#findings li button")[i])

@@ -57,7 +57,7 @@ def all_formats(context):
         check_equal(sum(int(line.rpartition(" ")[2]) for line in file), report.total("tb"), "bytes of the folded stacks")
     text = _readme(folder)
     told = set(re.findall(r"^- `([^`]+)`: ", text, re.M))
-    check_equal(told, files - {"README.md"}, "files that README.md tells of")
+    check_equal(told, files - {"README.md"}, "files that README.md lists")
     for part in (code, socket.gethostname(), "exit status 0", f"{report.total('tbk'):,} blocks", "Nothing was lost", "peak", "at end", "ctrace-top " + prefix + "json"):
         check_in(part, text, "README.md")
     rows = text[text.index("WHERE") : text.index("more sites")].splitlines()[1:-1]

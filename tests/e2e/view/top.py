@@ -55,7 +55,7 @@ def header(context):
     shown = _top(context, report.path)
     for part in (str(report.data["pid"]), "deep", "peak", "at end", "100 B in 2 blocks", "2 sites"):
         check_in(part, shown, "header")
-    check(re.search(r"2 .*cut", shown), "the header does not tell of 2 cut stacks: " + shown[:600])
+    check(re.search(r"2 .*cut", shown), "the header does not show 2 cut stacks: " + shown[:600])
 
 
 @test()
