@@ -34,7 +34,7 @@ def start(folder, _rounds):
             seconds[way].append(_seconds(["true"], **ways[way]))
     medians = {way: statistics.median(times) for way, times in seconds.items()}
     native = medians.pop("native")
-    return {f"`true` with ctrace, {way}, longer than without": median - native for way, median in medians.items()}
+    return {f"`true` with ctrace, {way}, additional time": median - native for way, median in medians.items()}
 
 
 def _store(folder, sites):

@@ -110,7 +110,7 @@ def table(results, tools, names):
         lines.append(_row("**median**", "", medians))
     if {"depth-20", "threads-2"} <= set(names):
         native, *two = (_show(results.two_threads(tool.name), "{:.2f}") for tool in tools)
-        lines.append(_row("**2 threads, wall ns a pair against 1 thread**", native, two))
+        lines.append(_row("**2 threads, wall ns per pair, ratio to 1 thread**", native, two))
     return lines
 
 
