@@ -16,9 +16,9 @@ OPT ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla
 PKG_CONFIG ?= pkg-config
 PROTOC_C ?= protoc-c
-# CPPFLAGS, CFLAGS and LDFLAGS belong to whoever builds, from the environment or the command line: ours are never in
-# them. What may be changed stands before them, what the code needs after them. No path of this folder gets into the
-# output: the same bytes in any folder.
+# CPPFLAGS, CFLAGS and LDFLAGS are for the user, from the environment or the command line, so our flags are never put into
+# them. Flags that the user may override come before them, flags that the code needs after them. No path of this folder
+# gets into the output, so the bytes are the same in any folder.
 SAME_ANYWHERE := -ffile-prefix-map=$(CURDIR)=. $(if $(filter /%,$B),-ffile-prefix-map=$B=build)
 OUR_CPPFLAGS = -Iinclude $(CPPFLAGS) -D_GNU_SOURCE
 OUR_CFLAGS = $(OPT) $(WARN) $(SAME_ANYWHERE) $(CFLAGS) -std=gnu11 -MMD -MP
@@ -30,9 +30,9 @@ PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$B/obj/%.o)
 PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
 	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -Wp,-U_FORTIFY_SOURCE -mgeneral-regs-only \
 	-D__NO_INLINE__ -Ipreload # older headers have inline functions with floating point
-# Its assembler code and its functions call each other, which -flto does not see; and its hot path was measured without.
+# Assembler code and functions call each other, which -flto does not see. The hot path was measured without -flto.
 PRELOAD_CFLAGS += -fno-lto
-# libdl is empty since glibc 2.34 and has dlsym before: named, whatever it is here (sys/loader.h).
+# libdl has dlsym before glibc 2.34 and is empty since then. It is needed in both cases (sys/loader.h).
 PRELOAD_LIBS := -Wl,--push-state,--no-as-needed -l:libdl.so.2 -Wl,--pop-state
 
 # --- viewer: our own program ---
@@ -70,7 +70,7 @@ $B/obj/viewer/%.o: viewer/%.c
 	@mkdir -p $(@D)
 	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(VIEWER_CFLAGS) -c -o $@ $<
 
-# pprof's messages in C, from their description.
+# C code for pprof's messages, generated from their description.
 $(PPROF).c: viewer/write/pprof.proto
 	@mkdir -p $(@D)
 	$(PROTOC_C) --proto_path=viewer --c_out=$B/obj/viewer $<
@@ -84,7 +84,7 @@ $B/obj/viewer/write/pprof.o: $(PPROF).h
 
 -include $(PRELOAD_OBJ:.o=.d) $(VIEWER_OBJ:.o=.d)
 
-# --- the page of `ctrace html`: made once, with npm; a release tarball has it ---
+# --- the page of `ctrace html`: built once, with npm; a release tarball contains it ---
 PAGE := $B/share/ctrace/report.html
 PAGE_SRC := $(wildcard viewer/html/*.* viewer/html/src/*.js)
 PAGE_MADE := $(wildcard viewer/html/report.html)
@@ -109,7 +109,7 @@ $(PAGE): $B/html/node_modules/.package-lock.json $(PAGE_SRC)
 	node viewer/html/build.cjs $B/html/node_modules $@
 endif
 
-# --- install: the relative places of library and programs must stay as they are in build/ ---
+# --- install: library and programs must be in the same places relative to each other as in build/ ---
 LIBDIR ?= $(PREFIX)/lib
 BINDIR ?= $(PREFIX)/bin
 SHAREDIR ?= $(PREFIX)/share
@@ -156,23 +156,23 @@ mutants: all unit-build test-programs
 .PHONY: help
 help:
 	@echo 'make            build the library and the programs'
-	@echo 'make html       the page that ctrace html fills; needs npm'
+	@echo 'make html       build the page that ctrace html fills in; needs npm'
 	@echo 'make install    PREFIX= DESTDIR= LIBDIR= BINDIR= SHAREDIR= MANDIR= ZSHDIR='
 	@echo '                CC= CXX= CFLAGS= CPPFLAGS= LDFLAGS= PKG_CONFIG= are respected'
-	@echo 'make dist       a release tarball with the page of ctrace html, the same bytes each time'
-	@echo 'make deb        Debian packages, from that tarball; make rpm: those of Fedora'
+	@echo 'make dist       build a release tarball with the page of ctrace html, the same bytes each time'
+	@echo 'make deb        build Debian packages from that tarball; make rpm: Fedora packages'
 	@echo 'make package-test   build, install, use and remove the Debian packages in a chroot'
 	@echo 'make demo       install what is needed, build, trace python3 and show the result'
 	@echo 'make test       install servers, compilers, Valgrind and a browser, build, run all tests'
-	@echo 'make e2e        the unit and end-to-end tests; TEST=PATTERN some of them'
-	@echo 'make stress     the tests under fire (tests/e2e/fire.py), ten times longer'
-	@echo 'make soak       servers, compilers and test-suites at work for minutes (tests/e2e/soak.py)'
-	@echo 'make fuzz       libFuzzer on all that reads files of strangers; TIME= seconds (60)'
-	@echo 'make fuzz-replay    its inputs with ASan and UBSan, without a fuzzer'
-	@echo 'make bench      beside other tracers, half an hour; make bench-quick: a minute'
-	@echo 'make check      the rules of the tree, each with a violation that it must catch'
-	@echo 'make mutants    mistakes in copies of the tree, which tests must catch; NAME="A B" some of them'
-	@echo 'make clean'
+	@echo 'make e2e        run the unit and end-to-end tests; TEST=PATTERN: only some of them'
+	@echo 'make stress     run the fire and kill tests (tests/e2e/fire/) ten times longer'
+	@echo 'make soak       run servers, compilers and test suites for minutes (tests/e2e/fire/soak.py)'
+	@echo 'make fuzz       run libFuzzer on everything that reads untrusted files; TIME= seconds (60)'
+	@echo 'make fuzz-replay    run its inputs with ASan and UBSan, without a fuzzer'
+	@echo 'make bench      compare with other tracers, half an hour; make bench-quick: a minute'
+	@echo 'make check      check the rules of the tree, each with a violation that it must catch'
+	@echo 'make mutants    make mistakes in copies of the tree, which tests must catch; NAME="A B": only these'
+	@echo 'make clean      remove build/'
 
 .PHONY: clean
 clean:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-# Completion of ctrace and ctrace-top in bash: `ctrace complete` knows what there is.
+# Completion of ctrace and ctrace-top in bash: `ctrace complete` prints the candidates.
 _ctrace() {
 	local ctrace=${1%-top} current=${COMP_WORDS[COMP_CWORD]} line kind
 	local -a before=()
 	[[ $1 == *-top ]] && before=(top)
-	[[ $current == = ]] && current= # bash takes --sort=peak apart
+	[[ $current == = ]] && current= # bash splits --sort=peak
 	COMPREPLY=()
 	while IFS= read -r line; do
 		case $line in

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Completion of ctrace and ctrace-top in fish: `ctrace complete` knows what there is.
+# Completion of ctrace and ctrace-top in fish: `ctrace complete` prints the candidates.
 function __ctrace_complete
     set -l words (commandline -opc) (commandline -ct)
     set -l ctrace (string replace -r -- '-top$' '' $words[1])

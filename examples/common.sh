@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-# What every example's `run` begins with: a copy of the example in a temporary folder, which is removed at the end, ctrace
-# of this tree in PATH, and show, which prints a command and runs it.
+# Every example's `run` sources this first. It copies the example into a temporary folder, which is removed at the end, puts
+# this tree's ctrace into PATH, and defines show, which prints a command and runs it.
 set -eu
 cd "$(dirname "$0")"
 root=$(cd ../.. && pwd)
 build=${B:-$root/build}
 [ -x "$build/bin/ctrace" ] || { echo "build ctrace first: make -C $root" >&2; exit 1; }
 
-# As after `make install`: programs, library and header are found by name.
+# Programs, library and header are found by name, as after `make install`.
 export PATH="$build/bin:$PATH" LD_LIBRARY_PATH="$build/lib" CPATH="$root/include"
 export LC_ALL=C.UTF-8 COLUMNS=120 NO_COLOR=1 CTRACE_QUIET=1
 work=$(mktemp -d)

@@ -2,8 +2,8 @@
 # Releases and packages, see packaging/README.md. Included by the top-level Makefile.
 #   make dist          build/dist/ctrace-VERSION.tar.gz
 #   make deb           build/deb/*.deb, from that tarball
-#   make rpm           build/rpm/RPMS/*/*.rpm, from that tarball; DEPS=--nodeps where its needs are not rpm packages
-#   make package-test  the Debian packages in a chroot of Debian 12, with debootstrap, as root
+#   make rpm           build/rpm/RPMS/*/*.rpm, from that tarball; DEPS=--nodeps if its dependencies are not rpm packages
+#   make package-test  test the Debian packages in a chroot of Debian 12, made by debootstrap, as root
 
 RELEASE := ctrace-$(VERSION)
 TARBALL := $B/dist/$(RELEASE).tar.gz

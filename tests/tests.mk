@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: MIT
 # Tests. Included by the top-level Makefile.
-#   make e2e           build everything, run all tests; TEST=PATTERN runs some
-#   make unit          unit tests; unit-asan, unit-tsan: the same under sanitizers
-#   make test-programs the programs that the end-to-end tests trace
-#   make fuzz, fuzz-replay, see tests/fuzz/fuzz.mk
-#   make bench, bench-quick, see tests/bench/bench.mk
+#   make e2e           build everything and run all tests; TEST=PATTERN: only some
+#   make unit          run the unit tests; unit-asan, unit-tsan: the same under sanitizers
+#   make test-programs build the programs that the end-to-end tests trace
+#   make fuzz, fuzz-replay: see tests/fuzz/fuzz.mk
+#   make bench, bench-quick: see tests/bench/bench.mk
 
 TESTS := $B/tests
 
-# --- the little programs: each function a frame of its own, no call turned into a jump ---
-PROGRAM_FLAGS := -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
-PROGRAM_C := sites sizes tiny reload threads deep many_sites counted early ends children altstack coroutine jumps moved ties frames places plugin_host charsets remapped details advise \
-	fire_forks fire_jumps fire_plugins fire_stderr fire_threads fire_stack fire_sandbox fire_processes
-PROGRAM_C += privileged fire_ifunc fire_loader fire_own_malloc fire_signals leaks memory_lock
+# --- the small programs: each function has its own frame, and no call becomes a jump ---
+# The sources are in sub-folders of tests/programs. All programs are built into one folder.
+vpath %.c $(wildcard tests/programs/*/)
+vpath %.cc $(wildcard tests/programs/*/)
+PROGRAM_FLAGS := -Itests/programs -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
+# Sources with rules of their own. Each other one is a program, without an entry here.
+OTHER_C := api as_nobody bump fail_alloc fibers fire_audit leaks_plugin noreturn one_byte plugin_a plugin_b plugin_shape reuse signals stepped
+PROGRAM_C := $(filter-out $(OTHER_C),$(basename $(notdir $(wildcard tests/programs/*/*.c))))
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx leaks_cxx cxx_threads advise_vector frames_fp frames_bare frames_avx \
 	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so leaks_plugin.so static_hello as_nobody)
 PROGRAMS += $(addprefix $(TESTS)/programs/,fire_audit.so $(addprefix fire_sanitize.,address thread leak undefined) \
@@ -22,49 +25,49 @@ PROGRAMS += $(addprefix $(TESTS)/programs/,api api_no_pie api_static api_lto api
 .PHONY: test-programs
 test-programs: $(PROGRAMS)
 
-$(PROGRAM_C:%=$(TESTS)/programs/%): $(TESTS)/programs/%: tests/programs/%.c
+$(PROGRAM_C:%=$(TESTS)/programs/%): $(TESTS)/programs/%: %.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -o $@ $< -pthread -ldl
 
-# Frame pointers; nothing else to unwind by; frames that the compiler aligns for vector registers.
-$(TESTS)/programs/frames_fp: tests/programs/frames.c
+# With frame pointers; with frame pointers but no unwind tables; with frames that the compiler aligns for vector registers.
+$(TESTS)/programs/frames_fp: frames.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fno-omit-frame-pointer -o $@ $<
 
-$(TESTS)/programs/frames_bare: tests/programs/frames.c
+$(TESTS)/programs/frames_bare: frames.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -o $@ $<
 
-$(TESTS)/programs/frames_avx: tests/programs/frames.c
+$(TESTS)/programs/frames_avx: frames.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -O2 -mstackrealign -mpreferred-stack-boundary=5 -o $@ $<
 
-$(TESTS)/programs/cxx $(TESTS)/programs/leaks_cxx $(TESTS)/programs/advise_vector: $(TESTS)/programs/%: tests/programs/%.cc
+$(TESTS)/programs/cxx $(TESTS)/programs/leaks_cxx $(TESTS)/programs/advise_vector: $(TESTS)/programs/%: %.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -std=c++17 -o $@ $<
 
-# The public header, in the ways that programs are built.
+# The public header, in programs that are built in different ways.
 API_FLAGS := -Iinclude -D_GNU_SOURCE -g -O1 -fno-optimize-sibling-calls -Wall -Wextra -Werror -MMD -MP
 $(TESTS)/programs/api_no_pie: API_FLAGS += -fno-pie -no-pie -O2
 $(TESTS)/programs/api_static: API_FLAGS += -static
 $(TESTS)/programs/api_lto: API_FLAGS += -flto -O2 -Wl,-z,now
-$(TESTS)/programs/api $(TESTS)/programs/api_no_pie $(TESTS)/programs/api_static $(TESTS)/programs/api_lto: tests/programs/api.c
+$(TESTS)/programs/api $(TESTS)/programs/api_no_pie $(TESTS)/programs/api_static $(TESTS)/programs/api_lto: api.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -pedantic $(API_FLAGS) -o $@ $< -pthread
-$(TESTS)/programs/api_cxx: tests/programs/api.c
+$(TESTS)/programs/api_cxx: api.c
 	@mkdir -p $(@D)
 	$(CXX) -x c++ -std=c++17 -pedantic $(API_FLAGS) -o $@ $< -pthread
 
 # With inlined frames.
-$(TESTS)/programs/cxx_threads: tests/programs/cxx_threads.cc
+$(TESTS)/programs/cxx_threads: cxx_threads.cc
 	@mkdir -p $(@D)
 	$(CXX) -g -O2 -Wall -Wextra -MMD -MP -std=c++17 -o $@ $< -pthread
 
-$(TESTS)/programs/%.so: tests/programs/%.c
+$(TESTS)/programs/%.so: %.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -shared -fPIC -o $@ $<
 
-# --- shapes of frames: the same functions from two compilers, at each level, with and without frame pointers ---
+# --- frame shapes: the same functions from two compilers, at each optimisation level, with and without frame pointers ---
 SHAPE_COMPILERS := gcc $(if $(shell command -v clang++),clang)
 SHAPE_BUILDS := $(foreach c,$(SHAPE_COMPILERS),$(foreach o,O0 O1 O2 O3,$c-$o $c-$o-fp) $c-O2-lazy $c-O2-cet)
 SHAPES := $(foreach b,$(SHAPE_BUILDS),$(addprefix $(TESTS)/shapes/$b/,\
@@ -73,16 +76,16 @@ SHAPE_-fp := -fno-omit-frame-pointer
 SHAPE_-lazy := -fomit-frame-pointer -Wl,-z,lazy
 SHAPE_-cet := -fomit-frame-pointer -fcf-protection=full -Wl,-z,ibtplt
 SHAPE_ := -fomit-frame-pointer
-SHAPE_FLAGS := -D_GNU_SOURCE -g -fno-builtin -Wall -Wextra -MMD -MP -Wl,-z,now
+SHAPE_FLAGS := -Itests/programs -D_GNU_SOURCE -g -fno-builtin -Wall -Wextra -MMD -MP -Wl,-z,now
 
 test-programs: $(SHAPES)
 
 # $(call shape_rules,BUILD,COMPILER,LEVEL,VARIANT)
 define shape_rules
-$(TESTS)/shapes/$1/%: tests/programs/%.c
+$(TESTS)/shapes/$1/%: %.c
 	@mkdir -p $$(@D)
 	$2 $(SHAPE_FLAGS) -$3 $(SHAPE_$4) -o $$@ $$<
-$(TESTS)/shapes/$1/%: tests/programs/%.cc
+$(TESTS)/shapes/$1/%: %.cc
 	@mkdir -p $$(@D)
 	$(2:gcc=g)++ $(SHAPE_FLAGS) -$3 $(SHAPE_$4) -std=c++17 -o $$@ $$<
 endef
@@ -91,37 +94,37 @@ $(foreach b,$(SHAPE_BUILDS),$(eval $(call shape_rules,$b,$(word 1,$(call build_p
 
 $(TESTS)/programs/plugin_small.so: ROOM := 1000
 $(TESTS)/programs/plugin_large.so: ROOM := 3000
-$(TESTS)/programs/plugin_small.so $(TESTS)/programs/plugin_large.so: tests/programs/plugin_shape.c
+$(TESTS)/programs/plugin_small.so $(TESTS)/programs/plugin_large.so: plugin_shape.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -DROOM=$(ROOM) -shared -fPIC -o $@ $<
 
-# Libraries to preload. The functions of one_byte must be jumps.
-$(addprefix $(TESTS)/programs/,libone_byte.so libbump.so libreuse.so libfail_alloc.so): $(TESTS)/programs/lib%.so: tests/programs/%.c
+# Libraries to preload. The functions of one_byte must be compiled to jumps.
+$(addprefix $(TESTS)/programs/,libone_byte.so libbump.so libreuse.so libfail_alloc.so): $(TESTS)/programs/lib%.so: %.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -O2 -g -fno-builtin -Wall -Wextra -MMD -MP -shared -fPIC -o $@ $< -ldl
 
-# Cannot be traced by a preloaded library, and is refused.
-$(TESTS)/programs/as_nobody: tests/programs/as_nobody.c
+# Statically linked: a preloaded library cannot trace these, and they are refused.
+$(TESTS)/programs/as_nobody: as_nobody.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -static -o $@ $<
 
-$(TESTS)/programs/static_hello: tests/programs/deep.c
+$(TESTS)/programs/static_hello: deep.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -static -o $@ $<
 
-# Exceptions by the compiler's unwinder; by libunwind (8) and by LLVM's (1), where that is installed.
-$(TESTS)/programs/fire_unwinders: tests/programs/fire_unwinders.cc
+# Exceptions through the compiler's unwinder; through libunwind (8) and LLVM's libunwind (1), if that is installed.
+$(TESTS)/programs/fire_unwinders: fire_unwinders.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -o $@ $<
-$(addprefix $(TESTS)/programs/fire_unwinders.,8 1): $(TESTS)/programs/fire_unwinders.%: tests/programs/fire_unwinders.cc
+$(addprefix $(TESTS)/programs/fire_unwinders.,8 1): $(TESTS)/programs/fire_unwinders.%: fire_unwinders.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -o $@ $< -Wl,--no-as-needed -l:libunwind.so.$*
 
-$(addprefix $(TESTS)/programs/fire_sanitize.,address thread leak undefined): $(TESTS)/programs/fire_sanitize.%: tests/programs/tiny.c
+$(addprefix $(TESTS)/programs/fire_sanitize.,address thread leak undefined): $(TESTS)/programs/fire_sanitize.%: tiny.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -fsanitize=$* -o $@ $<
 
-# --- unit tests: everything but main() and the hooked names ---
+# --- unit tests: linked with everything except main() and the hooked names ---
 UNIT_VIEWER := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/viewer_*.c))
 UNIT_PRELOAD := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/preload_*.c))
 UNIT_BUILDER := $(patsubst tests/unit/%.c,$B/obj/tests/unit/%.o,$(wildcard tests/unit/store_builder.c))
@@ -129,7 +132,7 @@ UNIT_VIEWER_OBJ := $(filter-out $B/obj/viewer/ctrace.o,$(VIEWER_OBJ)) $(UNIT_BUI
 UNIT_PRELOAD_OBJ := $(filter-out $B/obj/preload/hooks/alloc.o $B/obj/preload/hooks/process.o,$(PRELOAD_OBJ))
 
 .PHONY: unit-build unit unit-asan unit-tsan
-# For unit tests and fuzz targets, a page for `ctrace html` that needs no npm.
+# A page for `ctrace html` that needs no npm, for unit tests and fuzz targets.
 $(TESTS)/share/ctrace/report.html:
 	@mkdir -p $(@D)
 	echo '<@DATA@>' > $@
@@ -153,7 +156,7 @@ $(UNIT_PRELOAD:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT
 unit: unit-build
 	tests/run --units $(TESTS)/unit
 
-# Each with objects of its own. Leak checks stay on: the viewer frees what it takes.
+# Each has its own objects. Leak checks stay on, since the viewer frees everything that it allocates.
 unit-asan:
 	$(MAKE) unit B=$B/asan OPT='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined' \
 		LDFLAGS='-fsanitize=address,undefined'
@@ -164,12 +167,12 @@ unit-tsan:
 e2e: all unit-build test-programs bench-programs
 	tests/run $(TEST)
 
-# The tests under fire, ten times longer; 1,000 kills.
+# The tests of fire* and kill, ten times longer; 1,000 kills.
 .PHONY: stress
 stress: all test-programs
 	CTRACE_STRESS=10 CTRACE_MOST_SECONDS=14400 tests/run -j 1 fire kill.
 
-# Real programs at work, each some minutes.
+# Real programs, each for some minutes.
 .PHONY: soak
 soak: all
 	CTRACE_SOAK=20 CTRACE_MOST_SECONDS=14400 tests/run -j 1 soak.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts distinct words. Each look-up makes a lower-case copy of its word; with -DREUSE all share one buffer. */
+/* Counts distinct words. Each look-up makes a lower-case copy of its word; with -DREUSE, all look-ups share one buffer. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A table of names. Version 2 makes room for longer ones in advance, and most names are short.
+// A table of names. Version 2 reserves room for longer names in advance, although most names are short.
 #include <string>
 #include <vector>
 

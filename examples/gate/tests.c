@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stands for a test suite: parses a list of numbers. -DREGRESSION: the parser copies its input first. */
+/* Represents a test suite: parses a list of numbers. With -DREGRESSION the parser copies its input first. */
 #include <stdlib.h>
 #include <string.h>
 

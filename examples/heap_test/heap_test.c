@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A unit test that also tests heap use: looking up a word must not allocate, adding one takes one block, and clearing the
- * list frees them all.
+ * A unit test that also tests heap use: looking up a word must not allocate, adding a word takes one block, and clearing
+ * the list frees all blocks.
  */
 #include <ctrace/ctrace.h>
 
@@ -45,7 +45,7 @@ static void clear(void)
 
 static struct ctrace_heap before;
 
-/* Was the heap used as the test says? Without ctrace it cannot know, and says nothing. */
+/* Was the heap used as the test expects? Without ctrace this is unknown, and the test says so. */
 static void end(const char *step, uint64_t blocks, int64_t live_blocks)
 {
 	struct ctrace_heap after;
@@ -62,7 +62,7 @@ static void end(const char *step, uint64_t blocks, int64_t live_blocks)
 int main(void)
 {
 	char text[16], output[4096];
-	setvbuf(stdout, output, _IOFBF, sizeof(output)); /* else the first printf would allocate one */
+	setvbuf(stdout, output, _IOFBF, sizeof(output)); /* otherwise the first printf would allocate a buffer */
 
 	ctrace_totals(&before);
 	for (int i = 0; i < 1000; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An arena hands out parts of one mapping, which malloc never sees. The calls of ctrace_pool_* let ctrace see them. */
+/* An arena hands out parts of one mapping, which malloc never sees. Calls of ctrace_pool_* report the parts to ctrace. */
 #include <ctrace/ctrace.h>
 
 #include <stdlib.h>

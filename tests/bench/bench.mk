@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Measurements. Included by tests/tests.mk.
-#   make bench         everything, about half an hour; BENCH='--only python3 --rounds 9' changes it
-#   make bench-quick   the same in a minute: less work, no emulators
+#   make bench         measure everything, about half an hour; options in BENCH='--only python3 --rounds 9'
+#   make bench-quick   the same in a minute, with less work and without emulators
 # Both write build/bench.md and build/bench.json.
 
 BENCH_DIR := $(TESTS)/bench

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// containers COUNT: what C++ programs do with the heap.
+// containers COUNT: uses the heap as C++ programs do.
 #include <cstdio>
 #include <cstdlib>
 #include <list>

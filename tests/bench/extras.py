@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is not a ratio: how long it takes to start, to export, to show."""
+"""Measurements that are not ratios: the time to start, to export, to show."""
 
 import os
 import random
@@ -25,7 +25,7 @@ def _traced(folder, export):
 
 
 def start(folder, _rounds):
-    """`true`: s more than without ctrace."""
+    """The time that `true` takes more than without ctrace, in s."""
     ways = {"native": {}, "no export": _traced(folder, "0"), "export": _traced(folder, "1")}
     seconds = {way: [] for way in ways}
     draw = random.Random(1)
@@ -34,11 +34,11 @@ def start(folder, _rounds):
             seconds[way].append(_seconds(["true"], **ways[way]))
     medians = {way: statistics.median(times) for way, times in seconds.items()}
     native = medians.pop("native")
-    return {f"`true` with ctrace, {way}, longer than without": median - native for way, median in medians.items()}
+    return {f"`true` with ctrace, {way}, additional time": median - native for way, median in medians.items()}
 
 
 def _store(folder, sites):
-    """A program with this many sites, two blocks each, has run."""
+    """The store of a program with this many sites of two blocks each."""
     for name in os.listdir(folder):
         os.unlink(os.path.join(folder, name))
     _seconds([os.path.join(BENCH, "pairs"), "sites", str(2 * sites), f"sites={sites}"], **_traced(folder, "0"))
@@ -47,7 +47,7 @@ def _store(folder, sites):
 
 
 def export(folder, rounds):
-    """From the end of a program to its report."""
+    """The time from the end of a program to its report."""
     store = _store(folder, 10000)
     return {"report of 10,000 sites": statistics.median(_seconds([CTRACE, "export", store]) for _ in range(rounds))}
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * measure RESULT SECONDS COMMAND...: run a command and write one line to RESULT:
- * status (or minus the signal), CPU in µs and largest peak RSS in KiB of the command and everything below it, and
+ * status (or minus the signal), CPU in µs and largest peak RSS in KiB of the command and all its descendants, and
  * the command's wall time in ns.
  *
- * A program of its own because a child that is forked from a large process begins with that process's peak
- * RSS. It adopts orphans, so that helpers that nobody waits for are counted too. After SECONDS all is killed.
+ * This is a separate program because a child that is forked from a large process begins with that process's peak
+ * RSS. It adopts orphans, so that helpers without a waiting parent are counted too. After SECONDS it kills all.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One run of one workload under one tool, and whether it did what it does without a tool."""
+"""One run of one workload under one tool, and whether it behaved as without the tool."""
 
 import dataclasses
 import hashlib
@@ -17,7 +17,7 @@ OWN_CLOCK = re.compile(rb"^pairs (\d+), CPU (\d+), wall (\d+)$", re.MULTILINE)
 
 @dataclasses.dataclass
 class Sample:
-    """CPU and peak RSS of the whole process tree; wall time of the command; of `pairs`, its own clocks."""
+    """CPU and peak RSS of the whole process tree, wall time of the command, and for `pairs` its own clocks."""
 
     status: int
     digest: str
@@ -31,7 +31,7 @@ class Sample:
 
 
 def run(workload, prepared, count, tool, folder, limit):
-    """In an empty folder, which is deleted afterwards with all that the tool wrote."""
+    """Run in an empty folder, which is deleted afterwards with everything that the tool wrote."""
     os.makedirs(folder)
     try:
         return _run(workload, prepared, count, tool, folder, limit)
@@ -41,7 +41,7 @@ def run(workload, prepared, count, tool, folder, limit):
 
 def _run(workload, prepared, count, tool, folder, limit):
     environment = {**base_environment(), "HOME": folder, **prepared.settings, **tool.environment(folder)}
-    # The tool is for the command, not for the program that measures it. Native too starts by way of env.
+    # The tool is for the command, not for the program that measures it. Native runs also start through env.
     inner = ["env"] + [f"LD_PRELOAD={environment.pop(name)}" for name in ("LD_PRELOAD",) if name in environment]
     stdout, stderr, result = (os.path.join(folder, name) for name in (".stdout", ".stderr", ".result"))
     command = [os.path.join(BENCH, "measure"), result, str(limit)]
@@ -54,7 +54,7 @@ def _run(workload, prepared, count, tool, folder, limit):
                     known = workload.drive(count, folder)
                 except subprocess.SubprocessError as error:
                     known = str(error).encode()
-                    process.terminate()  # and the command with it
+                    process.terminate()  # also ends the command
     status, cpu_us, rss_kib, wall_ns = (int(word) for word in _read(result).split() or (-signal.SIGKILL, 0, 0, 0))
     output = tool.output(_read(stdout)) if known is None else known
     sample = Sample(
@@ -75,7 +75,7 @@ def _read(path):
 
 
 def violation(sample, native, tool, limit):
-    """What is wrong with a run, or None."""
+    """A text that says what is wrong with a run, or None."""
     died = -sample.status if sample.status < 0 else sample.status - 128
     if sample.status != native.status:
         if died == signal.SIGKILL and sample.wall_s >= limit:

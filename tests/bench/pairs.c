@@ -8,10 +8,10 @@
  *   wander     a call deeper or back, at each pair
  *   cross      one half of the threads allocates, the other half frees
  *
- * stdout: a checksum, the same in each run. stderr: "pairs TOTAL, CPU ns, wall ns".
+ * stdout: a checksum, which is the same in each run. stderr: "pairs TOTAL, CPU ns, wall ns".
  *
- * Each block is filled and read, about 70 ns: programs that allocate much do about as much with a block, and a
- * ratio to a loop that does nothing would be a ratio to nothing.
+ * Each block is filled and read, which takes about 70 ns. Programs that allocate much do about as much with a block,
+ * and a ratio to a loop that does nothing would be meaningless.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -23,7 +23,7 @@
 #define FRAME __attribute__((noinline, noclone))
 #define KEEP(value) __asm__ volatile("" : : "g"(value) : "memory")
 #define THREADS_MAX 64
-#define FRAMES_AROUND 7 /* the body, and what is below the first */
+#define FRAMES_AROUND 7 /* the body, and the frames below the first one */
 #define WANDER_DEPTH 60
 #define BATCH 256
 #define USED_BYTES 64
@@ -34,7 +34,7 @@ struct worker {
 	void (*body)(struct worker *);
 };
 
-/* Blocks go from thread to thread in batches: handing over must not cost more than the pairs. */
+/* Blocks go from thread to thread in batches, since handing over must not cost more than the pairs. */
 struct channel {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -89,7 +89,7 @@ FRAME static void at_site(struct worker *worker, uint64_t site, int bits)
 		give(worker, take(worker, 64));
 	} else if (site >> (bits - 1) & 1) {
 		at_site(worker, site, bits - 1);
-		KEEP(1); /* or the compiler makes one call of the two */
+		KEEP(1); /* otherwise the compiler makes one call of the two */
 	} else {
 		at_site(worker, site, bits - 1);
 		KEEP(2);
@@ -110,7 +110,7 @@ static void scattered_sites(struct worker *worker)
 
 FRAME static void wander_on(struct worker *worker, uint32_t turn, int frames);
 
-/* Deeper, back, or neither; some 10,000 stacks in all. */
+/* Calls deeper, returns, or neither; some 10,000 stacks in total. */
 FRAME static void wander_at(struct worker *worker, int frames)
 {
 	while (worker->left) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The floor under every tracer that is preloaded: each call goes on to the next definition and nothing else
- * happens. With -DUNWIND each allocation also takes libunwind's backtrace and throws it away.
+ * The least that any preloaded tracer can cost: each call is passed on to the next definition, and nothing else
+ * happens. With -DUNWIND each allocation also takes libunwind's backtrace and discards it.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -26,7 +26,7 @@ static struct {
 	void *(*memalign)(size_t, size_t);
 } real;
 
-/* For dlsym, which may allocate before it has told us where to allocate. */
+/* Memory for dlsym, which may allocate before it has returned the allocator to us. */
 static char early[1 << 14] __attribute__((aligned(16)));
 static size_t early_used;
 static bool finding;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the samples say: ratios to native, the goals, one markdown table."""
+"""Evaluates the samples: ratios to native, the goals, one Markdown table."""
 
 import statistics
 
@@ -11,7 +11,7 @@ REAL = {workload.name for workload in WORKLOADS if workload.real}
 
 
 class Results:
-    """samples: (workload, tool) -> list; small: the same for native with the work of the slow tools."""
+    """samples maps (workload, tool) to a list; small is the same for native runs with the work of the slow tools."""
 
     def __init__(self, pick=statistics.median):
         self.pick = pick
@@ -21,14 +21,14 @@ class Results:
         (self.small if small else self.samples).setdefault((workload, tool), []).append(sample)
 
     def typical(self, workload, tool, value, small=False):
-        """Of all rounds."""
+        """The typical value of all rounds."""
         samples = (self.small if small else self.samples).get((workload, tool))
         if not samples or (workload, tool) in self.broken:
             return None
         return self.pick([value(sample) for sample in samples])
 
     def _pair(self, workload, tool, value):
-        """Of the tool, of native with the same work."""
+        """The values of the tool, and of native runs with the same work."""
         return self.typical(workload, tool, value), self.typical(workload, "native", value, BY_NAME[tool].slow)
 
     def ratio(self, workload, tool, value):
@@ -44,7 +44,7 @@ class Results:
         return own - native if own is not None and native is not None else None
 
     def two_threads(self, tool):
-        """Wall time of a pair in each of two threads, as a ratio to one thread. The best rounds: others run too."""
+        """Wall time per pair with two threads, as a ratio to one thread. Uses the best rounds, since the machine is busy."""
 
         def best(name):
             samples = self.samples.get((name, tool), []) if (name, tool) not in self.broken else []
@@ -79,7 +79,7 @@ def _row(name, native, cells):
 
 
 def table(results, tools, names):
-    """One table: CPU, memory, ns a pair."""
+    """One table with CPU, memory and ns per pair."""
     others = [tool for tool in tools if tool.name != "native"]
     lines = [_row("", "native", [tool.title for tool in others]), _row("---", "--:", ["--:"] * len(others))]
 
@@ -110,12 +110,12 @@ def table(results, tools, names):
         lines.append(_row("**median**", "", medians))
     if {"depth-20", "threads-2"} <= set(names):
         native, *two = (_show(results.two_threads(tool.name), "{:.2f}") for tool in tools)
-        lines.append(_row("**2 threads, wall ns a pair against 1 thread**", native, two))
+        lines.append(_row("**2 threads, wall ns per pair, ratio to 1 thread**", native, two))
     return lines
 
 
 def goals(results, names):
-    """(what, measured, limit, form)"""
+    """The goals as (what, measured, limit, format)."""
 
     def ratio(name):
         return results.ratio(name, "ctrace", cpu)
@@ -139,7 +139,7 @@ def goals(results, names):
 
 
 def goal_table(results, names):
-    """Those that were measured."""
+    """The goals that were measured."""
     lines = []
     for what, measured, limit, form in goals(results, names):
         if measured is not None:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Food for cc1plus: COUNT types, each with containers of its own.
+// Input for cc1plus: COUNT types, each with its own containers.
 #include <algorithm>
 #include <map>
 #include <vector>

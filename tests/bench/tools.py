@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The columns: tracers, and the floors that no tracer can be below."""
+"""The columns: tracers, and shims that show the least that any tracer can cost."""
 
 import glob
 import os
@@ -18,10 +18,10 @@ HEAPTRACK_LIBRARY = os.path.join(
 
 
 class Tool:
-    """How to run a command under it. {out} in the settings is a path in the folder of the run.
+    """How to run a command under a tool. {out} in the settings is a path in the folder of the run.
 
-    proof: what must be there after the run, or nothing was recorded. slow: runs with less work.
-    helpers: other processes work for it, so that the program's own clock does not tell its cost.
+    proof: files that must exist after the run, otherwise nothing was recorded. slow: runs with less work.
+    helpers: other processes work for the tool, so the program's own clock does not show its cost.
     """
 
     def __init__(self, name, title, prefix=(), preload=None, settings=None, proof=None, slow=False, helpers=False):
@@ -42,18 +42,18 @@ class Tool:
         return not self.proof or any(os.path.getsize(path) for path in glob.glob(os.path.join(folder, self.proof)))
 
     def output(self, stdout):
-        """The program's own output."""
+        """The program's own output, without that of the tool."""
         return stdout
 
     def missing(self):
-        """What is missing to run it, or None."""
+        """What is missing to run the tool, or None."""
         if self.prefix and not shutil.which(self.prefix[0]):
             return self.prefix[0]
         refused = re.search(r"([\w.-]+)'? .*cannot be (pre)?loaded", self.trial() if self.preload else "")
         return refused.group(1) if refused else None
 
     def trial(self, **changes):
-        """What it says when `true` runs under it."""
+        """The output of the tool when it runs `true`."""
         with tempfile.TemporaryDirectory(prefix="ctrace-bench-") as folder:
             environment = {**base_environment(), **self.environment(folder), **changes}
             return subprocess.run(["true"], env=environment, capture_output=True, text=True, timeout=60).stderr
@@ -61,14 +61,14 @@ class Tool:
 
 class Heaptrack(Tool):
     def output(self, stdout):
-        """Without the lines that the script prints around it."""
+        """The output without the lines that the script adds."""
         own = re.search(rb"starting application, [^\n]*\n(.*)Heaptrack finished!", stdout, re.DOTALL)
         return own.group(1) if own else stdout
 
 
 class Sampled(Tool):
     def missing(self):
-        """A library that knows the variable complains about a wrong value."""
+        """Does the library know the variable? It then complains about a wrong value."""
         known = "CTRACE_SAMPLE" in self.trial(CTRACE_SAMPLE="none")
         return super().missing() or (None if known else "CTRACE_SAMPLE in libctrace.so")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rows. Each does its work in about a quarter of a second at scale 1, and prints the same each time."""
+"""The rows. At scale 1 each takes about a quarter of a second, and its output is the same each time."""
 
 import os
 import random
@@ -55,14 +55,14 @@ JQ = "group_by(.town) | map({town: .[0].town, names: map(.name | ascii_upcase), 
 
 
 class Run:
-    """A prepared workload: command, file to read from, settings."""
+    """A prepared workload: command, input file, settings."""
 
     def __init__(self, command, stdin=None, **settings):
         self.command, self.stdin, self.settings = [str(word) for word in command], stdin, settings
 
 
 class Workload:
-    """prepare(count, folder) gives a Run. needs: programs. pairs: it is tests/bench/pairs, which counts them."""
+    """prepare(count, folder) returns a Run. needs: programs. pairs: runs tests/bench/pairs, which counts the pairs."""
 
     def __init__(self, name, count, prepare, needs=(), pairs=False, drive=None):
         self.name, self.count, self.pairs, self.drive = name, count, pairs, drive
@@ -138,7 +138,7 @@ def _redis(_count, _folder):
 
 
 def _drive_redis(count, folder):
-    """redis-benchmark, without the tracer, until it is through; what the server then knows is the output."""
+    """Run redis-benchmark to its end, without the tracer. The server's data is then the output."""
     socket = os.path.join(folder, "redis.sock")
 
     def client(*words):
@@ -191,12 +191,12 @@ def _seeded(name, script):
     return Workload(name, 1, lambda _count, _folder: Run(["/bin/sh", "-c", script]))
 
 
-# What must be reported: programs that notice the tracer, and one that the tracer does not notice.
+# These must be reported: programs that notice the tracer, and one that the tracer does not see.
 SEEDED = [
     _seeded("other-output", 'echo "$LD_PRELOAD"'),
     _seeded("other-status", '[ -z "$LD_PRELOAD" ] || exit 3'),
     _seeded("hanging", '[ -z "$LD_PRELOAD" ] || sleep 4321'),
     _seeded("crashing", '[ -z "$LD_PRELOAD" ] || kill -SEGV $$'),
-    # Statically linked: no preloaded library gets in.
+    # Statically linked, so no library can be preloaded.
     Workload("unseen", 1, lambda _count, _folder: Run([os.path.join(BUILD, "tests", "programs", "static_hello"), "5"])),
 ]

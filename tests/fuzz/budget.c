@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Budget files: each line as a rule and as one about growth, judged and printed. */
+/* Budget files: each line is read as a rule and as a growth rule, applied and printed. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The reader of DHAT JSON, and all that is made of what it reads. */
+/* The reader of DHAT JSON, and everything that is made from its result. */
 #include "fuzz.h"
 #include "load/load.h"
 

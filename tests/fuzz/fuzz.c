@@ -16,7 +16,7 @@
 
 #define BLOCKS 1000000u
 #define STORE_MAX (512u << 10)
-#define DESCRIPTOR 900 /* fixed, so that the file's name is */
+#define DESCRIPTOR 900 /* fixed, so that the file's name is fixed too */
 
 const char fuzz_path[] = "/proc/self/fd/900";
 
@@ -62,7 +62,7 @@ void fuzz_unpack(const uint8_t *data, size_t size)
 	fuzz_file(store, used);
 }
 
-/* A file that has a name: of a descriptor's there is only a link. */
+/* A file with a real name; the name of a descriptor is only a link. */
 const char *fuzz_named(void)
 {
 	static char path[] = "/tmp/ctrace-fuzz-XXXXXX";
@@ -107,7 +107,7 @@ static void show(const struct ct_profile *profile, FILE *out)
 	}
 }
 
-/* With itself: all changes are 0, but chains are made and joined. */
+/* Compares the profile with itself: all changes are 0, but chains are made and joined. */
 static void compare(const struct ct_profile *profile, FILE *out)
 {
 	const struct ct_profile *const sides[CT_DIFF_SIDES] = {profile, profile};
@@ -121,7 +121,7 @@ static void compare(const struct ct_profile *profile, FILE *out)
 	ct_diff_fini(&diff);
 }
 
-/* A line in heaptrack's format for each, at most half a billion: that is minutes under a sanitizer. */
+/* heaptrack's format has a line for each block, at most half a billion, which takes minutes under a sanitizer. */
 static bool has_many_blocks(const struct ct_counters *totals)
 {
 	return totals->total_blocks > BLOCKS || totals->peak_blocks > BLOCKS || totals->end_blocks > BLOCKS;

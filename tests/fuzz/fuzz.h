@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzz targets: each file here with a LLVMFuzzerTestOneInput feeds bytes of a stranger to one reader. Linked
- * with libFuzzer they search (make fuzz); linked with replay.c they run the inputs of corpus/ (make fuzz-replay).
+ * Fuzz targets: each file here with a LLVMFuzzerTestOneInput feeds untrusted bytes to one reader. Linked with libFuzzer
+ * the targets search (make fuzz); linked with replay.c they run the inputs of corpus/ (make fuzz-replay).
  *
- * What the viewer and the preload read of others, and the target for it:
- *   store          stores: sections, replay, snapshots, marks, checks; a copy of one; what record reads of those left
- * behind dhat           DHAT JSON of ctrace, Valgrind and dhat-rs, with our own member: losses, marks, snapshots,
- * timeline symbols        ELF and DWARF of programs, libraries and separate .debug files, which elfutils opens the same
- * way perf_map       /tmp/perf-PID.map source         source files of --list budget         rules of ctrace check
- *   suppressions   LeakSanitizer's files
- *   program        what ctrace record looks at before it starts a program: ELF head, #! line
- *   options        options of ctrace record; environment and name patterns of the preload. There are no files of
- * settings Not here: regular expressions and globs of the command line, which are the user's own; /proc, which is the
- * kernel's.
+ * The untrusted input of the viewer and the preload, with the target for each kind:
+ *
+ *   - store: stores (sections, replay, snapshots, marks, checks), a copy of one, and what record reads of left stores
+ *   - dhat: DHAT JSON of ctrace, Valgrind and dhat-rs, with our member (losses, marks, snapshots, timeline)
+ *   - symbols: ELF and DWARF of programs, libraries and separate .debug files, which elfutils opens in the same way
+ *   - perf_map: /tmp/perf-PID.map
+ *   - source: source files of --list
+ *   - budget: rules of ctrace check
+ *   - suppressions: LeakSanitizer's files
+ *   - program: what ctrace record reads before it starts a program (ELF header, #! line)
+ *   - options: options of ctrace record, and the preload's environment and name patterns; there are no settings files
+ *
+ * There are no targets for regular expressions and globs on the command line, which come from the user, nor for /proc,
+ * which comes from the kernel.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -25,28 +29,29 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A file in memory, the same one each time, that now holds these bytes. Returns its descriptor. */
+/* Puts these bytes into a file in memory, the same one each time. Returns its descriptor. */
 int fuzz_file(const void *data, size_t size);
 
-/* Its name. */
+/* The name of that file. */
 extern const char fuzz_path[];
 
 /*
- * A store in that file. It is mostly zeros, so an input is one without them: a number of zeros to put in and a number
- * of bytes to copy, both as two bytes in units of eight, then the bytes; and so on. make-corpus packs them.
+ * Puts a store into that file. A store is mostly zeros, so the input leaves them out. It is a sequence of: a number of
+ * zeros to insert and a number of bytes to copy (each two bytes, in units of eight), then these bytes. make-corpus
+ * packs inputs in this way.
  */
 void fuzz_unpack(const uint8_t *data, size_t size);
 
-/* The same bytes in a regular file; its name. */
+/* Copies that file to a regular file; returns its name. */
 const char *fuzz_named(void);
 
-/* A stream to write to; fclose. */
+/* A stream that discards what is written; close it with fclose. */
 FILE *fuzz_nowhere(void);
 
-/* A profile with names of several kinds, one in the file of fuzz_path. */
+/* A profile with names of several kinds, one of them in the file of fuzz_path. */
 struct ct_profile *fuzz_profile(void);
 
-/* Write the profile in every format and show it in every view, to nowhere. */
+/* Write the profile in every format and show it in every view, with the output discarded. */
 void fuzz_profile_use(const struct ct_profile *profile);
 
 #endif

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# Fuzz targets, see tests/fuzz/fuzz.h. Included by tests/tests.mk.
-#   make fuzz          libFuzzer on each target, TIME= seconds, four at a time; inputs that fail: build/fuzz/TARGET/
-#   make fuzz-replay   the inputs of tests/fuzz/corpus, with gcc, ASan and UBSan
-#   make fuzz-corpus   make the seeds of tests/fuzz/corpus anew
+# Fuzz targets (see tests/fuzz/fuzz.h). Included by tests/tests.mk.
+#   make fuzz          run libFuzzer on each target for TIME= seconds, four at a time; failing inputs: build/fuzz/TARGET/
+#   make fuzz-replay   run the inputs of tests/fuzz/corpus, with gcc, ASan and UBSan
+#   make fuzz-corpus   write the seeds of tests/fuzz/corpus again
 
 FUZZ_TARGETS := budget dhat options perf_map program source store suppressions symbols
 FUZZ_BINARIES := $(FUZZ_TARGETS:%=$(TESTS)/fuzz/%)
@@ -15,7 +15,7 @@ $B/obj/tests/fuzz/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
 	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(VIEWER_CFLAGS) -Ipreload -Itests/fuzz -c -o $@ $<
 
-# What a target is linked with, beside itself.
+# What a target is linked with, besides its own object.
 FUZZ_WITH := $(FUZZ_VIEWER)
 $(TESTS)/fuzz/store: FUZZ_WITH = $(filter-out $B/obj/viewer/symbol/%,$(FUZZ_VIEWER)) $B/obj/tests/fuzz/no_symbols.o
 $(TESTS)/fuzz/options: FUZZ_WITH = $(FUZZ_VIEWER) $(FUZZ_PRELOAD)
@@ -28,7 +28,7 @@ $(FUZZ_BINARIES): $(TESTS)/fuzz/%: $B/obj/tests/fuzz/%.o $(FUZZ_VIEWER) $(FUZZ_M
 .PHONY: fuzz-targets fuzz-build fuzz-replay-build fuzz-replay fuzz fuzz-corpus
 fuzz-targets: $(FUZZ_BINARIES) $(TESTS)/share/ctrace/report.html
 
-# The objects of make unit-asan.
+# Uses the objects of make unit-asan.
 fuzz-replay-build:
 	$(MAKE) fuzz-targets B=$B/asan OPT='$(FUZZ_SANITIZERS)' LDFLAGS='-fsanitize=address,undefined'
 

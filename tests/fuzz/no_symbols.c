@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* In the place of viewer/symbol for the store's target: the files that a damaged store names are not opened. */
+/* Replaces viewer/symbol for the target `store`, so that the files that a damaged store names are not opened. */
 #include <stdlib.h>
 
 #include "symbol/symbol.h"
@@ -29,7 +29,7 @@ int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t 
 	return 0;
 }
 
-/* Two frames for each address, so that there are inlined ones, and names that are not clean. */
+/* Two frames for each address, so that some are inlined, with names that need cleaning. */
 size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t address, struct ct_symbol_frame *frames,
 			 size_t max)
 {

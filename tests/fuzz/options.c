@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The options of a recording, as words that end in NUL: as the options of `ctrace record`, and as the environment
- * of the preload with the patterns in it.
+ * The options of a recording, as words that end in NUL. They are read as options of `ctrace record` and as the
+ * environment of the preload, including name patterns.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@
 
 struct ct_tracer ct_tracer;
 
-/* The words, ended by NULL, in memory that *copy holds. */
+/* Splits into words, with NULL at the end, in memory that *copy holds. */
 static int split(const uint8_t *data, size_t size, char **copy, char *words[WORDS + 1])
 {
 	int count = 0;
@@ -56,7 +56,7 @@ static void as_environment(char **words)
 	ct_option_has_word(ct_options.debug, "verify");
 }
 
-/* Instead of preload/sys/arena.c, which gives nothing back: room for the strings of one input. */
+/* Replaces preload/sys/arena.c, which never frees: room for the strings of one input. */
 static char arena[1 << 20];
 static size_t arena_used;
 
@@ -68,7 +68,7 @@ void *ct_arena_alloc(size_t bytes)
 	return arena + arena_used - bytes;
 }
 
-/* What the options are refused with is not for our stderr: there was none at start. */
+/* Keeps error messages about options off our stderr, by saying that there was none at start. */
 static void say_nothing(void)
 {
 	int saved = dup(2);

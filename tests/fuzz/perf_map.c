@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* perf-PID.map of a JIT compiler. */
+/* The perf-PID.map of a JIT compiler. */
 #include <stdio.h>
 #include <string.h>
 

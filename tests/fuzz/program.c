@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The file that ctrace record is to start: the head of an ELF file, or a #! line. */
+/* The file that ctrace record is to start: an ELF header, or a #! line. */
 #include "fuzz.h"
 #include "record/script.h"
 #include "record/program.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* TARGET FOLDER...: what libFuzzer does with the inputs that it has, and nothing else. */
+/* TARGET FOLDER...: runs existing inputs as libFuzzer does, and nothing else. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +18,11 @@ static int replay(const char *folder, const char *name)
 		return -1;
 	}
 	fclose(file);
-	/* Of its own size, so that a read beyond it is caught. */
+	/* The buffer has exactly this size, so that reads beyond it are caught. */
 	uint8_t *data = malloc(size);
 	for (size_t i = 0; i < size; i++)
 		data[i] = room[i];
-	fprintf(stderr, "%s\n", path); /* the last one named is the one that failed */
+	fprintf(stderr, "%s\n", path); /* the last path printed is the one that failed */
 	LLVMFuzzerTestOneInput(data, size);
 	free(data);
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the seeds are made of: a few sites in two threads, an inlined call, a deep stack, marks and events; ends as its
- * argument says. */
+/* The program that the seeds are recorded from: a few sites in two threads, an inlined call, a deep stack, marks and
+ * events. The argument says how it ends. */
 #include <ctrace/ctrace.h>
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Source files of ctrace top --list. */
+/* Source files for ctrace top --list. */
 #include "fuzz.h"
 #include "util/pattern.h"
 #include "view/view.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store reader with replay, snapshots and marks, all that is made of what it reads, a copy of it, which must be
- * read the same, and the reader of stores that a recording has left. Inputs are packed: see fuzz_unpack.
+ * The store reader with replay, snapshots and marks, everything that is made from its result, a copy of the store,
+ * which must give the same result, and the reader of left stores. Inputs are packed; see fuzz_unpack.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "load/store/store_process.h"
 #include "record/left_store.h"
 
-/* A copy of a store that is whole is whole. */
+/* A copy of a whole store is whole. */
 static void read_copy(struct ct_store_file *store)
 {
 	struct ct_store_file copy;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* LeakSanitizer's suppression files, and the leaks that they leave. */
+/* LeakSanitizer's suppression files, and the leaks that they do not suppress. */
 #include "fuzz.h"
 #include "model/leaks.h"
 #include "view/view.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Object files: symbol tables and DWARF, by way of elfutils. */
+/* Object files: symbol tables and DWARF, through elfutils. */
 #include <stdlib.h>
 
 #include "fuzz.h"

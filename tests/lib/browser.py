@@ -18,9 +18,9 @@ CHROMIUM = "/usr/bin/chromium"
 CHROMEDRIVER = "/usr/bin/chromedriver"
 NEEDS = (CHROMIUM, CHROMEDRIVER)
 
-LIMIT_MS = 1000 * MOST_SECONDS  # of the driver, whose own are half a minute
+LIMIT_MS = 1000 * MOST_SECONDS  # for the driver, whose own limits are half a minute
 
-# No sandbox: it does not work as root in a container. The rest keeps the browser off the network.
+# The sandbox does not work as root in a container. The other flags keep the browser off the network.
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -31,15 +31,15 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
-    "--remote-allow-origins=*",  # the DevTools, which a page of the browser itself shows
+    "--remote-allow-origins=*",  # for the DevTools, which are a page of the browser
     "--window-size=1400,1000",
 ]
 
-ELEMENT_KEY = "element-6066-11e4-a52e-4f735466cecf"  # the protocol's name for an element's id
+ELEMENT_KEY = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element's id in the protocol
 
 
 class Browser:
-    """Use as a context manager; everything it starts and writes is gone afterwards."""
+    """Use as a context manager: everything that it starts and writes is removed at the end."""
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="ctrace-browser-")
@@ -69,7 +69,7 @@ class Browser:
 
     def _start_driver(self):
         environment = base_environment()
-        # Chromium writes to its home even with a profile of its own.
+        # Chromium writes to HOME even if it has its own profile.
         environment.update(HOME=self.folder, TMPDIR=self.folder)
         log = os.path.join(self.folder, "chromedriver.log")
         with open(log, "wb") as out:
@@ -106,7 +106,7 @@ class Browser:
     def _request(self, method, url, body):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
-        # No proxy of the environment for the loopback.
+        # The environment's proxy is not for the loopback.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=MOST_SECONDS) as answer:
@@ -127,11 +127,11 @@ class Browser:
         return self._call("GET", "/title")
 
     def run(self, script, *arguments):
-        """Run JavaScript in the page; `return` gives the result."""
+        """Run JavaScript in the page and return what the script returns."""
         return self._call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
 
     def find(self, selector):
-        """All elements of a CSS selector."""
+        """All elements that match a CSS selector."""
         found = self._call("POST", "/elements", {"using": "css selector", "value": selector})
         return [entry[ELEMENT_KEY] for entry in found]
 
@@ -143,12 +143,12 @@ class Browser:
         self._call("POST", f"/element/{element}/value", {"text": text})
 
     def console_errors(self):
-        """What the console said at level error since the last call."""
+        """The console's messages of level error since the last call."""
         entries = self._call("POST", "/se/log", {"type": "browser"})
         return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
 
     def wait(self, script, what):
-        """Run the script until it returns something true; returns that."""
+        """Run the script until it returns a true value; return that value."""
         return wait_for(lambda: self.run(script), what)
 
     def screenshot(self, path):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Deterministic programs: the same allocations in each run. The little ones, and real ones of Debian."""
+"""Deterministic programs, which make the same allocations in each run: our small ones, and real ones from Debian."""
 
 import os
 
@@ -46,7 +46,7 @@ AWK = "{ n[$1]++; line[NR] = $0; s = s substr($2, 1, 3) } END { for (k in n) c++
 
 
 class Command:
-    """name; words(): the command; stdin; needs: tools; rules: of the oracle, which differences it shows."""
+    """words() is the command, stdin its input, needs are tools, rules are the differences to the oracle that it shows."""
 
     def __init__(self, name, words, stdin="", needs=(), rules=(), sites=1):
         self.name, self.words, self.stdin = name, words, stdin.encode() if isinstance(stdin, str) else stdin
@@ -64,7 +64,7 @@ def _real(name, *words, stdin="", rules=(), sites=1):
     return Command(name, lambda: list(words), stdin, (words[0],), rules, sites)
 
 
-# sites: a lower bound, so that an empty comparison does not pass.
+# sites is a lower bound, so that an empty comparison fails.
 COMMANDS = [
     _little("sites", "valgrind", sites=15),
     _little("ties", sites=6),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chromium's DevTools, as they come with it, in a page of the browser itself."""
+"""The DevTools that Chromium contains, in a page of the browser."""
 
 import json
 import urllib.request
@@ -34,8 +34,8 @@ def _ask(page, what, method="GET"):
 
 
 def load_heap_profile(page, path):
-    """Load a .heapprofile into the Memory panel: (total, {function: its own size})."""
-    # A tab to look at; then back to our own, since a hidden page does not draw.
+    """Load a .heapprofile into the Memory panel. Returns (total, {function: its own size})."""
+    # The DevTools need a tab to inspect. Then switch back to ours, since a hidden page does not draw.
     own = next(tab["id"] for tab in _ask(page, "list") if tab["type"] == "page")
     tab = _ask(page, "new?about:blank", "PUT")["id"]
     _ask(page, "activate/" + own)

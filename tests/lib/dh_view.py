@@ -7,7 +7,7 @@ from lib.harness import check, check_equal, check_in
 
 PAGE = "/usr/libexec/valgrind/dh_view.html"
 
-# Metrics of dh_view's menu that a file without recorded accesses has; the other 8 are then disabled.
+# The metrics of dh_view's menu for a file without recorded accesses; the other 8 are then disabled.
 LIFETIME_METRICS = [
     "Total (bytes)",
     "Total (blocks)",
@@ -26,7 +26,7 @@ _BAD_NUMBER = "return (document.querySelector('pre').textContent.match(/.*(NaN|u
 
 
 class Shown:
-    """What the page shows of a file: error, or totals (of the tree's root) and metrics (labels that work)."""
+    """What the page shows for a file: an error, or totals (of the tree's root) and metrics (the enabled labels)."""
 
     def __init__(self):
         self.error = ""
@@ -76,7 +76,7 @@ def load(browser, path, every_metric=True):
 def _choose_metrics(browser, shown):
     options = browser.find("select option")
     for position, option in enumerate(options):
-        # dh_view sets the attribute "label", which is what the menu shows.
+        # The menu shows the attribute "label", which dh_view sets.
         label, disabled = browser.run(
             "let o = document.querySelectorAll('select option')[arguments[0]]; return [o.label, o.disabled]", position
         )
@@ -84,13 +84,13 @@ def _choose_metrics(browser, shown):
             continue
         browser.run("document.querySelector('pre').remove()")
         browser.click(option)
-        # The metric chosen already does not fire a change event.
+        # Choosing the current metric does not fire a change event.
         browser.run("let s = document.querySelector('select'); if (!document.querySelector('pre, .error')) s.onchange()")
         browser.wait(_DONE, "metric " + label)
         error = browser.run(_ERROR_TEXT)
         check_equal(error, "", f"dh_view, metric {label}")
         check_in("PP 1/1 ", browser.run(_ROOT_TEXT), f"dh_view, metric {label}: the root")
-        check_equal(browser.run(_BAD_NUMBER), "", f"dh_view, metric {label}: a number that is none")
+        check_equal(browser.run(_BAD_NUMBER), "", f"dh_view, metric {label}: not a number")
         check(browser.title().endswith(label), f"dh_view, metric {label}: the title is {browser.title()!r}")
         shown.metrics.append(label)
     check_equal(len(options), METRICS_IN_ALL, "metrics in dh_view's menu")

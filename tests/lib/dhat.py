@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""A strict reader of DHAT JSON, independent of the viewer's C code, and what must be true of every report."""
+"""A strict reader of DHAT JSON, independent of the viewer's C code, and the rules that every report must keep."""
 
 import json
 import re
 
-# Frames as Valgrind and ctrace write them. A name may hold brackets and blanks, so it is greedy. Frames of merged
-# reports have no address where there are several.
+# Frames as Valgrind and ctrace write them. A name may hold brackets and blanks, so its pattern is greedy. Frames of merged
+# reports have no address if the inputs have different ones.
 FRAME = re.compile(r"^(?:0x(?P<address>[0-9A-F]+): )?(?P<function>.+?)(?: \((?:in (?P<module>.+)|(?P<file>[^()]+):(?P<line>\d+))\))?$")
-MARK = re.compile(r"^\[.*\]$")  # ctrace's notes in place of a frame: what was cut or could not be walked
+MARK = re.compile(r"^\[.*\]$")  # a note of ctrace instead of a frame: the stack was cut, or could not be walked
 
 COUNTERS = ("tb", "tbk", "tl", "mb", "mbk", "gb", "gbk", "eb", "ebk")
 OUR_COUNTERS = ("tmpk", "rszk", "mvk", "cpb", "slb")
-OUR_RANGES = ("szl", "szm", "fat", "lat")  # do not add up
+OUR_RANGES = ("szl", "szm", "fat", "lat")  # these do not add up
 LOSSES = ("dropped", "early", "unknownFrees", "truncated", "unrooted", "late", "paused", "marks", "otherSites", "mergedSites")
 
 
@@ -33,7 +33,7 @@ class Frame:
         self.function = found["function"] if found else text
         self.file = found["file"] if found else None
         self.line = int(found["line"]) if found and found["line"] else 0
-        # The text names the module only where there is no source file.
+        # The text names the module only if there is no source file.
         self.module = module or (found["module"] if found and found["module"] != "???" else "") or ""
         self.inlined = inlined
 
@@ -67,7 +67,7 @@ class Report:
         return sum(site[key] for site in self.sites)
 
     def below(self, function):
-        """Counters summed over the sites that this function is a caller of, or the leaf of."""
+        """Counters summed over the sites that have this function on their stack."""
         sites = [site for site in self.sites if site.calls_from(function)]
         return {key: sum(site[key] for site in sites) for key in COUNTERS}
 
@@ -152,8 +152,8 @@ def _check_point(point, number, data, seen, used):
 
 def load(path, repeated=False):
     """
-    Read a file of any producer; only the format is checked. repeated: one location may stand twice, as
-    Valgrind writes it of a library that was loaded again at the same address.
+    Read a file of any producer, and check only its format. repeated: a location may occur twice. Valgrind does this for a
+    library that was loaded again at the same address.
     """
     with open(path, "rb") as file:
         raw = file.read()
@@ -181,7 +181,7 @@ def check_format(data, repeated=False):
     return Report(data, [Site(point, [frames[i] for i in point["fs"]]) for point in data["pps"]])
 
 
-# What must hold for each site of a correct report: name, condition on (site, end time).
+# Rules that each site of a correct report keeps: name, condition on (site, end time).
 SITE_RULES = [
     ("gb <= mb", lambda s, te: s["gb"] <= s["mb"]),
     ("mb <= tb", lambda s, te: s["mb"] <= s["tb"]),
@@ -194,7 +194,7 @@ SITE_RULES = [
     ("gb > 0 needs gbk > 0", lambda s, te: s["gbk"] > 0 or not s["gb"]),
     ("eb > 0 needs ebk > 0", lambda s, te: s["ebk"] > 0 or not s["eb"]),
     ("tl <= tbk * te", lambda s, te: s["tl"] <= s["tbk"] * te),
-    # One block is at least as big as the mean: when it was born the site held that much.
+    # At least one block is as big as the mean. When it was allocated, the site held that much.
     ("mb * tbk >= tb", lambda s, te: s["mb"] * s["tbk"] >= s["tb"]),
     ("tmpk <= tbk", lambda s, te: s["tmpk"] <= s["tbk"]),
     ("rszk <= tbk", lambda s, te: s["rszk"] <= s["tbk"]),
@@ -202,9 +202,9 @@ SITE_RULES = [
 
 
 def check_ctrace(report, lossless=True):
-    """Everything that holds for a report of ours; lossless: and nothing may have been lost.
+    """Check everything that is true of our reports; with lossless, also that nothing was lost.
 
-    Late calls are no loss: threads that end while the process does are beyond the end of the recording.
+    Late calls do not count as a loss: the recording ends before threads that end together with the process.
     """
     data = report.data
     require(data["mode"] == "heap" and data["bklt"] and not data["bkacc"], "not a heap report with lifetimes only")
@@ -228,7 +228,7 @@ def check_ctrace(report, lossless=True):
 def _check_sums(report):
     peak, end = report.total("gb"), report.total("eb")
     require(peak >= end, "live at the end is more than the peak")
-    # Sites made one have an upper bound for a maximum.
+    # The maximum of merged sites is only an upper bound.
     if not report.losses["mergedSites"]:
         for site in report.sites:
             require(site["mb"] <= peak, f"a site's maximum is more than the peak: {site.counters} {site.frames[0]}")

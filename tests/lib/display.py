@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs with windows, on an X server of their own without a screen."""
+"""Runs programs with windows on their own X server, without a screen."""
 
 import contextlib
 import os
@@ -28,14 +28,14 @@ def _server(context):
     with open(context.path("xvfb.log"), "wb") as log:
         process = subprocess.Popen(command, pass_fds=(write,), stdout=log, stderr=log)
     os.close(write)
-    with _ended(process, signal.SIGTERM), os.fdopen(read) as told:  # it takes its socket away
+    with _ended(process, signal.SIGTERM), os.fdopen(read) as told:  # it removes its socket
         number = told.readline().strip()
         check(number, "Xvfb does not start")
         yield ":" + number
 
 
 def count_colours(context, env):
-    """How many colours the screen has."""
+    """How many colours are on the screen."""
     dump = context.run(["xwd", "-root", "-silent"], env=env).check().stdout_bytes
     head, columns = (int.from_bytes(dump[at : at + 4], "big") for at in (0, 76))
     pixels = dump[head + columns * 12 :]
@@ -44,7 +44,7 @@ def count_colours(context, env):
 
 def run_until(context, command, shows, colours=20, stays=0):
     """
-    Run until shows(its output so far) is true and the screen has more than so many colours, and so for some more
+    Run until shows(output so far) is true and the screen has more than `colours` colours, and this stays so for `stays`
     seconds. Returns the output.
     """
     with _server(context) as display:

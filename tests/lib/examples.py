@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The programs in examples/: run them, and compare what they print with what their README.md shows.
+"""Runs the programs in examples/ and compares their output with their README.md.
 
-Run as a program it writes today's output into the pages: tests/lib/examples.py [NAME...]
+As a program, it writes the current output into the pages: tests/lib/examples.py [NAME...]
 """
 
 import difflib
@@ -14,7 +14,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDER = os.path.join(ROOT, "examples")
 
-# What differs from run to run, and what stands for it in a comparison. examples/README.md lists the same to readers.
+# Text that differs from run to run, and what replaces it in a comparison. examples/README.md lists the same for readers.
 MASKS = (
     (r"pid \d+", "pid PID"),
     (r"/tmp/tmp\.\w+", "FOLDER"),
@@ -44,13 +44,13 @@ def mask(text):
 
 
 def shown(name):
-    """What the page says that the example prints: its first block."""
+    """The output of the example according to its page: the page's first block."""
     with open(page(name), encoding="utf-8") as file:
         return BLOCK.search(file.read()).group(1)
 
 
 def difference(name, output):
-    """Lines that differ after masking, as diff -u has them; empty when there are none."""
+    """Lines that differ after masking, as in diff -u; empty if there are none."""
     wanted, got = (mask(text).splitlines() for text in (shown(name), output))
     return "\n".join(difflib.unified_diff(wanted, got, "README.md", "run", lineterm="", n=1))
 

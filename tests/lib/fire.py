@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests under fire share: a program run without the library and with it, and what must be the same."""
+"""Shared by the fire tests: run a program without and with the library, and compare the two runs."""
 
 import ctypes
 import glob
@@ -17,13 +17,13 @@ def clear(context):
 
 
 def without_aslr():
-    """In the child: heaps then are at the same addresses in each run."""
+    """Call in the child: its heap is then at the same addresses in each run."""
     if ctypes.CDLL(None).personality(0x0040000) < 0:  # ADDR_NO_RANDOMIZE
         raise OSError("personality")
 
 
 def in_own_mounts(context, script):
-    """A shell script as root with mounts of its own; skipped where that is not permitted."""
+    """Run a shell script as root in its own mount namespace; skip the test if that is not permitted."""
     command = ["unshare", "-m", "--propagation", "private", "sh", "-ec", script]
     if os.geteuid() or context.run(command[:-1] + ["mount -t tmpfs none ."], cwd=context.make_folder("try")).status:
         raise Skip("the right to mount")
@@ -31,7 +31,7 @@ def in_own_mounts(context, script):
 
 
 def run_both(context, command, stores=False, library=LIBRARY, preload=None, **changes):
-    """Without the library, then with it: the same output, the same status. The traced run's result; its files stay."""
+    """Run without the library, then with it, and compare output and status. Returns the traced run's result; its files stay."""
     clear(context)
     others = (preload or "").replace(library, "").strip(":")
     env = context.environment(LD_PRELOAD=others or None)

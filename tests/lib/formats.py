@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reports in every format, read back: by the tools that people use, or by a strict reader of our own."""
+"""Reports in every format, read by the tools that people use, or by strict readers of our own."""
 
 import collections
 import html
@@ -14,7 +14,7 @@ NAMES = ("dhat", "html", "pprof", "folded", "speedscope", "heapprofile", "json",
 
 FLAMEGRAPH = "/usr/share/perl5/Devel/NYTProf/flamegraph.pl"
 
-# Our names of the numbers, and DHAT's.
+# Our names of the numbers, and those of DHAT.
 KEYS = {
     "total-bytes": "tb",
     "total-blocks": "tbk",
@@ -43,7 +43,7 @@ SAMPLE_TYPES = {
 
 
 class Recording:
-    """A program's store and its DHAT report, which the other formats are compared with."""
+    """A program's store and its DHAT report; the other formats are compared with the report."""
 
     def __init__(self, context, command, name="app", **changes):
         self.context = context
@@ -56,7 +56,7 @@ class Recording:
         self.report = dhat.check_file(self.path)
 
     def export(self, format_name, *options, source=None, status=0):
-        """The path of the exported file."""
+        """Export to a format; returns the path of the file."""
         out = self.context.path("exported." + format_name)
         command = [CTRACE, "export", "-f", format_name, *options, "-o", out, source or self.store]
         self.context.run(command).check(status)
@@ -66,7 +66,7 @@ class Recording:
         return {key: self.report.total(key) for key in keys}
 
     def by_stack(self, key, name=lambda frame: frame_name(frame)):
-        """Sums by names of the stack, root first; without zeros."""
+        """Sums by the function names of the stack, root first; without zeros."""
         sums = collections.Counter()
         for site in self.report.sites:
             if site[key]:
@@ -75,7 +75,7 @@ class Recording:
 
 
 def frame_name(frame):
-    """What the formats call a frame."""
+    """The name of a frame in the formats."""
     if frame.mark:
         return frame.text
     if frame.function != "???":
@@ -84,13 +84,13 @@ def frame_name(frame):
 
 
 def python_recording(context):
-    """Python at work: many stacks, most of the interpreter's own functions without names."""
+    """Python: many stacks, in which most functions of the interpreter have no names."""
     code = "import json; print(len(json.dumps([{str(i): [i] * 9} for i in range(2000)])))"
     return Recording(context, [PYTHON, "-S", "-E", "-c", code], "python")
 
 
 def compiler_recording(context):
-    """gcc's C++ compiler at templates: thousands of stacks, deep and recursive ones. No headers: browsers read it, too."""
+    """gcc's C++ compiler on templates: thousands of stacks, some deep and recursive. No headers: browsers read it too."""
     compiler = context.run(["g++", "-print-prog-name=cc1plus"]).check().stdout.strip()
     source = context.write("templates.cc", (
         "template <int N> struct node : node<N - 1> { int value; int sum() const { return value + node<N - 1>::sum(); } };\n"
@@ -101,16 +101,16 @@ def compiler_recording(context):
 
 
 def thread_recording(context):
-    """C++ with threads, inlined frames, template names."""
+    """C++ with threads, inlined frames and template names."""
     return Recording(context, [program("cxx_threads")], "threads")
 
 
-# What every format is tested with.
+# Every format is tested with these.
 RECORDINGS = (python_recording, compiler_recording, thread_recording)
 
 
 def read_folded(path):
-    """{stack as a tuple, root first: number}, strictly."""
+    """Read strictly; returns {stack as a tuple, root first: number}."""
     sums = {}
     with open(path, encoding="utf-8") as file:
         for line in file:
@@ -124,7 +124,7 @@ def read_folded(path):
 
 
 def flamegraph_boxes(context, path):
-    """{(depth, name): bytes} of the boxes that flamegraph.pl draws; depth 0 is "all"."""
+    """The boxes that flamegraph.pl draws, as {(depth, name): bytes}; depth 0 is "all"."""
     command = ["perl", FLAMEGRAPH, "--countname", "bytes", "--colors", "mem", "--minwidth", "0", path]
     result = context.run(command).check()
     check_equal(result.stderr, "", "flamegraph.pl's stderr")
@@ -138,14 +138,14 @@ def flamegraph_boxes(context, path):
 
 
 def pprof(context, *arguments, cwd=None):
-    """go tool pprof's standard output. It must not look for symbols itself, and must not complain."""
+    """The standard output of go tool pprof. It must not look for symbols itself, and must not complain."""
     result = context.run(["go", "tool", "pprof", *arguments], cwd=cwd).check()
     check_equal(result.stderr, "", "go tool pprof's stderr")
     return result.stdout
 
 
 class PprofRaw:
-    """`pprof -raw`, which prints everything that pprof has understood."""
+    """The output of `pprof -raw`, which prints everything that pprof has read."""
 
     def __init__(self, context, path):
         text = pprof(context, "-raw", path)
@@ -187,7 +187,7 @@ class PprofRaw:
         return {name: sum(values[i] for values, _ in self.samples) for i, name in enumerate(self.types)}
 
     def by_stack(self, sample_type, short=False):
-        """Sums by the names of the stack, whole or as pprof shows them, root first; without zeros."""
+        """Sums by the names of the stack, whole or shortened as by pprof, root first; without zeros."""
         column, sums, names = self.types.index(sample_type), collections.Counter(), {}
         for location, (_, _, lines) in self.locations.items():
             names[location] = [_name(line, short) for line in lines]
@@ -198,14 +198,14 @@ class PprofRaw:
 
 
 def _name(line, short):
-    """Of a line "NAME FILE:LINE s=START(WHOLE NAME)"; the last is empty where there is no more of it."""
+    """The name in a line "NAME FILE:LINE s=START(WHOLE NAME)"; WHOLE NAME may be empty."""
     found = re.fullmatch(r"(.*?) (\S*):(\d+) s=0\((.*)\)", line)
     check(found, f"pprof: a line of another form: {line!r}")
     return not short and found.group(4) or found.group(1)
 
 
 def pprof_flat(context, path, sample_type):
-    """{function: its own sum} as -top prints it, to the byte, and the total in its head."""
+    """What -top prints, to the byte: {function: its own sum}, and the total in its first lines."""
     text = pprof(
         context, "-top", "-unit=B", "-nodecount=0", "-nodefraction=0", "-edgefraction=0", "-sample_index=" + sample_type, path
     )
@@ -219,7 +219,7 @@ def pprof_flat(context, path, sample_type):
 
 
 class HeapProfile:
-    """A .heapprofile, strictly: stacks are {names from the root down: bytes}."""
+    """A .heapprofile, read strictly: stacks are {names from the root down: bytes}."""
 
     def __init__(self, path):
         data = json_file(path)
@@ -239,7 +239,7 @@ class HeapProfile:
             stack = above + (frame["functionName"],) if above or node is not data["head"] else ()
             names = [(child["callFrame"]["functionName"], child["callFrame"]["scriptId"]) for child in node["children"]]
             check(len(set(names)) == len(names), f"heapprofile: two children of {stack} are the same function")
-            # A number may be 0 in the whole recording: then the root alone is there.
+            # If a number is 0 in the whole recording, there is only the root.
             check(node["selfSize"] or node["children"] or not stack, f"heapprofile: nothing in {stack}")
             if node["selfSize"]:
                 self.stacks[stack] += node["selfSize"]
@@ -251,7 +251,7 @@ class HeapProfile:
 
 
 def read_trace(path):
-    """{counter: [(time, value)]} of a Trace Event file, strictly."""
+    """Read a Trace Event file strictly; returns {counter: [(time, value)]}."""
     data = json_file(path)
     counters, names = {}, []
     for event in data["traceEvents"]:
@@ -261,7 +261,7 @@ def read_trace(path):
             continue
         check_equal(event["ph"], "C", "trace: kind of event")
         ((key, value),) = event["args"].items()
-        check(type(value) is int and type(event["ts"]) is int, f"trace: a number that is none: {event}")
+        check(type(value) is int and type(event["ts"]) is int, f"trace: not a number: {event}")
         known, points = counters.setdefault(event["name"], (key, []))
         check_equal(key, known, "trace: key of " + event["name"])
         check(not points or points[-1][0] <= event["ts"], f"trace: {event['name']} goes back in time")

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""What a test is made of.
+"""What every test uses.
 
-A test is a function with the decorator @test; its name is FILE.FUNCTION. It gets a Context: an empty
-folder of its own, ways to run programs, and checks that raise Failure with a message that says what
-was wanted; a text that it returns is printed behind its name. tests/run gives each test a process of its own, kills it when it hangs, and treats
-processes that a test leaves behind as a failure.
+A test is a function with the decorator @test; its name is FILE.FUNCTION. It gets a Context, which has an empty folder for
+the test and runs programs. Its checks raise Failure with a message that says what was expected. If a test returns a text,
+the text is printed after its name. tests/run runs each test in its own process, kills it if it hangs, and fails it if it
+leaves processes behind.
 
-Nothing here has a limit in seconds that a machine with other work could break: a test hangs when all of its processes
-are asleep (processes.Watch), and wait_for waits for a state. A test waits no other way.
+No limit in seconds can be broken by other work on the machine: a test hangs only if all of its processes are asleep
+(processes.Watch), and wait_for waits for a state. Tests must not wait in any other way.
 """
 
 import inspect
@@ -26,25 +26,25 @@ BUILD = os.path.abspath(os.environ.get("B", os.path.join(ROOT, "build")))
 LIBRARY = os.path.join(BUILD, "lib", "libctrace.so")
 CTRACE = os.path.join(BUILD, "bin", "ctrace")
 CTRACE_TOP = os.path.join(BUILD, "bin", "ctrace-top")
-PYTHON = "/usr/bin/python3"  # Debian's; the one on PATH may be a shell script of a version manager
+PYTHON = "/usr/bin/python3"  # Debian's python3; the one on PATH may be a version manager's shell script
 
-HANG_SECONDS = int(os.environ.get("CTRACE_HANG_SECONDS", "120"))  # all of a test's processes asleep
-MOST_SECONDS = int(os.environ.get("CTRACE_MOST_SECONDS", "1800"))  # of one test, for what runs without end
+HANG_SECONDS = int(os.environ.get("CTRACE_HANG_SECONDS", "120"))  # with all of a test's processes asleep
+MOST_SECONDS = int(os.environ.get("CTRACE_MOST_SECONDS", "1800"))  # for one test, in case it never ends
 
 
 class Failure(Exception):
-    """A check did not hold; the message is the whole story for whoever reads the log."""
+    """A check failed; the message must be enough for a reader of the log."""
 
 
 class Skip(Exception):
-    """A tool is missing; the message is its name."""
+    """A tool is missing; the message is the tool's name."""
 
 
 TESTS = {}
 
 
 def test(needs=()):
-    """Register a test. needs: programs (looked up where a test finds them) or files (with a slash); missing: skipped."""
+    """Register a test. needs: programs (looked up in PATH) or files (with a slash). If one is missing, the test is skipped."""
 
     def register(function):
         module = os.path.splitext(os.path.basename(inspect.getfile(function)))[0]
@@ -57,7 +57,7 @@ def test(needs=()):
     return register
 
 
-# Debian's tools before what a person has installed beside them.
+# Debian's tools come before those that a user has installed in addition.
 PATH = "/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin"
 
 
@@ -85,8 +85,8 @@ def check_in(part, whole, what):
 
 def wait_for(condition, what, more=lambda: ""):
     """
-    Until condition() is true; returns what it gave. It is in vain when all other processes of the test sleep, or run for too
-    long; more() is added to what is said then. Before tests/run finds the test hung.
+    Wait until condition() is true, and return its value. Fail if all other processes of the test are asleep or have run for
+    too long, before tests/run decides that the test hangs. more() is added to the message.
     """
     watch = processes.Watch(os.getpid(), HANG_SECONDS / 2, MOST_SECONDS / 3, itself=False)
     pause = 0.002
@@ -102,7 +102,7 @@ def wait_for(condition, what, more=lambda: ""):
 
 
 def cpu_seconds():
-    """Of all that the test has run to the end: what a loaded machine changes little."""
+    """The CPU time of all ended processes of the test. A loaded machine changes it little."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -113,7 +113,7 @@ def shorten(value, limit=600):
 
 
 def check_caught(function, exception, part, what):
-    """A seeded violation: function must raise this exception with this text."""
+    """Check a seeded violation: function must raise this exception with this text."""
     try:
         function()
     except exception as caught:
@@ -123,7 +123,7 @@ def check_caught(function, exception, part, what):
 
 
 class Result:
-    """An ended program. status as in subprocess: exit code, or minus the signal."""
+    """An ended program. status is the exit code or minus the signal, as in subprocess."""
 
     def __init__(self, command, status, stdout, stderr, pid):
         self.command, self.status, self.pid = command, status, pid
@@ -147,7 +147,7 @@ class Result:
 
 
 def base_environment():
-    """The environment of every traced program: the same on each machine, nothing of the caller's."""
+    """The environment of every traced program: the same on each machine, with nothing from the caller."""
     return {"PATH": PATH, "LC_ALL": "C", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -175,7 +175,7 @@ class Context:
         return environment
 
     def run(self, command, env=None, cwd=None, stdin=b"", **popen):
-        """Run to the end with its own files for the output: a daemon it leaves cannot hold a pipe open."""
+        """Run to the end. The output goes to files, since a daemon that is left behind could keep a pipe open."""
         command = [str(word) for word in command]
         if isinstance(stdin, str):
             stdin = stdin.encode()
@@ -200,7 +200,7 @@ class Context:
 
 
 def program(name):
-    """A program of tests/programs."""
+    """The path of a program of tests/programs."""
     path = os.path.join(BUILD, "tests", "programs", name)
     check(os.path.exists(path), f"{path} is not built: make test-programs")
     return path
@@ -215,7 +215,7 @@ def print_result(state, name, detail=""):
 
 
 def run_one(name, folder):
-    """In the test's own process: (state, detail)."""
+    """Run a test in this process; returns (state, detail)."""
     function, needs = TESTS[name]
     tool = missing_tool(needs)
     if tool:
@@ -226,6 +226,6 @@ def run_one(name, folder):
         return "SKIP", "missing " + str(skip)
     except Failure as failure:
         return "FAIL", str(failure)
-    except Exception as error:  # a test that breaks in any way has failed; the others go on
+    except Exception as error:  # any exception is a failure of this test, and the others continue
         return "FAIL", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
     return "ok", detail or ""

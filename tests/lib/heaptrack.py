@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""heaptrack's data file, read strictly and played; and as heaptrack_print shows it."""
+"""heaptrack's data file, read strictly and replayed, and as heaptrack_print shows it."""
 
 import collections
 import gzip
@@ -12,7 +12,7 @@ COSTS = {"allocations": "tbk", "temporary": "tmpk", "leaked": "eb", "peak": "gb"
 
 
 class Heaptrack:
-    """What the file's events come to, by stack (root first, tuples of names): costs[kind][stack]."""
+    """The sums of the file's events by stack (a tuple of names, root first): costs[kind][stack]."""
 
     def __init__(self, path):
         self.strings, self.pointers, self.traces, self.entries = [""], [None], [None], []
@@ -29,7 +29,7 @@ class Heaptrack:
                 entry = int(raw[2:], 16)
                 size = self.entries[entry][0]
                 if kind == b"+":
-                    # heaptrack_gui's order
+                    # heaptrack_gui needs this order
                     check(entry <= self.used, f"heaptrack: entry {entry} is used before entry {self.used}")
                     self.used = max(self.used, entry + 1)
                     counts[entry] += 1
@@ -99,7 +99,7 @@ def printed(context, path, *options):
 
 
 def printed_sum(context, path, cost):
-    """The sum of heaptrack_print -F: exact, where its text is rounded."""
+    """The sum of heaptrack_print -F, which is exact; its text output is rounded."""
     out = context.path("heaptrack.stacks")
     printed(context, path, "-F", out, "--flamegraph-cost-type", cost, "-p0", "-a0", "-T0")
     with open(out, encoding="utf-8") as file:

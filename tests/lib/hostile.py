@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Damaged files, and what every command that reads one must do with it."""
+"""Damaged files, and what every command must do when it reads one."""
 
 import resource
 import struct
@@ -7,10 +7,10 @@ import struct
 from lib.harness import CTRACE, CTRACE_TOP, check, check_in
 from lib.store import LOSSES, SECTIONS
 
-MEMORY = 1 << 30  # of address space, for files below a megabyte
+MEMORY = 1 << 30  # address space, for files below a megabyte
 CPU_SECONDS = 120
 FORMATS = "pprof,folded,speedscope,heapprofile,json,chrometrace,massif,heaptrack"
-USELESS = ("has no ", "does not have")  # a format that needs what the damaged file lacks: exit code 2
+USELESS = ("has no ", "does not have")  # exit code 2: the format needs data that the damaged file lacks
 
 COMMANDS = {
     "export": lambda path: [CTRACE, "export", "-f", FORMATS, path],
@@ -23,7 +23,7 @@ COMMANDS = {
 
 
 def controls(text):
-    """The characters in it that a terminal takes for orders."""
+    """The characters in a text that control a terminal."""
     return {c for c in text if (ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160}
 
 
@@ -33,7 +33,7 @@ def limit():
 
 
 def read_by(context, command, path, what, statuses):
-    """Run a command; its status must be one of these, with one clear line when it is 3."""
+    """Run a command. Its status must be one of these, and with status 3 there must be one clear line."""
     result = context.run(COMMANDS[command](path), preexec_fn=limit)
     where = f"{what}, {command}: status {result.status}, stderr {result.stderr[-500:]!r}"
     if result.status == 2 and any(text in result.stderr for text in USELESS):
@@ -51,7 +51,7 @@ def read_by_all(context, path, what, statuses=(3,)):
 
 
 class Bytes:
-    """A store's bytes, to be damaged by name."""
+    """A store's bytes, in which a test can damage fields by name."""
 
     def __init__(self, data):
         self.data = bytearray(data)
@@ -63,14 +63,14 @@ class Bytes:
         return self.sections + 16 * SECTIONS.index(section)
 
     def element(self, section):
-        """Its bytes."""
+        """Bytes per element of a section."""
         return struct.unpack_from("<I", self.data, self.used(section) + 8)[0]
 
     def extent(self, index):
         return self.extents + 8 + 16 * index
 
     def start(self, section):
-        """Of its first extent, in the file."""
+        """The file offset of a section's first extent."""
         count = struct.unpack_from("<I", self.data, self.extents)[0]
         for i in range(count):
             offset, _, of = struct.unpack_from("<QII", self.data, self.extent(i))

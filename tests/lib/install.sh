@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# install_missing PACKAGE...: install from Debian what is not there. As root, else with sudo. Says what it does.
-# PACKAGE may be 'a|b': the name differs from release to release, and any of them will do.
+# install_missing PACKAGE...: install the Debian packages that are missing, as root or with sudo, and print their names.
+# PACKAGE may be 'a|b', for names that differ from release to release. Any one of them is enough.
 is_installed() {
 	dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q ' installed$'
 }
@@ -9,7 +9,7 @@ is_known() {
 	LC_ALL=C apt-cache policy "$1" | grep -q '^  Candidate: [^(]'
 }
 
-# any_of CHECK 'a|b': print the first that passes; false: none does.
+# any_of CHECK 'a|b': print the first name that passes CHECK; false if none does.
 any_of() {
 	for name in $(echo "$2" | tr '|' ' '); do
 		if "$1" "$name"; then
@@ -38,7 +38,7 @@ install_missing() {
 		chosen="$chosen $(any_of is_known "$names" || echo "${names%%|*}")"
 	done
 	echo "installing:$chosen"
-	# Servers are not to be started: Debian's scripts ask policy-rc.d.
+	# Keeps servers from starting: Debian's scripts ask policy-rc.d.
 	policy=/usr/sbin/policy-rc.d
 	if [ -e $policy ]; then
 		policy=

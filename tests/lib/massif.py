@@ -82,7 +82,7 @@ class Massif:
 
 
 class Printed:
-    """What ms_print has understood: rows {number: (time, total)}, trees {number: (total, first level)}."""
+    """What ms_print has read: rows {number: (time, total)}, trees {number: (total, first level)}."""
 
     def __init__(self, context, path):
         result = context.run(["ms_print", path]).check()

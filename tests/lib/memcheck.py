@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Valgrind's memcheck and CTRACE_REACH on the same command: what each says of the blocks that are live at the end."""
+"""Valgrind's memcheck and CTRACE_REACH on the same command: how each classifies the blocks that are live at the end."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from lib import oracle
 from lib.harness import CTRACE, check, check_equal
 
 TLS_ENTRY_BYTES = 16
-# What memcheck sets, and what we read, on both sides: programs copy their environment.
+# The variables that memcheck sets and that we read are set on both sides, since programs copy their environment.
 ENVIRONMENT = dict(CTRACE_REACH=1, GLIBCPP_FORCE_NEW=1, GLIBCXX_FORCE_NEW=1)
 CLASSES = ("lost", "indirect", "possible", "reachable")
 OPTIONS = [
@@ -17,7 +17,7 @@ OPTIONS = [
     "--num-callers=100",
     "--show-below-main=yes",
     "--leak-resolution=high",
-    # The C library's own blocks stay live at the end, as they do without Valgrind.
+    # The C library's own blocks stay live at the end, as without Valgrind.
     "--run-libc-freeres=no",
     "--run-cxx-freeres=no",
 ]
@@ -37,8 +37,8 @@ def _add(table, key, size, blocks):
 
 class Leaks:
     """
-    sums: bytes and blocks by class; rows: the same by (class, functions of the stack that the filter lets through);
-    tables: those of them that are threads' tables of TLS, which have an entry for each module: ctrace is one.
+    sums: bytes and blocks by class. rows: the same by (class, those functions of the stack that the filter accepts).
+    tables: the rows that are TLS tables of threads. These have an entry for each module, and ctrace adds a module.
     """
 
     def __init__(self):
@@ -49,7 +49,7 @@ class Leaks:
         if not blocks:
             return
         _add(self.sums, kind, size, blocks)
-        # The loader keeps an address in it, rounded up to 64: its start, or not, by chance.
+        # The loader keeps an address in this block, rounded up to 64, which is its start or not by chance.
         if "_dl_find_object_update" in stack:
             return
         table = self.tables if "_dl_allocate_tls" in stack else self.rows
@@ -81,7 +81,7 @@ def run_valgrind(context, command, wanted=lambda name: True, *options):
 
 
 def of_report(context, path, wanted=lambda name: True):
-    """The classes of a report, which must be those of what is live at its end."""
+    """The classes of a report. Their sum must be what is live at the end."""
     data = json.loads(context.run([CTRACE, "export", "-f", "json", "-o", "-", path]).check().stdout)
     leaks = Leaks()
     for site in data["sites"]:

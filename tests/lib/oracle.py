@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Valgrind's DHAT and ctrace on the same command, and their sites matched by stack.
+"""Runs Valgrind's DHAT and ctrace on the same command and matches their sites by stack.
 
-Both sides become a table: stack -> counters, a stack being (function, place) without addresses. What the
-two tools do differently on purpose is a *rule* in lib/rules.py. A rule that changes nothing for a program
-that names it is stale and fails the test, and so does what differs after all rules. There is no tolerance.
+Each side becomes a table from stack to counters, where a stack is a list of (function, place) without addresses. A *rule* in
+lib/rules.py describes what the two tools do differently on purpose. If a rule changes nothing for a program that names it,
+it is stale and fails the test. So does any difference that is left after all rules. There is no tolerance.
 """
 
 import os
@@ -16,7 +16,7 @@ from lib.rules import RULES, same_names
 
 COMPARED = ("tb", "tbk", "gb", "gbk", "eb", "ebk")
 
-# Debian's `valgrind` is a script that sets variables; a program's copy of its environment would show them.
+# Debian's `valgrind` is a script that sets variables, and a program's copy of its environment would contain them.
 VALGRIND_BINARIES = ("/usr/bin/valgrind.bin", "/usr/bin/valgrind")
 VALGRIND_OPTIONS = [
     "--tool=dhat",
@@ -24,7 +24,7 @@ VALGRIND_OPTIONS = [
     "--show-below-main=yes",
     "--read-inline-info=yes",
     "--keep-debuginfo=yes",
-    # The C library's own blocks stay live at the end, as they do without Valgrind.
+    # The C library's own blocks stay live at the end, as without Valgrind.
     "--run-libc-freeres=no",
     "--run-cxx-freeres=no",
 ]
@@ -39,14 +39,14 @@ class Run:
 
 def environment(context, preload=None, **more):
     """
-    The same number and lengths of variables on both sides, since programs copy their environment.
+    Both sides get variables of the same number and lengths, since programs copy their environment.
     Valgrind adds LD_PRELOAD at the end.
     """
     changes = dict(
         PERL_HASH_SEED=0,
         PERL_PERTURB_KEYS=0,
         PYTHONHASHSEED=0,
-        # Python's own allocator keeps an index of its arenas by address, which is not the same in two runs.
+        # Python's own allocator indexes its arenas by address, which differs between two runs.
         PYTHONMALLOC="malloc",
         PYTHONDONTWRITEBYTECODE=1,
         CTRACE_OUT=context.path("c.json"),
@@ -64,7 +64,7 @@ def valgrind():
 
 
 def valgrinds_preload(context, tool="dhat"):
-    """What Valgrind puts into LD_PRELOAD here."""
+    """What Valgrind puts into LD_PRELOAD on this machine."""
     quiet = [valgrind(), "-q", "--tool=" + tool]
     quiet += ["--dhat-out-file=/dev/null"] if tool == "dhat" else []
     shown = context.run([*quiet, "/usr/bin/env"], env=environment(context)).check().stdout
@@ -85,12 +85,12 @@ def run_valgrind(context, command):
 
 def ctrace_environment(context, second="libone_byte.so", tool="dhat", **more):
     """
-    Two libraries are preloaded, as Valgrind does, so that the loader's tables are as big: ours, and one
-    that asks for 1 byte where the program asks for 0, which is what Valgrind's DHAT counts.
+    Two libraries are preloaded, as under Valgrind, so that the loader's tables have the same size: ours, and one that requests
+    1 byte when the program requests 0, which is what Valgrind's DHAT counts.
     """
     folder = context.make_folder("p")
     links = []
-    # By short links, so that the variable can be made as long as Valgrind's.
+    # The libraries are named by short links, so that the variable can be padded to the length of Valgrind's.
     for target in (program(second), LIBRARY):
         links.append(os.path.join(folder, os.path.basename(target)))
         if not os.path.lexists(links[-1]):
@@ -107,24 +107,24 @@ def run_ctrace(context, command):
 
 
 def place_of(frame):
-    """file:line, else the module's file, links followed: both tools may have found it by another path."""
+    """file:line, or else the module's real path, since the two tools may have found it by different links."""
     if frame.file:
         return f"{os.path.basename(frame.file)}:{frame.line}"
     return os.path.basename(os.path.realpath(frame.module)) if frame.module else "?"
 
 
 def _plain(frame):
-    # Valgrind prints the version of a symbol: name@@VERSION.
+    # Valgrind prints a symbol with its version: name@@VERSION.
     return same_names(re.sub(r"@+[A-Z]\w*[\d.]*$", "", frame.function)), place_of(frame)
 
 
 def valgrind_stack(frames):
-    """Valgrind's functions that stand in for the allocator's are no frames of the program."""
+    """Valgrind's replacements of the allocator's functions are not frames of the program."""
     at = 0
     while at < len(frames) and VALGRIND_PRELOAD.search(frames[at].module):
         at += 1
     stack = [_plain(frame) for frame in frames[at:]]
-    # Valgrind takes no notice that _start has no caller, and reads argc, argv... as return addresses.
+    # Valgrind does not know that _start has no caller, and reads argc, argv and so on as return addresses.
     while stack[-1] == ("???", "?"):
         stack.pop()
     return stack
@@ -148,7 +148,7 @@ def add(table, stack, counters):
 
 
 def apply_rule(name, theirs, ours):
-    """Both tables by the rule; stacks that become equal become one."""
+    """Apply a rule to both tables; stacks that become equal are added up."""
     rule = RULES[name]
     tables = []
     for table, stack_rule in ((theirs, rule.valgrind), (ours, rule.ctrace)):
@@ -166,7 +166,7 @@ def describe(stack):
 
 
 def differences(theirs, ours):
-    """Lines that say what is left between the tables, the largest first."""
+    """Lines that describe the remaining differences, largest first."""
     lines = []
     for stack in sorted(set(theirs) | set(ours), key=lambda s: -max(theirs.get(s, [0])[0], ours.get(s, [0])[0])):
         left, right = theirs.get(stack), ours.get(stack)
@@ -185,7 +185,7 @@ def check_same(theirs, ours, what):
 
 
 def compare(context, command):
-    """The whole oracle for one command."""
+    """Compare both tools on one command."""
     theirs, ours = run_valgrind(context, command), run_ctrace(context, command)
     check_equal(ours.output, theirs.output, "the program's output, traced and under Valgrind")
     tables = [theirs.table, ours.table]

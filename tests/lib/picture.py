@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""A picture of a program in a terminal, for the documentation.
+"""Draws a picture of a program in a terminal, for the documentation.
 
     tests/lib/picture.py [--columns N] [--lines N] [--keys 'KEY KEY ...'] OUT.png COMMAND [ARGUMENT...]
 
-docs/interactive.png: record `sqlite3` as docs/README.md says, then run this with `build/bin/ctrace-top -i FILE`.
-Needs python3-pyte, python3-pil and the font DejaVu Sans Mono (fonts-dejavu-core).
+For docs/interactive.png: make a recording as docs/README.md says, then run this with `build/bin/ctrace-top -i FILE`.
+It needs python3-pyte, python3-pil and the font DejaVu Sans Mono (fonts-dejavu-core).
 """
 
 import argparse
@@ -37,7 +37,7 @@ def _colours(cell):
 
 
 def draw(screen, path):
-    """The screen of pyte, cell by cell."""
+    """Draw pyte's screen cell by cell."""
     regular, bold = (ImageFont.truetype(FONTS % style, SIZE) for style in ("", "-Bold"))
     width, height = round(regular.getlength("M")), sum(regular.getmetrics())
     image = Image.new("RGB", (screen.columns * width + 2 * MARGIN, screen.lines * height + 2 * MARGIN), PAPER)
@@ -58,7 +58,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--columns", type=int, default=124)
     parser.add_argument("--lines", type=int, default=34)
-    parser.add_argument("--keys", default="", help="keys to press first, with blanks between, as in lib/screen.py")
+    parser.add_argument("--keys", default="", help="keys to press first, separated by blanks, as in lib/screen.py")
     parser.add_argument("out")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()

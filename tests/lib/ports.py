@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Ports for servers that want to be told theirs."""
+"""Ports for servers that must be given one."""
 
 import os
 import socket
 
 from lib.harness import Failure
 
-# Below those that the kernel gives to connections: one of these could have it before the server does.
+# Below the ports that the kernel gives to connections, since a connection could take the port before the server does.
 FIRST, COUNT = 20000, 8000
 
-_kept = []  # as long as the test's process lives
+_kept = []  # until the test's process ends
 
 
 def free_port():
-    """A port of the loopback that no other test takes: a name among abstract sockets stands for it."""
+    """A port of the loopback that no other test takes: an abstract socket's name reserves it."""
     for i in range(COUNT):
         port = FIRST + (os.getpid() * 37 + i) % COUNT
         name = socket.socket(socket.AF_UNIX)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`go tool pprof -http`: its flame graph, in headless Chromium."""
+"""The flame graph of `go tool pprof -http`, in headless Chromium."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ import subprocess
 
 from lib.harness import check, check_equal, wait_for
 
-# {stack, root first: own value} of the page's data, and the boxes that it has drawn.
+# The page's data as {stack, root first: own value}, and the boxes that it has drawn.
 _READ = """
 const stacks = [], waiting = [[data, []]];
 while (waiting.length) {
@@ -56,11 +56,11 @@ def served(context, path):
 
 
 def flame_graph(page, address, sample_type):
-    """(total, {stack: its own value}, {(depth, name): value} of the boxes drawn) for a sample type."""
+    """For a sample type: (total, {stack: its own value}, {(depth, name): value} of the boxes drawn)."""
     page.open(f"{address}/ui/flamegraph?si={sample_type}")
     page.wait("return document.querySelectorAll('#chart g.frame').length > 0", "pprof's flame graph")
-    # Of its icon Chromium may ask when the server of the page before has ended, and has the graph for answer, for which
-    # pprof wants graphviz.
+    # Chromium may request the icon when the server of the previous page has ended. The server then answers with the graph,
+    # for which pprof needs graphviz.
     no_icon = ("/ui/ - Failed to load resource", "/favicon.ico - Failed to load resource")
     errors = [error for error in page.console_errors() if not any(part in error for part in no_icon)]
     check_equal(errors, [], "console of pprof's page")

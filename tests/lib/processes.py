@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-Descendants of a process: so that no test leaves one behind, not even a daemon, and so that a test which hangs is told
-apart from one on a machine with other work.
+The descendants of a process. They are watched so that no test leaves one behind, not even a daemon, and so that a test that
+hangs can be distinguished from one on a busy machine.
 """
 
 import ctypes
@@ -10,19 +10,19 @@ import signal
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
-LOOKS_APART = 0.5  # seconds between two looks at /proc
+LOOKS_APART = 0.5  # seconds between two reads of /proc
 SHOWN = 12  # threads of a process whose states are shown
 
 
 def adopt_orphans():
-    """Daemons started below this process become its children, whatever they do to get away."""
+    """Daemons started by descendants become children of this process, however they detach."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 class _Process:
     def __init__(self, fields):
         self.state, self.parent = fields[0], int(fields[1])
-        self.ticks = int(fields[11]) + int(fields[12])  # of the processor, all threads
+        self.ticks = int(fields[11]) + int(fields[12])  # processor time, all threads
 
 
 def _read(path):
@@ -37,7 +37,7 @@ def _table():
     table = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
-            # The name, in brackets, may hold blanks and brackets itself.
+            # The name is in brackets, and may hold blanks and brackets.
             fields = _read(f"/proc/{entry}/stat").rpartition(b")")[2].split()
             if fields:
                 table[int(entry)] = _Process(fields)
@@ -57,7 +57,7 @@ def _below(table, pid):
 
 
 def descendants(pid):
-    """Living descendants, zombies left out."""
+    """Living descendants, without zombies."""
     return _below(_table(), pid)
 
 
@@ -66,7 +66,7 @@ def name_of(pid):
 
 
 def _thread(pid, tid):
-    """State, and what the kernel says of where it waits."""
+    """The thread's state, and what the kernel shows about where it waits."""
     folder = f"/proc/{pid}/task/{tid}/"
     state = _read(folder + "stat").rpartition(b")")[2].split()[:1]
     words = [b"".join(state), _read(folder + "wchan"), *_read(folder + "syscall").split()[:2]]
@@ -88,9 +88,9 @@ def states(pids):
 
 class Watch:
     """
-    Says of a process and all below it when waiting for them is in vain: all of them have been asleep for so many seconds,
-    or so many have passed in all. A process that runs, or is ready to and waits for a processor or a disk, is not
-    asleep: other work on the machine makes nothing hang. itself: whether the process itself counts.
+    Decides when waiting for a process and its descendants is useless: all of them have been asleep for asleep_seconds, or
+    most_seconds have passed in total. A process that runs, or waits for a processor or a disk, is not asleep, so other work
+    on the machine does not count as hanging. itself: whether the process itself counts.
     """
 
     def __init__(self, pid, asleep_seconds, most_seconds, itself=True):
@@ -104,11 +104,11 @@ class Watch:
         return ([self.pid] if self.itself and self.pid in table else []) + _below(table, self.pid)
 
     def in_vain(self):
-        """None, or why it is."""
+        """Why waiting is useless, or None."""
         now = time.monotonic()
         if now - self.looked < LOOKS_APART:
             return None
-        # This process may have been stopped, or starved itself: a gap says nothing of the others.
+        # This process may have been stopped or starved, so a gap says nothing about the others.
         if now - self.looked > 10 * LOOKS_APART:
             self.moved = now
         self.looked = now
@@ -133,7 +133,7 @@ def kill(pids):
 
 
 def kill_descendants(pid, asleep_seconds=2.0, most_seconds=300.0):
-    """Kill what lives below pid; returns the names of those that did not end by themselves."""
+    """Kill the living descendants of pid. Returns the names of those that did not end by themselves."""
     watch = Watch(pid, asleep_seconds, most_seconds, itself=False)
     left = watch.pids()
     while left and not watch.in_vain():

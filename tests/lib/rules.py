@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What Valgrind and ctrace do differently on purpose, one rule each, with the reason."""
+"""The differences between Valgrind and ctrace that are intended, one rule each, with the reason."""
 
 import functools
 import os
@@ -10,7 +10,7 @@ C_LIBRARY = ("/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2")
 
 
 class Rule:
-    """valgrind, ctrace: (stack, counters) -> (stack, counters) for that side, or None."""
+    """valgrind and ctrace map (stack, counters) to (stack, counters) for their side, or are None."""
 
     def __init__(self, why, valgrind=None, ctrace=None):
         self.why, self.valgrind, self.ctrace = why, valgrind, ctrace
@@ -24,7 +24,7 @@ def _debug_file(path):
 
 @functools.lru_cache(None)
 def _aliases():
-    """name -> the one name that stands for all names of that address in the C library or the loader."""
+    """Maps each name in the C library or the loader to one name for all names of the same address."""
     classes = {}
     for path in C_LIBRARY:
         by_address = {}
@@ -45,7 +45,7 @@ def _aliases():
 
 
 def same_names(function):
-    """A function of the C library has several names (strdup, __strdup); the tools may choose another one."""
+    """A function of the C library can have several names (strdup, __strdup), of which the tools may choose different ones."""
     return _aliases().get(function, function)
 
 
@@ -77,7 +77,7 @@ OUR_THREAD_LOCAL_MODULES = 2
 
 
 def _shrink_vectors(stack, counters):
-    """tb, gb, eb by the slots of each of their blocks."""
+    """Reduce tb, gb and eb by the slots of each of their blocks."""
     if any(function == "allocate_dtv" for function, _ in stack):
         for at in (0, 2, 4):
             counters[at] -= VECTOR_SLOT_BYTES * OUR_THREAD_LOCAL_MODULES * counters[at + 1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A program in a terminal of its own: a pseudo terminal whose output pyte, a terminal emulator, turns into a screen."""
+"""A program in a pseudo terminal, whose output the terminal emulator pyte turns into a screen."""
 
 import fcntl
 import os
@@ -16,14 +16,14 @@ try:
 except ImportError:
     pyte = None
 
-# Of TERM=linux, the terminal that pyte emulates; of others it knows not all.
+# The keys of TERM=linux, which pyte emulates; it does not know all keys of other terminals.
 KEYS = {"up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "end": "\x1b[4~", "home": "\x1b[1~", "esc": "\x1b"}
 KEYS.update({"pgup": "\x1b[5~", "pgdn": "\x1b[6~", "enter": "\r", "backspace": "\x7f"})
 ESCAPE_SECONDS = 0.025  # ESCDELAY
 
 
 class Terminal:
-    """Runs the command until closed; lines() is what a user sees."""
+    """Runs the command until it is closed; lines() is what a user sees."""
 
     def __init__(self, context, command, columns=80, lines=24, term="linux", **changes):
         if pyte is None:
@@ -65,7 +65,7 @@ class Terminal:
         self._set_size(self.master, columns, lines)  # the kernel sends SIGWINCH
 
     def pump(self, seconds=0.05):
-        """Take in what has been written, until nothing comes for so long."""
+        """Read the output until nothing has come for this many seconds."""
         while select.select([self.master], [], [], seconds)[0]:
             data = os.read(self.master, 65536)
             self.raw += data
@@ -81,7 +81,7 @@ class Terminal:
         return "; the screen:\n" + self.text()
 
     def wait(self, condition, what):
-        """Until condition(text of the screen) holds; returns the text."""
+        """Wait until condition(text of the screen) is true; returns the text."""
 
         def holds():
             self.pump()
@@ -94,15 +94,15 @@ class Terminal:
         return self.wait(lambda text: part in text, repr(part))
 
     def _rests(self):
-        """Has it read all keys, and does it wait for more?"""
-        # To ask the terminal if there is anything also brings there what is still on its way in the kernel.
+        """Has the program read all keys, and does it wait for more?"""
+        # Asking the terminal whether it has input also delivers what is still queued in the kernel.
         select.select([self.slave], [], [], 0)
         unread = struct.unpack("i", fcntl.ioctl(self.slave, termios.FIONREAD, b"\0" * 4))[0]
         with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
             return unread == 0 and stat.read().rpartition(")")[2].split()[0] in "SZ"
 
     def settle(self):
-        """Until all that was typed is on the screen."""
+        """Wait until the screen shows the effect of all typed keys."""
 
         def settled():
             self.pump(0.03)
@@ -114,20 +114,20 @@ class Terminal:
         for key in keys:
             os.write(self.master, KEYS.get(key, key).encode())
             self.settle()
-            if key == "esc":  # after which it waits for the rest of a sequence, asleep, as after all keys
+            if key == "esc":  # the program waits for the rest of a sequence, asleep, as it does after any key
                 self.pump(2 * ESCAPE_SECONDS)
                 self.settle()
         return self.lines()
 
     def selected(self):
-        """The line shown in reverse."""
+        """The selected line, which is shown in reverse."""
         for number, line in enumerate(self.lines()):
             if self.screen.buffer[number][0].reverse:
                 return line
         return None
 
     def ended(self):
-        """Wait for the program's end; its status as in subprocess. The terminal must be as it was before."""
+        """Wait for the program's end; returns its status as in subprocess. The terminal must be as it was before."""
 
         def has_ended():
             self.pump(0.02)

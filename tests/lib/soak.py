@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the soak tests share: the same work without the library, recorded exactly and sampled, and all recordings checked."""
+"""Shared by the soak tests: do the same work without the library, recorded exactly and sampled, and check all recordings."""
 
 import collections
 import contextlib
@@ -18,7 +18,7 @@ FACTOR = int(os.environ.get("CTRACE_SOAK", "1"))  # make soak: how many times lo
 
 LOST = re.compile(r"^  lost +([\d,]+) (.*)$", re.M)
 BLOCKS = re.compile(r"^total +[\d,]+ bytes in ([\d,]+) blocks$", re.M)
-LATE = "calls after the recording had ended (not in the numbers)"  # of threads that end while the process does: no loss
+LATE = "calls after the recording had ended (not in the numbers)"  # from threads that end together with the process; not a loss
 CUT = "events with stacks cut at the depth limit (CTRACE_DEPTH raises it)"
 UNROOTED = "events with stacks that do not reach their root"
 
@@ -28,7 +28,7 @@ def number(text):
 
 
 class Way:
-    """One way to run the work: a folder for it, an environment, and the recordings that it leaves."""
+    """One way to run the work, with its folder, its environment, and the recordings that it leaves."""
 
     def __init__(self, context, name, library=None, **changes):
         self.context, self.name = context, name
@@ -58,11 +58,11 @@ class Way:
 
     def end(self):
         for folder in filter(None, (self.folder, self.out)):
-            shutil.rmtree(folder, ignore_errors=True)  # a server may still be at its end
+            shutil.rmtree(folder, ignore_errors=True)  # a server may not have ended yet
 
 
 def check_recording(context, store, allowed, stores_stay):
-    """The self-checks of store and report, and that nothing was lost. The blocks recorded."""
+    """Check store and report, and that nothing was lost. Returns how many blocks were recorded."""
     name = os.path.basename(store)
     info = context.run([CTRACE, "info", store])
     failed = [line for line in info.stdout.splitlines() if "FAILED" in line or line.startswith("stopped early")]
@@ -79,13 +79,13 @@ def check_recording(context, store, allowed, stores_stay):
 
 
 def is_begun(store):
-    """A process may be killed while it makes its store: the first word in it is the last that is written."""
+    """Was the store completed? A process may be killed while it makes its store. The first word is written last."""
     with open(store, "rb") as file:
         return file.read(8).strip(b"\0") != b""
 
 
 def check_recordings(way, programs, allowed, stores_stay):
-    """programs: name -> how many processes at least have recorded themselves. The processes and their blocks."""
+    """programs maps names to minimum numbers of recorded processes. Returns the processes and their blocks."""
     stores = glob.glob(os.path.join(way.out, "*.store"))
     for store in [store for store in stores if stores_stay and not is_begun(store)]:
         stores.remove(store)
@@ -108,7 +108,7 @@ def check_same(got, wanted, what):
 
 
 def installed(context):
-    """A copy of library and program that every user may read."""
+    """A copy of library and program that every user can read."""
     prefix = context.make_folder("installed")
     for path in (LIBRARY, CTRACE):
         folder = os.path.join(prefix, os.path.basename(os.path.dirname(path)))
@@ -118,7 +118,7 @@ def installed(context):
 
 
 def soak(context, work, programs, allowed=(), stores_stay=False):
-    """work(way) returns what must be the same. What was recorded, in words."""
+    """work(way) returns what must be the same in each way. Returns a text that says what was recorded."""
     plain_way = Way(context, "plain")
     wanted = work(plain_way)
     plain_way.end()
@@ -134,13 +134,13 @@ def soak(context, work, programs, allowed=(), stores_stay=False):
 
 
 def wait_for_all_ends():
-    """Daemons are adopted by the test's process."""
+    """Wait for daemons too, which the test's process has adopted."""
     wait_for(lambda: not processes.descendants(os.getpid()), "all processes to end")
 
 
 @contextlib.contextmanager
 def server(way, command, answers, status=0, **popen):
-    """A server in the foreground; the work in the block ends it."""
+    """A server in the foreground. The code in the `with` block ends it."""
     log = way.path("log")
     with open(log, "ab") as out:
         process = subprocess.Popen(
@@ -158,7 +158,7 @@ def server(way, command, answers, status=0, **popen):
 
 
 def talk_to(way, command, answers, talk, daemon=None):
-    """What talk() gives, which also ends the server: in the foreground, or the daemon that this command starts."""
+    """Call talk(), which also ends the server, and return its result. The server is in the foreground or a daemon."""
     if daemon:
         way.run(daemon).check()
         wait_for(answers, f"{command[0]} to answer")

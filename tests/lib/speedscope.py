@@ -13,7 +13,7 @@ PAGE = os.path.join(FOLDER, "index.html")
 SCHEMA = os.path.join(FOLDER, "file-format-schema.json")
 NEEDS = browser.NEEDS + (PAGE,)
 
-# Ctrl+S saves what the importer has made of the file, as speedscope's own JSON; here it is caught on its way.
+# Ctrl+S saves what the importer has read as speedscope's own JSON. The script intercepts it.
 _SAVE = """
 window.saved = null;
 URL.createObjectURL = blob => { blob.text().then(text => { window.saved = text; }); return '#'; };
@@ -44,7 +44,7 @@ class Profile:
 
 
 def load(page, path):
-    """Load a file as a user does; (profiles, index of the one that is shown)."""
+    """Load a file as a user does. Returns (profiles, index of the one that is shown)."""
     page.open("file://" + PAGE)
     page.console_errors()
     page.wait("return document.querySelector('#file') != null", "speedscope to start")
@@ -55,7 +55,7 @@ def load(page, path):
         "speedscope to show " + path,
     )
     check("Something went wrong" not in page.run("return document.body.innerText"), "speedscope cannot read " + path)
-    # The first attempt may come before the page listens.
+    # The first attempt may come before the page listens to keys.
     saved = page.wait(
         "if (window.saved) return window.saved;" + _SAVE.replace("return true;", "return null;").replace("window.saved = null;", ""),
         "speedscope to save",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A second reader of the store, from docs/store-format.md and independent of the C code."""
+"""A second reader of the store, written from docs/store-format.md and independent of the C code."""
 
 import fractions
 import struct
@@ -11,7 +11,7 @@ LOSSES = ("dropped", "early", "unknown_free", "truncated", "unrooted", "fallback
 
 
 class Store:
-    """header fields that tests need, totals, sites and nodes as they stand in the file."""
+    """The header fields that tests need, totals, sites and nodes, as they are in the file."""
 
     def __init__(self, path):
         with open(path, "rb") as file:
@@ -19,7 +19,7 @@ class Store:
         fields = struct.unpack_from("<8s10I8Q", self.data, 0)
         assert fields[0] == b"ctrace\r\n", "magic"
         self.version, self.state, self.pid = fields[1], fields[5], fields[7]
-        # Readings of both clocks give their ratio.
+        # The readings of both clocks determine their ratio.
         boot_ns, _, self.start_ticks, latest_ticks, latest_ns, self.end_ticks, self.sample_bytes, _ = fields[11:19]
         self.us_per_tick = fractions.Fraction(latest_ns - boot_ns, (latest_ticks - self.start_ticks) * 1000)
         at = 8 + 40 + 64 + 5 * 8
@@ -38,7 +38,7 @@ class Store:
         self.totals = dict(zip(names, struct.unpack_from("<2Q2q4Q", self.data, at)))
 
     def snapshots(self):
-        """By time in ticks: {site: (live bytes, live blocks)}."""
+        """Snapshots by their time in ticks, each {site: (live bytes, live blocks)}."""
         found = {}
         rows = struct.iter_unpack("<IIQ", self.sections["snapshots"][: 16 * self.used["snapshots"]])
         for site, count, ticks in rows:
@@ -50,7 +50,7 @@ class Store:
         return found
 
     def sites(self):
-        """By id: the counters, with lifetimes and births in ticks."""
+        """The counters of sites by id, with lifetimes and births in ticks."""
         found = {}
         for i in range(1, self.used["sites"]):
             low, high, birth_low, birth_high, *rest = struct.unpack_from("<4Q2Q2q14Q2I", self.sections["sites"], 192 * i)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The library in /etc/ld.so.preload: of a mount namespace, whose processes all end with it."""
+"""The library in the /etc/ld.so.preload of a mount namespace. All processes inside end with the namespace."""
 
 import os
 import shutil
 
 from lib.harness import BUILD, Skip, check
 
-LIMIT = 120  # seconds, after which everything inside is killed: a chain of exporters has no end of its own
+LIMIT = 120  # seconds, after which everything inside is killed: a chain of exporters would never end
 NOBODY = 65534
 
 
@@ -39,7 +39,7 @@ class SystemWide:
         return self.context.path("out", name)
 
     def start(self, command, **changes):
-        """The result of a command inside."""
+        """Run a command inside; returns its result."""
         script = f'mount --make-rprivate / && mount --bind "{self.etc}" /etc && cd "{self.context.path("out")}" && exec "$@"'
         inside = ["unshare", "-m", "-p", "-f", "--kill-child", "--mount-proc", "sh", "-c", script, "sh"]
         env = self.context.environment(CTRACE_QUIET=1, CTRACE_OUT=self.out())
@@ -47,7 +47,7 @@ class SystemWide:
         return self.context.run(["timeout", "-s", "KILL", LIMIT, *inside, *command], env=env)
 
     def recorded(self):
-        """The programs that have a report, sorted; a store that was left counts as one and says so."""
+        """The names of programs that have a report, sorted. A store that was left counts too, and its name says so."""
         names = []
         for name in os.listdir(self.context.path("out")):
             program, _, end = name.partition(".")
@@ -60,7 +60,7 @@ class SystemWide:
         return path
 
     def copy(self, program, mode=0o755):
-        """Of a program, where every user can start it."""
+        """Copy a program to where every user can start it."""
         path = shutil.copy(program, self.context.folder)
         os.chmod(path, mode)
         return path

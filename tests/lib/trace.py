@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Run programs with the library preloaded, and find the reports of all their processes."""
+"""Runs programs with the library preloaded, and finds the reports of all their processes."""
 
 import glob
 import os
@@ -9,7 +9,7 @@ from lib.harness import CTRACE, LIBRARY, check, check_equal
 
 SUMMED = ("tb", "tbk", "mb", "mbk", "gb", "gbk", "eb", "ebk")
 
-# Functions in which a stack may end: the program's start, the loader's, a thread's, a coroutine's.
+# Functions in which a stack may end: the start of the program, the loader, a thread, a coroutine.
 ROOTS = ("_start", "_dl_start_user", "clone", "__clone", "clone3", "__clone3", "start_thread", "__start_context")
 
 
@@ -18,12 +18,12 @@ def environment(context, out="out.%p.json", **changes):
 
 
 def run(context, command, status=0, out="out.%p.json", stdin=b"", **changes):
-    """Run traced; the result, with the status checked."""
+    """Run a command traced and check its status; returns the result."""
     return context.run(command, env=environment(context, out, **changes), stdin=stdin).check(status)
 
 
 def reports(context, pattern="out.*.json", stores=0):
-    """The checked reports in the test's folder, by pid. stores: how many may be left behind, None: any number."""
+    """The checked reports in the test's folder by pid. stores: how many may be left behind (None: any number)."""
     left = glob.glob(context.path("*.store"))
     check(stores is None or len(left) == stores, f"stores left behind: {left}")
     found = {}
@@ -35,7 +35,7 @@ def reports(context, pattern="out.*.json", stores=0):
 
 
 def one(context, command, status=0, stdin=b"", **changes):
-    """Run a program without children: its report."""
+    """Run a program without children; returns its report."""
     result = run(context, command, status, stdin=stdin, **changes)
     found = reports(context)
     check_equal(list(found), [result.pid], "processes with a report")
@@ -45,7 +45,7 @@ def one(context, command, status=0, stdin=b"", **changes):
 
 
 def export_left_store(context):
-    """The one store that a killed program left, exported: its report. An export by hand keeps the store."""
+    """Export the only store, which a killed program left; returns the report. An export by hand keeps the store."""
     stores = glob.glob(context.path("*.store"))
     check_equal(len(stores), 1, f"stores left behind ({stores})")
     context.run([CTRACE, "export", stores[0]]).check()
@@ -55,14 +55,14 @@ def export_left_store(context):
 
 
 def check_below(report, function, wanted, keys=SUMMED):
-    """Counters summed over the sites below a function; wanted has the values of keys, in that order."""
+    """Check counters summed over the sites below a function; wanted has the values of keys, in that order."""
     sums = report.below(function)
     keys = keys[: len(wanted)]
     check_equal({key: sums[key] for key in keys}, dict(zip(keys, wanted)), "below " + function)
 
 
 def check_rooted(report):
-    """Every stack ends where stacks begin, or says that it does not."""
+    """Check that every stack ends in a root, or says that it does not."""
     for site in report.sites:
         last = site.frames[-1]
         nameless = last.function == "???" and last.module

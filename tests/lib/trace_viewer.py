@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chrome's trace viewer (what chrome://tracing was), as Go brings it for `go tool trace`, in headless Chromium."""
+"""Chrome's trace viewer (formerly chrome://tracing), which Go contains for `go tool trace`, in headless Chromium."""
 
 import contextlib
 import functools
@@ -18,7 +18,7 @@ NEEDS = browser.NEEDS + (os.path.join(FOLDER, "trace_viewer_full.html"),)
 _PAGE = b"""<!doctype html><script src="/webcomponents.min.js"></script>
 <link rel="import" href="/trace_viewer_full.html"><body style="margin:0"></body>"""
 
-# As in Go's cmd/trace: import, and show.
+# As in Go's cmd/trace: import the file and show it.
 _IMPORT = """
 window.told = null;
 const model = new tr.Model(), viewer = document.createElement('tr-ui-timeline-view');
@@ -59,7 +59,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
 @contextlib.contextmanager
 def served():
-    """The address of the viewer's page: it takes its parts over HTTP alone."""
+    """The address of the viewer's page, which loads its parts only over HTTP."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, directory=FOLDER)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
@@ -69,7 +69,7 @@ def served():
 
 
 def load(page, address, path):
-    """What the importer makes of the file: its one process, with counters as {name: [(µs, value)]}."""
+    """What the importer reads from the file: its only process, with counters as {name: [(µs, value)]}."""
     page.open(address)
     page.wait("return window.tr && tr.importer && tr.importer.Import && !!window.Polymer", "the trace viewer to start")
     with open(path, encoding="utf-8") as file:

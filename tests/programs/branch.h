@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A block allocated and freed below a stack of its own for each number: one frame a binary digit. */
+/* Allocates and frees a block below a different stack for each number: one frame per binary digit. */
 #ifndef BRANCH_H
 #define BRANCH_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What plugin_host.c calls in a plugin. */
+/* The functions that plugin_host.c calls in a plugin. */
 #ifndef PLUGIN_H
 #define PLUGIN_H
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* What the little programs share: functions that stay frames of their own, values that stay alive. */
+/* Shared by the small programs: functions that keep their own frames, values that stay alive. */
 #ifndef SITE_H
 #define SITE_H
 
-/* A function that shows in stacks under its own name. */
+/* A function that appears in stacks with its own name. */
 #ifdef __clang__
 #define SITE __attribute__((noinline, used))
 #else
 #define SITE __attribute__((noinline, noclone, used))
 #endif
 
-/* The compiler must take this value for used: no call before it becomes a jump, no block disappears. */
+/* The compiler must assume that this value is used, so no call before it becomes a jump and no block disappears. */
 #define KEEP(value) __asm__ volatile("" : : "g"(value) : "memory")
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The block map and its pool: rows come and go between threads, and are found by their blocks' addresses. */
+/* The block map and its table of rows: rows move between threads, and are found by the addresses of their blocks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ static void take_all(struct ct_thread *thread, uint32_t *rows)
 	}
 }
 
-/* No row was given out twice: each still holds what was put there. */
+/* No row was handed out twice: each still holds its own data. */
 static void check_all(const uint32_t *rows)
 {
 	for (uint32_t i = 0; i < RECORDS; i++)
@@ -51,13 +51,13 @@ static void test_records_are_used_again(void **state)
 	check_all(rows);
 	assert_int_equal(ct_blocks_rows_end(), first + RECORDS);
 	for (int turn = 0; turn < 3; turn++) {
-		/* Another thread frees them all, and keeps less than two batches. */
+		/* Another thread frees all rows, and keeps less than two batches. */
 		for (uint32_t i = 0; i < RECORDS; i++) {
 			ct_block_release(threads[1], rows[i]);
 			assert_in_range(threads[1]->free_count, 1, 2 * CT_ROW_BATCH - 1);
 		}
 		assert_in_range(threads[1]->free_count, CT_ROW_BATCH, 2 * CT_ROW_BATCH - 1);
-		/* A third one takes them: the pool grows by no more than what the second kept. */
+		/* A third thread takes them: the table grows only by what the second thread kept. */
 		take_all(threads[2], rows);
 		check_all(rows);
 		check_count(threads[1]);
@@ -79,13 +79,13 @@ struct placed {
 	uint32_t bytes;
 };
 
-/* Blocks as allocators other than the C library's put them: small ones 8 bytes apart, others 16 or more. */
+/* Blocks as in allocators other than the C library's: small ones 8 bytes apart, others 16 or more. */
 static void test_blocks_side_by_side(void **state)
 {
 	(void)state;
 	struct ct_thread *thread = calloc(1, sizeof(*thread));
 	struct placed *blocks = calloc(BLOCKS, sizeof(*blocks));
-	uintptr_t at = ((uintptr_t)3 << CT_LEAF_SHIFT) - BLOCKS; /* on both sides of a leaf's end */
+	uintptr_t at = ((uintptr_t)3 << CT_LEAF_SHIFT) - BLOCKS; /* on both sides of the end of a leaf */
 	uint32_t seed = 1;
 	at &= ~(uintptr_t)15;
 	for (uint32_t i = 0; i < BLOCKS; i++) {
@@ -97,7 +97,7 @@ static void test_blocks_side_by_side(void **state)
 		assert_int_equal(ct_block_insert(at, blocks[i].row), 0);
 		at += room;
 	}
-	for (uint32_t i = 0; i < BLOCKS; i++) { /* in another order */
+	for (uint32_t i = 0; i < BLOCKS; i++) { /* in a different order */
 		struct placed *block = &blocks[(uint64_t)i * 1597 % BLOCKS];
 		assert_int_equal(ct_block_take(block->address), block->row);
 		assert_int_equal(ct_block_site(&ct_blocks.rows[block->row]), block - blocks + 1);

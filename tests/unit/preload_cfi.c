@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Rules read from unwind tables: functions in assembly, each with call frame instructions of one kind. */
+/* Rules read from unwind tables. Each function, in assembly, has one kind of call frame instructions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include "unwind/cfi.h"
 #include "unwind/objects.h"
 
-/* FUNCTION(name, instructions): the label name_at marks the address whose rule is asked for. */
+/* FUNCTION(name, instructions): the label name_at marks the address whose rule is looked up. */
 #define FUNCTION(name, instructions)                                                                                   \
 	extern const char name##_at[];                                                                                 \
 	__asm__(".text\n"                                                                                              \
@@ -37,9 +37,9 @@ FUNCTION(framed, "nop\n.cfi_def_cfa %rbp, 16\n.cfi_offset %rbp, -16\n" AT(framed
 FUNCTION(remembered, "nop\n.cfi_remember_state\n.cfi_def_cfa_offset 64\nnop\n.cfi_restore_state\n" AT(remembered));
 FUNCTION(big, "nop\n.cfi_def_cfa_offset 4000000\n" AT(big));
 FUNCTION(too_big, "nop\n.cfi_def_cfa_offset 8000000\n" AT(too_big));
-/* Realigned stack: CFA = *(rbp - 8), rbp saved at rbp + 0. */
+/* A realigned stack: CFA = *(rbp - 8), rbp saved at rbp + 0. */
 FUNCTION(realigned, "nop\n.cfi_escape 0x0f, 3, 0x76, 0x78, 6\n.cfi_escape 0x10, 6, 2, 0x76, 0\n" AT(realigned));
-/* rbp saved at CFA - 24, as an expression: the CFA is on the stack at its beginning. */
+/* rbp saved at CFA - 24, as an expression. The evaluation begins with the CFA on its stack. */
 FUNCTION(saved_by_expression,
 	 "nop\n.cfi_def_cfa_offset 40\n.cfi_escape 0x10, 6, 3, 8, 24, 0x1c\n" AT(saved_by_expression));
 /* PLT: CFA = rsp + 8 + ((rip & 15) >= 11) * 8. */
@@ -74,7 +74,7 @@ static void plain_rows(void **state)
 	CHECK(pushed, .cfa = CT_CFA_SP, .cfa_offset = 16, .bp = CT_BP_AT_CFA, .bp_offset = -16);
 	CHECK(popped, .cfa = CT_CFA_SP, .cfa_offset = 8);
 	CHECK(framed, .cfa = CT_CFA_BP, .cfa_offset = 16, .bp = CT_BP_AT_CFA, .bp_offset = -16);
-	CHECK(left, .cfa = CT_CFA_SP, .cfa_offset = 8); /* rbp is popped, whatever the table says */
+	CHECK(left, .cfa = CT_CFA_SP, .cfa_offset = 8); /* rbp has been popped, whatever the table says */
 	CHECK(remembered, .cfa = CT_CFA_SP, .cfa_offset = 8);
 	CHECK(big, .cfa = CT_CFA_SP, .cfa_offset = 4000000);
 }
@@ -132,10 +132,10 @@ static struct ct_object find_object(const void *address, bool ask_loader)
 	return object;
 }
 
-/* /proc/self/maps must tell the same as the loader. */
+/* /proc/self/maps must give the same result as the loader. */
 static void objects_both_ways(void **state)
 {
-	static char zero[1 << 20]; /* bss: no file is mapped there */
+	static char zero[1 << 20]; /* bss, where no file is mapped */
 	(void)state;
 	const void *addresses[] = {
 		plain_at,
@@ -144,7 +144,7 @@ static void objects_both_ways(void **state)
 		(void *)_cmocka_run_group_tests,
 		dlsym(RTLD_DEFAULT, "_dl_find_object"), /* the loader, or the C library */
 		dlsym(RTLD_DEFAULT, "__tls_get_addr"), /* the loader */
-		(void *)(getauxval(AT_SYSINFO_EHDR) + 0x700), /* the kernel's */
+		(void *)(getauxval(AT_SYSINFO_EHDR) + 0x700), /* the kernel's vDSO */
 	};
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
 		if (!addresses[i])
@@ -181,7 +181,7 @@ static void paths(void **state)
 	object = find_object(dlsym(RTLD_DEFAULT, "qsort"), false);
 	ct_object_path(&object, &read);
 	assert_int_equal(read.bytes[0], '/');
-	/* The loader's name may be a symbolic link. */
+	/* The loader's path may be a symbolic link. */
 	char *real = realpath(told.bytes, NULL);
 	assert_non_null(real);
 	assert_string_equal(real, read.bytes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The combiner: the order of its fold, what it keeps of the peak, and what a kill in a batch is undone by. */
+/* The combiner: the order of its fold, what it keeps of the peak, and how a kill within a batch is undone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #define BURSTS 40
 #define BURST 5 /* blocks; a round holds all events of a thread */
 
-/* What was live at the peak stays known, whichever kind of event changes the site first after it. */
+/* What was live at the peak stays known, whatever kind of event changes the site first after the peak. */
 static void test_changes_after_the_peak(void **state)
 {
 	(void)state;
@@ -61,7 +61,7 @@ static void test_equal_peaks(void **state)
 	assert_int_equal(totals->peak_ticks, latest->latest_ticks);
 }
 
-/* What a sampled event counts as: 4 blocks, with the sum of their bytes. */
+/* A sampled event counts as 4 blocks, with the sum of their bytes. */
 static void test_events_of_samples(void **state)
 {
 	(void)state;
@@ -84,7 +84,7 @@ static void test_events_of_samples(void **state)
 	assert_int_equal(totals.live_bytes, 0);
 }
 
-/* What a kill in a batch is undone by: each site that the batch changes, as it was before. */
+/* A kill within a batch is undone with copies of the sites that the batch changes, as they were before. */
 static void test_batch_can_be_undone(void **state)
 {
 	(void)state;
@@ -114,7 +114,7 @@ static void test_batch_can_be_undone(void **state)
 	}
 	release(0x50100);
 	release(0x50200);
-	/* A round of two batches: what the second one changes. */
+	/* A round of two batches, and what the second one changes. */
 	struct ct_totals before = totals_now();
 	uint64_t number = progress->progress;
 	for (uint32_t i = 0; i < CT_BATCH_EVENTS / 2 + 1; i++) {
@@ -138,8 +138,8 @@ static void wait_for_turn(int wanted)
 }
 
 /*
- * The first events make the rings in one order, the next come in the other; then in bursts, so that the threads' times
- * lie between each other's.
+ * The first events create the rings in one order, and the next events come in the opposite order. Then they come in
+ * bursts, so that the times of the threads are interleaved.
  */
 static void *in_turns(void *argument)
 {
@@ -193,12 +193,12 @@ static void test_a_round_is_in_order(void **state)
 	pthread_barrier_destroy(&barrier);
 }
 
-/* Others fold at any moment, so that a ring is full, or ends, at any of its places. */
+/* Other threads fold at any moment, so that a ring can be full, or end, at any of its slots. */
 static void test_rings_wrap_around(void **state)
 {
 	(void)state;
 	uint64_t bytes = 0;
-	volatile uint32_t count = 5 * CT_RING_EVENTS; /* an unrolled loop would have several sites */
+	volatile uint32_t count = 5 * CT_RING_EVENTS; /* volatile: an unrolled loop would have several sites */
 	for (uint32_t i = 1; i <= count; i++) {
 		allocate(0x70100, i);
 		release(0x70100);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fork: what the child's recording begins with, and that the parent's goes on as if there were no child. */
+/* fork: what the child's recording begins with, and that the parent's continues as if there were no child. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,12 +13,12 @@
 #include "recording.h"
 #include "sys/options.h"
 
-#define MORE 3 /* blocks that another thread allocates between our part of the fork and the kernel's */
+#define MORE 3 /* blocks that another thread allocates between our fork handler and the kernel's fork */
 
 static pthread_barrier_t barrier;
 static bool forking;
 
-/* Registered before ours, so called behind it, when everything has been folded and the locks are taken. */
+/* Registered before our handler, so called after it, when everything is folded and the locks are taken. */
 static void at_the_last_moment(void)
 {
 	if (!forking)
@@ -41,13 +41,13 @@ static void *other_thread(void *argument)
 	return NULL;
 }
 
-/* Without the sanitizers' last words: the child lacks a thread that its memory knows. */
+/* Ends without the sanitizers' checks, because the child lacks a thread that is recorded in its memory. */
 static void leave(int status)
 {
 	syscall(SYS_exit_group, status);
 }
 
-/* Ends the child with the line of a check that does not hold. */
+/* Ends the child with the line number of a check that fails. */
 #define CHECK(condition)                                                                                               \
 	do {                                                                                                           \
 		if (!(condition))                                                                                      \
@@ -62,7 +62,7 @@ static void check_ended(pid_t child)
 		fail_msg("the child: signal %d, or the check in line %d", WTERMSIG(status), WEXITSTATUS(status) - 1);
 }
 
-/* The sites of a process have what it has. */
+/* The live blocks of a process, summed over its sites. */
 static int64_t live_by_site(void)
 {
 	int64_t live = 0;
@@ -77,7 +77,7 @@ static void test_child_goes_on(void **state)
 	pthread_t thread;
 	pthread_barrier_init(&barrier, NULL, 2);
 	assert_int_equal(pthread_create(&thread, NULL, other_thread, NULL), 0);
-	pthread_barrier_wait(&barrier); /* it makes its site, and takes what else it needs locks for */
+	pthread_barrier_wait(&barrier); /* the thread makes its site, and does everything else that needs locks */
 	pthread_barrier_wait(&barrier);
 	struct ct_totals before = totals_now();
 	const struct ct_site *other_site = newest_site();
@@ -129,7 +129,7 @@ static void test_child_is_unwanted(void **state)
 	release(0x800000);
 }
 
-/* By a raw system call: no handler runs, and the child has its parent's store before it. */
+/* After a raw system call no handler runs, and the child still has its parent's store mapped. */
 static void test_child_of_a_system_call(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which word points to which block, and what it makes of it. */
+/* Which word points to which block, and which class the block then gets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ static void start(bool definite)
 	reach = (struct ct_reach){.held = held, .count = BLOCKS, .room = BLOCKS, .definite = definite};
 }
 
-/* The class of a block when a word has been met. */
+/* The class of a block after a word was found. */
 static int met(uintptr_t word, int block)
 {
 	ct_reach_meet(&reach, word);
@@ -45,7 +45,7 @@ static void test_bounds_of_blocks(void **state)
 	assert_int_equal(reach.listed, 0);
 	assert_int_equal(met(0x1000 + 99, FIRST), CT_REACH_POSSIBLE);
 	assert_int_equal(met(0x1000, FIRST), CT_REACH_REACHABLE);
-	assert_int_equal(met(0x1000 + 99, FIRST), CT_REACH_REACHABLE); /* never less */
+	assert_int_equal(met(0x1000 + 99, FIRST), CT_REACH_REACHABLE); /* the class never gets worse */
 	assert_int_equal(met(0x2000, EMPTY), CT_REACH_REACHABLE);
 	assert_int_equal(held[LAST].class, CT_REACH_LOST);
 }
@@ -53,7 +53,7 @@ static void test_bounds_of_blocks(void **state)
 static void test_what_leads_there(void **state)
 {
 	(void)state;
-	start(false); /* from a block that itself is only possibly reachable */
+	start(false); /* from a block that is only possibly reachable itself */
 	assert_int_equal(met(0x1000, FIRST), CT_REACH_POSSIBLE);
 	start(true);
 	reach.leader = FIRST + 1; /* from a lost block */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The recording without its hooks: made-up blocks go through record, unwinder, map, journal and
- * combiner, also from several threads that free each other's blocks; a slow fold of the written event
+ * The recording without its hooks: synthetic blocks go through record, unwinder, map, journal and
+ * combiner, also from several threads that free each other's blocks. A slow fold of the written event
  * list must give the same counters.
  */
 #include <setjmp.h>
@@ -30,7 +30,7 @@ static void test_counters_of_one_site(void **state)
 {
 	(void)state;
 	struct ct_totals before = totals_now();
-	volatile uintptr_t count = 3; /* an unrolled loop would be three sites */
+	volatile uintptr_t count = 3; /* volatile: an unrolled loop would have three sites */
 	for (uintptr_t i = 0; i < count; i++)
 		allocate(0x10000 + i * 64, 100);
 	struct ct_site *site = newest_site();
@@ -76,7 +76,7 @@ static void test_failed_realloc_keeps_the_block(void **state)
 {
 	(void)state;
 	allocate(0x40000, 40);
-	resize(0x40000, 0, 4000); /* the real realloc gave NULL */
+	resize(0x40000, 0, 4000); /* the real realloc returned NULL */
 	release(0x40000);
 	allocate(0x40000, 40);
 	resize(0x40000, 0, 0); /* realloc(p, 0) */
@@ -103,7 +103,7 @@ static void test_failed_realloc_in_a_pause(void **state)
 	ct_tracer.special = CT_SPECIAL_PAUSED;
 	check_failed_realloc(0x42000);
 	resize(0x43000, 0, 0); /* a free */
-	resize(0x44000, 0x45000, 80); /* a free, and an allocation that is left out */
+	resize(0x44000, 0x45000, 80); /* a free and an allocation that is left out */
 	ct_tracer.special = 0;
 	assert_int_equal(ct_block_take(0x43000), 0);
 	assert_int_equal(ct_block_take(0x44000), 0);
@@ -112,7 +112,7 @@ static void test_failed_realloc_in_a_pause(void **state)
 	assert_int_equal(totals_now().total_blocks, before.total_blocks);
 }
 
-/* With a point on each byte: every block is taken, and stands for itself. */
+/* With a point on each byte every block is sampled, and represents only itself. */
 static void test_failed_realloc_in_a_sample(void **state)
 {
 	(void)state;
@@ -130,7 +130,7 @@ static void test_missed_free_is_made_good(void **state)
 	(void)state;
 	struct ct_totals before = totals_now();
 	allocate(0x50000, 10);
-	allocate(0x50000, 20); /* the allocator gave the address out again: it was freed unseen */
+	allocate(0x50000, 20); /* the allocator used the address again, so we missed its free */
 	assert_int_equal(totals_now().live_bytes - before.live_bytes, 20);
 	release(0x50000);
 	assert_int_equal(totals_now().live_bytes, before.live_bytes);
@@ -173,7 +173,7 @@ static void test_depth_limit(void **state)
 	release(0x70020);
 }
 
-/* Blocks in flight between the threads. A slot's owner is who swapped its address out. */
+/* Blocks in flight between the threads. The thread that swaps an address out of a slot owns the block. */
 static uintptr_t slots[SLOTS];
 
 static void *worker(void *argument)
@@ -188,7 +188,7 @@ static void *worker(void *argument)
 			allocate(fresh, bytes);
 		else
 			allocate(fresh, bytes / 3);
-		if (random >> 36 & 1) /* and stays live */
+		if (random >> 36 & 1) /* the block stays live */
 			resize(fresh, fresh, bytes / 5);
 		uintptr_t old = __atomic_exchange_n(&slots[(random >> 40) % SLOTS], fresh, __ATOMIC_ACQ_REL);
 		if (!old)
@@ -205,7 +205,7 @@ struct reference {
 	uint64_t total, blocks, lifetime;
 };
 
-/* Written plainly: after a new peak the whole table is copied. */
+/* A simple fold, which copies the whole table after each new peak. */
 static void fold_slowly(FILE *events, struct reference *sites, uint32_t count, struct reference *all)
 {
 	struct ct_event event;
@@ -279,9 +279,9 @@ static void test_threads_against_reference(void **state)
 
 #define FAKE_PAIRS 200000
 
-#define FAKE_EVENTS 64 /* published between two looks for room; divides the ring */
+#define FAKE_EVENTS 64 /* published between two checks for room; divides the ring's size */
 
-/* No room for so many. As a thread whose ring is full asks: under the lock. */
+/* Is there no room for FAKE_EVENTS? Checked under the lock, as in a thread whose ring is full. */
 static bool is_full(const struct ct_ring *ring)
 {
 	ct_lock_get(&ct_lock_combine);
@@ -307,7 +307,7 @@ static void publish(uint32_t ring, uint32_t kind, uint64_t ticks, uint64_t other
 	ct_set_release(&to->head, head + 1);
 }
 
-/* As threads do that were interrupted between the clock and their journal: all times are long ago. */
+/* Like a thread that is interrupted between reading the clock and writing its journal: all times are long ago. */
 static void *allocate_and_free_late(void *done)
 {
 	for (uint64_t i = 0; i < FAKE_PAIRS; i++) {
@@ -318,7 +318,7 @@ static void *allocate_and_free_late(void *done)
 	return NULL;
 }
 
-/* Two rings of threads that are gone: the first is read first, and its allocations are freed in the second. */
+/* Two rings of ended threads: the first is read first, and its allocations are freed in the second. */
 static void test_no_free_is_folded_before_its_allocation(void **state)
 {
 	(void)state;
@@ -345,7 +345,7 @@ static uint64_t latest_event(void)
 	return ct_tls.thread->slot[-1].ticks;
 }
 
-/* times: of the block's birth, of its latest resize */
+/* times: those of the block's birth and of its latest resize */
 static void *resize_and_free(void *times)
 {
 	uint64_t birth = ((const uint64_t *)times)[0], later = ((const uint64_t *)times)[1];
@@ -358,7 +358,7 @@ static void *resize_and_free(void *times)
 	return NULL;
 }
 
-/* The processor that resized a block is ahead of the one that resizes and frees it then. */
+/* The clock of the processor that resized a block is ahead of the one that later resizes and frees it. */
 static void test_free_comes_after_resizes(void **state)
 {
 	(void)state;
@@ -377,7 +377,7 @@ static void test_free_comes_after_resizes(void **state)
 	struct ct_totals after = totals_now();
 	assert_int_equal(after.total_blocks - before.total_blocks, 3);
 	assert_int_equal(after.live_bytes, before.live_bytes);
-	/* The row serves the next block, which is not resized. */
+	/* The next block, which is not resized, uses the same row. */
 	allocate(RESIZED, 1);
 	uint64_t birth = latest_event();
 	release(RESIZED);
@@ -395,8 +395,8 @@ static void *fail_to_grow(void *stop)
 	return NULL;
 }
 
-/* Strings that fit are there, each at a place of its own, while those of another thread do not. The last test:
- * recording stops. */
+/* Strings that fit are stored, each at its own offset, while those of another thread do not fit. This must be the last
+ * test, since recording stops. */
 static void test_strings_beside_a_failed_growth(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The arithmetic of sampling against the C library's: chances, weights, distances. */
+/* The arithmetic of sampling (chances, weights, distances), compared with the C library's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +35,7 @@ static void test_estimate_is_one_over_the_chance(void **state)
 		}
 }
 
-/* How often a block is taken, and what the taken ones add up to. */
+/* How often a block is sampled, and what the sampled blocks add up to. */
 static void test_chance_of_a_block(void **state)
 {
 	static const uint64_t sizes[] = {0, 1, 100, 1000, 5000};
@@ -74,7 +74,7 @@ static void test_filter(void **state)
 	assert_true(ct_sample_lacks((void *)0x9000));
 	for (int i = 0; i < 300; i++)
 		ct_sample_note(0x7000, false);
-	assert_false(ct_sample_lacks((void *)0x7000)); /* it had overflowed: rather look than miss one */
+	assert_false(ct_sample_lacks((void *)0x7000)); /* the counter had overflowed, so the answer must be no */
 	ct_tracer.sample_bytes = 0;
 	assert_false(ct_sample_lacks((void *)0x9000));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a seccomp filter does to a call, as our interpreter tells, against the kernel: filters of random instructions
- * that kill or allow, each installed in a child with a refusal instead of the death, and asked about random arguments.
+ * Compares our interpreter of seccomp filters with the kernel. Filters of random instructions kill for a call or allow
+ * it. Each is installed in a child, with a refusal instead of the kill, and tried with random arguments.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,9 +24,9 @@
 #define FILTERS 1500
 #define CALLS 24
 #define BODY 30 /* random instructions */
-#define SLOTS 4 /* of its memory */
-#define FIRST_ARGUMENT 16 /* before it, where the call comes from: that is not told */
-#define NO_CALL 999 /* the kernel has none of this number */
+#define SLOTS 4 /* of the filter's memory */
+#define FIRST_ARGUMENT 16 /* the words before it say where the call comes from, which we do not know */
+#define NO_CALL 999 /* a number that no call of the kernel has */
 
 enum { OURS, KERNELS, VERDICTS };
 
@@ -45,7 +45,7 @@ static void add(struct filter *filter, struct sock_filter instruction)
 	filter->code[filter->length++] = instruction;
 }
 
-/* left: instructions until the end, beyond which no jump may go. */
+/* left: how many instructions follow; no jump may go beyond the end. */
 static struct sock_filter random_instruction(unsigned left)
 {
 	static const unsigned short modes[] = {BPF_ABS, BPF_ABS, BPF_IMM, BPF_MEM, BPF_LEN};
@@ -105,7 +105,7 @@ static long argument(unsigned call, unsigned i)
 	return (long)((call * 6 + i + 1) * 0x9e3779b97f4a7c15ull >> (call % 60));
 }
 
-/* In a child. 1 = refused, 2 = not; 0 stays where the kernel kills. */
+/* Runs in a child. 1: refused, 2: not refused. If the kernel kills, the value stays 0. */
 static void ask(unsigned seed, uint8_t (*told)[VERDICTS])
 {
 	struct filter filter;
@@ -143,7 +143,7 @@ static void test_random_filters(void **state)
 		pid_t child;
 
 		memset(told, 0, CALLS * VERDICTS);
-		/* Without a sanitizer's thread, which would live on: a division by zero kills only the thread. */
+		/* Not fork: a sanitizer's thread would survive, since a division by zero kills only one thread. */
 		child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 		if (child == 0)
 			ask(seed, told);
@@ -158,7 +158,7 @@ static void test_random_filters(void **state)
 				break;
 		}
 	}
-	/* All three were met often. */
+	/* All three verdicts occurred often. */
 	for (unsigned i = 0; i < 3; i++)
 		assert_true(verdicts[i] > 50);
 	munmap(told, CALLS * VERDICTS);

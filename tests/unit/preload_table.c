@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables of code and nodes stay as good as uniform hashing is: entries that a look-up reads are counted, for stacks
- * of few places and for addresses in strides. Knuth's linear probing at a load of a: (1 + 1 / (1 - a)) / 2 for keys
- * that are there, (1 + 1 / (1 - a)^2) / 2 for others. The keys are not random, so neither is the result.
+ * The tables of code and nodes must be as good as uniform hashing. The test counts the entries that a look-up reads,
+ * for stacks of few places and for addresses in strides. By Knuth, linear probing at a load of a reads
+ * (1 + 1 / (1 - a)) / 2 entries for keys in the table and (1 + 1 / (1 - a)^2) / 2 for others. The keys are not random,
+ * so the result is not random either.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -20,12 +21,12 @@
 
 #define BITS_MIN 10
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define BITS_MAX 16 /* the probes are the same, and take a hundred times as long */
+#define BITS_MAX 16 /* more bits give the same probes, and take a hundred times as long */
 #else
 #define BITS_MAX 20
 #endif
 
-/* A table's keys are made here; an entry's value is its index + 1. */
+/* The keys of a table; an entry's value is its index + 1. */
 static uint64_t keys[1 << BITS_MAX];
 static uint32_t hashes[1 << BITS_MAX]; /* of nodes */
 static uint32_t slots[1 << BITS_MAX];
@@ -91,7 +92,7 @@ static void check_found(const struct ct_table *table, const char *shape)
 			 average, most, uniform);
 }
 
-/* From each slot on, as if keys that are not there were uniform. */
+/* Look-ups from each slot on, as for uniform keys that are not in the table. */
 static void check_not_found(const struct ct_table *table, const char *shape)
 {
 	double load = (double)table->used / (table->mask + 1.0);
@@ -120,7 +121,7 @@ static void check(const char *shape)
 	ct_arena_free(table, sizeof(*table) + (table->mask + 1ull) * sizeof(struct ct_entry));
 }
 
-/* All stacks of these places, shortest first; each node's number is its parent's id times the stride. */
+/* All stacks of these places, shortest first. Each node's number is its parent's id times the stride. */
 static void add_combinations(uint32_t places, uint32_t place_stride, uint32_t id_stride)
 {
 	add_node(0, 0, 1);
@@ -129,7 +130,7 @@ static void add_combinations(uint32_t places, uint32_t place_stride, uint32_t id
 			add_node((i + 1) * id_stride, hashes[i], 1 + place * place_stride);
 }
 
-/* Stacks of `depth` frames in `places` places that call each other in turns, each from a place of its own. */
+/* Stacks of `depth` frames, in which `places` places call each other in turns. */
 static void add_recursions(uint32_t places, uint32_t depth)
 {
 	for (uint32_t first = 100; count < wanted; first++) {
@@ -139,7 +140,7 @@ static void add_recursions(uint32_t places, uint32_t depth)
 	}
 }
 
-/* One frame that calls from so many places, the last of which goes on. */
+/* One frame calls from `width` places, and the last of these calls does the same. */
 static void add_fans(uint32_t width, uint32_t stride)
 {
 	uint32_t hash = add_node(0, 0, 1);
@@ -152,7 +153,7 @@ static void add_fans(uint32_t width, uint32_t stride)
 	}
 }
 
-/* The bits of a number, as calls to the left and to the right: all stacks of one depth in order. */
+/* The bits of a number are calls to the left or right: all stacks of one depth in order. */
 static void add_numbers(uint32_t depth)
 {
 	uint32_t path[32] = {0};
@@ -216,7 +217,7 @@ static void check_code(uint32_t number, uint32_t modules_most, uint32_t epochs)
 			}
 }
 
-/* The fullest that a table of 2^bits becomes. */
+/* The maximum number of entries in a table of 2^bits. */
 static uint32_t fullest(uint32_t bits)
 {
 	uint32_t mask = (1u << bits) - 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The call tree at its limits, and what becomes of code that was unloaded. */
+/* The call tree at its limits, and what happens to code that was unloaded. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,9 +15,9 @@
 #define SITES 20u
 #define STACKS 60u
 #define EPOCHS 1000u
-#define NODES (SITES * 8 + 4096) /* tree/tree.c */
+#define NODES (SITES * 8 + 4096) /* as in tree/tree.c */
 
-/* Of code that is read again after each dlclose, the table holds what was read last. */
+/* If code is read again after each dlclose, the table holds only what was read last. */
 static void test_old_code_is_dropped(void **state)
 {
 	(void)state;
@@ -33,7 +33,7 @@ static void test_old_code_is_dropped(void **state)
 	assert_true(ct_tracer.code->mask < 4096);
 }
 
-/* Few sites on deep stacks; one more is of the test before. In a child: it leaves no room for the other tests. */
+/* Few sites with deep stacks; the previous test made one more. Runs in a child, since it leaves no room for others. */
 static void test_nodes_at_the_limit(void **state)
 {
 	(void)state;
@@ -42,7 +42,7 @@ static void test_nodes_at_the_limit(void **state)
 	int status;
 	if (!child) {
 		recurse(3000, 0x30000);
-		recurse(3000, 0x30040); /* from another line: no frame is the same */
+		recurse(3000, 0x30040); /* from another line, so no frame is the same */
 		uint64_t nodes = sections[CT_SECTION_NODES].used, sites = sections[CT_SECTION_SITES].used;
 		recurse(3000, 0x30080);
 		_exit(nodes != NODES + 1 ? 1 : sections[CT_SECTION_NODES].used != nodes ? 2 : sites != 4 ? 3 : 0);
@@ -51,7 +51,7 @@ static void test_nodes_at_the_limit(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* One site is there from the test before. */
+/* The previous test made one site. */
 static void test_sites_at_the_limit(void **state)
 {
 	(void)state;
@@ -60,7 +60,7 @@ static void test_sites_at_the_limit(void **state)
 	volatile uint32_t count = STACKS;
 	for (uint32_t depth = 0; depth < count; depth++) {
 		recurse(depth, 0x20000 + depth * 64);
-		/* Beside the first and those of the loop: number 0, and from the limit on [other sites]. */
+		/* Also counted: the first site, number 0 and, from the limit on, [other sites]. */
 		assert_int_equal(sites->used, depth + 2 <= SITES ? depth + 3 : SITES + 2);
 		if (depth + 1 == SITES)
 			nodes = ct_tracer.header->sections[CT_SECTION_NODES].used;

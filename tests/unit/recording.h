@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A recording without hooks, for unit tests of the preload: blocks at made-up addresses go through record, unwinder,
- * map, journal and combiner. Included by one file of a program, behind cmocka.h.
+ * A recording without hooks, for unit tests of the preload: blocks at invented addresses go through record, unwinder,
+ * map, journal and combiner. Included by one file of a program, after cmocka.h.
  */
 #ifndef RECORDING_H
 #define RECORDING_H
@@ -23,7 +23,7 @@ static char folder[] = "/tmp/ctrace-unit-XXXXXX";
 
 #define SLACK 7
 
-static __thread size_t asked; /* for by the latest allocation */
+static __thread size_t asked; /* the size that the latest allocation requested */
 
 static size_t usable_bytes(void *block)
 {
@@ -57,7 +57,7 @@ __attribute__((noinline, unused)) static void resize(uintptr_t from, uintptr_t t
 	ct_leave();
 }
 
-/* Allocate a byte below so many more frames. */
+/* Allocate a byte below `depth` more frames. */
 __attribute__((noinline, noipa, unused)) static void recurse(unsigned depth, uintptr_t block)
 {
 	if (depth)
@@ -81,7 +81,7 @@ static inline struct ct_totals totals_now(void)
 	return ct_tracer.header->totals;
 }
 
-/* The latest made site. */
+/* The site that was made last. */
 static inline struct ct_site *newest_site(void)
 {
 	return &ct_tracer.sites[ct_tracer.header->sections[CT_SECTION_SITES].used - 1];
@@ -99,7 +99,7 @@ static int recording_start(void **state)
 	setenv("CTRACE_DEBUG", "events,sanitizer", 1);
 	if (!ct_start())
 		return -1;
-	ct_tracer.glibc_blocks = false; /* the blocks here are none of its */
+	ct_tracer.glibc_blocks = false; /* these blocks do not come from glibc */
 	ct_tracer.usable_bytes = usable_bytes;
 	return 0;
 }
@@ -112,7 +112,7 @@ static int recording_stop(void **state)
 	return system(command);
 }
 
-/* The list of events, each as it was folded. */
+/* The list of events in the order in which they were folded. */
 static inline FILE *recording_events(void)
 {
 	char path[256];

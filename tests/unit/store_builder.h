@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A store made by hand, for tests of its readers: fill the arrays, then write the file. */
+/* A store made by hand, for tests of readers: fill the arrays, then write the file. */
 #ifndef STORE_BUILDER_H
 #define STORE_BUILDER_H
 
@@ -31,7 +31,7 @@ struct store_builder *store_builder_new(void);
 void store_builder_event(struct store_builder *builder, uint32_t ring, uint64_t ticks, uint32_t site, uint32_t kind,
 			 uint64_t bytes, uint64_t other);
 
-/* A file of the test's own, for a group's set-up and tear-down. */
+/* A temporary file for the test, for a group's set-up and tear-down. */
 extern char store_builder_path[];
 int store_builder_make_path(void **state);
 int store_builder_remove_path(void **state);

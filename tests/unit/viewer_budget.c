@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Budgets: lines that are rules and lines that are not, and how rules are judged. */
+/* Budgets: lines that are rules, lines that are not, and how rules are applied. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +25,7 @@ static void add(struct ct_profile *profile, const char *leaf, const char *caller
 	assert_int_equal(ct_profile_site(profile, ids, 2, &counters, false), 0);
 }
 
-/* parse: 1000 bytes in 10 blocks, 300 at the peak, 100 at the end; render: 500 in 1; both below main */
+/* parse: 1000 bytes in 10 blocks, 300 at the peak, 100 at the end. render: 500 bytes in 1 block. Both below main. */
 static struct ct_profile *sample(void)
 {
 	struct ct_profile *profile = ct_profile_new();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The DHAT loader: real files of Valgrind 3.19 (tests/unit/data), files in the form of dhat-rs, exact
- * numbers, every check with a file that breaks it, and files damaged at every byte.
+ * The DHAT loader: real files of Valgrind 3.19 (tests/unit/data), files as dhat-rs writes them, exact
+ * numbers, a file that breaks each check, and files damaged at every byte.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -100,7 +100,7 @@ static void test_valgrind_copy_and_ad_hoc(void **state)
 	ct_profile_free(profile);
 }
 
-/* As dhat-rs 0.3 writes it: pretty-printed, the table first or last, columns in the places. */
+/* As in dhat-rs 0.3: pretty-printed, the table first or last, columns in the places. */
 static void test_dhat_rs(void **state)
 {
 	struct ct_profile *profile = load_fine(
@@ -141,7 +141,7 @@ static void test_empty_recording(void **state)
 	ct_profile_free(profile);
 }
 
-/* Doubles would give ...992 and ...616. */
+/* With doubles the numbers would end in 992 and 616. */
 static void test_exact_numbers(void **state)
 {
 	struct ct_profile *profile = load_fine(FILE_WITH(
@@ -240,7 +240,7 @@ static void test_unreadable(void **state)
 	assert_non_null(strstr(error.line, "is a folder"));
 }
 
-/* A pipe without a writer: a plain open waits for one. */
+/* A pipe without a writer, for which a plain open would wait. */
 static void test_not_a_regular_file(void **state)
 {
 	(void)state;
@@ -344,7 +344,7 @@ static void test_inlined_runs(void **state)
 	ct_profile_free(profile);
 }
 
-/* What was read from a file that may be damaged is at least consistent. */
+/* A profile from a file that may be damaged is at least consistent. */
 static void check_profile(const struct ct_profile *profile)
 {
 	for (size_t i = 0; i < profile->site_count; i++) {
@@ -385,7 +385,7 @@ static void test_truncated_anywhere(void **state)
 	size_t length;
 	char *text = read_file("tests/unit/data/dhat.out.heap", &length);
 	(void)state;
-	/* the last byte is the newline behind the object */
+	/* the last byte is the newline after the object */
 	for (size_t i = 0; i < length - 2; i++) {
 		struct ct_error_text error;
 		struct ct_profile *profile;

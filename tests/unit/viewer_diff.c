@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Diffs: which stacks are one across builds and tools, and parts that add up. */
+/* Diffs: which stacks match across builds and tools, and parts that add up. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -120,21 +120,21 @@ static void test_chains(void **state)
 	assert_true(are_one("malloc (vg_replace_malloc.c:381)|f (a.c:1)|main (a.c:9)|(below main) (in /l/libc.so.6)",
 			    "f (a.c:1)|main (a.c:9)|__libc_start_call_main (in /l/libc.so.6)|_start (in /bin/app)"));
 	assert_true(are_one("f (a.c:1)|start_thread (in /l/libc.so.6)|clone (in /l/libc.so.6)", "f (a.c:1)"));
-	/* modules: folder, version, the program's own, and different ones */
+	/* modules: folder, version, the module of the program, and different modules */
 	assert_true(are_one("f (in /usr/lib/libx.so.1.2)", "f (in /opt/libx.so.2)"));
 	assert_false(are_one("f (in /usr/lib/libx.so.1.2)|main (in /bin/app)",
 			     "g (in /usr/lib/liby.so.1)|main (in /bin/app)"));
 	assert_true(are_one("f (in /bin/app)", "0x77: f (in /bin/app)"));
-	/* nameless code: whatever the address, a run of it once */
+	/* nameless code: the address is ignored, and consecutive frames count once */
 	assert_true(are_one("0x1: ??? (in /l/libx.so)|0x2: ??? (in /l/libx.so)|main (a.c:1)",
 			    "0x3: ??? (in /l/libx.so)|main (a.c:1)"));
 	assert_false(are_one("0x1: ??? (in /l/libx.so)|main (a.c:1)", "0x1: ??? (in /l/liby.so)|main (a.c:1)"));
-	/* inlined: less of the name */
+	/* inlined functions: only a part of the name */
 	assert_true(are_one("push_back (v.h:1)|fill<int> (a.c:1)|main (a.c:2)",
 			    "std::vector<int>::push_back(int&&) (v.h:1)|void fill<int>(int) (a.c:1)|main (a.c:2)"));
 }
 
-/* Rows with all of the name in common stay apart, though their plain names are one. */
+/* Rows with equal full names stay separate from others, although their plain names are equal. */
 static void test_plain_names_are_the_second_choice(void **state)
 {
 	struct ct_counters one = {.total_bytes = 1, .total_blocks = 1};
@@ -192,7 +192,7 @@ static void test_other_causes(void **state)
 {
 	const struct ct_counters base = {.total_bytes = 1000, .total_blocks = 10, .peak_bytes = 500, .peak_blocks = 5};
 	(void)state;
-	/* bigger: as many of them */
+	/* bigger: the same number of blocks */
 	check_causes(base,
 		     (struct ct_counters){.total_bytes = 1500, .total_blocks = 10, .peak_bytes = 750, .peak_blocks = 5},
 		     CT_METRIC_TOTAL_BYTES, 0, 500, 0);
@@ -213,7 +213,7 @@ static void test_other_causes(void **state)
 	/* new, gone */
 	check_causes((struct ct_counters){0}, base, CT_METRIC_TOTAL_BYTES, 1000, 0, 0);
 	check_causes((struct ct_counters){0}, base, CT_METRIC_PEAK_BYTES, 500, 0, 0);
-	/* blocks of nothing; live ones only on one side */
+	/* blocks of 0 bytes; live blocks on one side only */
 	check_causes((struct ct_counters){.total_blocks = 5},
 		     (struct ct_counters){.total_bytes = 50, .total_blocks = 5}, CT_METRIC_TOTAL_BYTES, 0, 50, 0);
 	check_causes((struct ct_counters){.total_bytes = 50, .total_blocks = 5},
@@ -221,7 +221,7 @@ static void test_other_causes(void **state)
 		     CT_METRIC_PEAK_BYTES, 0, 0, 30);
 }
 
-/* Whatever the numbers, the parts add up; the sanitizers see to overflows. */
+/* The parts add up for any numbers. The sanitizers detect overflows. */
 static void test_any_numbers_add_up(void **state)
 {
 	uint64_t seed = 1;
@@ -267,7 +267,7 @@ static void test_refused(void **state)
 	end(&diff);
 }
 
-/* What a view or writer writes. */
+/* Compares what a view or writer writes. */
 static void check_text(const struct ct_diff *diff,
 		       int (*write)(const struct ct_diff *, enum ct_metric, FILE *, struct ct_error_text *),
 		       const char *wanted)

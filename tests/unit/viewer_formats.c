@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The writers of all formats, on profiles that no recording makes: empty, hostile, huge, and on full disks. */
+/* The writers of all formats, with profiles that no recording makes (empty, hostile, huge), and on full disks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -52,7 +52,7 @@ static void add(struct ct_profile *profile, uint64_t bytes, uint32_t count, cons
 	assert_int_equal(ct_profile_site(profile, frames, count, &counters, false), 0);
 }
 
-/* Inlined frames that do not fit together, no module, code without names, names that need escapes. */
+/* Inlined frames that do not fit together, no module, code without names, and names that need escapes. */
 static struct ct_profile *hostile(void)
 {
 	struct ct_profile *profile = ct_profile_new();
@@ -72,7 +72,7 @@ static struct ct_profile *hostile(void)
 	add(profile, 100, 1, (const uint32_t[]){inner});
 	add(profile, 1000, 2, (const uint32_t[]){bare, nothing});
 	add(profile, 10000, 2, (const uint32_t[]){again, root});
-	add(profile, 100000, 2, (const uint32_t[]){one, root}); /* the same by names */
+	add(profile, 100000, 2, (const uint32_t[]){one, root}); /* the same stack by names */
 	add(profile, 0, 1, (const uint32_t[]){root});
 	profile->timeline_count = 1;
 	profile->timeline = calloc(1, sizeof(*profile->timeline));
@@ -80,7 +80,7 @@ static struct ct_profile *hostile(void)
 	return profile;
 }
 
-/* The file in memory, ended by NUL; free() it. */
+/* The file in memory, terminated by NUL; free() it. */
 static char *write_with(const struct ct_profile *profile, const char *name, enum ct_metric metric, size_t *length)
 {
 	const struct ct_format *format = ct_format_find(name);
@@ -133,7 +133,7 @@ static const Pprof__Function *pprof_function(const Pprof__Profile *read, uint64_
 	return NULL;
 }
 
-/* "inner < one | main": lines of a location, then its callers. */
+/* "inner < one | main": the lines of a location, then those of its callers. */
 static void pprof_stack(const Pprof__Profile *read, const Pprof__Sample *sample, char *out, size_t room)
 {
 	size_t used = 0;
@@ -158,7 +158,7 @@ static void test_pprof_of_hostile_frames(void **state)
 	Pprof__Profile *read = pprof_of(profile, CT_METRIC_NONE);
 	static const char *const stacks[] = {
 		"inner < one | main \"q\" \\ {lambda#1}",
-		"inner | two | main \"q\" \\ {lambda#1}", /* the address is taken */
+		"inner | two | main \"q\" \\ {lambda#1}", /* another frame already has the address */
 		"inner",
 		"[libx.so] | ???",
 		"one | main \"q\" \\ {lambda#1}",
@@ -174,7 +174,7 @@ static void test_pprof_of_hostile_frames(void **state)
 	}
 	assert_string_equal(pprof_string(read, 0), "");
 	assert_string_equal(pprof_string(read, read->default_sample_type), "alloc_space");
-	assert_string_equal(pprof_string(read, read->mapping[0]->filename), "/bin/app"); /* by the command's name */
+	assert_string_equal(pprof_string(read, read->mapping[0]->filename), "/bin/app"); /* named after the command */
 	for (size_t i = 0; i < read->n_location; i++) {
 		const Pprof__Location *location = read->location[i];
 		if (!location->mapping_id)
@@ -186,7 +186,7 @@ static void test_pprof_of_hostile_frames(void **state)
 	ct_profile_free(profile);
 }
 
-/* Each number in its place, and addresses as they were when the program ran. */
+/* Each number is in its place, and addresses are those of the running program. */
 static void test_pprof_of_a_recording(void **state)
 {
 	(void)state;
@@ -282,7 +282,7 @@ static void test_pprof_counts_beyond_its_numbers(void **state)
 	uint32_t frame = frame_of(profile, "f", "", 0, "", 1, false);
 	add(profile, UINT64_MAX, 1, &frame);
 	Pprof__Profile *read = pprof_of(profile, CT_METRIC_NONE);
-	assert_int_equal(read->n_sample_type, 2); /* no lifetimes: nothing in use */
+	assert_int_equal(read->n_sample_type, 2); /* without lifetimes nothing is in use */
 	assert_int_equal(read->sample[0]->value[1], INT64_MAX);
 	pprof__profile__free_unpacked(read, NULL);
 	ct_profile_free(profile);
@@ -305,7 +305,7 @@ static void test_json_of_hostile_names(void **state)
 	assert_string_equal(cJSON_GetObjectItem(json, "command")->valuestring, "./app \"x\"");
 	cJSON_Delete(json);
 
-	/* Two frames of one function, at its lowest line; stacks of equal names once, empty ones not at all. */
+	/* Two frames of a function become one at its lowest line. Equal stacks appear once, empty stacks not at all. */
 	json = json_of(profile, "speedscope", CT_METRIC_NONE);
 	const cJSON *frames = cJSON_GetObjectItem(cJSON_GetObjectItem(json, "shared"), "frames"), *frame;
 	int ones = 0;
@@ -350,7 +350,7 @@ static void test_folded_of_equal_names(void **state)
 	ct_profile_free(profile);
 }
 
-/* What readers of folded stacks would take for something else. */
+/* Text that readers of folded stacks would misinterpret. */
 static void test_folded_labels(void **state)
 {
 	static const char *const cases[][2] = {
@@ -373,7 +373,7 @@ static void test_folded_labels(void **state)
 	}
 }
 
-/* A place with 1 % of the bytes has a line of its own, as in Massif; 10 of 1,001 are less than that. */
+/* A place with 1 % of the bytes has its own line, as in Massif. 10 of 1,001 are less than that. */
 static void test_massif_threshold(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The store reader while a program records: whatever moment it meets, what it reads fits together. */
+/* The store reader while a program records: whatever the moment, the numbers that it reads fit together. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@
 #define READS 400
 #define NEW_SITES (BUILDER_SITES - 3)
 
-/* One ring allocates, another one frees, and there is never more than one block. */
+/* One ring allocates and another one frees. There is never more than one block. */
 #define ALLOCATING 0
 #define FREEING 2
 
@@ -50,7 +50,7 @@ static void publish(struct recorder *recorder, uint32_t ring_id, uint32_t site, 
 	recorder->ticks++;
 }
 
-/* A round as store.h has it, each batch one pair of events. */
+/* A round as in store.h, in which each batch is one pair of events. */
 static void combine(struct recorder *recorder)
 {
 	struct ct_progress *progress = &recorder->header->progress;
@@ -147,7 +147,7 @@ static void test_while_it_records(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, record, &recorder), 0);
 	uint64_t before = 0;
 	int later = 0;
-	while (later < READS) { /* it does record meanwhile */
+	while (later < READS) { /* the recorder runs meanwhile */
 		uint64_t now = read_once();
 		assert_true(now >= before);
 		if (now > before)
@@ -165,8 +165,8 @@ static void test_while_it_records(void **state)
 }
 
 /*
- * The same with each step set: something happens at the reader's own reads of the header and of the heads. With a busy
- * ring, it gets an event between any two reads of the heads, so that the store never stands still.
+ * The same with fixed steps: something happens whenever the reader reads the header or the heads. A busy ring gets an
+ * event between any two reads of the heads, so that the store is never at rest.
  */
 #define BUSY 1
 #define T 1000
@@ -177,8 +177,8 @@ static struct script {
 	bool busy;
 	int pair_at; /* the read of the heads, from 1, in which a pair is published */
 	int site_at; /* the read of the header, from 1, in which a site is made; 0: none */
-	int heads_read; /* how often; twice in a reading */
-	int header_read; /* three times in a reading */
+	int heads_read; /* how often so far; twice per reading */
+	int header_read; /* three times per reading */
 } script;
 
 static ssize_t read_plainly(int fd, char *to, size_t bytes, off_t at)
@@ -192,7 +192,7 @@ static void publish_at(uint64_t ticks, uint32_t ring, uint32_t site, uint32_t ki
 	publish(script.recorder, ring, site, kind, other);
 }
 
-/* Behind the head of ALLOCATING both threads publish what they took their times for long ago: a block, and its free. */
+/* After the head of ALLOCATING was read, both threads publish events whose times are long ago: a block and its free. */
 static ssize_t read_heads(int fd, char *to, size_t bytes, off_t at)
 {
 	const size_t first = sizeof(struct ct_ring);
@@ -207,7 +207,7 @@ static ssize_t read_heads(int fd, char *to, size_t bytes, off_t at)
 	return (ssize_t)first + read_plainly(fd, to + first, bytes - first, at + (off_t)first);
 }
 
-/* Between the number of sites and the round: a new site, its block, and a round that begins. */
+/* Between the number of sites and the round there is a new site, its block, and the start of a round. */
 static ssize_t read_header(int fd, char *to, size_t bytes, off_t at)
 {
 	const size_t first = offsetof(struct ct_store_header, progress);
@@ -225,7 +225,7 @@ static ssize_t read_header(int fd, char *to, size_t bytes, off_t at)
 	return (ssize_t)first + read_plainly(fd, to + first, bytes - first, at + (off_t)first);
 }
 
-/* The reader's. */
+/* The pread that the reader calls. */
 ssize_t pread(int fd, void *to, size_t bytes, off_t at)
 {
 	const struct ct_store_header *header = script.recorder ? script.recorder->header : NULL;
@@ -234,7 +234,7 @@ ssize_t pread(int fd, void *to, size_t bytes, off_t at)
 	return header && !at ? read_header(fd, to, bytes, at) : read_plainly(fd, to, bytes, at);
 }
 
-/* Read while that happens: so many live blocks, of so many. */
+/* Read while that happens, and check the numbers of live blocks and of all blocks. */
 static void read_meanwhile(struct script now, uint64_t live_blocks, uint64_t total_blocks)
 {
 	struct store_builder *builder = store_builder_new();
@@ -260,7 +260,7 @@ static void read_meanwhile(struct script now, uint64_t live_blocks, uint64_t tot
 	free(builder);
 }
 
-/* T is seen in the first reading, the free in the second, its block in the third; the fourth finds no more. */
+/* The first reading sees T, the second the free, the third its block. The fourth finds nothing new. */
 static void test_free_read_before_its_allocation(void **state)
 {
 	(void)state;

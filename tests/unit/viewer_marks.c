@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a program tells by ctrace/ctrace.h: marks and events in stores and reports, and damaged ones. */
+/* Marks and events of ctrace/ctrace.h, in stores and reports, some of them damaged. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ static void add_mark(struct store_builder *builder, uint64_t ticks, const char *
 		(struct ct_mark_row){.ticks = ticks, .total_bytes = 50, .live_bytes = 7, .name = span};
 }
 
-/* Site 2 becomes one of events, called at site 1's stack. */
+/* Site 2 becomes a site of events, at the stack of site 1. */
 static void add_events(struct store_builder *builder)
 {
 	builder->nodes[4] = (struct ct_node){builder->sites[1].node, CT_MODULE_PSEUDO, CT_PSEUDO_EVENT};
@@ -67,7 +67,7 @@ static void test_marks(void **state)
 	ct_store_file_close(&store);
 }
 
-/* Taken when the program was younger, at half the distance of those that are taken now: every second one goes. */
+/* When the program was younger, snapshots were taken at half the present distance. Every second one is dropped. */
 static void test_snapshots(void **state)
 {
 	(void)state;
@@ -89,7 +89,7 @@ static void test_snapshots(void **state)
 	open_store(builder, &store);
 	assert_int_equal(ct_store_profile(&store, &profile, &error), 0);
 	assert_int_equal(profile->snapshot_count, 3);
-	assert_int_equal(profile->snapshots[2].bytes, 10); /* before the event that it is taken at */
+	assert_int_equal(profile->snapshots[2].bytes, 10); /* before the event at which it is taken */
 	for (uint64_t i = 0; i < 2; i++) {
 		const struct ct_snapshot *snapshot = &profile->snapshots[i];
 		assert_in_range(snapshot->time, (i + 1) * distance / 1000, (i + 1) * distance / 1000 + 1);
@@ -120,7 +120,7 @@ static void test_events(void **state)
 	assert_int_equal(events->mode, CT_MODE_AD_HOC);
 	assert_int_equal(events->totals.total_bytes, 111);
 	assert_int_equal(events->totals.total_blocks, 2);
-	/* The same stack, but the mark is no frame. */
+	/* The stack is the same, without a frame for the pseudo node. */
 	assert_int_equal(events->sites[0].frame_count, heap->sites[0].frame_count);
 	assert_false(events->sites[0].truncated);
 	ct_profile_free(heap);

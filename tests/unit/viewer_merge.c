@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Merging: which frames are one, what becomes of their addresses, and sums that do not fit. */
+/* Merging: which frames match, what happens to their addresses, and sums that do not fit. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ static struct ct_profile *profile_of(const char *leaf, uint64_t bytes)
 	return profile;
 }
 
-/* The merge of two profiles of one frame each: its texts, separated by '|'. */
+/* Merges two profiles of one frame each. `wanted` has the texts of the result, separated by '|'. */
 static void check(const char *one, const char *other, const char *wanted)
 {
 	struct ct_error_text error;
@@ -56,7 +56,7 @@ static void test_frames(void **state)
 	check("0x1F: f (a.c:1)", "0x1F: f (a.c:2)", "0x1F: f (a.c:1)|0x1F: f (a.c:2)");
 	check("0x1F: f (in /a.so)", "0x2F: f (in /b.so)", "0x1F: f (in /a.so)|0x2F: f (in /b.so)");
 	check("0x1F: f (in /a.so)", "0x2F: f (in /a.so)", "f (in /a.so)");
-	/* Nothing but the address is known: of a file it is the same in all processes, else of this one. */
+	/* Only the address is known. In a file it is the same in all processes, otherwise only in this one. */
 	check("0x1F: ??? (in /a.so)", "0x2F: ??? (in /a.so)", "0x1F: ??? (in /a.so)|0x2F: ??? (in /a.so)");
 	check("0x1F: ??? (in /a.so)", "0x1F: ??? (in /a.so)", "0x1F: ??? (in /a.so)");
 	check("0x1F: ??? (in \?\?\?)", "0x2F: ??? (in \?\?\?)", "??? (in \?\?\?)");
@@ -84,7 +84,7 @@ static void test_sums_that_do_not_fit(void **state)
 	ct_profile_free(small);
 }
 
-/* The merge of profiles, none of which it keeps. */
+/* Merges profiles, and keeps none of them. */
 static void merge_all(struct ct_merge *merge, struct ct_profile *const *profiles, size_t count)
 {
 	struct ct_error_text error;
@@ -112,7 +112,7 @@ static void test_losses(void **state)
 	ct_merge_fini(&merge);
 }
 
-/* A frame is inlined in the result if it is in all inputs, whatever their order. */
+/* A frame is inlined in the result if it is inlined in all inputs, whatever their order. */
 static void test_inlined(void **state)
 {
 	(void)state;
@@ -132,7 +132,7 @@ static void test_inlined(void **state)
 	}
 }
 
-/* What one input lacks, the result lacks; times of all of them. Twice, in either order. */
+/* The result lacks what one input lacks, and has the times of all inputs. Tested in both orders. */
 static void test_head(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables of commands: parsing, errors, hints, help, and that each table keeps its own rules. */
+/* The option tables of commands: parsing, errors, hints, help, and the rules that each table keeps. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -124,7 +124,7 @@ static void test_errors(void **state)
 	}
 }
 
-/* What follows the program's name is the program's. */
+/* Words after the program's name belong to the program. */
 static void test_program(void **state)
 {
 	int rest;
@@ -165,7 +165,7 @@ static void test_help(void **state)
 	free(text);
 }
 
-/* Names and letters are each one option's; what has a value is applied to something. */
+/* Names and letters are unique, and an option with a value has a place for it. */
 static void test_tables(void **state)
 {
 	(void)state;

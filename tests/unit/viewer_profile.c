@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The profile model: what is equal is one, what is unfit for a terminal or JSON is replaced, sums are kept. */
+/* The profile model: equal items become one, bytes unfit for terminals or JSON are replaced, sums are kept. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +58,7 @@ static void test_text_is_cleaned(void **state)
 		{"a\0b", 3, "a" BAD "b"},
 		{"\xc2\x9b"
 		 "1m",
-		 4, BAD BAD "1m"}, /* C1: another escape */
+		 4, BAD BAD "1m"}, /* C1, another escape */
 		{"\xff\xfe", 2, BAD BAD},
 		{"\xc0\xaf", 2, BAD BAD}, /* '/' in two bytes */
 		{"\xed\xa0\x80", 3, BAD BAD BAD}, /* a surrogate */
@@ -132,7 +132,7 @@ static void test_equal_stacks_are_one_site(void **state)
 	assert_int_equal(profile->totals.total_bytes, 40);
 	assert_int_equal(profile->totals.lifetime, 28);
 	assert_int_equal(profile->totals.end_blocks, 4);
-	/* Maxima of sites happen at different times: the process's own is its peak. */
+	/* Maxima of sites happen at different times. That of the process is its peak. */
 	assert_int_equal(profile->totals.max_bytes, 32);
 	assert_int_equal(profile->totals.max_blocks, 4);
 	ct_profile_free(profile);
@@ -160,7 +160,7 @@ static void test_errors(void **state)
 #define COUNTERS (sizeof(struct ct_counters) / sizeof(uint64_t))
 #define COUNTER(name) (offsetof(struct ct_counters, name) / sizeof(uint64_t))
 
-/* Every counter adds up, but for those of which the smaller or larger counts. */
+/* Every counter adds up, except those whose smaller or larger value counts. */
 static void test_counters_add_up(void **state)
 {
 	(void)state;
@@ -170,7 +170,7 @@ static void test_counters_add_up(void **state)
 	for (size_t i = 0; i < 3; i++)
 		for (size_t j = 0; j < COUNTERS; j++)
 			((uint64_t *)&added[i])[j] = (j + 1) * (i == 0 ? 100 : i == 1 ? 1 : 10000);
-	assert_int_equal(ct_profile_site(profile, &frame, 1, &nothing, false), 0); /* its sizes do not count */
+	assert_int_equal(ct_profile_site(profile, &frame, 1, &nothing, false), 0); /* its sizes are ignored */
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(ct_profile_site(profile, &frame, 1, &added[i], false), 0);
 	const uint64_t *sums = (const uint64_t *)&profile->sites[0].counters;

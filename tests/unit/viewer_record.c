@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ctrace record before and after the program: which programs it refuses (on ELF files made here), where
- * it finds its library, what environment it sets, and whose stores it takes.
+ * ctrace record before and after the program: which programs it refuses (tested with ELF files made here), where
+ * it finds its library, which environment it sets, and which stores it takes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@
 #include "record/program.h"
 #include "util/library.h"
 
-/* This program stands for libctrace.so: what matters is its kind of processor. */
+/* This program replaces libctrace.so, since only its kind of processor matters. */
 #define LIBRARY "/proc/self/exe"
 
 static char folder[] = "/tmp/ctrace-test-XXXXXX";
@@ -56,7 +56,7 @@ static char *write_text(const char *name, const char *text)
 	return write_file(name, text, strlen(text), 0755);
 }
 
-/* An ELF head like this program's own, with the loader given (NULL: none). */
+/* An ELF header like that of this program, with the given loader (NULL: none). */
 static char *write_elf(const char *name, int class, int machine, const char *loader)
 {
 	struct {
@@ -118,7 +118,7 @@ static void test_rights(void **state)
 {
 	char *path = write_elf("rights", ELFCLASS64, own_machine(), "/proc/self/exe");
 	(void)state;
-	/* one's own setuid program gains nothing */
+	/* a user's own setuid program gains nothing */
 	assert_int_equal(chmod(path, 04755), 0);
 	check_target(path, 0, NULL);
 	if (chown(path, 12345, (gid_t)-1) != 0)
@@ -215,7 +215,7 @@ static void test_library(void **state)
 	write_text("tree/lib/libctrace.so", "");
 	assert_int_equal(ct_library_find(path_of("tree/bin/ctrace"), path, &error), 0);
 	assert_string_equal(path, path_of("tree/lib/libctrace.so"));
-	/* by way of a link, as in /usr/local/bin */
+	/* through a link, as in /usr/local/bin */
 	assert_int_equal(symlink(path_of("tree/bin/ctrace"), path_of("link")), 0);
 	assert_int_equal(ct_library_find(path_of("link"), path, &error), 0);
 	/* a moved tree; LD_PRELOAD splits at blanks */
@@ -285,7 +285,7 @@ static void test_settings(void **state)
 	ct_settings_fini(&settings);
 }
 
-/* The folder's name has a percent sign: it is no pattern. */
+/* A percent sign in the folder's name is not a pattern. */
 static void test_percent_folder(void **state)
 {
 	struct ct_settings settings = {0};
@@ -353,7 +353,7 @@ static struct ct_store_header *make_header(void)
 	header->extent_count = 2;
 	header->extents[0] = (struct ct_extent){CT_STORE_HEADER_BYTES + CT_STORE_PAGE, 1, CT_SECTION_STRINGS};
 	header->extents[1] = (struct ct_extent){CT_STORE_HEADER_BYTES, 1, CT_SECTION_STRINGS};
-	/* the output's name lies across both extents */
+	/* the output's name spans both extents */
 	memcpy(strings + CT_STORE_PAGE + CT_STORE_PAGE - 4, "/out", 4);
 	memcpy(strings, "put.json", 8);
 	memcpy(strings + CT_STORE_PAGE + 10, "session", 7);
@@ -417,7 +417,7 @@ static void test_left_store(void **state)
 	assert_false(read_left("none.store", &store));
 }
 
-/* Alive and mapped: in use. Alive after an exec, or dead: left behind. */
+/* In use if the process is alive and has the store mapped. Left behind if it is dead, or alive after an exec. */
 static void test_left_store_in_use(void **state)
 {
 	struct ct_store_header *header = make_header();
@@ -436,7 +436,7 @@ static void test_left_store_in_use(void **state)
 	close(fd);
 	assert_true(map != MAP_FAILED);
 	assert_true(ct_left_store_in_use(&store, path));
-	/* by its name alone, as on overlay file systems */
+	/* found only by its name, as on overlay file systems */
 	store.status.st_ino++;
 	assert_true(ct_left_store_in_use(&store, path));
 	assert_false(ct_left_store_in_use(&store, "/other.store"));

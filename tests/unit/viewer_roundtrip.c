@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the DHAT writer writes, the loader reads: every field of the profile, and refuses when it is damaged. */
+/* The loader reads every field of the profile that the DHAT writer writes, and refuses damaged files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,7 +94,7 @@ static struct ct_profile *sample(void)
 	for (size_t i = 0, room = 0; i < 2; i++)
 		ct_profile_mark(profile, &room, &(struct ct_profile_mark){i, 2 + i, 3, 4, 5, i ? "two \"words\"" : ""},
 				i ? strlen("two \"words\"") : 0);
-	/* The rest of 1 % is of sites that are not told. */
+	/* The remaining 1 % belongs to sites that are left out. */
 	profile->snapshot_count = 2;
 	profile->snapshots = calloc(2, sizeof(*profile->snapshots));
 	for (uint64_t i = 0; i < 2; i++) {
@@ -218,7 +218,7 @@ static void test_roundtrip(void **state)
 	ct_profile_free(again);
 }
 
-/* Replace a piece of the report: the loader must say what is wrong. */
+/* Replace a part of the report. The loader must say what is wrong. */
 static void test_broken_member(void **state)
 {
 	static const struct {
@@ -266,7 +266,7 @@ static void test_broken_member(void **state)
 	ct_profile_free(profile);
 }
 
-/* Whatever was read can be shown, and written. */
+/* Everything that was read can be shown and written. */
 static void show(const struct ct_profile *profile)
 {
 	const struct ct_terminal terminal = {.columns = 80, .utf8 = true};
@@ -296,7 +296,7 @@ static void show(const struct ct_profile *profile)
 		assert_in_range(-ct_view_source(&view, &error), 0, -CT_ERR_USAGE);
 	}
 	ct_patterns_fini(&all);
-	/* heaptrack's file has a line for each block; what it refuses is tests/e2e/formats_heaptrack.py's. */
+	/* heaptrack's file has a line for each block. tests/e2e/formats/formats_heaptrack.py tests what it refuses. */
 	for (size_t i = 0; i < profile->site_count; i++) {
 		profile->sites[i].counters.total_blocks %= 1000;
 		profile->sites[i].counters.peak_blocks %= 1000;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How ctrace record runs a program: nothing is different for it, and its end is passed on. */
+/* How ctrace record runs a program: nothing is different for the program, and its status is passed on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,7 +44,7 @@ static void test_run_status(void **state)
 	assert_int_equal(run.exec_errno, ENOENT);
 }
 
-/* Dying like the program is dying by its signal, for whoever waits for us. */
+/* If a signal killed the program, we die by the same signal, for the process that waits for us. */
 static void test_run_die_alike(void **state)
 {
 	pid_t pid = fork();
@@ -61,7 +61,7 @@ static void test_run_die_alike(void **state)
 	assert_false(WCOREDUMP(status));
 }
 
-/* Our own line of /proc/self/status; what we inherited is in it too. */
+/* Our own line of /proc/self/status, which includes what we inherited. */
 static void own_line(const char *start, char *line, size_t room)
 {
 	FILE *status = fopen("/proc/self/status", "re");
@@ -85,13 +85,13 @@ static void test_run_inherits(void **state)
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
-	/* not by a shell: it clears the mask */
+	/* not through a shell, which clears the mask */
 	run = run_words("/bin/grep", "-qx", "SigBlk:.0000000000000800", "/proc/self/status");
 	assert_int_equal(ct_run_exit_like(&run), 0);
 	own_line("SigIgn:", line, sizeof(line));
 	run = run_words("/bin/grep", "-qx", line, "/proc/self/status");
 	assert_int_equal(ct_run_exit_like(&run), 0);
-	close(9); /* whoever started us may have left it open */
+	close(9); /* our parent may have left it open */
 	run = run_words("/usr/bin/test", "!", "-e", "/proc/self/fd/9");
 	assert_int_equal(ct_run_exit_like(&run), 0);
 	sigprocmask(SIG_SETMASK, NULL, &after);
@@ -120,7 +120,7 @@ static void test_run_forwards(void **state)
 	static const int signals[] = {SIGTERM, SIGHUP, SIGUSR1, SIGINT};
 	(void)state;
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		signal(signals[i], SIG_DFL); /* a shell cannot trap what it was started to ignore */
+		signal(signals[i], SIG_DFL); /* a shell cannot trap a signal that was ignored at its start */
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		int ready[2], status;
 		char byte;
@@ -131,7 +131,7 @@ static void test_run_forwards(void **state)
 		if (pid == 0) {
 			struct ct_run run;
 
-			/* the shell's trap answers: had the signal not come, it would be another status */
+			/* the shell's trap sets the status; without the signal it would be different */
 			dup2(ready[1], 9);
 			run = run_shell("trap 'exit 5' TERM HUP USR1 INT; echo >&9; while :; do sleep 0.05; done");
 			_exit(ct_run_exit_like(&run));
@@ -146,7 +146,7 @@ static void test_run_forwards(void **state)
 	}
 }
 
-/* A stop of the program stops the wrapper, and waking the wrapper wakes the program. */
+/* When the program stops, so does the wrapper. Waking the wrapper wakes the program. */
 static void test_run_stops(void **state)
 {
 	pid_t pid = fork();

@@ -103,16 +103,16 @@ static void test_opens_tree(void **state)
 	assert_true(shows(&screen, "- read_all"));
 	ct_screen_key(&screen, CT_KEY_END);
 	assert_int_equal(screen.selected, 4);
-	ct_screen_key(&screen, CT_KEY_LEFT); /* to what it is in, then shut that */
+	ct_screen_key(&screen, CT_KEY_LEFT); /* go to the parent, then close it */
 	assert_int_equal(screen.selected, 0);
 	ct_screen_key(&screen, CT_KEY_LEFT);
 	assert_int_equal(screen.rows.count, 1);
-	press(&screen, "t"); /* callers: each leaf has one chain up */
+	press(&screen, "t"); /* callers: each leaf has one chain of them */
 	assert_int_equal(screen.rows.count, 3);
 	assert_true(shows(&screen, "parse < read_all < main"));
 	press(&screen, "t");
 	assert_int_equal(screen.rows.kind, CT_ROWS_MODULES);
-	press(&screen, "t"); /* it has no threads */
+	press(&screen, "t"); /* the profile has no threads */
 	assert_int_equal(screen.rows.kind, CT_ROWS_SITES);
 	ct_screen_fini(&screen);
 	ct_profile_free(profile);
@@ -124,7 +124,7 @@ static void test_filters_and_searches(void **state)
 	struct ct_screen screen = screen_of(profile, CT_ROWS_SITES);
 	(void)state;
 	press(&screen, "fREAD\n");
-	assert_int_equal(screen.rows.count, 0); /* upper case counts */
+	assert_int_equal(screen.rows.count, 0); /* a capital makes it case-sensitive */
 	assert_true(shows(&screen, "no site matches"));
 	ct_screen_key(&screen, CT_KEY_ESCAPE);
 	press(&screen, "fread|scan\n");
@@ -141,7 +141,7 @@ static void test_filters_and_searches(void **state)
 	ct_profile_free(profile);
 }
 
-/* The selection stays with its row when numbers change; at the top it stays at the top. */
+/* When numbers change, the selection stays with its row; if it is at the top, it stays at the top. */
 static void test_follows(void **state)
 {
 	struct ct_profile *profile = profile_new();
@@ -163,7 +163,7 @@ static void test_follows(void **state)
 	ct_profile_free(profile);
 }
 
-/* No size breaks the text, and no line is wider than the window from 40 columns on. */
+/* No window size breaks the text, and with 40 or more columns no line is wider than the window. */
 static void test_sizes(void **state)
 {
 	struct ct_profile *profile = profile_new();

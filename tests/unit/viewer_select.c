@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Selections: which sites stay, what becomes of their stacks, and that all that refers to them follows. */
+/* Selections: which sites stay, what happens to their stacks, and that all references are updated. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include "model/leaks.h"
 #include "model/select.h"
 
-/* Stacks with the leaf first; "+" in front: inlined into the next one. The n-th has 10 to the n bytes. */
+/* Stacks with the leaf first. "+" means inlined into the next frame. The n-th stack has 10 to the n bytes. */
 static const char *const stacks[][5] = {
 	{"0x1: alloc (in /lib/one.so)", "0x2: work(int) (work.c:1)", "0x3: main (main.c:9)"},
 	{"0x4: alloc (in /lib/two.so)", "0x2: work(int) (work.c:1)", "0x3: main (main.c:9)"},
@@ -60,7 +60,7 @@ static struct ct_profile *sample(void)
 	return profile;
 }
 
-/* The sample after a selection; NULL = none of the kind. */
+/* The sample after a selection. NULL: no pattern of that kind. */
 static struct ct_profile *chosen(const char *focus, const char *ignore, const char *hide, struct ct_selected *selected)
 {
 	const char *const texts[] = {focus, ignore, hide};
@@ -90,14 +90,14 @@ static void test_which(void **state)
 	(void)state;
 	check_total(NULL, NULL, NULL, 1111, 4);
 	check_total("main", NULL, NULL, 111, 3);
-	check_total("^work$", NULL, NULL, 11, 2); /* the name as it is shown, without parameters */
+	check_total("^work$", NULL, NULL, 11, 2); /* matches the name as it is shown, without parameters */
 	check_total("int", NULL, NULL, 0, 0);
 	check_total("work\\.c", NULL, NULL, 11, 2);
 	check_total("two\\.so", NULL, NULL, 110, 2);
 	check_total("^(rest|inner)$", NULL, NULL, 1100, 2);
 	check_total(NULL, "two\\.so|rest", NULL, 1, 1);
 	check_total("main", "work", NULL, 100, 1);
-	check_total(NULL, NULL, "^alloc$", 1111, 3); /* two are one then */
+	check_total(NULL, NULL, "^alloc$", 1111, 3); /* two sites become one */
 	check_total(NULL, NULL, "rest", 111, 3); /* no frame is left */
 	check_total("alloc", NULL, "alloc", 11, 1); /* hidden frames count for focus */
 }
@@ -110,9 +110,9 @@ static void test_inlined(void **state)
 	(void)state;
 	assert_int_equal(profile->sites[0].frame_count, 2);
 	assert_string_equal(profile->strings[frame->function], "inner");
-	assert_false(frame->inlined); /* what it was inlined into is gone */
+	assert_false(frame->inlined); /* the frame that it was inlined into is gone */
 	ct_profile_free(profile);
-	/* the module is that of the function that it is inlined into */
+	/* the module is that of the function into which it is inlined */
 	check_total("main", NULL, "two\\.so", 111, 3);
 	profile = chosen("inner", NULL, "two\\.so", &selected);
 	assert_int_equal(profile->sites[0].frame_count, 1);
@@ -170,7 +170,7 @@ static void test_threads(void **state)
 	ct_profile_free(profile);
 }
 
-/* What LeakSanitizer matches (sanitizer_common/sanitizer_common.cpp, TemplateMatch). */
+/* Matches the same as LeakSanitizer (sanitizer_common/sanitizer_common.cpp, TemplateMatch). */
 static void test_suppressions(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The store reader: what a kill at any moment leaves, and damage of every kind. */
+/* The store reader: stores of processes killed at any moment, and damage of every kind. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -117,7 +117,7 @@ static void kill_in_round(struct store_builder *builder, uint32_t batches, uint3
 	uint64_t round = 6;
 	for (uint32_t ring = 0; ring < BUILDER_RINGS; ring++) {
 		builder->rings[ring].limit = builder->rings[ring].head;
-		builder->rings[ring].tail[1] = 77; /* the other parity's: not to be believed */
+		builder->rings[ring].tail[1] = 77; /* the tail of the other parity, which must be ignored */
 	}
 	progress->rings = BUILDER_RINGS;
 	progress->limits_round = round + 1;
@@ -137,7 +137,7 @@ static void kill_in_round(struct store_builder *builder, uint32_t batches, uint3
 		}
 		ct_fold_event(&builder->sites[id], &builder->header.totals, order[i]);
 	}
-	/* And the last store before the kill was in the middle of a fold. */
+	/* The last write before the kill was in the middle of a fold. */
 	if (half)
 		builder->sites[order[done]->site].total_bytes += 12345;
 }
@@ -176,7 +176,7 @@ static void test_events_after_the_limits(void **state)
 	free(builder);
 }
 
-/* A thread read the clock and was stopped; others went on, and were folded, before it published its event. */
+/* A thread read the clock and was stopped. Before it published its event, others continued and were folded. */
 static void test_late_event(void **state)
 {
 	(void)state;
@@ -215,7 +215,7 @@ static void test_profile_of_a_store(void **state)
 	assert_false(profile->ended);
 	const struct ct_site_row *site = &profile->sites[0];
 	assert_int_equal(site->counters.lifetime, 3);
-	assert_int_equal(profile->sites[1].counters.lifetime, 4998); /* lives until the end */
+	assert_int_equal(profile->sites[1].counters.lifetime, 4998); /* the block lives until the end */
 	assert_int_equal(site->frame_count, 2);
 	const struct ct_frame *leaf = &profile->frames[profile->frame_ids[site->first_frame]];
 	assert_string_equal(profile->strings[leaf->text], "0x2000: ??? (in /nowhere/app)");
@@ -223,7 +223,7 @@ static void test_profile_of_a_store(void **state)
 	free(builder);
 }
 
-/* Load whatever stands in the file: it may fail, with a line, but nothing else may happen. */
+/* Load whatever is in the file. This may fail with a line, but nothing else may happen. */
 static int load_anything(void)
 {
 	struct ct_error_text error = {{0}};
@@ -262,7 +262,7 @@ static void test_flipped_bits(void **state)
 	setvbuf(file, NULL, _IONBF, 0);
 	for (int i = 0; i < FLIPS; i++) {
 		random = random * 6364136223846793005u + 1442695040888963407u;
-		/* Half of them where most of the structure is. */
+		/* Half of the damage is where most of the structure is. */
 		long at = (long)((random >> 20) % (uint64_t)(i & 1 ? bytes : 1200));
 		int old, bit = 1 << (random >> 60 & 7);
 		fseek(file, at, SEEK_SET);
@@ -340,7 +340,7 @@ static void test_named_damage(void **state)
 	}
 }
 
-/* A string's bytes are claimed before there is room: a kill in between costs that string only. */
+/* A string's bytes are claimed before there is room, so a kill in between loses only that string. */
 static void test_killed_while_adding_a_string(void **state)
 {
 	(void)state;
@@ -365,7 +365,7 @@ static struct ct_profile *load(struct store_builder *builder)
 	return profile;
 }
 
-/* 3 ticks a nanosecond, and an hour of them; then a recording of no time at all. */
+/* An hour at 3 ticks per nanosecond, then a recording that takes no time at all. */
 static void test_clock(void **state)
 {
 	(void)state;
@@ -378,7 +378,7 @@ static void test_clock(void **state)
 	store_builder_event(builder, 1, 9000, 2, CT_EVENT_ALLOC, 1, 0);
 	store_builder_event(builder, 1, 3 * hour_ns + 6000, 1, CT_EVENT_FREE, 100, 3000);
 	struct ct_profile *profile = load(builder);
-	assert_int_equal(profile->end_time, 3600000002); /* the latest sign of life is the free */
+	assert_int_equal(profile->end_time, 3600000002); /* the free is the last event */
 	assert_int_equal(profile->peak_time, 3);
 	assert_int_equal(profile->sites[0].counters.lifetime, 3600000001);
 	assert_int_equal(profile->sites[1].counters.lifetime, 3599999999);
@@ -395,7 +395,7 @@ static void test_clock(void **state)
 	ct_profile_free(profile);
 }
 
-/* Ended in order: the end is what the program said, not its last event. */
+/* After a normal end, the end time is the one that the program wrote, not that of its last event. */
 static void test_end(void **state)
 {
 	(void)state;
@@ -410,14 +410,14 @@ static void test_end(void **state)
 	ct_profile_free(profile);
 }
 
-/* The same words in three modules of one name are three stacks; the same place reached twice is one. */
+/* The same texts in three modules of one name are three stacks. The same place reached twice is one stack. */
 static void test_texts_of_several_modules(void **state)
 {
 	(void)state;
 	struct store_builder *builder = store_builder_new();
 	struct ct_section *sections = builder->header.sections;
 	for (uint32_t module = 2; module < 4; module++)
-		builder->modules[module].path = builder->modules[1].path; /* rebuilt while it ran */
+		builder->modules[module].path = builder->modules[1].path; /* rebuilt during the run */
 	builder->modules[2].build_id_bytes = builder->modules[3].build_id_bytes = 4;
 	builder->modules[3].build_id[0] = 1;
 	sections[CT_SECTION_MODULES].used = 4;
@@ -459,7 +459,7 @@ static void test_marks(void **state)
 	ct_profile_free(profile);
 }
 
-/* Each is its own count of the store; how often libunwind walked a stack is none. */
+/* Each loss is a separate count in the store. How often libunwind walked a stack is not a loss. */
 static void test_losses(void **state)
 {
 	(void)state;

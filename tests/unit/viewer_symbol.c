@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of addresses: this very program's, the C library's, and those of objects in every form that compilers give
- * them. */
+/* Names of addresses: in this program, in the C library, and in object files in every form that compilers
+ * produce. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +66,7 @@ static void test_own_function(void **state)
 	assert_int_equal(count, 2);
 	assert_string_equal(frames[0].function, "is_inlined");
 	assert_string_equal(frames[1].function, "well_known");
-	assert_true(frames[1].line > frames[0].line); /* where the call stands */
+	assert_true(frames[1].line > frames[0].line); /* the line of the call */
 	ct_symbols_free(symbols);
 }
 
@@ -137,7 +137,7 @@ static uint64_t symbol_address(const char *folder, const char *object)
 	return address;
 }
 
-/* Somewhere in outer is what was in1, inlined into in2, inlined into outer. */
+/* Somewhere in outer there is code of in1, inlined into in2, inlined into outer. */
 static void assert_inlined(const char *folder, const char *object, uint64_t start, const char *file)
 {
 	struct ct_symbols *symbols = ct_symbols_new();
@@ -164,7 +164,7 @@ static void assert_inlined(const char *folder, const char *object, uint64_t star
 	ct_symbols_free(symbols);
 }
 
-/* Of several names at one address: functions before labels, then those without underscores and marks, the shortest. */
+/* Several names at one address: functions before labels, then names without underscores or suffixes, then short. */
 static void test_names_of_one_address(void **state)
 {
 	(void)state;
@@ -224,7 +224,7 @@ static void test_forms_of_objects(void **state)
 		assert_true(run(folder, forms[i].command));
 		assert_inlined(folder, forms[i].object, symbol_address(folder, forms[i].object), "a.cc");
 	}
-	/* Names in a separate file, found by its debug link. */
+	/* Names come from a separate file, found by its debug link. */
 	uint64_t address = symbol_address(folder, "pie");
 	assert_true(run(folder, "objcopy --only-keep-debug pie pie.debug && objcopy --strip-all "
 				"--add-gnu-debuglink=pie.debug pie bare && rm pie"));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the views of `ctrace top` are made of: numbers, names, lines; and the command's own errors. */
+/* The parts of the views of `ctrace top` (numbers, names, lines), and the command's own errors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +66,7 @@ static void test_other_numbers(void **state)
 	assert_string_equal(ct_number_time(out, 208, "instrs"), "208 instrs");
 }
 
-/* A profile of these frames as a single stack, leaf first, NULL at the end. */
+/* A profile with one stack of these frames, leaf first, NULL at the end. */
 static struct ct_profile *profile_of(const char *const *frames, const struct ct_counters *counters)
 {
 	struct ct_profile *profile = ct_profile_new();
@@ -183,7 +183,7 @@ static void test_allocator_names(void **state)
 	}
 }
 
-/* Cut text to columns and compare what comes out. */
+/* Cut text to columns and compare the result. */
 static void check_cut(bool utf8, const char *text, int columns, const char *expected)
 {
 	const struct ct_terminal terminal = {.columns = 80, .utf8 = utf8};
@@ -214,7 +214,7 @@ static void test_cut(void **state)
 	check_cut(true, "メモリ割当", 8, "メモリ…");
 	check_cut(true, "e\xcc\x81t\xc3\xa9", 3, "e\xcc\x81t\xc3\xa9");
 	check_cut(true, "e\xcc\x81t\xc3\xa9s", 3, "e\xcc\x81t…");
-	/* what could move the cursor or turn the line round never comes through */
+	/* characters that could move the cursor or reverse the line are removed */
 	check_cut(true,
 		  "a\033[2Jb\xc2\x9b"
 		  "1m\xe2\x80\xae",
@@ -224,7 +224,7 @@ static void test_cut(void **state)
 	check_cut(false, "function", 7, "functi~");
 }
 
-/* The command with its output thrown away. */
+/* Run the command and discard its output. */
 static int top(const char *first, const char *second, const char *third, const char *fourth)
 {
 	char *argv[] = {"top", (char *)first, (char *)second, (char *)third, (char *)fourth, NULL};

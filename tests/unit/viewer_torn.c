@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The checks of a store that was copied while it was written: each catches what it is for, and none a whole store. */
+/* The checks of a store that was copied while it was written: each catches its fault, and none a whole store. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 #define LATE 1000000 /* ticks of the events that are folded: far above the slack of a clock */
 
-/* Two allocations in each ring, one of them freed, one resized; all folded, at the times LATE + 10, 20, ... */
+/* Each ring has two allocations, one freed and one resized. All are folded, at the times LATE + 10, 20, ... */
 static struct store_builder *folded(void)
 {
 	struct store_builder *builder = store_builder_new();
@@ -168,7 +168,7 @@ static void test_whole(void **state)
 	assert_int_equal(failed_checks(store_builder_new()), 0);
 }
 
-/* Its thread read the clock, and published after the others had been folded. */
+/* A thread read the clock, and published its event after the others had been folded. */
 static void test_late_event(void **state)
 {
 	(void)state;
@@ -179,7 +179,7 @@ static void test_late_event(void **state)
 	assert_int_equal(failed_checks(builder), 0);
 }
 
-/* The free that was missed comes first, but the new block's time was read before it; and a round came between. */
+/* The missed free comes first, but the time of the new block was read before it. A round came in between. */
 static void test_free_that_was_missed(void **state)
 {
 	(void)state;
@@ -192,7 +192,7 @@ static void test_free_that_was_missed(void **state)
 	store_builder_event(builder, 2, 900, 1, CT_EVENT_FREE, 120, 800);
 	store_builder_event(builder, 2, 800, 1, CT_EVENT_ALLOC, 7, 0);
 	assert_int_equal(failed_checks(builder), 0);
-	/* Two such events are not of one hook. */
+	/* Two such events cannot come from one hook. */
 	builder = folded();
 	store_builder_event(builder, 0, LATE + 900, 1, CT_EVENT_FREE, 120, LATE + 10);
 	store_builder_event(builder, 0, LATE + 800, 1, CT_EVENT_ALLOC, 7, 0);
@@ -200,7 +200,7 @@ static void test_free_that_was_missed(void **state)
 	assert_int_equal(failed_checks(builder), 1u << CT_STORE_CHECK_EVENTS);
 }
 
-/* A child has rings of its own, a sample stands for several blocks. */
+/* A forked child has its own rings, and a sampled event represents several blocks. */
 static void test_number_of_events_unknown(void **state)
 {
 	(void)state;
@@ -214,7 +214,7 @@ static void test_number_of_events_unknown(void **state)
 	assert_int_equal(failed_checks(builder), 0);
 }
 
-/* Everything that is not folded is, in a copy. */
+/* In a copy, everything that was not folded is folded. */
 static void test_copy(void **state)
 {
 	(void)state;

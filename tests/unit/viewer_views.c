@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The views of `ctrace top`, to the letter. */
+/* The exact text of the views of `ctrace top`. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,7 +75,7 @@ static struct ct_profile *sample(void)
 
 typedef int show_function(const struct ct_view *, struct ct_error_text *);
 
-/* What a view prints. */
+/* Compares what a view prints. */
 static void check_shown(show_function *show, struct ct_view view, int columns, const char *expected)
 {
 	const struct ct_terminal terminal = {.columns = columns, .utf8 = true};
@@ -107,7 +107,7 @@ static void test_sites(void **state)
 		"6.00 KiB   60.0   60.0       3  2.00 KiB  2.00 KiB  2.00 KiB         -   1.00 ms  leaf a.c:10 < work ×2 < main\n"
 		"3.00 KiB   30.0   90.0       1  3.00 KiB  3.00 KiB  3.00 KiB  3.00 KiB    5.00 s  leaf a.c:11 < main\n"
 		"1.00 KiB   10.0  100.0       4   256   B   256   B         -         -   10.0 µs  main a.c:30\n");
-	/* a narrow terminal loses what can be worked out, never the sorted column */
+	/* in a narrow terminal columns that can be computed are left out, but never the sorted one */
 	check_view(ct_view_sites, profile, CT_COLUMN_LIFETIME, 1, 60,
 		   "   TOTAL      %  LIFETIME  WHERE\n"
 		   "3.00 KiB   30.0    5.00 s  leaf a.c:11 < main\n"
@@ -187,7 +187,7 @@ static void test_peek(void **state)
 		"                 6.00 KiB  100.0    < main\n"
 		"   0   B    0.0  6.00 KiB   60.0  work a.c\n"
 		"                 6.00 KiB  100.0    > leaf\n\n");
-	/* an allocator's function can be asked for, and has no SELF */
+	/* an allocator's function can be selected, and has no SELF */
 	assert_int_equal(ct_patterns_add(&patterns, "peek", "^malloc$", &error), 0);
 	check_shown(
 		ct_view_peek, view, 100,
@@ -282,7 +282,7 @@ static void test_summary(void **state)
 	ct_profile_free(profile);
 }
 
-/* Deep comb of branches: recursion and indentation stay bounded. */
+/* A deep comb of branches: recursion and indentation stay bounded. */
 static void test_deep_tree(void **state)
 {
 	const struct ct_terminal terminal = {.columns = 80};

@@ -84,7 +84,7 @@ static void test_appears_when_it_is_whole(void **state)
 	unlink(path);
 }
 
-/* A limit stands for a full disk: the write fails in the middle. */
+/* A file size limit simulates a full disk: the write fails in the middle. */
 static void test_no_room(void **state)
 {
 	(void)state;
@@ -99,7 +99,7 @@ static void test_no_room(void **state)
 	assert_int_equal(ct_out_open(path, &file, &error), CT_OK);
 	for (int i = 0; i < 10000; i++)
 		fputs("many bytes ", file.stream);
-	int code = ct_out_close(&file, CT_OK, &error); /* although nobody looked at fputs's result */
+	int code = ct_out_close(&file, CT_OK, &error); /* although the result of fputs was ignored */
 	setrlimit(RLIMIT_FSIZE, &old);
 	signal(SIGXFSZ, SIG_DFL);
 	assert_int_equal(code, CT_ERR_IO);
@@ -120,7 +120,7 @@ static void test_devices_and_links(void **state)
 	assert_int_equal(stat("/dev/full", &status), 0);
 	assert_true(S_ISCHR(status.st_mode));
 
-	/* A planted link is replaced, what it leads to stays. */
+	/* A planted link is replaced, and its target stays. */
 	const char *victim = in_folder(0, "victim"), *report = in_folder(1, "report");
 	put_file(victim, "precious");
 	assert_int_equal(symlink(victim, report), 0);
@@ -137,7 +137,7 @@ static void test_devices_and_links(void **state)
 	assert_non_null(strstr(error.line, "no/such/folder"));
 }
 
-/* The store with a report path of its own in its header. */
+/* A store that has a report's path in its header. */
 static void write_store(const char *path, const char *output)
 {
 	struct store_builder *builder = store_builder_new();
@@ -174,7 +174,7 @@ static void test_where_the_report_goes(void **state)
 	unlink(report);
 	unlink(store);
 
-	/* A store from elsewhere names a file that it has no business with. */
+	/* A store from elsewhere names a file that it must not touch. */
 	const char *victim = in_folder(0, "victim");
 	put_file(victim, "precious");
 	write_store(store, victim);

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Ways to die: output (with the addresses of blocks) and status are the same, and the report has every block."""
+
+import signal
+
+from lib import dhat, trace
+from lib.fire import SAMPLED, run_both
+from lib.harness import check, check_equal, program, test
+
+BEFORE = (10000, 10, 10000, 10, 10000, 10, 4000, 4)
+
+IN_ORDER = {
+    ("exit",): 3,
+    ("_exit",): 4,
+    ("_Exit",): 5,
+    ("quick_exit",): 6,
+    ("return",): 8,
+    ("pthread_exit",): 9,
+    ("thread",): 11,
+    ("SIGTERM", "handled"): 20 + signal.SIGTERM,
+    ("SIGINT", "handled"): 20 + signal.SIGINT,
+}
+DEATHS = {
+    ("abort",): -signal.SIGABRT,
+    ("SIGKILL",): -signal.SIGKILL,
+    ("SIGTERM",): -signal.SIGTERM,
+    ("SIGINT",): -signal.SIGINT,
+    ("SIGSEGV",): -signal.SIGSEGV,
+    ("overflow",): -signal.SIGSEGV,
+    ("exhaust",): -signal.SIGABRT,
+    ("raw",): 12,
+}
+
+
+@test()
+def in_order(context):
+    for how, status in IN_ORDER.items():
+        result = run_both(context, [program("ends"), *how]).check(status)
+        report = trace.reports(context)[result.pid]
+        trace.check_below(report, "before_end", BEFORE)
+        check(report.own["ended"], f"{how}: the report says that the program was killed")
+    return f"{len(IN_ORDER)} ways"
+
+
+@test()
+def addresses(context):
+    """Heap addresses are the same in each way of recording, and if the store cannot be made."""
+    for changes in SAMPLED + ({"CTRACE_DEBUG": "no-find-object"}, {"CTRACE_DEBUG": "verify"}, {"CTRACE_OUT": "/dev/null/x", "TMPDIR": "/no/such"}):
+        run_both(context, [program("ends"), "return"], **changes).check(8)
+
+
+@test()
+def deaths(context):
+    """The store has everything up to the last event."""
+    for how, status in DEATHS.items():
+        run_both(context, [program("ends"), *how], stores=True).check(status)
+        report = trace.export_left_store(context)
+        trace.check_below(report, "before_end", BEFORE)
+        check(not report.own["ended"], f"{how}: the report does not say that the program was killed")
+    return f"{len(DEATHS)} ways"
+
+
+@test()
+def exec_over_itself(context):
+    """The new image has the same pid: the old image's store stays, and the new report has the next free name."""
+    result = run_both(context, [program("ends"), "exec"], stores=True).check(8)
+    new = dhat.check_file(context.path(f"out.{result.pid}.json.{result.pid}"))
+    old = trace.export_left_store(context)
+    for report, ended in ((old, False), (new, True)):
+        check_equal((report.data["pid"], report.own["ended"]), (result.pid, ended), "pid, and the end")
+        trace.check_below(report, "before_end", BEFORE)

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Programs for ctrace advise, one kind of finding at a time, and for each a program that looks similar but is fine: advise
+ * KIND bad|good. The function with the name of the kind does the work.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "site.h"
+
+#define COUNT 20000
+
+static void *held[COUNT];
+
+static void drop(int count)
+{
+	for (int i = 0; i < count; i++)
+		free(held[i]);
+}
+
+/* Takes time without allocating. */
+SITE void work(unsigned rounds)
+{
+	unsigned sum = 0;
+	for (unsigned i = 0; i < rounds; i++) {
+		sum += i;
+		KEEP(sum);
+	}
+}
+
+/* Good: two blocks at a time, freed in turn, of many sizes (with one size they would be a case for a free list). */
+SITE void temporary(int good)
+{
+	for (int i = 0; i < COUNT; i++) {
+		void *first = malloc(100 + (size_t)i % 50), *second = good ? malloc(300 - (size_t)i % 50) : NULL;
+		KEEP(first);
+		KEEP(second);
+		free(first);
+		free(second);
+	}
+}
+
+/* Good: the final size at the second attempt. */
+SITE void growth(int good)
+{
+	for (int i = 0; i < 40; i++)
+		held[i] = malloc(good ? 20000 : 16);
+	for (size_t bytes = good ? 40000 : 16; bytes <= 40000; bytes += 100)
+		for (int i = 0; i < 40; i++) /* each prevents the previous block from growing in place */
+			held[i] = realloc(held[i], bytes);
+	drop(40);
+}
+
+/* Good: blocks of all sizes. */
+SITE void one_size(int good)
+{
+	for (int i = 0; i < COUNT; i += 5)
+		for (int j = 0; j < 5; j++) {
+			free(held[j]);
+			held[j] = malloc(good ? 40 + (size_t)(i + j) % 100 : 64);
+		}
+	drop(5);
+}
+
+/* Good: a ring with a fixed number of blocks. */
+SITE void leak(int good)
+{
+	for (int i = 0; i < COUNT; i++) {
+		int slot = good ? i % 600 : i;
+		free(held[slot]);
+		held[slot] = malloc(1000 + (size_t)i % 64);
+		work(5000);
+	}
+}
+
+/* Good: everything in one block. */
+SITE void tiny(int good)
+{
+	for (int i = 0; i < (good ? 1 : COUNT); i++)
+		held[i] = malloc(good ? COUNT * 8 : 8);
+	drop(COUNT);
+}
+
+/* Good: a larger size, of which the same slack is a smaller part. */
+SITE void slack(int good)
+{
+	for (int i = 0; i < COUNT; i++)
+		held[i] = malloc(good ? 90 : 41);
+	drop(COUNT);
+}
+
+/* Good: freed after it was read. */
+SITE void kept(int good)
+{
+	char *table = malloc(4000000);
+	memset(table, 1, 4000000);
+	KEEP(table);
+	if (good)
+		free(table);
+	work(100000000);
+}
+
+/* Good: the memory is used in pieces. */
+SITE void peak(int good)
+{
+	for (int i = 0; i < 20; i++) {
+		char *text = malloc(good ? 100000 : 2000000);
+		KEEP(text);
+		held[i] = text;
+		if (good)
+			free(text);
+	}
+	if (!good)
+		drop(20);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*run)(int good);
+	} shapes[] = {
+		{"temporary", temporary}, {"growth", growth}, {"one-size", one_size}, {"leak", leak},
+		{"tiny", tiny},           {"slack", slack},   {"kept", kept},         {"peak", peak},
+	};
+	if (argc != 3)
+		return 2;
+	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+		if (!strcmp(argv[1], shapes[i].name)) {
+			shapes[i].run(!strcmp(argv[2], "good"));
+			return 0;
+		}
+	return 2;
+}
