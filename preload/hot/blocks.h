@@ -137,9 +137,11 @@ static inline void ct_block_release(struct ct_thread *thread, uint32_t row)
 		ct_blocks_spill(thread);
 }
 
+#define CT_ROW_NOT_INSERTED UINT32_MAX /* no memory for the leaf */
+
 /*
- * Put a row at an address. Returns the row that was there (of a block whose free was missed); 0: none; UINT32_MAX: no
- * memory for the leaf.
+ * Put a row at an address. Returns the row that was there (of a block whose free was missed); 0: none; or
+ * CT_ROW_NOT_INSERTED.
  */
 static inline uint32_t ct_block_insert(uintptr_t address, uint32_t row)
 {
@@ -156,7 +158,7 @@ static inline uint32_t ct_block_insert(uintptr_t address, uint32_t row)
 	uint32_t *cell = ct_block_cell(leaves, shift, address);
 	if (ct_unlikely(!cell)) {
 		if (!ct_blocks_map_leaf(leaves, shift, address))
-			return UINT32_MAX;
+			return CT_ROW_NOT_INSERTED;
 		cell = ct_block_cell(leaves, shift, address);
 	}
 	uint32_t stale = ct_get_relaxed(cell);

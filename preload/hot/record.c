@@ -3,7 +3,7 @@
 
 bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stale, uint32_t row)
 {
-	if (stale != UINT32_MAX) { /* else ct_block_insert had no memory */
+	if (stale != CT_ROW_NOT_INSERTED) {
 		ct_journal_free(ct_tracer.sample_bytes != 0, thread, stale, address, 0);
 		return true;
 	}
