@@ -60,6 +60,9 @@ CT_COLD bool ct_stack_check_bounds(struct ct_thread *thread, uintptr_t sp);
 /* Load libunwind. Without it, stacks that need it end in CT_PSEUDO_LOST. Must not be called inside an allocation. */
 CT_COLD void ct_libunwind_load(void);
 
+/* Make room for this many frames of the thread's stack. False: no memory; nothing has changed. */
+CT_COLD bool ct_thread_grow(struct ct_thread *thread, uint32_t frames);
+
 /*
  * Let libunwind walk the current stack into thread->fresh, beginning at the frame whose pc is from->pc. Returns the
  * number of frames; 0: it failed. *complete: the root was reached.

@@ -62,22 +62,35 @@ struct ct_path {
 	struct ct_check checks[CT_PATH_CHECKS]; /* for the frames in between */
 };
 
+/* The site of a stack that was cut, by the node of its outer half and a hash of its inner half. */
+struct ct_cut {
+	uint64_t inner;
+	uint32_t outer;
+	uint32_t site; /* 0: unused */
+};
+
+/* What the three arrays of a thread need for this many frames. */
+#define CT_FRAMES_BYTES(frames)                                                                                        \
+	((frames) * (sizeof(struct ct_remembered) + 2 * sizeof(struct ct_check) + sizeof(struct ct_stack_frame)) +     \
+	 2 * sizeof(struct ct_check))
+
 struct ct_stack_bounds {
 	uintptr_t low;
 	uintptr_t high; /* first address after it */
 };
 
-#define CT_STACK_FRAMES 16384u
+#define CT_STACK_FRAMES 2048u /* at first; ct_thread_grow makes room for more */
 #define CT_BOUNDS_KEPT 4u
 #define CT_MEETING_PLACES 1024u /* a power of two */
 #define CT_PATHS 512u /* a power of two */
+#define CT_CUTS 64u
 
 /*
  * The hot words do not lie at the start of a page. There they would have the same low address bits as the ring's head,
  * which costs 5 ns per pair of malloc and free (4 KiB aliasing).
  */
 struct ct_thread {
-	uint16_t met_at[CT_MEETING_PLACES]; /* by sp: index of the remembered frame there, + 1; may be out of date */
+	uint32_t met_at[CT_MEETING_PLACES]; /* by sp: index of the remembered frame there, + 1; may be out of date */
 	uint64_t head; /* events written; other threads read the copy in the ring */
 	struct ct_event *slot; /* the next event's place in the ring */
 	struct ct_event *slots_end; /* the end of the free slots: there, ct_combine makes room */
@@ -100,11 +113,16 @@ struct ct_thread {
 	uint32_t depth; /* number of remembered frames in stack[], outermost first */
 	bool guessed; /* some of them have no unwind table, so their callers were guessed */
 	bool own_stack; /* the remembered stack is the thread's own, down to its outermost frame */
+	uint32_t room; /* frames that fit into the three arrays */
+	struct ct_remembered *stack;
+	struct ct_check
+		*checks; /* two for each frame, and two more: the first, and the one after the last, always fail */
+	struct ct_stack_frame *fresh; /* frames of the walk in progress, innermost first */
+	uint64_t looked_ticks; /* when ct_unwind_deep last looked at the remembered stack, in ct_ticks; 0: never */
 	struct ct_stack_bounds bounds[CT_BOUNDS_KEPT]; /* [0] is the latest one */
 	struct ct_path paths[CT_PATHS]; /* by a hash of `from` */
-	struct ct_remembered stack[CT_STACK_FRAMES];
-	struct ct_check checks[2 * CT_STACK_FRAMES + 2]; /* the first, and the one after the last, always fail */
-	struct ct_stack_frame fresh[CT_STACK_FRAMES]; /* frames of the walk in progress, innermost first */
+	struct ct_cut cuts[CT_CUTS];
+	char first_frames[CT_FRAMES_BYTES(CT_STACK_FRAMES)] CT_ALIGNED(16); /* the arrays, until they grow */
 };
 
 struct ct_tls {

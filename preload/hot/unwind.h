@@ -192,6 +192,14 @@ CT_COLD void ct_verify_site(struct ct_thread *thread, const struct ct_registers 
  */
 uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *from, uint32_t standing, bool counted);
 
+/*
+ * The same as ct_unwind for a deep stack on the thread's own stack. Looking at all of its slots at each event would
+ * cost the square of the depth, so only those are read that can have changed since the last look.
+ */
+uint32_t ct_unwind_deep(struct ct_thread *thread, const struct ct_registers *from);
+
+#define CT_DEEP_FRAMES 256u
+
 /* The site of the stack that starts at `from`, the hook's caller. 0: no memory. */
 static inline uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from)
 {
@@ -205,6 +213,8 @@ static inline uint32_t ct_unwind(struct ct_thread *thread, const struct ct_regis
 	    !ct_is_own_stack(thread, from->sp))
 		return ct_unwind_walk(thread, from, depth, false);
 
+	if (ct_unlikely(depth >= CT_DEEP_FRAMES))
+		return ct_unwind_deep(thread, from);
 	uint32_t standing = ct_count_standing(thread);
 	const struct ct_remembered *last = &thread->stack[depth - 1];
 	if (standing == depth && ct_is_at(last, from) && last->site) { /* the same stack as last time */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/membarrier.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -21,6 +22,7 @@
 #include "tree/thread_name.h"
 
 #define FIRST_SCAN 16u
+#define FRAMES_MAX (1u << 24) /* more than fit into a stack of 512 MiB */
 
 struct ct_lock ct_lock_thread;
 
@@ -83,6 +85,35 @@ static bool attach_ring(struct ct_thread *thread)
 	return true;
 }
 
+static void use_frames(struct ct_thread *thread, void *memory, uint32_t frames)
+{
+	thread->stack = memory;
+	thread->checks = (struct ct_check *)(thread->stack + frames);
+	thread->fresh = (struct ct_stack_frame *)(thread->checks + 2 * frames + 2);
+	thread->room = frames;
+}
+
+bool ct_thread_grow(struct ct_thread *thread, uint32_t frames)
+{
+	const struct ct_remembered *stack = thread->stack;
+	const struct ct_check *checks = thread->checks;
+	const struct ct_stack_frame *fresh = thread->fresh;
+	uint32_t room = thread->room;
+	uint32_t more = room;
+	while (more < frames && more < FRAMES_MAX)
+		more *= 2;
+	void *memory = more < frames ? NULL : ct_region_map(CT_FRAMES_BYTES(more));
+	if (!memory)
+		return false;
+	use_frames(thread, memory, more);
+	memcpy(thread->stack, stack, room * sizeof(*stack));
+	memcpy(thread->checks, checks, (2 * room + 2) * sizeof(*checks));
+	memcpy(thread->fresh, fresh, room * sizeof(*fresh));
+	if ((const char *)stack != thread->first_frames)
+		ct_sys_munmap((void *)stack, CT_FRAMES_BYTES(room));
+	return true;
+}
+
 static struct ct_thread *get(uint32_t tid)
 {
 	struct ct_thread *thread = find_free(tid);
@@ -103,6 +134,8 @@ static struct ct_thread *get(uint32_t tid)
 	thread->tid = tid;
 	thread->depth = 0;
 	thread->own_stack = thread->sampling = false;
+	if (!thread->room)
+		use_frames(thread, thread->first_frames, CT_STACK_FRAMES);
 	thread->checks[0] = (struct ct_check){&never, !never};
 	/* The C library places a thread's TLS above its stack. */
 	thread->anchor = (uintptr_t)&ct_tls;

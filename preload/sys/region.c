@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "sys/sys.h"
 
@@ -14,6 +15,8 @@
 #define GUARD_BYTES 65536ull
 #define PAGE_BYTES 4096u
 #define TRIES 8
+#define SMALL_BYTES (128u << 10)
+#define SHARE 4 /* of RLIMIT_AS, at most a quarter is ours */
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -24,6 +27,7 @@
 static uint64_t next = REGION_START;
 static bool elsewhere;
 static bool locking;
+static uint64_t mapped; /* bytes, in all: what was unmapped again still counts */
 
 /*
  * While new mappings are locked: a first page without access, so that nothing is made resident; unlocked, it grows to
@@ -42,9 +46,23 @@ static void *map_unlocked(void *at, size_t bytes, int protection, int flags, int
 	return NULL;
 }
 
+/*
+ * Under RLIMIT_AS, most of the address space stays the program's. The limit may have changed since the last time. The
+ * little that the end of a recording needs is always ours.
+ */
+static bool is_our_share(size_t bytes)
+{
+	struct rlimit limit;
+	uint64_t used = __atomic_add_fetch(&mapped, bytes, __ATOMIC_RELAXED);
+	return bytes <= SMALL_BYTES || ct_syscall4(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) != 0 ||
+	       limit.rlim_cur == RLIM_INFINITY || used <= limit.rlim_cur / SHARE;
+}
+
 static void *map(void *at, size_t bytes, int protection, int flags, int fd, uint64_t offset)
 {
 	void *memory = NULL;
+	if (!is_our_share(bytes))
+		return NULL;
 	if (ct_get_relaxed(&locking))
 		memory = map_unlocked(at, bytes, protection, flags, fd, offset);
 	return memory ? memory : ct_sys_mmap(at, bytes, protection, flags, fd, offset);

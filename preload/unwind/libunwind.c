@@ -116,7 +116,10 @@ uint32_t ct_libunwind_walk(struct ct_thread *thread, const struct ct_registers *
 {
 	uint32_t busy = ct_tls.busy;
 	ct_tls.busy = CT_BUSY_OWN; /* even inside a hook: none of libunwind's allocations are the program's */
-	uint32_t count = walk(thread->fresh, CT_STACK_FRAMES, from, complete);
+	uint32_t count;
+	do
+		count = walk(thread->fresh, thread->room, from, complete);
+	while (count == thread->room && ct_thread_grow(thread, count + 1));
 	ct_tls.busy = busy;
 	return count;
 }

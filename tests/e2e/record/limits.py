@@ -39,7 +39,7 @@ def file_size_later(context):
 
 @test()
 def address_space(context):
-    run_limited(context, resource.RLIMIT_AS, 30_000_000, [program("deep"), "5"], "address space")
+    run_limited(context, resource.RLIMIT_AS, 60_000_000, [program("deep"), "5"], "address space")
     out = run_limited(context, resource.RLIMIT_AS, 1_000_000_000, [program("deep"), "5"], "report")
     check_equal(dhat.check_file(out).below("deep_leaf")["tbk"], 2, "blocks under a limit that leaves room")
 

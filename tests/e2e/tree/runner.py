@@ -182,7 +182,7 @@ no_file  viewer/model/no_such_file.c  unit/viewer_merge.test_losses
 not_built  viewer/model/merge.c  unit/viewer_merge.test_losses
 	s/^#include/#enclose/
 not_caught  viewer/model/merge.c  unit/viewer_merge.test_losses
-	s/comes from the first/came from the first/
+	s/are taken from the first/come from the first/
 of_another  viewer/model/merge.c  unit/viewer_merge.test_frames
 	s/^\tct_losses_add(&to->losses, &from->losses);//
 """

@@ -8,7 +8,8 @@ and came from libunwind because our unwinder has no rule for one of their frames
 import os
 import re
 
-from lib.harness import BUILD, LIBRARY, PYTHON, check, check_equal, program, test
+from lib import dhat
+from lib.harness import BUILD, CTRACE, LIBRARY, PYTHON, check, check_equal, cpu_seconds, program, test
 
 LINE = re.compile(
     r"verify: compared (\d+), equal (\d+), explained (\d+), different (\d+); by libunwind (\d+), rootless (\d+)"
@@ -64,7 +65,38 @@ little("sites", least=10)
 little("threads", least=1000)
 little("deep", "100")
 little("deep", "400")
+little("recursion", "500", "2", least=7000, CTRACE_DEPTH=4096)
 little("frames_avx", least=10)
+
+
+def recurse(context, depth, rounds, limit):
+    """Record the recursion. Returns its report, and the CPU seconds that it took without the export."""
+    env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path("r.json"), CTRACE_EXPORT=0, CTRACE_DEPTH=limit)
+    before = cpu_seconds()
+    context.run([program("recursion"), depth, rounds], env=env).check()
+    seconds = cpu_seconds() - before
+    context.run([CTRACE, "export", context.path("r.json.store")]).check()
+    os.remove(context.path("r.json.store"))
+    return dhat.check_file(context.path("r.json")), seconds
+
+
+@test()
+def deeper_than_the_limit(context):
+    """Whatever the depth, each event is counted, below the outermost and the innermost frames of its stack."""
+    for depth, limit in ((300, 8), (3000, 512), (20000, 4096)):
+        report, _ = recurse(context, depth, 2, limit)
+        for function, blocks in (("first", 2 * depth), ("second", 2 * depth), ("third", 1000), ("fourth", 1000)):
+            if limit > 8:  # of the outer half, which main's callers fill there
+                sums = report.below(function)
+                check_equal(sums["tbk"], 2 * blocks, f"depth {depth}, limit {limit}: blocks below {function}")
+        check_equal(report.total("tbk"), 2 * (4 * depth + 2000), f"depth {depth}, limit {limit}: blocks")
+
+
+@test()
+def cost_of_depth(context):
+    """Four times the depth takes four times the events, and no more time for each. The square would be sixteen times."""
+    seconds = {depth: min(recurse(context, depth, 1, 512)[1] for _ in range(3)) for depth in (10000, 40000)}
+    check(seconds[40000] < 9 * seconds[10000], f"CPU seconds by depth: {seconds}")
 
 
 @test()
