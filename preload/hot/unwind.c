@@ -348,7 +348,7 @@ static inline uint32_t count_standing_near(struct ct_thread *thread, uintptr_t s
 	uintptr_t end = sp + bytes_changed_in(since);
 	uint32_t outermost = thread->stack[thread->depth - 1].checks + 1; /* that fails: the sentinel after the last */
 	for (uint32_t i = outermost; i-- > 1 && (uintptr_t)thread->checks[i].slot < end;)
-		if (*thread->checks[i].slot != thread->checks[i].value)
+		if ((uintptr_t)thread->checks[i].slot < sp || *thread->checks[i].slot != thread->checks[i].value)
 			outermost = i;
 	return ct_standing_above(thread, outermost < thread->depth ? outermost : thread->depth, outermost);
 }
