@@ -346,11 +346,15 @@ static inline uint32_t count_standing_near(struct ct_thread *thread, uintptr_t s
 {
 	uint64_t since = thread->looked_ticks && ct_tracer.clock_tsc ? ct_ticks() - thread->looked_ticks : UINT64_MAX;
 	uintptr_t end = sp + bytes_changed_in(since);
-	uint32_t outermost = thread->stack[thread->depth - 1].checks + 1; /* that fails: the sentinel after the last */
-	for (uint32_t i = outermost; i-- > 1 && (uintptr_t)thread->checks[i].slot < end;)
-		if ((uintptr_t)thread->checks[i].slot < sp || *thread->checks[i].slot != thread->checks[i].value)
-			outermost = i;
-	return ct_standing_above(thread, outermost < thread->depth ? outermost : thread->depth, outermost);
+	uint32_t after = thread->stack[thread->depth - 1].checks + 1;
+	uint32_t failed = after;
+	while (failed > 1 && (uintptr_t)thread->checks[failed - 1].slot < end)
+		failed--;
+	/* From there inward. Slots below the stack pointer are those of frames that have been popped. */
+	while (failed < after && (uintptr_t)thread->checks[failed].slot >= sp &&
+	       *thread->checks[failed].slot == thread->checks[failed].value)
+		failed++;
+	return ct_standing_above(thread, failed < thread->depth ? failed : thread->depth, failed);
 }
 
 uint32_t ct_unwind_deep(struct ct_thread *thread, const struct ct_registers *from)
