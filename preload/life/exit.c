@@ -27,6 +27,7 @@
 #include "sys/arena.h"
 #include "sys/loader.h"
 #include "sys/lock.h"
+#include "sys/machine.h"
 #include "sys/options.h"
 #include "sys/region.h"
 #include "sys/sys.h"
@@ -136,6 +137,8 @@ static const char *why_forbidden(void)
 {
 	if (ct_exporter_is_forbidden())
 		return "no exporter is started in a sandbox (seccomp)";
+	if (ct_machine_is_valgrind()) /* it ends a program whose clone it does not know */
+		return "no exporter is started under Valgrind";
 	if (!is_same_root())
 		return "no exporter is started in another root (chroot)";
 	return is_trusted() ? NULL : "the exporter beside the library is another user's and is not started";
@@ -210,7 +213,9 @@ static bool run_reach(struct ct_reach *reach)
 /* Find out which live blocks can be reached. Print the reason if that fails, unless quiet. */
 static void find_reachable(uintptr_t stack, bool quiet)
 {
-	const char *why = ct_exporter_is_forbidden() ? "the program is in a sandbox (seccomp)" : ct_reach_refuses();
+	const char *why = ct_exporter_is_forbidden() ? "the program is in a sandbox (seccomp)"
+			  : ct_machine_is_valgrind() ? "Valgrind does not run what would read the memory"
+						     : ct_reach_refuses();
 	struct ct_reach *reach = why ? NULL : ct_reach_new(stack);
 	if (!why && !reach)
 		why = "no memory or address space left";

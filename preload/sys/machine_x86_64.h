@@ -3,6 +3,9 @@
 #ifndef CT_SYS_MACHINE_X86_64_H
 #define CT_SYS_MACHINE_X86_64_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* DWARF numbers of the registers that unwinding needs (AMD64 supplement, figure 3.36). */
 #define CT_REG_BP 6
 #define CT_REG_SP 7
@@ -24,5 +27,17 @@
 
 /* Code without an unwind table is assumed to have a frame pointer: push bp; mov sp, bp. */
 #define CT_RULE_NO_TABLE ((struct ct_rule){.cfa = CT_CFA_NO_TABLE, .bp = CT_BP_AT_CFA, .bp_offset = -16})
+
+/* Whether Valgrind runs the program. It alone knows what this does; for a processor, it is nothing. */
+static inline bool ct_machine_is_valgrind(void)
+{
+	uint64_t request[6] = {0x1001};
+	uint64_t result = 0;
+	__asm__ volatile("rolq $3, %%rdi\n\trolq $13, %%rdi\n\trolq $61, %%rdi\n\trolq $51, %%rdi\n\txchgq %%rbx, %%rbx"
+			 : "+d"(result)
+			 : "a"(request)
+			 : "cc", "memory");
+	return result != 0;
+}
 
 #endif

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Ways to die: output (with the addresses of blocks) and status are the same, and the report has every block."""
 
+import re
 import signal
 
 from lib import dhat, trace
 from lib.fire import SAMPLED, run_both
-from lib.harness import check, check_equal, program, test
+from lib.harness import CTRACE, check, check_equal, check_in, program, test
 
 BEFORE = (10000, 10, 10000, 10, 10000, 10, 4000, 4)
 
@@ -59,6 +60,30 @@ def deaths(context):
         trace.check_below(report, "before_end", wanted)
         check(not report.own["ended"], f"{how}: the report does not say that the program was killed")
     return f"{len(DEATHS)} ways"
+
+
+@test(needs=("valgrind",))
+def under_valgrind(context):
+    """
+    Valgrind ends a program that asks for a child in a way that it does not know, and lets a stack grow only down to the
+    stack pointer. The program must not notice, and a line says that there is no exporter.
+    """
+    # The malloc of Valgrind's memcheck takes the place of ours, so nothing is recorded there.
+    for tool, words, function, blocks in (
+        ("none", ["deep", 3000], "deep_leaf", 2),
+        ("none", ["ends", "exit"], "before_end", 10),
+        ("memcheck", ["deep", 300], "deep_leaf", 0),
+    ):
+        for changes in ({}, {"CTRACE_REACH": 1}):
+            command = ["valgrind", "-q", f"--tool={tool}", program(words[0]), *words[1:]]
+            result = run_both(context, command, stores=True, CTRACE_QUIET=0, **changes)
+            check_in("no exporter is started under Valgrind; make the report with: ctrace export", result.stderr, "stderr")
+            check_equal(len(result.stderr.splitlines()), 1 + len(changes), f"lines on stderr: {result.stderr}")
+            # Valgrind's own start leaves stores, too.
+            (said,) = re.findall(r"ctrace export (\S+)", result.stderr)
+            context.run([CTRACE, "export", "-o", context.path("valgrind.json"), said]).check()
+            report = dhat.check_file(context.path("valgrind.json"))
+            check_equal(report.below(function)["tbk"], blocks, f"{words}: blocks below {function}")
 
 
 @test()
