@@ -62,10 +62,13 @@ static CT_COLD void pass_free(void *block)
 	ct_real.free(block);
 }
 
-/* Free a block without a row: NULL, or one that was allocated before the start or by code that is not hooked. */
+/*
+ * Free a block without a row: NULL, or one that was allocated before the start or by code that is not hooked. It is no
+ * loss if an operator delete has taken the row, or if the loader frees what it got while we asked it for something.
+ */
 static CT_COLD void free_unknown(void *block)
 {
-	if (block && !ct_tracer.partial)
+	if (block && !ct_tracer.partial && block != ct_deleting && !ct_bootstrap_owns(block))
 		ct_count_loss(CT_LOSS_UNKNOWN_FREE);
 	pass_free(block);
 }

@@ -69,6 +69,7 @@ __asm__(".text\n"
 #include "hooks/hooks.def"
 
 __thread struct ct_new_request ct_new_request;
+__thread void *ct_deleting;
 
 _Static_assert(offsetof(struct ct_new_request, bytes) == 0 && offsetof(struct ct_new_request, sp) == 8 &&
 		       offsetof(struct ct_new_request, recorded) == 16,
@@ -114,7 +115,9 @@ static inline void record_delete(uint32_t index, void *block, uintptr_t second, 
 			ct_count_loss(CT_LOSS_UNKNOWN_FREE);
 		ct_leave();
 	}
+	ct_deleting = block;
 	((delete_function *)ct_operator_next[index])(block, second, third);
+	ct_deleting = NULL;
 }
 
 enum operator_index {

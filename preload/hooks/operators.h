@@ -44,6 +44,9 @@ static inline size_t ct_requested_bytes(size_t alignment, size_t size, uintptr_t
 	return request->recorded ? CT_RECORDED_BY_NEW : bytes;
 }
 
+/* The block of the operator delete that is running: jemalloc's calls free, whose row is then gone already. */
+extern __thread void *ct_deleting;
+
 extern void *ct_operator_targets[]; /* where each operator jumps */
 extern void *ct_operator_next[]; /* the next definitions; NULL: no global library has one */
 extern void *const ct_operator_recorded[]; /* our functions, which record and call the next definitions */
