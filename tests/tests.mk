@@ -16,7 +16,7 @@ PROGRAM_FLAGS := -Itests/programs -g -O1 -fno-builtin -fno-inline -fno-optimize-
 # Sources with rules of their own. Each other one is a program, without an entry here.
 OTHER_C := api as_nobody bump fail_alloc fibers fire_audit leaks_plugin noreturn one_byte plugin_a plugin_b plugin_shape reuse signals stepped
 PROGRAM_C := $(filter-out $(OTHER_C),$(basename $(notdir $(wildcard tests/programs/*/*.c))))
-PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx leaks_cxx cxx_threads advise_vector frames_fp frames_bare frames_avx \
+PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx leaks_cxx cxx_threads advise_vector new_delete frames_fp frames_bare frames_avx \
 	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so leaks_plugin.so static_hello as_nobody)
 PROGRAMS += $(addprefix $(TESTS)/programs/,fire_audit.so $(addprefix fire_sanitize.,address thread leak undefined) \
 	fire_unwinders fire_unwinders.8 $(if $(wildcard /usr/lib/*/libunwind.so.1),fire_unwinders.1))
@@ -42,7 +42,7 @@ $(TESTS)/programs/frames_avx: frames.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -O2 -mstackrealign -mpreferred-stack-boundary=5 -o $@ $<
 
-$(TESTS)/programs/cxx $(TESTS)/programs/leaks_cxx $(TESTS)/programs/advise_vector: $(TESTS)/programs/%: %.cc
+$(TESTS)/programs/cxx $(TESTS)/programs/leaks_cxx $(TESTS)/programs/advise_vector $(TESTS)/programs/new_delete: $(TESTS)/programs/%: %.cc
 	@mkdir -p $(@D)
 	$(CXX) $(PROGRAM_FLAGS) -std=c++17 -o $@ $<
 

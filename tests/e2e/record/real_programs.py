@@ -216,14 +216,14 @@ def next_allocators(context):
             raise Failure("not installed: " + name)
         env = trace.environment(context)
         env["LD_PRELOAD"] += ":" + paths[0]
-        for little in ("tiny",) if "bump" in name else ("threads", "sites", "tiny", "cxx"):
+        for little in ("tiny",) if "bump" in name else ("threads", "sites", "tiny", "new_delete"):
             path = commands.program(little)
             # Not every allocator has pvalloc and the frees with a size.
             result = context.run([path, "valgrind"] if little == "sites" else [path], env=env).check()
             report = trace.reports(context)[result.pid]
             os.remove(report.path)
             check_equal((report.losses["unknownFrees"], report.losses["dropped"]), (0, 0), f"losses of {little} with {name}")
-            if little == "cxx":  # jemalloc's delete calls free, which must not count as the free of an unknown block
+            if little == "new_delete":  # jemalloc's delete calls free, which must not count as the free of an unknown block
                 continue
             sums = report.below("make_block" if little == "threads" else "main")
             got = {key: sums[key] for key in ("tb", "tbk", "eb", "ebk")}
