@@ -97,8 +97,8 @@ static void put_rates(struct draw *draw)
 		 ct_number_bytes(number, (uint64_t)((double)totals->recent_bytes / seconds + 0.5)),
 		 ct_number_short(other, (double)(uint64_t)((double)totals->recent_blocks / seconds + 0.5)));
 	ct_line_add_rest(&draw->line, text);
-	snprintf(text, sizeof(text), "; live %c%s since the mark, %s ago", totals->grown_bytes < 0 ? '-' : '+',
-		 bytes_of(draw, grown, number), ct_number_time(other, (double)draw->screen->mark_us, "µs"));
+	snprintf(text, sizeof(text), "; live %c%s since the baseline, %s ago", totals->grown_bytes < 0 ? '-' : '+',
+		 bytes_of(draw, grown, number), ct_number_time(other, (double)draw->screen->baseline_us, "µs"));
 	ct_line_add_rest(&draw->line, text);
 	ct_line_end(&draw->line);
 }

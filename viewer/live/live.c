@@ -40,7 +40,7 @@ static void describe(struct live *live)
 	const char *state = "";
 	if (!live->target)
 		return;
-	screen->mark_us = ct_target_baseline_us(live->target);
+	screen->baseline_us = ct_target_baseline_us(live->target);
 	if (ct_target_state(live->target) == CT_TARGET_ENDED)
 		state = "process ended";
 	else if (live->trouble.line[0])
@@ -85,7 +85,7 @@ static int act(struct live *live, enum ct_action action, struct ct_error_text *e
 		return ct_error_no_memory(error);
 	if (action == CT_ACTION_PAUSE && live->target)
 		live->paused = !live->paused;
-	if (action == CT_ACTION_MARK && live->target &&
+	if (action == CT_ACTION_BASELINE && live->target &&
 	    (ct_target_set_baseline(live->target) || ct_screen_show(&live->screen, ct_target_profile(live->target))))
 		return ct_error_no_memory(error);
 	return CT_OK;

@@ -388,10 +388,10 @@ static enum ct_action exact_key(struct ct_screen *screen, int key)
 	return CT_ACTION_NONE;
 }
 
-static enum ct_action mark_key(struct ct_screen *screen, int key)
+static enum ct_action baseline_key(struct ct_screen *screen, int key)
 {
 	(void)screen, (void)key;
-	return CT_ACTION_MARK;
+	return CT_ACTION_BASELINE;
 }
 
 static enum ct_action pause_key(struct ct_screen *screen, int key)
@@ -426,7 +426,7 @@ const struct ct_screen_key ct_screen_keys[] = {
 	{"/ n N", "/:search", "search function, file or module; next; previous", search_key, false},
 	{"f Esc", "f:filter", "show only sites with a match anywhere in the stack; show all", filter_key, false},
 	{"b", NULL, "exact numbers, or rounded", exact_key, false},
-	{"m", "m:mark", "set the baseline: GROWN counts live bytes from now on", mark_key, true},
+	{"m", "m:baseline", "set the baseline: GROWN counts live bytes from now on", baseline_key, true},
 	{"space", "space:pause", "pause; continue", pause_key, true},
 	{"q Q", "q:quit", "quit", quit_key, false},
 	{NULL, NULL, NULL, NULL, false},

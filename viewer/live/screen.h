@@ -14,7 +14,7 @@
 enum ct_action {
 	CT_ACTION_NONE,
 	CT_ACTION_QUIT,
-	CT_ACTION_MARK,
+	CT_ACTION_BASELINE,
 	CT_ACTION_PAUSE,
 	CT_ACTION_NO_MEMORY,
 };
@@ -32,7 +32,7 @@ struct ct_screen {
 	const struct ct_profile *profile;
 	char state[1024]; /* "paused", "process ended", ...; may be "" */
 	const struct ct_counters *whole; /* the base of percentages; NULL = the profile's totals */
-	uint64_t mark_us; /* for a running program: time since the baseline */
+	uint64_t baseline_us; /* for a running program: time since the baseline */
 
 	struct ct_rows rows;
 	bool *allocators; /* by frame */

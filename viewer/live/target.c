@@ -16,7 +16,7 @@
 struct before {
 	uint64_t bytes; /* total at the previous reading */
 	uint64_t blocks;
-	uint64_t marked_bytes; /* live at the baseline */
+	uint64_t baseline_bytes; /* live at the baseline */
 };
 
 struct ct_target {
@@ -27,7 +27,7 @@ struct ct_target {
 	struct before *before; /* by the profile's site */
 	size_t before_count, before_room;
 	uint64_t read_us; /* time of the latest reading; 0 = never */
-	uint64_t mark_us;
+	uint64_t baseline_us;
 	enum ct_target_state state;
 	char reason[256];
 };
@@ -49,7 +49,7 @@ const char *ct_target_reason(const struct ct_target *target)
 
 uint64_t ct_target_baseline_us(const struct ct_target *target)
 {
-	return target->read_us - target->mark_us;
+	return target->read_us - target->baseline_us;
 }
 
 /* New sites had numbers of 0 before. */
@@ -82,7 +82,7 @@ static int compare_with_before(struct ct_target *target, bool first)
 			counters->recent_blocks = counters->total_blocks - before->blocks;
 		before->bytes = counters->total_bytes;
 		before->blocks = counters->total_blocks;
-		counters->grown_bytes = (int64_t)(counters->end_bytes - before->marked_bytes);
+		counters->grown_bytes = (int64_t)(counters->end_bytes - before->baseline_bytes);
 		profile->totals.recent_bytes += counters->recent_bytes;
 		profile->totals.recent_blocks += counters->recent_blocks;
 		profile->totals.grown_bytes += counters->grown_bytes;
@@ -96,11 +96,11 @@ int ct_target_set_baseline(struct ct_target *target)
 	if (!make_room(target, profile->site_count))
 		return -1;
 	for (size_t i = 0; i < profile->site_count; i++) {
-		target->before[i].marked_bytes = profile->sites[i].counters.end_bytes;
+		target->before[i].baseline_bytes = profile->sites[i].counters.end_bytes;
 		profile->sites[i].counters.grown_bytes = 0;
 	}
 	profile->totals.grown_bytes = 0;
-	target->mark_us = target->read_us;
+	target->baseline_us = target->read_us;
 	return 0;
 }
 

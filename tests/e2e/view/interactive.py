@@ -289,7 +289,7 @@ def live(context):
             target.tell("grow 7")
             grown = _live_bytes(context, target.store) - before
             check(grown >= 350_000, "the program did not grow")
-            terminal.wait_for(f"live +{grown:,} since the mark")
+            terminal.wait_for(f"live +{grown:,} since the baseline")
             (row,) = [line for line in terminal.lines() if "PyByteArray_Resize <" in line]
             check_in(f" +{7 * 50_001:,} ", row, "the row that grew")
 
@@ -299,7 +299,7 @@ def live(context):
 
             now = _live_bytes(context, target.store)
             terminal.press("m")
-            terminal.wait_for("live +0 since the mark")
+            terminal.wait_for("live +0 since the baseline")
             terminal.press(" ")
             terminal.wait_for("paused")
             target.tell("shrink 3")
@@ -307,7 +307,7 @@ def live(context):
             terminal.pump(2.2)
             _exact_live(terminal, now, "nothing new while paused")
             terminal.press(" ")
-            terminal.wait_for(f"live -{less:,} since the mark")
+            terminal.wait_for(f"live -{less:,} since the baseline")
 
             target.end()
             terminal.wait_for("process ended")
@@ -351,7 +351,7 @@ def another_program(context):
             check_equal(process.stdout.readline(), "perl\n", "second word")
             terminal.wait_for(f"perl · pid {process.pid}")
             process.stdin.write("\n")
-            terminal.wait(lambda text: re.search(r"live \+(19|2\d)\.\d MiB since the mark", text), "20 MB more")
+            terminal.wait(lambda text: re.search(r"live \+(19|2\d)\.\d MiB since the baseline", text), "20 MB more")
             process.stdin.write("\n")
             terminal.wait_for("process ended")
             terminal.press("q")
@@ -400,7 +400,7 @@ def redis(context):
             terminal.press("m")
             ask("eval", "for i = 1, 20000 do redis.call('set', 'key' .. i, string.rep('x', 200)) end", "0")
             check_equal(ask("dbsize"), "20000", "keys")
-            terminal.wait(lambda text: re.search(r"live \+[4-9]\.\d+ MiB since the mark", text), "4 MB more")
+            terminal.wait(lambda text: re.search(r"live \+[4-9]\.\d+ MiB since the baseline", text), "4 MB more")
             terminal.press("f", "sds", "enter", "end", "home", "t", "t", "enter", "right", "t", "enter", "T", "T")
             terminal.wait_for("[Functions]")
             terminal.press("q")
