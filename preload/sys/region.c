@@ -27,7 +27,7 @@
 static uint64_t next = REGION_START;
 static bool elsewhere;
 static bool locking;
-static uint64_t mapped; /* bytes, in all: what was unmapped again still counts */
+static uint64_t mapped; /* bytes in all, even if they were unmapped again */
 
 /*
  * While new mappings are locked: a first page without access, so that nothing is made resident; unlocked, it grows to
@@ -50,19 +50,20 @@ static void *map_unlocked(void *at, size_t bytes, int protection, int flags, int
  * Under RLIMIT_AS, most of the address space stays the program's. The limit may have changed since the last time. The
  * little that the end of a recording needs is always ours.
  */
-static bool is_our_share(size_t bytes)
+static bool take_share(size_t bytes)
 {
 	struct rlimit limit;
 	uint64_t used = __atomic_add_fetch(&mapped, bytes, __ATOMIC_RELAXED);
-	return bytes <= SMALL_BYTES || ct_syscall4(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) != 0 ||
-	       limit.rlim_cur == RLIM_INFINITY || used <= limit.rlim_cur / SHARE;
+	if (bytes <= SMALL_BYTES || ct_syscall4(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) != 0 ||
+	    limit.rlim_cur == RLIM_INFINITY || used <= limit.rlim_cur / SHARE)
+		return true;
+	__atomic_fetch_sub(&mapped, bytes, __ATOMIC_RELAXED);
+	return false;
 }
 
 static void *map(void *at, size_t bytes, int protection, int flags, int fd, uint64_t offset)
 {
 	void *memory = NULL;
-	if (!is_our_share(bytes))
-		return NULL;
 	if (ct_get_relaxed(&locking))
 		memory = map_unlocked(at, bytes, protection, flags, fd, offset);
 	return memory ? memory : ct_sys_mmap(at, bytes, protection, flags, fd, offset);
@@ -88,6 +89,8 @@ static void *next_addresses(size_t bytes)
 void *ct_region_map(size_t bytes)
 {
 	void *memory = NULL;
+	if (!take_share(bytes))
+		return NULL;
 	for (int i = 0; i < TRIES && !memory; i++)
 		memory = map_free(next_addresses(bytes), bytes, PROT_READ | PROT_WRITE, PRIVATE, -1, 0);
 	if (!memory) { /* other mappings are in this region: let the kernel choose the address */
@@ -120,6 +123,8 @@ void *ct_region_reserve(size_t bytes)
 bool ct_region_fill(void *at, size_t bytes, int fd, uint64_t offset)
 {
 	int flags = fd >= 0 ? MAP_SHARED : PRIVATE;
+	if (!take_share(bytes))
+		return false;
 	if (ct_region_holds((uintptr_t)at))
 		return map_free(at, bytes, PROT_READ | PROT_WRITE, flags, fd, offset) != NULL;
 	return ct_sys_mmap(at, bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, offset) != NULL;
