@@ -2,6 +2,7 @@
 #include "heap/real.h"
 
 #include <sched.h>
+#include <string.h>
 #include <stddef.h>
 
 #include "hot/thread.h"
@@ -50,12 +51,49 @@ void *ct_bootstrap_alloc(size_t alignment, size_t bytes)
 	return (void *)block;
 }
 
+/*
+ * libc_malloc_debug (mtrace, MALLOC_CHECK_) has malloc only under the versions that old programs ask for, and dlsym
+ * passes over these.
+ */
+static void *versioned(const char *name)
+{
+	static const char *const versions[] = {"GLIBC_2.2.5", "GLIBC_2.16"};
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+		void *found = dlvsym(RTLD_NEXT, name, versions[i]);
+		if (found)
+			return found;
+		ct_loader_forget_miss();
+	}
+	return NULL;
+}
+
+static bool is_malloc_debug(void *function)
+{
+	static const char wanted[] = "libc_malloc_debug.so";
+	void *symbol;
+	Dl_info info;
+	if (!function || !dladdr1(function, &info, &symbol, RTLD_DL_SYMENT) || !info.dli_fname)
+		return false;
+	const char *name = info.dli_fname;
+	for (const char *at = name; *at; at++)
+		if (*at == '/')
+			name = at + 1;
+	return !strncmp(name, wanted, sizeof(wanted) - 1);
+}
+
+static void *look_up(const char *name, bool by_version)
+{
+	void *found = by_version ? versioned(name) : NULL;
+	return found ? found : dlsym(RTLD_NEXT, name);
+}
+
 static void look_up_all(void)
 {
-#define CT_HOOK(name, result, parameters) ct_real.name = (result(*) parameters)dlsym(RTLD_NEXT, #name);
+	bool by_version = ct_loader_is_glibc() && is_malloc_debug(versioned("malloc"));
+#define CT_HOOK(name, result, parameters) ct_real.name = (result(*) parameters)look_up(#name, by_version);
 #include "hooks/hooks.def"
 	ct_set_release(&ct_next_syscall, ct_real.syscall);
-	ct_real.malloc_usable_size = (size_t(*)(void *))dlsym(RTLD_NEXT, "malloc_usable_size");
+	ct_real.malloc_usable_size = (size_t(*)(void *))look_up("malloc_usable_size", by_version);
 }
 
 bool ct_real_is_sanitizer(void)

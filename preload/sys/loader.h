@@ -3,7 +3,7 @@
  * Functions that not every C library has, or not under one symbol version. If a name or a version were missing, the
  * program could not start.
  *
- * dlopen, dlsym and dladdr1 are linked by the versions that they have in libdl. libc.so.6 knows these versions too,
+ * dlopen, dlsym, dlvsym and dladdr1 are linked by the versions that they have in libdl. libc.so.6 knows these versions too,
  * since it took the functions over in 2.34. So the library is linked with both. What musl lacks is weak: a traced
  * program may start a musl program, which then gets the preload too and runs without being recorded.
  */
@@ -20,12 +20,14 @@
 
 __asm__(".symver dlopen, dlopen@GLIBC_2.2.5\n"
 	".symver dlsym, dlsym@GLIBC_2.2.5\n"
+	".symver dlvsym, dlvsym@GLIBC_2.2.5\n"
 	".symver dladdr1, dladdr1@GLIBC_2.3.3\n");
 
 #define CT_WEAK __attribute__((weak))
 
 extern void *__libc_stack_end CT_WEAK; /* argc, argv, NULL, environment, NULL */
 int dladdr1(const void *address, Dl_info *info, void **extra, int flags) CT_WEAK;
+void *dlvsym(void *handle, const char *name, const char *version) CT_WEAK;
 int __cxa_at_quick_exit(void (*function)(void *), void *library) CT_WEAK;
 int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library) CT_WEAK;
 

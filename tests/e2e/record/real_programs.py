@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 
-from lib import commands, trace
-from lib.harness import PYTHON, Failure, check, check_equal, check_in, program, test, wait_for
+from lib import commands, dhat, trace
+from lib.harness import CTRACE, LIBRARY, PYTHON, Failure, Skip, check, check_equal, check_in, program, test, wait_for
 from lib.ports import free_port
 
 
@@ -204,6 +204,31 @@ def redis(context):
     _sane(report, ["main", "aeMain", "call"] if report.below("aeMain")["tb"] else ["__libc_start_main"])
     with open(context.path("traced", "log"), encoding="utf-8", errors="replace") as log:
         check_in("bye bye", log.read(), "the server's log")
+
+
+@test()
+def malloc_debug(context):
+    """libc_malloc_debug behind us has its functions under old symbol versions only. It must still be the next allocator."""
+    debug = sorted(glob.glob("/usr/lib/*/libc_malloc_debug.so.0"))
+    if not debug:
+        raise Skip("libc_malloc_debug.so.0")
+    for arguments, changes, status in (([], {"MALLOC_CHECK_": "3"}, -6), (["mtrace"], {"MALLOC_TRACE": context.path("log")}, 0)):
+        shown = []
+        for preload in (debug[0], f"{LIBRARY}:{debug[0]}"):
+            env = trace.environment(context, CTRACE_EXPORT=0, **changes)
+            env["LD_PRELOAD"] = preload
+            result = context.run([program("overrun"), *arguments], env=env).check(status)
+            lines = 0
+            if os.path.exists(context.path("log")):
+                with open(context.path("log"), encoding="utf-8") as log:
+                    lines = len([line for line in log if line[0] == "@"])
+                os.remove(context.path("log"))
+            shown.append((result.stdout, [line for line in result.stderr.splitlines() if not line.startswith("ctrace:")], lines))
+        check_equal(shown[1], shown[0], f"overrun {arguments}")
+        for store in glob.glob(context.path("*.store")):
+            context.run([CTRACE, "export", store]).check()
+            check_equal(dhat.check_file(store.removesuffix(".store"), lossless=status == 0).below("main")["tbk"] >= 3, True, "blocks")
+            os.remove(store)
 
 
 @test(needs=("python3",))
