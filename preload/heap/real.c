@@ -2,8 +2,8 @@
 #include "heap/real.h"
 
 #include <sched.h>
-#include <string.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "hot/thread.h"
 #include "sys/loader.h"

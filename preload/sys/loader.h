@@ -3,8 +3,8 @@
  * Functions that not every C library has, or not under one symbol version. If a name or a version were missing, the
  * program could not start.
  *
- * dlopen, dlsym, dlvsym and dladdr1 are linked by the versions that they have in libdl. libc.so.6 knows these versions too,
- * since it took the functions over in 2.34. So the library is linked with both. What musl lacks is weak: a traced
+ * dlopen, dlsym, dlvsym and dladdr1 are linked by the versions that they have in libdl. libc.so.6 knows these versions
+ * too, since it took the functions over in 2.34. So the library is linked with both. What musl lacks is weak: a traced
  * program may start a musl program, which then gets the preload too and runs without being recorded.
  */
 #ifndef CT_SYS_LOADER_H
