@@ -95,14 +95,16 @@ char *ct_demangle_long(const char *symbol)
 	char *name = NULL;
 	if (!text.bytes)
 		return NULL;
-	if (!strncmp(symbol, "_D", 2))
+	if (!strncmp(symbol, "_D", 2)) {
 		name = demangle_d(symbol);
-	else if (ct_demangle_rust(&text, symbol) || text.is_full)
+	} else if (ct_demangle_rust(&text, symbol) || text.is_full) {
 		name = cut(&text, symbol, text.is_full);
-	else if (strlen(symbol) <= WHOLE_MAX && ct_demangle_cpp(&text, symbol, DMGL_NO_RECURSE_LIMIT))
-		name = cut(&text, symbol, false);
-	else
-		name = cut_cpp(&text, symbol);
+	} else {
+		bool is_whole = strlen(symbol) <= WHOLE_MAX && ct_demangle_cpp(&text, symbol, DMGL_NO_RECURSE_LIMIT);
+		name = is_whole && text.used <= CT_CUT_NAME_MAX ? cut(&text, symbol, false) : cut_cpp(&text, symbol);
+		if (!name && is_whole && ct_demangle_cpp(&text, symbol, DMGL_NO_RECURSE_LIMIT))
+			name = cut(&text, symbol, false);
+	}
 	free(text.bytes);
 	return name;
 }
