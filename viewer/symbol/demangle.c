@@ -56,7 +56,7 @@ static char *demangle_short(const char *symbol, size_t length)
 	struct ct_demangle_text text = {.bytes = bytes, .room = sizeof(bytes)};
 	if (length > SHORT_MAX || is_slow(symbol))
 		return NULL;
-	if (ct_demangle_rust(&text, symbol) || (!text.is_full && ct_demangle_cpp(&text, symbol, 0)))
+	if ((ct_demangle_rust(&text, symbol) || (!text.is_full && ct_demangle_cpp(&text, symbol, 0))) && text.used)
 		return ct_cut_name(bytes, text.used, symbol, length);
 	return NULL;
 }

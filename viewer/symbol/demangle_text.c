@@ -20,9 +20,10 @@ static const struct ct_demangle_cut cuts[] = {{6, 24}, {3, 8}, {2, 4}, {1, 3}, {
 static void take(const char *bytes, size_t length, void *opaque)
 {
 	struct ct_demangle_text *text = opaque;
-	size_t fits = text->room - text->used;
-	memcpy(text->bytes + text->used, bytes, length < fits ? length : fits);
-	text->used += length < fits ? length : fits;
+	size_t room = text->room - text->used, fits = length < room ? length : room;
+	if (fits) /* libiberty gives NULL for an empty name */
+		memcpy(text->bytes + text->used, bytes, fits);
+	text->used += fits;
 	if (length > fits) {
 		text->is_full = true;
 		longjmp(text->full, 1);
