@@ -107,7 +107,7 @@ char *ct_cut_name(const char *name, size_t length, const char *original, size_t 
 bool ct_cut_if_long(const char **name, char **made)
 {
 	size_t length = *name ? strlen(*name) : 0;
-	if (length <= CT_CUT_NAME_MAX / 3) /* bad bytes become three */
+	if (length <= CT_CUT_NEVER)
 		return true;
 	*made = ct_cut_name(*name, length, *name, length);
 	*name = *made;

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #define CT_CUT_NAME_MAX 4096 /* bytes, without the NUL; also the kernel's bound of a path */
+#define CT_CUT_NEVER (CT_CUT_NAME_MAX / 3) /* bytes; such a name fits even if all of them are bad UTF-8 */
 #define CT_CUT_HASH_LENGTH 19 /* " [0123456789abcdef]" */
 
 /*

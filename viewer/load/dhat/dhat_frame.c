@@ -133,19 +133,22 @@ static char *cut_part(struct part part)
 	return ct_cut_name(part.text, part.length, part.text, part.length);
 }
 
+static int64_t intern_part(struct ct_profile *profile, struct part part)
+{
+	if (part.length <= CT_CUT_NEVER)
+		return ct_profile_string(profile, part.text, part.length);
+	char *name = cut_part(part);
+	int64_t id = name ? ct_profile_string(profile, name, strlen(name)) : -1;
+	free(name);
+	return id;
+}
+
 /* 0, or < 0 when out of memory. */
 static int intern(struct ct_profile *profile, struct part part, uint32_t *id)
 {
-	*id = 0;
-	if (is_unknown(part))
-		return 0;
-	char *name = cut_part(part);
-	int64_t found = name ? ct_profile_string(profile, name, strlen(name)) : -1;
-	free(name);
-	if (found < 0)
-		return -1;
-	*id = (uint32_t)found;
-	return 0;
+	int64_t found = is_unknown(part) ? 0 : intern_part(profile, part);
+	*id = found < 0 ? 0 : (uint32_t)found;
+	return found < 0 ? -1 : 0;
 }
 
 /* The frame's text with its names as they are interned. */
@@ -153,7 +156,7 @@ static int64_t intern_text(struct ct_profile *profile, struct part whole, const 
 {
 	if (!whole.length)
 		return ct_profile_string(profile, "???", 3);
-	if (whole.length <= CT_CUT_NAME_MAX / 3) /* bad bytes become three */
+	if (whole.length <= CT_CUT_NEVER)
 		return ct_profile_string(profile, whole.text, whole.length);
 	struct part place = parts->module.text ? parts->module : parts->file;
 	const char *after = parts->function.text + parts->function.length, *end = whole.text + whole.length;
