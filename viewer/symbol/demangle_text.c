@@ -65,20 +65,28 @@ static char *cut(const struct ct_demangle_text *text, const char *symbol, bool i
 	return (is_marked ? ct_cut_marked : ct_cut_name)(text->bytes, text->used, symbol, strlen(symbol));
 }
 
-static char *cut_cpp(struct ct_demangle_text *text, const char *symbol)
+/* NULL: this cut is not enough, or the symbol is not mangled. */
+static char *try_cut(struct ct_demangle_text *text, const char *symbol, struct ct_demangle_cut with)
 {
 	void *memory = NULL;
-	char *name = NULL;
+	/* Parsed each time, since printing leaves marks in what the copy shares with the tree. */
 	struct demangle_component *tree =
 		cplus_demangle_v3_components(symbol, CT_DEMANGLE_OPTIONS | DMGL_NO_RECURSE_LIMIT, &memory);
-	for (size_t i = 0; tree && !name && i < sizeof(cuts) / sizeof(cuts[0]); i++) {
-		struct demangle_component *copy = ct_demangle_cut_tree(tree, cuts[i]);
-		text->room = i + 1 < sizeof(cuts) / sizeof(cuts[0]) ? CT_CUT_NAME_MAX - CT_CUT_HASH_LENGTH : TEXT_MAX;
-		if (copy && print_tree(text, copy))
-			name = cut(text, symbol, true);
-		free(copy);
-	}
+	struct demangle_component *copy = tree ? ct_demangle_cut_tree(tree, with) : NULL;
+	char *name = copy && print_tree(text, copy) ? cut(text, symbol, true) : NULL;
+	free(copy);
 	free(memory);
+	return name;
+}
+
+static char *cut_cpp(struct ct_demangle_text *text, const char *symbol)
+{
+	size_t count = sizeof(cuts) / sizeof(cuts[0]);
+	char *name = NULL;
+	for (size_t i = 0; !name && i < count; i++) {
+		text->room = i + 1 < count ? CT_CUT_NAME_MAX - CT_CUT_HASH_LENGTH : TEXT_MAX;
+		name = try_cut(text, symbol, cuts[i]);
+	}
 	return name;
 }
 
