@@ -189,8 +189,8 @@ static struct demangle_component *copy_node(struct copy *copy, const struct dema
 {
 	if (++copy->visits > NODES_MAX || ++nested > NESTED_MAX)
 		return dots(copy);
-	if (is_list(from)) /* a pack of arguments */
-		return copy_list(copy, from, depth + 1, nested);
+	if (is_list(from)) /* a pack of arguments, written into the list around it */
+		return copy_list(copy, from, depth, nested);
 	switch (from->type) {
 	case DEMANGLE_COMPONENT_TEMPLATE_PARAM:
 		return copy_parameter(copy, from, depth, nested);

@@ -11,7 +11,7 @@
 #define WHOLE_MAX 8192 /* letters; libiberty's printer takes stack with the square of the length, 22 MB here */
 
 /* The mildest cut whose text fits is used. */
-static const struct ct_demangle_cut cuts[] = {{6, 24}, {3, 8}, {2, 4}, {1, 3}, {0, 0}};
+static const struct ct_demangle_cut cuts[] = {{6, 24}, {5, 8}, {4, 8}, {3, 8}, {3, 4}, {2, 4}, {1, 3}, {0, 0}};
 
 /*
  * libiberty cannot be stopped, so leave it with longjmp. Its C++ printer holds no memory of malloc, nor does that of
