@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "util/cut.h"
+#include "util/utf8.h"
+
 /* Long names, shown by their usual alias. */
 static const struct alias {
 	const char *name;
@@ -33,8 +36,9 @@ uint32_t ct_name_key(const struct ct_frame *frame)
 /* The start of the parameter list: the parenthesis that matches the last closing one. */
 static size_t find_parameters(const char *name, size_t length)
 {
+	length = ct_cut_length(name, length);
 	size_t depth = 0, at = length;
-	if (length > 6 && !strcmp(name + length - 6, " const"))
+	if (length > 6 && !memcmp(name + length - 6, " const", 6))
 		at -= 6;
 	if (at == 0 || name[at - 1] != ')')
 		return length;
@@ -108,8 +112,8 @@ static const char *find_alias(const char *name, size_t *length)
 /* Shorten the part of the name from start to end. */
 static void shorten(const char *name, size_t start, size_t end, char out[CT_NAME_ROOM])
 {
-	size_t used = 0;
-	for (size_t i = start; i < end && used + 16 < CT_NAME_ROOM; i++) {
+	size_t used = 0, i;
+	for (i = start; i < end && used + 16 < CT_NAME_ROOM; i++) {
 		size_t close = name[i] == '<' && opens_arguments(name, i) ? arguments_end(name, i, end) : i;
 		size_t length;
 		const char *put = find_alias(name + i, &length);
@@ -126,7 +130,15 @@ static void shorten(const char *name, size_t start, size_t end, char out[CT_NAME
 			out[used++] = name[i];
 		}
 	}
+	for (; i < end && used && ((unsigned char)name[i] & 0xc0) == 0x80; i--) /* a character must not be cut */
+		used--;
 	out[used] = '\0';
+}
+
+/* The length of a file's name that leaves room for its line or its brackets, without cutting a character. */
+static int base_fits(const char *base)
+{
+	return (int)ct_utf8_fit(base, CT_NAME_ROOM - 16);
 }
 
 char *ct_name_short(const struct ct_profile *profile, const struct ct_frame *frame, char out[CT_NAME_ROOM])
@@ -138,7 +150,7 @@ char *ct_name_short(const struct ct_profile *profile, const struct ct_frame *fra
 	} else {
 		const char *module = ct_name_base(profile->strings[frame->module]);
 
-		snprintf(out, CT_NAME_ROOM, *module ? "[%s]" : "???", module);
+		snprintf(out, CT_NAME_ROOM, *module ? "[%.*s]" : "???", base_fits(module), module);
 	}
 	return out;
 }
@@ -149,10 +161,10 @@ char *ct_name_place(const struct ct_profile *profile, const struct ct_frame *fra
 	const char *module = ct_name_base(profile->strings[frame->module]);
 	out[0] = '\0';
 	if (*file && frame->line)
-		snprintf(out, CT_NAME_ROOM, "%s:%u", file, frame->line);
+		snprintf(out, CT_NAME_ROOM, "%.*s:%u", base_fits(file), file, frame->line);
 	else if (*file)
-		snprintf(out, CT_NAME_ROOM, "%s", file);
+		snprintf(out, CT_NAME_ROOM, "%.*s", base_fits(file), file);
 	else if (*module && frame->function) /* without a function, the module is already the name */
-		snprintf(out, CT_NAME_ROOM, "[%s]", module);
+		snprintf(out, CT_NAME_ROOM, "[%.*s]", base_fits(module), module);
 	return out;
 }

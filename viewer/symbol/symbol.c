@@ -5,13 +5,13 @@
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 #include <fcntl.h>
-#include <libiberty/demangle.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "symbol/demangle.h"
 #include "symbol/dwarf_table.h"
 #include "symbol/dwarf_text.h"
 #include "symbol/rights.h"
@@ -52,6 +52,7 @@ struct ct_symbols {
 	size_t object_count, object_room;
 	char **names; /* demangled; freed at the next look-up */
 	size_t name_count, name_room;
+	struct ct_demangler demangler;
 	struct ct_rights rights; /* used at look-ups too, since elfutils opens files late */
 };
 
@@ -106,6 +107,7 @@ void ct_symbols_free(struct ct_symbols *symbols)
 	for (size_t i = 0; i < symbols->object_count; i++)
 		free_object(&symbols->objects[i]);
 	free(symbols->objects);
+	ct_demangler_fini(&symbols->demangler);
 	ct_rights_fini(&symbols->rights);
 	free(symbols);
 }
@@ -221,15 +223,11 @@ static const char *readable(struct ct_symbols *symbols, const char *name)
 {
 	if (!name || !*name)
 		return NULL;
-	char *better = cplus_demangle(name, DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO);
-	if (!better) {
-		const char *version = strstr(name, "@@") ? strstr(name, "@@") : strchr(name, '@');
-		if (!version)
-			return name;
-		better = strndup(name, (size_t)(version - name));
-	}
-	const char *kept = keep(symbols, better);
-	return kept ? kept : name;
+	const char *version = strchr(name + 1, '@');
+	char *symbol = version ? strndup(name, (size_t)(version - name)) : NULL;
+	const char *kept = keep(symbols, ct_demangle(&symbols->demangler, symbol ? symbol : name));
+	free(symbol);
+	return kept;
 }
 
 /* A file's absolute path, by the folder that its unit was compiled in, so that source views can open it. */
@@ -253,7 +251,7 @@ static const char *die_name(Dwarf_Die *die)
 {
 	Dwarf_Attribute attribute;
 	const char *linkage = ct_dwarf_text(dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
-	if (linkage && linkage[0] == '_' && (linkage[1] == 'Z' || linkage[1] == 'R'))
+	if (linkage && linkage[0] == '_' && linkage[1] && strchr("ZRD", linkage[1]))
 		return linkage;
 	const char *name = ct_dwarf_text(dwarf_attr_integrate(die, DW_AT_name, &attribute));
 	return name ? name : linkage;

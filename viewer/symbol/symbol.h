@@ -2,7 +2,7 @@
 /*
  * Turns a link-time address in an object file into frames, innermost (inlined) first. The names come from the object's
  * symbol tables and DWARF (by elfutils), or from a separate debug file found by build-id. They are demangled (C++,
- * Rust). Results are not cached, so look up each address once.
+ * Rust, D) and bounded: see symbol/demangle.h. Results are not cached, so look up each address once.
  */
 #ifndef CT_SYMBOL_SYMBOL_H
 #define CT_SYMBOL_SYMBOL_H

@@ -71,3 +71,13 @@ char *ct_utf8_clean(const char *bytes, size_t length, size_t *clean_length)
 		*clean_length = out;
 	return clean;
 }
+
+size_t ct_utf8_fit(const char *text, size_t max)
+{
+	size_t length = strnlen(text, max + 1);
+	if (length <= max)
+		return length;
+	while (max && ((uint8_t)text[max] & 0xc0) == 0x80)
+		max--;
+	return max;
+}

@@ -43,7 +43,7 @@ def _replay(target):
     test(needs=(binary,))(replay)
 
 
-for each in ("dhat", "options", "perf_map", "store", "symbols"):
+for each in ("demangle", "dhat", "options", "perf_map", "store", "symbols"):
     _replay(each)
 
 
@@ -73,6 +73,8 @@ def _huge_stores(whole):
     yield "all extents the same", whole.put("QII", whole.extent(1), *_extent(whole, 0))
     yield "a string", whole.put("II", 8 + 40 + 64, 0xFFFFFFFF, 0xFFFFFFFF)
     yield "a module's path", whole.put("I", whole.start("modules") + 96 + 28, 0xFFFFFFFF)
+    longer = whole.put("Q", whole.used("strings"), 8193)
+    yield "a path longer than any", longer.put("II", whole.start("modules") + 96 + 24, 0, 8193)
     yield "a build-id", whole.put("I", whole.start("modules") + 96 + 36, 0xFFFFFFFF)
     yield "a ring's head", whole.put("Q", whole.start("rings"), (1 << 64) - 1)
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "load/dhat/dhat_frame.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "util/cut.h"
 
 /* Limits the search, so that a hostile string of parentheses does not cost the square of its length. */
 #define PLACE_CANDIDATES 32
@@ -123,29 +127,64 @@ static bool take_place(struct part *rest, struct parts *parts)
 	return false;
 }
 
+/* The part, cut if it is too long; to be freed. NULL when out of memory. */
+static char *cut_part(struct part part)
+{
+	return ct_cut_name(part.text, part.length, part.text, part.length);
+}
+
+static int64_t intern_part(struct ct_profile *profile, struct part part)
+{
+	if (part.length <= CT_CUT_NEVER)
+		return ct_profile_string(profile, part.text, part.length);
+	char *name = cut_part(part);
+	int64_t id = name ? ct_profile_string(profile, name, strlen(name)) : -1;
+	free(name);
+	return id;
+}
+
+/* 0, or < 0 when out of memory. */
 static int intern(struct ct_profile *profile, struct part part, uint32_t *id)
 {
-	int64_t found;
-	*id = 0;
-	if (is_unknown(part))
-		return 0;
-	found = ct_profile_string(profile, part.text, part.length);
-	if (found < 0)
-		return (int)found;
-	*id = (uint32_t)found;
-	return 0;
+	int64_t found = is_unknown(part) ? 0 : intern_part(profile, part);
+	*id = found < 0 ? 0 : (uint32_t)found;
+	return found < 0 ? -1 : 0;
+}
+
+/* The frame's text with its names as they are interned. */
+static int64_t intern_text(struct ct_profile *profile, struct part whole, const struct parts *parts)
+{
+	if (!whole.length)
+		return ct_profile_string(profile, "???", 3);
+	if (whole.length <= CT_CUT_NEVER)
+		return ct_profile_string(profile, whole.text, whole.length);
+	struct part place = parts->module.text ? parts->module : parts->file;
+	const char *after = parts->function.text + parts->function.length, *end = whole.text + whole.length;
+	if (!place.text)
+		place = (struct part){end, 0};
+	char *function = cut_part(parts->function), *cut_place = cut_part(place), *text = NULL;
+	int length = -1;
+	if (function && cut_place)
+		length = asprintf(&text, "%.*s%s%.*s%s%.*s", (int)(parts->function.text - whole.text), whole.text,
+				  function, (int)(place.text - after), after, cut_place,
+				  (int)(end - place.text - (ptrdiff_t)place.length), place.text + place.length);
+	int64_t id = length < 0 ? -1 : ct_profile_string(profile, text, (size_t)length);
+	if (length >= 0)
+		free(text);
+	free(function);
+	free(cut_place);
+	return id;
 }
 
 int ct_dhat_frame_parse(struct ct_profile *profile, const char *text, size_t length, struct ct_frame *frame)
 {
 	struct part whole = {text, length};
 	struct parts parts = {0};
-	int64_t id;
 	parts.function = whole;
 	take_address(&parts.function, &parts.address);
 	take_place(&parts.function, &parts);
 	*frame = (struct ct_frame){.address = parts.address, .line = parts.line};
-	id = length ? ct_profile_string(profile, text, length) : ct_profile_string(profile, "???", 3);
+	int64_t id = intern_text(profile, whole, &parts);
 	if (id < 0)
 		return (int)id;
 	frame->text = (uint32_t)id;

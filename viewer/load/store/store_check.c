@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Checks that a store's header, extents and references are valid. */
 #include <elf.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "load/store/store_steps.h"
+
+/* The kernel's paths are shorter, even with what /proc/PID/maps adds to them. A path is repeated in many frames. */
+#define MODULE_PATH_MAX (2 * PATH_MAX)
 
 #define STACK_FRAMES_MAX 8192 /* no recording has deeper stacks, since CTRACE_DEPTH is at most 4096 */
 
@@ -143,6 +147,7 @@ int ct_store_check_references(const struct ct_store_file *store, struct ct_error
 		return ct_store_damaged(error, "string outside the strings");
 	for (size_t i = 1; i < store->module_count; i++)
 		if (!ct_store_span_fits(store, store->modules[i].path) ||
+		    store->modules[i].path.bytes > MODULE_PATH_MAX ||
 		    store->modules[i].build_id_bytes > CT_BUILD_ID_MAX)
 			return ct_store_damaged(error, "bad module");
 	for (size_t i = 1; i < store->site_count; i++)

@@ -12,6 +12,7 @@
 
 #include "symbol/symbol.h"
 #include "util/array.h"
+#include "util/cut.h"
 
 #define FRAMES_PER_ADDRESS 64
 
@@ -92,9 +93,9 @@ static int64_t own_text(struct ct_store_frames *frames, char *text, size_t room,
 	return owner < 0 ? -1 : id;
 }
 
-/* Add one frame, with its text as Valgrind writes it. */
-static int64_t add_frame(struct ct_store_frames *frames, uint32_t module, uint64_t address, const char *path,
-			 const struct ct_symbol_frame *symbol, bool inlined)
+/* Add one frame, with its text as Valgrind writes it. Its names are at most CT_CUT_NAME_MAX bytes. */
+static int64_t add_short_frame(struct ct_store_frames *frames, uint32_t module, uint64_t address, const char *path,
+			       const struct ct_symbol_frame *symbol, bool inlined)
 {
 	size_t room = 160 + (symbol->function ? strlen(symbol->function) : 0) + 2 * strlen(path) +
 		      (symbol->file ? strlen(symbol->file) : 0);
@@ -124,6 +125,19 @@ static int64_t add_frame(struct ct_store_frames *frames, uint32_t module, uint64
 							 .text = (uint32_t)text_id,
 							 .inlined = inlined,
 						 });
+}
+
+static int64_t add_frame(struct ct_store_frames *frames, uint32_t module, uint64_t address, const char *path,
+			 const struct ct_symbol_frame *symbol, bool inlined)
+{
+	struct ct_symbol_frame cut = *symbol;
+	char *function = NULL, *file = NULL;
+	int64_t id = -1;
+	if (ct_cut_if_long(&cut.function, &function) && ct_cut_if_long(&cut.file, &file))
+		id = add_short_frame(frames, module, address, path, &cut, inlined);
+	free(function);
+	free(file);
+	return id;
 }
 
 static const char *mark_text(const struct ct_store_file *store, uint64_t mark, char *room, size_t bytes)
