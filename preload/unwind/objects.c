@@ -269,22 +269,28 @@ bool ct_object_find(uintptr_t address, struct ct_object *object)
 	return found;
 }
 
-void ct_object_path(const struct ct_object *object, struct ct_text *path)
+bool ct_object_file(uintptr_t address, struct ct_text *path, uint64_t *inode)
 {
 	static const char deleted[] = " (deleted)";
 	struct file file;
 	ct_text_clear(path);
-	if (object->name) {
-		ct_text_add(path, object->name);
-		return;
-	}
-	if (!find_file(object->start, &file, path) || !strcmp(path->bytes, ct_output_exe())) {
-		ct_text_clear(path);
-		return;
-	}
+	if (!find_file(address, &file, path))
+		return false;
 	size_t tail = sizeof(deleted) - 1;
 	if (path->length > tail && !memcmp(path->bytes + path->length - tail, deleted, tail))
 		path->bytes[path->length -= tail] = '\0';
+	*inode = file.inode;
+	return true;
+}
+
+void ct_object_path(const struct ct_object *object, struct ct_text *path)
+{
+	uint64_t inode;
+	ct_text_clear(path);
+	if (object->name)
+		ct_text_add(path, object->name);
+	else if (!ct_object_file(object->start, path, &inode) || !strcmp(path->bytes, ct_output_exe()))
+		ct_text_clear(path);
 }
 
 void ct_loader_changed(void)

@@ -28,6 +28,9 @@ CT_COLD bool ct_object_find(uintptr_t address, struct ct_object *object);
 /* The path of its file; empty for the program itself. Absolute, unless the loader was given another name. */
 CT_COLD void ct_object_path(const struct ct_object *object, struct ct_text *path);
 
+/* The file that is mapped at an address of a loaded object: its path and inode. False: there is none. */
+CT_COLD bool ct_object_file(uintptr_t address, struct ct_text *path, uint64_t *inode);
+
 /* Code may have been unloaded: forget everything read from code. */
 CT_COLD void ct_loader_changed(void);
 

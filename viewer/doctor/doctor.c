@@ -89,10 +89,9 @@ static void tell_loader(struct ct_doctor *doctor, const char *list)
 }
 
 /* Do as ldd does: let the loader list what it would load, without starting anything. */
-static void check_loader(struct ct_doctor *doctor)
+static void check_loader(struct ct_doctor *doctor, char **arguments)
 {
 	char preload[2 * PATH_MAX];
-	char *arguments[] = {doctor->program, NULL};
 	char *list;
 	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s:" UNWINDER, doctor->library);
 	list = ct_capture(arguments, (const char *const[]){preload, "LD_TRACE_LOADED_OBJECTS=1", NULL});
@@ -130,20 +129,36 @@ static void tell_names(struct ct_doctor *doctor, const char *path, bool is_progr
 							    : "build it with -g");
 }
 
-void ct_doctor_program(struct ct_doctor *doctor, const char *name)
+/* Check how the command's loader loads the program: `command` is `PROGRAM`, or `LOADER [OPTION...] PROGRAM`. */
+static void check_command(struct ct_doctor *doctor, char **command, const char *path, size_t behind)
+{
+	char **words = calloc(behind + 2, sizeof(*words));
+	if (!words)
+		return;
+	memcpy(words, command, (behind + 1) * sizeof(*words));
+	words[0] = behind ? (char *)path : doctor->program;
+	check_loader(doctor, words);
+	free(words);
+}
+
+void ct_doctor_program(struct ct_doctor *doctor, char **command)
 {
 	char path[PATH_MAX];
 	struct ct_error_text error;
-	if (ct_program_find(name, path, &error)) {
+	size_t behind;
+	if (ct_program_find(command[0], path, &error)) {
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "program", "%s", error.line);
 		return;
 	}
-	if (*doctor->library && ct_program_check(path, doctor->library, &error)) {
+	if (*doctor->library && ct_program_check(path, command, doctor->library, &error)) {
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "program", "%s", error.line);
 		return;
 	}
-	ct_target_program(path, doctor->program);
-	if (strcmp(path, doctor->program) != 0)
+	behind = ct_program_behind_loader(path, command);
+	ct_target_program(path, command, doctor->program);
+	if (behind)
+		ct_doctor_tell(doctor, CT_DOCTOR_OK, "program", "%s, started by the loader %s", doctor->program, path);
+	else if (strcmp(path, doctor->program) != 0)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "program", "%s, a script: %s is recorded", path, doctor->program);
 	else
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "program", "%s: dynamically linked, no sanitizer, not setuid",
@@ -151,7 +166,7 @@ void ct_doctor_program(struct ct_doctor *doctor, const char *name)
 	if (access(doctor->program, R_OK) != 0)
 		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "program", "%s cannot be read: no names", doctor->program);
 	if (*doctor->library)
-		check_loader(doctor);
+		check_command(doctor, command, path, behind);
 	tell_names(doctor, doctor->program, true);
 	if (*doctor->libc)
 		tell_names(doctor, doctor->libc, false);
