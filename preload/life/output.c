@@ -32,10 +32,10 @@ static void find_exe(void)
 	exe[length > 0 ? length : 0] = '\0';
 	if (!ct_object_file(getauxval(AT_PHDR), &mapped, &inode))
 		return;
-	if (ct_syscall4(SYS_newfstatat, AT_FDCWD, EXE, &file, 0) < 0 || file.st_ino != inode) {
-		through_loader = true;
+	through_loader = ct_syscall4(SYS_newfstatat, AT_FDCWD, EXE, &file, 0) < 0 || file.st_ino != inode;
+	/* The link of a file that has been removed ends in " (deleted)". */
+	if (through_loader || ct_syscall4(SYS_newfstatat, AT_FDCWD, exe, &file, 0) < 0)
 		memcpy(exe, mapped.bytes, mapped.length + 1);
-	}
 }
 
 void ct_output_init(void)

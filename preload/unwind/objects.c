@@ -286,8 +286,9 @@ bool ct_object_file(uintptr_t address, struct ct_text *path, uint64_t *inode)
 void ct_object_path(const struct ct_object *object, struct ct_text *path)
 {
 	uint64_t inode;
+	static const char descriptor[] = "/proc/"; /* of memory: the loader was given /proc/self/fd/3 */
 	ct_text_clear(path);
-	if (object->name)
+	if (object->name && strncmp(object->name, descriptor, sizeof(descriptor) - 1) != 0)
 		ct_text_add(path, object->name);
 	else if (!ct_object_file(object->start, path, &inode) || !strcmp(path->bytes, ct_output_exe()))
 		ct_text_clear(path);

@@ -23,9 +23,9 @@ void ct_symbols_read_as(struct ct_symbols *symbols, uid_t user)
 	(void)symbols, (void)user;
 }
 
-int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_bytes)
+int ct_symbols_open_recorded(struct ct_symbols *symbols, const struct ct_symbol_file *file)
 {
-	(void)symbols, (void)path, (void)build_id, (void)build_id_bytes;
+	(void)symbols, (void)file;
 	return 0;
 }
 

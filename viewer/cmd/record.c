@@ -109,8 +109,7 @@ static int prepare(struct recording *recording)
 		code = ct_library_find(NULL, recording->library, &recording->error);
 		if (code < 0)
 			return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", recording->error.line);
-		code = ct_program_check(recording->path, recording->arguments, recording->library,
-					 &recording->error);
+		code = ct_program_check(recording->path, recording->arguments, recording->library, &recording->error);
 	}
 	if (code)
 		return ct_cmd_fail(COMMAND, code, "%s", recording->error.line);

@@ -23,8 +23,8 @@ static bool only_shows(const char *option)
 static bool has_value(const char *option)
 {
 	static const char *const options[] = {
-		"--library-path", "--inhibit-rpath", "--audit", "--preload", "--argv0", "--glibc-hwcaps-prepend",
-		"--glibc-hwcaps-mask",
+		"--library-path",         "--inhibit-rpath",     "--audit", "--preload", "--argv0",
+		"--glibc-hwcaps-prepend", "--glibc-hwcaps-mask",
 	};
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		if (!strcmp(option, options[i]))

@@ -34,6 +34,24 @@ void ct_symbols_read_as(struct ct_symbols *symbols, uid_t user);
  */
 int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_bytes);
 
+/* An object file as it was recorded. */
+struct ct_symbol_file {
+	const char *path;
+	const uint8_t *build_id;
+	size_t build_id_bytes; /* 0: it has none, and the next two identify the file */
+	uint64_t bytes; /* 0: not known */
+	uint64_t modified_ns;
+	uint64_t inode; /* 0: not known */
+	uint64_t start; /* where it was mapped in the process */
+	uint32_t pid;
+};
+
+/*
+ * The same as ct_symbols_open for the file as it was when it was recorded. If another file has its path now, or none,
+ * and the process lives, the file or its mapped part is read through the process.
+ */
+int ct_symbols_open_recorded(struct ct_symbols *symbols, const struct ct_symbol_file *file);
+
 /*
  * The frames at one address, innermost first; the last one is the function that contains the code, the others are
  * inlined into it. Returns their number (0 = nothing known), at most max.
