@@ -104,6 +104,30 @@ static void check_loader(struct ct_doctor *doctor, char **arguments)
 	free(list);
 }
 
+/* Debug information is there, but cannot be used: say why, and what helps. */
+static void tell_lack(struct ct_doctor *doctor, const char *path, const struct ct_symbol_facts *facts)
+{
+	const char *file = facts->lack_file ? facts->lack_file : path;
+	if (facts->lack == CT_LACK_ZSTD)
+		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "names",
+			       "%s: no lines and inlined calls: %s is compressed by zstd, which libdw %s here does not "
+			       "unpack (from 0.189 on, if built with it); objcopy --decompress-debug-sections %s",
+			       path, file, ct_symbols_reader(), file);
+	else if (facts->lack == CT_LACK_PACKAGE)
+		ct_doctor_tell(
+			doctor, CT_DOCTOR_NOTE, "names",
+			"%s: functions and lines, but no inlined calls: they are in %s.dwp, which libdw %s here does "
+			"not read (from 0.191 on); keep the .dwo files where they were built, or build without "
+			"-gsplit-dwarf",
+			path, file, ct_symbols_reader());
+	else
+		ct_doctor_tell(
+			doctor, CT_DOCTOR_NOTE, "names",
+			"%s: functions and lines, but no inlined calls: .dwo files of -gsplit-dwarf are missing; "
+			"keep them where they were built, or build without",
+			path);
+}
+
 static void tell_names(struct ct_doctor *doctor, const char *path, bool is_program)
 {
 	struct ct_symbols *symbols = ct_symbols_new();
@@ -111,14 +135,15 @@ static void tell_names(struct ct_doctor *doctor, const char *path, bool is_progr
 	struct ct_symbol_facts facts = {0};
 	if (handle >= 0)
 		facts = ct_symbols_facts(symbols, handle);
-	ct_symbols_free(symbols);
 	if (is_program && facts.has_malloc)
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "malloc",
 			       "%s has a malloc of its own, which comes before any preloaded one: link it without",
 			       path);
 	else if (is_program)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "malloc", "no allocator of its own");
-	if (facts.has_lines)
+	if (facts.lack)
+		tell_lack(doctor, path, &facts);
+	else if (facts.has_lines)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "names", "%s: functions and lines", path);
 	else
 		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "names", "%s: %s; %s", path,
@@ -127,6 +152,7 @@ static void tell_names(struct ct_doctor *doctor, const char *path, bool is_progr
 			       !is_program                  ? "install Debian's libc6-dbg"
 			       : !strncmp(path, "/usr/", 5) ? "install its package of debug information (-dbgsym)"
 							    : "build it with -g");
+	ct_symbols_free(symbols);
 }
 
 /* Check how the command's loader loads the program: `command` is `PROGRAM`, or `LOADER [OPTION...] PROGRAM`. */

@@ -15,7 +15,6 @@
 
 #define HEADERS_MAX 64 /* program headers */
 #define COPY_MAX (64u << 20)
-#define DYNAMIC_MAX 4096 /* entries */
 
 /* A mapping of the process. */
 struct mapped {
@@ -84,27 +83,6 @@ static int open_link(int folder, const char *name, uint64_t inode)
 	return -1;
 }
 
-/* The loader has added the bias to the addresses in the dynamic section of a loaded object. */
-static void undo_relocation(Elf64_Dyn *entries, size_t count, const struct ct_process_object *object, uint64_t bias,
-			    uint64_t bytes)
-{
-	for (size_t i = 0; i < count && entries[i].d_tag != DT_NULL; i++)
-		if (entries[i].d_un.d_ptr >= object->start && entries[i].d_un.d_ptr - object->start < bytes)
-			entries[i].d_un.d_ptr -= bias;
-}
-
-static bool copy_dynamic(int memory, int copy, const Elf64_Phdr *dynamic, const struct ct_process_object *object,
-			 uint64_t bias, uint64_t bytes)
-{
-	static Elf64_Dyn entries[DYNAMIC_MAX];
-	size_t size = dynamic->p_filesz < sizeof(entries) ? dynamic->p_filesz : sizeof(entries);
-	ssize_t got = pread(memory, entries, size, (off_t)(bias + dynamic->p_vaddr));
-	if (got < (ssize_t)sizeof(*entries))
-		return false;
-	undo_relocation(entries, (size_t)got / sizeof(*entries), object, bias, bytes);
-	return pwrite(copy, entries, (size_t)got, (off_t)dynamic->p_offset) == got;
-}
-
 static bool copy_segment(int memory, int copy, const Elf64_Phdr *segment, uint64_t bias)
 {
 	char *bytes = malloc(segment->p_filesz);
@@ -114,13 +92,16 @@ static bool copy_segment(int memory, int copy, const Elf64_Phdr *segment, uint64
 	return copied;
 }
 
-/* Copy what is mapped to where it is in the file. The sections' headers are not mapped, so the copy has none. */
+/*
+ * Copy what is mapped to where it is in the file. The sections' headers are not mapped, so the copy has none. libdw
+ * copes with the addresses that the loader has relocated in the dynamic section.
+ */
 static bool copy_object(int memory, int copy, const struct ct_process_object *object)
 {
 	Elf64_Ehdr header;
 	Elf64_Phdr segments[HEADERS_MAX];
-	const Elf64_Phdr *first = NULL, *dynamic = NULL;
-	uint64_t bytes = 0, copied = 0;
+	const Elf64_Phdr *first = NULL;
+	uint64_t copied = 0;
 	if (pread(memory, &header, sizeof(header), (off_t)object->start) != sizeof(header) ||
 	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
 	    header.e_phentsize != sizeof(*segments) || header.e_phnum > HEADERS_MAX)
@@ -129,17 +110,14 @@ static bool copy_object(int memory, int copy, const struct ct_process_object *ob
 	if (pread(memory, segments, size, (off_t)(object->start + header.e_phoff)) != (ssize_t)size)
 		return false;
 	for (size_t i = 0; i < header.e_phnum; i++) {
-		if (segments[i].p_type == PT_DYNAMIC)
-			dynamic = &segments[i];
 		if (segments[i].p_type != PT_LOAD)
 			continue;
 		first = first ? first : &segments[i];
-		bytes = segments[i].p_vaddr + segments[i].p_memsz - first->p_vaddr;
 		if (segments[i].p_filesz > COPY_MAX || segments[i].p_offset > COPY_MAX ||
 		    (copied += segments[i].p_filesz) > COPY_MAX)
 			return false;
 	}
-	if (!first || !dynamic || dynamic->p_offset > COPY_MAX)
+	if (!first)
 		return false;
 	uint64_t bias = object->start - (first->p_vaddr - first->p_offset);
 	for (size_t i = 0; i < header.e_phnum; i++)
@@ -148,8 +126,7 @@ static bool copy_object(int memory, int copy, const struct ct_process_object *ob
 			return false;
 	header.e_shoff = 0;
 	header.e_shnum = header.e_shstrndx = 0;
-	return pwrite(copy, &header, sizeof(header), 0) == sizeof(header) &&
-	       copy_dynamic(memory, copy, dynamic, object, bias, bytes);
+	return pwrite(copy, &header, sizeof(header), 0) == sizeof(header);
 }
 
 static int open_copy(int folder, const struct ct_process_object *object)

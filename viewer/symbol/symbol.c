@@ -14,6 +14,7 @@
 
 #include "symbol/dwarf_table.h"
 #include "symbol/dwarf_text.h"
+#include "symbol/lack.h"
 #include "symbol/process_object.h"
 #include "symbol/rights.h"
 #include "symbol/symbol_table.h"
@@ -400,6 +401,11 @@ size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t addres
 	return count;
 }
 
+const char *ct_symbols_reader(void)
+{
+	return dwfl_version(NULL);
+}
+
 struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle)
 {
 	struct ct_symbol_facts facts = {0};
@@ -409,6 +415,7 @@ struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle)
 	GElf_Addr bias, address;
 	int count = dwfl_module_getsymtab(module);
 	facts.has_lines = dwfl_module_getdwarf(module, &bias);
+	facts.lack = ct_symbol_lack(module, &facts.lack_file);
 	for (int i = 1; i < count; i++) {
 		GElf_Sym symbol;
 		GElf_Word section;

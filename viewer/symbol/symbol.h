@@ -59,13 +59,26 @@ int ct_symbols_open_recorded(struct ct_symbols *symbols, const struct ct_symbol_
 size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t address, struct ct_symbol_frame *frames,
 			 size_t max);
 
+/* Debug information that is there, but cannot be used. */
+enum ct_symbol_lack {
+	CT_LACK_NONE,
+	CT_LACK_ZSTD, /* compressed by zstd, which this libdw cannot unpack */
+	CT_LACK_SPLIT, /* -gsplit-dwarf: at least one .dwo file was not found */
+	CT_LACK_PACKAGE, /* the same, but there is a .dwp file, which this libdw cannot read */
+};
+
 /* What can be learned from an object. */
 struct ct_symbol_facts {
 	bool has_names; /* even of functions that it does not export, from itself or its debug file */
 	bool has_lines; /* and inlined calls */
 	bool has_malloc; /* it exports its own malloc */
+	enum ct_symbol_lack lack;
+	const char *lack_file; /* the file that the lack is about; valid as long as the object */
 };
 struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle);
+
+/* The version of elfutils' libdw, such as "0.188". */
+const char *ct_symbols_reader(void);
 
 /* The names of JIT code in perf-PID.map: read the file once, then look up run-time addresses. */
 struct ct_perf_map;
