@@ -72,51 +72,17 @@ static const uint8_t *build_id_of(const struct ct_object *object, uint32_t *leng
 	return NULL;
 }
 
-static void add_hexadecimal(struct ct_text *text, uint64_t value)
-{
-	int shift = 60;
-	while (shift && !(value >> shift))
-		shift -= 4;
-	for (; shift >= 0; shift -= 4)
-		ct_text_add_bytes(text, &"0123456789abcdef"[value >> shift & 15], 1);
-}
-
-/* The first address after the object's first segment, rounded up to pages; 0: its headers cannot be read. */
-static uintptr_t first_segment_end(const struct ct_object *object)
-{
-	const ElfW(Ehdr) *header = (const void *)object->start;
-	const ElfW(Phdr) *segment = (const void *)(object->start + header->e_phoff);
-	if (memcmp(header->e_ident, ELFMAG, SELFMAG) ||
-	    header->e_phoff + header->e_phnum * sizeof(*segment) > CT_STORE_PAGE)
-		return 0;
-	for (uint32_t i = 0; i < header->e_phnum; i++)
-		if (segment[i].p_type == PT_LOAD)
-			return (object->bias + segment[i].p_vaddr + segment[i].p_filesz + CT_STORE_PAGE - 1) &
-			       ~(uintptr_t)(CT_STORE_PAGE - 1);
-	return 0;
-}
-
 /*
  * Look at the file that is mapped, not at the one that has its path now: the kernel's link to it ends in " (deleted)"
  * if it has been replaced or removed. Under ct_lock_tree.
  */
 static void look_at_file(const struct ct_object *object, bool is_exe, struct ct_module *module)
 {
-	static struct ct_text link;
 	static char path[CT_PATH_MAX];
 	struct stat file;
+	if (!is_exe && !ct_object_link(object, path, sizeof(path)))
+		return;
 	const char *name = is_exe ? "/proc/self/exe" : path;
-	if (!is_exe) {
-		ct_text_clear(&link);
-		ct_text_add(&link, "/proc/self/map_files/");
-		add_hexadecimal(&link, object->start);
-		ct_text_add(&link, "-");
-		add_hexadecimal(&link, first_segment_end(object));
-		long length = ct_syscall3(SYS_readlink, link.bytes, path, sizeof(path) - 1);
-		if (length <= 0)
-			return;
-		path[length] = '\0';
-	}
 	long error = ct_syscall4(SYS_newfstatat, AT_FDCWD, name, &file, 0);
 	if (error == -ENOENT)
 		module->file_bytes = CT_MODULE_GONE;

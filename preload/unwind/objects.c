@@ -283,6 +283,42 @@ bool ct_object_file(uintptr_t address, struct ct_text *path, uint64_t *inode)
 	return true;
 }
 
+static char *add_hexadecimal(char *at, uint64_t value)
+{
+	int shift = 60;
+	while (shift && !(value >> shift))
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
+		*at++ = "0123456789abcdef"[value >> shift & 15];
+	return at;
+}
+
+/* The first address after the object's first segment, rounded up to pages; 0: its headers cannot be read. */
+static uintptr_t first_segment_end(const struct ct_object *object)
+{
+	const ElfW(Ehdr) *header = (const void *)object->start;
+	const ElfW(Phdr) *segment = (const void *)(object->start + header->e_phoff);
+	if (memcmp(header->e_ident, ELFMAG, SELFMAG) ||
+	    header->e_phoff + header->e_phnum * sizeof(*segment) > CT_STORE_PAGE)
+		return 0;
+	for (uint32_t i = 0; i < header->e_phnum; i++)
+		if (segment[i].p_type == PT_LOAD)
+			return (object->bias + segment[i].p_vaddr + segment[i].p_filesz + CT_STORE_PAGE - 1) &
+			       ~(uintptr_t)(CT_STORE_PAGE - 1);
+	return 0;
+}
+
+bool ct_object_link(const struct ct_object *object, char *path, size_t room)
+{
+	char name[64] = "/proc/self/map_files/";
+	char *at = add_hexadecimal(name + strlen(name), object->start);
+	*at++ = '-';
+	*add_hexadecimal(at, first_segment_end(object)) = '\0';
+	long length = ct_syscall3(SYS_readlink, name, path, room - 1);
+	path[length > 0 ? length : 0] = '\0';
+	return length > 0;
+}
+
 void ct_object_path(const struct ct_object *object, struct ct_text *path)
 {
 	uint64_t inode;
