@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ct_script script;
 	char program[PATH_MAX];
 	fuzz_file(data, size);
-	char *const arguments[] = {"loader", "--argv0", "name", fuzz_path, NULL};
+	char *const arguments[] = {"loader", "--argv0", "name", (char *)fuzz_path, NULL};
 	ct_program_check(fuzz_path, arguments, "/proc/self/exe", &error);
 	if (!ct_script_read(fuzz_path, &script))
 		ct_script_env_program(&script, program, sizeof(program));
