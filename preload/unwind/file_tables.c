@@ -180,13 +180,19 @@ static void make_index(struct table *table, uintptr_t start)
 	sort(table->entries, count);
 }
 
+/* Does the program header lead to a table? If a linker does not understand a record, it writes a header without one. */
+static bool has_sorted_table(const struct ct_object *object)
+{
+	return object->eh_frame_header && object->eh_frame_header[2] != DW_EH_PE_omit;
+}
+
 static void read_section(int fd, const char *name, const ElfW(Shdr) * section, const struct ct_object *object,
 			 struct known *file)
 {
 	struct ct_frames *frames;
 	if (!section->sh_size || section->sh_size > SECTION_BYTES_MAX)
 		return;
-	if (!strcmp(name, ".eh_frame") && !object->eh_frame_header && !file->loaded.frames.start &&
+	if (!strcmp(name, ".eh_frame") && !has_sorted_table(object) && !file->loaded.frames.start &&
 	    is_loaded(object, section)) {
 		frames = &file->loaded.frames;
 		frames->start = (const uint8_t *)(object->bias + section->sh_addr);

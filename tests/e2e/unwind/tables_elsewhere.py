@@ -54,6 +54,19 @@ def whole_stacks(context):
                 check_equal(_stack(context, [path], CTRACE_DEBUG=debug), (WHOLE, False), f"{how} {more} {debug}")
 
 
+@test(needs=("gcc", "objcopy"))
+def header_without_a_table(context):
+    """So does a linker write it that does not understand a record."""
+    path = _build(context, "app")
+    header = context.path("header")
+    context.run(["objcopy", "--dump-section", ".eh_frame_hdr=" + header, path, context.path("other")]).check()
+    with open(header, "rb") as file:
+        bytes_ = file.read()
+    context.write("header", bytes_[:2] + b"\xff\xff" + bytes_[4:])
+    context.run(["objcopy", "--update-section", ".eh_frame_hdr=" + header, path, context.path("bare")]).check()
+    check_equal(_stack(context, [context.path("bare")]), (WHOLE, False), "a header without a table")
+
+
 @test(needs="gcc")
 def libraries(context):
     """A library has a table of its own, and the program another."""
