@@ -32,7 +32,9 @@ static void find_exe(void)
 	exe[length > 0 ? length : 0] = '\0';
 	if (!ct_object_file(getauxval(AT_PHDR), &mapped, &inode))
 		return;
-	through_loader = ct_syscall4(SYS_newfstatat, AT_FDCWD, EXE, &file, 0) < 0 || file.st_ino != inode;
+	/* On older kernels, overlayfs has two inodes for one file. */
+	through_loader = (ct_syscall4(SYS_newfstatat, AT_FDCWD, EXE, &file, 0) < 0 || file.st_ino != inode) &&
+			 strcmp(exe, mapped.bytes) != 0;
 	/* The link of a file that has been removed ends in " (deleted)". */
 	if (through_loader || ct_syscall4(SYS_newfstatat, AT_FDCWD, exe, &file, 0) < 0)
 		memcpy(exe, mapped.bytes, mapped.length + 1);

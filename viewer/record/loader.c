@@ -3,10 +3,13 @@
 
 #include <string.h>
 
-bool ct_loader_is(const char *bytes, size_t length)
+enum ct_loader ct_loader_kind(const char *bytes, size_t length)
 {
-	static const char name[] = "\0_rtld_global"; /* with the NUL that ends the name before it */
-	return memmem(bytes, length, name, sizeof(name)) != NULL;
+	/* Names that they export, with the NUL that ends the name before. */
+	static const char glibc[] = "\0_rtld_global", musl[] = "\0__libc_start_main";
+	if (memmem(bytes, length, glibc, sizeof(glibc)))
+		return CT_LOADER_GLIBC;
+	return memmem(bytes, length, musl, sizeof(musl)) ? CT_LOADER_MUSL : CT_LOADER_NONE;
 }
 
 /* What the loader does instead of starting a program. */

@@ -6,8 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Is this start of an ELF file that of glibc's loader, whatever the file's name is? */
-bool ct_loader_is(const char *bytes, size_t length);
+enum ct_loader {
+	CT_LOADER_NONE, /* not a loader */
+	CT_LOADER_GLIBC,
+	CT_LOADER_MUSL, /* musl's C library is its own loader */
+};
+
+/* Which loader is this, whatever its name is? The bytes are the first segment of an ELF file that needs no loader. */
+enum ct_loader ct_loader_kind(const char *bytes, size_t length);
 
 /* The position of PROGRAM in the loader's arguments, of which the first is its own name; 0: it starts none. */
 size_t ct_loader_program(char *const *arguments);

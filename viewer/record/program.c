@@ -176,13 +176,13 @@ static char *read_first_segment(const char *path, const struct elf *elf, size_t 
 	return bytes;
 }
 
-static bool is_loader(const char *path, const struct elf *elf)
+static enum ct_loader loader_kind(const char *path, const struct elf *elf)
 {
 	size_t length;
-	char *bytes = read_first_segment(path, elf, &length);
-	bool found = bytes && ct_loader_is(bytes, length);
+	char *bytes = elf->dynamic ? NULL : read_first_segment(path, elf, &length);
+	enum ct_loader kind = bytes ? ct_loader_kind(bytes, length) : CT_LOADER_NONE;
 	free(bytes);
-	return found;
+	return kind;
 }
 
 /* The sanitizer with its own allocator that the program was built with; NULL: none. */
@@ -250,6 +250,7 @@ static int check_behind_loader(const struct target *loader, struct ct_error_text
 static int check_elf(const struct target *target, const struct elf *elf, struct ct_error_text *error)
 {
 	const char *path = target->path, *library = target->library;
+	enum ct_loader loader;
 	unsigned char head[HEAD_BYTES];
 	struct elf ours = {0};
 	size_t length;
@@ -264,8 +265,11 @@ static int check_elf(const struct target *target, const struct elf *elf, struct 
 			      "build ctrace for it, too");
 	if (elf->machine != ours.machine || elf->data != ours.data)
 		return refuse(path, error, "is a program for another kind of processor", "build ctrace for it, too");
-	if (!elf->dynamic && !target->by_loader && is_loader(path, elf))
+	loader = target->by_loader ? CT_LOADER_NONE : loader_kind(path, elf);
+	if (loader == CT_LOADER_GLIBC)
 		return check_behind_loader(target, error);
+	if (loader == CT_LOADER_MUSL)
+		return refuse(path, error, "is musl's loader, but ctrace needs glibc", "build the program for glibc");
 	if (!elf->dynamic)
 		return refuse(path, error, "is statically linked: nothing can be preloaded into it",
 			      "link it without -static");
@@ -355,10 +359,10 @@ size_t ct_program_behind_loader(const char *path, char *const *arguments)
 	size_t length = 0;
 	struct elf elf;
 	int fd = open_head(path, head, &length);
-	bool starts_alone = fd >= 0 && read_elf(fd, head, length, &elf) && !elf.dynamic;
+	bool is_elf = fd >= 0 && read_elf(fd, head, length, &elf);
 	if (fd >= 0)
 		close(fd);
-	return starts_alone && is_loader(path, &elf) ? ct_loader_program(arguments) : 0;
+	return is_elf && loader_kind(path, &elf) == CT_LOADER_GLIBC ? ct_loader_program(arguments) : 0;
 }
 
 void ct_target_program(const char *path, char *const *arguments, char program[PATH_MAX])

@@ -9,6 +9,7 @@ from lib import dhat, trace
 from lib.harness import CTRACE, check, check_equal, check_in, program, test
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
+MUSL = "/lib/ld-musl-x86_64.so.1"
 MISSING = "/lib64/ld-linux-x86-64.so.9"  # of the same length
 
 
@@ -68,6 +69,14 @@ def record(context):
     told = context.run([CTRACE, "record", loader, "no-such-name"])
     check_in("no-such-name", told.stderr, "a name without a folder")
     check("no such program in PATH" not in told.stderr, "ctrace record looked for a library name in PATH")
+
+
+@test(needs=MUSL)
+def loader_of_musl(context):
+    """It is not a statically linked program."""
+    for command in ("record", "doctor"):
+        result = context.run([CTRACE, command, MUSL, program("sites")]).check(2 if command == "record" else 1)
+        check_in(f"{MUSL} is musl's loader, but ctrace needs glibc", result.stdout + result.stderr, command)
 
 
 @test(needs=LOADER)
