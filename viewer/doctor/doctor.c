@@ -123,8 +123,8 @@ static void tell_lack(struct ct_doctor *doctor, const char *path, const struct c
 	else
 		ct_doctor_tell(
 			doctor, CT_DOCTOR_NOTE, "names",
-			"%s: functions and lines, but no inlined calls: .dwo files of -gsplit-dwarf are missing; "
-			"keep them where they were built, or build without",
+			"%s: functions and lines, but no inlined calls: the .dwo parts of -gsplit-dwarf were not found; "
+			"keep the .dwo files where they were built, or build without -gsplit-dwarf",
 			path);
 }
 
