@@ -63,7 +63,10 @@ struct ct_span {
 
 #define CT_BUILD_ID_MAX 32
 
-/* One object file, identified by path and build-id: the same file loaded again is the same module. */
+/*
+ * One object file, identified by path and build-id or, without a build-id, by the file as it was when first seen: the
+ * same file loaded again is the same module.
+ */
 struct ct_module {
 	uint64_t bias; /* run-time address minus link-time address, of the latest load */
 	uint64_t start; /* run-time address of the latest load */
@@ -72,8 +75,12 @@ struct ct_module {
 	uint32_t loads; /* how often it was seen at a new address */
 	uint32_t build_id_bytes; /* 0: it has none */
 	uint8_t build_id[CT_BUILD_ID_MAX];
-	uint8_t reserved[24];
+	uint64_t inode; /* of the file; this and the next two are 0 if not known */
+	uint64_t file_bytes; /* CT_MODULE_GONE: when first seen, its path led to another file or none */
+	uint64_t modified_ns; /* Unix time */
 };
+
+#define CT_MODULE_GONE UINT64_MAX
 
 #define CT_MODULE_NONE 0u /* no file (JIT code): the address is a run-time address */
 #define CT_MODULE_PSEUDO 0xffffffffu /* a pseudo frame, not code: the address is an enum ct_pseudo */

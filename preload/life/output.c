@@ -2,21 +2,47 @@
 #include "life/output.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/utsname.h>
 
 #include "ctrace/store.h"
 #include "hot/state.h"
 #include "sys/options.h"
 #include "sys/sys.h"
+#include "unwind/objects.h"
+
+#define EXE "/proc/self/exe"
 
 static char exe[CT_PATH_MAX];
+static bool through_loader;
 static char folder[CT_PATH_MAX];
 static struct utsname host;
 
+/*
+ * If the loader was started as a program (`ld.so ./app`), /proc/self/exe is the loader. It then puts the address of the
+ * real program's headers into the auxiliary vector. The maps cut very long paths, so the link is used where it leads to
+ * the same file.
+ */
+static void find_exe(void)
+{
+	static struct ct_text mapped; /* only one thread starts */
+	struct stat file;
+	uint64_t inode;
+	long length = ct_syscall3(SYS_readlink, EXE, exe, sizeof(exe) - 1);
+	exe[length > 0 ? length : 0] = '\0';
+	if (!ct_object_file(getauxval(AT_PHDR), &mapped, &inode))
+		return;
+	/* On older kernels, overlayfs has two inodes for one file. */
+	through_loader = (ct_syscall4(SYS_newfstatat, AT_FDCWD, EXE, &file, 0) < 0 || file.st_ino != inode) &&
+			 strcmp(exe, mapped.bytes) != 0;
+	/* The link of a file that has been removed ends in " (deleted)". */
+	if (through_loader || ct_syscall4(SYS_newfstatat, AT_FDCWD, exe, &file, 0) < 0)
+		memcpy(exe, mapped.bytes, mapped.length + 1);
+}
+
 void ct_output_init(void)
 {
-	long length = ct_syscall3(SYS_readlink, "/proc/self/exe", exe, sizeof(exe) - 1);
-	exe[length > 0 ? length : 0] = '\0';
+	find_exe();
 	/* The folder may have been removed, or be outside the root. */
 	if (ct_syscall3(SYS_getcwd, folder, sizeof(folder), 0) < 0 || folder[0] != '/')
 		strcpy(folder, "/proc/self/cwd");
@@ -26,6 +52,11 @@ void ct_output_init(void)
 const char *ct_output_exe(void)
 {
 	return exe;
+}
+
+bool ct_output_through_loader(void)
+{
+	return through_loader;
 }
 
 void ct_output_add_absolute(struct ct_text *text, const char *path)

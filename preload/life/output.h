@@ -11,6 +11,9 @@ CT_COLD void ct_output_init(void);
 /* The absolute path of the program; empty if /proc does not show it. */
 CT_COLD const char *ct_output_exe(void);
 
+/* Was the loader started as a program, which then started the program? */
+CT_COLD bool ct_output_through_loader(void);
+
 /* Append a path, made absolute. A relative path is relative to the program's folder at start. */
 CT_COLD void ct_output_add_absolute(struct ct_text *text, const char *path);
 

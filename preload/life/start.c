@@ -92,6 +92,18 @@ static bool create_store(int (*create)(struct ct_text *), struct ct_text *output
 	return true;
 }
 
+/* The length of the words that the loader (`ld.so --library-path DIR ./app`) has taken from the command line. */
+static size_t loader_words(const char *command, size_t length)
+{
+	const uintptr_t *own_words = __libc_stack_end;
+	size_t words = 0, at = 0;
+	for (size_t i = 0; i < length; i++)
+		words += command[i] == '\0';
+	for (; words > *own_words && at < length; words--)
+		at += strlen(command + at) + 1;
+	return at < length ? at : 0;
+}
+
 static struct ct_span store_command(void)
 {
 	static char buffer[COMMAND_BYTES];
@@ -103,7 +115,8 @@ static struct ct_span store_command(void)
 	while (length < sizeof(buffer) && (got = ct_sys_read(fd, buffer + length, sizeof(buffer) - length)) > 0)
 		length += (size_t)got;
 	ct_sys_close(fd);
-	return ct_store_string(buffer, length);
+	size_t skipped = ct_output_through_loader() ? loader_words(buffer, length) : 0;
+	return ct_store_string(buffer + skipped, length - skipped);
 }
 
 static void describe_process(const struct ct_text *output)

@@ -2,14 +2,17 @@
 #include "tree/modules.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <link.h>
 #include <string.h>
 
 #include "ctrace/store.h"
 #include "hot/slow.h"
 #include "hot/state.h"
+#include "life/output.h"
 #include "store/store_file.h"
 #include "sys/arena.h"
+#include "sys/sys.h"
 #include "unwind/objects.h"
 
 /* Address ranges of recently found modules. They are void once the loader may have unloaded something. */
@@ -69,31 +72,65 @@ static const uint8_t *build_id_of(const struct ct_object *object, uint32_t *leng
 	return NULL;
 }
 
-static bool same_module(const struct ct_module *module, const char *path, size_t path_bytes, const uint8_t *id,
-			uint32_t id_bytes)
+/*
+ * Look at the file that is mapped, not at the one that has its path now: the kernel's link to it ends in " (deleted)"
+ * if it has been replaced or removed. Under ct_lock_tree.
+ */
+static void look_at_file(const struct ct_object *object, bool is_exe, struct ct_module *module)
 {
-	const char *strings = ct_store_base(CT_SECTION_STRINGS);
-	return module->path.bytes == path_bytes && !memcmp(strings + module->path.offset, path, path_bytes) &&
-	       module->build_id_bytes == id_bytes && (!id_bytes || !memcmp(module->build_id, id, id_bytes));
+	static char path[CT_PATH_MAX];
+	struct stat file;
+	if (!is_exe && !ct_object_link(object, path, sizeof(path)))
+		return;
+	const char *name = is_exe ? "/proc/self/exe" : path;
+	long error = ct_syscall4(SYS_newfstatat, AT_FDCWD, name, &file, 0);
+	if (error == -ENOENT)
+		module->file_bytes = CT_MODULE_GONE;
+	if (error)
+		return;
+	module->inode = file.st_ino;
+	module->file_bytes = (uint64_t)file.st_size;
+	module->modified_ns = (uint64_t)file.st_mtim.tv_sec * 1000000000u + (uint64_t)file.st_mtim.tv_nsec;
 }
 
-static uint32_t hash_of(const char *path, size_t path_bytes, const uint8_t *id, uint32_t id_bytes)
+/* Without build-ids: are these the same file, as far as is known? */
+static bool same_file(const struct ct_module *one, const struct ct_module *other)
+{
+	if (!one->file_bytes || !other->file_bytes)
+		return true;
+	if (one->file_bytes == CT_MODULE_GONE || other->file_bytes == CT_MODULE_GONE)
+		return one->start == other->start;
+	return one->inode == other->inode && one->file_bytes == other->file_bytes &&
+	       one->modified_ns == other->modified_ns;
+}
+
+static bool same_module(const struct ct_module *module, const struct ct_module *wanted, const char *path)
+{
+	const char *strings = ct_store_base(CT_SECTION_STRINGS);
+	return module->path.bytes == wanted->path.bytes &&
+	       !memcmp(strings + module->path.offset, path, wanted->path.bytes) &&
+	       module->build_id_bytes == wanted->build_id_bytes &&
+	       (wanted->build_id_bytes ? !memcmp(module->build_id, wanted->build_id, wanted->build_id_bytes)
+				       : same_file(module, wanted));
+}
+
+static uint32_t hash_of(const struct ct_module *module, const char *path)
 {
 	uint32_t hash = 1;
-	for (size_t i = 0; i < path_bytes; i++)
+	for (size_t i = 0; i < module->path.bytes; i++)
 		hash = (hash ^ (uint8_t)path[i]) * 16777619u;
-	for (uint32_t i = 0; i < id_bytes; i++)
-		hash = (hash ^ id[i]) * 16777619u;
+	for (uint32_t i = 0; i < module->build_id_bytes; i++)
+		hash = (hash ^ module->build_id[i]) * 16777619u;
 	return hash ^ hash >> 16;
 }
 
-/* The slot that holds the number of this module, or a free slot for it. */
-static uint32_t *number_of(const char *path, size_t path_bytes, const uint8_t *id, uint32_t id_bytes)
+/* The slot that holds the number of this module, or a free slot for it. Of its path only the length is used. */
+static uint32_t *number_of(const struct ct_module *wanted, const char *path)
 {
 	const struct ct_module *modules = ct_store_base(CT_SECTION_MODULES);
-	for (uint32_t slot = hash_of(path, path_bytes, id, id_bytes);; slot++) {
+	for (uint32_t slot = hash_of(wanted, path);; slot++) {
 		uint32_t *number = &numbers[slot & numbers_mask];
-		if (!*number || same_module(&modules[*number], path, path_bytes, id, id_bytes))
+		if (!*number || same_module(&modules[*number], wanted, path))
 			return number;
 	}
 }
@@ -115,45 +152,51 @@ static bool make_room(uint64_t count)
 	const struct ct_module *module = ct_store_base(CT_SECTION_MODULES);
 	for (uint32_t i = 1; i < count; i++) {
 		module++;
-		*number_of(strings + module->path.offset, module->path.bytes, module->build_id,
-			   module->build_id_bytes) = i;
+		*number_of(module, strings + module->path.offset) = i;
 	}
 	if (old)
 		ct_arena_free(old, (old_mask + 1) * sizeof(*old));
 	return true;
 }
 
-/* The number of a loaded object's module, which is new if its path and build-id are not known yet. 0: no memory. */
+/* The number of a loaded object's module, which is new if it is not known yet. 0: no memory. */
 static uint32_t identify(const struct ct_object *object)
 {
 	static struct ct_text loaded; /* under ct_lock_tree */
 	struct ct_store_header *header = ct_tracer.header;
 	struct ct_module *modules = ct_store_base(CT_SECTION_MODULES);
+	struct ct_module wanted = {.bias = object->bias, .start = object->start, .end = object->end};
 	uint64_t count = header->sections[CT_SECTION_MODULES].used;
 	ct_object_path(object, &loaded);
 	const char *path = loaded.bytes;
-	size_t path_bytes = loaded.length;
 	uint32_t id_bytes = 0;
 	const uint8_t *id = build_id_of(object, &id_bytes);
-	if (!id || id_bytes > CT_BUILD_ID_MAX)
-		id_bytes = 0;
-	if (!path_bytes) { /* the program itself */
-		path = (const char *)ct_store_base(CT_SECTION_STRINGS) + header->exe.offset;
-		path_bytes = header->exe.bytes;
+	if (id && id_bytes <= CT_BUILD_ID_MAX) {
+		wanted.build_id_bytes = id_bytes;
+		memcpy(wanted.build_id, id, id_bytes);
 	}
+	wanted.path.bytes = (uint32_t)loaded.length;
+	if (!loaded.length) { /* the program itself */
+		path = (const char *)ct_store_base(CT_SECTION_STRINGS) + header->exe.offset;
+		wanted.path = header->exe;
+	}
+	bool is_exe = !loaded.length && !ct_output_through_loader();
+	if (!wanted.build_id_bytes)
+		look_at_file(object, is_exe, &wanted);
 
 	if (!make_room(count))
 		return 0;
-	uint32_t *number = number_of(path, path_bytes, id, id_bytes);
+	uint32_t *number = number_of(&wanted, path);
 	uint64_t index = *number ? *number : count;
 	struct ct_module *module = &modules[index];
 	if (index == count) {
 		if (count >= ct_store_capacity(CT_SECTION_MODULES) && !ct_store_grow(CT_SECTION_MODULES, count + 1))
 			return 0;
-		module->path = path == loaded.bytes ? ct_store_string(path, path_bytes) : header->exe;
-		module->build_id_bytes = id_bytes;
-		if (id_bytes)
-			memcpy(module->build_id, id, id_bytes);
+		if (wanted.build_id_bytes)
+			look_at_file(object, is_exe, &wanted);
+		if (loaded.length)
+			wanted.path = ct_store_string(path, loaded.length);
+		*module = wanted;
 	}
 	module->bias = object->bias;
 	module->start = object->start;

@@ -5,111 +5,26 @@
  * CT_CFA_UNKNOWN if that is not possible. Reads loaded objects only; has no lock of its own.
  */
 #include "hot/slow.h"
+#include "sys/lock.h"
 #include "sys/machine.h"
 #include "unwind/cfi.h"
 #include "unwind/cfi_row.h"
+#include "unwind/file_tables.h"
+#include "unwind/frames.h"
 #include "unwind/objects.h"
 
-/* Read a pointer in one of the encodings that linkers write into .eh_frame. */
-static uint64_t read_pointer(struct ct_reader *reader, uint8_t encoding)
-{
-	const uint8_t *place = reader->at;
-	uint64_t value;
-	switch (encoding & 0x0f) {
-	case DW_EH_PE_absptr:
-	case DW_EH_PE_udata8:
-	case DW_EH_PE_sdata8:
-		value = ct_read_fixed(reader, 8);
-		break;
-	case DW_EH_PE_udata4:
-		value = ct_read_fixed(reader, 4);
-		break;
-	case DW_EH_PE_sdata4:
-		value = (uint64_t)(int64_t)(int32_t)ct_read_fixed(reader, 4);
-		break;
-	default:
-		reader->bad = true;
-		return 0;
-	}
-	switch (encoding & 0x70) {
-	case 0:
-		return value;
-	case DW_EH_PE_pcrel:
-		return value + (uintptr_t)place;
-	default:
-		reader->bad = true;
-		return 0;
-	}
-}
-
-/* Find the end of a CIE or FDE from its length. */
-static bool read_record(const uint8_t *at, struct ct_reader *record)
-{
-	uint32_t length;
-	memcpy(&length, at, sizeof(length));
-	if (length == 0 || length == UINT32_MAX) /* end mark; no tool writes the 64-bit form */
-		return false;
-	*record = (struct ct_reader){at + sizeof(length), at + sizeof(length) + length, false};
-	return true;
-}
-
-/* Read a CIE, which says how its FDEs are to be read. */
-static bool read_cie(const uint8_t *at, struct ct_frame_info *info, uint8_t *pointer_encoding, bool *augmented)
-{
-	struct ct_reader cie;
-	if (!read_record(at, &cie) || ct_read_fixed(&cie, 4) != 0)
-		return false;
-	uint8_t version = (uint8_t)ct_read_fixed(&cie, 1);
-	const char *augmentation = (const char *)cie.at;
-	cie.at += strlen(augmentation) + 1;
-	info->code_align = ct_read_uleb(&cie);
-	info->data_align = ct_read_sleb(&cie);
-	uint64_t return_register = version == 1 ? ct_read_fixed(&cie, 1) : ct_read_uleb(&cie);
-	info->signal = false;
-	*pointer_encoding = DW_EH_PE_absptr;
-	*augmented = augmentation[0] == 'z';
-	if (*augmented) {
-		struct ct_reader data = ct_read_block(&cie);
-		for (const char *letter = augmentation + 1; *letter; letter++) {
-			if (*letter == 'R')
-				*pointer_encoding = (uint8_t)ct_read_fixed(&data, 1);
-			else if (*letter == 'P')
-				read_pointer(&data, (uint8_t)(ct_read_fixed(&data, 1) & 0x0f));
-			else if (*letter == 'L')
-				ct_read_fixed(&data, 1);
-			else if (*letter == 'S')
-				info->signal = true;
-			else
-				return false;
-		}
-		if (data.bad)
-			return false;
-	} else if (augmentation[0]) {
-		return false;
-	}
-	info->cie_program = cie;
-	return !cie.bad && return_register == CT_REG_PC;
-}
+/* The bounds of a loaded .eh_frame are not known: its header has none. */
+static const struct ct_frames loaded = {.end = (const uint8_t *)UINTPTR_MAX};
 
 /* Read the FDE at `at`. *covers: its code contains the address. */
-static bool read_fde(const uint8_t *at, uint64_t address, struct ct_frame_info *info, bool *covers)
+static bool read_fde(const struct ct_frames *frames, const uint8_t *at, uint64_t address, struct ct_frame_info *info,
+		     bool *covers)
 {
-	struct ct_reader fde;
-	uint8_t encoding;
-	bool augmented;
-	if (!read_record(at, &fde))
+	uint64_t bytes;
+	if (!ct_frames_read(frames, at, info, &bytes))
 		return false;
-	const uint8_t *cie_pointer = fde.at;
-	uint64_t distance = ct_read_fixed(&fde, 4);
-	if (!distance || !read_cie(cie_pointer - distance, info, &encoding, &augmented))
-		return false;
-	info->start = read_pointer(&fde, encoding);
-	uint64_t length = read_pointer(&fde, encoding & 0x0f);
-	if (augmented)
-		ct_read_block(&fde);
-	info->fde_program = fde;
-	*covers = address >= info->start && address - info->start < length;
-	return !fde.bad;
+	*covers = address >= info->start && address - info->start < bytes;
+	return true;
 }
 
 /* Find the last FDE that does not start after the address, in the header's sorted table; NULL: none. */
@@ -123,8 +38,8 @@ static const uint8_t *find_fde(const uint8_t *header, uint64_t address)
 	if (version != 1 || table_encoding != (DW_EH_PE_datarel | DW_EH_PE_sdata4) || count_encoding == DW_EH_PE_omit)
 		return NULL;
 	reader.end = header + 24;
-	read_pointer(&reader, frame_encoding);
-	uint64_t count = read_pointer(&reader, count_encoding);
+	ct_frames_pointer(&reader, frame_encoding);
+	uint64_t count = ct_frames_pointer(&reader, count_encoding);
 	if (reader.bad || !count)
 		return NULL;
 
@@ -156,7 +71,7 @@ static bool starts_function(const uint8_t *header, uint64_t address)
 	struct ct_frame_info info;
 	bool covers;
 	const uint8_t *fde = find_fde(header, address);
-	return fde && read_fde(fde, address, &info, &covers) && info.start == address;
+	return fde && read_fde(&loaded, fde, address, &info, &covers) && info.start == address;
 }
 
 static bool fits(int64_t offset, int64_t most)
@@ -202,26 +117,43 @@ static struct ct_rule rule_of_row(const struct ct_row *row)
 	return rule;
 }
 
+static struct ct_rule rule_of_info(const struct ct_frame_info *info, uint64_t address)
+{
+	struct ct_row row;
+	if (info->signal)
+		return (struct ct_rule){.cfa = CT_CFA_SIGNAL};
+	return ct_row_find(info, address, &row) ? rule_of_row(&row) : (struct ct_rule){.cfa = CT_CFA_UNKNOWN};
+}
+
+/* A table that only the object's file leads to. */
+static struct ct_rule rule_of_file(const struct ct_object *object, uintptr_t address)
+{
+	struct ct_rule rule = CT_RULE_NO_TABLE;
+	struct ct_frame_info info;
+	ct_lock_get(&ct_lock_objects);
+	if (ct_file_tables_find(object, address, &info))
+		rule = rule_of_info(&info, address);
+	else if (ct_file_tables_find(object, address + 1, &info) && info.start == address + 1)
+		rule = (struct ct_rule){.cfa = CT_CFA_START};
+	ct_lock_put(&ct_lock_objects);
+	return rule;
+}
+
 struct ct_rule ct_cfi_rule(uintptr_t address)
 {
-	const struct ct_rule no_table = CT_RULE_NO_TABLE;
-	static const struct ct_rule unknown = {.cfa = CT_CFA_UNKNOWN};
-	static const struct ct_rule start = {.cfa = CT_CFA_START};
 	struct ct_object object;
 	struct ct_frame_info info;
 	bool covers;
-	if (!ct_object_find(address, &object) || !object.eh_frame_header)
-		return no_table;
-	const uint8_t *fde = find_fde(object.eh_frame_header, address);
+	if (!ct_object_find(address, &object))
+		return (struct ct_rule)CT_RULE_NO_TABLE;
+	const uint8_t *fde = object.eh_frame_header ? find_fde(object.eh_frame_header, address) : NULL;
 	if (!fde)
-		return no_table;
-	if (!read_fde(fde, address, &info, &covers))
-		return unknown;
-	if (!covers)
-		return starts_function(object.eh_frame_header, address + 1) ? start : no_table;
-	if (info.signal)
-		return (struct ct_rule){.cfa = CT_CFA_SIGNAL};
-
-	struct ct_row row;
-	return ct_row_find(&info, address, &row) ? rule_of_row(&row) : unknown;
+		return rule_of_file(&object, address);
+	if (!read_fde(&loaded, fde, address, &info, &covers))
+		return (struct ct_rule){.cfa = CT_CFA_UNKNOWN};
+	if (covers)
+		return rule_of_info(&info, address);
+	if (starts_function(object.eh_frame_header, address + 1))
+		return (struct ct_rule){.cfa = CT_CFA_START};
+	return rule_of_file(&object, address);
 }

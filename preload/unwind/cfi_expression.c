@@ -48,7 +48,7 @@ static struct value of_register(unsigned reg, int64_t offset, uint64_t address)
 	case CT_REG_BP:
 		return (struct value){FROM_BP, offset};
 	case CT_REG_PC:
-		return (struct value){CONSTANT, (int64_t)address + offset};
+		return (struct value){CONSTANT, (int64_t)(address + (uint64_t)offset)};
 	default:
 		return (struct value){OPEN, 0};
 	}

@@ -41,6 +41,12 @@ static void restore(struct ct_row *row, const struct ct_row *initial, uint64_t r
 		*saved = *saved_of(&copy, reg);
 }
 
+/* An offset in units of the CIE. In a damaged table the product wraps. */
+static int64_t scaled(uint64_t units, const struct ct_frame_info *info)
+{
+	return (int64_t)(units * (uint64_t)info->data_align);
+}
+
 /*
  * Run a program, either to its end or until the row for the address is complete. False: it contains something that we
  * do not know.
@@ -70,19 +76,19 @@ static bool run(struct ct_reader program, const struct ct_frame_info *info, uint
 			advance = ct_read_fixed(&program, 4);
 			break;
 		case DW_CFA_offset:
-			set_saved(row, operand, CT_SAVED_AT_CFA, (int64_t)ct_read_uleb(&program) * info->data_align);
+			set_saved(row, operand, CT_SAVED_AT_CFA, scaled(ct_read_uleb(&program), info));
 			break;
 		case DW_CFA_offset_extended:
 			reg = ct_read_uleb(&program);
-			set_saved(row, reg, CT_SAVED_AT_CFA, (int64_t)ct_read_uleb(&program) * info->data_align);
+			set_saved(row, reg, CT_SAVED_AT_CFA, scaled(ct_read_uleb(&program), info));
 			break;
 		case DW_CFA_offset_extended_sf:
 			reg = ct_read_uleb(&program);
-			set_saved(row, reg, CT_SAVED_AT_CFA, ct_read_sleb(&program) * info->data_align);
+			set_saved(row, reg, CT_SAVED_AT_CFA, scaled((uint64_t)ct_read_sleb(&program), info));
 			break;
 		case DW_CFA_GNU_negative_offset_extended:
 			reg = ct_read_uleb(&program);
-			set_saved(row, reg, CT_SAVED_AT_CFA, -(int64_t)ct_read_uleb(&program) * info->data_align);
+			set_saved(row, reg, CT_SAVED_AT_CFA, scaled(0 - ct_read_uleb(&program), info));
 			break;
 		case DW_CFA_restore:
 		case DW_CFA_restore_extended:
@@ -121,7 +127,7 @@ static bool run(struct ct_reader program, const struct ct_frame_info *info, uint
 			break;
 		case DW_CFA_def_cfa_sf:
 			set_base(row, ct_read_uleb(&program));
-			row->offset = ct_read_sleb(&program) * info->data_align;
+			row->offset = scaled((uint64_t)ct_read_sleb(&program), info);
 			break;
 		case DW_CFA_def_cfa_register:
 			set_base(row, ct_read_uleb(&program));
@@ -130,7 +136,7 @@ static bool run(struct ct_reader program, const struct ct_frame_info *info, uint
 			row->offset = (int64_t)ct_read_uleb(&program);
 			break;
 		case DW_CFA_def_cfa_offset_sf:
-			row->offset = ct_read_sleb(&program) * info->data_align;
+			row->offset = scaled((uint64_t)ct_read_sleb(&program), info);
 			break;
 		case DW_CFA_def_cfa_expression:
 			ct_expression_cfa(ct_read_block(&program), address, row);

@@ -269,22 +269,65 @@ bool ct_object_find(uintptr_t address, struct ct_object *object)
 	return found;
 }
 
-void ct_object_path(const struct ct_object *object, struct ct_text *path)
+bool ct_object_file(uintptr_t address, struct ct_text *path, uint64_t *inode)
 {
 	static const char deleted[] = " (deleted)";
 	struct file file;
 	ct_text_clear(path);
-	if (object->name) {
-		ct_text_add(path, object->name);
-		return;
-	}
-	if (!find_file(object->start, &file, path) || !strcmp(path->bytes, ct_output_exe())) {
-		ct_text_clear(path);
-		return;
-	}
+	if (!find_file(address, &file, path))
+		return false;
 	size_t tail = sizeof(deleted) - 1;
 	if (path->length > tail && !memcmp(path->bytes + path->length - tail, deleted, tail))
 		path->bytes[path->length -= tail] = '\0';
+	*inode = file.inode;
+	return true;
+}
+
+static char *add_hexadecimal(char *at, uint64_t value)
+{
+	int shift = 60;
+	while (shift && !(value >> shift))
+		shift -= 4;
+	for (; shift >= 0; shift -= 4)
+		*at++ = "0123456789abcdef"[value >> shift & 15];
+	return at;
+}
+
+/* The first address after the object's first segment, rounded up to pages; 0: its headers cannot be read. */
+static uintptr_t first_segment_end(const struct ct_object *object)
+{
+	const ElfW(Ehdr) *header = (const void *)object->start;
+	const ElfW(Phdr) *segment = (const void *)(object->start + header->e_phoff);
+	if (memcmp(header->e_ident, ELFMAG, SELFMAG) ||
+	    header->e_phoff + header->e_phnum * sizeof(*segment) > CT_STORE_PAGE)
+		return 0;
+	for (uint32_t i = 0; i < header->e_phnum; i++)
+		if (segment[i].p_type == PT_LOAD)
+			return (object->bias + segment[i].p_vaddr + segment[i].p_filesz + CT_STORE_PAGE - 1) &
+			       ~(uintptr_t)(CT_STORE_PAGE - 1);
+	return 0;
+}
+
+bool ct_object_link(const struct ct_object *object, char *path, size_t room)
+{
+	char name[64] = "/proc/self/map_files/";
+	char *at = add_hexadecimal(name + strlen(name), object->start);
+	*at++ = '-';
+	*add_hexadecimal(at, first_segment_end(object)) = '\0';
+	long length = ct_syscall3(SYS_readlink, name, path, room - 1);
+	path[length > 0 ? length : 0] = '\0';
+	return length > 0;
+}
+
+void ct_object_path(const struct ct_object *object, struct ct_text *path)
+{
+	uint64_t inode;
+	static const char descriptor[] = "/proc/"; /* of memory: the loader was given /proc/self/fd/3 */
+	ct_text_clear(path);
+	if (object->name && strncmp(object->name, descriptor, sizeof(descriptor) - 1) != 0)
+		ct_text_add(path, object->name);
+	else if (!ct_object_file(object->start, path, &inode) || !strcmp(path->bytes, ct_output_exe()))
+		ct_text_clear(path);
 }
 
 void ct_loader_changed(void)

@@ -28,6 +28,15 @@ CT_COLD bool ct_object_find(uintptr_t address, struct ct_object *object);
 /* The path of its file; empty for the program itself. Absolute, unless the loader was given another name. */
 CT_COLD void ct_object_path(const struct ct_object *object, struct ct_text *path);
 
+/* The file that is mapped at an address of a loaded object: its path and inode. False: there is none. */
+CT_COLD bool ct_object_file(uintptr_t address, struct ct_text *path, uint64_t *inode);
+
+/*
+ * Where the kernel's link to the object's file leads, at most room - 1 bytes and a NUL; it ends in " (deleted)" if the
+ * file was replaced or removed. Needs little stack and no lock. False: there is no such link.
+ */
+CT_COLD bool ct_object_link(const struct ct_object *object, char *path, size_t room);
+
 /* Code may have been unloaded: forget everything read from code. */
 CT_COLD void ct_loader_changed(void);
 

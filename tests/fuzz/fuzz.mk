@@ -4,11 +4,12 @@
 #   make fuzz-replay   run the inputs of tests/fuzz/corpus, with gcc, ASan and UBSan
 #   make fuzz-corpus   write the seeds of tests/fuzz/corpus again
 
-FUZZ_TARGETS := budget demangle dhat options perf_map program source store suppressions symbols
+FUZZ_TARGETS := budget demangle dhat frames options perf_map program source store suppressions symbols
 FUZZ_BINARIES := $(FUZZ_TARGETS:%=$(TESTS)/fuzz/%)
 FUZZ_MAIN = $B/obj/tests/fuzz/replay.o
 FUZZ_VIEWER := $(filter-out $B/obj/viewer/ctrace.o,$(VIEWER_OBJ)) $B/obj/tests/fuzz/fuzz.o
 FUZZ_PRELOAD := $(patsubst %,$B/obj/preload/%.o,sys/environment sys/options life/output sys/region sys/sandbox sys/text)
+FUZZ_UNWIND := $(patsubst %,$B/obj/preload/unwind/%.o,frames cfi_row cfi_expression)
 FUZZ_SANITIZERS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 $B/obj/tests/fuzz/%.o: tests/fuzz/%.c
@@ -20,7 +21,9 @@ FUZZ_WITH := $(FUZZ_VIEWER)
 $(TESTS)/fuzz/store: FUZZ_WITH = $(filter-out $B/obj/viewer/symbol/%,$(FUZZ_VIEWER)) $B/obj/tests/fuzz/no_symbols.o
 $(TESTS)/fuzz/options: FUZZ_WITH = $(FUZZ_VIEWER) $(FUZZ_PRELOAD)
 
-$(FUZZ_BINARIES): $(TESTS)/fuzz/%: $B/obj/tests/fuzz/%.o $(FUZZ_VIEWER) $(FUZZ_MAIN) $(FUZZ_PRELOAD) \
+$(TESTS)/fuzz/frames: FUZZ_WITH = $(FUZZ_UNWIND)
+
+$(FUZZ_BINARIES): $(TESTS)/fuzz/%: $B/obj/tests/fuzz/%.o $(FUZZ_VIEWER) $(FUZZ_MAIN) $(FUZZ_PRELOAD) $(FUZZ_UNWIND) \
 		$B/obj/tests/fuzz/no_symbols.o
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $< $(FUZZ_WITH) $(FUZZ_MAIN) $(VIEWER_LIBS)

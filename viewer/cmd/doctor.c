@@ -32,7 +32,7 @@ static int run(int argc, char **argv)
 	doctor.out = stdout;
 	ct_doctor_library(&doctor);
 	if (rest < argc)
-		ct_doctor_program(&doctor, argv[rest]);
+		ct_doctor_program(&doctor, argv + rest);
 	ct_doctor_surroundings(&doctor);
 	if (request.trial && *doctor.program)
 		ct_doctor_trial(&doctor, argv + rest);

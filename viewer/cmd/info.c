@@ -130,7 +130,7 @@ static enum ct_module_file look_for(struct ct_symbols *symbols, const struct ct_
 	if (known == CT_MODULE_FILE_UNKNOWN && path) {
 		if (!strchr(path, '/'))
 			known = CT_MODULE_FILE_NONE;
-		else if (ct_symbols_open(symbols, path, module->build_id, module->build_id_bytes) >= 0)
+		else if (ct_store_module_open(store, index, path, symbols) >= 0)
 			known = CT_MODULE_FILE_SAME;
 		else
 			known = CT_MODULE_FILE_OTHER;

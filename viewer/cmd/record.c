@@ -109,7 +109,7 @@ static int prepare(struct recording *recording)
 		code = ct_library_find(NULL, recording->library, &recording->error);
 		if (code < 0)
 			return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", recording->error.line);
-		code = ct_program_check(recording->path, recording->library, &recording->error);
+		code = ct_program_check(recording->path, recording->arguments, recording->library, &recording->error);
 	}
 	if (code)
 		return ct_cmd_fail(COMMAND, code, "%s", recording->error.line);
@@ -124,8 +124,10 @@ static int prepare(struct recording *recording)
 		recording->settings.formats.count ||
 		(recording->settings.folder && *ct_settings_get(&recording->settings, CT_SETTING_export) == '1');
 	if (code == 0 && recording->settings.folder)
-		code = ct_folder_make(&recording->folder, &recording->settings, recording->arguments[0],
-				      &recording->error);
+		code = ct_folder_make(
+			&recording->folder, &recording->settings,
+			recording->arguments[ct_program_behind_loader(recording->path, recording->arguments)],
+			&recording->error);
 	if (code == 0 && recording->late &&
 	    (ct_settings_set(&recording->settings, CT_SETTING_export, "0") < 0 ||
 	     ct_settings_set(&recording->settings, CT_SETTING_quiet, "1") < 0))

@@ -89,10 +89,9 @@ static void tell_loader(struct ct_doctor *doctor, const char *list)
 }
 
 /* Do as ldd does: let the loader list what it would load, without starting anything. */
-static void check_loader(struct ct_doctor *doctor)
+static void check_loader(struct ct_doctor *doctor, char **arguments)
 {
 	char preload[2 * PATH_MAX];
-	char *arguments[] = {doctor->program, NULL};
 	char *list;
 	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s:" UNWINDER, doctor->library);
 	list = ct_capture(arguments, (const char *const[]){preload, "LD_TRACE_LOADED_OBJECTS=1", NULL});
@@ -105,6 +104,30 @@ static void check_loader(struct ct_doctor *doctor)
 	free(list);
 }
 
+/* Debug information is there, but cannot be used: say why, and what helps. */
+static void tell_lack(struct ct_doctor *doctor, const char *path, const struct ct_symbol_facts *facts)
+{
+	const char *file = facts->lack_file ? facts->lack_file : path;
+	if (facts->lack == CT_LACK_ZSTD)
+		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "names",
+			       "%s: no lines and inlined calls: %s is compressed by zstd, which libdw %s here does not "
+			       "unpack (from 0.189 on, if built with it); objcopy --decompress-debug-sections %s",
+			       path, file, ct_symbols_reader(), file);
+	else if (facts->lack == CT_LACK_PACKAGE)
+		ct_doctor_tell(
+			doctor, CT_DOCTOR_NOTE, "names",
+			"%s: functions and lines, but no inlined calls: they are in %s.dwp, which libdw %s here does "
+			"not read (from 0.191 on); keep the .dwo files where they were built, or build without "
+			"-gsplit-dwarf",
+			path, file, ct_symbols_reader());
+	else
+		ct_doctor_tell(
+			doctor, CT_DOCTOR_NOTE, "names",
+			"%s: functions and lines, but no inlined calls: the .dwo parts of -gsplit-dwarf were not found; "
+			"keep the .dwo files where they were built, or build without -gsplit-dwarf",
+			path);
+}
+
 static void tell_names(struct ct_doctor *doctor, const char *path, bool is_program)
 {
 	struct ct_symbols *symbols = ct_symbols_new();
@@ -112,14 +135,15 @@ static void tell_names(struct ct_doctor *doctor, const char *path, bool is_progr
 	struct ct_symbol_facts facts = {0};
 	if (handle >= 0)
 		facts = ct_symbols_facts(symbols, handle);
-	ct_symbols_free(symbols);
 	if (is_program && facts.has_malloc)
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "malloc",
 			       "%s has a malloc of its own, which comes before any preloaded one: link it without",
 			       path);
 	else if (is_program)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "malloc", "no allocator of its own");
-	if (facts.has_lines)
+	if (facts.lack)
+		tell_lack(doctor, path, &facts);
+	else if (facts.has_lines)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "names", "%s: functions and lines", path);
 	else
 		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "names", "%s: %s; %s", path,
@@ -128,22 +152,39 @@ static void tell_names(struct ct_doctor *doctor, const char *path, bool is_progr
 			       !is_program                  ? "install Debian's libc6-dbg"
 			       : !strncmp(path, "/usr/", 5) ? "install its package of debug information (-dbgsym)"
 							    : "build it with -g");
+	ct_symbols_free(symbols);
 }
 
-void ct_doctor_program(struct ct_doctor *doctor, const char *name)
+/* Check how the command's loader loads the program: `command` is `PROGRAM`, or `LOADER [OPTION...] PROGRAM`. */
+static void check_command(struct ct_doctor *doctor, char **command, const char *path, size_t behind)
+{
+	char **words = calloc(behind + 2, sizeof(*words));
+	if (!words)
+		return;
+	memcpy(words, command, (behind + 1) * sizeof(*words));
+	words[0] = behind ? (char *)path : doctor->program;
+	check_loader(doctor, words);
+	free(words);
+}
+
+void ct_doctor_program(struct ct_doctor *doctor, char **command)
 {
 	char path[PATH_MAX];
 	struct ct_error_text error;
-	if (ct_program_find(name, path, &error)) {
+	size_t behind;
+	if (ct_program_find(command[0], path, &error)) {
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "program", "%s", error.line);
 		return;
 	}
-	if (*doctor->library && ct_program_check(path, doctor->library, &error)) {
+	if (*doctor->library && ct_program_check(path, command, doctor->library, &error)) {
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "program", "%s", error.line);
 		return;
 	}
-	ct_target_program(path, doctor->program);
-	if (strcmp(path, doctor->program) != 0)
+	behind = ct_program_behind_loader(path, command);
+	ct_target_program(path, command, doctor->program);
+	if (behind)
+		ct_doctor_tell(doctor, CT_DOCTOR_OK, "program", "%s, started by the loader %s", doctor->program, path);
+	else if (strcmp(path, doctor->program) != 0)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "program", "%s, a script: %s is recorded", path, doctor->program);
 	else
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "program", "%s: dynamically linked, no sanitizer, not setuid",
@@ -151,7 +192,7 @@ void ct_doctor_program(struct ct_doctor *doctor, const char *name)
 	if (access(doctor->program, R_OK) != 0)
 		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "program", "%s cannot be read: no names", doctor->program);
 	if (*doctor->library)
-		check_loader(doctor);
+		check_command(doctor, command, path, behind);
 	tell_names(doctor, doctor->program, true);
 	if (*doctor->libc)
 		tell_names(doctor, doctor->libc, false);

@@ -29,8 +29,8 @@ void ct_doctor_tell(struct ct_doctor *doctor, enum ct_doctor_state state, const 
 /* Check the library, and the `ctrace` program that belongs to it. */
 void ct_doctor_library(struct ct_doctor *doctor);
 
-/* Check the program named on the command line: its loader must accept the library; symbols are needed for names. */
-void ct_doctor_program(struct ct_doctor *doctor, const char *name);
+/* Check the program of this command line: its loader must accept the library; symbols are needed for names. */
+void ct_doctor_program(struct ct_doctor *doctor, char **command);
 
 /* Check the report's folder, disk space, limits, environment and /proc. */
 void ct_doctor_surroundings(struct ct_doctor *doctor);

@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "record/loader.h"
 #include "record/script.h"
 #include "util/open.h"
 
@@ -162,6 +163,28 @@ static const char *gained_rights(const char *path)
 	return NULL;
 }
 
+/* Read the program's first segment, which contains the names of its dynamic symbols. NULL or to be freed. */
+static char *read_first_segment(const char *path, const struct elf *elf, size_t *length)
+{
+	struct stat status;
+	char *bytes = malloc(elf->first_bytes + 1);
+	int fd = ct_open_regular(AT_FDCWD, path, 0, &status);
+	ssize_t got = bytes && fd >= 0 ? pread(fd, bytes, elf->first_bytes, 0) : 0;
+	*length = got > 0 ? (size_t)got : 0;
+	if (fd >= 0)
+		close(fd);
+	return bytes;
+}
+
+static enum ct_loader loader_kind(const char *path, const struct elf *elf)
+{
+	size_t length;
+	char *bytes = elf->dynamic ? NULL : read_first_segment(path, elf, &length);
+	enum ct_loader kind = bytes ? ct_loader_kind(bytes, length) : CT_LOADER_NONE;
+	free(bytes);
+	return kind;
+}
+
 /* The sanitizer with its own allocator that the program was built with; NULL: none. */
 static const char *sanitizer_of(const char *path, const struct elf *elf)
 {
@@ -172,16 +195,12 @@ static const char *sanitizer_of(const char *path, const struct elf *elf)
 		{"\0__asan_init", "address"}, {"\0__hwasan_init", "hwaddress"}, {"\0__tsan_init", "thread"},
 		{"\0__msan_init", "memory"},  {"\0liblsan.so", "leak"},
 	};
-	char *bytes = malloc(elf->first_bytes + 1);
-	struct stat status;
-	int fd = ct_open_regular(AT_FDCWD, path, 0, &status);
-	ssize_t got = bytes && fd >= 0 ? pread(fd, bytes, elf->first_bytes, 0) : 0;
+	size_t length;
+	char *bytes = read_first_segment(path, elf, &length);
 	const char *found = NULL;
-	for (size_t i = 0; got > 0 && !found && i < sizeof(names) / sizeof(names[0]); i++)
-		if (memmem(bytes, (size_t)got, names[i].name, 1 + strlen(names[i].name + 1)))
+	for (size_t i = 0; bytes && !found && i < sizeof(names) / sizeof(names[0]); i++)
+		if (memmem(bytes, length, names[i].name, 1 + strlen(names[i].name + 1)))
 			found = names[i].sanitizer;
-	if (fd >= 0)
-		close(fd);
 	free(bytes);
 	return found;
 }
@@ -192,8 +211,46 @@ static int refuse(const char *path, struct ct_error_text *error, const char *why
 	return CT_EXIT_USAGE;
 }
 
-static int check_elf(const char *path, const struct elf *elf, const char *library, struct ct_error_text *error)
+/* A file to check, and how it is started. */
+struct target {
+	const char *path;
+	char *const *arguments; /* the first is its own name; NULL: not known */
+	const char *library;
+	int nested; /* scripts that lead to it */
+	bool by_loader; /* not by the kernel: `ld.so PROGRAM` */
+};
+
+static int check_file(const struct target *target, struct ct_error_text *error);
+
+/* Check the program that a loader is to start; the error names the loader too. */
+static int check_behind_loader(const struct target *loader, struct ct_error_text *error)
 {
+	size_t at = loader->arguments ? ct_loader_program(loader->arguments) : 0;
+	if (!loader->arguments)
+		return 0; /* the interpreter of a script: it reports itself what it cannot start */
+	if (!at)
+		return refuse(loader->path, error, "is the loader, which here starts nothing",
+			      "add the program's path to the command");
+	/* The loader looks up other names among the libraries, and reports itself what it does not find. */
+	if (!strchr(loader->arguments[at], '/'))
+		return 0;
+	struct target program = {
+		.path = loader->arguments[at],
+		.arguments = loader->arguments + at,
+		.library = loader->library,
+		.nested = SCRIPTS_NESTED,
+		.by_loader = true,
+	};
+	struct stat status;
+	if (stat(program.path, &status) != 0)
+		return fail_probe(program.path, errno, error);
+	return check_file(&program, error);
+}
+
+static int check_elf(const struct target *target, const struct elf *elf, struct ct_error_text *error)
+{
+	const char *path = target->path, *library = target->library;
+	enum ct_loader loader;
 	unsigned char head[HEAD_BYTES];
 	struct elf ours = {0};
 	size_t length;
@@ -208,12 +265,17 @@ static int check_elf(const char *path, const struct elf *elf, const char *librar
 			      "build ctrace for it, too");
 	if (elf->machine != ours.machine || elf->data != ours.data)
 		return refuse(path, error, "is a program for another kind of processor", "build ctrace for it, too");
+	loader = target->by_loader ? CT_LOADER_NONE : loader_kind(path, elf);
+	if (loader == CT_LOADER_GLIBC)
+		return check_behind_loader(target, error);
+	if (loader == CT_LOADER_MUSL)
+		return refuse(path, error, "is musl's loader, but ctrace needs glibc", "build the program for glibc");
 	if (!elf->dynamic)
 		return refuse(path, error, "is statically linked: nothing can be preloaded into it",
 			      "link it without -static");
 	if (strstr(elf->loader, "ld-musl"))
 		return refuse(path, error, "uses musl libc, but ctrace needs glibc", "build it for glibc");
-	if (access(elf->loader, F_OK) != 0) {
+	if (!target->by_loader && access(elf->loader, F_OK) != 0) {
 		ct_error_set(error, CT_ERR_USAGE, "%s: its loader %s is not installed", path, elf->loader);
 		return CT_EXIT_NOT_FOUND;
 	}
@@ -225,7 +287,7 @@ static int check_elf(const char *path, const struct elf *elf, const char *librar
 			path, sanitizer);
 		return CT_EXIT_USAGE;
 	}
-	rights = gained_rights(path);
+	rights = target->by_loader ? NULL : gained_rights(path);
 	if (rights) {
 		ct_error_set(
 			error, CT_ERR_USAGE,
@@ -237,10 +299,11 @@ static int check_elf(const char *path, const struct elf *elf, const char *librar
 }
 
 /* Check a script's interpreter; its error names the script too. */
-static int check_interpreter(const char *path, const char *library, int nested, struct ct_error_text *error);
+static int check_interpreter(const struct target *script, struct ct_error_text *error);
 
-static int check_file(const char *path, const char *library, int nested, struct ct_error_text *error)
+static int check_file(const struct target *target, struct ct_error_text *error)
 {
+	const char *path = target->path;
 	unsigned char head[HEAD_BYTES];
 	size_t length = 0;
 	int fd = open_head(path, head, &length);
@@ -252,20 +315,25 @@ static int check_file(const char *path, const char *library, int nested, struct 
 	is_elf = read_elf(fd, head, length, &elf);
 	close(fd);
 	if (is_elf)
-		return check_elf(path, &elf, library, error);
+		return check_elf(target, &elf, error);
+	if (target->by_loader)
+		return refuse(path, error, "is not an ELF file, which is all that a loader starts",
+			      "start it without the loader");
 	if (length >= 2 && !memcmp(head, "#!", 2))
-		return check_interpreter(path, library, nested, error);
+		return check_interpreter(target, error);
 	ct_error_set(error, CT_ERR_USAGE,
 		     "%s is not a program (neither ELF nor #!); for a script: ctrace record -- sh %s", path, path);
 	return CT_EXIT_NOT_EXECUTABLE;
 }
 
-static int check_interpreter(const char *path, const char *library, int nested, struct ct_error_text *error)
+static int check_interpreter(const struct target *target, struct ct_error_text *error)
 {
+	const char *path = target->path;
 	char program[PATH_MAX], through_env[PATH_MAX];
 	struct ct_script script;
+	struct target next = {.path = script.interpreter, .library = target->library, .nested = target->nested + 1};
 	int code, problem;
-	if (nested == SCRIPTS_NESTED || ct_script_read(path, &script) < 0) {
+	if (target->nested == SCRIPTS_NESTED || ct_script_read(path, &script) < 0) {
 		ct_error_set(error, CT_ERR_USAGE, "%s: its #! line cannot be followed", path);
 		return CT_EXIT_NOT_EXECUTABLE;
 	}
@@ -273,22 +341,36 @@ static int check_interpreter(const char *path, const char *library, int nested, 
 	if (problem) {
 		code = fail_probe(script.interpreter, problem, error);
 	} else {
-		code = check_file(script.interpreter, library, nested + 1, error);
+		code = check_file(&next, error);
 		/* if env cannot find the program, env reports that itself */
+		next.path = through_env;
 		if (code == 0 && ct_script_env_program(&script, program, sizeof(program)) &&
 		    ct_program_find(program, through_env, &(struct ct_error_text){{0}}) == 0)
-			code = check_file(through_env, library, nested + 1, error);
+			code = check_file(&next, error);
 	}
 	if (code)
 		ct_error_context(error, CT_ERR_USAGE, "%s: its interpreter", path);
 	return code;
 }
 
-void ct_target_program(const char *path, char program[PATH_MAX])
+size_t ct_program_behind_loader(const char *path, char *const *arguments)
+{
+	unsigned char head[HEAD_BYTES];
+	size_t length = 0;
+	struct elf elf;
+	int fd = open_head(path, head, &length);
+	bool is_elf = fd >= 0 && read_elf(fd, head, length, &elf);
+	if (fd >= 0)
+		close(fd);
+	return is_elf && loader_kind(path, &elf) == CT_LOADER_GLIBC ? ct_loader_program(arguments) : 0;
+}
+
+void ct_target_program(const char *path, char *const *arguments, char program[PATH_MAX])
 {
 	struct ct_script script;
 	char name[PATH_MAX];
-	snprintf(program, PATH_MAX, "%s", path);
+	size_t behind = ct_program_behind_loader(path, arguments);
+	snprintf(program, PATH_MAX, "%s", behind ? arguments[behind] : path);
 	for (int nested = 0; nested < SCRIPTS_NESTED && ct_script_read(program, &script) == 0; nested++) {
 		if (!ct_script_env_program(&script, name, sizeof(name)) ||
 		    ct_program_find(name, program, &(struct ct_error_text){{0}}) != 0)
@@ -296,7 +378,7 @@ void ct_target_program(const char *path, char program[PATH_MAX])
 	}
 }
 
-int ct_program_check(const char *path, const char *library, struct ct_error_text *error)
+int ct_program_check(const char *path, char *const *arguments, const char *library, struct ct_error_text *error)
 {
-	return check_file(path, library, 0, error);
+	return check_file(&(struct target){.path = path, .arguments = arguments, .library = library}, error);
 }

@@ -8,6 +8,7 @@
 #define CT_RECORD_PROGRAM_H
 
 #include <limits.h>
+#include <stddef.h>
 
 #include "util/error.h"
 
@@ -17,10 +18,22 @@
 /* Look up a name as a shell does: a name with a slash is a path, others are searched for in PATH. */
 int ct_program_find(const char *name, char path[PATH_MAX], struct ct_error_text *error);
 
-/* The program that really runs: for a script, its interpreter or the program that env would start. */
-void ct_target_program(const char *path, char program[PATH_MAX]);
+/*
+ * Below, arguments are those of the command, its own name first. The position in them of the program that a loader is
+ * to start (`ld.so ./app`); 0: path is not a loader, or it starts nothing.
+ */
+size_t ct_program_behind_loader(const char *path, char *const *arguments);
 
-/* Check whether the library can be preloaded into the program and, for a script, into its interpreters. */
-int ct_program_check(const char *path, const char *library, struct ct_error_text *error);
+/*
+ * The program that really runs: for a script, its interpreter or the program that env would start; for a loader, the
+ * program named in the arguments.
+ */
+void ct_target_program(const char *path, char *const *arguments, char program[PATH_MAX]);
+
+/*
+ * Check whether the library can be preloaded into the program and, for a script, into its interpreters; for a loader,
+ * into the program named in the arguments.
+ */
+int ct_program_check(const char *path, char *const *arguments, const char *library, struct ct_error_text *error);
 
 #endif

@@ -14,12 +14,16 @@
 #include "symbol/demangle.h"
 #include "symbol/dwarf_table.h"
 #include "symbol/dwarf_text.h"
+#include "symbol/lack.h"
+#include "symbol/process_object.h"
 #include "symbol/rights.h"
 #include "symbol/symbol_table.h"
 #include "util/array.h"
+#include "util/open.h"
 #include "util/search.h"
 
 #define SCOPES_MAX 64
+#define NS_PER_S UINT64_C(1000000000)
 #define BUILD_ID_SECRET 8 /* a build-id of this many bytes cannot be guessed */
 
 /* An address range of a compilation unit. */
@@ -120,23 +124,21 @@ static bool same_build(Dwfl_Module *module, const uint8_t *build_id, size_t byte
 	return length > 0 && (size_t)length == bytes && !memcmp(bits, build_id, bytes);
 }
 
-static int open_object(struct ct_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_bytes)
+/* Open the file behind a descriptor, which is closed with the object, or at once if this fails. */
+static int open_object(struct ct_symbols *symbols, const struct ct_symbol_file *file, int fd)
 {
-	struct stat file;
-	/* A path that came from a store may name a pipe or a device. */
-	if (stat(path, &file) < 0 || !S_ISREG(file.st_mode) ||
-	    !ct_array_room(&symbols->objects, &symbols->object_room, symbols->object_count + 1,
-			   sizeof(*symbols->objects)))
-		return -1;
 	struct object object = {.dwfl = dwfl_begin(&callbacks)};
-	if (!object.dwfl)
-		return -1;
-	dwfl_report_begin(object.dwfl);
-	object.module = dwfl_report_elf(object.dwfl, path, path, -1, 0, true);
-	dwfl_report_end(object.dwfl, NULL, NULL);
 	GElf_Addr bias;
+	if (object.dwfl && ct_array_room(&symbols->objects, &symbols->object_room, symbols->object_count + 1,
+					 sizeof(*symbols->objects))) {
+		dwfl_report_begin(object.dwfl);
+		object.module = dwfl_report_elf(object.dwfl, file->path, file->path, fd, 0, true);
+		dwfl_report_end(object.dwfl, NULL, NULL);
+	}
+	if (!object.module)
+		close(fd);
 	if (!object.module || !dwfl_module_getelf(object.module, &bias) ||
-	    (build_id_bytes && !same_build(object.module, build_id, build_id_bytes))) {
+	    (file->build_id_bytes && !same_build(object.module, file->build_id, file->build_id_bytes))) {
 		free_object(&object);
 		return -1;
 	}
@@ -144,17 +146,67 @@ static int open_object(struct ct_symbols *symbols, const char *path, const uint8
 	return (int)symbols->object_count++;
 }
 
-int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_bytes)
+/* Has the file changed? Archives and packages keep its time, perhaps in seconds only, but not its inode. */
+static bool same_file(const struct ct_symbol_file *file, const struct stat *now)
 {
-	bool is_known = build_id_bytes >= BUILD_ID_SECRET;
+	uint64_t seconds = file->modified_ns / NS_PER_S, fraction = file->modified_ns % NS_PER_S;
+	if (file->build_id_bytes || !file->bytes)
+		return true;
+	return (uint64_t)now->st_size == file->bytes && (uint64_t)now->st_mtim.tv_sec == seconds &&
+	       ((uint64_t)now->st_mtim.tv_nsec == fraction || !now->st_mtim.tv_nsec || !fraction);
+}
+
+static int open_path(struct ct_symbols *symbols, const struct ct_symbol_file *file)
+{
+	struct stat now;
+	/* A path that came from a store may name a pipe or a device. */
+	int fd = ct_open_regular(AT_FDCWD, file->path, 0, &now);
+	if (fd >= 0 && !same_file(file, &now)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd < 0 ? -1 : open_object(symbols, file, fd);
+}
+
+/* Only for a file that can be recognised. */
+static int open_in_process(struct ct_symbols *symbols, const struct ct_symbol_file *file)
+{
+	struct ct_process_object object = {
+		.pid = file->pid,
+		.user = symbols->rights.user,
+		.path = file->path,
+		.start = file->start,
+		.inode = file->inode,
+	};
+	struct stat now;
+	bool copied;
+	int fd = file->pid ? ct_process_object_open(&object, &copied) : -1;
+	if (fd >= 0 && !copied && file->inode && (fstat(fd, &now) != 0 || !same_file(file, &now))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd < 0 ? -1 : open_object(symbols, file, fd);
+}
+
+int ct_symbols_open_recorded(struct ct_symbols *symbols, const struct ct_symbol_file *file)
+{
+	bool is_known = file->build_id_bytes >= BUILD_ID_SECRET;
 	if (!is_known && !ct_rights_lower(&symbols->rights))
 		return -1;
-	int handle = open_object(symbols, path, build_id, build_id_bytes);
+	int handle = open_path(symbols, file);
+	if (handle < 0)
+		handle = open_in_process(symbols, file);
 	if (!is_known)
 		ct_rights_raise(&symbols->rights);
 	if (handle >= 0)
 		symbols->objects[handle].is_known = is_known;
 	return handle;
+}
+
+int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_bytes)
+{
+	struct ct_symbol_file file = {.path = path, .build_id = build_id, .build_id_bytes = build_id_bytes};
+	return ct_symbols_open_recorded(symbols, &file);
 }
 
 static int by_low(const void *left, const void *right)
@@ -347,6 +399,11 @@ size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t addres
 	return count;
 }
 
+const char *ct_symbols_reader(void)
+{
+	return dwfl_version(NULL);
+}
+
 struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle)
 {
 	struct ct_symbol_facts facts = {0};
@@ -356,6 +413,7 @@ struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle)
 	GElf_Addr bias, address;
 	int count = dwfl_module_getsymtab(module);
 	facts.has_lines = dwfl_module_getdwarf(module, &bias);
+	facts.lack = ct_symbol_lack(module, &facts.lack_file);
 	for (int i = 1; i < count; i++) {
 		GElf_Sym symbol;
 		GElf_Word section;

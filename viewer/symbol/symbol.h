@@ -34,6 +34,24 @@ void ct_symbols_read_as(struct ct_symbols *symbols, uid_t user);
  */
 int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_bytes);
 
+/* An object file as it was recorded. */
+struct ct_symbol_file {
+	const char *path;
+	const uint8_t *build_id;
+	size_t build_id_bytes; /* 0: it has none, and the next two identify the file */
+	uint64_t bytes; /* 0: not known */
+	uint64_t modified_ns;
+	uint64_t inode; /* 0: not known */
+	uint64_t start; /* where it was mapped in the process */
+	uint32_t pid;
+};
+
+/*
+ * The same as ct_symbols_open for the file as it was when it was recorded. If another file has its path now, or none,
+ * and the process lives, the file or its mapped part is read through the process.
+ */
+int ct_symbols_open_recorded(struct ct_symbols *symbols, const struct ct_symbol_file *file);
+
 /*
  * The frames at one address, innermost first; the last one is the function that contains the code, the others are
  * inlined into it. Returns their number (0 = nothing known), at most max.
@@ -41,13 +59,26 @@ int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t 
 size_t ct_symbols_lookup(struct ct_symbols *symbols, int handle, uint64_t address, struct ct_symbol_frame *frames,
 			 size_t max);
 
+/* Debug information that is there, but cannot be used. */
+enum ct_symbol_lack {
+	CT_LACK_NONE,
+	CT_LACK_ZSTD, /* compressed by zstd, which this libdw cannot unpack */
+	CT_LACK_SPLIT, /* -gsplit-dwarf: at least one .dwo file was not found */
+	CT_LACK_PACKAGE, /* the same, but there is a .dwp file, which this libdw cannot read */
+};
+
 /* What can be learned from an object. */
 struct ct_symbol_facts {
 	bool has_names; /* even of functions that it does not export, from itself or its debug file */
 	bool has_lines; /* and inlined calls */
 	bool has_malloc; /* it exports its own malloc */
+	enum ct_symbol_lack lack;
+	const char *lack_file; /* the file that the lack is about; valid as long as the object */
 };
 struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle);
+
+/* The version of elfutils' libdw, such as "0.188". */
+const char *ct_symbols_reader(void);
 
 /* The names of JIT code in perf-PID.map: read the file once, then look up run-time addresses. */
 struct ct_perf_map;

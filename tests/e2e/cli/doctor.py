@@ -56,6 +56,38 @@ def programs(context):
     check_in("build it with -g", told[0][1], "a stripped program")
 
 
+@test(needs=("gcc", "dwp"))
+def debug_information_that_cannot_be_read(context):
+    """Split, packed or compressed: doctor says what is lacking and what helps, or the names are there."""
+    source = context.write("split.c", "#include <stdlib.h>\nint main(void)\n{\n\treturn !malloc(1);\n}\n")
+    path = context.path("split")
+
+    def names():
+        return [(state, text) for state, what, text in _doctor(context, path) if what == "names"][0]
+
+    for version in ("4", "5"):
+        # In the folder of the test, where the .dwo file is looked for.
+        context.run(["gcc", f"-gdwarf-{version}", "-gsplit-dwarf", "-c", source, "-o", "split.o"]).check()
+        context.run(["gcc", "split.o", "-o", path]).check()
+        check_equal(names(), ("ok", path + ": functions and lines"), "with the .dwo file")
+        if version == "4":  # Debian 12's dwp does not know version 5
+            context.run(["dwp", "-e", path, "-o", path + ".dwp"]).check()
+        os.remove(context.path("split.dwo"))
+        state, text = names()
+        if version == "4" and state != "ok":
+            check_in(f"they are in {path}.dwp, which libdw ", text, "a package")
+            os.remove(path + ".dwp")
+            state, text = names()
+        if version == "5" or state != "ok":
+            check_equal(state, "note", "without the .dwo file")
+            check_in("the .dwo parts of -gsplit-dwarf were not found", text, "without the .dwo file")
+    if context.run(["gcc", "-g", source, "-o", path, "-Wl,--compress-debug-sections=zstd"]).status == 0:
+        state, text = names()
+        check(state == "ok" or f"objcopy --decompress-debug-sections {path}" in text, f"compressed by zstd: {text}")
+        context.run(["objcopy", "--decompress-debug-sections", path]).check()
+    check_equal(names(), ("ok", path + ": functions and lines"), "decompressed")
+
+
 @test()
 def places(context):
     """A library that is missing or that the loader refuses; folders."""

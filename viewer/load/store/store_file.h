@@ -38,6 +38,8 @@ enum ct_module_file {
 	CT_MODULE_FILE_NONE, /* there never was a file: the kernel's vdso */
 };
 
+struct ct_symbols;
+
 struct ct_store_file {
 	struct ct_store_header *header; /* a copy */
 	uid_t owner; /* of the store; this user chose the files that symbols are read from */
@@ -67,6 +69,10 @@ int ct_store_file_read(int fd, const char *name, struct ct_store_file *store, st
 /* Write the store, with all its events folded. Its rings are empty afterwards. */
 int ct_store_file_write(struct ct_store_file *store, FILE *out, struct ct_error_text *error);
 void ct_store_file_close(struct ct_store_file *store);
+
+/* Open a module's file (symbol/symbol.h). Its path is given as a terminated string. A handle, or < 0. */
+int ct_store_module_open(const struct ct_store_file *store, size_t module, const char *path,
+			 struct ct_symbols *symbols);
 
 /* Convert ticks of the store's clock to microseconds, rounded. */
 uint64_t ct_store_file_us(const struct ct_store_file *store, uint64_t ticks);

@@ -48,12 +48,26 @@ static char *module_path(const struct ct_store_file *store, uint32_t module)
 	return strndup(store->strings + path.offset, path.bytes);
 }
 
+int ct_store_module_open(const struct ct_store_file *store, size_t module, const char *path, struct ct_symbols *symbols)
+{
+	const struct ct_module *from = &store->modules[module];
+	return ct_symbols_open_recorded(symbols, &(struct ct_symbol_file){
+							 .path = path,
+							 .build_id = from->build_id,
+							 .build_id_bytes = from->build_id_bytes,
+							 .bytes = from->file_bytes,
+							 .modified_ns = from->modified_ns,
+							 .inode = from->inode,
+							 .start = from->start,
+							 .pid = store->header->pid,
+						 });
+}
+
 static int open_module(struct ct_store_frames *frames, uint32_t module, const char *path)
 {
 	uint8_t *known = &frames->module_files[module];
-	const struct ct_module *from = &frames->store->modules[module];
 	if (*known == CT_MODULE_FILE_UNKNOWN) {
-		frames->handles[module] = ct_symbols_open(frames->symbols, path, from->build_id, from->build_id_bytes);
+		frames->handles[module] = ct_store_module_open(frames->store, module, path, frames->symbols);
 		*known = frames->handles[module] >= 0 ? CT_MODULE_FILE_SAME
 			 : strchr(path, '/')          ? CT_MODULE_FILE_OTHER
 						      : CT_MODULE_FILE_NONE;
