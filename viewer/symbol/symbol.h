@@ -46,6 +46,7 @@ struct ct_symbol_facts {
 	bool has_names; /* even of functions that it does not export, from itself or its debug file */
 	bool has_lines; /* and inlined calls */
 	bool has_malloc; /* it exports its own malloc */
+	bool passes_on; /* it imports something by which its own malloc could call another one */
 };
 struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle);
 
