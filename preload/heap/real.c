@@ -105,7 +105,7 @@ static struct {
 	struct ct_text path;
 } other;
 
-/* Stands in for the next malloc until our hook is called for the first time. */
+/* Used as the next malloc until our hook is called for the first time. */
 static void *malloc_passed_on(size_t bytes)
 {
 	ct_set_relaxed(&other.passes_on, 1);

@@ -28,9 +28,9 @@ extern long (*ct_next_syscall)(long, long, long, long, long, long, long);
 CT_COLD bool ct_real_resolve(void);
 
 /*
- * Look up a symbol that may be missing. The loader then makes an error message, which it frees at the next look-up. That
- * free may be one of the program's that looks up the next free itself, and would never end. So meanwhile malloc gives
- * no memory; the message is then a constant. ct_real_is_looking: is this thread in such a look-up?
+ * Look up a symbol that may be missing. The loader then makes an error message, which it frees at the next look-up.
+ * That free may be one of the program's that looks up the next free itself, and would never end. So meanwhile malloc
+ * gives no memory; the message is then a constant. ct_real_is_looking: is this thread in such a look-up?
  */
 CT_COLD void *ct_real_find(void *handle, const char *name);
 CT_COLD bool ct_real_is_looking(void);
