@@ -56,8 +56,14 @@ def read_only(context):
 def without_proc(context):
     """Without /proc the program is recorded under its own name, and ctrace finds its library."""
     app = program("sites")
-    script = f"mount -t tmpfs none /proc; CTRACE_OUT=%e.json LD_PRELOAD={LIBRARY} {app} a b; {CTRACE} record -q -o record.json {app} a b"
+    trial = f"{CTRACE} doctor --run {app} > told || true; {CTRACE} top -p 1 2> seen || true; {CTRACE} top -p 4194304 2> none || true"
+    script = f"mount -t tmpfs none /proc; {trial}; CTRACE_OUT=%e.json LD_PRELOAD={LIBRARY} {app} a b; {CTRACE} record -q -o record.json {app} a b"
     result = in_own_mounts(context, script)
+    with open(context.path("told"), encoding="utf-8") as told, open(context.path("seen"), encoding="utf-8") as seen:
+        check_in("allocations at", [line for line in told if "trial" in line][0], "trial of the doctor")
+        check_in("/proc does not show it", seen.read(), "a process that cannot be seen")
+    with open(context.path("none"), encoding="utf-8") as none:
+        check_in("there is no process 4194304", none.read(), "no process")
     check("copied while" not in result.stderr, result.stderr)
     for name in ("sites.json", "record.json"):
         report = dhat.check_file(context.path(name))
