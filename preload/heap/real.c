@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "ctrace/store.h"
+#include "hot/state.h"
 #include "hot/thread.h"
+#include "store/store_file.h"
 #include "sys/loader.h"
 #include "unwind/objects.h"
 
@@ -27,6 +30,7 @@ long (*ct_next_syscall)(long, long, long, long, long, long, long) = resolve_sysc
 static uint32_t resolve_state; /* 0: not begun, 1: a thread is looking up, 2: done */
 /* Volatile, because dlsym is declared as a function that never calls back into this file. But its allocations do. */
 static __thread volatile bool resolving;
+static __thread volatile bool looking; /* in ct_real_find */
 
 /* A block's size is in the word before it. */
 size_t ct_bootstrap_bytes(const void *block)
@@ -51,6 +55,20 @@ void *ct_bootstrap_alloc(size_t alignment, size_t bytes)
 	return (void *)block;
 }
 
+void *ct_real_find(void *handle, const char *name)
+{
+	bool before = looking;
+	looking = true;
+	void *found = dlsym(handle, name);
+	looking = before;
+	return found;
+}
+
+bool ct_real_is_looking(void)
+{
+	return looking;
+}
+
 /*
  * libc_malloc_debug (mtrace, MALLOC_CHECK_) has malloc only under the versions that old programs ask for, and dlsym
  * passes over these.
@@ -58,13 +76,16 @@ void *ct_bootstrap_alloc(size_t alignment, size_t bytes)
 static void *versioned(const char *name)
 {
 	static const char *const versions[] = {"GLIBC_2.2.5", "GLIBC_2.16"};
-	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
-		void *found = dlvsym(RTLD_NEXT, name, versions[i]);
-		if (found)
-			return found;
-		ct_loader_forget_miss();
+	void *found = NULL;
+	bool before = looking;
+	looking = true;
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]) && !found; i++) {
+		found = dlvsym(RTLD_NEXT, name, versions[i]);
+		if (!found)
+			ct_loader_forget_miss();
 	}
-	return NULL;
+	looking = before;
+	return found;
 }
 
 static bool is_malloc_debug(void *function)
@@ -84,7 +105,7 @@ static bool is_malloc_debug(void *function)
 static void *look_up(const char *name, bool by_version)
 {
 	void *found = by_version ? versioned(name) : NULL;
-	return found ? found : dlsym(RTLD_NEXT, name);
+	return found ? found : ct_real_find(RTLD_NEXT, name);
 }
 
 static void look_up_all(void)
@@ -98,7 +119,7 @@ static void look_up_all(void)
 
 bool ct_real_is_sanitizer(void)
 {
-	if (dlsym(RTLD_DEFAULT, "__sanitizer_get_allocated_size"))
+	if (ct_real_find(RTLD_DEFAULT, "__sanitizer_get_allocated_size"))
 		return true;
 	ct_loader_forget_miss();
 	return false;
@@ -114,10 +135,28 @@ bool ct_real_is_first(void)
 	       first.dli_fbase == ours.dli_fbase;
 }
 
+/*
+ * A malloc that comes before ours in the look-up order. All calls by name go there, so if ours is called, the other one
+ * has passed a call on.
+ */
+static struct {
+	void *(*next)(size_t bytes); /* the malloc behind ours; NULL: there is no other one before ours */
+	uintptr_t start, end; /* its code */
+	uint32_t passes_on; /* atomic: it has called our malloc */
+	struct ct_text path;
+} other;
+
+/* Used as the next malloc until our hook is called for the first time. */
+static void *malloc_passed_on(size_t bytes)
+{
+	ct_set_relaxed(&other.passes_on, 1);
+	ct_set_relaxed(&ct_real.malloc, other.next);
+	return other.next(bytes);
+}
+
 void ct_real_check_malloc(void)
 {
 	struct ct_object theirs, ours;
-	struct ct_text path;
 	const ElfW(Sym) * symbol;
 	Dl_info info;
 	void *first = dlsym(RTLD_DEFAULT, "malloc");
@@ -127,9 +166,38 @@ void ct_real_check_malloc(void)
 	/* If a program takes malloc's address, its stub of that name is found first; the stub goes to our malloc. */
 	if (!dladdr1(first, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol || symbol->st_shndx == SHN_UNDEF)
 		return;
-	ct_object_path(&theirs, &path);
-	ct_say("malloc comes from ", path.length ? path.bytes : "the program itself",
-	       "; what it allocates is not recorded");
+	ct_object_path(&theirs, &other.path);
+	other.start = (uintptr_t)first;
+	other.end = other.start + symbol->st_size;
+	other.next = ct_real.malloc;
+	ct_set_relaxed(&ct_real.malloc, malloc_passed_on);
+}
+
+/* Is a return address in the other malloc, which has called one of our functions? */
+static bool is_in_stacks(void)
+{
+	const struct ct_store_header *header = ct_tracer.header;
+	const struct ct_module *modules = ct_store_base(CT_SECTION_MODULES);
+	uint64_t count = ct_get_acquire(&header->sections[CT_SECTION_NODES].used);
+	for (uint64_t i = 1; i < count; i++) {
+		const struct ct_node *node = &ct_tracer.nodes[i];
+		if (node->module == CT_MODULE_NONE || node->module == CT_MODULE_PSEUDO)
+			continue;
+		uintptr_t address = modules[node->module].bias + node->address;
+		if (address > other.start && address <= other.end)
+			return true;
+	}
+	return false;
+}
+
+void ct_real_say_malloc(void)
+{
+	if (!other.next || ct_get_relaxed(&other.passes_on) || is_in_stacks())
+		return;
+	/* If something was recorded, its calls may be inlined into the code that made them. */
+	bool anything = ct_tracer.header->sections[CT_SECTION_SITES].used > 1;
+	ct_say("malloc comes from ", other.path.length ? other.path.bytes : "the program itself",
+	       anything ? "; the report lacks what it does not pass on" : "; what it allocates is not recorded");
 }
 
 bool ct_real_resolve(void)

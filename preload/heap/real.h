@@ -28,6 +28,14 @@ extern long (*ct_next_syscall)(long, long, long, long, long, long, long);
 CT_COLD bool ct_real_resolve(void);
 
 /*
+ * Look up a symbol that may be missing. The loader then makes an error message, which it frees at the next look-up.
+ * That free may be one of the program's that looks up the next free itself, and would never end. So meanwhile malloc
+ * gives no memory; the message is then a constant. ct_real_is_looking: is this thread in such a look-up?
+ */
+CT_COLD void *ct_real_find(void *handle, const char *name);
+CT_COLD bool ct_real_is_looking(void);
+
+/*
  * Is a sanitizer's allocator loaded? It starts while its functions, and the C library's, do not work yet. Then calls
  * pass through and nothing is recorded.
  */
@@ -39,8 +47,11 @@ CT_COLD bool ct_real_is_sanitizer(void);
  */
 CT_COLD bool ct_real_is_first(void);
 
-/* Print a line if the program does not use our malloc, but its own or that of a library preloaded before us. */
+/* At start: does the program have its own malloc, or a library preloaded before us? It may pass calls on to ours. */
 CT_COLD void ct_real_check_malloc(void);
+
+/* At the end: print a line if there is such a malloc and it has passed nothing on. */
+CT_COLD void ct_real_say_malloc(void);
 
 /*
  * The static arena. Its blocks must never reach the real free or realloc. Zeroed memory, NULL if full; never freed. Any

@@ -26,6 +26,8 @@ void cfree(void *block);
  */
 static CT_COLD void *pass_alloc(size_t alignment, size_t bytes)
 {
+	if (ct_real_is_looking())
+		return NULL;
 	bool resolved = ct_real_resolve();
 	void *block = resolved && !ct_is_own() ? NULL : ct_bootstrap_alloc(alignment, bytes);
 	if (block || !resolved)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "hot/record.h"
 
+extern const char __ehdr_start[] CT_HIDDEN, _end[] CT_HIDDEN; /* of this library; the linker makes them */
+
 bool ct_replace_stale(struct ct_thread *thread, uintptr_t address, uint32_t stale, uint32_t row)
 {
 	if (stale != CT_ROW_NOT_INSERTED) {
@@ -127,13 +129,24 @@ bool ct_enter_off(void)
 	return false;
 }
 
-bool ct_enter_nested(void)
+/*
+ * Is this a call that the allocator behind us makes for itself, such as a realloc that calls malloc and free by name?
+ * If it jumps to the function, the call seems to come from our hook.
+ */
+static bool is_allocators_own(uintptr_t caller)
+{
+	uintptr_t bytes = ct_tracer.allocator.end - ct_tracer.allocator.start;
+	return bytes && (caller - ct_tracer.allocator.start < bytes ||
+			 caller - (uintptr_t)__ehdr_start < (uintptr_t)(_end - __ehdr_start));
+}
+
+bool ct_enter_nested(uintptr_t caller)
 {
 	/*
-	 * A signal handler has interrupted a hook and allocates: that allocation is lost. The tracer's own calls are
-	 * not counted.
+	 * A signal handler has interrupted a hook and allocates: that allocation is lost. Calls of the tracer itself
+	 * are not counted, nor those that are part of a call which is being recorded.
 	 */
-	if (!ct_is_own())
+	if (!ct_is_own() && !is_allocators_own(caller))
 		ct_count_loss(CT_LOSS_DROPPED);
 	return false;
 }

@@ -26,16 +26,17 @@
 	})
 
 /* A call while the thread is inside the tracer: count it if it is lost. Always returns false. */
-CT_COLD bool ct_enter_nested(void);
+CT_COLD bool ct_enter_nested(uintptr_t caller);
 
 /* The phase is not "on": start the recording if it has not started yet. False: the call passes through. */
 CT_COLD bool ct_enter_off(void);
 
-/* Begin a hook. True: the call must be recorded, and ct_leave must follow. False: the call passes through. */
-static inline bool ct_enter(void)
+/* Begin a hook, in the hook itself. True: the call must be recorded, and ct_leave must follow. False: the call passes
+ * through. */
+static inline __attribute__((always_inline)) bool ct_enter(void)
 {
 	if (ct_unlikely(ct_tls.busy))
-		return ct_enter_nested();
+		return ct_enter_nested((uintptr_t)__builtin_return_address(0));
 	/*
 	 * A signal handler must see `busy` set before anything that it guards is touched. It is set before the phase is
 	 * read, so that the end can wait for the hooks that have seen the phase on (ct_threads_await_hooks).

@@ -49,6 +49,9 @@ struct ct_tracer {
 	bool partial; /* there may be blocks that were left out on purpose */
 	size_t (*usable_bytes)(void *block); /* usable size of a block; NULL: glibc_blocks, or not known */
 	bool glibc_blocks; /* malloc is glibc's: the chunk's size is in the word before a block */
+	struct {
+		uintptr_t start, end; /* 0: glibc's, or not known */
+	} allocator; /* the object that malloc behind us is in */
 	uint32_t loader_epoch; /* rises when code may have been unloaded: everything read from code is void */
 	uint64_t start_unix_ns;
 	uint64_t clock_base; /* the clock's reading at start */

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "heap/block_rows.h"
+#include "heap/real.h"
 #include "hot/slow.h"
 #include "hot/state.h"
 #include "life/exempt.h"
@@ -252,6 +253,8 @@ void ct_finish(void)
 		header->flags |= CT_STORE_QUIET;
 	if (ct_tracer.verify)
 		ct_verify_report();
+	if (!(header->flags & CT_STORE_FORKED))
+		ct_real_say_malloc();
 	int saved = errno;
 	/* Our caller's registers are saved right below the frame address. */
 	if (ct_options.reach && !ct_store_stopped())

@@ -13,6 +13,8 @@
 
 #define EXE "/proc/self/exe"
 
+#define CT_PROGRAM_NAME_BYTES 128u /* of the program's name in that of its report */
+
 static char exe[CT_PATH_MAX];
 static bool through_loader;
 static char folder[CT_PATH_MAX];
@@ -40,12 +42,31 @@ static void find_exe(void)
 		memcpy(exe, mapped.bytes, mapped.length + 1);
 }
 
+/* /proc is not mounted: use the name by which the kernel started the program, unless that is a script's. */
+static void find_exe_without_proc(void)
+{
+	static struct ct_text path; /* only one thread starts */
+	const char *name = (const char *)getauxval(AT_EXECFN);
+	char head[4] = "";
+	ct_text_clear(&path);
+	if (name)
+		ct_output_add_absolute(&path, name);
+	int fd = path.cut || !name ? -1 : ct_sys_open(path.bytes, O_RDONLY, 0);
+	if (fd < 0)
+		return;
+	if (ct_sys_read(fd, head, sizeof(head)) == sizeof(head) && !memcmp(head, "\177ELF", sizeof(head)))
+		memcpy(exe, path.bytes, path.length + 1);
+	ct_sys_close(fd);
+}
+
 void ct_output_init(void)
 {
 	find_exe();
 	/* The folder may have been removed, or be outside the root. */
 	if (ct_syscall3(SYS_getcwd, folder, sizeof(folder), 0) < 0 || folder[0] != '/')
 		strcpy(folder, "/proc/self/cwd");
+	if (!*exe)
+		find_exe_without_proc();
 	ct_syscall3(SYS_uname, &host, 0, 0);
 }
 
@@ -68,6 +89,17 @@ void ct_output_add_absolute(struct ct_text *text, const char *path)
 	ct_text_add(text, path);
 }
 
+/* A file's name has at most 255 bytes, so a long name is cut, at the start of a character of UTF-8. */
+static void add_program(struct ct_text *output)
+{
+	const char *name = *exe ? ct_base_name(exe) : "unknown";
+	size_t length = strlen(name);
+	if (length > CT_PROGRAM_NAME_BYTES)
+		for (length = CT_PROGRAM_NAME_BYTES; length && (name[length] & 0xc0) == 0x80;)
+			length--;
+	ct_text_add_bytes(output, name, length);
+}
+
 void ct_output_expand(struct ct_text *output)
 {
 	const char *pattern = ct_options.out;
@@ -84,7 +116,7 @@ void ct_output_expand(struct ct_text *output)
 			ct_text_add_number(output, ct_sys_getpid());
 			break;
 		case 'e':
-			ct_text_add(output, *exe ? ct_base_name(exe) : "unknown");
+			add_program(output);
 			break;
 		case 't':
 			ct_text_add_number(output, ct_tracer.start_unix_ns / 1000000000u);

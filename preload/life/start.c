@@ -104,14 +104,31 @@ static size_t loader_words(const char *command, size_t length)
 	return at < length ? at : 0;
 }
 
+/* The arguments on the initial stack, for when /proc is not mounted. Returns their length. */
+static size_t command_on_stack(char buffer[COMMAND_BYTES])
+{
+	const uintptr_t *words = __libc_stack_end;
+	size_t length = 0;
+	for (uintptr_t i = 1; i <= words[0] && words[i]; i++) {
+		size_t bytes = strlen((const char *)words[i]) + 1;
+		if (bytes > COMMAND_BYTES - length)
+			break;
+		memcpy(buffer + length, (const char *)words[i], bytes);
+		length += bytes;
+	}
+	return length;
+}
+
 static struct ct_span store_command(void)
 {
 	static char buffer[COMMAND_BYTES];
 	size_t length = 0;
 	long got;
 	int fd = ct_sys_open("/proc/self/cmdline", O_RDONLY, 0);
-	if (fd < 0)
-		return (struct ct_span){0, 0};
+	if (fd < 0) {
+		length = command_on_stack(buffer);
+		return ct_store_string(buffer, length);
+	}
 	while (length < sizeof(buffer) && (got = ct_sys_read(fd, buffer + length, sizeof(buffer) - length)) > 0)
 		length += (size_t)got;
 	ct_sys_close(fd);

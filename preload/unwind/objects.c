@@ -46,7 +46,7 @@ void ct_objects_init(bool use_loader)
 	find_object = NULL;
 	seen_count = 0;
 	if (use_loader)
-		find_object = (int (*)(void *, struct found_object *))dlsym(RTLD_DEFAULT, "_dl_find_object");
+		find_object = (int (*)(void *, struct found_object *))ct_real_find(RTLD_DEFAULT, "_dl_find_object");
 	if (!find_object)
 		ct_loader_forget_miss();
 }

@@ -19,10 +19,8 @@
 /* Turn "new.json" into "new.diff.html"; to be freed. */
 static char *page_name(const char *path)
 {
-	const char *suffix = strrchr(path, '.');
-	int length = suffix && !strcmp(suffix, ".json") ? (int)(suffix - path) : (int)strlen(path);
 	char *name;
-	return asprintf(&name, "%.*s.diff.html", length, path) < 0 ? NULL : name;
+	return asprintf(&name, "%.*s.diff.html", (int)ct_export_stem(path), path) < 0 ? NULL : name;
 }
 
 static int write_diff(const struct ct_export *job, char **paths, struct ct_error_text *error)

@@ -6,18 +6,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ctrace/store.h"
+#include "load/input.h"
 #include "util/array.h"
 #include "util/open.h"
 #include "util/text.h"
 
 #define STORE_SUFFIX ".store"
+#define PACKED_SUFFIX ".gz"
 #define HEAD_BYTES 256
 
 static int add(struct ct_inputs *inputs, const char *path, struct ct_error_text *error)
@@ -31,18 +35,23 @@ static int add(struct ct_inputs *inputs, const char *path, struct ct_error_text 
 	return CT_OK;
 }
 
-/* Is this file an input? JSON of other formats is not. unknown: the answer if neither name nor contents decide. */
+/*
+ * Is this file an input, perhaps compressed? JSON of other formats is not. unknown: the answer if neither name nor
+ * contents decide.
+ */
 static bool is_input(const char *path, bool unknown)
 {
 	char head[HEAD_BYTES + 1] = "", *start = head;
 	struct stat status;
+	bool packed;
 	if (stat(path, &status) < 0 || !S_ISREG(status.st_mode))
 		return false;
-	unknown = unknown || ct_ends_with(path, ".json") || ct_ends_with(path, STORE_SUFFIX);
+	unknown = unknown || ct_ends_with(path, ".json") || ct_ends_with(path, ".json" PACKED_SUFFIX) ||
+		  ct_ends_with(path, STORE_SUFFIX);
 	int fd = ct_open_regular(AT_FDCWD, path, 0, &status);
 	if (fd < 0)
 		return unknown; /* the loader will report the reason */
-	ssize_t got = pread(fd, head, HEAD_BYTES, 0);
+	ssize_t got = ct_input_start(fd, head, HEAD_BYTES, &packed);
 	close(fd);
 	if (got >= (ssize_t)sizeof(CT_STORE_MAGIC) - 1 && !memcmp(head, CT_STORE_MAGIC, sizeof(CT_STORE_MAGIC) - 1))
 		return true;
@@ -136,34 +145,66 @@ static bool is_report_of(const char *report, const char *store)
 		(a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec >= b.st_mtim.tv_nsec));
 }
 
-int ct_inputs_drop_stores(struct ct_inputs *inputs, struct ct_error_text *error)
+/* Does the gzip file hold as many bytes as the other one? Its last four bytes say how many it holds. */
+static bool is_packed_copy(const char *original, const char *packed)
 {
-	char **sorted = malloc((inputs->count + 1) * sizeof(*sorted));
-	bool *told = calloc(inputs->count + 1, sizeof(*told));
+	unsigned char tail[4];
+	struct stat status, packed_status;
+	int fd = ct_open_regular(AT_FDCWD, packed, 0, &packed_status);
+	if (fd < 0)
+		return false;
+	bool read = pread(fd, tail, sizeof(tail), packed_status.st_size - (off_t)sizeof(tail)) == sizeof(tail);
+	close(fd);
+	return read && stat(original, &status) == 0 &&
+	       (uint32_t)status.st_size ==
+		       (tail[0] | (uint32_t)tail[1] << 8 | (uint32_t)tail[2] << 16 | (uint32_t)tail[3] << 24);
+}
+
+struct sorted {
+	char **paths;
+	size_t count;
+};
+
+/* Is path without its last `cut` bytes, but with the suffix, among the inputs? If so, name is that. */
+static bool has(const struct sorted *sorted, const char *path, size_t cut, const char *suffix, char name[PATH_MAX])
+{
+	int length = snprintf(name, PATH_MAX, "%.*s%s", (int)(strlen(path) - cut), path, suffix);
+	return length > 0 && length < PATH_MAX &&
+	       bsearch(&name, sorted->paths, sorted->count, sizeof(*sorted->paths), compare_paths);
+}
+
+/* Is the same recording among the inputs in another form? The plain report is the one that is kept. */
+static bool is_twin(const struct sorted *sorted, const char *path)
+{
+	char name[PATH_MAX];
+	size_t store = strlen(STORE_SUFFIX), packed = strlen(PACKED_SUFFIX);
+	if (ct_ends_with(path, STORE_SUFFIX))
+		return (has(sorted, path, store, "", name) && is_report_of(name, path)) ||
+		       (has(sorted, path, store, PACKED_SUFFIX, name) && is_report_of(name, path));
+	return ct_ends_with(path, PACKED_SUFFIX) && has(sorted, path, packed, "", name) && is_packed_copy(name, path);
+}
+
+int ct_inputs_drop_twins(struct ct_inputs *inputs, struct ct_error_text *error)
+{
+	struct sorted sorted = {malloc((inputs->count + 1) * sizeof(char *)), inputs->count};
+	bool *twins = calloc(inputs->count + 1, sizeof(*twins));
 	size_t kept = 0, count = inputs->count;
-	if (sorted && told) {
-		memcpy(sorted, inputs->paths, count * sizeof(*sorted));
-		qsort(sorted, count, sizeof(*sorted), compare_paths);
+	if (sorted.paths && twins) {
+		memcpy(sorted.paths, inputs->paths, count * sizeof(*sorted.paths));
+		qsort(sorted.paths, count, sizeof(*sorted.paths), compare_paths);
+		for (size_t i = 0; i < count; i++)
+			twins[i] = is_twin(&sorted, inputs->paths[i]);
 		for (size_t i = 0; i < count; i++) {
-			char *path = inputs->paths[i], *report;
-			if (!ct_ends_with(path, STORE_SUFFIX))
-				continue;
-			report = strndup(path, strlen(path) - strlen(STORE_SUFFIX));
-			told[i] = report && bsearch(&report, sorted, count, sizeof(*sorted), compare_paths) &&
-				  is_report_of(report, path);
-			free(report);
-		}
-		for (size_t i = 0; i < count; i++) {
-			if (told[i])
+			if (twins[i])
 				free(inputs->paths[i]);
 			else
 				inputs->paths[kept++] = inputs->paths[i];
 		}
 		inputs->count = kept;
 	}
-	int code = sorted && told ? (int)(count - kept) : ct_error_no_memory(error);
-	free(sorted);
-	free(told);
+	int code = sorted.paths && twins ? (int)(count - kept) : ct_error_no_memory(error);
+	free(sorted.paths);
+	free(twins);
 	return code;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Turns words of the command line, which name files, folders and patterns, into a list of paths. A folder stands for
- * its files that are stores or DHAT JSON by their first bytes, sorted by name. Broken files with such a name are
- * included, since a damaged report must not go unnoticed. A pattern stands for all files but JSON of other formats.
+ * its files that are stores or DHAT JSON by their first bytes, compressed or not, sorted by name. Broken files with
+ * such a name are included, since a damaged report must not go unnoticed. A pattern stands for all files but JSON of
+ * other formats.
  */
 #ifndef CT_CMD_INPUTS_H
 #define CT_CMD_INPUTS_H
@@ -20,8 +21,11 @@ struct ct_inputs {
 /* Add a word. output is the file to be written; if a folder has it from last time, it is left out. 0 or < 0. */
 int ct_inputs_add(struct ct_inputs *inputs, const char *word, const char *output, struct ct_error_text *error);
 
-/* Drop stores that were kept next to their report, which has the same data. Returns their number, or < 0. */
-int ct_inputs_drop_stores(struct ct_inputs *inputs, struct ct_error_text *error);
+/*
+ * Drop what has the data of another input: stores next to their report, and compressed reports next to the plain ones.
+ * Returns their number, or < 0.
+ */
+int ct_inputs_drop_twins(struct ct_inputs *inputs, struct ct_error_text *error);
 
 void ct_inputs_fini(struct ct_inputs *inputs);
 

@@ -91,7 +91,7 @@ static int merge(struct work *work, char **words)
 	int code = CT_OK;
 	for (; *words && !code; words++)
 		code = ct_inputs_add(&work->inputs, *words, work->output, &work->error);
-	if (!code && ct_inputs_drop_stores(&work->inputs, &work->error) < 0)
+	if (!code && ct_inputs_drop_twins(&work->inputs, &work->error) < 0)
 		code = CT_ERR_MEMORY;
 	if (!code)
 		code = ct_merge_init(&work->merge, &work->error);

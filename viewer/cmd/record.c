@@ -48,6 +48,16 @@ static int set_session(struct recording *recording)
 }
 
 /* After the program's end, export what its processes left behind. Say so if there is nothing at all. */
+/* Could a store be made? If not, the program's process has said so. */
+static bool has_room(const struct ct_collect *work)
+{
+	const char *slash = strrchr(work->pattern, '/');
+	char folder[PATH_MAX];
+	snprintf(folder, sizeof(folder), "%.*s/", slash ? (int)(slash - work->pattern) : 1,
+		 slash ? work->pattern : ".");
+	return access(folder, W_OK) == 0 || strchr(folder, '%') || access(work->temporary, W_OK) == 0;
+}
+
 static void collect(struct recording *recording, time_t start)
 {
 	const struct ct_settings *settings = &recording->settings;
@@ -71,11 +81,11 @@ static void collect(struct recording *recording, time_t start)
 	if (ct_folder_end(&recording->folder, recording->arguments, recording->run.status, &recording->error) &&
 	    !work.failed)
 		ct_cmd_fail(COMMAND, 0, "%s", recording->error.line);
-	if (!work.found && !work.exported && !work.failed)
-		ct_cmd_fail(
-			COMMAND, 0,
-			"no report: %s did not get past start-up, or clears LD_PRELOAD before it starts the real program",
-			recording->arguments[0]);
+	if (!work.found && !work.exported && !work.failed && has_room(&work))
+		ct_cmd_fail(COMMAND, 0,
+			    "no report: unless a line above says why, %s did not get past start-up, or clears "
+			    "LD_PRELOAD before it starts the real program",
+			    recording->arguments[0]);
 }
 
 static int run(struct recording *recording)

@@ -135,7 +135,12 @@ static void tell_names(struct ct_doctor *doctor, const char *path, bool is_progr
 	struct ct_symbol_facts facts = {0};
 	if (handle >= 0)
 		facts = ct_symbols_facts(symbols, handle);
-	if (is_program && facts.has_malloc)
+	if (is_program && facts.has_malloc && facts.passes_on)
+		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "malloc",
+			       "%s has a malloc of its own; only what it passes on to the next malloc is recorded: "
+			       "--run shows how much",
+			       path);
+	else if (is_program && facts.has_malloc)
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "malloc",
 			       "%s has a malloc of its own, which comes before any preloaded one: link it without",
 			       path);

@@ -166,6 +166,8 @@ static void check_kernel(struct ct_doctor *doctor)
 			       "is not mounted, and needed for the program's path and modules: mount it");
 	else
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "/proc", "is mounted");
+	if (access("/proc/self/status", R_OK) != 0)
+		return;
 	if (is_filtered())
 		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "rights",
 			       "a seccomp filter is on (a container?): usually fine, --run shows it");

@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,8 +36,10 @@ static int record(const char *folder, char **arguments)
 	char *const head[] = {"ctrace", "record", "-q", "--export", "0", "-o", out, "--"};
 	memcpy(command, head, sizeof(head));
 	memcpy(command + sizeof(head) / sizeof(head[0]), arguments, count * sizeof(*arguments));
+	/* Without /proc, the name by which the kernel started us. */
+	const char *self = access("/proc/self/exe", X_OK) == 0 ? "/proc/self/exe" : (char *)getauxval(AT_EXECFN);
 	ct_library_unload(); /* record the program, not the recorder */
-	if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, command, environ) != 0 || waitpid(pid, &status, 0) != pid)
+	if (posix_spawn(&pid, self, NULL, NULL, command, environ) != 0 || waitpid(pid, &status, 0) != pid)
 		status = -1;
 	free(command);
 	return status;

@@ -51,12 +51,20 @@ char *ct_export_output(const char *store_path, const struct ct_store_file *store
 	return asprintf(&output, "%s.json", store_path) < 0 ? NULL : output;
 }
 
+size_t ct_export_stem(const char *report)
+{
+	size_t length = strlen(report);
+	return length - (ct_ends_with(report, ".json")      ? strlen(".json")
+			 : ct_ends_with(report, ".json.gz") ? strlen(".json.gz")
+							    : 0);
+}
+
 char *ct_export_name(const char *report, const struct ct_format *format, enum ct_metric metric)
 {
 	bool tell = format->one_metric && metric && metric != format->metric;
 	if (!tell && ct_ends_with(report, format->suffix))
 		return strdup(report);
-	size_t length = strlen(report) - (ct_ends_with(report, ".json") ? strlen(".json") : 0);
+	size_t length = ct_export_stem(report);
 	char *name;
 	return asprintf(&name, "%.*s%s%s%s", (int)length, report, tell ? "." : "", tell ? ct_metric_name(metric) : "",
 			format->suffix) < 0
@@ -127,9 +135,8 @@ bool ct_export_is_store(const char *output)
 
 char *ct_export_events_name(const char *report)
 {
-	size_t length = strlen(report) - (ct_ends_with(report, ".json") ? strlen(".json") : 0);
 	char *name;
-	return asprintf(&name, "%.*s.events.json", (int)length, report) < 0 ? NULL : name;
+	return asprintf(&name, "%.*s.events.json", (int)ct_export_stem(report), report) < 0 ? NULL : name;
 }
 
 /* Decide where the report goes; *output is to be freed. */
@@ -138,7 +145,9 @@ static int choose_output(const struct ct_export *job, const struct ct_store_file
 {
 	char *report = job->output ? strdup(job->output)
 		       : store     ? ct_export_output(job->input->path, store)
-				   : strdup(job->input->path);
+		       : job->input->packed && ct_ends_with(job->input->path, ".gz")
+			       ? strndup(job->input->path, strlen(job->input->path) - strlen(".gz"))
+			       : strdup(job->input->path);
 	*output = report;
 	if (report && !job->output && job->events) {
 		*output = ct_export_events_name(report);

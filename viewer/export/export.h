@@ -40,6 +40,9 @@ struct ct_export {
 	bool brief; /* print only the report's name */
 };
 
+/* The length of a report's name without ".json" or ".json.gz". */
+size_t ct_export_stem(const char *report);
+
 /*
  * The default name of a report in another format, to be freed; NULL when out of memory. `report` is the name of the
  * DHAT report (for a store: ct_export_output). Its ".json" is replaced by the format's suffix, unless it already ends

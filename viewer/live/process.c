@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,9 +35,14 @@ int ct_process_open(int pid, struct ct_process *process, struct ct_error_text *e
 	char path[32];
 	snprintf(path, sizeof(path), "/proc/%d", pid);
 	*process = (struct ct_process){pid, open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)};
-	if (process->folder < 0)
-		return ct_error_set(error, CT_ERR_IO, "there is no process %d", pid);
-	return CT_OK;
+	if (process->folder >= 0)
+		return CT_OK;
+	/* A process that cannot be seen (hidepid, no /proc) can still be sent a signal, or refuses it. */
+	if (pid > 0 && (kill(pid, 0) == 0 || errno == EPERM))
+		return ct_error_set(error, CT_ERR_IO,
+				    "process %d exists, but /proc does not show it; mount /proc, or run this as root",
+				    pid);
+	return ct_error_set(error, CT_ERR_IO, "there is no process %d", pid);
 }
 
 bool ct_process_lives(const struct ct_process *process)
@@ -181,7 +187,10 @@ int ct_process_store(const struct ct_process *process, char name[PATH_MAX], stru
 {
 	FILE *maps = open_part(process, "maps");
 	if (!maps && (errno == EACCES || errno == EPERM))
-		return ct_error_set(error, CT_ERR_IO, "process %d is another user's; run this as that user or as root",
+		return ct_error_set(error, CT_ERR_IO,
+				    geteuid() ? "process %d is another user's, or has given up rights; run this as root"
+					      : "process %d cannot be read, even by root; in a container that "
+						"takes the capability SYS_PTRACE",
 				    process->pid);
 	if (!maps)
 		return not_traced(process, error);

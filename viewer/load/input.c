@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "ctrace/store.h"
+#include "load/foreign.h"
+#include "load/unpack.h"
 #include "util/open.h"
-
-#define SNIFF_BYTES 64
 
 static int open_regular(const char *path, int *fd, struct ct_error_text *error)
 {
@@ -28,21 +28,45 @@ static int open_regular(const char *path, int *fd, struct ct_error_text *error)
 	return *fd < 0 ? ct_error_set(error, CT_ERR_IO, "%s: %s", path, ct_open_problem()) : CT_OK;
 }
 
-static int sniff(struct ct_input *input, struct ct_error_text *error)
+ssize_t ct_input_start(int fd, char *start, size_t room, bool *packed)
 {
-	static const char nothing[SNIFF_BYTES];
-	char start[SNIFF_BYTES];
-	ssize_t got = pread(input->fd, start, sizeof(start), 0);
-	if (got < 0)
-		return ct_error_set(error, CT_ERR_IO, "%s: %s", input->path, strerror(errno));
-	size_t bytes = (size_t)got, at = bytes >= 3 && !memcmp(start, "\xef\xbb\xbf", 3) ? 3 : 0;
-	input->is_store =
-		bytes >= sizeof(CT_STORE_MAGIC) - 1 && !memcmp(start, CT_STORE_MAGIC, sizeof(CT_STORE_MAGIC) - 1);
+	ssize_t got = pread(fd, start, room, 0);
+	*packed = got > 0 && ct_unpack_is_gzip(start, (size_t)got);
+	return *packed ? (ssize_t)ct_unpack_start(fd, start, room) : got;
+}
+
+static bool is_store(const char *start, size_t bytes)
+{
+	return bytes >= sizeof(CT_STORE_MAGIC) - 1 && !memcmp(start, CT_STORE_MAGIC, sizeof(CT_STORE_MAGIC) - 1);
+}
+
+static bool is_json(const char *start, size_t bytes)
+{
+	size_t at = bytes >= 3 && !memcmp(start, "\xef\xbb\xbf", 3) ? 3 : 0;
 	while (at < bytes && isspace((unsigned char)start[at]))
 		at++;
-	if (input->is_store || (at < bytes && start[at] == '{'))
+	return at < bytes && start[at] == '{';
+}
+
+static int sniff(struct ct_input *input, struct ct_error_text *error)
+{
+	static const char nothing[CT_FOREIGN_BYTES];
+	char start[CT_FOREIGN_BYTES];
+	ssize_t got = ct_input_start(input->fd, start, sizeof(start), &input->packed);
+	if (got < 0)
+		return ct_error_set(error, CT_ERR_IO, "%s: %s", input->path, strerror(errno));
+	size_t bytes = (size_t)got;
+	input->is_store = is_store(start, bytes);
+	if (input->is_store && input->packed)
+		return ct_error_set(error, CT_ERR_DAMAGED, "%s: this is a compressed store; unpack it first (gunzip)",
+				    input->path);
+	if (input->is_store || is_json(start, bytes))
 		return CT_OK;
-	const char *why = !bytes                          ? "is empty"
+	const char *what = bytes ? ct_foreign_file(start, bytes) : NULL;
+	if (what)
+		return ct_error_set(error, CT_ERR_DAMAGED, "%s: this is %s", input->path, what);
+	const char *why = !bytes && input->packed         ? "a damaged gzip file, or one of nothing"
+			  : !bytes                        ? "is empty"
 			  : memcmp(start, nothing, bytes) ? "neither a ctrace store nor DHAT JSON"
 							  : "empty: the process died before recording started";
 	return ct_error_set(error, CT_ERR_DAMAGED, "%s: %s", input->path, why);

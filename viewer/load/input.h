@@ -4,6 +4,7 @@
 #define CT_LOAD_INPUT_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "util/error.h"
 
@@ -11,10 +12,17 @@ struct ct_input {
 	const char *path; /* for messages; of a running program's store, the name that it has now */
 	int fd; /* -1 = closed */
 	bool is_store; /* otherwise DHAT JSON */
+	bool packed; /* by gzip; never a store */
 };
 
-/* Refuses what is neither; errors name the path. After an error the input is closed. */
+/*
+ * Refuses what is neither, and says what it is if it is another tool's. Errors name the path. After an error the input
+ * is closed.
+ */
 int ct_input_open(const char *path, struct ct_input *input, struct ct_error_text *error);
+
+/* Read the first bytes of a file, unpacked if it is one of gzip. Returns how many, or -1 with errno. */
+ssize_t ct_input_start(int fd, char *start, size_t room, bool *packed);
 
 void ct_input_close(struct ct_input *input);
 

@@ -16,6 +16,7 @@
 #include "write/file.h"
 
 #define SAME_SECOND_MAX 100
+#define NAME_BYTES 128u
 #define REPORT "/%e.%p.json"
 
 /* Make a folder and all folders above it. */
@@ -60,16 +61,27 @@ static int set_pattern(const struct ct_folder *folder, struct ct_settings *setti
 	return ct_settings_set(settings, CT_SETTING_out, pattern);
 }
 
+/* As many bytes of the program's name as its reports have in their names (preload/life/output.c). */
+static int name_bytes(const char *name)
+{
+	size_t length = strlen(name);
+	if (length > NAME_BYTES)
+		for (length = NAME_BYTES; length && (name[length] & 0xc0) == 0x80;)
+			length--;
+	return (int)length;
+}
+
 static int make_dated(struct ct_folder *folder, const char *above, const char *program, struct ct_error_text *error)
 {
 	char date[32], count[16] = "";
+	const char *name = ct_name_base(program);
 	struct tm local;
 	if (!localtime_r(&folder->start, &local))
 		return ct_error_set(error, CT_ERR_IO, "no local time");
 	strftime(date, sizeof(date), "%Y-%m-%d-%H%M%S", &local);
 	for (int i = 2;; i++) {
-		if (snprintf(folder->path, PATH_MAX, "%s/%s-%s%s", strcmp(above, "/") ? above : "",
-			     ct_name_base(program), date, count) >= PATH_MAX)
+		if (snprintf(folder->path, PATH_MAX, "%s/%.*s-%s%s", strcmp(above, "/") ? above : "", name_bytes(name),
+			     name, date, count) >= PATH_MAX)
 			errno = ENAMETOOLONG;
 		else if (mkdir(folder->path, 0777) == 0)
 			return CT_OK;

@@ -404,6 +404,18 @@ const char *ct_symbols_reader(void)
 	return dwfl_version(NULL);
 }
 
+/* Does a malloc that imports this function have a way to another one? The name may end in "@" and a version. */
+static bool can_pass_on(const char *name)
+{
+	static const char *const functions[] = {"dlsym",    "dlvsym",        "calloc",         "realloc",
+						"memalign", "aligned_alloc", "posix_memalign", "valloc"};
+	size_t length = strcspn(name, "@");
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		if (length == strlen(functions[i]) && !memcmp(name, functions[i], length))
+			return true;
+	return false;
+}
+
 struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle)
 {
 	struct ct_symbol_facts facts = {0};
@@ -418,6 +430,8 @@ struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle)
 		GElf_Sym symbol;
 		GElf_Word section;
 		const char *name = dwfl_module_getsym_info(module, i, &symbol, &address, &section, NULL, NULL);
+		if (name && section == SHN_UNDEF)
+			facts.passes_on = facts.passes_on || can_pass_on(name);
 		if (!name || section == SHN_UNDEF || GELF_ST_TYPE(symbol.st_info) != STT_FUNC)
 			continue;
 		facts.has_names = facts.has_names || GELF_ST_BIND(symbol.st_info) == STB_LOCAL;

@@ -74,6 +74,7 @@ struct ct_symbol_facts {
 	bool has_malloc; /* it exports its own malloc */
 	enum ct_symbol_lack lack;
 	const char *lack_file; /* the file that the lack is about; valid as long as the object */
+	bool passes_on; /* it imports something by which its own malloc could call another one */
 };
 struct ct_symbol_facts ct_symbols_facts(struct ct_symbols *symbols, int handle);
 

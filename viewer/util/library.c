@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,7 +54,10 @@ int ct_library_find(const char *exe, char path[PATH_MAX], struct ct_error_text *
 	char folder[PATH_MAX], place[PATH_MAX + 64];
 	struct stat program;
 	char *slash;
-	if (!realpath(exe ? exe : "/proc/self/exe", folder) || stat(folder, &program) != 0)
+	bool found = realpath(exe ? exe : "/proc/self/exe", folder);
+	if (!found && !exe) /* /proc is not mounted */
+		found = getauxval(AT_EXECFN) && realpath((const char *)getauxval(AT_EXECFN), folder);
+	if (!found || stat(folder, &program) != 0)
 		return ct_error_set(error, CT_ERR_IO, "cannot find the ctrace program itself: %s", strerror(errno));
 	slash = strrchr(folder, '/');
 	*(slash == folder ? slash + 1 : slash) = '\0';

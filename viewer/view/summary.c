@@ -2,6 +2,7 @@
 /* The lines above every table: losses first, then the program, its totals, its peak and its timeline. */
 #include "view/view.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,12 +67,44 @@ static void put_merged(const struct ct_profile *profile, struct ct_line *line)
 	ct_line_end(line);
 }
 
+/* In reports, control characters are blanks in the command, and this character in the program's path. */
+#define REPLACED "\xef\xbf\xbd"
+
+/* The bytes of the command that are this name; 0: it does not begin with the name. */
+static size_t name_length(const char *command, const char *name)
+{
+	size_t length = 0;
+	for (; *name && command[length]; length++) {
+		size_t replaced = !strncmp(name, REPLACED, strlen(REPLACED)) ? strlen(REPLACED) : 0;
+		bool blank = command[length] == ' ' && (replaced || isspace((unsigned char)*name));
+		if (!blank && command[length] != *name)
+			return 0;
+		name += blank && replaced ? replaced : 1;
+	}
+	return *name || (command[length] && command[length] != ' ') ? 0 : length;
+}
+
+/*
+ * The length of the command's first word, the program. It may have blanks, which separate the arguments too: then it
+ * ends in the name of the program's file.
+ */
+static size_t program_length(const struct ct_profile *profile, const char *command)
+{
+	const char *name = profile->program ? ct_name_base(profile->program) : "";
+	for (const char *at = command; *at && (strpbrk(name, " \t\n") || strstr(name, REPLACED)); at++) {
+		size_t length = at == command || at[-1] == '/' ? name_length(at, name) : 0;
+		if (length)
+			return (size_t)(at - command) + length;
+	}
+	return strcspn(command, " ");
+}
+
 /* Add the program's name, the first word of the command without its folder. */
 void ct_summary_program(const struct ct_profile *profile, struct ct_line *line)
 {
 	const char *command = profile->command ? profile->command : "";
 	char word[CT_NAME_ROOM], number[CT_NUMBER_ROOM];
-	size_t length = strcspn(command, " ");
+	size_t length = program_length(profile, command);
 	if (length >= sizeof(word))
 		length = sizeof(word) - 1;
 	memcpy(word, command, length);

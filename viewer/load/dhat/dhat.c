@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "load/dhat/dhat.h"
+#include "load/foreign.h"
+#include "load/unpack.h"
 
 static const char *const member_names[M_COUNT] = {
 	"dhatFileVersion",
@@ -131,9 +133,12 @@ static int read_version(struct ct_dhat *dhat)
 {
 	uint64_t version;
 	int code;
-	if (!has(dhat, M_VERSION))
-		return ct_error_set(dhat->error, CT_ERR_DAMAGED,
-				    "JSON, but not a DHAT file (\"dhatFileVersion\" is missing)");
+	if (!has(dhat, M_VERSION)) {
+		const char *what = ct_foreign_json(&dhat->file);
+
+		return ct_error_set(dhat->error, CT_ERR_DAMAGED, "this is %s",
+				    what ? what : "JSON, but not a DHAT file (\"dhatFileVersion\" is missing)");
+	}
 	code = member_number(dhat, M_VERSION, &version);
 	if (code == 0 && version != 2)
 		return ct_error_set(dhat->error, CT_ERR_DAMAGED, "dhatFileVersion %llu: only version 2 is known",
@@ -218,9 +223,11 @@ int ct_dhat_enter(struct ct_dhat *dhat, enum ct_dhat_member member, struct ct_js
 	return 0;
 }
 
-static int load(struct ct_dhat *dhat, int fd)
+static int load(struct ct_dhat *dhat, const struct ct_input *input)
 {
-	int code = ct_json_read(fd, &dhat->file, dhat->error);
+	struct ct_json_file *file = &dhat->file;
+	int code = input->packed ? ct_unpack(input->fd, &file->text, &file->length, dhat->error)
+				 : ct_json_read(input->fd, file, dhat->error);
 	if (code < 0 || (code = find_members(dhat)) < 0 || (code = read_head(dhat)) < 0 ||
 	    (code = ct_dhat_read_ctrace(dhat)) < 0)
 		return code;
@@ -231,7 +238,7 @@ static int load(struct ct_dhat *dhat, int fd)
 int ct_load_dhat(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error)
 {
 	struct ct_dhat dhat = {.error = error, .profile = ct_profile_new()};
-	int code = dhat.profile ? load(&dhat, input->fd) : ct_dhat_no_memory(&dhat);
+	int code = dhat.profile ? load(&dhat, input) : ct_dhat_no_memory(&dhat);
 	ct_json_free(&dhat.file);
 	free(dhat.site_of_row);
 	if (code < 0) {
