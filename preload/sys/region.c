@@ -16,7 +16,7 @@
 #define PAGE_BYTES 4096u
 #define TRIES 8
 #define SMALL_BYTES (128u << 10)
-#define SHARE 4 /* of RLIMIT_AS, at most a quarter is ours */
+#define SHARE 2 /* of RLIMIT_AS, at most half is ours */
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -47,7 +47,7 @@ static void *map_unlocked(void *at, size_t bytes, int protection, int flags, int
 }
 
 /*
- * Under RLIMIT_AS, most of the address space stays the program's. The limit may have changed since the last time. The
+ * Under RLIMIT_AS, half of the address space stays the program's. The limit may have changed since the last time. The
  * little that the end of a recording needs is always ours.
  */
 static bool take_share(size_t bytes)
