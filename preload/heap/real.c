@@ -6,6 +6,7 @@
 
 #include "hot/thread.h"
 #include "sys/loader.h"
+#include "sys/say.h"
 #include "unwind/objects.h"
 
 #define BOOTSTRAP_ALIGNMENT 16u

@@ -31,6 +31,7 @@
 #include "sys/loader.h"
 #include "sys/lock.h"
 #include "sys/options.h"
+#include "sys/say.h"
 #include "sys/sys.h"
 #include "sys/text.h"
 #include "tree/tree.h"
@@ -147,7 +148,7 @@ static bool start_recording(void)
 	if (ct_exempt(variables) || !ct_real_is_first())
 		return false;
 	const char *debug = ct_environment_get(variables, "CTRACE_DEBUG");
-	ct_say_init();
+	ct_say_init(variables);
 	/* Before anything is mapped, since ThreadSanitizer cannot run if our memory is where it wants its own. */
 	if (ct_real_is_sanitizer() && !(debug && ct_option_has_word(debug, "sanitizer"))) {
 		ct_say("this program was built with -fsanitize, which has an allocator of its own; nothing is recorded",

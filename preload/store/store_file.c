@@ -9,6 +9,7 @@
 #include "hot/state.h"
 #include "sys/lock.h"
 #include "sys/region.h"
+#include "sys/say.h"
 #include "sys/sys.h"
 
 #define EXTENT_MAX_BYTES (16u << 20)

@@ -13,7 +13,10 @@
 #include "cmd/shared_options.h"
 #include "export/export.h"
 #include "live/process.h"
+#include "names/names.h"
 #include "record/left_store.h"
+#include "record/notes.h"
+#include "util/message.h"
 
 #define COMMAND "export"
 
@@ -24,6 +27,7 @@ struct request {
 	bool remove_store;
 	bool at_exit; /* called by the preload library: export, print a summary, remove the store unless it is to be
 			 kept */
+	const char *notes; /* at exit: a note in this file takes the place of lines on stderr */
 };
 
 /* Print the error. left: the store that stays behind after a failed export at exit, or NULL. */
@@ -97,6 +101,7 @@ static int write_format(const struct request *request, const char *word, size_t 
 	job.selection = &request->selection;
 	job.format = request->formats.formats[index];
 	job.brief = index > 0;
+	job.one_line = request->notes != NULL;
 	job.remove_store = request->at_exit && index + 1 == request->formats.count;
 	if (!code && request->remove_store)
 		code = check_removable(&input, error);
@@ -163,8 +168,23 @@ static const struct ct_option options[] = {
 	 .help = "remove the store after a successful export",
 	 .set = ct_set_flag,
 	 .at = offsetof(struct request, remove_store)},
+	{.name = "notes", .set = ct_set_text, .at = offsetof(struct request, notes)},
 	{.name = "at-exit", .set = ct_set_flag, .at = offsetof(struct request, at_exit)},
 };
+
+/* Export, and leave a note about it instead of lines. */
+static int export_with_note(struct request *request, const char *word)
+{
+	struct ct_left_store left = {0};
+	ct_left_store_read(AT_FDCWD, word, &left); /* now, since the store is about to be removed */
+	ct_message_collect();
+	int code = export(request, word);
+	char *text = ct_message_collected();
+	if (text)
+		ct_notes_append(request->notes, left.pid, ct_name_base(left.exe), text);
+	free(text);
+	return code;
+}
 
 static int run(int argc, char **argv)
 {
@@ -179,7 +199,7 @@ static int run(int argc, char **argv)
 	} else if (argc - rest != 1) {
 		code = ct_cmd_fail_files(COMMAND, argc - rest);
 	} else {
-		code = export(&request, argv[rest]);
+		code = request.notes ? export_with_note(&request, argv[rest]) : export(&request, argv[rest]);
 	}
 	ct_selection_fini(&request.selection);
 	return code;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "export/export.h"
+#include "names/names.h"
 #include "record/left_store.h"
 #include "util/message.h"
 #include "util/text.h"
@@ -48,6 +49,8 @@ static void export_store(struct ct_collect *collect, const char *path, const str
 		return;
 	}
 	int code = CT_OK;
+	if (!main)
+		ct_message_collect();
 	for (size_t i = 0; i < collect->formats.count && !code; i++) {
 		struct ct_input input;
 		const struct ct_export job = {
@@ -55,15 +58,18 @@ static void export_store(struct ct_collect *collect, const char *path, const str
 			.format = collect->formats.formats[i],
 			.keep_name = collect->keep_name && collect->formats.count == 1,
 			.remove_store = !store->kept && !collect->keep && i + 1 == collect->formats.count,
-			.quiet = collect->quiet || (collect->late && !main),
+			.quiet = collect->quiet,
 			.loud = collect->late,
 			.brief = i > 0,
+			.one_line = !main,
 		};
 		code = ct_input_open(path, &input, &error);
 		if (!code)
 			code = ct_export_run(&job, &error);
 		ct_input_close(&input);
 	}
+	if (!main)
+		ct_notes_add(collect->notes, store->pid, ct_name_base(store->exe), ct_message_collected());
 	if (code) {
 		collect->failed++;
 		ct_message_for("record", "%s", error.line);

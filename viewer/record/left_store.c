@@ -50,7 +50,8 @@ static bool read_header(int fd, struct ct_left_store *store)
 		    !memcmp(header->magic, CT_STORE_MAGIC, sizeof(header->magic)) &&
 		    header->version == CT_STORE_VERSION && header->byte_order == CT_STORE_BYTE_ORDER &&
 		    read_string(fd, header, header->session, store->session, sizeof(store->session)) &&
-		    read_string(fd, header, header->output, store->output, sizeof(store->output));
+		    read_string(fd, header, header->output, store->output, sizeof(store->output)) &&
+		    read_string(fd, header, header->exe, store->exe, sizeof(store->exe));
 	if (fine) {
 		store->pid = header->pid;
 		store->state = header->state;

@@ -18,6 +18,7 @@ struct ct_left_store {
 	bool kept; /* CT_STORE_KEEP */
 	char session[256];
 	char output[CT_LEFT_STORE_TEXT];
+	char exe[CT_LEFT_STORE_TEXT];
 	struct stat status;
 };
 
