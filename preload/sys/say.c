@@ -29,6 +29,45 @@ static void read_mark(const char *mark)
 		inode = 0;
 }
 
+/* Was the process that started this one started with this library preloaded? */
+static bool is_parent_recorded(void)
+{
+	static const char library[] = "/libctrace.so";
+	const size_t length = sizeof(library) - 1;
+	char bytes[512 + sizeof(library)];
+	struct ct_text path;
+	size_t kept = 0;
+	bool found = false;
+	long got;
+	ct_text_clear(&path);
+	ct_text_add(&path, "/proc/");
+	ct_text_add_number(&path, (uint64_t)ct_syscall3(SYS_getppid, 0, 0, 0));
+	ct_text_add(&path, "/environ");
+	int fd = ct_sys_open(path.bytes, O_RDONLY, 0);
+	if (fd < 0)
+		return false;
+	while (!found && (got = ct_sys_read(fd, bytes + kept, 512)) > 0) {
+		size_t filled = kept + (size_t)got;
+		for (size_t i = 0; i + length <= filled && !found; i++)
+			found = !memcmp(bytes + i, library, length);
+		kept = filled < length ? filled : length - 1;
+		memmove(bytes, bytes + filled - kept, kept);
+	}
+	ct_sys_close(fd);
+	return found;
+}
+
+/*
+ * No mark: this is the first process, or a program on the way has emptied the environment (env -i, or Go's runtime,
+ * which passes on its own copy). A pipe is then only taken for the first process's if nothing speaks against it. With
+ * the library in /etc/ld.so.preload every process of the system is recorded, so a pipe is never taken for that.
+ */
+static bool is_given(char **variables, const struct stat *file)
+{
+	bool pipe = S_ISFIFO(file->st_mode) || S_ISSOCK(file->st_mode);
+	return !pipe || (ct_environment_preloads(variables) && !is_parent_recorded());
+}
+
 void ct_say_init(char **variables)
 {
 	struct stat now;
@@ -36,7 +75,7 @@ void ct_say_init(char **variables)
 	const char *file = ct_environment_get(variables, NOTES);
 	if (mark) {
 		read_mark(mark);
-	} else if (ct_syscall3(SYS_fstat, 2, &now, 0) == 0) {
+	} else if (ct_syscall3(SYS_fstat, 2, &now, 0) == 0 && is_given(variables, &now)) {
 		device = now.st_dev;
 		inode = now.st_ino;
 	}
