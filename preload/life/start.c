@@ -203,6 +203,9 @@ static bool open_childs_store(void)
 	struct ct_store_header *header = ct_tracer.header;
 	header->flags |= CT_STORE_FORKED;
 	ct_threads_fold_interrupted();
+	ct_clock_note(header);
+	header->forked_ns = header->latest_ns;
+	header->forked_blocks = header->totals.total_blocks;
 	if (!create_store(ct_store_create_copy, &output))
 		return false;
 	header->pid = ct_sys_getpid();

@@ -14,6 +14,7 @@
 #include "export/export.h"
 #include "live/process.h"
 #include "names/names.h"
+#include "record/images.h"
 #include "record/left_store.h"
 #include "record/notes.h"
 #include "util/message.h"
@@ -172,14 +173,20 @@ static const struct ct_option options[] = {
 	{.name = "at-exit", .set = ct_set_flag, .at = offsetof(struct request, at_exit)},
 };
 
-/* Export, and leave a note about it instead of lines. */
-static int export_with_note(struct request *request, const char *word)
+/* Export the store of a process that ends, and those of its older images; leave a note instead of lines if asked to. */
+static int export_at_exit(struct request *request, const char *word)
 {
 	struct ct_left_store left = {0};
-	ct_left_store_read(AT_FDCWD, word, &left); /* now, since the store is about to be removed */
-	ct_message_collect();
-	int code = export(request, word);
-	char *text = ct_message_collected();
+	struct ct_error_text error;
+	bool read = ct_left_store_read(AT_FDCWD, word, &left); /* now, since the store is about to be removed */
+	if (request->notes)
+		ct_message_collect();
+	int code = export(request, word), images = CT_OK;
+	if (read)
+		images = ct_images_end(word, &left, &request->formats, &error);
+	if (images)
+		fail(ct_error_exit_code(images), &error, NULL);
+	char *text = request->notes ? ct_message_collected() : NULL;
 	if (text)
 		ct_notes_append(request->notes, left.pid, ct_name_base(left.exe), text);
 	free(text);
@@ -199,7 +206,7 @@ static int run(int argc, char **argv)
 	} else if (argc - rest != 1) {
 		code = ct_cmd_fail_files(COMMAND, argc - rest);
 	} else {
-		code = request.notes ? export_with_note(&request, argv[rest]) : export(&request, argv[rest]);
+		code = request.at_exit ? export_at_exit(&request, argv[rest]) : export(&request, argv[rest]);
 	}
 	ct_selection_fini(&request.selection);
 	return code;
