@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "ctrace/report_name.h"
 #include "hot/state.h"
 #include "sys/lock.h"
 #include "sys/region.h"
@@ -14,7 +15,6 @@
 
 #define EXTENT_MAX_BYTES (16u << 20)
 #define NAME_TRIES 100u
-#define EXTENSION_MAX 10u /* letters */
 #define ROOM_FACTOR 3u /* how much room to make, as a multiple of what is used */
 #define ROOM_MIN_BYTES (512u << 10) /* for each section: sshd's child has used little when it enters its sandbox */
 
@@ -323,33 +323,13 @@ struct ct_span ct_store_string(const char *bytes, size_t length)
 	return (struct ct_span){(uint32_t)start, (uint32_t)length};
 }
 
-static bool is_letter(char c)
-{
-	return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-}
-
-/* Where a name's extension begins, such as .json or .pb.gz; its end if it has none. */
-static size_t extension(const struct ct_text *name, size_t end)
-{
-	const char *base = ct_base_name(name->bytes);
-	size_t first = (size_t)(base - name->bytes), at = end;
-	while (at > first && name->bytes[at - 1] != '.')
-		at--;
-	if (at <= first + 1 || end - at > EXTENSION_MAX || !is_letter(name->bytes[at]))
-		return name->length;
-	at--;
-	return end == name->length && !strcmp(name->bytes + at, ".gz") && extension(name, at) < at ?
-		       extension(name, at) :
-		       at;
-}
-
 /* Create the file OUTPUT.store. If it exists, OUTPUT gets a number before its extension. Returns fd or -errno. */
 static int create_file(struct ct_text *output)
 {
 	static struct ct_text first; /* one thread at a time starts */
 	int fd = -EEXIST;
 	first = *output;
-	size_t stem = extension(&first, first.length);
+	size_t stem = ct_report_stem(first.bytes);
 	for (uint32_t i = 1; i <= NAME_TRIES && fd == -EEXIST; i++) {
 		if (i > 1) {
 			output->length = stem;

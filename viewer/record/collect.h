@@ -28,6 +28,8 @@ struct ct_collect {
 	bool late; /* no process exports itself, so report those that still run */
 	struct ct_folder *folder; /* of the recording; NULL = none */
 	struct ct_notes *notes; /* gets a line for each store of another process than the program's own */
+	struct ct_image *images; /* of the stores that were found; see images.h */
+	size_t image_count;
 	bool keep_name; /* use the given name for the report, whatever the format */
 	/* results */
 	int exported;

@@ -10,6 +10,11 @@
 #include "util/error.h"
 #include "write/format.h"
 
+struct ct_image {
+	uint32_t pid;
+	uint64_t begin_ns;
+};
+
 /* Has the image of `after` taken the place of that of `before`, both in one recording? */
 bool ct_image_is_replaced(const struct ct_left_store *before, const struct ct_left_store *after);
 
