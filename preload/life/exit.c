@@ -241,8 +241,8 @@ static bool is_empty(void)
 
 static int run_exporter(bool heard)
 {
-	const char *arguments[] = {"ctrace", "export", "--at-exit", "--format", ct_options.format, NULL, NULL, NULL,
-				   NULL};
+	const char *arguments[] = {"ctrace", "export", "--at-exit", "--format", ct_options.format,
+				   NULL,     NULL,     NULL,        NULL};
 	const char **next = &arguments[5];
 	if (!heard && *ct_say_notes()) {
 		*next++ = "--notes";

@@ -104,8 +104,8 @@ void ct_say_pass_on(void)
 bool ct_say_is_heard(void)
 {
 	struct stat now;
-	return !started || (inode && ct_syscall3(SYS_fstat, 2, &now, 0) == 0 && now.st_dev == device &&
-			    now.st_ino == inode);
+	return !started ||
+	       (inode && ct_syscall3(SYS_fstat, 2, &now, 0) == 0 && now.st_dev == device && now.st_ino == inode);
 }
 
 const char *ct_say_notes(void)

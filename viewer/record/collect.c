@@ -219,8 +219,8 @@ static bool has_report(const struct ct_collect *collect, const char *folder, boo
 	base = folder && base ? base + 1 : pattern;
 	if (again)
 		snprintf(number, sizeof(number), ".%d", (int)collect->pid);
-	snprintf(name, sizeof(name), "%s%s%.*s%s%s", folder ? folder : "", folder ? "/" : "",
-		 (int)ct_report_stem(base), base, number, base + ct_report_stem(base));
+	snprintf(name, sizeof(name), "%s%s%.*s%s%s", folder ? folder : "", folder ? "/" : "", (int)ct_report_stem(base),
+		 base, number, base + ct_report_stem(base));
 	of_format = name_of(name, collect->formats.formats[0]);
 	code = of_format ? glob(of_format, GLOB_NOSORT, NULL, &files) : GLOB_NOSPACE;
 	free(of_format);

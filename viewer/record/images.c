@@ -86,8 +86,8 @@ int ct_images_end(const char *store_path, const struct ct_left_store *own, const
 		struct ct_left_store image;
 		if (!ct_ends_with(entry->d_name, ".store") ||
 		    !ct_left_store_is_of(dirfd(entries), entry->d_name, own->pid) ||
-		    !ct_left_store_read(dirfd(entries), entry->d_name, &image) ||
-		    !ct_image_is_replaced(&image, own) || (int64_t)image.begin_ns < start - SLOP_NS)
+		    !ct_left_store_read(dirfd(entries), entry->d_name, &image) || !ct_image_is_replaced(&image, own) ||
+		    (int64_t)image.begin_ns < start - SLOP_NS)
 			continue;
 		snprintf(path, sizeof(path), "%s%s", folder, entry->d_name);
 		if (image.has_nothing)
