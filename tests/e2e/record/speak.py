@@ -56,7 +56,6 @@ READERS = (
     ("timeout", "timeout 60 SPEAKER 2>&1 | cat"),
     ("run-parts", "mkdir d; printf '#!/bin/sh\\nSPEAKER\\n' > d/a; chmod +x d/a; run-parts --report d 2>&1 | grep none"),
     ("setsid", "setsid -w SPEAKER 2>&1 | cat"),
-    ("tmux", "tmux -f /dev/null -L s new-session -d 'SPEAKER 2> log; true' \\; wait-for -L x 2> /dev/null; true"),
 )
 
 
