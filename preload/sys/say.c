@@ -29,31 +29,45 @@ static void read_mark(const char *mark)
 		inode = 0;
 }
 
+/* A search for LD_PRELOAD=.../libctrace.so in an environment that is read in parts. */
+struct search {
+	size_t name; /* bytes of LD_PRELOAD= that the present variable has; one more than all: it is another one */
+	size_t library; /* bytes of /libctrace.so that come last; before a bare name, as if it had the slash */
+};
+
+static bool search_on(struct search *search, const char *bytes, size_t count)
+{
+	static const char name[] = "LD_PRELOAD=", library[] = "/libctrace.so";
+	const size_t all = sizeof(name) - 1, other = sizeof(name);
+	for (size_t i = 0; i < count && search->library < sizeof(library) - 1; i++) {
+		char c = bytes[i];
+		if (!c)
+			*search = (struct search){0, 0};
+		else if (search->name < all)
+			*search = (struct search){c == name[search->name] ? search->name + 1 : other, c == '='};
+		else if (search->name == all)
+			search->library =
+				c == library[search->library] ? search->library + 1 : c == '/' || c == ':' || c == ' ';
+	}
+	return search->library == sizeof(library) - 1;
+}
+
 /* Was the process that started this one started with this library preloaded? */
 static bool is_parent_recorded(void)
 {
-	static const char library[] = "/libctrace.so";
-	const size_t length = sizeof(library) - 1;
-	char bytes[512 + sizeof(library)];
-	struct ct_text path;
-	size_t kept = 0;
+	struct search search = {0, 0};
+	struct ct_text text; /* the path, then the environment */
 	bool found = false;
 	long got;
-	ct_text_clear(&path);
-	ct_text_add(&path, "/proc/");
-	ct_text_add_number(&path, (uint64_t)ct_syscall3(SYS_getppid, 0, 0, 0));
-	ct_text_add(&path, "/environ");
-	int fd = ct_sys_open(path.bytes, O_RDONLY, 0);
-	if (fd < 0)
-		return false;
-	while (!found && (got = ct_sys_read(fd, bytes + kept, 512)) > 0) {
-		size_t filled = kept + (size_t)got;
-		for (size_t i = 0; i + length <= filled && !found; i++)
-			found = !memcmp(bytes + i, library, length);
-		kept = filled < length ? filled : length - 1;
-		memmove(bytes, bytes + filled - kept, kept);
-	}
-	ct_sys_close(fd);
+	ct_text_clear(&text);
+	ct_text_add(&text, "/proc/");
+	ct_text_add_number(&text, (uint64_t)ct_syscall3(SYS_getppid, 0, 0, 0));
+	ct_text_add(&text, "/environ");
+	int fd = ct_sys_open(text.bytes, O_RDONLY, 0);
+	while (fd >= 0 && !found && (got = ct_sys_read(fd, text.bytes, sizeof(text.bytes))) > 0)
+		found = search_on(&search, text.bytes, (size_t)got);
+	if (fd >= 0)
+		ct_sys_close(fd);
 	return found;
 }
 

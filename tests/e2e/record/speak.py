@@ -172,6 +172,9 @@ def lost_mark(context):
     result = context.run(["/bin/sh", "-c", script], env=env).check()
     check_equal(result.stdout, "<>\n", "what the shell read")
     check_equal(len(glob.glob(context.path("lost.*.json"))), 1, "reports of the program with an empty environment")
+    script = f"x=$(LD_PRELOAD={LIBRARY} {program('tiny')} 2>&1); echo \"$x\""
+    first = context.run(["/bin/sh", "-c", script], env=context.environment(LIBRARY=LIBRARY, FOR_LD_PRELOAD=LIBRARY, LD_PRELOAD="/no/libctrace")).check()
+    check_in("ctrace: report ", first.stdout, "a first process in a pipe, whose parent only knows the library's name")
 
 
 @test()
