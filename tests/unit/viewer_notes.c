@@ -17,7 +17,7 @@
 
 static char printed[64 << 10];
 
-/* Print the notes; what came on stderr is in printed. */
+/* Print the notes, and read their lines back into printed. */
 static void print(struct ct_notes *notes)
 {
 	char name[] = "/tmp/ctrace-notes-XXXXXX";
