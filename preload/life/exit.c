@@ -241,13 +241,14 @@ static bool is_empty(void)
 
 static int run_exporter(bool heard)
 {
-	const char *arguments[] = {"ctrace", "export", "--at-exit", "--format", ct_options.format,
-				   NULL,     NULL,     NULL,        NULL};
-	const char **next = &arguments[5];
+	const char *arguments[] = {"ctrace", "export", "--at-exit", NULL, NULL, NULL, NULL, NULL, NULL};
+	const char **next = &arguments[3];
 	if (!heard && *ct_say_notes()) {
 		*next++ = "--notes";
 		*next++ = ct_say_notes();
 	}
+	*next++ = "--format"; /* last, since it may be wrong */
+	*next++ = ct_options.format;
 	*next = ct_store_path();
 	return ct_exporter_run(arguments);
 }

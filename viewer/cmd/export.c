@@ -169,35 +169,37 @@ static const struct ct_option options[] = {
 	 .help = "remove the store after a successful export",
 	 .set = ct_set_flag,
 	 .at = offsetof(struct request, remove_store)},
-	{.name = "notes", .set = ct_set_text, .at = offsetof(struct request, notes)},
+	{.name = "notes", .argument = "FILE", .set = ct_set_text, .at = offsetof(struct request, notes)},
 	{.name = "at-exit", .set = ct_set_flag, .at = offsetof(struct request, at_exit)},
 };
 
-/* Export the store of a process that ends, and those of its older images; leave a note instead of lines if asked to. */
-static int export_at_exit(struct request *request, const char *word)
+/* Export the stores of the older images of a process that ends. */
+static void export_images(const struct request *request, const char *word, const struct ct_left_store *own)
 {
-	struct ct_left_store left = {0};
 	struct ct_error_text error;
-	bool read = ct_left_store_read(AT_FDCWD, word, &left); /* now, since the store is about to be removed */
-	if (request->notes)
-		ct_message_collect();
-	int code = export(request, word), images = CT_OK;
-	if (read)
-		images = ct_images_end(word, &left, &request->formats, &error);
-	if (images)
-		fail(ct_error_exit_code(images), &error, NULL);
-	char *text = request->notes ? ct_message_collected() : NULL;
+	int code = ct_images_end(word, own, &request->formats, &error);
+	if (code)
+		fail(ct_error_exit_code(code), &error, NULL);
+}
+
+static void leave_note(const struct request *request, const struct ct_left_store *own)
+{
+	char *text = ct_message_collected();
 	if (text)
-		ct_notes_append(request->notes, left.pid, ct_name_base(left.exe), text);
+		ct_notes_append(request->notes, own->pid, ct_name_base(own->exe), text);
 	free(text);
-	return code;
 }
 
 static int run(int argc, char **argv)
 {
 	struct request request = {0};
 	struct ct_error_text error;
+	struct ct_left_store own = {0};
 	int rest, code = ct_command_parse(&ct_command_export, &request, argc, argv, &rest, &error);
+	/* The store of the process that ends is read now, since it is about to be removed. */
+	bool ends = request.at_exit && ct_left_store_read(AT_FDCWD, argv[argc - 1], &own);
+	if (request.notes)
+		ct_message_collect();
 	if (code == CT_COMMAND_HELP) {
 		ct_command_help(&ct_command_export, stdout);
 		code = fflush(stdout) ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
@@ -206,8 +208,12 @@ static int run(int argc, char **argv)
 	} else if (argc - rest != 1) {
 		code = ct_cmd_fail_files(COMMAND, argc - rest);
 	} else {
-		code = request.at_exit ? export_at_exit(&request, argv[rest]) : export(&request, argv[rest]);
+		code = export(&request, argv[rest]);
+		if (ends)
+			export_images(&request, argv[rest], &own);
 	}
+	if (request.notes)
+		leave_note(&request, &own);
 	ct_selection_fini(&request.selection);
 	return code;
 }

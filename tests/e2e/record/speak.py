@@ -165,6 +165,19 @@ def moved_stderr(context):
 
 
 @test()
+def errors_of_the_exporter(context):
+    """An exporter that fails is as silent as its process; ctrace record prints its error."""
+    script = f"x=$(CTRACE_FORMAT=nonsense {program('tiny')} 2>&1); echo \"<$x>\""
+    env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path("alone.%e.%p.json"))
+    check_equal(context.run(["/bin/sh", "-c", script], env=env).check().stdout, "<>\n", "what the shell read")
+    check_equal(len(glob.glob(context.path("alone.tiny.*.store"))), 1, "stores of the program whose export fails")
+    result = _record(context, script)
+    (line,) = [line for line in _block(result)[1] if line.startswith("tiny ")]
+    check_equal(result.stdout, "<>\n", "what the shell read, recorded")
+    check_in("nonsense", line, "the line of the program whose export fails")
+
+
+@test()
 def lost_mark(context):
     """A program that empties the environment but keeps LD_PRELOAD: its children are silent in a pipe."""
     env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path("out.%e.%p.json"))
