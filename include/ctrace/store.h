@@ -417,6 +417,9 @@ struct ct_store_header {
 	struct ct_totals totals;
 	struct ct_progress progress;
 	struct ct_timeline timeline[2];
+	/* with CT_STORE_FORKED */
+	uint64_t forked_ns; /* CLOCK_MONOTONIC at the child's first event */
+	uint64_t forked_blocks; /* total_blocks of the totals at the fork */
 };
 
 _Static_assert(sizeof(struct ct_module) == 96, "store layout");

@@ -10,6 +10,7 @@
 #include "hot/thread.h"
 #include "store/store_file.h"
 #include "sys/loader.h"
+#include "sys/say.h"
 #include "unwind/objects.h"
 
 #define BOOTSTRAP_ALIGNMENT 16u

@@ -14,6 +14,7 @@
 #include "hot/record.h"
 #include "hot/sample.h"
 #include "hot/slow.h"
+#include "sys/say.h"
 
 void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);
@@ -246,4 +247,5 @@ __attribute__((constructor)) static void start_at_the_latest(void)
 		ct_real_check_malloc();
 		ct_libunwind_load();
 	}
+	ct_say_pass_on();
 }

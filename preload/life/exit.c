@@ -31,6 +31,7 @@
 #include "sys/machine.h"
 #include "sys/options.h"
 #include "sys/region.h"
+#include "sys/say.h"
 #include "sys/sys.h"
 #include "sys/text.h"
 #include "unwind/objects.h"
@@ -173,12 +174,22 @@ static int run_child(int (*work)(void *), void *argument, int flags)
 	return status;
 }
 
+/* The exporter's lines must not reach a file where ours are not heard. */
+static void silence(void)
+{
+	long nowhere = ct_syscall4(SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY, 0);
+	if (nowhere >= 0 && nowhere != 2) /* it is 2 if stderr was closed */
+		ct_syscall3(SYS_dup3, nowhere, 2, 0);
+}
+
 /* Runs in the child while the program's threads may run: must not touch anything thread-local. */
 static int start_exporter(void *arguments)
 {
 	static const uint64_t standard[4]; /* SIG_DFL: if the program ignores SIGCHLD, there is no child to wait for */
 	ct_syscall4(SYS_rt_sigaction, SIGCHLD, standard, NULL, sizeof(uint64_t));
 	ct_syscall3(SYS_close_range, 3, ~0u, 0);
+	if (!ct_say_is_heard())
+		silence();
 	char *stack = (char *)__builtin_frame_address(0) - CHILD_STACK / 2;
 	int status = status_of(clone(exec_exporter, stack, CLONE_VM | CLONE_VFORK | SIGCHLD, arguments));
 	return status < 0 ? EXEC_FAILED : status;
@@ -228,6 +239,26 @@ static void find_reachable(uintptr_t stack, bool quiet)
 		ct_say("CTRACE_REACH: leaks not classified: ", why, NULL);
 }
 
+/* Has no allocation been recorded? */
+static bool is_empty(void)
+{
+	return ct_tracer.header->sections[CT_SECTION_SITES].used <= 1;
+}
+
+static int run_exporter(bool heard)
+{
+	const char *arguments[] = {"ctrace", "export", "--at-exit", NULL, NULL, NULL, NULL, NULL, NULL};
+	const char **next = &arguments[3];
+	if (!heard && *ct_say_notes()) {
+		*next++ = "--notes";
+		*next++ = ct_say_notes();
+	}
+	*next++ = "--format"; /* last, since it may be wrong */
+	*next++ = ct_options.format;
+	*next = ct_store_path();
+	return ct_exporter_run(arguments);
+}
+
 void ct_finish(void)
 {
 	struct ct_store_header *header = ct_tracer.header;
@@ -248,7 +279,8 @@ void ct_finish(void)
 	}
 	ct_threads_note_names();
 	publish_end();
-	bool quiet = ct_options.quiet || !ct_say_is_heard();
+	bool heard = ct_say_is_heard();
+	bool quiet = ct_options.quiet || (!heard && !*ct_say_notes());
 	if (quiet)
 		header->flags |= CT_STORE_QUIET;
 	if (ct_tracer.verify)
@@ -261,15 +293,13 @@ void ct_finish(void)
 		find_reachable((uintptr_t)__builtin_frame_address(0) - SAVED_REGISTERS_BYTES, quiet);
 
 	if (!ct_options.export) {
-		if (!quiet)
+		if (!quiet && !is_empty())
 			ct_say("recorded" BY_HAND, ct_store_path(), NULL);
-	} else {
-		const char *const arguments[] = {"ctrace",          "export",        "--at-exit", "--format",
-						 ct_options.format, ct_store_path(), NULL};
-		if (ct_exporter_run(arguments) < 0 && !quiet) {
-			const char *why = why_forbidden();
-			ct_say(why ? why : "no exporter ran (CTRACE_BIN names it)", BY_HAND, ct_store_path());
-		}
+	} else if (run_exporter(heard) < 0 && !quiet) {
+		const char *why = why_forbidden();
+		if (!why)
+			why = "no exporter ran (CTRACE_BIN names it)";
+		ct_say(why, is_empty() ? NULL : BY_HAND, is_empty() ? NULL : ct_store_path());
 	}
 	errno = saved;
 }

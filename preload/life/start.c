@@ -31,6 +31,7 @@
 #include "sys/loader.h"
 #include "sys/lock.h"
 #include "sys/options.h"
+#include "sys/say.h"
 #include "sys/sys.h"
 #include "sys/text.h"
 #include "tree/tree.h"
@@ -177,7 +178,7 @@ static bool start_recording(void)
 	if (ct_exempt(variables) || !ct_real_is_first())
 		return false;
 	const char *debug = ct_environment_get(variables, "CTRACE_DEBUG");
-	ct_say_init();
+	ct_say_init(variables);
 	/* Before anything is mapped, since ThreadSanitizer cannot run if our memory is where it wants its own. */
 	if (ct_real_is_sanitizer() && !(debug && ct_option_has_word(debug, "sanitizer"))) {
 		ct_say("this program was built with -fsanitize, which has an allocator of its own; nothing is recorded",
@@ -232,6 +233,9 @@ static bool open_childs_store(void)
 	struct ct_store_header *header = ct_tracer.header;
 	header->flags |= CT_STORE_FORKED;
 	ct_threads_fold_interrupted();
+	ct_clock_note(header);
+	header->forked_ns = header->latest_ns;
+	header->forked_blocks = header->totals.total_blocks;
 	if (!create_store(ct_store_create_copy, &output))
 		return false;
 	header->pid = ct_sys_getpid();

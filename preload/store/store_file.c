@@ -6,9 +6,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "ctrace/report_name.h"
 #include "hot/state.h"
 #include "sys/lock.h"
 #include "sys/region.h"
+#include "sys/say.h"
 #include "sys/sys.h"
 
 #define EXTENT_MAX_BYTES (16u << 20)
@@ -321,16 +323,19 @@ struct ct_span ct_store_string(const char *bytes, size_t length)
 	return (struct ct_span){(uint32_t)start, (uint32_t)length};
 }
 
-/* Create the file OUTPUT.store. If it exists, OUTPUT gets a number as a suffix. Returns fd or -errno. */
+/* Create the file OUTPUT.store. If it exists, OUTPUT gets a number before its extension. Returns fd or -errno. */
 static int create_file(struct ct_text *output)
 {
-	size_t length = output->length;
+	static struct ct_text first; /* one thread at a time starts */
 	int fd = -EEXIST;
+	first = *output;
+	size_t stem = ct_report_stem(first.bytes);
 	for (uint32_t i = 1; i <= NAME_TRIES && fd == -EEXIST; i++) {
 		if (i > 1) {
-			output->length = length;
+			output->length = stem;
 			ct_text_add(output, ".");
 			ct_text_add_number(output, i == 2 ? ct_sys_getpid() : i - 1);
+			ct_text_add(output, first.bytes + stem);
 		}
 		ct_text_clear(&store_path);
 		ct_text_add_bytes(&store_path, output->bytes, output->length);

@@ -70,6 +70,23 @@ static void remove_at(char **variable)
 	while (*variable++);
 }
 
+/* The kernel's vector has no room, so it is copied. Its strings stay where programs that overwrite them expect them. */
+void ct_environment_add(const char *variable)
+{
+	char **before = environ;
+	size_t count = 0, bytes = strlen(variable) + 1;
+	while (before && before[count])
+		count++;
+	char **vector = before ? ct_arena_alloc((count + 2) * sizeof(*vector)) : NULL;
+	char *copy = vector ? ct_arena_alloc(bytes) : NULL;
+	if (!copy)
+		return;
+	memcpy(vector, before, count * sizeof(*vector));
+	vector[count] = memcpy(copy, variable, bytes);
+	vector[count + 1] = NULL;
+	environ = vector;
+}
+
 void ct_environment_leave(char **variables)
 {
 	char **preload = find(variables, PRELOAD);

@@ -14,6 +14,12 @@ CT_COLD const char *ct_environment_get(char **variables, const char *name);
 /* Does LD_PRELOAD name this library? If not, /etc/ld.so.preload does. */
 CT_COLD bool ct_environment_preloads(char **variables);
 
+/*
+ * Add NAME=VALUE, a name that is not set, to environ. main's third argument is environ too. Not before the C library
+ * has set environ.
+ */
+CT_COLD void ct_environment_add(const char *variable);
+
 /* Take this library out of LD_PRELOAD, so that programs started by this one are not recorded. */
 CT_COLD void ct_environment_leave(char **variables);
 

@@ -5,6 +5,7 @@
 
 #include "sys/arena.h"
 #include "sys/environment.h"
+#include "sys/say.h"
 #include "sys/text.h"
 
 #define DEPTH_MIN 8u

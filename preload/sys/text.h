@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text without stdio: a bounded buffer that truncates, and one line on stderr. Any thread, cold. A struct ct_text takes
- * 4 KiB of stack.
+ * Text without stdio: a bounded buffer that truncates. Any thread, cold. A struct ct_text takes 4 KiB of stack.
  */
 #ifndef CT_SYS_TEXT_H
 #define CT_SYS_TEXT_H
@@ -29,14 +28,5 @@ CT_COLD bool ct_parse_number(const char *string, uint64_t *number);
 
 /* The same with an optional suffix: k, m or g for 1024, 1024^2 or 1024^3. */
 CT_COLD bool ct_parse_bytes(const char *string, uint64_t *bytes);
-
-/* Remember which file stderr is. At start. */
-CT_COLD void ct_say_init(void);
-
-/* Is stderr still that file? A program that closed its stderr may have a file of its own there now. */
-CT_COLD bool ct_say_is_heard(void);
-
-/* Print "ctrace: ABC\n" to stderr, in one write, if stderr is still the same file. Each of the three may be NULL. */
-CT_COLD void ct_say(const char *a, const char *b, const char *c);
 
 #endif

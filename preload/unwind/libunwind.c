@@ -13,6 +13,7 @@
 #include "hot/slow.h"
 #include "hot/state.h"
 #include "sys/loader.h"
+#include "sys/say.h"
 #include "sys/sys.h"
 #include "sys/text.h"
 #include "unwind/cfi.h"

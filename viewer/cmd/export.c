@@ -13,7 +13,11 @@
 #include "cmd/shared_options.h"
 #include "export/export.h"
 #include "live/process.h"
+#include "names/names.h"
+#include "record/images.h"
 #include "record/left_store.h"
+#include "record/notes.h"
+#include "util/message.h"
 
 #define COMMAND "export"
 
@@ -24,6 +28,7 @@ struct request {
 	bool remove_store;
 	bool at_exit; /* called by the preload library: export, print a summary, remove the store unless it is to be
 			 kept */
+	const char *notes; /* at exit: a note in this file takes the place of lines on stderr */
 };
 
 /* Print the error. left: the store that stays behind after a failed export at exit, or NULL. */
@@ -97,6 +102,7 @@ static int write_format(const struct request *request, const char *word, size_t 
 	job.selection = &request->selection;
 	job.format = request->formats.formats[index];
 	job.brief = index > 0;
+	job.one_line = request->notes != NULL;
 	job.remove_store = request->at_exit && index + 1 == request->formats.count;
 	if (!code && request->remove_store)
 		code = check_removable(&input, error);
@@ -163,14 +169,37 @@ static const struct ct_option options[] = {
 	 .help = "remove the store after a successful export",
 	 .set = ct_set_flag,
 	 .at = offsetof(struct request, remove_store)},
+	{.name = "notes", .argument = "FILE", .set = ct_set_text, .at = offsetof(struct request, notes)},
 	{.name = "at-exit", .set = ct_set_flag, .at = offsetof(struct request, at_exit)},
 };
+
+/* Export the stores of the older images of a process that ends. */
+static void export_images(const struct request *request, const char *word, const struct ct_left_store *own)
+{
+	struct ct_error_text error;
+	int code = ct_images_end(word, own, &request->formats, &error);
+	if (code)
+		fail(ct_error_exit_code(code), &error, NULL);
+}
+
+static void leave_note(const struct request *request, const struct ct_left_store *own)
+{
+	char *text = ct_message_collected();
+	if (text)
+		ct_notes_append(request->notes, own->pid, ct_name_base(own->exe), text);
+	free(text);
+}
 
 static int run(int argc, char **argv)
 {
 	struct request request = {0};
 	struct ct_error_text error;
+	struct ct_left_store own = {0};
 	int rest, code = ct_command_parse(&ct_command_export, &request, argc, argv, &rest, &error);
+	/* The store of the process that ends is read now, since it is about to be removed. */
+	bool ends = request.at_exit && ct_left_store_read(AT_FDCWD, argv[argc - 1], &own);
+	if (request.notes)
+		ct_message_collect();
 	if (code == CT_COMMAND_HELP) {
 		ct_command_help(&ct_command_export, stdout);
 		code = fflush(stdout) ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
@@ -180,7 +209,11 @@ static int run(int argc, char **argv)
 		code = ct_cmd_fail_files(COMMAND, argc - rest);
 	} else {
 		code = export(&request, argv[rest]);
+		if (ends)
+			export_images(&request, argv[rest], &own);
 	}
+	if (request.notes)
+		leave_note(&request, &own);
 	ct_selection_fini(&request.selection);
 	return code;
 }

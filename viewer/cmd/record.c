@@ -3,9 +3,11 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/record_options.h"
@@ -29,6 +31,7 @@ struct recording {
 	struct ct_format_set own_formats; /* the formats that programs write themselves */
 	struct ct_run run;
 	struct ct_folder folder;
+	struct ct_notes notes;
 	bool late; /* we write all reports at the end, the programs write none */
 	struct ct_error_text error;
 };
@@ -45,6 +48,26 @@ static int set_session(struct recording *recording)
 	if (ct_settings_set(&recording->settings, CT_SETTING_session, name) < 0)
 		return ct_error_set(&recording->error, CT_ERR_MEMORY, "not enough memory");
 	return 0;
+}
+
+/*
+ * The program is the first process of its recording, even if we are in another recording: its stderr is ours, and the
+ * only one where its processes write lines. The others' lines come into the notes.
+ */
+static int set_stderr(struct recording *recording)
+{
+	struct ct_settings *settings = &recording->settings;
+	struct stat status = {0};
+	char mark[64];
+	if (fstat(STDERR_FILENO, &status) < 0)
+		status.st_ino = 0;
+	snprintf(mark, sizeof(mark), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+	ct_notes_make(&recording->notes, ct_settings_get(settings, CT_SETTING_tmpdir),
+		      ct_settings_get(settings, CT_SETTING_session));
+	return ct_settings_set(settings, CT_SETTING_heard, mark) < 0 ||
+			       ct_settings_set(settings, CT_SETTING_notes, recording->notes.path) < 0
+		       ? ct_error_no_memory(&recording->error)
+		       : 0;
 }
 
 /* After the program's end, export what its processes left behind. Say so if there is nothing at all. */
@@ -73,11 +96,14 @@ static void collect(struct recording *recording, time_t start)
 		.formats = settings->formats,
 		.late = recording->late,
 		.folder = recording->late && settings->folder ? &recording->folder : NULL,
+		.notes = &recording->notes,
 		.keep_name = settings->named && settings->formats.count,
 	};
 	if (!work.formats.count)
 		work.formats = recording->own_formats;
+	ct_notes_read(&recording->notes);
 	ct_collect_run(&work);
+	ct_notes_print(&recording->notes);
 	if (ct_folder_end(&recording->folder, recording->arguments, recording->run.status, &recording->error) &&
 	    !work.failed)
 		ct_cmd_fail(COMMAND, 0, "%s", recording->error.line);
@@ -133,6 +159,8 @@ static int prepare(struct recording *recording)
 	recording->late =
 		recording->settings.formats.count ||
 		(recording->settings.folder && *ct_settings_get(&recording->settings, CT_SETTING_export) == '1');
+	if (code == 0)
+		code = set_stderr(recording);
 	if (code == 0 && recording->settings.folder)
 		code = ct_folder_make(
 			&recording->folder, &recording->settings,
@@ -170,6 +198,7 @@ static int start(int argc, char **argv)
 		}
 	}
 	ct_folder_fini(&recording.folder);
+	ct_notes_fini(&recording.notes);
 	ct_settings_fini(&recording.settings);
 	return code;
 }

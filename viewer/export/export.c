@@ -107,13 +107,20 @@ static void print_losses(const struct ct_profile *profile, const struct ct_store
 		ct_message("INCOMPLETE: %s", list);
 }
 
-void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output)
+void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output,
+		       bool one_line)
 {
 	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM], c[CT_NUMBER_ROOM], d[CT_NUMBER_ROOM], sampled[96] = "";
 	const struct ct_counters *totals = &profile->totals;
 	print_losses(profile, store);
 	if (!totals->total_blocks) {
 		ct_message("no allocation was recorded (%s)", output);
+		return;
+	}
+	if (one_line) {
+		ct_message("total %s in %s blocks, peak %s, at end %s; report %s",
+			   ct_number_bytes(a, totals->total_bytes), ct_number_exact(b, totals->total_blocks),
+			   ct_number_bytes(c, totals->peak_bytes), ct_number_bytes(d, totals->end_bytes), output);
 		return;
 	}
 	ct_message("total %s in %s blocks, at end %s in %s blocks", ct_number_bytes(a, totals->total_bytes),
@@ -248,7 +255,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
 	if (!code && !job->output && !quiet) {
 		if (store && !job->brief && !job->events)
-			ct_export_summary(profile, store, output);
+			ct_export_summary(profile, store, output, job->one_line);
 		else
 			ct_message("report %s", output);
 	}

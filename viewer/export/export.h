@@ -38,6 +38,7 @@ struct ct_export {
 	bool quiet; /* no summary. A recording can ask for this too, and a given output implies it */
 	bool loud; /* print a summary even if the recording asked for none */
 	bool brief; /* print only the report's name */
+	bool one_line; /* print a summary of one line */
 };
 
 /* The length of a report's name without ".json" or ".json.gz". */
@@ -63,8 +64,9 @@ int ct_export_load(const char *path, struct ct_profile **profile, struct ct_erro
 int ct_export_write(const struct ct_export *job, const struct ct_profile *profile, const char *output,
 		    struct ct_error_text *error);
 
-/* Print at most 4 lines to stderr: losses, totals, peak, and the report's path. */
-void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output);
+/* Print at most 4 lines to stderr: losses, totals, peak, and the report's path; one_line: losses, and the rest. */
+void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output,
+		       bool one_line);
 
 /* Run the export. 0 or < 0. */
 int ct_export_run(const struct ct_export *job, struct ct_error_text *error);

@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ctrace/report_name.h"
 #include "export/export.h"
+#include "names/names.h"
+#include "record/images.h"
 #include "record/left_store.h"
 #include "util/message.h"
 #include "util/text.h"
@@ -48,6 +51,8 @@ static void export_store(struct ct_collect *collect, const char *path, const str
 		return;
 	}
 	int code = CT_OK;
+	if (!main)
+		ct_message_collect();
 	for (size_t i = 0; i < collect->formats.count && !code; i++) {
 		struct ct_input input;
 		const struct ct_export job = {
@@ -55,21 +60,33 @@ static void export_store(struct ct_collect *collect, const char *path, const str
 			.format = collect->formats.formats[i],
 			.keep_name = collect->keep_name && collect->formats.count == 1,
 			.remove_store = !store->kept && !collect->keep && i + 1 == collect->formats.count,
-			.quiet = collect->quiet || (collect->late && !main),
+			.quiet = collect->quiet,
 			.loud = collect->late,
 			.brief = i > 0,
+			.one_line = !main,
 		};
 		code = ct_input_open(path, &input, &error);
 		if (!code)
 			code = ct_export_run(&job, &error);
 		ct_input_close(&input);
 	}
+	if (!main)
+		ct_notes_add(collect->notes, store->pid, ct_name_base(store->exe), ct_message_collected());
 	if (code) {
 		collect->failed++;
 		ct_message_for("record", "%s", error.line);
 	} else {
 		collect->exported++;
 	}
+}
+
+/* Is there a later image of the store's process? */
+static bool is_replaced(const struct ct_collect *collect, const struct ct_left_store *store)
+{
+	for (size_t i = 0; i < collect->image_count; i++)
+		if (collect->images[i].pid == store->pid && collect->images[i].begin_ns > store->begin_ns)
+			return true;
+	return false;
 }
 
 static void look_at(struct ct_collect *collect, int folder_fd, const char *folder, const char *name)
@@ -83,10 +100,27 @@ static void look_at(struct ct_collect *collect, int folder_fd, const char *folde
 	if (!collect->export || (store.kept && is_exported(collect, &store)) ||
 	    snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
 		return;
-	if (!ct_left_store_in_use(&store, path))
+	if (store.has_nothing && is_replaced(collect, &store))
+		unlink(path);
+	else if (!ct_left_store_in_use(&store, path))
 		export_store(collect, path, &store);
 	else if (collect->late)
 		ct_message_for("record", "pid %u still runs; later: ctrace export -f FORMAT %s", store.pid, path);
+}
+
+/* First of all, note which images there are: a store may be exported and removed before that of its older image. */
+static void note_image(struct ct_collect *collect, int folder_fd, const char *folder, const char *name)
+{
+	struct ct_left_store store;
+	struct ct_image *more;
+	(void)folder;
+	if (!ct_left_store_read(folder_fd, name, &store) || strcmp(store.session, collect->session) != 0)
+		return;
+	more = reallocarray(collect->images, collect->image_count + 1, sizeof(*more));
+	if (!more)
+		return;
+	collect->images = more;
+	more[collect->image_count++] = (struct ct_image){store.pid, store.begin_ns};
 }
 
 static int compare_entries(const struct dirent **left, const struct dirent **right)
@@ -94,7 +128,9 @@ static int compare_entries(const struct dirent **left, const struct dirent **rig
 	return strcmp((*left)->d_name, (*right)->d_name);
 }
 
-static void scan(struct ct_collect *collect, const char *folder)
+/* Call visit for each store in a folder, in the order of names. */
+static void scan(struct ct_collect *collect, const char *folder,
+		 void (*visit)(struct ct_collect *, int folder_fd, const char *folder, const char *name))
 {
 	struct dirent **entries;
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -103,7 +139,7 @@ static void scan(struct ct_collect *collect, const char *folder)
 		const char *name = entries[i]->d_name;
 
 		if (ct_ends_with(name, ".store"))
-			look_at(collect, fd, folder, name);
+			visit(collect, fd, folder, name);
 		free(entries[i]);
 	}
 	if (count >= 0)
@@ -147,7 +183,8 @@ static bool make_glob(const struct ct_collect *collect, bool any_process, char o
 }
 
 /* Scan all folders that match the pattern, usually just one. */
-static void scan_folders(struct ct_collect *collect)
+static void scan_folders(struct ct_collect *collect,
+			 void (*visit)(struct ct_collect *, int folder_fd, const char *folder, const char *name))
 {
 	char pattern[PATH_MAX], folder[PATH_MAX], *slash;
 	glob_t folders;
@@ -160,14 +197,17 @@ static void scan_folders(struct ct_collect *collect)
 		return;
 	for (size_t i = 0; i < folders.gl_pathc; i++)
 		if (realpath(folders.gl_pathv[i], folder))
-			scan(collect, folder);
+			scan(collect, folder, visit);
 	globfree(&folders);
 }
 
-/* Has a file with the report's name been written since the start? */
-static bool has_report(const struct ct_collect *collect, const char *folder, const char *suffix)
+/*
+ * Has a file with the report's name been written since the start? again: with the name that it gets if another process
+ * has taken its name.
+ */
+static bool has_report(const struct ct_collect *collect, const char *folder, bool again)
 {
-	char pattern[PATH_MAX], name[PATH_MAX * 2];
+	char pattern[PATH_MAX], name[PATH_MAX * 2], number[32] = "";
 	char *of_format;
 	const char *base;
 	bool found = false;
@@ -176,8 +216,11 @@ static bool has_report(const struct ct_collect *collect, const char *folder, con
 	if (!make_glob(collect, false, pattern))
 		return false;
 	base = strrchr(pattern, '/');
-	snprintf(name, sizeof(name), "%s%s%s%s", folder ? folder : "", folder ? "/" : "",
-		 folder && base ? base + 1 : pattern, suffix);
+	base = folder && base ? base + 1 : pattern;
+	if (again)
+		snprintf(number, sizeof(number), ".%d", (int)collect->pid);
+	snprintf(name, sizeof(name), "%s%s%.*s%s%s", folder ? folder : "", folder ? "/" : "", (int)ct_report_stem(base),
+		 base, number, base + ct_report_stem(base));
 	of_format = name_of(name, collect->formats.formats[0]);
 	code = of_format ? glob(of_format, GLOB_NOSORT, NULL, &files) : GLOB_NOSPACE;
 	free(of_format);
@@ -194,12 +237,15 @@ static bool has_report(const struct ct_collect *collect, const char *folder, con
 
 void ct_collect_run(struct ct_collect *collect)
 {
-	char suffix[32]; /* that a report gets if another process has taken its name */
-	scan_folders(collect);
-	scan(collect, collect->temporary);
-	snprintf(suffix, sizeof(suffix), ".%d", (int)collect->pid);
+	if (collect->export) {
+		scan_folders(collect, note_image);
+		scan(collect, collect->temporary, note_image);
+	}
+	scan_folders(collect, look_at);
+	scan(collect, collect->temporary, look_at);
+	free(collect->images);
 	if (!collect->found)
-		collect->found = has_report(collect, NULL, "") || has_report(collect, NULL, suffix) ||
-				 has_report(collect, collect->temporary, "") ||
-				 has_report(collect, collect->temporary, suffix);
+		collect->found = has_report(collect, NULL, false) || has_report(collect, NULL, true) ||
+				 has_report(collect, collect->temporary, false) ||
+				 has_report(collect, collect->temporary, true);
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "record/folder.h"
+#include "record/notes.h"
 #include "write/format.h"
 
 struct ct_collect {
@@ -26,6 +27,9 @@ struct ct_collect {
 	struct ct_format_set formats; /* at least one */
 	bool late; /* no process exports itself, so report those that still run */
 	struct ct_folder *folder; /* of the recording; NULL = none */
+	struct ct_notes *notes; /* gets a line for each store of another process than the program's own */
+	struct ct_image *images; /* of the stores that were found; see images.h */
+	size_t image_count;
 	bool keep_name; /* use the given name for the report, whatever the format */
 	/* results */
 	int exported;

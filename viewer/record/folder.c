@@ -201,7 +201,7 @@ int ct_folder_add(struct ct_folder *folder, const char *path, const struct ct_le
 	if (!code)
 		code = add_events(folder, &store, report, main, error);
 	if (!code && loud)
-		ct_export_summary(profile, &store, folder->path);
+		ct_export_summary(profile, &store, folder->path, false);
 	if (!code && !keep && !store.failed && unlink(path) < 0)
 		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
 	else if (code) /* limit the error, which may contain long paths, so that the store's path fits */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,11 +51,16 @@ static bool read_header(int fd, struct ct_left_store *store)
 		    !memcmp(header->magic, CT_STORE_MAGIC, sizeof(header->magic)) &&
 		    header->version == CT_STORE_VERSION && header->byte_order == CT_STORE_BYTE_ORDER &&
 		    read_string(fd, header, header->session, store->session, sizeof(store->session)) &&
-		    read_string(fd, header, header->output, store->output, sizeof(store->output));
+		    read_string(fd, header, header->output, store->output, sizeof(store->output)) &&
+		    read_string(fd, header, header->exe, store->exe, sizeof(store->exe));
 	if (fine) {
 		store->pid = header->pid;
 		store->state = header->state;
+		bool forked = header->flags & CT_STORE_FORKED;
+		store->begin_ns = forked ? header->forked_ns : header->boot_ns;
+		store->clocks_ns = (int64_t)(header->start_unix_ns - header->boot_ns);
 		store->kept = header->flags & CT_STORE_KEEP;
+		store->has_nothing = forked && header->totals.total_blocks == header->forked_blocks;
 	}
 	free(header);
 	return fine;
@@ -92,6 +98,19 @@ bool ct_left_store_in_use(const struct ct_left_store *store, const char *path)
 	free(line);
 	fclose(file);
 	return found;
+}
+
+bool ct_left_store_is_of(int folder_fd, const char *name, uint32_t pid)
+{
+	uint32_t found;
+	struct stat status;
+	int fd = ct_open_regular(folder_fd, name, O_NOFOLLOW, &status);
+	bool is = fd >= 0 &&
+		  pread(fd, &found, sizeof(found), offsetof(struct ct_store_header, pid)) == (ssize_t)sizeof(found) &&
+		  found == pid;
+	if (fd >= 0)
+		close(fd);
+	return is;
 }
 
 bool ct_left_store_read(int folder_fd, const char *name, struct ct_left_store *store)

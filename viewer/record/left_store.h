@@ -15,14 +15,21 @@
 struct ct_left_store {
 	uint32_t pid;
 	uint32_t state; /* enum ct_store_state */
+	uint64_t begin_ns; /* CLOCK_MONOTONIC when this process began to record */
+	int64_t clocks_ns; /* CLOCK_REALTIME less CLOCK_MONOTONIC */
 	bool kept; /* CT_STORE_KEEP */
+	bool has_nothing; /* of its own: a forked child's that has filled no journal since the fork */
 	char session[256];
 	char output[CT_LEFT_STORE_TEXT];
+	char exe[CT_LEFT_STORE_TEXT];
 	struct stat status;
 };
 
 /* Read the header. False unless it is a regular file of this user (for root: of any user), not a link, and a store. */
 bool ct_left_store_read(int folder_fd, const char *name, struct ct_left_store *store);
+
+/* Is it perhaps the store of this process? Reads only the first bytes. */
+bool ct_left_store_is_of(int folder_fd, const char *name, uint32_t pid);
 
 /*
  * Does the store's process still record into it? Not if the process has ended, and not after an exec, which keeps the

@@ -15,4 +15,10 @@ void ct_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void ct_message_for(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ct_message_list(const char *command, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
+/* From here on collect the lines, joined by "; " and without their starts, and print none. */
+void ct_message_collect(void);
+
+/* What has been collected, to be freed; NULL: nothing. From here on lines are printed again. */
+char *ct_message_collected(void);
+
 #endif

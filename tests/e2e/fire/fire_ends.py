@@ -88,10 +88,10 @@ def under_valgrind(context):
 
 @test()
 def exec_over_itself(context):
-    """The new image has the same pid: the old image's store stays, and the new report has the next free name."""
-    result = run_both(context, [program("ends"), "exec"], stores=True).check(8)
-    new = dhat.check_file(context.path(f"out.{result.pid}.json.{result.pid}"))
-    old = trace.export_left_store(context)
+    """The new image has the same pid: it makes the old image's report too, and its own has the next free name."""
+    result = run_both(context, [program("ends"), "exec"]).check(8)
+    new = dhat.check_file(context.path(f"out.{result.pid}.{result.pid}.json"))
+    old = dhat.check_file(context.path(f"out.{result.pid}.json"))
     for report, ended in ((old, False), (new, True)):
         check_equal((report.data["pid"], report.own["ended"]), (result.pid, ended), "pid, and the end")
         trace.check_below(report, "before_end", BEFORE)
