@@ -77,8 +77,10 @@ def under_valgrind(context):
         for changes in ({}, {"CTRACE_REACH": 1}):
             command = ["valgrind", "-q", f"--tool={tool}", program(words[0]), *words[1:]]
             result = run_both(context, command, stores=True, CTRACE_QUIET=0, **changes)
-            check_in("no exporter is started under Valgrind; make the report with: ctrace export", result.stderr, "stderr")
+            check_in("no exporter is started under Valgrind", result.stderr, "stderr")
             check_equal(len(result.stderr.splitlines()), 1 + len(changes), f"lines on stderr: {result.stderr}")
+            if not blocks:
+                continue
             # Valgrind's own start leaves stores, too.
             (said,) = re.findall(r"ctrace export (\S+)", result.stderr)
             context.run([CTRACE, "export", "-o", context.path("valgrind.json"), said]).check()

@@ -52,7 +52,7 @@ def too_many_alive(context):
     command = ["prlimit", "--as=400000000", program("fire_threads"), "live", 600]
     result = run_both(context, command, stores=True, CTRACE_QUIET=0, MALLOC_ARENA_MAX=1)
     check_in("events dropped (numbers too low)", result.stderr, "stderr")
-    report = dhat.check_file(context.path(f"out.{result.pid}.json.{result.pid}"), lossless=False)  # the first name was prlimit's
+    report = dhat.check_file(context.path(f"out.{result.pid}.{result.pid}.json"), lossless=False)  # the first name was prlimit's
     check(50 < report.below("leave_block")["tbk"] < 600, f"{report.below('leave_block')['tbk']} blocks recorded")
     check(report.losses["dropped"] + report.losses["late"] > 0, f"not counted: {report.losses}")
 

@@ -282,7 +282,8 @@ def record_formats(context):
     script = f"{program('sites')} >&2; exit 3"
     result = context.run([CTRACE, "record", "-f", "pprof,dhat,folded", "-o", "r.%e.%p.json", "/bin/sh", "-c", script], env=env).check(3)
     told = [line for line in result.stderr.splitlines() if line.startswith("ctrace: ")]
-    check(len(told) == 5 and sum("report" in line for line in told) == 3, f"summary: {told}")
+    # Five lines of the shell, then one for the other process.
+    check(len(told) == 7 and sum(line.count("report ") for line in told) == 6, f"summary: {told}")
     left = sorted(os.listdir(context.folder))
     names = {name.split(".", 3)[-1] for name in left if name.startswith("r.")}
     check_equal((names, len([name for name in left if name.startswith("r.")])), ({"json", "pb.gz", "folded"}, 6), f"files: {left}")
