@@ -52,6 +52,7 @@ def environment(context, preload=None, **more):
         CTRACE_OUT=context.path("c.json"),
         CTRACE_QUIET=1,
         CTRACE_BIN=CTRACE,
+        CTRACE_STDERR="0:0",  # otherwise the library adds it
         **more,
     )
     if preload:

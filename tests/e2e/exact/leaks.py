@@ -133,7 +133,7 @@ def many_processes(context):
     """Shell pipelines, in which each process ends by itself."""
     script = "for i in 1 2 3; do ls / | sort | head -1; done"
     trace.run(context, ["/bin/sh", "-c", script], CTRACE_REACH=1)
-    found = glob.glob(context.path("out.*.json.[0-9]*"))  # of ls, which was a child of the shell before its exec
+    found = glob.glob(context.path("out.*.[0-9]*.json"))  # of ls, which was a child of the shell before its exec
     check_equal(len(found), 9, "reports")
     for path in found:
         memcheck.of_report(context, path)
