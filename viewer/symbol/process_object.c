@@ -92,10 +92,26 @@ static bool copy_segment(int memory, int copy, const Elf64_Phdr *segment, uint64
 	return copied;
 }
 
-/*
- * Copy what is mapped to where it is in the file. The sections' headers are not mapped, so the copy has none. libdw
- * copes with the addresses that the loader has relocated in the dynamic section.
- */
+/* Take back what the loader has added to the addresses in the dynamic section. */
+static bool restore_dynamic(int copy, const Elf64_Phdr *segment, uint64_t bias)
+{
+	Elf64_Dyn entry;
+	for (uint64_t at = 0; at + sizeof(entry) <= segment->p_filesz; at += sizeof(entry)) {
+		off_t offset = (off_t)(segment->p_offset + at);
+		if (pread(copy, &entry, sizeof(entry), offset) != sizeof(entry))
+			return false;
+		if (entry.d_tag == DT_NULL)
+			return true;
+		if (bias && entry.d_un.d_ptr >= bias) {
+			entry.d_un.d_ptr -= bias;
+			if (pwrite(copy, &entry, sizeof(entry), offset) != sizeof(entry))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Copy what is mapped to where it is in the file. The sections' headers are not mapped, so the copy has none. */
 static bool copy_object(int memory, int copy, const struct ct_process_object *object)
 {
 	Elf64_Ehdr header;
@@ -123,6 +139,9 @@ static bool copy_object(int memory, int copy, const struct ct_process_object *ob
 	for (size_t i = 0; i < header.e_phnum; i++)
 		if (segments[i].p_type == PT_LOAD && segments[i].p_filesz &&
 		    !copy_segment(memory, copy, &segments[i], bias))
+			return false;
+	for (size_t i = 0; i < header.e_phnum; i++)
+		if (segments[i].p_type == PT_DYNAMIC && !restore_dynamic(copy, &segments[i], bias))
 			return false;
 	header.e_shoff = 0;
 	header.e_shnum = header.e_shstrndx = 0;

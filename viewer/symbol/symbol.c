@@ -124,15 +124,18 @@ static bool same_build(Dwfl_Module *module, const uint8_t *build_id, size_t byte
 	return length > 0 && (size_t)length == bytes && !memcmp(bits, build_id, bytes);
 }
 
-/* Open the file behind a descriptor, which is closed with the object, or at once if this fails. */
-static int open_object(struct ct_symbols *symbols, const struct ct_symbol_file *file, int fd)
+/*
+ * Open the file behind a descriptor, which is closed with the object, or at once if this fails. libdw looks for
+ * separate debug information beside `path`.
+ */
+static int open_object(struct ct_symbols *symbols, const struct ct_symbol_file *file, int fd, const char *path)
 {
 	struct object object = {.dwfl = dwfl_begin(&callbacks)};
 	GElf_Addr bias;
 	if (object.dwfl && ct_array_room(&symbols->objects, &symbols->object_room, symbols->object_count + 1,
 					 sizeof(*symbols->objects))) {
 		dwfl_report_begin(object.dwfl);
-		object.module = dwfl_report_elf(object.dwfl, file->path, file->path, fd, 0, true);
+		object.module = dwfl_report_elf(object.dwfl, path, path, fd, 0, true);
 		dwfl_report_end(object.dwfl, NULL, NULL);
 	}
 	if (!object.module)
@@ -165,7 +168,7 @@ static int open_path(struct ct_symbols *symbols, const struct ct_symbol_file *fi
 		close(fd);
 		fd = -1;
 	}
-	return fd < 0 ? -1 : open_object(symbols, file, fd);
+	return fd < 0 ? -1 : open_object(symbols, file, fd, file->path);
 }
 
 /* Only for a file that can be recognised. */
@@ -185,7 +188,8 @@ static int open_in_process(struct ct_symbols *symbols, const struct ct_symbol_fi
 		close(fd);
 		fd = -1;
 	}
-	return fd < 0 ? -1 : open_object(symbols, file, fd);
+	/* Without a build-id, libdw would take another file of that name for the debug information of this one. */
+	return fd < 0 ? -1 : open_object(symbols, file, fd, file->build_id_bytes ? file->path : "/dev/null/recorded");
 }
 
 int ct_symbols_open_recorded(struct ct_symbols *symbols, const struct ct_symbol_file *file)
