@@ -11,6 +11,7 @@
 #include "store/store_file.h"
 #include "sys/loader.h"
 #include "sys/say.h"
+#include "sys/text.h"
 #include "unwind/objects.h"
 
 #define BOOTSTRAP_ALIGNMENT 16u
@@ -96,11 +97,7 @@ static bool is_malloc_debug(void *function)
 	Dl_info info;
 	if (!function || !dladdr1(function, &info, &symbol, RTLD_DL_SYMENT) || !info.dli_fname)
 		return false;
-	const char *name = info.dli_fname;
-	for (const char *at = name; *at; at++)
-		if (*at == '/')
-			name = at + 1;
-	return !strncmp(name, wanted, sizeof(wanted) - 1);
+	return !strncmp(ct_base_name(info.dli_fname), wanted, sizeof(wanted) - 1);
 }
 
 static void *look_up(const char *name, bool by_version)

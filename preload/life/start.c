@@ -126,10 +126,8 @@ static struct ct_span store_command(void)
 	size_t length = 0;
 	long got;
 	int fd = ct_sys_open("/proc/self/cmdline", O_RDONLY, 0);
-	if (fd < 0) {
-		length = command_on_stack(buffer);
-		return ct_store_string(buffer, length);
-	}
+	if (fd < 0)
+		return ct_store_string(buffer, command_on_stack(buffer));
 	while (length < sizeof(buffer) && (got = ct_sys_read(fd, buffer + length, sizeof(buffer) - length)) > 0)
 		length += (size_t)got;
 	ct_sys_close(fd);

@@ -379,7 +379,6 @@ int ct_store_create(struct ct_text *output)
 		header->header_bytes = CT_STORE_HEADER_BYTES;
 		for (int i = 0; i < CT_SECTION_COUNT && !error; i++) {
 			header->sections[i].element_bytes = shapes[i].element_bytes;
-			places[i].mapped = 0;
 			error = add_extent(fd, i, shapes[i].first_bytes);
 		}
 	}

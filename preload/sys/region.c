@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys/region.h"
 
-#include <errno.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "ctrace/store.h"
 #include "sys/sys.h"
 
 /*
@@ -13,7 +13,6 @@
  */
 #define REGION_START 0x480000000000ull
 #define GUARD_BYTES 65536ull
-#define PAGE_BYTES 4096u
 #define TRIES 8
 #define SMALL_BYTES (128u << 10)
 #define SHARE 2 /* of RLIMIT_AS, at most half is ours */
@@ -35,14 +34,14 @@ static uint64_t mapped; /* bytes in all, even if they were unmapped again */
  */
 static void *map_unlocked(void *at, size_t bytes, int protection, int flags, int fd, uint64_t offset)
 {
-	char *memory = ct_sys_mmap(at, PAGE_BYTES, PROT_NONE, flags, fd, offset);
+	char *memory = ct_sys_mmap(at, CT_STORE_PAGE, PROT_NONE, flags, fd, offset);
 	if (!memory)
 		return NULL;
-	if (ct_syscall3(SYS_munlock, memory, PAGE_BYTES, 0) == 0 &&
-	    ct_syscall4(SYS_mremap, memory, PAGE_BYTES, bytes, 0) == (long)memory &&
+	if (ct_syscall3(SYS_munlock, memory, CT_STORE_PAGE, 0) == 0 &&
+	    ct_syscall4(SYS_mremap, memory, CT_STORE_PAGE, bytes, 0) == (long)memory &&
 	    ct_syscall3(SYS_mprotect, memory, bytes, protection) == 0)
 		return memory;
-	ct_sys_munmap(memory, PAGE_BYTES);
+	ct_sys_munmap(memory, CT_STORE_PAGE);
 	return NULL;
 }
 
@@ -111,8 +110,8 @@ void *ct_region_reserve(size_t bytes)
 {
 	for (int i = 0; i < TRIES; i++) {
 		void *at = next_addresses(bytes);
-		if (map_free(at, PAGE_BYTES, PROT_NONE, PRIVATE, -1, 0)) {
-			ct_sys_munmap(at, PAGE_BYTES);
+		if (map_free(at, CT_STORE_PAGE, PROT_NONE, PRIVATE, -1, 0)) {
+			ct_sys_munmap(at, CT_STORE_PAGE);
 			return at;
 		}
 	}
