@@ -21,9 +21,9 @@ static char folder[CT_PATH_MAX];
 static struct utsname host;
 
 /*
- * If the loader was started as a program (`ld.so ./app`), /proc/self/exe is the loader. It then puts the address of the
- * real program's headers into the auxiliary vector. The maps cut very long paths, so the link is used where it leads to
- * the same file.
+ * If the loader was started as a program (`ld.so ./app`), /proc/self/exe is the loader. The kernel has then loaded no
+ * other one (AT_BASE), and the loader puts the address of the real program's headers into the auxiliary vector. The
+ * maps cut very long paths, and take long to read, so the link is used where it leads to the same file.
  */
 static void find_exe(void)
 {
@@ -32,6 +32,8 @@ static void find_exe(void)
 	uint64_t inode;
 	long length = ct_syscall3(SYS_readlink, EXE, exe, sizeof(exe) - 1);
 	exe[length > 0 ? length : 0] = '\0';
+	if (getauxval(AT_BASE) && ct_syscall4(SYS_newfstatat, AT_FDCWD, exe, &file, 0) == 0)
+		return;
 	if (!ct_object_file(getauxval(AT_PHDR), &mapped, &inode))
 		return;
 	/* On older kernels, overlayfs has two inodes for one file. */
