@@ -62,17 +62,6 @@ static const struct ct_option options[] = {
 	 .values_shown = true},
 };
 
-static int write_single(struct ct_export *job, const char *path, struct ct_error_text *error)
-{
-	struct ct_input input;
-	int code = ct_input_open(path, &input, error);
-	job->input = &input;
-	if (!code)
-		code = ct_export_run(job, error);
-	ct_input_close(&input);
-	return code;
-}
-
 static int write_page(struct request *request, char **paths, int count)
 {
 	struct ct_export *job = &request->job;
@@ -82,7 +71,7 @@ static int write_page(struct request *request, char **paths, int count)
 	if (ct_selection_any(&request->selection) && !job->output)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-o is required with --focus, --ignore or --hide");
 	job->brief = !job->output;
-	int code = count == 1 ? write_single(job, paths[0], &error) : write_diff(job, paths, &error);
+	int code = count == 1 ? ct_export_file(job, paths[0], &error) : write_diff(job, paths, &error);
 	return code ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/inputs.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctrace/store.h"
+#include "export/export.h"
 #include "load/input.h"
 #include "util/array.h"
 #include "util/open.h"
@@ -41,7 +40,7 @@ static int add(struct ct_inputs *inputs, const char *path, struct ct_error_text 
  */
 static bool is_input(const char *path, bool unknown)
 {
-	char head[HEAD_BYTES + 1] = "", *start = head;
+	char head[HEAD_BYTES + 1] = "";
 	struct stat status;
 	bool packed;
 	if (stat(path, &status) < 0 || !S_ISREG(status.st_mode))
@@ -53,20 +52,16 @@ static bool is_input(const char *path, bool unknown)
 		return unknown; /* the loader will report the reason */
 	ssize_t got = ct_input_start(fd, head, HEAD_BYTES, &packed);
 	close(fd);
-	if (got >= (ssize_t)sizeof(CT_STORE_MAGIC) - 1 && !memcmp(head, CT_STORE_MAGIC, sizeof(CT_STORE_MAGIC) - 1))
+	size_t bytes = got > 0 ? (size_t)got : 0;
+	if (ct_input_is_store(head, bytes))
 		return true;
-	if (!strncmp(start, "\xef\xbb\xbf", 3))
-		start += 3;
-	while (isspace((unsigned char)*start))
-		start++;
-	return *start == '{' ? strstr(start, "\"dhatFileVersion\"") != NULL : unknown;
+	const char *json = ct_input_json(head, bytes);
+	return json ? strstr(json, "\"dhatFileVersion\"") != NULL : unknown;
 }
 
 static bool is_same(const char *path, const char *output)
 {
-	struct stat one, two;
-	return output && stat(path, &one) == 0 && stat(output, &two) == 0 && one.st_dev == two.st_dev &&
-	       one.st_ino == two.st_ino;
+	return output && ct_export_same_file(path, output);
 }
 
 static int compare_entries(const struct dirent **left, const struct dirent **right)

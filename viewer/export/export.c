@@ -243,7 +243,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	int code = choose_output(job, store, &output, error);
 	if (!code)
 		code = store ? load_store(store, job->events, job->input->path, &profile, error)
-			     : ct_load_input(job->input, &profile, error);
+			     : ct_load_dhat(job->input, &profile, error);
 	ct_input_close(job->input);
 	if (!code)
 		code = select_part(job, profile, error);
@@ -308,5 +308,31 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 	if (!code && job->remove_store && !store.failed && !(store.header->flags & CT_STORE_KEEP) && unlink(path) < 0)
 		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
 	ct_store_file_close(&store);
+	return code;
+}
+
+int ct_export_file(const struct ct_export *job, const char *path, struct ct_error_text *error)
+{
+	struct ct_export one = *job;
+	struct ct_input input;
+	int code = ct_input_open(path, &input, error);
+	one.input = &input;
+	if (!code)
+		code = ct_export_run(&one, error);
+	ct_input_close(&input);
+	return code;
+}
+
+int ct_export_formats(const struct ct_export *job, const char *path, const struct ct_format_set *formats,
+		      struct ct_error_text *error)
+{
+	int code = CT_OK;
+	for (size_t i = 0; i < formats->count && !code; i++) {
+		struct ct_export one = *job;
+		one.format = formats->formats[i];
+		one.brief = i > 0;
+		one.remove_store = job->remove_store && i + 1 == formats->count;
+		code = ct_export_file(&one, path, error);
+	}
 	return code;
 }

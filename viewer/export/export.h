@@ -71,4 +71,14 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 /* Run the export. 0 or < 0. */
 int ct_export_run(const struct ct_export *job, struct ct_error_text *error);
 
+/* The same for the file at this path; the job's input is set. */
+int ct_export_file(const struct ct_export *job, const char *path, struct ct_error_text *error);
+
+/*
+ * The same in each of the formats. After the first, only the names of the reports are printed; remove_store applies
+ * after the last.
+ */
+int ct_export_formats(const struct ct_export *job, const char *path, const struct ct_format_set *formats,
+		      struct ct_error_text *error);
+
 #endif

@@ -35,17 +35,17 @@ ssize_t ct_input_start(int fd, char *start, size_t room, bool *packed)
 	return *packed ? (ssize_t)ct_unpack_start(fd, start, room) : got;
 }
 
-static bool is_store(const char *start, size_t bytes)
+bool ct_input_is_store(const char *start, size_t bytes)
 {
 	return bytes >= sizeof(CT_STORE_MAGIC) - 1 && !memcmp(start, CT_STORE_MAGIC, sizeof(CT_STORE_MAGIC) - 1);
 }
 
-static bool is_json(const char *start, size_t bytes)
+const char *ct_input_json(const char *start, size_t bytes)
 {
 	size_t at = bytes >= 3 && !memcmp(start, "\xef\xbb\xbf", 3) ? 3 : 0;
 	while (at < bytes && isspace((unsigned char)start[at]))
 		at++;
-	return at < bytes && start[at] == '{';
+	return at < bytes && start[at] == '{' ? start + at : NULL;
 }
 
 static int sniff(struct ct_input *input, struct ct_error_text *error)
@@ -56,11 +56,11 @@ static int sniff(struct ct_input *input, struct ct_error_text *error)
 	if (got < 0)
 		return ct_error_set(error, CT_ERR_IO, "%s: %s", input->path, strerror(errno));
 	size_t bytes = (size_t)got;
-	input->is_store = is_store(start, bytes);
+	input->is_store = ct_input_is_store(start, bytes);
 	if (input->is_store && input->packed)
 		return ct_error_set(error, CT_ERR_DAMAGED, "%s: this is a compressed store; unpack it first (gunzip)",
 				    input->path);
-	if (input->is_store || is_json(start, bytes))
+	if (input->is_store || ct_input_json(start, bytes))
 		return CT_OK;
 	const char *what = bytes ? ct_foreign_file(start, bytes) : NULL;
 	if (what)

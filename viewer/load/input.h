@@ -24,6 +24,12 @@ int ct_input_open(const char *path, struct ct_input *input, struct ct_error_text
 /* Read the first bytes of a file, unpacked if it is one of gzip. Returns how many, or -1 with errno. */
 ssize_t ct_input_start(int fd, char *start, size_t room, bool *packed);
 
+/* Whether these first bytes are a store's. */
+bool ct_input_is_store(const char *start, size_t bytes);
+
+/* Where JSON's outermost object begins in these first bytes; NULL: they are not JSON. */
+const char *ct_input_json(const char *start, size_t bytes);
+
 void ct_input_close(struct ct_input *input);
 
 #endif

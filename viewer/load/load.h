@@ -14,7 +14,6 @@
 
 /* Load a file of any known format: a store or DHAT JSON. 0 or < 0. */
 int ct_load(const char *path, struct ct_profile **profile, struct ct_error_text *error);
-int ct_load_input(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error);
 
 /* Load DHAT JSON written by ctrace, Valgrind (dhatFileVersion 2) or dhat-rs. */
 int ct_load_dhat(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error);

@@ -50,26 +50,16 @@ static void export_store(struct ct_collect *collect, const char *path, const str
 		}
 		return;
 	}
-	int code = CT_OK;
+	const struct ct_export job = {
+		.keep_name = collect->keep_name && collect->formats.count == 1,
+		.remove_store = !store->kept && !collect->keep,
+		.quiet = collect->quiet,
+		.loud = collect->late,
+		.one_line = !main,
+	};
 	if (!main)
 		ct_message_collect();
-	for (size_t i = 0; i < collect->formats.count && !code; i++) {
-		struct ct_input input;
-		const struct ct_export job = {
-			.input = &input,
-			.format = collect->formats.formats[i],
-			.keep_name = collect->keep_name && collect->formats.count == 1,
-			.remove_store = !store->kept && !collect->keep && i + 1 == collect->formats.count,
-			.quiet = collect->quiet,
-			.loud = collect->late,
-			.brief = i > 0,
-			.one_line = !main,
-		};
-		code = ct_input_open(path, &input, &error);
-		if (!code)
-			code = ct_export_run(&job, &error);
-		ct_input_close(&input);
-	}
+	int code = ct_export_formats(&job, path, &collect->formats, &error);
 	if (!main)
 		ct_notes_add(collect->notes, store->pid, ct_name_base(store->exe), ct_message_collected());
 	if (code) {

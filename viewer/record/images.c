@@ -50,26 +50,6 @@ static int64_t process_start(uint32_t pid)
 	       (read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC));
 }
 
-static int export_image(const char *path, const struct ct_left_store *image, const struct ct_format_set *formats,
-			struct ct_error_text *error)
-{
-	int code = CT_OK;
-	for (size_t i = 0; i < formats->count && !code; i++) {
-		struct ct_input input;
-		const struct ct_export job = {
-			.input = &input,
-			.format = formats->formats[i],
-			.remove_store = !image->kept && i + 1 == formats->count,
-			.quiet = true,
-		};
-		code = ct_input_open(path, &input, error);
-		if (!code)
-			code = ct_export_run(&job, error);
-		ct_input_close(&input);
-	}
-	return code;
-}
-
 int ct_images_end(const char *store_path, const struct ct_left_store *own, const struct ct_format_set *formats,
 		  struct ct_error_text *error)
 {
@@ -90,10 +70,11 @@ int ct_images_end(const char *store_path, const struct ct_left_store *own, const
 		    (int64_t)image.begin_ns < start - SLOP_NS)
 			continue;
 		snprintf(path, sizeof(path), "%s%s", folder, entry->d_name);
+		const struct ct_export job = {.remove_store = !image.kept, .quiet = true};
 		if (image.has_nothing)
 			unlink(path);
 		else
-			code = export_image(path, &image, formats, error);
+			code = ct_export_formats(&job, path, formats, error);
 	}
 	if (entries)
 		closedir(entries);
