@@ -7,21 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "export/export.h"
+#include "util/clock.h"
 #include "util/text.h"
 
 #define SECOND_NS 1000000000ll
 #define SLOP_NS (SECOND_NS / 2) /* between readings of two clocks, and for the coarse time of a process's start */
-
-static int64_t read_clock(clockid_t clock)
-{
-	struct timespec now = {0, 0};
-	clock_gettime(clock, &now);
-	return now.tv_sec * SECOND_NS + now.tv_nsec;
-}
 
 bool ct_image_is_replaced(const struct ct_left_store *before, const struct ct_left_store *after)
 {
@@ -47,7 +40,7 @@ static int64_t process_start(uint32_t pid)
 	if (!known)
 		return INT64_MAX;
 	return (int64_t)(ticks * (unsigned long long)SECOND_NS / (unsigned long long)sysconf(_SC_CLK_TCK)) -
-	       (read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC));
+	       (int64_t)(ct_clock_ns(CLOCK_BOOTTIME) - ct_now_ns());
 }
 
 int ct_images_end(const char *store_path, const struct ct_left_store *own, const struct ct_format_set *formats,

@@ -5,12 +5,17 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Nanoseconds of CLOCK_MONOTONIC. */
+/* Nanoseconds of a clock. */
+static inline uint64_t ct_clock_ns(clockid_t clock)
+{
+	struct timespec now = {0, 0};
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static inline uint64_t ct_now_ns(void)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return ct_clock_ns(CLOCK_MONOTONIC);
 }
 
 #endif

@@ -174,7 +174,11 @@ def live_copy(context):
             check_equal(dhat.load(again + ".json").data, report.data, "a copy of the copy")
             now = context.run([CTRACE, "export", "--live", source, "-f", "json", "-o", "-"]).check()
             check(json.loads(now.stdout)["totals"]["totalBlocks"] >= before, "the report of now")
-        for refused in (["--live", str(counted.process.pid)], ["--live", "--remove-store", "-o", "x", counted.store]):
+        for refused in (
+            ["--live", str(counted.process.pid)],
+            ["--live", "--remove-store", "-o", "x", counted.store],
+            ["--live", "-f", "json", "-o", "x.store", counted.store],
+        ):
             context.run([CTRACE, "export", *refused]).check(2)
     check_in("no process", context.run([CTRACE, "export", "--live", "4194304", "-o", "x"]).check(3).stderr, "a pid that is free")
 
