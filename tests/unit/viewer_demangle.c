@@ -33,6 +33,13 @@ static void assert_cut(const char *name, const char *start)
 	assert_non_null(strstr(name, "..."));
 }
 
+static void assert_cut_symbol(struct ct_demangler *demangler, const char *symbol, const char *start)
+{
+	char *name = ct_demangle(demangler, symbol);
+	assert_cut(name, start);
+	free(name);
+}
+
 static void assert_demangled(struct ct_demangler *demangler, const char *symbol, const char *expected)
 {
 	char *name = ct_demangle(demangler, symbol);
@@ -123,9 +130,7 @@ static void test_long_symbols(void **state)
 
 	/* doublings as parameters, and in the return type, which comes before the name */
 	add_doubling(stpcpy(symbol, "_Z1f"), 0, 30);
-	name = ct_demangle(&demangler, symbol);
-	assert_cut(name, "f(P<int, int>, P<P<int, int>, P<int, int> >, P<P<P<");
-	free(name);
+	assert_cut_symbol(&demangler, symbol, "f(P<int, int>, P<P<int, int>, P<int, int> >, P<P<P<");
 	end = stpcpy(add_doubling(stpcpy(symbol, "_Z4makeI"), 1, 30), "E");
 	add(add_substitution(end, 31), "v", 1);
 	name = ct_demangle(&demangler, symbol);
@@ -136,36 +141,24 @@ static void test_long_symbols(void **state)
 	/* nested templates, and pointers */
 	end = add(add(symbol, "_Z1f", 1), "1AI", 30000);
 	add(add(end, "i", 1), "E", 30000);
-	name = ct_demangle(&demangler, symbol);
-	assert_cut(name, "f(A<A<A<");
-	free(name);
+	assert_cut_symbol(&demangler, symbol, "f(A<A<A<");
 	add(add(add(symbol, "_Z1f", 1), "P", 200000), "i", 1);
-	name = ct_demangle(&demangler, symbol);
-	assert_cut(name, "f(...****");
-	free(name);
+	assert_cut_symbol(&demangler, symbol, "f(...****");
 
 	/* a wide list, whose parameter T_ is cut with it */
 	end = add(add(symbol, "_Z1fISt5tupleIJ", 1), "5class", 5000);
 	add(end, "EEEvT_", 1);
-	name = ct_demangle(&demangler, symbol);
-	assert_cut(name, "void f<std::tuple<class, class, ");
-	free(name);
+	assert_cut_symbol(&demangler, symbol, "void f<std::tuple<class, class, ");
 
 	/* Rust: tuples of one before them twice, and many parts */
 	add_tuples(symbol, 30);
-	name = ct_demangle(&demangler, symbol);
-	assert_cut(name, "a::f::<(isize, isize), ((isize, isize), (isize, isize)), ");
-	free(name);
+	assert_cut_symbol(&demangler, symbol, "a::f::<(isize, isize), ((isize, isize), (isize, isize)), ");
 	add(add(add(symbol, "_ZN", 1), "4part", 2000), "17h0123456789abcdefE", 1);
-	name = ct_demangle(&demangler, symbol);
-	assert_cut(name, "part::part::");
-	free(name);
+	assert_cut_symbol(&demangler, symbol, "part::part::");
 
 	/* beyond every bound: the symbol itself */
 	add(add(symbol, "_Z", 1), "\xc3\xa9", 300000);
-	name = ct_demangle(&demangler, symbol);
-	assert_cut(name, "_Z\xc3\xa9");
-	free(name);
+	assert_cut_symbol(&demangler, symbol, "_Z\xc3\xa9");
 	assert_int_equal(demangler.deaths, 0);
 	ct_demangler_fini(&demangler);
 	free(symbol);
@@ -186,9 +179,7 @@ static void test_deadly_symbols(void **state)
 	}
 	end = add(add(symbol, "_D3foo3barFHiiHQeQg", 1), "HQgQi", 60);
 	add(end, "Zv", 1);
-	char *name = ct_demangle(&demangler, symbol);
-	assert_cut(name, "foo.bar(...)");
-	free(name);
+	assert_cut_symbol(&demangler, symbol, "foo.bar(...)");
 	assert_demangled(&demangler, "_RNvMINtC1a1bFGzzzzzz_EuEC1x1y", "_RNvMINtC1a1bFGzzzzzz_EuEC1x1y");
 	for (int i = 0; i < 20; i++) /* only so many are tried */
 		assert_demangled(&demangler, "_RNvMINtC1a1bFGzzzzzz_EuEC1x1y", "_RNvMINtC1a1bFGzzzzzz_EuEC1x1y");
