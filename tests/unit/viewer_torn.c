@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ctrace/fold.h"
+#include "load/load.h"
 #include "load/store/store_file.h"
 #include "store_builder.h"
 
@@ -161,6 +162,35 @@ static void test_each_check(void **state)
 	}
 }
 
+/* The free of a block without its allocation: nothing in the profile may be near 2^64. */
+static void test_negative_numbers(void **state)
+{
+	(void)state;
+	struct store_builder *builder = folded();
+	struct ct_store_file store;
+	struct ct_error_text error;
+	struct ct_profile *profile;
+	builder->sites[2].live_bytes = builder->header.totals.live_bytes = -5;
+	builder->sites[2].live_blocks = builder->header.totals.live_blocks = -1;
+	builder->sites[2].peak_bytes = builder->header.totals.peak_bytes = (uint64_t)-5;
+	builder->sites[2].peak_blocks = builder->header.totals.peak_blocks = (uint64_t)-1;
+	store_builder_write(builder, store_builder_path);
+	free(builder);
+	assert_int_equal(ct_store_file_open(store_builder_path, &store, &error), 0);
+	assert_int_not_equal(store.failed & (1u << CT_STORE_CHECK_ORDER | 1u << CT_STORE_CHECK_BLOCKS), 0);
+	assert_int_equal(ct_store_profile(&store, &profile, &error), 0);
+	assert_int_equal(profile->totals.end_bytes, BUILDER_RINGS * 120); /* of the other site */
+	for (size_t i = 0; i < profile->site_count; i++) {
+		const struct ct_counters *counters = &profile->sites[i].counters;
+		assert_in_range(counters->end_bytes, 0, 1000);
+		assert_in_range(counters->end_blocks, 0, 1000);
+		assert_in_range(counters->peak_bytes, 0, 1000);
+		assert_in_range(counters->peak_blocks, 0, 1000);
+	}
+	ct_profile_free(profile);
+	ct_store_file_close(&store);
+}
+
 static void test_whole(void **state)
 {
 	(void)state;
@@ -243,6 +273,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_check),
+		cmocka_unit_test(test_negative_numbers),
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_late_event),
 		cmocka_unit_test(test_free_that_was_missed),

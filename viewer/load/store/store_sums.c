@@ -135,9 +135,37 @@ static void check_strings(struct ct_store_file *store)
 	fail(store, CT_STORE_CHECK_NAMES, blank);
 }
 
+static void raise_to_zero(int64_t *number)
+{
+	if (*number < 0)
+		*number = 0;
+}
+
+/*
+ * In a torn copy, the free of a block may have come without its allocation. Fewer than no bytes cannot be live, and the
+ * profile's numbers have no sign: they would be near 2^64.
+ */
+static void raise_negative_numbers(struct ct_store_file *store)
+{
+	struct ct_totals *totals = &store->header->totals;
+	raise_to_zero(&totals->live_bytes);
+	raise_to_zero(&totals->live_blocks);
+	raise_to_zero((int64_t *)&totals->peak_bytes);
+	raise_to_zero((int64_t *)&totals->peak_blocks);
+	for (size_t i = 1; i < store->site_count; i++) {
+		struct ct_site *site = &store->sites[i];
+		raise_to_zero(&site->live_bytes);
+		raise_to_zero(&site->live_blocks);
+		raise_to_zero((int64_t *)&site->peak_bytes);
+		raise_to_zero((int64_t *)&site->peak_blocks);
+	}
+}
+
 int ct_store_check_sums(struct ct_store_file *store, struct ct_error_text *error)
 {
 	check_sums(store);
+	if (store->failed)
+		raise_negative_numbers(store);
 	check_strings(store);
 	return check_stacks(store, error);
 }
