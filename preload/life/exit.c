@@ -26,6 +26,7 @@
 #include "store/event_log.h"
 #include "store/store_file.h"
 #include "sys/arena.h"
+#include "sys/environment.h"
 #include "sys/loader.h"
 #include "sys/lock.h"
 #include "sys/machine.h"
@@ -45,6 +46,7 @@ int __cxa_atexit(void (*function)(void *), void *argument, void *library);
 
 static struct ct_text library;
 static struct ct_text exporter;
+static char *environment[5]; /* of the exporter; above all, without LD_PRELOAD */
 static struct stat root; /* the root directory at start, in which `exporter` was found */
 static uint32_t finished;
 static bool began_free; /* no seccomp filter was active at start; containers install one */
@@ -113,7 +115,6 @@ static bool is_trusted(void)
 
 static int exec_exporter(void *arguments)
 {
-	char *environment[] = {CT_EXPORTER_VARIABLE "=1", NULL}; /* above all, LD_PRELOAD is not set */
 	uid_t owner = ct_store_owner();
 	/* The process may be acting as another user, who cannot read the store and perhaps not even its folder. */
 	if (owner != (uid_t)ct_syscall3(SYS_geteuid, 0, 0, 0))
@@ -310,12 +311,24 @@ static void at_exit(void *argument)
 	ct_finish();
 }
 
-void ct_exit_init(void)
+/* The exporter keeps the names that it looked up where these say. It gets nothing else from the program. */
+static void make_environment(char **variables)
+{
+	static const char *const kept[] = {"CTRACE_CACHE", "XDG_CACHE_HOME", "HOME"};
+	size_t count = 0;
+	environment[count++] = CT_EXPORTER_VARIABLE "=1";
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		if ((environment[count] = ct_environment_copy(variables, kept[i])))
+			count++;
+}
+
+void ct_exit_init(char **variables)
 {
 	began_free = !is_filtered();
 	look_at("/", &root);
 	find_library();
 	find_exporter();
+	make_environment(variables);
 	/*
 	 * Registered without a library handle, and before the C library's start code registers the loader's finalizers.
 	 * So this runs after every destructor of the program and its libraries.

@@ -8,8 +8,8 @@
 
 #include "sys/compiler.h"
 
-/* Find the exporter, and register for the program's end. At start. */
-CT_COLD void ct_exit_init(void);
+/* Find the exporter and what it needs of the environment, and register for the program's end. At start. */
+CT_COLD void ct_exit_init(char **variables);
 
 /* The program ends: publish the end, run the exporter, and wait for it. Does so only once. Any thread. */
 CT_COLD void ct_finish(void);

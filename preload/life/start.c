@@ -214,7 +214,7 @@ static bool start_recording(void)
 	if (ct_options.sample)
 		ct_sample_init(ct_options.sample);
 	ct_operators_init();
-	ct_exit_init();
+	ct_exit_init(variables);
 	ct_fork_init();
 	if (!ct_options.children)
 		ct_environment_leave(variables);

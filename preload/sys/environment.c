@@ -39,6 +39,14 @@ const char *ct_environment_get(char **variables, const char *name)
 	return found ? *found + strlen(name) + 1 : NULL;
 }
 
+char *ct_environment_copy(char **variables, const char *name)
+{
+	char **found = find(variables, name);
+	size_t bytes = found ? strlen(*found) + 1 : 0;
+	char *copy = found ? ct_arena_alloc(bytes) : NULL;
+	return copy ? memcpy(copy, *found, bytes) : NULL;
+}
+
 static size_t entry_length(const char *entry)
 {
 	return strcspn(entry, ": ");
