@@ -31,8 +31,7 @@ struct kept_file {
 static int check_folder(int folder, mode_t forbidden)
 {
 	struct stat status;
-	if (folder < 0 ||
-	    (fstat(folder, &status) == 0 && status.st_uid == geteuid() && !(status.st_mode & forbidden)))
+	if (folder < 0 || (fstat(folder, &status) == 0 && status.st_uid == geteuid() && !(status.st_mode & forbidden)))
 		return folder;
 	close(folder);
 	return -1;

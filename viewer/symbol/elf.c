@@ -125,15 +125,14 @@ static void read_units(struct ct_elf *elf)
 		ptrdiff_t offset = 0;
 		size_t before = elf->range_count;
 		while ((offset = dwarf_ranges(die, offset, &base, &low, &high)) > 0) {
-			if (low >= high || !ct_array_room(&elf->ranges, &elf->range_room, elf->range_count + 1,
-							  sizeof(*elf->ranges)))
+			if (low >= high ||
+			    !ct_array_room(&elf->ranges, &elf->range_room, elf->range_count + 1, sizeof(*elf->ranges)))
 				continue;
 			elf->ranges[elf->range_count++] = (struct unit_range){low, high, elf->unit_count};
 		}
 		if (elf->range_count == before)
 			continue;
-		if (!ct_array_room(&elf->units, &elf->unit_room, elf->unit_count + 1,
-				   sizeof(*elf->units))) {
+		if (!ct_array_room(&elf->units, &elf->unit_room, elf->unit_count + 1, sizeof(*elf->units))) {
 			elf->range_count = before;
 			break;
 		}
@@ -159,8 +158,7 @@ static struct ct_unit *unit_at(struct ct_elf *elf, Dwarf_Addr address)
 /* Keep a text until the next look-up. When out of memory, free it and return NULL. */
 static const char *keep(struct ct_elf_names *names, char *text)
 {
-	if (!text ||
-	    !ct_array_room(&names->texts, &names->room, names->count + 1, sizeof(*names->texts))) {
+	if (!text || !ct_array_room(&names->texts, &names->room, names->count + 1, sizeof(*names->texts))) {
 		free(text);
 		return NULL;
 	}

@@ -30,7 +30,8 @@
  *           bytes and at most 1000 sites
  *   }
  *
- * Each row is a small cJSON tree that is printed and freed, so memory does not grow with the file.
+ * cJSON writes the head. The rows are written one number at a time, since they are nearly all of the file: a tree for
+ * each row took three times as long.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -61,37 +62,33 @@ struct writer {
 	size_t path_count;
 };
 
-/* cJSON stores numbers as doubles, so counters are added as text, which is exact up to 2^64. */
-static void add_number(cJSON *object, const char *name, uint64_t number)
+/* A row of numbers, without its brackets. */
+static void put_numbers(struct writer *writer, const uint64_t *numbers, size_t count)
 {
-	char digits[24];
-	snprintf(digits, sizeof(digits), "%" PRIu64, number);
-	cJSON_AddRawToObject(object, name, digits);
-}
-
-static void add_numbers(cJSON *array, const uint64_t *numbers, size_t count)
-{
-	char digits[24];
 	for (size_t i = 0; i < count; i++) {
-		snprintf(digits, sizeof(digits), "%" PRIu64, numbers[i]);
-		cJSON_AddItemToArray(array, cJSON_CreateRaw(digits));
+		if (i)
+			putc_unlocked(',', writer->out);
+		ct_put_number(writer->out, numbers[i]);
 	}
 }
 
-/* Print an item and free it. item may be NULL, which means that cJSON was out of memory. */
-static bool put(struct writer *writer, const char *before, cJSON *item)
+static void put_row(struct writer *writer, const char *before, const uint64_t *numbers, size_t count)
 {
-	char *text = item ? cJSON_PrintUnformatted(item) : NULL;
-	bool ok = text && fputs(before, writer->out) >= 0 && fputs(text, writer->out) >= 0;
-	cJSON_free(text);
-	cJSON_Delete(item);
-	return ok;
+	fputs_unlocked(before, writer->out);
+	putc_unlocked('[', writer->out);
+	put_numbers(writer, numbers, count);
+	putc_unlocked(']', writer->out);
 }
 
+/* Print a member and free its value, which is NULL if cJSON was out of memory. */
 static bool put_member(struct writer *writer, const char *name, cJSON *value)
 {
-	fprintf(writer->out, ",\n\"%s\":", name);
-	return put(writer, "", value);
+	char *text = value ? cJSON_PrintUnformatted(value) : NULL;
+	if (text)
+		fprintf(writer->out, ",\n\"%s\":%s", name, text);
+	cJSON_free(text);
+	cJSON_Delete(value);
+	return text;
 }
 
 static bool put_number(struct writer *writer, const char *name, uint64_t number)
@@ -140,40 +137,48 @@ static uint32_t ftbl_index(struct writer *writer, uint32_t frame)
 	return writer->index_of[frame];
 }
 
-static bool put_site(struct writer *writer, const struct ct_site_row *site, const char *before)
+static void put_site(struct writer *writer, const struct ct_site_row *site)
 {
 	const struct ct_profile *profile = writer->profile;
-	const struct ct_counters *counters = &site->counters;
-	cJSON *row = cJSON_CreateObject();
-	for (int i = 1; i < CT_COUNTER_COUNT; i++)
-		if (ct_metric_exists(profile, (enum ct_metric)i))
-			add_number(row, ct_metric_dhat((enum ct_metric)i),
-				   ct_metric_value(counters, (enum ct_metric)i));
-	if (site->truncated)
-		cJSON_AddTrueToObject(row, "cut");
-	cJSON *frames = cJSON_AddArrayToObject(row, "fs");
-	for (uint32_t i = 0; i < site->frame_count; i++) {
-		uint64_t index = ftbl_index(writer, profile->frame_ids[site->first_frame + i]);
-		add_numbers(frames, &index, 1);
+	FILE *out = writer->out;
+	const char *before = "{\"";
+	for (int i = 1; i < CT_COUNTER_COUNT; i++) {
+		if (!ct_metric_exists(profile, (enum ct_metric)i))
+			continue;
+		fputs_unlocked(before, out);
+		fputs_unlocked(ct_metric_dhat((enum ct_metric)i), out);
+		fputs_unlocked("\":", out);
+		ct_put_number(out, ct_metric_value(&site->counters, (enum ct_metric)i));
+		before = ",\"";
 	}
-	return put(writer, before, row);
+	fputs_unlocked(site->truncated ? ",\"cut\":true,\"fs\":[" : ",\"fs\":[", out);
+	for (uint32_t i = 0; i < site->frame_count; i++) {
+		if (i)
+			putc_unlocked(',', out);
+		ct_put_number(out, ftbl_index(writer, profile->frame_ids[site->first_frame + i]));
+	}
+	fputs_unlocked("]}", out);
 }
 
-static bool put_sites(struct writer *writer)
+static void put_sites(struct writer *writer)
 {
-	bool ok = fputs(",\n\"pps\":[", writer->out) >= 0;
-	for (size_t i = 0; i < writer->profile->site_count && ok; i++)
-		ok = put_site(writer, &writer->profile->sites[writer->order[i]], i ? ",\n" : "\n");
-	return ok && fputs("]", writer->out) >= 0;
+	fputs(",\n\"pps\":[", writer->out);
+	for (size_t i = 0; i < writer->profile->site_count; i++) {
+		fputs_unlocked(i ? ",\n" : "\n", writer->out);
+		put_site(writer, &writer->profile->sites[writer->order[i]]);
+	}
+	fputs("]", writer->out);
 }
 
-static bool put_frame_texts(struct writer *writer)
+static void put_frame_texts(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
-	bool ok = fputs(",\n\"ftbl\":[\n\"[root]\"", writer->out) >= 0;
-	for (size_t i = 1; i < writer->ftbl_count && ok; i++)
-		ok = put(writer, ",\n", cJSON_CreateString(profile->strings[profile->frames[writer->ftbl[i]].text]));
-	return ok && fputs("]", writer->out) >= 0;
+	fputs(",\n\"ftbl\":[\n\"[root]\"", writer->out);
+	for (size_t i = 1; i < writer->ftbl_count; i++) {
+		fputs_unlocked(",\n", writer->out);
+		ct_put_text(writer->out, profile->strings[profile->frames[writer->ftbl[i]].text]);
+	}
+	fputs("]", writer->out);
 }
 
 static uint64_t path_index(struct writer *writer, uint32_t string)
@@ -185,78 +190,79 @@ static uint64_t path_index(struct writer *writer, uint32_t string)
 	return writer->path_of[string];
 }
 
-static bool put_modules(struct writer *writer)
+static void put_modules(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
-	bool ok = put_member(writer, "program", cJSON_CreateString(profile->program)) &&
-		  put_number(writer, "startTime", profile->start_unix_ns) &&
-		  fputs(",\n\"modules\":[", writer->out) >= 0;
-	for (size_t i = 0; i < profile->module_count && ok; i++) {
+	ct_put_text_member(writer->out, "program", profile->program);
+	ct_put_number_member(writer->out, "startTime", profile->start_unix_ns);
+	fputs(",\n\"modules\":[", writer->out);
+	for (size_t i = 0; i < profile->module_count; i++) {
 		const struct ct_module_row *module = &profile->modules[i];
 		uint64_t numbers[] = {path_index(writer, module->path), path_index(writer, module->build_id),
 				      module->start, module->limit, module->bias};
-		cJSON *row = cJSON_CreateArray();
-		add_numbers(row, numbers, 5);
-		ok = put(writer, i ? ",\n" : "\n", row);
+		put_row(writer, i ? ",\n" : "\n", numbers, 5);
 	}
-	return ok && fputs("]", writer->out) >= 0;
+	fputs("]", writer->out);
 }
 
-static bool put_frame_places(struct writer *writer)
+static void put_frame_places(struct writer *writer)
 {
-	bool ok = fputs(",\n\"frames\":[\n[0,0,0]", writer->out) >= 0;
-	for (size_t i = 1; i < writer->ftbl_count && ok; i++) {
+	fputs(",\n\"frames\":[\n[0,0,0]", writer->out);
+	for (size_t i = 1; i < writer->ftbl_count; i++) {
 		const struct ct_frame *frame = &writer->profile->frames[writer->ftbl[i]];
 		uint64_t numbers[] = {path_index(writer, frame->module), path_index(writer, frame->file),
 				      frame->inlined};
-		cJSON *row = cJSON_CreateArray();
-		add_numbers(row, numbers, 3);
-		ok = put(writer, ",\n", row);
+		put_row(writer, ",\n", numbers, 3);
 	}
-	ok = ok && fputs("],\n\"paths\":[\n\"\"", writer->out) >= 0;
-	for (size_t i = 1; i < writer->path_count && ok; i++)
-		ok = put(writer, ",\n", cJSON_CreateString(writer->profile->strings[writer->paths[i]]));
-	return ok && fputs("]", writer->out) >= 0;
+	fputs("],\n\"paths\":[\n\"\"", writer->out);
+	for (size_t i = 1; i < writer->path_count; i++) {
+		fputs(",\n", writer->out);
+		ct_put_text(writer->out, writer->profile->strings[writer->paths[i]]);
+	}
+	fputs("]", writer->out);
 }
 
-static bool put_timeline(struct writer *writer)
+static void put_timeline(struct writer *writer)
 {
-	bool ok = fputs(",\n\"timeline\":[", writer->out) >= 0;
-	for (size_t i = 0; i < writer->profile->timeline_count && ok; i++) {
+	fputs(",\n\"timeline\":[", writer->out);
+	for (size_t i = 0; i < writer->profile->timeline_count; i++) {
 		const struct ct_timeline_point *point = &writer->profile->timeline[i];
 		uint64_t numbers[] = {point->time, point->max_bytes, point->last_bytes, point->last_blocks};
-		cJSON *row = cJSON_CreateArray();
-		add_numbers(row, numbers, 4);
-		ok = put(writer, i ? ",\n" : "\n", row);
+		put_row(writer, i ? ",\n" : "\n", numbers, 4);
 	}
-	return ok && fputs("]", writer->out) >= 0;
+	fputs("]", writer->out);
 }
 
-static bool put_rss(struct writer *writer)
+static void put_rss(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
 	if (!ct_profile_has_rss(profile))
-		return true;
-	bool ok = fputs(",\n\"rss\":[", writer->out) >= 0;
-	for (size_t i = 0; i < profile->timeline_count && ok; i++)
-		ok = fprintf(writer->out, "%s%" PRIu64, i ? "," : "", profile->timeline[i].rss_bytes) >= 0;
-	return ok && fputs("]", writer->out) >= 0;
+		return;
+	fputs(",\n\"rss\":[", writer->out);
+	for (size_t i = 0; i < profile->timeline_count; i++) {
+		fputs(i ? "," : "", writer->out);
+		ct_put_number(writer->out, profile->timeline[i].rss_bytes);
+	}
+	fputs("]", writer->out);
 }
 
-static bool put_marks(struct writer *writer)
+static void put_marks(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
-	bool ok = !profile->mark_count || fputs(",\n\"marks\":[", writer->out) >= 0;
-	for (size_t i = 0; i < profile->mark_count && ok; i++) {
+	if (!profile->mark_count)
+		return;
+	fputs(",\n\"marks\":[", writer->out);
+	for (size_t i = 0; i < profile->mark_count; i++) {
 		const struct ct_profile_mark *mark = &profile->marks[i];
 		uint64_t numbers[] = {mark->time, mark->live_bytes, mark->live_blocks, mark->total_bytes,
 				      mark->total_blocks};
-		cJSON *row = cJSON_CreateArray();
-		add_numbers(row, numbers, 5);
-		cJSON_AddItemToArray(row, cJSON_CreateString(mark->name));
-		ok = put(writer, i ? ",\n" : "\n", row);
+		fputs(i ? ",\n[" : "\n[", writer->out);
+		put_numbers(writer, numbers, 5);
+		putc(',', writer->out);
+		ct_put_text(writer->out, mark->name);
+		putc(']', writer->out);
 	}
-	return ok && (!profile->mark_count || fputs("]", writer->out) >= 0);
+	fputs("]", writer->out);
 }
 
 /* A snapshot's row for an index in pps. A site that occurs twice in the snapshot has one row. */
@@ -274,28 +280,32 @@ static int compare_live(const void *left, const void *right)
 	return a->place < b->place ? -1 : a->place > b->place;
 }
 
-static void put_snapshot(const struct writer *writer, const struct ct_snapshot *snapshot, struct live *live)
+/* `live` has a row for each site, in the order of pps, all zeros; and so has it after the call. */
+static void put_snapshot(struct writer *writer, const struct ct_snapshot *snapshot, struct live *live,
+			 struct live *sorted)
 {
-	size_t count = writer->profile->site_count, rows = 0;
+	size_t count = 0;
 	uint64_t told = 0, enough = snapshot->bytes - snapshot->bytes / SNAPSHOT_REST;
-	for (size_t i = 0; i < count; i++)
-		live[i] = (struct live){.place = (uint32_t)i};
 	for (size_t i = 0; i < snapshot->row_count; i++) {
 		struct live *sum = &live[writer->place_of[snapshot->rows[i].site]];
+		sum->place = writer->place_of[snapshot->rows[i].site];
 		sum->bytes += snapshot->rows[i].bytes;
 		sum->blocks += snapshot->rows[i].blocks;
 	}
-	qsort(live, count, sizeof(*live), compare_live);
-	fprintf(writer->out, "[%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",[", snapshot->time, snapshot->bytes,
-		snapshot->blocks);
-	for (; rows < count && rows < SNAPSHOT_ROWS && told < enough && live[rows].bytes; told += live[rows++].bytes) {
-		fputs(rows ? ",[" : "[", writer->out);
-		ct_put_number(writer->out, live[rows].place);
-		putc(',', writer->out);
-		ct_put_number(writer->out, live[rows].bytes);
-		putc(',', writer->out);
-		ct_put_number(writer->out, live[rows].blocks);
-		putc(']', writer->out);
+	for (size_t i = 0; i < snapshot->row_count; i++) {
+		struct live *sum = &live[writer->place_of[snapshot->rows[i].site]];
+		if (sum->bytes)
+			sorted[count++] = *sum;
+		*sum = (struct live){0};
+	}
+	qsort(sorted, count, sizeof(*sorted), compare_live);
+	uint64_t totals[] = {snapshot->time, snapshot->bytes, snapshot->blocks};
+	putc('[', writer->out);
+	put_numbers(writer, totals, 3);
+	fputs(",[", writer->out);
+	for (size_t i = 0; i < count && i < SNAPSHOT_ROWS && told < enough; told += sorted[i++].bytes) {
+		uint64_t numbers[] = {sorted[i].place, sorted[i].bytes, sorted[i].blocks};
+		put_row(writer, i ? "," : "", numbers, 3);
 	}
 	fputs("]]", writer->out);
 }
@@ -304,34 +314,46 @@ static bool put_snapshots(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
 	struct live *live = calloc(profile->site_count + 1, sizeof(*live));
+	struct live *sorted = calloc(profile->site_count + 1, sizeof(*sorted));
+	bool ok = live && sorted;
 	fputs(",\n\"snapshots\":[", writer->out);
-	for (size_t i = 0; i < profile->snapshot_count && live; i++) {
+	for (size_t i = 0; i < profile->snapshot_count && ok; i++) {
 		fputs(i ? ",\n" : "\n", writer->out);
-		put_snapshot(writer, &profile->snapshots[i], live);
+		put_snapshot(writer, &profile->snapshots[i], live, sorted);
 	}
+	fputs("]", writer->out);
 	free(live);
-	return live && fputs("]", writer->out) >= 0 && !ferror(writer->out);
+	free(sorted);
+	return ok;
 }
 
-static bool put_losses(struct writer *writer)
+static void put_losses(struct writer *writer)
 {
 	const struct ct_losses *losses = &writer->profile->losses;
-	cJSON *counts = cJSON_CreateObject();
-	for (size_t i = 0; i < CT_LOSS_ROWS; i++)
-		add_number(counts, ct_loss_rows[i].name, ct_loss_value(losses, i));
-	return put(writer, ",\n\"losses\":", counts);
+	fputs(",\n\"losses\":", writer->out);
+	for (size_t i = 0; i < CT_LOSS_ROWS; i++) {
+		fprintf(writer->out, "%s\"%s\":", i ? "," : "{", ct_loss_rows[i].name);
+		ct_put_number(writer->out, ct_loss_value(losses, i));
+	}
+	fputs("}", writer->out);
 }
 
 static bool put_own_member(struct writer *writer)
 {
-	return fprintf(writer->out,
-		       ",\n\"ctrace\":{\"version\":\"%s\",\"ended\":%s,\"torn\":%s,\"sampleBytes\":%" PRIu64
-		       ",\"ownBytes\":%" PRIu64,
-		       CTRACE_VERSION, writer->profile->ended ? "true" : "false",
-		       writer->profile->torn ? "true" : "false", writer->profile->sample_bytes,
-		       writer->profile->own_bytes) > 0 &&
-	       put_losses(writer) && put_modules(writer) && put_frame_places(writer) && put_timeline(writer) &&
-	       put_rss(writer) && put_marks(writer) && put_snapshots(writer) && fputs("}}\n", writer->out) >= 0;
+	fprintf(writer->out,
+		",\n\"ctrace\":{\"version\":\"%s\",\"ended\":%s,\"torn\":%s,\"sampleBytes\":%" PRIu64
+		",\"ownBytes\":%" PRIu64,
+		CTRACE_VERSION, writer->profile->ended ? "true" : "false", writer->profile->torn ? "true" : "false",
+		writer->profile->sample_bytes, writer->profile->own_bytes);
+	put_losses(writer);
+	put_modules(writer);
+	put_frame_places(writer);
+	put_timeline(writer);
+	put_rss(writer);
+	put_marks(writer);
+	bool ok = put_snapshots(writer);
+	fputs("}}\n", writer->out);
+	return ok;
 }
 
 /* Sort by total bytes, then by the stacks' texts, so that two exports of one store are equal. */
@@ -350,6 +372,16 @@ static int compare_sites(const void *left, const void *right, void *argument)
 				      profile->strings[profile->frames[right_frame].text]);
 	}
 	return a->frame_count < b->frame_count ? -1 : a->frame_count > b->frame_count;
+}
+
+static int put_all(struct writer *writer, struct ct_error_text *error)
+{
+	bool memory = put_head(writer);
+	put_sites(writer);
+	put_frame_texts(writer);
+	memory = put_own_member(writer) && memory;
+	int code = ct_put_end(writer->out, error);
+	return code || memory ? code : ct_error_no_memory(error);
 }
 
 int ct_write_dhat(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
@@ -381,9 +413,8 @@ int ct_write_dhat(const struct ct_profile *profile, enum ct_metric metric, FILE 
 	}
 	if (!memory)
 		code = ct_error_no_memory(error);
-	else if (!put_head(&writer) || !put_sites(&writer) || !put_frame_texts(&writer) || !put_own_member(&writer))
-		code = ferror(out) ? ct_error_set(error, CT_ERR_IO, "cannot write: %s", strerror(errno))
-				   : ct_error_no_memory(error);
+	else
+		code = put_all(&writer, error);
 	free(writer.order);
 	free(writer.place_of);
 	free(writer.ftbl);

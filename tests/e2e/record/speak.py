@@ -41,7 +41,7 @@ READERS = (
     ("pkg-config", "x=$(pkg-config --exists nothing 2>&1); echo \"<$x>\""),
     ("xargs", "echo a | xargs SPEAKER 2>&1 | cat"),
     ("find", "find . -maxdepth 0 -exec SPEAKER ';' 2>&1 | cat"),
-    ("ssh-agent", "ssh-agent env true 2>&1 | cat"),
+    ("ssh-agent", "ssh-agent sh -c 'env true; kill $SSH_AGENT_PID' 2>&1 | cat"),
     ("man", "x=$(man -w ls 2>&1); echo \"<$x>\""),
     ("less", "SPEAKER 2>&1 | less | cat"),
     ("gdb", "gdb -nx -batch -ex 'shell SPEAKER' 2>&1 | grep none"),

@@ -79,7 +79,7 @@ static int add_site(struct ct_store_builder *builder, const struct ct_site *site
 	uint32_t leaf = builder->events ? store->nodes[site->node].parent : site->node;
 	for (uint32_t node = leaf; node; node = store->nodes[node].parent) {
 		uint32_t added;
-		const uint32_t *ids = ct_store_frames_of(&builder->frames, &store->nodes[node], &added);
+		const uint32_t *ids = ct_store_frames_of(&builder->frames, node, &added);
 		if (!ids ||
 		    !ct_array_room(&builder->stack, &builder->stack_room, count + added, sizeof(*builder->stack)))
 			return -1;

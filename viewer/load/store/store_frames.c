@@ -218,7 +218,7 @@ static bool add_code_frames(struct ct_store_frames *frames, uint32_t module, uin
 }
 
 /* The place of a node's code, symbolised at its first use. NULL when out of memory. */
-static const struct ct_store_place *place_of(struct ct_store_frames *frames, const struct ct_node *node)
+static struct ct_store_place *place_of(struct ct_store_frames *frames, const struct ct_node *node)
 {
 	struct place_key key = {node->address, node->module};
 	struct ct_store_place *found;
@@ -242,13 +242,15 @@ static const struct ct_store_place *place_of(struct ct_store_frames *frames, con
 	return found;
 }
 
-const uint32_t *ct_store_frames_of(struct ct_store_frames *frames, const struct ct_node *node, uint32_t *count)
+const uint32_t *ct_store_frames_of(struct ct_store_frames *frames, uint32_t node, uint32_t *count)
 {
-	const struct ct_store_place *place = place_of(frames, node);
-	if (!place)
+	struct ct_store_place **place = &frames->place_of[node];
+	if (!*place)
+		*place = place_of(frames, &frames->store->nodes[node]);
+	if (!*place)
 		return NULL;
-	*count = place->count;
-	return frames->ids + place->first;
+	*count = (*place)->count;
+	return frames->ids + (*place)->first;
 }
 
 int ct_store_frames_init(struct ct_store_frames *frames)
@@ -287,8 +289,11 @@ int ct_store_frames_update(struct ct_store_frames *frames, const struct ct_store
 	frames->store = store;
 	if (!ct_array_room(&frames->handles, &frames->handle_room, store->module_count, sizeof(*frames->handles)) ||
 	    !ct_array_room(&frames->module_files, &frames->module_file_room, store->module_count,
-			   sizeof(*frames->module_files)))
+			   sizeof(*frames->module_files)) ||
+	    !ct_array_room(&frames->place_of, &frames->node_room, store->node_count, sizeof(*frames->place_of)))
 		return -1;
+	for (; frames->node_count < store->node_count; frames->node_count++)
+		frames->place_of[frames->node_count] = NULL;
 	for (; frames->handle_count < store->module_count; frames->handle_count++) {
 		frames->handles[frames->handle_count] = -1;
 		frames->module_files[frames->handle_count] = CT_MODULE_FILE_UNKNOWN;
@@ -307,6 +312,7 @@ void ct_store_frames_fini(struct ct_store_frames *frames)
 	ct_profile_free(frames->profile);
 	ct_symbols_free(frames->symbols);
 	ct_perf_map_free(frames->perf_map);
+	free(frames->place_of);
 	free(frames->handles);
 	free(frames->module_files);
 	free(frames->ids);

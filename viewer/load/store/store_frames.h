@@ -20,6 +20,8 @@ struct ct_store_frames {
 	uint8_t *module_files; /* by module: enum ct_module_file */
 	size_t handle_count, handle_room, module_file_room;
 	struct ct_store_place *places;
+	struct ct_store_place **place_of; /* by node; NULL: not looked up yet */
+	size_t node_count, node_room;
 	uint32_t *ids;
 	size_t id_count, id_room;
 	uint32_t *text_modules; /* by string id: 1 + the module whose frames have this text, 0 = none yet */
@@ -33,7 +35,7 @@ void ct_store_frames_fini(struct ct_store_frames *frames);
 /* Use the store, which has been read (again). 0, or < 0 when out of memory. */
 int ct_store_frames_update(struct ct_store_frames *frames, const struct ct_store_file *store);
 
-/* The node's frame ids, inlined frames first; valid until the next call. NULL when out of memory. */
-const uint32_t *ct_store_frames_of(struct ct_store_frames *frames, const struct ct_node *node, uint32_t *count);
+/* The frame ids of a node, inlined frames first; valid until the next call. NULL when out of memory. */
+const uint32_t *ct_store_frames_of(struct ct_store_frames *frames, uint32_t node, uint32_t *count);
 
 #endif
