@@ -44,27 +44,6 @@ static bool is_program(const struct ct_profile *profile, const char *module)
 	return length && !strncmp(base, word, length) && !base[length + strspn(base + length, "0123456789.")];
 }
 
-int ct_chain_source_init(struct ct_chain_source *source, const struct ct_profile *profile)
-{
-	*source = (struct ct_chain_source){
-		.profile = profile,
-		.allocators = ct_names_find_allocators(profile),
-		.keys = calloc(profile->frame_count, sizeof(*source->keys)),
-	};
-	for (size_t i = 1; i < profile->frame_count && !source->program; i++) {
-		uint32_t module = profile->frames[i].module;
-		if (module && is_program(profile, profile->strings[module]))
-			source->program = module;
-	}
-	return source->allocators && source->keys ? 0 : -1;
-}
-
-void ct_chain_source_fini(struct ct_chain_source *source)
-{
-	free(source->allocators);
-	free(source->keys);
-}
-
 bool ct_chain_knows_modules(const struct ct_profile *profile)
 {
 	for (size_t i = 1; i < profile->frame_count; i++)
@@ -217,6 +196,31 @@ static bool is_start(const struct ct_profile *profile, const struct ct_frame *fr
 	return false;
 }
 
+int ct_chain_source_init(struct ct_chain_source *source, const struct ct_profile *profile)
+{
+	*source = (struct ct_chain_source){
+		.profile = profile,
+		.allocators = ct_names_find_allocators(profile),
+		.starts = calloc(profile->frame_count, sizeof(*source->starts)),
+		.keys = calloc(profile->frame_count, sizeof(*source->keys)),
+	};
+	for (size_t i = 1; i < profile->frame_count && !source->program; i++) {
+		uint32_t module = profile->frames[i].module;
+		if (module && is_program(profile, profile->strings[module]))
+			source->program = module;
+	}
+	for (size_t i = 1; i < profile->frame_count && source->starts; i++)
+		source->starts[i] = is_start(profile, &profile->frames[i]);
+	return source->allocators && source->starts && source->keys ? 0 : -1;
+}
+
+void ct_chain_source_fini(struct ct_chain_source *source)
+{
+	free(source->allocators);
+	free(source->starts);
+	free(source->keys);
+}
+
 /* "libfoo.so.1.2" and "libfoo.so" get the same label, as do "_json.cpython-311.so" and "_json.cpython-312.so". */
 static char *module_label(const char *path, char out[CT_NAME_ROOM])
 {
@@ -285,7 +289,7 @@ int64_t ct_chain_add(struct ct_chains *chains, const struct ct_chain_source *sou
 	uint32_t first = ct_name_leaf(from, source->allocators, site), end = site->frame_count, count = 0;
 	/* Its callers go with it: _start often has no name. */
 	for (uint32_t i = end; i > first + 1 && i + START_FRAMES_MAX > site->frame_count; i--)
-		if (is_start(from, &from->frames[ids[i - 1]]))
+		if (source->starts[ids[i - 1]])
 			end = i - 1;
 	if (!ct_array_room(&chains->stack, &chains->stack_room, end - first, sizeof(*chains->stack)))
 		return -1;

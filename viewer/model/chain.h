@@ -33,6 +33,7 @@ struct ct_chains {
 struct ct_chain_source {
 	const struct ct_profile *profile;
 	bool *allocators; /* by frame id */
+	bool *starts; /* by frame id: a caller of main, of a thread's function or of the loader */
 	uint32_t *keys; /* by frame id: frame id in the chains, 0 = not added yet */
 	uint32_t program; /* string id of the program's own module, 0 = not known */
 };

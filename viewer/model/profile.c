@@ -30,18 +30,22 @@ struct interned_frame {
 	UT_hash_handle hh;
 };
 
-/* A list of frames is its own key. The key is a copy, since frame_ids moves when it grows. */
-struct interned_site {
-	size_t site;
-	bool failed;
-	UT_hash_handle hh;
-	uint32_t frames[];
+/*
+ * A site's list of frames is its key, which only the profile holds: with a copy, and uthash's links, reports of many
+ * sites took 1.4 times the memory. A table of slots, at most half of them in use.
+ */
+struct site_slot {
+	uint32_t hash;
+	uint32_t site; /* plus 1; 0: free */
 };
+
+#define SLOTS_MIN 256
 
 struct ct_profile_index {
 	struct interned_string *strings;
 	struct interned_frame *frames;
-	struct interned_site *sites;
+	struct site_slot *sites;
+	size_t slot_count; /* a power of 2, or 0 */
 	size_t string_room, frame_room, site_room, frame_id_room;
 };
 
@@ -73,7 +77,6 @@ static void free_index(struct ct_profile_index *index)
 {
 	struct interned_string *string, *next_string;
 	struct interned_frame *frame, *next_frame;
-	struct interned_site *site, *next_site;
 	if (!index)
 		return;
 	HASH_ITER(hh, index->strings, string, next_string)
@@ -86,11 +89,7 @@ static void free_index(struct ct_profile_index *index)
 		HASH_DEL(index->frames, frame);
 		free(frame);
 	}
-	HASH_ITER(hh, index->sites, site, next_site)
-	{
-		HASH_DEL(index->sites, site);
-		free(site);
-	}
+	free(index->sites);
 	free(index);
 }
 
@@ -277,26 +276,69 @@ bool ct_profile_has_rss(const struct ct_profile *profile)
 	return false;
 }
 
-static bool append_site(struct ct_profile *profile, struct interned_site *fresh, const uint32_t *frame_ids,
-			uint32_t count)
+static uint32_t hash_stack(const uint32_t *frame_ids, uint32_t count)
+{
+	uint64_t hash = count;
+	for (uint32_t i = 0; i < count; i++) {
+		hash = (hash ^ frame_ids[i]) * UINT64_C(0x9e3779b97f4a7c15);
+		hash ^= hash >> 32;
+	}
+	return (uint32_t)hash;
+}
+
+/* The slot of this stack, or the free one where it belongs. */
+static struct site_slot *find_slot(const struct ct_profile *profile, const uint32_t *frame_ids, uint32_t count,
+				   uint32_t hash)
+{
+	const struct ct_profile_index *index = profile->index;
+	for (size_t at = hash;; at++) {
+		struct site_slot *slot = &index->sites[at & (index->slot_count - 1)];
+		if (!slot->site)
+			return slot;
+		const struct ct_site_row *site = &profile->sites[slot->site - 1];
+		if (slot->hash == hash && site->frame_count == count &&
+		    !memcmp(profile->frame_ids + site->first_frame, frame_ids, count * sizeof(*frame_ids)))
+			return slot;
+	}
+}
+
+/* Make room for one more site. */
+static bool grow_slots(struct ct_profile *profile)
+{
+	struct ct_profile_index *index = profile->index;
+	size_t count = index->slot_count ? index->slot_count * 2 : SLOTS_MIN;
+	if (profile->site_count < index->slot_count / 2)
+		return true;
+	struct site_slot *slots = calloc(count, sizeof(*slots));
+	if (!slots)
+		return false;
+	for (size_t i = 0; i < index->slot_count; i++) {
+		size_t at = index->sites[i].hash;
+		while (index->sites[i].site && slots[at & (count - 1)].site)
+			at++;
+		if (index->sites[i].site)
+			slots[at & (count - 1)] = index->sites[i];
+	}
+	free(index->sites);
+	index->sites = slots;
+	index->slot_count = count;
+	return true;
+}
+
+static bool append_site(struct ct_profile *profile, const uint32_t *frame_ids, uint32_t count)
 {
 	struct ct_profile_index *index = profile->index;
 	if (profile->frame_id_count + count > UINT32_MAX || /* the limit of ct_site_row.first_frame */
+	    profile->site_count >= UINT32_MAX ||
 	    !ct_array_room(&profile->sites, &index->site_room, profile->site_count + 1, sizeof(*profile->sites)) ||
 	    !ct_array_room(&profile->frame_ids, &index->frame_id_room, profile->frame_id_count + count,
 			   sizeof(*frame_ids)))
 		return false;
-	size_t bytes = count * sizeof(*frame_ids);
-	memcpy(fresh->frames, frame_ids, bytes);
-	HASH_ADD_KEYPTR(hh, index->sites, fresh->frames, bytes, fresh);
-	if (fresh->failed)
-		return false;
-	fresh->site = profile->site_count++;
-	profile->sites[fresh->site] = (struct ct_site_row){
+	profile->sites[profile->site_count++] = (struct ct_site_row){
 		.first_frame = (uint32_t)profile->frame_id_count,
 		.frame_count = count,
 	};
-	memcpy(profile->frame_ids + profile->frame_id_count, frame_ids, bytes);
+	memcpy(profile->frame_ids + profile->frame_id_count, frame_ids, count * sizeof(*frame_ids));
 	profile->frame_id_count += count;
 	return true;
 }
@@ -304,24 +346,20 @@ static bool append_site(struct ct_profile *profile, struct interned_site *fresh,
 int ct_profile_site(struct ct_profile *profile, const uint32_t *frame_ids, uint32_t count,
 		    const struct ct_counters *counters, bool truncated)
 {
-	struct interned_site *found;
-	size_t bytes = count * sizeof(*frame_ids);
-	HASH_FIND(hh, profile->index->sites, frame_ids, bytes, found);
-	if (found) {
+	if (!grow_slots(profile))
+		return -1;
+	uint32_t hash = hash_stack(frame_ids, count);
+	struct site_slot *slot = find_slot(profile, frame_ids, count, hash);
+	if (slot->site)
 		profile->losses.merged_sites++;
-	} else {
-		found = calloc(1, sizeof(*found) + bytes);
-		if (!found)
-			return -1;
-		if (!append_site(profile, found, frame_ids, count)) {
-			free(found);
-			return -1;
-		}
-	}
-	struct ct_site_row *site = &profile->sites[found->site];
-	profile->latest_site = found->site;
+	else if (!append_site(profile, frame_ids, count))
+		return -1;
+	else
+		*slot = (struct site_slot){hash, (uint32_t)profile->site_count};
+	profile->latest_site = slot->site - 1;
+	struct ct_site_row *site = &profile->sites[profile->latest_site];
 	site->truncated = site->truncated || truncated;
-	ct_profile_site_add(profile, found->site, counters);
+	ct_profile_site_add(profile, profile->latest_site, counters);
 	return 0;
 }
 

@@ -356,22 +356,70 @@ static bool put_own_member(struct writer *writer)
 	return ok;
 }
 
+/* What sites are sorted by, side by side: the rows themselves lie far apart in memory. */
+struct sort_key {
+	uint64_t total_bytes;
+	uint32_t first_frame, frame_count, site;
+};
+
+struct sort_context {
+	const struct ct_profile *profile;
+	const uint32_t *rank; /* by frame id: its place in the order of texts */
+};
+
 /* Sort by total bytes, then by the stacks' texts, so that two exports of one store are equal. */
-static int compare_sites(const void *left, const void *right, void *argument)
+static int compare_keys(const void *left, const void *right, void *argument)
+{
+	const struct sort_context *context = argument;
+	const struct sort_key *a = left, *b = right;
+	const uint32_t *left_frames = context->profile->frame_ids + a->first_frame;
+	const uint32_t *right_frames = context->profile->frame_ids + b->first_frame;
+	if (a->total_bytes != b->total_bytes)
+		return a->total_bytes > b->total_bytes ? -1 : 1;
+	for (uint32_t i = 0; i < a->frame_count && i < b->frame_count; i++)
+		if (left_frames[i] != right_frames[i])
+			return context->rank[left_frames[i]] < context->rank[right_frames[i]] ? -1 : 1;
+	return a->frame_count < b->frame_count ? -1 : a->frame_count > b->frame_count;
+}
+
+static int compare_texts(const void *left, const void *right, void *argument)
 {
 	const struct ct_profile *profile = argument;
-	const struct ct_site_row *a = &profile->sites[*(const uint32_t *)left];
-	const struct ct_site_row *b = &profile->sites[*(const uint32_t *)right];
-	if (a->counters.total_bytes != b->counters.total_bytes)
-		return a->counters.total_bytes > b->counters.total_bytes ? -1 : 1;
-	for (uint32_t i = 0; i < a->frame_count && i < b->frame_count; i++) {
-		uint32_t left_frame = profile->frame_ids[a->first_frame + i];
-		uint32_t right_frame = profile->frame_ids[b->first_frame + i];
-		if (left_frame != right_frame)
-			return strcmp(profile->strings[profile->frames[left_frame].text],
-				      profile->strings[profile->frames[right_frame].text]);
+	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+	int order = strcmp(profile->strings[profile->frames[a].text], profile->strings[profile->frames[b].text]);
+	return order ? order : a < b ? -1 : a > b;
+}
+
+/* False: out of memory. */
+static bool sort_sites(struct writer *writer)
+{
+	const struct ct_profile *profile = writer->profile;
+	struct sort_key *keys = calloc(profile->site_count + 1, sizeof(*keys));
+	uint32_t *by_text = calloc(profile->frame_count + 1, sizeof(*by_text));
+	uint32_t *rank = calloc(profile->frame_count + 1, sizeof(*rank));
+	bool ok = keys && by_text && rank;
+	for (size_t i = 0; i < profile->frame_count && ok; i++)
+		by_text[i] = (uint32_t)i;
+	if (ok)
+		qsort_r(by_text, profile->frame_count, sizeof(*by_text), compare_texts, (void *)profile);
+	for (size_t i = 0; i < profile->frame_count && ok; i++)
+		rank[by_text[i]] = (uint32_t)i;
+	for (size_t i = 0; i < profile->site_count && ok; i++) {
+		const struct ct_site_row *site = &profile->sites[i];
+		keys[i] = (struct sort_key){site->counters.total_bytes, site->first_frame, site->frame_count,
+					    (uint32_t)i};
 	}
-	return a->frame_count < b->frame_count ? -1 : a->frame_count > b->frame_count;
+	struct sort_context context = {profile, rank};
+	if (ok)
+		qsort_r(keys, profile->site_count, sizeof(*keys), compare_keys, &context);
+	for (size_t i = 0; i < profile->site_count && ok; i++) {
+		writer->order[i] = keys[i].site;
+		writer->place_of[keys[i].site] = (uint32_t)i;
+	}
+	free(keys);
+	free(by_text);
+	free(rank);
+	return ok;
 }
 
 static int put_all(struct writer *writer, struct ct_error_text *error)
@@ -404,14 +452,7 @@ int ct_write_dhat(const struct ct_profile *profile, enum ct_metric metric, FILE 
 		      writer.paths && writer.path_of;
 	int code = CT_OK;
 	errno = 0;
-	if (memory) {
-		for (size_t i = 0; i < profile->site_count; i++)
-			writer.order[i] = (uint32_t)i;
-		qsort_r(writer.order, profile->site_count, sizeof(*writer.order), compare_sites, (void *)profile);
-		for (size_t i = 0; i < profile->site_count; i++)
-			writer.place_of[writer.order[i]] = (uint32_t)i;
-	}
-	if (!memory)
+	if (!memory || !sort_sites(&writer))
 		code = ct_error_no_memory(error);
 	else
 		code = put_all(&writer, error);

@@ -13,33 +13,44 @@ uint32_t ct_stacks_common(const struct ct_stacks *stacks, const struct ct_site_r
 	return depth;
 }
 
-static int compare_sites(const void *left, const void *right, void *argument)
+/* A site while sorting; the rows themselves lie far apart in memory. */
+struct sort_key {
+	uint32_t first, count; /* its labels, root first */
+	uint32_t site;
+};
+
+static int compare_keys(const void *left, const void *right, void *argument)
 {
-	const struct ct_stacks *stacks = argument;
-	const struct ct_profile *profile = stacks->profile;
-	uint32_t x = *(const uint32_t *)left, y = *(const uint32_t *)right;
-	const struct ct_site_row *a = &profile->sites[x], *b = &profile->sites[y];
-	uint32_t depth = ct_stacks_common(stacks, a, b);
-	if (depth < a->frame_count && depth < b->frame_count)
-		return stacks->labels[ct_stack_frame(profile, a, depth)] <
-				       stacks->labels[ct_stack_frame(profile, b, depth)]
-			       ? -1
-			       : 1;
-	if (a->frame_count != b->frame_count)
-		return a->frame_count < b->frame_count ? -1 : 1;
-	return x < y ? -1 : x > y;
+	const uint32_t *labels = argument;
+	const struct sort_key *a = left, *b = right;
+	for (uint32_t i = 0; i < a->count && i < b->count; i++)
+		if (labels[a->first + i] != labels[b->first + i])
+			return labels[a->first + i] < labels[b->first + i] ? -1 : 1;
+	if (a->count != b->count)
+		return a->count < b->count ? -1 : 1;
+	return a->site < b->site ? -1 : a->site > b->site;
 }
 
 int ct_stacks_init(struct ct_stacks *stacks, const struct ct_profile *profile, const uint32_t *labels)
 {
 	*stacks = (struct ct_stacks){
 		.profile = profile, .labels = labels, .order = calloc(profile->site_count + 1, sizeof(uint32_t))};
-	if (!stacks->order)
-		return -1;
-	for (size_t i = 0; i < profile->site_count; i++)
-		stacks->order[i] = (uint32_t)i;
-	qsort_r(stacks->order, profile->site_count, sizeof(*stacks->order), compare_sites, stacks);
-	return 0;
+	struct sort_key *keys = calloc(profile->site_count + 1, sizeof(*keys));
+	uint32_t *root_first = calloc(profile->frame_id_count + 1, sizeof(*root_first));
+	bool ok = stacks->order && keys && root_first;
+	for (size_t i = 0; i < profile->site_count && ok; i++) {
+		const struct ct_site_row *site = &profile->sites[i];
+		keys[i] = (struct sort_key){site->first_frame, site->frame_count, (uint32_t)i};
+		for (uint32_t depth = 0; depth < site->frame_count; depth++)
+			root_first[site->first_frame + depth] = labels[ct_stack_frame(profile, site, depth)];
+	}
+	if (ok)
+		qsort_r(keys, profile->site_count, sizeof(*keys), compare_keys, root_first);
+	for (size_t i = 0; i < profile->site_count && ok; i++)
+		stacks->order[i] = keys[i].site;
+	free(keys);
+	free(root_first);
+	return ok ? 0 : -1;
 }
 
 const struct ct_site_row *ct_stacks_next(const struct ct_stacks *stacks, size_t *at, enum ct_metric metric,

@@ -70,12 +70,42 @@ static const char *row_name(int member)
 
 struct row {
 	struct ct_counters counters;
-	struct ct_json_piece stack;
+	size_t stack_count; /* of tables->stack */
 	uint32_t seen; /* a bit for each member */
 	bool truncated;
 };
 
-static int set_row_member(struct tables *tables, struct row *row, int member, struct ct_json_piece value)
+/* Read and check the row's frame indices into tables->stack. 1 or < 0. */
+static int read_stack(struct tables *tables, struct row *row, struct ct_json_piece piece, struct ct_json_cursor *cursor)
+{
+	struct ct_json_piece key, value;
+	int more;
+	if (!cursor->file || cursor->object)
+		return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error, "\"fs\" is not an array");
+	while ((more = ct_json_next(cursor, &key, &value, tables->dhat->error)) > 0) {
+		uint64_t index;
+		enum ct_json_number problem = ct_json_number(value, &index);
+		if (problem != CT_JSON_NUMBER_FINE)
+			return ct_json_damaged(&tables->dhat->file, value.text, tables->dhat->error,
+					       "an index in \"fs\" %s", ct_json_number_problem(problem));
+		if (index == 0 || index >= tables->frame_count)
+			return ct_json_damaged(&tables->dhat->file, value.text, tables->dhat->error,
+					       "index %llu in \"fs\": \"ftbl\" has frames 1 to %zu",
+					       (unsigned long long)index,
+					       tables->frame_count ? tables->frame_count - 1 : 0);
+		if (!ct_array_room(&tables->stack, &tables->stack_room, row->stack_count + 1, sizeof(*tables->stack)))
+			return ct_dhat_no_memory(tables->dhat);
+		tables->stack[row->stack_count++] = (uint32_t)index;
+	}
+	if (more < 0)
+		return more;
+	if (!row->stack_count)
+		return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error, "\"fs\" is empty");
+	return 1;
+}
+
+static int set_row_member(struct tables *tables, struct row *row, int member, struct ct_json_piece value,
+			  struct ct_json_cursor *inner)
 {
 	struct ct_dhat *dhat = tables->dhat;
 	if (row->seen & 1u << member)
@@ -83,13 +113,14 @@ static int set_row_member(struct tables *tables, struct row *row, int member, st
 				       row_name(member));
 	row->seen |= 1u << member;
 	if (member == R_FS)
-		row->stack = value;
-	else if (member == R_CUT)
-		row->truncated = ct_json_is(value, "true");
-	else
+		return read_stack(tables, row, value, inner);
+	if (member != R_CUT)
 		return ct_dhat_number(dhat, value, row_name(member),
-				      ct_metric_place(&row->counters, (enum ct_metric)member));
-	return 0;
+				      ct_metric_place(&row->counters, (enum ct_metric)member)) < 0
+			       ? CT_ERR_DAMAGED
+			       : 1;
+	row->truncated = ct_json_is(value, "true");
+	return 1;
 }
 
 /* DHAT's own members must be present; if one of ours is missing, the profile lacks its numbers. */
@@ -106,59 +137,29 @@ static int check_row(struct tables *tables, struct ct_json_piece piece, const st
 	return 0;
 }
 
-static int read_row(struct tables *tables, struct ct_json_piece piece, struct row *row)
+static int read_row(struct tables *tables, struct ct_json_piece piece, struct ct_json_cursor *cursor, struct row *row)
 {
-	struct ct_json_cursor cursor;
+	struct ct_json_cursor inner;
 	struct ct_json_piece key = {0}, value;
 	int more, member = 1;
 	*row = (struct row){0};
-	if (!ct_json_enter(&cursor, &tables->dhat->file, piece) || !cursor.object)
+	if (!cursor->file || !cursor->object)
 		return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error,
 				       "a row of \"pps\" is not an object");
-	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
+	while ((more = ct_json_next_entered(cursor, &key, &value, &inner, tables->dhat->error)) > 0) {
 		/* Start at the previous match: all rows have the same order, nearly that of our table. */
 		for (int i = 1; i < R_COUNT && !ct_json_is(key, row_name(member)); i++)
 			member = member + 1 < R_COUNT ? member + 1 : 1;
-		if (!ct_json_is(key, row_name(member)))
-			continue;
-		more = set_row_member(tables, row, member, value);
+		if (ct_json_is(key, row_name(member))) {
+			more = set_row_member(tables, row, member, value, &inner);
+			member = member + 1 < R_COUNT ? member + 1 : 1;
+		}
+		if (more > 0 && inner.file)
+			more = ct_json_leave(cursor, &inner, tables->dhat->error);
 		if (more < 0)
 			return more;
-		member = member + 1 < R_COUNT ? member + 1 : 1;
 	}
 	return more < 0 ? more : check_row(tables, piece, row);
-}
-
-/* Read and check the row's frame indices into tables->stack. Returns their number, or < 0. */
-static int64_t read_stack(struct tables *tables, struct ct_json_piece piece)
-{
-	struct ct_json_cursor cursor;
-	struct ct_json_piece key, value;
-	size_t count = 0;
-	int more;
-	if (!ct_json_enter(&cursor, &tables->dhat->file, piece) || cursor.object)
-		return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error, "\"fs\" is not an array");
-	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
-		uint64_t index;
-		enum ct_json_number problem = ct_json_number(value, &index);
-
-		if (problem != CT_JSON_NUMBER_FINE)
-			return ct_json_damaged(&tables->dhat->file, value.text, tables->dhat->error,
-					       "an index in \"fs\" %s", ct_json_number_problem(problem));
-		if (index == 0 || index >= tables->frame_count)
-			return ct_json_damaged(&tables->dhat->file, value.text, tables->dhat->error,
-					       "index %llu in \"fs\": \"ftbl\" has frames 1 to %zu",
-					       (unsigned long long)index,
-					       tables->frame_count ? tables->frame_count - 1 : 0);
-		if (!ct_array_room(&tables->stack, &tables->stack_room, count + 1, sizeof(*tables->stack)))
-			return ct_dhat_no_memory(tables->dhat);
-		tables->stack[count++] = (uint32_t)index;
-	}
-	if (more < 0)
-		return more;
-	if (count == 0)
-		return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error, "\"fs\" is empty");
-	return (int64_t)count;
 }
 
 static int64_t frame_id(struct tables *tables, struct table_frame *slot, bool inlined)
@@ -203,21 +204,18 @@ static int intern_stack(struct tables *tables, size_t count)
 	return 0;
 }
 
-static int add_row(struct tables *tables, struct ct_json_piece piece)
+static int add_row(struct tables *tables, struct ct_json_piece piece, struct ct_json_cursor *cursor)
 {
 	struct row row;
-	int64_t count;
-	int code = read_row(tables, piece, &row);
+	int code = read_row(tables, piece, cursor, &row);
 	if (code < 0)
 		return code;
-	count = read_stack(tables, row.stack);
-	if (count < 0)
-		return (int)count;
-	code = intern_stack(tables, (size_t)count);
+	code = intern_stack(tables, row.stack_count);
 	if (code < 0)
 		return code;
 	struct ct_dhat *dhat = tables->dhat;
-	if (ct_profile_site(dhat->profile, tables->stack, (uint32_t)count, &row.counters, row.truncated) < 0 ||
+	if (ct_profile_site(dhat->profile, tables->stack, (uint32_t)row.stack_count, &row.counters, row.truncated) <
+		    0 ||
 	    !ct_array_room(&dhat->site_of_row, &dhat->row_room, dhat->row_count + 1, sizeof(*dhat->site_of_row)))
 		return ct_dhat_no_memory(dhat);
 	dhat->site_of_row[dhat->row_count++] = (uint32_t)dhat->profile->latest_site;
@@ -226,16 +224,13 @@ static int add_row(struct tables *tables, struct ct_json_piece piece)
 
 static int read_rows(struct tables *tables)
 {
-	struct ct_json_cursor cursor;
+	struct ct_json_cursor cursor, row;
 	struct ct_json_piece key, value;
 	int more = ct_dhat_enter(tables->dhat, M_PPS, &cursor);
-	if (more < 0)
-		return more;
-	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
-		int code = add_row(tables, value);
-
-		if (code < 0)
-			return code;
+	while (more >= 0 && (more = ct_json_next_entered(&cursor, &key, &value, &row, tables->dhat->error)) > 0) {
+		more = add_row(tables, value, &row);
+		if (more >= 0)
+			more = ct_json_leave(&cursor, &row, tables->dhat->error);
 	}
 	return more;
 }

@@ -85,9 +85,14 @@ static bool at_char(const struct ct_json_cursor *cursor, char c)
 	return cursor->at < cursor->end && *cursor->at == c;
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 static bool at_digit(const struct ct_json_cursor *cursor)
 {
-	return cursor->at < cursor->end && *cursor->at >= '0' && *cursor->at <= '9';
+	return cursor->at < cursor->end && is_digit(*cursor->at);
 }
 
 static bool is_hex(char c)
@@ -132,8 +137,10 @@ static int skip_digits(struct ct_json_cursor *cursor, struct ct_error_text *erro
 {
 	if (!at_digit(cursor))
 		return unexpected(cursor, error, "a digit");
-	while (at_digit(cursor))
-		cursor->at++;
+	const char *at = cursor->at;
+	while (at < cursor->end && is_digit(*at))
+		at++;
+	cursor->at = at;
 	return 0;
 }
 
@@ -248,6 +255,19 @@ static int close_containers(struct ct_json_cursor *cursor, struct nesting *nesti
 	return 0;
 }
 
+/* In an array, at a digit: go to the last of the whole numbers that have only commas between them. */
+static void skip_whole_numbers(struct ct_json_cursor *cursor)
+{
+	const char *at = cursor->at, *end = cursor->end;
+	while (at < end && is_digit(*at)) {
+		const char *start = cursor->at = at;
+		while (at < end && is_digit(*at))
+			at++;
+		if ((*start == '0' && at > start + 1) || at >= end || *at++ != ',')
+			return;
+	}
+}
+
 static int skip_value(struct ct_json_cursor *cursor, struct ct_error_text *error)
 {
 	struct nesting nesting = {0, 0};
@@ -258,6 +278,8 @@ static int skip_value(struct ct_json_cursor *cursor, struct ct_error_text *error
 			if (more == 0)
 				more = close_containers(cursor, &nesting, error);
 		} else {
+			if (nesting.depth && !(nesting.objects & 1) && at_digit(cursor))
+				skip_whole_numbers(cursor);
 			more = skip_scalar(cursor, error);
 			if (more == 0)
 				more = close_containers(cursor, &nesting, error);
@@ -294,13 +316,14 @@ bool ct_json_enter(struct ct_json_cursor *cursor, const struct ct_json_file *fil
 	return true;
 }
 
-int ct_json_next(struct ct_json_cursor *cursor, struct ct_json_piece *key, struct ct_json_piece *value,
-		 struct ct_error_text *error)
+/* Go to the next value, and read its name. 1, 0 at the end of the container, or < 0. */
+static int next_value(struct ct_json_cursor *cursor, struct ct_json_piece *key, struct ct_error_text *error)
 {
 	char close = cursor->object ? '}' : ']';
 	skip_blanks(cursor);
 	if (at_char(cursor, close)) {
 		cursor->at++;
+		cursor->ended = true;
 		return 0;
 	}
 	if (cursor->started) {
@@ -310,13 +333,48 @@ int ct_json_next(struct ct_json_cursor *cursor, struct ct_json_piece *key, struc
 		skip_blanks(cursor);
 	}
 	cursor->started = true;
-	if (cursor->object && skip_name(cursor, key, error) < 0)
-		return CT_ERR_DAMAGED;
+	return !cursor->object || skip_name(cursor, key, error) == 0 ? 1 : CT_ERR_DAMAGED;
+}
+
+int ct_json_next(struct ct_json_cursor *cursor, struct ct_json_piece *key, struct ct_json_piece *value,
+		 struct ct_error_text *error)
+{
+	int more = next_value(cursor, key, error);
 	value->text = cursor->at;
-	if (skip_value(cursor, error) < 0)
-		return CT_ERR_DAMAGED;
+	if (more > 0 && skip_value(cursor, error) < 0)
+		more = CT_ERR_DAMAGED;
 	value->length = (size_t)(cursor->at - value->text);
-	return 1;
+	return more;
+}
+
+int ct_json_next_entered(struct ct_json_cursor *cursor, struct ct_json_piece *key, struct ct_json_piece *value,
+			 struct ct_json_cursor *inner, struct ct_error_text *error)
+{
+	int more = next_value(cursor, key, error);
+	value->text = cursor->at;
+	inner->file = NULL;
+	if (more > 0 && (at_char(cursor, '{') || at_char(cursor, '['))) {
+		*inner = (struct ct_json_cursor){
+			.file = cursor->file,
+			.at = cursor->at + 1,
+			.end = cursor->end,
+			.object = *cursor->at == '{',
+		};
+	} else if (more > 0 && skip_scalar(cursor, error) < 0) {
+		more = CT_ERR_DAMAGED;
+	}
+	value->length = (size_t)(cursor->at - value->text);
+	return more;
+}
+
+int ct_json_leave(struct ct_json_cursor *cursor, struct ct_json_cursor *inner, struct ct_error_text *error)
+{
+	struct ct_json_piece key, value;
+	int more = 1;
+	while (!inner->ended && more > 0)
+		more = ct_json_next(inner, &key, &value, error);
+	cursor->at = inner->at;
+	return more < 0 ? more : 0;
 }
 
 int ct_json_end(const struct ct_json_cursor *cursor, struct ct_error_text *error)
