@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		profile = fuzz_profile();
 		const struct ct_profile *const sides[CT_DIFF_SIDES] = {profile, profile};
 		const char *const names[CT_DIFF_SIDES] = {"old", "new"};
-		if (ct_diff_init(&diff, sides, names, &error))
+		if (ct_diff_init(&diff, sides, names, CT_DIFF_OWN, &error))
 			abort();
 	}
 	fuzz_file(data, size);

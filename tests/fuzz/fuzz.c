@@ -114,7 +114,7 @@ static void compare(const struct ct_profile *profile, FILE *out)
 	const char *const names[CT_DIFF_SIDES] = {"old", "new"};
 	struct ct_error_text error;
 	struct ct_diff diff;
-	if (!ct_diff_init(&diff, sides, names, &error)) {
+	if (!ct_diff_init(&diff, sides, names, CT_DIFF_OWN, &error)) {
 		ct_write_diff_json(&diff, CT_METRIC_TOTAL_BYTES, out, &error);
 		ct_write_diff_html(&diff, CT_METRIC_TOTAL_BYTES, out, &error);
 	}

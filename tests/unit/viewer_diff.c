@@ -46,7 +46,8 @@ static struct ct_profile *make(const char *stack, struct ct_counters counters)
 static void start(struct ct_diff *diff, struct ct_profile *old, struct ct_profile *new)
 {
 	struct ct_error_text error;
-	assert_int_equal(ct_diff_init(diff, (const struct ct_profile *[]){old, new}, names, &error), 0);
+	assert_int_equal(ct_diff_init(diff, (const struct ct_profile *[]){old, new}, names, CT_DIFF_ALL_FRAMES, &error),
+			 0);
 }
 
 static void end(struct ct_diff *diff)
@@ -249,12 +250,15 @@ static void test_refused(void **state)
 	struct ct_error_text error;
 	struct ct_diff diff;
 	(void)state;
-	assert_int_equal(ct_diff_init(&diff, (const struct ct_profile *const *)profiles, names, &error),
-			 CT_ERR_DAMAGED);
+	assert_int_equal(
+		ct_diff_init(&diff, (const struct ct_profile *const *)profiles, names, CT_DIFF_ALL_FRAMES, &error),
+		CT_ERR_DAMAGED);
 	assert_non_null(strstr(error.line, "a.json"));
 	ct_diff_fini(&diff);
 	profiles[0]->mode = CT_MODE_COPY;
-	assert_int_equal(ct_diff_init(&diff, (const struct ct_profile *const *)profiles, names, &error), CT_ERR_USAGE);
+	assert_int_equal(
+		ct_diff_init(&diff, (const struct ct_profile *const *)profiles, names, CT_DIFF_ALL_FRAMES, &error),
+		CT_ERR_USAGE);
 	ct_diff_fini(&diff);
 	ct_profile_free(profiles[0]);
 	profiles[0] = make(NULL, large);
@@ -314,8 +318,8 @@ static void test_text(void **state)
 		   "   CHANGE       %       MORE     BIGGER       OLD       NEW  WHERE\n"
 		   "+6.00 KiB  +190.7  +3.00 KiB  +3.00 KiB  2.00 KiB  8.00 KiB  f a.c:3 < main\n"
 		   "-1.00 KiB   -31.8  -1.00 KiB          -  1.00 KiB         -  gone g a.c:5 < main\n"
-		   "1 more site with - and -10   B; -n 0 shows all\n"
-		   "1 site without a difference\n");
+		   "1 more row with - and -10   B; -n 0 shows all\n"
+		   "1 row without a difference\n");
 	check_text(&diff, ct_write_diff_folded, "main;f 2048 8192\nmain;g 1024 0\nmain;h:_12 100 90\nmain;i 50 50\n");
 	end(&diff);
 	start(&diff, make("f (a.c:1)", (struct ct_counters){.total_bytes = 1, .total_blocks = 1}),

@@ -87,6 +87,31 @@ static void test_sorts(void **state)
 	ct_profile_free(profile);
 }
 
+/* Rows of sites begin at own code and fold by it; the key a shows each stack from its leaf on. */
+static void test_own_code(void **state)
+{
+	struct ct_profile *profile = profile_new();
+	const struct ct_counters counters = {.total_bytes = 500, .total_blocks = 1, .end_bytes = 500, .end_blocks = 1};
+	uint32_t stack[] = {frame(profile, "std::string::append"), frame(profile, "scan"), frame(profile, "read_all"),
+			    frame(profile, "main")};
+	(void)state;
+	assert_int_equal(ct_profile_site(profile, stack, 4, &counters, false), 0);
+	struct ct_screen screen = screen_of(profile, CT_ROWS_SITES);
+	assert_int_equal(screen.rows.count, 3);
+	assert_int_equal(bytes_of(&screen, 0), 530);
+	assert_int_equal(screen.rows.rows[0].id, 1);
+	assert_true(shows(&screen, "scan (string::append, ~) < read_all"));
+	assert_true(shows(&screen, "stack, the largest of 2, 4 frames"));
+	press(&screen, "a");
+	assert_int_equal(screen.rows.count, 4);
+	assert_int_equal(bytes_of(&screen, 0), 500);
+	assert_true(shows(&screen, "std::string::append < scan"));
+	press(&screen, "a");
+	assert_int_equal(screen.rows.count, 3);
+	ct_screen_fini(&screen);
+	ct_profile_free(profile);
+}
+
 static void test_opens_tree(void **state)
 {
 	struct ct_profile *profile = profile_new();
@@ -203,9 +228,13 @@ static void test_empty(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sorts),   cmocka_unit_test(test_opens_tree),
-		cmocka_unit_test(test_follows), cmocka_unit_test(test_filters_and_searches),
-		cmocka_unit_test(test_sizes),   cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_sorts),
+		cmocka_unit_test(test_own_code),
+		cmocka_unit_test(test_opens_tree),
+		cmocka_unit_test(test_follows),
+		cmocka_unit_test(test_filters_and_searches),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_empty),
 	};
 	return cmocka_run_group_tests_name("viewer_screen", tests, NULL, NULL);
 }

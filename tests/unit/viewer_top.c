@@ -15,6 +15,8 @@
 
 #include "cmd/cmd.h"
 #include "load/dhat/dhat_frame.h"
+#include "model/origin.h"
+#include "names/allocators.h"
 #include "names/names.h"
 #include "names/number.h"
 #include "view/view.h"
@@ -92,6 +94,8 @@ static void test_short_names(void **state)
 		{"0x1: main::{lambda(int)#1}::operator()(int) const (a.c:1)", "main::{lambda(int)#1}::operator()"},
 		{"0x1: (anonymous namespace)::f() (a.c:1)", "(anonymous namespace)::f"},
 		{"0x1: void g<int>(int) (a.c:1)", "g<int>"},
+		{"0x1: void g<int>(int) [clone .isra.0] [clone .cold] (a.c:1)", "g<int>"},
+		{"0x1: g [clone .part.0] (a.c:1)", "g"},
 		{"0x1: std::vector<std::string, std::allocator<std::string> >::push_back(std::string&&) (a.c:1)",
 		 "std::vector<…>::push_back"},
 		{"0x1: std::vector<int, std::allocator<int> > make<int>() (a.c:1)", "make<int>"},
@@ -138,16 +142,18 @@ static void test_leaf(void **state)
 		NULL};
 	const char *const only[] = {"0x1: malloc (in /x)", "0x2: operator new(unsigned long) (in /y)", NULL};
 	struct ct_profile *profile = profile_of(frames, &(struct ct_counters){.total_blocks = 1});
-	bool *allocators = ct_names_find_allocators(profile);
+	struct ct_origins origins;
 	(void)state;
-	assert_int_equal(ct_name_leaf(profile, allocators, &profile->sites[0]), 5);
-	free(allocators);
+	assert_int_equal(ct_origins_init(&origins, profile, CT_ORIGIN_RULE), 0);
+	assert_int_equal(ct_origin_leaf(profile, &origins, &profile->sites[0]), 5);
+	assert_int_equal(ct_origin_own(profile, &origins, &profile->sites[0]), 6);
+	ct_origins_fini(&origins);
 	ct_profile_free(profile);
 
 	profile = profile_of(only, &(struct ct_counters){.total_blocks = 1});
-	allocators = ct_names_find_allocators(profile);
-	assert_int_equal(ct_name_leaf(profile, allocators, &profile->sites[0]), 1);
-	free(allocators);
+	assert_int_equal(ct_origins_init(&origins, profile, CT_ORIGIN_RULE), 0);
+	assert_int_equal(ct_origin_leaf(profile, &origins, &profile->sites[0]), 1);
+	ct_origins_fini(&origins);
 	ct_profile_free(profile);
 }
 
@@ -174,12 +180,8 @@ static void test_allocator_names(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const char *const frames[] = {cases[i].name, NULL};
-		struct ct_profile *profile = profile_of(frames, &(struct ct_counters){.total_blocks = 1});
-
-		if (ct_name_is_allocator(profile, &profile->frames[1]) != cases[i].allocator)
+		if (ct_allocator_has_function(cases[i].name) != cases[i].allocator)
 			fail_msg("%s", cases[i].name);
-		ct_profile_free(profile);
 	}
 }
 

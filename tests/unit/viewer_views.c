@@ -111,11 +111,11 @@ static void test_sites(void **state)
 	check_view(ct_view_sites, profile, CT_COLUMN_LIFETIME, 1, 60,
 		   "   TOTAL      %  LIFETIME  WHERE\n"
 		   "3.00 KiB   30.0    5.00 s  leaf a.c:11 < main\n"
-		   "2 more sites with 70.0 %; -n 0 shows all\n");
+		   "2 more rows with 70.0 %; -n 0 shows all\n");
 	check_view(ct_view_sites, profile, CT_COLUMN_BLOCKS, 1, 44,
 		   "   TOTAL  BLOCKS      %  WHERE\n"
 		   "1.00 KiB       4   50.0  main a.c:30\n"
-		   "2 more sites with 50.0 %; -n 0 shows all\n");
+		   "2 more rows with 50.0 %; -n 0 shows all\n");
 	ct_profile_free(profile);
 }
 
@@ -133,7 +133,7 @@ static void test_columns(void **state)
 		    60,
 		    "KEPT%     TOTAL      %   SUM%  WHERE\n"
 		    "100.0  3.00 KiB   30.0   30.0  leaf a.c:11 < main\n"
-		    "2 more sites with 70.0 %; -n 0 shows all\n");
+		    "2 more rows with 70.0 %; -n 0 shows all\n");
 	ct_column_list(list);
 	for (int i = 0; i < CT_COLUMN_LIVE; i++) {
 		enum ct_column found = CT_COLUMN_COUNT;

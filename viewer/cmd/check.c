@@ -77,7 +77,7 @@ static int check(struct work *work)
 	}
 	if (!code && work->names[CT_DIFF_OLD])
 		code = ct_diff_init(&work->diff, (const struct ct_profile *const *)work->profiles, work->names,
-				    &work->error);
+				    CT_DIFF_OWN, &work->error);
 	return code ? code : judge(work);
 }
 

@@ -56,6 +56,10 @@ static const struct ct_option options[] = {
 	 .help = "show the whole stack below each row",
 	 .set = ct_set_flag,
 	 .at = offsetof(struct request, view.full)},
+	{.name = "all-frames",
+	 .help = "compare whole stacks, with the functions of the C, C++ and Rust libraries",
+	 .set = ct_set_flag,
+	 .at = offsetof(struct request, view.all_frames)},
 	{.name = "bytes", .help = "show exact numbers", .set = ct_set_flag, .at = offsetof(struct request, view.exact)},
 	{.letter = 'f',
 	 .name = "format",
@@ -116,6 +120,9 @@ static int run(int argc, char **argv)
 	} else if (rest >= 0) {
 		memcpy(request.files.paths, argv + rest, sizeof(request.files.paths));
 		request.files.selection = &request.selection;
+		/* the other formats have whole stacks */
+		request.files.stacks =
+			request.view.all_frames || request.format != FORMAT_TEXT ? CT_DIFF_ALL_FRAMES : CT_DIFF_OWN;
 		code = compare(&request, &error);
 		if (code)
 			code = ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);

@@ -36,7 +36,7 @@ int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric metric, struc
 		code = select_parts(files, error);
 	if (!code)
 		code = ct_diff_init(&files->diff, (const struct ct_profile *const *)files->profiles, files->paths,
-				    error);
+				    files->stacks, error);
 	return code ? code : ct_diff_check(&files->diff, metric, error);
 }
 

@@ -184,7 +184,11 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 	 .file = true},
 	{.name = "json", .help = "for scripts, as ctrace export -f json", .set = set_json, AT(form)},
 	{.name = "csv", .help = "for spreadsheets, with exact numbers", .set = set_csv, AT(form)},
-	{.name = "full", .help = "show the whole stack below each row", .set = ct_set_flag, AT(view.full)},
+	{.name = "full", .help = "a row for each stack, with the whole of it below", .set = ct_set_flag, AT(view.full)},
+	{.name = "all-frames",
+	 .help = "a row for each stack, from the function that allocates on, even in the C, C++ or Rust library",
+	 .set = ct_set_flag,
+	 AT(view.all_frames)},
 };
 
 /* --cum alone implies --by function. Without --sort, the first of the chosen columns is sorted. */

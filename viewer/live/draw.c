@@ -288,7 +288,10 @@ static void put_row(struct draw *draw, const struct ct_live_row *row)
 	}
 	ct_layout_numbers(&draw->view, &draw->layout, &row->counters, &draw->line);
 	if (draw->screen->rows.kind == CT_ROWS_SITES)
-		ct_line_add_site(&draw->line, profile, draw->screen->allocators, &profile->sites[row->site], true);
+		ct_line_add_site(&draw->line, profile, &profile->sites[row->site],
+				 (struct ct_site_look){.origins = &draw->screen->origins,
+						       .callers = true,
+						       .many_calls = row->many_calls});
 	else if (by != CT_BY_SITE)
 		ct_line_add_group(&draw->line, profile, by, row->first_frame);
 	else
@@ -328,10 +331,14 @@ static void put_stack(struct draw *draw, size_t room)
 	const struct ct_profile *profile = draw->view.profile;
 	const uint32_t *frames = NULL;
 	size_t count = ct_screen_stack(screen, &frames), from = screen->stack_open ? screen->stack_top : 0;
-	char text[CT_NUMBER_ROOM * 2];
+	const struct ct_live_row *row =
+		screen->selected < screen->rows.count ? &screen->rows.rows[screen->selected] : NULL;
+	char text[CT_NUMBER_ROOM * 4], of[CT_NUMBER_ROOM * 2] = "", number[CT_NUMBER_ROOM];
 	if (screen->stack_open)
 		screen->page = room - 1;
-	snprintf(text, sizeof(text), "── stack, %zu frame%s%s ", count, count == 1 ? "" : "s",
+	if (row && row->site_count > 1)
+		snprintf(of, sizeof(of), ", the largest of %s", ct_number_exact(number, row->site_count));
+	snprintf(text, sizeof(text), "── stack%s, %zu frame%s%s ", of, count, count == 1 ? "" : "s",
 		 screen->stack_open ? "; Esc closes" : "");
 	ct_line_style(&draw->line, CT_STYLE_QUIET);
 	ct_line_add_rest(&draw->line, text);
@@ -345,7 +352,8 @@ static void put_stack(struct draw *draw, size_t room)
 				 screen->stack_open ? "" : "; Enter shows the whole stack");
 			put_styled(draw, CT_STYLE_QUIET, text);
 		} else if (from + i < count) {
-			ct_line_add_frame(&draw->line, profile, &profile->frames[frames[from + i]], from + i == 0);
+			ct_line_add_frame(&draw->line, profile, &profile->frames[frames[from + i]], from + i == 0,
+					  !ct_origin_is_own(&screen->origins, frames[from + i]));
 		}
 		ct_line_end(&draw->line);
 	}

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "util/array.h"
+#include "model/fold.h"
 #include "view/branch.h"
 #include "view/order.h"
 
@@ -60,22 +61,27 @@ static int compare_sites(const void *a, const void *b, void *context)
 	return first->site < second->site ? -1 : 1;
 }
 
-static int build_sites(struct ct_rows *rows, const struct ct_profile *profile, const bool *left_out)
+static int build_sites(struct ct_rows *rows, const struct ct_profile *profile, const struct ct_origins *origins,
+		       const bool *left_out)
 {
-	for (size_t i = 0; i < profile->site_count; i++) {
-		struct ct_live_row *row = left_out && left_out[i] ? NULL : add_row(rows);
-		if (left_out && left_out[i])
-			continue;
+	struct ct_fold fold;
+	int code = ct_fold_init(&fold, profile, origins, origins->rule == CT_ORIGIN_NONE, left_out);
+	for (size_t i = 0; i < fold.count && !code; i++) {
+		struct ct_live_row *row = add_row(rows);
+		code = row ? 0 : -1;
 		if (!row)
-			return -1;
-		row->id = i;
-		row->counters = profile->sites[i].counters;
-		row->site = (uint32_t)i;
-		row->last_frame = profile->sites[i].frame_count - 1;
+			break;
+		row->id = fold.rows[i].first;
+		row->counters = *fold.rows[i].counters;
+		row->site = fold.rows[i].site;
+		row->site_count = fold.rows[i].site_count;
+		row->many_calls = fold.rows[i].many_calls;
+		row->last_frame = profile->sites[row->site].frame_count - 1;
 	}
 	if (rows->count)
 		qsort_r(rows->rows, rows->count, sizeof(*rows->rows), compare_sites, rows);
-	return 0;
+	ct_fold_fini(&fold);
+	return code;
 }
 
 enum ct_group_by ct_rows_by(enum ct_rows_kind kind)
@@ -195,11 +201,11 @@ static int add_children(struct ct_rows *rows, struct ct_branches *branches, cons
 	return code;
 }
 
-static int build_tree(struct ct_rows *rows, const struct ct_profile *profile, const bool *allocators,
+static int build_tree(struct ct_rows *rows, const struct ct_profile *profile, const struct ct_origins *origins,
 		      const bool *left_out)
 {
 	struct ct_branches branches;
-	int code = ct_branches_init(&branches, profile, allocators, left_out);
+	int code = ct_branches_init(&branches, profile, origins, left_out);
 	struct ct_branch root = {.end = branches.count}, *children = NULL;
 	size_t count;
 	branches.sort = rows->sort;
@@ -213,15 +219,16 @@ static int build_tree(struct ct_rows *rows, const struct ct_profile *profile, co
 	return code;
 }
 
-int ct_rows_build(struct ct_rows *rows, const struct ct_profile *profile, const bool *allocators, const bool *left_out)
+int ct_rows_build(struct ct_rows *rows, const struct ct_profile *profile, const struct ct_origins *origins,
+		  const bool *left_out)
 {
 	rows->count = 0;
 	switch (rows->kind) {
 	case CT_ROWS_SITES:
-		return build_sites(rows, profile, left_out);
+		return build_sites(rows, profile, origins, left_out);
 	case CT_ROWS_CALLEES:
 	case CT_ROWS_CALLERS:
-		return build_tree(rows, profile, allocators, left_out);
+		return build_tree(rows, profile, origins, left_out);
 	default:
 		return build_groups(rows, profile, left_out);
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rows of the interactive view: the sites of a profile, its groups (functions, modules, threads), or the open
- * parts of its call tree. This part does not depend on a screen. Rows keep their ids when the profile is read again;
- * their contents are valid until the next ct_rows_build or change of the profile.
+ * The rows of the interactive view: the sites of a profile, folded by own code, its groups (functions, modules,
+ * threads), or the open parts of its call tree. This part does not depend on a screen. Rows keep their ids when the
+ * profile is read again; their contents are valid until the next ct_rows_build or change of the profile.
  */
 #ifndef CT_LIVE_ROWS_H
 #define CT_LIVE_ROWS_H
@@ -23,6 +23,8 @@ struct ct_live_row {
 	uint64_t id;
 	struct ct_counters counters;
 	uint32_t site; /* a site that has the row's frames; unused for a group */
+	uint32_t site_count; /* of a row of CT_ROWS_SITES: the sites that are folded into it */
+	bool many_calls; /* as in struct ct_fold_row */
 	uint32_t first_frame; /* of the row, as an index in the site's frames, leaf first; for a group: a frame id */
 	uint32_t last_frame; /* inclusive */
 	double self; /* for a group: what it allocates itself, in the column of percentages */
@@ -52,7 +54,8 @@ bool ct_rows_have_stacks(enum ct_rows_kind kind);
 void ct_rows_fini(struct ct_rows *rows);
 
 /* Build the rows. left_out flags the sites to skip; NULL = skip none. 0, or < 0 when out of memory. */
-int ct_rows_build(struct ct_rows *rows, const struct ct_profile *profile, const bool *allocators, const bool *left_out);
+int ct_rows_build(struct ct_rows *rows, const struct ct_profile *profile, const struct ct_origins *origins,
+		  const bool *left_out);
 
 /* Open or close a row, which takes effect at the next build. 0, or < 0 when out of memory. */
 int ct_rows_open(struct ct_rows *rows, uint64_t id);

@@ -13,23 +13,8 @@ void ct_screen_fini(struct ct_screen *screen)
 	ct_rows_fini(&screen->rows);
 	ct_match_set(&screen->filter, "");
 	ct_match_set(&screen->search, "");
-	free(screen->allocators);
+	ct_origins_fini(&screen->origins);
 	free(screen->left_out);
-}
-
-/* Frames are only ever added, so only new ones are examined. */
-static int find_allocators(struct ct_screen *screen)
-{
-	const struct ct_profile *profile = screen->profile;
-	bool *more = realloc(screen->allocators, profile->frame_count * sizeof(*more));
-	if (!more)
-		return -1;
-	screen->allocators = more;
-	more[0] = false;
-	for (size_t i = screen->allocator_count ? screen->allocator_count : 1; i < profile->frame_count; i++)
-		more[i] = ct_name_is_allocator(profile, &profile->frames[i]);
-	screen->allocator_count = profile->frame_count;
-	return 0;
 }
 
 static bool site_matches(struct ct_screen *screen, struct ct_match *match, size_t index)
@@ -70,7 +55,7 @@ static int rebuild(struct ct_screen *screen)
 	uint64_t id = follow ? rows->rows[screen->selected].id : 0;
 	if (!ct_column_exists(screen->profile, rows->sort))
 		rows->sort = CT_COLUMN_TOTAL;
-	if (ct_rows_build(rows, screen->profile, screen->allocators, screen->left_out))
+	if (ct_rows_build(rows, screen->profile, &screen->origins, screen->left_out))
 		return -1;
 	for (size_t i = 0; follow && i < rows->count; i++) {
 		if (rows->rows[i].id == id) {
@@ -93,11 +78,11 @@ int ct_screen_show(struct ct_screen *screen, const struct ct_profile *profile)
 	if (screen->profile != profile) {
 		ct_match_forget(&screen->filter);
 		ct_match_forget(&screen->search);
-		screen->allocator_count = 0;
+		ct_origins_fini(&screen->origins);
 	}
 	screen->profile = profile;
 	screen->has_threads = ct_groups_have_threads(profile);
-	return find_allocators(screen) ? -1 : refilter(screen);
+	return ct_origins_update(&screen->origins, profile) ? -1 : refilter(screen);
 }
 
 static enum ct_action done(int code)
@@ -381,6 +366,15 @@ static enum ct_action filter_key(struct ct_screen *screen, int key)
 	return CT_ACTION_NONE;
 }
 
+static enum ct_action frames_key(struct ct_screen *screen, int key)
+{
+	(void)key;
+	ct_origins_fini(&screen->origins);
+	screen->origins.rule = screen->origins.rule == CT_ORIGIN_NONE ? CT_ORIGIN_RULE : CT_ORIGIN_NONE;
+	screen->selected = screen->top = 0;
+	return done(ct_origins_update(&screen->origins, screen->profile) || rebuild(screen));
+}
+
 static enum ct_action exact_key(struct ct_screen *screen, int key)
 {
 	(void)key;
@@ -425,6 +419,7 @@ const struct ct_screen_key ct_screen_keys[] = {
 	{"Up Down PgUp PgDn Home End", NULL, "move", move_key, false},
 	{"/ n N", "/:search", "search function, file or module; next; previous", search_key, false},
 	{"f Esc", "f:filter", "show only sites with a match anywhere in the stack; show all", filter_key, false},
+	{"a", NULL, "begin rows at the program's own code, or at the function that allocates", frames_key, false},
 	{"b", NULL, "exact numbers, or rounded", exact_key, false},
 	{"m", "m:baseline", "set the baseline: GROWN counts live bytes from now on", baseline_key, true},
 	{"space", "space:pause", "pause; continue", pause_key, true},

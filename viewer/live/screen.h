@@ -35,8 +35,7 @@ struct ct_screen {
 	uint64_t baseline_us; /* for a running program: time since the baseline */
 
 	struct ct_rows rows;
-	bool *allocators; /* by frame */
-	size_t allocator_count;
+	struct ct_origins origins;
 	struct ct_match filter, search;
 	bool *left_out; /* by site, when there is a filter */
 	size_t shown_sites;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/origin.h"
 #include "names/names.h"
 #include "util/array.h"
 
@@ -22,14 +23,10 @@
 #define REUSE_MIN 10 /* blocks allocated for each one live at the site's maximum */
 #define RISE_MIN 0.1 /* rise from quarter to quarter, as a share of what is live at the end */
 
-/* Flags of a frame. */
-#define FRAME_LIBRARY 1 /* in a language's library, so never the subject of a finding */
-#define FRAME_GROWS 2 /* a container that moves to a larger block */
-
 struct work {
 	const struct ct_profile *profile;
-	bool *allocators; /* by frame id */
-	unsigned char *flags; /* by frame id */
+	struct ct_origins origins;
+	bool *growing; /* by frame id: a container that moves to a larger block */
 	uint32_t *where; /* by site: index of the frame that a finding would be about */
 	uint32_t *keys; /* by site: equal for sites of one function */
 	uint32_t *order; /* sites by key */
@@ -49,34 +46,22 @@ static const struct ct_frame *frame_of(const struct ct_profile *profile, const s
 	return &profile->frames[profile->frame_ids[site->first_frame + index]];
 }
 
-static bool is_library(const char *name)
+static bool is_growing(const char *name)
 {
-	static const char *const prefixes[] = {"std::", "__gnu_cxx::", "core::", "<core::", "alloc::", "<alloc::"};
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+	static const char *const words[] = {
+		"::_M_realloc_insert",     "::_M_realloc_append",        "::_M_default_append", "::_M_range_insert",
+		"::__push_back_slow_path", "::__emplace_back_slow_path", "::__append("};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strstr(name, words[i]))
 			return true;
 	return false;
 }
 
-static bool is_growing(const char *name)
-{
-	return strstr(name, "::_M_realloc_insert") || strstr(name, "::_M_realloc_append") ||
-	       strstr(name, "::_M_default_append") || strstr(name, "::_M_range_insert");
-}
-
-static void flag_frames(struct work *work)
+static void find_growing(struct work *work)
 {
 	const struct ct_profile *profile = work->profile;
-	char name[CT_NAME_ROOM];
-	for (size_t i = 1; i < profile->frame_count; i++) {
-		ct_name_short(profile, &profile->frames[i], name);
-		work->flags[i] = (is_library(name) ? FRAME_LIBRARY : 0) | (is_growing(name) ? FRAME_GROWS : 0);
-	}
-}
-
-static bool is_flagged(const struct work *work, const struct ct_site_row *site, uint32_t index, unsigned char flag)
-{
-	return work->flags[work->profile->frame_ids[site->first_frame + index]] & flag;
+	for (size_t i = 1; i < profile->frame_count; i++)
+		work->growing[i] = is_growing(profile->strings[profile->frames[i].function]);
 }
 
 /* Unnamed code gets a key per frame, not per module: a stripped program would otherwise be a single function. */
@@ -84,9 +69,7 @@ static void key_site(struct work *work, size_t number)
 {
 	const struct ct_profile *profile = work->profile;
 	const struct ct_site_row *site = &profile->sites[number];
-	uint32_t index = ct_name_leaf(profile, work->allocators, site);
-	while (index + 1 < site->frame_count && is_flagged(work, site, index, FRAME_LIBRARY))
-		index++;
+	uint32_t index = ct_origin_own(profile, &work->origins, site);
 	const struct ct_frame *frame = frame_of(profile, site, index);
 	work->where[number] = index;
 	work->keys[number] =
@@ -164,7 +147,7 @@ static bool grows(const struct work *work, size_t number)
 	const struct ct_site_row *site = &work->profile->sites[number];
 	bool found = false;
 	for (uint32_t i = 0; i < work->where[number] && !found; i++)
-		found = is_flagged(work, site, i, FRAME_GROWS);
+		found = work->growing[work->profile->frame_ids[site->first_frame + i]];
 	return found;
 }
 
@@ -376,7 +359,7 @@ static int compare_findings(const void *left, const void *right)
 
 static bool look(struct work *work)
 {
-	flag_frames(work);
+	find_growing(work);
 	for (size_t i = 0; i < work->profile->site_count; i++)
 		key_site(work, i);
 	qsort_r(work->order, work->profile->site_count, sizeof(*work->order), compare_keys, work);
@@ -399,16 +382,15 @@ int ct_advise(const struct ct_profile *profile, struct ct_findings *findings, st
 	*findings = (struct ct_findings){0};
 	if (profile->mode != CT_MODE_HEAP)
 		return ct_error_set(error, CT_ERR_USAGE, "not a heap profile: there is nothing to advise on");
-	work.allocators = ct_names_find_allocators(profile);
-	work.flags = calloc(profile->frame_count + 1, sizeof(*work.flags));
+	bool memory = ct_origins_init(&work.origins, profile, CT_ORIGIN_RULE) == 0;
+	work.growing = calloc(profile->frame_count + 1, sizeof(*work.growing));
 	work.where = calloc(sites, sizeof(*work.where));
 	work.keys = calloc(sites, sizeof(*work.keys));
 	work.order = calloc(sites, sizeof(*work.order));
 	work.live = calloc(sites, sizeof(*work.live));
-	bool memory =
-		work.allocators && work.flags && work.where && work.keys && work.order && work.live && look(&work);
-	free(work.allocators);
-	free(work.flags);
+	memory = memory && work.growing && work.where && work.keys && work.order && work.live && look(&work);
+	ct_origins_fini(&work.origins);
+	free(work.growing);
 	free(work.where);
 	free(work.keys);
 	free(work.order);

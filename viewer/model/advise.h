@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Suggestions for improving a program, drawn from its profile. A *finding* has one kind and is about one function: the
- * first in a stack that belongs neither to an allocator nor to the C++ or Rust library. It covers all sites of that
+ * Suggestions for improving a program, drawn from its profile. A *finding* has one kind and is about one function, that
+ * of the own frame (model/origin.h). It covers all sites of that
  * function that are of its kind. Findings below the thresholds in ctrace-advise(1) are left out. The numbers are the
  * evidence; savings are upper bounds.
  */

@@ -52,21 +52,6 @@ bool ct_chain_knows_modules(const struct ct_profile *profile)
 	return true;
 }
 
-/* The length without " [clone .cold]" and the like. */
-static size_t cut_clone_words(const char *name, size_t length)
-{
-	static const char mark[] = " [clone ";
-	while (length && name[length - 1] == ']') {
-		size_t at = length;
-		while (at && name[at - 1] != '[')
-			at--;
-		if (at < 2 || strncmp(name + at - 2, mark, sizeof(mark) - 1))
-			break;
-		length = at - 2;
-	}
-	return length;
-}
-
 /* Does a clone suffix of the compiler start here: ".part.0", ".cold"? */
 static bool is_clone_mark(const char *text, size_t length)
 {
@@ -138,7 +123,7 @@ const char *ct_chain_name(const char *name, size_t *length)
 		*length = cut_line_and_column(script, strlen(script));
 		return *length ? script : name;
 	}
-	*length = cut_rust_hash(name, cut_symbol_marks(name, cut_clone_words(name, strlen(name))));
+	*length = cut_rust_hash(name, cut_symbol_marks(name, ct_name_without_clones(name, strlen(name))));
 	return name;
 }
 
@@ -196,11 +181,12 @@ static bool is_start(const struct ct_profile *profile, const struct ct_frame *fr
 	return false;
 }
 
-int ct_chain_source_init(struct ct_chain_source *source, const struct ct_profile *profile)
+int ct_chain_source_init(struct ct_chain_source *source, const struct ct_profile *profile, enum ct_origin_rule rule,
+			 bool own)
 {
 	*source = (struct ct_chain_source){
 		.profile = profile,
-		.allocators = ct_names_find_allocators(profile),
+		.own = own,
 		.starts = calloc(profile->frame_count, sizeof(*source->starts)),
 		.keys = calloc(profile->frame_count, sizeof(*source->keys)),
 	};
@@ -211,12 +197,12 @@ int ct_chain_source_init(struct ct_chain_source *source, const struct ct_profile
 	}
 	for (size_t i = 1; i < profile->frame_count && source->starts; i++)
 		source->starts[i] = is_start(profile, &profile->frames[i]);
-	return source->allocators && source->starts && source->keys ? 0 : -1;
+	return ct_origins_init(&source->origins, profile, rule) == 0 && source->starts && source->keys ? 0 : -1;
 }
 
 void ct_chain_source_fini(struct ct_chain_source *source)
 {
-	free(source->allocators);
+	ct_origins_fini(&source->origins);
 	free(source->starts);
 	free(source->keys);
 }
@@ -286,14 +272,22 @@ int64_t ct_chain_add(struct ct_chains *chains, const struct ct_chain_source *sou
 	static const struct ct_counters nothing;
 	const struct ct_profile *from = source->profile;
 	const uint32_t *ids = from->frame_ids + site->first_frame;
-	uint32_t first = ct_name_leaf(from, source->allocators, site), end = site->frame_count, count = 0;
+	uint32_t own = ct_origin_own(from, &source->origins, site);
+	uint32_t first = source->own ? own : ct_origin_leaf(from, &source->origins, site);
+	uint32_t end = site->frame_count, count = 0;
 	/* Its callers go with it: _start often has no name. */
 	for (uint32_t i = end; i > first + 1 && i + START_FRAMES_MAX > site->frame_count; i--)
 		if (source->starts[ids[i - 1]])
 			end = i - 1;
 	if (!ct_array_room(&chains->stack, &chains->stack_room, end - first, sizeof(*chains->stack)))
 		return -1;
+	chains->latest_own = 0;
+	bool only_own = source->own && ct_origin_is_own(&source->origins, ids[first]);
 	for (uint32_t i = first; i < end; i++) {
+		if (only_own && !ct_origin_is_own(&source->origins, ids[i]))
+			continue;
+		if (i == own)
+			chains->latest_own = count;
 		int64_t id = add_key(chains, source, ids[i]);
 		if (id < 0)
 			return -1;

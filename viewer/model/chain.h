@@ -3,7 +3,8 @@
  * Stacks reduced to what survives a rebuild. A *chain* is the list of a stack's functions, leaf first, without
  * addresses and lines. It leaves out what differs between builds, C libraries and tools:
  *
- *   in a stack: allocators at the leaf, and the callers of main or of a thread's function at the root
+ *   in a stack: allocators at the leaf, and the callers of main or of a thread's function at the root; in an own chain,
+ *     all functions of libraries (model/origin.h)
  *   in a function's name: clone suffixes of the compiler (.part.0, .cold), symbol versions, Rust's hashes, V8's tiers
  *     and lines
  *   in a module's name: folder and version; the program's own is always "[program]". The module of a named function
@@ -16,7 +17,7 @@
 #ifndef CT_MODEL_CHAIN_H
 #define CT_MODEL_CHAIN_H
 
-#include "model/profile.h"
+#include "model/origin.h"
 
 struct ct_chains {
 	/*
@@ -25,6 +26,7 @@ struct ct_chains {
 	 */
 	struct ct_profile *profile;
 	bool modules; /* the modules of named functions count */
+	uint32_t latest_own; /* index of the own frame in the chain that was last added */
 	uint32_t *stack;
 	size_t stack_room;
 };
@@ -32,7 +34,8 @@ struct ct_chains {
 /* A profile whose sites become chains. */
 struct ct_chain_source {
 	const struct ct_profile *profile;
-	bool *allocators; /* by frame id */
+	struct ct_origins origins;
+	bool own; /* library frames are left out, too */
 	bool *starts; /* by frame id: a caller of main, of a thread's function or of the loader */
 	uint32_t *keys; /* by frame id: frame id in the chains, 0 = not added yet */
 	uint32_t program; /* string id of the program's own module, 0 = not known */
@@ -42,7 +45,9 @@ struct ct_chain_source {
 int ct_chains_init(struct ct_chains *chains, bool modules);
 void ct_chains_fini(struct ct_chains *chains);
 
-int ct_chain_source_init(struct ct_chain_source *source, const struct ct_profile *profile);
+/* own: a chain has only the program's own functions, from the own frame on. */
+int ct_chain_source_init(struct ct_chain_source *source, const struct ct_profile *profile, enum ct_origin_rule rule,
+			 bool own);
 void ct_chain_source_fini(struct ct_chain_source *source);
 
 /* Add a site's chain. Returns its index in chains->profile->sites, or < 0 when out of memory. */

@@ -25,10 +25,14 @@ static int add_site(struct builder *builder, enum ct_diff_side side, const struc
 		return -1;
 	struct ct_diff_row *row = &diff->rows[index];
 	if ((size_t)index == diff->row_count) {
-		*row = (struct ct_diff_row){.chain = (uint32_t)index};
+		*row = (struct ct_diff_row){.chain = (uint32_t)index, .own = diff->chains.latest_own};
 		diff->row_count++;
 	}
-	if (!row->examples[side])
+	if (row->examples[side] &&
+	    ct_origin_call(diff->profiles[side], &builder->source.origins, site) !=
+		    ct_origin_call(diff->profiles[side], &builder->source.origins, row->examples[side]))
+		row->many_calls = true;
+	if (!row->examples[side] || row->examples[side]->counters.total_bytes < site->counters.total_bytes)
 		row->examples[side] = site;
 	for (int i = 1; i < CT_METRIC_COUNT; i++)
 		row->values[side][i] += ct_metric_value(&site->counters, (enum ct_metric)i);
@@ -67,15 +71,19 @@ static int check_fit(const struct ct_diff *diff, struct ct_error_text *error)
 			    diff->names[CT_DIFF_OLD], diff->names[CT_DIFF_NEW], what, first, second);
 }
 
-static int add_side(struct builder *builder, enum ct_diff_side side, struct ct_error_text *error)
+static int add_side(struct builder *builder, enum ct_diff_side side, enum ct_diff_stacks stacks,
+		    struct ct_error_text *error)
 {
+	enum ct_origin_rule rule = builder->diff->chains.modules ? CT_ORIGIN_RULE : CT_ORIGIN_BY_NAME;
 	const struct ct_profile *profile = builder->diff->profiles[side];
 	int code = check_sums(profile, builder->diff->names[side], error);
 	if (code)
 		return code;
-	bool memory = ct_chain_source_init(&builder->source, profile) == 0;
+	bool memory = ct_chain_source_init(&builder->source, profile, rule, stacks == CT_DIFF_OWN) == 0;
 	for (size_t i = 0; i < profile->site_count && memory; i++)
 		memory = add_site(builder, side, &profile->sites[i]) == 0;
+	builder->diff->origins[side] = builder->source.origins;
+	builder->source.origins = (struct ct_origins){0};
 	ct_chain_source_fini(&builder->source);
 	return memory ? CT_OK : ct_error_no_memory(error);
 }
@@ -131,6 +139,7 @@ static void add_row(struct ct_diff_row *to, const struct ct_diff_row *from)
 		if (!to->examples[side])
 			to->examples[side] = from->examples[side];
 	}
+	to->many_calls |= from->many_calls;
 }
 
 static void join_rows(struct ct_diff *diff, const struct plain *plain)
@@ -175,7 +184,7 @@ static int join_plain(struct ct_diff *diff)
 }
 
 int ct_diff_init(struct ct_diff *diff, const struct ct_profile *const profiles[CT_DIFF_SIDES],
-		 const char *const names[CT_DIFF_SIDES], struct ct_error_text *error)
+		 const char *const names[CT_DIFF_SIDES], enum ct_diff_stacks stacks, struct ct_error_text *error)
 {
 	struct builder builder = {.diff = diff};
 	*diff = (struct ct_diff){.profiles = {profiles[0], profiles[1]}, .names = {names[0], names[1]}};
@@ -184,7 +193,7 @@ int ct_diff_init(struct ct_diff *diff, const struct ct_profile *const profiles[C
 	    ct_chains_init(&diff->chains, ct_chain_knows_modules(profiles[0]) && ct_chain_knows_modules(profiles[1])))
 		code = ct_error_no_memory(error);
 	for (int side = 0; side < CT_DIFF_SIDES && !code; side++)
-		code = add_side(&builder, (enum ct_diff_side)side, error);
+		code = add_side(&builder, (enum ct_diff_side)side, stacks, error);
 	if (!code && join_plain(diff))
 		code = ct_error_no_memory(error);
 	return code;
@@ -192,6 +201,8 @@ int ct_diff_init(struct ct_diff *diff, const struct ct_profile *const profiles[C
 
 void ct_diff_fini(struct ct_diff *diff)
 {
+	for (int side = 0; side < CT_DIFF_SIDES; side++)
+		ct_origins_fini(&diff->origins[side]);
 	ct_chains_fini(&diff->chains);
 	free(diff->rows);
 }
@@ -224,6 +235,26 @@ int ct_diff_check(const struct ct_diff *diff, enum ct_metric metric, struct ct_e
 				    diff->names[CT_DIFF_OLD], diff->names[CT_DIFF_NEW],
 				    diff->profiles[CT_DIFF_OLD]->time_unit, diff->profiles[CT_DIFF_NEW]->time_unit);
 	return CT_OK;
+}
+
+static const struct ct_frame *example_frame(const struct ct_diff *diff, const struct ct_diff_row *row,
+					    uint32_t (*choose)(const struct ct_profile *, const struct ct_origins *,
+							       const struct ct_site_row *))
+{
+	enum ct_diff_side side = ct_diff_shown_side(row);
+	const struct ct_profile *profile = diff->profiles[side];
+	const struct ct_site_row *site = row->examples[side];
+	return &profile->frames[profile->frame_ids[site->first_frame + choose(profile, &diff->origins[side], site)]];
+}
+
+const struct ct_frame *ct_diff_own(const struct ct_diff *diff, const struct ct_diff_row *row)
+{
+	return example_frame(diff, row, ct_origin_own);
+}
+
+const struct ct_frame *ct_diff_leaf(const struct ct_diff *diff, const struct ct_diff_row *row)
+{
+	return example_frame(diff, row, ct_origin_leaf);
 }
 
 static int64_t difference(uint64_t old, uint64_t new)

@@ -34,21 +34,31 @@ enum ct_cause {
 
 struct ct_diff_row {
 	uint64_t values[CT_DIFF_SIDES][CT_METRIC_COUNT]; /* by enum ct_metric; at most 2^62 */
-	const struct ct_site_row *examples[CT_DIFF_SIDES]; /* a site with this chain; NULL: the side has none */
+	/* the site with this chain that allocates most; NULL: the side has none */
+	const struct ct_site_row *examples[CT_DIFF_SIDES];
 	uint32_t chain; /* index in ct_diff.chains */
+	uint32_t own; /* index of the own frame in the chain */
+	bool many_calls; /* its sites do not all go through the same call of a library */
+};
+
+/* What a row's chain holds. */
+enum ct_diff_stacks {
+	CT_DIFF_OWN, /* the program's own functions (model/origin.h) */
+	CT_DIFF_ALL_FRAMES, /* every function from the leaf on */
 };
 
 struct ct_diff {
 	const struct ct_profile *profiles[CT_DIFF_SIDES]; /* the caller's; they must outlive the diff */
 	const char *names[CT_DIFF_SIDES]; /* their files, for errors */
 	struct ct_chains chains;
+	struct ct_origins origins[CT_DIFF_SIDES];
 	struct ct_diff_row *rows;
 	size_t row_count;
 };
 
 /* 0, or < 0: CT_ERR_USAGE if the profiles cannot be compared. Call ct_diff_fini in both cases. */
 int ct_diff_init(struct ct_diff *diff, const struct ct_profile *const profiles[CT_DIFF_SIDES],
-		 const char *const names[CT_DIFF_SIDES], struct ct_error_text *error);
+		 const char *const names[CT_DIFF_SIDES], enum ct_diff_stacks stacks, struct ct_error_text *error);
 void ct_diff_fini(struct ct_diff *diff);
 
 /* Check that both sides have the metric and that it adds up. CT_ERR_USAGE: the error names the file without it. */
@@ -72,6 +82,10 @@ void ct_diff_causes(const struct ct_diff_row *row, enum ct_metric metric, int64_
 
 /* Does any of the row's numbers differ? */
 bool ct_diff_row_differs(const struct ct_diff *diff, const struct ct_diff_row *row);
+
+/* The own frame of the row's example, and its leaf. */
+const struct ct_frame *ct_diff_own(const struct ct_diff *diff, const struct ct_diff_row *row);
+const struct ct_frame *ct_diff_leaf(const struct ct_diff *diff, const struct ct_diff_row *row);
 
 /*
  * The rows sorted by the size of their change, largest first; unchanged rows are at the end. To be freed; NULL when

@@ -78,9 +78,8 @@ int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, e
 	*groups = (struct ct_groups){
 		.rows = calloc(count + 1, sizeof(*groups->rows)),
 		.of_frame = calloc(count + 1, sizeof(*groups->of_frame)),
-		.allocators = ct_names_find_allocators(profile),
 	};
-	if (!keys || !groups->rows || !groups->of_frame || !groups->allocators) {
+	if (ct_origins_init(&groups->origins, profile, CT_ORIGIN_RULE) || !keys || !groups->rows || !groups->of_frame) {
 		free(keys);
 		return ct_error_no_memory(error);
 	}
@@ -109,7 +108,7 @@ void ct_groups_count(struct ct_groups *groups, const struct ct_profile *profile,
 		if (left_out && left_out[i])
 			continue;
 		uint32_t leaf =
-			by == CT_BY_THREAD ? site->frame_count - 1 : ct_name_leaf(profile, groups->allocators, site);
+			by == CT_BY_THREAD ? site->frame_count - 1 : ct_origin_leaf(profile, &groups->origins, site);
 		for (uint32_t j = with_allocators ? 0 : leaf; j < site->frame_count; j++) {
 			uint32_t frame = profile->frame_ids[site->first_frame + j];
 			struct ct_group *group = &groups->rows[groups->of_frame[frame]];
@@ -127,5 +126,5 @@ void ct_groups_fini(struct ct_groups *groups)
 {
 	free(groups->rows);
 	free(groups->of_frame);
-	free(groups->allocators);
+	ct_origins_fini(&groups->origins);
 }

@@ -8,6 +8,7 @@
 #ifndef CT_MODEL_GROUPS_H
 #define CT_MODEL_GROUPS_H
 
+#include "model/origin.h"
 #include "model/profile.h"
 #include "util/error.h"
 
@@ -33,7 +34,7 @@ struct ct_groups {
 	struct ct_group *rows;
 	size_t count;
 	uint32_t *of_frame; /* index in rows, by frame id */
-	bool *allocators; /* by frame id */
+	struct ct_origins origins;
 };
 
 /* The name of a grouping, "function"; NULL after the last. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Decides which frames belong to an allocator. */
+/* Recognises the functions and files of allocators. */
+#include "names/allocators.h"
+
 #include <ctype.h>
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "names/names.h"
@@ -43,6 +45,10 @@ static const char *const prefixes[] = {
 	"alloc::raw_vec::",
 	"<alloc::raw_vec::", /* how rustc names methods since v0 mangling */
 	"<std::alloc::",
+	"je_", /* jemalloc, tcmalloc and mimalloc, linked statically */
+	"_rjem_",
+	"tcmalloc::",
+	"_mi_",
 };
 
 /* Valgrind names inlined C++ functions without their class: `allocate (new_allocator.h:137)`. */
@@ -89,7 +95,7 @@ static bool has_word(const char *function)
 	return false;
 }
 
-static bool is_allocator_function(const char *function)
+bool ct_allocator_has_function(const char *function)
 {
 	const char *last;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -105,40 +111,11 @@ static bool is_allocator_function(const char *function)
 	return has_word(function) || !strncmp(last, "_M_", 3) || !strncmp(last, "_S_", 3);
 }
 
-bool ct_name_is_allocator(const struct ct_profile *profile, const struct ct_frame *frame)
+bool ct_allocator_has_file(const char *path)
 {
-	const char *file = ct_name_base(profile->strings[frame->file]);
-	/* Valgrind's replacement functions: malloc, or memcpy in a copy profile */
-	if (!strncmp(ct_name_base(profile->strings[frame->module]), "vgpreload_", 10))
-		return true;
-	if (is_allocator_function(profile->strings[frame->function]))
-		return true;
-	for (size_t i = 0; *file && i < sizeof(files) / sizeof(files[0]); i++) {
+	const char *file = ct_name_base(path);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		if (!strcmp(file, files[i]))
 			return true;
-	}
 	return false;
-}
-
-bool *ct_names_find_allocators(const struct ct_profile *profile)
-{
-	bool *flags = calloc(profile->frame_count + 1, sizeof(*flags));
-	for (size_t i = 1; flags && i < profile->frame_count; i++)
-		flags[i] = ct_name_is_allocator(profile, &profile->frames[i]);
-	return flags;
-}
-
-uint32_t ct_name_leaf(const struct ct_profile *profile, const bool *allocators, const struct ct_site_row *site)
-{
-	const uint32_t *frames = profile->frame_ids + site->first_frame;
-	uint32_t leaf = 0;
-	while (leaf + 1 < site->frame_count) {
-		/* an unnamed function between malloc and sqlite3Malloc belongs to the allocator too */
-		bool between = !profile->frames[frames[leaf]].function && allocators[frames[leaf + 1]];
-
-		if (!allocators[frames[leaf]] && !between)
-			break;
-		leaf++;
-	}
-	return leaf;
 }

@@ -33,10 +33,24 @@ uint32_t ct_name_key(const struct ct_frame *frame)
 	return frame->function ? frame->function * 2 : frame->module * 2 + 1;
 }
 
+size_t ct_name_without_clones(const char *name, size_t length)
+{
+	static const char mark[] = " [clone ";
+	while (length && name[length - 1] == ']') {
+		size_t at = length - 1;
+		while (at && name[at] != '[')
+			at--;
+		if (!at || strncmp(name + at - 1, mark, sizeof(mark) - 1))
+			break;
+		length = at - 1;
+	}
+	return length;
+}
+
 /* The start of the parameter list: the parenthesis that matches the last closing one. */
 static size_t find_parameters(const char *name, size_t length)
 {
-	length = ct_cut_length(name, length);
+	length = ct_name_without_clones(name, ct_cut_length(name, length));
 	size_t depth = 0, at = length;
 	if (length > 6 && !memcmp(name + length - 6, " const", 6))
 		at -= 6;
@@ -62,7 +76,7 @@ static size_t find_parameters(const char *name, size_t length)
 static size_t return_type(const char *name, size_t length)
 {
 	size_t depth = 0, start = 0;
-	if (name[length] == '\0' || *name == '<')
+	if (name[length] != '(' || *name == '<')
 		return 0;
 	for (size_t i = 0; i < length; i++) {
 		if (!strncmp(name + i, "operator", 8))
@@ -167,4 +181,14 @@ char *ct_name_place(const struct ct_profile *profile, const struct ct_frame *fra
 	else if (*module && frame->function) /* without a function, the module is already the name */
 		snprintf(out, CT_NAME_ROOM, "[%.*s]", base_fits(module), module);
 	return out;
+}
+
+const char *ct_name_start(const char *name)
+{
+	return name + return_type(name, find_parameters(name, strlen(name)));
+}
+
+size_t ct_name_length(const char *name)
+{
+	return find_parameters(name, strlen(name));
 }

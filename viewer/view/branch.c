@@ -5,7 +5,7 @@
 
 #include "names/names.h"
 
-int ct_branches_init(struct ct_branches *branches, const struct ct_profile *profile, const bool *allocators,
+int ct_branches_init(struct ct_branches *branches, const struct ct_profile *profile, const struct ct_origins *origins,
 		     const bool *left_out)
 {
 	size_t sites = profile->site_count;
@@ -17,7 +17,7 @@ int ct_branches_init(struct ct_branches *branches, const struct ct_profile *prof
 	if (!branches->leaves || !branches->paths)
 		return -1;
 	for (size_t i = 0; i < sites; i++) {
-		branches->leaves[i] = ct_name_leaf(profile, allocators, &profile->sites[i]);
+		branches->leaves[i] = ct_origin_leaf(profile, origins, &profile->sites[i]);
 		if (!left_out || !left_out[i])
 			branches->paths[branches->count++].site = (uint32_t)i;
 	}

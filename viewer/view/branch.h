@@ -7,6 +7,7 @@
 #ifndef CT_VIEW_BRANCH_H
 #define CT_VIEW_BRANCH_H
 
+#include "model/origin.h"
 #include "view/view.h"
 
 struct ct_branch_path {
@@ -32,7 +33,7 @@ struct ct_branch {
 };
 
 /* left_out: sites to skip, NULL = none. 0, or < 0 when out of memory; call ct_branches_fini in both cases. */
-int ct_branches_init(struct ct_branches *branches, const struct ct_profile *profile, const bool *allocators,
+int ct_branches_init(struct ct_branches *branches, const struct ct_profile *profile, const struct ct_origins *origins,
 		     const bool *left_out);
 void ct_branches_fini(struct ct_branches *branches);
 

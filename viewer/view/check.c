@@ -4,13 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/fold.h"
 #include "names/names.h"
 #include "names/number.h"
 #include "view/caveat.h"
 
 #define WORST_MAX 3
 
-/* A site with its amount or, for a growth rule, its growth. */
+/* A site that names a row of sites (model/fold.h), with their amount or, for a growth rule, their growth. */
 struct suspect {
 	const struct ct_profile *profile;
 	const struct ct_site_row *site;
@@ -85,20 +86,22 @@ static void note_suspect(struct suspect worst[WORST_MAX], struct suspect suspect
 }
 
 static int find_largest(const struct ct_check_view *gate, const struct ct_budget_rule *rule,
-			struct suspect worst[WORST_MAX])
+			const struct ct_origins *origins, struct suspect worst[WORST_MAX])
 {
 	const struct ct_profile *profile = gate->profile;
 	bool *sites = ct_rule_sites(rule, profile);
+	struct ct_fold fold;
 	if (!sites)
 		return -1;
-	for (size_t i = 0; i < profile->site_count; i++) {
-		const struct ct_site_row *site = &profile->sites[i];
-		if (sites[i])
-			note_suspect(worst,
-				     (struct suspect){profile, site, ct_metric_value(&site->counters, rule->metric)});
-	}
+	for (size_t i = 0; i < profile->site_count; i++)
+		sites[i] = !sites[i]; /* now: left out */
+	int code = ct_fold_init(&fold, profile, origins, false, sites);
+	for (size_t i = 0; i < fold.count && !code; i++)
+		note_suspect(worst, (struct suspect){profile, &profile->sites[fold.rows[i].site],
+						     ct_metric_value(fold.rows[i].counters, rule->metric)});
+	ct_fold_fini(&fold);
 	free(sites);
-	return 0;
+	return code;
 }
 
 /* Find the rows of the diff that have grown most, among those whose new site is in the rule's scope. */
@@ -120,10 +123,9 @@ static int find_grown(const struct ct_check_view *gate, const struct ct_budget_r
 }
 
 /* The first caller with a name, or NULL. */
-static const struct ct_frame *find_named(const struct ct_profile *profile, const struct ct_site_row *site,
-					 uint32_t leaf)
+static const struct ct_frame *find_named(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t own)
 {
-	for (uint32_t i = leaf + 1; i < site->frame_count; i++) {
+	for (uint32_t i = own + 1; i < site->frame_count; i++) {
 		const struct ct_frame *frame = &profile->frames[profile->frame_ids[site->first_frame + i]];
 		if (frame->function)
 			return frame;
@@ -131,25 +133,25 @@ static const struct ct_frame *find_named(const struct ct_profile *profile, const
 	return NULL;
 }
 
-static int put_suspects(const struct ct_check_view *gate, const struct ct_budget_rule *rule, const bool *allocators,
-			FILE *out)
+static int put_suspects(const struct ct_check_view *gate, const struct ct_budget_rule *rule,
+			const struct ct_origins *origins, FILE *out)
 {
 	struct suspect worst[WORST_MAX] = {{0}};
 	char text[CT_NAME_ROOM];
 	if (rule->operator> CT_EQUAL)
 		return 0;
-	if ((rule->growth ? find_grown : find_largest)(gate, rule, worst))
+	if (rule->growth ? find_grown(gate, rule, worst) : find_largest(gate, rule, origins, worst))
 		return -1;
 	for (int i = 0; i < WORST_MAX && worst[i].amount; i++) {
 		const struct ct_profile *profile = worst[i].profile;
-		uint32_t leaf = ct_name_leaf(profile, allocators, worst[i].site);
-		const struct ct_frame *frame = &profile->frames[profile->frame_ids[worst[i].site->first_frame + leaf]];
+		uint32_t own = ct_origin_own(profile, origins, worst[i].site);
+		const struct ct_frame *frame = &profile->frames[profile->frame_ids[worst[i].site->first_frame + own]];
 		fputs(i ? ", " : " ", out);
 		put_code(ct_name_short(profile, frame, text), out);
 		if (*ct_name_place(profile, frame, text)) {
 			putc(' ', out);
 			put_code(text, out);
-		} else if ((frame = find_named(profile, worst[i].site, leaf))) {
+		} else if ((frame = find_named(profile, worst[i].site, own))) {
 			fputs(" < ", out);
 			put_code(ct_name_short(profile, frame, text), out);
 		}
@@ -179,7 +181,7 @@ static void put_numbers(const struct ct_check_view *gate, const struct ct_budget
 	fputs(" |", out);
 }
 
-static int put_broken(const struct ct_check_view *gate, const bool *allocators, FILE *out)
+static int put_broken(const struct ct_check_view *gate, const struct ct_origins *origins, FILE *out)
 {
 	fputs("\n| rule | limit | actual | off by | worst sites |\n| --- | ---: | ---: | ---: | --- |\n", out);
 	for (size_t i = 0; i < gate->budget->count; i++) {
@@ -191,7 +193,7 @@ static int put_broken(const struct ct_check_view *gate, const bool *allocators, 
 		put_numbers(gate, rule, &gate->verdicts[i], out);
 		if (!gate->verdicts[i].matched)
 			fputs(" matches no site", out);
-		else if (put_suspects(gate, rule, allocators, out))
+		else if (put_suspects(gate, rule, origins, out))
 			return -1;
 		fputs(" |\n", out);
 	}
@@ -224,22 +226,22 @@ static void put_notes(const struct ct_check_view *gate, FILE *out)
 
 int ct_view_gate(const struct ct_check_view *gate, FILE *out)
 {
-	bool *allocators = ct_names_find_allocators(gate->profile);
+	struct ct_origins origins;
 	size_t count = gate->budget->count, broken = 0;
-	int code = allocators ? 0 : -1;
+	int code = ct_origins_init(&origins, gate->profile, CT_ORIGIN_RULE);
 	for (size_t i = 0; i < count; i++)
 		broken += !ct_gate_holds(gate, i);
 	if (!code)
 		put_plain(gate->name, out);
 	if (!code && broken) {
 		fprintf(out, ": %zu of %zu rule%s broken\n", broken, count, count == 1 ? "" : "s");
-		code = put_broken(gate, allocators, out);
+		code = put_broken(gate, &origins, out);
 	} else if (!code) {
 		fprintf(out, ": %zu rule%s%s\n", count, count == 1 ? " holds" : "s hold",
 			ct_gate_passes(gate) ? "" : ", but the recording is not whole, which --strict does not allow");
 	}
 	if (!code)
 		put_notes(gate, out);
-	free(allocators);
+	ct_origins_fini(&origins);
 	return code;
 }

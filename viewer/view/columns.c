@@ -10,6 +10,8 @@
 #define GAP 2
 #define PERCENT_WIDTH 5
 #define TEXT_MIN 34 /* minimum width for names; numbers are left out to keep it */
+#define TEXT_MIN_NARROW 40 /* in a terminal narrower than NARROW, for a function with its place and what it calls */
+#define NARROW 100
 
 enum kind { KIND_BYTES, KIND_COUNT, KIND_TIME, KIND_PERCENT, KIND_RATE, KIND_GROWTH };
 
@@ -214,7 +216,8 @@ static void drop(const struct ct_view *view, struct ct_layout *layout, int rank)
 
 static bool fits(const struct ct_view *view, const struct ct_layout *layout, int extra)
 {
-	return total_width(layout, extra) + TEXT_MIN <= view->terminal->columns;
+	int columns = view->terminal->columns;
+	return total_width(layout, extra) + (columns < NARROW ? TEXT_MIN_NARROW : TEXT_MIN) <= columns;
 }
 
 /* Columns that the user named stay, whatever the terminal's width. */

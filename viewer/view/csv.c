@@ -92,24 +92,28 @@ static void put_numbers(const struct ct_view *view, const struct ct_counters *co
 int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error)
 {
 	const struct ct_profile *profile = view->profile;
-	size_t shown = ct_order_shown(view, profile->site_count);
-	bool *allocators = ct_names_find_allocators(profile);
-	uint32_t *order = ct_order_sites(view);
-	bool memory = allocators && order;
-	if (memory) {
+	struct ct_origins origins;
+	struct ct_fold fold;
+	bool memory = ct_view_fold(view, &origins, &fold) == 0;
+	uint32_t *order = memory ? ct_order_rows(view, &fold) : NULL;
+	size_t shown = order ? ct_order_shown(view, fold.count) : 0;
+	if (order) {
 		fputs("function,file,line,module", view->out);
 		put_heads(view, "", false);
 		fputs("\r\n", view->out);
 	}
-	for (size_t i = 0; memory && i < shown; i++) {
-		const struct ct_site_row *site = &profile->sites[order[i]];
-		uint32_t leaf = site->first_frame + ct_name_leaf(profile, allocators, site);
+	for (size_t i = 0; i < shown; i++) {
+		const struct ct_fold_row *row = &fold.rows[order[i]];
+		const struct ct_site_row *site = &profile->sites[row->site];
+		uint32_t own = site->first_frame + ct_origin_own(profile, &origins, site);
 
-		put_place(profile, &profile->frames[profile->frame_ids[leaf]], view->out);
-		put_numbers(view, &site->counters, false);
+		put_place(profile, &profile->frames[profile->frame_ids[own]], view->out);
+		put_numbers(view, row->counters, false);
 		fputs("\r\n", view->out);
 	}
-	free(allocators);
+	memory = memory && order;
+	ct_fold_fini(&fold);
+	ct_origins_fini(&origins);
 	free(order);
 	return memory ? CT_OK : ct_error_no_memory(error);
 }

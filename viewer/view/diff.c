@@ -23,7 +23,7 @@ static const enum column dispensable[] = {OLD, LONGER, BIGGER, MORE, PERCENT};
 struct table {
 	const struct ct_diff_view *view;
 	struct ct_line line;
-	bool *allocators[CT_DIFF_SIDES];
+	struct ct_origins origins[CT_DIFF_SIDES]; /* the diff's */
 	uint32_t *order;
 	size_t changed; /* number of rows with a change; they come first in the order */
 	size_t shown;
@@ -230,10 +230,13 @@ static void put_row(struct table *table, const struct ct_diff_row *row)
 		ct_line_style(line, side == CT_DIFF_NEW ? CT_STYLE_MORE : CT_STYLE_LESS);
 		ct_line_add(line, side == CT_DIFF_NEW ? "new " : "gone ");
 	}
-	ct_line_add_site(line, profile, table->allocators[side], row->examples[side], !table->view->full);
+	ct_line_add_site(line, profile, row->examples[side],
+			 (struct ct_site_look){.origins = &table->origins[side],
+					       .callers = !table->view->full,
+					       .many_calls = row->many_calls});
 	ct_line_end(line);
 	if (table->view->full)
-		ct_line_put_stack(line, profile, row->examples[side]);
+		ct_line_put_stack(line, profile, &table->origins[side], row->examples[side]);
 }
 
 /* Write the sum of the rows that are not shown, so that the changes on the screen add up to that of the total. */
@@ -250,14 +253,14 @@ static void put_rest(struct table *table)
 	}
 	ct_line_style(&table->line, CT_STYLE_QUIET);
 	if (hidden) {
-		ct_line_format(&table->line, "%s more site%s with %s and %s; -n 0 shows all",
+		ct_line_format(&table->line, "%s more row%s with %s and %s; -n 0 shows all",
 			       ct_number_exact(number, hidden), hidden == 1 ? "" : "s",
 			       format_change(view, view->metric, grown, more),
 			       format_change(view, view->metric, shrunk, less));
 		ct_line_end(&table->line);
 	}
 	if (same) {
-		ct_line_format(&table->line, "%s site%s without a difference", ct_number_exact(number, same),
+		ct_line_format(&table->line, "%s row%s without a difference", ct_number_exact(number, same),
 			       same == 1 ? "" : "s");
 		ct_line_style(&table->line, CT_STYLE_PLAIN);
 		ct_line_end(&table->line);
@@ -318,15 +321,14 @@ int ct_view_diff(const struct ct_diff_view *view, struct ct_error_text *error)
 	bool memory = table.order != NULL;
 	ct_line_init(&table.line, view->terminal, view->out);
 	for (int side = 0; side < CT_DIFF_SIDES; side++) {
-		table.allocators[side] = ct_names_find_allocators(view->diff->profiles[side]);
-		memory = memory && table.allocators[side];
+		table.origins[side] = view->diff->origins[side];
+		if (view->all_frames)
+			table.origins[side].rule = CT_ORIGIN_NONE;
 	}
 	if (memory)
 		put_diff(&table);
 	memory = memory && !table.line.failed;
 	ct_line_fini(&table.line);
-	free(table.allocators[CT_DIFF_OLD]);
-	free(table.allocators[CT_DIFF_NEW]);
 	free(table.order);
 	return memory ? CT_OK : ct_error_no_memory(error);
 }

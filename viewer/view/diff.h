@@ -17,6 +17,7 @@ struct ct_diff_view {
 	double min_percent; /* of the larger total; smaller changes are not shown */
 	bool exact; /* exact numbers */
 	bool full; /* whole stacks */
+	bool all_frames; /* rows show the leaf and all callers; for a diff with CT_DIFF_ALL_FRAMES */
 };
 
 int ct_view_diff(const struct ct_diff_view *view, struct ct_error_text *error);

@@ -3,13 +3,25 @@
 
 #include <stdlib.h>
 
-static int compare_sites(const void *a, const void *b, void *context)
+int ct_view_fold(const struct ct_view *view, struct ct_origins *origins, struct ct_fold *fold)
 {
-	const struct ct_view *view = context;
+	*fold = (struct ct_fold){0};
+	if (ct_origins_init(origins, view->profile, view->all_frames ? CT_ORIGIN_NONE : CT_ORIGIN_RULE))
+		return -1;
+	return ct_fold_init(fold, view->profile, origins, view->full || view->all_frames, NULL);
+}
+
+struct order {
+	const struct ct_view *view;
+	const struct ct_fold_row *rows;
+};
+
+static int compare_rows(const void *a, const void *b, void *context)
+{
+	const struct order *order = context;
 	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-	const struct ct_counters *first = &view->profile->sites[left].counters;
-	const struct ct_counters *second = &view->profile->sites[right].counters;
-	double x = ct_column_value(first, view->sort), y = ct_column_value(second, view->sort);
+	const struct ct_counters *first = order->rows[left].counters, *second = order->rows[right].counters;
+	double x = ct_column_value(first, order->view->sort), y = ct_column_value(second, order->view->sort);
 	if (x != y)
 		return x < y ? 1 : -1;
 	if (first->total_bytes != second->total_bytes)
@@ -17,14 +29,14 @@ static int compare_sites(const void *a, const void *b, void *context)
 	return left < right ? -1 : left > right;
 }
 
-uint32_t *ct_order_sites(const struct ct_view *view)
+uint32_t *ct_order_rows(const struct ct_view *view, const struct ct_fold *fold)
 {
-	size_t count = view->profile->site_count;
-	uint32_t *order = calloc(count + 1, sizeof(*order));
-	for (size_t i = 0; order && i < count; i++)
+	struct order by = {view, fold->rows};
+	uint32_t *order = calloc(fold->count + 1, sizeof(*order));
+	for (size_t i = 0; order && i < fold->count; i++)
 		order[i] = (uint32_t)i;
 	if (order)
-		qsort_r(order, count, sizeof(*order), compare_sites, (void *)view);
+		qsort_r(order, fold->count, sizeof(*order), compare_rows, &by);
 	return order;
 }
 

@@ -3,11 +3,12 @@
 #ifndef CT_VIEW_ORDER_H
 #define CT_VIEW_ORDER_H
 
+#include "model/fold.h"
 #include "model/groups.h"
 #include "view/view.h"
 
-/* The indices of all sites. */
-uint32_t *ct_order_sites(const struct ct_view *view);
+/* The indices of the rows. */
+uint32_t *ct_order_rows(const struct ct_view *view, const struct ct_fold *fold);
 
 /* The groups that have sites. */
 const struct ct_group **ct_order_groups(const struct ct_view *view, const struct ct_groups *groups, size_t *count);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of sites: one line each, with the numbers, the allocating function and its callers. */
+/* The table of sites, folded by the program's own code: numbers, own function, and its callers. */
 #include "view/view.h"
 
 #include <stdlib.h>
@@ -14,26 +14,26 @@ struct table {
 	const struct ct_view *view;
 	struct ct_layout layout;
 	struct ct_line line;
-	bool *allocators;
-	uint32_t *order; /* indices of sites */
+	struct ct_origins origins;
+	struct ct_fold fold;
+	uint32_t *order; /* indices of rows */
 	size_t shown;
 };
 
-/* Write the number of sites that the table does not show, and their share. */
+/* Write the number of rows that the table does not show, and their share. */
 static void put_rest(struct table *table)
 {
-	const struct ct_profile *profile = table->view->profile;
 	enum ct_column share = ct_column_share(table->view->sort);
-	size_t left = profile->site_count - table->shown;
+	size_t left = table->fold.count - table->shown;
 	char number[CT_NUMBER_ROOM], percent[CT_NUMBER_ROOM];
 	double rest = 0;
 	if (left == 0)
 		return;
-	for (size_t i = table->shown; i < profile->site_count; i++)
-		rest += ct_column_value(&profile->sites[table->order[i]].counters, share);
+	for (size_t i = table->shown; i < table->fold.count; i++)
+		rest += ct_column_value(table->fold.rows[table->order[i]].counters, share);
 	ct_number_percent(percent, rest, ct_view_whole(table->view, share));
 	ct_line_style(&table->line, CT_STYLE_QUIET);
-	ct_line_format(&table->line, "%s more site%s with %s %%; -n 0 shows all", ct_number_exact(number, left),
+	ct_line_format(&table->line, "%s more row%s with %s %%; -n 0 shows all", ct_number_exact(number, left),
 		       left == 1 ? "" : "s", percent);
 	ct_line_style(&table->line, CT_STYLE_PLAIN);
 	ct_line_end(&table->line);
@@ -50,32 +50,34 @@ static void put_table(struct table *table)
 	ct_line_style(&table->line, CT_STYLE_PLAIN);
 	ct_line_end(&table->line);
 	for (size_t i = 0; i < table->shown; i++) {
-		const struct ct_site_row *site = &profile->sites[table->order[i]];
+		const struct ct_fold_row *row = &table->fold.rows[table->order[i]];
+		const struct ct_site_row *site = &profile->sites[row->site];
 
-		ct_layout_numbers(table->view, &table->layout, &site->counters, &table->line);
-		ct_line_add_site(&table->line, profile, table->allocators, site, !table->view->full);
+		ct_layout_numbers(table->view, &table->layout, row->counters, &table->line);
+		ct_line_add_site(&table->line, profile, site,
+				 (struct ct_site_look){.origins = &table->origins,
+						       .callers = !table->view->full,
+						       .many_calls = row->many_calls});
 		ct_line_end(&table->line);
 		if (table->view->full)
-			ct_line_put_stack(&table->line, profile, site);
+			ct_line_put_stack(&table->line, profile, &table->origins, site);
 	}
 	put_rest(table);
 }
 
 int ct_view_sites(const struct ct_view *view, struct ct_error_text *error)
 {
-	struct table table = {
-		.view = view,
-		.allocators = ct_names_find_allocators(view->profile),
-		.order = ct_order_sites(view),
-		.shown = ct_order_shown(view, view->profile->site_count),
-	};
+	struct table table = {.view = view};
 	ct_line_init(&table.line, view->terminal, view->out);
-	if (table.allocators && table.order)
+	if (ct_view_fold(view, &table.origins, &table.fold) == 0 && (table.order = ct_order_rows(view, &table.fold))) {
+		table.shown = ct_order_shown(view, table.fold.count);
 		put_table(&table);
-	else
+	} else {
 		table.line.failed = true;
+	}
 	ct_line_fini(&table.line);
-	free(table.allocators);
+	ct_fold_fini(&table.fold);
+	ct_origins_fini(&table.origins);
 	free(table.order);
 	return ct_view_check(&table.line, error);
 }

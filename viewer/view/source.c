@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/origin.h"
 #include "names/names.h"
 #include "names/number.h"
 #include "view/source_file.h"
@@ -46,7 +47,7 @@ struct routine {
 struct listing {
 	const struct ct_view *view;
 	struct ct_line line;
-	bool *allocators;
+	struct ct_origins origins;
 	struct place *places;
 	size_t place_count;
 	uint32_t *of_frame; /* by frame id: 1 + index of its place, 0 = none */
@@ -129,7 +130,7 @@ static void count_sites(struct listing *listing)
 	const struct ct_profile *profile = listing->view->profile;
 	for (uint32_t i = 0; i < profile->site_count; i++) {
 		const struct ct_site_row *site = &profile->sites[i];
-		uint32_t leaf = ct_name_leaf(profile, listing->allocators, site);
+		uint32_t leaf = ct_origin_leaf(profile, &listing->origins, site);
 		struct amount amount = {ct_metric_value(&site->counters, listing->bytes),
 					ct_metric_value(&site->counters, listing->blocks)};
 
@@ -310,7 +311,6 @@ int ct_view_source(const struct ct_view *view, struct ct_error_text *error)
 	size_t frames = view->profile->frame_count;
 	struct listing listing = {
 		.view = view,
-		.allocators = ct_names_find_allocators(view->profile),
 		.places = calloc(frames, sizeof(*listing.places)),
 		.of_frame = calloc(frames, sizeof(*listing.of_frame)),
 		.routines = calloc(frames, sizeof(*listing.routines)),
@@ -326,10 +326,12 @@ int ct_view_source(const struct ct_view *view, struct ct_error_text *error)
 		listing.blocks = CT_METRIC_END_BLOCKS;
 	}
 	ct_line_init(&listing.line, view->terminal, view->out);
-	code = listing.allocators && listing.places && listing.of_frame && listing.routines ? show(&listing, error)
-											    : ct_error_no_memory(error);
+	code = ct_origins_init(&listing.origins, view->profile, CT_ORIGIN_RULE) == 0 && listing.places &&
+			       listing.of_frame && listing.routines
+		       ? show(&listing, error)
+		       : ct_error_no_memory(error);
 	ct_line_fini(&listing.line);
-	free(listing.allocators);
+	ct_origins_fini(&listing.origins);
 	free(listing.places);
 	free(listing.of_frame);
 	free(listing.routines);

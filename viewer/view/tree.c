@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/origin.h"
 #include "names/names.h"
 #include "names/number.h"
 #include "util/array.h"
@@ -22,7 +23,7 @@ struct tree {
 	const struct ct_view *view;
 	struct ct_layout layout;
 	struct ct_line line;
-	bool *allocators;
+	struct ct_origins origins;
 	struct ct_branches branches;
 	const struct ct_frame **chain; /* of the current branch, outermost first */
 	size_t chain_length;
@@ -236,18 +237,18 @@ int ct_view_tree(const struct ct_view *view, struct ct_error_text *error)
 	struct tree tree = {
 		.view = view,
 		.share = ct_column_share(view->sort),
-		.allocators = ct_names_find_allocators(profile),
 	};
 	ct_line_init(&tree.line, view->terminal, view->out);
 	tree.least = ct_view_whole(view, tree.share) * view->min_percent / 100;
-	if (tree.allocators && ct_branches_init(&tree.branches, profile, tree.allocators, NULL) == 0) {
+	if (ct_origins_init(&tree.origins, profile, CT_ORIGIN_RULE) == 0 &&
+	    ct_branches_init(&tree.branches, profile, &tree.origins, NULL) == 0) {
 		tree.branches.sort = tree.share;
 		put_tree(&tree);
 	} else {
 		tree.line.failed = true;
 	}
 	ct_line_fini(&tree.line);
-	free(tree.allocators);
+	ct_origins_fini(&tree.origins);
 	ct_branches_fini(&tree.branches);
 	free(tree.chain);
 	return ct_view_check(&tree.line, error);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "model/fold.h"
 #include "model/groups.h"
 #include "model/leaks.h"
 #include "model/metric.h"
@@ -36,7 +37,8 @@ struct ct_view {
 	size_t rows; /* 0 = all */
 	double min_percent; /* smaller branches of the tree are not shown */
 	bool exact; /* exact numbers */
-	bool full; /* whole stacks */
+	bool full; /* a row for each stack, with the whole of it below */
+	bool all_frames; /* a row for each stack, from its leaf on */
 	bool cumulative; /* groups are sorted by their numbers including callees */
 	enum ct_group_by by;
 	enum ct_column columns[CT_COLUMN_COUNT]; /* chosen by the user */
@@ -81,6 +83,9 @@ int ct_view_source(const struct ct_view *view, struct ct_error_text *error);
 
 /* Callers and callees of the matching functions. CT_ERR_USAGE: no function matches. */
 int ct_view_peek(const struct ct_view *view, struct ct_error_text *error);
+
+/* Fold the sites as the view wants. 0, or < 0 when out of memory; call both fini functions in both cases. */
+int ct_view_fold(const struct ct_view *view, struct ct_origins *origins, struct ct_fold *fold);
 
 /* The same rows as CSV (RFC 4180), with raw numbers. */
 int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error);

@@ -85,27 +85,15 @@ static void put_chain(const struct ct_diff *diff, uint32_t index, FILE *out)
 	putc(']', out);
 }
 
-const struct ct_frame *ct_diff_leaf(const struct ct_diff *diff, const struct ct_diff_row *row, bool *const allocators[])
-{
-	enum ct_diff_side shown = ct_diff_shown_side(row);
-	const struct ct_profile *profile = diff->profiles[shown];
-	const struct ct_site_row *site = row->examples[shown];
-	uint32_t leaf = ct_name_leaf(profile, allocators[shown], site);
-	return &profile->frames[profile->frame_ids[site->first_frame + leaf]];
-}
-
-static void put_row(const struct ct_diff *diff, size_t index, enum ct_metric metric, bool *const allocators[],
-		    FILE *out)
+static void put_row(const struct ct_diff *diff, size_t index, enum ct_metric metric, FILE *out)
 {
 	const struct ct_diff_row *row = &diff->rows[index];
 	enum ct_diff_side shown = ct_diff_shown_side(row);
 	const struct ct_profile *profile = diff->profiles[shown];
-	const struct ct_frame *leaf = ct_diff_leaf(diff, row, allocators);
-	const struct ct_function function = {.name = leaf->function, .module = leaf->module};
-	char room[CT_FUNCTION_NAME_ROOM], place[CT_NAME_ROOM];
-	fputs("{\"function\":", out);
-	ct_put_text(out, ct_function_name(profile, &function, room));
-	ct_put_text_member(out, "place", ct_name_place(profile, leaf, place));
+	putc('{', out);
+	ct_put_frame_members(profile, ct_diff_leaf(diff, row), "function", "place", out);
+	putc(',', out);
+	ct_put_frame_members(profile, ct_diff_own(diff, row), "ownFunction", "ownPlace", out);
 	ct_put_text_member(out, "state", row->examples[!shown] ? "both" : shown == CT_DIFF_NEW ? "new" : "gone");
 	fputs(",\"change\":", out);
 	ct_put_signed(out, ct_diff_change(row, metric));
@@ -119,8 +107,7 @@ static void put_row(const struct ct_diff *diff, size_t index, enum ct_metric met
 	putc('}', out);
 }
 
-static void put_rows(const struct ct_diff *diff, enum ct_metric metric, const uint32_t *order, bool *const allocators[],
-		     FILE *out)
+static void put_rows(const struct ct_diff *diff, enum ct_metric metric, const uint32_t *order, FILE *out)
 {
 	size_t same = 0;
 	bool more = false;
@@ -131,7 +118,7 @@ static void put_rows(const struct ct_diff *diff, enum ct_metric metric, const ui
 			continue;
 		}
 		fputs(more ? ",\n" : "\n", out);
-		put_row(diff, order[i], metric, allocators, out);
+		put_row(diff, order[i], metric, out);
 		more = true;
 	}
 	fputs("],\n\"unchanged\":", out);
@@ -142,11 +129,8 @@ static void put_rows(const struct ct_diff *diff, enum ct_metric metric, const ui
 int ct_write_diff_json(const struct ct_diff *diff, enum ct_metric metric, FILE *out, struct ct_error_text *error)
 {
 	uint32_t *order = ct_diff_order(diff, metric);
-	bool *allocators[CT_DIFF_SIDES] = {ct_names_find_allocators(diff->profiles[CT_DIFF_OLD]),
-					   ct_names_find_allocators(diff->profiles[CT_DIFF_NEW])};
-	bool memory = order && allocators[CT_DIFF_OLD] && allocators[CT_DIFF_NEW];
 	errno = 0;
-	if (memory) {
+	if (order) {
 		fprintf(out, "{\"format\":\"ctrace-diff\",\"version\":%d,\"writtenBy\":\"ctrace " CTRACE_VERSION "\"",
 			VERSION);
 		ct_put_text_member(out, "metric", ct_metric_member(metric));
@@ -154,11 +138,10 @@ int ct_write_diff_json(const struct ct_diff *diff, enum ct_metric metric, FILE *
 		put_profile(diff, CT_DIFF_NEW, out);
 		fputs(",\n\"change\":", out);
 		ct_put_signed(out, ct_diff_total_change(diff, metric));
-		put_rows(diff, metric, order, allocators, out);
+		put_rows(diff, metric, order, out);
 	}
+	bool memory = order != NULL;
 	free(order);
-	free(allocators[CT_DIFF_OLD]);
-	free(allocators[CT_DIFF_NEW]);
 	return memory ? ct_put_end(out, error) : ct_error_no_memory(error);
 }
 

@@ -14,8 +14,4 @@ int ct_write_diff_html(const struct ct_diff *diff, enum ct_metric metric, FILE *
 /* The cause's member in JSON: "moreBlocks". */
 const char *ct_diff_cause_member(enum ct_cause cause);
 
-/* The leaf of the row's example. allocators has flags by frame id, for each side. */
-const struct ct_frame *ct_diff_leaf(const struct ct_diff *diff, const struct ct_diff_row *row,
-				    bool *const allocators[]);
-
 #endif

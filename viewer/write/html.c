@@ -4,8 +4,9 @@
  * (`make html`). The data is inserted packed (write/packed.h), so that no name in it can be taken for markup.
  *
  * In the data, each text is stored once and referred to by index; text 0 is "". Large tables are stored by column.
- * `nodes` is the call tree of frames, parents first. A site is a node in it, `skip` frames below the one that the
- * views take for its leaf (names/names.h). viewer/html/src/data.js reads the data.
+ * `nodes` is the call tree of frames, parents first. A site is a node in it, `skip` frames below its leaf and `own`
+ * frames below its own frame (model/origin.h). `call` names the functions of libraries in two words; the others have
+ * "". viewer/html/src/data.js reads the data.
  */
 #include <errno.h>
 #include <limits.h>
@@ -16,6 +17,7 @@
 #include "ctrace/version.h"
 #include "model/advise.h"
 #include "model/functions.h"
+#include "model/origin.h"
 #include "names/names.h"
 #include "write/diff.h"
 #include "write/packed.h"
@@ -32,7 +34,7 @@ struct page {
 	const struct ct_profile *profile;
 	const struct ct_diff *diff; /* NULL = a profile; else sites are the diff's rows, frames are functions alone */
 	FILE *out;
-	bool *allocators; /* by frame id */
+	struct ct_origins origins; /* of a profile, not of a diff */
 	struct ct_functions functions;
 	uint32_t *example; /* by function: one of its frames */
 	uint32_t *text_of; /* by string id: index in the page's texts */
@@ -42,7 +44,6 @@ struct page {
 	uint32_t *path; /* the previous site's node at each depth */
 	uint32_t *node_of; /* by place */
 	struct ct_findings findings; /* only for a heap profile, not for a diff */
-	bool *side_allocators[CT_DIFF_SIDES]; /* by the side's frame id */
 };
 
 static void begin_list(const struct page *page, const char *name, bool more)
@@ -112,6 +113,15 @@ static void put_functions(const struct page *page)
 		if (i)
 			putc_unlocked(',', page->out);
 		ct_put_text(page->out, ct_name_short(page->profile, &page->profile->frames[page->example[i]], room));
+	}
+	putc_unlocked(']', page->out);
+	begin_list(page, "call", true);
+	for (size_t i = 0; i < count; i++) {
+		bool own = ct_origin_is_own(&page->origins, page->example[i]);
+		if (i)
+			putc_unlocked(',', page->out);
+		ct_put_text(page->out,
+			    own ? "" : ct_name_call(page->profile, &page->profile->frames[page->example[i]], room));
 	}
 	fputs("]}", page->out);
 }
@@ -187,7 +197,7 @@ static void put_places(const struct page *page)
 		if (i)
 			putc_unlocked(',', page->out);
 		ct_put_text(page->out, ct_name_place(page->diff->profiles[ct_diff_shown_side(row)],
-						     ct_diff_leaf(page->diff, row, page->side_allocators), room));
+						     ct_diff_own(page->diff, row), room));
 	}
 	putc_unlocked(']', page->out);
 }
@@ -224,7 +234,9 @@ static void put_sites(const struct page *page)
 	put_nodes(page, "up", true);
 	fputs("},\n\"sites\":{", page->out);
 	PUT_LIST(page, "node", false, count, page->node_of[i]);
-	PUT_LIST(page, "skip", true, count, page->diff ? 0 : ct_name_leaf(profile, page->allocators, site_at(page, i)));
+	PUT_LIST(page, "skip", true, count, page->diff ? 0 : ct_origin_leaf(profile, &page->origins, site_at(page, i)));
+	PUT_LIST(page, "own", true, count,
+		 page->diff ? row_at(page, i)->own : ct_origin_own(profile, &page->origins, site_at(page, i)));
 	PUT_LIST(page, "truncated", true, count, site_at(page, i)->truncated);
 	if (page->diff) {
 		put_sides(page);
@@ -348,19 +360,13 @@ static bool page_init(struct page *page, const struct ct_profile *profile, const
 	struct ct_error_text error;
 	if (!diff && ct_advise(profile, &page->findings, &error) == CT_ERR_MEMORY)
 		return false;
-	for (int side = 0; diff && side < CT_DIFF_SIDES; side++) {
-		page->side_allocators[side] = ct_names_find_allocators(diff->profiles[side]);
-		if (!page->side_allocators[side])
-			return false;
-	}
-	page->allocators = ct_names_find_allocators(profile);
 	page->text_of = numbers(profile->string_count);
 	page->labels = numbers(profile->frame_count);
 	page->place = numbers(profile->site_count);
 	page->path = numbers(ct_profile_longest_stack(profile));
 	page->node_of = numbers(profile->site_count);
-	if (ct_functions_init(&page->functions, profile) || !page->allocators || !page->text_of || !page->labels ||
-	    !page->place || !page->path || !page->node_of)
+	if (ct_origins_init(&page->origins, profile, CT_ORIGIN_RULE) || ct_functions_init(&page->functions, profile) ||
+	    !page->text_of || !page->labels || !page->place || !page->path || !page->node_of)
 		return false;
 	page->example = numbers(page->functions.count);
 	for (size_t i = 0; page->example && i < profile->frame_count; i++) {
@@ -380,15 +386,13 @@ static void page_fini(struct page *page)
 	ct_findings_fini(&page->findings);
 	ct_stacks_fini(&page->stacks);
 	ct_functions_fini(&page->functions);
-	free(page->allocators);
+	ct_origins_fini(&page->origins);
 	free(page->example);
 	free(page->text_of);
 	free(page->labels);
 	free(page->place);
 	free(page->path);
 	free(page->node_of);
-	for (int side = 0; side < CT_DIFF_SIDES; side++)
-		free(page->side_allocators[side]);
 }
 
 /* Read the page without data; *text is to be freed. */

@@ -6,6 +6,7 @@
 
 #include "ctrace/version.h"
 #include "model/functions.h"
+#include "model/origin.h"
 #include "names/names.h"
 #include "write/put_profile.h"
 #include "write/write.h"
@@ -20,16 +21,16 @@ static void put_head(const struct ct_profile *profile, enum ct_metric metric, FI
 	ct_put_text_member(out, "sortedBy", ct_metric_member(metric));
 }
 
-static void put_site(const struct ct_profile *profile, const bool *allocators, const struct ct_site_row *site,
+static void put_site(const struct ct_profile *profile, const struct ct_origins *origins, const struct ct_site_row *site,
 		     FILE *out)
 {
 	const uint32_t *ids = profile->frame_ids + site->first_frame;
-	const struct ct_frame *leaf = &profile->frames[ids[ct_name_leaf(profile, allocators, site)]];
-	const struct ct_function function = {.name = leaf->function, .module = leaf->module};
-	char room[CT_FUNCTION_NAME_ROOM], place[CT_NAME_ROOM];
-	fputs("{\"function\":", out);
-	ct_put_text(out, ct_function_name(profile, &function, room));
-	ct_put_text_member(out, "place", ct_name_place(profile, leaf, place));
+	putc('{', out);
+	ct_put_frame_members(profile, &profile->frames[ids[ct_origin_leaf(profile, origins, site)]], "function",
+			     "place", out);
+	putc(',', out);
+	ct_put_frame_members(profile, &profile->frames[ids[ct_origin_own(profile, origins, site)]], "ownFunction",
+			     "ownPlace", out);
 	ct_put_counters(profile, &site->counters, true, out);
 	ct_put_bool_member(out, "truncated", site->truncated);
 	fputs(",\"stack\":[", out);
@@ -57,8 +58,8 @@ static int compare_sites(const void *left, const void *right, void *argument)
 	return x < y ? -1 : x > y;
 }
 
-static void put_sites(const struct ct_profile *profile, enum ct_metric metric, const bool *allocators, uint32_t *order,
-		      FILE *out)
+static void put_sites(const struct ct_profile *profile, enum ct_metric metric, const struct ct_origins *origins,
+		      uint32_t *order, FILE *out)
 {
 	struct order by = {profile, metric};
 	for (size_t i = 0; i < profile->site_count; i++)
@@ -67,7 +68,7 @@ static void put_sites(const struct ct_profile *profile, enum ct_metric metric, c
 	fputs(",\n\"sites\":[", out);
 	for (size_t i = 0; i < profile->site_count && !ferror(out); i++) {
 		fputs(i ? ",\n" : "\n", out);
-		put_site(profile, allocators, &profile->sites[order[i]], out);
+		put_site(profile, origins, &profile->sites[order[i]], out);
 	}
 	putc(']', out);
 }
@@ -130,18 +131,18 @@ static void put_marks(const struct ct_profile *profile, FILE *out)
 
 int ct_write_json(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
 {
-	bool *allocators = ct_names_find_allocators(profile);
+	struct ct_origins origins;
 	uint32_t *order = calloc(profile->site_count + 1, sizeof(*order));
-	bool memory = allocators && order;
+	bool memory = ct_origins_init(&origins, profile, CT_ORIGIN_RULE) == 0 && order;
 	errno = 0;
 	if (memory) {
 		put_head(profile, metric, out);
-		put_sites(profile, metric, allocators, order, out);
+		put_sites(profile, metric, &origins, order, out);
 		put_frames(profile, out);
 		put_timeline(profile, out);
 		put_marks(profile, out);
 	}
-	free(allocators);
+	ct_origins_fini(&origins);
 	free(order);
 	return memory ? ct_put_end(out, error) : ct_error_no_memory(error);
 }

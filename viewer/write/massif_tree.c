@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/origin.h"
 #include "names/names.h"
 #include "util/array.h"
 
@@ -59,7 +60,8 @@ static int compare_sites(const void *left, const void *right, void *argument)
 int ct_massif_tree_init(struct ct_massif_tree *tree, const struct ct_profile *profile)
 {
 	size_t count = profile->site_count;
-	bool *allocators = ct_names_find_allocators(profile);
+	struct ct_origins origins;
+	bool classified = ct_origins_init(&origins, profile, CT_ORIGIN_RULE) == 0;
 	*tree = (struct ct_massif_tree){
 		.profile = profile,
 		.skip = calloc(count + 1, sizeof(uint32_t)),
@@ -70,18 +72,18 @@ int ct_massif_tree_init(struct ct_massif_tree *tree, const struct ct_profile *pr
 		.row_common = calloc(count + 1, sizeof(uint32_t)),
 		.sums = calloc(count + 1, sizeof(uint64_t)),
 	};
-	bool memory = allocators && tree->skip && tree->order && tree->common && tree->bytes && tree->rows &&
+	bool memory = classified && tree->skip && tree->order && tree->common && tree->bytes && tree->rows &&
 		      tree->row_common && tree->sums;
 	if (memory) {
 		for (size_t i = 0; i < count; i++) {
-			tree->skip[i] = ct_name_leaf(profile, allocators, &profile->sites[i]);
+			tree->skip[i] = ct_origin_leaf(profile, &origins, &profile->sites[i]);
 			tree->order[i] = (uint32_t)i;
 		}
 		qsort_r(tree->order, count, sizeof(*tree->order), compare_sites, tree);
 		for (size_t i = 1; i < count; i++)
 			tree->common[i] = shared(tree, tree->order[i - 1], tree->order[i]);
 	}
-	free(allocators);
+	ct_origins_fini(&origins);
 	return memory ? 0 : -1;
 }
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "model/losses.h"
 #include "write/put_profile.h"
 
 #include <inttypes.h>
+
+#include "model/functions.h"
+#include "model/losses.h"
+#include "names/names.h"
 
 void ct_put_bool_member(FILE *out, const char *name, bool value)
 {
@@ -51,4 +54,14 @@ void ct_put_profile(const struct ct_profile *profile, FILE *out)
 	fputs(",\n\"totals\":{", out);
 	ct_put_counters(profile, &profile->totals, false, out);
 	putc('}', out);
+}
+
+void ct_put_frame_members(const struct ct_profile *profile, const struct ct_frame *frame, const char *function_member,
+			  const char *place_member, FILE *out)
+{
+	const struct ct_function function = {.name = frame->function, .module = frame->module};
+	char room[CT_FUNCTION_NAME_ROOM], place[CT_NAME_ROOM];
+	fprintf(out, "\"%s\":", function_member);
+	ct_put_text(out, ct_function_name(profile, &function, room));
+	ct_put_text_member(out, place_member, ct_name_place(profile, frame, place));
 }

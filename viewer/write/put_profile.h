@@ -12,6 +12,10 @@ void ct_put_bool_member(FILE *out, const char *name, bool value);
 /* Write the counters that the profile has, as members. more: they follow another member. */
 void ct_put_counters(const struct ct_profile *profile, const struct ct_counters *counters, bool more, FILE *out);
 
+/* Write the frame's function and its place, as two members. */
+void ct_put_frame_members(const struct ct_profile *profile, const struct ct_frame *frame, const char *function_member,
+			  const char *place_member, FILE *out);
+
 /* Write the members from "producer" to "totals", after a comma. */
 void ct_put_profile(const struct ct_profile *profile, FILE *out);
 

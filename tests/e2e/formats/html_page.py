@@ -8,7 +8,7 @@ import shutil
 
 from lib import browser
 from lib.formats import KEYS
-from lib.harness import BUILD, CTRACE, LIBRARY, PYTHON, check, check_equal, check_in, program, test
+from lib.harness import BUILD, CTRACE, LIBRARY, PYTHON, ROOT, check, check_equal, check_in, program, test
 
 PAGE = os.path.join(BUILD, "share", "ctrace", "report.html")  # make html
 NEEDS = browser.NEEDS + (PAGE,)
@@ -418,4 +418,23 @@ def marks(context):
         told = page.run("return document.getElementById('marks').textContent")
         places = [told.find(name) for name in named]
         check(-1 not in places and places == sorted(places), f"{named} in {told!r}")
+        check_equal(page.console_errors(), [], "console")
+
+
+@test(needs=NEEDS + ("g++",))
+def own_code(context):
+    """A row begins with the program's own line, then the library's function that it called; its callers are own code."""
+    source = os.path.join(ROOT, "tests", "programs", "heap", "server.cpp")
+    context.run(["g++", "-g", "-O2", "-std=c++17", "-pthread", "-o", "server", source]).check()
+    context.run([CTRACE, "record", "-q", "-o", context.path("server.json"), context.path("server")]).check()
+    with browser.Browser() as page:
+        _show(context, page, context.path("server.json"))
+        first = "document.querySelector('tbody tr')"
+        got = page.run(f"return ['.open', '.place', '.call', '.callers'].map((c) => {first}.querySelector(c).textContent)")
+        check_equal([got[0], got[1], got[3]], ["score", "server.cpp:41", "← handle ← serve"], "the first row")
+        check_equal(got[2].split("::")[0], "(vector", "what it called")
+        page.run(f"{first}.querySelector('.open').click()")
+        quiet = page.run("return [...document.querySelectorAll('.stack li')].map((line) => [line.querySelector('.function').textContent, line.className])")
+        own = [name.split("(")[0] for name, kind in quiet if kind != "library"]
+        check_equal(own, ["score", "handle", "serve"], f"the program's own frames in {quiet}")
         check_equal(page.console_errors(), [], "console")

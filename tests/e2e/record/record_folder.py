@@ -60,7 +60,7 @@ def all_formats(context):
     check_equal(told, files - {"README.md"}, "files that README.md lists")
     for part in (code, socket.gethostname(), "exit status 0", f"{report.total('tbk'):,} blocks", "Nothing was lost", "peak", "at end", "ctrace-top " + prefix + "json"):
         check_in(part, text, "README.md")
-    rows = text[text.index("WHERE") : text.index("more sites")].splitlines()[1:-1]
+    rows = text[text.index("WHERE") : text.index("more rows")].splitlines()[1:-1]
     check_equal(len(rows), 10, "sites in README.md")
     # A second recording at once has another folder.
     _, other = _record(context, program("sites"))

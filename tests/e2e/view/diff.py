@@ -164,10 +164,14 @@ def builds(context):
     (row,) = [row for row in shown["rows"] if row["change"]]
     check_equal((row["state"], row["change"], row["causes"]), ("new", 20000, {"moreBlocks": 20000, "biggerBlocks": 0}), "the new allocation")
     check_equal((row["new"]["totalBlocks"], row["chain"][1:]), (100, ["insert", "main"]), "its blocks and callers")
-    text = _diff(context, "--bytes", paths["fast"], paths["extra"]).stdout
+    check_equal((row["ownFunction"], row["ownPlace"][:5]), ("insert", "a.cc:"), "its place in the program")
+    text = _diff(context, "--bytes", "--all-frames", paths["fast"], paths["extra"]).stdout
     check(re.search(r"^\+20,000 .* new .*reserve", text, re.M), "the text has no such row: " + text)
-    text = _diff(context, "--bytes", paths["extra"], paths["fast"]).stdout
+    text = _diff(context, "--bytes", "--all-frames", paths["extra"], paths["fast"]).stdout
     check(re.search(r"^-20,000 .* gone .*reserve", text, re.M), "the other way round: " + text)
+    # By default, the row is that of the program's function, which allocates in other ways too.
+    text = _diff(context, "--bytes", paths["fast"], paths["extra"]).stdout
+    check(re.search(r"^\+20,000 .* insert a.cc:\d+ \(.*\) < main$", text, re.M), "by own code: " + text)
 
 
 @test(needs=("perl", formats.FLAMEGRAPH))
@@ -204,7 +208,7 @@ def text(context):
     head, few, shown = rows("-n", "3")
     check_equal((head, len(few)), (["CHANGE", "%", "MORE", "BIGGER", "OLD", "NEW", "WHERE"], 3), "heads, rows of -n 3")
     number = r"([+-][\d,]+|-)"
-    (rest,) = [re.match(rf"[\d,]+ more sites with {number} and {number};", line) for line in shown if " more sites with " in line]
+    (rest,) = [re.match(rf"[\d,]+ more rows with {number} and {number};", line) for line in shown if " more rows with " in line]
 
     def value(text):
         return 0 if text == "-" else int(text.replace(",", ""))

@@ -30,7 +30,7 @@ def _rows(shown):
     (head,) = [i for i, line in enumerate(lines) if line.split()[:1] == ["TOTAL"]]
     rows = []
     for line in lines[head + 1 :]:
-        if not line or " more sites " in line:
+        if not line or " more rows " in line:
             break
         rows.append(line.split())
     return lines[head].split(), rows
@@ -40,7 +40,7 @@ def _rows(shown):
 def sorts(context):
     report = _report(context, commands.by_name("sqlite3").words())
     for key, (member, column) in KEYS.items():
-        columns, rows = _rows(_top(context, "--sort", key, "-n", "0", "--bytes", report.path))
+        columns, rows = _rows(_top(context, "--all-frames", "--sort", key, "-n", "0", "--bytes", report.path))
         check_equal(len(rows), len(report.sites), "rows of -n 0")
         cells = [row[columns.index(column)] for row in rows]
         got = [0 if cell == "-" else int(cell.replace(",", "")) for cell in cells]

@@ -58,19 +58,21 @@ class Profile {
   // The functions of each site from root to leaf, all in one list. Those of site s start at index stackStart[s].
   // Allocators are left out, as everywhere except in whole stacks.
   findStacks() {
-    const { node, skip } = this.sites;
+    const { node, skip, own } = this.sites;
     const depth = new Int32Array(this.nodeParent.length);
     for (let n = 0; n < depth.length; n++) depth[n] = this.nodeParent[n] < 0 ? 1 : depth[this.nodeParent[n]] + 1;
     this.stackStart = new Int32Array(this.siteCount + 1);
     for (let s = 0; s < this.siteCount; s++) this.stackStart[s + 1] = this.stackStart[s] + depth[node[s]] - skip[s];
     this.stackFunctions = new Int32Array(this.stackStart[this.siteCount]);
-    this.leafFrame = new Int32Array(this.siteCount);
+    this.ownFrame = new Int32Array(this.siteCount);
     for (let s = 0; s < this.siteCount; s++) {
       let at = node[s];
       for (let i = 0; i < skip[s]; i++) at = this.nodeParent[at];
-      this.leafFrame[s] = this.nodeFrame[at];
       for (let i = this.stackStart[s + 1] - 1; i >= this.stackStart[s]; i--, at = this.nodeParent[at])
         this.stackFunctions[i] = this.frames.function[this.nodeFrame[at]];
+      at = node[s];
+      for (let i = 0; i < own[s]; i++) at = this.nodeParent[at];
+      this.ownFrame[s] = this.nodeFrame[at];
     }
   }
 
@@ -106,13 +108,31 @@ class Profile {
     return this.texts[this.functions.name[id]] || this.functions.short[id];
   }
 
+  // Is it a function of the C, C++ or Rust library?
+  isLibrary(id) {
+    return this.functions.call[id] !== "";
+  }
+
+  // The function of a library that the site's own code has called, "" if it called the allocator itself.
+  siteCall(site) {
+    const { skip, own } = this.sites;
+    const inner = this.stack(site)[own[site] - 1];
+    return own[site] > skip[site] && !this.isLibrary(this.frames.function[this.ownFrame[site]]) ? this.functions.call[this.frames.function[inner]] : "";
+  }
+
+  // The site's own callers, innermost first; in a stack of libraries alone, all of them.
+  siteCallers(site) {
+    const functions = this.stack(site).slice(this.sites.own[site]).map((frame) => this.frames.function[frame]);
+    return functions.slice(1).filter((id) => this.isLibrary(functions[0]) || !this.isLibrary(id));
+  }
+
   functionModule(id) {
     return this.texts[this.functions.module[id]];
   }
 
-  // The place where the site allocates.
+  // The place in the program's own code where the site allocates.
   sitePlace(site) {
-    return this.old ? this.sites.place[site] : this.place(this.leafFrame[site]);
+    return this.old ? this.sites.place[site] : this.place(this.ownFrame[site]);
   }
 
   // "list.c:24", "[libc.so.6]", or "".

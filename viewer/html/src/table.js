@@ -179,12 +179,9 @@ export class Table {
 
   where(site) {
     const { profile } = this;
-    const frame = profile.leafFrame[site];
-    const id = profile.frames.function[frame];
-    const end = profile.stackStart[site + 1] - 1;
-    const callers = [];
-    for (let i = end - 1; i >= profile.stackStart[site] && callers.length < CALLERS; i--)
-      callers.push(profile.functionName(profile.stackFunctions[i]));
+    const id = profile.frames.function[profile.ownFrame[site]];
+    const call = profile.siteCall(site);
+    const callers = profile.siteCallers(site).slice(0, CALLERS).map((caller) => profile.functionName(caller));
     const button = make(
       "button",
       { type: "button", class: "open", "aria-expanded": String(this.open.has(site)), title: profile.functionFullName(id), onclick: () => this.toggle(site, button) },
@@ -195,6 +192,7 @@ export class Table {
       { class: "where" },
       button,
       make("bdi", { class: "place" }, profile.sitePlace(site)),
+      call ? make("bdi", { class: "call" }, `(${call})`) : "",
       profile.state(site) ? make("span", { class: "state" }, profile.state(site)) : "",
       callers.length ? make("div", { class: "callers" }, make("bdi", {}, "← " + callers.join(" ← "))) : "",
     );
@@ -233,7 +231,7 @@ export class Table {
       const module = profile.functionModule(id);
       return make(
         "li",
-        { class: i < skip ? "allocator" : undefined },
+        { class: i < skip || profile.isLibrary(id) ? "library" : undefined },
         make("bdi", { class: "function" }, profile.functionFullName(id)),
         make("bdi", { class: "place", title: profile.place(frame, true) }, profile.place(frame)),
         profile.frames.inlined[frame] ? make("span", { class: "note" }, "inlined") : "",
