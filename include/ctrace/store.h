@@ -318,6 +318,8 @@ enum ct_clock {
 #define CT_STORE_FORKED 4u /* began as a copy of the parent's store, at a fork */
 #define CT_STORE_SLACK 8u /* slack is known, since the allocator reports how large a block is */
 #define CT_STORE_REACH 16u /* the REACH section is there and complete */
+#define CT_STORE_BYPASSED_SHIFT 16 /* from this bit on: number of allocator functions that are not recorded */
+#define CT_STORE_BYPASSED_MAX 0xffffu
 
 /* Timeline: live bytes and blocks over time. When the buckets run out, their width doubles (timeline.h). */
 #define CT_TIMELINE_BUCKETS 256u

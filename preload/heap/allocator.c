@@ -12,22 +12,16 @@
  * Compare objects, not names: mimalloc too has a __libc_malloc, and a program's own malloc may have no
  * malloc_usable_size.
  */
-static bool same_object(uintptr_t a, uintptr_t b)
-{
-	struct ct_object left, right;
-	return ct_object_find(a, &left) && ct_object_find(b, &right) && left.start == right.start;
-}
-
 bool ct_allocator_init(void)
 {
 	uintptr_t allocator = (uintptr_t)ct_real.malloc;
 	struct ct_object object;
-	ct_tracer.glibc_blocks = same_object(allocator, (uintptr_t)&clone);
+	ct_tracer.glibc_blocks = ct_objects_same(allocator, (uintptr_t)&clone);
 	if (!ct_tracer.glibc_blocks && ct_object_find(allocator, &object)) {
 		ct_tracer.allocator.start = object.start;
 		ct_tracer.allocator.end = object.end;
 	}
-	if (!ct_tracer.glibc_blocks && same_object(allocator, (uintptr_t)ct_real.malloc_usable_size)) {
+	if (!ct_tracer.glibc_blocks && ct_objects_same(allocator, (uintptr_t)ct_real.malloc_usable_size)) {
 		ct_tracer.usable_bytes = ct_real.malloc_usable_size;
 		ct_tracer.usable_bytes(NULL); /* tcmalloc's allocates on its first call, which must not be in a hook */
 	}

@@ -58,13 +58,13 @@ bool ct_blocks_init(bool glibc, bool exact)
 	return ct_blocks.leaves && ct_blocks.rows && rows_open_step();
 }
 
-bool ct_blocks_map_pools(void)
+bool ct_blocks_map_side(uint32_t ***leaves)
 {
 	ct_lock_get(&ct_lock_tree);
-	if (!ct_blocks.pool_leaves)
-		ct_set_release(&ct_blocks.pool_leaves, ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.pool_leaves)));
+	if (!*leaves)
+		ct_set_release(leaves, ct_region_map(LEAF_ENTRIES * sizeof(**leaves)));
 	ct_lock_put(&ct_lock_tree);
-	return ct_blocks.pool_leaves != NULL;
+	return *leaves != NULL;
 }
 
 static uint64_t resident_bytes(const struct leaf *leaf)

@@ -188,14 +188,17 @@ static bool is_in_stacks(void)
 	return false;
 }
 
-void ct_real_say_malloc(void)
+bool ct_real_say_malloc(void)
 {
 	if (!other.next || ct_get_relaxed(&other.passes_on) || is_in_stacks())
-		return;
+		return false;
 	/* If something was recorded, its calls may be inlined into the code that made them. */
 	bool anything = ct_tracer.header->sections[CT_SECTION_SITES].used > 1;
 	ct_say("malloc comes from ", other.path.length ? other.path.bytes : "the program itself",
 	       anything ? "; the report lacks what it does not pass on" : "; what it allocates is not recorded");
+	if (!anything && !(ct_tracer.header->flags >> CT_STORE_BYPASSED_SHIFT))
+		ct_tracer.header->flags |= 1u << CT_STORE_BYPASSED_SHIFT;
+	return true;
 }
 
 bool ct_real_resolve(void)

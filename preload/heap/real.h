@@ -50,8 +50,8 @@ CT_COLD bool ct_real_is_first(void);
 /* At start: does the program have its own malloc, or a library preloaded before us? It may pass calls on to ours. */
 CT_COLD void ct_real_check_malloc(void);
 
-/* At the end: print a line if there is such a malloc and it has passed nothing on. */
-CT_COLD void ct_real_say_malloc(void);
+/* At the end: print a line if there is such a malloc and it has passed nothing on. True: there is. */
+CT_COLD bool ct_real_say_malloc(void);
 
 /*
  * The static arena. Its blocks must never reach the real free or realloc. Zeroed memory, NULL if full; never freed. Any

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "heap/real.h"
+#include "hooks/entries.h"
 #include "hooks/operators.h"
 #include "hot/blocks.h"
 #include "hot/record.h"
@@ -245,6 +246,7 @@ __attribute__((constructor)) static void start_at_the_latest(void)
 {
 	if (ct_start()) {
 		ct_real_check_malloc();
+		ct_entries_init();
 		ct_libunwind_load();
 	}
 	ct_say_pass_on();

@@ -5,30 +5,10 @@
  */
 #include "ctrace/ctrace.h"
 
+#include "hooks/side_blocks.h"
 #include "hot/blocks.h"
 #include "hot/record.h"
 #include "hot/slow.h"
-
-#define POOL_GRANULE_SHIFT 3u
-
-/* The block map's cell for an address in a pool; NULL: not mapped. */
-static uint32_t *pool_cell(uintptr_t address)
-{
-	uint32_t **leaves = ct_get_acquire(&ct_blocks.pool_leaves);
-	return leaves ? ct_block_cell(leaves, POOL_GRANULE_SHIFT, address) : NULL;
-}
-
-/* The same, mapped if necessary; NULL: no memory. */
-static uint32_t *pool_cell_made(uintptr_t address)
-{
-	uint32_t *cell = pool_cell(address);
-	if (ct_likely(cell != NULL))
-		return cell;
-	if ((!ct_get_acquire(&ct_blocks.pool_leaves) && !ct_blocks_map_pools()) ||
-	    !ct_blocks_map_leaf(ct_blocks.pool_leaves, POOL_GRANULE_SHIFT, address))
-		return NULL;
-	return pool_cell(address);
-}
 
 static bool record_event(const struct ct_registers *caller, uint64_t weight)
 {
@@ -56,42 +36,11 @@ CT_EXPORT void ctrace_api_event(uint64_t weight)
 	ct_leave();
 }
 
-static bool record_pool_alloc(const struct ct_registers *caller, uintptr_t address, size_t bytes)
-{
-	struct ct_thread *thread = ct_thread_current();
-	bool sampled = ct_tracer.sample_bytes != 0;
-	if (!thread || address & 7 || bytes > CT_BLOCK_BYTES_MAX)
-		return false;
-	if (ct_unlikely(ct_get_relaxed(&ct_tracer.special)) && ct_record_is_left_out(thread, bytes))
-		return true;
-	uint32_t site = ct_unwind(thread, caller);
-	uint32_t *cell = site ? pool_cell_made(address) : NULL;
-	uint32_t row = cell ? ct_block_new(thread) : 0;
-	if (!row)
-		return false;
-
-	uint32_t stale = ct_get_relaxed(cell);
-	if (stale) /* a block whose free was missed */
-		ct_journal_free(sampled, thread, stale, address, 0);
-	uint64_t birth = ct_ticks_onward(thread, ct_ticks());
-	uint32_t kind = CT_EVENT_ALLOC;
-	ct_block_set(&ct_blocks.rows[row], site, bytes, birth);
-	ct_set_relaxed(cell, row);
-	thread->last_block = address;
-	if (sampled) {
-		ct_sample_note(address, true);
-		thread->last_unsampled = ct_tls.unsampled;
-	}
-	bytes = ct_weigh(sampled, bytes, birth, &kind);
-	ct_journal(thread, birth, site, kind, bytes, 0);
-	return true;
-}
-
 CT_EXPORT void ctrace_api_pool_alloc(void *block, size_t bytes)
 {
 	if (!block || !ct_enter())
 		return;
-	if (!record_pool_alloc(CT_CALLER, (uintptr_t)block, bytes))
+	if (!ct_side_alloc(&ct_blocks.pool_leaves, CT_CALLER, (uintptr_t)block, bytes))
 		ct_count_loss(CT_LOSS_DROPPED);
 	ct_leave();
 }
@@ -99,19 +48,18 @@ CT_EXPORT void ctrace_api_pool_alloc(void *block, size_t bytes)
 /* Free the block of a cell. False: there is no recorded block. */
 static bool free_cell(uint32_t *cell, const void *block)
 {
-	uint32_t row = cell ? ct_get_relaxed(cell) : 0;
-	if (!row)
-		return false;
-	ct_set_relaxed(cell, 0);
-	ct_record_free(row, block);
-	return true;
+	uint32_t row = ct_side_take(cell);
+	if (row)
+		ct_record_free(row, block);
+	return row != 0;
 }
 
 CT_EXPORT void ctrace_api_pool_free(void *block)
 {
 	if (!block || !ct_enter())
 		return;
-	if ((uintptr_t)block & 7 || (!free_cell(pool_cell((uintptr_t)block), block) && !ct_tracer.partial))
+	if (!free_cell(ct_side_cell(&ct_blocks.pool_leaves, (uintptr_t)block), block) &&
+	    ((uintptr_t)block & 7 || !ct_tracer.partial))
 		ct_count_loss(CT_LOSS_UNKNOWN_FREE);
 	ct_leave();
 }
@@ -122,7 +70,7 @@ CT_EXPORT void ctrace_api_pool_clear(void *base, size_t bytes)
 	if (__builtin_add_overflow((uintptr_t)base, bytes, &end) || end >> CT_ADDRESS_BITS || !ct_enter())
 		return;
 	while (address < end) {
-		uint32_t *cell = pool_cell(address);
+		uint32_t *cell = ct_side_cell(&ct_blocks.pool_leaves, address);
 		uintptr_t leaf_end = (address | ((1u << CT_LEAF_SHIFT) - 1)) + 1;
 		uintptr_t stop = leaf_end < end ? leaf_end : end;
 		for (; cell && address < stop; address += 8)

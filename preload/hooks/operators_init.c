@@ -13,9 +13,7 @@ static const char *const names[] = {
 
 static bool in_one_object(void *a, void *b)
 {
-	struct ct_object object_of_a, object_of_b;
-	return ct_object_find((uintptr_t)a, &object_of_a) && ct_object_find((uintptr_t)b, &object_of_b) &&
-	       object_of_a.start == object_of_b.start;
+	return ct_objects_same((uintptr_t)a, (uintptr_t)b);
 }
 
 void ct_operators_init(void)

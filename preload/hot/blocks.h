@@ -47,6 +47,7 @@ struct ct_block_map {
 	uint32_t granule_shift; /* log2 of the granule */
 	uint32_t **small_leaves; /* for blocks of up to CT_SMALL_BYTES; NULL: they are in `leaves` too */
 	uint32_t **pool_leaves; /* for blocks of the program's own pools, granule 8; NULL: none yet */
+	uint32_t **foreign_leaves; /* for blocks of an allocator other than malloc's, granule 8; NULL: none yet */
 };
 
 #define CT_SMALL_GRANULE_SHIFT 3u

@@ -88,8 +88,8 @@ uint64_t ct_blocks_note_resize(uint32_t row, uint64_t birth, uint64_t ticks);
 /* Map the leaf for an address. False: no memory. */
 CT_COLD bool ct_blocks_map_leaf(uint32_t **leaves, uint32_t granule_shift, uintptr_t address);
 
-/* Make ct_blocks.pool_leaves. False: no memory. */
-CT_COLD bool ct_blocks_map_pools(void);
+/* Make ct_blocks.pool_leaves or foreign_leaves. False: no memory. */
+CT_COLD bool ct_blocks_map_side(uint32_t ***leaves);
 
 /*
  * The site for ctrace_event below the node of `site`, made if it is new. 0: no memory, or the maximum number of sites

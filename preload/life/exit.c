@@ -15,6 +15,7 @@
 
 #include "heap/block_rows.h"
 #include "heap/real.h"
+#include "hooks/entries.h"
 #include "hot/slow.h"
 #include "hot/state.h"
 #include "life/exempt.h"
@@ -286,8 +287,8 @@ void ct_finish(void)
 		header->flags |= CT_STORE_QUIET;
 	if (ct_tracer.verify)
 		ct_verify_report();
-	if (!(header->flags & CT_STORE_FORKED))
-		ct_real_say_malloc();
+	if (!(header->flags & CT_STORE_FORKED) && !ct_real_say_malloc())
+		ct_entries_say();
 	int saved = errno;
 	/* Our caller's registers are saved right below the frame address. */
 	if (ct_options.reach && !ct_store_stopped())

@@ -12,6 +12,7 @@
 #include "heap/allocator.h"
 #include "heap/block_rows.h"
 #include "heap/real.h"
+#include "hooks/entries.h"
 #include "hooks/operators.h"
 #include "hot/record.h"
 #include "hot/sample.h"
@@ -214,6 +215,7 @@ static bool start_recording(void)
 	if (ct_options.sample)
 		ct_sample_init(ct_options.sample);
 	ct_operators_init();
+	ct_entries_init();
 	ct_exit_init(variables);
 	ct_fork_init();
 	if (!ct_options.children)

@@ -26,6 +26,7 @@ __asm__(".symver dlopen, dlopen@GLIBC_2.2.5\n"
 #define CT_WEAK __attribute__((weak))
 
 extern void *__libc_stack_end CT_WEAK; /* argc, argv, NULL, environment, NULL */
+extern struct r_debug _r_debug CT_WEAK; /* the list of loaded objects */
 int dladdr1(const void *address, Dl_info *info, void **extra, int flags) CT_WEAK;
 void *dlvsym(void *handle, const char *name, const char *version) CT_WEAK;
 int __cxa_at_quick_exit(void (*function)(void *), void *library) CT_WEAK;

@@ -80,6 +80,12 @@ static inline long ct_sys_read(int fd, void *buffer, size_t bytes)
 	return ct_syscall3(SYS_read, fd, buffer, bytes);
 }
 
+/* False: not as many bytes. */
+static inline bool ct_sys_read_at(int fd, void *buffer, size_t bytes, uint64_t offset)
+{
+	return ct_syscall4(SYS_pread64, fd, buffer, bytes, offset) == (long)bytes;
+}
+
 static inline long ct_sys_write(int fd, const void *buffer, size_t bytes)
 {
 	return ct_syscall3(SYS_write, fd, buffer, bytes);

@@ -60,21 +60,16 @@ static void forget_all(void)
 	}
 }
 
-static bool read_at(int fd, void *to, size_t bytes, uint64_t offset)
-{
-	return ct_syscall4(SYS_pread64, fd, to, bytes, offset) == (long)bytes;
-}
-
 /* Is this the file that is mapped? Its header also says where the section headers are. */
 static bool same_header(int fd, const struct ct_object *object, ElfW(Ehdr) * header)
 {
-	return read_at(fd, header, sizeof(*header), 0) &&
+	return ct_sys_read_at(fd, header, sizeof(*header), 0) &&
 	       !memcmp(header, (const void *)object->start, sizeof(*header)) &&
 	       !memcmp(header->e_ident, ELFMAG, SELFMAG) && header->e_shentsize == sizeof(ElfW(Shdr)) &&
 	       header->e_shnum <= SECTIONS_MAX && header->e_shstrndx < header->e_shnum;
 }
 
-static int open_file(const struct ct_object *object, ElfW(Ehdr) * header)
+int ct_object_open(const struct ct_object *object, ElfW(Ehdr) * header)
 {
 	static char path[CT_PATH_MAX];
 	uintptr_t program = getauxval(AT_PHDR);
@@ -115,7 +110,7 @@ static bool copy_section(int fd, const ElfW(Shdr) * section, struct ct_frames *f
 	frames->start = copy;
 	frames->end = copy + section->sh_size;
 	frames->is_debug = true;
-	return read_at(fd, copy, section->sh_size, section->sh_offset);
+	return ct_sys_read_at(fd, copy, section->sh_size, section->sh_offset);
 }
 
 static bool is_below(const struct entry *one, const struct entry *other)
@@ -209,11 +204,11 @@ static void read_file(int fd, const ElfW(Ehdr) * header, const struct ct_object 
 {
 	ElfW(Shdr) names, section;
 	uint64_t at = header->e_shoff;
-	if (!read_at(fd, &names, sizeof(names), at + header->e_shstrndx * sizeof(names)))
+	if (!ct_sys_read_at(fd, &names, sizeof(names), at + header->e_shstrndx * sizeof(names)))
 		return;
 	for (uint32_t i = 0; i < header->e_shnum; i++) {
 		char name[SECTION_NAME] = "";
-		if (!read_at(fd, &section, sizeof(section), at + i * sizeof(section)))
+		if (!ct_sys_read_at(fd, &section, sizeof(section), at + i * sizeof(section)))
 			return;
 		if (section.sh_type == SHT_NOBITS || section.sh_type == SHT_NULL)
 			continue;
@@ -234,7 +229,7 @@ static const struct known *tables_of(const struct ct_object *object)
 			return &known[i];
 	struct known *file = &known[known_count++];
 	*file = (struct known){.start = object->start, .end = object->end};
-	int fd = open_file(object, &header);
+	int fd = ct_object_open(object, &header);
 	if (fd >= 0) {
 		read_file(fd, &header, object, file);
 		ct_sys_close(fd);

@@ -8,6 +8,8 @@
 #ifndef CT_UNWIND_FILE_TABLES_H
 #define CT_UNWIND_FILE_TABLES_H
 
+#include <link.h>
+
 #include "unwind/frames.h"
 #include "unwind/objects.h"
 
@@ -16,5 +18,11 @@
  * since the tables are forgotten when objects are unloaded.
  */
 CT_COLD bool ct_file_tables_find(const struct ct_object *object, uintptr_t address, struct ct_frame_info *info);
+
+/*
+ * Open the object's file, if it is still the one that is mapped, and read its header. Negative: it cannot be opened.
+ * The caller holds ct_lock_objects.
+ */
+CT_COLD int ct_object_open(const struct ct_object *object, ElfW(Ehdr) * header);
 
 #endif

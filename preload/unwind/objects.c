@@ -269,6 +269,12 @@ bool ct_object_find(uintptr_t address, struct ct_object *object)
 	return found;
 }
 
+bool ct_objects_same(uintptr_t a, uintptr_t b)
+{
+	struct ct_object object;
+	return ct_object_find(a, &object) && contains(&object, b);
+}
+
 bool ct_object_file(uintptr_t address, struct ct_text *path, uint64_t *inode)
 {
 	static const char deleted[] = " (deleted)";

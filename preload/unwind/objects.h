@@ -25,6 +25,9 @@ CT_COLD void ct_objects_init(bool use_loader);
 /* The object that contains the address. False: there is none, or not one that the loader has mapped. */
 CT_COLD bool ct_object_find(uintptr_t address, struct ct_object *object);
 
+/* Are the two addresses in one object? */
+CT_COLD bool ct_objects_same(uintptr_t a, uintptr_t b);
+
 /* The path of its file; empty for the program itself. Absolute, unless the loader was given another name. */
 CT_COLD void ct_object_path(const struct ct_object *object, struct ct_text *path);
 

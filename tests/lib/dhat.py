@@ -12,7 +12,7 @@ MARK = re.compile(r"^\[.*\]$")  # a note of ctrace instead of a frame: the stack
 COUNTERS = ("tb", "tbk", "tl", "mb", "mbk", "gb", "gbk", "eb", "ebk")
 OUR_COUNTERS = ("tmpk", "rszk", "mvk", "cpb", "slb")
 OUR_RANGES = ("szl", "szm", "fat", "lat")  # these do not add up
-LOSSES = ("dropped", "early", "unknownFrees", "truncated", "unrooted", "late", "paused", "marks", "otherSites", "mergedSites")
+LOSSES = ("dropped", "early", "bypassed", "unknownFrees", "truncated", "unrooted", "late", "paused", "marks", "otherSites", "mergedSites")
 
 
 class Bad(Exception):

@@ -75,7 +75,7 @@ static struct ct_profile *sample(void)
 	ct_profile_site(profile, first, 3, &counters, true);
 	counters.total_bytes = 1;
 	ct_profile_site(profile, second, 1, &counters, false);
-	profile->losses = (struct ct_losses){1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+	profile->losses = (struct ct_losses){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
 	ct_profile_set_text(&profile->program, "/bin/app", strlen("/bin/app"));
 	profile->start_unix_ns = 1700000000123456789;
 	profile->module_count = 1;

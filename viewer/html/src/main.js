@@ -72,7 +72,7 @@ class Report {
   }
 
   noticesOf({ losses, sampleBytes, ended, torn }, which) {
-    const words = { dropped: "events dropped", early: "calls before start-up was done", truncated: "events with stacks cut at the depth limit", unrooted: "events with stacks that do not reach their root", otherSites: "allocations in [other sites]" };
+    const words = { dropped: "events dropped", early: "calls before start-up was done", bypassed: "allocator functions not recorded", truncated: "events with stacks cut at the depth limit", unrooted: "events with stacks that do not reach their root", otherSites: "allocations in [other sites]" };
     const lost = Object.entries(words).filter(([key]) => losses[key]).map(([key, text]) => `${exact(losses[key])} ${text}`);
     const lines = [];
     if (torn) lines.push("The store was copied while it was written: the numbers do not add up");

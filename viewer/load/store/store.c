@@ -165,6 +165,7 @@ static int describe(struct ct_profile *profile, const struct ct_store_file *stor
 	for (size_t i = 0; i < CT_LOSS_ROWS; i++)
 		if (ct_loss_rows[i].loss < CT_LOSS_COUNT)
 			*ct_loss_place(&profile->losses, i) = header->losses[ct_loss_rows[i].loss];
+	profile->losses.bypassed = header->flags >> CT_STORE_BYPASSED_SHIFT;
 	return ct_profile_set_text(&profile->producer, "ctrace", 6) ||
 	       ct_profile_set_text(&profile->time_unit, "µs", sizeof("µs") - 1) ||
 	       ct_profile_set_text(&profile->mega_time_unit, "s", 1) || set_command(profile, store) ||

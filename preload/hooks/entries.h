@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Functions that an allocator has besides malloc and its kin (hooks/entries.def). Programs ask the loader whether they
+ * exist, so we must not export them. Instead, hooks/entry_slots.c writes the address of a function of ours into the
+ * slots that other objects call the real function through.
+ */
+#ifndef CT_HOOKS_ENTRIES_H
+#define CT_HOOKS_ENTRIES_H
+
+#include "sys/compiler.h"
+
+enum ct_entry_index {
+#define CT_ENTRY(name, kind) CT_ENTRY_##name,
+#include "hooks/entries.def"
+	CT_ENTRIES,
+};
+
+struct ct_entry_point {
+	const char *name;
+	void *ours; /* records, and calls `real` */
+	void *real; /* of the first loaded object that has it; NULL: none. Written at start, and under the loader's lock
+		     */
+	bool foreign; /* not in malloc's object: its blocks are in ct_blocks.foreign_leaves */
+};
+
+extern CT_HIDDEN struct ct_entry_point ct_entries[CT_ENTRIES];
+
+/* mimalloc's mi_heap_visit_blocks, and its mi_heap_get_backing; NULL: not loaded. */
+typedef bool ct_entry_visitor(const void *heap, const void *area, void *block, size_t bytes, void *context);
+extern CT_HIDDEN bool (*ct_entry_visit_heap)(const void *heap, bool blocks, ct_entry_visitor *visitor, void *context);
+extern CT_HIDDEN uintptr_t (*ct_entry_first_heap)(void);
+
+/*
+ * Find the functions in the loaded objects and write the slots. At start, when the loader has relocated all objects,
+ * and again in our constructor.
+ */
+CT_COLD void ct_entries_init(void);
+
+/*
+ * Count the functions that are linked into the program, which cannot be recorded, in the store's header. program: an
+ * address in the program.
+ */
+CT_COLD void ct_entries_count_bypassed(uintptr_t program);
+
+/* At the end: print a line if there are any. */
+CT_COLD void ct_entries_say(void);
+
+#endif
