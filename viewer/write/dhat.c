@@ -41,6 +41,7 @@
 
 #include "ctrace/version.h"
 #include "model/losses.h"
+#include "util/progress.h"
 #include "write/put_json.h"
 #include "write/write.h"
 
@@ -162,8 +163,10 @@ static bool put_site(struct writer *writer, const struct ct_site_row *site, cons
 static bool put_sites(struct writer *writer)
 {
 	bool ok = fputs(",\n\"pps\":[", writer->out) >= 0;
-	for (size_t i = 0; i < writer->profile->site_count && ok; i++)
+	for (size_t i = 0; i < writer->profile->site_count && ok; i++) {
+		ct_progress_at(i, writer->profile->site_count);
 		ok = put_site(writer, &writer->profile->sites[writer->order[i]], i ? ",\n" : "\n");
+	}
 	return ok && fputs("]", writer->out) >= 0;
 }
 

@@ -7,6 +7,7 @@
 #include "load/dhat/dhat_frame.h"
 #include "model/metric.h"
 #include "util/array.h"
+#include "util/progress.h"
 
 /* A frame of the table. It has one id as a call of its own and another if inlined into its caller; 0 = not made yet. */
 struct table_frame {
@@ -233,6 +234,7 @@ static int read_rows(struct tables *tables)
 		return more;
 	while ((more = ct_json_next(&cursor, &key, &value, tables->dhat->error)) > 0) {
 		int code = add_row(tables, value);
+		ct_progress_at((uint64_t)(cursor.at - cursor.file->text), cursor.file->length);
 
 		if (code < 0)
 			return code;
