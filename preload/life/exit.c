@@ -298,7 +298,7 @@ static void finish(bool flushes)
 	if (!ct_options.export) {
 		if (!quiet && !is_empty())
 			ct_say("recorded" BY_HAND, ct_store_path(), NULL);
-	} else if (run_exporter(heard) < 0 && !quiet) {
+	} else if (!ct_say_left(ct_store_path(), ct_options.format) && run_exporter(heard) < 0 && !quiet) {
 		const char *why = why_forbidden();
 		if (!why)
 			why = "no exporter ran (CTRACE_BIN names it)";

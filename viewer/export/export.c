@@ -152,8 +152,9 @@ char *ct_export_events_name(const char *report)
 static int choose_output(const struct ct_export *job, const struct ct_store_file *store, char **output,
 			 struct ct_error_text *error)
 {
-	char *report = job->output ? strdup(job->output)
-		       : store     ? ct_export_output(job->input->path, store)
+	char *report = job->output   ? strdup(job->output)
+		       : job->report ? strdup(job->report)
+		       : store       ? ct_export_output(job->input->path, store)
 		       : job->input->packed && ct_ends_with(job->input->path, ".gz")
 			       ? strndup(job->input->path, strlen(job->input->path) - strlen(".gz"))
 			       : strdup(job->input->path);
