@@ -20,6 +20,7 @@
 #include "hot/state.h"
 #include "life/exempt.h"
 #include "life/output.h"
+#include "life/stdout.h"
 #include "life/threads.h"
 #include "reach/reach.h"
 #include "store/clock.h"
@@ -261,7 +262,8 @@ static int run_exporter(bool heard)
 	return ct_exporter_run(arguments);
 }
 
-void ct_finish(void)
+/* flushes: the C library's exit, which called us, writes what its streams hold when we are done. */
+static void finish(bool flushes)
 {
 	struct ct_store_header *header = ct_tracer.header;
 	uint32_t phase = ct_get_acquire(&ct_gate.phase);
@@ -290,6 +292,7 @@ void ct_finish(void)
 	if (!(header->flags & CT_STORE_FORKED) && !ct_real_say_malloc())
 		ct_entries_say();
 	int saved = errno;
+	uint64_t mask = flushes ? ct_stdout_begin() : 0;
 	/* Our caller's registers are saved right below the frame address. */
 	if (ct_options.reach && !ct_store_stopped())
 		find_reachable((uintptr_t)__builtin_frame_address(0) - SAVED_REGISTERS_BYTES, quiet);
@@ -297,19 +300,32 @@ void ct_finish(void)
 	if (!ct_options.export) {
 		if (!quiet && !is_empty())
 			ct_say("recorded" BY_HAND, ct_store_path(), NULL);
-	} else if (run_exporter(heard) < 0 && !quiet) {
+	} else if (!ct_say_left(ct_store_path(), ct_options.format) && run_exporter(heard) < 0 && !quiet) {
 		const char *why = why_forbidden();
 		if (!why)
 			why = "no exporter ran (CTRACE_BIN names it)";
 		ct_say(why, is_empty() ? NULL : BY_HAND, is_empty() ? NULL : ct_store_path());
 	}
+	if (flushes)
+		ct_stdout_end(mask);
 	errno = saved;
+}
+
+void ct_finish(void)
+{
+	finish(false);
 }
 
 static void at_exit(void *argument)
 {
 	(void)argument;
-	ct_finish();
+	finish(true);
+}
+
+static void at_quick_exit(void *argument)
+{
+	(void)argument;
+	finish(false);
 }
 
 /* The exporter keeps the names that it looked up where these say. It gets nothing else from the program. */
@@ -335,5 +351,5 @@ void ct_exit_init(char **variables)
 	 * So this runs after every destructor of the program and its libraries.
 	 */
 	__cxa_atexit(at_exit, NULL, NULL);
-	__cxa_at_quick_exit(at_exit, NULL);
+	__cxa_at_quick_exit(at_quick_exit, NULL);
 }

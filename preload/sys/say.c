@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 
 #include "sys/environment.h"
@@ -141,9 +142,14 @@ static void write_line(const struct ct_text *line)
 	ct_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
 }
 
+static int open_notes(void)
+{
+	return *notes ? ct_sys_open(notes, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0) : -ENOENT;
+}
+
 static void write_note(const struct ct_text *line)
 {
-	int fd = ct_sys_open(notes, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0);
+	int fd = open_notes();
 	if (fd < 0)
 		return;
 	ct_sys_write(fd, line->bytes, line->length);
@@ -160,6 +166,37 @@ static void add_clean(struct ct_text *line, const char *text)
 			line->bytes[i] = '?';
 }
 
+static void begin_note(struct ct_text *line)
+{
+	ct_text_clear(line);
+	ct_text_add_number(line, ct_sys_getpid());
+	ct_text_add(line, "\t");
+	add_clean(line, ct_base_name(exe));
+	ct_text_add(line, "\t");
+}
+
+/* A note whose text begins with a tab, which no other text has: TAB STORE TAB FORMATS. */
+bool ct_say_left(const char *store, const char *formats)
+{
+	struct ct_text line;
+	begin_note(&line);
+	ct_text_add(&line, "\t");
+	size_t from = line.length;
+	add_clean(&line, store);
+	if (strcmp(line.bytes + from, store) != 0)
+		return false;
+	ct_text_add(&line, "\t");
+	add_clean(&line, formats);
+	ct_text_add(&line, "\n");
+	int fd = line.cut ? -1 : open_notes();
+	/* The maker of the file has a lock on it, until its program has ended. */
+	bool left = fd >= 0 && ct_syscall3(SYS_flock, fd, LOCK_SH | LOCK_NB, 0) == -EWOULDBLOCK &&
+		    ct_sys_write(fd, line.bytes, line.length) == (long)line.length;
+	if (fd >= 0)
+		ct_sys_close(fd);
+	return left;
+}
+
 void ct_say(const char *a, const char *b, const char *c)
 {
 	struct ct_text line;
@@ -167,14 +204,10 @@ void ct_say(const char *a, const char *b, const char *c)
 	if (!heard && !*notes)
 		return;
 	ct_text_clear(&line);
-	if (heard) {
+	if (heard)
 		ct_text_add(&line, "ctrace: ");
-	} else {
-		ct_text_add_number(&line, ct_sys_getpid());
-		ct_text_add(&line, "\t");
-		add_clean(&line, ct_base_name(exe));
-		ct_text_add(&line, "\t");
-	}
+	else
+		begin_note(&line);
 	add_clean(&line, a);
 	add_clean(&line, b);
 	add_clean(&line, c);

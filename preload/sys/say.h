@@ -25,6 +25,12 @@ CT_COLD bool ct_say_is_heard(void);
 /* The file of notes; empty: there is none. */
 CT_COLD const char *ct_say_notes(void);
 
+/*
+ * Leave this store to a `ctrace record` that waits for the end of its program: it exports the store in these formats.
+ * False: there is none, or it has been killed.
+ */
+CT_COLD bool ct_say_left(const char *store, const char *formats);
+
 /* Print "ctrace: ABC\n" to stderr if that is heard, else write a note. One write. Each of the three may be NULL. */
 CT_COLD void ct_say(const char *a, const char *b, const char *c);
 

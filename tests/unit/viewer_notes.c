@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "ctrace/report_name.h"
@@ -47,17 +48,28 @@ static void test_one_line_for_each_process(void **state)
 	(void)state;
 	ct_notes_make(&notes, "/tmp", "unit-test");
 	assert_true(*notes.path);
+	ct_notes_add(&notes, 100, "a", 5, strdup("total 5 B"));
+	ct_notes_add(&notes, 30, "z", 1000, strdup("total 1000 B"));
 	ct_notes_append(notes.path, 9, "b", "recording stopped: x");
 	ct_notes_append(notes.path, 100, "a", "total 1 B");
 	ct_notes_append(notes.path, 9, "b", "total 2 B");
 	ct_notes_append(notes.path, 20, "a", "total 3 \033 B");
-	append(&notes, "no number\tc\ttext\n7 no tab\n8\tonly one\n\n");
+	append(&notes, "no number\tc\ttext\n7 no tab\n8\tonly one\n\n9\tb\t\tno formats\n");
+	append(&notes, "9\tb\t\t/a b.store\tpprof,dhat\n9\tb\t\t/c.store\t\n");
+	int other = open(notes.path, O_RDONLY);
+	assert_int_equal(flock(other, LOCK_SH | LOCK_NB), -1); /* we are still there */
 	ct_notes_read(&notes);
+	assert_int_equal(flock(other, LOCK_SH | LOCK_NB), 0);
+	close(other);
 	print(&notes);
-	assert_string_equal(printed, "ctrace: 3 more processes\n"
+	assert_string_equal(printed, "ctrace:   z 30: total 1000 B\n"
+				     "ctrace:   a 100: total 5 B; total 1 B\n"
 				     "ctrace:   a 20: total 3 \xef\xbf\xbd B\n"
-				     "ctrace:   a 100: total 1 B\n"
 				     "ctrace:   b 9: recording stopped: x; total 2 B\n");
+	assert_int_equal(notes.left_count, 2);
+	assert_string_equal(notes.left[0].store, "/a b.store");
+	assert_string_equal(notes.left[0].formats, "pprof,dhat");
+	assert_string_equal(notes.left[1].formats, "");
 	ct_notes_fini(&notes);
 }
 
@@ -66,12 +78,12 @@ static void test_bounded_what_lacks_something_first(void **state)
 	struct ct_notes notes = {.count = 0};
 	(void)state;
 	for (uint32_t pid = 1; pid <= 500; pid++)
-		ct_notes_add(&notes, pid, "p", strdup(pid == 400 ? "INCOMPLETE: x" : "total 1 B"));
+		ct_notes_add(&notes, pid, "p", 500 - pid, strdup(pid == 400 ? "INCOMPLETE: x" : "total 1 B"));
 	print(&notes);
 	size_t lines = 0;
 	for (const char *at = printed; *at; at++)
 		lines += *at == '\n';
-	assert_int_equal(lines, 1 + CT_NOTES_SHOWN + 1);
+	assert_int_equal(lines, CT_NOTES_SHOWN + 1);
 	assert_non_null(strstr(printed, "ctrace:   p 1: total 1 B\n"));
 	assert_non_null(strstr(printed, "ctrace:   p 400: INCOMPLETE: x\nctrace:   and 480 more\n"));
 	ct_notes_fini(&notes);

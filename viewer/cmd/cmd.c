@@ -3,7 +3,9 @@
 
 #include <stdarg.h>
 
+#include "util/interrupt.h"
 #include "util/message.h"
+#include "util/progress.h"
 
 int ct_cmd_fail(const char *command, int exit_code, const char *format, ...)
 {
@@ -18,4 +20,21 @@ int ct_cmd_fail_files(const char *command, int count)
 {
 	return ct_cmd_fail(command, CT_EXIT_USAGE, "%s; see ctrace %s --help",
 			   count ? "one file at a time" : "no input file", command);
+}
+
+void ct_cmd_begin_work(const char *what, const char *store)
+{
+	ct_interrupt_begin(NULL);
+	ct_interrupt_line("stopped");
+	if (store)
+		ct_interrupt_line("stopped; the store stays; make the report with: ctrace export %s", store);
+	ct_progress_begin(what);
+	if (store)
+		ct_progress_hint("Ctrl-C keeps the store");
+}
+
+void ct_cmd_end_work(void)
+{
+	ct_progress_end();
+	ct_interrupt_end();
 }

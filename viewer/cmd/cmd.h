@@ -15,4 +15,11 @@ int ct_cmd_fail(const char *command, int exit_code, const char *format, ...) __a
 /* The same for a command that takes one file but was given `count`. */
 int ct_cmd_fail_files(const char *command, int count);
 
+/*
+ * Around work that may take long: show how far it is, and end cleanly on Ctrl-C. store: the input, if that is a store,
+ * from which the user can go on; else NULL.
+ */
+void ct_cmd_begin_work(const char *what, const char *store);
+void ct_cmd_end_work(void);
+
 #endif

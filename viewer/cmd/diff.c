@@ -105,8 +105,12 @@ static int write_out(struct request *request, const struct ct_diff *diff, struct
 
 static int compare(struct request *request, struct ct_error_text *error)
 {
+	ct_cmd_begin_work("comparing", NULL);
 	int code = ct_diff_files_load(&request->files, request->view.metric, error);
-	return code ? code : write_out(request, &request->files.diff, error);
+	if (!code)
+		code = write_out(request, &request->files.diff, error);
+	ct_cmd_end_work();
+	return code;
 }
 
 static int run(int argc, char **argv)

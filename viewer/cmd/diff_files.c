@@ -4,9 +4,14 @@
 #include "cmd/cmd.h"
 #include "cmd/shared_options.h"
 #include "load/load.h"
+#include "util/progress.h"
 #include "view/caveat.h"
 #include "write/diff.h"
 #include "write/file.h"
+
+/* Of the time that a comparison takes: loading one side, and everything before the output. */
+#define LOADING 0.25
+#define COMPARED 0.8
 
 static int select_parts(struct ct_diff_files *files, struct ct_error_text *error)
 {
@@ -28,15 +33,19 @@ int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric metric, struc
 {
 	int code = CT_OK;
 	for (int side = 0; side < CT_DIFF_SIDES && !code; side++) {
+		struct ct_progress_part all = ct_progress_enter(side * LOADING, (side + 1) * LOADING);
 		code = ct_load(files->paths[side], &files->profiles[side], error);
 		if (!code)
 			ct_caveat_torn(files->profiles[side], files->paths[side]);
+		ct_progress_leave(all);
 	}
+	struct ct_progress_part all = ct_progress_enter(CT_DIFF_SIDES * LOADING, COMPARED);
 	if (!code)
 		code = select_parts(files, error);
 	if (!code)
 		code = ct_diff_init(&files->diff, (const struct ct_profile *const *)files->profiles, files->paths,
 				    files->stacks, error);
+	ct_progress_leave(all);
 	return code ? code : ct_diff_check(&files->diff, metric, error);
 }
 
@@ -51,8 +60,10 @@ int ct_diff_files_page(const struct ct_diff_files *files, enum ct_metric metric,
 		       struct ct_error_text *error)
 {
 	struct ct_out_file file;
+	struct ct_progress_part all = ct_progress_enter(COMPARED, 1);
 	int code = ct_out_open(output, &file, error);
 	if (!code)
 		code = ct_write_diff_html(&files->diff, metric, file.stream, error);
+	ct_progress_leave(all);
 	return ct_out_close(&file, code, error);
 }

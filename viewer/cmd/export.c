@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "record/left_store.h"
 #include "record/notes.h"
 #include "util/message.h"
+#include "util/progress.h"
 
 #define COMMAND "export"
 
@@ -112,6 +114,16 @@ static int write_format(const struct request *request, const char *word, size_t 
 	return code;
 }
 
+/* The library starts us with all signals blocked, so that those which end the program do not end its report. */
+static void hear_ctrl_c(void)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	if (isatty(STDERR_FILENO))
+		sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static int export(struct request *request, const char *word)
 {
 	struct ct_error_text error;
@@ -121,8 +133,16 @@ static int export(struct request *request, const char *word)
 	if (!request->formats.count)
 		request->formats = (struct ct_format_set){{ct_formats}, 1};
 	int code = CT_OK;
-	for (size_t i = 0; i < request->formats.count && !code; i++)
+	ct_cmd_begin_work("writing the report", ct_export_is_store(word) ? word : NULL);
+	if (request->at_exit)
+		hear_ctrl_c();
+	for (size_t i = 0; i < request->formats.count && !code; i++) {
+		double count = (double)request->formats.count;
+		struct ct_progress_part all = ct_progress_enter((double)i / count, (double)(i + 1) / count);
 		code = write_format(request, word, i, &error);
+		ct_progress_leave(all);
+	}
+	ct_cmd_end_work();
 	if (code)
 		return fail(ct_error_exit_code(code), &error, request->at_exit ? word : NULL);
 	/* A successful export at exit has already removed it. */

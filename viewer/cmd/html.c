@@ -73,7 +73,9 @@ static int write_page(struct request *request, char **paths, int count)
 	if (ct_selection_any(&request->selection) && !job->output)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-o is required with --focus, --ignore or --hide");
 	job->brief = !job->output;
+	ct_cmd_begin_work("writing the page", count == 1 && ct_export_is_store(paths[0]) ? paths[0] : NULL);
 	int code = count == 1 ? ct_export_file(job, paths[0], &error) : write_diff(job, paths, &error);
+	ct_cmd_end_work();
 	return code ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
 }
 

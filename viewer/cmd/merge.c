@@ -13,8 +13,10 @@
 #include "model/merge.h"
 #include "names/number.h"
 #include "util/message.h"
+#include "util/progress.h"
 
 #define COMMAND "merge"
+#define LOADING 0.8 /* of the time that a merge takes */
 
 struct work {
 	struct ct_inputs inputs;
@@ -34,6 +36,8 @@ static int add_inputs(struct work *work)
 	int code = CT_OK;
 	for (size_t i = 0; i < work->inputs.count && !code; i++) {
 		const char *path = work->inputs.paths[i];
+		double count = (double)work->inputs.count / LOADING;
+		struct ct_progress_part all = ct_progress_enter((double)i / count, (double)(i + 1) / count);
 		profile = NULL;
 		code = ct_export_load(path, &profile, &work->error);
 		if (!code)
@@ -41,6 +45,7 @@ static int add_inputs(struct work *work)
 		if (!code)
 			code = ct_merge_add(&work->merge, profile, path, &work->error);
 		ct_profile_free(profile);
+		ct_progress_leave(all);
 		if (work->skip_damaged && (code == CT_ERR_DAMAGED || code == CT_ERR_IO)) {
 			ct_cmd_fail(COMMAND, 0, "left out: %s", work->error.line);
 			work->skipped++;
@@ -57,6 +62,7 @@ static int write_outputs(struct work *work)
 	struct ct_input input = {.path = "the merged profile", .fd = -1};
 	struct ct_export job = {.input = &input, .metric = work->metric};
 	int code = CT_OK;
+	ct_progress_enter(LOADING, 1);
 	for (size_t i = 0; i < work->formats.count && !code; i++) {
 		job.format = work->formats.formats[i];
 		char *name = work->formats.count > 1 ? ct_export_name(work->output, job.format, work->metric)
@@ -93,12 +99,14 @@ static int merge(struct work *work, char **words)
 		code = ct_inputs_add(&work->inputs, *words, work->output, &work->error);
 	if (!code && ct_inputs_drop_twins(&work->inputs, &work->error) < 0)
 		code = CT_ERR_MEMORY;
+	ct_cmd_begin_work("merging", NULL);
 	if (!code)
 		code = ct_merge_init(&work->merge, &work->error);
 	if (!code)
 		code = add_inputs(work);
 	if (!code)
 		code = write_outputs(work);
+	ct_cmd_end_work();
 	if (!code && !work->quiet && strcmp(work->output, "-"))
 		print_summary(work);
 	ct_merge_fini(&work->merge);

@@ -27,6 +27,7 @@ struct recording {
 	char **environment;
 	char path[PATH_MAX];
 	char library[PATH_MAX];
+	char fixed[PATH_MAX]; /* the one name of all reports; "" = each process has its own */
 	bool quiet; /* the user's setting; the library may get another */
 	struct ct_format_set own_formats; /* the formats that programs write themselves */
 	struct ct_run run;
@@ -70,7 +71,6 @@ static int set_stderr(struct recording *recording)
 		       : 0;
 }
 
-/* After the program's end, export what its processes left behind. Say so if there is nothing at all. */
 /* Could a store be made? If not, the program's process has said so. */
 static bool has_room(const struct ct_collect *work)
 {
@@ -81,6 +81,7 @@ static bool has_room(const struct ct_collect *work)
 	return access(folder, W_OK) == 0 || strchr(folder, '%') || access(work->temporary, W_OK) == 0;
 }
 
+/* After the program's end, export what its processes left behind. Say so if there is nothing at all. */
 static void collect(struct recording *recording, time_t start)
 {
 	const struct ct_settings *settings = &recording->settings;
@@ -88,7 +89,7 @@ static void collect(struct recording *recording, time_t start)
 		.pattern = ct_settings_get(settings, CT_SETTING_out),
 		.session = ct_settings_get(settings, CT_SETTING_session),
 		.temporary = ct_settings_get(settings, CT_SETTING_tmpdir),
-		.pid = recording->run.pid,
+		.run = &recording->run,
 		.start = start,
 		.export = recording->late || *ct_settings_get(settings, CT_SETTING_export) == '1',
 		.keep = *ct_settings_get(settings, CT_SETTING_keep_store) == '1',
@@ -98,16 +99,20 @@ static void collect(struct recording *recording, time_t start)
 		.folder = recording->late && settings->folder ? &recording->folder : NULL,
 		.notes = &recording->notes,
 		.keep_name = settings->named && settings->formats.count,
+		.fixed = *recording->fixed ? recording->fixed : NULL,
+		.only = &settings->only,
+		.skip = &settings->skip,
 	};
 	if (!work.formats.count)
 		work.formats = recording->own_formats;
 	ct_notes_read(&recording->notes);
 	ct_collect_run(&work);
-	ct_notes_print(&recording->notes);
 	if (ct_folder_end(&recording->folder, recording->arguments, recording->run.status, &recording->error) &&
 	    !work.failed)
 		ct_cmd_fail(COMMAND, 0, "%s", recording->error.line);
-	if (!work.found && !work.exported && !work.failed && has_room(&work))
+	bool nothing = !work.found && !work.exported && !work.failed && !work.tree.count;
+	ct_tree_fini(&work.tree);
+	if (nothing && has_room(&work))
 		ct_cmd_fail(COMMAND, 0,
 			    "no report: unless a line above says why, %s did not get past start-up, or clears "
 			    "LD_PRELOAD before it starts the real program",
@@ -138,6 +143,20 @@ static int run(struct recording *recording)
 	return ct_run_exit_like(&recording->run);
 }
 
+/* A report of this name, and the store of a recording that has ended, are replaced. */
+static int take_name(struct recording *recording)
+{
+	char store[PATH_MAX + sizeof(".store")];
+	if (recording->settings.folder || !ct_settings_fixed_name(&recording->settings, recording->fixed))
+		recording->fixed[0] = '\0';
+	snprintf(store, sizeof(store), "%s.store", recording->fixed);
+	uint32_t pid = *recording->fixed ? ct_left_store_replace(store) : 0;
+	return pid ? ct_error_set(&recording->error, CT_ERR_USAGE,
+				  "%s: process %u is being recorded under this name; choose another with -o",
+				  recording->fixed, pid)
+		   : CT_OK;
+}
+
 static int prepare(struct recording *recording)
 {
 	int code = ct_program_find(recording->arguments[0], recording->path, &recording->error);
@@ -153,7 +172,9 @@ static int prepare(struct recording *recording)
 			       &recording->error);
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "CTRACE_FORMAT: %s", recording->error.line);
-	code = set_session(recording);
+	code = take_name(recording);
+	if (code == 0)
+		code = set_session(recording);
 	recording->quiet = *ct_settings_get(&recording->settings, CT_SETTING_quiet) == '1';
 	/* A program that exports itself writes only CTRACE_FORMAT, so other formats and folders are written by us. */
 	recording->late =

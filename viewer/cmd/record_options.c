@@ -13,6 +13,15 @@
 #include "ctrace/options.def"
 #undef CT_OPTION
 
+static int add_glob(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	struct ct_globs *globs = member;
+	if (globs->count == CT_GLOBS_MAX)
+		return ct_error_set(error, CT_ERR_USAGE, "--%s: at most %u names", option->name, CT_GLOBS_MAX);
+	globs->globs[globs->count++] = value;
+	return CT_OK;
+}
+
 /* Choices, by type of option. */
 static const char *const choices_of_BOOL[] = {"0", "1", NULL};
 #define choices_of_STRING NULL
@@ -40,4 +49,14 @@ const struct ct_option ct_record_options[CT_RECORD_OPTIONS] = {
 	 .at = offsetof(struct ct_settings, formats),
 	 .value = ct_values_formats,
 	 .list = true},
+	{.name = "only",
+	 .argument = "NAME",
+	 .help = "make reports only of programs with this name, and of all of them; * and ? allowed, also several times",
+	 .set = add_glob,
+	 .at = offsetof(struct ct_settings, only)},
+	{.name = "skip",
+	 .argument = "NAME",
+	 .help = "make no reports of programs with this name",
+	 .set = add_glob,
+	 .at = offsetof(struct ct_settings, skip)},
 };

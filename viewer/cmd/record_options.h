@@ -6,8 +6,8 @@
 #include "cmd/option.h"
 #include "record/settings.h"
 
-/* The options stored in a struct ct_settings: one for each setting, and --format. */
-#define CT_RECORD_OPTIONS (CT_SETTING_COUNT + 1)
+/* The options stored in a struct ct_settings: one for each setting, --format, --only and --skip. */
+#define CT_RECORD_OPTIONS (CT_SETTING_COUNT + 3)
 
 extern const struct ct_option ct_record_options[CT_RECORD_OPTIONS];
 

@@ -14,12 +14,14 @@
 #include "model/losses.h"
 #include "names/number.h"
 #include "util/message.h"
+#include "util/progress.h"
 #include "util/text.h"
 #include "util/utf8.h"
 #include "view/caveat.h"
 #include "write/file.h"
 
 #define STORE_SUFFIX ".store"
+#define LOADING 0.5 /* of the time that an export takes */
 
 bool ct_export_same_file(const char *a, const char *b)
 {
@@ -150,8 +152,9 @@ char *ct_export_events_name(const char *report)
 static int choose_output(const struct ct_export *job, const struct ct_store_file *store, char **output,
 			 struct ct_error_text *error)
 {
-	char *report = job->output ? strdup(job->output)
-		       : store     ? ct_export_output(job->input->path, store)
+	char *report = job->output   ? strdup(job->output)
+		       : job->report ? strdup(job->report)
+		       : store       ? ct_export_output(job->input->path, store)
 		       : job->input->packed && ct_ends_with(job->input->path, ".gz")
 			       ? strndup(job->input->path, strlen(job->input->path) - strlen(".gz"))
 			       : strdup(job->input->path);
@@ -241,16 +244,20 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	struct ct_profile *profile = NULL;
 	char *output;
 	int code = choose_output(job, store, &output, error);
+	struct ct_progress_part all = ct_progress_enter(0, LOADING);
 	if (!code)
 		code = store ? load_store(store, job->events, job->input->path, &profile, error)
 			     : ct_load_dhat(job->input, &profile, error);
+	ct_progress_leave(all);
 	ct_input_close(job->input);
 	if (!code)
 		code = select_part(job, profile, error);
 	if (!code)
 		ct_caveat_torn(profile, job->input->path);
+	ct_progress_enter(LOADING, 1);
 	if (!code)
 		code = ct_export_write(job, profile, output, error);
+	ct_progress_leave(all);
 	char note[256];
 	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
 	if (!code && !job->output && !quiet) {
@@ -328,11 +335,14 @@ int ct_export_formats(const struct ct_export *job, const char *path, const struc
 {
 	int code = CT_OK;
 	for (size_t i = 0; i < formats->count && !code; i++) {
+		struct ct_progress_part all =
+			ct_progress_enter((double)i / (double)formats->count, (double)(i + 1) / (double)formats->count);
 		struct ct_export one = *job;
 		one.format = formats->formats[i];
 		one.brief = i > 0;
 		one.remove_store = job->remove_store && i + 1 == formats->count;
 		code = ct_export_file(&one, path, error);
+		ct_progress_leave(all);
 	}
 	return code;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/array.h"
+#include "util/progress.h"
 
 /* Up to this limit, the differences of sums and the parts of a difference fit into an int64_t. */
 #define SUM_MAX (UINT64_C(1) << 62)
@@ -80,8 +81,10 @@ static int add_side(struct builder *builder, enum ct_diff_side side, enum ct_dif
 	if (code)
 		return code;
 	bool memory = ct_chain_source_init(&builder->source, profile, rule, stacks == CT_DIFF_OWN) == 0;
-	for (size_t i = 0; i < profile->site_count && memory; i++)
+	for (size_t i = 0; i < profile->site_count && memory; i++) {
+		ct_progress_at(side * profile->site_count + i, CT_DIFF_SIDES * profile->site_count);
 		memory = add_site(builder, side, &profile->sites[i]) == 0;
+	}
 	builder->diff->origins[side] = builder->source.origins;
 	builder->source.origins = (struct ct_origins){0};
 	ct_chain_source_fini(&builder->source);

@@ -9,6 +9,7 @@
 #include "model/losses.h"
 #include "model/metric.h"
 #include "util/array.h"
+#include "util/progress.h"
 
 int ct_merge_init(struct ct_merge *merge, struct ct_error_text *error)
 {
@@ -148,6 +149,7 @@ static int merge_sites(struct ct_merge *merge, const struct ct_profile *from)
 	memset(merge->ids, 0, from->frame_count * sizeof(*merge->ids));
 	for (size_t i = 0; i < from->site_count; i++) {
 		const struct ct_site_row *site = &from->sites[i];
+		ct_progress_at(i, from->site_count);
 		if (!ct_array_room(&merge->stack, &merge->stack_room, site->frame_count, sizeof(*merge->stack)))
 			return -1;
 		for (uint32_t j = 0; j < site->frame_count; j++) {

@@ -12,9 +12,9 @@
 
 #include "ctrace/report_name.h"
 #include "export/export.h"
-#include "names/names.h"
 #include "record/images.h"
 #include "record/left_store.h"
+#include "record/reports.h"
 #include "util/message.h"
 #include "util/text.h"
 
@@ -36,40 +36,6 @@ static bool is_exported(const struct ct_collect *collect, const struct ct_left_s
 			  report.st_mtim.tv_nsec >= store->status.st_mtim.tv_nsec));
 }
 
-static void export_store(struct ct_collect *collect, const char *path, const struct ct_left_store *store)
-{
-	struct ct_error_text error;
-	bool main = store->pid == (uint32_t)collect->pid;
-	if (collect->folder) {
-		if (ct_folder_add(collect->folder, path, store, main, main && !collect->quiet,
-				  store->kept || collect->keep, &error) < 0) {
-			collect->failed++;
-			ct_message_for("record", "%s", error.line);
-		} else {
-			collect->exported++;
-		}
-		return;
-	}
-	const struct ct_export job = {
-		.keep_name = collect->keep_name && collect->formats.count == 1,
-		.remove_store = !store->kept && !collect->keep,
-		.quiet = collect->quiet,
-		.loud = collect->late,
-		.one_line = !main,
-	};
-	if (!main)
-		ct_message_collect();
-	int code = ct_export_formats(&job, path, &collect->formats, &error);
-	if (!main)
-		ct_notes_add(collect->notes, store->pid, ct_name_base(store->exe), ct_message_collected());
-	if (code) {
-		collect->failed++;
-		ct_message_for("record", "%s", error.line);
-	} else {
-		collect->exported++;
-	}
-}
-
 /* Is there a later image of the store's process? */
 static bool is_replaced(const struct ct_collect *collect, const struct ct_left_store *store)
 {
@@ -83,17 +49,19 @@ static void look_at(struct ct_collect *collect, int folder_fd, const char *folde
 {
 	struct ct_left_store store;
 	char path[PATH_MAX];
+	bool left = collect->left_formats != NULL;
 	if (!ct_left_store_read(folder_fd, name, &store) || strcmp(store.session, collect->session) != 0)
 		return;
-	if (store.pid == (uint32_t)collect->pid)
+	if (store.pid == (uint32_t)collect->run->pid)
 		collect->found = true;
-	if (!collect->export || (store.kept && is_exported(collect, &store)) ||
+	if (!collect->export || ct_tree_has(&collect->tree, &store) ||
+	    (!left && store.kept && is_exported(collect, &store)) ||
 	    snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
 		return;
 	if (store.has_nothing && is_replaced(collect, &store))
 		unlink(path);
-	else if (!ct_left_store_in_use(&store, path))
-		export_store(collect, path, &store);
+	else if (left || !ct_left_store_in_use(&store, path))
+		ct_tree_add(&collect->tree, path, &store, collect->left_formats);
 	else if (collect->late)
 		ct_message_for("record", "pid %u still runs; later: ctrace export -f FORMAT %s", store.pid, path);
 }
@@ -116,6 +84,25 @@ static void note_image(struct ct_collect *collect, int folder_fd, const char *fo
 static int compare_entries(const struct dirent **left, const struct dirent **right)
 {
 	return strcmp((*left)->d_name, (*right)->d_name);
+}
+
+/* Call visit for each store that a process has left to us, wherever it is. */
+static void scan_left(struct ct_collect *collect,
+		      void (*visit)(struct ct_collect *, int folder_fd, const char *folder, const char *name))
+{
+	for (size_t i = 0; i < collect->notes->left_count; i++) {
+		const struct ct_left *left = &collect->notes->left[i];
+		char *slash = strrchr(left->store, '/');
+		char *folder = slash ? strndup(left->store, (size_t)(slash - left->store)) : NULL;
+		int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+		collect->left_formats = left->formats;
+		if (fd >= 0)
+			visit(collect, fd, folder, slash + 1);
+		collect->left_formats = NULL;
+		if (fd >= 0)
+			close(fd);
+		free(folder);
+	}
 }
 
 /* Call visit for each store in a folder, in the order of names. */
@@ -162,7 +149,7 @@ static bool make_glob(const struct ct_collect *collect, bool any_process, char o
 		if (*at == '%')
 			out[used++] = '%';
 		else if (*at == 'p' && !any_process)
-			used += (size_t)sprintf(out + used, "%d", (int)collect->pid);
+			used += (size_t)sprintf(out + used, "%d", (int)collect->run->pid);
 		else if (strchr("peth", *at))
 			out[used++] = '*';
 		else
@@ -208,7 +195,7 @@ static bool has_report(const struct ct_collect *collect, const char *folder, boo
 	base = strrchr(pattern, '/');
 	base = folder && base ? base + 1 : pattern;
 	if (again)
-		snprintf(number, sizeof(number), ".%d", (int)collect->pid);
+		snprintf(number, sizeof(number), ".%d", (int)collect->run->pid);
 	snprintf(name, sizeof(name), "%s%s%.*s%s%s", folder ? folder : "", folder ? "/" : "", (int)ct_report_stem(base),
 		 base, number, base + ct_report_stem(base));
 	of_format = name_of(name, collect->formats.formats[0]);
@@ -228,12 +215,17 @@ static bool has_report(const struct ct_collect *collect, const char *folder, boo
 void ct_collect_run(struct ct_collect *collect)
 {
 	if (collect->export) {
+		scan_left(collect, note_image);
 		scan_folders(collect, note_image);
 		scan(collect, collect->temporary, note_image);
 	}
+	scan_left(collect, look_at);
 	scan_folders(collect, look_at);
 	scan(collect, collect->temporary, look_at);
 	free(collect->images);
+	collect->images = NULL;
+	if (collect->export)
+		ct_reports_make(collect);
 	if (!collect->found)
 		collect->found = has_report(collect, NULL, false) || has_report(collect, NULL, true) ||
 				 has_report(collect, collect->temporary, false) ||

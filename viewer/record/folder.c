@@ -179,14 +179,14 @@ static int add_events(struct ct_folder *folder, const struct ct_store_file *stor
 	return code;
 }
 
-int ct_folder_add(struct ct_folder *folder, const char *path, const struct ct_left_store *left, bool main, bool loud,
-		  bool keep, struct ct_error_text *error)
+int ct_folder_add(struct ct_folder *folder, const char *path, const char *output, bool main,
+		  enum ct_folder_summary summary, bool keep, struct ct_error_text *error)
 {
 	struct ct_profile *profile = NULL;
 	struct ct_store_file store;
 	char *report = NULL;
 	int code = ct_store_file_open(path, &store, error);
-	if (!code && asprintf(&report, "%s/%s", folder->path, ct_name_base(left->output)) < 0) {
+	if (!code && asprintf(&report, "%s/%s", folder->path, ct_name_base(output)) < 0) {
 		report = NULL;
 		code = ct_error_no_memory(error);
 	}
@@ -200,8 +200,9 @@ int ct_folder_add(struct ct_folder *folder, const char *path, const struct ct_le
 		code = add_profile(folder, profile, report, main, error);
 	if (!code)
 		code = add_events(folder, &store, report, main, error);
-	if (!code && loud)
-		ct_export_summary(profile, &store, folder->path, false);
+	if (!code && summary)
+		ct_export_summary(profile, &store, summary == CT_FOLDER_ONE_LINE ? ct_name_base(report) : folder->path,
+				  summary == CT_FOLDER_ONE_LINE);
 	if (!code && !keep && !store.failed && unlink(path) < 0)
 		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
 	else if (code) /* limit the error, which may contain long paths, so that the store's path fits */
@@ -221,6 +222,8 @@ static int write_readme(struct ct_folder *folder, char **arguments, int status, 
 	if (!code)
 		code = ct_readme_head(file.stream, arguments, folder->start, status, error);
 	if (!code) {
+		if (*folder->together)
+			ct_readme_together(file.stream, folder->together);
 		fwrite(folder->main_text, 1, folder->main_bytes, file.stream);
 		if (folder->others_bytes) {
 			ct_readme_children(file.stream);

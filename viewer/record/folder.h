@@ -13,7 +13,6 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "record/left_store.h"
 #include "record/settings.h"
 #include "util/error.h"
 
@@ -22,7 +21,8 @@ struct ct_folder {
 	time_t start;
 	struct ct_format_set formats;
 	bool choose; /* the user named no formats, so those that cannot show a recording are left out */
-	/* the parts of README.md about the program itself and about its children */
+	char together[256]; /* a sentence about all processes; "" = there is only one */
+	/* the parts of README.md about the largest process and about the others */
 	FILE *main, *others;
 	char *main_text, *others_text;
 	size_t main_bytes, others_bytes;
@@ -33,11 +33,12 @@ int ct_folder_make(struct ct_folder *folder, struct ct_settings *settings, const
 		   struct ct_error_text *error);
 
 /*
- * Export the store at path into the folder. main: it is the program's own, not a child's. loud: print a summary to
- * stderr. keep: keep the store. 0 or < 0.
+ * Export the store at path into the folder, under the name of the report that it wanted. main: it is the largest, with
+ * which README.md begins. summary: print one to stderr, in one line or in several. keep: keep the store. 0 or < 0.
  */
-int ct_folder_add(struct ct_folder *folder, const char *path, const struct ct_left_store *store, bool main, bool loud,
-		  bool keep, struct ct_error_text *error);
+enum ct_folder_summary { CT_FOLDER_SILENT, CT_FOLDER_ONE_LINE, CT_FOLDER_SUMMARY };
+int ct_folder_add(struct ct_folder *folder, const char *path, const char *output, bool main,
+		  enum ct_folder_summary summary, bool keep, struct ct_error_text *error);
 
 /* Finish after the program has ended with a waitpid status: write README.md, or remove an empty folder. 0 or < 0. */
 int ct_folder_end(struct ct_folder *folder, char **arguments, int status, struct ct_error_text *error);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/left_store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 
 #include "ctrace/store.h"
 #include "util/open.h"
+#include "util/text.h"
 
 /* Read bytes of the STRINGS section, which may be spread over extents, into text. */
 static bool read_string(int fd, const struct ct_store_header *header, struct ct_span span, char *text, size_t room)
@@ -98,6 +101,43 @@ bool ct_left_store_in_use(const struct ct_left_store *store, const char *path)
 	free(line);
 	fclose(file);
 	return found;
+}
+
+/* A process that records in a recording of this name, into a store of the folder; 0: none. */
+static uint32_t find_recorder(const char *folder, const char *session)
+{
+	char path[PATH_MAX];
+	uint32_t pid = 0;
+	DIR *entries = opendir(folder);
+	const struct dirent *entry;
+	while (entries && !pid && (entry = readdir(entries))) {
+		struct ct_left_store store;
+		if (ct_ends_with(entry->d_name, ".store") &&
+		    ct_left_store_read(dirfd(entries), entry->d_name, &store) && !strcmp(store.session, session) &&
+		    snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) < (int)sizeof(path) &&
+		    ct_left_store_in_use(&store, path))
+			pid = store.pid;
+	}
+	if (entries)
+		closedir(entries);
+	return pid;
+}
+
+uint32_t ct_left_store_replace(const char *path)
+{
+	struct ct_left_store store;
+	char folder[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	uint32_t pid = 0;
+	if (!ct_left_store_read(AT_FDCWD, path, &store))
+		return 0;
+	if (ct_left_store_in_use(&store, path))
+		return store.pid;
+	if (slash && *store.session && snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path) < PATH_MAX)
+		pid = find_recorder(folder, store.session);
+	if (!pid)
+		unlink(path);
+	return pid;
 }
 
 bool ct_left_store_is_of(int folder_fd, const char *name, uint32_t pid)

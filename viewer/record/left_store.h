@@ -37,4 +37,10 @@ bool ct_left_store_is_of(int folder_fd, const char *name, uint32_t pid);
  */
 bool ct_left_store_in_use(const struct ct_left_store *store, const char *path);
 
+/*
+ * Make room for a new store at an absolute path: the store of a recording that has ended is removed. Returns the pid of
+ * a process of that recording that still records, here or in another store of the folder; 0: there is none.
+ */
+uint32_t ct_left_store_replace(const char *path);
+
 #endif

@@ -6,12 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "names/number.h"
 #include "util/message.h"
-#include "util/open.h"
 
 #define FILE_MAX (16u << 20) /* bytes that are read */
 
@@ -19,17 +18,17 @@ void ct_notes_make(struct ct_notes *notes, const char *folder, const char *sessi
 {
 	char *absolute = realpath(folder, NULL);
 	int length = absolute ? snprintf(notes->path, sizeof(notes->path), "%s/ctrace.%s.notes", absolute, session) : 0;
-	int fd = -1;
+	notes->fd = -1;
 	free(absolute);
 	if (length > 0 && (size_t)length < sizeof(notes->path))
-		fd = open(notes->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
+		notes->fd = open(notes->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (notes->fd < 0)
 		notes->path[0] = '\0';
 	else
-		close(fd);
+		flock(notes->fd, LOCK_EX | LOCK_NB); /* without the lock, processes export their stores themselves */
 }
 
-void ct_notes_add(struct ct_notes *notes, uint32_t pid, const char *program, char *text)
+void ct_notes_add(struct ct_notes *notes, uint32_t pid, const char *program, uint64_t bytes, char *text)
 {
 	if (!text)
 		return;
@@ -41,24 +40,46 @@ void ct_notes_add(struct ct_notes *notes, uint32_t pid, const char *program, cha
 		free(text);
 		return;
 	}
-	notes->notes[notes->count++] = (struct ct_note){pid, name, text};
+	notes->notes[notes->count++] = (struct ct_note){pid, name, text, bytes};
+}
+
+static void add_left(struct ct_notes *notes, const char *store, const char *formats)
+{
+	struct ct_left *more = reallocarray(notes->left, notes->left_count + 1, sizeof(*more));
+	if (!more)
+		return;
+	notes->left = more;
+	more[notes->left_count] = (struct ct_left){strdup(store), strdup(formats)};
+	if (more[notes->left_count].store && more[notes->left_count].formats) {
+		notes->left_count++;
+		return;
+	}
+	free(more[notes->left_count].store);
+	free(more[notes->left_count].formats);
 }
 
 static void add_line(struct ct_notes *notes, char *line)
 {
-	char *program, *text;
+	char *program, *text, *formats;
 	unsigned long pid = strtoul(line, &program, 10);
 	if (*program++ != '\t' || !(text = strchr(program, '\t')))
 		return;
 	*text++ = '\0';
-	ct_notes_add(notes, (uint32_t)pid, program, strdup(text));
+	if (*text != '\t') {
+		ct_notes_add(notes, (uint32_t)pid, program, 0, strdup(text));
+	} else if ((formats = strchr(text + 1, '\t'))) {
+		*formats++ = '\0';
+		add_left(notes, text + 1, formats);
+	}
 }
 
 void ct_notes_read(struct ct_notes *notes)
 {
-	struct stat status;
-	int fd = *notes->path ? ct_open_regular(AT_FDCWD, notes->path, O_NOFOLLOW, &status) : -1;
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	if (!*notes->path)
+		return;
+	unlink(notes->path); /* before it is read: a process that comes later exports its store itself */
+	notes->path[0] = '\0';
+	FILE *file = fdopen(notes->fd, "r");
 	char *line = NULL;
 	size_t room = 0, total = 0;
 	ssize_t got;
@@ -71,16 +92,19 @@ void ct_notes_read(struct ct_notes *notes)
 	free(line);
 	if (file)
 		fclose(file);
-	else if (fd >= 0)
-		close(fd);
-	if (*notes->path)
-		unlink(notes->path);
-	notes->path[0] = '\0';
+	else
+		close(notes->fd);
+	notes->fd = -1;
+}
+
+static bool same_process(const struct ct_note *a, const struct ct_note *b)
+{
+	return a->pid == b->pid && !strcmp(a->program, b->program);
 }
 
 static int compare(const struct ct_note *a, const struct ct_note *b)
 {
-	int order = strcmp(a->program, b->program);
+	int order = a->bytes != b->bytes ? (a->bytes < b->bytes ? 1 : -1) : strcmp(a->program, b->program);
 	return order ? order : (a->pid > b->pid) - (a->pid < b->pid);
 }
 
@@ -111,7 +135,7 @@ static size_t end_of(const struct place *places, size_t count, size_t at, bool *
 {
 	size_t end = at;
 	*lacks = false;
-	for (; end < count && compare(places[at].note, places[end].note) == 0; end++)
+	for (; end < count && same_process(places[at].note, places[end].note); end++)
 		*lacks = *lacks || lacks_something(places[end].note);
 	return end;
 }
@@ -145,10 +169,46 @@ static void print_process(const struct place *places, size_t at, size_t end)
 	free(text);
 }
 
+static int compare_process(const void *left, const void *right)
+{
+	const struct ct_note *a = left, *b = right;
+	int order = strcmp(a->program, b->program);
+	return order ? order : (a->pid > b->pid) - (a->pid < b->pid);
+}
+
+/* The largest first. */
+static int compare_names(const void *left, const void *right)
+{
+	const struct ct_note *a = left, *b = right;
+	int order = compare_process(left, right);
+	return order ? order : (a->bytes < b->bytes) - (a->bytes > b->bytes);
+}
+
+/* Give all notes of a process its bytes. */
+static void spread_bytes(struct ct_notes *notes)
+{
+	struct ct_note *sorted = calloc(notes->count + 1, sizeof(*sorted));
+	if (!sorted)
+		return;
+	for (size_t i = 0; i < notes->count; i++)
+		sorted[i] = notes->notes[i];
+	qsort(sorted, notes->count, sizeof(*sorted), compare_names);
+	for (size_t i = 1; i < notes->count; i++)
+		if (same_process(&sorted[i - 1], &sorted[i]))
+			sorted[i].bytes = sorted[i - 1].bytes; /* the first has the most */
+	for (size_t i = 0; i < notes->count; i++) {
+		const struct ct_note *found =
+			bsearch(&notes->notes[i], sorted, notes->count, sizeof(*sorted), compare_process);
+		notes->notes[i].bytes = found->bytes;
+	}
+	free(sorted);
+}
+
 void ct_notes_print(struct ct_notes *notes)
 {
 	char number[CT_NUMBER_ROOM];
 	size_t room = CT_NOTES_SHOWN;
+	spread_bytes(notes);
 	struct place *places = notes->count ? calloc(notes->count, sizeof(*places)) : NULL;
 	bool lacks;
 	if (!places)
@@ -158,7 +218,6 @@ void ct_notes_print(struct ct_notes *notes)
 	qsort(places, notes->count, sizeof(*places), compare_places);
 	size_t processes = choose(places, notes->count, true, &room);
 	processes += choose(places, notes->count, false, &room);
-	ct_message("%s more process%s", ct_number_exact(number, processes), processes == 1 ? "" : "es");
 	for (size_t at = 0, end; at < notes->count; at = end) {
 		end = end_of(places, notes->count, at, &lacks);
 		if (places[at].shown)
@@ -175,10 +234,17 @@ void ct_notes_fini(struct ct_notes *notes)
 		free(notes->notes[i].program);
 		free(notes->notes[i].text);
 	}
+	for (size_t i = 0; i < notes->left_count; i++) {
+		free(notes->left[i].store);
+		free(notes->left[i].formats);
+	}
 	free(notes->notes);
-	if (*notes->path)
+	free(notes->left);
+	if (*notes->path) {
 		unlink(notes->path);
-	*notes = (struct ct_notes){.notes = NULL};
+		close(notes->fd);
+	}
+	*notes = (struct ct_notes){.fd = -1};
 }
 
 void ct_notes_append(const char *path, uint32_t pid, const char *program, const char *text)

@@ -98,9 +98,16 @@ void ct_readme_no_file(FILE *out, const struct ct_format *format, const char *re
 	fputc('\n', out);
 }
 
+void ct_readme_together(FILE *out, const char *text)
+{
+	fputs("- ", out);
+	put_text(out, text);
+	fputs("\n\nThe largest process:\n", out);
+}
+
 void ct_readme_children(FILE *out)
 {
-	fputs("\n## Its children\n\nEach has the same kinds of files.\n\n"
+	fputs("\n## Other processes\n\nEach has the same kinds of files.\n\n"
 	      "| report | command | total | blocks | peak | at end | lost |\n"
 	      "| --- | --- | ---: | ---: | ---: | ---: | ---: |\n",
 	      out);

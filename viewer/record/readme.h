@@ -22,7 +22,10 @@ void ct_readme_file(FILE *out, const char *name, const struct ct_format *format)
 /* A format that cannot show this recording, and the reason. */
 void ct_readme_no_file(FILE *out, const struct ct_format *format, const char *reason);
 
-/* The table of child processes: its head, and a row; name is the report's. */
+/* A sentence about all processes of the recording. */
+void ct_readme_together(FILE *out, const char *text);
+
+/* The table of the other processes: its head, and a row; name is the report's. */
 void ct_readme_children(FILE *out);
 void ct_readme_child(FILE *out, const struct ct_profile *profile, const char *name);
 

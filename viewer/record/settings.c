@@ -101,6 +101,27 @@ int ct_settings_complete(struct ct_settings *settings, struct ct_error_text *err
 	return make_absolute(settings, error);
 }
 
+bool ct_settings_fixed_name(const struct ct_settings *settings, char path[PATH_MAX])
+{
+	const char *pattern = ct_settings_get(settings, CT_SETTING_out);
+	size_t used = 0;
+	if (*pattern != '/') { /* an option is absolute by now, a variable may not be */
+		if (!getcwd(path, PATH_MAX))
+			return false;
+		used = strlen(path);
+		path[used++] = '/';
+	}
+	for (; *pattern && used + 1 < PATH_MAX; pattern++) {
+		if (*pattern == '%' && pattern[1] && strchr("peth", pattern[1]))
+			return false;
+		path[used++] = *pattern;
+		if (*pattern == '%' && pattern[1] == '%')
+			pattern++;
+	}
+	path[used] = '\0';
+	return !*pattern;
+}
+
 void ct_settings_fini(struct ct_settings *settings)
 {
 	for (int i = 0; i < CT_SETTING_COUNT; i++) {

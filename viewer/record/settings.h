@@ -6,9 +6,11 @@
 #ifndef CT_RECORD_SETTINGS_H
 #define CT_RECORD_SETTINGS_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "util/error.h"
+#include "util/glob.h"
 #include "write/format.h"
 
 enum ct_setting {
@@ -21,6 +23,7 @@ enum ct_setting {
 struct ct_settings {
 	char *values[CT_SETTING_COUNT]; /* as given on the command line, NULL = not given */
 	struct ct_format_set formats; /* --format; none = DHAT, which the program writes itself */
+	struct ct_globs only, skip; /* programs */
 	bool named; /* --output was given */
 	bool folder; /* --output ends in '/': a folder for each recording */
 };
@@ -31,6 +34,9 @@ int ct_settings_apply(struct ct_settings *settings, enum ct_setting setting, con
 
 /* After the last option: check that they fit together, and fill in what follows from them. 0 or < 0. */
 int ct_settings_complete(struct ct_settings *settings, struct ct_error_text *error);
+
+/* If all processes have one name for their report, without % letters, put its absolute path into path. */
+bool ct_settings_fixed_name(const struct ct_settings *settings, char path[PATH_MAX]);
 
 void ct_settings_fini(struct ct_settings *settings);
 

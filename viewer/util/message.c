@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "util/progress.h"
 #include "util/utf8.h"
 
 static bool collects;
@@ -40,6 +41,7 @@ static void say(const char *start, const char *format, va_list arguments)
 	if (length >= 0)
 		clean = ct_utf8_clean(line, (size_t)length, NULL);
 	const char *text = clean ? clean : "not enough memory";
+	ct_progress_erase();
 	if (collects)
 		collect(text);
 	else

@@ -42,6 +42,7 @@
 
 #include "ctrace/version.h"
 #include "model/losses.h"
+#include "util/progress.h"
 #include "write/put_json.h"
 #include "write/write.h"
 
@@ -164,6 +165,7 @@ static void put_sites(struct writer *writer)
 {
 	fputs(",\n\"pps\":[", writer->out);
 	for (size_t i = 0; i < writer->profile->site_count; i++) {
+		ct_progress_at(i, writer->profile->site_count);
 		fputs_unlocked(i ? ",\n" : "\n", writer->out);
 		put_site(writer, &writer->profile->sites[writer->order[i]]);
 	}

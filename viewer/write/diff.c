@@ -9,6 +9,7 @@
 #include "ctrace/version.h"
 #include "model/functions.h"
 #include "names/names.h"
+#include "util/progress.h"
 #include "write/put_json.h"
 #include "write/put_profile.h"
 #include "write/write.h"
@@ -113,6 +114,7 @@ static void put_rows(const struct ct_diff *diff, enum ct_metric metric, const ui
 	bool more = false;
 	fputs(",\n\"rows\":[", out);
 	for (size_t i = 0; i < diff->row_count && !ferror(out); i++) {
+		ct_progress_at(i, diff->row_count);
 		if (!ct_diff_row_differs(diff, &diff->rows[order[i]])) {
 			same++;
 			continue;
@@ -151,6 +153,7 @@ int ct_write_diff_folded(const struct ct_diff *diff, enum ct_metric metric, FILE
 	errno = 0;
 	for (size_t i = 0; i < diff->row_count && !ferror(out); i++) {
 		const struct ct_diff_row *row = &diff->rows[i];
+		ct_progress_at(i, diff->row_count);
 		const uint64_t old = row->values[CT_DIFF_OLD][metric], new = row->values[CT_DIFF_NEW][metric];
 		if (!old && !new)
 			continue;

@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/interrupt.h"
+#include "util/progress.h"
+
 static int fail(struct ct_out_file *file, const char *doing, struct ct_error_text *error)
 {
 	return ct_error_set(error, CT_ERR_IO, "%s: cannot %s: %s", file->path, doing, strerror(errno));
@@ -57,6 +60,8 @@ int ct_out_open(const char *path, struct ct_out_file *file, struct ct_error_text
 		return ct_error_no_memory(error);
 	if (!strcmp(path, "-")) {
 		file->stream = stdout;
+		if (isatty(STDOUT_FILENO))
+			ct_progress_give_way();
 		return CT_OK;
 	}
 	if (is_descriptor(path) || is_direct(path))
@@ -66,6 +71,7 @@ int ct_out_open(const char *path, struct ct_out_file *file, struct ct_error_text
 		return ct_error_no_memory(error);
 	}
 	unlink(file->temporary);
+	file->slot = ct_interrupt_remove(file->temporary);
 	int fd = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return fail(file, "create", error);
@@ -92,6 +98,7 @@ int ct_out_close(struct ct_out_file *file, int code, struct ct_error_text *error
 			code = fail(file, "rename into place", error);
 		if (code)
 			unlink(file->temporary);
+		ct_interrupt_keep(file->slot);
 	}
 	free(file->temporary);
 	free(file->path);

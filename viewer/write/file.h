@@ -14,6 +14,7 @@ struct ct_out_file {
 	FILE *stream;
 	char *path;
 	char *temporary; /* NULL: the stream is the destination itself (stdout, a pipe, a device) */
+	size_t slot; /* of the temporary file, which Ctrl-C removes */
 };
 
 /* Open path for writing; "-" is stdout. 0 or < 0. */

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "util/array.h"
+#include "util/progress.h"
 #include "write/gzip.h"
 #include "write/heaptrack_plan.h"
 #include "write/stacks.h"
@@ -308,6 +309,7 @@ static void put_step(struct writer *writer, enum step step)
 	for (size_t i = 0; i < sites && !writer->gzip->failed; i++) {
 		size_t site = writer->stacks.order[backward ? sites - 1 - i : i];
 		size_t count = make_pieces(writer, site, pieces);
+		ct_progress_at((uint64_t)step * sites + i, (TO_END + 1) * (uint64_t)sites);
 		if (step == FROM_PEAK)
 			free_pieces(writer, site, pieces, count);
 		if (step == TO_PEAK)

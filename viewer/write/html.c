@@ -19,6 +19,7 @@
 #include "model/functions.h"
 #include "model/origin.h"
 #include "names/names.h"
+#include "util/progress.h"
 #include "write/diff.h"
 #include "write/packed.h"
 #include "write/put_profile.h"
@@ -143,6 +144,8 @@ static const struct ct_site_row *site_at(const struct page *page, size_t place)
 	return &page->profile->sites[page->stacks.order[place]];
 }
 
+#define NODES_OF_ALL 4u /* the two lists of nodes are half of the work */
+
 /* Write each node's frame or, for parents, the distance back to its parent; 0 = no parent. */
 static void put_nodes(const struct page *page, const char *name, bool parents)
 {
@@ -150,6 +153,7 @@ static void put_nodes(const struct page *page, const char *name, bool parents)
 	begin_list(page, name, parents);
 	for (size_t place = 0; place < page->profile->site_count; place++) {
 		const struct ct_site_row *site = site_at(page, place);
+		ct_progress_at(place + parents * page->profile->site_count, NODES_OF_ALL * page->profile->site_count);
 		uint32_t depth = place ? ct_stacks_common(&page->stacks, site_at(page, place - 1), site) : 0;
 		for (; depth < site->frame_count; depth++) {
 			put_item(page, count,
@@ -242,10 +246,12 @@ static void put_sites(const struct page *page)
 		put_sides(page);
 		return;
 	}
-	for (int m = 1; m < CT_COUNTER_COUNT; m++)
+	for (int m = 1; m < CT_COUNTER_COUNT; m++) {
+		ct_progress_at(CT_COUNTER_COUNT + (uint64_t)m, 2 * CT_COUNTER_COUNT);
 		if (ct_metric_exists(profile, (enum ct_metric)m))
 			PUT_LIST(page, ct_metric_member((enum ct_metric)m), true, count,
 				 ct_metric_value(&site_at(page, i)->counters, (enum ct_metric)m));
+	}
 	putc_unlocked('}', page->out);
 }
 

@@ -8,6 +8,7 @@
 #include "model/functions.h"
 #include "model/origin.h"
 #include "names/names.h"
+#include "util/progress.h"
 #include "write/put_profile.h"
 #include "write/write.h"
 
@@ -67,6 +68,7 @@ static void put_sites(const struct ct_profile *profile, enum ct_metric metric, c
 	qsort_r(order, profile->site_count, sizeof(*order), compare_sites, &by);
 	fputs(",\n\"sites\":[", out);
 	for (size_t i = 0; i < profile->site_count && !ferror(out); i++) {
+		ct_progress_at(i, profile->site_count);
 		fputs(i ? ",\n" : "\n", out);
 		put_site(profile, origins, &profile->sites[order[i]], out);
 	}

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ctrace/version.h"
+#include "util/progress.h"
 #include "write/massif_tree.h"
 #include "write/put_json.h"
 #include "write/write.h"
@@ -145,8 +146,10 @@ int ct_write_massif(const struct ct_profile *profile, enum ct_metric metric, FIL
 	if (memory) {
 		collect(&massif);
 		put_head(&massif);
-		for (size_t i = 0; i < massif.count && memory && !ferror(out); i++)
+		for (size_t i = 0; i < massif.count && memory && !ferror(out); i++) {
+			ct_progress_at(i, massif.count);
 			memory = put_moment(&massif, i) == 0;
+		}
 	}
 	ct_massif_tree_fini(&massif.tree);
 	free(massif.moments);

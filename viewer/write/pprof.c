@@ -17,6 +17,7 @@
 #include "model/losses.h"
 #include "names/names.h"
 #include "util/array.h"
+#include "util/progress.h"
 #include "write/gzip.h"
 #include "write/mappings.h"
 #include "write/pprof.pb-c.h"
@@ -366,8 +367,10 @@ int ct_write_pprof(const struct ct_profile *profile, enum ct_metric metric, FILE
 		choose_types(&writer, metric);
 		put_head(&writer);
 		put_mappings(&writer);
-		for (size_t i = 0; i < profile->site_count && !writer.gzip->failed && !writer.no_memory; i++)
+		for (size_t i = 0; i < profile->site_count && !writer.gzip->failed && !writer.no_memory; i++) {
+			ct_progress_at(i, profile->site_count);
 			put_sample(&writer, &profile->sites[i]);
+		}
 		if (!ct_gzip_end(writer.gzip) || writer.no_memory)
 			code = ferror(out) ? ct_error_set(error, CT_ERR_IO, "cannot write: %s", strerror(errno))
 					   : ct_error_no_memory(error);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "util/progress.h"
+
 uint32_t ct_stacks_common(const struct ct_stacks *stacks, const struct ct_site_row *a, const struct ct_site_row *b)
 {
 	const struct ct_profile *profile = stacks->profile;
@@ -58,6 +60,7 @@ const struct ct_site_row *ct_stacks_next(const struct ct_stacks *stacks, size_t 
 {
 	const struct ct_profile *profile = stacks->profile;
 	const struct ct_site_row *site = NULL, *other;
+	ct_progress_at(*at, profile->site_count);
 	for (*value = 0; !*value && *at < profile->site_count;) {
 		site = &profile->sites[stacks->order[(*at)++]];
 		*value = ct_metric_value(&site->counters, metric);

@@ -85,7 +85,7 @@ def forwards_signals(context):
 def children(context):
     """In the end all processes of the recording have a report, even those that became another program."""
     script = "x=$(echo inner); (exit 3); echo $x | cat; sleep 0.1 & wait; exec sleep 0"
-    _record(context, "--", "/bin/sh", "-c", script)
+    _record(context, "--only", "*", "--", "/bin/sh", "-c", script)
     names = sorted(os.path.basename(path).split(".")[1] for path in glob.glob(context.path("out.*")))
     check_equal((names.count("cat"), names.count("sleep")), (1, 2), f"reports of {names}")
     check_equal(glob.glob(context.path("*.store")), [], "stores left behind")

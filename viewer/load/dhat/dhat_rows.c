@@ -7,6 +7,7 @@
 #include "load/dhat/dhat_frame.h"
 #include "model/metric.h"
 #include "util/array.h"
+#include "util/progress.h"
 
 /* A frame of the table. It has one id as a call of its own and another if inlined into its caller; 0 = not made yet. */
 struct table_frame {
@@ -228,6 +229,7 @@ static int read_rows(struct tables *tables)
 	struct ct_json_piece key, value;
 	int more = ct_dhat_enter(tables->dhat, M_PPS, &cursor);
 	while (more >= 0 && (more = ct_json_next_entered(&cursor, &key, &value, &row, tables->dhat->error)) > 0) {
+		ct_progress_at((uint64_t)(cursor.at - cursor.file->text), cursor.file->length);
 		more = add_row(tables, value, &row);
 		if (more >= 0)
 			more = ct_json_leave(&cursor, &row, tables->dhat->error);

@@ -10,6 +10,7 @@
 #include "load/store/store_steps.h"
 #include "model/losses.h"
 #include "util/array.h"
+#include "util/progress.h"
 
 struct ct_store_builder {
 	struct ct_store_frames frames;
@@ -191,6 +192,7 @@ static int add_sites(struct ct_store_builder *builder)
 	for (size_t i = 1; i < store->site_count; i++) {
 		const struct ct_site *site = &store->sites[i];
 		const struct ct_reach_row *row = reach < reach_end && reach->site == i ? reach++ : NULL;
+		ct_progress_at(i, store->site_count);
 		if (!site->total_blocks || ct_store_is_event(store, site) != builder->events)
 			continue;
 		used++;

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""Long commands on a terminal: a line that shows how far they are, and what Ctrl-C leaves."""
+
+import os
+import re
+
+from lib import dhat
+from lib.harness import CTRACE, CTRACE_TOP, LIBRARY, check, check_equal, check_in, program, test
+from lib.screen import Terminal
+
+SITES = "18"  # the base-2 logarithm; the export of so many takes seconds
+LINE = re.compile(r"ctrace: [a-z ]+: (\d+) %(?:, (\d+) (?:s|min) left)?")
+
+
+def _store(context, name="many.json"):
+    env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path(name), CTRACE_EXPORT=0)
+    context.run([program("many_sites"), SITES], env=env).check()
+    return context.path(name + ".store")
+
+
+def _shares(raw):
+    """The shares of all lines that were drawn, in order."""
+    return [int(found[1]) for found in LINE.finditer(raw.decode("utf-8", "replace"))]
+
+
+def _check_drawn(terminal, what):
+    shares = _shares(terminal.raw)
+    check(len(shares) > 1 and shares == sorted(shares), f"{what}: shares {shares}")
+    check(not LINE.search(terminal.text()), f"{what}: a line is left: {terminal.text()}")
+
+
+def _run(context, *words):
+    with Terminal(context, [CTRACE, *words], columns=120) as terminal:
+        check_equal(terminal.ended(), 0, f"status of {words}")
+        _check_drawn(terminal, words[0])
+        return terminal.text()
+
+
+@test()
+def long_commands(context):
+    """Each shows how far it is, and erases that: nothing is left but what it prints otherwise."""
+    store = _store(context)
+    check_in("ctrace: report ", _run(context, "export", store), "the screen after export")
+    report = store.removesuffix(".store")
+    check_in("no difference", _run(context, "diff", report, report), "the screen after diff")
+    check_in("262,144", _run(context, "top", "-n", "3", report), "the screen after top")
+    check_equal(_run(context, "diff", "-f", "html", "-o", context.path("page.html"), report, report).strip(), "", "the screen after diff -o")
+    os.rename(store, context.path("other.json.store"))
+    check_in("merged 2 files", _run(context, "merge", "-o", context.path("all.json"), report, context.path("other.json.store")), "the screen after merge")
+
+
+@test()
+def nothing_without_a_terminal(context):
+    """No terminal, a dumb one, or one in whose background we are: no line."""
+    store = _store(context)
+    plain = context.run([CTRACE, "export", store], env=context.environment(TERM="xterm")).check()
+    check_equal(len(plain.stderr.splitlines()), 3, f"stderr: {plain.stderr}")
+    with Terminal(context, [CTRACE, "export", store], term="dumb") as terminal:
+        check_equal(terminal.ended(), 0, "status")
+        check_equal(_shares(terminal.raw), [], "lines on a dumb terminal")
+    with Terminal(context, ["/bin/sh", "-c", f"set -m; {CTRACE} export {store} & wait"]) as terminal:
+        check_equal(terminal.ended(), 0, "status")
+        check_equal(_shares(terminal.raw), [], "lines in the background")
+
+
+def _interrupt(context, words, times, status=130):
+    with Terminal(context, words, columns=200) as terminal:
+        terminal.wait(lambda text: LINE.search(text), "the line")
+        for _ in range(times):
+            os.write(terminal.master, b"\x03")
+        check_equal(terminal.ended(), status, f"status after {times} times Ctrl-C")
+        check(not LINE.search(terminal.text()), "a line is left: " + terminal.text())
+        check(not [name for name in os.listdir(context.folder) if name.endswith(".tmp")], f"left behind: {os.listdir(context.folder)}")
+        return terminal.text()
+
+
+@test()
+def interrupted_export(context):
+    """The store stays, a line says how to go on, and no temporary file is left."""
+    store = _store(context)
+    for times in (1, 2):
+        for words in (["export", store], ["export", "-f", "dhat,pprof", "--remove-store", store], ["html", store]):
+            text = _interrupt(context, [CTRACE, *words], times)
+            check_equal(text.count("ctrace: stopped; the store stays; make the report with: ctrace export " + store), 1, "the line: " + text)
+    context.run([CTRACE, "export", store]).check()
+    dhat.check_file(store.removesuffix(".store"))
+    for words in (["merge", "-o", context.path("all.json")], ["diff", "-f", "html", "-o", context.path("page.html")]):
+        text = _interrupt(context, [CTRACE, *words, store.removesuffix(".store"), store.removesuffix(".store")], 1)
+        check_in("ctrace: stopped", text, f"{words[0]}: the line")
+
+
+@test()
+def interrupted_at_exit(context):
+    """Plain LD_PRELOAD: the program's own output is there, and its exporter ends as ctrace export does."""
+    env = dict(LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path("many.json"))
+    with Terminal(context, [program("many_sites"), SITES], columns=200, **env) as terminal:
+        terminal.wait(lambda text: LINE.search(text), "the line")
+        os.write(terminal.master, b"\x03")
+        check_equal(terminal.ended(), -2, "status of the program, which waited")
+        text = terminal.wait_for("ctrace: stopped; the store stays")
+    check_in("ctrace export " + context.path("many.json.store"), text, "the line")
+    check_equal([name for name in os.listdir(context.folder) if name.startswith("many")], ["many.json.store"], "files")
+
+
+@test()
+def ignored_signal(context):
+    """Under nohup, or in a script's background, Ctrl-C is ignored as before."""
+    store = _store(context)
+    with Terminal(context, ["/bin/sh", "-c", f"trap '' INT; exec {CTRACE} export {store}"], columns=200) as terminal:
+        terminal.wait(lambda text: LINE.search(text), "the line")
+        os.write(terminal.master, b"\x03")
+        check_equal(terminal.ended(), 0, "status")
+    dhat.check_file(store.removesuffix(".store"))
