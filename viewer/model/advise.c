@@ -49,7 +49,7 @@ static const struct ct_frame *frame_of(const struct ct_profile *profile, const s
 	return &profile->frames[profile->frame_ids[site->first_frame + index]];
 }
 
-static bool is_library(const char *name)
+bool ct_advice_is_library(const char *name)
 {
 	static const char *const prefixes[] = {"std::", "__gnu_cxx::", "core::", "<core::", "alloc::", "<alloc::"};
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
@@ -70,7 +70,8 @@ static void flag_frames(struct work *work)
 	char name[CT_NAME_ROOM];
 	for (size_t i = 1; i < profile->frame_count; i++) {
 		ct_name_short(profile, &profile->frames[i], name);
-		work->flags[i] = (is_library(name) ? FRAME_LIBRARY : 0) | (is_growing(name) ? FRAME_GROWS : 0);
+		work->flags[i] =
+			(ct_advice_is_library(name) ? FRAME_LIBRARY : 0) | (is_growing(name) ? FRAME_GROWS : 0);
 	}
 }
 

@@ -49,6 +49,9 @@ struct ct_findings {
 int ct_advise(const struct ct_profile *profile, struct ct_findings *findings, struct ct_error_text *error);
 void ct_findings_fini(struct ct_findings *findings);
 
+/* Does a function with this short name belong to a language's library, so that its caller is of interest? */
+bool ct_advice_is_library(const char *name);
+
 /* --- words --- */
 
 #define CT_ADVICE_ROOM 512
