@@ -14,23 +14,6 @@ struct work {
 	bool *allocators; /* by frame id */
 };
 
-static const struct ct_frame *frame_at(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t index)
-{
-	return &profile->frames[profile->frame_ids[site->first_frame + index]];
-}
-
-/* The first frame outside the allocator and the language's library; if there is none, the outermost one. */
-static uint32_t own_frame(const struct work *work, const struct ct_site_row *site)
-{
-	const struct ct_profile *profile = work->gate->profile;
-	char name[CT_NAME_ROOM];
-	uint32_t index = ct_name_leaf(profile, work->allocators, site);
-	while (index + 1 < site->frame_count &&
-	       ct_advice_is_library(ct_name_short(profile, frame_at(profile, site, index), name)))
-		index++;
-	return index;
-}
-
 /* Keep the largest suspects, largest first. */
 static void note_suspect(struct ct_gate_rule *rule, struct ct_suspect suspect)
 {
@@ -69,7 +52,7 @@ static int find_suspects(const struct work *work, struct ct_gate_rule *rule)
 	}
 	free(sites);
 	for (size_t i = 0; i < rule->suspect_count; i++)
-		rule->suspects[i].frame = own_frame(work, rule->suspects[i].site);
+		rule->suspects[i].frame = ct_advice_own_frame(profile, work->allocators, rule->suspects[i].site);
 	return 0;
 }
 

@@ -2,29 +2,7 @@
 /* Markdown: a table of the broken rules, or one line if all rules hold. Notes follow, one per line. */
 #include "gate/gate.h"
 
-#include <string.h>
-
-/* Write text as code. In a table, | would end even a cell of code; control characters could affect a terminal. */
-static void put_code(const char *text, FILE *out)
-{
-	putc('`', out);
-	for (; *text; text++) {
-		if (*text == '|')
-			putc('\\', out);
-		putc(*text == '`' ? '\'' : (unsigned char)*text < ' ' || *text == 127 ? ' ' : *text, out);
-	}
-	putc('`', out);
-}
-
-/* Write a name or a unit outside code, escaped so that it cannot become a cell, a link, an image or HTML. */
-static void put_plain(const char *text, FILE *out)
-{
-	for (; *text; text++) {
-		if (strchr("\\`*[]<>|&", *text))
-			putc('\\', out);
-		putc((unsigned char)*text < ' ' || *text == 127 ? ' ' : *text, out);
-	}
-}
+#include "write/put_markdown.h"
 
 static void put_suspects(const struct ct_gate *gate, const struct ct_gate_rule *rule, FILE *out)
 {
@@ -32,13 +10,13 @@ static void put_suspects(const struct ct_gate *gate, const struct ct_gate_rule *
 	for (size_t i = 0; i < rule->suspect_count; i++) {
 		const struct ct_suspect *suspect = &rule->suspects[i];
 		fputs(i ? ", " : " ", out);
-		put_code(ct_gate_suspect_name(gate, suspect, text), out);
+		ct_put_code(ct_gate_suspect_name(gate, suspect, text), out);
 		if (*ct_gate_suspect_rest(gate, suspect, text)) {
 			fputs(text[0] == '<' ? " < " : " ", out);
-			put_code(text + (text[0] == '<' ? 2 : 0), out);
+			ct_put_code(text + (text[0] == '<' ? 2 : 0), out);
 		}
 		fputs(rule->rule->growth ? " +" : " ", out);
-		put_plain(ct_gate_amount(gate, rule, suspect->amount, number), out);
+		ct_put_plain(ct_gate_amount(gate, rule, suspect->amount, number), out);
 	}
 }
 
@@ -46,18 +24,18 @@ static void put_rule(const struct ct_gate *gate, const struct ct_gate_rule *rule
 {
 	char number[CT_NUMBER_ROOM];
 	fputs(rule->rule->growth ? "| growth " : "| ", out);
-	put_code(rule->rule->text, out);
+	ct_put_code(rule->rule->text, out);
 	fputs(" | ", out);
-	put_plain(ct_gate_amount(gate, rule, rule->verdict->limit, number), out);
+	ct_put_plain(ct_gate_amount(gate, rule, rule->verdict->limit, number), out);
 	if (rule->rule->growth) {
 		fputs(" (was ", out);
-		put_plain(ct_gate_amount(gate, rule, rule->verdict->old, number), out);
+		ct_put_plain(ct_gate_amount(gate, rule, rule->verdict->old, number), out);
 		putc(')', out);
 	}
 	fputs(" | ", out);
-	put_plain(ct_gate_amount(gate, rule, rule->verdict->actual, number), out);
+	ct_put_plain(ct_gate_amount(gate, rule, rule->verdict->actual, number), out);
 	fputs(" | ", out);
-	put_plain(ct_gate_distance(gate, rule, number), out);
+	ct_put_plain(ct_gate_distance(gate, rule, number), out);
 	fputs(" |", out);
 	if (!rule->verdict->matched)
 		fputs(" matches no site", out);
@@ -69,7 +47,7 @@ static void put_rule(const struct ct_gate *gate, const struct ct_gate_rule *rule
 void ct_gate_markdown(const struct ct_gate *gate, FILE *out)
 {
 	char text[CT_GATE_ROOM];
-	put_plain(gate->name, out);
+	ct_put_plain(gate->name, out);
 	fprintf(out, ": %s\n", ct_gate_headline(gate, text));
 	if (gate->broken)
 		fputs("\n| rule | limit | actual | off by | worst sites |\n| --- | ---: | ---: | ---: | --- |\n", out);
@@ -81,7 +59,7 @@ void ct_gate_markdown(const struct ct_gate *gate, FILE *out)
 	for (size_t i = 0; i < gate->note_count; i++) {
 		const struct ct_gate_note *note = &gate->notes[i];
 		fputs("warning: ", out);
-		(note->is_rule ? put_code : put_plain)(note->subject, out);
+		(note->is_rule ? ct_put_code : ct_put_plain)(note->subject, out);
 		fprintf(out, "%s %s\n", note->is_rule ? "" : ":", note->text);
 	}
 }

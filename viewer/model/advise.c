@@ -49,13 +49,23 @@ static const struct ct_frame *frame_of(const struct ct_profile *profile, const s
 	return &profile->frames[profile->frame_ids[site->first_frame + index]];
 }
 
-bool ct_advice_is_library(const char *name)
+static bool is_library(const char *name)
 {
 	static const char *const prefixes[] = {"std::", "__gnu_cxx::", "core::", "<core::", "alloc::", "<alloc::"};
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
 			return true;
 	return false;
+}
+
+uint32_t ct_advice_own_frame(const struct ct_profile *profile, const bool *allocators, const struct ct_site_row *site)
+{
+	char name[CT_NAME_ROOM];
+	uint32_t index = ct_name_leaf(profile, allocators, site);
+	while (index + 1 < site->frame_count &&
+	       is_library(ct_name_short(profile, frame_of(profile, site, index), name)))
+		index++;
+	return index;
 }
 
 static bool is_growing(const char *name)
@@ -70,8 +80,7 @@ static void flag_frames(struct work *work)
 	char name[CT_NAME_ROOM];
 	for (size_t i = 1; i < profile->frame_count; i++) {
 		ct_name_short(profile, &profile->frames[i], name);
-		work->flags[i] =
-			(ct_advice_is_library(name) ? FRAME_LIBRARY : 0) | (is_growing(name) ? FRAME_GROWS : 0);
+		work->flags[i] = (is_library(name) ? FRAME_LIBRARY : 0) | (is_growing(name) ? FRAME_GROWS : 0);
 	}
 }
 

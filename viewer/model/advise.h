@@ -49,8 +49,8 @@ struct ct_findings {
 int ct_advise(const struct ct_profile *profile, struct ct_findings *findings, struct ct_error_text *error);
 void ct_findings_fini(struct ct_findings *findings);
 
-/* Does a function with this short name belong to a language's library, so that its caller is of interest? */
-bool ct_advice_is_library(const char *name);
+/* The index of the site's first frame outside the allocator and the language's library, else of the outermost one. */
+uint32_t ct_advice_own_frame(const struct ct_profile *profile, const bool *allocators, const struct ct_site_row *site);
 
 /* --- words --- */
 
