@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "view/check.h"
+#include "gate/gate.h"
+#include "view/terminal.h"
 
 static void judge(const struct ct_budget *budget, const struct ct_profile *profile, const struct ct_diff *diff)
 {
@@ -15,15 +16,23 @@ static void judge(const struct ct_budget *budget, const struct ct_profile *profi
 		good = !ct_rule_check(&budget->rules[i], profile, "profile", &error) &&
 		       !ct_rule_judge(&budget->rules[i], profile, profile, &verdicts[i]);
 	for (int strict = 0; strict < 2 && good; strict++) {
-		const struct ct_check_view gate = {.budget = budget,
-						   .verdicts = verdicts,
-						   .profile = profile,
-						   .name = "profile",
-						   .diff = diff,
-						   .strict = strict};
+		static const struct ct_terminal terminal = {.columns = 80};
+		const struct ct_gate_case judged = {.budget = budget,
+						    .verdicts = verdicts,
+						    .profile = profile,
+						    .name = "profile",
+						    .diff = diff,
+						    .strict = strict};
+		struct ct_gate gate;
 		FILE *out = fuzz_nowhere();
-		ct_view_gate(&gate, out);
-		ct_gate_passes(&gate);
+		if (!ct_gate_init(&gate, &judged)) {
+			ct_gate_text(&gate, &terminal, out);
+			ct_gate_markdown(&gate, out);
+			ct_gate_github(&gate, out);
+			ct_gate_junit(&gate, out);
+			ct_gate_sarif(&gate, out);
+		}
+		ct_gate_fini(&gate);
 		fclose(out);
 	}
 	free(verdicts);

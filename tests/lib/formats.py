@@ -10,7 +10,10 @@ import re
 from lib import dhat, trace
 from lib.harness import CTRACE, PYTHON, check, check_equal, program
 
-NAMES = ("dhat", "html", "pprof", "folded", "speedscope", "heapprofile", "json", "chrometrace", "massif", "heaptrack")
+NAMES = (
+    "dhat", "html", "pprof", "folded", "svg", "speedscope", "heapprofile", "json", "chrometrace", "massif", "heaptrack",
+    "callgrind", "dot",
+)  # fmt: skip
 
 FLAMEGRAPH = "/usr/share/perl5/Devel/NYTProf/flamegraph.pl"
 

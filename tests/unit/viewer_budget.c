@@ -11,7 +11,7 @@
 
 #include "load/dhat/dhat_frame.h"
 #include "model/budget.h"
-#include "view/check.h"
+#include "gate/gate.h"
 
 static void add(struct ct_profile *profile, const char *leaf, const char *caller, struct ct_counters counters)
 {
@@ -237,11 +237,13 @@ static void test_table(void **state)
 	budget.rules[0].limit--;
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(ct_rule_judge(&budget.rules[i], profile, NULL, &verdicts[i]), 0);
-	struct ct_check_view gate = {
+	const struct ct_gate_case judged = {
 		.budget = &budget, .verdicts = verdicts, .profile = profile, .name = "heap.json", .strict = true};
+	struct ct_gate gate;
+	assert_int_equal(ct_gate_init(&gate, &judged), 0);
+	assert_false(gate.passes);
 	FILE *out = open_memstream(&text, &length);
-	assert_int_equal(ct_view_gate(&gate, out), 0);
-	assert_false(ct_gate_passes(&gate));
+	ct_gate_markdown(&gate, out);
 	fclose(out);
 	assert_string_equal(text, "heap.json: 2 of 2 rules broken\n"
 				  "\n"
@@ -252,8 +254,81 @@ static void test_table(void **state)
 				  "\n"
 				  "warning: heap.json: 3 events dropped (numbers too low)\n");
 	free(text);
+	ct_gate_fini(&gate);
 	ct_budget_fini(&budget);
 	ct_profile_free(profile);
+}
+
+/* What a writer writes for a rule whose text, file and function have each form's special characters. */
+static char *written(void (*write)(const struct ct_gate *, FILE *))
+{
+	struct ct_profile *profile = ct_profile_new();
+	struct ct_budget budget = {.rules = NULL};
+	struct ct_verdict verdict;
+	struct ct_error_text error;
+	struct ct_gate gate;
+	char *text;
+	size_t length;
+	add(profile, "operator new(unsigned long) (in /l/libc.so.6)", "std::vector<int>::push_back(int) (vector.tcc:1)",
+	    (struct ct_counters){.total_bytes = 10, .total_blocks = 1});
+	const uint32_t ids[] = {
+		profile->frame_ids[0], profile->frame_ids[1],
+		(uint32_t)ct_profile_frame(
+			profile,
+			&(struct ct_frame){.function = (uint32_t)ct_profile_string(profile, "a<b>&\"c\"", 8),
+					   .file = (uint32_t)ct_profile_string(profile, "/no/x,y:%\xef\xbf\xbf.c", 14),
+					   .line = 7,
+					   .text = (uint32_t)ct_profile_string(profile, "text", 4)})};
+	assert_int_equal(
+		ct_profile_site(profile, ids, 3, &(struct ct_counters){.total_bytes = 90, .total_blocks = 1}, false),
+		0);
+	assert_int_equal(ct_budget_add_line(&budget, "function \"*,:%\r\" total == 1", &error), 0);
+	assert_int_equal(ct_rule_judge(&budget.rules[0], profile, NULL, &verdict), 0);
+	verdict = (struct ct_verdict){.matched = true, .actual = 100, .limit = 1};
+	free(budget.rules[0].pattern);
+	budget.rules[0].pattern = strdup("*");
+	const struct ct_gate_case judged = {
+		.budget = &budget, .verdicts = &verdict, .profile = profile, .name = "heap\nname", .strict = true};
+	assert_int_equal(ct_gate_init(&gate, &judged), 0);
+	FILE *out = open_memstream(&text, &length);
+	write(&gate, out);
+	fclose(out);
+	ct_gate_fini(&gate);
+	ct_budget_fini(&budget);
+	ct_profile_free(profile);
+	return text;
+}
+
+static void test_github(void **state)
+{
+	(void)state;
+	char *text = written(ct_gate_github);
+	assert_string_equal(
+		text,
+		"::error file=/no/x%2Cy%3A%25\xef\xbf\xbf.c,line=7,title=ctrace check%3A function \"*%2C%3A%25\xef\xbf\xbd\" "
+		"total == 1::heap\xef\xbf\xbdname: function \"*,:%25\xef\xbf\xbd\" total == 1: 100 B, 99 B above the "
+		"limit of 1 B%0A  90 B a<b>&\"c\" x,y:%25\xef\xbf\xbf.c:7%0A  10 B std::vector<int>::push_back vector.tcc:1\n");
+	free(text);
+}
+
+static void test_junit(void **state)
+{
+	(void)state;
+	char *text = written(ct_gate_junit);
+	assert_non_null(strstr(text, "name=\"function &quot;*,:%\xef\xbf\xbd&quot; total == 1\""));
+	assert_non_null(strstr(text, " file=\"/no/x,y:%\xef\xbf\xbd.c\" line=\"7\""));
+	assert_non_null(strstr(text, "\n90 B a&lt;b&gt;&amp;&quot;c&quot; "));
+	free(text);
+}
+
+static void test_sarif(void **state)
+{
+	(void)state;
+	char *text = written(ct_gate_sarif);
+	assert_non_null(strstr(text, "\"uri\":\"file:///no/x%2Cy%3A%25%EF%BF%BF.c\"},\"region\":{\"startLine\":7}"));
+	assert_null(strstr(text, "%SRCROOT%"));
+	assert_non_null(strstr(text, "{\"id\":\"function * total-bytes\""));
+	free(text);
 }
 
 int main(void)
@@ -265,6 +340,9 @@ int main(void)
 		cmocka_unit_test(test_missing_data),
 		cmocka_unit_test(test_sum_above_64_bits),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_github),
+		cmocka_unit_test(test_junit),
+		cmocka_unit_test(test_sarif),
 	};
 	return cmocka_run_group_tests_name("viewer_budget", tests, NULL, NULL);
 }

@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace check: checks a recording against a budget, and its growth against an older recording. */
 #include "cmd/cmd.h"
-#include "view/caveat.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "cmd/option.h"
+#include "cmd/shared_options.h"
+#include "gate/gate.h"
 #include "load/load.h"
-#include "view/check.h"
+#include "util/message.h"
+#include "view/caveat.h"
 #include "write/file.h"
 
 #define COMMAND "check"
 
+enum format { FORMAT_TEXT, FORMAT_MARKDOWN, FORMAT_GITHUB, FORMAT_JUNIT, FORMAT_SARIF };
+
 struct work {
+	enum format format;
+	enum ct_color_mode color;
+	const char *output;
 	struct ct_budget budget;
 	struct ct_profile *profiles[CT_DIFF_SIDES];
 	const char *names[CT_DIFF_SIDES];
@@ -34,20 +45,69 @@ static int check_rule(struct work *work, const struct ct_budget_rule *rule)
 	return code;
 }
 
+static void (*const writers[])(const struct ct_gate *, FILE *) = {
+	[FORMAT_MARKDOWN] = ct_gate_markdown,
+	[FORMAT_GITHUB] = ct_gate_github,
+	[FORMAT_JUNIT] = ct_gate_junit,
+	[FORMAT_SARIF] = ct_gate_sarif,
+};
+
+static int write_form(const struct work *work, const struct ct_gate *gate, FILE *out)
+{
+	struct ct_terminal terminal;
+	if (writers[work->format]) {
+		writers[work->format](gate, out);
+		return 0;
+	}
+	ct_terminal_probe(&terminal, out, work->color);
+	return ct_gate_text(gate, &terminal, out);
+}
+
+static int write_file(struct work *work, const struct ct_gate *gate)
+{
+	struct ct_out_file file;
+	int code = ct_out_open(work->output, &file, &work->error);
+	if (!code && write_form(work, gate, file.stream))
+		code = ct_error_no_memory(&work->error);
+	return ct_out_close(&file, code, &work->error);
+}
+
+/*
+ * In a job of GitHub's, add the Markdown to the job's summary. Not if stdout is a file for another tool, or Markdown
+ * already: then the user decides where it goes. A summary that cannot be written is no reason to fail the job.
+ */
+static void append_summary(const struct work *work, const struct ct_gate *gate)
+{
+	const char *path = getenv("GITHUB_STEP_SUMMARY");
+	if (!path || !*path || (work->format != FORMAT_TEXT && work->format != FORMAT_GITHUB))
+		return;
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "a");
+	if (out)
+		ct_gate_markdown(gate, out);
+	if (!out || ferror(out) | fclose(out))
+		ct_message("%s: the job's summary cannot be written: %s", path, strerror(errno));
+	if (fd >= 0 && !out)
+		close(fd);
+}
+
 static int print(struct work *work, const struct ct_verdict *verdicts)
 {
-	const struct ct_check_view gate = {.budget = &work->budget,
-					   .verdicts = verdicts,
-					   .profile = work->profiles[CT_DIFF_NEW],
-					   .name = work->names[CT_DIFF_NEW],
-					   .diff = work->names[CT_DIFF_OLD] ? &work->diff : NULL,
-					   .strict = work->strict};
-	struct ct_out_file file;
-	int code = ct_out_open("-", &file, &work->error);
-	if (!code && ct_view_gate(&gate, file.stream))
-		code = ct_error_no_memory(&work->error);
-	work->passes = ct_gate_passes(&gate);
-	return ct_out_close(&file, code, &work->error);
+	const struct ct_gate_case judged = {.budget = &work->budget,
+					    .verdicts = verdicts,
+					    .profile = work->profiles[CT_DIFF_NEW],
+					    .name = work->names[CT_DIFF_NEW],
+					    .diff = work->names[CT_DIFF_OLD] ? &work->diff : NULL,
+					    .strict = work->strict};
+	struct ct_gate gate;
+	int code = ct_gate_init(&gate, &judged) ? ct_error_no_memory(&work->error) : CT_OK;
+	if (!code)
+		code = write_file(work, &gate);
+	if (!code)
+		append_summary(work, &gate);
+	work->passes = gate.passes;
+	ct_gate_fini(&gate);
+	return code;
 }
 
 static int judge(struct work *work)
@@ -105,6 +165,8 @@ static int set_growth(const struct ct_option *option, void *request, const char 
 	return ct_budget_add_growth(&work->budget, value, error);
 }
 
+static const char *const formats[] = {"text", "md", "github", "junit", "sarif", NULL}; /* by enum format */
+
 static const struct ct_option options[] = {
 	{.letter = 'b',
 	 .name = "budget",
@@ -121,6 +183,21 @@ static const struct ct_option options[] = {
 	 .argument = "RULE",
 	 .help = "how much a number may grow; may be repeated",
 	 .set = set_growth},
+	{.letter = 'f',
+	 .name = "format",
+	 .argument = "FORMAT",
+	 .help = "text, md (a Markdown table), github (annotations of a workflow), junit (XML) or sarif",
+	 .standard = "text",
+	 .set = ct_set_choice,
+	 .at = offsetof(struct work, format),
+	 .choices = formats},
+	{.letter = 'o',
+	 .name = "output",
+	 .argument = "OUT",
+	 .help = "write the result to a file instead of stdout",
+	 .set = ct_set_text,
+	 .at = offsetof(struct work, output),
+	 .file = true},
 	{.name = "strict",
 	 .help = "also fail if a rule matches no site, events were dropped, or a store was copied while it was written",
 	 .set = ct_set_flag,
@@ -156,11 +233,12 @@ static int check_usage(const struct work *work, int files)
 
 static int run(int argc, char **argv)
 {
-	struct work work = {.strict = false};
+	struct work work = {.output = "-"};
 	int code, rest = ct_command_begin(&ct_command_check, &work, argc, argv, &code);
 	if (rest >= 0)
 		code = check_usage(&work, argc - rest);
 	if (rest >= 0 && !code) {
+		setlocale(LC_CTYPE, "");
 		work.names[CT_DIFF_NEW] = argv[rest];
 		code = check(&work);
 		if (code)
@@ -181,8 +259,9 @@ const struct ct_command ct_command_check = {
 	.usage = "FILE --budget RULES\n"
 		 "FILE --baseline OLD --max-growth 'peak 5%'",
 	.about =
-		"A gate for CI: prints broken rules as a Markdown table and exits with 1. FILE and OLD are stores or reports.",
-	.groups = {CT_OPTION_GROUP(options, 0)},
+		"A gate for CI: prints the broken rules, each with the sites to look at first, and exits with 1. FILE and OLD are "
+		"stores or reports. In a job of GitHub's, the result is also added to the job's summary.",
+	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_color_options, offsetof(struct work, color))},
 	.print_more = print_rules,
 	.run = run,
 };

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "util/array.h"
+#include "util/utf8.h"
 
 static const char *skip_blanks(const char *at)
 {
@@ -35,7 +36,7 @@ static int parse_scope(const char **at, struct ct_budget_rule *rule, struct ct_e
 			return ct_error_set(error, CT_ERR_USAGE, quote ? "the %s's quote does not end" : "which %s?",
 					    words[i]);
 		rule->scope = (enum ct_scope)i;
-		rule->pattern = strndup(start, length);
+		rule->pattern = ct_utf8_clean(start, length, NULL);
 		*at = skip_blanks(start + length + (quote != 0));
 		return rule->pattern ? CT_OK : ct_error_no_memory(error);
 	}
@@ -148,7 +149,7 @@ static int parse_rule(const char *text, struct ct_budget_rule *rule, struct ct_e
 		return code;
 	while (at > start && isspace((unsigned char)at[-1]))
 		at--;
-	rule->text = strndup(start, (size_t)(at - start));
+	rule->text = ct_utf8_clean(start, (size_t)(at - start), NULL);
 	return rule->text ? CT_OK : ct_error_no_memory(error);
 }
 
@@ -192,11 +193,16 @@ int ct_budget_read(struct ct_budget *budget, const char *path, struct ct_error_t
 	ssize_t length;
 	int code = CT_OK;
 	while (!code && (length = getline(&line, &room, file)) >= 0) {
+		size_t rules = budget->count;
 		number++;
 		code = strlen(line) == (size_t)length ? ct_budget_add_line(budget, line, error)
 						      : ct_error_set(error, CT_ERR_USAGE, "is not text");
 		if (code == CT_ERR_USAGE)
 			ct_error_context(error, code, "%s:%zu", path, number);
+		if (budget->count > rules) {
+			budget->rules[rules].file = path;
+			budget->rules[rules].line = (uint32_t)number;
+		}
 	}
 	if (!code && ferror(file))
 		code = ct_error_set(error, CT_ERR_IO, "%s: %s", path, strerror(errno));

@@ -19,7 +19,9 @@ enum ct_scope { CT_SCOPE_PROCESS, CT_SCOPE_FUNCTION, CT_SCOPE_MODULE };
 enum ct_operator { CT_AT_MOST, CT_BELOW, CT_EQUAL, CT_ABOVE, CT_AT_LEAST };
 
 struct ct_budget_rule {
-	char *text; /* the rule as written */
+	char *text; /* the rule as written, clean UTF-8 */
+	const char *file; /* of the budget, the caller's; NULL: not from a file */
+	uint32_t line;
 	char *pattern; /* the scope's; NULL: the whole process */
 	enum ct_scope scope;
 	enum ct_metric metric;
@@ -42,7 +44,10 @@ struct ct_verdict {
 	uint64_t old; /* for a growth rule: the baseline's number */
 };
 
-/* Add the rules in a file; errors name file and line. 0 or < 0; call ct_budget_fini in both cases. */
+/*
+ * Add the rules in a file; errors name file and line. path must outlive the budget. 0 or < 0; call ct_budget_fini in
+ * both cases.
+ */
 int ct_budget_read(struct ct_budget *budget, const char *path, struct ct_error_text *error);
 
 /* Add a rule about growth: "peak 5%", "module libfoo* end 1 MiB". */

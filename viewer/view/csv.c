@@ -40,8 +40,7 @@ static bool begins_formula(const char *text)
 	return false;
 }
 
-/* Write a text. */
-static void put_cell(FILE *out, const char *text)
+void ct_csv_cell(FILE *out, const char *text)
 {
 	const char *mark = *text == '\'' || begins_formula(text) ? "'" : "";
 	if (!strpbrk(text, ",;\"\r\n\t")) {
@@ -59,14 +58,14 @@ static void put_cell(FILE *out, const char *text)
 
 static void put_place(const struct ct_profile *profile, const struct ct_frame *frame, FILE *out)
 {
-	put_cell(out, profile->strings[frame->function]);
+	ct_csv_cell(out, profile->strings[frame->function]);
 	putc(',', out);
-	put_cell(out, profile->strings[frame->file]);
+	ct_csv_cell(out, profile->strings[frame->file]);
 	putc(',', out);
 	if (frame->line)
 		fprintf(out, "%" PRIu32, frame->line);
 	putc(',', out);
-	put_cell(out, profile->strings[frame->module]);
+	ct_csv_cell(out, profile->strings[frame->module]);
 }
 
 static bool has(const struct ct_view *view, int metric, bool sums)
@@ -137,25 +136,25 @@ static void put_names(const struct ct_view *view, const struct ct_group *group)
 	FILE *out = view->out;
 	switch (view->by) {
 	case CT_BY_THREAD:
-		put_cell(out, group->example ? ct_group_thread(profile, frame) : "");
+		ct_csv_cell(out, group->example ? ct_group_thread(profile, frame) : "");
 		return;
 	case CT_BY_LINE:
-		put_cell(out, profile->strings[frame->file]);
+		ct_csv_cell(out, profile->strings[frame->file]);
 		if (frame->line)
 			fprintf(out, ",%" PRIu32 ",", frame->line);
 		else
 			fputs(",,", out);
-		put_cell(out, profile->strings[frame->function]);
+		ct_csv_cell(out, profile->strings[frame->function]);
 		return;
 	case CT_BY_FUNCTION:
 	case CT_BY_FILE:
-		put_cell(out, profile->strings[view->by == CT_BY_FILE ? frame->file : frame->function]);
+		ct_csv_cell(out, profile->strings[view->by == CT_BY_FILE ? frame->file : frame->function]);
 		putc(',', out);
 		break;
 	default:
 		break;
 	}
-	put_cell(out, profile->strings[frame->module]);
+	ct_csv_cell(out, profile->strings[frame->module]);
 }
 
 int ct_view_csv_groups(const struct ct_view *view, struct ct_error_text *error)

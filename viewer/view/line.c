@@ -191,6 +191,13 @@ void ct_line_add_right(struct ct_line *line, const char *text, int columns)
 	ct_line_add(line, text);
 }
 
+void ct_line_add_spark(struct ct_line *line, int height)
+{
+	static const char *const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+	static const char *const ascii[] = {" ", ".", ",", ":", "-", "=", "+", "*", "#"};
+	ct_line_add(line, line->terminal->utf8 ? blocks[height] : ascii[height]);
+}
+
 void ct_line_format(struct ct_line *line, const char *format, ...)
 {
 	char text[512];

@@ -54,6 +54,11 @@ void ct_line_add_blanks(struct ct_line *line, int columns);
 void ct_line_format(struct ct_line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ct_line_style(struct ct_line *line, enum ct_style style);
 
+#define CT_SPARK_MAX 8
+
+/* Add one column of a bar chart, of a height from 0 to CT_SPARK_MAX. */
+void ct_line_add_spark(struct ct_line *line, int height);
+
 /* Write the line, without trailing spaces, and start the next one. */
 void ct_line_end(struct ct_line *line);
 

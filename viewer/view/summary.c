@@ -245,8 +245,6 @@ static uint64_t fill_sparks(const struct ct_profile *profile, uint64_t sparks[SP
 
 void ct_summary_timeline(const struct ct_view *view, struct ct_line *line)
 {
-	static const char *const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-	static const char *const ascii[] = {" ", ".", ",", ":", "-", "=", "+", "*", "#"};
 	const struct ct_profile *profile = view->profile;
 	uint64_t sparks[SPARKS_MAX], highest;
 	char number[CT_NUMBER_ROOM];
@@ -260,10 +258,9 @@ void ct_summary_timeline(const struct ct_view *view, struct ct_line *line)
 	ct_line_style(line, CT_STYLE_BAR);
 	for (int i = 0; i < count; i++) {
 		/* anything live gets at least the lowest bar */
-		int height = highest ? (int)((double)sparks[i] / (double)highest * 8 + 0.5) : 0;
+		int height = highest ? (int)((double)sparks[i] / (double)highest * CT_SPARK_MAX + 0.5) : 0;
 
-		height = height == 0 && sparks[i] ? 1 : height;
-		ct_line_add(line, view->terminal->utf8 ? blocks[height] : ascii[height]);
+		ct_line_add_spark(line, height == 0 && sparks[i] ? 1 : height);
 	}
 	ct_line_style(line, CT_STYLE_PLAIN);
 	ct_line_format(line, " up to %s", amount(view, highest, number));

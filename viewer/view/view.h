@@ -91,6 +91,9 @@ int ct_view_fold(const struct ct_view *view, struct ct_origins *origins, struct 
 int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_csv_groups(const struct ct_view *view, struct ct_error_text *error);
 
+/* Write an untrusted text as a cell of CSV, so that no spreadsheet takes it for a formula. */
+void ct_csv_cell(FILE *out, const char *text);
+
 #define CT_COLUMN_LIST_ROOM 512
 
 /* Find a column that the user can choose, by its name. */

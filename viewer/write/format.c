@@ -39,6 +39,15 @@ const struct ct_format ct_formats[] = {
 		.write = ct_write_folded,
 	},
 	{
+		.name = "svg",
+		.suffix = ".svg",
+		.help = "flame graph to zoom and search, one number; for a browser, a ticket, a README",
+		.open = "xdg-open FILE",
+		.metric = CT_METRIC_TOTAL_BYTES,
+		.one_metric = true,
+		.write = ct_write_svg,
+	},
+	{
 		.name = "speedscope",
 		.suffix = ".speedscope.json",
 		.help = "speedscope JSON, a profile for each number; for speedscope",
@@ -83,6 +92,22 @@ const struct ct_format ct_formats[] = {
 		.needs = CT_NEEDS_PEAK,
 		.write = ct_write_heaptrack,
 		.note = ct_note_heaptrack,
+	},
+	{
+		.name = "callgrind",
+		.suffix = ".callgrind",
+		.help = "call graph with lines; for kcachegrind, qcachegrind, callgrind_annotate",
+		.open = "kcachegrind FILE",
+		.write = ct_write_callgrind,
+	},
+	{
+		.name = "dot",
+		.suffix = ".dot",
+		.help = "call graph of the largest functions, one number; for graphviz",
+		.open = "dot -Tsvg -O FILE",
+		.metric = CT_METRIC_TOTAL_BYTES,
+		.one_metric = true,
+		.write = ct_write_dot,
 	},
 	{0},
 };

@@ -22,8 +22,10 @@
 	int ct_write_##name(const struct ct_profile *profile, enum ct_metric metric, FILE *out,                        \
 			    struct ct_error_text *error)
 
+CT_WRITER(callgrind);
 CT_WRITER(chrometrace);
 CT_WRITER(dhat);
+CT_WRITER(dot);
 CT_WRITER(folded);
 CT_WRITER(heapprofile);
 CT_WRITER(heaptrack);
@@ -32,6 +34,7 @@ CT_WRITER(json);
 CT_WRITER(massif);
 CT_WRITER(pprof);
 CT_WRITER(speedscope);
+CT_WRITER(svg);
 
 /* A name without the characters that folded stacks cannot contain; to be freed. NULL when out of memory. */
 char *ct_folded_label(const char *name);

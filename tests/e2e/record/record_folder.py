@@ -10,7 +10,7 @@ import socket
 from lib import dhat
 from lib.harness import CTRACE, PYTHON, Skip, check, check_equal, check_in, program, test
 
-SUFFIXES = ["folded", "heapprofile", "json", "pb.gz", "sites.json", "speedscope.json", "trace.json"]
+SUFFIXES = ["callgrind", "dot", "folded", "heapprofile", "json", "pb.gz", "sites.json", "speedscope.json", "svg", "trace.json"]
 
 
 def _record(context, *words, status=0, folder="runs/", env=None):

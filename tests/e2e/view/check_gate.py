@@ -17,7 +17,7 @@ def _record(context, name="heap.json", command=None, **changes):
 
 
 def _check(context, path, *words, status=0):
-    return context.run([CTRACE, "check", path, *words]).check(status)
+    return context.run([CTRACE, "check", path, "-f", "md", *words]).check(status)
 
 
 def _budget(context, *rules):

@@ -132,7 +132,7 @@ def every_command(context):
 def own_formats(context):
     """Each format that ctrace writes is named, except its report."""
     report = _report(context)
-    formats = "pprof,folded,speedscope,heapprofile,json,chrometrace,massif,heaptrack"
+    formats = "pprof,folded,speedscope,heapprofile,json,chrometrace,massif,heaptrack,svg,callgrind,dot"
     context.run([CTRACE, "export", "-f", formats, report]).check()
     made = [path for path in glob.glob(context.path("report.*")) if path != report]
     check_equal(len(made), len(formats.split(",")), "files")

@@ -55,7 +55,7 @@ def markdown_cells(context):
     """In the tables of ctrace check each row has as many cells as headings, and no link, picture or HTML from a name."""
     path = report(context, "[a](http:x)<img>|`b`.json", unit="|<img src=x>[l](http:x)")
     rules = context.write("budget", "total <= 1\nlifetime <= 1\nfunction *|* total <= 1\nfunction nobody\x1b[31m total <= 5\n")
-    text = context.run([CTRACE, "check", path, "--budget", rules]).check(1).stdout
+    text = context.run([CTRACE, "check", path, "--budget", rules, "-f", "md"]).check(1).stdout
     table = [line for line in text.splitlines() if line.startswith("|")]
     check(len(table) >= 4, text)
     for row in table:
