@@ -142,6 +142,15 @@ class Browser:
         """Type into an element; for <input type=file> the text is the path of the file."""
         self._call("POST", f"/element/{element}/value", {"text": text})
 
+    def act(self, source):
+        """Perform the actions of one input source, as WebDriver defines them; buttons stay down until they are released."""
+        self._call("POST", "/actions", {"actions": [source]})
+
+    def width(self, pixels):
+        """Give the page a width that a window cannot have, as on a phone."""
+        metrics = {"width": pixels, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+        self._call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics})
+
     def console_errors(self):
         """The console's messages of level error since the last call."""
         entries = self._call("POST", "/se/log", {"type": "browser"})

@@ -8,6 +8,7 @@
 #ifndef CT_MODEL_ADVISE_H
 #define CT_MODEL_ADVISE_H
 
+#include "model/metric.h"
 #include "model/profile.h"
 #include "util/error.h"
 
@@ -58,6 +59,9 @@ const char *ct_advice_name(enum ct_advice_kind kind);
 
 /* The kind's heading: "Short-lived blocks of one size". */
 const char *ct_advice_title(enum ct_advice_kind kind);
+
+/* The metric in which the finding shows. */
+enum ct_metric ct_advice_metric(enum ct_advice_kind kind);
 
 /* What may be done about it. */
 const char *ct_advice_action(const struct ct_advice *advice);

@@ -48,6 +48,21 @@ const char *ct_advice_title(enum ct_advice_kind kind)
 	return words[kind].title;
 }
 
+enum ct_metric ct_advice_metric(enum ct_advice_kind kind)
+{
+	static const enum ct_metric metrics[CT_ADVICE_KINDS] = {
+		[CT_ADVICE_TEMPORARY] = CT_METRIC_TEMPORARY_BLOCKS,
+		[CT_ADVICE_GROWTH] = CT_METRIC_TOTAL_BYTES,
+		[CT_ADVICE_ONE_SIZE] = CT_METRIC_TOTAL_BLOCKS,
+		[CT_ADVICE_LEAK] = CT_METRIC_END_BYTES,
+		[CT_ADVICE_TINY] = CT_METRIC_TOTAL_BLOCKS,
+		[CT_ADVICE_SLACK] = CT_METRIC_SLACK_BYTES,
+		[CT_ADVICE_KEPT] = CT_METRIC_END_BYTES,
+		[CT_ADVICE_PEAK] = CT_METRIC_PEAK_BYTES,
+	};
+	return metrics[kind];
+}
+
 const char *ct_advice_action(const struct ct_advice *advice)
 {
 	return advice->vector ? "reserve() the final size where it is known" : words[advice->kind].action;

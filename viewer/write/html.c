@@ -307,6 +307,7 @@ static void put_finding(const struct page *page, const struct ct_advice *advice)
 	ct_put_text_member(page->out, "because", ct_advice_evidence(page->profile, advice, text));
 	ct_put_text_member(page->out, "saves", ct_advice_saving(page->profile, advice, text));
 	ct_put_text_member(page->out, "try", ct_advice_action(advice));
+	ct_put_text_member(page->out, "metric", ct_metric_member(ct_advice_metric(advice->kind)));
 	ct_put_number_member(page->out, "site", page->place[advice->site]);
 	putc_unlocked('}', page->out);
 }

@@ -17,8 +17,8 @@ uint32_t ct_stacks_common(const struct ct_stacks *stacks, const struct ct_site_r
 
 /* A site while sorting; the rows themselves lie far apart in memory. */
 struct sort_key {
-	uint32_t first, count; /* its labels, root first */
-	uint32_t site;
+	size_t first; /* its labels, root first */
+	uint32_t count, site;
 };
 
 static int compare_keys(const void *left, const void *right, void *argument)
@@ -38,13 +38,16 @@ int ct_stacks_init(struct ct_stacks *stacks, const struct ct_profile *profile, c
 	*stacks = (struct ct_stacks){
 		.profile = profile, .labels = labels, .order = calloc(profile->site_count + 1, sizeof(uint32_t))};
 	struct sort_key *keys = calloc(profile->site_count + 1, sizeof(*keys));
-	uint32_t *root_first = calloc(profile->frame_id_count + 1, sizeof(*root_first));
+	size_t total = 0, used = 0;
+	for (size_t i = 0; i < profile->site_count; i++) /* in a diff, sites share their frames */
+		total += profile->sites[i].frame_count;
+	uint32_t *root_first = calloc(total + 1, sizeof(*root_first));
 	bool ok = stacks->order && keys && root_first;
 	for (size_t i = 0; i < profile->site_count && ok; i++) {
 		const struct ct_site_row *site = &profile->sites[i];
-		keys[i] = (struct sort_key){site->first_frame, site->frame_count, (uint32_t)i};
+		keys[i] = (struct sort_key){used, site->frame_count, (uint32_t)i};
 		for (uint32_t depth = 0; depth < site->frame_count; depth++)
-			root_first[site->first_frame + depth] = labels[ct_stack_frame(profile, site, depth)];
+			root_first[used++] = labels[ct_stack_frame(profile, site, depth)];
 	}
 	if (ok)
 		qsort_r(keys, profile->site_count, sizeof(*keys), compare_keys, root_first);

@@ -22,7 +22,7 @@ const METRICS = [
   ["endBlocks", "Blocks at end", "count", "still live when the program ended"],
   ["maxBytes", "Own maximum, bytes", "bytes", "each site's own maximum; a sum of several is an upper bound"],
   ["maxBlocks", "Own maximum, blocks", "count", "blocks at each site's own maximum"],
-  ["lifetime", "Lifetime", "time", "summed over all blocks"],
+  ["lifetime", "Lifetime, sum", "time", "summed over all blocks"],
   ["temporaryBlocks", "Temporary blocks", "count", "freed before their thread's next allocation"],
   ["resizes", "Resizes", "count", "blocks that realloc changed in size"],
   ["moves", "Moves", "count", "resizes that gave another address"],
@@ -57,23 +57,62 @@ class Profile {
 
   // The functions of each site from root to leaf, all in one list. Those of site s start at index stackStart[s].
   // Allocators are left out, as everywhere except in whole stacks.
-  findStacks() {
+  findStacks(hidden = null) {
     const { node, skip, own } = this.sites;
     const depth = new Int32Array(this.nodeParent.length);
     for (let n = 0; n < depth.length; n++) depth[n] = this.nodeParent[n] < 0 ? 1 : depth[this.nodeParent[n]] + 1;
     this.stackStart = new Int32Array(this.siteCount + 1);
-    for (let s = 0; s < this.siteCount; s++) this.stackStart[s + 1] = this.stackStart[s] + depth[node[s]] - skip[s];
-    this.stackFunctions = new Int32Array(this.stackStart[this.siteCount]);
+    let total = 0;
+    for (let s = 0; s < this.siteCount; s++) total += depth[node[s]] - skip[s];
+    const functions = new Int32Array(total);
+    const nodes = new Int32Array(total);
     this.ownFrame = new Int32Array(this.siteCount);
+    let end = 0;
     for (let s = 0; s < this.siteCount; s++) {
       let at = node[s];
       for (let i = 0; i < skip[s]; i++) at = this.nodeParent[at];
-      for (let i = this.stackStart[s + 1] - 1; i >= this.stackStart[s]; i--, at = this.nodeParent[at])
-        this.stackFunctions[i] = this.frames.function[this.nodeFrame[at]];
+      const start = end;
+      for (; at >= 0; at = this.nodeParent[at]) {
+        const id = this.frames.function[this.nodeFrame[at]];
+        if (hidden?.[id]) continue;
+        functions[end] = id;
+        nodes[end++] = at;
+      }
+      functions.subarray(start, end).reverse();
+      nodes.subarray(start, end).reverse();
+      this.stackStart[s + 1] = end;
       at = node[s];
       for (let i = 0; i < own[s]; i++) at = this.nodeParent[at];
       this.ownFrame[s] = this.nodeFrame[at];
     }
+    this.stackFunctions = functions.subarray(0, end);
+    this.stackNodes = nodes;
+  }
+
+  // The frame id at an index of a site's stack, counted from the root or, if reversed, from the leaf; -1: none.
+  frameAt(site, index, reversed) {
+    const [start, end] = [this.stackStart[site], this.stackStart[site + 1]];
+    const at = reversed ? end - 1 - index : start + index;
+    return at >= start && at < end ? this.nodeFrame[this.stackNodes[at]] : -1;
+  }
+
+  // The sums over some sites; those of all are known.
+  sums(sites) {
+    if (sites.length === this.siteCount) return this.totals;
+    const sums = {};
+    for (const key of Object.keys(this.totals)) {
+      sums[key] = 0;
+      if (this.values[key]) for (const site of sites) sums[key] += this.values[key][site];
+    }
+    return sums;
+  }
+
+  // A flag for each site: does its stack have one of the flagged functions?
+  sitesWith(flags) {
+    const found = new Uint8Array(this.nodeParent.length);
+    for (let node = 0; node < found.length; node++)
+      found[node] = (this.nodeParent[node] >= 0 && found[this.nodeParent[node]]) || flags[this.frames.function[this.nodeFrame[node]]] ? 1 : 0;
+    return Uint8Array.from(this.sites.node, (node) => found[node]);
   }
 
   // The moments for which live bytes are known by site: the snapshots, the start, the peak and the end.

@@ -38,12 +38,13 @@ export function changesOf(profile, site) {
 }
 
 // [metric, name, figure, detail]
-export function changeCards(profile) {
+export function changeCards(profile, sites) {
   const shown = ["totalBytes", "totalBlocks", "peakBytes", "endBytes", "temporaryBlocks", "copiedBytes"];
   return profile.metrics
     .filter(({ key }) => shown.includes(key))
     .map(({ key, label, kind }) => {
-      const [old, now] = [profile.old.totals[key], profile.totals[key]];
+      const sum = (side) => (sites.length === profile.siteCount ? (side === "old" ? profile.old : profile).totals[key] : sites.reduce((total, site) => total + profile.changes[key][side][site], 0));
+      const [old, now] = [sum("old"), sum("new")];
       return [key, label, old === now ? "no change" : profile.formatSigned(kind, now - old), bothSides(profile, kind, old, now)];
     });
 }

@@ -5,6 +5,7 @@
 import { make } from "./dom.js";
 import { exact, percent } from "./numbers.js";
 import { base } from "./data.js";
+import { Tooltip } from "./tooltip.js";
 
 const ROW = 20;
 const NARROWEST = 3; // pixels
@@ -13,6 +14,8 @@ const OVERSCAN = 10; // rows
 const COLOURS = 7;
 const MOSTLY = 0.6; // from this net share of its change on, a call counts as grown or shrunk, rather than both
 const SLIGHTLY = 0.1;
+const LINES_MOST = 9;
+const SITES_MOST = 5000; // of a call whose lines are looked for while the pointer moves
 const CHANGES = { grown: "grown", "grown-some": "grown more than shrunk", even: "as much of both", "shrunk-some": "shrunk more than grown", shrunk: "shrunk" };
 
 // The object files with the most calls get a colour; the others have colour 0.
@@ -48,8 +51,11 @@ export class Graph {
     this.box.onscroll = this.box.onfocus = this.box.onblur = () => this.render();
     this.box.onkeydown = (event) => this.key(event);
     this.box.onclick = (event) => this.click(event);
-    this.box.onmouseover = (event) => this.tell(this.at(event) ?? this.selected);
-    this.box.onmouseleave = () => this.tell(this.selected);
+    this.tooltip = new Tooltip();
+    this.box.onmousemove = (event) => this.tooltip.show(event, this.linesAt(event));
+    this.box.onmouseleave = () => this.tooltip.show(null, null);
+    // The page scrolls below the pointer; the graph does only once it has been chosen.
+    this.box.onwheel = () => this.tooltip.show(null, null);
     new ResizeObserver(() => this.draw()).observe(this.box);
   }
 
@@ -65,11 +71,12 @@ export class Graph {
   // tree has its values set; signed: they are changes; show(value) formats a number; matches: flags by function or null
   set({ tree, signed, show, matches }) {
     if (tree !== this.tree) {
-      const path = this.zoomed ? this.tree.path(this.zoomed).map((node) => node.function) : [];
+      const path = this.zoomed && this.tree ? this.tree.path(this.zoomed).map((node) => node.function) : [];
       const same = this.tree && tree.reversed === this.tree.reversed;
       this.zoomed = this.selected = same ? tree.find(path) : tree.root;
     }
     Object.assign(this, { tree, signed, show, matches });
+    this.matchingSites = matches && this.profile.sitesWith(matches);
     this.legendBox.replaceChildren(this.legend());
     this.draw();
   }
@@ -78,14 +85,47 @@ export class Graph {
     return node.function < 0 ? "all" : this.profile.functionName(node.function);
   }
 
-  describe(node) {
+  numbers(node) {
     const value = this.tree.value(node);
     const share = percent(value, this.tree.value(this.tree.root));
     const sites = `${exact(node.sites.length)} ${node.sites.length === 1 ? "site" : "sites"}`;
-    const numbers = this.signed ? `${this.show(this.tree.sum(node))}, ${share} of all that changed, ${sites}` : `${this.show(value)}, ${share}, ${sites}`;
-    if (node.function < 0) return `all: ${numbers}`;
+    return this.signed ? `${this.show(this.tree.sum(node))}, ${share} of all that changed, ${sites}` : `${this.show(value)}, ${share}, ${sites}`;
+  }
+
+  describe(node) {
+    if (node.function < 0) return `all: ${this.numbers(node)}`;
     const where = this.profile.functionModule(node.function) || this.profile.texts[this.profile.functions.file[node.function]];
-    return `${this.profile.functionFullName(node.function)}${where ? ` (${base(where)})` : ""}: ${numbers}`;
+    return `${this.profile.functionFullName(node.function)}${where ? ` (${base(where)})` : ""}: ${this.numbers(node)}`;
+  }
+
+  // What the box at the pointer says: name, place, numbers, blocks.
+  linesAt(event) {
+    const { profile } = this;
+    const node = this.at(event);
+    if (!node) return event.target.classList?.contains("rest") ? ["Calls too narrow to show", "Zoom in to see them."] : null;
+    let blocks = 0;
+    for (const site of node.sites) blocks += profile.values.totalBlocks[site];
+    const counted = this.signed ? `${profile.formatSigned("count", blocks)} ${profile.blocksUnit}` : `${exact(blocks)} ${profile.blocksUnit} in total`;
+    if (node.function < 0) return ["all", this.numbers(node), counted];
+    const file = profile.texts[profile.functions.file[node.function]];
+    const module = profile.functionModule(node.function);
+    const place = [file && base(file) + this.lines(node), module && base(module)].filter(Boolean).join(", ");
+    return [profile.functionFullName(node.function), place, this.numbers(node), counted];
+  }
+
+  // ":12", or ":12 and 3 more lines": where the function calls what is below, or allocates.
+  lines(node) {
+    const { frames } = this.profile;
+    const found = new Set();
+    if (node.sites.length > SITES_MOST) return "";
+    for (const site of node.sites) {
+      const frame = this.profile.frameAt(site, node.depth - 1, this.tree.reversed);
+      if (frame >= 0 && frames.line[frame]) found.add(frames.line[frame]);
+      if (found.size > LINES_MOST) return "";
+    }
+    const [first, ...others] = [...found].sort((a, b) => a - b);
+    if (!first) return "";
+    return `:${first}${others.length ? ` and ${others.length} more ${others.length === 1 ? "line" : "lines"}` : ""}`;
   }
 
   colour(node) {
@@ -96,7 +136,9 @@ export class Graph {
   }
 
   tell(node) {
-    this.status.textContent = node ? this.describe(node) : "";
+    const below = this.canvas.clientHeight - this.box.clientHeight;
+    const more = below > 0 && document.activeElement !== this.box ? `${Math.ceil(below / ROW)} more rows: click the graph, then scroll` : "";
+    this.status.textContent = [node && node !== this.tree.root ? this.describe(node) : "", more].filter(Boolean).join(". ");
   }
 
   zoom(node) {
@@ -129,14 +171,20 @@ export class Graph {
         const scale = wide / this.tree.value(node);
         let at = left;
         let rest = 0;
+        let found = false;
         for (const child of this.tree.children(node)) {
           const span = this.tree.value(child) * scale;
           if (span >= NARROWEST) {
             place(child, at, span);
             at += span;
-          } else rest += span;
+          } else {
+            rest += span;
+            found = found || this.hasMatch(child);
+          }
         }
-        if (rest >= NARROWEST) (rows[level + 1] ??= []).push({ node: null, left: at, wide: rest });
+        // A match in calls that are too narrow is marked, however narrow they are together.
+        const marked = found && !this.isBelowMatch(node);
+        if (rest >= NARROWEST || marked) (rows[level + 1] ??= []).push({ node: null, left: Math.min(at, this.width - NARROWEST), wide: Math.max(rest, NARROWEST), marked });
       }
     return rows;
   }
@@ -175,9 +223,19 @@ export class Graph {
     this.tell(this.selected);
   }
 
-  frame({ node, left, wide }, level) {
-    const element = make("div", { class: "rest", "aria-hidden": "true" });
+  hasMatch(node) {
+    return this.matchingSites !== null && node.sites.some((site) => this.matchingSites[site]);
+  }
+
+  isBelowMatch(node) {
+    for (let at = node; at.parent; at = at.parent) if (this.matches[at.function]) return true;
+    return false;
+  }
+
+  frame({ node, left, wide, marked }, level) {
+    const element = make("div", { class: marked ? "rest match" : "rest", "aria-hidden": "true" });
     if (node) {
+      const text = (this.signed ? this.sign(node) : "") + this.name(node);
       const classes = ["frame", this.colour(node)];
       if (this.matches && node.function >= 0) classes.push(this.matches[node.function] ? "match" : "other");
       if (node === this.selected && (node !== this.zoomed || document.activeElement === this.box)) classes.push("selected");
@@ -188,10 +246,9 @@ export class Graph {
       element.setAttribute("aria-level", level + 1);
       element.dataset.value = this.tree.sum(node);
       element.setAttribute("aria-selected", node === this.selected);
-      element.setAttribute("aria-label", this.describe(node));
-      element.title = this.describe(node);
-      if (wide >= TEXT_NARROWEST) element.textContent = (this.signed ? this.sign(node) : "") + this.name(node);
-    } else element.title = "calls too small to show; zoom in to see them";
+      element.setAttribute("aria-label", `${text}: ${this.numbers(node)}`);
+      if (wide >= TEXT_NARROWEST) element.textContent = text;
+    }
     const part = (pixels) => `${(pixels / this.width) * 100}%`; // relative, since paper has another width
     Object.assign(element.style, { left: part(left), width: part(wide), top: `${level * ROW}px` });
     return { element, node };

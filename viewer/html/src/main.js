@@ -3,8 +3,10 @@
 import { base, readProfile } from "./data.js";
 import { changeCards, changeColumns, changeHelp, sides } from "./diff.js";
 import { make } from "./dom.js";
+import { Filters, KINDS, exactly, matchingFunctions, patternOf } from "./filters.js";
 import { Graph } from "./graph.js";
 import { exact, percent, time } from "./numbers.js";
+import * as state from "./state.js";
 import { Table } from "./table.js";
 import { Timeline } from "./timeline.js";
 import { Tree } from "./tree.js";
@@ -19,9 +21,9 @@ class Report {
     this.metric = profile.values[profile.metric] ? profile.metric : "totalBytes";
     this.range = null;
     this.matches = null;
-    this.trees = [null, null];
     this.reversed = false;
-    this.graph = new Graph(profile, { zoom: () => this.showSites() });
+    this.filters = new Filters(profile, () => this.filter());
+    this.graph = new Graph(profile, { zoom: () => this.zoomed() });
     this.table = new Table(profile, { show: (site) => this.showInGraph(site) });
     if (profile.timeline.time.length)
       this.timeline = new Timeline(profile, { range: (range) => this.setRange(range), describe: (range) => this.describeRange(range) });
@@ -30,7 +32,13 @@ class Report {
   start(main) {
     const { profile } = this;
     document.title = `${base(profile.program) || profile.command || "report"}${profile.old ? ", changes" : ""} – ctrace`;
-    main.replaceChildren(this.header(), ...this.notices(), this.cards(), ...this.findings());
+    main.replaceChildren(this.header(), ...this.notices());
+    if (!profile.siteCount) {
+      main.append(this.nothing());
+      main.removeAttribute("aria-busy");
+      return;
+    }
+    main.append(this.cards(), ...this.findings());
     if (this.timeline) main.append(section("timeline", "Live over time", this.timeline.element));
     main.append(section("calls", profile.old ? "What changed" : "Who allocates", this.controls(), this.graph.element), section("sites", "Sites", this.siteFilter(), this.table.element));
     main.append(make("footer", {}, `Written by ${profile.writtenBy}. Keys: / search, arrow keys in chart and graph, Enter zooms, Esc goes back.`));
@@ -38,7 +46,73 @@ class Report {
     document.onkeydown = (event) => this.key(event);
     this.listenToTheme();
     this.timeline?.start();
+    window.onpopstate = () => this.restore();
+    this.restore();
+  }
+
+  nothing() {
+    const doctor = make("code", {}, "ctrace doctor --run PROGRAM");
+    if (this.profile.old) return make("p", { class: "notice", role: "note" }, "Neither recording has an allocation.");
+    return make("p", { class: "notice", role: "note" }, "No allocation was recorded. The program may be linked statically, may have an allocator of its own, or may have started another program. ", doctor, " says which.");
+  }
+
+  // --- the view in the page's address ---
+
+  view() {
+    const { graph, range, filters } = this;
+    return {
+      metric: this.metric === MOMENT ? "" : this.metric,
+      order: this.reversed ? "leaf" : "",
+      from: range?.from,
+      to: range?.to,
+      search: this.search.value.trim(),
+      only: this.only.checked ? 1 : "",
+      zoom: state.path(graph.tree.path(graph.zoomed).map((node) => node.function)),
+      ...Object.fromEntries(KINDS.map((kind) => [kind, filters.get(kind)])),
+    };
+  }
+
+  restore() {
+    const view = state.read();
+    const { profile } = this;
+    const metric = view.get("metric");
+    if (metric && profile.values[metric]) this.metric = metric;
+    this.reversed = view.get("order") === "leaf";
+    this.direction.value = this.reversed ? "leaf" : "root";
+    this.search.value = view.get("search") ?? "";
+    this.only.checked = view.has("only");
+    this.matches = this.matching();
+    this.filters.set(KINDS.flatMap((kind) => view.getAll(kind).map((text) => ({ kind, text }))));
+    const [from, to] = ["from", "to"].map((end) => (view.has(end) ? Number(view.get(end)) : NaN));
+    const range = this.timeline && profile.moments[from] && profile.moments[to] ? { from, to } : null;
+    if (range) this.metricBefore = this.metric;
+    else if (this.metric === MOMENT) this.metric = this.metricBefore ?? "totalBytes";
+    this.range = range;
+    if (range) this.metric = MOMENT;
+    if (this.timeline) {
+      this.timeline.range = range;
+      this.timeline.showSelection();
+    }
+    this.apply();
     this.show(true);
+    this.graph.zoom(this.graph.tree.find(state.functionsOf(view.get("zoom"))));
+  }
+
+  // --- filters ---
+
+  // What passes the filters has changed.
+  apply() {
+    const hidden = this.filters.hidden();
+    if (hidden || this.hidden) this.profile.findStacks(hidden);
+    this.hidden = hidden;
+    this.sites = this.filters.sites(this.only.checked ? this.matches : null);
+    this.trees = [null, null];
+    this.showCards();
+  }
+
+  filter() {
+    this.apply();
+    this.show(false);
   }
 
   header() {
@@ -83,20 +157,28 @@ class Report {
   }
 
   cards() {
+    this.cardBox = make("div", { class: "cards", id: "summary", role: "group", "aria-label": "Summary; each chooses what the graph shows" });
+    return this.cardBox;
+  }
+
+  // The cards of the sites that pass the filters.
+  showCards() {
     const { profile } = this;
-    const cards = profile.old ? changeCards(profile) : this.totalCards();
+    const cards = profile.old ? changeCards(profile, this.sites) : this.totalCards();
     this.cardButtons = cards.map(([key, name, number, detail]) =>
       make("button", { type: "button", class: "card", "data-metric": key, onclick: () => this.setMetric(key) }, make("span", { class: "name" }, name), make("span", { class: "figure" }, number), make("span", { class: "detail" }, detail)),
     );
-    return make("div", { class: "cards", id: "summary", role: "group", "aria-label": "Summary; each chooses what the graph shows" }, this.cardButtons);
+    this.cardBox.replaceChildren(...this.cardButtons);
   }
 
   // [metric, name, figure, detail]
   totalCards() {
     const { profile } = this;
-    const { totals, values } = profile;
+    const { values } = profile;
+    const totals = profile.sums(this.sites);
+    const sites = this.sites.length;
     const blocks = (count) => `${exact(count)} ${profile.blocksUnit}`;
-    const cards = [["totalBytes", profile.verb === "Allocated" ? "Total" : profile.verb, profile.format("bytes", totals.totalBytes), `${blocks(totals.totalBlocks)} at ${exact(profile.siteCount)} ${profile.siteCount === 1 ? "site" : "sites"}`]];
+    const cards = [["totalBytes", profile.verb === "Allocated" ? "Total" : profile.verb, profile.format("bytes", totals.totalBytes), `${blocks(totals.totalBlocks)} at ${exact(sites)} ${sites === 1 ? "site" : "sites"}`]];
     if (values.peakBytes) {
       cards.push(["peakBytes", "Peak", profile.format("bytes", totals.peakBytes), `${blocks(totals.peakBlocks)}, at ${time(profile.peakTime, profile.timeUnit)}`]);
       cards.push(["endBytes", "At end", profile.format("bytes", totals.endBytes), `${blocks(totals.endBlocks)} still live`]);
@@ -115,7 +197,7 @@ class Report {
     if (!findings?.length) return [];
     const line = (name, text) => (text ? make("div", {}, make("dt", {}, name), make("dd", {}, make("bdi", {}, text))) : "");
     const items = findings.map((finding) => {
-      const show = make("button", { type: "button", onclick: () => this.showInGraph(finding.site) }, "Show in graph");
+      const show = make("button", { type: "button", onclick: () => this.showFinding(finding) }, "Show in graph");
       const lines = [line("Where", finding.where), line("Because", finding.because), line("Saves", finding.saves), line("Try", finding.try)];
       return make("li", {}, make("details", {}, make("summary", {}, make("b", {}, finding.title), " ", make("bdi", { class: "place" }, finding.where)), make("dl", {}, lines), show));
     });
@@ -139,13 +221,23 @@ class Report {
       "aria-label": "Search function, file or module; a regular expression",
       oninput: () => this.setSearch(),
     });
+    this.only = make("input", { type: "checkbox", id: "only", onchange: () => this.filter() });
+    const filterBy = (kind, help) => make("button", { type: "button", id: kind, title: help, onclick: () => this.filterBySearch(kind) }, kind[0].toUpperCase() + kind.slice(1));
     this.reset = make("button", { type: "button", id: "reset", onclick: () => this.resetView() }, "Reset");
     this.found = make("span", { class: "found", role: "status", id: "found" });
     this.help = make("p", { class: "status", id: "metric-help" });
     return make(
       "div",
       {},
-      make("div", { class: "controls" }, make("label", {}, "Show ", this.select), make("label", {}, "Order ", this.direction), this.search, this.found, this.reset),
+      make("div", { class: "controls" }, make("label", {}, "Show ", this.select), make("label", {}, "Order ", this.direction), this.search, make("label", {}, this.only, " Only matches"), this.found, this.reset),
+      make(
+        "div",
+        { class: "controls", role: "group", "aria-label": "Filter by what is searched" },
+        filterBy("focus", "keep only stacks in which a call matches the search"),
+        filterBy("ignore", "drop stacks in which a call matches the search"),
+        filterBy("hide", "take calls that match the search out of the stacks"),
+        this.filters.element,
+      ),
       this.help,
     );
   }
@@ -191,6 +283,11 @@ class Report {
     this.show(true);
   }
 
+  zoomed() {
+    this.showSites();
+    state.show(this.view());
+  }
+
   setReversed(reversed) {
     this.reversed = reversed;
     this.direction.value = reversed ? "leaf" : "root";
@@ -204,28 +301,41 @@ class Report {
     this.show(true);
   }
 
-  setSearch() {
-    const { profile } = this;
+  // Flags by function for the search; null: nothing is searched.
+  matching() {
     const text = this.search.value.trim();
-    this.matches = null;
-    if (text) {
-      let pattern;
-      try {
-        pattern = new RegExp(text, "i");
-      } catch {
-        pattern = { test: (name) => name.toLowerCase().includes(text.toLowerCase()) };
-      }
-      this.matches = profile.functions.short.map((short, id) =>
-        [short, profile.functionFullName(id), profile.texts[profile.functions.file[id]], profile.functionModule(id)].some((name) => pattern.test(name)),
-      );
+    this.isPlain = false;
+    if (!text) return null;
+    const { pattern, plain } = patternOf(text);
+    this.isPlain = plain;
+    return matchingFunctions(this.profile, pattern);
+  }
+
+  setSearch() {
+    this.matches = this.matching();
+    if (this.only.checked) this.apply();
+    this.show(false, true);
+  }
+
+  // The search becomes a filter.
+  filterBySearch(kind) {
+    const text = this.search.value.trim();
+    if (!text) {
+      this.search.focus();
+      return;
     }
-    this.show(false);
+    this.search.value = "";
+    this.matches = null;
+    this.filters.add(kind, text);
   }
 
   resetView() {
     this.search.value = "";
     this.matches = null;
-    this.graph.zoomed = this.graph.selected = this.graph.tree.root;
+    this.only.checked = false;
+    this.filters.set([]);
+    this.apply();
+    this.graph.zoomed = null;
     this.graph.box.scrollTop = 0;
     if (this.range) this.timeline.choose(null);
     else this.show(false);
@@ -259,15 +369,16 @@ class Report {
     return `${this.profile.format("bytes", moment.bytes)}${rest > 0 ? `, of which ${this.profile.format("bytes", rest)} is in small sites that the report does not list` : ""}`;
   }
 
-  // sort: sort the table by the chosen number
-  show(sort) {
+  // sort: sort the table by the chosen number; typing: the view will change again at the next key
+  show(sort, typing) {
     const { profile } = this;
     const chosen = this.chosen();
-    const tree = (this.trees[Number(this.reversed)] ??= new Tree(profile, this.reversed));
+    const tree = (this.trees[Number(this.reversed)] ??= new Tree(profile, this.reversed, this.sites));
     if (tree.values !== chosen.values) tree.setValues(chosen.values);
     this.showMetric(chosen);
     this.graph.set({ tree, signed: chosen.signed, show: (value) => (chosen.signed ? profile.formatSigned : profile.format).call(profile, chosen.kind, value), matches: this.matches });
     this.showSites(sort ? chosen : null);
+    state.show(this.view(), typing);
   }
 
   showMetric(chosen) {
@@ -282,11 +393,8 @@ class Report {
   showSites(chosen) {
     const { profile, graph, matches } = this;
     const node = graph.zoomed;
-    const sites = matches ? this.matching(node.sites) : node.sites;
-    if (matches) {
-      const sum = sites.reduce((total, site) => total + Math.abs(graph.tree.values[site]), 0);
-      this.found.textContent = `${percent(sum, graph.tree.value(node))} found`;
-    } else this.found.textContent = "";
+    const sites = matches ? node.sites.filter((site) => graph.matchingSites[site]) : node.sites;
+    this.showFound(sites, node);
     this.below.hidden = !node.parent;
     if (node.parent) {
       const all = make("button", { type: "button", onclick: () => graph.zoom(graph.tree.root) }, "Show all");
@@ -298,30 +406,59 @@ class Report {
     this.table.set({ sites, extra, key });
   }
 
+  showFound(sites, node) {
+    const { matches, graph } = this;
+    const functions = matches?.reduce((count, match) => count + match, 0) ?? 0;
+    const sum = sites.reduce((total, site) => total + Math.abs(graph.tree.values[site]), 0);
+    const words = [
+      this.isPlain ? "not a regular expression, searched as text" : "",
+      functions ? `${exact(functions)} ${functions === 1 ? "function" : "functions"}, ${percent(sum, graph.tree.value(node))} found` : "no function, file or module matches",
+    ];
+    this.found.textContent = matches ? words.filter(Boolean).join("; ") : this.sites.length ? "" : "no site passes the filters";
+  }
+
   momentColumns({ label, signed, values }) {
     if (this.metric !== MOMENT) return [];
     return [{ key: MOMENT, heading: signed ? "Growth" : "Live then", help: label, kind: "bytes", signed, value: (site) => values[site] }];
   }
 
-  matching(sites) {
-    const { profile, matches } = this;
-    const found = new Uint8Array(profile.nodeParent.length);
-    for (let node = 0; node < found.length; node++)
-      found[node] = (profile.nodeParent[node] >= 0 && found[profile.nodeParent[node]]) || matches[profile.frames.function[profile.nodeFrame[node]]] ? 1 : 0;
-    return sites.filter((site) => found[profile.sites.node[site]]);
+  // A finding is about a function, over all of its stacks.
+  showFinding(finding) {
+    const { profile } = this;
+    const id = profile.frames.function[profile.ownFrame[finding.site]];
+    this.search.value = "";
+    this.matches = null;
+    this.only.checked = false;
+    this.filters.set([{ kind: "focus", text: exactly(profile.functionFullName(id)) }]);
+    this.apply();
+    if (this.range) this.timeline.choose(null);
+    if (profile.values[finding.metric]) this.metric = finding.metric;
+    this.setReversed(false);
+    this.show(true);
+    const { tree } = this.graph;
+    this.graph.zoom(tree.root);
+    const path = tree.path(tree.find(this.functionsOf(finding.site)));
+    this.reveal(path.find((node) => node.function === id) ?? tree.root);
+  }
+
+  functionsOf(site) {
+    const { profile } = this;
+    return profile.stackFunctions.subarray(profile.stackStart[site], profile.stackStart[site + 1]);
+  }
+
+  reveal(node) {
+    this.graph.box.focus();
+    this.graph.select(node);
+    this.graph.box.scrollIntoView({ block: "center" });
   }
 
   showInGraph(site) {
-    const { profile } = this;
+    if (!this.sites.includes(site)) this.resetView();
     if (this.reversed) this.setReversed(false);
     if (!this.graph.tree.values[site]) this.setMetric("totalBytes"); // the site has no width with the shown metric
-    const { tree } = this.graph;
-    const functions = profile.stackFunctions.subarray(profile.stackStart[site], profile.stackStart[site + 1]);
-    const node = tree.find(functions);
+    const node = this.graph.tree.find(this.functionsOf(site));
     this.graph.zoom(node.parent ?? node);
-    this.graph.select(node);
-    this.graph.box.focus();
-    this.graph.box.scrollIntoView({ block: "nearest" });
+    this.reveal(node);
   }
 
   key(event) {

@@ -22,7 +22,7 @@ function columnsOf(profile) {
     ["maxBytes", "Max", "the site's own maximum of live bytes", "bytes", plain("maxBytes"), ["maxBytes"]],
     ["peakBytes", "Peak", "live at the peak of the process", "bytes", plain("peakBytes"), ["peakBytes"]],
     ["endBytes", "End", "still live at the end", "bytes", plain("endBytes"), ["endBytes"]],
-    ["lifetime", "Lifetime", "average over the site's blocks", "time", ratio("lifetime", "totalBlocks"), ["lifetime"]],
+    ["lifetime", "Lifetime, avg", "average over the site's blocks", "time", ratio("lifetime", "totalBlocks"), ["lifetime"]],
     ["temporaryBlocks", "Temporary", "blocks freed before their thread's next allocation", "count", plain("temporaryBlocks"), ["temporaryBlocks"]],
     ["copiedBytes", "Copied", "bytes that realloc copied", "bytes", plain("copiedBytes"), ["copiedBytes"]],
     ["slackBytes", "Slack", "bytes that the allocator gave beyond what was asked for", "bytes", plain("slackBytes"), ["slackBytes"]],
@@ -166,7 +166,7 @@ export class Table {
   row(site, columns, most) {
     const cells = columns.map((column, i) => {
       const value = column.value(site);
-      const cell = make("td", { class: value ? "number" : "number zero", "data-value": value }, value ? this.format(column, value) : "–");
+      const cell = make("td", { class: value ? "number" : "number zero", "data-value": value, "data-heading": column.heading }, value ? this.format(column, value) : "–");
       if (most[i]) {
         const bar = make("span", { class: column.signed ? `bar ${value < 0 ? "less" : "more"}` : "bar", "aria-hidden": "true" });
         bar.style.width = `${(Math.abs(value) / most[i]) * 100}%`;
@@ -174,7 +174,12 @@ export class Table {
       }
       return cell;
     });
-    return make("tr", { "data-site": site }, this.where(site), cells);
+    // The whole row opens, unless text in it is being selected.
+    const open = (event) => {
+      if (!event.target.closest("button") && getSelection().isCollapsed) row.querySelector(".open").click();
+    };
+    const row = make("tr", { "data-site": site, onclick: open }, this.where(site), cells);
+    return row;
   }
 
   where(site) {

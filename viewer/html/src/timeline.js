@@ -8,6 +8,7 @@ import { exact, time } from "./numbers.js";
 const HEIGHT = 190;
 const CLICK = 5; // pixels
 const OLD = "old";
+const END = 0.004; // the width of what is live at the end, as a part of the run
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -18,6 +19,17 @@ function at({ time: ends, most }, times) {
     while (i < ends.length && ends[i] < moment) i++;
     return most[i] ?? null;
   });
+}
+
+// The line ends with what was live at the end: each other point is the maximum of its bucket, so that blocks freed last
+// would look as if they had stayed.
+function withEnd({ timeline, totals, endTime }) {
+  const last = Math.max(timeline.time.at(-1), endTime);
+  return {
+    time: [...timeline.time.slice(0, -1), last, last * (1 + END)],
+    most: [...timeline.most, totals.endBytes],
+    resident: timeline.resident && [...timeline.resident, timeline.resident.at(-1)],
+  };
 }
 
 export class Timeline {
@@ -36,7 +48,8 @@ export class Timeline {
         : "Live bytes over time",
     });
     this.status = make("p", { class: "status", id: "chart-status" });
-    this.element = make("div", {}, this.chart, this.status);
+    this.legend = make("ul", { class: "legend", id: "chart-legend", "aria-label": "Lines of the chart" });
+    this.element = make("div", {}, this.chart, this.legend, this.status);
     if (profile.marks.length)
       this.element.append(make("p", { class: "status", id: "marks" }, `Marks: ${profile.marks.map((mark) => `${mark.name} ${time(mark.time, profile.timeUnit)}`).join(", ")}`));
     if (chooses) this.chart.onkeydown = (event) => this.key(event);
@@ -59,13 +72,15 @@ export class Timeline {
     axis.font = "11px system-ui, sans-serif";
     const series = { width: 1.5, points: { show: false }, paths: uPlot.paths.stepped({ align: -1 }) };
     const { times, lines, grey } = this.lines();
+    this.legend.replaceChildren(...this.legendEntries(grey));
     this.plot = new uPlot(
       {
         width: this.chart.clientWidth,
         height: HEIGHT,
         legend: { show: false },
-        cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
-        scales: { x: { time: false, range: () => [0, Math.max(this.profile.endTime, grey === OLD ? this.profile.old.endTime : 0) || 1] }, y: { range: (_, __, most) => [0, (most || 1) * 1.12] } },
+        // uPlot clears the selection at each move of a drag that it follows itself, so it must not see the button.
+        cursor: { drag: { x: false, y: false }, bind: { mousedown: () => null, mouseup: () => null, dblclick: () => null }, y: false, points: { show: false } },
+        scales: { x: { time: false, range: () => [0, times.at(-1) || 1] }, y: { range: (_, __, most) => [0, (most || 1) * 1.12] } },
         axes: [
           { ...axis, values: (_, ticks) => ticks.map((tick) => time(tick, timeUnit)), space: 90 },
           {
@@ -91,11 +106,24 @@ export class Timeline {
 
   // The lines to draw, and what the grey one shows: in a diff, the old recording, if its unit of time is the same.
   lines() {
-    const { timeline, old, timeUnit } = this.profile;
+    const { old, timeUnit } = this.profile;
+    const timeline = withEnd(this.profile);
     if (!old) return { times: timeline.time, lines: [timeline.most, timeline.resident].filter(Boolean), grey: timeline.resident && "resident" };
     if (!old.timeline.time.length || old.timeUnit !== timeUnit) return { times: timeline.time, lines: [timeline.most], grey: "" };
-    const times = [...new Set([...timeline.time, ...old.timeline.time])].sort((a, b) => a - b);
-    return { times, lines: [at(timeline, times), at(old.timeline, times)], grey: OLD };
+    const before = withEnd(old);
+    const times = [...new Set([...timeline.time, ...before.time])].sort((a, b) => a - b);
+    return { times, lines: [at(timeline, times), at(before, times)], grey: OLD };
+  }
+
+  legendEntries(grey) {
+    const entry = (line, text) => make("li", {}, make("span", { class: `swatch line ${line}` }), text);
+    const names = { [OLD]: "old recording", resident: "resident memory" };
+    return [
+      entry("live", this.profile.old ? "new recording" : "live bytes, maximum of each moment"),
+      grey ? entry("grey", names[grey]) : "",
+      entry("peak", "peak"),
+      this.profile.marks.length ? entry("marks", "marks of the program") : "",
+    ].filter(Boolean);
   }
 
   drawMarks() {
@@ -211,7 +239,7 @@ export class Timeline {
     const { timeline, moments } = this.profile;
     const index = this.plot?.cursor.idx;
     if (index) {
-      const i = index - 1;
+      const i = Math.min(index - 1, timeline.time.length - 1);
       if (this.profile.old) return this.tellSides(index);
       const resident = timeline.resident ? `, ${this.profile.format("bytes", timeline.resident[i])} resident (grey)` : "";
       this.status.textContent = `${time(timeline.time[i], this.profile.timeUnit)}: up to ${this.profile.format("bytes", timeline.most[i])} live, ${exact(timeline.blocks[i])} blocks${resident}`;

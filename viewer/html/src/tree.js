@@ -3,13 +3,12 @@
 // knows the sites below it, and its children are these sites, grouped by their next function.
 
 export class Tree {
-  constructor(profile, reversed) {
+  constructor(profile, reversed, sites) {
     this.profile = profile;
     this.reversed = reversed;
     this.stamp = 0;
     this.ofFunction = new Int32Array(profile.functions.short.length).fill(-1);
-    const all = Int32Array.from({ length: profile.siteCount }, (_, site) => site);
-    this.root = { function: -1, depth: 0, sites: all, parent: null, children: null, value: 0, sum: 0, stamp: -1, sorted: -1 };
+    this.root = { function: -1, depth: 0, sites, parent: null, children: null, value: 0, sum: 0, stamp: -1, sorted: -1 };
   }
 
   // values has a number for each site; changes may be negative.
