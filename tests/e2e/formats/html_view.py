@@ -135,6 +135,15 @@ def pointer_in_the_graph(context):
         left, top, width, height = _box(page, "tbody td.number")
         _pointer(page, (left + width / 2, top + height / 2), "down", "up")
         check(page.find("tr.details .stack li"), "a click on a number does not open the row")
+        keys = "return [...document.querySelectorAll('th.number')].map((th) => th.dataset.key)"
+        before = page.run(keys)
+        page.click(page.find("#columns summary")[0])
+        for key in ("slackBytes", "totalBytes"):
+            page.click(page.find(f"#columns [data-key={key}]")[0])
+        check_equal(page.run(keys), [key for key in before if key not in ("slackBytes", "totalBytes")], "columns after two were hidden")
+        for key in ("slackBytes", "totalBytes"):
+            page.click(page.find(f"#columns [data-key={key}]")[0])
+        check_equal(page.run(keys), before, "columns that came back")
         check_equal(page.console_errors(), [], "console")
 
 

@@ -36,6 +36,7 @@ export class Table {
     this.profile = profile;
     this.on = on;
     this.columns = columnsOf(profile);
+    this.hidden = new Set(); // keys of columns that the user does not want
     this.extra = [];
     this.sort = this.firstSort();
     this.open = new Set();
@@ -47,7 +48,7 @@ export class Table {
     this.element = make(
       "div",
       {},
-      this.status,
+      make("div", { class: "table-top" }, this.status, this.chooser()),
       make("div", { class: "wide" }, make("table", { "aria-label": "Sites" }, this.head, this.body)),
       this.more,
     );
@@ -69,15 +70,33 @@ export class Table {
   }
 
   all() {
-    return [...this.extra, ...this.columns];
+    return [...this.extra, ...this.columns.filter(({ key }) => !this.hidden.has(key))];
+  }
+
+  // Which columns are shown.
+  chooser() {
+    if (!this.columns.length) return "";
+    const boxes = this.columns.map(({ key, heading, help }) => {
+      const box = make("input", { type: "checkbox", "data-key": key, onchange: () => this.choose(key, box.checked) });
+      box.checked = true;
+      return make("label", { title: help }, box, ` ${heading}`);
+    });
+    return make("details", { class: "columns", id: "columns" }, make("summary", {}, "Columns"), make("div", {}, boxes));
+  }
+
+  choose(key, shown) {
+    if (shown) this.hidden.delete(key);
+    else this.hidden.add(key);
+    if (this.hidden.has(this.sort.key)) this.sort = this.firstSort(this.all()[0]?.key);
+    this.draw();
   }
 
   has(key) {
-    return this.columns.some((column) => column.key === key);
+    return this.all().some((column) => column.key === key);
   }
 
   draw() {
-    const column = this.all().find(({ key }) => key === this.sort.key);
+    const column = this.all().find(({ key }) => key === this.sort.key) ?? { value: () => 0 };
     const values = new Float64Array(this.profile.siteCount);
     for (const site of this.sites) values[site] = this.sort.size ? Math.abs(column.value(site)) : column.value(site);
     const sign = this.sort.down ? 1 : -1;
