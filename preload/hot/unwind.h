@@ -29,6 +29,7 @@ enum ct_cfa_rule {
 	CT_CFA_BP_LOAD, /* *(bp + offset): functions that realign their stack */
 	CT_CFA_SIGNAL, /* the kernel's signal frame: registers are loaded from it */
 	CT_CFA_NO_TABLE, /* code without an unwind table: assume that bp is a frame pointer */
+	CT_CFA_GO, /* Go's code, which has frame pointers and changes stacks */
 	CT_CFA_END, /* outermost frame */
 	CT_CFA_START, /* outermost frame whose "return address" is a function's first byte (makecontext) */
 	CT_CFA_UNKNOWN, /* not expressible: libunwind walks this stack */

@@ -143,8 +143,10 @@ struct walk {
 	uint32_t joined; /* number of remembered frames that still stand, from the outermost; 0: none */
 	bool guessed; /* went through code without an unwind table */
 	bool own; /* on the thread's own stack */
-	bool forget; /* went through a signal frame: its slots are on two stacks, so it is not remembered */
+	bool forget; /* went through a signal frame or Go code: its slots are on several stacks, so it is not remembered
+		      */
 	bool interrupted; /* the latest step was over a signal frame */
+	struct ct_go go;
 	struct ct_registers at; /* after a rare step */
 };
 
@@ -160,6 +162,21 @@ static enum walk_end step_signal(struct ct_thread *thread, struct ct_registers *
 	return ct_is_on_latest_stack(thread, at->sp) || ct_stack_find_bounds(thread, at->sp) ? WALK_ON : WALK_LOST;
 }
 
+static enum walk_end step_go(struct ct_thread *thread, struct walk *walk, struct ct_registers *at)
+{
+	if (!walk->go.begun) {
+		if (!walk->own)
+			ct_stack_check_bounds(thread, at->sp);
+		walk->go.before = walk->go.system = thread->bounds[0];
+		if (walk->own)
+			walk->go.system.high = thread->anchor;
+		walk->go.begun = walk->forget = true;
+		walk->own = false;
+	}
+	enum ct_go_step step = ct_go_step(thread, &walk->go, at);
+	return step == CT_GO_ON ? WALK_ON : step == CT_GO_ROOT ? WALK_ROOT : WALK_LOST;
+}
+
 /* Step over a frame that most stacks do not have: a signal frame, or one with a rare rule. */
 static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *thread, struct walk *walk,
 							 struct ct_stack_frame *frame, struct ct_rule rule)
@@ -167,7 +184,9 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 	struct ct_registers at = frame->at;
 	enum walk_end end;
 	frame->bp_slot = NULL;
-	if (rule.cfa == CT_CFA_SIGNAL) {
+	if (rule.cfa == CT_CFA_GO) {
+		end = step_go(thread, walk, &at);
+	} else if (rule.cfa == CT_CFA_SIGNAL) {
 		end = step_signal(thread, &at);
 		walk->fresh--; /* the trampoline is not a caller */
 		walk->interrupted = walk->forget = true;
@@ -210,7 +229,7 @@ static inline __attribute__((always_inline)) enum walk_end walk_stack(struct ct_
 	uintptr_t address = at.pc - 1;
 	walk->root_slot = NULL;
 	walk->fresh = walk->joined = 0;
-	walk->guessed = walk->forget = walk->interrupted = false;
+	walk->guessed = walk->forget = walk->interrupted = walk->go.begun = walk->go.on_goroutine = false;
 	for (;;) {
 		uint32_t index = *meeting_place(thread, at.sp) - 1u;
 		if (deep && standing)
@@ -241,7 +260,7 @@ static inline __attribute__((always_inline)) enum walk_end walk_stack(struct ct_
 			end = walk_rare(thread, walk, frame, rule);
 			at = walk->at;
 			address = at.pc - !walk->interrupted;
-			standing = walk->interrupted ? 0 : standing;
+			standing = walk->forget ? 0 : standing;
 			walk->interrupted = false;
 		}
 		if (ct_unlikely(end != WALK_ON))

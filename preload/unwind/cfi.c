@@ -10,6 +10,7 @@
 #include "unwind/cfi.h"
 #include "unwind/cfi_row.h"
 #include "unwind/file_tables.h"
+#include "unwind/go.h"
 #include "unwind/frames.h"
 #include "unwind/objects.h"
 
@@ -135,6 +136,10 @@ static struct ct_rule rule_of_file(const struct ct_object *object, uintptr_t add
 		rule = rule_of_info(&info, address);
 	else if (ct_file_tables_find(object, address + 1, &info) && info.start == address + 1)
 		rule = (struct ct_rule){.cfa = CT_CFA_START};
+	else if (ct_file_tables_is_go(object)) {
+		rule.cfa = CT_CFA_GO;
+		ct_go_note(object);
+	}
 	ct_lock_put(&ct_lock_objects);
 	return rule;
 }
