@@ -66,9 +66,18 @@ static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule ru
 	return WALK_ON;
 }
 
-/* The same for the remaining rules. */
+/*
+ * A frame in code without a table, with no frame pointer: is it the first one of a coroutine? At the very end of the
+ * stack, or with a return address of 0 and a bp of 0, as coroutines begin.
+ */
+static inline bool is_coroutines_root(const struct ct_stack_bounds *bounds, const struct ct_registers *at)
+{
+	return bounds->high - at->sp < CT_RED_ZONE_BYTES || (!at->bp && on_stack(bounds, at->sp) && !load(at->sp));
+}
+
+/* The same for the remaining rules. own: on the thread's own stack. */
 static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule, const struct ct_stack_bounds *bounds,
-			       struct ct_registers *at)
+			       bool own, struct ct_registers *at)
 {
 	uintptr_t cfa;
 	switch ((enum ct_cfa_rule)rule.cfa) {
@@ -88,8 +97,13 @@ static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule
 	case CT_CFA_NO_TABLE:
 		if (at->sp >= ct_tracer.stack_top) /* the loader's entry code, below constructors */
 			return WALK_ROOT;
-		if (!on_stack(bounds, at->bp) || at->bp < at->sp)
-			return WALK_LOST;
+		if (!on_stack(bounds, at->bp) || at->bp < at->sp) {
+			if (rule.cfa_offset != CT_CFA_PLANTED || frame->exact)
+				return !own && is_coroutines_root(bounds, at) ? WALK_ROOT : WALK_LOST;
+			frame->exact = true;
+			frame->place = 0;
+			return WALK_ROOT;
+		}
 		cfa = at->bp + 2 * sizeof(uintptr_t);
 		break;
 	case CT_CFA_START:
@@ -199,7 +213,7 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 		struct ct_stack_bounds bounds = thread->bounds[0];
 		if (walk->own) /* what lies above may be something else, and be unmapped */
 			bounds.high = thread->anchor;
-		end = step_rare(frame, rule, &bounds, &at);
+		end = step_rare(frame, rule, &bounds, walk->own, &at);
 	}
 	walk->at = at;
 	return end;
