@@ -57,6 +57,24 @@ CT_COLD bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp);
  */
 CT_COLD bool ct_stack_check_bounds(struct ct_thread *thread, uintptr_t sp);
 
+/*
+ * Step over a frame of Go's code (CT_CFA_GO), which changes between the thread's stack and goroutines'. The first call
+ * of a walk sets `begun` and `system`; thread->bounds[0] are then those of the stack that *at is on.
+ */
+struct ct_go {
+	struct ct_stack_bounds system; /* the thread's stack, up to where it may be read */
+	struct ct_stack_bounds before; /* thread->bounds[0] as they were */
+	bool begun, on_goroutine;
+};
+
+enum ct_go_step {
+	CT_GO_LOST,
+	CT_GO_ON,
+	CT_GO_ROOT,
+};
+
+enum ct_go_step ct_go_step(struct ct_thread *thread, struct ct_go *go, struct ct_registers *at);
+
 /* Load libunwind. Without it, stacks that need it end in CT_PSEUDO_LOST. Must not be called inside an allocation. */
 CT_COLD void ct_libunwind_load(void);
 

@@ -300,6 +300,8 @@ walk_and_remember(struct ct_thread *thread, const struct ct_registers *from, uin
 	if (ct_unlikely(thread->guessed) && !walk.own && !ct_stack_check_bounds(thread, from->sp))
 		standing = thread->depth = 0;
 	enum walk_end end = walk_in_room(thread, from, &walk, standing, counted, deep);
+	if (ct_unlikely(walk.go.begun))
+		thread->bounds[0] = walk.go.before;
 	if (ct_unlikely(end > WALK_ROOT))
 		return end == WALK_FALLBACK
 			       ? unwind_with_libunwind(thread, from)

@@ -28,7 +28,8 @@ enum ct_cfa_rule {
 	CT_CFA_BP, /* bp + offset */
 	CT_CFA_BP_LOAD, /* *(bp + offset): functions that realign their stack */
 	CT_CFA_SIGNAL, /* the kernel's signal frame: registers are loaded from it */
-	CT_CFA_NO_TABLE, /* code without an unwind table: assume that bp is a frame pointer */
+	CT_CFA_NO_TABLE, /* code without an unwind table: assume that bp is a frame pointer, unless CT_CFA_PLANTED */
+	CT_CFA_GO, /* Go's code, which has frame pointers and changes stacks */
 	CT_CFA_END, /* outermost frame */
 	CT_CFA_START, /* outermost frame whose "return address" is a function's first byte (makecontext) */
 	CT_CFA_UNKNOWN, /* not expressible: libunwind walks this stack */
@@ -50,6 +51,7 @@ struct ct_rule {
 };
 
 #define CT_CFA_OFFSET_MAX 0x3ffff8
+#define CT_CFA_PLANTED 8 /* the offset of CT_CFA_NO_TABLE, if no call returns to this address; otherwise 0 */
 #define CT_BP_OFFSET_MAX 0x3ff8
 #define CT_PLACE_MAX ((1u << 26) - 1)
 

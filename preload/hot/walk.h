@@ -66,9 +66,18 @@ static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule ru
 	return WALK_ON;
 }
 
-/* The same for the remaining rules. */
+/*
+ * A frame in code without a table, with no frame pointer: is it the first one of a coroutine? At the very end of the
+ * stack, or with a return address of 0 and a bp of 0, as coroutines begin.
+ */
+static inline bool is_coroutines_root(const struct ct_stack_bounds *bounds, const struct ct_registers *at)
+{
+	return bounds->high - at->sp < CT_RED_ZONE_BYTES || (!at->bp && on_stack(bounds, at->sp) && !load(at->sp));
+}
+
+/* The same for the remaining rules. own: on the thread's own stack. */
 static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule, const struct ct_stack_bounds *bounds,
-			       struct ct_registers *at)
+			       bool own, struct ct_registers *at)
 {
 	uintptr_t cfa;
 	switch ((enum ct_cfa_rule)rule.cfa) {
@@ -88,8 +97,13 @@ static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule
 	case CT_CFA_NO_TABLE:
 		if (at->sp >= ct_tracer.stack_top) /* the loader's entry code, below constructors */
 			return WALK_ROOT;
-		if (!on_stack(bounds, at->bp) || at->bp < at->sp)
-			return WALK_LOST;
+		if (!on_stack(bounds, at->bp) || at->bp < at->sp) {
+			if (rule.cfa_offset != CT_CFA_PLANTED || frame->exact)
+				return !own && is_coroutines_root(bounds, at) ? WALK_ROOT : WALK_LOST;
+			frame->exact = true;
+			frame->place = 0;
+			return WALK_ROOT;
+		}
 		cfa = at->bp + 2 * sizeof(uintptr_t);
 		break;
 	case CT_CFA_START:
@@ -143,8 +157,10 @@ struct walk {
 	uint32_t joined; /* number of remembered frames that still stand, from the outermost; 0: none */
 	bool guessed; /* went through code without an unwind table */
 	bool own; /* on the thread's own stack */
-	bool forget; /* went through a signal frame: its slots are on two stacks, so it is not remembered */
+	bool forget; /* went through a signal frame or Go code: its slots are on several stacks, so it is not remembered
+		      */
 	bool interrupted; /* the latest step was over a signal frame */
+	struct ct_go go;
 	struct ct_registers at; /* after a rare step */
 };
 
@@ -160,6 +176,21 @@ static enum walk_end step_signal(struct ct_thread *thread, struct ct_registers *
 	return ct_is_on_latest_stack(thread, at->sp) || ct_stack_find_bounds(thread, at->sp) ? WALK_ON : WALK_LOST;
 }
 
+static enum walk_end step_go(struct ct_thread *thread, struct walk *walk, struct ct_registers *at)
+{
+	if (!walk->go.begun) {
+		if (!walk->own)
+			ct_stack_check_bounds(thread, at->sp);
+		walk->go.before = walk->go.system = thread->bounds[0];
+		if (walk->own)
+			walk->go.system.high = thread->anchor;
+		walk->go.begun = walk->forget = true;
+		walk->own = false;
+	}
+	enum ct_go_step step = ct_go_step(thread, &walk->go, at);
+	return step == CT_GO_ON ? WALK_ON : step == CT_GO_ROOT ? WALK_ROOT : WALK_LOST;
+}
+
 /* Step over a frame that most stacks do not have: a signal frame, or one with a rare rule. */
 static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *thread, struct walk *walk,
 							 struct ct_stack_frame *frame, struct ct_rule rule)
@@ -167,7 +198,9 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 	struct ct_registers at = frame->at;
 	enum walk_end end;
 	frame->bp_slot = NULL;
-	if (rule.cfa == CT_CFA_SIGNAL) {
+	if (rule.cfa == CT_CFA_GO) {
+		end = step_go(thread, walk, &at);
+	} else if (rule.cfa == CT_CFA_SIGNAL) {
 		end = step_signal(thread, &at);
 		walk->fresh--; /* the trampoline is not a caller */
 		walk->interrupted = walk->forget = true;
@@ -180,7 +213,7 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 		struct ct_stack_bounds bounds = thread->bounds[0];
 		if (walk->own) /* what lies above may be something else, and be unmapped */
 			bounds.high = thread->anchor;
-		end = step_rare(frame, rule, &bounds, &at);
+		end = step_rare(frame, rule, &bounds, walk->own, &at);
 	}
 	walk->at = at;
 	return end;
@@ -210,7 +243,7 @@ static inline __attribute__((always_inline)) enum walk_end walk_stack(struct ct_
 	uintptr_t address = at.pc - 1;
 	walk->root_slot = NULL;
 	walk->fresh = walk->joined = 0;
-	walk->guessed = walk->forget = walk->interrupted = false;
+	walk->guessed = walk->forget = walk->interrupted = walk->go.begun = walk->go.on_goroutine = false;
 	for (;;) {
 		uint32_t index = *meeting_place(thread, at.sp) - 1u;
 		if (deep && standing)
@@ -241,7 +274,7 @@ static inline __attribute__((always_inline)) enum walk_end walk_stack(struct ct_
 			end = walk_rare(thread, walk, frame, rule);
 			at = walk->at;
 			address = at.pc - !walk->interrupted;
-			standing = walk->interrupted ? 0 : standing;
+			standing = walk->forget ? 0 : standing;
 			walk->interrupted = false;
 		}
 		if (ct_unlikely(end != WALK_ON))

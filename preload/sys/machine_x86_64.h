@@ -28,6 +28,27 @@
 /* Code without an unwind table is assumed to have a frame pointer: push bp; mov sp, bp. */
 #define CT_RULE_NO_TABLE ((struct ct_rule){.cfa = CT_CFA_NO_TABLE, .bp = CT_BP_AT_CFA, .bp_offset = -16})
 
+#define CT_CALL_BYTES_MAX 7
+
+/* Is the instruction that ends here a call? Other bytes may look like one. */
+static inline bool ct_machine_is_after_call(const uint8_t *at)
+{
+	/* By the addressing of an indirect call: displacement of 0, 1 or 4 bytes, or a register. */
+	static const uint8_t displacement[] = {0, 1, 4, 0};
+	if (at[-5] == 0xe8)
+		return true;
+	for (int bytes = 2; bytes <= CT_CALL_BYTES_MAX; bytes++) {
+		uint8_t mode = at[1 - bytes];
+		bool in_register = mode >> 6 == 3, has_index = (mode & 7) == 4 && !in_register;
+		bool is_absolute = mode >> 6 == 0 && (mode & 7) == 5;
+		bool wide_base = has_index && mode >> 6 == 0 && bytes > 2 && (at[2 - bytes] & 7) == 5;
+		int length = 2 + has_index + (is_absolute || wide_base ? 4 : displacement[mode >> 6]);
+		if (at[-bytes] == 0xff && (mode >> 3 & 7) == 2 && length == bytes)
+			return true;
+	}
+	return false;
+}
+
 /* Whether Valgrind runs the program. It alone knows what this does; for a processor, it is nothing. */
 static inline bool ct_machine_is_valgrind(void)
 {

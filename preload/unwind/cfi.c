@@ -4,12 +4,16 @@
  * cfi_row.c runs its instructions up to the address. The resulting row is expressed as a struct ct_rule, or becomes
  * CT_CFA_UNKNOWN if that is not possible. Reads loaded objects only; has no lock of its own.
  */
+#include <link.h>
+
+#include "ctrace/store.h"
 #include "hot/slow.h"
 #include "sys/lock.h"
 #include "sys/machine.h"
 #include "unwind/cfi.h"
 #include "unwind/cfi_row.h"
 #include "unwind/file_tables.h"
+#include "unwind/go.h"
 #include "unwind/frames.h"
 #include "unwind/objects.h"
 
@@ -125,6 +129,32 @@ static struct ct_rule rule_of_info(const struct ct_frame_info *info, uint64_t ad
 	return ct_row_find(info, address, &row) ? rule_of_row(&row) : (struct ct_rule){.cfa = CT_CFA_UNKNOWN};
 }
 
+/* Is this code that can be read? Then it may not be unmapped either, while it is in a stack. */
+static bool is_readable_code(const struct ct_object *object, uintptr_t start, uintptr_t end)
+{
+	const ElfW(Ehdr) *header = (const void *)object->start;
+	const ElfW(Phdr) *segment = (const void *)(object->start + header->e_phoff);
+	if (memcmp(header->e_ident, ELFMAG, SELFMAG) ||
+	    header->e_phoff + header->e_phnum * sizeof(*segment) > CT_STORE_PAGE)
+		return false;
+	for (uint32_t i = 0; i < header->e_phnum; i++)
+		if (segment[i].p_type == PT_LOAD && (segment[i].p_flags & (PF_R | PF_X)) == (PF_R | PF_X) &&
+		    start >= object->bias + segment[i].p_vaddr &&
+		    end <= object->bias + segment[i].p_vaddr + segment[i].p_filesz)
+			return true;
+	return false;
+}
+
+/*
+ * Is this code without a table that no call returns to? Then the address was put onto the stack of a coroutine by hand
+ * (Boost.Context), and the frame is its root.
+ */
+static bool is_planted(const struct ct_object *object, uintptr_t return_address)
+{
+	return is_readable_code(object, return_address - CT_CALL_BYTES_MAX, return_address) &&
+	       !ct_machine_is_after_call((const uint8_t *)return_address);
+}
+
 /* A table that only the object's file leads to. */
 static struct ct_rule rule_of_file(const struct ct_object *object, uintptr_t address)
 {
@@ -135,6 +165,12 @@ static struct ct_rule rule_of_file(const struct ct_object *object, uintptr_t add
 		rule = rule_of_info(&info, address);
 	else if (ct_file_tables_find(object, address + 1, &info) && info.start == address + 1)
 		rule = (struct ct_rule){.cfa = CT_CFA_START};
+	else if (ct_file_tables_is_go(object)) {
+		rule.cfa = CT_CFA_GO;
+		ct_go_note(object);
+	} else if (is_planted(object, address + 1)) {
+		rule.cfa_offset = CT_CFA_PLANTED;
+	}
 	ct_lock_put(&ct_lock_objects);
 	return rule;
 }

@@ -34,6 +34,7 @@ static struct known {
 	uintptr_t end;
 	struct table loaded; /* .eh_frame */
 	struct table copied; /* .debug_frame */
+	bool is_go; /* its .debug_frame does not know where Go changes stacks, see unwind/go.c */
 } known[OBJECTS_MAX];
 static uint32_t known_count;
 static uint32_t known_epoch;
@@ -193,7 +194,9 @@ static void read_section(int fd, const char *name, const ElfW(Shdr) * section, c
 		frames->start = (const uint8_t *)(object->bias + section->sh_addr);
 		frames->end = frames->start + section->sh_size;
 		make_index(&file->loaded, object->start);
-	} else if (!strcmp(name, ".debug_frame") && !file->copied.frames.start) {
+	} else if (!strcmp(name, ".go.buildinfo")) {
+		file->is_go = true;
+	} else if (!strcmp(name, ".debug_frame") && !file->copied.frames.start && !file->is_go) {
 		file->copied.frames.bias = object->bias;
 		if (copy_section(fd, section, &file->copied.frames))
 			make_index(&file->copied, object->start);
@@ -259,4 +262,9 @@ bool ct_file_tables_find(const struct ct_object *object, uintptr_t address, stru
 	const struct known *file = tables_of(object);
 	return find_in(&file->loaded, object->start, address, info) ||
 	       find_in(&file->copied, object->start, address, info);
+}
+
+bool ct_file_tables_is_go(const struct ct_object *object)
+{
+	return tables_of(object)->is_go;
 }

@@ -19,6 +19,9 @@
  */
 CT_COLD bool ct_file_tables_find(const struct ct_object *object, uintptr_t address, struct ct_frame_info *info);
 
+/* Has the object Go code? The caller holds ct_lock_objects. */
+CT_COLD bool ct_file_tables_is_go(const struct ct_object *object);
+
 /*
  * Open the object's file, if it is still the one that is mapped, and read its header. Negative: it cannot be opened.
  * The caller holds ct_lock_objects.

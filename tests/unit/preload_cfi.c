@@ -12,6 +12,7 @@
 #include <sys/auxv.h>
 
 #include "hot/slow.h"
+#include "sys/machine.h"
 #include "unwind/cfi.h"
 #include "unwind/objects.h"
 
@@ -56,6 +57,8 @@ FUNCTION(empty_expression, "nop\n.cfi_escape 0x0f, 0\n" AT(empty_expression));
 FUNCTION(cut_expression, "nop\n.cfi_escape 0x0f, 1, 0x77\n" AT(cut_expression));
 __asm__(".text\n.globl tableless_at\n.hidden tableless_at\n.balign 16\ntableless_at:\n	nop\n	ret\n");
 extern const char tableless_at[];
+__asm__(".text\n.globl called_at\n.hidden called_at\n	call *8(%r12)\n.set called_at, . - 1\n	ret\n");
+extern const char called_at[];
 
 static void check_rule(const char *name, const char *at, struct ct_rule wanted)
 {
@@ -92,7 +95,37 @@ static void ends(void **state)
 {
 	(void)state;
 	CHECK(outermost, .cfa = CT_CFA_END);
-	CHECK(tableless, .cfa = CT_CFA_NO_TABLE, .bp = CT_BP_AT_CFA, .bp_offset = -16);
+	CHECK(tableless, .cfa = CT_CFA_NO_TABLE, .cfa_offset = CT_CFA_PLANTED, .bp = CT_BP_AT_CFA, .bp_offset = -16);
+	CHECK(called, .cfa = CT_CFA_NO_TABLE, .bp = CT_BP_AT_CFA, .bp_offset = -16);
+}
+
+/* Instructions, and whether each is a call. */
+__asm__(".section .rodata\n.balign 32\n"
+	".globl instructions\n.hidden instructions\ninstructions:\n"
+#define INSTRUCTION(text) "	.rept 8\n	nop\n	.endr\n	" text "\n	int3\n	.balign 32\n"
+	/* clang-format off */
+	INSTRUCTION("call instructions") INSTRUCTION("call *%rax") INSTRUCTION("call *%r12") INSTRUCTION("call *(%rbx)")
+	INSTRUCTION("call *(%r12)") INSTRUCTION("call *(%rsp)") INSTRUCTION("call *8(%rbp)") INSTRUCTION("call *8(%rsp)")
+	INSTRUCTION("call *(%r13)") INSTRUCTION("call *1000(%rax)") INSTRUCTION("call *1000(%r12, %rcx, 8)")
+	INSTRUCTION("call *instructions(%rip)") INSTRUCTION("call *(, %rax, 8)") INSTRUCTION("call *8(%rax, %rbx, 2)")
+	INSTRUCTION("jmp *%rbx") INSTRUCTION("jmp *8(%rsp)") INSTRUCTION("push %rbp") INSTRUCTION("ret")
+	INSTRUCTION("nop") INSTRUCTION("mov %rax, 8(%rsp)") INSTRUCTION("ud2") INSTRUCTION("inc %eax")
+	/* clang-format on */
+	".text\n");
+extern const uint8_t instructions[] __attribute__((visibility("hidden")));
+#define CALLS 14u
+#define INSTRUCTIONS 22u
+
+static void calls(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < INSTRUCTIONS; i++) {
+		const uint8_t *end = &instructions[i * 32 + 31];
+		while (*end != 0xcc) /* int3, and then zeros */
+			end--;
+		if (ct_machine_is_after_call(end) != (i < CALLS))
+			fail_msg("instruction %u", i);
+	}
 }
 
 static void not_expressible(void **state)
@@ -195,6 +228,7 @@ int main(void)
 		cmocka_unit_test_setup(plain_rows, without_the_loader),
 		cmocka_unit_test(expressions),
 		cmocka_unit_test(ends),
+		cmocka_unit_test(calls),
 		cmocka_unit_test(not_expressible),
 		cmocka_unit_test(objects_both_ways),
 		cmocka_unit_test(no_object),
