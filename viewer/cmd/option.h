@@ -74,6 +74,9 @@ const struct ct_command *ct_command_find(const char *name);
 /* The name of the command most like a word, for "did you mean"; NULL = none. */
 const char *ct_command_like(const char *word);
 
+/* What does the work for which other tools have a command of this name; NULL = not known. */
+const char *ct_command_for(const char *word);
+
 void ct_command_help(const struct ct_command *command, FILE *out);
 
 /* Returned by ct_command_parse for --help. */

@@ -2,6 +2,7 @@
 #include "cmd/shared_options.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "write/format.h"
@@ -51,6 +52,17 @@ int ct_set_percent(const struct ct_option *option, void *member, const char *val
 	if (end != value && *end == '\0' && percent >= 0 && percent <= 100)
 		return CT_OK;
 	return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a percentage from 0 to 100", option->name, value);
+}
+
+int ct_set_pid(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	char *end;
+	errno = 0;
+	long number = strtol(value, &end, 10);
+	*(int *)member = (int)number;
+	if (*value >= '1' && *value <= '9' && *end == '\0' && errno == 0 && number <= INT_MAX)
+		return CT_OK;
+	return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a process number", option->name, value);
 }
 
 int ct_set_metric(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)

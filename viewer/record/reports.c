@@ -73,6 +73,7 @@ static int export_to_files(struct ct_collect *collect, const struct ct_tree_imag
 		.quiet = collect->quiet,
 		.loud = true,
 		.one_line = !alone,
+		.written = place == 0 ? &collect->report : NULL,
 	};
 	int code = CT_OK;
 	if (image->formats && !collect->late) { /* the process had its own CTRACE_FORMAT, which may be wrong */

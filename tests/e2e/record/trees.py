@@ -17,7 +17,7 @@ import os, sys, time
 x = bytearray(8 << 20)
 open(sys.argv[1], "w").close()
 while not os.path.exists(sys.argv[2]): time.sleep(0.001)
-del x
+os._exit(0)
 """
 
 
@@ -109,7 +109,8 @@ def one_name(context):
 @test()
 def name_in_use(context):
     """A name under which a process is being recorded is refused. If that recording was killed, its store is replaced."""
-    script = f"{program('tiny')}; {program('ends')} wait; true"
+    # The shell, whose store has the name, becomes another program.
+    script = f"{program('tiny')}; exec {program('ends')} wait"
     first = subprocess.Popen([CTRACE, "record", "-q", "-o", "heap.json", "/bin/sh", "-c", script], env=context.environment(), cwd=context.folder)
 
     def waiting():
