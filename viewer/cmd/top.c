@@ -9,8 +9,10 @@
 
 #include "cmd/pick.h"
 #include "cmd/top_options.h"
+#include "doctor/package.h"
 #include "live/live.h"
 #include "load/load.h"
+#include "names/names.h"
 #include "view/caveat.h"
 
 #define COMMAND "top"
@@ -93,6 +95,15 @@ static int show_live(const struct request *request)
 	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
 }
 
+/* If an object file has no names for much of what is shown, say how they are installed. */
+static void print_nameless(const struct ct_profile *profile)
+{
+	char command[CT_PACKAGE_ROOM];
+	const char *path = ct_package_nameless(profile);
+	if (path && ct_package_command("", path, command))
+		ct_cmd_fail(COMMAND, 0, "names: %s has none of its own: %s", ct_name_base(path), command);
+}
+
 static int show(struct request *request, struct ct_profile *profile)
 {
 	struct ct_view *view = &request->top.view;
@@ -113,6 +124,8 @@ static int show(struct request *request, struct ct_profile *profile)
 		code = ct_top_keep_leaks(&request->top, profile, &error);
 	if (code == 0)
 		code = ct_top_show(&request->top, &error);
+	if (code == 0 && request->top.form == CT_TOP_TEXT)
+		print_nameless(profile);
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s: %s", request->path, error.line);
 	return flush(request);
