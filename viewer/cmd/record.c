@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cmd/record_options.h"
+#include "cmd/shared_options.h"
 #include "record/collect.h"
 #include "record/folder.h"
 #include "record/run.h"
@@ -274,7 +275,7 @@ const struct ct_command ct_command_record = {
 	.summary = "run a program and record its allocations (also: ctrace ./app args)",
 	.usage = "[options] [--] PROGRAM [ARGUMENT...]",
 	.about = "Run a program and record every allocation. The report is written when it ends, however it ends.",
-	.groups = {CT_OPTION_GROUP(ct_record_options, 0)},
+	.groups = {CT_OPTION_GROUP(ct_record_options, 0), CT_OPTION_GROUP(ct_debuginfod_options, 0)},
 	.print_more = print_more,
 	.runs_program = true,
 	.run = start,

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "symbol/servers.h"
 #include "write/format.h"
 
 static int set_pattern(const struct ct_option *option, void *patterns, const char *value, struct ct_error_text *error)
@@ -32,6 +33,18 @@ const struct ct_option ct_color_options[1] = {
 	 .standard = "auto",
 	 .choices = colors,
 	 .set = ct_set_choice},
+};
+
+static int ask_servers(const struct ct_option *option, void *request, const char *value, struct ct_error_text *error)
+{
+	(void)option, (void)request, (void)value;
+	return ct_servers_ask(error);
+}
+
+const struct ct_option ct_debuginfod_options[1] = {
+	{.name = "debuginfod",
+	 .help = "ask the servers in DEBUGINFOD_URLS for the names of a store's functions",
+	 .set = ask_servers},
 };
 
 int ct_set_rows(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)

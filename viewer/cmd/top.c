@@ -214,6 +214,7 @@ const struct ct_command ct_command_top = {
 	.about = "Show who allocates. FILE is a report of ctrace, Valgrind's DHAT or dhat-rs, or a store.",
 	.groups = {CT_OPTION_GROUP(ct_top_options, offsetof(struct request, top)), CT_OPTION_GROUP(options, 0),
 		   CT_OPTION_GROUP(ct_select_options, offsetof(struct request, top.selection)),
-		   CT_OPTION_GROUP(ct_color_options, offsetof(struct request, color))},
+		   CT_OPTION_GROUP(ct_color_options, offsetof(struct request, color)),
+		   CT_OPTION_GROUP(ct_debuginfod_options, 0)},
 	.run = run,
 };

@@ -17,6 +17,7 @@
 #include "symbol/lack.h"
 #include "symbol/process_object.h"
 #include "symbol/rights.h"
+#include "symbol/servers.h"
 #include "symbol/symbol_table.h"
 #include "util/array.h"
 #include "util/open.h"
@@ -68,8 +69,7 @@ static const Dwfl_Callbacks callbacks = {
 
 struct ct_symbols *ct_symbols_new(void)
 {
-	/* libdwfl queries the servers whenever this is set, but a report must not wait for a network unasked. */
-	unsetenv("DEBUGINFOD_URLS");
+	ct_servers_init();
 	/* libdwfl keeps up to three files open for each module; large programs have hundreds of modules. */
 	struct rlimit files;
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
@@ -134,6 +134,7 @@ static int open_object(struct ct_symbols *symbols, const struct ct_symbol_file *
 	GElf_Addr bias;
 	if (object.dwfl && ct_array_room(&symbols->objects, &symbols->object_room, symbols->object_count + 1,
 					 sizeof(*symbols->objects))) {
+		ct_servers_watch(object.dwfl);
 		dwfl_report_begin(object.dwfl);
 		object.module = dwfl_report_elf(object.dwfl, path, path, fd, 0, true);
 		dwfl_report_end(object.dwfl, NULL, NULL);
