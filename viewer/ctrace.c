@@ -23,7 +23,7 @@ __asm__(NOTE(CT_NOTE_OWNER, CT_NOTE_PROGRAM));
 
 static void print_help(FILE *out)
 {
-	fputs("usage: ctrace COMMAND [options]    or    ctrace PROGRAM [arguments]\n"
+	fputs("usage: ctrace COMMAND [options]  or  ctrace PROGRAM [arguments]  or  ctrace FILE\n"
 	      "Records every heap allocation of a program with its call stack.\n\n",
 	      out);
 	for (const struct ct_command *const *at = ct_commands; *at; at++)
@@ -51,8 +51,14 @@ static int is_program(const char *name)
 
 static int refuse_command(const char *name, const char *what)
 {
-	const char *like = ct_command_like(name);
-	ct_message("'%s' %s%s%s%s; see ctrace --help", name, what, like ? "; did you mean '" : "", like ? like : "",
+	const char *like = ct_command_like(name), *other = like ? NULL : ct_command_for(name);
+	ct_message("'%s' %s%s%s%s; see ctrace --help", name, what,
+		   like    ? "; did you mean '"
+		   : other ? "; try "
+			   : "",
+		   like    ? like
+		   : other ? other
+			   : "",
 		   like ? "'?" : "");
 	return CT_EXIT_USAGE;
 }
@@ -73,10 +79,34 @@ static int run_program(int argc, char **argv)
 	return code;
 }
 
+static int show_version(void)
+{
+	puts("ctrace " CTRACE_VERSION);
+	return fflush(stdout) ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
+}
+
+/* `ctrace FILE` is short for `ctrace top FILE`. */
+static int show_file(int argc, char **argv)
+{
+	static char name[] = "top";
+	char **arguments = calloc((size_t)argc + 2, sizeof(*arguments));
+	if (!arguments)
+		return CT_EXIT_UNREADABLE;
+	arguments[0] = name;
+	memcpy(arguments + 1, argv, (size_t)argc * sizeof(*argv));
+	int code = ct_command_top.run(argc + 1, arguments);
+	free(arguments);
+	return code;
+}
+
 static int run_command(int argc, char **argv)
 {
 	const struct ct_command *command = ct_command_find(argv[0]);
-	return command ? command->run(argc, argv) : run_program(argc, argv);
+	if (command && command != &ct_command_record && argc == 2 && !strcmp(argv[1], "--version"))
+		return show_version();
+	if (command)
+		return command->run(argc, argv);
+	return ct_cmd_is_input(argv[0]) ? show_file(argc, argv) : run_program(argc, argv);
 }
 
 /* `ctrace help` and `ctrace help COMMAND`. */
@@ -89,12 +119,6 @@ static int show_help(const char *name)
 		ct_command_help(command, stdout);
 	else
 		print_help(stdout);
-	return fflush(stdout) ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
-}
-
-static int show_version(void)
-{
-	puts("ctrace " CTRACE_VERSION);
 	return fflush(stdout) ? CT_EXIT_UNREADABLE : CT_EXIT_FINE;
 }
 

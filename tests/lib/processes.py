@@ -56,6 +56,19 @@ def _below(table, pid):
     return [child for child in found if table[child].state != b"Z"]
 
 
+def cpu_ticks(pid):
+    """The processor time of a process, in clock ticks; 0: it is gone."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return int(fields[11]) + int(fields[12]) if fields else 0
+
+
+def hold(pid, seconds):
+    """Stop a process for a while, so that by its clock it takes longer."""
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGCONT)
+
+
 def descendants(pid):
     """Living descendants, without zombies."""
     return _below(_table(), pid)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/pick.h"
 #include "cmd/shared_options.h"
 #include "ctrace/version.h"
 #include "load/load.h"
@@ -224,8 +225,13 @@ static int run(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	if (argc - rest != 1)
 		return ct_cmd_fail_files(COMMAND, argc - rest);
-	request.path = argv[rest];
-	return advise(&request);
+	struct ct_error_text error;
+	char *path;
+	code = ct_pick(COMMAND, argv[rest], NULL, &path, &error);
+	request.path = path;
+	code = code ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : advise(&request);
+	free(path);
+	return code;
 }
 
 const struct ct_command ct_command_advise = {

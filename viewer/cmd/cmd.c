@@ -2,7 +2,10 @@
 #include "cmd/cmd.h"
 
 #include <stdarg.h>
+#include <sys/stat.h>
 
+#include "cmd/inputs.h"
+#include "load/input.h"
 #include "util/interrupt.h"
 #include "util/message.h"
 #include "util/progress.h"
@@ -20,6 +23,22 @@ int ct_cmd_fail_files(const char *command, int count)
 {
 	return ct_cmd_fail(command, CT_EXIT_USAGE, "%s; see ctrace %s --help",
 			   count ? "one file at a time" : "no input file", command);
+}
+
+bool ct_cmd_is_input(const char *word)
+{
+	struct ct_inputs inputs = {0};
+	struct ct_input input;
+	struct ct_error_text ignored;
+	struct stat status;
+	if (stat(word, &status) < 0)
+		return false;
+	bool is = S_ISDIR(status.st_mode) ? !ct_inputs_add(&inputs, word, NULL, &ignored)
+					  : S_ISREG(status.st_mode) && !ct_input_open(word, &input, &ignored);
+	if (is && S_ISREG(status.st_mode))
+		ct_input_close(&input);
+	ct_inputs_fini(&inputs);
+	return is;
 }
 
 void ct_cmd_begin_work(const char *what, const char *store)

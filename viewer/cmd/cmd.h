@@ -15,6 +15,9 @@ int ct_cmd_fail(const char *command, int exit_code, const char *format, ...) __a
 /* The same for a command that takes one file but was given `count`. */
 int ct_cmd_fail_files(const char *command, int count);
 
+/* Is this a file that `ctrace top` shows, or a folder of such files? */
+bool ct_cmd_is_input(const char *word);
+
 /*
  * Around work that may take long: show how far it is, and end cleanly on Ctrl-C. store: the input, if that is a store,
  * from which the user can go on; else NULL.

@@ -37,3 +37,39 @@ const char *ct_command_like(const char *word)
 			ct_nearest_offer(&nearest, (*at)->name);
 	return nearest.best;
 }
+
+const char *ct_command_for(const char *word)
+{
+	static const struct {
+		const char *word, *instead;
+	} rows[] = {
+		{"flamegraph", "'ctrace html FILE', or 'ctrace export -f folded FILE' for flamegraph.pl"},
+		{"flame", "'ctrace html FILE', or 'ctrace export -f folded FILE' for flamegraph.pl"},
+		{"graph", "'ctrace html FILE'"},
+		{"view", "'ctrace top FILE', or 'ctrace html --open FILE'"},
+		{"open", "'ctrace html --open FILE'"},
+		{"gui", "'ctrace html --open FILE'"},
+		{"show", "'ctrace top FILE'"},
+		{"report", "'ctrace top FILE'"},
+		{"print", "'ctrace top FILE'"},
+		{"list", "'ctrace top DIR'"},
+		{"tree", "'ctrace top --tree FILE'"},
+		{"table", "'ctrace top FILE'"},
+		{"summary", "'ctrace top FILE'"},
+		{"leaks", "'ctrace top --leaks FILE', after 'ctrace record --reach'"},
+		{"leak", "'ctrace top --leaks FILE', after 'ctrace record --reach'"},
+		{"live", "'ctrace top -p PID'"},
+		{"attach", "'ctrace top -p PID', if the process was started with ctrace"},
+		{"stat", "'ctrace info FILE'"},
+		{"stats", "'ctrace info FILE'"},
+		{"compare", "'ctrace diff OLD NEW'"},
+		{"convert", "'ctrace export -f FORMAT FILE'"},
+		{"transform", "'ctrace export -f FORMAT FILE'"},
+		{"run", "'ctrace record PROGRAM'"},
+		{"trace", "'ctrace record PROGRAM'"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (!strcmp(word, rows[i].word))
+			return rows[i].instead;
+	return NULL;
+}

@@ -5,9 +5,10 @@
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "cmd/diff_files.h"
+#include "cmd/pick.h"
 #include "cmd/shared_options.h"
 #include "view/diff.h"
 #include "write/diff.h"
@@ -117,22 +118,29 @@ static int run(int argc, char **argv)
 {
 	struct request request = {.view = {.metric = CT_METRIC_TOTAL_BYTES, .rows = ROWS_DEFAULT}, .output = "-"};
 	struct ct_error_text error;
-	int code, rest = ct_command_begin(&ct_command_diff, &request, argc, argv, &code);
+	char *picked[CT_DIFF_SIDES] = {NULL};
+	int code = CT_OK, rest = ct_command_begin(&ct_command_diff, &request, argc, argv, &code);
 	setlocale(LC_CTYPE, "");
 	if (rest >= 0 && argc - rest != CT_DIFF_SIDES) {
 		code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name two files, the old one first; see ctrace diff --help");
 	} else if (rest >= 0) {
-		memcpy(request.files.paths, argv + rest, sizeof(request.files.paths));
+		for (int side = 0; side < CT_DIFF_SIDES && !code; side++) {
+			code = ct_pick(COMMAND, argv[rest + side], NULL, &picked[side], &error);
+			request.files.paths[side] = picked[side];
+		}
 		request.files.selection = &request.selection;
 		/* the other formats have whole stacks */
 		request.files.stacks =
 			request.view.all_frames || request.format != FORMAT_TEXT ? CT_DIFF_ALL_FRAMES : CT_DIFF_OWN;
-		code = compare(&request, &error);
+		if (!code)
+			code = compare(&request, &error);
 		if (code)
 			code = ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
 	}
 	ct_diff_files_fini(&request.files);
 	ct_selection_fini(&request.selection);
+	for (int side = 0; side < CT_DIFF_SIDES; side++)
+		free(picked[side]);
 	return code;
 }
 

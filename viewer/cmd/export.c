@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/pick.h"
 #include "cmd/shared_options.h"
 #include "export/export.h"
 #include "live/process.h"
@@ -130,6 +131,7 @@ static int export(struct request *request, const char *word)
 	const char *why = conflict(request);
 	if (why)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s", why);
+	request->job.unnamed = !request->formats.count && !request->job.output && !request->job.events;
 	if (!request->formats.count)
 		request->formats = (struct ct_format_set){{ct_formats}, 1};
 	int code = CT_OK;
@@ -227,10 +229,15 @@ static int run(int argc, char **argv)
 		code = fail(ct_error_exit_code(code), &error, request.at_exit ? argv[argc - 1] : NULL);
 	} else if (argc - rest != 1) {
 		code = ct_cmd_fail_files(COMMAND, argc - rest);
-	} else {
+	} else if (request.at_exit || request.job.live) {
 		code = export(&request, argv[rest]);
 		if (ends)
 			export_images(&request, argv[rest], &own);
+	} else {
+		char *path;
+		code = ct_pick(COMMAND, argv[rest], NULL, &path, &error);
+		code = code ? fail(ct_error_exit_code(code), &error, NULL) : export(&request, path);
+		free(path);
 	}
 	if (request.notes)
 		leave_note(&request, &own);
@@ -243,7 +250,7 @@ const struct ct_command ct_command_export = {
 	.summary = "turn a store or a report into a file for another tool",
 	.usage = "[options] INPUT",
 	.about = "Turn a store (FILE.json.store) or a report of ctrace, Valgrind's DHAT or dhat-rs into another file.",
-	.groups = {CT_OPTION_GROUP(options, 0),
-		   CT_OPTION_GROUP(ct_select_options, offsetof(struct request, selection))},
+	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_select_options, offsetof(struct request, selection)),
+		   CT_OPTION_GROUP(ct_debuginfod_options, 0)},
 	.run = run,
 };

@@ -5,13 +5,18 @@
  */
 #include "cmd/cmd.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/diff_files.h"
+#include "cmd/pick.h"
 #include "cmd/shared_options.h"
 #include "export/export.h"
+#include "live/process.h"
+#include "util/browser.h"
 #include "util/message.h"
 
 #define COMMAND "html"
@@ -36,12 +41,14 @@ static int write_diff(const struct ct_export *job, char **paths, struct ct_error
 	if (!code && !job->output)
 		ct_message("report %s", name);
 	ct_diff_files_fini(&files);
-	free(name);
+	*job->written = name;
 	return code;
 }
 
 struct request {
 	struct ct_export job;
+	int pid; /* show this process; 0: files */
+	bool open; /* in the browser */
 	struct ct_selection selection;
 };
 
@@ -62,20 +69,74 @@ static const struct ct_option options[] = {
 	 .at = offsetof(struct request, job.metric),
 	 .value = ct_values_metrics,
 	 .values_shown = true},
+	{.name = "open",
+	 .help = "open the page in the browser (xdg-open, or $BROWSER)",
+	 .set = ct_set_flag,
+	 .at = offsetof(struct request, open)},
+	{.letter = 'p',
+	 .name = "pid",
+	 .argument = "PID",
+	 .help = "show a running program as it is now; the page is called PID.html",
+	 .set = ct_set_pid,
+	 .at = offsetof(struct request, pid)},
 };
+
+/* The page of a running program. */
+static int write_live(const struct ct_export *job, int pid, struct ct_error_text *error)
+{
+	char store[PATH_MAX], name[32];
+	struct ct_input input = {.path = store, .fd = -1, .is_store = true};
+	struct ct_process process;
+	struct ct_export live = *job;
+	int code = ct_process_open(pid, &process, error);
+	if (code)
+		return code;
+	input.fd = ct_process_store(&process, store, error);
+	close(process.folder);
+	if (input.fd < 0)
+		return input.fd;
+	snprintf(name, sizeof(name), "%d.html", pid);
+	live.input = &input;
+	live.live = true;
+	live.output = job->output ? job->output : name;
+	code = ct_export_run(&live, error);
+	if (!code && !job->output)
+		ct_message("report %s", name);
+	ct_input_close(&input);
+	return code;
+}
 
 static int write_page(struct request *request, char **paths, int count)
 {
 	struct ct_export *job = &request->job;
+	char *picked[CT_DIFF_SIDES] = {NULL}, *page = NULL;
 	struct ct_error_text error;
-	if (count != 1 && count != CT_DIFF_SIDES)
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name one file, or two to compare; see ctrace html --help");
+	int code = CT_OK;
+	if (request->pid ? count != 0 : count != 1 && count != CT_DIFF_SIDES)
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
+				   "name one file, or two to compare, or a process with -p; see ctrace html --help");
+	if (request->open && job->output && !strcmp(job->output, "-"))
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "--open needs a file, not stdout");
 	if (ct_selection_any(&request->selection) && !job->output)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-o is required with --focus, --ignore or --hide");
+	if (count == 1 && paths[0][strspn(paths[0], "0123456789")] == '\0' && access(paths[0], F_OK) < 0)
+		return ct_cmd_fail(COMMAND, CT_EXIT_UNREADABLE,
+				   "%s: no such file; for a running program: ctrace html -p %s", paths[0], paths[0]);
 	job->brief = !job->output;
-	ct_cmd_begin_work("writing the page", count == 1 && ct_export_is_store(paths[0]) ? paths[0] : NULL);
-	int code = count == 1 ? ct_export_file(job, paths[0], &error) : write_diff(job, paths, &error);
+	job->written = &page;
+	for (int i = 0; i < count && !code; i++)
+		code = ct_pick(COMMAND, paths[i], NULL, &picked[i], &error);
+	ct_cmd_begin_work("writing the page", !code && count == 1 && ct_export_is_store(picked[0]) ? picked[0] : NULL);
+	if (!code)
+		code = request->pid ? write_live(job, request->pid, &error)
+		       : count == 1 ? ct_export_file(job, picked[0], &error)
+				    : write_diff(job, picked, &error);
 	ct_cmd_end_work();
+	if (!code && request->open)
+		code = ct_browser_open(page, &error);
+	for (int i = 0; i < count; i++)
+		free(picked[i]);
+	free(page);
 	return code ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
 }
 
@@ -93,11 +154,12 @@ static int run(int argc, char **argv)
 const struct ct_command ct_command_html = {
 	.name = COMMAND,
 	.summary = "make a page for a browser",
-	.usage = "[options] FILE [NEW]",
+	.usage = "[options] FILE [NEW]\n"
+		 "[options] -p PID",
 	.about =
 		"Write a page for a browser, all in one file: summary, chart over time, call graph, sites. FILE is a store, or a "
 		"report of ctrace, Valgrind's DHAT or dhat-rs. With NEW the page shows what changed, as ctrace diff does.",
-	.groups = {CT_OPTION_GROUP(options, 0),
-		   CT_OPTION_GROUP(ct_select_options, offsetof(struct request, selection))},
+	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_select_options, offsetof(struct request, selection)),
+		   CT_OPTION_GROUP(ct_debuginfod_options, 0)},
 	.run = run,
 };

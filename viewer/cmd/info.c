@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cmd/option.h"
+#include "cmd/pick.h"
 #include "load/load.h"
 #include "load/store/store_file.h"
 #include "names/number.h"
@@ -216,7 +217,11 @@ static int run(int argc, char **argv)
 		return code;
 	if (argc - rest != 1)
 		return ct_cmd_fail_files(COMMAND, argc - rest);
-	code = print_file(argv[rest], &error);
+	char *path;
+	code = ct_pick(COMMAND, argv[rest], NULL, &path, &error);
+	if (!code)
+		code = print_file(path, &error);
+	free(path);
 	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : code;
 }
 

@@ -69,7 +69,33 @@ static int compare_entries(const struct dirent **left, const struct dirent **rig
 	return strcmp((*left)->d_name, (*right)->d_name);
 }
 
-static int add_folder(struct ct_inputs *inputs, const char *folder, const char *output, struct ct_error_text *error)
+/* levels: how many levels of folders below this one are looked into, if there is nothing above them. */
+static int add_folder(struct ct_inputs *inputs, const char *folder, int levels, const char *output,
+		      struct ct_error_text *error);
+
+/* A folder of recordings, each of which is a folder. */
+static int add_folders(struct ct_inputs *inputs, const char *folder, struct dirent **entries, int count,
+		       const char *output, struct ct_error_text *error)
+{
+	int code = CT_OK;
+	for (int i = 0; i < count && !code; i++) {
+		struct stat status;
+		char *path;
+		if (*entries[i]->d_name == '.')
+			continue;
+		if (asprintf(&path, "%s/%s", folder, entries[i]->d_name) < 0)
+			return ct_error_no_memory(error);
+		if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+			code = add_folder(inputs, path, 0, output, error);
+			code = code == CT_ERR_USAGE ? CT_OK : code;
+		}
+		free(path);
+	}
+	return code;
+}
+
+static int add_folder(struct ct_inputs *inputs, const char *folder, int levels, const char *output,
+		      struct ct_error_text *error)
 {
 	struct dirent **entries;
 	int count = scandir(folder, &entries, NULL, compare_entries), code = CT_OK;
@@ -88,42 +114,57 @@ static int add_folder(struct ct_inputs *inputs, const char *folder, const char *
 				code = add(inputs, path, error);
 		}
 		free(path);
-		free(entries[i]);
 	}
+	if (!code && inputs->count == before && levels)
+		code = add_folders(inputs, folder, entries, count, output, error);
+	for (int i = 0; i < count; i++)
+		free(entries[i]);
 	free(entries);
 	if (!code && inputs->count == before)
 		return ct_error_set(error, CT_ERR_USAGE, "%s: no report and no store in this folder", folder);
 	return code;
 }
 
-static int add_path(struct ct_inputs *inputs, const char *path, const char *output, struct ct_error_text *error)
+static int add_path(struct ct_inputs *inputs, const char *path, int levels, const char *output,
+		    struct ct_error_text *error)
 {
 	struct stat status;
 	if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-		return add_folder(inputs, path, output, error);
+		return add_folder(inputs, path, levels, output, error);
 	if (is_same(path, output))
 		return ct_error_set(error, CT_ERR_USAGE, "%s is an input; name another output with -o", path);
 	return add(inputs, path, error);
 }
 
-int ct_inputs_add(struct ct_inputs *inputs, const char *word, const char *output, struct ct_error_text *error)
+static int add_word(struct ct_inputs *inputs, const char *word, int levels, const char *output,
+		    struct ct_error_text *error)
 {
 	struct stat status;
 	glob_t found;
 	int code = CT_OK;
 	/* The loader reports a missing file. */
 	if (lstat(word, &status) == 0 || !strpbrk(word, "*?["))
-		return add_path(inputs, word, output, error);
+		return add_path(inputs, word, levels, output, error);
 	if (glob(word, 0, NULL, &found) != 0)
 		return ct_error_set(error, CT_ERR_USAGE, "%s: no file has such a name", word);
 	for (size_t i = 0; i < found.gl_pathc && !code; i++) {
 		const char *path = found.gl_pathv[i];
 		bool folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 		if ((folder || is_input(path, true)) && !is_same(path, output)) /* output may exist from last time */
-			code = add_path(inputs, path, output, error);
+			code = add_path(inputs, path, levels, output, error);
 	}
 	globfree(&found);
 	return code;
+}
+
+int ct_inputs_add(struct ct_inputs *inputs, const char *word, const char *output, struct ct_error_text *error)
+{
+	return add_word(inputs, word, 1, output, error);
+}
+
+int ct_inputs_add_folder(struct ct_inputs *inputs, const char *folder, struct ct_error_text *error)
+{
+	return add_folder(inputs, folder, 0, NULL, error);
 }
 
 static int compare_paths(const void *left, const void *right)

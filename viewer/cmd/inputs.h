@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Turns words of the command line, which name files, folders and patterns, into a list of paths. A folder stands for
- * its files that are stores or DHAT JSON by their first bytes, compressed or not, sorted by name. Broken files with
+ * its files that are stores or DHAT JSON by their first bytes, compressed or not, sorted by name; if it has none, for
+ * those in the folders inside it. Broken files with
  * such a name are included, since a damaged report must not go unnoticed. A pattern stands for all files but JSON of
  * other formats.
  */
@@ -17,6 +18,9 @@ struct ct_inputs {
 	size_t count;
 	size_t room;
 };
+
+/* Add what is in this folder itself. 0, CT_ERR_USAGE if there is nothing, or < 0. */
+int ct_inputs_add_folder(struct ct_inputs *inputs, const char *folder, struct ct_error_text *error);
 
 /* Add a word. output is the file to be written; if a folder has it from last time, it is left out. 0 or < 0. */
 int ct_inputs_add(struct ct_inputs *inputs, const char *word, const char *output, struct ct_error_text *error);

@@ -47,7 +47,7 @@ struct ct_option_group {
 	size_t offset; /* of the group's request in the command's request */
 };
 
-#define CT_GROUPS_MAX 4
+#define CT_GROUPS_MAX 5
 
 #define CT_OPTION_GROUP(table, place)                                                                                  \
 	{                                                                                                              \
@@ -73,6 +73,9 @@ const struct ct_command *ct_command_find(const char *name);
 
 /* The name of the command most like a word, for "did you mean"; NULL = none. */
 const char *ct_command_like(const char *word);
+
+/* What does the work for which other tools have a command of this name; NULL = not known. */
+const char *ct_command_for(const char *word);
 
 void ct_command_help(const struct ct_command *command, FILE *out);
 

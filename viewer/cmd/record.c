@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -11,12 +12,14 @@
 #include <unistd.h>
 
 #include "cmd/record_options.h"
+#include "cmd/shared_options.h"
 #include "record/collect.h"
 #include "record/folder.h"
 #include "record/run.h"
 #include "record/settings.h"
 #include "record/program.h"
 #include "util/library.h"
+#include "util/message.h"
 
 #define COMMAND "record"
 #define SESSION_BYTES 12
@@ -81,6 +84,41 @@ static bool has_room(const struct ct_collect *work)
 	return access(folder, W_OK) == 0 || strchr(folder, '%') || access(work->temporary, W_OK) == 0;
 }
 
+/* A name as a shell takes it; to be freed. */
+static char *quote(const char *name)
+{
+	char *quoted = malloc(4 * strlen(name) + 3), *to = quoted;
+	bool plain = !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-@%,:")];
+	if (!quoted || plain)
+		return quoted ? strcpy(quoted, name) : NULL;
+	*to++ = '\'';
+	for (; *name; name++) {
+		if (*name == '\'')
+			to = stpcpy(to, "'\\'");
+		*to++ = *name;
+	}
+	strcpy(to, "'");
+	return quoted;
+}
+
+/* On a terminal, say what can be done with a report, or with a folder of them. */
+static void say_next(const char *path)
+{
+	char here[PATH_MAX];
+	size_t length = getcwd(here, sizeof(here)) ? strlen(here) : 0;
+	if (!path || !isatty(STDERR_FILENO))
+		return;
+	if (length > 1 && !strncmp(path, here, length) && path[length] == '/' && path[length + 1] != '-')
+		path += length + 1;
+	const char *ctrace = strchr(program_invocation_name, '/') ? program_invocation_name : "ctrace";
+	char *name = quote(path), *program = quote(ctrace);
+	if (name && program)
+		ct_message("next: %s top %s, %s html --open %s, %s advise %s", program, name, program, name, program,
+			   name);
+	free(name);
+	free(program);
+}
+
 /* After the program's end, export what its processes left behind. Say so if there is nothing at all. */
 static void collect(struct recording *recording, time_t start)
 {
@@ -110,6 +148,9 @@ static void collect(struct recording *recording, time_t start)
 	if (ct_folder_end(&recording->folder, recording->arguments, recording->run.status, &recording->error) &&
 	    !work.failed)
 		ct_cmd_fail(COMMAND, 0, "%s", recording->error.line);
+	if (!recording->quiet && work.exported)
+		say_next(*recording->folder.path ? recording->folder.path : work.report);
+	free(work.report);
 	bool nothing = !work.found && !work.exported && !work.failed && !work.tree.count;
 	ct_tree_fini(&work.tree);
 	if (nothing && has_room(&work))
@@ -159,7 +200,12 @@ static int take_name(struct recording *recording)
 
 static int prepare(struct recording *recording)
 {
-	int code = ct_program_find(recording->arguments[0], recording->path, &recording->error);
+	const char *word = recording->arguments[0];
+	int code = ct_program_find(word, recording->path, &recording->error);
+	if (code && ct_cmd_is_input(word))
+		return ct_cmd_fail(COMMAND, code,
+				   "%s: holds recordings, and is not a program; see it with: ctrace top %s", word,
+				   word);
 	if (code == 0) {
 		code = ct_library_find(NULL, recording->library, &recording->error);
 		if (code < 0)
@@ -229,7 +275,7 @@ const struct ct_command ct_command_record = {
 	.summary = "run a program and record its allocations (also: ctrace ./app args)",
 	.usage = "[options] [--] PROGRAM [ARGUMENT...]",
 	.about = "Run a program and record every allocation. The report is written when it ends, however it ends.",
-	.groups = {CT_OPTION_GROUP(ct_record_options, 0)},
+	.groups = {CT_OPTION_GROUP(ct_record_options, 0), CT_OPTION_GROUP(ct_debuginfod_options, 0)},
 	.print_more = print_more,
 	.runs_program = true,
 	.run = start,

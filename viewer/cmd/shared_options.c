@@ -2,8 +2,10 @@
 #include "cmd/shared_options.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
+#include "symbol/servers.h"
 #include "write/format.h"
 
 static int set_pattern(const struct ct_option *option, void *patterns, const char *value, struct ct_error_text *error)
@@ -33,6 +35,18 @@ const struct ct_option ct_color_options[1] = {
 	 .set = ct_set_choice},
 };
 
+static int ask_servers(const struct ct_option *option, void *request, const char *value, struct ct_error_text *error)
+{
+	(void)option, (void)request, (void)value;
+	return ct_servers_ask(error);
+}
+
+const struct ct_option ct_debuginfod_options[1] = {
+	{.name = "debuginfod",
+	 .help = "ask the servers in DEBUGINFOD_URLS for the names of a store's functions",
+	 .set = ask_servers},
+};
+
 int ct_set_rows(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
 {
 	char *end;
@@ -51,6 +65,17 @@ int ct_set_percent(const struct ct_option *option, void *member, const char *val
 	if (end != value && *end == '\0' && percent >= 0 && percent <= 100)
 		return CT_OK;
 	return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a percentage from 0 to 100", option->name, value);
+}
+
+int ct_set_pid(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	char *end;
+	errno = 0;
+	long number = strtol(value, &end, 10);
+	*(int *)member = (int)number;
+	if (*value >= '1' && *value <= '9' && *end == '\0' && errno == 0 && number <= INT_MAX)
+		return CT_OK;
+	return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a process number", option->name, value);
 }
 
 int ct_set_metric(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)

@@ -4,11 +4,15 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "cmd/pick.h"
 #include "cmd/top_options.h"
+#include "doctor/package.h"
 #include "live/live.h"
 #include "load/load.h"
+#include "names/names.h"
 #include "view/caveat.h"
 
 #define COMMAND "top"
@@ -85,10 +89,19 @@ static int show_live(const struct request *request)
 	struct ct_error_text error;
 	int code;
 	if (top->view.by == CT_BY_THREAD && !ct_groups_have_threads(top->view.profile))
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s has no threads: record with CTRACE_THREADS=1",
-				   request->path);
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
+				   "%s has no threads: record with --threads (CTRACE_THREADS=1)", request->path);
 	code = ct_live_run(&live, &error);
 	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
+}
+
+/* If an object file has no names for much of what is shown, say how they are installed. */
+static void print_nameless(const struct ct_profile *profile)
+{
+	char command[CT_PACKAGE_ROOM];
+	const char *path = ct_package_nameless(profile);
+	if (path && ct_package_command("", path, command))
+		ct_cmd_fail(COMMAND, 0, "names: %s has none of its own: %s", ct_name_base(path), command);
 }
 
 static int show(struct request *request, struct ct_profile *profile)
@@ -111,6 +124,8 @@ static int show(struct request *request, struct ct_profile *profile)
 		code = ct_top_keep_leaks(&request->top, profile, &error);
 	if (code == 0)
 		code = ct_top_show(&request->top, &error);
+	if (code == 0 && request->top.form == CT_TOP_TEXT)
+		print_nameless(profile);
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s: %s", request->path, error.line);
 	return flush(request);
@@ -153,9 +168,23 @@ static int show_input(struct request *request)
 	return code;
 }
 
+/* Show a file. Of a folder, list the reports, and show the largest. */
+static int show_file(struct request *request, const char *word)
+{
+	struct ct_error_text error;
+	bool list = request->top.form == CT_TOP_TEXT && !is_live(request);
+	char *path;
+	int code = ct_pick(COMMAND, word, list ? stdout : NULL, &path, &error);
+	request->path = path;
+	code = code ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : show_input(request);
+	free(path);
+	return code;
+}
+
 static int run(int argc, char **argv)
 {
 	struct request request = {
+		.path = "the recording",
 		.top.view = {.out = stdout, .sort = CT_COLUMN_TOTAL, .rows = ROWS_DEFAULT, .min_percent = 1},
 	};
 	int code, rest = ct_command_begin(&ct_command_top, &request, argc, argv, &code);
@@ -170,10 +199,8 @@ static int run(int argc, char **argv)
 			code = ct_top_check_options(COMMAND, &request.top);
 		if (!code)
 			code = check_interactive(&request);
-		if (!code) {
-			request.path = request.top.pid ? "the recording" : argv[rest];
-			code = show_input(&request);
-		}
+		if (!code)
+			code = request.top.pid ? show_input(&request) : show_file(&request, argv[rest]);
 	}
 	ct_top_fini(&request.top);
 	return code;
@@ -187,6 +214,7 @@ const struct ct_command ct_command_top = {
 	.about = "Show who allocates. FILE is a report of ctrace, Valgrind's DHAT or dhat-rs, or a store.",
 	.groups = {CT_OPTION_GROUP(ct_top_options, offsetof(struct request, top)), CT_OPTION_GROUP(options, 0),
 		   CT_OPTION_GROUP(ct_select_options, offsetof(struct request, top.selection)),
-		   CT_OPTION_GROUP(ct_color_options, offsetof(struct request, color))},
+		   CT_OPTION_GROUP(ct_color_options, offsetof(struct request, color)),
+		   CT_OPTION_GROUP(ct_debuginfod_options, 0)},
 	.run = run,
 };

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/top_options.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,17 +101,6 @@ static int set_suppressions(const struct ct_option *option, void *member, const 
 	return code ? ct_error_context(error, code, "--suppressions") : CT_OK;
 }
 
-static int set_pid(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
-{
-	char *end;
-	errno = 0;
-	long number = strtol(value, &end, 10);
-	*(int *)member = (int)number;
-	if (*value >= '1' && *value <= '9' && *end == '\0' && errno == 0 && number <= INT_MAX)
-		return CT_OK;
-	return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a process number", option->name, value);
-}
-
 static const char *value_column(size_t index, const char **help)
 {
 	(void)help;
@@ -132,7 +119,7 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 	 .name = "pid",
 	 .argument = "PID",
 	 .help = "a running program that ctrace records; interactive in a terminal",
-	 .set = set_pid,
+	 .set = ct_set_pid,
 	 AT(pid)},
 	{.letter = 's',
 	 .name = "sort",
@@ -231,7 +218,8 @@ static int check_column(const char *command, const struct ct_top_request *reques
 	const struct ct_profile *profile = request->view.profile;
 	const char *name = ct_column_name(column);
 	if (column >= CT_COLUMN_LOST && column <= CT_COLUMN_REACHABLE && !profile->has_reach)
-		return ct_cmd_fail(command, CT_EXIT_USAGE, "%s has no %s: record with CTRACE_REACH=1", path, name);
+		return ct_cmd_fail(command, CT_EXIT_USAGE, "%s has no %s: record with --reach (CTRACE_REACH=1)", path,
+				   name);
 	if (!ct_column_exists(profile, column))
 		return ct_cmd_fail(command, CT_EXIT_USAGE, "%s has no %s: it was recorded without %s", path, name,
 				   profile->has_lifetimes ? "it" : "lifetimes; total and blocks are there");

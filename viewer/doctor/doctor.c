@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "doctor/package.h"
 #include "record/program.h"
 #include "symbol/symbol.h"
 #include "util/capture.h"
@@ -146,6 +147,8 @@ static void tell_names(struct ct_doctor *doctor, const char *path, bool is_progr
 			       path);
 	else if (is_program)
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "malloc", "no allocator of its own");
+	char command[CT_PACKAGE_ROOM];
+	bool packaged = !facts.has_lines && !facts.lack && ct_package_command("", path, command);
 	if (facts.lack)
 		tell_lack(doctor, path, &facts);
 	else if (facts.has_lines)
@@ -154,8 +157,9 @@ static void tell_names(struct ct_doctor *doctor, const char *path, bool is_progr
 		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "names", "%s: %s; %s", path,
 			       facts.has_names ? "functions, but no lines and inlined calls"
 					       : "only the functions that it exports",
-			       !is_program                  ? "install Debian's libc6-dbg"
-			       : !strncmp(path, "/usr/", 5) ? "install its package of debug information (-dbgsym)"
+			       packaged                     ? command
+			       : !is_program                ? "install the C library's debug information"
+			       : !strncmp(path, "/usr/", 5) ? "install its package of debug information"
 							    : "build it with -g");
 	ct_symbols_free(symbols);
 }

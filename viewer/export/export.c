@@ -170,6 +170,12 @@ static int choose_output(const struct ct_export *job, const struct ct_store_file
 	}
 	if (!*output)
 		return ct_error_no_memory(error);
+	if (!job->output && ct_input_is_stdin(job->input->path))
+		return ct_error_set(error, CT_ERR_USAGE, "stdin has no name: name the output with -o; - is stdout");
+	if (job->unnamed && ct_export_same_file(job->input->path, *output))
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "%s is such a report already: name a format with -f, such as html, pprof or folded",
+				    *output);
 	if (ct_export_same_file(job->input->path, *output))
 		return ct_error_set(error, CT_ERR_USAGE, "%s is the input itself; name another output with -o",
 				    *output);
@@ -269,7 +275,10 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	if (!code && !quiet && job->format->note && job->format->note(profile, note, sizeof(note)))
 		ct_message("%s", note);
 	ct_profile_free(profile);
-	free(output);
+	if (job->written && !code)
+		*job->written = output;
+	else
+		free(output);
 	return code;
 }
 
@@ -280,6 +289,7 @@ static int export_events(const struct ct_export *job, const struct ct_store_file
 	events.events = true;
 	events.format = ct_formats;
 	events.metric = CT_METRIC_NONE;
+	events.written = NULL;
 	return export(&events, store, error);
 }
 
@@ -340,6 +350,7 @@ int ct_export_formats(const struct ct_export *job, const char *path, const struc
 		struct ct_export one = *job;
 		one.format = formats->formats[i];
 		one.brief = i > 0;
+		one.written = one.format == ct_formats ? job->written : NULL;
 		one.remove_store = job->remove_store && i + 1 == formats->count;
 		code = ct_export_file(&one, path, error);
 		ct_progress_leave(all);

@@ -33,12 +33,14 @@ struct ct_export {
 	const struct ct_format *format;
 	enum ct_metric metric; /* CT_METRIC_NONE: the format's own */
 	const struct ct_selection *selection; /* NULL = the whole profile */
+	char **written; /* if not NULL, gets the name of the file that was written; to be freed */
 	bool live; /* the input is the store of a running program; an output FILE.store becomes a copy of it */
 	bool events; /* for a store: export the program's ad-hoc events instead of the heap */
 	bool remove_store; /* after a successful export, unless the recording asked to keep it */
 	bool keep_name; /* use the default name as it is, whatever the format */
 	bool quiet; /* no summary. A recording can ask for this too, and a given output implies it */
 	bool loud; /* print a summary even if the recording asked for none */
+	bool unnamed; /* the user has named neither format nor output */
 	bool brief; /* print only the report's name */
 	bool one_line; /* print a summary of one line */
 };

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,9 +14,44 @@
 #include "load/unpack.h"
 #include "util/open.h"
 
+/* Copy what comes from a pipe, so that it can be read more than once. */
+static int copy_pipe(int from, int to)
+{
+	char bytes[1 << 16];
+	ssize_t got;
+	while ((got = read(from, bytes, sizeof(bytes))) != 0) {
+		if (got < 0 && errno == EINTR)
+			continue;
+		for (ssize_t done = 0, put; got > 0 && done < got; done += put)
+			if ((put = write(to, bytes + done, (size_t)(got - done))) < 0)
+				return -1;
+		if (got < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* "-" is stdin: a file as it is, whose owner matters, or a copy of what comes. */
+static int open_stdin(int *fd, struct ct_error_text *error)
+{
+	struct stat status;
+	if (isatty(STDIN_FILENO))
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "-: stdin is a terminal; name a file, or send one through a pipe");
+	if (fstat(STDIN_FILENO, &status) < 0)
+		return ct_error_set(error, CT_ERR_IO, "-: %s", strerror(errno));
+	bool file = S_ISREG(status.st_mode) && lseek(STDIN_FILENO, 0, SEEK_CUR) == 0;
+	*fd = file ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : memfd_create("ctrace-stdin", MFD_CLOEXEC);
+	if (*fd >= 0 && (file || copy_pipe(STDIN_FILENO, *fd) == 0))
+		return CT_OK;
+	return ct_error_set(error, CT_ERR_IO, "-: cannot read stdin: %s", strerror(errno));
+}
+
 static int open_regular(const char *path, int *fd, struct ct_error_text *error)
 {
 	struct stat status;
+	if (ct_input_is_stdin(path))
+		return open_stdin(fd, error);
 	/* Before it is opened: opening a device may have an effect. */
 	if (stat(path, &status) < 0)
 		return ct_error_set(error, CT_ERR_IO, "%s: %s", path, strerror(errno));

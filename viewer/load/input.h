@@ -15,6 +15,12 @@ struct ct_input {
 	bool packed; /* by gzip; never a store */
 };
 
+/* "-" is stdin. */
+static inline bool ct_input_is_stdin(const char *path)
+{
+	return path[0] == '-' && !path[1];
+}
+
 /*
  * Refuses what is neither, and says what it is if it is another tool's. Errors name the path. After an error the input
  * is closed.

@@ -96,7 +96,7 @@ int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, e
 	}
 	free(keys);
 	if (by == CT_BY_THREAD && !ct_groups_have_threads(profile))
-		return ct_error_set(error, CT_ERR_USAGE, "it has no threads: record with CTRACE_THREADS=1");
+		return ct_error_set(error, CT_ERR_USAGE, "it has no threads: record with --threads (CTRACE_THREADS=1)");
 	return CT_OK;
 }
 

@@ -37,6 +37,7 @@ struct ct_collect {
 	int exported;
 	int failed; /* exports that failed; their errors have been printed */
 	bool found; /* is there a report or a store of the program itself? */
+	char *report; /* the largest image's, if that can be shown; to be freed */
 	struct ct_tree tree; /* the stores that are ours to export */
 	const char *left_formats; /* while a store is looked at that a process has left to us */
 	struct ct_image *images; /* of all stores; see images.h */

@@ -73,6 +73,7 @@ static int export_to_files(struct ct_collect *collect, const struct ct_tree_imag
 		.quiet = collect->quiet,
 		.loud = true,
 		.one_line = !alone,
+		.written = place == 0 ? &collect->report : NULL,
 	};
 	int code = CT_OK;
 	if (image->formats && !collect->late) { /* the process had its own CTRACE_FORMAT, which may be wrong */
@@ -128,8 +129,6 @@ static void export_images(struct ct_collect *collect, bool alone)
 	size_t place = 0;
 	for (size_t i = 0; i < tree->count; i++)
 		all += tree->images[i].chosen ? tree->images[i].file_bytes : 0;
-	ended_run = collect->run;
-	ct_interrupt_begin(end_like_program);
 	ct_progress_begin(tree->chosen > 1 ? "writing the reports" : "writing the report");
 	ct_progress_hint(tree->chosen > 1 ? "Ctrl-C keeps the stores" : "Ctrl-C keeps the store");
 	for (size_t i = 0; i < tree->count; i++) {
@@ -144,7 +143,6 @@ static void export_images(struct ct_collect *collect, bool alone)
 		done += image->file_bytes;
 	}
 	ct_progress_end();
-	ct_interrupt_end();
 }
 
 /* A kept store gets the name of its report, the largest image's last: its name may be in use until then. */
@@ -225,7 +223,15 @@ void ct_reports_make(struct ct_collect *collect)
 {
 	struct ct_tree *tree = &collect->tree;
 	char head[256];
-	if (ct_tree_choose(tree, collect->only, collect->skip) < 0) {
+	ended_run = collect->run;
+	ct_interrupt_begin(end_like_program);
+	say_what_stays(tree, 0);
+	ct_progress_begin("adding up the processes");
+	ct_progress_hint("Ctrl-C keeps the stores");
+	int code = ct_tree_choose(tree, collect->only, collect->skip);
+	ct_progress_end();
+	if (code < 0) {
+		ct_interrupt_end();
 		collect->failed++;
 		ct_message_for("record", "not enough memory; the stores stay");
 		return;
@@ -238,6 +244,7 @@ void ct_reports_make(struct ct_collect *collect)
 	if (collect->folder && !alone)
 		snprintf(collect->folder->together, sizeof(collect->folder->together), "%s", head);
 	export_images(collect, alone);
+	ct_interrupt_end();
 	rename_stores(collect);
 	if (!alone && (collect->notes->count || (tree->count && !collect->quiet)))
 		print_block(collect, head);

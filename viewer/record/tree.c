@@ -8,6 +8,7 @@
 #include "load/store/store_file.h"
 #include "names/names.h"
 #include "util/array.h"
+#include "util/progress.h"
 
 #define SMALL 100u /* part of the largest image */
 #define SMALL_SHELL 10u
@@ -38,6 +39,7 @@ int ct_tree_add(struct ct_tree *tree, const char *store, const struct ct_left_st
 		.file_bytes = (uint64_t)left->status.st_size,
 		.kept = left->kept,
 	};
+	image->chosen = true; /* until ct_tree_choose */
 	tree->count++;
 	return image->store && image->output && image->program && (image->formats || !formats) ? CT_OK : CT_ERR_MEMORY;
 }
@@ -185,8 +187,10 @@ int ct_tree_choose(struct ct_tree *tree, const struct ct_globs *only, const stru
 	uint64_t total = 0, peak = 0;
 	int code = CT_OK;
 	bool needed = tree->count > 1 || only->count || skip->count;
-	for (size_t i = 0; i < tree->count && needed && !code; i++)
+	for (size_t i = 0; i < tree->count && needed && !code; i++) {
+		ct_progress_at(i, tree->count);
 		code = read_image(&tree->images[i]);
+	}
 	end_replaced(tree);
 	if (!code)
 		code = add_up(tree);

@@ -14,6 +14,7 @@
 #include "symbol/dwarf_table.h"
 #include "symbol/dwarf_text.h"
 #include "symbol/lack.h"
+#include "symbol/servers.h"
 #include "symbol/symbol_table.h"
 #include "util/array.h"
 #include "util/search.h"
@@ -93,6 +94,7 @@ struct ct_elf *ct_elf_open(int fd, const char *path, const uint8_t *build_id, si
 	if (elf)
 		elf->dwfl = dwfl_begin(&callbacks);
 	if (elf && elf->dwfl) {
+		ct_servers_watch(elf->dwfl);
 		dwfl_report_begin(elf->dwfl);
 		elf->module = dwfl_report_elf(elf->dwfl, path, path, fd, 0, true);
 		dwfl_report_end(elf->dwfl, NULL, NULL);

@@ -13,6 +13,7 @@
 #include "symbol/elf.h"
 #include "symbol/process_object.h"
 #include "symbol/rights.h"
+#include "symbol/servers.h"
 #include "util/array.h"
 #include "util/open.h"
 
@@ -38,8 +39,7 @@ struct ct_symbols {
 
 struct ct_symbols *ct_symbols_new(void)
 {
-	/* libdwfl queries the servers whenever this is set, but a report must not wait for a network unasked. */
-	unsetenv("DEBUGINFOD_URLS");
+	ct_servers_init();
 	/* libdwfl keeps up to three files open for each module; large programs have hundreds of modules. */
 	struct rlimit files;
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
@@ -123,7 +123,8 @@ static struct ct_elf *open_in_process(const struct ct_symbols *symbols, const st
 /* Open the object now, or find that the names kept of it can be used. False: its file is gone or of another build. */
 static bool open_object(struct ct_symbols *symbols, const struct ct_symbol_file *file, struct object *object)
 {
-	if (object->is_known)
+	/* Kept names may be those of a time when no server was asked. */
+	if (object->is_known && !ct_servers_asked())
 		object->cache = ct_cache_open(file->build_id, file->build_id_bytes, file->path, ct_symbols_reader());
 	if (object->cache && ct_cache_is_valid(object->cache))
 		return true;

@@ -21,7 +21,7 @@ struct ct_symbol_frame {
 
 struct ct_symbols;
 
-/* Uses local files only and never queries the servers in DEBUGINFOD_URLS. NULL when out of memory. */
+/* Uses local files only, unless servers are to be asked: see symbol/servers.h. NULL when out of memory. */
 struct ct_symbols *ct_symbols_new(void);
 void ct_symbols_free(struct ct_symbols *symbols);
 

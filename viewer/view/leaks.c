@@ -64,7 +64,7 @@ int ct_view_leaks(const struct ct_view *view, struct ct_error_text *error)
 	else
 		ct_line_add(
 			&line,
-			"leak candidates: live at the end. Recorded with CTRACE_REACH=1, lost blocks are separated from "
+			"leak candidates: live at the end. Recorded with --reach (CTRACE_REACH=1), lost blocks are separated from "
 			"reachable ones");
 	if (!view->profile->has_reach)
 		ct_line_end(&line);

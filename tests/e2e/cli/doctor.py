@@ -6,7 +6,7 @@ import os
 import resource
 import shutil
 
-from lib.harness import BUILD, CTRACE, LIBRARY, check, check_equal, check_in, program, test
+from lib.harness import BUILD, CTRACE, LIBRARY, PYTHON, Skip, check, check_equal, check_in, program, test
 
 
 def _doctor(context, *words, ctrace=CTRACE, env=None, cwd=None, status=0, **popen):
@@ -86,6 +86,25 @@ def debug_information_that_cannot_be_read(context):
         check(state == "ok" or f"objcopy --decompress-debug-sections {path}" in text, f"compressed by zstd: {text}")
         context.run(["objcopy", "--decompress-debug-sections", path]).check()
     check_equal(names(), ("ok", path + ": functions and lines"), "decompressed")
+
+
+@test(needs=("/var/lib/dpkg/status",))
+def missing_names(context):
+    """doctor and top give the command that installs missing names, by the local database of packages."""
+    owner = context.run(["dpkg", "-S", os.path.realpath(PYTHON)]).check().stdout.partition(":")[0]
+    version = os.path.basename(os.path.realpath(PYTHON))
+    wanted = f"apt install {version}-dbg"
+    found = [text for state, what, text in _doctor(context, PYTHON) if what == "names" and "python" in text]
+    if "functions and lines" in found[0]:
+        raise Skip(f"a Python without debug information ({owner})")
+    check(found[0].endswith("; " + wanted), f"doctor on Python of the package {owner}: {found}")
+    context.run([CTRACE, "record", "-q", "-o", "py.json", PYTHON, "-c", "pass"]).check()
+    line = f"ctrace top: names: {version} has none of its own: {wanted}\n"
+    shown = context.run([CTRACE, "top", "py.json"]).check()
+    check_equal((shown.stderr, "names:" in shown.stdout), (line, False), "stderr of top; the line in its stdout")
+    check_equal(context.run([CTRACE, "top", "--json", "py.json"]).check().stderr, "", "stderr of top --json")
+    context.run([CTRACE, "record", "-q", "-o", "own.json", program("sites")]).check()
+    check_equal(context.run([CTRACE, "top", "own.json"]).check().stderr, "", "stderr of top, with names")
 
 
 @test()

@@ -202,7 +202,7 @@ def view_without_classes(context):
     check_in("leak candidates: live at the end", shown, "heading")
     check_equal(len(_rows_of(shown)), 1, "rows")
     result = context.run([CTRACE_TOP, "--sort", "lost", report.path]).check(2)
-    check_in("record with CTRACE_REACH=1", result.stderr, "stderr")
+    check_in("record with --reach (CTRACE_REACH=1)", result.stderr, "stderr")
 
 
 RULES = """# of the C library and of ours

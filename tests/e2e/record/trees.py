@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 
-from lib import dhat
+from lib import dhat, processes
 from lib.harness import CTRACE, PYTHON, check, check_equal, check_in, program, test, wait_for
 from lib.screen import Terminal
 
@@ -17,7 +17,7 @@ import os, sys, time
 x = bytearray(8 << 20)
 open(sys.argv[1], "w").close()
 while not os.path.exists(sys.argv[2]): time.sleep(0.001)
-del x
+os._exit(0)
 """
 
 
@@ -109,7 +109,8 @@ def one_name(context):
 @test()
 def name_in_use(context):
     """A name under which a process is being recorded is refused. If that recording was killed, its store is replaced."""
-    script = f"{program('tiny')}; {program('ends')} wait; true"
+    # The shell, whose store has the name, becomes another program.
+    script = f"{program('tiny')}; exec {program('ends')} wait"
     first = subprocess.Popen([CTRACE, "record", "-q", "-o", "heap.json", "/bin/sh", "-c", script], env=context.environment(), cwd=context.folder)
 
     def waiting():
@@ -177,8 +178,12 @@ def interrupted(context):
     """Ctrl-C while ctrace record exports, once or twice: the stores stay, a line says how to go on, the status is the program's."""
     line = re.compile(r"ctrace: writing the report: \d+ %")
     for times in (1, 2):
-        words = [CTRACE, "record", "-o", context.path("many.json"), "/bin/sh", "-c", f"{program('many_sites')} 18; echo done; exit 5"]
+        words = [CTRACE, "record", "--only", "many_sites", "-o", context.path("many.json"), "/bin/sh", "-c", f"{program('many_sites')} 17; echo done; exit 5"]
         with Terminal(context, words, columns=200) as terminal:
+            terminal.wait_for("done")
+            # It has waited until now: all of its processor time is the export's.
+            wait_for(lambda: processes.cpu_ticks(terminal.pid) >= 8, "the export", terminal.text)
+            processes.hold(terminal.pid, 1.1)
             terminal.wait(lambda text: line.search(text), "the line")
             check_in("done", terminal.text(), "output of the program before its report")
             for _ in range(times):
@@ -190,6 +195,6 @@ def interrupted(context):
         check("total" not in text and "removed" not in text, "other lines: " + text)
         check_equal([name for name in _names(context) if name != os.path.basename(store)], [], "files")
         context.run([CTRACE, "export", store]).check()
-        check_in("262,144", context.run([CTRACE, "info", store.removesuffix(".store")]).check().stdout, "the report that was made later")
+        check_in("131,072", context.run([CTRACE, "info", store.removesuffix(".store")]).check().stdout, "the report that was made later")
         for path in glob.glob(context.path("many*")):
             os.remove(path)

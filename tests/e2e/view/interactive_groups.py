@@ -65,4 +65,4 @@ def modules(context):
         terminal.press("t")
         check_in("[Sites]", terminal.text(), "after modules, without threads")
     refused = context.run([CTRACE_TOP, "-i", "--by=thread", path]).check(2).stderr
-    check_in("no threads: record with CTRACE_THREADS=1", refused, "without threads")
+    check_in("no threads: record with --threads (CTRACE_THREADS=1)", refused, "without threads")

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/pick.h"
+
+#include <dirent.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd/cmd.h"
+#include "cmd/inputs.h"
+#include "load/brief.h"
+#include "names/number.h"
+#include "util/progress.h"
+#include "util/utf8.h"
+
+#define ROWS_MAX 20
+
+struct row {
+	const char *path;
+	struct ct_brief brief;
+};
+
+/* Heaps first, the largest first; what cannot be read comes last. */
+static int compare_rows(const void *left, const void *right)
+{
+	const struct row *a = left, *b = right;
+	if (a->brief.heap != b->brief.heap)
+		return a->brief.heap ? -1 : 1;
+	if (a->brief.total_bytes != b->brief.total_bytes)
+		return a->brief.total_bytes < b->brief.total_bytes ? 1 : -1;
+	return strcmp(a->path, b->path);
+}
+
+static void print_name(FILE *out, const char *path)
+{
+	char *clean = ct_utf8_clean(path, strlen(path), NULL);
+	fputs(clean ? clean : "", out);
+	free(clean);
+}
+
+static void print_list(FILE *out, const char *folder, const struct row *rows, size_t count)
+{
+	char number[CT_NUMBER_ROOM], total[CT_NUMBER_ROOM], peak[CT_NUMBER_ROOM], end[CT_NUMBER_ROOM];
+	size_t length = strlen(folder);
+	fprintf(out, "%s reports in ", ct_number_exact(number, count));
+	print_name(out, folder);
+	fprintf(out, ", the largest first\n\n%10s %10s %10s  REPORT\n", "TOTAL", "PEAK", "END");
+	for (size_t i = 0; i < count && i < ROWS_MAX; i++) {
+		const struct ct_brief *brief = &rows[i].brief;
+		const char *name = rows[i].path + length + strspn(rows[i].path + length, "/");
+		if (brief->heap)
+			fprintf(out, "%10s %10s %10s  ", ct_number_bytes(total, brief->total_bytes),
+				ct_number_bytes(peak, brief->peak_bytes), ct_number_bytes(end, brief->end_bytes));
+		else
+			fprintf(out, "%10s %10s %10s  ", "-", "-", "-");
+		print_name(out, name);
+		putc('\n', out);
+	}
+	if (count > ROWS_MAX)
+		fprintf(out, "and %s more\n", ct_number_exact(number, count - ROWS_MAX));
+	putc('\n', out);
+}
+
+static int choose(const char *command, const char *folder, struct ct_inputs *inputs, FILE *list, char **path,
+		  struct ct_error_text *error)
+{
+	struct row *rows = calloc(inputs->count, sizeof(*rows));
+	char number[CT_NUMBER_ROOM];
+	if (!rows)
+		return ct_error_no_memory(error);
+	ct_progress_begin("reading the folder");
+	for (size_t i = 0; i < inputs->count; i++) {
+		ct_progress_at(i, inputs->count);
+		rows[i].path = inputs->paths[i];
+		if (inputs->count > 1)
+			ct_brief_read(rows[i].path, &rows[i].brief);
+	}
+	ct_progress_end();
+	qsort(rows, inputs->count, sizeof(*rows), compare_rows);
+	if (list && inputs->count > 1)
+		print_list(list, folder, rows, inputs->count);
+	else if (!list)
+		ct_cmd_fail(command, 0, "%s: %s report%s %s", folder, ct_number_exact(number, inputs->count),
+			    inputs->count == 1 ? ":" : "s; the largest is", rows[0].path);
+	*path = strdup(rows[0].path);
+	free(rows);
+	return *path ? CT_OK : ct_error_no_memory(error);
+}
+
+/* Replace the folder by the newest folder in it that has reports. Returns how many there are, or < 0. */
+static int go_down(char **folder, struct ct_inputs *inputs, struct ct_error_text *error)
+{
+	DIR *entries = opendir(*folder);
+	const struct dirent *entry;
+	struct timespec newest = {0, 0};
+	char *found = NULL;
+	int count = 0;
+	while (entries && (entry = readdir(entries))) {
+		struct ct_inputs inside = {0};
+		struct ct_error_text ignored;
+		struct stat status = {0};
+		char *path = NULL;
+		if (*entry->d_name == '.' || asprintf(&path, "%s/%s", *folder, entry->d_name) < 0)
+			continue;
+		bool is = stat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
+			  !ct_inputs_add_folder(&inside, path, &ignored);
+		ct_inputs_fini(&inside);
+		count += is;
+		bool newer = status.st_mtim.tv_sec > newest.tv_sec ||
+			     (status.st_mtim.tv_sec == newest.tv_sec && status.st_mtim.tv_nsec > newest.tv_nsec);
+		if (!is || !newer) {
+			free(path);
+			continue;
+		}
+		newest = status.st_mtim;
+		free(found);
+		found = path;
+	}
+	if (entries)
+		closedir(entries);
+	if (!found)
+		return ct_error_set(error, CT_ERR_USAGE, "%s: no report and no store in this folder", *folder);
+	free(*folder);
+	*folder = found;
+	int code = ct_inputs_add_folder(inputs, found, error);
+	return code ? code : count;
+}
+
+static int pick_in_folder(const char *command, char **folder, FILE *list, char **path, struct ct_error_text *error)
+{
+	struct ct_inputs inputs = {0};
+	int code = ct_inputs_add_folder(&inputs, *folder, error);
+	if (code == CT_ERR_USAGE) {
+		int recordings = go_down(folder, &inputs, error);
+		code = recordings < 0 ? recordings : CT_OK;
+		if (recordings > 1)
+			ct_cmd_fail(command, 0, "%d recordings; this is the newest: %s", recordings, *folder);
+	}
+	if (!code && ct_inputs_drop_twins(&inputs, error) < 0)
+		code = CT_ERR_MEMORY;
+	if (!code)
+		code = choose(command, *folder, &inputs, list, path, error);
+	ct_inputs_fini(&inputs);
+	return code;
+}
+
+int ct_pick(const char *command, const char *word, FILE *list, char **path, struct ct_error_text *error)
+{
+	struct stat status;
+	*path = strdup(word);
+	if (!*path)
+		return ct_error_no_memory(error);
+	if (stat(word, &status) < 0 || !S_ISDIR(status.st_mode))
+		return CT_OK;
+	char *folder = *path;
+	size_t length = strlen(folder);
+	while (length > 1 && folder[length - 1] == '/')
+		folder[--length] = '\0';
+	*path = NULL;
+	int code = pick_in_folder(command, &folder, list, path, error);
+	free(folder);
+	return code;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For commands that take one file: a word that names a folder stands for the largest report in it. If the folder has
+ * only folders of recordings, as `ctrace record -o DIR/` makes them, that is in the newest of these.
+ */
+#ifndef CT_CMD_PICK_H
+#define CT_CMD_PICK_H
+
+#include <stdio.h>
+
+#include "util/error.h"
+
+/*
+ * Put the file's name into *path, to be freed. Of a folder, print a list of its reports to `list`; NULL: only a line on
+ * stderr that names the file. 0 or < 0.
+ */
+int ct_pick(const char *command, const char *word, FILE *list, char **path, struct ct_error_text *error);
+
+#endif
