@@ -9,6 +9,7 @@
 #include "cmd/top_options.h"
 #include "live/live.h"
 #include "load/load.h"
+#include "model/threads.h"
 #include "view/caveat.h"
 
 #define COMMAND "top"
@@ -84,11 +85,27 @@ static int show_live(const struct request *request)
 	};
 	struct ct_error_text error;
 	int code;
-	if (top->view.by == CT_BY_THREAD && !ct_groups_have_threads(top->view.profile))
+	if (top->view.by == CT_BY_THREAD && !top->view.profile->has_threads)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s has no threads: record with CTRACE_THREADS=1",
 				   request->path);
 	code = ct_live_run(&live, &error);
 	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
+}
+
+/* Show a plain view, in which threads are folded unless they are what it is about. */
+static int show_folded(struct request *request, struct ct_profile *profile, struct ct_error_text *error)
+{
+	struct ct_view *view = &request->top.view;
+	bool folds = profile->has_threads && !view->split_threads && view->by != CT_BY_THREAD;
+	struct ct_profile folded = {0};
+	int code = folds ? ct_threads_fold(profile, &folded, error) : CT_OK;
+	view->profile = folds ? &folded : profile;
+	if (code == 0 && request->top.only_leaks)
+		code = ct_top_keep_leaks(&request->top, folds ? &folded : profile, error);
+	if (code == 0)
+		code = ct_top_show(&request->top, error);
+	ct_threads_fini(&folded);
+	return code;
 }
 
 static int show(struct request *request, struct ct_profile *profile)
@@ -107,10 +124,8 @@ static int show(struct request *request, struct ct_profile *profile)
 	}
 	if (code == 0 && is_live(request))
 		return show_live(request);
-	if (code == 0 && request->top.only_leaks)
-		code = ct_top_keep_leaks(&request->top, profile, &error);
 	if (code == 0)
-		code = ct_top_show(&request->top, &error);
+		code = show_folded(request, profile, &error);
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s: %s", request->path, error.line);
 	return flush(request);
