@@ -344,5 +344,5 @@ int main(void)
 		cmocka_unit_test(test_own_frame),      cmocka_unit_test(test_fold),
 		cmocka_unit_test(test_fold_addresses), cmocka_unit_test(test_update),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("viewer_origin", tests, NULL, NULL);
 }

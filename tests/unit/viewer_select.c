@@ -14,6 +14,7 @@
 #include "model/groups.h"
 #include "model/leaks.h"
 #include "model/select.h"
+#include "model/threads.h"
 
 /* Stacks with the leaf first. "+" means inlined into the next frame. The n-th stack has 10 to the n bytes. */
 static const char *const stacks[][5] = {
@@ -162,7 +163,7 @@ static void test_threads(void **state)
 	assert_int_equal(groups.count, 3);
 	for (size_t i = 0; i < groups.count; i++) {
 		const struct ct_group *group = &groups.rows[i];
-		const char *name = group->example ? ct_group_thread(profile, &profile->frames[group->example]) : "";
+		const char *name = group->example ? ct_thread_label(profile, &profile->frames[group->example]) : "";
 
 		assert_int_equal(group->self.total_bytes, !*name ? 1 : !strcmp(name, "[thread 1 main]") ? 10 : 100);
 	}

@@ -14,6 +14,7 @@
 #include "ctrace/version.h"
 #include "load/load.h"
 #include "model/advise.h"
+#include "model/threads.h"
 #include "names/names.h"
 #include "view/view.h"
 #include "write/put_json.h"
@@ -175,14 +176,17 @@ static int put_json(const struct ct_profile *profile, const struct ct_findings *
 
 static int advise(const struct request *request)
 {
-	struct ct_profile *profile;
-	struct ct_findings findings;
+	struct ct_profile *loaded, folded;
+	const struct ct_profile *profile = &folded;
+	struct ct_findings findings = {0};
 	struct ct_error_text error;
-	int code = ct_load(request->path, &profile, &error);
+	int code = ct_load(request->path, &loaded, &error);
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
-	ct_caveat_torn(profile, request->path);
-	code = ct_advise(profile, &findings, &error);
+	ct_caveat_torn(loaded, request->path);
+	code = ct_threads_fold(loaded, &folded, &error);
+	if (code == 0)
+		code = ct_advise(profile, &findings, &error);
 	if (code == 0) {
 		bool all = !request->rows || request->rows > findings.count;
 		size_t shown = all ? findings.count : request->rows;
@@ -190,7 +194,8 @@ static int advise(const struct request *request)
 						      : put_text(profile, &findings, shown, request->color, &error);
 	}
 	ct_findings_fini(&findings);
-	ct_profile_free(profile);
+	ct_threads_fini(&folded);
+	ct_profile_free(loaded);
 	if (code == 0 && fflush(stdout) != 0 && errno != EPIPE)
 		code = ct_error_set(&error, CT_ERR_IO, "cannot write: %s", strerror(errno));
 	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s: %s", request->path, error.line) : code;

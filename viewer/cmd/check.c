@@ -12,6 +12,7 @@
 #include "cmd/shared_options.h"
 #include "gate/gate.h"
 #include "load/load.h"
+#include "model/threads.h"
 #include "util/message.h"
 #include "view/caveat.h"
 #include "write/file.h"
@@ -25,7 +26,8 @@ struct work {
 	enum ct_color_mode color;
 	const char *output;
 	struct ct_budget budget;
-	struct ct_profile *profiles[CT_DIFF_SIDES];
+	struct ct_profile *loaded[CT_DIFF_SIDES];
+	struct ct_profile profiles[CT_DIFF_SIDES]; /* their threads are folded */
 	const char *names[CT_DIFF_SIDES];
 	struct ct_diff diff;
 	bool growth; /* a rule is about growth */
@@ -38,7 +40,7 @@ static int check_rule(struct work *work, const struct ct_budget_rule *rule)
 {
 	int code = CT_OK;
 	for (int side = CT_DIFF_NEW; side >= (rule->growth ? CT_DIFF_OLD : CT_DIFF_NEW) && !code; side--)
-		code = ct_rule_check(rule, work->profiles[side], work->names[side], &work->error);
+		code = ct_rule_check(rule, &work->profiles[side], work->names[side], &work->error);
 	/* The numbers of both sides must have the same unit. */
 	if (!code && rule->growth && ct_metric_adds_up(rule->metric))
 		code = ct_diff_check(&work->diff, rule->metric, &work->error);
@@ -95,7 +97,7 @@ static int print(struct work *work, const struct ct_verdict *verdicts)
 {
 	const struct ct_gate_case judged = {.budget = &work->budget,
 					    .verdicts = verdicts,
-					    .profile = work->profiles[CT_DIFF_NEW],
+					    .profile = &work->profiles[CT_DIFF_NEW],
 					    .name = work->names[CT_DIFF_NEW],
 					    .diff = work->names[CT_DIFF_OLD] ? &work->diff : NULL,
 					    .strict = work->strict};
@@ -116,8 +118,8 @@ static int judge(struct work *work)
 	int code = verdicts ? CT_OK : ct_error_no_memory(&work->error);
 	for (size_t i = 0; i < work->budget.count && !code; i++) {
 		code = check_rule(work, &work->budget.rules[i]);
-		if (!code && ct_rule_judge(&work->budget.rules[i], work->profiles[CT_DIFF_NEW],
-					   work->profiles[CT_DIFF_OLD], &verdicts[i]))
+		if (!code && ct_rule_judge(&work->budget.rules[i], &work->profiles[CT_DIFF_NEW],
+					   &work->profiles[CT_DIFF_OLD], &verdicts[i]))
 			code = ct_error_no_memory(&work->error);
 	}
 	if (!code)
@@ -131,13 +133,17 @@ static int check(struct work *work)
 	int code = CT_OK;
 	for (int side = 0; side < CT_DIFF_SIDES && !code; side++) {
 		if (work->names[side])
-			code = ct_load(work->names[side], &work->profiles[side], &work->error);
-		if (work->profiles[side])
-			ct_caveat_torn(work->profiles[side], work->names[side]);
+			code = ct_load(work->names[side], &work->loaded[side], &work->error);
+		if (!code && work->loaded[side]) {
+			ct_caveat_torn(work->loaded[side], work->names[side]);
+			code = ct_threads_fold(work->loaded[side], &work->profiles[side], &work->error);
+		}
 	}
 	if (!code && work->names[CT_DIFF_OLD])
-		code = ct_diff_init(&work->diff, (const struct ct_profile *const *)work->profiles, work->names,
-				    CT_DIFF_OWN, &work->error);
+		code = ct_diff_init(
+			&work->diff,
+			(const struct ct_profile *const[]){&work->profiles[CT_DIFF_OLD], &work->profiles[CT_DIFF_NEW]},
+			work->names, CT_DIFF_OWN, &work->error);
 	return code ? code : judge(work);
 }
 
@@ -247,8 +253,10 @@ static int run(int argc, char **argv)
 			code = CT_EXIT_FINDINGS;
 	}
 	ct_diff_fini(&work.diff);
-	for (int side = 0; side < CT_DIFF_SIDES; side++)
-		ct_profile_free(work.profiles[side]);
+	for (int side = 0; side < CT_DIFF_SIDES; side++) {
+		ct_threads_fini(&work.profiles[side]);
+		ct_profile_free(work.loaded[side]);
+	}
 	ct_budget_fini(&work.budget);
 	return code;
 }

@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 #include "cmd/shared_options.h"
 #include "load/load.h"
+#include "model/threads.h"
 #include "util/progress.h"
 #include "view/caveat.h"
 #include "write/diff.h"
@@ -42,9 +43,14 @@ int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric metric, struc
 	struct ct_progress_part all = ct_progress_enter(CT_DIFF_SIDES * LOADING, COMPARED);
 	if (!code)
 		code = select_parts(files, error);
+	const struct ct_profile *compared[CT_DIFF_SIDES];
+	for (int side = 0; side < CT_DIFF_SIDES && !code; side++) {
+		bool folds = !files->split_threads && files->profiles[side]->has_threads;
+		compared[side] = folds ? &files->folded[side] : files->profiles[side];
+		code = folds ? ct_threads_fold(files->profiles[side], &files->folded[side], error) : CT_OK;
+	}
 	if (!code)
-		code = ct_diff_init(&files->diff, (const struct ct_profile *const *)files->profiles, files->paths,
-				    files->stacks, error);
+		code = ct_diff_init(&files->diff, compared, files->paths, files->stacks, error);
 	ct_progress_leave(all);
 	return code ? code : ct_diff_check(&files->diff, metric, error);
 }
@@ -52,8 +58,10 @@ int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric metric, struc
 void ct_diff_files_fini(struct ct_diff_files *files)
 {
 	ct_diff_fini(&files->diff);
-	for (int side = 0; side < CT_DIFF_SIDES; side++)
+	for (int side = 0; side < CT_DIFF_SIDES; side++) {
+		ct_threads_fini(&files->folded[side]);
 		ct_profile_free(files->profiles[side]);
+	}
 }
 
 int ct_diff_files_page(const struct ct_diff_files *files, enum ct_metric metric, const char *output,

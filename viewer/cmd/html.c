@@ -32,7 +32,8 @@ static int write_diff(const struct ct_export *job, char **paths, struct ct_error
 {
 	struct ct_diff_files files = {.paths = {paths[CT_DIFF_OLD], paths[CT_DIFF_NEW]},
 				      .selection = job->selection,
-				      .stacks = CT_DIFF_ALL_FRAMES};
+				      .stacks = CT_DIFF_ALL_FRAMES,
+				      .split_threads = job->split_threads};
 	enum ct_metric metric = job->metric ? job->metric : CT_METRIC_TOTAL_BYTES;
 	char *name = job->output ? strdup(job->output) : page_name(files.paths[CT_DIFF_NEW]);
 	int code = name ? ct_diff_files_load(&files, metric, error) : ct_error_no_memory(error);
@@ -79,6 +80,10 @@ static const struct ct_option options[] = {
 	 .help = "show a running program as it is now; the page is called PID.html",
 	 .set = ct_set_pid,
 	 .at = offsetof(struct request, pid)},
+	{.name = "split-threads",
+	 .help = "with threads recorded, do not fold equal stacks of several threads",
+	 .set = ct_set_flag,
+	 .at = offsetof(struct request, job.split_threads)},
 };
 
 /* The page of a running program. */

@@ -12,6 +12,7 @@
 #include "doctor/package.h"
 #include "live/live.h"
 #include "load/load.h"
+#include "model/threads.h"
 #include "names/names.h"
 #include "view/caveat.h"
 
@@ -88,7 +89,7 @@ static int show_live(const struct request *request)
 	};
 	struct ct_error_text error;
 	int code;
-	if (top->view.by == CT_BY_THREAD && !ct_groups_have_threads(top->view.profile))
+	if (top->view.by == CT_BY_THREAD && !top->view.profile->has_threads)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
 				   "%s has no threads: record with --threads (CTRACE_THREADS=1)", request->path);
 	code = ct_live_run(&live, &error);
@@ -102,6 +103,22 @@ static void print_nameless(const struct ct_profile *profile)
 	const char *path = ct_package_nameless(profile);
 	if (path && ct_package_command("", path, command))
 		ct_cmd_fail(COMMAND, 0, "names: %s has none of its own: %s", ct_name_base(path), command);
+}
+
+/* Show a plain view, in which threads are folded unless they are what it is about. */
+static int show_folded(struct request *request, struct ct_profile *profile, struct ct_error_text *error)
+{
+	struct ct_view *view = &request->top.view;
+	bool folds = profile->has_threads && !view->split_threads && view->by != CT_BY_THREAD;
+	struct ct_profile folded = {0};
+	int code = folds ? ct_threads_fold(profile, &folded, error) : CT_OK;
+	view->profile = folds ? &folded : profile;
+	if (code == 0 && request->top.only_leaks)
+		code = ct_top_keep_leaks(&request->top, folds ? &folded : profile, error);
+	if (code == 0)
+		code = ct_top_show(&request->top, error);
+	ct_threads_fini(&folded);
+	return code;
 }
 
 static int show(struct request *request, struct ct_profile *profile)
@@ -120,10 +137,8 @@ static int show(struct request *request, struct ct_profile *profile)
 	}
 	if (code == 0 && is_live(request))
 		return show_live(request);
-	if (code == 0 && request->top.only_leaks)
-		code = ct_top_keep_leaks(&request->top, profile, &error);
 	if (code == 0)
-		code = ct_top_show(&request->top, &error);
+		code = show_folded(request, profile, &error);
 	if (code == 0 && request->top.form == CT_TOP_TEXT)
 		print_nameless(profile);
 	if (code < 0)

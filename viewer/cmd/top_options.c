@@ -172,6 +172,10 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 	{.name = "json", .help = "for scripts, as ctrace export -f json", .set = set_json, AT(form)},
 	{.name = "csv", .help = "for spreadsheets, with exact numbers", .set = set_csv, AT(form)},
 	{.name = "full", .help = "a row for each stack, with the whole of it below", .set = ct_set_flag, AT(view.full)},
+	{.name = "split-threads",
+	 .help = "with threads recorded, do not fold equal stacks of several threads",
+	 .set = ct_set_flag,
+	 AT(view.split_threads)},
 	{.name = "all-frames",
 	 .help = "a row for each stack, from the function that allocates on, even in the C, C++ or Rust library",
 	 .set = ct_set_flag,
@@ -220,9 +224,14 @@ static int check_column(const char *command, const struct ct_top_request *reques
 	if (column >= CT_COLUMN_LOST && column <= CT_COLUMN_REACHABLE && !profile->has_reach)
 		return ct_cmd_fail(command, CT_EXIT_USAGE, "%s has no %s: record with --reach (CTRACE_REACH=1)", path,
 				   name);
+	if (column == CT_COLUMN_THREADS && !profile->has_threads)
+		return ct_cmd_fail(command, CT_EXIT_USAGE,
+				   "%s has no threads: record with --threads (CTRACE_THREADS=1)", path);
 	if (!ct_column_exists(profile, column))
 		return ct_cmd_fail(command, CT_EXIT_USAGE, "%s has no %s: it was recorded without %s", path, name,
 				   profile->has_lifetimes ? "it" : "lifetimes; total and blocks are there");
+	if (column == CT_COLUMN_THREADS && (request->kind != CT_TOP_ROWS || request->view.by != CT_BY_SITE))
+		return ct_cmd_fail(command, CT_EXIT_USAGE, "threads are counted for sites: take --by thread");
 	if ((request->kind != CT_TOP_ROWS || request->view.by != CT_BY_SITE) && !ct_column_sums(column))
 		return ct_cmd_fail(command, CT_EXIT_USAGE,
 				   "maxima of different sites do not add up: take peak instead of %s", name);
@@ -242,6 +251,8 @@ int ct_top_keep_leaks(struct ct_top_request *request, struct ct_profile *profile
 
 		memcpy(view->columns, columns, bytes);
 		view->column_count = (int)(bytes / sizeof(*columns));
+		if (profile->threads_folded)
+			view->columns[view->column_count++] = CT_COLUMN_THREADS;
 		if (!request->sort_given)
 			view->sort = columns[0];
 	}

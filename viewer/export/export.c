@@ -12,6 +12,7 @@
 #include "load/store/store_file.h"
 #include "load/store/store_process.h"
 #include "model/losses.h"
+#include "model/threads.h"
 #include "names/number.h"
 #include "util/message.h"
 #include "util/progress.h"
@@ -213,6 +214,20 @@ int ct_export_load(const char *path, struct ct_profile **profile, struct ct_erro
 	return code;
 }
 
+static int write_profile(const struct ct_export *job, const struct ct_profile *profile, FILE *out,
+			 struct ct_error_text *error)
+{
+	enum ct_metric metric = job->metric ? job->metric : job->format->metric;
+	struct ct_profile folded;
+	if (!profile->has_threads || profile->threads_folded || job->split_threads || job->format->has_threads)
+		return job->format->write(profile, metric, out, error);
+	int code = ct_threads_fold(profile, &folded, error);
+	if (!code)
+		code = job->format->write(&folded, metric, out, error);
+	ct_threads_fini(&folded);
+	return code;
+}
+
 int ct_export_write(const struct ct_export *job, const struct ct_profile *profile, const char *output,
 		    struct ct_error_text *error)
 {
@@ -222,7 +237,7 @@ int ct_export_write(const struct ct_export *job, const struct ct_profile *profil
 		return code;
 	code = ct_out_open(output, &file, error);
 	if (!code) {
-		code = job->format->write(profile, job->metric ? job->metric : job->format->metric, file.stream, error);
+		code = write_profile(job, profile, file.stream, error);
 		if (code)
 			ct_error_context(error, code, "%s", output);
 	}

@@ -34,6 +34,7 @@ struct ct_export {
 	enum ct_metric metric; /* CT_METRIC_NONE: the format's own */
 	const struct ct_selection *selection; /* NULL = the whole profile */
 	char **written; /* if not NULL, gets the name of the file that was written; to be freed */
+	bool split_threads; /* keep equal stacks of several threads apart */
 	bool live; /* the input is the store of a running program; an output FILE.store becomes a copy of it */
 	bool events; /* for a store: export the program's ad-hoc events instead of the heap */
 	bool remove_store; /* after a successful export, unless the recording asked to keep it */

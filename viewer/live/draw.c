@@ -156,7 +156,9 @@ static unsigned wanted_columns(const struct draw *draw)
 			all |= 1u << CT_COLUMN_TOTAL | 1u << CT_COLUMN_BLOCK_RATE;
 	}
 	if (draw->screen->rows.kind != CT_ROWS_SITES)
-		all &= ~(1u << CT_COLUMN_MAX | 1u << CT_COLUMN_AVERAGE);
+		all &= ~(1u << CT_COLUMN_MAX | 1u << CT_COLUMN_AVERAGE | 1u << CT_COLUMN_THREADS);
+	if (draw->screen->origins.split_threads)
+		all &= ~(1u << CT_COLUMN_THREADS);
 	if (draw->screen->rows.kind == CT_ROWS_CALLEES || draw->screen->rows.kind == CT_ROWS_CALLERS)
 		all &= ~(1u << CT_COLUMN_LIFETIME);
 	return all | sort;

@@ -124,7 +124,8 @@ int ct_live_run(const struct ct_live_request *request, struct ct_error_text *err
 		.screen = {.terminal = *request->view->terminal,
 			   .exact = request->view->exact,
 			   .whole = request->view->whole,
-			   .origins = {.rule = request->view->all_frames ? CT_ORIGIN_NONE : CT_ORIGIN_RULE},
+			   .origins = {.rule = request->view->all_frames ? CT_ORIGIN_NONE : CT_ORIGIN_RULE,
+				       .split_threads = request->view->split_threads},
 			   .rows = {.kind = request->kind, .sort = request->view->sort}},
 		.next_ms = (int64_t)(ct_now_ns() / 1000000) + REFRESH_MS,
 	};

@@ -73,6 +73,7 @@ static int build_sites(struct ct_rows *rows, const struct ct_profile *profile, c
 			break;
 		row->id = fold.rows[i].first;
 		row->counters = *fold.rows[i].counters;
+		row->counters.threads = fold.rows[i].thread_count;
 		row->site = fold.rows[i].site;
 		row->site_count = fold.rows[i].site_count;
 		row->many_calls = fold.rows[i].many_calls;
@@ -135,8 +136,7 @@ static int build_groups(struct ct_rows *rows, const struct ct_profile *profile, 
 /* The index, in the site's frames, of a depth in the tree, which counts from 1. */
 static uint32_t frame_index(const struct ct_branches *branches, uint32_t site, uint32_t depth)
 {
-	return branches->bottom_up ? branches->leaves[site] + depth - 1
-				   : branches->profile->sites[site].frame_count - depth;
+	return branches->bottom_up ? branches->leaves[site] + depth - 1 : branches->ends[site] - depth;
 }
 
 static bool has_one_line(const struct ct_branches *branches, const struct ct_branch *branch)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/threads.h"
 #include "names/names.h"
 
 void ct_screen_fini(struct ct_screen *screen)
@@ -81,7 +82,7 @@ int ct_screen_show(struct ct_screen *screen, const struct ct_profile *profile)
 		ct_origins_fini(&screen->origins);
 	}
 	screen->profile = profile;
-	screen->has_threads = ct_groups_have_threads(profile);
+	screen->has_threads = profile->has_threads;
 	return ct_origins_update(&screen->origins, profile) ? -1 : refilter(screen);
 }
 
@@ -96,7 +97,7 @@ static bool can_sort(const struct ct_screen *screen, enum ct_column column)
 	enum ct_rows_kind kind = screen->rows.kind;
 	if (!ct_column_exists(screen->profile, column) || ct_column_on_demand(column))
 		return false;
-	if (column == CT_COLUMN_MAX)
+	if (column == CT_COLUMN_MAX || column == CT_COLUMN_THREADS)
 		return kind == CT_ROWS_SITES;
 	if (column == CT_COLUMN_LIFETIME || column == CT_COLUMN_AVERAGE)
 		return kind != CT_ROWS_CALLEES && kind != CT_ROWS_CALLERS;
@@ -153,7 +154,10 @@ size_t ct_screen_stack(const struct ct_screen *screen, const uint32_t **frames)
 	if (screen->rows.kind == CT_ROWS_CALLERS)
 		return row->last_frame + 1;
 	*frames += row->first_frame;
-	return profile->sites[row->site].frame_count - row->first_frame;
+	size_t count = profile->sites[row->site].frame_count - row->first_frame;
+	/* a row of folded threads does not belong to the thread of its largest site */
+	bool label = !screen->origins.split_threads && ct_thread_of_site(profile, &profile->sites[row->site]);
+	return count > 1 && label ? count - 1 : count;
 }
 
 /* Open a branch; for any other row, show its stack. */

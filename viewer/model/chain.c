@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/threads.h"
 #include "names/names.h"
 #include "util/array.h"
 
@@ -197,7 +198,9 @@ int ct_chain_source_init(struct ct_chain_source *source, const struct ct_profile
 	}
 	for (size_t i = 1; i < profile->frame_count && source->starts; i++)
 		source->starts[i] = is_start(profile, &profile->frames[i]);
-	return ct_origins_init(&source->origins, profile, rule) == 0 && source->starts && source->keys ? 0 : -1;
+	int code = ct_origins_init(&source->origins, profile, rule);
+	source->origins.split_threads = !profile->threads_folded;
+	return code == 0 && source->starts && source->keys ? 0 : -1;
 }
 
 void ct_chain_source_fini(struct ct_chain_source *source)
@@ -279,12 +282,14 @@ int64_t ct_chain_add(struct ct_chains *chains, const struct ct_chain_source *sou
 	for (uint32_t i = end; i > first + 1 && i + START_FRAMES_MAX > site->frame_count; i--)
 		if (source->starts[ids[i - 1]])
 			end = i - 1;
-	if (!ct_array_room(&chains->stack, &chains->stack_room, end - first, sizeof(*chains->stack)))
+	if (!ct_array_room(&chains->stack, &chains->stack_room, site->frame_count - first, sizeof(*chains->stack)))
 		return -1;
 	chains->latest_own = 0;
 	bool only_own = source->own && ct_origin_is_own(&source->origins, ids[first]);
-	for (uint32_t i = first; i < end; i++) {
-		if (only_own && !ct_origin_is_own(&source->origins, ids[i]))
+	/* Unless threads are folded, the label of the thread stays in place of its callers. */
+	uint32_t label = ct_thread_of_site(from, site) ? site->frame_count - 1 : site->frame_count;
+	for (uint32_t i = first; i < site->frame_count; i++) {
+		if ((i >= end && i != label) || (only_own && !ct_origin_is_own(&source->origins, ids[i])))
 			continue;
 		if (i == own)
 			chains->latest_own = count;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/threads.h"
+
 #define HASH_START 0xcbf29ce484222325u /* FNV-1a, by words */
 #define HASH_FACTOR 0x100000001b3u
 
@@ -33,11 +35,11 @@ static bool make_slots(struct work *work, size_t count)
 	return work->slots != NULL;
 }
 
-/* Without a line, each call has an address of its own. Without a function, the address is of the object file. */
+/* Without a line, each call has an address of its own. Code without a name and labels of threads differ in the text. */
 static bool is_one_place(const struct ct_frame *a, const struct ct_frame *b)
 {
 	return a->function == b->function && a->file == b->file && a->line == b->line &&
-	       (a->line || a->address == b->address) && (a->function || a->module == b->module);
+	       (a->line || a->address == b->address) && (a->function || a->text == b->text);
 }
 
 static uint64_t hash_place(const struct ct_frame *frame)
@@ -129,6 +131,40 @@ static void add_to_sum(struct ct_counters *sum, const struct ct_counters *counte
 		sum->max_bytes = most;
 }
 
+struct pair {
+	uint32_t row, label;
+};
+
+static int compare_pairs(const void *left, const void *right)
+{
+	const struct pair *a = left, *b = right;
+	if (a->row != b->row)
+		return a->row < b->row ? -1 : 1;
+	return a->label < b->label ? -1 : a->label > b->label;
+}
+
+/* Count the threads of each row, whether the profile's threads are folded or not. */
+static bool count_threads(const struct ct_profile *profile, struct ct_fold *fold, const bool *left_out)
+{
+	size_t sites = profile->threads_folded ? profile->site_thread_count : profile->site_count, count = 0;
+	if (!profile->has_threads)
+		return true;
+	struct pair *pairs = calloc(sites + 1, sizeof(*pairs));
+	for (size_t i = 0; i < sites && pairs; i++) {
+		uint32_t site = profile->threads_folded ? profile->site_threads[i].site : (uint32_t)i;
+		uint32_t label = profile->threads_folded ? profile->site_threads[i].label
+							 : ct_thread_of_site(profile, &profile->sites[i]);
+		if (label && !(left_out && left_out[site]))
+			pairs[count++] = (struct pair){fold->row_of[site], label};
+	}
+	if (count)
+		qsort(pairs, count, sizeof(*pairs), compare_pairs);
+	for (size_t i = 0; i < count; i++)
+		fold->rows[pairs[i].row].thread_count += !i || compare_pairs(&pairs[i - 1], &pairs[i]);
+	free(pairs);
+	return pairs != NULL;
+}
+
 static bool sum_rows(const struct ct_profile *profile, struct ct_fold *fold, const bool *left_out)
 {
 	size_t count = 0;
@@ -146,6 +182,11 @@ static bool sum_rows(const struct ct_profile *profile, struct ct_fold *fold, con
 			add_to_sum(&fold->sums[row->counters - fold->sums], &profile->sites[i].counters,
 				   profile->totals.max_bytes);
 	}
+	if (!count_threads(profile, fold, left_out))
+		return false;
+	for (size_t i = 0; i < fold->count; i++)
+		if (fold->rows[i].site_count > 1)
+			fold->sums[fold->rows[i].counters - fold->sums].threads = fold->rows[i].thread_count;
 	return true;
 }
 

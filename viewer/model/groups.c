@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/merge.h"
 #include "model/metric.h"
+#include "model/threads.h"
 #include "names/names.h"
 
 static const char *const names[CT_BY_COUNT + 1] = {"site", "function", "file", "line", "module", "thread", NULL};
@@ -20,12 +20,6 @@ struct key {
 const char *ct_group_by_name(enum ct_group_by by)
 {
 	return names[by];
-}
-
-const char *ct_group_thread(const struct ct_profile *profile, const struct ct_frame *frame)
-{
-	const char *text = ct_merge_text(profile->strings[frame->text]);
-	return strncmp(text, "[thread ", 8) ? NULL : text;
 }
 
 static struct key key_of(const struct ct_profile *profile, uint32_t id, enum ct_group_by by)
@@ -44,7 +38,7 @@ static struct key key_of(const struct ct_profile *profile, uint32_t id, enum ct_
 		key.what = frame->module;
 		break;
 	case CT_BY_THREAD:
-		key.what = ct_group_thread(profile, frame) ? frame->text : 0;
+		key.what = ct_thread_label(profile, frame) ? frame->text : 0;
 		break;
 	default:
 		key.what = ct_name_key(frame);
@@ -60,14 +54,6 @@ static int compare(const void *left, const void *right)
 	if (a->line != b->line)
 		return a->line < b->line ? -1 : 1;
 	return a->frame < b->frame ? -1 : a->frame > b->frame;
-}
-
-bool ct_groups_have_threads(const struct ct_profile *profile)
-{
-	for (size_t i = 1; i < profile->frame_count; i++)
-		if (ct_group_thread(profile, &profile->frames[i]))
-			return true;
-	return false;
 }
 
 int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, enum ct_group_by by,
@@ -95,7 +81,7 @@ int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, e
 		groups->of_frame[keys[i].frame] = (uint32_t)groups->count - 1;
 	}
 	free(keys);
-	if (by == CT_BY_THREAD && !ct_groups_have_threads(profile))
+	if (by == CT_BY_THREAD && !profile->has_threads)
 		return ct_error_set(error, CT_ERR_USAGE, "it has no threads: record with --threads (CTRACE_THREADS=1)");
 	return CT_OK;
 }

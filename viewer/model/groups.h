@@ -40,12 +40,6 @@ struct ct_groups {
 /* The name of a grouping, "function"; NULL after the last. */
 const char *ct_group_by_name(enum ct_group_by by);
 
-/* The text of a thread's label, "[thread 1 main]"; NULL: the frame is not such a label. */
-const char *ct_group_thread(const struct ct_profile *profile, const struct ct_frame *frame);
-
-/* Was the profile recorded with CTRACE_THREADS? */
-bool ct_groups_have_threads(const struct ct_profile *profile);
-
 /* Sort the frames into groups; all counters are 0. 0 or < 0; call ct_groups_fini in both cases. */
 int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, enum ct_group_by by,
 		   struct ct_error_text *error);

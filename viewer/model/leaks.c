@@ -111,13 +111,16 @@ static bool is_candidate(const struct ct_profile *profile, const struct ct_count
 int ct_leaks_keep(struct ct_leaks *leaks, struct ct_profile *profile, struct ct_error_text *error)
 {
 	uint32_t *rule_of_frame = calloc(profile->frame_count, sizeof(*rule_of_frame));
-	size_t kept = 0;
+	size_t kept = 0, threads = 0, thread = 0;
 	if (!rule_of_frame)
 		return ct_error_no_memory(error);
 	leaks->site_count = profile->site_count;
 	for (size_t i = 0; i < profile->site_count; i++) {
 		const struct ct_site_row *site = &profile->sites[i];
 		const struct ct_counters *counters = &site->counters;
+		size_t first_thread = thread;
+		while (thread < profile->site_thread_count && profile->site_threads[thread].site == i)
+			thread++;
 		struct ct_suppression *rule =
 			is_candidate(profile, counters) ? rule_of(leaks, profile, site, rule_of_frame) : NULL;
 
@@ -126,9 +129,14 @@ int ct_leaks_keep(struct ct_leaks *leaks, struct ct_profile *profile, struct ct_
 			rule->bytes += counters->end_bytes;
 			rule->blocks += counters->end_blocks;
 		} else if (is_candidate(profile, counters)) {
+			for (size_t j = first_thread; j < thread; j++) {
+				profile->site_threads[threads] = profile->site_threads[j];
+				profile->site_threads[threads++].site = (uint32_t)kept;
+			}
 			profile->sites[kept++] = *site;
 		}
 	}
+	profile->site_thread_count = threads;
 	profile->site_count = kept;
 	for (size_t i = 0; i < profile->snapshot_count; i++) /* snapshots refer to sites by number */
 		free(profile->snapshots[i].rows);

@@ -3,7 +3,16 @@
 
 #include <string.h>
 
-enum need { NEED_NOTHING, NEED_LIFETIMES, NEED_TEMPORARIES, NEED_DETAILS, NEED_SLACK, NEED_RECENT, NEED_REACH };
+enum need {
+	NEED_NOTHING,
+	NEED_LIFETIMES,
+	NEED_TEMPORARIES,
+	NEED_DETAILS,
+	NEED_SLACK,
+	NEED_RECENT,
+	NEED_REACH,
+	NEED_THREADS
+};
 enum unit { UNIT_BYTES, UNIT_BLOCKS, UNIT_TIME };
 enum sum { SUM_ADD, SUM_MAXIMUM, SUM_SMALLEST, SUM_LARGEST };
 
@@ -65,6 +74,8 @@ bool ct_metric_exists(const struct ct_profile *profile, enum ct_metric metric)
 		return profile->has_details && profile->has_slack;
 	case NEED_RECENT:
 		return profile->recent_us;
+	case NEED_THREADS:
+		return profile->has_threads;
 	default:
 		return true;
 	}

@@ -72,12 +72,13 @@ void ct_origins_fini(struct ct_origins *origins)
 {
 	free(origins->of_frame);
 	free(origins->of_string);
-	*origins = (struct ct_origins){.rule = origins->rule};
+	*origins = (struct ct_origins){.rule = origins->rule, .split_threads = origins->split_threads};
 }
 
 bool ct_origin_is_own(const struct ct_origins *origins, uint32_t frame)
 {
-	return !(origins->of_frame[frame] & (CT_FROM_LIBRARY | FROM_LABEL));
+	unsigned others = CT_FROM_LIBRARY | (origins->split_threads ? 0 : FROM_LABEL);
+	return !(origins->of_frame[frame] & others);
 }
 
 uint32_t ct_origin_leaf(const struct ct_profile *profile, const struct ct_origins *origins,

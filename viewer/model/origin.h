@@ -26,6 +26,7 @@ enum ct_origin_rule {
 
 struct ct_origins {
 	enum ct_origin_rule rule;
+	bool split_threads; /* labels of threads count as callers, so threads are apart */
 	uint8_t *of_frame; /* by frame id, as in names/origin.h */
 	size_t frame_count;
 	uint16_t *of_string; /* by string id: what was found out so far */
@@ -40,7 +41,7 @@ int ct_origins_update(struct ct_origins *origins, const struct ct_profile *profi
 
 void ct_origins_fini(struct ct_origins *origins);
 
-/* Is it a frame of the program's own code? */
+/* Is it a frame of the program's own code, or the label of a thread that is to be shown? */
 bool ct_origin_is_own(const struct ct_origins *origins, uint32_t frame);
 
 /* The index of the leaf in the site's frames. In a stack of allocators alone, it is the outermost frame. */

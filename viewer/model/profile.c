@@ -111,6 +111,7 @@ void ct_profile_free(struct ct_profile *profile)
 	free(profile->frame_ids);
 	free(profile->frames);
 	free(profile->strings);
+	free(profile->site_threads);
 	free(profile->modules);
 	free(profile->timeline);
 	for (size_t i = 0; i < profile->snapshot_count; i++)
@@ -147,6 +148,7 @@ struct ct_profile *ct_profile_take_sites(struct ct_profile *profile)
 	SWAP(profile->module_count, taken->module_count);
 	SWAP(profile->snapshots, taken->snapshots);
 	SWAP(profile->snapshot_count, taken->snapshot_count);
+	SWAP(profile->has_threads, taken->has_threads);
 	SWAP(profile->latest_site, taken->latest_site);
 	SWAP(profile->index, taken->index);
 	return taken;
@@ -238,6 +240,8 @@ int64_t ct_profile_frame(struct ct_profile *profile, const struct ct_frame *fram
 		return -1;
 	}
 	profile->frames[profile->frame_count++] = *frame;
+	if (!frame->module && !strncmp(profile->strings[frame->text], "[thread ", 8))
+		profile->has_threads = true;
 	return found->id;
 }
 

@@ -74,6 +74,12 @@ struct ct_snapshot {
 	size_t row_count;
 };
 
+/* A thread on which a site's stack was; only in a profile whose threads are folded (model/threads.h). */
+struct ct_site_thread {
+	uint32_t site; /* index into ct_profile.sites */
+	uint32_t label; /* string id: "[thread 2 worker]" */
+};
+
 /* A moment that the program named, with the totals at that time. */
 struct ct_profile_mark {
 	uint64_t time; /* in the profile's time unit */
@@ -116,6 +122,8 @@ struct ct_profile {
 	bool has_details; /* moves, copied bytes, smallest and largest, first and latest are known; never in samples */
 	bool has_reach; /* at the end, live blocks were classified by whether they can be reached */
 	bool has_slack; /* slack_bytes is known: the allocator reports the size of a block */
+	bool has_threads; /* stacks have labels of threads, or had them before they were folded */
+	bool threads_folded; /* equal stacks of several threads are one site */
 	uint64_t recent_us; /* for a running program: time since it was last read; 0 = not read before */
 	bool ended; /* false: the program was killed or is still running */
 	bool torn; /* read from a store that was copied during a write: the numbers do not add up */
@@ -130,6 +138,8 @@ struct ct_profile {
 	size_t frame_count;
 	const char **strings; /* NUL-terminated valid UTF-8 without control characters */
 	size_t string_count;
+	struct ct_site_thread *site_threads; /* by site */
+	size_t site_thread_count;
 	size_t latest_site; /* the site that ct_profile_site last added or added to */
 	struct ct_module_row *modules;
 	size_t module_count;

@@ -8,6 +8,7 @@
 
 #include "ctrace/version.h"
 #include "model/losses.h"
+#include "model/threads.h"
 #include "names/names.h"
 #include "names/number.h"
 #include "util/utf8.h"
@@ -63,14 +64,17 @@ int ct_readme_head(FILE *out, char **arguments, time_t start, int status, struct
 int ct_readme_process(FILE *out, const struct ct_profile *profile, struct ct_error_text *error)
 {
 	const struct ct_terminal terminal = {.columns = COLUMNS, .utf8 = true};
+	struct ct_profile folded;
 	const struct ct_view view = {
-		.profile = profile, .terminal = &terminal, .out = out, .sort = CT_COLUMN_TOTAL, .rows = SITES};
-	int code;
+		.profile = &folded, .terminal = &terminal, .out = out, .sort = CT_COLUMN_TOTAL, .rows = SITES};
+	int code = ct_threads_fold(profile, &folded, error);
 	fputs("\n```\n", out);
-	code = ct_view_summary(&view, error);
+	if (!code)
+		code = ct_view_summary(&view, error);
 	if (!code)
 		code = ct_view_sites(&view, error);
 	fputs("```\n\n", out);
+	ct_threads_fini(&folded);
 	if (!ct_losses_any(&profile->losses) && !profile->torn)
 		fputs("Nothing was lost.\n\n", out);
 	return code;

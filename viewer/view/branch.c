@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "model/threads.h"
 #include "names/names.h"
 
 int ct_branches_init(struct ct_branches *branches, const struct ct_profile *profile, const struct ct_origins *origins,
@@ -12,12 +13,17 @@ int ct_branches_init(struct ct_branches *branches, const struct ct_profile *prof
 	*branches = (struct ct_branches){
 		.profile = profile,
 		.leaves = calloc(sites + 1, sizeof(*branches->leaves)),
+		.ends = calloc(sites + 1, sizeof(*branches->ends)),
 		.paths = calloc(sites + 1, sizeof(*branches->paths)),
 	};
-	if (!branches->leaves || !branches->paths)
+	if (!branches->leaves || !branches->ends || !branches->paths)
 		return -1;
 	for (size_t i = 0; i < sites; i++) {
 		branches->leaves[i] = ct_origin_leaf(profile, origins, &profile->sites[i]);
+		branches->ends[i] = profile->sites[i].frame_count;
+		if (!origins->split_threads && branches->ends[i] > branches->leaves[i] + 1 &&
+		    ct_thread_of_site(profile, &profile->sites[i]))
+			branches->ends[i]--;
 		if (!left_out || !left_out[i])
 			branches->paths[branches->count++].site = (uint32_t)i;
 	}
@@ -27,6 +33,7 @@ int ct_branches_init(struct ct_branches *branches, const struct ct_profile *prof
 void ct_branches_fini(struct ct_branches *branches)
 {
 	free(branches->leaves);
+	free(branches->ends);
 	free(branches->paths);
 }
 
@@ -36,9 +43,10 @@ static const struct ct_frame *frame_at(const struct ct_branches *branches, uint3
 	const struct ct_profile *profile = branches->profile;
 	const struct ct_site_row *site = &profile->sites[site_index];
 	uint32_t leaf = branches->leaves[site_index];
-	if (depth >= site->frame_count - leaf)
+	uint32_t end = branches->ends[site_index];
+	if (depth >= end - leaf)
 		return NULL;
-	depth = branches->bottom_up ? leaf + depth : site->frame_count - 1 - depth;
+	depth = branches->bottom_up ? leaf + depth : end - 1 - depth;
 	return &profile->frames[profile->frame_ids[site->first_frame + depth]];
 }
 

@@ -18,6 +18,8 @@ struct ct_branch_path {
 struct ct_branches {
 	const struct ct_profile *profile;
 	uint32_t *leaves; /* by site: index of its leaf */
+	uint32_t
+		*ends; /* by site: the number of its frames, without the label of a thread unless that is to be shown */
 	struct ct_branch_path *paths;
 	size_t count;
 	enum ct_column sort; /* order of children, largest first */

@@ -15,7 +15,7 @@
 
 enum kind { KIND_BYTES, KIND_COUNT, KIND_TIME, KIND_PERCENT, KIND_RATE, KIND_GROWTH };
 
-enum { ON_DEMAND = -1, NEVER = 0, RANKS = 6 };
+enum { ON_DEMAND = -1, NEVER = 0, RANKS = 7 };
 
 static const struct row {
 	const char *name;
@@ -77,7 +77,7 @@ bool ct_column_exists(const struct ct_profile *profile, enum ct_column column)
 
 bool ct_column_sums(enum ct_column column)
 {
-	return column != CT_COLUMN_MAX;
+	return column != CT_COLUMN_MAX && column != CT_COLUMN_THREADS;
 }
 
 double ct_column_value(const struct ct_counters *counters, enum ct_column column)

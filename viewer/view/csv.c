@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/threads.h"
 #include "names/names.h"
 #include "view/order.h"
 #include "view/view.h"
@@ -93,13 +94,13 @@ int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error)
 	const struct ct_profile *profile = view->profile;
 	struct ct_origins origins;
 	struct ct_fold fold;
-	bool memory = ct_view_fold(view, &origins, &fold) == 0;
+	bool memory = ct_view_fold(view, &origins, &fold) == 0, threads = profile->threads_folded;
 	uint32_t *order = memory ? ct_order_rows(view, &fold) : NULL;
 	size_t shown = order ? ct_order_shown(view, fold.count) : 0;
 	if (order) {
 		fputs("function,file,line,module", view->out);
 		put_heads(view, "", false);
-		fputs("\r\n", view->out);
+		fputs(threads ? ",threads\r\n" : "\r\n", view->out);
 	}
 	for (size_t i = 0; i < shown; i++) {
 		const struct ct_fold_row *row = &fold.rows[order[i]];
@@ -108,6 +109,8 @@ int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error)
 
 		put_place(profile, &profile->frames[profile->frame_ids[own]], view->out);
 		put_numbers(view, row->counters, false);
+		if (threads)
+			fprintf(view->out, ",%" PRIu32, row->thread_count);
 		fputs("\r\n", view->out);
 	}
 	memory = memory && order;
@@ -136,7 +139,7 @@ static void put_names(const struct ct_view *view, const struct ct_group *group)
 	FILE *out = view->out;
 	switch (view->by) {
 	case CT_BY_THREAD:
-		ct_csv_cell(out, group->example ? ct_group_thread(profile, frame) : "");
+		ct_csv_cell(out, group->example ? ct_thread_label(profile, frame) : "");
 		return;
 	case CT_BY_LINE:
 		ct_csv_cell(out, profile->strings[frame->file]);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/threads.h"
 #include "names/names.h"
 #include "names/number.h"
 #include "view/order.h"
@@ -49,7 +50,7 @@ static const char *name_of(const struct ct_profile *profile, enum ct_group_by by
 	second[0] = '\0';
 	switch (by) {
 	case CT_BY_THREAD:
-		return example ? ct_group_thread(profile, &frame) : "(no thread)";
+		return example ? ct_thread_label(profile, &frame) : "(no thread)";
 	case CT_BY_MODULE:
 		return frame.module ? profile->strings[frame.module] : "(not known)";
 	case CT_BY_FILE:
@@ -123,7 +124,7 @@ static void put_heads(struct table *table)
 static void put_table(struct table *table)
 {
 	const struct ct_view *view = table->view;
-	unsigned wanted = CT_COLUMNS_PLAIN & ~(1u << CT_COLUMN_AVERAGE | 1u << CT_COLUMN_MAX);
+	unsigned wanted = CT_COLUMNS_PLAIN & ~(1u << CT_COLUMN_AVERAGE | 1u << CT_COLUMN_MAX | 1u << CT_COLUMN_THREADS);
 	size_t shown = ct_order_shown(view, table->count);
 	char number[CT_NUMBER_ROOM];
 	int width;

@@ -8,6 +8,7 @@ int ct_view_fold(const struct ct_view *view, struct ct_origins *origins, struct 
 	*fold = (struct ct_fold){0};
 	if (ct_origins_init(origins, view->profile, view->all_frames ? CT_ORIGIN_NONE : CT_ORIGIN_RULE))
 		return -1;
+	origins->split_threads = view->split_threads;
 	return ct_fold_init(fold, view->profile, origins, view->full || view->all_frames, NULL);
 }
 

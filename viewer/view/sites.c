@@ -43,7 +43,9 @@ static void put_table(struct table *table)
 {
 	const struct ct_profile *profile = table->view->profile;
 	table->layout.running = true;
-	ct_layout_choose(table->view, CT_COLUMNS_PLAIN, 0, &table->layout);
+	/* where threads are apart, each row has one, which it names */
+	unsigned without = table->view->split_threads ? 1u << CT_COLUMN_THREADS : 0;
+	ct_layout_choose(table->view, CT_COLUMNS_PLAIN & ~without, 0, &table->layout);
 	ct_layout_heads(table->view, &table->layout, &table->line);
 	ct_line_style(&table->line, CT_STYLE_HEAD);
 	ct_line_add(&table->line, "WHERE");

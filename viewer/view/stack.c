@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "view/stack.h"
 
+#include "model/threads.h"
 #include "names/names.h"
 
 static const struct ct_frame *frame_at(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t index)
@@ -15,7 +16,7 @@ static const struct ct_frame *frame_at(const struct ct_profile *profile, const s
 static uint32_t callers_end(const struct ct_profile *profile, const struct ct_site_row *site,
 			    const struct ct_origins *origins)
 {
-	uint32_t end = site->frame_count;
+	uint32_t end = site->frame_count - (ct_thread_of_site(profile, site) ? 1 : 0);
 	if (end > 1 && !frame_at(profile, site, end - 1)->function &&
 	    !ct_origin_is_own(origins, profile->frame_ids[site->first_frame + end - 2]))
 		end--;
@@ -64,12 +65,26 @@ static void add_call(struct ct_line *line, const struct ct_profile *profile, con
 	ct_line_style(line, CT_STYLE_PLAIN);
 }
 
+/* Where threads are apart, rows of one place differ only in their threads: these come first. */
+static void add_thread(struct ct_line *line, const struct ct_profile *profile, const struct ct_site_row *site,
+		       const struct ct_origins *origins)
+{
+	char name[CT_THREAD_ROOM];
+	uint32_t label = origins->split_threads ? ct_thread_of_site(profile, site) : 0;
+	if (!label)
+		return;
+	ct_line_style(line, CT_STYLE_QUIET);
+	ct_line_add_cut(line, ct_thread_text(profile->strings[label], name), ct_line_left(line) / 2);
+	ct_line_add(line, ": ");
+}
+
 void ct_line_add_site(struct ct_line *line, const struct ct_profile *profile, const struct ct_site_row *site,
 		      struct ct_site_look look)
 {
 	uint32_t own = ct_origin_own(profile, look.origins, site);
 	const struct ct_frame *frame = frame_at(profile, site, own);
 	char text[CT_NAME_ROOM];
+	add_thread(line, profile, site, look.origins);
 	ct_line_style(line, CT_STYLE_STRONG);
 	ct_line_add_rest(line, ct_name_short(profile, frame, text));
 	ct_line_style(line, CT_STYLE_QUIET);

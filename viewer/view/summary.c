@@ -190,6 +190,9 @@ static void put_totals(const struct ct_view *view, struct ct_line *line)
 	put_label(line, view->selected ? "selected" : "total");
 	add_amount(view, line, totals->total_bytes, totals->total_blocks);
 	ct_line_format(line, " at %s site%s", ct_number_exact(time, sites), sites == 1 ? "" : "s");
+	if (totals->threads)
+		ct_line_format(line, " on %s thread%s", ct_number_exact(time, totals->threads),
+			       totals->threads == 1 ? "" : "s");
 	if (view->selected)
 		add_selection(view, line);
 	ct_line_end(line);

@@ -240,7 +240,8 @@ int ct_view_tree(const struct ct_view *view, struct ct_error_text *error)
 	};
 	ct_line_init(&tree.line, view->terminal, view->out);
 	tree.least = ct_view_whole(view, tree.share) * view->min_percent / 100;
-	if (ct_origins_init(&tree.origins, profile, CT_ORIGIN_RULE) == 0 &&
+	tree.origins.split_threads = view->split_threads;
+	if (ct_origins_update(&tree.origins, profile) == 0 &&
 	    ct_branches_init(&tree.branches, profile, &tree.origins, NULL) == 0) {
 		tree.branches.sort = tree.share;
 		put_tree(&tree);

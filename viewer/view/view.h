@@ -26,7 +26,7 @@ enum ct_column {
 	CT_COLUMN_LIVE = CT_COLUMN_RATE, /* from here on, columns are for the interactive view only */
 };
 
-/* A bit for each column that a plain table may have. */
+/* A bit for each column that a table of sites may have. */
 #define CT_COLUMNS_PLAIN ((1u << CT_COLUMN_LIVE) - 1)
 
 struct ct_view {
@@ -38,6 +38,7 @@ struct ct_view {
 	double min_percent; /* smaller branches of the tree are not shown */
 	bool exact; /* exact numbers */
 	bool full; /* a row for each stack, with the whole of it below */
+	bool split_threads; /* threads are not folded */
 	bool all_frames; /* a row for each stack, from its leaf on */
 	bool cumulative; /* groups are sorted by their numbers including callees */
 	enum ct_group_by by;

@@ -11,6 +11,7 @@ const struct ct_format ct_formats[] = {
 		.suffix = ".json",
 		.help = "DHAT JSON, everything; for dh_view and ctrace top",
 		.open = "ctrace-top FILE",
+		.has_threads = true,
 		.write = ct_write_dhat,
 	},
 	{
@@ -27,6 +28,7 @@ const struct ct_format ct_formats[] = {
 		.help = "pprof protobuf; for go tool pprof, speedscope, Grafana and their like",
 		.open = "go tool pprof -http=: FILE",
 		.metric = CT_METRIC_TOTAL_BYTES,
+		.has_threads = true,
 		.write = ct_write_pprof,
 	},
 	{

@@ -19,6 +19,8 @@ struct ct_format {
 	const char *open; /* the command that opens FILE, or NULL */
 	enum ct_metric metric; /* the default metric; CT_METRIC_NONE = there is no choice */
 	unsigned needs; /* CT_NEEDS_*: what the profile must have */
+	bool has_threads; /* the writer keeps threads apart in its own way; the others get a profile that has them
+			     folded */
 	bool one_metric; /* one number per stack; the file's name contains the metric if the user chose one */
 	/* metric is one that the profile has; CT_METRIC_NONE only if .metric is */
 	int (*write)(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error);

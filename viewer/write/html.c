@@ -252,6 +252,8 @@ static void put_sites(const struct page *page)
 			PUT_LIST(page, ct_metric_member((enum ct_metric)m), true, count,
 				 ct_metric_value(&site_at(page, i)->counters, (enum ct_metric)m));
 	}
+	if (profile->threads_folded)
+		PUT_LIST(page, "threads", true, count, site_at(page, i)->counters.threads);
 	putc_unlocked('}', page->out);
 }
 

@@ -7,6 +7,7 @@
 #include "ctrace/version.h"
 #include "model/functions.h"
 #include "model/origin.h"
+#include "model/threads.h"
 #include "names/names.h"
 #include "util/progress.h"
 #include "write/put_profile.h"
@@ -20,6 +21,29 @@ static void put_head(const struct ct_profile *profile, enum ct_metric metric, FI
 		VERSION);
 	ct_put_profile(profile, out);
 	ct_put_text_member(out, "sortedBy", ct_metric_member(metric));
+}
+
+/* Write the threads that the site was on, if they are known and are not in its stack. */
+static void put_threads(const struct ct_profile *profile, const struct ct_site_row *site, FILE *out)
+{
+	uint32_t index = (uint32_t)(site - profile->sites);
+	size_t first = 0, limit = profile->site_thread_count;
+	if (!profile->threads_folded)
+		return;
+	while (first < limit) { /* they are sorted by site */
+		size_t middle = first + (limit - first) / 2;
+		if (profile->site_threads[middle].site < index)
+			first = middle + 1;
+		else
+			limit = middle;
+	}
+	fputs(",\"threads\":[", out);
+	for (size_t i = first; i < profile->site_thread_count && profile->site_threads[i].site == index; i++) {
+		char name[CT_THREAD_ROOM];
+		fputs(i > first ? "," : "", out);
+		ct_put_text(out, ct_thread_text(profile->strings[profile->site_threads[i].label], name));
+	}
+	putc(']', out);
 }
 
 static void put_site(const struct ct_profile *profile, const struct ct_origins *origins, const struct ct_site_row *site,
@@ -40,7 +64,9 @@ static void put_site(const struct ct_profile *profile, const struct ct_origins *
 			putc_unlocked(',', out);
 		ct_put_number(out, ids[i] - 1);
 	}
-	fputs("]}", out);
+	putc(']', out);
+	put_threads(profile, site, out);
+	putc('}', out);
 }
 
 struct order {

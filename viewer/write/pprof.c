@@ -15,6 +15,7 @@
 #include "ctrace/version.h"
 #include "model/functions.h"
 #include "model/losses.h"
+#include "model/threads.h"
 #include "names/names.h"
 #include "util/array.h"
 #include "util/progress.h"
@@ -51,6 +52,8 @@ struct writer {
 	size_t default_type;
 	int64_t *string_of; /* by string id: index in string_table */
 	int64_t string_count;
+	int64_t *thread_of; /* by string id of a thread's label: its name, an index in string_table */
+	int64_t thread_string; /* "thread" */
 	int64_t bytes_string; /* "bytes"; 0: the profile has no sizes of blocks */
 	bool *function_done;
 	struct location *location_of; /* by innermost frame id */
@@ -187,6 +190,7 @@ static void put_head(struct writer *writer)
 	put_types(writer);
 	period.type = put_text(writer, "space");
 	period.unit = put_text(writer, "bytes");
+	writer->thread_string = profile->has_threads ? put_text(writer, "thread") : 0;
 	writer->bytes_string = profile->mode == CT_MODE_AD_HOC ? 0 : period.unit;
 	piece.period_type = &period;
 	/*
@@ -295,17 +299,29 @@ static uint32_t find_location(struct writer *writer, uint32_t first, uint32_t le
 	return 1;
 }
 
-/* A sample has one label, "bytes", as in heap profiles of Go and tcmalloc: the size of a block, here the average. */
+static int64_t put_thread(struct writer *writer, uint32_t label)
+{
+	char name[CT_THREAD_ROOM];
+	if (!writer->thread_of[label])
+		writer->thread_of[label] = put_text(writer, ct_thread_text(writer->profile->strings[label], name));
+	return writer->thread_of[label];
+}
+
+/*
+ * A sample has the label "bytes", as in heap profiles of Go and tcmalloc: the size of a block, here the average. If
+ * threads were recorded, it has the label "thread" in place of the frame, so that pprof adds threads up and can select
+ * them (-tagfocus, -tagroot).
+ */
 static void put_sample(struct writer *writer, const struct ct_site_row *site)
 {
 	int64_t values[TYPES_MAX];
-	Pprof__Label size = PPROF__LABEL__INIT, *labels[] = {&size};
+	Pprof__Label size = PPROF__LABEL__INIT, thread = PPROF__LABEL__INIT, *labels[2];
 	Pprof__Sample sample = PPROF__SAMPLE__INIT, *samples[] = {&sample};
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
 	uint64_t blocks = site->counters.total_blocks, average = blocks ? site->counters.total_bytes / blocks : 0;
-	for (uint32_t i = 0; i < site->frame_count; sample.n_location_id++)
-		i += find_location(writer, site->first_frame + i, site->frame_count - i,
-				   &writer->stack[sample.n_location_id]);
+	uint32_t label = ct_thread_of_site(writer->profile, site), frames = site->frame_count - (label ? 1 : 0);
+	for (uint32_t i = 0; i < frames; sample.n_location_id++)
+		i += find_location(writer, site->first_frame + i, frames - i, &writer->stack[sample.n_location_id]);
 	for (size_t i = 0; i < writer->type_count; i++) {
 		uint64_t value = ct_metric_value(&site->counters, writer->types[i].metric);
 		values[i] = value < INT64_MAX ? (int64_t)value : INT64_MAX;
@@ -316,7 +332,13 @@ static void put_sample(struct writer *writer, const struct ct_site_row *site)
 	/* protobuf does not store a number of 0, so readers would see a label without one. Write no label then. */
 	size.key = size.num_unit = writer->bytes_string;
 	size.num = average < INT64_MAX ? (int64_t)average : INT64_MAX;
-	sample.n_label = size.key && size.num;
+	if (size.key && size.num)
+		labels[sample.n_label++] = &size;
+	if (label) {
+		thread.key = writer->thread_string;
+		thread.str = put_thread(writer, label);
+		labels[sample.n_label++] = &thread;
+	}
 	sample.label = labels;
 	piece.n_sample = 1;
 	piece.sample = samples;
@@ -329,6 +351,7 @@ static bool init(struct writer *writer)
 	uint32_t longest = ct_profile_longest_stack(profile);
 	writer->gzip = malloc(sizeof(*writer->gzip));
 	writer->string_of = calloc(profile->string_count + 1, sizeof(*writer->string_of));
+	writer->thread_of = calloc(profile->string_count + 1, sizeof(*writer->thread_of));
 	writer->location_of = calloc(profile->frame_count + 1, sizeof(*writer->location_of));
 	writer->single_of = calloc(profile->frame_count + 1, sizeof(*writer->single_of));
 	writer->stack = calloc(longest, sizeof(*writer->stack));
@@ -337,8 +360,8 @@ static bool init(struct writer *writer)
 	if (ct_functions_init(&writer->functions, profile) || ct_mappings_init(&writer->mappings, profile))
 		return false;
 	writer->function_done = calloc(writer->functions.count + 1, sizeof(*writer->function_done));
-	return writer->gzip && writer->string_of && writer->location_of && writer->single_of && writer->stack &&
-	       writer->lines && writer->line_pointers && writer->function_done;
+	return writer->gzip && writer->string_of && writer->thread_of && writer->location_of && writer->single_of &&
+	       writer->stack && writer->lines && writer->line_pointers && writer->function_done;
 }
 
 static void fini(struct writer *writer)
@@ -346,6 +369,7 @@ static void fini(struct writer *writer)
 	free(writer->gzip);
 	free(writer->packed);
 	free(writer->string_of);
+	free(writer->thread_of);
 	free(writer->function_done);
 	free(writer->location_of);
 	free(writer->single_of);

@@ -111,7 +111,8 @@ def numbers(context):
     path = _server(context, CTRACE_THREADS=1)
     with open(path, encoding="utf-8") as file:
         sites = json.load(file)["pps"]
-    folded, apart, whole = _csv(context, path), _csv(context, "--all-frames", path), _csv(context, "--full", path)
+    folded = _csv(context, path)
+    apart, whole = (_csv(context, option, "--split-threads", path) for option in ("--all-frames", "--full"))
     check(len(folded) < len(sites) / 2, f"{len(folded)} rows of {len(sites)} stacks")
     check_equal((len(apart), len(whole)), (len(sites), len(sites)), "rows of --all-frames and --full")
     for column, key in {"total-bytes": "tb", "total-blocks": "tbk", "peak-bytes": "gb", "end-blocks": "ebk", "lifetime": "tl"}.items():

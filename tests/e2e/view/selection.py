@@ -337,7 +337,7 @@ def machine_forms(context):
 
 @test()
 def columns(context):
-    env = trace.environment(context, "c.json", CTRACE_REACH=1)
+    env = trace.environment(context, "c.json", CTRACE_REACH=1, CTRACE_THREADS=1)
     command = commands.by_name("sqlite3")
     context.run(command.words(), env=env).check()
     path = context.path("c.json")

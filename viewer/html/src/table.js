@@ -25,6 +25,7 @@ function columnsOf(profile) {
     ["lifetime", "Lifetime, avg", "average over the site's blocks", "time", ratio("lifetime", "totalBlocks"), ["lifetime"]],
     ["temporaryBlocks", "Temporary", "blocks freed before their thread's next allocation", "count", plain("temporaryBlocks"), ["temporaryBlocks"]],
     ["copiedBytes", "Copied", "bytes that realloc copied", "bytes", plain("copiedBytes"), ["copiedBytes"]],
+    ["threads", "Threads", "threads on which this stack allocated", "count", plain("threads"), ["threads"]],
     ["slackBytes", "Slack", "bytes that the allocator gave beyond what was asked for", "bytes", plain("slackBytes"), ["slackBytes"]],
   ]
     .filter(([, , , , , needs]) => needs.every((key) => values[key]))
