@@ -2,6 +2,7 @@
 """Own code first: rows begin at the program's own line, whatever the library did for it, and fold by it."""
 
 import csv
+import glob
 import io
 import json
 import os
@@ -9,7 +10,7 @@ import re
 import shutil
 
 from lib import trace
-from lib.harness import CTRACE, CTRACE_TOP, PYTHON, ROOT, Skip, check, check_equal, check_in, program, test
+from lib.harness import BUILD, CTRACE, CTRACE_TOP, PYTHON, ROOT, Skip, check, check_equal, check_in, program, test
 
 SERVER = os.path.join(ROOT, "tests", "programs", "heap", "server.cpp")
 
@@ -46,7 +47,7 @@ def _record(context, words, name="out", **changes):
 
 
 def _server(context, *flags, compiler="g++", **changes):
-    context.run([compiler, "-g", "-O2", "-std=c++17", "-pthread", *flags, "-o", "server", SERVER]).check()
+    context.run([compiler, "-g", "-O2", "-std=c++17", "-pthread", "-o", "server", SERVER, *flags]).check()
     return _record(context, [context.path("server")], **changes)
 
 
@@ -91,10 +92,13 @@ def cxx_libstdcxx(context):
 
 @test(needs="clang++")
 def cxx_libcxx(context):
-    probe = context.write("probe.cc", "#include <vector>\nint main() { std::vector<int> v(3); return v.size() != 3; }\n")
-    if context.run(["clang++", "-stdlib=libc++", "-o", context.path("probe"), probe]).status:
-        raise Skip("libc++-dev")
-    _check_server(context, _server(context, "-stdlib=libc++", compiler="clang++"))
+    roots = glob.glob(os.path.join(BUILD, "libcxx", "usr", "lib", "llvm-*"))
+    if not roots:
+        raise Skip("libc++ in build/libcxx")
+    libraries = os.path.join(roots[0], "lib")
+    flags = ["-nostdinc++", "-isystem", os.path.join(roots[0], "include", "c++", "v1"), "-nostdlib++"]
+    flags += ["-L" + libraries, "-Wl,-rpath," + libraries, "-lc++", "-lc++abi"]
+    _check_server(context, _server(context, *flags, compiler="clang++"))
 
 
 @test(needs="g++")
