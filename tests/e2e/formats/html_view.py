@@ -264,6 +264,10 @@ def accessible(context):
                 page.click(page.find("#ignore")[0])
                 violations(f"{theme}, with a filter, {old}")
                 page.click(page.find("#reset")[0])
+            page.click(page.find("#tab-functions")[0])
+            page.click(page.find("tr[data-function] .name")[0])
+            violations(f"functions, {old}")
+            page.click(page.find("#tab-sites")[0])
             page.width(390)
             violations(f"on a phone, {old}")
             names = page.run("const row = document.querySelector('tr[data-site]'); const [name, number] = [row.cells[0], row.cells[1]].map((c) => c.getBoundingClientRect()); return [name.bottom <= number.top + 1, name.width > 300, document.documentElement.scrollWidth <= innerWidth]")
@@ -280,4 +284,32 @@ def nothing_recorded(context):
         _show(context, page, empty)
         for part in ("No allocation was recorded", "statically", "ctrace doctor --run"):
             check_in(part, _text(page, ".notice"), "what an empty page says")
+        check_equal(page.console_errors(), [], "console")
+
+
+@test(needs=NEEDS)
+def functions(context):
+    """Functions with what they allocate, alone and in all; a chosen one is shown with its callers and what it calls."""
+    report, data = _recorded(context)
+    frames = data["ftbl"]
+    through = lambda name, key: sum(point[key] for point in data["pps"] if any(name in frames[i] for i in point["fs"]))
+    cells = "return Object.fromEntries([...document.querySelectorAll('tr[data-function]')].map((row) => [row.cells[0].textContent, [...row.cells].slice(1).map((cell) => Number(cell.dataset.value))]))"
+    with browser.Browser() as page:
+        _show(context, page, report)
+        page.click(page.find("#tab-functions")[0])
+        for member, key in (("totalBytes", "tb"), ("peakBytes", "gb")):
+            page.click(page.find(f"[data-metric={member}]")[0])
+            rows = page.run(cells)
+            for name, file in (("score", "score("), ("handle", "handle("), ("leak_token", "leak_token(")):
+                check_equal(rows[name][0], through(file, key), f"{member} of {name} in total")
+            check_equal((rows["handle"][1], rows["score"][1]), (0, rows["score"][0]), f"{member} of both alone")
+        page.click(page.find("[data-metric=totalBytes]")[0])
+        check_equal(page.run("return document.querySelector('tr[data-function]').cells[0].textContent"), "score", "the first function")
+        page.run("[...document.querySelectorAll('tr[data-function] .name')].find((b) => b.textContent === 'render').click()")
+        for side, wanted, others in (("callers", {"render", "handle", "serve"}, {"score"}), ("callees", {"render"}, {"handle", "score"})):
+            names = set(page.run("return [...document.querySelectorAll(`#${arguments[0]} .frame`)].map((f) => f.textContent)", side))
+            check(wanted <= names and not others & names, f"{side}: {names}")
+            value = page.run("return Number(document.querySelector(`#${arguments[0]} .frame`).dataset.value)", side)
+            check_equal(value, through("render(", "tb"), f"the bytes of all {side}")
+        check_in("tab=functions", page.run("return location.hash"), "the address")
         check_equal(page.console_errors(), [], "console")

@@ -27,6 +27,11 @@ const METRICS = [
   ["resizes", "Resizes", "count", "blocks that realloc changed in size"],
   ["moves", "Moves", "count", "resizes that gave another address"],
   ["copiedBytes", "Copied bytes", "bytes", "copied by moves"],
+  ["lostBytes", "Lost bytes", "bytes", "live at the end, and nothing pointed to the block"],
+  ["lostBlocks", "Lost blocks", "count", "live at the end, and nothing pointed to them"],
+  ["indirectBytes", "Indirectly lost bytes", "bytes", "only lost blocks pointed to the block"],
+  ["possibleBytes", "Possibly lost bytes", "bytes", "only the middle of the block was pointed to"],
+  ["reachableBytes", "Reachable bytes", "bytes", "live at the end, and something pointed to the block"],
   ["slackBytes", "Slack bytes", "bytes", "given by the allocator beyond what was asked for"],
 ].map(([key, label, kind, help]) => ({ key, label, kind, help }));
 

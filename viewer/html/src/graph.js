@@ -34,18 +34,19 @@ function findColours(profile) {
 
 export class Graph {
   // on.zoom(node) is called when another node is chosen to fill the width.
-  constructor(profile, on) {
+  constructor(profile, on, id = "graph") {
+    this.id = id;
     this.profile = profile;
     this.on = on;
     this.colours = findColours(profile);
-    this.crumbs = make("nav", { class: "crumbs", "aria-label": "Way to the shown call" });
+    this.crumbs = make("nav", { class: "crumbs", "aria-label": `Way to the shown call, ${id}` });
     this.canvas = make("div", { class: "frames" });
     this.box = make(
       "div",
-      { class: "graph", id: "graph", role: "tree", tabindex: "0", "aria-label": "Call tree: arrow keys move, Enter zooms, Escape goes back" },
+      { class: "graph", id, role: "tree", tabindex: "0", "aria-label": "Call tree: arrow keys move, Enter zooms, Escape goes back" },
       this.canvas,
     );
-    this.status = make("p", { class: "status", id: "graph-status", role: "status" });
+    this.status = make("p", { class: "status", id: `${id}-status`, role: "status" });
     this.legendBox = make("div");
     this.element = make("div", {}, this.crumbs, this.box, this.status, this.legendBox);
     this.box.onscroll = this.box.onfocus = this.box.onblur = () => this.render();
@@ -241,7 +242,7 @@ export class Graph {
       if (node === this.selected && (node !== this.zoomed || document.activeElement === this.box)) classes.push("selected");
       element.className = classes.join(" ");
       element.removeAttribute("aria-hidden");
-      element.id = `frame-${this.shown.length}`;
+      element.id = `${this.id}-frame-${this.shown.length}`;
       element.setAttribute("role", "treeitem");
       element.setAttribute("aria-level", level + 1);
       element.dataset.value = this.tree.sum(node);

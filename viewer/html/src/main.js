@@ -4,10 +4,12 @@ import { base, readProfile } from "./data.js";
 import { changeCards, changeColumns, changeHelp, sides } from "./diff.js";
 import { make } from "./dom.js";
 import { Filters, KINDS, exactly, matchingFunctions, patternOf } from "./filters.js";
+import { Functions } from "./functions.js";
 import { Graph } from "./graph.js";
 import { exact, percent, time } from "./numbers.js";
 import * as state from "./state.js";
 import { Table } from "./table.js";
+import { Tabs } from "./tabs.js";
 import { Timeline } from "./timeline.js";
 import { Tree } from "./tree.js";
 
@@ -25,6 +27,8 @@ class Report {
     this.filters = new Filters(profile, () => this.filter());
     this.graph = new Graph(profile, { zoom: () => this.zoomed() });
     this.table = new Table(profile, { show: (site) => this.showInGraph(site) });
+    this.functions = new Functions(profile);
+    this.tabs = new Tabs("Tables", [["sites", "Sites", make("div", {}, this.siteFilter(), this.table.element)], ["functions", "Functions", this.functions.element]], (key) => this.setTab(key));
     if (profile.timeline.time.length)
       this.timeline = new Timeline(profile, { range: (range) => this.setRange(range), describe: (range) => this.describeRange(range) });
   }
@@ -40,7 +44,7 @@ class Report {
     }
     main.append(this.cards(), ...this.findings());
     if (this.timeline) main.append(section("timeline", "Live over time", this.timeline.element));
-    main.append(section("calls", profile.old ? "What changed" : "Who allocates", this.controls(), this.graph.element), section("sites", "Sites", this.siteFilter(), this.table.element));
+    main.append(section("calls", profile.old ? "What changed" : "Who allocates", this.controls(), this.graph.element), section("sites", "Sites and functions", this.tabs.element));
     main.append(make("footer", {}, `Written by ${profile.writtenBy}. Keys: / search, arrow keys in chart and graph, Enter zooms, Esc goes back.`));
     main.removeAttribute("aria-busy");
     document.onkeydown = (event) => this.key(event);
@@ -67,6 +71,7 @@ class Report {
       to: range?.to,
       search: this.search.value.trim(),
       only: this.only.checked ? 1 : "",
+      tab: this.tabs.shown === "sites" ? "" : this.tabs.shown,
       zoom: state.path(graph.tree.path(graph.zoomed).map((node) => node.function)),
       ...Object.fromEntries(KINDS.map((kind) => [kind, filters.get(kind)])),
     };
@@ -81,6 +86,7 @@ class Report {
     this.direction.value = this.reversed ? "leaf" : "root";
     this.search.value = view.get("search") ?? "";
     this.only.checked = view.has("only");
+    this.tabs.show(view.get("tab"));
     this.matches = this.matching();
     this.filters.set(KINDS.flatMap((kind) => view.getAll(kind).map((text) => ({ kind, text }))));
     const [from, to] = ["from", "to"].map((end) => (view.has(end) ? Number(view.get(end)) : NaN));
@@ -184,6 +190,7 @@ class Report {
       cards.push(["endBytes", "At end", profile.format("bytes", totals.endBytes), `${blocks(totals.endBlocks)} still live`]);
       cards.push(["lifetime", "Average lifetime", totals.totalBlocks ? time(totals.lifetime / totals.totalBlocks, profile.timeUnit) : "–", "from allocation to free"]);
     }
+    if (values.lostBytes) cards.push(["lostBytes", "Lost", profile.format("bytes", totals.lostBytes), `${blocks(totals.lostBlocks)} that nothing points to`]);
     if (values.temporaryBlocks)
       cards.push(["temporaryBlocks", "Temporary", percent(totals.temporaryBlocks, totals.totalBlocks), `${blocks(totals.temporaryBlocks)} freed at once`]);
     if (values.copiedBytes) cards.push(["copiedBytes", "Copied by realloc", profile.format("bytes", totals.copiedBytes), `in ${exact(totals.moves)} moves`]);
@@ -283,6 +290,11 @@ class Report {
     this.show(true);
   }
 
+  setTab(key) {
+    this.tabs.show(key);
+    this.show(false);
+  }
+
   zoomed() {
     this.showSites();
     state.show(this.view());
@@ -376,7 +388,9 @@ class Report {
     const tree = (this.trees[Number(this.reversed)] ??= new Tree(profile, this.reversed, this.sites));
     if (tree.values !== chosen.values) tree.setValues(chosen.values);
     this.showMetric(chosen);
-    this.graph.set({ tree, signed: chosen.signed, show: (value) => (chosen.signed ? profile.formatSigned : profile.format).call(profile, chosen.kind, value), matches: this.matches });
+    const show = (value) => (chosen.signed ? profile.formatSigned : profile.format).call(profile, chosen.kind, value);
+    this.graph.set({ tree, signed: chosen.signed, show, matches: this.matches });
+    if (this.tabs.shown === "functions") this.functions.set({ sites: this.sites, values: chosen.values, show, signed: chosen.signed });
     this.showSites(sort ? chosen : null);
     state.show(this.view(), typing);
   }

@@ -23,6 +23,7 @@ function columnsOf(profile) {
     ["peakBytes", "Peak", "live at the peak of the process", "bytes", plain("peakBytes"), ["peakBytes"]],
     ["endBytes", "End", "still live at the end", "bytes", plain("endBytes"), ["endBytes"]],
     ["lifetime", "Lifetime, avg", "average over the site's blocks", "time", ratio("lifetime", "totalBlocks"), ["lifetime"]],
+    ["lostBytes", "Lost", "live at the end, and nothing pointed to the block", "bytes", plain("lostBytes"), ["lostBytes"]],
     ["temporaryBlocks", "Temporary", "blocks freed before their thread's next allocation", "count", plain("temporaryBlocks"), ["temporaryBlocks"]],
     ["copiedBytes", "Copied", "bytes that realloc copied", "bytes", plain("copiedBytes"), ["copiedBytes"]],
     ["threads", "Threads", "threads on which this stack allocated", "count", plain("threads"), ["threads"]],
