@@ -247,7 +247,8 @@ __attribute__((constructor)) static void start_at_the_latest(void)
 	if (ct_start()) {
 		ct_real_check_malloc();
 		ct_entries_init();
-		ct_libunwind_load();
+		if (ct_tracer.verify) /* else when it may be needed, see hooks/entry_slots.c */
+			ct_libunwind_load();
 	}
 	ct_say_pass_on();
 }

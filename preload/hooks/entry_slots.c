@@ -12,6 +12,7 @@
 
 #include "heap/real.h"
 #include "hooks/entries.h"
+#include "hot/slow.h"
 #include "hot/state.h"
 #include "hot/thread.h"
 #include "sys/environment.h"
@@ -285,14 +286,16 @@ static int note_loads(struct dl_phdr_info *info, size_t bytes, void *context)
 	return 1;
 }
 
-/* Look through the loaded objects if there are other ones than before. */
-static void look(void)
+/* Look through the loaded objects if there are other ones than before. True: there were. */
+static bool look(void)
 {
+	bool changed = false;
 	if (__atomic_exchange_n(&is_looking, 1, __ATOMIC_ACQUIRE))
-		return;
+		return false;
 	memset(looks, 0, sizeof(looks));
 	patching = false;
 	if (!dl_iterate_phdr(look_at, NULL)) {
+		changed = true;
 		for (uint32_t i = 0; i < CT_ENTRIES; i++)
 			if (looks[i].first && !looks[i].still_there)
 				want(&ct_entries[i], looks[i].first, looks[i].foreign);
@@ -301,12 +304,20 @@ static void look(void)
 		dl_iterate_phdr(note_loads, NULL);
 	}
 	ct_set_release(&is_looking, 0);
+	return changed;
 }
 
 void *ct_entry_asked(void *handle, const char *name)
 {
 	ct_own_begin();
-	look();
+	/*
+	 * The loader makes two tables when a program first loads something, and again. If we loaded libunwind earlier,
+	 * they would not be in the program's heap, as they are without us. Code that was loaded may allocate in lazy
+	 * binding, whose stacks only libunwind can walk.
+	 */
+	static uint32_t changes;
+	if (look() && __atomic_add_fetch(&changes, 1, __ATOMIC_RELAXED) == 2 && !ct_get_relaxed(&ct_filters))
+		ct_libunwind_load();
 	const struct ct_entry_point *entry = handle == RTLD_NEXT ? NULL : entry_of(name);
 	bool ours = entry && entry != &dlsym_entry && ct_real_find(handle, name) == entry->real;
 	ct_own_end();

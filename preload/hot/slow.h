@@ -75,7 +75,10 @@ enum ct_go_step {
 
 enum ct_go_step ct_go_step(struct ct_thread *thread, struct ct_go *go, struct ct_registers *at);
 
-/* Load libunwind. Without it, stacks that need it end in CT_PSEUDO_LOST. Must not be called inside an allocation. */
+/*
+ * Load libunwind, the first time. Without it, stacks that need it end in CT_PSEUDO_LOST. Must not be called inside an
+ * allocation.
+ */
 CT_COLD void ct_libunwind_load(void);
 
 /* Make room for this many frames of the thread's stack. False: no memory; nothing has changed. */

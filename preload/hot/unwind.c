@@ -225,11 +225,16 @@ static CT_COLD uint32_t remember_rootless(struct ct_thread *thread, struct walk 
 	return site;
 }
 
-static CT_COLD uint32_t unwind_with_libunwind(struct ct_thread *thread, const struct ct_registers *from)
+/* walked: the number of frames that our walk has found. They are kept if libunwind is not there. */
+static CT_COLD uint32_t unwind_with_libunwind(struct ct_thread *thread, const struct ct_registers *from,
+					      uint32_t walked)
 {
 	bool complete = false;
 	struct walk walk = {.fresh = ct_libunwind_walk(thread, from, &complete)};
-	ct_count_loss(CT_LOSS_FALLBACK);
+	if (walk.fresh)
+		ct_count_loss(CT_LOSS_FALLBACK);
+	else
+		walk.fresh = walked;
 	if (!walk.fresh) {
 		thread->fresh[0] = (struct ct_stack_frame){.at = *from};
 		walk.fresh = 1;
@@ -304,7 +309,7 @@ walk_and_remember(struct ct_thread *thread, const struct ct_registers *from, uin
 		thread->bounds[0] = walk.go.before;
 	if (ct_unlikely(end > WALK_ROOT))
 		return end == WALK_FALLBACK
-			       ? unwind_with_libunwind(thread, from)
+			       ? unwind_with_libunwind(thread, from, walk.fresh)
 			       : remember_rootless(thread, &walk, end == WALK_FULL ? CT_PSEUDO_CUT : CT_PSEUDO_LOST);
 	thread->guessed = walk.guessed || (walk.joined && thread->guessed);
 	uint32_t site = remember(thread, &walk, thread->root);
@@ -322,7 +327,7 @@ walk_and_remember(struct ct_thread *thread, const struct ct_registers *from, uin
 uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *from, uint32_t standing, bool counted)
 {
 	if (ct_unlikely(!ct_is_on_latest_stack(thread, from->sp)) && !ct_stack_find_bounds(thread, from->sp))
-		return unwind_with_libunwind(thread, from);
+		return unwind_with_libunwind(thread, from, 0);
 
 	uint32_t site = counted ? site_by_path(thread, from, standing) : 0;
 	if (site) {

@@ -160,6 +160,8 @@ static int status_of(int pid)
 	return got != pid || !WIFEXITED(status) || WEXITSTATUS(status) == EXEC_FAILED ? -1 : WEXITSTATUS(status);
 }
 
+static bool refused; /* the system has made no child: an emulator, or a limit on processes */
+
 /* Run work(argument) in a child that shares our memory, and wait for it. */
 static int run_child(int (*work)(void *), void *argument, int flags)
 {
@@ -172,6 +174,7 @@ static int run_child(int (*work)(void *), void *argument, int flags)
 	ct_lock_begin();
 	int pid = clone(work, stack + CHILD_STACK, CLONE_VM | flags, argument);
 	ct_lock_end();
+	refused = pid < 0;
 	int status = status_of(pid);
 	ct_sys_munmap(stack, CHILD_STACK);
 	return status;
@@ -303,7 +306,8 @@ static void finish(bool flushes)
 	} else if (!ct_say_left(ct_store_path(), ct_options.format) && run_exporter(heard) < 0 && !quiet) {
 		const char *why = why_forbidden();
 		if (!why)
-			why = "no exporter ran (CTRACE_BIN names it)";
+			why = refused ? "the system or an emulator has refused to start an exporter"
+				      : "no exporter ran (CTRACE_BIN names it)";
 		ct_say(why, is_empty() ? NULL : BY_HAND, is_empty() ? NULL : ct_store_path());
 	}
 	if (flushes)

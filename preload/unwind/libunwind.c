@@ -57,6 +57,9 @@ static void find_all(void *library)
 
 void ct_libunwind_load(void)
 {
+	static uint32_t tried; /* atomic */
+	if (__atomic_exchange_n(&tried, 1, __ATOMIC_RELAXED))
+		return;
 	uint64_t unsampled = ct_tls.unsampled;
 	ct_own_begin();
 	ct_tls.unsampled = 0; /* else the loader's allocations would not be recognised as ours */

@@ -5,7 +5,7 @@ import re
 import signal
 
 from lib import dhat, trace
-from lib.fire import SAMPLED, run_both
+from lib.fire import SAMPLED, clear, run_both
 from lib.harness import CTRACE, check, check_equal, check_in, program, test
 
 BEFORE = (10000, 10, 10000, 10, 10000, 10, 4000, 4)
@@ -97,3 +97,22 @@ def exec_over_itself(context):
     for report, ended in ((old, False), (new, True)):
         check_equal((report.data["pid"], report.own["ended"]), (result.pid, ended), "pid, and the end")
         trace.check_below(report, "before_end", BEFORE)
+
+
+@test(needs="qemu-x86_64")
+def under_qemu(context):
+    """qemu's emulation of processes refuses our child. The status stays, the store is whole, and one line names it."""
+    for words, function, blocks in ((["ends", "exit"], "before_end", 10), (["deep", "3000"], "deep_leaf", 2)):
+        arguments = ["qemu-x86_64", program(words[0]), *words[1:]]
+        plain = context.run(arguments)
+        variables = trace.environment(context)
+        variables["CTRACE_QUIET"] = "0"
+        variables["QEMU_SET_ENV"] = ",".join(f"{name}={variables[name]}" for name in ("LD_PRELOAD", "CTRACE_OUT", "CTRACE_QUIET"))
+        del variables["LD_PRELOAD"]
+        result = context.run(arguments, env=variables)
+        check_equal((result.status, result.stdout), (plain.status, plain.stdout), f"{words}: status and output")
+        (line,) = result.stderr.splitlines()
+        check_in("the system or an emulator has refused to start an exporter", line, f"{words}: the line")
+        report = trace.export_left_store(context)
+        check_equal(report.below(function)["tbk"], blocks, f"{words}: blocks below {function}")
+        clear(context)
