@@ -62,6 +62,19 @@ void ct_curses_end(void)
 	}
 }
 
+void ct_curses_suspend(void)
+{
+	def_prog_mode();
+	endwin();
+}
+
+void ct_curses_resume(void)
+{
+	reset_prog_mode();
+	clearok(curscr, TRUE);
+	refresh();
+}
+
 void ct_curses_size(int *lines, int *columns)
 {
 	getmaxyx(stdscr, *lines, *columns);

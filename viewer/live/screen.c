@@ -324,6 +324,8 @@ static bool stack_key(struct ct_screen *screen, int key)
 		move(&screen->stack_top, ct_screen_stack(screen, &frames), key, screen->page);
 		return true;
 	}
+	if (key == 'o') /* its first frame's source */
+		return false;
 	screen->stack_open = false;
 	return key == CT_KEY_ESCAPE || key == CT_KEY_ENTER || key == CT_KEY_LEFT || key == 'q';
 }
@@ -400,6 +402,12 @@ static enum ct_action pause_key(struct ct_screen *screen, int key)
 	return CT_ACTION_PAUSE;
 }
 
+static enum ct_action edit_key(struct ct_screen *screen, int key)
+{
+	(void)screen, (void)key;
+	return CT_ACTION_EDIT;
+}
+
 static enum ct_action help_key(struct ct_screen *screen, int key)
 {
 	(void)key;
@@ -426,6 +434,7 @@ const struct ct_screen_key ct_screen_keys[] = {
 	{"/ n N", "/:search", "search function, file or module; next; previous", search_key, false},
 	{"f Esc", "f:filter", "show only sites with a match anywhere in the stack; show all", filter_key, false},
 	{"b", NULL, "exact numbers, or rounded", exact_key, false},
+	{"o", NULL, "open the source line in $EDITOR", edit_key, false},
 	{"m", "m:baseline", "set the baseline: GROWN counts live bytes from now on", baseline_key, true},
 	{"space", "space:pause", "pause; continue", pause_key, true},
 	{"q Q", "q:quit", "quit", quit_key, false},
