@@ -255,6 +255,19 @@ static void search(struct ct_screen *screen, int step)
 	snprintf(screen->message, sizeof(screen->message), "not found: %s", screen->search.text);
 }
 
+/* A click on a row selects it; on the selected row it opens that. */
+static enum ct_action click(struct ct_screen *screen, int line)
+{
+	int64_t row = (int64_t)screen->selected + line - screen->selected_line;
+	if (screen->stack_open || screen->selected_line < 0 || row < (int64_t)screen->top ||
+	    row >= (int64_t)(screen->top + screen->page) || row >= (int64_t)screen->rows.count)
+		return CT_ACTION_NONE;
+	if ((size_t)row == screen->selected)
+		return open_row(screen, true);
+	screen->selected = (size_t)row;
+	return CT_ACTION_NONE;
+}
+
 /* Append one character, as UTF-8. */
 static void type(char *input, int key)
 {
@@ -459,7 +472,9 @@ enum ct_action ct_screen_key(struct ct_screen *screen, int key)
 		return CT_ACTION_NONE;
 	}
 	if (screen->prompt)
-		return prompt_key(screen, key);
+		return key < CT_KEY_CLICK ? prompt_key(screen, key) : CT_ACTION_NONE;
+	if (key >= CT_KEY_CLICK)
+		return click(screen, key - CT_KEY_CLICK);
 	if (screen->stack_open && stack_key(screen, key))
 		return CT_ACTION_NONE;
 	return list_key(screen, key);

@@ -68,6 +68,36 @@ def other_editors(context):
 
 
 @test()
+def mouse(context):
+    """A press selects a row, another opens it; the wheel moves."""
+    trace.run(context, [program("sites")], out="heap.json")
+    with Terminal(context, [CTRACE_TOP, "-i", context.path("heap.json")], term="xterm", lines=40) as terminal:
+        terminal.wait_for("[Sites]")
+
+        def line():
+            return terminal.lines().index(terminal.selected()) + 1  # as the terminal counts
+
+        def press(button, at):
+            if b"1006" in terminal.raw:  # the newer way to report the mouse
+                return f"\x1b[<{button};5;{at}M"
+            return f"\x1b[M{chr(32 + button)}{chr(32 + 5)}{chr(32 + at)}"
+
+        first = line()
+        terminal.press(press(0, first + 3))
+        check_equal(line(), first + 3, "the selected line after a press")
+        terminal.press(press(65, 1))
+        check_equal(line(), first + 4, "after the wheel")
+        terminal.press(press(64, 1), press(64, 1))
+        check_equal(line(), first + 2, "after the wheel, back")
+        # pyte does not know all of xterm's sequences, so the output is read.
+        check(b"Esc closes" not in terminal.raw, "the stack is open too early")
+        terminal.press(press(0, first + 2))
+        check_in(b"Esc closes", terminal.raw, "the output after a press on the selected row")
+        terminal.press("q", "q")
+        check_equal(terminal.ended(), 0, "status")
+
+
+@test()
 def no_source(context):
     """A row whose source is not there: a line says so, and nothing is started."""
     editor = _editor(context)
