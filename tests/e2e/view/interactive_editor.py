@@ -79,8 +79,8 @@ def mouse(context):
 
         def press(button, at):
             if b"1006" in terminal.raw:  # the newer way to report the mouse
-                return f"\x1b[<{button};5;{at}M"
-            return f"\x1b[M{chr(32 + button)}{chr(32 + 5)}{chr(32 + at)}"
+                return f"\x1b[<{button};5;{at}M" + (f"\x1b[<{button};5;{at}m" if not button else "")
+            return f"\x1b[M{chr(32 + button)}{chr(32 + 5)}{chr(32 + at)}" + (f"\x1b[M#{chr(32 + 5)}{chr(32 + at)}" if not button else "")
 
         first = line()
         terminal.press(press(0, first + 3))
