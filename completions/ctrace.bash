@@ -8,6 +8,7 @@ _ctrace() {
 	COMPREPLY=()
 	while IFS= read -r line; do
 		case $line in
+		:names) compopt -o filenames 2> /dev/null ;;
 		:files | :commands)
 			kind=-c
 			[[ $line == :files || $current == */* ]] && kind=-f

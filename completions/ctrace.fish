@@ -5,14 +5,17 @@ function __ctrace_complete
     set -l ctrace (string replace -r -- '-top$' '' $words[1])
     set -l before
     string match -q -- '*-top' $words[1]; and set before top
+    set -l names
     for line in ($ctrace complete $before $words[2..-1] 2>/dev/null)
         switch $line
             case :files
                 __fish_complete_path (commandline -ct)
+            case :names
+                set names 1
             case :commands
                 __fish_complete_command
             case '*'
-                echo $line
+                test -n "$names" -a -d "$line"; and echo $line/; or echo $line
         end
     end
 end

@@ -225,11 +225,41 @@ static void test_empty(void **state)
 	ct_profile_free(profile);
 }
 
+static void test_clicks(void **state)
+{
+	struct ct_profile *profile = profile_new();
+	struct ct_screen screen = screen_of(profile, CT_ROWS_SITES);
+	(void)state;
+	free(ct_screen_text(&screen));
+	int first = screen.selected_line;
+	assert_true(first > 0);
+	ct_screen_key(&screen, CT_KEY_CLICK + first + 2);
+	assert_int_equal(screen.selected, 2);
+	free(ct_screen_text(&screen));
+	assert_int_equal(screen.selected_line, first + 2);
+	static const int outside[] = {0, -1, 3, 25, 10000};
+	for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++)
+		ct_screen_key(&screen, CT_KEY_CLICK + (outside[i] < 0 || outside[i] == 3 ? first : 0) + outside[i]);
+	assert_int_equal(screen.selected, 2);
+	assert_false(screen.stack_open);
+	ct_screen_key(&screen, CT_KEY_CLICK + first + 2);
+	assert_true(screen.stack_open);
+	ct_screen_key(&screen, CT_KEY_CLICK + first); /* not a row now */
+	assert_int_equal(screen.selected, 2);
+	ct_screen_key(&screen, CT_KEY_ESCAPE);
+	ct_screen_key(&screen, '/');
+	ct_screen_key(&screen, CT_KEY_CLICK + first);
+	assert_string_equal(screen.input, "");
+	ct_screen_fini(&screen);
+	ct_profile_free(profile);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sorts),
 		cmocka_unit_test(test_own_code),
+		cmocka_unit_test(test_clicks),
 		cmocka_unit_test(test_opens_tree),
 		cmocka_unit_test(test_follows),
 		cmocka_unit_test(test_filters_and_searches),

@@ -2,13 +2,18 @@
 /*
  * ctrace complete WORD...: completes the last word, for the completion scripts of shells. The words are those after
  * "ctrace"; the last one may be empty. Prints one candidate per line, followed by a tab and a description if there is
- * one. A line ":files" or ":commands" asks the shell to complete these itself. All candidates come from the tables in
- * cmd/option.h.
+ * one. A line ":files" or ":commands" asks the shell to complete these itself; after a line ":names" the candidates are
+ * names of files. Words come from the tables in cmd/option.h.
  */
 #include "cmd/cmd.h"
 
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#include "cmd/inputs.h"
 
 #define BEFORE_MAX 512
 
@@ -42,6 +47,31 @@ static void offer_option(void *context, const struct ct_option *option)
 	char name[64];
 	snprintf(name, sizeof(name), "--%s", option->name);
 	offer(context, name, option->help);
+}
+
+/* Offer folders, and the files that commands read. */
+static void offer_inputs(const char *word)
+{
+	const char *slash = strrchr(word, '/'), *start = slash ? slash + 1 : word;
+	char *folder = slash ? strndup(word, (size_t)(slash - word + 1)) : strdup("./");
+	struct dirent **entries;
+	int count = *word == '~' || !folder ? -1 : scandir(folder, &entries, NULL, alphasort);
+	puts(count < 0 ? ":files" : ":names"); /* the shell knows what ~ is */
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+		struct stat status;
+		char *path;
+		if (!strncmp(name, start, strlen(start)) && (*name != '.' || *start == '.') &&
+		    asprintf(&path, "%s%s", folder, name) >= 0) {
+			if (stat(path, &status) == 0 && (S_ISDIR(status.st_mode) || ct_inputs_fits(path)))
+				printf("%.*s%s\n", (int)(start - word), word, name);
+			free(path);
+		}
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+	free(folder);
 }
 
 static void offer_commands(const char *word)
@@ -99,7 +129,10 @@ static void complete(const struct ct_command *command, char **words, int count)
 	} else if (word[0] == '-') {
 		ct_command_each_option(command, offer_option, &current);
 	} else {
-		puts(command->runs_program ? ":commands" : ":files");
+		if (command->runs_program)
+			puts(":commands");
+		else
+			offer_inputs(word);
 	}
 }
 

@@ -189,6 +189,7 @@ static int print_file(const char *path, struct ct_error_text *error)
 	struct ct_store_file store = {0};
 	struct ct_profile *profile = NULL;
 	struct ct_input input;
+	ct_cmd_begin_work("reading", NULL);
 	int code = ct_input_open(path, &input, error);
 	if (!code && input.is_store) {
 		code = ct_store_file_read(input.fd, path, &store, error);
@@ -197,6 +198,7 @@ static int print_file(const char *path, struct ct_error_text *error)
 	} else if (!code) {
 		code = ct_load_dhat(&input, &profile, error);
 	}
+	ct_cmd_end_work();
 	if (!code) {
 		print_profile(profile);
 		bool good = input.is_store ? print_store(&store) : check_report(profile);

@@ -59,6 +59,11 @@ static bool is_input(const char *path, bool unknown)
 	return json ? strstr(json, "\"dhatFileVersion\"") != NULL : unknown;
 }
 
+bool ct_inputs_fits(const char *path)
+{
+	return is_input(path, false);
+}
+
 static bool is_same(const char *path, const char *output)
 {
 	return output && ct_export_same_file(path, output);

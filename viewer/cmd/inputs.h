@@ -9,6 +9,7 @@
 #ifndef CT_CMD_INPUTS_H
 #define CT_CMD_INPUTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "util/error.h"
@@ -18,6 +19,9 @@ struct ct_inputs {
 	size_t count;
 	size_t room;
 };
+
+/* Does a command read this file, by its first bytes, or if these say nothing, by its name? */
+bool ct_inputs_fits(const char *path);
 
 /* Add what is in this folder itself. 0, CT_ERR_USAGE if there is nothing, or < 0. */
 int ct_inputs_add_folder(struct ct_inputs *inputs, const char *folder, struct ct_error_text *error);

@@ -45,6 +45,8 @@ bool ct_curses_begin(void)
 	nonl();
 	keypad(stdscr, TRUE);
 	curs_set(0);
+	mousemask(BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
+	mouseinterval(0); /* a press is one at once, and not perhaps the first half of a click */
 	if (has_colors() && start_color() == OK && use_default_colors() == OK) {
 		init_pair(1, COLOR_CYAN, -1);
 		init_pair(2, COLOR_YELLOW, -1);
@@ -60,6 +62,19 @@ void ct_curses_end(void)
 		signal(ended_by, SIG_DFL);
 		raise(ended_by);
 	}
+}
+
+void ct_curses_suspend(void)
+{
+	def_prog_mode();
+	endwin();
+}
+
+void ct_curses_resume(void)
+{
+	reset_prog_mode();
+	clearok(curscr, TRUE);
+	refresh();
 }
 
 void ct_curses_size(int *lines, int *columns)
@@ -144,6 +159,17 @@ static int translate(wint_t key)
 	return CT_KEY_NONE;
 }
 
+/* A press selects a line, and the wheel moves as the arrows do. */
+static int mouse_key(void)
+{
+	MEVENT event;
+	if (getmouse(&event) != OK)
+		return CT_KEY_NONE;
+	if (event.bstate & BUTTON1_PRESSED)
+		return CT_KEY_CLICK + event.y;
+	return event.bstate & BUTTON4_PRESSED ? CT_KEY_UP : event.bstate & BUTTON5_PRESSED ? CT_KEY_DOWN : CT_KEY_NONE;
+}
+
 int ct_curses_key(int wait_ms)
 {
 	wint_t key;
@@ -155,6 +181,8 @@ int ct_curses_key(int wait_ms)
 		return -1;
 	if (kind == KEY_CODE_YES && key == KEY_RESIZE)
 		clearok(curscr, TRUE); /* each terminal moves existing text in its own way */
+	if (kind == KEY_CODE_YES && key == KEY_MOUSE)
+		return mouse_key();
 	if (kind == KEY_CODE_YES)
 		return translate(key);
 	if (kind == OK && key == '\r')

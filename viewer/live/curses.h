@@ -11,6 +11,10 @@ bool ct_curses_begin(void);
 /* Restore the terminal. If a signal was caught, die from it. */
 void ct_curses_end(void);
 
+/* Leave the terminal to another program, and take it back. */
+void ct_curses_suspend(void);
+void ct_curses_resume(void);
+
 void ct_curses_size(int *lines, int *columns);
 
 /* Paint lines with the colours of ct_line, and highlight the selected one (-1 = none). */

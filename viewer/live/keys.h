@@ -19,6 +19,7 @@ enum ct_key {
 	CT_KEY_PAGE_DOWN,
 	CT_KEY_HOME,
 	CT_KEY_END,
+	CT_KEY_CLICK = 0x120000, /* plus the line of the screen, from 0 */
 };
 
 /* Whether the key is one of the words: characters, or names such as "Tab", separated by blanks. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "live/curses.h"
+#include "live/editor.h"
 #include "live/screen.h"
 #include "util/clock.h"
 
@@ -17,6 +18,7 @@
 struct live {
 	struct ct_target *target;
 	struct ct_screen screen;
+	const char *folders; /* where source files are looked for */
 	bool paused;
 	struct ct_error_text trouble; /* why the latest reading failed; "" = it did not */
 	int64_t next_ms; /* time of the next reading */
@@ -79,12 +81,35 @@ static int paint(struct live *live, struct ct_error_text *error)
 	return CT_OK;
 }
 
+/* Open the source of the selected row's stack; if the stack is shown, from its first visible frame on. */
+static void edit(struct live *live)
+{
+	struct ct_screen *screen = &live->screen;
+	struct ct_editor_place place;
+	struct ct_error_text error;
+	const uint32_t *frames;
+	size_t count = ct_screen_stack(screen, &frames), from = screen->stack_open ? screen->stack_top : 0;
+	if (from >= count || !ct_editor_find(screen->profile, frames + from, count - from, live->folders, &place)) {
+		snprintf(screen->message, sizeof(screen->message), "no source file found: --source-path names folders");
+		return;
+	}
+	ct_curses_suspend();
+	int code = ct_editor_run(&place, &error);
+	ct_curses_resume();
+	free(place.path);
+	if (code)
+		snprintf(screen->message, sizeof(screen->message), "%.*s", (int)sizeof(screen->message) - 1,
+			 error.line);
+}
+
 static int act(struct live *live, enum ct_action action, struct ct_error_text *error)
 {
 	if (action == CT_ACTION_NO_MEMORY)
 		return ct_error_no_memory(error);
 	if (action == CT_ACTION_PAUSE && live->target)
 		live->paused = !live->paused;
+	if (action == CT_ACTION_EDIT)
+		edit(live);
 	if (action == CT_ACTION_BASELINE && live->target &&
 	    (ct_target_set_baseline(live->target) || ct_screen_show(&live->screen, ct_target_profile(live->target))))
 		return ct_error_no_memory(error);
@@ -121,6 +146,7 @@ int ct_live_run(const struct ct_live_request *request, struct ct_error_text *err
 {
 	struct live live = {
 		.target = request->target,
+		.folders = request->view->source_path,
 		.screen = {.terminal = *request->view->terminal,
 			   .exact = request->view->exact,
 			   .whole = request->view->whole,

@@ -244,6 +244,19 @@ static void search(struct ct_screen *screen, int step)
 	snprintf(screen->message, sizeof(screen->message), "not found: %s", screen->search.text);
 }
 
+/* A click on a row selects it; on the selected row it opens that. */
+static enum ct_action click(struct ct_screen *screen, int line)
+{
+	int64_t row = (int64_t)screen->selected + line - screen->selected_line;
+	if (screen->stack_open || screen->selected_line < 0 || row < (int64_t)screen->top ||
+	    row >= (int64_t)(screen->top + screen->page) || row >= (int64_t)screen->rows.count)
+		return CT_ACTION_NONE;
+	if ((size_t)row == screen->selected)
+		return open_row(screen, true);
+	screen->selected = (size_t)row;
+	return CT_ACTION_NONE;
+}
+
 /* Append one character, as UTF-8. */
 static void type(char *input, int key)
 {
@@ -313,6 +326,8 @@ static bool stack_key(struct ct_screen *screen, int key)
 		move(&screen->stack_top, ct_screen_stack(screen, &frames), key, screen->page);
 		return true;
 	}
+	if (key == 'o') /* its first frame's source */
+		return false;
 	screen->stack_open = false;
 	return key == CT_KEY_ESCAPE || key == CT_KEY_ENTER || key == CT_KEY_LEFT || key == 'q';
 }
@@ -398,6 +413,12 @@ static enum ct_action pause_key(struct ct_screen *screen, int key)
 	return CT_ACTION_PAUSE;
 }
 
+static enum ct_action edit_key(struct ct_screen *screen, int key)
+{
+	(void)screen, (void)key;
+	return CT_ACTION_EDIT;
+}
+
 static enum ct_action help_key(struct ct_screen *screen, int key)
 {
 	(void)key;
@@ -425,6 +446,7 @@ const struct ct_screen_key ct_screen_keys[] = {
 	{"f Esc", "f:filter", "show only sites with a match anywhere in the stack; show all", filter_key, false},
 	{"a", NULL, "begin rows at the program's own code, or at the function that allocates", frames_key, false},
 	{"b", NULL, "exact numbers, or rounded", exact_key, false},
+	{"o", NULL, "open the source line in $EDITOR", edit_key, false},
 	{"m", "m:baseline", "set the baseline: GROWN counts live bytes from now on", baseline_key, true},
 	{"space", "space:pause", "pause; continue", pause_key, true},
 	{"q Q", "q:quit", "quit", quit_key, false},
@@ -449,7 +471,9 @@ enum ct_action ct_screen_key(struct ct_screen *screen, int key)
 		return CT_ACTION_NONE;
 	}
 	if (screen->prompt)
-		return prompt_key(screen, key);
+		return key < CT_KEY_CLICK ? prompt_key(screen, key) : CT_ACTION_NONE;
+	if (key >= CT_KEY_CLICK)
+		return click(screen, key - CT_KEY_CLICK);
 	if (screen->stack_open && stack_key(screen, key))
 		return CT_ACTION_NONE;
 	return list_key(screen, key);

@@ -16,6 +16,7 @@ enum ct_action {
 	CT_ACTION_QUIT,
 	CT_ACTION_BASELINE,
 	CT_ACTION_PAUSE,
+	CT_ACTION_EDIT, /* open the selected row's source */
 	CT_ACTION_NO_MEMORY,
 };
 

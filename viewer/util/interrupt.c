@@ -18,6 +18,7 @@
 static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
 #define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
+static int depth; /* begun and not ended */
 static struct sigaction before[NUMBERS];
 static void (*own_end)(void);
 static pid_t owner; /* the process that began; a child that it forks has no files of its own */
@@ -49,6 +50,8 @@ static void all_signals(sigset_t *set)
 void ct_interrupt_begin(void (*end)(void))
 {
 	struct sigaction action = {.sa_handler = on_signal};
+	if (depth++)
+		return;
 	all_signals(&action.sa_mask);
 	own_end = end;
 	owner = getpid();
@@ -59,6 +62,8 @@ void ct_interrupt_begin(void (*end)(void))
 
 void ct_interrupt_end(void)
 {
+	if (--depth)
+		return;
 	for (size_t i = 0; i < NUMBERS; i++)
 		sigaction(numbers[i], &before[i], NULL);
 	line[0] = '\0';

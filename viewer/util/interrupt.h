@@ -8,7 +8,10 @@
 
 #include <stddef.h>
 
-/* end: ends the process in its own way, and is called in the signal's handler; NULL: exit with 128 and the signal. */
+/*
+ * end: ends the process in its own way, and is called in the signal's handler; NULL: exit with 128 and the signal.
+ * Inside work that has begun already, only that one's end counts.
+ */
 void ct_interrupt_begin(void (*end)(void));
 
 /* From here on, the signals have the effect that they had before. */

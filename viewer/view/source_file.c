@@ -34,37 +34,49 @@ static char *read_file(const char *path)
 	return text;
 }
 
+/* Is there a file that can be read? */
+static bool is_file(const char *path)
+{
+	struct stat status;
+	int file = ct_open_regular(AT_FDCWD, path, 0, &status);
+	if (file >= 0)
+		close(file);
+	return file >= 0 && status.st_size <= BYTES_MAX;
+}
+
 /* Look in a folder for the whole path, then for the path without its first part, and so on. */
 static char *find_below(const char *folder, size_t length, const char *path)
 {
-	char *text = NULL;
-	while (!text && *path) {
+	while (*path) {
 		char *whole;
 		path += strspn(path, "/");
 		if (asprintf(&whole, "%.*s/%s", (int)length, folder, path) < 0)
 			return NULL;
-		text = read_file(whole);
+		if (is_file(whole))
+			return whole;
 		free(whole);
 		path += strcspn(path, "/");
 	}
-	return text;
+	return NULL;
 }
 
-static char *find(const char *path, const char *folders)
+char *ct_source_path(const char *path, const char *folders)
 {
-	char *text = read_file(path);
-	while (!text && folders && *folders) {
+	char *found = *path && is_file(path) ? strdup(path) : NULL;
+	while (*path && !found && folders && *folders) {
 		size_t length = strcspn(folders, ":");
-		text = length ? find_below(folders, length, path) : NULL;
+		found = length ? find_below(folders, length, path) : NULL;
 		folders += length + (folders[length] == ':');
 	}
-	return text;
+	return found;
 }
 
 int ct_source_open(struct ct_source *source, const char *path, const char *folders)
 {
 	size_t count = 1, used = 0;
-	*source = (struct ct_source){.text = *path ? find(path, folders) : NULL};
+	char *found = ct_source_path(path, folders);
+	*source = (struct ct_source){.text = found ? read_file(found) : NULL};
+	free(found);
 	if (!source->text)
 		return -1;
 	for (const char *at = source->text; *at; at++)

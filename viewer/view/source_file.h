@@ -16,6 +16,10 @@ struct ct_source {
  * matching end of the path is used. A relative path is also looked up in the current folder. 0, or < 0: not found.
  */
 int ct_source_open(struct ct_source *source, const char *path, const char *folders);
+
+/* Where the file is, in the same way; to be freed. NULL: not found. */
+char *ct_source_path(const char *path, const char *folders);
+
 void ct_source_close(struct ct_source *source);
 
 #endif

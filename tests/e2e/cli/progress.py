@@ -93,6 +93,8 @@ def interrupted_export(context):
             check_equal(text.count("ctrace: stopped; the store stays; make the report with: ctrace export " + store), 1, "the line: " + text)
     context.run([CTRACE, "export", store]).check()
     dhat.check_file(store.removesuffix(".store"))
+    for words in (["top"], ["info"], ["advise"]):
+        _interrupt(context, [CTRACE, *words, store.removesuffix(".store")], 1)
     for words in (["merge", "-o", context.path("all.json")], ["diff", "-f", "html", "-o", context.path("page.html")]):
         text = _interrupt(context, [CTRACE, *words, store.removesuffix(".store"), store.removesuffix(".store")], 1)
         check_in("ctrace: stopped", text, f"{words[0]}: the line")
