@@ -8,6 +8,7 @@
  *   - store: stores (sections, replay, snapshots, marks, checks), a copy of one, and what record reads of left stores
  *   - dhat: DHAT JSON of ctrace, Valgrind and dhat-rs, with our member (losses, marks, snapshots, timeline); also
  *     compressed by gzip; and files of other tools
+ *   - other: heap profiles of other tools: pprof, text, massif, heaptrack
  *   - symbols: ELF and DWARF of programs, libraries and separate .debug files, which elfutils opens in the same way
  *   - demangle: mangled names, and texts that are cut
  *   - perf_map: /tmp/perf-PID.map

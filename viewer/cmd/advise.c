@@ -234,7 +234,7 @@ const struct ct_command ct_command_advise = {
 	.usage = "[options] FILE",
 	.about =
 		"Suggest what to change in the program: findings with their evidence, the largest first. FILE is a report of "
-		"ctrace, Valgrind's DHAT or dhat-rs, or a store.",
+		"ctrace, Valgrind's DHAT, dhat-rs or heaptrack, or a store.",
 	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_color_options, offsetof(struct request, color))},
 	.run = run,
 };

@@ -101,13 +101,13 @@ static int write_out(struct request *request, const struct ct_diff *diff, struct
 
 static int compare(struct request *request, struct ct_error_text *error)
 {
-	int code = ct_diff_files_load(&request->files, request->view.metric, error);
+	int code = ct_diff_files_load(&request->files, &request->view.metric, error);
 	return code ? code : write_out(request, &request->files.diff, error);
 }
 
 static int run(int argc, char **argv)
 {
-	struct request request = {.view = {.metric = CT_METRIC_TOTAL_BYTES, .rows = ROWS_DEFAULT}, .output = "-"};
+	struct request request = {.view = {.rows = ROWS_DEFAULT}, .output = "-"};
 	struct ct_error_text error;
 	int code, rest = ct_command_begin(&ct_command_diff, &request, argc, argv, &code);
 	setlocale(LC_CTYPE, "");

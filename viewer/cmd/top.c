@@ -145,6 +145,8 @@ static int show_input(struct request *request)
 	ct_terminal_probe(&terminal, stdout, request->color);
 	request->top.view.terminal = &terminal;
 	request->top.view.profile = profile;
+	if (!request->top.sort_given && !request->top.view.column_count && !request->top.pid)
+		request->top.view.sort = ct_column_main(profile);
 	code = show(request, profile);
 	if (request->target)
 		ct_target_close(request->target);
@@ -184,7 +186,8 @@ const struct ct_command ct_command_top = {
 	.summary = "show who allocates, in the terminal (also: ctrace-top)",
 	.usage = "[options] FILE\n"
 		 "[options] -p PID",
-	.about = "Show who allocates. FILE is a report of ctrace, Valgrind's DHAT or dhat-rs, or a store.",
+	.about =
+		"Show who allocates. FILE is a report of ctrace, Valgrind's DHAT or dhat-rs, a store, or a heap profile of pprof, gperftools, jemalloc, massif or heaptrack.",
 	.groups = {CT_OPTION_GROUP(ct_top_options, offsetof(struct request, top)), CT_OPTION_GROUP(options, 0),
 		   CT_OPTION_GROUP(ct_select_options, offsetof(struct request, top.selection)),
 		   CT_OPTION_GROUP(ct_color_options, offsetof(struct request, color))},

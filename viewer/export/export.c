@@ -193,7 +193,7 @@ int ct_export_load(const char *path, struct ct_profile **profile, struct ct_erro
 		if (!code)
 			code = load_store(&store, false, path, profile, error);
 	} else if (!code) {
-		code = ct_load_dhat(&input, profile, error);
+		code = ct_load_report(&input, profile, error);
 	}
 	if (code) {
 		ct_profile_free(*profile);
@@ -213,7 +213,10 @@ int ct_export_write(const struct ct_export *job, const struct ct_profile *profil
 		return code;
 	code = ct_out_open(output, &file, error);
 	if (!code) {
-		code = job->format->write(profile, job->metric ? job->metric : job->format->metric, file.stream, error);
+		enum ct_metric metric = job->metric ? job->metric : job->format->metric;
+		if (metric && !ct_metric_exists(profile, metric))
+			metric = ct_metric_main(profile);
+		code = job->format->write(profile, metric, file.stream, error);
 		if (code)
 			ct_error_context(error, code, "%s", output);
 	}
@@ -243,7 +246,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	int code = choose_output(job, store, &output, error);
 	if (!code)
 		code = store ? load_store(store, job->events, job->input->path, &profile, error)
-			     : ct_load_dhat(job->input, &profile, error);
+			     : ct_load_report(job->input, &profile, error);
 	ct_input_close(job->input);
 	if (!code)
 		code = select_part(job, profile, error);

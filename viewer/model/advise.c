@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/metric.h"
 #include "names/names.h"
 #include "util/array.h"
 
@@ -334,7 +335,7 @@ static bool is_known(const struct work *work, enum need need)
 	case NEED_MOMENTS:
 		return work->moments;
 	default:
-		return profile->has_lifetimes;
+		return ct_metric_all_exist(profile);
 	}
 }
 
@@ -409,6 +410,10 @@ int ct_advise(const struct ct_profile *profile, struct ct_findings *findings, st
 	*findings = (struct ct_findings){0};
 	if (profile->mode != CT_MODE_HEAP)
 		return ct_error_set(error, CT_ERR_USAGE, "not a heap profile: there is nothing to advise on");
+	if (!ct_metric_exists(profile, CT_METRIC_TOTAL_BYTES) || !ct_metric_exists(profile, CT_METRIC_TOTAL_BLOCKS))
+		return ct_error_set(
+			error, CT_ERR_USAGE,
+			"has only what was live: advice needs all allocations; recordings of ctrace have them");
 	work.allocators = ct_names_find_allocators(profile);
 	work.flags = calloc(profile->frame_count + 1, sizeof(*work.flags));
 	work.where = calloc(sites, sizeof(*work.where));

@@ -16,7 +16,7 @@ const section = (id, title, ...children) => make("section", { id, "aria-labelled
 class Report {
   constructor(profile) {
     this.profile = profile;
-    this.metric = profile.values[profile.metric] ? profile.metric : "totalBytes";
+    this.metric = profile.values[profile.metric] ? profile.metric : profile.main;
     this.range = null;
     this.matches = null;
     this.trees = [null, null];
@@ -46,8 +46,8 @@ class Report {
     const facts = [
       profile.pid ? `pid ${profile.pid}` : "",
       profile.startUnixMs ? new Date(profile.startUnixMs).toLocaleString() : "",
-      `ran ${time(profile.endTime, profile.timeUnit)}`,
-      profile.producer === "unknown" ? "" : `recorded by ${profile.producer}`,
+      profile.endTime || !profile.foreign ? `ran ${time(profile.endTime, profile.timeUnit)}` : "",
+      profile.producer === "unknown" ? "" : profile.foreign ? `from a file of ${profile.producer}` : `recorded by ${profile.producer}`,
     ];
     this.theme = make("button", { type: "button", id: "theme", onclick: () => this.toggleTheme() }, "Dark");
     return make(
@@ -95,11 +95,18 @@ class Report {
   totalCards() {
     const { profile } = this;
     const { totals, values } = profile;
-    const blocks = (count) => `${exact(count)} ${profile.blocksUnit}`;
-    const cards = [["totalBytes", profile.verb === "Allocated" ? "Total" : profile.verb, profile.format("bytes", totals.totalBytes), `${blocks(totals.totalBlocks)} at ${exact(profile.siteCount)} ${profile.siteCount === 1 ? "site" : "sites"}`]];
+    const blocks = (count) => (count === undefined ? "" : `${exact(count)} ${profile.blocksUnit}`);
+    const words = (...texts) => texts.filter((text) => text).join(" ");
+    const sites = `at ${exact(profile.siteCount)} ${profile.siteCount === 1 ? "site" : "sites"}`;
+    const cards = [];
+    if (values.totalBytes)
+      cards.push(["totalBytes", profile.verb === "Allocated" ? "Total" : profile.verb, profile.format("bytes", totals.totalBytes), words(blocks(totals.totalBlocks), sites)]);
     if (values.peakBytes) {
-      cards.push(["peakBytes", "Peak", profile.format("bytes", totals.peakBytes), `${blocks(totals.peakBlocks)}, at ${time(profile.peakTime, profile.timeUnit)}`]);
-      cards.push(["endBytes", "At end", profile.format("bytes", totals.endBytes), `${blocks(totals.endBlocks)} still live`]);
+      const when = profile.peakTime ? `at ${time(profile.peakTime, profile.timeUnit)}` : "";
+      cards.push(["peakBytes", "Peak", profile.format("bytes", totals.peakBytes), [blocks(totals.peakBlocks), when].filter((text) => text).join(", ")]);
+    }
+    if (values.endBytes) cards.push(["endBytes", "At end", profile.format("bytes", totals.endBytes), words(blocks(totals.endBlocks), "still live")]);
+    if (values.lifetime) {
       cards.push(["lifetime", "Average lifetime", totals.totalBlocks ? time(totals.lifetime / totals.totalBlocks, profile.timeUnit) : "–", "from allocation to free"]);
     }
     if (values.temporaryBlocks)
@@ -314,7 +321,7 @@ class Report {
   showInGraph(site) {
     const { profile } = this;
     if (this.reversed) this.setReversed(false);
-    if (!this.graph.tree.values[site]) this.setMetric("totalBytes"); // the site has no width with the shown metric
+    if (!this.graph.tree.values[site]) this.setMetric(this.profile.main); // the site has no width with the shown metric
     const { tree } = this.graph;
     const functions = profile.stackFunctions.subarray(profile.stackStart[site], profile.stackStart[site + 1]);
     const node = tree.find(functions);
