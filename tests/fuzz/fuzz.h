@@ -16,7 +16,8 @@
  *   - budget: rules of ctrace check
  *   - suppressions: LeakSanitizer's files
  *   - program: what ctrace record reads before it starts a program (ELF header, #! line)
- *   - options: options of ctrace record, and the preload's environment and name patterns; there are no settings files
+ *   - options: options of ctrace record, and the preload's environment and name patterns
+ *   - config: .ctracerc
  *
  * There are no targets for regular expressions and globs on the command line, which come from the user, nor for /proc,
  * which comes from the kernel.
