@@ -41,7 +41,7 @@ PPROF := $B/obj/viewer/write/pprof.pb-c
 VIEWER_OBJ := $(VIEWER_SRC:%.c=$B/obj/%.o) $(PPROF).o
 VIEWER_CFLAGS := -Iviewer -I$B/obj/viewer
 VIEWER_LIBS := -l:libiberty.a $(or $(shell $(PKG_CONFIG) --libs ncursesw libcjson libdw libelf libprotobuf-c zlib 2>/dev/null), \
-	-lncursesw -ltinfo -lcjson -ldw -lelf -lprotobuf-c -lz) -lm
+	-lncursesw -ltinfo -lcjson -ldw -lelf -lprotobuf-c -lz) -lm -ldl
 
 .PHONY: all
 all: $B/lib/libctrace.so $B/bin/ctrace $B/bin/ctrace-top

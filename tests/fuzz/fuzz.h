@@ -8,6 +8,7 @@
  *   - store: stores (sections, replay, snapshots, marks, checks), a copy of one, and what record reads of left stores
  *   - dhat: DHAT JSON of ctrace, Valgrind and dhat-rs, with our member (losses, marks, snapshots, timeline); also
  *     compressed by gzip; and files of other tools
+ *   - other: heap profiles of other tools: pprof, text, massif, heaptrack
  *   - symbols: ELF and DWARF of programs, libraries and separate .debug files, which elfutils opens in the same way
  *   - demangle: mangled names, and texts that are cut
  *   - perf_map: /tmp/perf-PID.map
@@ -15,7 +16,8 @@
  *   - budget: rules of ctrace check
  *   - suppressions: LeakSanitizer's files
  *   - program: what ctrace record reads before it starts a program (ELF header, #! line)
- *   - options: options of ctrace record, and the preload's environment and name patterns; there are no settings files
+ *   - options: options of ctrace record, and the preload's environment and name patterns
+ *   - config: .ctracerc
  *
  * There are no targets for regular expressions and globs on the command line, which come from the user, nor for /proc,
  * which comes from the kernel.

@@ -16,6 +16,7 @@
 #include "model/advise.h"
 #include "model/threads.h"
 #include "names/names.h"
+#include "view/pager.h"
 #include "view/view.h"
 #include "write/put_json.h"
 
@@ -97,6 +98,7 @@ static int put_text(const struct ct_profile *profile, const struct ct_findings *
 	struct ct_terminal terminal;
 	struct ct_line line;
 	ct_terminal_probe(&terminal, stdout, color);
+	ct_pager_begin(&terminal, stdout);
 	const struct ct_view view = {.profile = profile, .terminal = &terminal, .out = stdout};
 	int code = ct_view_summary(&view, error);
 	if (code < 0)
@@ -245,7 +247,7 @@ const struct ct_command ct_command_advise = {
 	.usage = "[options] FILE",
 	.about =
 		"Suggest what to change in the program: findings with their evidence, the largest first. FILE is a report of "
-		"ctrace, Valgrind's DHAT or dhat-rs, or a store.",
-	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_color_options, offsetof(struct request, color))},
+		"ctrace, Valgrind's DHAT, dhat-rs or heaptrack, or a store.",
+	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_page_options, offsetof(struct request, color))},
 	.run = run,
 };

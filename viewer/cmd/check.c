@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/config.h"
 #include "cmd/shared_options.h"
 #include "gate/gate.h"
 #include "load/load.h"
@@ -25,6 +26,7 @@ struct work {
 	enum format format;
 	enum ct_color_mode color;
 	const char *output;
+	struct ct_config config;
 	struct ct_budget budget;
 	struct ct_profile *loaded[CT_DIFF_SIDES];
 	struct ct_profile profiles[CT_DIFF_SIDES]; /* their threads are folded */
@@ -222,6 +224,15 @@ static void print_rules(FILE *out)
 	putc('\n', out);
 }
 
+/* The config's budget is for a command line without rules. */
+static int configure(struct work *work)
+{
+	int code = ct_config_read(&work->config, &work->error);
+	if (!code && work->config.budget && !work->budget.count)
+		code = ct_budget_read(&work->budget, work->config.budget, &work->error);
+	return code ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", work->error.line) : CT_EXIT_FINE;
+}
+
 /* Without a rule, the check must not pass. */
 static int check_usage(const struct work *work, int files)
 {
@@ -242,6 +253,8 @@ static int run(int argc, char **argv)
 	struct work work = {.output = "-"};
 	int code, rest = ct_command_begin(&ct_command_check, &work, argc, argv, &code);
 	if (rest >= 0)
+		code = configure(&work);
+	if (rest >= 0 && !code)
 		code = check_usage(&work, argc - rest);
 	if (rest >= 0 && !code) {
 		setlocale(LC_CTYPE, "");
@@ -258,6 +271,7 @@ static int run(int argc, char **argv)
 		ct_profile_free(work.loaded[side]);
 	}
 	ct_budget_fini(&work.budget);
+	ct_config_fini(&work.config);
 	return code;
 }
 

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cmd/config.h"
 #include "cmd/diff_files.h"
 #include "cmd/pick.h"
 #include "cmd/shared_options.h"
 #include "view/diff.h"
+#include "view/pager.h"
 #include "write/diff.h"
 #include "write/file.h"
 
@@ -26,6 +28,7 @@ struct request {
 	const char *output;
 	struct ct_selection selection;
 	struct ct_diff_files files;
+	struct ct_config config;
 };
 
 static const char *const formats[] = {"text", "json", "folded", "html", NULL};
@@ -96,6 +99,7 @@ static int write_out(struct request *request, const struct ct_diff *diff, struct
 	int code = ct_out_open(request->output, &file, error);
 	if (!code && request->format == FORMAT_TEXT) {
 		ct_terminal_probe(&terminal, file.stream, request->color);
+		ct_pager_begin(&terminal, file.stream);
 		request->view.diff = diff;
 		request->view.terminal = &terminal;
 		request->view.out = file.stream;
@@ -111,7 +115,11 @@ static int write_out(struct request *request, const struct ct_diff *diff, struct
 static int compare(struct request *request, struct ct_error_text *error)
 {
 	ct_cmd_begin_work("comparing", NULL);
-	int code = ct_diff_files_load(&request->files, request->view.metric, error);
+	int code = ct_config_read(&request->config, error);
+	if (!code)
+		code = ct_config_hide(&request->config, &request->selection, error);
+	if (!code)
+		code = ct_diff_files_load(&request->files, &request->view.metric, error);
 	if (!code)
 		code = write_out(request, &request->files.diff, error);
 	ct_cmd_end_work();
@@ -120,7 +128,7 @@ static int compare(struct request *request, struct ct_error_text *error)
 
 static int run(int argc, char **argv)
 {
-	struct request request = {.view = {.metric = CT_METRIC_TOTAL_BYTES, .rows = ROWS_DEFAULT}, .output = "-"};
+	struct request request = {.view = {.rows = ROWS_DEFAULT}, .output = "-"};
 	struct ct_error_text error;
 	char *picked[CT_DIFF_SIDES] = {NULL};
 	int code = CT_OK, rest = ct_command_begin(&ct_command_diff, &request, argc, argv, &code);
@@ -145,6 +153,7 @@ static int run(int argc, char **argv)
 	ct_selection_fini(&request.selection);
 	for (int side = 0; side < CT_DIFF_SIDES; side++)
 		free(picked[side]);
+	ct_config_fini(&request.config);
 	return code;
 }
 
@@ -156,6 +165,6 @@ const struct ct_command ct_command_diff = {
 		"Show what changed between two recordings: stores, or reports of ctrace, Valgrind's DHAT or dhat-rs. Sites are the "
 		"same when their functions are, whatever the build; the changes add up to the change of the total.",
 	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_select_options, offsetof(struct request, selection)),
-		   CT_OPTION_GROUP(ct_color_options, offsetof(struct request, color))},
+		   CT_OPTION_GROUP(ct_page_options, offsetof(struct request, color))},
 	.run = run,
 };

@@ -30,7 +30,16 @@ static int select_parts(struct ct_diff_files *files, struct ct_error_text *error
 	return CT_OK;
 }
 
-int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric metric, struct ct_error_text *error)
+static enum ct_metric common_metric(const struct ct_diff *diff)
+{
+	static const enum ct_metric metrics[] = {CT_METRIC_TOTAL_BYTES, CT_METRIC_PEAK_BYTES, CT_METRIC_END_BYTES};
+	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++)
+		if (ct_diff_has(diff, metrics[i]))
+			return metrics[i];
+	return CT_METRIC_TOTAL_BYTES;
+}
+
+int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric *metric, struct ct_error_text *error)
 {
 	int code = CT_OK;
 	for (int side = 0; side < CT_DIFF_SIDES && !code; side++) {
@@ -52,7 +61,11 @@ int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric metric, struc
 	if (!code)
 		code = ct_diff_init(&files->diff, compared, files->paths, files->stacks, error);
 	ct_progress_leave(all);
-	return code ? code : ct_diff_check(&files->diff, metric, error);
+	if (code)
+		return code;
+	if (!*metric)
+		*metric = common_metric(&files->diff);
+	return ct_diff_check(&files->diff, *metric, error);
 }
 
 void ct_diff_files_fini(struct ct_diff_files *files)

@@ -16,8 +16,11 @@ struct ct_diff_files {
 	struct ct_diff diff;
 };
 
-/* Load, select and compare the files; warns on stderr about patterns that match in neither. 0 or < 0. */
-int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric metric, struct ct_error_text *error);
+/*
+ * Load, select and compare the files; warns on stderr about patterns that match in neither. CT_METRIC_NONE becomes
+ * the main number that both files have. 0 or < 0.
+ */
+int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric *metric, struct ct_error_text *error);
 
 /* May be called without ct_diff_files_load. */
 void ct_diff_files_fini(struct ct_diff_files *files);

@@ -253,7 +253,8 @@ const struct ct_command ct_command_export = {
 	.name = COMMAND,
 	.summary = "turn a store or a report into a file for another tool",
 	.usage = "[options] INPUT",
-	.about = "Turn a store (FILE.json.store) or a report of ctrace, Valgrind's DHAT or dhat-rs into another file.",
+	.about =
+		"Turn a store (FILE.json.store) or a report of ctrace, Valgrind's DHAT or dhat-rs, or a heap profile of pprof, massif, heaptrack or others, into another file.",
 	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_select_options, offsetof(struct request, selection)),
 		   CT_OPTION_GROUP(ct_debuginfod_options, 0)},
 	.run = run,

@@ -34,9 +34,9 @@ static int write_diff(const struct ct_export *job, char **paths, struct ct_error
 				      .selection = job->selection,
 				      .stacks = CT_DIFF_ALL_FRAMES,
 				      .split_threads = job->split_threads};
-	enum ct_metric metric = job->metric ? job->metric : CT_METRIC_TOTAL_BYTES;
+	enum ct_metric metric = job->metric;
 	char *name = job->output ? strdup(job->output) : page_name(files.paths[CT_DIFF_NEW]);
-	int code = name ? ct_diff_files_load(&files, metric, error) : ct_error_no_memory(error);
+	int code = name ? ct_diff_files_load(&files, &metric, error) : ct_error_no_memory(error);
 	if (!code)
 		code = ct_diff_files_page(&files, metric, name, error);
 	if (!code && !job->output)

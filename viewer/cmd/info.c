@@ -14,6 +14,7 @@
 #include "cmd/pick.h"
 #include "load/load.h"
 #include "load/store/store_file.h"
+#include "model/metric.h"
 #include "names/number.h"
 #include "symbol/symbol.h"
 #include "util/utf8.h"
@@ -42,28 +43,39 @@ static void print_losses(const struct ct_profile *profile)
 			print_row("  lost", "%s", text);
 }
 
-static void print_profile(const struct ct_profile *profile)
+/* Print bytes and, if the file knows them, blocks, which are the next metric. */
+static void print_amount(const struct ct_profile *profile, const char *name, enum ct_metric metric)
 {
 	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM];
-	const struct ct_counters *totals = &profile->totals;
+	if (!ct_metric_exists(profile, metric))
+		return;
+	ct_number_exact(a, ct_metric_value(&profile->totals, metric));
+	ct_number_exact(b, ct_metric_value(&profile->totals, metric + 1));
+	if (ct_metric_exists(profile, metric + 1))
+		print_row(name, "%s %s in %s %s", a, profile->bytes_unit, b, profile->blocks_unit);
+	else
+		print_row(name, "%s %s", a, profile->bytes_unit);
+}
+
+static void print_profile(const struct ct_profile *profile)
+{
+	char a[CT_NUMBER_ROOM];
 	print_row("producer", "%s", profile->producer);
 	print_row("command", "%s", profile->command);
-	print_row("pid", "%" PRIu64, profile->pid);
-	print_row("run time", "%s", ct_number_time(a, (double)profile->end_time, profile->time_unit));
+	if (profile->pid || !profile->foreign)
+		print_row("pid", "%" PRIu64, profile->pid);
+	if (profile->end_time || !profile->foreign)
+		print_row("run time", "%s", ct_number_time(a, (double)profile->end_time, profile->time_unit));
 	print_row("state", "%s", profile->ended ? "ended" : "killed, stopped, or still running");
 	if (profile->sample_bytes)
 		print_row("sampled", "mean interval %s; the numbers are estimates",
 			  ct_number_bytes(a, profile->sample_bytes));
 	print_row("sites", "%zu, of %zu distinct frames", profile->site_count, profile->frame_count - 1);
-	print_row("total", "%s %s in %s %s", ct_number_exact(a, totals->total_bytes), profile->bytes_unit,
-		  ct_number_exact(b, totals->total_blocks), profile->blocks_unit);
-	if (profile->has_lifetimes) {
-		print_row("peak", "%s %s in %s %s", ct_number_exact(a, totals->peak_bytes), profile->bytes_unit,
-			  ct_number_exact(b, totals->peak_blocks), profile->blocks_unit);
+	print_amount(profile, "total", CT_METRIC_TOTAL_BYTES);
+	print_amount(profile, "peak", CT_METRIC_PEAK_BYTES);
+	if (ct_metric_exists(profile, CT_METRIC_PEAK_BYTES))
 		print_row("peak time", "%s", ct_number_time(a, (double)profile->peak_time, profile->time_unit));
-		print_row("at end", "%s %s in %s %s", ct_number_exact(a, totals->end_bytes), profile->bytes_unit,
-			  ct_number_exact(b, totals->end_blocks), profile->blocks_unit);
-	}
+	print_amount(profile, "at end", CT_METRIC_END_BYTES);
 	print_losses(profile);
 }
 
@@ -86,7 +98,9 @@ static bool check_sites(const struct ct_profile *profile)
 		lifetime = lifetime && (long double)c->lifetime <= (long double)c->total_blocks * profile->end_time;
 	}
 	bool good = true;
-	if (profile->has_lifetimes) {
+	if (!ct_metric_exists(profile, CT_METRIC_TOTAL_BLOCKS))
+		return true;
+	if (ct_metric_all_exist(profile)) {
 		good = print_check(order, "at peak and at end <= max <= total, in each site");
 		good = print_check(lifetime, "no block lives longer than the program") && good;
 	}
@@ -196,7 +210,7 @@ static int print_file(const char *path, struct ct_error_text *error)
 		if (!code)
 			code = ct_store_profile(&store, &profile, error);
 	} else if (!code) {
-		code = ct_load_dhat(&input, &profile, error);
+		code = ct_load_report(&input, &profile, error);
 	}
 	ct_cmd_end_work();
 	if (!code) {

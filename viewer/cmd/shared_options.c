@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "symbol/servers.h"
+#include "view/pager.h"
 #include "write/format.h"
 
 static int set_pattern(const struct ct_option *option, void *patterns, const char *value, struct ct_error_text *error)
@@ -26,13 +27,24 @@ const struct ct_option ct_select_options[CT_SELECT_KINDS] = {
 
 static const char *const colors[] = {"auto", "always", "never", NULL}; /* by enum ct_color_mode */
 
-const struct ct_option ct_color_options[1] = {
-	{.name = "color",
-	 .argument = "WHEN",
-	 .help = "auto, always or never",
-	 .standard = "auto",
-	 .choices = colors,
-	 .set = ct_set_choice},
+#define COLOR                                                                                                          \
+	{                                                                                                              \
+		.name = "color", .argument = "WHEN", .help = "auto, always or never", .standard = "auto",              \
+		.choices = colors, .set = ct_set_choice                                                                \
+	}
+
+const struct ct_option ct_color_options[1] = {COLOR};
+
+static int forbid_pager(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	(void)option, (void)member, (void)value, (void)error;
+	ct_pager_forbid();
+	return CT_OK;
+}
+
+const struct ct_option ct_page_options[2] = {
+	COLOR,
+	{.name = "no-pager", .help = "on a terminal, do not use $PAGER or less", .set = forbid_pager},
 };
 
 static int ask_servers(const struct ct_option *option, void *request, const char *value, struct ct_error_text *error)

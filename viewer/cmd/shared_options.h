@@ -17,6 +17,9 @@ extern const struct ct_option ct_color_options[1];
 /* --debuginfod. */
 extern const struct ct_option ct_debuginfod_options[1];
 
+/* --color and --no-pager, for commands whose text goes through a pager. */
+extern const struct ct_option ct_page_options[2];
+
 /* Setters, by the type of the member: size_t, double from 0 to 100, int, enum ct_metric, struct ct_format_set. */
 int ct_set_rows(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error);
 int ct_set_percent(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error);

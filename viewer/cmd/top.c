@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/config.h"
 #include "cmd/pick.h"
 #include "cmd/top_options.h"
 #include "doctor/package.h"
@@ -15,6 +16,7 @@
 #include "model/threads.h"
 #include "names/names.h"
 #include "view/caveat.h"
+#include "view/pager.h"
 
 #define COMMAND "top"
 #define ROWS_DEFAULT 20
@@ -22,8 +24,10 @@
 struct request {
 	struct ct_top_request top;
 	enum ct_color_mode color;
+	struct ct_terminal terminal;
 	const char *path;
 	struct ct_target *target;
+	struct ct_config config;
 };
 
 static const struct ct_option options[] = {
@@ -137,6 +141,8 @@ static int show(struct request *request, struct ct_profile *profile)
 	}
 	if (code == 0 && is_live(request))
 		return show_live(request);
+	if (code == 0 && request->top.form == CT_TOP_TEXT)
+		ct_pager_begin(&request->terminal, stdout);
 	if (code == 0)
 		code = show_folded(request, profile, &error);
 	if (code == 0 && request->top.form == CT_TOP_TEXT)
@@ -164,7 +170,6 @@ static int open_target(struct request *request, struct ct_profile **profile, str
 /* Show a file or a process, as the options say. */
 static int show_input(struct request *request)
 {
-	struct ct_terminal terminal;
 	struct ct_profile *profile;
 	struct ct_error_text error;
 	int code = request->top.pid ? open_target(request, &profile, &error) : ct_load(request->path, &profile, &error);
@@ -172,9 +177,12 @@ static int show_input(struct request *request)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
 	if (!request->top.pid)
 		ct_caveat_torn(profile, request->path);
-	ct_terminal_probe(&terminal, stdout, request->color);
-	request->top.view.terminal = &terminal;
+	ct_terminal_probe(&request->terminal, stdout, request->color);
+	request->top.view.terminal = &request->terminal;
 	request->top.view.profile = profile;
+	ct_top_keep_known_columns(&request->top);
+	if (!request->top.sort_given && !request->top.view.column_count && !request->top.pid)
+		request->top.view.sort = ct_column_main(profile);
 	code = show(request, profile);
 	if (request->target)
 		ct_target_close(request->target);
@@ -196,6 +204,18 @@ static int show_file(struct request *request, const char *word)
 	return code;
 }
 
+/* A running program's profile takes no selection, and its columns are others. */
+static int configure(struct request *request)
+{
+	struct ct_error_text error;
+	int code = request->top.pid ? CT_OK : ct_config_read(&request->config, &error);
+	if (!code)
+		code = ct_config_hide(&request->config, &request->top.selection, &error);
+	if (!code)
+		code = ct_top_configure(&request->top, &request->config, &error);
+	return code ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
+}
+
 static int run(int argc, char **argv)
 {
 	struct request request = {
@@ -211,6 +231,8 @@ static int run(int argc, char **argv)
 		else if (!request.top.pid && rest + 1 != argc)
 			code = ct_cmd_fail_files(COMMAND, argc - rest);
 		if (!code)
+			code = configure(&request);
+		if (!code)
 			code = ct_top_check_options(COMMAND, &request.top);
 		if (!code)
 			code = check_interactive(&request);
@@ -218,6 +240,7 @@ static int run(int argc, char **argv)
 			code = request.top.pid ? show_input(&request) : show_file(&request, argv[rest]);
 	}
 	ct_top_fini(&request.top);
+	ct_config_fini(&request.config);
 	return code;
 }
 
@@ -226,10 +249,11 @@ const struct ct_command ct_command_top = {
 	.summary = "show who allocates, in the terminal (also: ctrace-top)",
 	.usage = "[options] FILE\n"
 		 "[options] -p PID",
-	.about = "Show who allocates. FILE is a report of ctrace, Valgrind's DHAT or dhat-rs, or a store.",
+	.about =
+		"Show who allocates. FILE is a report of ctrace, Valgrind's DHAT or dhat-rs, a store, or a heap profile of pprof, gperftools, jemalloc, massif or heaptrack.",
 	.groups = {CT_OPTION_GROUP(ct_top_options, offsetof(struct request, top)), CT_OPTION_GROUP(options, 0),
 		   CT_OPTION_GROUP(ct_select_options, offsetof(struct request, top.selection)),
-		   CT_OPTION_GROUP(ct_color_options, offsetof(struct request, color)),
+		   CT_OPTION_GROUP(ct_page_options, offsetof(struct request, color)),
 		   CT_OPTION_GROUP(ct_debuginfod_options, 0)},
 	.run = run,
 };

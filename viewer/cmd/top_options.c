@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/config.h"
 #include "write/write.h"
 
 static int refuse_column(const struct ct_option *option, const char *value, struct ct_error_text *error)
@@ -181,6 +182,35 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 	 .set = ct_set_flag,
 	 AT(view.all_frames)},
 };
+
+int ct_top_configure(struct ct_top_request *request, const struct ct_config *config, struct ct_error_text *error)
+{
+	static const struct ct_option columns = {.name = "columns"};
+	struct ct_view *view = &request->view;
+	bool table = (request->kind == CT_TOP_ROWS || request->kind == CT_TOP_TREE) && request->form == CT_TOP_TEXT &&
+		     !request->interactive && !request->only_leaks;
+	if (!view->source_path)
+		view->source_path = config->source_path;
+	if (!config->columns || view->column_count || !table)
+		return CT_OK;
+	request->columns_configured = true;
+	int code = set_columns(&columns, request, config->columns, error);
+	return code ? ct_error_context(error, code, "%s", config->columns_from) : CT_OK;
+}
+
+void ct_top_keep_known_columns(struct ct_top_request *request)
+{
+	struct ct_view *view = &request->view;
+	int kept = 0;
+	if (!request->columns_configured)
+		return;
+	for (int i = 0; i < view->column_count; i++)
+		if (ct_column_exists(view->profile, view->columns[i]))
+			view->columns[kept++] = view->columns[i];
+	view->column_count = kept;
+	if (!request->sort_given && kept)
+		view->sort = view->columns[0];
+}
 
 /* --cum alone implies --by function. Without --sort, the first of the chosen columns is sorted. */
 static void complete(struct ct_top_request *request)

@@ -19,6 +19,7 @@ struct ct_top_request {
 	enum ct_top_form form;
 	bool sort_given;
 	bool rows_given;
+	bool columns_configured; /* by the config, not by an option */
 	struct ct_selection selection;
 	struct ct_patterns functions; /* from --list and --peek */
 	bool only_leaks;
@@ -29,6 +30,14 @@ struct ct_top_request {
 #define CT_TOP_OPTIONS 19
 
 extern const struct ct_option ct_top_options[CT_TOP_OPTIONS];
+
+struct ct_config;
+
+/* After the last option: what the config has and no option has set. 0 or < 0. */
+int ct_top_configure(struct ct_top_request *request, const struct ct_config *config, struct ct_error_text *error);
+
+/* Drop the columns of the config that the profile does not have. */
+void ct_top_keep_known_columns(struct ct_top_request *request);
 
 /* After the last option: check that they fit together, and fill in what follows from them. Returns an exit code. */
 int ct_top_check_options(const char *command, struct ct_top_request *request);

@@ -14,6 +14,7 @@
 #include "names/names.h"
 #include "util/text.h"
 #include "view/caveat.h"
+#include "view/pager.h"
 #include "view/trend.h"
 #include "write/file.h"
 
@@ -156,6 +157,7 @@ static int write_out(struct request *request)
 	code = ct_out_open("-", &file, &request->error);
 	if (!code && request->format == FORMAT_TEXT) {
 		ct_terminal_probe(&terminal, stdout, request->color);
+		ct_pager_begin(&terminal, file.stream);
 		code = ct_trend_text(&view, &terminal, file.stream) ? ct_error_no_memory(&request->error) : CT_OK;
 	} else if (!code) {
 		writers[request->format](&view, file.stream);
@@ -193,6 +195,6 @@ const struct ct_command ct_command_trend = {
 	.about =
 		"Show the totals of recordings in the order in which they are given, such as one for each commit, and which sites "
 		"have grown most from the first to the last. RUN is a store, a report, a folder or pattern of them, or LABEL=FILE.",
-	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_color_options, offsetof(struct request, color))},
+	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_page_options, offsetof(struct request, color))},
 	.run = run,
 };

@@ -203,7 +203,7 @@ int ct_export_load(const char *path, struct ct_profile **profile, struct ct_erro
 		if (!code)
 			code = load_store(&store, false, path, profile, error);
 	} else if (!code) {
-		code = ct_load_dhat(&input, profile, error);
+		code = ct_load_report(&input, profile, error);
 	}
 	if (code) {
 		ct_profile_free(*profile);
@@ -219,6 +219,8 @@ static int write_profile(const struct ct_export *job, const struct ct_profile *p
 {
 	enum ct_metric metric = job->metric ? job->metric : job->format->metric;
 	struct ct_profile folded;
+	if (metric && !ct_metric_exists(profile, metric))
+		metric = ct_metric_main(profile);
 	if (!profile->has_threads || profile->threads_folded || job->split_threads || job->format->has_threads)
 		return job->format->write(profile, metric, out, error);
 	int code = ct_threads_fold(profile, &folded, error);
@@ -268,7 +270,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	struct ct_progress_part all = ct_progress_enter(0, LOADING);
 	if (!code)
 		code = store ? load_store(store, job->events, job->input->path, &profile, error)
-			     : ct_load_dhat(job->input, &profile, error);
+			     : ct_load_report(job->input, &profile, error);
 	ct_progress_leave(all);
 	ct_input_close(job->input);
 	if (!code)

@@ -55,12 +55,17 @@ static const char *bytes_of(const struct draw *draw, uint64_t bytes, char out[CT
 	return exact ? ct_number_exact(out, bytes) : ct_number_bytes(out, bytes);
 }
 
-/* Add "12.3 MiB in 1,234 blocks". */
-static void add_amount(struct draw *draw, const char *before, uint64_t bytes, uint64_t blocks)
+/* Add "12.3 MiB in 1,234 blocks". The metric after the one of bytes counts the blocks; not every file knows them. */
+static void add_amount(struct draw *draw, const char *before, enum ct_metric metric)
 {
+	const struct ct_counters *totals = &draw->view.profile->totals;
 	char text[CT_NUMBER_ROOM * 4], number[CT_NUMBER_ROOM], count[CT_NUMBER_ROOM];
-	snprintf(text, sizeof(text), "%s%s in %s %.40s", before, bytes_of(draw, bytes, number),
-		 ct_number_exact(count, blocks), draw->view.profile->blocks_unit);
+	bytes_of(draw, ct_metric_value(totals, metric), number);
+	if (ct_metric_exists(draw->view.profile, metric + 1))
+		snprintf(text, sizeof(text), "%s%s in %s %.40s", before, number,
+			 ct_number_exact(count, ct_metric_value(totals, metric + 1)), draw->view.profile->blocks_unit);
+	else
+		snprintf(text, sizeof(text), "%s%s", before, number);
 	ct_line_add_rest(&draw->line, text);
 }
 
@@ -69,16 +74,24 @@ static void put_amounts(struct draw *draw)
 	const struct ct_profile *profile = draw->view.profile;
 	const struct ct_counters *totals = &profile->totals;
 	char text[CT_NUMBER_ROOM * 2], number[CT_NUMBER_ROOM];
-	if (profile->has_lifetimes) {
+	bool peak = ct_metric_exists(profile, CT_METRIC_PEAK_BYTES),
+	     end = ct_metric_exists(profile, CT_METRIC_END_BYTES);
+	bool total = ct_metric_exists(profile, CT_METRIC_TOTAL_BYTES);
+	if (end) {
 		put_label(draw, profile->recent_us ? "now" : "at end");
 		ct_line_style(&draw->line, CT_STYLE_STRONG);
-		add_amount(draw, "", totals->end_bytes, totals->end_blocks);
+		add_amount(draw, "", CT_METRIC_END_BYTES);
 		ct_line_style(&draw->line, CT_STYLE_PLAIN);
-		snprintf(text, sizeof(text), ", peak %s, ", bytes_of(draw, totals->peak_bytes, number));
+	}
+	if (peak) {
+		snprintf(text, sizeof(text), "%speak %s", end ? ", " : "", bytes_of(draw, totals->peak_bytes, number));
 		ct_line_add_rest(&draw->line, text);
 	}
-	add_amount(draw, draw->view.whole ? "selected " : "total ", totals->total_bytes, totals->total_blocks);
-	if (draw->view.whole) {
+	if (total) {
+		ct_line_add_rest(&draw->line, peak || end ? ", " : "");
+		add_amount(draw, draw->view.whole ? "selected " : "total ", CT_METRIC_TOTAL_BYTES);
+	}
+	if (draw->view.whole && total) {
 		ct_number_percent(number, (double)totals->total_bytes, (double)draw->view.whole->total_bytes);
 		snprintf(text, sizeof(text), ", %s %% of total", number);
 		ct_line_add_rest(&draw->line, text);

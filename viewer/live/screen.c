@@ -55,7 +55,7 @@ static int rebuild(struct ct_screen *screen)
 	bool follow = screen->selected > 0 && screen->selected < rows->count;
 	uint64_t id = follow ? rows->rows[screen->selected].id : 0;
 	if (!ct_column_exists(screen->profile, rows->sort))
-		rows->sort = CT_COLUMN_TOTAL;
+		rows->sort = ct_column_main(screen->profile);
 	if (ct_rows_build(rows, screen->profile, &screen->origins, screen->left_out))
 		return -1;
 	for (size_t i = 0; follow && i < rows->count; i++) {
@@ -122,7 +122,7 @@ static enum ct_action next_kind(struct ct_screen *screen, int step)
 	while (kind == CT_ROWS_THREADS && !screen->has_threads);
 	screen->rows.kind = (enum ct_rows_kind)kind;
 	if (!can_sort(screen, screen->rows.sort))
-		screen->rows.sort = CT_COLUMN_TOTAL;
+		screen->rows.sort = ct_column_main(screen->profile);
 	screen->selected = screen->top = 0;
 	return done(rebuild(screen));
 }

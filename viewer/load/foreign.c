@@ -52,6 +52,9 @@ static const struct {
 	START("<!doctype html", "a page; a browser opens it"),
 	START("<!DOCTYPE html", "a page; a browser opens it"),
 	START("<html", "a page; a browser opens it"),
+	START("<svg", "a picture; a browser opens it"),
+	START("<?xml", "XML, such as a picture; a browser opens it"),
+	START("digraph ", "a graph; dot of graphviz draws it"),
 #undef START
 };
 
@@ -161,8 +164,8 @@ static bool is_value_type(struct bytes bytes)
 }
 
 /*
- * A protobuf message of fields that a pprof profile has, among them a sample type. It begins with one, or with the
- * first string, which is empty.
+ * A protobuf message of fields that a pprof profile has, among them a type of its samples or of its period. It begins
+ * with one, with a number or with the first string, which is empty. Go's types of samples are far behind.
  */
 static const char *is_pprof(struct bytes bytes)
 {
@@ -171,10 +174,11 @@ static const char *is_pprof(struct bytes bytes)
 	while (bytes.at < bytes.end && read_field(&bytes, &field, &length)) { /* the last field may be cut */
 		uint64_t left = (uint64_t)(bytes.end - bytes.at);
 
-		if (!field || field > 15 || (is_first && field != 1 && (field != 6 || length)))
+		if (!field || field > 15 ||
+		    (is_first && field != 1 && (field < 9 || field > 12) && (field != 6 || length)))
 			return NULL;
 		is_first = false;
-		if (field == 1) {
+		if (field == 1 || field == 11) {
 			if (length > left || !is_value_type((struct bytes){bytes.at, bytes.at + length}))
 				return NULL;
 			typed = true;
@@ -278,6 +282,22 @@ const char *ct_foreign_file(const void *start, size_t bytes)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !what; i++)
 		what = kinds[i](all);
 	return what;
+}
+
+enum ct_foreign_kind ct_foreign_kind(const void *start, size_t bytes)
+{
+	static const struct {
+		const char *what;
+		enum ct_foreign_kind kind;
+	} kinds[] = {
+		{MASSIF, CT_FOREIGN_MASSIF},        {HEAPTRACK, CT_FOREIGN_HEAPTRACK}, {PPROF, CT_FOREIGN_PPROF},
+		{GPERFTOOLS, CT_FOREIGN_HEAP_TEXT}, {GO_TEXT, CT_FOREIGN_HEAP_TEXT},   {JEMALLOC, CT_FOREIGN_HEAP_TEXT},
+	};
+	const char *what = ct_foreign_file(start, bytes);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && what; i++)
+		if (!strcmp(what, kinds[i].what))
+			return kinds[i].kind;
+	return CT_FOREIGN_NONE;
 }
 
 /* Members of the outermost object, and a part of their values if that decides. */

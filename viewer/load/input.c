@@ -12,6 +12,7 @@
 #include "ctrace/store.h"
 #include "load/foreign.h"
 #include "load/unpack.h"
+#include "load/unzstd.h"
 #include "util/open.h"
 
 /* Copy what comes from a pipe, so that it can be read more than once. */
@@ -68,6 +69,11 @@ ssize_t ct_input_start(int fd, char *start, size_t room, bool *packed)
 {
 	ssize_t got = pread(fd, start, room, 0);
 	*packed = got > 0 && ct_unpack_is_gzip(start, (size_t)got);
+	if (got > 0 && ct_unzstd_is(start, (size_t)got)) {
+		size_t unpacked = ct_unzstd_start(fd, start, room);
+		*packed = unpacked;
+		return unpacked ? (ssize_t)unpacked : pread(fd, start, room, 0);
+	}
 	return *packed ? (ssize_t)ct_unpack_start(fd, start, room) : got;
 }
 
@@ -98,7 +104,15 @@ static int sniff(struct ct_input *input, struct ct_error_text *error)
 				    input->path);
 	if (input->is_store || ct_input_json(start, bytes))
 		return CT_OK;
+	input->foreign = bytes ? ct_foreign_kind(start, bytes) : CT_FOREIGN_NONE;
+	if (input->foreign)
+		return CT_OK;
 	const char *what = bytes ? ct_foreign_file(start, bytes) : NULL;
+	if (what && ct_unzstd_is(start, bytes) && !ct_unzstd_possible())
+		return ct_error_set(
+			error, CT_ERR_DAMAGED,
+			"%s: compressed by zstd, and libzstd.so.1 is not installed; unpack it first (unzstd)",
+			input->path);
 	if (what)
 		return ct_error_set(error, CT_ERR_DAMAGED, "%s: this is %s", input->path, what);
 	const char *why = !bytes && input->packed         ? "a damaged gzip file, or one of nothing"

@@ -6,13 +6,15 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "load/foreign.h"
 #include "util/error.h"
 
 struct ct_input {
 	const char *path; /* for messages; of a running program's store, the name that it has now */
 	int fd; /* -1 = closed */
-	bool is_store; /* otherwise DHAT JSON */
-	bool packed; /* by gzip; never a store */
+	bool is_store;
+	bool packed; /* by gzip or zstd; never a store */
+	enum ct_foreign_kind foreign; /* of another tool; otherwise DHAT JSON, unless it is a store */
 };
 
 /* "-" is stdin. */

@@ -12,11 +12,17 @@
 #include "model/profile.h"
 #include "util/error.h"
 
-/* Load a file of any known format: a store or DHAT JSON. 0 or < 0. */
+/* Load a file of any known format: a store, DHAT JSON or another tool's. 0 or < 0. */
 int ct_load(const char *path, struct ct_profile **profile, struct ct_error_text *error);
 
 /* Load DHAT JSON written by ctrace, Valgrind (dhatFileVersion 2) or dhat-rs. */
 int ct_load_dhat(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error);
+
+/* Load a file that is not a store. */
+int ct_load_report(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error);
+
+/* Load a heap profile of another tool (load/other/). */
+int ct_load_other(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error);
 
 /* Load a store and symbolise it. */
 int ct_load_store(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error);

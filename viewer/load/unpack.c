@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "load/unzstd.h"
+
 #define GZIP_WINDOW (15 + 16) /* zlib's largest window, with a gzip header */
 #define FIRST_ROOM 65536u
 
@@ -149,7 +151,10 @@ static int unpack(struct packed *packed, char **text, size_t *length, struct ct_
 int ct_unpack(int fd, char **text, size_t *length, struct ct_error_text *error)
 {
 	struct packed packed;
+	char start[4];
 	*text = NULL;
+	if (pread(fd, start, sizeof(start), 0) == sizeof(start) && ct_unzstd_is(start, sizeof(start)))
+		return ct_unzstd(fd, text, length, error);
 	if (!begin(&packed, fd))
 		return ct_error_no_memory(error);
 	int code = unpack(&packed, text, length, error);

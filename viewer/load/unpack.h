@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads gzip files: of one member or of several joined ones. A small file can unpack to a thousand times its size, so
- * what unpacks to far more than a report does is refused long before memory runs out.
+ * Reads gzip files (zstd's: load/unzstd.h): of one member or of several joined ones. A small file can unpack to a
+ * thousand times its size, so what unpacks to far more than a report does is refused long before memory runs out.
  */
 #ifndef CT_LOAD_UNPACK_H
 #define CT_LOAD_UNPACK_H
@@ -27,7 +27,7 @@ bool ct_unpack_is_gzip(const void *start, size_t bytes);
 /* Unpack the first bytes only. Returns how many there are; fewer than room if the file is short or damaged. */
 size_t ct_unpack_start(int fd, void *start, size_t room);
 
-/* Unpack a whole file, with a NUL after the last byte; free the text. 0 or < 0. */
+/* Unpack a whole file, of gzip or zstd, with a NUL after the last byte; free the text. 0 or < 0. */
 int ct_unpack(int fd, char **text, size_t *length, struct ct_error_text *error);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/metric.h"
 #include "model/origin.h"
 #include "names/names.h"
 #include "util/array.h"
@@ -307,7 +308,7 @@ static bool is_known(const struct work *work, enum need need)
 	case NEED_MOMENTS:
 		return work->moments;
 	default:
-		return profile->has_lifetimes;
+		return ct_metric_all_exist(profile);
 	}
 }
 
@@ -382,6 +383,10 @@ int ct_advise(const struct ct_profile *profile, struct ct_findings *findings, st
 	*findings = (struct ct_findings){0};
 	if (profile->mode != CT_MODE_HEAP)
 		return ct_error_set(error, CT_ERR_USAGE, "not a heap profile: there is nothing to advise on");
+	if (!ct_metric_exists(profile, CT_METRIC_TOTAL_BYTES) || !ct_metric_exists(profile, CT_METRIC_TOTAL_BLOCKS))
+		return ct_error_set(
+			error, CT_ERR_USAGE,
+			"has only what was live: advice needs all allocations; recordings of ctrace have them");
 	bool memory = ct_origins_init(&work.origins, profile, CT_ORIGIN_RULE) == 0;
 	work.growing = calloc(profile->frame_count + 1, sizeof(*work.growing));
 	work.where = calloc(sites, sizeof(*work.where));

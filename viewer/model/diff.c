@@ -229,10 +229,9 @@ int ct_diff_check(const struct ct_diff *diff, enum ct_metric metric, struct ct_e
 				    metric == CT_METRIC_MAX_BYTES ? "peak" : "peak-blocks");
 	for (int side = 0; side < CT_DIFF_SIDES; side++)
 		if (!ct_metric_exists(diff->profiles[side], metric))
-			return ct_error_set(
-				error, CT_ERR_USAGE,
-				"%s has no %s: %s did not record it; total-bytes and total-blocks are there",
-				diff->names[side], ct_metric_name(metric), diff->profiles[side]->producer);
+			return ct_error_set(error, CT_ERR_USAGE, "%s has no %s: %s did not record it; %s is there",
+					    diff->names[side], ct_metric_name(metric), diff->profiles[side]->producer,
+					    ct_metric_name(ct_metric_main(diff->profiles[side])));
 	if (!ct_diff_has(diff, metric))
 		return ct_error_set(error, CT_ERR_USAGE, "%s and %s have no common unit of time: '%s' and '%s'",
 				    diff->names[CT_DIFF_OLD], diff->names[CT_DIFF_NEW],

@@ -192,6 +192,8 @@ static int merge_head(struct ct_merge *merge, const struct ct_profile *from)
 	to->own_bytes += from->own_bytes;
 	to->ended = to->ended && from->ended;
 	to->torn = to->torn || from->torn;
+	to->lacks |= from->lacks;
+	to->foreign = to->foreign || from->foreign;
 	to->has_temporaries = to->has_temporaries && from->has_temporaries;
 	to->has_details = to->has_details && from->has_details;
 	to->has_slack = to->has_slack && from->has_slack;

@@ -61,6 +61,8 @@ void ct_metric_list(FILE *out)
 
 bool ct_metric_exists(const struct ct_profile *profile, enum ct_metric metric)
 {
+	if (profile->lacks & CT_METRIC_BIT(metric))
+		return false;
 	switch (rows[metric].need) {
 	case NEED_LIFETIMES:
 		return profile->has_lifetimes;
@@ -79,6 +81,23 @@ bool ct_metric_exists(const struct ct_profile *profile, enum ct_metric metric)
 	default:
 		return true;
 	}
+}
+
+bool ct_metric_all_exist(const struct ct_profile *profile)
+{
+	for (int i = CT_METRIC_TOTAL_BYTES; i <= CT_METRIC_END_BLOCKS; i++)
+		if (!ct_metric_exists(profile, (enum ct_metric)i))
+			return false;
+	return true;
+}
+
+enum ct_metric ct_metric_main(const struct ct_profile *profile)
+{
+	static const enum ct_metric others[] = {CT_METRIC_PEAK_BYTES, CT_METRIC_END_BYTES};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (!ct_metric_exists(profile, CT_METRIC_TOTAL_BYTES) && ct_metric_exists(profile, others[i]))
+			return others[i];
+	return CT_METRIC_TOTAL_BYTES;
 }
 
 bool ct_metric_lacks(struct ct_profile *profile, enum ct_metric metric)

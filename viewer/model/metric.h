@@ -39,6 +39,14 @@ void ct_metric_list(FILE *out);
 /* Does the profile have it? */
 bool ct_metric_exists(const struct ct_profile *profile, enum ct_metric metric);
 
+/* Does it have all numbers of DHAT: total, lifetime, max, peak and end? */
+bool ct_metric_all_exist(const struct ct_profile *profile);
+
+/* Its main number: total-bytes or, if the file does not know that, peak-bytes or end-bytes. */
+enum ct_metric ct_metric_main(const struct ct_profile *profile);
+
+#define CT_METRIC_BIT(metric) (UINT64_C(1) << (metric)) /* in ct_profile.lacks */
+
 /* Note that a file lacks the metric, so the profile has no numbers of its kind. False: every file must have it. */
 bool ct_metric_lacks(struct ct_profile *profile, enum ct_metric metric);
 

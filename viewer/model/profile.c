@@ -8,6 +8,7 @@
 #define uthash_nonfatal_oom(element) ((element)->failed = true)
 #include <uthash.h>
 
+#include "model/metric.h"
 #include "util/array.h"
 #include "util/utf8.h"
 
@@ -270,6 +271,11 @@ uint32_t ct_profile_longest_stack(const struct ct_profile *profile)
 		if (profile->sites[i].frame_count > longest)
 			longest = profile->sites[i].frame_count;
 	return longest;
+}
+
+bool ct_profile_has_live_blocks(const struct ct_profile *profile)
+{
+	return !profile->foreign || ct_metric_exists(profile, CT_METRIC_END_BLOCKS);
 }
 
 bool ct_profile_has_rss(const struct ct_profile *profile)

@@ -117,13 +117,15 @@ struct ct_profile {
 	uint64_t short_lived; /* DHAT's tuth */
 	uint64_t sample_bytes; /* mean distance between sampled points; 0: every allocation was recorded */
 	uint64_t own_bytes; /* memory that the tracer itself used in the program; 0 = not known */
-	bool has_lifetimes; /* DHAT's bklt: lifetime, max, peak and end are known */
+	bool has_lifetimes; /* DHAT's bklt: lifetime, max, peak and end are known, except those in lacks */
 	bool has_temporaries; /* temporary_blocks and resizes are known */
 	bool has_details; /* moves, copied bytes, smallest and largest, first and latest are known; never in samples */
 	bool has_reach; /* at the end, live blocks were classified by whether they can be reached */
 	bool has_slack; /* slack_bytes is known: the allocator reports the size of a block */
 	bool has_threads; /* stacks have labels of threads, or had them before they were folded */
 	bool threads_folded; /* equal stacks of several threads are one site */
+	bool foreign; /* from another tool's file: pid and times may not be known, and are 0 then */
+	uint64_t lacks; /* a bit for each enum ct_metric that another tool's file does not know */
 	uint64_t recent_us; /* for a running program: time since it was last read; 0 = not read before */
 	bool ended; /* false: the program was killed or is still running */
 	bool torn; /* read from a store that was copied during a write: the numbers do not add up */
@@ -182,6 +184,9 @@ void ct_counters_add(struct ct_counters *sum, const struct ct_counters *counters
 
 /* The number of frames in the longest stack, at least 1. */
 uint32_t ct_profile_longest_stack(const struct ct_profile *profile);
+
+/* Does the timeline have numbers of blocks? Massif's files do not. */
+bool ct_profile_has_live_blocks(const struct ct_profile *profile);
 
 /* Does the timeline have resident memory? */
 bool ct_profile_has_rss(const struct ct_profile *profile);

@@ -52,6 +52,14 @@ enum ct_metric ct_column_metric(enum ct_column column)
 	return rows[column].metric;
 }
 
+enum ct_column ct_column_main(const struct ct_profile *profile)
+{
+	enum ct_metric metric = ct_metric_main(profile);
+	return metric == CT_METRIC_END_BYTES    ? CT_COLUMN_END
+	       : metric == CT_METRIC_PEAK_BYTES ? CT_COLUMN_PEAK
+						: CT_COLUMN_TOTAL;
+}
+
 const char *ct_column_list(char out[CT_COLUMN_LIST_ROOM])
 {
 	size_t used = 0;

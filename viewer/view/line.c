@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "view/line.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <wchar.h>
 
 void ct_line_init(struct ct_line *line, const struct ct_terminal *terminal, FILE *out)
@@ -189,6 +191,31 @@ void ct_line_add_right(struct ct_line *line, const char *text, int columns)
 {
 	ct_line_add_blanks(line, columns - ct_line_width(line->terminal, text));
 	ct_line_add(line, text);
+}
+
+void ct_line_link(struct ct_line *line, const char *path, unsigned number)
+{
+	char host[256] = "", part[16];
+	if (!line->terminal->links || *path != '/' || access(path, R_OK) != 0)
+		return;
+	gethostname(host, sizeof(host) - 1);
+	put(line, "\033]8;;file://", 12);
+	put(line, host, strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."));
+	for (; *path; path++) {
+		bool plain = isalnum((unsigned char)*path) || strchr("/-._~", *path);
+		put(line, part, (size_t)sprintf(part, plain ? "%c" : "%%%02X", (unsigned char)*path));
+	}
+	if (number)
+		put(line, part, (size_t)sprintf(part, "#%u", number));
+	put(line, "\033\\", 2);
+	line->linked = true;
+}
+
+void ct_line_link_end(struct ct_line *line)
+{
+	if (line->linked)
+		put(line, "\033]8;;\033\\", 7);
+	line->linked = false;
 }
 
 void ct_line_add_spark(struct ct_line *line, int height)

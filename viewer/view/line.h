@@ -32,6 +32,7 @@ struct ct_line {
 	size_t length;
 	size_t room;
 	int columns;
+	bool linked;
 	bool failed; /* out of memory: the output is incomplete */
 };
 
@@ -53,6 +54,13 @@ void ct_line_add_right(struct ct_line *line, const char *text, int columns);
 void ct_line_add_blanks(struct ct_line *line, int columns);
 void ct_line_format(struct ct_line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ct_line_style(struct ct_line *line, enum ct_style style);
+
+/*
+ * Make the text that is added until ct_line_link_end a link to a line of a file, on terminals that show links and if
+ * the file is there. path is absolute; otherwise there is no link.
+ */
+void ct_line_link(struct ct_line *line, const char *path, unsigned number);
+void ct_line_link_end(struct ct_line *line);
 
 #define CT_SPARK_MAX 8
 

@@ -90,7 +90,9 @@ void ct_line_add_site(struct ct_line *line, const struct ct_profile *profile, co
 	ct_line_style(line, CT_STYLE_QUIET);
 	if (*ct_name_place(profile, frame, text) && ct_line_left(line) > 4) {
 		ct_line_add(line, " ");
+		ct_line_link(line, profile->strings[frame->file], frame->line);
 		ct_line_add_rest(line, text);
+		ct_line_link_end(line);
 	}
 	ct_line_style(line, CT_STYLE_PLAIN);
 	if (own > ct_origin_leaf(profile, look.origins, site) &&
@@ -111,7 +113,9 @@ void ct_line_add_frame(struct ct_line *line, const struct ct_profile *profile, c
 	ct_line_style(line, CT_STYLE_QUIET);
 	if (*ct_name_place(profile, frame, place)) {
 		ct_line_add(line, "  ");
+		ct_line_link(line, profile->strings[frame->file], frame->line);
 		ct_line_add(line, place);
+		ct_line_link_end(line);
 	}
 	if (frame->inlined)
 		ct_line_add(line, "  inlined");

@@ -49,7 +49,7 @@ void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line)
 /* Was the profile merged from several processes? No single process has pid 0. */
 static bool is_merged(const struct ct_profile *profile)
 {
-	return profile->pid == 0;
+	return profile->pid == 0 && !profile->foreign;
 }
 
 static void put_merged(const struct ct_profile *profile, struct ct_line *line)
@@ -112,16 +112,21 @@ void ct_summary_program(const struct ct_profile *profile, struct ct_line *line)
 	ct_line_style(line, CT_STYLE_STRONG);
 	ct_line_add(line, *word ? ct_name_base(word) : "(no command line)");
 	ct_line_style(line, CT_STYLE_PLAIN);
-	ct_line_format(line, " · pid %llu · ran %s", (unsigned long long)profile->pid,
-		       ct_number_time(number, (double)profile->end_time, profile->time_unit));
+	if (profile->pid || !profile->foreign)
+		ct_line_format(line, " · pid %llu", (unsigned long long)profile->pid);
+	if (profile->end_time || !profile->foreign)
+		ct_line_format(line, " · ran %s",
+			       ct_number_time(number, (double)profile->end_time, profile->time_unit));
 }
 
 static void put_program(const struct ct_profile *profile, struct ct_line *line)
 {
 	ct_summary_program(profile, line);
-	ct_line_add(line, " · recorded by ");
+	ct_line_add(line, profile->foreign ? " · from a file of " : " · recorded by ");
 	ct_line_add_rest(line, profile->producer);
 	ct_line_end(line);
+	if (profile->foreign && !*profile->command)
+		return;
 	put_label(line, "command");
 	ct_line_add_rest(line, profile->command ? profile->command : "");
 	ct_line_end(line);
@@ -134,9 +139,11 @@ static const char *amount(const struct ct_view *view, uint64_t value, char out[C
 	return ct_number_bytes(out, value);
 }
 
-/* Add "12.3 MiB in 1,234 blocks". */
-static void add_amount(const struct ct_view *view, struct ct_line *line, uint64_t bytes, uint64_t blocks)
+/* Add "12.3 MiB in 1,234 blocks". The metric after the one of bytes counts the blocks; not every file knows them. */
+static void add_amount(const struct ct_view *view, struct ct_line *line, const struct ct_counters *counters,
+		       enum ct_metric metric)
 {
+	uint64_t bytes = ct_metric_value(counters, metric), blocks = ct_metric_value(counters, metric + 1);
 	bool named = view->exact || view->profile->mode == CT_MODE_AD_HOC;
 	char number[CT_NUMBER_ROOM];
 	ct_line_add(line, amount(view, bytes, number));
@@ -144,6 +151,8 @@ static void add_amount(const struct ct_view *view, struct ct_line *line, uint64_
 		ct_line_add(line, " ");
 		ct_line_add(line, view->profile->bytes_unit);
 	}
+	if (!ct_metric_exists(view->profile, metric + 1))
+		return;
 	ct_line_format(line, " in %s ", ct_number_exact(number, blocks));
 	ct_line_add(line, view->profile->blocks_unit);
 }
@@ -154,7 +163,7 @@ static void put_whole(const struct ct_view *view, struct ct_line *line)
 	const struct ct_selected *selected = view->selected;
 	char number[CT_NUMBER_ROOM];
 	put_label(line, "total");
-	add_amount(view, line, selected->totals.total_bytes, selected->totals.total_blocks);
+	add_amount(view, line, &selected->totals, ct_metric_main(view->profile));
 	ct_line_format(line, " at %s sites; percentages are of it", ct_number_exact(number, selected->site_count));
 	ct_line_end(line);
 }
@@ -165,7 +174,9 @@ static void add_selection(const struct ct_view *view, struct ct_line *line)
 	const struct ct_selected *selected = view->selected;
 	const char *before = ":";
 	char percent[CT_NUMBER_ROOM];
-	ct_number_percent(percent, (double)view->profile->totals.total_bytes, (double)selected->totals.total_bytes);
+	enum ct_metric main = ct_metric_main(view->profile);
+	ct_number_percent(percent, (double)ct_metric_value(&view->profile->totals, main),
+			  (double)ct_metric_value(&selected->totals, main));
 	ct_line_format(line, ", %s %% of total", percent);
 	for (int i = 0; i < CT_SELECT_KINDS; i++) {
 		const struct ct_patterns *patterns = &selected->selection->patterns[i];
@@ -179,16 +190,45 @@ static void add_selection(const struct ct_view *view, struct ct_line *line)
 	}
 }
 
+static void put_peak(const struct ct_view *view, struct ct_line *line)
+{
+	const struct ct_profile *profile = view->profile;
+	char time[CT_NUMBER_ROOM], percent[CT_NUMBER_ROOM];
+	put_label(line, view->selected ? "at peak" : "peak");
+	add_amount(view, line, &profile->totals, CT_METRIC_PEAK_BYTES);
+	if (is_merged(profile))
+		ct_line_add(line, ", the processes' peaks added up");
+	else if (profile->peak_time || !profile->foreign)
+		ct_line_format(line, " at %s (%s %% of the run)",
+			       ct_number_time(time, (double)profile->peak_time, profile->time_unit),
+			       ct_number_percent(percent, (double)profile->peak_time, (double)profile->end_time));
+	ct_line_end(line);
+}
+
+static void put_end(const struct ct_view *view, struct ct_line *line)
+{
+	const struct ct_profile *profile = view->profile;
+	put_label(line, profile->recent_us ? "now" : "at end");
+	add_amount(view, line, &profile->totals, CT_METRIC_END_BYTES);
+	ct_line_add(line,
+		    profile->totals.end_bytes || profile->totals.end_blocks ? " still live" : ", nothing still live");
+	ct_line_end(line);
+}
+
 static void put_totals(const struct ct_view *view, struct ct_line *line)
 {
 	const struct ct_profile *profile = view->profile;
 	const struct ct_counters *totals = &profile->totals;
+	enum ct_metric main = ct_metric_main(profile);
 	size_t sites = view->leaks ? view->leaks->site_count : profile->site_count;
-	char time[CT_NUMBER_ROOM], percent[CT_NUMBER_ROOM];
+	char time[CT_NUMBER_ROOM];
 	if (view->selected)
 		put_whole(view, line);
-	put_label(line, view->selected ? "selected" : "total");
-	add_amount(view, line, totals->total_bytes, totals->total_blocks);
+	put_label(line, view->selected                  ? "selected"
+			: main == CT_METRIC_TOTAL_BYTES ? "total"
+			: main == CT_METRIC_END_BYTES   ? "at end"
+							: "at peak");
+	add_amount(view, line, totals, main);
 	ct_line_format(line, " at %s site%s", ct_number_exact(time, sites), sites == 1 ? "" : "s");
 	if (totals->threads)
 		ct_line_format(line, " on %s thread%s", ct_number_exact(time, totals->threads),
@@ -196,21 +236,10 @@ static void put_totals(const struct ct_view *view, struct ct_line *line)
 	if (view->selected)
 		add_selection(view, line);
 	ct_line_end(line);
-	if (!profile->has_lifetimes)
-		return;
-	put_label(line, view->selected ? "at peak" : "peak");
-	add_amount(view, line, totals->peak_bytes, totals->peak_blocks);
-	if (is_merged(profile))
-		ct_line_add(line, ", the processes' peaks added up");
-	else
-		ct_line_format(line, " at %s (%s %% of the run)",
-			       ct_number_time(time, (double)profile->peak_time, profile->time_unit),
-			       ct_number_percent(percent, (double)profile->peak_time, (double)profile->end_time));
-	ct_line_end(line);
-	put_label(line, profile->recent_us ? "now" : "at end");
-	add_amount(view, line, totals->end_bytes, totals->end_blocks);
-	ct_line_add(line, totals->end_blocks ? " still live" : ", nothing still live");
-	ct_line_end(line);
+	if (main != CT_METRIC_PEAK_BYTES && ct_metric_exists(profile, CT_METRIC_PEAK_BYTES))
+		put_peak(view, line);
+	if (main != CT_METRIC_END_BYTES && ct_metric_exists(profile, CT_METRIC_END_BYTES))
+		put_end(view, line);
 	if (profile->own_bytes) {
 		put_label(line, "own cost");
 		ct_line_format(line, "%s of memory, taken by ctrace", ct_number_bytes(time, profile->own_bytes));

@@ -15,6 +15,7 @@ enum ct_color_mode {
 struct ct_terminal {
 	int columns;
 	bool color;
+	bool links; /* it shows OSC 8 links */
 	bool utf8; /* the locale's encoding is UTF-8; otherwise, only ASCII is written */
 };
 

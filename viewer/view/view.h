@@ -104,6 +104,9 @@ const char *ct_column_name(enum ct_column column);
 /* The column's metric; for an average, that of the sum. */
 enum ct_metric ct_column_metric(enum ct_column column);
 
+/* The column of the profile's main number. */
+enum ct_column ct_column_main(const struct ct_profile *profile);
+
 /* Write "total, blocks ... or never-freed" to out and return it. */
 const char *ct_column_list(char out[CT_COLUMN_LIST_ROOM]);
 

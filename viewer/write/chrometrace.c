@@ -48,8 +48,10 @@ static void put_live(struct trace *trace)
 		}
 		put_event(trace, "live bytes", point->time, "bytes", point->last_bytes);
 	}
-	put_event(trace, "live blocks", 0, "blocks", 0);
-	for (size_t i = 0; i < profile->timeline_count; i++)
+	bool blocks = ct_profile_has_live_blocks(profile);
+	if (blocks)
+		put_event(trace, "live blocks", 0, "blocks", 0);
+	for (size_t i = 0; i < profile->timeline_count && blocks; i++)
 		put_event(trace, "live blocks", profile->timeline[i].time, "blocks", profile->timeline[i].last_blocks);
 	for (size_t i = 0; i < profile->timeline_count; i++) {
 		put_event(trace, "most live bytes", time, "bytes", profile->timeline[i].max_bytes);

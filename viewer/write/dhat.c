@@ -110,7 +110,7 @@ static bool put_head(struct writer *writer)
 	bool ok = fputs("{\"dhatFileVersion\":2", writer->out) >= 0 &&
 		  put_member(writer, "mode", cJSON_CreateString(mode_text(profile))) &&
 		  put_member(writer, "verb", cJSON_CreateString(profile->verb)) &&
-		  put_member(writer, "bklt", cJSON_CreateBool(profile->has_lifetimes)) &&
+		  put_member(writer, "bklt", cJSON_CreateBool(ct_metric_all_exist(profile))) &&
 		  put_member(writer, "bkacc", cJSON_CreateBool(false)) &&
 		  put_member(writer, "bu", cJSON_CreateString(profile->byte_unit)) &&
 		  put_member(writer, "bsu", cJSON_CreateString(profile->bytes_unit)) &&
@@ -119,7 +119,7 @@ static bool put_head(struct writer *writer)
 		  put_member(writer, "Mtu", cJSON_CreateString(profile->mega_time_unit)) &&
 		  put_member(writer, "cmd", cJSON_CreateString(profile->command)) &&
 		  put_number(writer, "pid", profile->pid) && put_number(writer, "te", profile->end_time);
-	if (profile->has_lifetimes)
+	if (ct_metric_all_exist(profile))
 		ok = ok && put_number(writer, "tuth", profile->short_lived) &&
 		     put_number(writer, "tg", profile->peak_time);
 	return ok;

@@ -11,6 +11,7 @@ const struct ct_format ct_formats[] = {
 		.suffix = ".json",
 		.help = "DHAT JSON, everything; for dh_view and ctrace top",
 		.open = "ctrace-top FILE",
+		.needs = CT_NEEDS_TOTAL,
 		.has_threads = true,
 		.write = ct_write_dhat,
 	},
@@ -176,14 +177,19 @@ int ct_format_check(const struct ct_format *format, enum ct_metric metric, const
 		return ct_error_set(error, CT_ERR_USAGE,
 				    "%s has no %s: it is %s of %s; total-bytes and total-blocks%s are there", input,
 				    ct_metric_name(metric), kind_of(profile), profile->producer,
-				    profile->has_lifetimes ? ", max, peak, end and lifetime" : "");
+				    ct_metric_all_exist(profile) ? ", max, peak, end and lifetime" : "");
+	if (format->needs & CT_NEEDS_TOTAL &&
+	    !(ct_metric_exists(profile, CT_METRIC_TOTAL_BYTES) && ct_metric_exists(profile, CT_METRIC_TOTAL_BLOCKS)))
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "%s has only what was live, and %s needs all allocations: choose another format",
+				    input, format->name);
 	if (format->needs & CT_NEEDS_TIMELINE && !profile->timeline_count)
 		return ct_error_set(error, CT_ERR_USAGE,
 				    "%s has no timeline, which %s is made of; recordings of ctrace have one", input,
 				    format->name);
-	if (format->needs & CT_NEEDS_PEAK && (profile->mode != CT_MODE_HEAP || !profile->has_lifetimes))
+	if (format->needs & CT_NEEDS_PEAK && (profile->mode != CT_MODE_HEAP || !ct_metric_all_exist(profile)))
 		return ct_error_set(error, CT_ERR_USAGE,
-				    "%s does not have what was live at the peak, which %s needs: it is %s of %s", input,
-				    format->name, kind_of(profile), profile->producer);
+				    "%s does not have all of total, max, peak and end, which %s needs: it is %s of %s",
+				    input, format->name, kind_of(profile), profile->producer);
 	return CT_OK;
 }

@@ -30,6 +30,7 @@ struct ct_format {
 
 #define CT_NEEDS_TIMELINE 1u
 #define CT_NEEDS_PEAK 2u /* and the end */
+#define CT_NEEDS_TOTAL 4u
 
 /* Find a format by name; NULL: unknown. */
 const struct ct_format *ct_format_find(const char *name);

@@ -264,7 +264,8 @@ static void put_timeline(const struct page *page, const struct ct_profile *profi
 	PUT_LIST(page, "time", false, profile->timeline_count, points[i].time);
 	PUT_LIST(page, "most", true, profile->timeline_count, points[i].max_bytes);
 	PUT_LIST(page, "live", true, profile->timeline_count, points[i].last_bytes);
-	PUT_LIST(page, "blocks", true, profile->timeline_count, points[i].last_blocks);
+	if (ct_profile_has_live_blocks(profile))
+		PUT_LIST(page, "blocks", true, profile->timeline_count, points[i].last_blocks);
 	if (ct_profile_has_rss(profile))
 		PUT_LIST(page, "resident", true, profile->timeline_count, points[i].rss_bytes);
 	putc_unlocked('}', page->out);
@@ -340,6 +341,7 @@ static void put_data(const struct page *page, enum ct_metric metric)
 	const struct ct_profile *profile = page->profile;
 	fprintf(page->out, "{\"version\":%d,\"writtenBy\":\"ctrace " CTRACE_VERSION "\"", VERSION);
 	ct_put_profile(profile, page->out);
+	ct_put_bool_member(page->out, "foreign", profile->foreign);
 	ct_put_text_member(page->out, "verb", profile->verb);
 	ct_put_text_member(page->out, "bytesUnit", profile->bytes_unit);
 	ct_put_text_member(page->out, "blocksUnit", profile->blocks_unit);

@@ -130,10 +130,10 @@ static void put_timeline(const struct ct_profile *profile, FILE *out)
 	fputs(",\n\"timeline\":[", out);
 	for (size_t i = 0; i < profile->timeline_count; i++) {
 		const struct ct_timeline_point *point = &profile->timeline[i];
-		fprintf(out,
-			"%s\n{\"time\":%" PRIu64 ",\"mostBytes\":%" PRIu64 ",\"liveBytes\":%" PRIu64
-			",\"liveBlocks\":%" PRIu64,
-			i ? "," : "", point->time, point->max_bytes, point->last_bytes, point->last_blocks);
+		fprintf(out, "%s\n{\"time\":%" PRIu64 ",\"mostBytes\":%" PRIu64 ",\"liveBytes\":%" PRIu64, i ? "," : "",
+			point->time, point->max_bytes, point->last_bytes);
+		if (ct_profile_has_live_blocks(profile))
+			ct_put_number_member(out, "liveBlocks", point->last_blocks);
 		if (point->rss_bytes)
 			ct_put_number_member(out, "residentBytes", point->rss_bytes);
 		putc('}', out);

@@ -110,18 +110,22 @@ static void choose_types(struct writer *writer, enum ct_metric metric)
 	const struct sample_type *types = profile->mode == CT_MODE_HEAP   ? heap
 					  : profile->mode == CT_MODE_COPY ? copy
 									  : ad_hoc;
-	size_t count = types == heap && profile->has_lifetimes ? COUNT(heap) : COUNT(copy), chosen = count;
-	for (size_t i = 0; i < count; i++) {
-		writer->types[i] = types[i];
+	size_t known = types == heap ? COUNT(heap) : COUNT(copy), count = 0, chosen = known;
+	for (size_t i = 0; i < known; i++) {
+		if (!ct_metric_exists(profile, types[i].metric))
+			continue;
 		if (types[i].metric == metric)
-			chosen = i;
+			chosen = count;
+		writer->types[count++] = types[i];
 	}
-	if (chosen == count) /* a metric that Go has no name for comes last */
+	if (chosen == known) { /* a metric that Go has no name for comes last */
+		chosen = count;
 		writer->types[count++] = (struct sample_type){
 			metric, ct_metric_name(metric),
 			ct_metric_is_bytes(metric)                                          ? "bytes"
 			: metric == CT_METRIC_LIFETIME && !strcmp(profile->time_unit, "µs") ? "microseconds"
 											    : "count"};
+	}
 	writer->type_count = count;
 	writer->default_type = chosen;
 }

@@ -45,7 +45,7 @@ void ct_put_profile(const struct ct_profile *profile, FILE *out)
 	ct_put_number_member(out, "startUnixMs", profile->start_unix_ns / 1000000);
 	ct_put_text_member(out, "timeUnit", profile->time_unit);
 	ct_put_number_member(out, "endTime", profile->end_time);
-	if (profile->has_lifetimes)
+	if (ct_metric_exists(profile, CT_METRIC_PEAK_BYTES))
 		ct_put_number_member(out, "peakTime", profile->peak_time);
 	ct_put_number_member(out, "sampleBytes", profile->sample_bytes);
 	ct_put_bool_member(out, "ended", profile->ended);

@@ -29,31 +29,15 @@ def _field(number, content):
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 
-def _pprof(strings_first):
-    """A profile as other writers encode it: with the types first, or with the strings."""
-    types = _field(1, _field(1, 1) + _field(2, 2)) + _field(1, _field(1, 3) + _field(2, 4))
-    strings = b"".join(_field(6, text) for text in (b"", b"inuse_objects", b"count", b"inuse_space", b"bytes"))
-    rest = _field(2, _field(1, b"\1") + _field(2, b"\x05\x80\x10")) * 900 + _field(4, _field(1, 1) + _field(3, 4096))
-    return strings + types + rest if strings_first else types + rest + strings
-
-
 # LZ4 as bytehound writes it: an event of 192 bytes whose kind is 0. The last six zeros are a match with the byte before.
 BYTEHOUND = b"\x01" + struct.pack("<I", 400) + b"\x22\xc0\x00\x01\x00" + b"\xf0\x10" + b"identity" * 40
 
 OTHERS = {
-    "massif": (b"desc: --time-unit=B\ncmd: ./a\ntime_unit: B\n#-----------\nsnapshot=0\n", "massif", "ms_print"),
     "callgrind": (b"# callgrind format\nversion: 1\ncreator: callgrind-3.20.0\n", "callgrind", "kcachegrind"),
     "xdebug": (b"version: 1\ncreator: xdebug 3.1\ncmd: a.php\n", "callgrind", "kcachegrind"),
     "cachegrind": (b"desc: I1 cache: 32768 B, 64 B, 8-way\ncmd: ./a\nevents: Ir\nfl=a.c\n", "cachegrind", "cg_annotate"),
-    "pprof": (_pprof(False), "pprof", "go tool pprof"),
-    "pprof.strings": (_pprof(True), "pprof", "go tool pprof"),
-    "heaptrack": (b"v 10500 3\nX ./a b\nI 1000 5e298d\n", "heaptrack", "heaptrack_gui"),
-    "gperftools": (b"heap profile:   9:  9000 [  9:  9000] @ heapprofile\n 1: 8 [1: 8] @ 0x1\n", "gperftools", "pprof PROGRAM"),
-    "tcmalloc": (b"heap profile:   9:  9000 [  9:  9000] @ heap_v2/524288\n", "gperftools", "pprof PROGRAM"),
     "gperftools.cpu": (struct.pack("<9Q", 0, 3, 0, 10000, 0, 1, 1, 4096, 0), "gperftools", "pprof PROGRAM"),
     "gperftools.symbols": (b"--- symbol\nbinary=/bin/a\n", "gperftools", "pprof"),
-    "go": (b"heap profile: 1: 8 [2: 16] @ heap/1048576\n1: 8 [2: 16] @ 0x47 0x48\n", "Go", "go tool pprof"),
-    "jemalloc": (b"heap_v2/524288\n  t*: 28106: 56637512 [0: 0]\n", "jemalloc", "jeprof"),
     "perf": (b"PERFILE2h\0\0\0\0\0\0\0" + bytes(90), "perf", "perf report"),
     "memray": (b"memray\0\x0c\0\0\0\1", "memray", "memray flamegraph"),
     "memray.lz4": (b"\x04\x22\x4d\x18\x44\x40\x5e\x30\0\0\0\xf2memray\0\x0c\0\0\0\1" + bytes(90), "memray", "memray flamegraph"),
@@ -70,6 +54,8 @@ OTHERS = {
     "log": (b"==17== Memcheck, a memory error detector\n", "Valgrind", "dhat.out"),
     "java": (b"JAVA PROFILE 1.0.2\0\0\0\0\x08", "Java", "VisualVM"),
     "page": (b"<!DOCTYPE html>\n<html>", "a page", "browser"),
+    "graph": (b'digraph "a" {\nN1 [label="a"]\n}\n', "a graph", "dot of graphviz"),
+    "svg": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "a picture", "browser"),
     "zst": (b"\x28\xb5\x2f\xfd\x04\x58" + bytes(20), "zstd", "unzstd"),
     "xz": (b"\xfd7zXZ\0\0\x04", "xz", "unxz"),
     "lz4": (b"\x04\x22\x4d\x18\x64\x40\xa7\x0a\0\0\x80hello worl", "lz4", "unlz4"),
@@ -119,25 +105,28 @@ def other_tools(context):
 @test()
 def every_command(context):
     """Every command that reads a report refuses a file in the same words."""
-    fine, other = _report(context), context.write("m", OTHERS["massif"][0])
+    fine, other = _report(context), context.write("m", OTHERS["callgrind"][0])
     commands = [["top"], ["info"], ["export", "-o", "x"], ["html", "-o", "x"], ["advise"], ["merge", "-o", "x", fine], ["diff", fine], ["diff", other]]
     commands += [["check", "--max-growth", "peak 5%", "--baseline", fine], ["top", "--leaks"], ["top", "--json"]]
     for words in commands:
         line = _line(context.run([CTRACE, *words, other]), other)
-        check_equal(line, "this is a massif file; ms_print or massif-visualizer opens it\n", f"ctrace {words}")
+        check_equal(line, "this is a callgrind file; callgrind_annotate or kcachegrind opens it\n", f"ctrace {words}")
     check(not os.path.exists(context.path("x")), "an output was written")
 
 
 @test()
 def own_formats(context):
-    """Each format that ctrace writes is named, except its report."""
+    """Each format that ctrace writes is read or named."""
     report = _report(context)
     formats = "pprof,folded,speedscope,heapprofile,json,chrometrace,massif,heaptrack,svg,callgrind,dot"
     context.run([CTRACE, "export", "-f", formats, report]).check()
     made = [path for path in glob.glob(context.path("report.*")) if path != report]
     check_equal(len(made), len(formats.split(",")), "files")
     for path in made:
-        check_in("this is ", _line(context.run([CTRACE_TOP, path]), path), path)
+        if path.endswith((".pb.gz", ".massif", ".heaptrack.gz")):
+            context.run([CTRACE_TOP, path]).check()
+        else:
+            check_in("this is ", _line(context.run([CTRACE_TOP, path]), path), path)
 
 
 @test()
@@ -145,10 +134,8 @@ def tools_themselves(context):
     """Files as the installed tools write them."""
     app, named = program("sites"), []
     tools = {
-        "massif": ["valgrind", "-q", "--tool=massif", "--massif-out-file=massif", app],
         "callgrind": ["valgrind", "-q", "--tool=callgrind", "--callgrind-out-file=callgrind", app],
         "cachegrind": ["valgrind", "-q", "--tool=cachegrind", "--cachegrind-out-file=cachegrind", app],
-        "heaptrack": ["heaptrack", "-o", context.path("heaptrack"), app],
         "perf": ["perf", "record", "-q", "-e", "cpu-clock", "-o", "perf", app],
     }
     for name, command in tools.items():

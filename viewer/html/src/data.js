@@ -43,6 +43,8 @@ class Profile {
     for (const [key, list] of Object.entries(data.sites)) this.values[key] = Float64Array.from(list);
     if (this.old) this.findChanges();
     this.metrics = METRICS.filter((metric) => this.values[metric.key]);
+    // Files of other tools may know only what was live.
+    this.main = ["totalBytes", "peakBytes", "endBytes"].find((key) => this.values[key]);
     this.nodeParent = Int32Array.from(data.nodes.up, (up, node) => (up ? node - up : -1));
     this.nodeFrame = Int32Array.from(data.nodes.frame);
     this.findStacks();

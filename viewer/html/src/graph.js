@@ -104,14 +104,20 @@ export class Graph {
     const { profile } = this;
     const node = this.at(event);
     if (!node) return event.target.classList?.contains("rest") ? ["Calls too narrow to show", "Zoom in to see them."] : null;
-    let blocks = 0;
-    for (const site of node.sites) blocks += profile.values.totalBlocks[site];
-    const counted = this.signed ? `${profile.formatSigned("count", blocks)} ${profile.blocksUnit}` : `${exact(blocks)} ${profile.blocksUnit} in total`;
+    const counted = this.blocks(node);
     if (node.function < 0) return ["all", this.numbers(node), counted];
     const file = profile.texts[profile.functions.file[node.function]];
     const module = profile.functionModule(node.function);
     const place = [file && base(file) + this.lines(node), module && base(module)].filter(Boolean).join(", ");
     return [profile.functionFullName(node.function), place, this.numbers(node), counted];
+  }
+
+  blocks(node) {
+    const { values, blocksUnit } = this.profile;
+    if (!values.totalBlocks) return "";
+    let blocks = 0;
+    for (const site of node.sites) blocks += values.totalBlocks[site];
+    return this.signed ? `${this.profile.formatSigned("count", blocks)} ${blocksUnit}` : `${exact(blocks)} ${blocksUnit} in total`;
   }
 
   // ":12", or ":12 and 3 more lines": where the function calls what is below, or allocates.

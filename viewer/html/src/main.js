@@ -20,7 +20,7 @@ const section = (id, title, ...children) => make("section", { id, "aria-labelled
 class Report {
   constructor(profile) {
     this.profile = profile;
-    this.metric = profile.values[profile.metric] ? profile.metric : "totalBytes";
+    this.metric = profile.values[profile.metric] ? profile.metric : profile.main;
     this.range = null;
     this.matches = null;
     this.reversed = false;
@@ -92,7 +92,7 @@ class Report {
     const [from, to] = ["from", "to"].map((end) => (view.has(end) ? Number(view.get(end)) : NaN));
     const range = this.timeline && profile.moments[from] && profile.moments[to] ? { from, to } : null;
     if (range) this.metricBefore = this.metric;
-    else if (this.metric === MOMENT) this.metric = this.metricBefore ?? "totalBytes";
+    else if (this.metric === MOMENT) this.metric = this.metricBefore ?? this.profile.main;
     this.range = range;
     if (range) this.metric = MOMENT;
     if (this.timeline) {
@@ -126,8 +126,8 @@ class Report {
     const facts = [
       profile.pid ? `pid ${profile.pid}` : "",
       profile.startUnixMs ? new Date(profile.startUnixMs).toLocaleString() : "",
-      `ran ${time(profile.endTime, profile.timeUnit)}`,
-      profile.producer === "unknown" ? "" : `recorded by ${profile.producer}`,
+      profile.endTime || !profile.foreign ? `ran ${time(profile.endTime, profile.timeUnit)}` : "",
+      profile.producer === "unknown" ? "" : profile.foreign ? `from a file of ${profile.producer}` : `recorded by ${profile.producer}`,
     ];
     this.theme = make("button", { type: "button", id: "theme", onclick: () => this.toggleTheme() }, "Dark");
     return make(
@@ -182,12 +182,19 @@ class Report {
     const { profile } = this;
     const { values } = profile;
     const totals = profile.sums(this.sites);
-    const sites = this.sites.length;
-    const blocks = (count) => `${exact(count)} ${profile.blocksUnit}`;
-    const cards = [["totalBytes", profile.verb === "Allocated" ? "Total" : profile.verb, profile.format("bytes", totals.totalBytes), `${blocks(totals.totalBlocks)} at ${exact(sites)} ${sites === 1 ? "site" : "sites"}`]];
+    const count = this.sites.length;
+    const blocks = (number) => (number === undefined ? "" : `${exact(number)} ${profile.blocksUnit}`);
+    const words = (...texts) => texts.filter((text) => text).join(" ");
+    const sites = `at ${exact(count)} ${count === 1 ? "site" : "sites"}`;
+    const cards = [];
+    if (values.totalBytes)
+      cards.push(["totalBytes", profile.verb === "Allocated" ? "Total" : profile.verb, profile.format("bytes", totals.totalBytes), words(blocks(totals.totalBlocks), sites)]);
     if (values.peakBytes) {
-      cards.push(["peakBytes", "Peak", profile.format("bytes", totals.peakBytes), `${blocks(totals.peakBlocks)}, at ${time(profile.peakTime, profile.timeUnit)}`]);
-      cards.push(["endBytes", "At end", profile.format("bytes", totals.endBytes), `${blocks(totals.endBlocks)} still live`]);
+      const when = profile.peakTime ? `at ${time(profile.peakTime, profile.timeUnit)}` : "";
+      cards.push(["peakBytes", "Peak", profile.format("bytes", totals.peakBytes), [blocks(totals.peakBlocks), when].filter((text) => text).join(", ")]);
+    }
+    if (values.endBytes) cards.push(["endBytes", "At end", profile.format("bytes", totals.endBytes), words(blocks(totals.endBlocks), "still live")]);
+    if (values.lifetime) {
       cards.push(["lifetime", "Average lifetime", totals.totalBlocks ? time(totals.lifetime / totals.totalBlocks, profile.timeUnit) : "–", "from allocation to free"]);
     }
     if (values.lostBytes) cards.push(["lostBytes", "Lost", profile.format("bytes", totals.lostBytes), `${blocks(totals.lostBlocks)} that nothing points to`]);
@@ -469,7 +476,7 @@ class Report {
   showInGraph(site) {
     if (!this.sites.includes(site)) this.resetView();
     if (this.reversed) this.setReversed(false);
-    if (!this.graph.tree.values[site]) this.setMetric("totalBytes"); // the site has no width with the shown metric
+    if (!this.graph.tree.values[site]) this.setMetric(this.profile.main); // the site has no width with the shown metric
     const node = this.graph.tree.find(this.functionsOf(site));
     this.graph.zoom(node.parent ?? node);
     this.reveal(node);

@@ -16,9 +16,9 @@ function columnsOf(profile) {
   const ratio = (a, b) => (site) => (values[b][site] ? values[a][site] / values[b][site] : 0);
   const plain = (key) => (site) => values[key][site];
   return [
-    ["totalBytes", "Total", "bytes allocated over the whole run", "bytes", plain("totalBytes"), []],
-    ["totalBlocks", "Blocks", "allocated over the whole run", "count", plain("totalBlocks"), []],
-    ["average", "Avg", "average size of a block", "bytes", ratio("totalBytes", "totalBlocks"), []],
+    ["totalBytes", "Total", "bytes allocated over the whole run", "bytes", plain("totalBytes"), ["totalBytes"]],
+    ["totalBlocks", "Blocks", "allocated over the whole run", "count", plain("totalBlocks"), ["totalBlocks"]],
+    ["average", "Avg", "average size of a block", "bytes", ratio("totalBytes", "totalBlocks"), ["totalBytes", "totalBlocks"]],
     ["maxBytes", "Max", "the site's own maximum of live bytes", "bytes", plain("maxBytes"), ["maxBytes"]],
     ["peakBytes", "Peak", "live at the peak of the process", "bytes", plain("peakBytes"), ["peakBytes"]],
     ["endBytes", "End", "still live at the end", "bytes", plain("endBytes"), ["endBytes"]],
@@ -110,15 +110,16 @@ export class Table {
   }
 
   tell() {
-    const { siteCount, totals } = this.profile;
+    const { siteCount, main, values } = this.profile;
     const all = this.sites.length === siteCount;
     let sum = 0;
-    for (const site of this.sites) sum += this.profile.values.totalBytes[site];
     if (this.profile.old) return this.tellChanges();
+    for (const site of this.sites) sum += values[main][site];
+    const whole = this.profile.totals[main];
     const count = `${exact(siteCount)} ${siteCount === 1 ? "site" : "sites"}`;
     this.status.textContent = all
       ? count
-      : `${exact(this.sites.length)} of ${count}, ${this.profile.format("bytes", sum)} of ${this.profile.format("bytes", totals.totalBytes)} in total (${percent(sum, totals.totalBytes)})`;
+      : `${exact(this.sites.length)} of ${count}, ${this.profile.format("bytes", sum)} of ${this.profile.format("bytes", whole)} in total (${percent(sum, whole)})`;
   }
 
   // Includes rows that are not shown: the sum is over all sites below the graph's call.

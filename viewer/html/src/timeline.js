@@ -242,7 +242,8 @@ export class Timeline {
       const i = Math.min(index - 1, timeline.time.length - 1);
       if (this.profile.old) return this.tellSides(index);
       const resident = timeline.resident ? `, ${this.profile.format("bytes", timeline.resident[i])} resident (grey)` : "";
-      this.status.textContent = `${time(timeline.time[i], this.profile.timeUnit)}: up to ${this.profile.format("bytes", timeline.most[i])} live, ${exact(timeline.blocks[i])} blocks${resident}`;
+      const blocks = timeline.blocks ? `, ${exact(timeline.blocks[i])} blocks` : "";
+      this.status.textContent = `${time(timeline.time[i], this.profile.timeUnit)}: up to ${this.profile.format("bytes", timeline.most[i])} live${blocks}${resident}`;
     } else if (moments.length)
       this.status.textContent = "Click: what was live at a moment. Drag: what grew between two.";
     else this.status.textContent = "\u00a0";
