@@ -26,8 +26,8 @@
  *       "marks": [ [time, live bytes, live blocks, total bytes, total blocks, name], ... ]
  *           from ctrace_mark, with the totals at that time
  *       "snapshots": [ [time, bytes, blocks, [ [site, bytes, blocks], ... ]], ... ]
- *           what was live at some moments: in total, then by site (index into pps), largest first, up to 99 % of the
- *           bytes and at most 1000 sites
+ *           what was live at some moments: in total, then by site (index into pps), largest first: up to 99 % of the
+ *           bytes and at most 1000 sites, and those of the 1000 sites with most bytes live at the end
  *   }
  *
  * Each row is a small cJSON tree that is printed and freed, so memory does not grow with the file.
@@ -52,6 +52,7 @@ struct writer {
 	FILE *out;
 	uint32_t *order; /* sites in the order in which they are written */
 	uint32_t *place_of; /* by site: its index in order */
+	bool *stays; /* by index in order: every snapshot has the site, however small */
 	uint32_t *ftbl; /* by index in ftbl: frame id, 0 = [root] */
 	uint32_t *index_of; /* by frame id: index in ftbl; frames with the same text share one */
 	uint32_t *index_of_text; /* by string id: index in ftbl */
@@ -288,22 +289,45 @@ static void put_snapshot(const struct writer *writer, const struct ct_snapshot *
 	qsort(live, count, sizeof(*live), compare_live);
 	fprintf(writer->out, "[%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",[", snapshot->time, snapshot->bytes,
 		snapshot->blocks);
-	for (; rows < count && rows < SNAPSHOT_ROWS && told < enough && live[rows].bytes; told += live[rows++].bytes) {
-		fputs(rows ? ",[" : "[", writer->out);
-		ct_put_number(writer->out, live[rows].place);
+	for (size_t i = 0; i < count && live[i].bytes; i++) {
+		bool large = i < SNAPSHOT_ROWS && told < enough;
+		if (!large && !writer->stays[live[i].place])
+			continue;
+		told += live[i].bytes;
+		fputs(rows++ ? ",[" : "[", writer->out);
+		ct_put_number(writer->out, live[i].place);
 		putc(',', writer->out);
-		ct_put_number(writer->out, live[rows].bytes);
+		ct_put_number(writer->out, live[i].bytes);
 		putc(',', writer->out);
-		ct_put_number(writer->out, live[rows].blocks);
+		ct_put_number(writer->out, live[i].blocks);
 		putc(']', writer->out);
 	}
 	fputs("]]", writer->out);
+}
+
+/* Flag the sites with most bytes live at the end: a small leak is among them, whatever else was live before. */
+static bool find_staying(struct writer *writer, struct live *live)
+{
+	size_t count = writer->profile->site_count;
+	writer->stays = calloc(count + 1, sizeof(*writer->stays));
+	for (size_t i = 0; i < count && writer->stays; i++)
+		live[i] = (struct live){.place = (uint32_t)i,
+					.bytes = writer->profile->sites[writer->order[i]].counters.end_bytes};
+	if (count && writer->stays)
+		qsort(live, count, sizeof(*live), compare_live);
+	for (size_t i = 0; i < count && i < SNAPSHOT_ROWS && live[i].bytes && writer->stays; i++)
+		writer->stays[live[i].place] = true;
+	return writer->stays != NULL;
 }
 
 static bool put_snapshots(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
 	struct live *live = calloc(profile->site_count + 1, sizeof(*live));
+	if (profile->snapshot_count && live && !find_staying(writer, live)) {
+		free(live);
+		return false;
+	}
 	fputs(",\n\"snapshots\":[", writer->out);
 	for (size_t i = 0; i < profile->snapshot_count && live; i++) {
 		fputs(i ? ",\n" : "\n", writer->out);
@@ -386,6 +410,7 @@ int ct_write_dhat(const struct ct_profile *profile, enum ct_metric metric, FILE 
 				   : ct_error_no_memory(error);
 	free(writer.order);
 	free(writer.place_of);
+	free(writer.stays);
 	free(writer.ftbl);
 	free(writer.index_of);
 	free(writer.index_of_text);
