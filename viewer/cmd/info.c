@@ -41,9 +41,19 @@ static void print_losses(const struct ct_profile *profile)
 			print_row("  lost", "%s", text);
 }
 
+/* Print an exact number with its unit and, if it is one of many bytes, what it is about. */
+static void print_amount(const struct ct_profile *profile, const char *name, uint64_t bytes, uint64_t blocks)
+{
+	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM], c[CT_NUMBER_ROOM];
+	bool large = bytes >= 1024 && profile->mode == CT_MODE_HEAP;
+	print_row(name, "%s%s%s %s%s in %s %s", large ? ct_number_bytes(c, bytes) : "", large ? " (" : "",
+		  ct_number_exact(a, bytes), profile->bytes_unit, large ? ")" : "", ct_number_exact(b, blocks),
+		  profile->blocks_unit);
+}
+
 static void print_profile(const struct ct_profile *profile)
 {
-	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM];
+	char a[CT_NUMBER_ROOM];
 	const struct ct_counters *totals = &profile->totals;
 	print_row("producer", "%s", profile->producer);
 	print_row("command", "%s", profile->command);
@@ -54,14 +64,11 @@ static void print_profile(const struct ct_profile *profile)
 		print_row("sampled", "mean interval %s; the numbers are estimates",
 			  ct_number_bytes(a, profile->sample_bytes));
 	print_row("sites", "%zu, of %zu distinct frames", profile->site_count, profile->frame_count - 1);
-	print_row("total", "%s %s in %s %s", ct_number_exact(a, totals->total_bytes), profile->bytes_unit,
-		  ct_number_exact(b, totals->total_blocks), profile->blocks_unit);
+	print_amount(profile, "total", totals->total_bytes, totals->total_blocks);
 	if (profile->has_lifetimes) {
-		print_row("peak", "%s %s in %s %s", ct_number_exact(a, totals->peak_bytes), profile->bytes_unit,
-			  ct_number_exact(b, totals->peak_blocks), profile->blocks_unit);
+		print_amount(profile, "peak", totals->peak_bytes, totals->peak_blocks);
 		print_row("peak time", "%s", ct_number_time(a, (double)profile->peak_time, profile->time_unit));
-		print_row("at end", "%s %s in %s %s", ct_number_exact(a, totals->end_bytes), profile->bytes_unit,
-			  ct_number_exact(b, totals->end_blocks), profile->blocks_unit);
+		print_amount(profile, "at end", totals->end_bytes, totals->end_blocks);
 	}
 	print_losses(profile);
 }

@@ -305,3 +305,22 @@ int ct_view_summary(const struct ct_view *view, struct ct_error_text *error)
 	ct_line_fini(&line);
 	return ct_view_check(&line, error);
 }
+
+int ct_view_brief_summary(const struct ct_view *view, struct ct_error_text *error)
+{
+	struct ct_line line;
+	ct_line_init(&line, view->terminal, view->out);
+	ct_summary_losses(view->profile, &line);
+	if (is_merged(view->profile))
+		ct_line_add(&line, "merged");
+	else
+		ct_summary_program(view->profile, &line);
+	ct_line_add(&line, " · total ");
+	add_amount(view, &line, view->profile->totals.total_bytes, view->profile->totals.total_blocks);
+	if (view->selected)
+		add_selection(view, &line);
+	ct_line_end(&line);
+	ct_line_end(&line);
+	ct_line_fini(&line);
+	return ct_view_check(&line, error);
+}
