@@ -10,7 +10,7 @@
 #include "names/number.h"
 
 #define CALLERS_MAX 5
-#define SECONDS_MIN 0.1 /* of a run; what a shorter one does in a second says nothing */
+#define SECONDS_MIN 0.01 /* of a run; what a shorter one does in a second says nothing */
 
 static const struct words {
 	const char *name, *title, *action;
