@@ -92,16 +92,27 @@ static void test_own_code(void **state)
 {
 	struct ct_profile *profile = profile_new();
 	const struct ct_counters counters = {.total_bytes = 500, .total_blocks = 1, .end_bytes = 500, .end_blocks = 1};
-	uint32_t stack[] = {frame(profile, "std::string::append"), frame(profile, "scan"), frame(profile, "read_all"),
+	uint32_t stack[] = {frame(profile, "operator new"),
+			    frame(profile, "std::string::_M_create"),
+			    frame(profile, "std::string::append"),
+			    frame(profile, "scan"),
+			    frame(profile, "read_all"),
 			    frame(profile, "main")};
 	(void)state;
-	assert_int_equal(ct_profile_site(profile, stack, 4, &counters, false), 0);
+	assert_int_equal(ct_profile_site(profile, stack, 6, &counters, false), 0);
 	struct ct_screen screen = screen_of(profile, CT_ROWS_SITES);
 	assert_int_equal(screen.rows.count, 3);
 	assert_int_equal(bytes_of(&screen, 0), 530);
 	assert_int_equal(screen.rows.rows[0].id, 1);
 	assert_true(shows(&screen, "scan (string::append, ~) < read_all"));
-	assert_true(shows(&screen, "stack, the largest of 2, 4 frames"));
+	assert_true(shows(&screen, "stack, the largest of 2, 6 frames -"));
+	screen.height = 13; /* if the stack does not fit, it begins with the function that the own code called */
+	assert_true(shows(&screen, "stack, the largest of 2, 6 frames, 2 above"));
+	assert_true(shows(&screen, "    by std::string::append\n    by scan\n    2 more; Enter"));
+	ct_screen_key(&screen, CT_KEY_ENTER);
+	assert_true(shows(&screen, "    at operator new\n"));
+	ct_screen_key(&screen, CT_KEY_ESCAPE);
+	screen.height = 30;
 	press(&screen, "a");
 	assert_int_equal(screen.rows.count, 4);
 	assert_int_equal(bytes_of(&screen, 0), 500);

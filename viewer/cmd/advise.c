@@ -32,12 +32,9 @@ struct request {
 	const char *path;
 };
 
-/* Write "    label   text", wrapped at spaces. */
-static void put_labelled(struct ct_line *line, const char *label, const char *text)
+/* Write text, wrapped at spaces, from this column on. */
+static void put_wrapped(struct ct_line *line, const char *text, int indent)
 {
-	ct_line_style(line, CT_STYLE_QUIET);
-	ct_line_format(line, "   %-*s", INDENT - 3, label);
-	ct_line_style(line, CT_STYLE_PLAIN);
 	while (*text) {
 		size_t length = strcspn(text, " ");
 		char *word = strndup(text, length);
@@ -45,10 +42,10 @@ static void put_labelled(struct ct_line *line, const char *label, const char *te
 			line->failed = true;
 			break;
 		}
-		if (line->columns > INDENT && ct_line_width(line->terminal, word) + 1 > ct_line_left(line)) {
+		if (line->columns > indent && ct_line_width(line->terminal, word) + 1 > ct_line_left(line)) {
 			ct_line_end(line);
-			ct_line_add_blanks(line, INDENT);
-		} else if (line->columns > INDENT) {
+			ct_line_add_blanks(line, indent);
+		} else if (line->columns > indent) {
 			ct_line_add(line, " ");
 		}
 		ct_line_add(line, word);
@@ -59,16 +56,26 @@ static void put_labelled(struct ct_line *line, const char *label, const char *te
 	ct_line_end(line);
 }
 
-static void put_finding(struct ct_line *line, const struct ct_profile *profile, const struct ct_advice *advice,
+/* Write "    label   text". */
+static void put_labelled(struct ct_line *line, const char *label, const char *text)
+{
+	ct_line_style(line, CT_STYLE_QUIET);
+	ct_line_format(line, "   %-*s", INDENT - 3, label);
+	ct_line_style(line, CT_STYLE_PLAIN);
+	put_wrapped(line, text, INDENT);
+}
+
+static void put_finding(struct ct_line *line, const struct ct_profile *profile, const struct ct_findings *findings,
 			size_t number)
 {
+	const struct ct_advice *advice = &findings->rows[number - 1];
 	char text[CT_ADVICE_ROOM];
 	ct_line_format(line, "%zu. ", number);
 	ct_line_style(line, CT_STYLE_STRONG);
 	ct_line_add(line, ct_advice_title(advice->kind));
 	ct_line_style(line, CT_STYLE_PLAIN);
 	ct_line_end(line);
-	put_labelled(line, "where", ct_advice_where(profile, advice, text));
+	put_labelled(line, "where", ct_advice_where(profile, findings, advice, text));
 	put_labelled(line, "because", ct_advice_evidence(profile, advice, text));
 	put_labelled(line, "saves", ct_advice_saving(profile, advice, text));
 	put_labelled(line, "try", ct_advice_action(advice));
@@ -79,16 +86,19 @@ static void put_finding(struct ct_line *line, const struct ct_profile *profile, 
 static void put_missing(struct ct_line *line, const struct ct_findings *findings)
 {
 	const char *before = "not checked (no data in this file): ";
+	bool any = false;
 	ct_line_style(line, CT_STYLE_QUIET);
 	for (int i = 0; i < CT_ADVICE_KINDS && findings->missing; i++) {
-		if (!(findings->missing & 1u << i))
+		/* ct_findings_no_leak says what is not known about leaks */
+		if (!(findings->missing & 1u << i) || i == CT_ADVICE_LOST || i == CT_ADVICE_LEAK)
 			continue;
+		any = true;
 		ct_line_add(line, before);
 		ct_line_add(line, ct_advice_name((enum ct_advice_kind)i));
 		before = ", ";
 	}
 	ct_line_style(line, CT_STYLE_PLAIN);
-	if (findings->missing)
+	if (any)
 		ct_line_end(line);
 }
 
@@ -105,20 +115,25 @@ static int put_text(const struct ct_profile *profile, const struct ct_findings *
 		return code;
 	ct_line_init(&line, &terminal, stdout);
 	for (size_t i = 0; i < shown; i++)
-		put_finding(&line, profile, &findings->rows[i], i + 1);
+		put_finding(&line, profile, findings, i + 1);
+	char text[CT_ADVICE_ROOM];
 	if (!findings->count)
-		ct_line_add(&line, "nothing stands out");
+		ct_line_add(&line, "nothing stands out: all is below the thresholds in ctrace-advise(1)");
 	else if (shown < findings->count)
 		ct_line_format(&line, "%zu smaller findings; -n 0 shows all", findings->count - shown);
 	if (line.columns)
 		ct_line_end(&line);
+	if (*ct_findings_no_leak(profile, findings, text))
+		put_wrapped(&line, text, 0);
 	put_missing(&line, findings);
 	ct_line_fini(&line);
 	return ct_view_check(&line, error);
 }
 
-static void put_json_finding(const struct ct_profile *profile, const struct ct_advice *advice, FILE *out)
+static void put_json_finding(const struct ct_profile *profile, const struct ct_findings *findings, size_t number,
+			     FILE *out)
 {
+	const struct ct_advice *advice = &findings->rows[number];
 	const struct ct_site_row *site = &profile->sites[advice->site];
 	const struct ct_frame *frame = &profile->frames[profile->frame_ids[site->first_frame + advice->frame]];
 	char text[CT_ADVICE_ROOM], name[CT_NAME_ROOM];
@@ -127,7 +142,7 @@ static void put_json_finding(const struct ct_profile *profile, const struct ct_a
 	ct_put_text_member(out, "title", ct_advice_title(advice->kind));
 	ct_put_text_member(out, "function", ct_name_short(profile, frame, name));
 	ct_put_text_member(out, "place", ct_name_place(profile, frame, name));
-	ct_put_text_member(out, "where", ct_advice_where(profile, advice, text));
+	ct_put_text_member(out, "where", ct_advice_where(profile, findings, advice, text));
 	ct_put_text_member(out, "because", ct_advice_evidence(profile, advice, text));
 	ct_put_text_member(out, "saves", ct_advice_saving(profile, advice, text));
 	ct_put_text_member(out, "try", ct_advice_action(advice));
@@ -135,6 +150,10 @@ static void put_json_finding(const struct ct_profile *profile, const struct ct_a
 	ct_put_number_member(out, "savedCalls", advice->saved_calls);
 	ct_put_number_member(out, "savedBytes", advice->saved_bytes);
 	ct_put_number_member(out, "stacks", advice->site_count);
+	if (advice->kind == CT_ADVICE_LOST || advice->kind == CT_ADVICE_LEAK)
+		fprintf(out, ",\"bytesPerSecond\":%.0f", ct_advice_per_second(profile, advice));
+	if (advice->kind == CT_ADVICE_LEAK)
+		fprintf(out, ",\"fit\":%.3f", advice->growth.fit);
 	fputs(",\"counters\":{", out);
 	for (int i = 1, more = 0; i < CT_COUNTER_COUNT; i++) {
 		enum ct_metric metric = (enum ct_metric)i;
@@ -163,9 +182,13 @@ static int put_json(const struct ct_profile *profile, const struct ct_findings *
 	fputs(",\n\"findings\":[", out);
 	for (size_t i = 0; i < shown; i++) {
 		fputs(i ? ",\n" : "\n", out);
-		put_json_finding(profile, &findings->rows[i], out);
+		put_json_finding(profile, findings, i, out);
 	}
-	fputs("],\n\"notLookedFor\":[", out);
+	char text[CT_ADVICE_ROOM];
+	putc(']', out);
+	if (*ct_findings_no_leak(profile, findings, text))
+		ct_put_text_member(out, "noLeak", text);
+	fputs(",\n\"notLookedFor\":[", out);
 	for (int i = 0, more = 0; i < CT_ADVICE_KINDS; i++) {
 		if (!(findings->missing & 1u << i))
 			continue;

@@ -43,18 +43,21 @@ static void print_losses(const struct ct_profile *profile)
 			print_row("  lost", "%s", text);
 }
 
-/* Print bytes and, if the file knows them, blocks, which are the next metric. */
+/* Print bytes, exact and readable, and, if the file knows them, blocks, which are the next metric. */
 static void print_amount(const struct ct_profile *profile, const char *name, enum ct_metric metric)
 {
-	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM];
+	char bytes[CT_NUMBER_ROOM], exact[CT_NUMBER_ROOM], blocks[CT_NUMBER_ROOM + 64] = "";
+	uint64_t value = ct_metric_value(&profile->totals, metric);
 	if (!ct_metric_exists(profile, metric))
 		return;
-	ct_number_exact(a, ct_metric_value(&profile->totals, metric));
-	ct_number_exact(b, ct_metric_value(&profile->totals, metric + 1));
 	if (ct_metric_exists(profile, metric + 1))
-		print_row(name, "%s %s in %s %s", a, profile->bytes_unit, b, profile->blocks_unit);
+		snprintf(blocks, sizeof(blocks), " in %s %s",
+			 ct_number_exact(exact, ct_metric_value(&profile->totals, metric + 1)), profile->blocks_unit);
+	ct_number_exact(exact, value);
+	if (value >= 1024 && profile->mode == CT_MODE_HEAP)
+		print_row(name, "%s (%s %s)%s", ct_number_bytes(bytes, value), exact, profile->bytes_unit, blocks);
 	else
-		print_row(name, "%s %s", a, profile->bytes_unit);
+		print_row(name, "%s %s%s", exact, profile->bytes_unit, blocks);
 }
 
 static void print_profile(const struct ct_profile *profile)

@@ -328,6 +328,15 @@ static int show_text(const struct ct_top_request *request, const struct ct_view 
 	}
 }
 
+/* Write the lines above the view. */
+static int summarize(const struct ct_top_request *request, struct ct_error_text *error)
+{
+	const struct ct_view *view = &request->view;
+	bool brief = request->kind == CT_TOP_LIST || request->kind == CT_TOP_PEEK || request->kind == CT_TOP_MARKS;
+	int code = (brief ? ct_view_brief_summary : ct_view_summary)(view, error);
+	return code || !view->leaks ? code : ct_view_leaks(view, error);
+}
+
 /* A view that may find nothing to show is rendered to memory first, so that nothing is printed on error. */
 static int show_found(const struct ct_top_request *request, struct ct_error_text *error)
 {
@@ -342,9 +351,7 @@ static int show_found(const struct ct_top_request *request, struct ct_error_text
 	if (fclose(view.out) && !code)
 		code = ct_error_no_memory(error);
 	if (!code)
-		code = ct_view_summary(&request->view, error);
-	if (!code && view.leaks)
-		code = ct_view_leaks(&request->view, error);
+		code = summarize(request, error);
 	if (!code)
 		fwrite(text, 1, length, request->view.out);
 	free(text);
@@ -361,9 +368,7 @@ int ct_top_show(const struct ct_top_request *request, struct ct_error_text *erro
 		return view->by == CT_BY_SITE ? ct_view_csv_sites(view, error) : ct_view_csv_groups(view, error);
 	if (request->kind == CT_TOP_LIST || request->kind == CT_TOP_PEEK || view->by == CT_BY_THREAD)
 		return show_found(request, error);
-	code = ct_view_summary(view, error);
-	if (!code && view->leaks)
-		code = ct_view_leaks(view, error);
+	code = summarize(request, error);
 	return code ? code : show_text(request, view, error);
 }
 

@@ -11,6 +11,7 @@
 #include "load/load.h"
 #include "load/store/store_file.h"
 #include "load/store/store_process.h"
+#include "model/leaks.h"
 #include "model/losses.h"
 #include "model/threads.h"
 #include "names/number.h"
@@ -114,6 +115,7 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 		       bool one_line)
 {
 	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM], c[CT_NUMBER_ROOM], d[CT_NUMBER_ROOM], sampled[96] = "";
+	char lost[CT_LEAKS_ROOM];
 	const struct ct_counters *totals = &profile->totals;
 	print_losses(profile, store);
 	if (!totals->total_blocks) {
@@ -135,6 +137,8 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 	ct_message("peak  %s in %s blocks, %s after start%s", ct_number_bytes(b, totals->peak_bytes),
 		   ct_number_exact(c, totals->peak_blocks),
 		   ct_number_time(d, (double)profile->peak_time, profile->time_unit), sampled);
+	if (*ct_leaks_summary(profile, lost))
+		ct_message("%s", lost);
 	ct_message("report %s", output);
 }
 

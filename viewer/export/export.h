@@ -69,7 +69,8 @@ int ct_export_load(const char *path, struct ct_profile **profile, struct ct_erro
 int ct_export_write(const struct ct_export *job, const struct ct_profile *profile, const char *output,
 		    struct ct_error_text *error);
 
-/* Print at most 4 lines to stderr: losses, totals, peak, and the report's path; one_line: losses, and the rest. */
+/* Print at most 5 lines to stderr: losses, totals, peak, lost blocks, and the report's path; one_line: losses, and the
+ * rest. */
 void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output,
 		       bool one_line);
 

@@ -348,12 +348,19 @@ static void put_stack(struct draw *draw, size_t room)
 	size_t count = ct_screen_stack(screen, &frames), from = screen->stack_open ? screen->stack_top : 0;
 	const struct ct_live_row *row =
 		screen->selected < screen->rows.count ? &screen->rows.rows[screen->selected] : NULL;
-	char text[CT_NUMBER_ROOM * 4], of[CT_NUMBER_ROOM * 2] = "", number[CT_NUMBER_ROOM];
+	char text[CT_NUMBER_ROOM * 4], of[CT_NUMBER_ROOM * 2] = "", above[CT_NUMBER_ROOM] = "", number[CT_NUMBER_ROOM];
 	if (screen->stack_open)
 		screen->page = room - 1;
+	if (row && !screen->stack_open && screen->rows.kind == CT_ROWS_SITES && count >= room) {
+		/* what does not fit is not the program's own code */
+		uint32_t own = ct_origin_own(profile, &screen->origins, &profile->sites[row->site]);
+		from = own > 1 ? own - 1 : 0;
+	}
+	if (from && !screen->stack_open)
+		snprintf(above, sizeof(above), ", %zu above", from);
 	if (row && row->site_count > 1)
 		snprintf(of, sizeof(of), ", the largest of %s", ct_number_exact(number, row->site_count));
-	snprintf(text, sizeof(text), "── stack%s, %zu frame%s%s ", of, count, count == 1 ? "" : "s",
+	snprintf(text, sizeof(text), "── stack%s, %zu frame%s%s%s ", of, count, count == 1 ? "" : "s", above,
 		 screen->stack_open ? "; Esc closes" : "");
 	ct_line_style(&draw->line, CT_STYLE_QUIET);
 	ct_line_add_rest(&draw->line, text);

@@ -22,17 +22,19 @@
 #define SLACK_MIN 0.2 /* as a share of the requested bytes */
 #define KEPT_MIN 0.75 /* average lifetime as a share of the run */
 #define REUSE_MIN 10 /* blocks allocated for each one live at the site's maximum */
-#define RISE_MIN 0.1 /* rise from quarter to quarter, as a share of what is live at the end */
+#define LEAK_BYTES_MIN 16384
+#define LEAK_BLOCKS_MIN 100
 
 struct work {
 	const struct ct_profile *profile;
-	struct ct_origins origins;
 	bool *growing; /* by frame id: a container that moves to a larger block */
 	uint32_t *where; /* by site: index of the frame that a finding would be about */
 	uint32_t *keys; /* by site: equal for sites of one function */
 	uint32_t *order; /* sites by key */
-	double (*live)[CT_ADVICE_QUARTERS]; /* by site */
-	bool moments; /* live is known */
+	uint32_t *function_of; /* by site: number of its function */
+	size_t function_count;
+	struct ct_moment *moments; /* for each function, moment_count of them: what was live; the last is the end */
+	size_t moment_count; /* 0: the profile knows too few moments */
 	size_t room; /* allocated findings */
 	struct ct_findings *findings;
 };
@@ -70,7 +72,7 @@ static void key_site(struct work *work, size_t number)
 {
 	const struct ct_profile *profile = work->profile;
 	const struct ct_site_row *site = &profile->sites[number];
-	uint32_t index = ct_origin_own(profile, &work->origins, site);
+	uint32_t index = ct_origin_own(profile, &work->findings->origins, site);
 	const struct ct_frame *frame = frame_of(profile, site, index);
 	work->where[number] = index;
 	work->keys[number] =
@@ -87,29 +89,52 @@ static int compare_keys(const void *left, const void *right, void *argument)
 	return x < y ? -1 : x > y;
 }
 
-/* Each site's average live bytes in the quarters of the time since the first snapshot. */
-static void fill_live(struct work *work)
+static void number_functions(struct work *work)
+{
+	for (size_t i = 0; i < work->profile->site_count; i++) {
+		uint32_t site = work->order[i];
+		if (!i || work->keys[site] != work->keys[work->order[i - 1]])
+			work->function_count++;
+		work->function_of[site] = (uint32_t)work->function_count - 1;
+	}
+}
+
+/* What was live at each moment, by function. False when out of memory. */
+static bool find_moments(struct work *work)
 {
 	const struct ct_profile *profile = work->profile;
-	double first = profile->snapshot_count ? (double)profile->snapshots[0].time : 0;
-	double length = (double)profile->end_time - first;
-	size_t moments[CT_ADVICE_QUARTERS] = {0};
-	for (size_t i = 0; i < profile->snapshot_count; i++) {
+	size_t count = profile->snapshot_count + 1;
+	if (count < CT_GROWTH_MOMENTS)
+		return true;
+	work->moments = calloc(work->function_count * count + 1, sizeof(*work->moments));
+	if (!work->moments)
+		return false;
+	work->moment_count = count;
+	for (size_t f = 0; f < work->function_count; f++)
+		for (size_t i = 0; i < count; i++)
+			work->moments[f * count + i].time =
+				(double)(i + 1 < count ? profile->snapshots[i].time : profile->end_time);
+	for (size_t i = 0; i + 1 < count; i++) {
 		const struct ct_snapshot *snapshot = &profile->snapshots[i];
-		double part = ratio((double)snapshot->time - first, length);
-		size_t quarter = part >= 1  ? CT_ADVICE_QUARTERS - 1
-				 : part > 0 ? (size_t)(part * CT_ADVICE_QUARTERS)
-					    : 0;
-		moments[quarter]++;
-		for (size_t j = 0; j < snapshot->row_count; j++)
-			work->live[snapshot->rows[j].site][quarter] += (double)snapshot->rows[j].bytes;
+		for (size_t j = 0; j < snapshot->row_count; j++) {
+			struct ct_moment *moment =
+				&work->moments[work->function_of[snapshot->rows[j].site] * count + i];
+			moment->bytes += (double)snapshot->rows[j].bytes;
+			moment->blocks += (double)snapshot->rows[j].blocks;
+		}
 	}
-	work->moments = true;
-	for (int i = 0; i < CT_ADVICE_QUARTERS; i++) {
-		work->moments = work->moments && moments[i];
-		for (size_t j = 0; j < profile->site_count; j++)
-			work->live[j][i] = ratio(work->live[j][i], (double)moments[i]);
+	for (size_t i = 0; i < profile->site_count; i++) {
+		struct ct_moment *end = &work->moments[(work->function_of[i] + 1) * count - 1];
+		end->bytes += (double)profile->sites[i].counters.end_bytes;
+		end->blocks += (double)profile->sites[i].counters.end_blocks;
 	}
+	double grown = 0;
+	for (size_t f = 0; f < work->function_count; f++) {
+		double rise = work->moments[(f + 1) * count - 1].bytes - work->moments[f * count].bytes;
+		grown += rise > 0 ? rise : 0;
+	}
+	work->findings->grown_bytes = grown < 0x1p63 ? (uint64_t)grown : UINT64_MAX;
+	return true;
 }
 
 /*
@@ -194,19 +219,51 @@ static bool judge_bytes(struct ct_advice *advice, double bytes, double whole, do
 	return advice->share >= least && advice->saved_bytes >= BYTES_MIN;
 }
 
+static uint64_t lost_of(const struct work *work, size_t site)
+{
+	const struct ct_counters *c = &work->profile->sites[site].counters;
+	return c->lost_bytes + c->lost_blocks;
+}
+
+/* Lost blocks are a mistake whatever else the program holds, so they come first. */
+static bool judge_lost(const struct work *work, struct ct_advice *advice)
+{
+	const struct ct_counters *c = &advice->counters;
+	advice->saved_bytes = c->lost_bytes;
+	advice->share = ratio((double)c->lost_bytes, (double)work->profile->totals.end_bytes);
+	return c->lost_bytes >= LEAK_BYTES_MIN || c->lost_blocks >= LEAK_BLOCKS_MIN;
+}
+
 static uint64_t leak_of(const struct work *work, size_t site)
 {
 	return work->profile->sites[site].counters.end_bytes;
 }
 
+/*
+ * Does the function already have a finding of kind first or of a later one? A leak of its own may be a small part of
+ * what the function holds, and then says nothing about the rest.
+ */
+static bool is_told(const struct work *work, const struct ct_advice *advice, enum ct_advice_kind first)
+{
+	for (size_t i = 0; i < work->findings->count; i++) {
+		const struct ct_advice *other = &work->findings->rows[i];
+		bool leak = other->kind == CT_ADVICE_LOST || other->kind == CT_ADVICE_LEAK;
+		if (other->kind >= first && other->function == advice->function &&
+		    (!leak || other->saved_bytes * 2 >= advice->saved_bytes))
+			return true;
+	}
+	return false;
+}
+
 static bool judge_leak(const struct work *work, struct ct_advice *advice)
 {
-	double end = (double)advice->counters.end_bytes;
-	for (int i = 1; i < CT_ADVICE_QUARTERS; i++)
-		if (advice->live[i] - advice->live[i - 1] < end * RISE_MIN)
-			return false;
-	return end * 2 >= advice->live[CT_ADVICE_QUARTERS - 1] &&
-	       judge_bytes(advice, end, (double)work->profile->totals.peak_bytes, SHARE_MIN);
+	const struct ct_growth *growth = &advice->growth;
+	if (!ct_growth_find(&work->moments[advice->function * work->moment_count], work->moment_count, &advice->growth))
+		return false;
+	double bytes = growth->last.bytes - growth->first.bytes, blocks = growth->last.blocks - growth->first.blocks;
+	advice->saved_bytes = (uint64_t)bytes;
+	advice->share = ratio(bytes, (double)work->findings->grown_bytes);
+	return (bytes >= LEAK_BYTES_MIN || blocks >= LEAK_BLOCKS_MIN) && !is_told(work, advice, CT_ADVICE_LOST);
 }
 
 static bool is_tiny(const struct ct_counters *c)
@@ -258,17 +315,6 @@ static uint64_t peak_of(const struct work *work, size_t site)
 	return work->profile->sites[site].counters.peak_bytes;
 }
 
-/* Does the function already have a finding of kind first or of a later one? */
-static bool is_told(const struct work *work, const struct ct_advice *advice, enum ct_advice_kind first)
-{
-	for (size_t i = 0; i < work->findings->count; i++) {
-		const struct ct_advice *other = &work->findings->rows[i];
-		if (other->kind >= first && work->keys[other->site] == work->keys[advice->site])
-			return true;
-	}
-	return false;
-}
-
 static bool judge_peak(const struct work *work, struct ct_advice *advice)
 {
 	return judge_bytes(advice, (double)advice->counters.peak_bytes, (double)work->profile->totals.peak_bytes,
@@ -276,7 +322,7 @@ static bool judge_peak(const struct work *work, struct ct_advice *advice)
 	       advice->saved_bytes >= PEAK_BYTES_MIN && !is_told(work, advice, CT_ADVICE_GROWTH);
 }
 
-enum need { NEED_LIFETIMES, NEED_TEMPORARIES, NEED_DETAILS, NEED_SLACK, NEED_MOMENTS };
+enum need { NEED_LIFETIMES, NEED_TEMPORARIES, NEED_DETAILS, NEED_SLACK, NEED_MOMENTS, NEED_REACH };
 
 /* weight ranks the kinds: calls cost less than memory, and what is often fine as it is comes last. */
 static const struct kind {
@@ -288,6 +334,7 @@ static const struct kind {
 	[CT_ADVICE_TEMPORARY] = {temporary_of, judge_temporary, NEED_TEMPORARIES, 0.8},
 	[CT_ADVICE_GROWTH] = {growth_of, judge_growth, NEED_TEMPORARIES, 1},
 	[CT_ADVICE_ONE_SIZE] = {one_size_of, judge_one_size, NEED_DETAILS, 0.7},
+	[CT_ADVICE_LOST] = {lost_of, judge_lost, NEED_REACH, 1},
 	[CT_ADVICE_LEAK] = {leak_of, judge_leak, NEED_MOMENTS, 1},
 	[CT_ADVICE_TINY] = {tiny_of, judge_tiny, NEED_LIFETIMES, 0.9},
 	[CT_ADVICE_SLACK] = {slack_of, judge_slack, NEED_SLACK, 0.9},
@@ -306,7 +353,9 @@ static bool is_known(const struct work *work, enum need need)
 	case NEED_SLACK:
 		return profile->has_slack;
 	case NEED_MOMENTS:
-		return work->moments;
+		return work->moment_count && profile->has_lifetimes;
+	case NEED_REACH:
+		return profile->has_reach;
 	default:
 		return ct_metric_all_exist(profile);
 	}
@@ -318,8 +367,6 @@ static void add_site(const struct work *work, struct ct_advice *advice, uint32_t
 	ct_counters_add(&advice->counters, c);
 	advice->counters.max_blocks += c->max_blocks;
 	advice->site_count++;
-	for (int i = 0; i < CT_ADVICE_QUARTERS; i++)
-		advice->live[i] += work->live[site][i];
 	if (amount <= *most)
 		return;
 	*most = amount;
@@ -331,7 +378,7 @@ static bool look_for(struct work *work, enum ct_advice_kind kind)
 {
 	size_t count = work->profile->site_count;
 	for (size_t i = 0, next; i < count; i = next) {
-		struct ct_advice advice = {.kind = kind};
+		struct ct_advice advice = {.kind = kind, .function = work->function_of[work->order[i]]};
 		uint64_t most = 0;
 		for (next = i; next < count && work->keys[work->order[next]] == work->keys[work->order[i]]; next++) {
 			uint64_t amount = kinds[kind].amount(work, work->order[next]);
@@ -340,7 +387,7 @@ static bool look_for(struct work *work, enum ct_advice_kind kind)
 		}
 		if (!advice.site_count || !kinds[kind].judge(work, &advice))
 			continue;
-		advice.rank = advice.share * kinds[kind].weight;
+		advice.rank = advice.share * kinds[kind].weight + (kind == CT_ADVICE_LOST);
 		if (!ct_array_room(&work->findings->rows, &work->room, work->findings->count + 1, sizeof(advice)))
 			return false;
 		work->findings->rows[work->findings->count++] = advice;
@@ -364,7 +411,9 @@ static bool look(struct work *work)
 	for (size_t i = 0; i < work->profile->site_count; i++)
 		key_site(work, i);
 	qsort_r(work->order, work->profile->site_count, sizeof(*work->order), compare_keys, work);
-	fill_live(work);
+	number_functions(work);
+	if (!find_moments(work))
+		return false;
 	for (int i = 0; i < CT_ADVICE_KINDS; i++) {
 		if (!is_known(work, kinds[i].need))
 			work->findings->missing |= 1u << i;
@@ -387,24 +436,25 @@ int ct_advise(const struct ct_profile *profile, struct ct_findings *findings, st
 		return ct_error_set(
 			error, CT_ERR_USAGE,
 			"has only what was live: advice needs all allocations; recordings of ctrace have them");
-	bool memory = ct_origins_init(&work.origins, profile, CT_ORIGIN_RULE) == 0;
+	bool memory = ct_origins_init(&findings->origins, profile, CT_ORIGIN_RULE) == 0;
 	work.growing = calloc(profile->frame_count + 1, sizeof(*work.growing));
 	work.where = calloc(sites, sizeof(*work.where));
 	work.keys = calloc(sites, sizeof(*work.keys));
 	work.order = calloc(sites, sizeof(*work.order));
-	work.live = calloc(sites, sizeof(*work.live));
-	memory = memory && work.growing && work.where && work.keys && work.order && work.live && look(&work);
-	ct_origins_fini(&work.origins);
+	work.function_of = calloc(sites, sizeof(*work.function_of));
+	memory = memory && work.growing && work.where && work.keys && work.order && work.function_of && look(&work);
 	free(work.growing);
 	free(work.where);
 	free(work.keys);
 	free(work.order);
-	free(work.live);
+	free(work.function_of);
+	free(work.moments);
 	return memory ? CT_OK : ct_error_no_memory(error);
 }
 
 void ct_findings_fini(struct ct_findings *findings)
 {
+	ct_origins_fini(&findings->origins);
 	free(findings->rows);
 	findings->rows = NULL;
 }

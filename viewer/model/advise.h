@@ -8,7 +8,9 @@
 #ifndef CT_MODEL_ADVISE_H
 #define CT_MODEL_ADVISE_H
 
+#include "model/growth.h"
 #include "model/metric.h"
+#include "model/origin.h"
 #include "model/profile.h"
 #include "util/error.h"
 
@@ -16,6 +18,7 @@ enum ct_advice_kind {
 	CT_ADVICE_TEMPORARY, /* freed before the thread's next allocation */
 	CT_ADVICE_ONE_SIZE, /* short-lived blocks of one size */
 	CT_ADVICE_GROWTH, /* buffers grown step by step, by realloc or as a std::vector */
+	CT_ADVICE_LOST, /* blocks that no pointer leads to any more; only if reachability was recorded */
 	CT_ADVICE_LEAK, /* live bytes that rise throughout the run and stay */
 	CT_ADVICE_TINY, /* small blocks: the allocator's overhead */
 	CT_ADVICE_SLACK, /* bytes that the allocator added to the requests */
@@ -24,15 +27,14 @@ enum ct_advice_kind {
 	CT_ADVICE_KINDS,
 };
 
-#define CT_ADVICE_QUARTERS 4 /* parts of the time that the snapshots cover */
-
 struct ct_advice {
 	enum ct_advice_kind kind;
 	uint32_t site; /* the site that contributes most: index into ct_profile.sites */
 	uint32_t frame; /* the function: index into the frames of that site */
 	size_t site_count;
 	struct ct_counters counters; /* sums over these sites; max_blocks too, so it is an upper bound */
-	double live[CT_ADVICE_QUARTERS]; /* average live bytes in each quarter, for CT_ADVICE_LEAK */
+	struct ct_growth growth; /* for CT_ADVICE_LEAK */
+	uint32_t function; /* equal for findings about one function */
 	bool vector; /* CT_ADVICE_GROWTH: the buffer is a C++ container's, and saved_bytes is a guess */
 	uint64_t saved_calls; /* malloc/free pairs or calls of realloc; 0: none */
 	uint64_t saved_bytes; /* not copied, or not live at the peak or at the end; 0: none */
@@ -44,6 +46,8 @@ struct ct_findings {
 	struct ct_advice *rows;
 	size_t count;
 	unsigned missing; /* bit 1 << kind: not checked, since the input lacks the numbers */
+	struct ct_origins origins; /* of the profile's frames */
+	uint64_t grown_bytes; /* by which the live bytes of functions rose between the first moment and the end */
 };
 
 /* Look for all kinds. 0 or < 0; call ct_findings_fini in both cases. CT_ERR_USAGE: not a heap profile. */
@@ -66,11 +70,19 @@ enum ct_metric ct_advice_metric(enum ct_advice_kind kind);
 /* What may be done about it. */
 const char *ct_advice_action(const struct ct_advice *advice);
 
+/* Say why there is no finding about leaks; "" if there is one. Returns out. */
+char *ct_findings_no_leak(const struct ct_profile *profile, const struct ct_findings *findings,
+			  char out[CT_ADVICE_ROOM]);
+
+/* The rate of a finding about leaks, in bytes per second of the run; 0: not known. */
+double ct_advice_per_second(const struct ct_profile *profile, const struct ct_advice *advice);
+
 /*
  * Describe where ("parse parser.c:24 < read_file < main, and 3 more stacks"), with what evidence, and what a change
  * may save. All return out.
  */
-char *ct_advice_where(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM]);
+char *ct_advice_where(const struct ct_profile *profile, const struct ct_findings *findings,
+		      const struct ct_advice *advice, char out[CT_ADVICE_ROOM]);
 char *ct_advice_evidence(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM]);
 char *ct_advice_saving(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM]);
 

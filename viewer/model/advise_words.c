@@ -10,6 +10,7 @@
 #include "names/number.h"
 
 #define CALLERS_MAX 5
+#define SECONDS_MIN 0.01 /* of a run; what a shorter one does in a second says nothing */
 
 static const struct words {
 	const char *name, *title, *action;
@@ -22,6 +23,9 @@ static const struct words {
 		 "take the final size at once where it is known, or grow by half or double, not by a step"},
 	[CT_ADVICE_ONE_SIZE] = {"one-size", "Short-lived blocks of one size",
 				"a free list or a pool of this size may serve them"},
+	[CT_ADVICE_LOST] =
+		{"lost", "Lost blocks",
+		 "free a block where the last pointer to it goes; ctrace top --leaks --full shows the stacks"},
 	[CT_ADVICE_LEAK] =
 		{"leak", "Grows as long as the program runs",
 		 "is it freed when it is no longer needed? A cache may want a limit; what the program is there "
@@ -55,6 +59,7 @@ enum ct_metric ct_advice_metric(enum ct_advice_kind kind)
 		[CT_ADVICE_GROWTH] = CT_METRIC_TOTAL_BYTES,
 		[CT_ADVICE_ONE_SIZE] = CT_METRIC_TOTAL_BLOCKS,
 		[CT_ADVICE_LEAK] = CT_METRIC_END_BYTES,
+		[CT_ADVICE_LOST] = CT_METRIC_LOST_BYTES,
 		[CT_ADVICE_TINY] = CT_METRIC_TOTAL_BLOCKS,
 		[CT_ADVICE_SLACK] = CT_METRIC_SLACK_BYTES,
 		[CT_ADVICE_KEPT] = CT_METRIC_END_BYTES,
@@ -127,14 +132,20 @@ static const struct ct_frame *frame_of(const struct ct_profile *profile, const s
 	return &profile->frames[profile->frame_ids[site->first_frame + index]];
 }
 
-/* Is this a frame outside main? */
-static bool is_start(const char *function)
+/* The next frame of the site's own code behind index, or of any code if there is none at index; frame_count: none. */
+static uint32_t next_caller(const struct ct_profile *profile, const struct ct_origins *origins,
+			    const struct ct_site_row *site, uint32_t index)
 {
-	return !strncmp(function, "__libc_start_", 13) || !strcmp(function, "(below main)") ||
-	       !strcmp(function, "_start");
+	const uint32_t *frames = profile->frame_ids + site->first_frame;
+	bool any = !ct_origin_is_own(origins, frames[index]);
+	for (uint32_t i = index + 1; i < site->frame_count; i++)
+		if (any || ct_origin_is_own(origins, frames[i]))
+			return i;
+	return site->frame_count;
 }
 
-char *ct_advice_where(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM])
+char *ct_advice_where(const struct ct_profile *profile, const struct ct_findings *findings,
+		      const struct ct_advice *advice, char out[CT_ADVICE_ROOM])
 {
 	const struct ct_site_row *site = &profile->sites[advice->site];
 	char text[CT_NAME_ROOM];
@@ -142,20 +153,17 @@ char *ct_advice_where(const struct ct_profile *profile, const struct ct_advice *
 	*out = '\0';
 	for (int shown = 0; i < site->frame_count && shown < CALLERS_MAX;) {
 		const struct ct_frame *frame = frame_of(profile, site, i);
-		uint32_t run = 1;
-		if (shown && is_start(profile->strings[frame->function])) {
-			i = site->frame_count;
-			break;
-		}
-		while (i + run < site->frame_count &&
-		       ct_name_key(frame_of(profile, site, i + run)) == ct_name_key(frame))
+		uint32_t run = 0, next = i;
+		do {
 			run++;
+			next = next_caller(profile, &findings->origins, site, next);
+		} while (next < site->frame_count && ct_name_key(frame_of(profile, site, next)) == ct_name_key(frame));
 		add(out, "%s%.80s", shown++ ? " < " : "", ct_name_short(profile, frame, text));
 		if (i == advice->frame && *ct_name_place(profile, frame, text))
 			add(out, " %.60s", text);
 		if (run > 1)
 			add(out, " ×%u", run);
-		i += run;
+		i = next;
 	}
 	if (i < site->frame_count)
 		add(out, " < ...");
@@ -225,24 +233,110 @@ static void explain_one_size(const struct ct_profile *profile, const struct ct_a
 	add(out, " on average");
 }
 
+/* Units of the profile's time in a second; 0: it is not a time. */
+static double per_second(const struct ct_profile *profile)
+{
+	return strcmp(profile->time_unit, "µs") ? 0 : 1e6;
+}
+
+double ct_advice_per_second(const struct ct_profile *profile, const struct ct_advice *advice)
+{
+	if (advice->kind == CT_ADVICE_LEAK)
+		return advice->growth.slope * per_second(profile);
+	if (advice->kind != CT_ADVICE_LOST || !profile->end_time)
+		return 0;
+	return (double)advice->counters.lost_bytes / (double)profile->end_time * per_second(profile);
+}
+
+static void add_rate(char *out, const struct ct_profile *profile, const struct ct_advice *advice)
+{
+	double rate = ct_advice_per_second(profile, advice);
+	if (rate <= 0 || (double)profile->end_time < SECONDS_MIN * per_second(profile))
+		return;
+	add(out, "; ");
+	add_bytes(out, rate);
+	add(out, " a second");
+}
+
+static void explain_lost(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
+{
+	const struct ct_counters *c = &advice->counters;
+	add_bytes(out, (double)c->lost_bytes);
+	add(out, " in ");
+	add_count(out, c->lost_blocks, "block");
+	add(out, " that no pointer leads to at the end");
+	if (c->indirect_blocks) {
+		add(out, ", and ");
+		add_bytes(out, (double)c->indirect_bytes);
+		add(out, " that only lost blocks point to");
+	}
+	add_rate(out, profile, advice);
+	add(out, "; ");
+	add_percent(out, (double)c->lost_blocks, (double)c->total_blocks);
+	add(out, " of the blocks from there are lost");
+}
+
 static void explain_leak(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
 	const struct ct_counters *c = &advice->counters;
-	for (int i = 0; i < CT_ADVICE_QUARTERS; i++) {
-		add(out, "%s", i ? ", " : "");
-		add_bytes(out, advice->live[i]);
+	const struct ct_growth *growth = &advice->growth;
+	add(out, "live bytes rose from ");
+	add_bytes(out, growth->first.bytes);
+	add(out, " at ");
+	add_time(out, profile, growth->first.time);
+	add(out, " to ");
+	add_bytes(out, growth->last.bytes);
+	add(out, " in ");
+	add_count(out, (uint64_t)(growth->last.blocks + 0.5), "block");
+	add(out, " at the end");
+	add_rate(out, profile, advice);
+	add(out, "; they rose in %u of %u intervals and lie %s a line (R² %.2f): %s; ", growth->rises,
+	    growth->intervals, growth->fit >= CT_GROWTH_SURE ? "on" : "near", growth->fit,
+	    growth->fit >= CT_GROWTH_SURE ? "sure" : "likely");
+	add_percent(out, advice->share, 1);
+	add(out, " of all that grew");
+	if (profile->has_reach && !c->lost_blocks && !c->possible_blocks && !c->indirect_blocks)
+		add(out, "; all of it can still be reached, as in a cache or a list");
+}
+
+char *ct_findings_no_leak(const struct ct_profile *profile, const struct ct_findings *findings,
+			  char out[CT_ADVICE_ROOM])
+{
+	const struct ct_counters *c = &profile->totals;
+	*out = '\0';
+	for (size_t i = 0; i < findings->count; i++)
+		if (findings->rows[i].kind == CT_ADVICE_LOST || findings->rows[i].kind == CT_ADVICE_LEAK)
+			return out;
+	if (!profile->has_lifetimes) {
+		add(out, "no finding about leaks: the file does not say what was live at the end");
+		return out;
 	}
-	add(out, " live on average in the quarters of the run; at the end ");
+	if (!c->end_blocks) {
+		add(out, "no leak: nothing was live at the end");
+		return out;
+	}
+	add(out, "no finding about leaks: at the end ");
 	add_bytes(out, (double)c->end_bytes);
 	add(out, " in ");
 	add_count(out, c->end_blocks, "block");
-	if (!strcmp(profile->time_unit, "µs") && profile->end_time) {
-		add(out, ", ");
-		/* 0.75: from the middle of the first quarter to the middle of the last. */
-		add_bytes(out, (advice->live[CT_ADVICE_QUARTERS - 1] - advice->live[0]) / 0.75 /
-				       ((double)profile->end_time / 1e6));
-		add(out, " a second");
+	add(out, c->end_blocks == 1 ? " was live" : " were live");
+	if (profile->has_reach && c->lost_blocks) {
+		add(out, ", of which ");
+		add_bytes(out, (double)c->lost_bytes);
+		add(out, " in ");
+		add_count(out, c->lost_blocks, "block");
+		add(out, " are lost, but less than 16 KiB and 100 blocks in any function; see ctrace top --leaks");
+	} else if (profile->has_reach) {
+		add(out, c->possible_blocks || c->indirect_blocks ? ", none of it certainly lost"
+								  : ", and all of it could still be reached");
 	}
+	if (findings->missing & 1u << CT_ADVICE_LEAK)
+		add(out, "; the file knows too few moments of the run to see growth");
+	else
+		add(out, "; no function's live bytes grew steadily through the run by 16 KiB or 100 blocks");
+	if (!profile->has_reach && !strcmp(profile->producer, "ctrace"))
+		add(out, "; ctrace record --reach finds out what is lost");
+	return out;
 }
 
 static void explain_live(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
@@ -291,9 +385,10 @@ char *ct_advice_evidence(const struct ct_profile *profile, const struct ct_advic
 {
 	static void (*const explain[CT_ADVICE_KINDS])(const struct ct_profile *, const struct ct_advice *, char *) = {
 		[CT_ADVICE_TEMPORARY] = explain_temporary, [CT_ADVICE_GROWTH] = explain_growth,
-		[CT_ADVICE_ONE_SIZE] = explain_one_size,   [CT_ADVICE_LEAK] = explain_leak,
-		[CT_ADVICE_TINY] = explain_tiny,           [CT_ADVICE_SLACK] = explain_slack,
-		[CT_ADVICE_KEPT] = explain_live,           [CT_ADVICE_PEAK] = explain_live,
+		[CT_ADVICE_ONE_SIZE] = explain_one_size,   [CT_ADVICE_LOST] = explain_lost,
+		[CT_ADVICE_LEAK] = explain_leak,           [CT_ADVICE_TINY] = explain_tiny,
+		[CT_ADVICE_SLACK] = explain_slack,         [CT_ADVICE_KEPT] = explain_live,
+		[CT_ADVICE_PEAK] = explain_live,
 	};
 	*out = '\0';
 	explain[advice->kind](profile, advice, out);
@@ -326,9 +421,11 @@ static void add_saved_bytes(const struct ct_profile *profile, const struct ct_ad
 		add(out, " that the program asked for");
 		return;
 	}
-	add(out, advice->kind == CT_ADVICE_LEAK ? " at the end (" : " at the peak (");
-	add_percent(out, (double)advice->saved_bytes, (double)profile->totals.peak_bytes);
-	add(out, advice->kind == CT_ADVICE_LEAK ? " of the peak)" : " of it)");
+	bool end = advice->kind == CT_ADVICE_LEAK || advice->kind == CT_ADVICE_LOST;
+	add(out, end ? " at the end (" : " at the peak (");
+	add_percent(out, (double)advice->saved_bytes,
+		    (double)(end ? profile->totals.end_bytes : profile->totals.peak_bytes));
+	add(out, end ? " of what was live then)" : " of it)");
 }
 
 char *ct_advice_saving(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM])

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/origin.h"
+#include "names/names.h"
+#include "names/number.h"
 #include "util/array.h"
 
 /* The rule that matches a frame, by frame id: its index + 1, or one of these. */
@@ -143,6 +146,72 @@ int ct_leaks_keep(struct ct_leaks *leaks, struct ct_profile *profile, struct ct_
 	profile->snapshot_count = 0;
 	free(rule_of_frame);
 	return CT_OK;
+}
+
+/* Lost blocks of one place in the program's own code. */
+struct lost {
+	uint32_t frame;
+	uint64_t bytes, blocks;
+};
+
+static int compare_places(const void *left, const void *right, void *argument)
+{
+	const struct ct_profile *profile = argument;
+	const struct ct_frame *a = &profile->frames[((const struct lost *)left)->frame];
+	const struct ct_frame *b = &profile->frames[((const struct lost *)right)->frame];
+	uint32_t x = ct_name_key(a), y = ct_name_key(b);
+	if (x != y)
+		return x < y ? -1 : 1;
+	return a->line < b->line ? -1 : a->line > b->line;
+}
+
+/* Find the places. Returns their number. */
+static size_t find_lost(const struct ct_profile *profile, const struct ct_origins *origins, struct lost *rows)
+{
+	size_t count = 0, kept = 0;
+	for (size_t i = 0; i < profile->site_count; i++) {
+		const struct ct_site_row *site = &profile->sites[i];
+		if (site->counters.lost_blocks)
+			rows[count++] = (struct lost){
+				profile->frame_ids[site->first_frame + ct_origin_own(profile, origins, site)],
+				site->counters.lost_bytes, site->counters.lost_blocks};
+	}
+	qsort_r(rows, count, sizeof(*rows), compare_places, (void *)profile);
+	for (size_t i = 0; i < count; i++) {
+		if (!kept || compare_places(&rows[kept - 1], &rows[i], (void *)profile)) {
+			rows[kept++] = rows[i];
+			continue;
+		}
+		rows[kept - 1].bytes += rows[i].bytes;
+		rows[kept - 1].blocks += rows[i].blocks;
+	}
+	return kept;
+}
+
+char *ct_leaks_summary(const struct ct_profile *profile, char out[CT_LEAKS_ROOM])
+{
+	char bytes[CT_NUMBER_ROOM], blocks[CT_NUMBER_ROOM], name[CT_NAME_ROOM], place[CT_NAME_ROOM];
+	const struct ct_counters *totals = &profile->totals;
+	struct ct_origins origins = {0};
+	*out = '\0';
+	if (!profile->has_reach || !totals->lost_blocks)
+		return out;
+	struct lost *rows = calloc(profile->site_count + 1, sizeof(*rows));
+	if (rows && ct_origins_init(&origins, profile, CT_ORIGIN_RULE) == 0) {
+		size_t count = find_lost(profile, &origins, rows), most = 0;
+		for (size_t i = 1; i < count; i++)
+			if (rows[i].bytes > rows[most].bytes)
+				most = i;
+		const struct ct_frame *frame = &profile->frames[rows[most].frame];
+		ct_name_place(profile, frame, place);
+		snprintf(out, CT_LEAKS_ROOM, "lost %s in %s block%s, most in %.200s%s%.200s",
+			 ct_number_bytes(bytes, totals->lost_bytes), ct_number_exact(blocks, totals->lost_blocks),
+			 totals->lost_blocks == 1 ? "" : "s", ct_name_short(profile, frame, name), *place ? " " : "",
+			 place);
+	}
+	ct_origins_fini(&origins);
+	free(rows);
+	return out;
 }
 
 void ct_leaks_fini(struct ct_leaks *leaks)

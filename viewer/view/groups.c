@@ -128,6 +128,8 @@ static void put_table(struct table *table)
 	size_t shown = ct_order_shown(view, table->count);
 	char number[CT_NUMBER_ROOM];
 	int width;
+	if (ct_view_put_empty(view, &table->line))
+		return;
 	if (!view->cumulative && view->by != CT_BY_THREAD) {
 		width = ct_line_width(view->terminal,
 				      ct_column_format(view, table->share, &view->profile->totals, number));

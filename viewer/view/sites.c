@@ -42,6 +42,8 @@ static void put_rest(struct table *table)
 static void put_table(struct table *table)
 {
 	const struct ct_profile *profile = table->view->profile;
+	if (ct_view_put_empty(table->view, &table->line))
+		return;
 	table->layout.running = true;
 	/* where threads are apart, each row has one, which it names */
 	unsigned without = table->view->split_threads ? 1u << CT_COLUMN_THREADS : 0;

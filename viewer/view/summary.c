@@ -215,6 +215,13 @@ static void put_end(const struct ct_view *view, struct ct_line *line)
 	ct_line_end(line);
 }
 
+/* What the main number is called. */
+static const char *main_label(const struct ct_profile *profile)
+{
+	enum ct_metric main = ct_metric_main(profile);
+	return main == CT_METRIC_TOTAL_BYTES ? "total" : main == CT_METRIC_END_BYTES ? "at end" : "at peak";
+}
+
 static void put_totals(const struct ct_view *view, struct ct_line *line)
 {
 	const struct ct_profile *profile = view->profile;
@@ -224,10 +231,7 @@ static void put_totals(const struct ct_view *view, struct ct_line *line)
 	char time[CT_NUMBER_ROOM];
 	if (view->selected)
 		put_whole(view, line);
-	put_label(line, view->selected                  ? "selected"
-			: main == CT_METRIC_TOTAL_BYTES ? "total"
-			: main == CT_METRIC_END_BYTES   ? "at end"
-							: "at peak");
+	put_label(line, view->selected ? "selected" : main_label(profile));
 	add_amount(view, line, totals, main);
 	ct_line_format(line, " at %s site%s", ct_number_exact(time, sites), sites == 1 ? "" : "s");
 	if (totals->threads)
@@ -327,6 +331,25 @@ int ct_view_summary(const struct ct_view *view, struct ct_error_text *error)
 	put_totals(view, &line);
 	ct_summary_timeline(view, &line);
 	put_marks(view, &line);
+	ct_line_end(&line);
+	ct_line_fini(&line);
+	return ct_view_check(&line, error);
+}
+
+int ct_view_brief_summary(const struct ct_view *view, struct ct_error_text *error)
+{
+	struct ct_line line;
+	ct_line_init(&line, view->terminal, view->out);
+	ct_summary_losses(view->profile, &line);
+	if (is_merged(view->profile))
+		ct_line_add(&line, "merged");
+	else
+		ct_summary_program(view->profile, &line);
+	ct_line_format(&line, " · %s ", main_label(view->profile));
+	add_amount(view, &line, &view->profile->totals, ct_metric_main(view->profile));
+	if (view->selected)
+		add_selection(view, &line);
+	ct_line_end(&line);
 	ct_line_end(&line);
 	ct_line_fini(&line);
 	return ct_view_check(&line, error);

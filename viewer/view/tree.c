@@ -74,9 +74,37 @@ static void break_line(struct tree *tree, int level, bool has_children)
 	ct_line_style(&tree->line, CT_STYLE_PLAIN);
 }
 
+static bool is_own(const struct tree *tree, const struct ct_frame *frame)
+{
+	return ct_origin_is_own(&tree->origins, (uint32_t)(frame - tree->view->profile->frames));
+}
+
+/*
+ * Leave the functions of libraries out of a chain that has own code too. Returns the first one behind the last own
+ * function, or NULL.
+ */
+static const struct ct_frame *keep_own(struct tree *tree)
+{
+	size_t kept = 0, last = 0;
+	const struct ct_frame *call = NULL;
+	for (size_t i = 0; i < tree->chain_length; i++)
+		if (is_own(tree, tree->chain[i]))
+			last = i + 1;
+	if (!last || tree->view->all_frames)
+		return NULL;
+	if (last < tree->chain_length)
+		call = tree->chain[last];
+	for (size_t i = 0; i < last; i++)
+		if (is_own(tree, tree->chain[i]))
+			tree->chain[kept++] = tree->chain[i];
+	tree->chain_length = kept;
+	return call;
+}
+
 static void put_chain(struct tree *tree, int level, bool has_children, const char *place)
 {
 	const struct ct_profile *profile = tree->view->profile;
+	const struct ct_frame *call = keep_own(tree);
 	char name[CT_NAME_ROOM + 16];
 	for (size_t i = 0, run; i < tree->chain_length; i += run) {
 		for (run = 1; i + run < tree->chain_length; run++) {
@@ -84,6 +112,7 @@ static void put_chain(struct tree *tree, int level, bool has_children, const cha
 				break;
 		}
 		ct_name_short(profile, tree->chain[i], name);
+		bool quiet = !tree->view->all_frames && !is_own(tree, tree->chain[i]);
 		if (run > 1)
 			sprintf(name + strlen(name), " ×%zu", run);
 		if (i > 0 && ct_line_width(tree->view->terminal, name) + 3 > ct_line_left(&tree->line))
@@ -93,8 +122,8 @@ static void put_chain(struct tree *tree, int level, bool has_children, const cha
 			ct_line_add(&tree->line, "> ");
 			ct_line_style(&tree->line, CT_STYLE_PLAIN);
 		}
-		if (i + run == tree->chain_length)
-			ct_line_style(&tree->line, CT_STYLE_STRONG);
+		if (quiet || i + run == tree->chain_length)
+			ct_line_style(&tree->line, quiet ? CT_STYLE_QUIET : CT_STYLE_STRONG);
 		ct_line_add_rest(&tree->line, name);
 		ct_line_style(&tree->line, CT_STYLE_PLAIN);
 		if (ct_line_left(&tree->line))
@@ -102,13 +131,27 @@ static void put_chain(struct tree *tree, int level, bool has_children, const cha
 	}
 	ct_line_style(&tree->line, CT_STYLE_QUIET);
 	ct_line_add_rest(&tree->line, place);
+	if (call && ct_line_left(&tree->line) > 8) {
+		ct_line_add(&tree->line, *place ? " (" : "(");
+		ct_line_add_cut(&tree->line, ct_name_call(profile, call, name), ct_line_left(&tree->line) - 1);
+		ct_line_add(&tree->line, ")");
+	}
 	ct_line_style(&tree->line, CT_STYLE_PLAIN);
 	ct_line_end(&tree->line);
 }
 
-/* Find where the branch's last function allocates; the line is included only if there is just one. */
-static void find_place(const struct tree *tree, const struct ct_branch *branch, char out[CT_NAME_ROOM])
+/*
+ * Find where the branch's last function allocates, or its last own function if the chain has one; the line is included
+ * only if there is just one.
+ */
+static void find_place(const struct tree *tree, const struct ct_branch *whole, char out[CT_NAME_ROOM])
 {
+	struct ct_branch named = *whole, *branch = &named;
+	size_t own = tree->chain_length;
+	while (own && !is_own(tree, tree->chain[own - 1]))
+		own--;
+	if (own && !tree->view->all_frames)
+		named.depth -= (uint32_t)(tree->chain_length - own);
 	const struct ct_frame *first = ct_branch_frame(&tree->branches, branch, branch->start);
 	struct ct_frame frame = *first;
 	for (size_t i = branch->start; i < branch->end; i++) {
@@ -219,6 +262,8 @@ static void put_tree(struct tree *tree)
 	const struct ct_profile *profile = tree->view->profile;
 	struct ct_branch root = {.end = tree->branches.count, .counters = profile->totals};
 	unsigned wanted = 1u << tree->share | 1u << CT_COLUMN_BLOCKS;
+	if (ct_view_put_empty(tree->view, &tree->line))
+		return;
 	if (tree->view->terminal->columns >= WIDE_TERMINAL)
 		wanted |= 1u << CT_COLUMN_TOTAL | 1u << CT_COLUMN_PEAK | 1u << CT_COLUMN_END;
 	ct_layout_choose(tree->view, wanted, 0, &tree->layout);
@@ -227,8 +272,7 @@ static void put_tree(struct tree *tree)
 	ct_line_add(&tree->line, "CALLS");
 	ct_line_style(&tree->line, CT_STYLE_PLAIN);
 	ct_line_end(&tree->line);
-	if (profile->site_count)
-		put_branch(tree, root, 0);
+	put_branch(tree, root, 0);
 }
 
 int ct_view_tree(const struct ct_view *view, struct ct_error_text *error)

@@ -63,6 +63,9 @@ struct ct_layout {
 
 int ct_view_summary(const struct ct_view *view, struct ct_error_text *error);
 
+/* The same in a line for the program, below the losses: for views that are about a part of the numbers. */
+int ct_view_brief_summary(const struct ct_view *view, struct ct_error_text *error);
+
 /* The moments that the program named, with what was live then and what was allocated since the previous one. */
 int ct_view_marks(const struct ct_view *view, struct ct_error_text *error);
 
@@ -141,6 +144,9 @@ void ct_layout_choose(const struct ct_view *view, unsigned wanted, int extra, st
 void ct_layout_heads(const struct ct_view *view, const struct ct_layout *layout, struct ct_line *line);
 void ct_layout_numbers(const struct ct_view *view, struct ct_layout *layout, const struct ct_counters *counters,
 		       struct ct_line *line);
+
+/* If the profile has no sites, say why, in place of a table. False: it has some, and nothing was written. */
+bool ct_view_put_empty(const struct ct_view *view, struct ct_line *line);
 
 /* The view's result: CT_ERR_MEMORY, with its line, if the line failed. */
 int ct_view_check(const struct ct_line *line, struct ct_error_text *error);

@@ -26,8 +26,8 @@
  *       "marks": [ [time, live bytes, live blocks, total bytes, total blocks, name], ... ]
  *           from ctrace_mark, with the totals at that time
  *       "snapshots": [ [time, bytes, blocks, [ [site, bytes, blocks], ... ]], ... ]
- *           what was live at some moments: in total, then by site (index into pps), largest first, up to 99 % of the
- *           bytes and at most 1000 sites
+ *           what was live at some moments: in total, then by site (index into pps), largest first: up to 99 % of the
+ *           bytes and at most 1000 sites, and those of the 1000 sites with most bytes live at the end
  *   }
  *
  * cJSON writes the head. The rows are written one number at a time, since they are nearly all of the file: a tree for
@@ -54,6 +54,7 @@ struct writer {
 	FILE *out;
 	uint32_t *order; /* sites in the order in which they are written */
 	uint32_t *place_of; /* by site: its index in order */
+	bool *stays; /* by index in order: every snapshot has the site, however small */
 	uint32_t *ftbl; /* by index in ftbl: frame id, 0 = [root] */
 	uint32_t *index_of; /* by frame id: index in ftbl; frames with the same text share one */
 	uint32_t *index_of_text; /* by string id: index in ftbl */
@@ -286,7 +287,7 @@ static int compare_live(const void *left, const void *right)
 static void put_snapshot(struct writer *writer, const struct ct_snapshot *snapshot, struct live *live,
 			 struct live *sorted)
 {
-	size_t count = 0;
+	size_t count = 0, rows = 0;
 	uint64_t told = 0, enough = snapshot->bytes - snapshot->bytes / SNAPSHOT_REST;
 	for (size_t i = 0; i < snapshot->row_count; i++) {
 		struct live *sum = &live[writer->place_of[snapshot->rows[i].site]];
@@ -305,11 +306,30 @@ static void put_snapshot(struct writer *writer, const struct ct_snapshot *snapsh
 	putc('[', writer->out);
 	put_numbers(writer, totals, 3);
 	fputs(",[", writer->out);
-	for (size_t i = 0; i < count && i < SNAPSHOT_ROWS && told < enough; told += sorted[i++].bytes) {
+	for (size_t i = 0; i < count; i++) {
 		uint64_t numbers[] = {sorted[i].place, sorted[i].bytes, sorted[i].blocks};
-		put_row(writer, i ? "," : "", numbers, 3);
+		bool large = i < SNAPSHOT_ROWS && told < enough;
+		if (!large && !writer->stays[sorted[i].place])
+			continue;
+		told += sorted[i].bytes;
+		put_row(writer, rows++ ? "," : "", numbers, 3);
 	}
 	fputs("]]", writer->out);
+}
+
+/* Flag the sites with most bytes live at the end: a small leak is among them, whatever else was live before. */
+static bool find_staying(struct writer *writer, struct live *live)
+{
+	size_t count = writer->profile->site_count;
+	writer->stays = calloc(count + 1, sizeof(*writer->stays));
+	for (size_t i = 0; i < count && writer->stays; i++)
+		live[i] = (struct live){.place = (uint32_t)i,
+					.bytes = writer->profile->sites[writer->order[i]].counters.end_bytes};
+	if (count && writer->stays)
+		qsort(live, count, sizeof(*live), compare_live);
+	for (size_t i = 0; i < count && i < SNAPSHOT_ROWS && live[i].bytes && writer->stays; i++)
+		writer->stays[live[i].place] = true;
+	return writer->stays != NULL;
 }
 
 static bool put_snapshots(struct writer *writer)
@@ -318,6 +338,8 @@ static bool put_snapshots(struct writer *writer)
 	struct live *live = calloc(profile->site_count + 1, sizeof(*live));
 	struct live *sorted = calloc(profile->site_count + 1, sizeof(*sorted));
 	bool ok = live && sorted;
+	if (ok && profile->snapshot_count)
+		ok = find_staying(writer, sorted);
 	fputs(",\n\"snapshots\":[", writer->out);
 	for (size_t i = 0; i < profile->snapshot_count && ok; i++) {
 		fputs(i ? ",\n" : "\n", writer->out);
@@ -460,6 +482,7 @@ int ct_write_dhat(const struct ct_profile *profile, enum ct_metric metric, FILE 
 		code = put_all(&writer, error);
 	free(writer.order);
 	free(writer.place_of);
+	free(writer.stays);
 	free(writer.ftbl);
 	free(writer.index_of);
 	free(writer.index_of_text);

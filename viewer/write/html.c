@@ -306,7 +306,7 @@ static void put_finding(const struct page *page, const struct ct_advice *advice)
 	char text[CT_ADVICE_ROOM];
 	fputs("{\"title\":", page->out);
 	ct_put_text(page->out, ct_advice_title(advice->kind));
-	ct_put_text_member(page->out, "where", ct_advice_where(page->profile, advice, text));
+	ct_put_text_member(page->out, "where", ct_advice_where(page->profile, &page->findings, advice, text));
 	ct_put_text_member(page->out, "because", ct_advice_evidence(page->profile, advice, text));
 	ct_put_text_member(page->out, "saves", ct_advice_saving(page->profile, advice, text));
 	ct_put_text_member(page->out, "try", ct_advice_action(advice));

@@ -143,6 +143,7 @@ def info(context):
     for path in (out, out + ".store"):
         shown = context.run([CTRACE, "info", path]).check().stdout
         check_in("27 blocks", shown, "info of " + path)
+        check(re.search(r"^total +[\d.]+ MiB \([\d,]+ bytes\) in 27 blocks$", shown, re.M), "rounded and exact numbers: " + shown)
         check("FAIL" not in shown and "check " in shown, "self-checks: " + shown)
     with open(out, encoding="utf-8") as file:
         data = json.load(file)

@@ -95,7 +95,7 @@ def marks(context):
     check_equal([row[1:5] for row in rows], [[0, 0, 0, 0], [1000, 1, 1000, 1], [0, 0, 1000, 1], [0, 0, 1000, 1]], "totals")
     check(rows == sorted(rows, key=lambda row: row[0]), "order of time")
     table = top(context, "--marks", path)
-    check_in("marks     4 (--marks): begin, ", table, "header of ctrace top")
+    check_in("marks     4 (--marks): begin, ", top(context, path), "header of ctrace top")
     check(re.search(r"1000   B +1 +1000   B +1  one", table), f"table of marks: {table}")
     for source in (path, path + ".store"):
         for format_name in ("chrometrace", "json"):

@@ -228,3 +228,17 @@ def valgrind(context):
     rows = _where(_top(context, path, columns=200))
     check(not any(re.match(r"std::|push_back|emplace_back|allocate", row) for row in rows), f"{rows}")
     check(any(re.match(r"fill advise_vector\.cc:\d+ \(vector::\w+\) < main", row) for row in rows), f"no row with a call of the library: {rows}")
+
+
+@test(needs="g++")
+def tree(context):
+    """A chain of calls has own code only, and ends in the library's function that it calls; --all-frames has all of it."""
+    path = _server(context)
+    shown = _top(context, "--tree", path, columns=120)
+    check(re.search(r" all > serve > handle$", shown, re.M), f"the first chain: {shown}")
+    check(re.search(r"- score server\.cpp:41 \(vector::\w+\)$", shown, re.M), f"a leaf: {shown}")
+    every = _top(context, "--tree", "--all-frames", path, columns=120)
+    for part in ("clone3", "start_thread", "> std::vector<"):
+        check_in(part, every, "--tree --all-frames")
+    amounts = re.compile(r"^ *[\d.]+ \w+ .*?(?=[-+|a])", re.M)
+    check_equal(amounts.findall(shown), amounts.findall(every), "the numbers of both trees")

@@ -71,7 +71,7 @@ def other_views(context):
     rows = list(csv.DictReader(io.StringIO(_top(context, "--csv", path), newline="")))
     check_equal((rows[0]["function"][:5], rows[0]["threads"], rows[0]["total-blocks"]), ("score", str(THREADS), "96000"), "--csv")
     advice = json.loads(context.run([CTRACE, "advise", "-f", "json", path]).check().stdout)["findings"]
-    check_equal((advice[0]["function"], advice[0]["stacks"]), ("score", 1), "advise")
+    check_equal((advice[0]["function"], advice[0]["stacks"]), ("leak_token", 1), "advise")
     context.write("rules", "total <= 1 MiB\n")
     check_in("`score` `server.cpp:41` 250 MiB", context.run([CTRACE, "check", path, "--budget", "rules"]).check(1).stdout, "check")
     other = _record(context, "other", CTRACE_REACH=1)

@@ -137,3 +137,39 @@ def other_producers(context):
             check_in("200", shown, "ctrace-top of Valgrind's file")
             check_in("Valgrind", shown, "producer")
             check_in("deep_leaf", shown, "ctrace-top of Valgrind's file")
+
+
+@test()
+def nothing_to_show(context):
+    """In place of a table without rows there is a reason, and what to do."""
+    context.write("none.c", "int main(void) { return 0; }\n")
+    context.run(["cc", "-o", "none", "none.c"]).check()
+    empty = _report(context, [context.path("none")]).path
+    for words in ([], ["--by", "function"], ["--tree"], ["--leaks"]):
+        shown = _top(context, *words, empty)
+        check_in("no allocation was recorded.", shown, f"{words}")
+        check_in("ctrace doctor --run", shown, f"{words}")
+        check("WHERE" not in shown and "CALLS" not in shown, f"heads of an empty table: {shown}")
+    report = _report(context).path
+    for words in ([], ["--by", "module"], ["--tree"]):
+        shown = _top(context, "--focus", "nothing_has_this_name", *words, report)
+        check(re.search(r"none of \d+ stacks is left: see what --focus", shown), f"{words}: {shown}")
+    context.write("freed.c", "#include <stdlib.h>\nint main(void) { free(malloc(9)); return 0; }\n")
+    context.run(["cc", "-O0", "-fno-builtin", "-o", "freed", "freed.c"]).check()
+    check_in("no leak candidate: nothing was live at the end", _top(context, "--leaks", _report(context, [context.path("freed")]).path), "--leaks")
+    reachable = _report(context, [program("leaky"), "cache"], CTRACE_REACH=1).path
+    check_in("no leak candidate: all blocks that were live at the end can still be reached", _top(context, "--leaks", reachable), "--leaks, reachable")
+    rules = context.write("rules.supp", "leak:lose\n")
+    lost = _report(context, [program("leaky"), "few"], CTRACE_REACH=1).path
+    check_in("the suppressions drop all of them", _top(context, "--leaks", "--suppressions", rules, lost), "--leaks, suppressed")
+
+
+@test()
+def short_header(context):
+    """Views of a part of the numbers have one line about the program; the table has all."""
+    path = _report(context).path
+    for words in (["--peek", "main"], ["--list", "main"]):
+        lines = _top(context, *words, path).splitlines()
+        check(re.match(r"sites - pid \d+ - ran .* - total [\d.]+ [KM]?i?B in [\d,]+ blocks$", lines[0]), f"{words}: {lines[:3]}")
+        check_equal(lines[1], "", f"{words}: the second line")
+    check_in("own cost", _top(context, path), "the header of the table")

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""Leaks: what is lost or grows is a finding however small beside the peak, and what is neither has a reason."""
+
+import json
+import os
+import re
+
+from lib import trace
+from lib.harness import CTRACE, ROOT, check, check_equal, check_in, program, test
+
+SERVER = os.path.join(ROOT, "tests", "programs", "heap", "server.cpp")
+
+
+def _record(context, mode, name="out.json", **changes):
+    trace.run(context, [program("leaky"), mode], out=name, **changes)
+    return context.path(name)
+
+
+def _advise(context, path):
+    return json.loads(context.run([CTRACE, "advise", "-n", "0", "-f", "json", path]).check().stdout)
+
+
+def _leaks(advice):
+    return [(finding["kind"], finding["function"]) for finding in advice["findings"] if finding["kind"] in ("lost", "leak")]
+
+
+def _text(context, path):
+    return context.run([CTRACE, "advise", path], env=context.environment(COLUMNS=1000)).check().stdout
+
+
+@test()
+def lost(context):
+    """Lost blocks come first, beside a cache of 200 times their size, and with their rate."""
+    path = _record(context, "leak", CTRACE_REACH=1)
+    advice = _advise(context, path)
+    first = advice["findings"][0]
+    check_equal((first["kind"], first["function"]), ("lost", "leak_token"), "what comes first")
+    blocks = first["counters"]["lostBlocks"]
+    check(850 <= blocks <= 900, f"lost blocks: {blocks}")
+    check_equal(first["counters"]["lostBytes"], blocks * 120, "lost bytes")
+    check(0 < first["share"] < 0.01, f"the share of what is live at the end: {first['share']}")
+    rate = blocks * 120 / 0.5
+    check(rate * 0.3 < first["bytesPerSecond"] <= rate * 1.1, f"the rate: {first['bytesPerSecond']}")
+    check_equal(_leaks(advice), [("lost", "leak_token")], "the cache is no leak, and the leak is there once")
+    check("noLeak" not in advice, "a reason for no finding beside a finding")
+    text = _text(context, path)
+    check(re.search(r"1\. Lost blocks\n +where +leak_token leaky\.c:\d+ < main\n +because +10\d KiB in 8\d\d blocks .* a second", text), text)
+
+
+@test()
+def thresholds(context):
+    """From 100 blocks on, whatever their size. Fewer small ones are named in the reason."""
+    advice = _advise(context, _record(context, "few", CTRACE_REACH=1))
+    check_equal(_leaks(advice), [("lost", "lose")], "100 blocks of 8 bytes")
+    path = context.path("out.json")
+    with open(path, encoding="utf-8") as file:
+        report = json.load(file)
+    for point in report["pps"]:
+        for key, value in (("lok", 99), ("lob", 792)):
+            point[key] = value if point[key] else 0
+    context.write("less.json", json.dumps(report))
+    advice = _advise(context, context.path("less.json"))
+    check_equal(_leaks(advice), [], "99 blocks of 8 bytes")
+    check_in("792 B in 99 blocks are lost, but less than", advice["noLeak"], "the reason")
+
+
+@test()
+def growth(context):
+    """Without reachability, a line that rises is found beside the cache, which is a plateau; also if it begins late."""
+    for mode in ("leak", "late", "kept"):
+        advice = _advise(context, _record(context, mode))
+        check_equal(_leaks(advice), [("leak", "leak_token")], mode)
+        (finding,) = [finding for finding in advice["findings"] if finding["kind"] == "leak"]
+        check(finding["fit"] > 0.95 and "sure" in finding["because"], f"{mode}: how sure: {finding}")
+        slope = 900 * 120 / 0.5
+        check(slope * 0.5 < finding["bytesPerSecond"] < slope * 1.5, f"{mode}: slope {finding['bytesPerSecond']}, about {slope}")
+        check(0 < finding["share"] < 0.1, f"{mode}: share of the growth: {finding['share']}")
+    advice = _advise(context, _record(context, "cache"))
+    check_equal(_leaks(advice), [], "a cache that fills and stays")
+    check_in("no function's live bytes grew steadily", advice["noLeak"], "the reason")
+    check_in("--reach", advice["noLeak"], "what to do")
+
+
+@test()
+def kept(context):
+    """With reachability, what grows and can be reached is said to be so."""
+    path = _record(context, "kept", CTRACE_REACH=1)
+    advice = _advise(context, path)
+    check_equal(_leaks(advice), [("leak", "leak_token")], "findings")
+    check_in("all of it can still be reached", _text(context, path), "text")
+    advice = _advise(context, _record(context, "cache", CTRACE_REACH=1))
+    check_equal(_leaks(advice), [], "a cache that fills and stays")
+    check_in("all of it could still be reached", advice["noLeak"], "the reason")
+
+
+@test()
+def reasons(context):
+    """If there is no finding about leaks, the last line says why."""
+    check_in("no leak: nothing was live at the end", _text(context, _record(context, "none")), "nothing live")
+    check_in("too few moments", _text(context, _record(context, "few")), "a short run")
+    check_in("nothing stands out: all is below the thresholds", _text(context, context.path("out.json")), "no findings")
+
+
+@test()
+def killed(context):
+    """The same from the store of a killed program and from its report, which has not all rows of the snapshots."""
+    env = trace.environment(context, "out.json", CTRACE_EXPORT=0)
+    context.run([program("leaky"), "leak"], env=env).check()
+    store, report = context.path("out.json.store"), context.path("out.json")
+    context.run([CTRACE, "export", "-o", report, store]).check()
+    for path in (store, report):
+        check_equal(_leaks(_advise(context, path)), [("leak", "leak_token")], path)
+
+
+@test(needs="g++")
+def summary(context):
+    """The lines at the end of a recording name the place with the largest loss, with threads and without."""
+    context.run(["g++", "-g", "-O2", "-std=c++17", "-pthread", "-o", "server", SERVER]).check()
+    for options in ([], ["--threads"]):
+        shown = context.run([CTRACE, "record", "--reach", *options, "-o", "server.json", context.path("server")]).check().stderr
+        check_in("ctrace: lost 93.8 KiB in 800 blocks, most in leak_token server.cpp:52\n", shown, f"summary with {options}")
+    shown = context.run([CTRACE, "record", "-o", "server.json", context.path("server")]).check().stderr
+    check("lost" not in shown, f"without --reach: {shown}")
+    context.write("rules", "lost <= 16 KiB\nlost-blocks == 0\n")
+    context.run([CTRACE, "record", "-q", "--reach", "-o", "server.json", context.path("server")]).check()
+    gate = context.run([CTRACE, "check", "server.json", "--budget", "rules"]).check(1).stdout
+    check_equal(len(re.findall(r"`leak_token` `server\.cpp:52`", gate)), 2, f"check: {gate}")

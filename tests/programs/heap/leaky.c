@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// A leak beside a cache, along the clock: what is live follows the time that has passed, however busy the machine is.
+// leaky MODE: cache (it fills in the first third and stays), leak (a small leak beside it), late (the leak begins after a
+// quarter), kept (the same as leak, but what is allocated stays reachable), few (100 lost blocks of 8 bytes), none.
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "site.h"
+
+#define SECONDS 0.5
+#define CACHE 20000
+#define TOKENS 900
+
+char *cached[CACHE], *kept[TOKENS];
+
+static double seconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+SITE void fill_cache(int count)
+{
+	static int done;
+	for (; done < count && done < CACHE; done++)
+		memset(cached[done] = malloc(1000), 'x', 1000);
+}
+
+SITE void leak_token(int count, int keeps)
+{
+	static int done;
+	for (; done < count && done < TOKENS; done++) {
+		char *token = malloc(120);
+		snprintf(token, 120, "token %d", done);
+		if (keeps)
+			kept[done] = token;
+	}
+}
+
+SITE void lose(int count)
+{
+	for (int i = 0; i < count; i++)
+		memset(malloc(8), 0, 8);
+}
+
+int main(int argc, char **argv)
+{
+	const char *mode = argc > 1 ? argv[1] : "none";
+	double start = seconds(), now;
+	int late = !strcmp(mode, "late"), leaks = late || !strcmp(mode, "leak") || !strcmp(mode, "kept");
+	if (!strcmp(mode, "few"))
+		lose(100);
+	while (strcmp(mode, "none") && strcmp(mode, "few") && (now = (seconds() - start) / SECONDS) < 1) {
+		fill_cache((int)(now * 3 * CACHE));
+		if (leaks && now > late * 0.25)
+			leak_token((int)((now - late * 0.25) * TOKENS), !strcmp(mode, "kept"));
+		free(malloc(50));
+		usleep(500);
+	}
+	return 0;
+}
