@@ -268,14 +268,10 @@ static void test_clicks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sorts),
-		cmocka_unit_test(test_own_code),
-		cmocka_unit_test(test_clicks),
-		cmocka_unit_test(test_opens_tree),
-		cmocka_unit_test(test_follows),
-		cmocka_unit_test(test_filters_and_searches),
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_sorts),   cmocka_unit_test(test_own_code),
+		cmocka_unit_test(test_clicks),  cmocka_unit_test(test_opens_tree),
+		cmocka_unit_test(test_follows), cmocka_unit_test(test_filters_and_searches),
+		cmocka_unit_test(test_sizes),   cmocka_unit_test(test_empty),
 	};
 	return cmocka_run_group_tests_name("viewer_screen", tests, NULL, NULL);
 }
