@@ -103,8 +103,8 @@ static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct c
 		unwind.get_reg(&cursor, UNW_REG_SP, &sp);
 		met = met || (pc == from->pc && sp == from->sp);
 		/* unw_is_signal_frame does not recognise glibc's trampoline. */
-		uint8_t cfa = ct_cfi_rule(pc - 1).cfa;
-		bool signal = cfa == CT_CFA_SIGNAL;
+		bool signal = ct_cfi_rule(pc - 1).cfa == CT_CFA_SIGNAL;
+		uint8_t cfa = ct_cfi_rule(pc - !exact).cfa;
 		if (met && !signal && cfa != CT_CFA_OWN_SP && cfa != CT_CFA_OWN_BP) {
 			if (count == max)
 				return count;
