@@ -239,6 +239,9 @@ ALIGNED_HOOK(memalign, size)
 PAGE_HOOK(valloc)
 PAGE_HOOK(pvalloc)
 
+extern const char ct_hooks_are_linked CT_HIDDEN;
+const char ct_hooks_are_linked = 1;
+
 /*
  * In most programs an allocation by an earlier library has started us already. Programs that never allocate start here.
  */

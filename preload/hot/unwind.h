@@ -33,6 +33,8 @@ enum ct_cfa_rule {
 	CT_CFA_END, /* outermost frame */
 	CT_CFA_START, /* outermost frame whose "return address" is a function's first byte (makecontext) */
 	CT_CFA_UNKNOWN, /* not expressible: libunwind walks this stack */
+	CT_CFA_OWN_SP, /* CT_CFA_SP and CT_CFA_BP in this library's code, whose frames are left out */
+	CT_CFA_OWN_BP,
 };
 
 /* How the caller's bp is found. hot/unwind.c relies on the first two values, 0 and 1. */

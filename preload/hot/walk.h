@@ -157,7 +157,8 @@ struct walk {
 	uint32_t joined; /* number of remembered frames that still stand, from the outermost; 0: none */
 	bool guessed; /* went through code without an unwind table */
 	bool own; /* on the thread's own stack */
-	bool forget; /* went through a signal frame or Go code: its slots are on several stacks, so it is not remembered
+	bool forget; /* went through our own code, a signal frame or Go code: its slots are on several stacks, so it is
+		      * not remembered
 		      */
 	bool interrupted; /* the latest step was over a signal frame */
 	struct ct_go go;
@@ -198,6 +199,12 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 	struct ct_registers at = frame->at;
 	enum walk_end end;
 	frame->bp_slot = NULL;
+	bool is_own = rule.cfa == CT_CFA_OWN_SP || rule.cfa == CT_CFA_OWN_BP;
+	if (is_own) {
+		rule.cfa -= CT_CFA_OWN_SP - CT_CFA_SP;
+		walk->fresh--;
+		walk->forget = true; /* nothing would verify where the frame was called from */
+	}
 	if (rule.cfa == CT_CFA_GO) {
 		end = step_go(thread, walk, &at);
 	} else if (rule.cfa == CT_CFA_SIGNAL) {

@@ -17,6 +17,9 @@
 #include "unwind/frames.h"
 #include "unwind/objects.h"
 
+extern const char __ehdr_start[] CT_HIDDEN, _end[] CT_HIDDEN; /* of this library; the linker makes them */
+extern const char ct_hooks_are_linked CT_HIDDEN __attribute__((weak)); /* unit tests have no hooks */
+
 /* The bounds of a loaded .eh_frame are not known: its header has none. */
 static const struct ct_frames loaded = {.end = (const uint8_t *)UINTPTR_MAX};
 
@@ -175,7 +178,13 @@ static struct ct_rule rule_of_file(const struct ct_object *object, uintptr_t add
 	return rule;
 }
 
-struct ct_rule ct_cfi_rule(uintptr_t address)
+/* A hook that runs the real function without the guard (operator new, dlclose) may be in a stack. */
+static bool is_own(uintptr_t address)
+{
+	return &ct_hooks_are_linked && address - (uintptr_t)__ehdr_start < (uintptr_t)(_end - __ehdr_start);
+}
+
+static struct ct_rule rule_at(uintptr_t address)
 {
 	struct ct_object object;
 	struct ct_frame_info info;
@@ -192,4 +201,12 @@ struct ct_rule ct_cfi_rule(uintptr_t address)
 	if (starts_function(object.eh_frame_header, address + 1))
 		return (struct ct_rule){.cfa = CT_CFA_START};
 	return rule_of_file(&object, address);
+}
+
+struct ct_rule ct_cfi_rule(uintptr_t address)
+{
+	struct ct_rule rule = rule_at(address);
+	if (rule.cfa <= CT_CFA_BP && is_own(address))
+		rule.cfa += CT_CFA_OWN_SP - CT_CFA_SP;
+	return rule;
 }

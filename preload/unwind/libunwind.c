@@ -104,7 +104,8 @@ static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct c
 		met = met || (pc == from->pc && sp == from->sp);
 		/* unw_is_signal_frame does not recognise glibc's trampoline. */
 		bool signal = ct_cfi_rule(pc - 1).cfa == CT_CFA_SIGNAL;
-		if (met && !signal) {
+		uint8_t cfa = ct_cfi_rule(pc - !exact).cfa;
+		if (met && !signal && cfa != CT_CFA_OWN_SP && cfa != CT_CFA_OWN_BP) {
 			if (count == max)
 				return count;
 			frames[count++] = (struct ct_stack_frame){.at.pc = pc, .at.sp = sp, .exact = exact};

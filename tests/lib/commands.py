@@ -72,7 +72,7 @@ COMMANDS = [
     _little("cxx", "valgrind", rules=("operator_new", "start_user"), sites=20),
     _little("deep", "5", "100", "400", sites=6),
     _little("early", rules=("start_user",), sites=6),
-    _little("plugin_host", "plugin_a.so", "plugin_a.so", "plugin_b.so", "plugin_a.so", as_name="plugins", rules=("object_table",), sites=10),
+    _little("plugin_host", "plugin_a.so", "plugin_a.so", "plugin_b.so", "plugin_a.so", as_name="plugins", sites=10),
     _little("threads", "3", "200", "serial", as_name="serial_threads", rules=("no_clone3", "thread_vector"), sites=2),
     _little("jumps", sites=40),
     _little("coroutine", rules=("coroutine_start",), sites=5),

@@ -73,29 +73,19 @@ def _rename_clone(stack, counters):
 
 
 VECTOR_SLOT_BYTES = 16
-OUR_THREAD_LOCAL_MODULES = 2
 
 
 def _shrink_vectors(stack, counters):
     """Reduce tb, gb and eb by the slots of each of their blocks."""
     if any(function == "allocate_dtv" for function, _ in stack):
         for at in (0, 2, 4):
-            counters[at] -= VECTOR_SLOT_BYTES * OUR_THREAD_LOCAL_MODULES * counters[at + 1]
+            counters[at] -= VECTOR_SLOT_BYTES * counters[at + 1]
     return stack, counters
 
 
 def _hide_context_start(stack, counters):
     if stack[-1][0] == "__start_context":
         stack[-1] = ("???", os.path.basename(os.path.realpath(C_LIBRARY[0])))
-    return stack, counters
-
-
-OBJECT_TABLE_BYTES = 2304
-
-
-def _without_first_object_table(stack, counters):
-    if len(stack) > 1 and stack[1][0] == "_dlfo_mappings_segment_allocate":
-        counters = [value - change for value, change in zip(counters, [OBJECT_TABLE_BYTES, 1] * 3)]
     return stack, counters
 
 
@@ -115,14 +105,9 @@ RULES = {
         ctrace=_rename_clone3,
     ),
     "thread_vector": Rule(
-        "The loader's vector of thread-local data has a slot of 16 bytes for each module with such data. Two "
-        "more are loaded here: libctrace.so and libunwind.so.",
+        "The loader's vector of thread-local data has a slot of 16 bytes for each module with such data. One "
+        "more is loaded here: libctrace.so.",
         ctrace=_shrink_vectors,
-    ),
-    "object_table": Rule(
-        "At the first dlopen of a process the loader allocates a table of loaded objects, which it keeps. In a "
-        "traced process the first dlopen is ours, of libunwind.so, and is not recorded as the program's.",
-        valgrind=_without_first_object_table,
     ),
     "coroutine_start": Rule(
         "makecontext makes the first byte of __start_context a return address. Valgrind looks up the byte "

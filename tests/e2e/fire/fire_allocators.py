@@ -442,3 +442,64 @@ def loaded_by_many_threads(context):
     host = _build(context, "host", MANY, "-pthread", "-ldl")
     _, report = _run(context, [host, plugin])
     _check(report, "plugins", load=(800, 0, 8000, 0))
+
+
+THROWING = """
+#include <dlfcn.h>
+#include <new>
+#include <stdio.h>
+#include <stdlib.h>
+extern "C" void *tc_new(size_t);
+__attribute__((noinline)) static void by_new()
+{
+	try {
+		char *volatile block = new char[1ul << 46];
+		puts(block ? "there is memory" : "none");
+	} catch (std::bad_alloc &) {
+	}
+}
+__attribute__((noinline)) static void by_entry()
+{
+	try {
+		puts(tc_new(1ul << 46) ? "there is memory" : "none");
+	} catch (std::bad_alloc &) {
+	}
+}
+__attribute__((noinline)) static void in_handler() { free(malloc(77)); throw std::bad_alloc(); }
+int main(int, char **words)
+{
+	void *plugin = dlopen(words[1], RTLD_NOW);
+	if (!plugin)
+		puts(dlerror());
+	dlclose(plugin);
+	by_new();
+	std::set_new_handler(in_handler);
+	for (int i = 0; i < 3; i++) {
+		by_new();
+		by_entry();
+	}
+	return 0;
+}
+"""
+LEAVING = """
+#include <stdlib.h>
+__attribute__((noinline)) void *leave(void) { return malloc(99); }
+__attribute__((destructor)) static void last(void) { leave(); }
+"""
+
+
+@test(needs="g++")
+def no_frame_of_ours(context):
+    """The real function throws or calls back while it is called through ours: its stacks have the program's frames only."""
+    plugin = _build(context, "leaving.so", LEAVING, "-shared", "-fPIC")
+    context.write("app.cc", THROWING)
+    context.run(["g++", "-O1", "-g", "-fno-builtin", "-o", "app", "app.cc", _library("tcmalloc_minimal"), "-ldl"]).check()
+    _, report = _run(context, [context.path("app"), plugin])
+    # Reading the report has checked that it has no frame of ours.
+    exceptions = [site for site in report.sites if "__cxa_allocate_exception" in site.functions()[0]]
+    callers = {name for site in exceptions for name in site.functions() if name.startswith("by_")}
+    check_equal(callers, {"by_new()", "by_entry()"}, "stacks of exceptions")
+    check_equal(sum(site["tbk"] for site in report.leaf("in_handler()")), 6, "blocks of the new handler")
+    (leaving,) = [site.functions() for site in report.leaf("leave")]
+    check("main" in leaving, f"the stack of a plugin's destructor: {leaving}")
+    check_equal((report.losses["unrooted"], report.losses["dropped"]), (0, 0), "losses")
