@@ -108,6 +108,7 @@ def stdin(context):
                 got = context.run([CTRACE, *words, "-"], stdin_file=file).check()
             check_equal(got.stdout.replace(source, "-"), wanted.stdout.replace(source, "-"), f"{name}: ctrace {words} of a file")
     check_in("no difference", context.run([CTRACE, "diff", path, "-"], stdin=plain).check().stdout, "ctrace diff FILE -")
+    check_in("recorded by ctrace", context.run([CTRACE, "-"], stdin=plain).check().stdout, "ctrace -")
     budget = context.write("budget", "peak <= 1 GiB\n")
     context.run([CTRACE, "check", "-", "--budget", budget], stdin=plain).check()
     for words in (["export", "-f", "folded"], ["html"]):
