@@ -25,9 +25,13 @@ def _shares(raw):
     return [int(found[1]) for found in LINE.finditer(raw.decode("utf-8", "replace"))]
 
 
-def _slow_down(terminal, pid):
-    """The command is held in its work until it is old enough for the line."""
-    wait_for(lambda: processes.cpu_ticks(pid) >= BUSY_TICKS, "the command to work", terminal.text)
+def _temporary(context):
+    return [name for name in os.listdir(context.folder) if name.endswith(".tmp")]
+
+
+def _slow_down(terminal, pid, begun=None):
+    """The command is held in its work until it is old enough for the line. begun: whether the work is at that point."""
+    wait_for(begun or (lambda: processes.cpu_ticks(pid) >= BUSY_TICKS), "the command to work", terminal.text)
     processes.hold(pid, 1.1)
 
 
@@ -72,15 +76,16 @@ def nothing_without_a_terminal(context):
         check_equal(_shares(terminal.raw), [], "lines in the background")
 
 
-def _interrupt(context, words, times, status=130):
+def _interrupt(context, words, times, writes=False):
+    """writes: not before the output is being written."""
     with Terminal(context, words, columns=200) as terminal:
-        _slow_down(terminal, terminal.pid)
+        _slow_down(terminal, terminal.pid, (lambda: _temporary(context)) if writes else None)
         terminal.wait(lambda text: LINE.search(text), "the line")
         for _ in range(times):
             os.write(terminal.master, b"\x03")
-        check_equal(terminal.ended(), status, f"status after {times} times Ctrl-C")
+        check_equal(terminal.ended(), 130, f"status after {times} times Ctrl-C")
         check(not LINE.search(terminal.text()), "a line is left: " + terminal.text())
-        check(not [name for name in os.listdir(context.folder) if name.endswith(".tmp")], f"left behind: {os.listdir(context.folder)}")
+        check_equal(_temporary(context), [], "files left behind")
         return terminal.text()
 
 
@@ -91,7 +96,7 @@ def interrupted_export(context):
     for times in (1, 2):
         commands = [["export", store], ["export", "-f", "dhat,pprof", "--remove-store", store]]
         for words in commands + ([["html", store]] if os.path.exists(TEMPLATE) else []):
-            text = _interrupt(context, [CTRACE, *words], times)
+            text = _interrupt(context, [CTRACE, *words], times, words[0] == "export")
             check_equal(text.count("ctrace: stopped; the store stays; make the report with: ctrace export " + store), 1, "the line: " + text)
     context.run([CTRACE, "export", store]).check()
     dhat.check_file(store.removesuffix(".store"))
