@@ -106,7 +106,7 @@ static int run_command(int argc, char **argv)
 		return show_version();
 	if (command)
 		return command->run(argc, argv);
-	return ct_cmd_is_input(argv[0]) ? show_file(argc, argv) : run_program(argc, argv);
+	return !strcmp(argv[0], "-") || ct_cmd_is_input(argv[0]) ? show_file(argc, argv) : run_program(argc, argv);
 }
 
 /* `ctrace help` and `ctrace help COMMAND`. */
@@ -140,7 +140,7 @@ int main(int argc, char **argv)
 		return show_help(argv[2]);
 	if (argc > 2 && !strcmp(argv[1], "--")) /* a program, even if it has the name of a command */
 		return run_program(argc - 2, argv + 2);
-	if (argv[1][0] == '-') {
+	if (argv[1][0] == '-' && argv[1][1]) {
 		ct_message("unknown option '%s'; see ctrace --help", argv[1]);
 		return CT_EXIT_USAGE;
 	}

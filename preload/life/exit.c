@@ -295,7 +295,8 @@ static void finish(bool flushes)
 	if (!(header->flags & CT_STORE_FORKED) && !ct_real_say_malloc())
 		ct_entries_say();
 	int saved = errno;
-	uint64_t mask = flushes ? ct_stdout_begin() : 0;
+	uint64_t mask;
+	bool flushed = flushes && ct_stdout_begin(&mask);
 	/* Our caller's registers are saved right below the frame address. */
 	if (ct_options.reach && !ct_store_stopped())
 		find_reachable((uintptr_t)__builtin_frame_address(0) - SAVED_REGISTERS_BYTES, quiet);
@@ -310,7 +311,7 @@ static void finish(bool flushes)
 				      : "no exporter ran (CTRACE_BIN names it)";
 		ct_say(why, is_empty() ? NULL : BY_HAND, is_empty() ? NULL : ct_store_path());
 	}
-	if (flushes)
+	if (flushed)
 		ct_stdout_end(mask);
 	errno = saved;
 }

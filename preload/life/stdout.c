@@ -14,18 +14,18 @@
  */
 extern FILE _IO_2_1_stdout_ CT_WEAK;
 
-uint64_t ct_stdout_begin(void)
+bool ct_stdout_begin(uint64_t *mask)
 {
 	const uint64_t signals = 1ull << (SIGPIPE - 1) | 1ull << (SIGXFSZ - 1);
-	uint64_t mask = 0;
 	FILE *stream = &_IO_2_1_stdout_;
-	ct_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &signals, &mask, sizeof(mask));
+	if (ct_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &signals, mask, sizeof(*mask)) != 0)
+		return false;
 	/* Another thread may print at this moment: its lock is not waited for, and exit does not wait for ours. */
 	if (stream && __fpending(stream) && ftrylockfile(stream) == 0) {
 		fflush_unlocked(stream);
 		funlockfile(stream);
 	}
-	return mask;
+	return true;
 }
 
 void ct_stdout_end(uint64_t mask)

@@ -10,10 +10,10 @@
 
 /*
  * In an exit handler: write what stdout holds, as exit would do next. If another thread has the stream's lock, leave it
- * to exit. The signals that a write can cause wait until ct_stdout_end, since they may end the program. Returns the
- * mask for that.
+ * to exit. The signals that a write can cause wait until ct_stdout_end, since they may end the program; false: they
+ * could not be blocked, and nothing was done.
  */
-CT_COLD uint64_t ct_stdout_begin(void);
+CT_COLD bool ct_stdout_begin(uint64_t *mask);
 CT_COLD void ct_stdout_end(uint64_t mask);
 
 #endif

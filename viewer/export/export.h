@@ -28,8 +28,7 @@ char *ct_export_output(const char *store_path, const struct ct_store_file *store
 struct ct_export {
 	struct ct_input *input; /* a store, or a report of any producer; closed once it is read */
 	const char *output; /* NULL: the default name, which depends on the input and the format; "-": stdout */
-	const char
-		*report; /* without output: the DHAT report's name, which the default name follows; NULL: the input's */
+	const char *report; /* without output: what the default name follows; NULL: what the input says */
 	const struct ct_format *format;
 	enum ct_metric metric; /* CT_METRIC_NONE: the format's own */
 	const struct ct_selection *selection; /* NULL = the whole profile */

@@ -191,7 +191,9 @@ def interrupted(context):
             check_equal(terminal.ended(), 5, "status")
             text = terminal.text()
         (store,) = glob.glob(context.path("*.store"))
-        check_equal(text.count("ctrace: stopped; the store stays; make the report with: ctrace export " + store), 1, "the line: " + text)
+        said = text.count("ctrace: stopped; the store stays; make the report with: ctrace export " + store)
+        # A second Ctrl-C makes the terminal drop what it has not shown yet.
+        check(said == 1 or (said == 0 and times > 1), "the line: " + text)
         check("total" not in text and "removed" not in text, "other lines: " + text)
         check_equal([name for name in _names(context) if name != os.path.basename(store)], [], "files")
         context.run([CTRACE, "export", store]).check()
