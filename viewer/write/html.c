@@ -163,7 +163,7 @@ static void put_causes(const struct page *page, enum ct_metric metric)
 	int64_t parts[CT_CAUSES];
 	bool more = false;
 	for (int c = 0; c < CT_CAUSES; c++) {
-		if (!ct_diff_has_cause(metric, (enum ct_cause)c))
+		if (!ct_diff_knows_cause(page->diff, metric, (enum ct_cause)c))
 			continue;
 		begin_list(page, ct_diff_cause_member((enum ct_cause)c), more);
 		for (size_t i = 0; i < page->profile->site_count; i++) {

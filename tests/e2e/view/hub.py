@@ -279,8 +279,13 @@ def absent_numbers(context):
         for name in ("pprof", "folded", "svg", "speedscope", "callgrind", "dot", "heapprofile", "json"):
             context.run([CTRACE, "export", "-f", name, "-o", "x", path]).check()
             os.remove(context.path("x"))
-        context.run([CTRACE, "diff", path, path]).check()
         context.run([CTRACE, "info", path]).check()
+        smaller = context.write("smaller", open(path, "rb").read().replace(b"200", b"100").replace(b"300", b"200"))
+        shown = context.run([CTRACE, "diff", smaller, path]).check().stdout
+        check_in("+100   B", shown, "the change")
+        check("MORE" not in shown and "BIGGER" not in shown, "causes that cannot be known: " + shown)
+        told = json.loads(context.run([CTRACE, "diff", "-f", "json", smaller, path]).check().stdout)
+        check_equal(told["rows"][0]["causes"], {}, "causes in JSON")
         context.run([CTRACE, "html", "-o", "page.html", path]).check()
         with browser.Browser() as page:
             page.open("file://" + context.path("page.html"))
