@@ -251,9 +251,9 @@ MASSIF = (
 )
 
 
-@test(needs=browser.NEEDS)
+@test()
 def absent_numbers(context):
-    """What a file does not know is nowhere shown as 0: neither in tables nor in the page nor in other formats."""
+    """What a file does not know is nowhere shown as 0: neither in tables nor in other formats."""
     live, peak = context.write("live.heap", HEAP_ONLY), context.write("m.out", MASSIF)
     cases = {live: ({"endBytes": 300, "endBlocks": 2}, "END"), peak: ({"peakBytes": 300}, "PEAK")}
     for path, (known, head) in cases.items():
@@ -286,6 +286,15 @@ def absent_numbers(context):
         check("MORE" not in shown and "BIGGER" not in shown, "causes that cannot be known: " + shown)
         told = json.loads(context.run([CTRACE, "diff", "-f", "json", smaller, path]).check().stdout)
         check_equal(told["rows"][0]["causes"], {}, "causes in JSON")
+    result = context.run([CTRACE, "diff", live, peak])
+    check_equal((result.status, len(result.stderr.splitlines())), (2, 1), "nothing in common: " + result.stderr)
+    check_in("advice needs all allocations", context.run([CTRACE, "advise", live]).stderr, "advise")
+
+
+@test(needs=browser.NEEDS)
+def absent_in_page(context):
+    """The page has neither cards nor columns for what a file does not know."""
+    for path, card in ((context.write("live.heap", HEAP_ONLY), "At end"), (context.write("m.out", MASSIF), "Peak")):
         context.run([CTRACE, "html", "-o", "page.html", path]).check()
         with browser.Browser() as page:
             page.open("file://" + context.path("page.html"))
@@ -293,10 +302,9 @@ def absent_numbers(context):
             text = page.run("return document.body.innerText")
             check(not re.search(r"NaN|undefined|null", text), "the page: " + text[:2000])
             check_in("300 B", text, "the page")
+            cards = page.run("return [...document.querySelectorAll('#summary button')].map((card) => card.innerText.split('\\n')[0])")
+            check_equal(cards, [card], "cards")
             check_equal(page.console_errors(), [], "the console")
-    result = context.run([CTRACE, "diff", live, peak])
-    check_equal((result.status, len(result.stderr.splitlines())), (2, 1), "nothing in common: " + result.stderr)
-    check_in("advice needs all allocations", context.run([CTRACE, "advise", live]).stderr, "advise")
 
 
 @test(needs="cc")
