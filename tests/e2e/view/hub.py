@@ -241,6 +241,18 @@ def go(context):
     check_in("no difference", context.run([CTRACE, "diff", path, path]).check().stdout, "diff with itself")
 
 
+@test(needs="go")
+def sampled_text(context):
+    """Sampled dumps of tcmalloc and Go stand for as much as in go tool pprof, to the byte."""
+    entries = " 10: 200000 [ 30: 500000] @ 0x1000 0x2000\n 3: 48 [ 7: 112] @ 0x3000 0x2000\n 0: 0 [ 1: 9000000] @ 0x4000\n"
+    for kind in ("heap_v2/524288", "heap/1048576", "heap_v2/1", "heapprofile"):
+        path = context.write("dump", f"heap profile: 13: 200048 [ 38: 9500112] @ {kind}\n{entries}")
+        raw = context.run(["go", "tool", "pprof", "-raw", path]).check().stdout
+        wanted = [sum(column) for column in zip(*(map(int, row.split()) for row in re.findall(r"^((?: +\d+){4}): ", raw, re.M)))]
+        totals = _json(context, path)["totals"]
+        check_equal([totals[name] for name in ("totalBlocks", "totalBytes", "endBlocks", "endBytes")], wanted, kind)
+
+
 HEAP_ONLY = b"heap profile: 2: 300 [ 2: 300] @ heapprofile\n 1: 100 [ 1: 100] @ 0x10\n 1: 200 [ 1: 200] @ 0x20 0x10\n"
 MASSIF = (
     b"desc: -\ncmd: ./app\ntime_unit: ms\n"
