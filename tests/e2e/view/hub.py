@@ -148,6 +148,7 @@ def massif(context):
     shown = context.run([CTRACE, "top", out]).check().stdout
     check_in("from a file of Massif", shown, "where it comes from")
     check_in("keep app.c:4 < main", shown, "a stack with its line")
+    context.run([CTRACE, "html", "-o", "page.html", out]).check()
     snapshots = text.count("\nsnapshot=")
     check_equal(len(told["timeline"]), snapshots, "points of time")
 
@@ -314,6 +315,7 @@ def absent_in_page(context):
             text = page.run("return document.body.innerText")
             check(not re.search(r"NaN|undefined|null", text), "the page: " + text[:2000])
             check_in("300 B", text, "the page")
+            check("ran 0 s" not in text and "from a file of" in text, "the page's head: " + text[:300])
             cards = page.run("return [...document.querySelectorAll('#summary button')].map((card) => card.innerText.split('\\n')[0])")
             check_equal(cards, [card], "cards")
             check_equal(page.console_errors(), [], "the console")
