@@ -308,6 +308,13 @@ bool ct_diff_has_cause(enum ct_metric metric, enum ct_cause cause)
 	return live || metric == CT_METRIC_TOTAL_BYTES || metric == CT_METRIC_LIFETIME;
 }
 
+bool ct_diff_knows_cause(const struct ct_diff *diff, enum ct_metric metric, enum ct_cause cause)
+{
+	enum ct_metric live = live_blocks(metric);
+	return ct_diff_has_cause(metric, cause) && ct_diff_has(diff, CT_METRIC_TOTAL_BLOCKS) &&
+	       (!live || ct_diff_has(diff, live));
+}
+
 /* The mean of product / factor over both sides; a side whose factor is 0 does not count. */
 static long double mean_of_rest(const struct ct_diff_row *row, enum ct_metric product, enum ct_metric factor)
 {

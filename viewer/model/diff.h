@@ -77,6 +77,9 @@ int64_t ct_diff_total_change(const struct ct_diff *diff, enum ct_metric metric);
 /* Can the metric change for this cause? Some metrics have no causes. */
 bool ct_diff_has_cause(enum ct_metric metric, enum ct_cause cause);
 
+/* The same, and do both sides have the numbers of blocks that the metric is split by? */
+bool ct_diff_knows_cause(const struct ct_diff *diff, enum ct_metric metric, enum ct_cause cause);
+
 /* Split the row's change into parts; the part of a cause that the metric does not have is 0. */
 void ct_diff_causes(const struct ct_diff_row *row, enum ct_metric metric, int64_t parts[CT_CAUSES]);
 

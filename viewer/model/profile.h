@@ -147,7 +147,7 @@ struct ct_profile {
 	size_t module_count;
 	struct ct_timeline_point *timeline;
 	size_t timeline_count;
-	struct ct_snapshot *snapshots; /* in order of time, equally spaced; only in ctrace's recordings */
+	struct ct_snapshot *snapshots; /* in order of time; in ctrace's recordings equally spaced */
 	size_t snapshot_count;
 	struct ct_profile_mark *marks; /* in order of time; only in ctrace's recordings */
 	size_t mark_count;

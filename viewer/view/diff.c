@@ -172,7 +172,8 @@ static void choose_columns(struct table *table)
 	char text[CT_NUMBER_ROOM];
 	int sum = TEXT_MIN;
 	for (int i = 0; i < COLUMNS; i++) {
-		if (i >= MORE && i <= LONGER && !ct_diff_has_cause(table->view->metric, (enum ct_cause)causes[i]))
+		if (i >= MORE && i <= LONGER &&
+		    !ct_diff_knows_cause(table->view->diff, table->view->metric, (enum ct_cause)causes[i]))
 			continue;
 		table->widths[i] = (int)strlen(heads[i]);
 		for (size_t j = 0; j < table->shown; j++) {

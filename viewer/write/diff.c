@@ -57,14 +57,14 @@ const char *ct_diff_cause_member(enum ct_cause cause)
 	return names[cause];
 }
 
-static void put_causes(const struct ct_diff_row *row, enum ct_metric metric, FILE *out)
+static void put_causes(const struct ct_diff *diff, const struct ct_diff_row *row, enum ct_metric metric, FILE *out)
 {
 	int64_t parts[CT_CAUSES];
 	bool more = false;
 	ct_diff_causes(row, metric, parts);
 	fputs(",\"causes\":{", out);
 	for (int i = 0; i < CT_CAUSES; i++) {
-		if (!ct_diff_has_cause(metric, (enum ct_cause)i))
+		if (!ct_diff_knows_cause(diff, metric, (enum ct_cause)i))
 			continue;
 		fprintf(out, "%s\"%s\":", more ? "," : "", ct_diff_cause_member((enum ct_cause)i));
 		ct_put_signed(out, parts[i]);
@@ -98,7 +98,7 @@ static void put_row(const struct ct_diff *diff, size_t index, enum ct_metric met
 	ct_put_text_member(out, "state", row->examples[!shown] ? "both" : shown == CT_DIFF_NEW ? "new" : "gone");
 	fputs(",\"change\":", out);
 	ct_put_signed(out, ct_diff_change(row, metric));
-	put_causes(row, metric, out);
+	put_causes(diff, row, metric, out);
 	for (int side = 0; side < CT_DIFF_SIDES; side++) {
 		fprintf(out, ",\"%s\":{", side_names[side]);
 		put_values(diff, row->values[side], out);

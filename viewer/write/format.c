@@ -188,8 +188,9 @@ int ct_format_check(const struct ct_format *format, enum ct_metric metric, const
 				    "%s has no timeline, which %s is made of; recordings of ctrace have one", input,
 				    format->name);
 	if (format->needs & CT_NEEDS_PEAK && (profile->mode != CT_MODE_HEAP || !ct_metric_all_exist(profile)))
-		return ct_error_set(error, CT_ERR_USAGE,
-				    "%s does not have all of total, max, peak and end, which %s needs: it is %s of %s",
-				    input, format->name, kind_of(profile), profile->producer);
+		return ct_error_set(error, CT_ERR_USAGE, "%s does not have %s, which %s needs: it is %s of %s", input,
+				    ct_metric_exists(profile, CT_METRIC_PEAK_BYTES) ? "all of total, max, peak and end"
+										    : "what was live at the peak",
+				    format->name, kind_of(profile), profile->producer);
 	return CT_OK;
 }

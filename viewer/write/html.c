@@ -177,7 +177,7 @@ static void put_causes(const struct page *page, enum ct_metric metric)
 	int64_t parts[CT_CAUSES];
 	bool more = false;
 	for (int c = 0; c < CT_CAUSES; c++) {
-		if (!ct_diff_has_cause(metric, (enum ct_cause)c))
+		if (!ct_diff_knows_cause(page->diff, metric, (enum ct_cause)c))
 			continue;
 		begin_list(page, ct_diff_cause_member((enum ct_cause)c), more);
 		for (size_t i = 0; i < page->profile->site_count; i++) {
@@ -291,11 +291,14 @@ static void put_snapshots(const struct page *page)
 	for (size_t s = 0; s < profile->snapshot_count; s++) {
 		const struct ct_snapshot *snapshot = &profile->snapshots[s];
 		const struct ct_snapshot_site *rows = snapshot->rows;
-		fprintf(page->out, "%s\n{\"time\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"blocks\":%" PRIu64, s ? "," : "",
-			snapshot->time, snapshot->bytes, snapshot->blocks);
+		fprintf(page->out, "%s\n{\"time\":%" PRIu64 ",\"bytes\":%" PRIu64, s ? "," : "", snapshot->time,
+			snapshot->bytes);
+		if (ct_profile_has_live_blocks(profile))
+			ct_put_number_member(page->out, "blocks", snapshot->blocks);
 		PUT_LIST(page, "site", true, snapshot->row_count, page->place[rows[i].site]);
 		PUT_LIST(page, "siteBytes", true, snapshot->row_count, rows[i].bytes);
-		PUT_LIST(page, "siteBlocks", true, snapshot->row_count, rows[i].blocks);
+		if (ct_profile_has_live_blocks(profile))
+			PUT_LIST(page, "siteBlocks", true, snapshot->row_count, rows[i].blocks);
 		putc_unlocked('}', page->out);
 	}
 	putc_unlocked(']', page->out);

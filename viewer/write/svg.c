@@ -32,6 +32,8 @@ struct svg {
 	enum ct_metric metric;
 	FILE *out;
 	struct ct_functions functions;
+	uint32_t *by_name; /* functions, sorted by their names */
+	uint32_t *labels; /* by frame id: the function's place in by_name */
 	struct ct_stacks stacks;
 	uint32_t *frames; /* by function: a frame of it, for its short name */
 	uint64_t *starts; /* by depth: where the open frame starts */
@@ -139,7 +141,7 @@ static void close_frames(struct svg *svg, const struct ct_site_row *site, uint32
 {
 	for (uint32_t depth = site->frame_count; depth > until; depth--) {
 		uint64_t value = end - svg->starts[depth - 1];
-		uint32_t function = svg->stacks.labels[ct_stack_frame(svg->profile, site, depth - 1)];
+		uint32_t function = svg->by_name[svg->labels[ct_stack_frame(svg->profile, site, depth - 1)]];
 		if (!is_drawn(svg, value))
 			svg->left_out++;
 		else if (draw)
@@ -204,11 +206,41 @@ static void put_head(const struct svg *svg)
 	fputs("</text>\n", out);
 }
 
+static int compare_names(const void *left, const void *right, void *argument)
+{
+	const struct svg *svg = argument;
+	char a[CT_FUNCTION_NAME_ROOM], b[CT_FUNCTION_NAME_ROOM];
+	uint32_t x = *(const uint32_t *)left, y = *(const uint32_t *)right;
+	int order = strcmp(ct_function_name(svg->profile, &svg->functions.rows[x], a),
+			   ct_function_name(svg->profile, &svg->functions.rows[y], b));
+	return order ? order : x < y ? -1 : x > y;
+}
+
+/* Callees are in the order of their names, so that the graphs of two runs look alike. */
+static int label(struct svg *svg)
+{
+	size_t count = svg->functions.count;
+	uint32_t *rank = calloc(count + 1, sizeof(*rank));
+	svg->by_name = calloc(count + 1, sizeof(*svg->by_name));
+	svg->labels = calloc(svg->profile->frame_count, sizeof(*svg->labels));
+	bool memory = rank && svg->by_name && svg->labels;
+	for (size_t i = 0; i < count && memory; i++)
+		svg->by_name[i] = (uint32_t)i;
+	if (memory)
+		qsort_r(svg->by_name, count, sizeof(*svg->by_name), compare_names, svg);
+	for (size_t i = 0; i < count && memory; i++)
+		rank[svg->by_name[i]] = (uint32_t)i;
+	for (size_t i = 1; i < svg->profile->frame_count && memory; i++)
+		svg->labels[i] = rank[svg->functions.of_frame[i]];
+	free(rank);
+	return memory ? 0 : -1;
+}
+
 static int prepare(struct svg *svg)
 {
 	const struct ct_profile *profile = svg->profile;
-	if (ct_functions_init(&svg->functions, profile) ||
-	    ct_stacks_init(&svg->stacks, profile, svg->functions.of_frame))
+	if (ct_functions_init(&svg->functions, profile) || label(svg) ||
+	    ct_stacks_init(&svg->stacks, profile, svg->labels))
 		return -1;
 	svg->frames = calloc(svg->functions.count + 1, sizeof(*svg->frames));
 	svg->starts = calloc(ct_profile_longest_stack(profile), sizeof(*svg->starts));
@@ -235,6 +267,8 @@ int ct_write_svg(const struct ct_profile *profile, enum ct_metric metric, FILE *
 	}
 	ct_stacks_fini(&svg.stacks);
 	ct_functions_fini(&svg.functions);
+	free(svg.by_name);
+	free(svg.labels);
 	free(svg.frames);
 	free(svg.starts);
 	return memory ? ct_put_end(out, error) : ct_error_no_memory(error);

@@ -135,6 +135,9 @@ def svg_boxes(context):
             for place, shares in wanted.items():
                 for (_, width), share in zip(sorted(graph.boxes[place], key=lambda box: box[1]), sorted(shares)):
                     check(abs(width - share) < 1e-5, f"width of {place}: {width}, wanted {share}")
+            # Callees are sorted by their names, whatever the order of the recording.
+            first = min((left, name) for (depth, name), places in graph.boxes.items() if depth == 1 for left, _ in places)[1]
+            check_equal(first, min(name for depth, name in graph.boxes if depth == 1), "the first root")
             check(any(re.search(r"\n[\d.]+ [KMG]?i?B, [\d.]+ %$", title) for title in graph.titles), "amounts")
 
 

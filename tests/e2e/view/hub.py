@@ -148,6 +148,7 @@ def massif(context):
     shown = context.run([CTRACE, "top", out]).check().stdout
     check_in("from a file of Massif", shown, "where it comes from")
     check_in("keep app.c:4 < main", shown, "a stack with its line")
+    context.run([CTRACE, "html", "-o", "page.html", out]).check()
     snapshots = text.count("\nsnapshot=")
     check_equal(len(told["timeline"]), snapshots, "points of time")
 
@@ -241,6 +242,18 @@ def go(context):
     check_in("no difference", context.run([CTRACE, "diff", path, path]).check().stdout, "diff with itself")
 
 
+@test(needs="go")
+def sampled_text(context):
+    """Sampled dumps of tcmalloc and Go stand for as much as in go tool pprof, to the byte."""
+    entries = " 10: 200000 [ 30: 500000] @ 0x1000 0x2000\n 3: 48 [ 7: 112] @ 0x3000 0x2000\n 0: 0 [ 1: 9000000] @ 0x4000\n"
+    for kind in ("heap_v2/524288", "heap/1048576", "heap_v2/1", "heapprofile"):
+        path = context.write("dump", f"heap profile: 13: 200048 [ 38: 9500112] @ {kind}\n{entries}")
+        raw = context.run(["go", "tool", "pprof", "-raw", path]).check().stdout
+        wanted = [sum(column) for column in zip(*(map(int, row.split()) for row in re.findall(r"^((?: +\d+){4}): ", raw, re.M)))]
+        totals = _json(context, path)["totals"]
+        check_equal([totals[name] for name in ("totalBlocks", "totalBytes", "endBlocks", "endBytes")], wanted, kind)
+
+
 HEAP_ONLY = b"heap profile: 2: 300 [ 2: 300] @ heapprofile\n 1: 100 [ 1: 100] @ 0x10\n 1: 200 [ 1: 200] @ 0x20 0x10\n"
 MASSIF = (
     b"desc: -\ncmd: ./app\ntime_unit: ms\n"
@@ -251,9 +264,9 @@ MASSIF = (
 )
 
 
-@test(needs=browser.NEEDS)
+@test()
 def absent_numbers(context):
-    """What a file does not know is nowhere shown as 0: neither in tables nor in the page nor in other formats."""
+    """What a file does not know is nowhere shown as 0: neither in tables nor in other formats."""
     live, peak = context.write("live.heap", HEAP_ONLY), context.write("m.out", MASSIF)
     cases = {live: ({"endBytes": 300, "endBlocks": 2}, "END"), peak: ({"peakBytes": 300}, "PEAK")}
     for path, (known, head) in cases.items():
@@ -279,8 +292,22 @@ def absent_numbers(context):
         for name in ("pprof", "folded", "svg", "speedscope", "callgrind", "dot", "heapprofile", "json"):
             context.run([CTRACE, "export", "-f", name, "-o", "x", path]).check()
             os.remove(context.path("x"))
-        context.run([CTRACE, "diff", path, path]).check()
         context.run([CTRACE, "info", path]).check()
+        smaller = context.write("smaller", open(path, "rb").read().replace(b"200", b"100").replace(b"300", b"200"))
+        shown = context.run([CTRACE, "diff", smaller, path]).check().stdout
+        check_in("+100   B", shown, "the change")
+        check("MORE" not in shown and "BIGGER" not in shown, "causes that cannot be known: " + shown)
+        told = json.loads(context.run([CTRACE, "diff", "-f", "json", smaller, path]).check().stdout)
+        check_equal(told["rows"][0]["causes"], {}, "causes in JSON")
+    result = context.run([CTRACE, "diff", live, peak])
+    check_equal((result.status, len(result.stderr.splitlines())), (2, 1), "nothing in common: " + result.stderr)
+    check_in("advice needs all allocations", context.run([CTRACE, "advise", live]).stderr, "advise")
+
+
+@test(needs=browser.NEEDS)
+def absent_in_page(context):
+    """The page has neither cards nor columns for what a file does not know."""
+    for path, card in ((context.write("live.heap", HEAP_ONLY), "At end"), (context.write("m.out", MASSIF), "Peak")):
         context.run([CTRACE, "html", "-o", "page.html", path]).check()
         with browser.Browser() as page:
             page.open("file://" + context.path("page.html"))
@@ -288,10 +315,10 @@ def absent_numbers(context):
             text = page.run("return document.body.innerText")
             check(not re.search(r"NaN|undefined|null", text), "the page: " + text[:2000])
             check_in("300 B", text, "the page")
+            check("ran 0 s" not in text and "from a file of" in text, "the page's head: " + text[:300])
+            cards = page.run("return [...document.querySelectorAll('#summary button')].map((card) => card.innerText.split('\\n')[0])")
+            check_equal(cards, [card], "cards")
             check_equal(page.console_errors(), [], "the console")
-    result = context.run([CTRACE, "diff", live, peak])
-    check_equal((result.status, len(result.stderr.splitlines())), (2, 1), "nothing in common: " + result.stderr)
-    check_in("advice needs all allocations", context.run([CTRACE, "advise", live]).stderr, "advise")
 
 
 @test(needs="cc")

@@ -130,7 +130,7 @@ class Profile {
       { name: "start", time: 0, bytes: 0, values: none },
       { name: "peak", time: this.peakTime, bytes: this.totals.peakBytes, values: this.values.peakBytes },
       { name: "end", time: this.endTime, bytes: this.totals.endBytes, values: this.values.endBytes },
-    ];
+    ].filter(({ values }) => values); // massif's files may not know the end
     for (const snapshot of this.snapshots) {
       const values = new Float64Array(this.siteCount);
       snapshot.site.forEach((site, i) => (values[site] += snapshot.siteBytes[i]));

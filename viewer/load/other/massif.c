@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads massif's files. They have what was live at some moments, by stack at a few of them: at the peak, and sometimes
- * at the last one. Bytes only: neither blocks nor totals are known. The trees are bottom-up, so a path from the root of
- * a tree is a stack, leaf first; what a node has beyond its children belongs to stacks that end in it.
+ * Reads massif's files. They have what was live at some moments, by stack at a few of them: at the peak, sometimes at
+ * the last one, and at others, which become snapshots. Bytes only: neither blocks nor totals are known. The trees are
+ * bottom-up, so a path from the root of a tree is a stack, leaf first; what a node has beyond its children belongs to
+ * stacks that end in it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ struct reader {
 	uint64_t time_factor; /* from the file's unit to the profile's */
 	uint64_t time, bytes; /* of the current snapshot */
 	bool has_peak;
-	size_t timeline_room;
+	size_t timeline_room, snapshot_room, row_room;
 	struct node *nodes;
 	size_t node_count, node_room;
 	uint32_t *stack; /* frame of each open node below the root */
@@ -35,22 +36,37 @@ static bool is_last(struct ct_text rest)
 	return !memmem(rest.at, rest.bytes, "\nsnapshot=", 10);
 }
 
+/* Note the site that was added last as live at this moment. */
+static int add_row(struct reader *reader, uint64_t bytes)
+{
+	struct ct_profile *profile = reader->other->profile;
+	struct ct_snapshot *snapshot = &profile->snapshots[profile->snapshot_count - 1];
+	if (!ct_array_room(&snapshot->rows, &reader->row_room, snapshot->row_count + 1, sizeof(*snapshot->rows)))
+		return ct_other_no_memory(reader->other);
+	snapshot->rows[snapshot->row_count++] =
+		(struct ct_snapshot_site){.site = (uint32_t)profile->latest_site, .bytes = bytes};
+	return 0;
+}
+
 static int add_site(struct reader *reader, uint64_t bytes, bool peak, bool end)
 {
 	struct ct_other *other = reader->other;
 	const struct ct_counters counters = {.peak_bytes = peak ? bytes : 0, .end_bytes = end ? bytes : 0};
+	uint32_t mark;
+	const uint32_t *stack = reader->stack;
 	size_t depth = reader->node_count - 1;
 	if (!bytes)
 		return 0;
 	if (!depth) {
 		int64_t id = ct_other_mark(other, "[no stack]");
-		uint32_t mark = (uint32_t)id;
-		return id < 0 || ct_profile_site(other->profile, &mark, 1, &counters, true) ? ct_other_no_memory(other)
-											    : 0;
+		if (id < 0)
+			return ct_other_no_memory(other);
+		mark = (uint32_t)id;
+		stack = &mark;
 	}
-	return ct_profile_site(other->profile, reader->stack, (uint32_t)depth, &counters, false)
-		       ? ct_other_no_memory(other)
-		       : 0;
+	if (ct_profile_site(other->profile, stack, (uint32_t)(depth ? depth : 1), &counters, !depth))
+		return ct_other_no_memory(other);
+	return peak || end ? 0 : add_row(reader, bytes);
 }
 
 /* Close the nodes that have all of their children. */
@@ -126,17 +142,17 @@ static int read_tree(struct reader *reader, bool peak, bool end)
 	return code;
 }
 
-/* Trees that are neither of the peak nor of the end are skipped. */
-static void skip_tree(struct reader *reader)
+/* A tree that is neither of the peak nor of the end is a snapshot. */
+static int add_snapshot(struct reader *reader)
 {
-	struct ct_text line, before = reader->rest;
-	while (ct_other_line(&reader->rest, &line)) {
-		if (line.bytes && line.at[0] != ' ' && line.at[0] != 'n') {
-			reader->rest = before;
-			return;
-		}
-		before = reader->rest;
-	}
+	struct ct_profile *profile = reader->other->profile;
+	if (!ct_array_room(&profile->snapshots, &reader->snapshot_room, profile->snapshot_count + 1,
+			   sizeof(*profile->snapshots)))
+		return ct_other_no_memory(reader->other);
+	profile->snapshots[profile->snapshot_count++] =
+		(struct ct_snapshot){.time = reader->time, .bytes = reader->bytes};
+	reader->row_room = 0;
+	return 0;
 }
 
 static int add_point(struct reader *reader)
@@ -171,10 +187,9 @@ static int read_snapshot(struct reader *reader, struct ct_text kind)
 	}
 	if (end)
 		other->known |= CT_METRIC_BIT(CT_METRIC_END_BYTES);
-	if (peak || end)
-		return read_tree(reader, peak, end);
-	skip_tree(reader);
-	return 0;
+	if (!peak && !end)
+		code = add_snapshot(reader);
+	return code ? code : read_tree(reader, peak, end);
 }
 
 static int set_unit(struct reader *reader, struct ct_text unit)
