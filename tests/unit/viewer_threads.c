@@ -141,6 +141,9 @@ static void test_text(void **state)
 	memset(longest, 'x', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
 	assert_int_equal(strlen(ct_thread_text(longest, out)), CT_THREAD_ROOM - 1);
+	for (size_t i = 0; i + 2 < sizeof(longest); i += 2) /* no character is cut */
+		memcpy(longest + i, "é", 2);
+	assert_int_equal(strlen(ct_thread_text(longest, out)), CT_THREAD_ROOM - 2);
 }
 
 int main(void)

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include "util/array.h"
 #include "model/fold.h"
+#include "util/array.h"
 #include "view/branch.h"
 #include "view/order.h"
 

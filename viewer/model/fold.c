@@ -122,13 +122,11 @@ static void add(const struct work *work, struct ct_fold_row *row, uint32_t site)
 	}
 }
 
-static void add_to_sum(struct ct_counters *sum, const struct ct_counters *counters, uint64_t most)
+static void add_to_sum(struct ct_counters *sum, const struct ct_counters *counters)
 {
 	ct_counters_add(sum, counters);
 	sum->max_bytes += counters->max_bytes;
 	sum->max_blocks += counters->max_blocks;
-	if (sum->max_bytes > most && most)
-		sum->max_bytes = most;
 }
 
 struct pair {
@@ -150,7 +148,9 @@ static bool count_threads(const struct ct_profile *profile, struct ct_fold *fold
 	if (!profile->has_threads)
 		return true;
 	struct pair *pairs = calloc(sites + 1, sizeof(*pairs));
-	for (size_t i = 0; i < sites && pairs; i++) {
+	if (!pairs)
+		return false;
+	for (size_t i = 0; i < sites; i++) {
 		uint32_t site = profile->threads_folded ? profile->site_threads[i].site : (uint32_t)i;
 		uint32_t label = profile->threads_folded ? profile->site_threads[i].label
 							 : ct_thread_of_site(profile, &profile->sites[i]);
@@ -162,7 +162,7 @@ static bool count_threads(const struct ct_profile *profile, struct ct_fold *fold
 	for (size_t i = 0; i < count; i++)
 		fold->rows[pairs[i].row].thread_count += !i || compare_pairs(&pairs[i - 1], &pairs[i]);
 	free(pairs);
-	return pairs != NULL;
+	return true;
 }
 
 static bool sum_rows(const struct ct_profile *profile, struct ct_fold *fold, const bool *left_out)
@@ -179,8 +179,7 @@ static bool sum_rows(const struct ct_profile *profile, struct ct_fold *fold, con
 	for (size_t i = 0; i < profile->site_count; i++) {
 		const struct ct_fold_row *row = &fold->rows[fold->row_of[i]];
 		if (!(left_out && left_out[i]) && row->site_count > 1)
-			add_to_sum(&fold->sums[row->counters - fold->sums], &profile->sites[i].counters,
-				   profile->totals.max_bytes);
+			add_to_sum(&fold->sums[row->counters - fold->sums], &profile->sites[i].counters);
 	}
 	if (!count_threads(profile, fold, left_out))
 		return false;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/threads.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/merge.h"
+#include "util/utf8.h"
 
 static const char start[] = "[thread ";
 
@@ -23,11 +23,12 @@ uint32_t ct_thread_of_site(const struct ct_profile *profile, const struct ct_sit
 
 char *ct_thread_text(const char *label, char out[CT_THREAD_ROOM])
 {
-	snprintf(out, CT_THREAD_ROOM, "%s",
-		 strncmp(label, start, sizeof(start) - 1) ? label : label + sizeof(start) - 1);
-	size_t length = strlen(out);
-	if (length && out[length - 1] == ']')
-		out[length - 1] = '\0';
+	const char *text = strncmp(label, start, sizeof(start) - 1) ? label : label + sizeof(start) - 1;
+	size_t length = ct_utf8_fit(text, CT_THREAD_ROOM - 1);
+	if (length && text[length - 1] == ']' && !text[length])
+		length--;
+	memcpy(out, text, length);
+	out[length] = '\0';
 	return out;
 }
 

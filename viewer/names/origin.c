@@ -93,7 +93,9 @@ unsigned ct_origin_of_function(const char *name)
 {
 	unsigned origin = ct_allocator_has_function(name) ? CT_FROM_ALLOCATOR : 0;
 	const char *start = ct_name_start(name), *thunk = strstr(start, "thunk to ");
-	bool library = is_namespace(start) || starts_with_any(start, reserved, COUNT(reserved)) ||
+	/* A C++ function has parameters, and may be in a namespace that is called like a crate. */
+	bool other = name[ct_name_length(name)] == '(' && strncmp(start, "std::", 5) && *start != '_';
+	bool library = (is_namespace(start) && !other) || starts_with_any(start, reserved, COUNT(reserved)) ||
 		       (thunk && is_namespace(thunk + 9)) || (*start == '<' && is_library_method(start));
 	for (size_t i = 0; i < COUNT(starts) && !library; i++)
 		library = !strcmp(name, starts[i]);
