@@ -189,8 +189,9 @@ int ct_format_check(const struct ct_format *format, enum ct_metric metric, const
 				    format->name);
 	if (format->needs & CT_NEEDS_PEAK && (profile->mode != CT_MODE_HEAP || !ct_metric_all_exist(profile)))
 		return ct_error_set(error, CT_ERR_USAGE, "%s does not have %s, which %s needs: it is %s of %s", input,
-				    ct_metric_exists(profile, CT_METRIC_PEAK_BYTES) ? "all of total, max, peak and end"
-										    : "what was live at the peak",
+				    profile->mode == CT_MODE_HEAP && ct_metric_exists(profile, CT_METRIC_PEAK_BYTES)
+					    ? "all of total, max, peak and end"
+					    : "what was live at the peak",
 				    format->name, kind_of(profile), profile->producer);
 	return CT_OK;
 }
