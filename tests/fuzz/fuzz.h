@@ -19,8 +19,8 @@
  *   - options: options of ctrace record, and the preload's environment and name patterns
  *   - config: .ctracerc
  *
- * There are no targets for regular expressions and globs on the command line, which come from the user, nor for /proc,
- * which comes from the kernel.
+ * There are no targets for regular expressions and globs on the command line and in .ctracerc, which come from the user
+ * (the C library needs exponential memory for some), nor for /proc, which comes from the kernel.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
