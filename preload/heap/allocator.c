@@ -12,6 +12,8 @@
  * Compare objects, not names: mimalloc too has a __libc_malloc, and a program's own malloc may have no
  * malloc_usable_size.
  */
+struct ct_foreign ct_foreign;
+
 bool ct_allocator_init(void)
 {
 	uintptr_t allocator = (uintptr_t)ct_real.malloc;
@@ -21,9 +23,15 @@ bool ct_allocator_init(void)
 		ct_tracer.allocator.start = object.start;
 		ct_tracer.allocator.end = object.end;
 	}
-	if (!ct_tracer.glibc_blocks && ct_objects_same(allocator, (uintptr_t)ct_real.malloc_usable_size)) {
+	/* It is not called before the first block is there: mimalloc 3 crashes if nothing has been allocated yet. */
+	if (!ct_tracer.glibc_blocks && ct_objects_same(allocator, (uintptr_t)ct_real.malloc_usable_size))
 		ct_tracer.usable_bytes = ct_real.malloc_usable_size;
-		ct_tracer.usable_bytes(NULL); /* tcmalloc's allocates on its first call, which must not be in a hook */
-	}
+#define LOOK(name) ct_foreign.name = !ct_objects_same(allocator, (uintptr_t)ct_real.name)
+	LOOK(posix_memalign);
+	LOOK(aligned_alloc);
+	LOOK(memalign);
+	LOOK(valloc);
+	LOOK(pvalloc);
+#undef LOOK
 	return ct_tracer.glibc_blocks;
 }

@@ -10,4 +10,14 @@
  */
 CT_COLD bool ct_allocator_init(void);
 
+/*
+ * Functions that malloc's allocator does not have, so that another one's gives the blocks: jemalloc has no pvalloc.
+ * malloc's allocator must not be asked how large these blocks are. Set by ct_allocator_init.
+ */
+struct ct_foreign {
+	bool posix_memalign, aligned_alloc, memalign, valloc, pvalloc;
+};
+
+extern CT_HIDDEN struct ct_foreign ct_foreign;
+
 #endif

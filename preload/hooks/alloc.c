@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap/allocator.h"
 #include "heap/real.h"
 #include "hooks/entries.h"
 #include "hooks/operators.h"
@@ -188,6 +189,14 @@ CT_EXPORT void *reallocarray(void *block, size_t count, size_t size)
 	return moved;
 }
 
+static inline void record_aligned(const struct ct_registers *caller, void *block, size_t bytes, bool of_another)
+{
+	if (ct_unlikely(of_another))
+		ct_record_alloc_of_another(caller, block, bytes);
+	else
+		ct_record_alloc(caller, block, bytes);
+}
+
 CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 {
 	if (!ct_enter()) {
@@ -198,7 +207,7 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 	}
 	int error = ct_real.posix_memalign(result, alignment, size);
 	if (!error && *result)
-		ct_record_alloc(CT_CALLER, *result, size);
+		record_aligned(CT_CALLER, *result, size, ct_foreign.posix_memalign);
 	ct_leave();
 	return error;
 }
@@ -215,7 +224,7 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 		if (block)                                                                                             \
 			ct_new_request.sp = 0; /* a failed new runs the new handler and asks again */                  \
 		if (block && bytes != CT_RECORDED_BY_NEW)                                                              \
-			ct_record_alloc(CT_CALLER, block, bytes);                                                      \
+			record_aligned(CT_CALLER, block, bytes, ct_foreign.name);                                      \
 		ct_leave();                                                                                            \
 		return block;                                                                                          \
 	}
@@ -228,7 +237,7 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 			return ct_real_resolve() ? ct_real.name(size) : ct_bootstrap_alloc(4096, size);                \
 		void *block = ct_real.name(size);                                                                      \
 		if (block)                                                                                             \
-			ct_record_alloc(CT_CALLER, block, size);                                                       \
+			record_aligned(CT_CALLER, block, size, ct_foreign.name);                                       \
 		ct_leave();                                                                                            \
 		return block;                                                                                          \
 	}

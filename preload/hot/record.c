@@ -38,8 +38,20 @@ bool ct_record_alloc_special(struct ct_thread *thread, const struct ct_registers
 {
 	if (ct_record_is_left_out(thread, bytes))
 		return true;
-	return ct_tracer.sample_bytes ? ct_record_alloc_as(true, thread, caller, block, bytes)
-				      : ct_record_alloc_as(false, thread, caller, block, bytes);
+	return ct_tracer.sample_bytes ? ct_record_alloc_as(true, true, thread, caller, block, bytes)
+				      : ct_record_alloc_as(false, true, thread, caller, block, bytes);
+}
+
+void ct_record_alloc_of_another(const struct ct_registers *caller, void *block, size_t bytes)
+{
+	struct ct_thread *thread = ct_thread_current();
+	if (ct_tracer.sample_bytes) /* samples have no slack */
+		ct_record_alloc(caller, block, bytes);
+	else if (thread && ct_get_relaxed(&ct_tracer.special) && ct_record_is_left_out(thread, bytes))
+		return;
+	else if (!thread || bytes > CT_BLOCK_BYTES_MAX ||
+		 !ct_record_alloc_as(false, false, thread, caller, block, bytes))
+		ct_record_not(0, NULL);
 }
 
 /* An allocation that is not recorded changes ct_tls.unsampled too, so the comparison finds those as well. */

@@ -130,8 +130,9 @@ static inline bool ct_insert(struct ct_thread *thread, uintptr_t address, uint32
 	return ct_likely(!stale) || ct_replace_stale(thread, address, stale, row);
 }
 
-CT_TWICE bool ct_record_alloc_as(bool sampled, struct ct_thread *thread, const struct ct_registers *caller, void *block,
-				 size_t bytes)
+/* measured: malloc's allocator gave the block, so that it can say how large the block is. */
+CT_TWICE bool ct_record_alloc_as(bool sampled, bool measured, struct ct_thread *thread,
+				 const struct ct_registers *caller, void *block, size_t bytes)
 {
 	uint32_t site = ct_unwind(thread, caller);
 	uint32_t row = ct_likely(site) ? ct_block_new(thread) : 0;
@@ -148,7 +149,7 @@ CT_TWICE bool ct_record_alloc_as(bool sampled, struct ct_thread *thread, const s
 		ct_sample_note((uintptr_t)block, true);
 		thread->last_unsampled = ct_tls.unsampled;
 	}
-	uint64_t slack = sampled ? 0 : ct_slack(block, bytes);
+	uint64_t slack = sampled || !measured ? 0 : ct_slack(block, bytes);
 	bytes = ct_weigh(sampled, bytes, birth, &kind);
 	ct_journal(thread, birth, site, kind, bytes, slack);
 	return true;
@@ -175,11 +176,14 @@ static inline void ct_record_alloc(const struct ct_registers *caller, void *bloc
 	bool recorded = false;
 	if (ct_likely(thread != NULL) && ct_likely(bytes <= CT_BLOCK_BYTES_MAX))
 		recorded = ct_likely(!ct_get_relaxed(&ct_tracer.special))
-				   ? ct_record_alloc_as(false, thread, caller, block, bytes)
+				   ? ct_record_alloc_as(false, true, thread, caller, block, bytes)
 				   : ct_record_alloc_special(thread, caller, block, bytes);
 	if (ct_unlikely(!recorded))
 		ct_record_not(0, NULL);
 }
+
+/* The same for a block of another allocator than malloc's. */
+CT_COLD void ct_record_alloc_of_another(const struct ct_registers *caller, void *block, size_t bytes);
 
 /* Record the free of a block. Its row was taken from the map, and its memory has not been given back yet. */
 static inline void ct_record_free(uint32_t row, const void *block)

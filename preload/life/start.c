@@ -35,6 +35,7 @@
 #include "sys/say.h"
 #include "sys/sys.h"
 #include "sys/text.h"
+#include "sys/vdso.h"
 #include "tree/tree.h"
 #include "unwind/objects.h"
 
@@ -191,6 +192,7 @@ static bool start_recording(void)
 			ct_say("this program's C library is not glibc; nothing is recorded", NULL, NULL);
 		return false;
 	}
+	ct_vdso_init();
 	ct_tracer.start_unix_ns = ct_unix_ns();
 	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <time.h>
-
 #include "hot/journal.h"
 #include "hot/slow.h"
 #include "store/clock.h"
+#include "sys/vdso.h"
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
@@ -14,28 +13,21 @@ static bool tsc_is_invariant(void)
 	return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & 1u << 8);
 }
 
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec now;
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 uint64_t ct_monotonic_ns(void)
 {
-	return now_ns(CLOCK_MONOTONIC);
+	return ct_vdso_clock_ns(CLOCK_MONOTONIC);
 }
 
 uint64_t ct_unix_ns(void)
 {
-	return now_ns(CLOCK_REALTIME);
+	return ct_vdso_clock_ns(CLOCK_REALTIME);
 }
 
 void ct_clock_init(struct ct_store_header *header)
 {
 	ct_tracer.clock_tsc = tsc_is_invariant();
 	header->clock = ct_tracer.clock_tsc ? CT_CLOCK_TSC : CT_CLOCK_MONOTONIC;
-	header->boot_ns = now_ns(CLOCK_MONOTONIC);
+	header->boot_ns = ct_vdso_clock_ns(CLOCK_MONOTONIC);
 	header->start_unix_ns = ct_tracer.start_unix_ns;
 	ct_tracer.clock_base = ct_tracer.clock_tsc ? __builtin_ia32_rdtsc() : header->boot_ns;
 	header->start_ticks = 0;
@@ -45,5 +37,5 @@ void ct_clock_init(struct ct_store_header *header)
 void ct_clock_note(struct ct_store_header *header)
 {
 	header->latest_ticks = ct_ticks();
-	header->latest_ns = now_ns(CLOCK_MONOTONIC);
+	header->latest_ns = ct_vdso_clock_ns(CLOCK_MONOTONIC);
 }

@@ -196,7 +196,7 @@ __attribute__((noinline)) void heaps(void)
 			mi_heap_realloc(heap, mi_heap_calloc(heap, 10, 10), 300);
 		mi_free(mi_heap_malloc(heap, 100));
 		mi_heap_strndup(heap, "0123456789", 4);
-		if (i)
+		if (i < 19)
 			mi_heap_destroy(heap);
 		else
 			mi_heap_delete(heap);

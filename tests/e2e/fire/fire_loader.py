@@ -187,3 +187,22 @@ def musl_programs(context):
         check(reports and all(report.data["cmd"].startswith("sh -c") for report in reports), "sh alone was recorded")
         for report in reports:
             os.remove(report.path)
+
+
+CLOCK = """
+#include <stdlib.h>
+#include <time.h>
+int clock_gettime(clockid_t clock, struct timespec *now) { abort(); }
+"""
+
+
+@test(needs=("gcc", "strace"))
+def clock_of_another_library(context):
+    """A preloaded library's clock_gettime may wait for its own start, in which we start (libfaketime): we never call it."""
+    context.write("clock.c", CLOCK)
+    context.run(["gcc", "-w", "-shared", "-fPIC", "-o", "clock.so", "clock.c"]).check()
+    traced(context, [program("sites")], preload=LIBRARY + ":" + context.path("clock.so"))
+    env = trace.environment(context, CTRACE_EXPORT=0)
+    result = context.run(["strace", "-f", "-e", "trace=clock_gettime", program("sites")], env=env).check()
+    check("clock_gettime(" not in result.stderr, "a system call where the kernel's function needs none")
+    clear(context)

@@ -348,3 +348,49 @@ def freed_by_another_allocator(context):
     main = [site for site in report.leaf("main") if site["tb"] == 5000]
     check_equal([(site["tbk"], site["ebk"]) for site in main], [(1, 1)], "the realloc")
     check_equal(report.losses["unknownFrees"], 31, "frees of blocks that we do not know")
+
+
+# It may be asked for the size of a block only once it has given one, and only for its own. It has no aligned functions.
+TOUCHY = """
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+static char memory[1 << 22] __attribute__((aligned(16)));
+static size_t used;
+static size_t *head(void *block) { return (size_t *)block - 2; }
+void *malloc(size_t n)
+{
+	char *block = memory + __atomic_fetch_add(&used, (n + 31) & ~(size_t)15, __ATOMIC_RELAXED) + 16;
+	*head(block) = n;
+	return block;
+}
+void free(void *p) {}
+void *calloc(size_t n, size_t m) { return memset(malloc(n * m), 0, n * m); }
+void *realloc(void *p, size_t n) { void *q = malloc(n); return p ? memcpy(q, p, *head(p) < n ? *head(p) : n) : q; }
+size_t malloc_usable_size(void *p)
+{
+	if (!used || (char *)p < memory || (char *)p >= memory + sizeof(memory))
+		abort();
+	return *head(p) + 5;
+}
+"""
+PAGES = """
+#include <malloc.h>
+#include <stdlib.h>
+__attribute__((noinline)) void pages(void) { void *p; pvalloc(5000); valloc(5000); memalign(64, 5000); posix_memalign(&p, 64, 5000); }
+__attribute__((noinline)) void aligned(void) { void *volatile p = aligned_alloc(64, 640); }
+__attribute__((noinline)) void plain(void) { void *volatile p = malloc(100); }
+int main(void) { plain(); pages(); aligned(); return 0; }
+"""
+
+
+@test(needs="gcc")
+def touchy_allocator(context):
+    """The next allocator is not asked about blocks before it has given one (mimalloc 3), nor about another's (jemalloc: pvalloc)."""
+    app = _build(context, "app", PAGES)
+    library = _build(context, "touchy.so", TOUCHY, "-shared", "-fPIC")
+    _, report = _run(context, [app], LIBRARY + ":" + library)
+    check_equal([_blocks(report, name) for name in ("plain", "pages", "aligned")], [1, 4, 1], "blocks")
+    slack = {name: sum(site["slb"] for site in report.leaf(name)) for name in ("plain", "pages")}
+    check_equal(slack, {"plain": 5, "pages": 0}, "slack")
+    run_both(context, [app], preload=LIBRARY + ":" + library, CTRACE_SAMPLE=100)
