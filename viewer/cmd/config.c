@@ -16,6 +16,8 @@
 
 #define NAME ".ctracerc"
 
+#define PATTERN_COPIES_MAX (1u << 16) /* bytes of a pattern, times how often its parts are copied */
+
 static const char *const keys[] = {"hide", "columns", "source-path", "budget"};
 
 /* Each folder of a colon-separated list, relative to the file's folder; to be freed. NULL when out of memory. */
@@ -56,10 +58,33 @@ static int set_once(char **member, char *value, struct ct_error_text *error)
 	return CT_OK;
 }
 
+/*
+ * Would compiling the pattern take much memory? regcomp copies what a + or a {n} stands behind, so nested ones
+ * multiply. Others write the files of projects, so these patterns are bounded, and those of the command line are not.
+ */
+static bool is_complex(const char *pattern)
+{
+	uint64_t copies = 1;
+	for (const char *at = pattern; *at && copies <= PATTERN_COPIES_MAX; at++) {
+		if (*at == '+')
+			copies *= 2;
+		else if (*at == '{')
+			for (at++; *at && *at != '}'; at++)
+				if (*at >= '1' && *at <= '9' && (at[-1] < '0' || at[-1] > '9'))
+					copies *= (uint64_t)atoi(at) + 1;
+		if (!*at)
+			break;
+	}
+	return copies * strlen(pattern) > PATTERN_COPIES_MAX;
+}
+
 static int set(struct ct_config *config, const char *file, const char *key, const char *value,
 	       struct ct_error_text *error)
 {
 	if (!strcmp(key, "hide")) {
+		if (is_complex(value))
+			return ct_error_set(error, CT_ERR_USAGE,
+					    "the pattern repeats too much; use --hide on the command line");
 		char *copy = strdup(value);
 		if (!copy ||
 		    !ct_array_room(&config->hide, &config->hide_room, config->hide_count + 1, sizeof(*config->hide))) {

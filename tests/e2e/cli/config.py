@@ -57,7 +57,7 @@ def refused(context):
     """A line that is not a setting is named; a file of another user, or one that everyone can write to, does not count."""
     path = _report(context)
     folder = context.make_folder("p")
-    for text, part in (("colums = total\n", "did you mean 'columns'?"), ("columns\n", "expected 'setting = value'"), ("hide =\n", "is missing"), ("\ncolumns = peek\n", ".ctracerc: --columns peek"), ("hide = (\n", "--hide")):
+    for text, part in (("colums = total\n", "did you mean 'columns'?"), ("columns\n", "expected 'setting = value'"), ("hide =\n", "is missing"), ("\ncolumns = peek\n", ".ctracerc: --columns peek"), ("hide = (\n", "--hide"), ("hide = a" + 24 * "+" + "\n", "repeats too much"), ("hide = ((a{99}){99}){99}\n", "repeats too much")):
         context.write("p/.ctracerc", text)
         result = _top(context, path, cwd=folder, status=2)
         check_equal((result.stdout, len(result.stderr.splitlines())), ("", 1), f"output for {text!r}")

@@ -345,7 +345,8 @@ def damaged(context):
             path = context.write("changed", content)
             result = context.run([CTRACE, "top", path], preexec_fn=limited)
             check(result.status in (0, 2, 3), f"{kind} {i}: status {result.status}, {result.stderr[:300]}")
-            check_equal(len(result.stderr.splitlines()), 0 if result.status == 0 else 1, f"{kind} {i}: lines on stderr")
+            lines = [line for line in result.stderr.splitlines() if not line.startswith("ctrace top: names: ")]
+            check_equal(len(lines), 0 if result.status == 0 else 1, f"{kind} {i}: lines on stderr: {result.stderr}")
     # A location with many inlined functions, in each of many samples: far more frames than bytes.
     line = _field(4, _field(1, 1))
     bomb = b"".join(_field(1, _field(1, name)) for name in (1, 2)) + _field(4, _field(1, 1) + line * 60)
