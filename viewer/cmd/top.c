@@ -141,12 +141,12 @@ static int show(struct request *request, struct ct_profile *profile)
 	}
 	if (code == 0 && is_live(request))
 		return show_live(request);
-	if (code == 0 && request->top.form == CT_TOP_TEXT)
+	if (code == 0 && request->top.form == CT_TOP_TEXT) {
+		print_nameless(profile); /* before the pager has the terminal */
 		ct_pager_begin(&request->terminal, stdout);
+	}
 	if (code == 0)
 		code = show_folded(request, profile, &error);
-	if (code == 0 && request->top.form == CT_TOP_TEXT)
-		print_nameless(profile);
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s: %s", request->path, error.line);
 	return flush(request);

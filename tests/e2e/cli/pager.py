@@ -41,7 +41,7 @@ def less(context):
             check_equal(terminal.ended(), 0, "status of " + words[0])
     with Terminal(context, [CTRACE, "top", "-n", "2", path], lines=40) as terminal:
         check_equal(terminal.ended(), 0, "status if all fits")
-        check_in("more sites", terminal.text(), "the whole table")
+        check_in("more rows", terminal.text(), "the whole table")
 
 
 @test(needs="less")

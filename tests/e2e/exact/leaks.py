@@ -172,7 +172,7 @@ def killed(context):
 
 
 def _rows_of(shown):
-    return [line for line in shown.split("WHERE")[1].splitlines()[1:] if line.strip()]
+    return [line for line in shown.partition("WHERE")[2].splitlines()[1:] if line.strip()]
 
 
 @test()
