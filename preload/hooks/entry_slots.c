@@ -8,6 +8,7 @@
  * caller of malloc may not.
  */
 #include <elf.h>
+#include <errno.h>
 #include <string.h>
 
 #include "heap/real.h"
@@ -163,7 +164,7 @@ static void find_entries(const struct loaded *object)
 	}
 }
 
-/* Write a slot that others may read at the same time. */
+/* Write a slot, through which others may call at the same time. */
 static void write_slot(const struct loaded *object, uintptr_t *slot, const void *value)
 {
 	uintptr_t at = (uintptr_t)slot;
@@ -309,6 +310,7 @@ static bool look(void)
 
 void *ct_entry_asked(void *handle, const char *name)
 {
+	int saved = errno;
 	ct_own_begin();
 	/*
 	 * The loader makes two tables when a program first loads something, and again. If we loaded libunwind earlier,
@@ -321,6 +323,7 @@ void *ct_entry_asked(void *handle, const char *name)
 	const struct ct_entry_point *entry = handle == RTLD_NEXT ? NULL : entry_of(name);
 	bool ours = entry && entry != &dlsym_entry && ct_real_find(handle, name) == entry->real;
 	ct_own_end();
+	errno = saved;
 	return ours ? entry->ours : NULL;
 }
 
