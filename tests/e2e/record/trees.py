@@ -178,7 +178,7 @@ def interrupted(context):
     """Ctrl-C while ctrace record exports, once or twice: the stores stay, a line says how to go on, the status is the program's."""
     line = re.compile(r"ctrace: writing the report: \d+ %")
     for times in (1, 2):
-        words = [CTRACE, "record", "--only", "many_sites", "-o", context.path("many.json"), "/bin/sh", "-c", f"{program('many_sites')} 17; echo done; exit 5"]
+        words = [CTRACE, "record", "--only", "many_sites", "-o", context.path("many.json"), "/bin/sh", "-c", f"{program('many_sites')} 19; echo done; exit 5"]
         with Terminal(context, words, columns=200) as terminal:
             terminal.wait_for("done")
             # It has waited until now: all of its processor time is the export's.
@@ -197,6 +197,6 @@ def interrupted(context):
         check("total" not in text and "removed" not in text, "other lines: " + text)
         check_equal([name for name in _names(context) if name != os.path.basename(store)], [], "files")
         context.run([CTRACE, "export", store]).check()
-        check_in("131,072", context.run([CTRACE, "info", store.removesuffix(".store")]).check().stdout, "the report that was made later")
+        check_in("524,288", context.run([CTRACE, "info", store.removesuffix(".store")]).check().stdout, "the report that was made later")
         for path in glob.glob(context.path("many*")):
             os.remove(path)
