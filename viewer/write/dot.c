@@ -96,22 +96,25 @@ static int prune(struct dot *dot)
 }
 
 /* Write text inside a quoted string, in which graphviz knows \n and \l as line ends. */
-static void put(const char *text, FILE *out)
+static void put_part(const char *text, size_t bytes, FILE *out)
 {
-	for (; *text; text++) {
+	for (; bytes; text++, bytes--) {
 		if (*text == '"' || *text == '\\')
 			putc('\\', out);
 		putc(*text, out);
 	}
 }
 
+static void put(const char *text, FILE *out)
+{
+	put_part(text, strlen(text), out);
+}
+
 static void put_cut(const char *text, size_t most, FILE *out)
 {
 	size_t length = ct_utf8_fit(text, most);
-	char *cut = text[length] ? strndup(text, length) : NULL;
-	put(cut ? cut : text, out);
-	fputs(cut ? "…" : "", out);
-	free(cut);
+	put_part(text, length, out);
+	fputs(text[length] ? "…" : "", out);
 }
 
 static void put_amount(const struct dot *dot, uint64_t amount)

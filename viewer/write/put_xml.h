@@ -11,4 +11,7 @@
  */
 void ct_put_xml(FILE *out, const char *text);
 
+/* The same for the first bytes of a text, which must end with a whole character. */
+void ct_put_xml_part(FILE *out, const char *text, size_t bytes);
+
 #endif

@@ -91,11 +91,8 @@ static void put_fitting(const char *name, double width, FILE *out)
 		ct_put_xml(out, name);
 		return;
 	}
-	char *cut = strndup(name, end);
-	if (cut)
-		ct_put_xml(out, cut);
+	ct_put_xml_part(out, name, end);
 	fputs("..", out);
-	free(cut);
 }
 
 static void put_frame(const struct svg *svg, const char *name, const char *text, const char *place, uint32_t level,
