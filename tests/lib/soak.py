@@ -19,6 +19,7 @@ FACTOR = int(os.environ.get("CTRACE_SOAK", "1"))  # make soak: how many times lo
 LOST = re.compile(r"^  lost +([\d,]+) (.*)$", re.M)
 BLOCKS = re.compile(r"^total .* in ([\d,]+) blocks", re.M)
 LATE = "calls after the recording had ended (not in the numbers)"  # from threads that end together with the process; not a loss
+BYPASSED = "allocator functions not recorded (what they allocate is missing)"
 CUT = "events with stacks cut at the depth limit (CTRACE_DEPTH raises it)"
 UNROOTED = "events with stacks that do not reach their root"
 

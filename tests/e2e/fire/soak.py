@@ -449,4 +449,4 @@ def chromium(context):
         check_in("word89401", text, "the text of the page")
         return text
 
-    return soak.soak(context, work, {"chromium": 2, "dash": 1}, stores_stay=True)
+    return soak.soak(context, work, {"chromium": 2, "dash": 1}, allowed=(soak.BYPASSED,), stores_stay=True)
