@@ -88,7 +88,7 @@ static void from_handler(int rounds)
 	left = rounds;
 	signal(SIGALRM, on_timer);
 	setitimer(ITIMER_REAL, &timer, NULL);
-	for (unsigned i = 0; left > 0; i++) {
+	for (unsigned i = 0; left > 0 || is_child; i++) { /* the last fork may come after the look at is_child */
 		branch(i & 0xfffff, 20 + (i & 63));
 		if (is_child) {
 			for (unsigned more = 0; more < 5000; more++)
