@@ -14,6 +14,7 @@
 #include "load/unpack.h"
 #include "load/unzstd.h"
 #include "util/open.h"
+#include "util/write.h"
 
 /* Copy what comes from a pipe, so that it can be read more than once. */
 static int copy_pipe(int from, int to)
@@ -23,10 +24,7 @@ static int copy_pipe(int from, int to)
 	while ((got = read(from, bytes, sizeof(bytes))) != 0) {
 		if (got < 0 && errno == EINTR)
 			continue;
-		for (ssize_t done = 0, put; got > 0 && done < got; done += put)
-			if ((put = write(to, bytes + done, (size_t)(got - done))) < 0)
-				return -1;
-		if (got < 0)
+		if (got < 0 || !ct_write_all(to, bytes, (size_t)got))
 			return -1;
 	}
 	return 0;

@@ -167,16 +167,17 @@ struct ct_cache *ct_cache_open(const uint8_t *build_id, size_t build_id_bytes, c
 	struct ct_cache *cache = calloc(1, sizeof(*cache));
 	size_t bytes;
 	int folder = cache ? ct_cache_folder_open() : -1;
-	if (folder >= 0) {
-		close(folder);
+	if (folder >= 0)
 		cache->name = file_name(build_id, build_id_bytes, path);
-	}
+	char *content =
+		folder >= 0 && cache->name ? ct_cache_folder_read(folder, cache->name, FILE_BYTES_MAX, &bytes) : NULL;
+	if (folder >= 0)
+		close(folder);
 	if (!cache || !cache->name) {
 		free(cache);
 		return NULL;
 	}
 	snprintf(cache->version, sizeof(cache->version), FORMAT " %s libdw %s", CTRACE_VERSION, reader);
-	char *content = ct_cache_folder_read(cache->name, FILE_BYTES_MAX, &bytes);
 	bool valid = content && parse(cache, content, bytes);
 	free(content);
 	for (size_t i = 0; i < cache->stat_count && valid; i++)

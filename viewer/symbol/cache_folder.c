@@ -16,6 +16,7 @@
 #include "util/array.h"
 #include "util/open.h"
 #include "util/text.h"
+#include "util/write.h"
 
 #define TEMPORARY ".tmp"
 #define ABANDONED_S 3600 /* age of a temporary file whose writer has ended */
@@ -63,14 +64,10 @@ int ct_cache_folder_open(void)
 	return enter(enter(folder, "ctrace", O_NOFOLLOW), "names", O_NOFOLLOW);
 }
 
-char *ct_cache_folder_read(const char *name, size_t max, size_t *bytes)
+char *ct_cache_folder_read(int folder, const char *name, size_t max, size_t *bytes)
 {
-	int folder = ct_cache_folder_open();
-	if (folder < 0)
-		return NULL;
 	struct stat status;
 	int fd = ct_open_regular(folder, name, O_NOFOLLOW, &status);
-	close(folder);
 	if (fd < 0)
 		return NULL;
 	char *content = NULL;
@@ -133,20 +130,6 @@ static void remove_oldest(int folder)
 	free(files);
 }
 
-static bool write_all(int fd, const char *content, size_t bytes)
-{
-	while (bytes) {
-		ssize_t done = write(fd, content, bytes);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return false;
-		content += done;
-		bytes -= (size_t)done;
-	}
-	return true;
-}
-
 void ct_cache_folder_write(const char *name, const char *content, size_t bytes)
 {
 	char temporary[NAME_MAX + 1];
@@ -156,7 +139,7 @@ void ct_cache_folder_write(const char *name, const char *content, size_t bytes)
 		return;
 	snprintf(temporary, sizeof(temporary), "%.200s.%d" TEMPORARY, name, (int)getpid());
 	int fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	bool done = fd >= 0 && write_all(fd, content, bytes);
+	bool done = fd >= 0 && ct_write_all(fd, content, bytes);
 	if (fd >= 0 && close(fd) != 0)
 		done = false;
 	bool is_new = done && fstatat(folder, name, &before, AT_SYMLINK_NOFOLLOW) != 0;

@@ -11,8 +11,8 @@
 /* Open the folder, and make it if it is missing. Returns its descriptor, which is to be closed, or -1. */
 int ct_cache_folder_open(void);
 
-/* Read a file of the folder; to be freed. NULL: there is none, it is larger than `max`, or it is another user's. */
-char *ct_cache_folder_read(const char *name, size_t max, size_t *bytes);
+/* Read a file of the open folder; to be freed. NULL: there is none, it is larger than `max`, or another user's. */
+char *ct_cache_folder_read(int folder, const char *name, size_t max, size_t *bytes);
 
 /*
  * Replace a file of the folder. If it is a new one, the files that were not written for longest are removed until all

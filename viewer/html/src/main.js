@@ -348,12 +348,17 @@ class Report {
     this.filters.add(kind, text);
   }
 
-  resetView() {
+  // The search is empty, and these filters are the only ones.
+  setFilters(list) {
     this.search.value = "";
     this.matches = null;
     this.only.checked = false;
-    this.filters.set([]);
+    this.filters.set(list);
     this.apply();
+  }
+
+  resetView() {
+    this.setFilters([]);
     this.graph.zoomed = null;
     this.graph.box.scrollTop = 0;
     if (this.range) this.timeline.choose(null);
@@ -447,11 +452,7 @@ class Report {
   showFinding(finding) {
     const { profile } = this;
     const id = profile.frames.function[profile.ownFrame[finding.site]];
-    this.search.value = "";
-    this.matches = null;
-    this.only.checked = false;
-    this.filters.set([{ kind: "focus", text: exactly(profile.functionFullName(id)) }]);
-    this.apply();
+    this.setFilters([{ kind: "focus", text: exactly(profile.functionFullName(id)) }]);
     if (this.range) this.timeline.choose(null);
     if (profile.values[finding.metric]) this.metric = finding.metric;
     this.setReversed(false);
