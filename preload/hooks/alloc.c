@@ -68,8 +68,9 @@ static CT_COLD void pass_free(void *block)
 }
 
 /*
- * Free a block without a row: NULL, or one that was allocated before the start or by code that is not hooked. It is no
- * loss if an operator delete has taken the row, or if the loader frees what it got while we asked it for something.
+ * Free a block without a row: NULL, or one that was allocated before the start or by code that is not hooked. This is
+ * not a loss if an operator delete has taken the row, or if the loader frees what it got while we asked it for
+ * something.
  */
 static CT_COLD void free_unknown(void *block)
 {

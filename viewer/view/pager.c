@@ -92,7 +92,7 @@ void ct_pager_begin(struct ct_terminal *terminal, FILE *out)
 	if (pager > 0 && dup2(ends[1], STDOUT_FILENO) >= 0 && atexit(end) == 0) {
 		/* Ctrl-C is for the pager, which must not be left without its parent. */
 		signal(SIGINT, SIG_IGN);
-		/* If the user leaves the pager early, writing fails with EPIPE, which is no error. */
+		/* If the user leaves the pager early, writing fails with EPIPE, which is not an error. */
 		signal(SIGPIPE, SIG_IGN);
 	}
 	close(ends[1]);

@@ -49,7 +49,7 @@ def file_instead_of_command(context):
 
 @test()
 def words_of_other_tools(context):
-    """A word that is no command: the one that was meant, or what does the same work."""
+    """A word that is not a command: the one that was meant, or what does the same work."""
     for word, part in (("tpo", "did you mean 'top'?"), ("flamegraph", "try 'ctrace html FILE'"), ("leaks", "'ctrace top --leaks FILE'"), ("compare", "'ctrace diff OLD NEW'")):
         line = context.run([CTRACE, word, "heap.json"]).check(2).stderr
         check_in(part, line, f"ctrace {word}")

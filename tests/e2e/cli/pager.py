@@ -62,7 +62,7 @@ def no_pager(context):
     os.truncate(told, 0)
     context.run([CTRACE, "top", path], env=context.environment(PAGER=script, TERM="xterm")).check()
     check_equal(os.path.getsize(told), 0, "bytes for the pager of a pipe")
-    # A pager that leaves early is no error, and one that cannot start does not hang.
+    # A pager that leaves early is not an error, and one that cannot start does not hang.
     for pager in ("true", "/no/such/pager"):
         with Terminal(context, [CTRACE, "top", "-n", "0", path], PAGER=pager) as terminal:
             check_equal(terminal.ended(), 0, "status with PAGER=" + pager)
