@@ -4,8 +4,9 @@
  * written one after the other. By protobuf's rule for concatenated messages they form one profile, with repeated
  * fields in order. So a profile of any size takes only the memory of its largest record.
  *
- * Strings, functions and locations are numbered and written at the first reference to them. A location is one address:
- * its inlined frames and the function that contains them.
+ * Strings, functions and locations are numbered and written at the first reference to them: Parca takes only ids that
+ * are 1, 2, 3... in the order of the file. A location is one address: its inlined frames and the function that contains
+ * them.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,17 +22,13 @@
 #include "util/progress.h"
 #include "write/gzip.h"
 #include "write/mappings.h"
+#include "write/pprof.h"
 #include "write/pprof.pb-c.h"
+#include "write/pprof_types.h"
 #include "write/write.h"
 
-#define TYPES_MAX 6
+#define DEPTH_AT_ROOT 100 /* frames of a stack that is too deep for a server; the others are at the leaf */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-struct sample_type {
-	enum ct_metric metric;
-	const char *name;
-	const char *unit;
-};
 
 /* A location that starts with a certain frame, and the frames that it was made from, to recognize it later. */
 struct location {
@@ -41,24 +38,26 @@ struct location {
 
 struct writer {
 	const struct ct_profile *profile;
+	const struct ct_pprof_message *message; /* NULL: a file for a person */
 	struct ct_gzip *gzip;
+	size_t bytes; /* written so far, before compression */
 	uint8_t *packed; /* the current record */
 	size_t packed_room;
 	bool no_memory;
 	struct ct_functions functions;
 	struct ct_mappings mappings;
-	struct sample_type types[TYPES_MAX];
-	size_t type_count;
-	size_t default_type;
+	struct ct_pprof_types types;
 	int64_t *string_of; /* by string id: index in string_table */
 	int64_t string_count;
 	int64_t *thread_of; /* by string id of a thread's label: its name, an index in string_table */
 	int64_t thread_string; /* "thread" */
 	int64_t bytes_string; /* "bytes"; 0: the profile has no sizes of blocks */
-	bool *function_done;
+	uint64_t *function_of; /* by function: its id, 0 = none yet */
+	uint64_t function_count;
 	struct location *location_of; /* by innermost frame id */
 	uint64_t *single_of; /* by frame id: the location of this frame alone */
 	uint64_t location_count;
+	uint64_t others, left_out; /* locations that stand for other stacks, and for frames; 0 = none yet */
 	uint64_t *stack; /* of the current sample */
 	Pprof__Line *lines; /* of the current location */
 	Pprof__Line **line_pointers;
@@ -74,6 +73,7 @@ static void put(struct writer *writer, const Pprof__Profile *piece)
 	}
 	pprof__profile__pack(piece, writer->packed);
 	ct_gzip_put(writer->gzip, writer->packed, length);
+	writer->bytes += length;
 }
 
 /* Write a string that is not one of the profile's. */
@@ -94,42 +94,6 @@ static int64_t put_string(struct writer *writer, uint32_t id)
 	return writer->string_of[id];
 }
 
-/* The first four sample types are those of every heap profile, in the order that tools expect. */
-static void choose_types(struct writer *writer, enum ct_metric metric)
-{
-	static const struct sample_type heap[] = {
-		{CT_METRIC_TOTAL_BLOCKS, "alloc_objects", "count"}, {CT_METRIC_TOTAL_BYTES, "alloc_space", "bytes"},
-		{CT_METRIC_END_BLOCKS, "inuse_objects", "count"},   {CT_METRIC_END_BYTES, "inuse_space", "bytes"},
-		{CT_METRIC_PEAK_BYTES, "peak_space", "bytes"},
-	};
-	static const struct sample_type copy[] = {{CT_METRIC_TOTAL_BLOCKS, "copies", "count"},
-						  {CT_METRIC_TOTAL_BYTES, "copied_space", "bytes"}};
-	static const struct sample_type ad_hoc[] = {{CT_METRIC_TOTAL_BLOCKS, "events", "count"},
-						    {CT_METRIC_TOTAL_BYTES, "units", "count"}};
-	const struct ct_profile *profile = writer->profile;
-	const struct sample_type *types = profile->mode == CT_MODE_HEAP   ? heap
-					  : profile->mode == CT_MODE_COPY ? copy
-									  : ad_hoc;
-	size_t known = types == heap ? COUNT(heap) : COUNT(copy), count = 0, chosen = known;
-	for (size_t i = 0; i < known; i++) {
-		if (!ct_metric_exists(profile, types[i].metric))
-			continue;
-		if (types[i].metric == metric)
-			chosen = count;
-		writer->types[count++] = types[i];
-	}
-	if (chosen == known) { /* a metric that Go has no name for comes last */
-		chosen = count;
-		writer->types[count++] = (struct sample_type){
-			metric, ct_metric_name(metric),
-			ct_metric_is_bytes(metric)                                          ? "bytes"
-			: metric == CT_METRIC_LIFETIME && !strcmp(profile->time_unit, "µs") ? "microseconds"
-											    : "count"};
-	}
-	writer->type_count = count;
-	writer->default_type = chosen;
-}
-
 /* Nanoseconds per unit of the profile's time; 0 = the unit is not one of time. */
 static int64_t unit_ns(const struct ct_profile *profile)
 {
@@ -145,14 +109,14 @@ static int64_t unit_ns(const struct ct_profile *profile)
 
 static void put_types(struct writer *writer)
 {
-	for (size_t i = 0; i < writer->type_count; i++) {
+	for (size_t i = 0; i < writer->types.count; i++) {
 		Pprof__ValueType type = PPROF__VALUE_TYPE__INIT, *types[] = {&type};
 		Pprof__Profile piece = PPROF__PROFILE__INIT;
-		type.type = put_text(writer, writer->types[i].name);
-		type.unit = put_text(writer, writer->types[i].unit);
+		type.type = put_text(writer, writer->types.rows[i].name);
+		type.unit = put_text(writer, writer->types.rows[i].unit);
 		piece.n_sample_type = 1;
 		piece.sample_type = types;
-		if (i == writer->default_type)
+		if (i == writer->types.first)
 			piece.default_sample_type = type.type;
 		put(writer, &piece);
 	}
@@ -163,12 +127,18 @@ static void put_comments(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
 	char line[CT_LOSS_ROOM + 16], text[CT_LOSS_ROOM];
-	int64_t comments[5 + CT_LOSS_ROWS];
+	int64_t comments[6 + CT_LOSS_ROWS];
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
 	piece.comment = comments;
 	comments[piece.n_comment++] = put_text(writer, "written by ctrace " CTRACE_VERSION);
-	comments[piece.n_comment++] = put_text(writer, profile->command);
-	if (!profile->ended)
+	if (!writer->message)
+		comments[piece.n_comment++] = put_text(writer, profile->command);
+	if (writer->message && writer->message->shortened) {
+		snprintf(line, sizeof(line), "%zu small stacks are counted at one of their callers",
+			 writer->message->shortened);
+		comments[piece.n_comment++] = put_text(writer, line);
+	}
+	if (!profile->ended && !writer->message)
 		comments[piece.n_comment++] = put_text(writer, "the program was killed, or still ran");
 	if (profile->torn)
 		comments[piece.n_comment++] = put_text(writer, "INCOMPLETE: " CT_TORN_TEXT);
@@ -195,14 +165,16 @@ static void put_head(struct writer *writer)
 	period.type = put_text(writer, "space");
 	period.unit = put_text(writer, "bytes");
 	writer->thread_string = profile->has_threads ? put_text(writer, "thread") : 0;
-	writer->bytes_string = profile->mode == CT_MODE_AD_HOC ? 0 : period.unit;
+	writer->bytes_string = profile->mode == CT_MODE_AD_HOC || writer->message ? 0 : period.unit;
 	piece.period_type = &period;
 	/*
 	 * A period of 1 stands for every allocation. pprof does not scale sampled values, which are estimates already.
 	 */
 	piece.period = profile->sample_bytes && profile->sample_bytes < INT64_MAX ? (int64_t)profile->sample_bytes : 1;
-	piece.time_nanos = (int64_t)profile->start_unix_ns;
-	if (!__builtin_mul_overflow(profile->end_time, ns, &duration))
+	piece.time_nanos = (int64_t)(writer->message ? writer->message->time_ns : profile->start_unix_ns);
+	if (writer->message)
+		piece.duration_nanos = (int64_t)writer->message->duration_ns;
+	else if (!__builtin_mul_overflow(profile->end_time, ns, &duration))
 		piece.duration_nanos = duration;
 	put(writer, &piece);
 	put_comments(writer);
@@ -242,19 +214,40 @@ static uint64_t put_function(struct writer *writer, uint32_t frame)
 	Pprof__Function function = PPROF__FUNCTION__INIT, *functions[] = {&function};
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
 	char name[CT_NAME_ROOM];
-	if (writer->function_done[index])
-		return index + 1;
-	writer->function_done[index] = true;
-	function.id = index + 1;
+	if (writer->function_of[index])
+		return writer->function_of[index];
+	function.id = writer->function_of[index] = ++writer->function_count;
 	ct_name_short(writer->profile, &writer->profile->frames[frame], name);
-	if (from->name && strcmp(name, writer->profile->strings[from->name]))
+	const char *whole = writer->profile->strings[from->name];
+	bool long_name = writer->message && strlen(whole) > CT_PPROF_NAME_MAX;
+	if (from->name && !long_name && strcmp(name, whole))
 		function.system_name = put_string(writer, from->name);
-	function.name = from->name && !function.system_name ? put_string(writer, from->name) : put_text(writer, name);
+	function.name = from->name && !function.system_name && !long_name ? put_string(writer, from->name)
+									  : put_text(writer, name);
 	function.filename = put_string(writer, from->file);
 	piece.n_function = 1;
 	piece.function = functions;
 	put(writer, &piece);
 	return function.id;
+}
+
+/* A location that no frame of the profile has. */
+static uint64_t put_made_up(struct writer *writer, const char *name)
+{
+	Pprof__Line line = PPROF__LINE__INIT, *lines[] = {&line};
+	Pprof__Location location = PPROF__LOCATION__INIT, *locations[] = {&location};
+	Pprof__Function function = PPROF__FUNCTION__INIT, *functions[] = {&function};
+	Pprof__Profile piece = PPROF__PROFILE__INIT;
+	function.id = line.function_id = ++writer->function_count;
+	function.name = put_text(writer, name);
+	location.id = ++writer->location_count;
+	location.n_line = 1;
+	location.line = lines;
+	piece.n_function = piece.n_location = 1;
+	piece.function = functions;
+	piece.location = locations;
+	put(writer, &piece);
+	return location.id;
 }
 
 static uint64_t put_location(struct writer *writer, const uint32_t *frames, uint32_t count)
@@ -311,6 +304,41 @@ static int64_t put_thread(struct writer *writer, uint32_t label)
 	return writer->thread_of[label];
 }
 
+/* Put the sample's locations into writer->stack. */
+static void put_stack(struct writer *writer, const struct ct_site_row *site, uint32_t frames, Pprof__Sample *sample)
+{
+	uint32_t gap = frames, after = frames; /* the frames [gap, after) are left out */
+	if (writer->message && frames > CT_PPROF_DEPTH_MAX) {
+		gap = CT_PPROF_DEPTH_MAX - DEPTH_AT_ROOT - 1;
+		after = frames - DEPTH_AT_ROOT;
+	}
+	for (uint32_t i = 0; i < frames; sample->n_location_id++) {
+		uint64_t *id = &writer->stack[sample->n_location_id];
+		if (i == gap) {
+			if (!writer->left_out)
+				writer->left_out = put_made_up(writer, "[frames left out]");
+			*id = writer->left_out;
+			i = after;
+		} else {
+			i += find_location(writer, site->first_frame + i, (i < gap ? gap : frames) - i, id);
+		}
+	}
+	if (!frames && writer->message) {
+		if (!writer->others)
+			writer->others = put_made_up(writer, "[other stacks]");
+		writer->stack[sample->n_location_id++] = writer->others;
+	}
+}
+
+static uint64_t value_of(const struct writer *writer, const struct ct_counters *counters, enum ct_metric metric)
+{
+	if (writer->message && writer->message->recent && metric == CT_METRIC_TOTAL_BLOCKS)
+		return counters->recent_blocks;
+	if (writer->message && writer->message->recent && metric == CT_METRIC_TOTAL_BYTES)
+		return counters->recent_bytes;
+	return ct_metric_value(counters, metric);
+}
+
 /*
  * A sample has the label "bytes", as in heap profiles of Go and tcmalloc: the size of a block, here the average. If
  * threads were recorded, it has the label "thread" in place of the frame, so that pprof adds threads up and can select
@@ -318,20 +346,20 @@ static int64_t put_thread(struct writer *writer, uint32_t label)
  */
 static void put_sample(struct writer *writer, const struct ct_site_row *site)
 {
-	int64_t values[TYPES_MAX];
+	int64_t values[CT_PPROF_TYPES_MAX];
 	Pprof__Label size = PPROF__LABEL__INIT, thread = PPROF__LABEL__INIT, *labels[2];
 	Pprof__Sample sample = PPROF__SAMPLE__INIT, *samples[] = {&sample};
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
 	uint64_t blocks = site->counters.total_blocks, average = blocks ? site->counters.total_bytes / blocks : 0;
-	uint32_t label = ct_thread_of_site(writer->profile, site), frames = site->frame_count - (label ? 1 : 0);
-	for (uint32_t i = 0; i < frames; sample.n_location_id++)
-		i += find_location(writer, site->first_frame + i, frames - i, &writer->stack[sample.n_location_id]);
-	for (size_t i = 0; i < writer->type_count; i++) {
-		uint64_t value = ct_metric_value(&site->counters, writer->types[i].metric);
+	uint32_t label = site->frame_count ? ct_thread_of_site(writer->profile, site) : 0;
+	uint32_t frames = site->frame_count - (label ? 1 : 0);
+	put_stack(writer, site, frames, &sample);
+	for (size_t i = 0; i < writer->types.count; i++) {
+		uint64_t value = value_of(writer, &site->counters, writer->types.rows[i].metric);
 		values[i] = value < INT64_MAX ? (int64_t)value : INT64_MAX;
 	}
 	sample.location_id = writer->stack;
-	sample.n_value = writer->type_count;
+	sample.n_value = writer->types.count;
 	sample.value = values;
 	/* protobuf does not store a number of 0, so readers would see a label without one. Write no label then. */
 	size.key = size.num_unit = writer->bytes_string;
@@ -363,9 +391,9 @@ static bool init(struct writer *writer)
 	writer->line_pointers = calloc(longest, sizeof(Pprof__Line *));
 	if (ct_functions_init(&writer->functions, profile) || ct_mappings_init(&writer->mappings, profile))
 		return false;
-	writer->function_done = calloc(writer->functions.count + 1, sizeof(*writer->function_done));
+	writer->function_of = calloc(writer->functions.count + 1, sizeof(*writer->function_of));
 	return writer->gzip && writer->string_of && writer->thread_of && writer->location_of && writer->single_of &&
-	       writer->stack && writer->lines && writer->line_pointers && writer->function_done;
+	       writer->stack && writer->lines && writer->line_pointers && writer->function_of;
 }
 
 static void fini(struct writer *writer)
@@ -374,7 +402,7 @@ static void fini(struct writer *writer)
 	free(writer->packed);
 	free(writer->string_of);
 	free(writer->thread_of);
-	free(writer->function_done);
+	free(writer->function_of);
 	free(writer->location_of);
 	free(writer->single_of);
 	free(writer->stack);
@@ -384,25 +412,41 @@ static void fini(struct writer *writer)
 	ct_mappings_fini(&writer->mappings);
 }
 
-int ct_write_pprof(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
+static int write_all(struct writer *writer, enum ct_metric metric, const struct ct_site_row *sites, size_t count,
+		     FILE *out, struct ct_error_text *error)
 {
-	struct writer writer = {.profile = profile};
 	int code = CT_OK;
 	errno = 0;
-	if (!init(&writer) || !ct_gzip_begin(writer.gzip, out)) {
+	if (!init(writer) || !ct_gzip_begin(writer->gzip, out)) {
 		code = ct_error_no_memory(error);
 	} else {
-		choose_types(&writer, metric);
-		put_head(&writer);
-		put_mappings(&writer);
-		for (size_t i = 0; i < profile->site_count && !writer.gzip->failed && !writer.no_memory; i++) {
-			ct_progress_at(i, profile->site_count);
-			put_sample(&writer, &profile->sites[i]);
+		ct_pprof_types_choose(&writer->types, writer->profile,
+				      writer->message ? writer->message->parts : CT_PPROF_ALL, metric);
+		put_head(writer);
+		put_mappings(writer);
+		for (size_t i = 0; i < count && !writer->gzip->failed && !writer->no_memory; i++) {
+			ct_progress_at(i, count);
+			put_sample(writer, &sites[i]);
 		}
-		if (!ct_gzip_end(writer.gzip) || writer.no_memory)
+		if (!ct_gzip_end(writer->gzip) || writer->no_memory)
 			code = ferror(out) ? ct_error_set(error, CT_ERR_IO, "cannot write: %s", strerror(errno))
 					   : ct_error_no_memory(error);
 	}
-	fini(&writer);
+	fini(writer);
+	return code;
+}
+
+int ct_write_pprof(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
+{
+	struct writer writer = {.profile = profile};
+	return write_all(&writer, metric, profile->sites, profile->site_count, out, error);
+}
+
+int ct_write_pprof_message(const struct ct_profile *profile, const struct ct_pprof_message *message, FILE *out,
+			   size_t *bytes, struct ct_error_text *error)
+{
+	struct writer writer = {.profile = profile, .message = message};
+	int code = write_all(&writer, message->first, message->sites, message->site_count, out, error);
+	*bytes = writer.bytes;
 	return code;
 }

@@ -5,7 +5,7 @@ import os
 import re
 import time
 
-from lib import browser, dhat, formats, pprof_web
+from lib import browser, dhat, formats, pprof_strict, pprof_web
 from lib.harness import CTRACE, ROOT, check, check_equal, check_in, program, test
 
 
@@ -25,6 +25,18 @@ def pprof_sums(context):
             flat, total = formats.pprof_flat(context, path, name)
             check_equal((total, sum(flat.values())), (recording.report.total(key),) * 2, f"{name}: total and sum of pprof -top")
     check("std::vector<…>::emplace_back<…>" in flat, f"names as ctrace top has them: {list(flat)}")
+
+
+@test()
+def pprof_strict_ids(context):
+    """A reader with Parca's rules takes the files: each id is one more than that before it in the file."""
+    for make in formats.RECORDINGS:
+        recording = make(context)
+        with open(recording.export("pprof"), "rb") as file:
+            profile = pprof_strict.Profile(file.read(), wire=False)
+        check(len(profile.functions) > 3, f"{len(profile.functions)} functions")
+        wanted = {name: recording.report.total(key) for name, key in formats.SAMPLE_TYPES.items()}
+        check_equal(profile.sums(), wanted, "sums")
 
 
 @test(needs=("go",))
