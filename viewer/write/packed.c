@@ -48,7 +48,7 @@ static int close_base64(void *cookie)
 	return failed ? -1 : 0;
 }
 
-static FILE *open_base64(FILE *out)
+FILE *ct_base64_open(FILE *out)
 {
 	struct base64 *base64 = calloc(1, sizeof(*base64));
 	if (!base64)
@@ -80,7 +80,7 @@ FILE *ct_packed_open(FILE *out)
 {
 	struct packed *packed = calloc(1, sizeof(*packed));
 	FILE *stream = NULL;
-	if (packed && (packed->text = open_base64(out)) && ct_gzip_begin(&packed->gzip, packed->text))
+	if (packed && (packed->text = ct_base64_open(out)) && ct_gzip_begin(&packed->gzip, packed->text))
 		stream =
 			fopencookie(packed, "w", (cookie_io_functions_t){.write = write_packed, .close = close_packed});
 	if (stream)

@@ -11,4 +11,7 @@
  */
 FILE *ct_packed_open(FILE *out);
 
+/* The same without compression. */
+FILE *ct_base64_open(FILE *out);
+
 #endif
