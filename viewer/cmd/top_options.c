@@ -270,21 +270,14 @@ static int check_column(const char *command, const struct ct_top_request *reques
 
 int ct_top_keep_leaks(struct ct_top_request *request, struct ct_profile *profile, struct ct_error_text *error)
 {
-	static const enum ct_column live[] = {CT_COLUMN_END, CT_COLUMN_END_BLOCKS};
-	static const enum ct_column classes[] = {CT_COLUMN_LOST, CT_COLUMN_LOST_BLOCKS, CT_COLUMN_INDIRECT,
-						 CT_COLUMN_POSSIBLE, CT_COLUMN_REACHABLE};
 	struct ct_view *view = &request->view;
 	int code = ct_leaks_keep(&request->leaks, profile, error);
 	if (!view->column_count) {
-		const enum ct_column *columns = profile->has_reach ? classes : live;
-		size_t bytes = profile->has_reach ? sizeof(classes) : sizeof(live);
-
-		memcpy(view->columns, columns, bytes);
-		view->column_count = (int)(bytes / sizeof(*columns));
+		view->column_count = ct_leak_columns(profile, view->columns);
+		if (!request->sort_given)
+			view->sort = view->columns[0];
 		if (profile->threads_folded)
 			view->columns[view->column_count++] = CT_COLUMN_THREADS;
-		if (!request->sort_given)
-			view->sort = columns[0];
 	}
 	view->leaks = &request->leaks;
 	view->whole = &request->leaks.sums;

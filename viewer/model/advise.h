@@ -54,6 +54,10 @@ struct ct_findings {
 int ct_advise(const struct ct_profile *profile, struct ct_findings *findings, struct ct_error_text *error);
 void ct_findings_fini(struct ct_findings *findings);
 
+/* The finding about leaks (lost, leak) that covers this site, or NULL. */
+const struct ct_advice *ct_findings_leak(const struct ct_profile *profile, const struct ct_findings *findings,
+					 size_t site);
+
 /* --- words --- */
 
 #define CT_ADVICE_ROOM 512

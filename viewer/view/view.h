@@ -69,6 +69,9 @@ int ct_view_brief_summary(const struct ct_view *view, struct ct_error_text *erro
 /* The moments that the program named, with what was live then and what was allocated since the previous one. */
 int ct_view_marks(const struct ct_view *view, struct ct_error_text *error);
 
+/* The columns of a table of leak candidates, the sorted one first. Returns their number. */
+int ct_leak_columns(const struct ct_profile *profile, enum ct_column columns[CT_COLUMN_COUNT]);
+
 int ct_view_leaks(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_sites(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_groups(const struct ct_view *view, struct ct_error_text *error);
