@@ -13,6 +13,7 @@
 #include "names/number.h"
 #include "util/progress.h"
 #include "util/utf8.h"
+#include "view/together.h"
 
 #define ROWS_MAX 20
 
@@ -39,6 +40,32 @@ static void print_name(FILE *out, const char *path)
 	free(clean);
 }
 
+/* What all reports of the folder had live at the same time, if at least two of them were. */
+static void print_together(FILE *out, const struct row *rows, size_t count)
+{
+	struct ct_life *lives = calloc(count, sizeof(*lives));
+	struct ct_together together;
+	struct ct_terminal terminal;
+	struct ct_line line;
+	char number[CT_NUMBER_ROOM], time[CT_NUMBER_ROOM];
+	size_t known = 0;
+	for (size_t i = 0; i < count && lives; i++)
+		if (rows[i].brief.heap && rows[i].brief.life.step_count)
+			lives[known++] = rows[i].brief.life;
+	if (known > 1 && ct_together_overlap(lives, known) && !ct_together_add_up(lives, known, &together)) {
+		ct_terminal_probe(&terminal, out, CT_COLOR_AUTO);
+		ct_line_init(&line, &terminal, out);
+		ct_line_format(&line, "at most %s live in all of them together, %s after start",
+			       ct_number_bytes(number, together.most_bytes),
+			       ct_number_time(time, (double)(together.most_time - together.begin) / 1e3, "µs"));
+		ct_line_end(&line);
+		ct_line_put_together(&line, &together);
+		ct_line_end(&line);
+		ct_line_fini(&line);
+	}
+	free(lives);
+}
+
 static void print_list(FILE *out, const char *folder, const struct row *rows, size_t count)
 {
 	char number[CT_NUMBER_ROOM], total[CT_NUMBER_ROOM], peak[CT_NUMBER_ROOM], end[CT_NUMBER_ROOM];
@@ -60,6 +87,7 @@ static void print_list(FILE *out, const char *folder, const struct row *rows, si
 	if (count > ROWS_MAX)
 		fprintf(out, "and %s more\n", ct_number_exact(number, count - ROWS_MAX));
 	putc('\n', out);
+	print_together(out, rows, count);
 }
 
 static int choose(const char *command, const char *folder, struct ct_inputs *inputs, FILE *list, char **path,
@@ -84,6 +112,8 @@ static int choose(const char *command, const char *folder, struct ct_inputs *inp
 		ct_cmd_fail(command, 0, "%s: %s report%s %s", folder, ct_number_exact(number, inputs->count),
 			    inputs->count == 1 ? ":" : "s; the largest is", rows[0].path);
 	*path = strdup(rows[0].path);
+	for (size_t i = 0; i < inputs->count; i++)
+		ct_brief_fini(&rows[i].brief);
 	free(rows);
 	return *path ? CT_OK : ct_error_no_memory(error);
 }

@@ -82,6 +82,14 @@ void ct_summary_program(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_timeline(const struct ct_view *view, struct ct_line *line);
 
+#define CT_SPARKS_MAX 60
+
+/* The number of bars of a chart in one line for which the line has room, at most CT_SPARKS_MAX; < 1: none. */
+int ct_summary_spark_count(const struct ct_line *line);
+
+/* Add a label and the bars. What is more than 0 has at least the lowest bar. */
+void ct_summary_sparks(struct ct_line *line, const char *label, const uint64_t *sparks, int count, uint64_t highest);
+
 /* Add the name of the group that a frame is an example of, and what distinguishes it from others. */
 void ct_line_add_group(struct ct_line *line, const struct ct_profile *profile, enum ct_group_by by, uint32_t example);
 
