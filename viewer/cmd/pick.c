@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 
 #include "cmd/cmd.h"
-#include "cmd/inputs.h"
 #include "load/brief.h"
 #include "names/number.h"
 #include "util/progress.h"
@@ -157,21 +156,20 @@ static int go_down(char **folder, struct ct_inputs *inputs, struct ct_error_text
 	return code ? code : count;
 }
 
-static int pick_in_folder(const char *command, char **folder, FILE *list, char **path, struct ct_error_text *error)
+int ct_pick_folder(const char *command, char **folder, struct ct_inputs *inputs, struct ct_error_text *error)
 {
-	struct ct_inputs inputs = {0};
-	int code = ct_inputs_add_folder(&inputs, *folder, error);
+	size_t length = strlen(*folder);
+	while (length > 1 && (*folder)[length - 1] == '/')
+		(*folder)[--length] = '\0';
+	int code = ct_inputs_add_folder(inputs, *folder, error);
 	if (code == CT_ERR_USAGE) {
-		int recordings = go_down(folder, &inputs, error);
+		int recordings = go_down(folder, inputs, error);
 		code = recordings < 0 ? recordings : CT_OK;
 		if (recordings > 1)
 			ct_cmd_fail(command, 0, "%d recordings; this is the newest: %s", recordings, *folder);
 	}
-	if (!code && ct_inputs_drop_twins(&inputs, error) < 0)
+	if (!code && ct_inputs_drop_twins(inputs, error) < 0)
 		code = CT_ERR_MEMORY;
-	if (!code)
-		code = choose(command, *folder, &inputs, list, path, error);
-	ct_inputs_fini(&inputs);
 	return code;
 }
 
@@ -183,12 +181,13 @@ int ct_pick(const char *command, const char *word, FILE *list, char **path, stru
 		return ct_error_no_memory(error);
 	if (stat(word, &status) < 0 || !S_ISDIR(status.st_mode))
 		return CT_OK;
+	struct ct_inputs inputs = {0};
 	char *folder = *path;
-	size_t length = strlen(folder);
-	while (length > 1 && folder[length - 1] == '/')
-		folder[--length] = '\0';
 	*path = NULL;
-	int code = pick_in_folder(command, &folder, list, path, error);
+	int code = ct_pick_folder(command, &folder, &inputs, error);
+	if (!code)
+		code = choose(command, folder, &inputs, list, path, error);
+	ct_inputs_fini(&inputs);
 	free(folder);
 	return code;
 }

@@ -2,6 +2,7 @@
 #include "model/together.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct change {
 	uint64_t time;
@@ -51,6 +52,23 @@ static size_t list_changes(const struct ct_life *lives, size_t count, struct cha
 	}
 	qsort(changes, used, sizeof(*changes), compare_changes);
 	return used;
+}
+
+int ct_life_of_profile(const struct ct_profile *profile, struct ct_life *life)
+{
+	uint64_t start = profile->start_unix_ns, from = profile->fork_time;
+	*life = (struct ct_life){.begin = start + 1000 * from, .end = start + 1000 * profile->end_time};
+	if (!start || strcmp(profile->time_unit, "µs"))
+		return 0;
+	life->steps = calloc(profile->timeline_count + 1, sizeof(*life->steps));
+	for (size_t i = 0; i < profile->timeline_count && life->steps; i++) {
+		const struct ct_timeline_point *point = &profile->timeline[i];
+		if (point->time <= from)
+			continue;
+		life->steps[life->step_count++] = (struct ct_life_step){start + 1000 * from, point->max_bytes};
+		from = point->time;
+	}
+	return life->steps ? 0 : -1;
 }
 
 static int compare_begins(const void *left, const void *right)

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/profile.h"
+
 /* What was live from a moment on. Times are of one clock for all processes, in any unit. */
 struct ct_life_step {
 	uint64_t time;
@@ -30,6 +32,9 @@ struct ct_together {
 	uint64_t most_bytes, most_time;
 	uint64_t cells[CT_TOGETHER_CELLS]; /* the most in each part of the time from begin to end, all of them equal */
 };
+
+/* The life of a profile's process, in ns since 1970; without steps if it is not known. 0, or < 0 when out of memory. */
+int ct_life_of_profile(const struct ct_profile *profile, struct ct_life *life);
 
 /* Did any two of the processes run at the same time? If not, their sum says nothing. Sorts the lives by begin. */
 bool ct_together_overlap(struct ct_life *lives, size_t count);
