@@ -172,7 +172,7 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 	 .file = true},
 	{.name = "json", .help = "for scripts, as ctrace export -f json", .set = set_json, AT(form)},
 	{.name = "csv", .help = "for spreadsheets, with exact numbers", .set = set_csv, AT(form)},
-	{.name = "full", .help = "a row for each stack, with the whole of it below", .set = ct_set_flag, AT(view.full)},
+	{.name = "full", .help = "a row for each stack, with the whole of it below; with --tree, whole chains", .set = ct_set_flag, AT(view.full)},
 	{.name = "split-threads",
 	 .help = "with threads recorded, do not fold equal stacks of several threads",
 	 .set = ct_set_flag,

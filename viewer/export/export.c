@@ -142,6 +142,11 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 	ct_message("report %s", output);
 }
 
+void ct_export_say(const char *output, bool replaced)
+{
+	ct_message(replaced ? "report %s, in place of an older one" : "report %s", output);
+}
+
 bool ct_export_is_store(const char *output)
 {
 	return ct_ends_with(output, STORE_SUFFIX);
@@ -282,6 +287,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	if (!code)
 		ct_caveat_torn(profile, job->input->path);
 	ct_progress_enter(LOADING, 1);
+	bool replaces = !code && ct_out_replaces(output);
 	if (!code)
 		code = ct_export_write(job, profile, output, error);
 	ct_progress_leave(all);
@@ -291,7 +297,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 		if (store && !job->brief && !job->events)
 			ct_export_summary(profile, store, output, job->one_line);
 		else
-			ct_message("report %s", output);
+			ct_export_say(output, replaces);
 	}
 	if (!code && !quiet && job->format->note && job->format->note(profile, note, sizeof(note)))
 		ct_message("%s", note);
