@@ -22,6 +22,7 @@
 #include "view/caveat.h"
 #include "write/file.h"
 
+#define COMMAND_MAX 80 /* bytes; a longer one is not repeated */
 #define STORE_SUFFIX ".store"
 #define LOADING 0.5 /* of the time that an export takes */
 
@@ -111,6 +112,30 @@ static void print_losses(const struct ct_profile *profile, const struct ct_store
 		ct_message("INCOMPLETE: %s", list);
 }
 
+/* Why nothing was recorded, as far as the recording knows. */
+static const char *why_nothing(const struct ct_losses *losses)
+{
+	if (losses->bypassed)
+		return "the program has an allocator of its own";
+	if (losses->paused)
+		return "the recording was paused all the time";
+	if (losses->early || losses->late)
+		return "the program allocated only before or after the recording";
+	if (losses->dropped)
+		return "all events were dropped";
+	return "the program did not call malloc, takes its memory from mmap, or has an allocator of its own";
+}
+
+static void print_nothing(const struct ct_profile *profile, const char *output, bool one_line)
+{
+	bool shown = *profile->command && strlen(profile->command) <= COMMAND_MAX;
+	if (one_line)
+		ct_message("no allocation was recorded (%s)", output);
+	else
+		ct_message("no allocation was recorded: %s; to find out: ctrace doctor --run %s (%s)",
+			   why_nothing(&profile->losses), shown ? profile->command : "PROGRAM ARGUMENT...", output);
+}
+
 void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output,
 		       bool one_line)
 {
@@ -119,7 +144,7 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 	const struct ct_counters *totals = &profile->totals;
 	print_losses(profile, store);
 	if (!totals->total_blocks) {
-		ct_message("no allocation was recorded (%s)", output);
+		print_nothing(profile, output, one_line);
 		return;
 	}
 	if (one_line) {

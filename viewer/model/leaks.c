@@ -111,6 +111,14 @@ static bool is_candidate(const struct ct_profile *profile, const struct ct_count
 	return counters->end_blocks;
 }
 
+bool ct_leaks_any(const struct ct_profile *profile)
+{
+	for (size_t i = 0; i < profile->site_count; i++)
+		if (is_candidate(profile, &profile->sites[i].counters))
+			return true;
+	return false;
+}
+
 int ct_leaks_find(struct ct_leaks *leaks, const struct ct_profile *profile, uint8_t *classes,
 		  struct ct_error_text *error)
 {

@@ -47,6 +47,9 @@ int ct_leaks_find(struct ct_leaks *leaks, const struct ct_profile *profile, uint
  */
 int ct_leaks_keep(struct ct_leaks *leaks, struct ct_profile *profile, struct ct_error_text *error);
 
+/* Is there any candidate, suppressed or not? */
+bool ct_leaks_any(const struct ct_profile *profile);
+
 #define CT_LEAKS_ROOM 1024
 
 /*
