@@ -282,6 +282,41 @@ static void test_summary(void **state)
 	ct_profile_free(profile);
 }
 
+/* Of a chain that is longer than its line, the first function and the last ones are shown; --full shows all. */
+static void test_long_chain(void **state)
+{
+	static const char *const names[] = {"allocates", "seventh", "sixth", "sixth", "fifth", "fourth",
+					    "third",     "second",  "first", "main"};
+	struct ct_profile *profile = ct_profile_new();
+	struct ct_view view = {.profile = profile};
+	uint32_t ids[10];
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		struct ct_frame frame;
+		char text[32];
+
+		snprintf(text, sizeof(text), "0x1: %s (in /bin/app)", names[i]);
+		ct_dhat_frame_parse(profile, text, strlen(text), &frame);
+		ids[i] = (uint32_t)ct_profile_frame(profile, &frame);
+	}
+	ct_profile_site(profile, ids, 10, &(struct ct_counters){.total_bytes = 1024, .total_blocks = 1}, false);
+	ct_profile_set_text(&profile->blocks_unit, "blocks", 6);
+	ct_profile_set_text(&profile->time_unit, "s", 1);
+	check_shown(ct_view_tree, view, 89,
+		    "   TOTAL      %  BLOCKS  CALLS\n"
+		    "1.00 KiB  100.0       1  all > main > (5 more) > sixth ×2 > seventh > allocates [app]\n");
+	check_shown(ct_view_tree, view, 120,
+		    "   TOTAL      %  BLOCKS  CALLS\n"
+		    "1.00 KiB  100.0       1  all > main > first > second > third > fourth > fifth > sixth ×2 > seventh > "
+		    "allocates [app]\n");
+	view.full = true;
+	check_shown(ct_view_tree, view, 81,
+		    "   TOTAL      %  BLOCKS  CALLS\n"
+		    "1.00 KiB  100.0       1  all > main > first > second > third > fourth > fifth\n"
+		    "                            > sixth ×2 > seventh > allocates [app]\n");
+	ct_profile_free(profile);
+}
+
 /* A deep comb of branches: recursion and indentation stay bounded. */
 static void test_deep_tree(void **state)
 {
@@ -322,6 +357,7 @@ int main(void)
 		cmocka_unit_test(test_sites),   cmocka_unit_test(test_columns),   cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_peek),    cmocka_unit_test(test_source),    cmocka_unit_test(test_tree),
 		cmocka_unit_test(test_summary), cmocka_unit_test(test_deep_tree),
+		cmocka_unit_test(test_long_chain),
 	};
 	return cmocka_run_group_tests(tests, use_utf8, NULL);
 }

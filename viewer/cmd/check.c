@@ -9,13 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/check_input.h"
 #include "cmd/config.h"
 #include "cmd/shared_options.h"
 #include "gate/gate.h"
-#include "load/load.h"
 #include "model/threads.h"
 #include "util/message.h"
-#include "view/caveat.h"
 #include "write/file.h"
 
 #define COMMAND "check"
@@ -135,11 +134,9 @@ static int check(struct work *work)
 	int code = CT_OK;
 	for (int side = 0; side < CT_DIFF_SIDES && !code; side++) {
 		if (work->names[side])
-			code = ct_load(work->names[side], &work->loaded[side], &work->error);
-		if (!code && work->loaded[side]) {
-			ct_caveat_torn(work->loaded[side], work->names[side]);
+			code = ct_check_load(COMMAND, work->names[side], &work->loaded[side], &work->error);
+		if (!code && work->loaded[side])
 			code = ct_threads_fold(work->loaded[side], &work->profiles[side], &work->error);
-		}
 	}
 	if (!code && work->names[CT_DIFF_OLD])
 		code = ct_diff_init(
@@ -282,7 +279,7 @@ const struct ct_command ct_command_check = {
 		 "FILE --baseline OLD --max-growth 'peak 5%'",
 	.about =
 		"A gate for CI: prints the broken rules, each with the sites to look at first, and exits with 1. FILE and OLD are "
-		"stores or reports. In a job of GitHub's, the result is also added to the job's summary.",
+		"stores or reports, or folders of them: the sum of all processes. In a job of GitHub's, the result is also added to the job's summary.",
 	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_color_options, offsetof(struct work, color))},
 	.print_more = print_rules,
 	.run = run,

@@ -27,11 +27,17 @@ struct request {
 	enum ct_color_mode color;
 	const char *output;
 	struct ct_selection selection;
+	struct ct_patterns functions; /* from --peek */
 	struct ct_diff_files files;
 	struct ct_config config;
 };
 
 static const char *const formats[] = {"text", "json", "folded", "html", NULL};
+
+static int set_peek(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	return ct_patterns_add(member, option->name, value, error);
+}
 
 static const struct ct_option options[] = {
 	{.letter = 'm',
@@ -56,6 +62,12 @@ static const struct ct_option options[] = {
 	 .standard = "0",
 	 .set = ct_set_percent,
 	 .at = offsetof(struct request, view.min_percent)},
+	{.letter = 'p',
+	 .name = "peek",
+	 .argument = "RE",
+	 .help = "callers and callees of matching functions, each with its old and new number",
+	 .set = set_peek,
+	 .at = offsetof(struct request, functions)},
 	{.name = "full",
 	 .help = "show the whole stack below each row",
 	 .set = ct_set_flag,
@@ -103,7 +115,8 @@ static int write_out(struct request *request, const struct ct_diff *diff, struct
 		request->view.diff = diff;
 		request->view.terminal = &terminal;
 		request->view.out = file.stream;
-		code = ct_view_diff(&request->view, error);
+		code = request->functions.count ? ct_view_diff_peek(&request->view, &request->functions, error)
+						: ct_view_diff(&request->view, error);
 	} else if (!code) {
 		code = writers[request->format](diff, request->view.metric, file.stream, error);
 	}
@@ -135,6 +148,10 @@ static int run(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	if (rest >= 0 && argc - rest != CT_DIFF_SIDES) {
 		code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name two files, the old one first; see ctrace diff --help");
+	} else if (rest >= 0 && request.functions.count &&
+		   (request.format != FORMAT_TEXT || request.view.full || request.view.all_frames)) {
+		code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
+				   "--peek is for text, without --full and --all-frames: it has all functions");
 	} else if (rest >= 0) {
 		for (int side = 0; side < CT_DIFF_SIDES && !code; side++) {
 			code = ct_pick(COMMAND, argv[rest + side], NULL, &picked[side], &error);
@@ -143,7 +160,9 @@ static int run(int argc, char **argv)
 		request.files.selection = &request.selection;
 		/* the other formats have whole stacks */
 		request.files.stacks =
-			request.view.all_frames || request.format != FORMAT_TEXT ? CT_DIFF_ALL_FRAMES : CT_DIFF_OWN;
+			request.view.all_frames || request.functions.count || request.format != FORMAT_TEXT
+				? CT_DIFF_ALL_FRAMES
+				: CT_DIFF_OWN;
 		if (!code)
 			code = compare(&request, &error);
 		if (code)
@@ -151,6 +170,7 @@ static int run(int argc, char **argv)
 	}
 	ct_diff_files_fini(&request.files);
 	ct_selection_fini(&request.selection);
+	ct_patterns_fini(&request.functions);
 	for (int side = 0; side < CT_DIFF_SIDES; side++)
 		free(picked[side]);
 	ct_config_fini(&request.config);

@@ -17,7 +17,7 @@
 #include "export/export.h"
 #include "live/process.h"
 #include "util/browser.h"
-#include "util/message.h"
+#include "write/file.h"
 
 #define COMMAND "html"
 
@@ -37,10 +37,11 @@ static int write_diff(const struct ct_export *job, char **paths, struct ct_error
 	enum ct_metric metric = job->metric;
 	char *name = job->output ? strdup(job->output) : page_name(files.paths[CT_DIFF_NEW]);
 	int code = name ? ct_diff_files_load(&files, &metric, error) : ct_error_no_memory(error);
+	bool replaces = !code && ct_out_replaces(name);
 	if (!code)
 		code = ct_diff_files_page(&files, metric, name, error);
 	if (!code && !job->output)
-		ct_message("report %s", name);
+		ct_export_say(name, replaces);
 	ct_diff_files_fini(&files);
 	*job->written = name;
 	return code;
@@ -104,9 +105,10 @@ static int write_live(const struct ct_export *job, int pid, struct ct_error_text
 	live.input = &input;
 	live.live = true;
 	live.output = job->output ? job->output : name;
+	bool replaces = ct_out_replaces(live.output);
 	code = ct_export_run(&live, error);
 	if (!code && !job->output)
-		ct_message("report %s", name);
+		ct_export_say(name, replaces);
 	ct_input_close(&input);
 	return code;
 }

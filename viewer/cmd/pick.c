@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 
 #include "cmd/cmd.h"
-#include "cmd/inputs.h"
 #include "load/brief.h"
 #include "names/number.h"
 #include "util/progress.h"
 #include "util/utf8.h"
+#include "view/together.h"
 
 #define ROWS_MAX 20
 
@@ -39,6 +39,32 @@ static void print_name(FILE *out, const char *path)
 	free(clean);
 }
 
+/* What all reports of the folder had live at the same time, if at least two of them were. */
+static void print_together(FILE *out, const struct row *rows, size_t count)
+{
+	struct ct_life *lives = calloc(count, sizeof(*lives));
+	struct ct_together together;
+	struct ct_terminal terminal;
+	struct ct_line line;
+	char number[CT_NUMBER_ROOM], time[CT_NUMBER_ROOM];
+	size_t known = 0;
+	for (size_t i = 0; i < count && lives; i++)
+		if (rows[i].brief.heap && rows[i].brief.life.step_count)
+			lives[known++] = rows[i].brief.life;
+	if (known > 1 && ct_together_overlap(lives, known) && !ct_together_add_up(lives, known, &together)) {
+		ct_terminal_probe(&terminal, out, CT_COLOR_AUTO);
+		ct_line_init(&line, &terminal, out);
+		ct_line_format(&line, "at most %s live in all of them together, %s after start",
+			       ct_number_bytes(number, together.most_bytes),
+			       ct_number_time(time, (double)(together.most_time - together.begin) / 1e3, "µs"));
+		ct_line_end(&line);
+		ct_line_put_together(&line, &together);
+		ct_line_end(&line);
+		ct_line_fini(&line);
+	}
+	free(lives);
+}
+
 static void print_list(FILE *out, const char *folder, const struct row *rows, size_t count)
 {
 	char number[CT_NUMBER_ROOM], total[CT_NUMBER_ROOM], peak[CT_NUMBER_ROOM], end[CT_NUMBER_ROOM];
@@ -60,6 +86,7 @@ static void print_list(FILE *out, const char *folder, const struct row *rows, si
 	if (count > ROWS_MAX)
 		fprintf(out, "and %s more\n", ct_number_exact(number, count - ROWS_MAX));
 	putc('\n', out);
+	print_together(out, rows, count);
 }
 
 static int choose(const char *command, const char *folder, struct ct_inputs *inputs, FILE *list, char **path,
@@ -84,6 +111,8 @@ static int choose(const char *command, const char *folder, struct ct_inputs *inp
 		ct_cmd_fail(command, 0, "%s: %s report%s %s", folder, ct_number_exact(number, inputs->count),
 			    inputs->count == 1 ? ":" : "s; the largest is", rows[0].path);
 	*path = strdup(rows[0].path);
+	for (size_t i = 0; i < inputs->count; i++)
+		ct_brief_fini(&rows[i].brief);
 	free(rows);
 	return *path ? CT_OK : ct_error_no_memory(error);
 }
@@ -127,21 +156,20 @@ static int go_down(char **folder, struct ct_inputs *inputs, struct ct_error_text
 	return code ? code : count;
 }
 
-static int pick_in_folder(const char *command, char **folder, FILE *list, char **path, struct ct_error_text *error)
+int ct_pick_folder(const char *command, char **folder, struct ct_inputs *inputs, struct ct_error_text *error)
 {
-	struct ct_inputs inputs = {0};
-	int code = ct_inputs_add_folder(&inputs, *folder, error);
+	size_t length = strlen(*folder);
+	while (length > 1 && (*folder)[length - 1] == '/')
+		(*folder)[--length] = '\0';
+	int code = ct_inputs_add_folder(inputs, *folder, error);
 	if (code == CT_ERR_USAGE) {
-		int recordings = go_down(folder, &inputs, error);
+		int recordings = go_down(folder, inputs, error);
 		code = recordings < 0 ? recordings : CT_OK;
 		if (recordings > 1)
 			ct_cmd_fail(command, 0, "%d recordings; this is the newest: %s", recordings, *folder);
 	}
-	if (!code && ct_inputs_drop_twins(&inputs, error) < 0)
+	if (!code && ct_inputs_drop_twins(inputs, error) < 0)
 		code = CT_ERR_MEMORY;
-	if (!code)
-		code = choose(command, *folder, &inputs, list, path, error);
-	ct_inputs_fini(&inputs);
 	return code;
 }
 
@@ -153,12 +181,13 @@ int ct_pick(const char *command, const char *word, FILE *list, char **path, stru
 		return ct_error_no_memory(error);
 	if (stat(word, &status) < 0 || !S_ISDIR(status.st_mode))
 		return CT_OK;
+	struct ct_inputs inputs = {0};
 	char *folder = *path;
-	size_t length = strlen(folder);
-	while (length > 1 && folder[length - 1] == '/')
-		folder[--length] = '\0';
 	*path = NULL;
-	int code = pick_in_folder(command, &folder, list, path, error);
+	int code = ct_pick_folder(command, &folder, &inputs, error);
+	if (!code)
+		code = choose(command, folder, &inputs, list, path, error);
+	ct_inputs_fini(&inputs);
 	free(folder);
 	return code;
 }

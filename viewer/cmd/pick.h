@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "cmd/inputs.h"
 #include "util/error.h"
 
 /*
@@ -15,5 +16,11 @@
  * stderr that names the file. 0 or < 0.
  */
 int ct_pick(const char *command, const char *word, FILE *list, char **path, struct ct_error_text *error);
+
+/*
+ * Add all reports of a folder to the inputs. If it has only folders of recordings, *folder becomes the newest of these.
+ * 0 or < 0.
+ */
+int ct_pick_folder(const char *command, char **folder, struct ct_inputs *inputs, struct ct_error_text *error);
 
 #endif

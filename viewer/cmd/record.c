@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,6 +181,7 @@ static int run(struct recording *recording)
 		return ct_cmd_fail(COMMAND,
 				   recording->run.exec_errno == ENOENT ? CT_EXIT_NOT_FOUND : CT_EXIT_NOT_EXECUTABLE,
 				   "%s: cannot be started: %s", recording->path, strerror(recording->run.exec_errno));
+	setlocale(LC_CTYPE, "");
 	collect(recording, start);
 	return ct_run_exit_like(&recording->run);
 }

@@ -59,13 +59,14 @@ static int check_interactive(const struct request *request)
 	const struct ct_top_request *top = &request->top;
 	bool possible = (top->kind == CT_TOP_ROWS || top->kind == CT_TOP_TREE) && top->form == CT_TOP_TEXT &&
 			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE && !top->view.column_count &&
-			!top->only_leaks;
+			!(top->only_leaks && (top->kind != CT_TOP_ROWS || top->view.by != CT_BY_SITE));
 	if (!request->top.interactive && !request->top.pid)
 		return CT_EXIT_FINE;
 	if (!possible)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
 				   "-i and -p show sites, functions, modules, threads and trees: not --by file, --by "
-				   "line, --columns, --list, --peek, --leaks, --json or --csv");
+				   "line, --columns, --list, --peek, --json or --csv, and --leaks with neither "
+				   "--by nor --tree");
 	if (request->top.pid && ct_selection_any(&top->selection))
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
 				   "-p takes no --focus, --ignore or --hide: the key f filters what it shows");
@@ -88,7 +89,10 @@ static int show_live(const struct request *request)
 	const struct ct_top_request *top = &request->top;
 	struct ct_live_request live = {
 		.view = &top->view,
-		.kind = top->kind == CT_TOP_TREE ? CT_ROWS_CALLEES : kinds[top->view.by],
+		.kind = top->only_leaks            ? CT_ROWS_LEAKS
+			: top->kind == CT_TOP_TREE ? CT_ROWS_CALLEES
+						   : kinds[top->view.by],
+		.suppressions = &top->leaks,
 		.target = request->target,
 	};
 	struct ct_error_text error;

@@ -172,7 +172,10 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 	 .file = true},
 	{.name = "json", .help = "for scripts, as ctrace export -f json", .set = set_json, AT(form)},
 	{.name = "csv", .help = "for spreadsheets, with exact numbers", .set = set_csv, AT(form)},
-	{.name = "full", .help = "a row for each stack, with the whole of it below", .set = ct_set_flag, AT(view.full)},
+	{.name = "full",
+	 .help = "a row for each stack, with the whole of it below; with --tree, whole chains",
+	 .set = ct_set_flag,
+	 AT(view.full)},
 	{.name = "split-threads",
 	 .help = "with threads recorded, do not fold equal stacks of several threads",
 	 .set = ct_set_flag,
@@ -270,21 +273,16 @@ static int check_column(const char *command, const struct ct_top_request *reques
 
 int ct_top_keep_leaks(struct ct_top_request *request, struct ct_profile *profile, struct ct_error_text *error)
 {
-	static const enum ct_column live[] = {CT_COLUMN_END, CT_COLUMN_END_BLOCKS};
-	static const enum ct_column classes[] = {CT_COLUMN_LOST, CT_COLUMN_LOST_BLOCKS, CT_COLUMN_INDIRECT,
-						 CT_COLUMN_POSSIBLE, CT_COLUMN_REACHABLE};
 	struct ct_view *view = &request->view;
+	if (!ct_leaks_any(profile) && request->form == CT_TOP_TEXT)
+		view->no_leak = ct_advice_without_leaks(profile, request->no_leak);
 	int code = ct_leaks_keep(&request->leaks, profile, error);
 	if (!view->column_count) {
-		const enum ct_column *columns = profile->has_reach ? classes : live;
-		size_t bytes = profile->has_reach ? sizeof(classes) : sizeof(live);
-
-		memcpy(view->columns, columns, bytes);
-		view->column_count = (int)(bytes / sizeof(*columns));
+		view->column_count = ct_leak_columns(profile, view->columns);
+		if (!request->sort_given)
+			view->sort = view->columns[0];
 		if (profile->threads_folded)
 			view->columns[view->column_count++] = CT_COLUMN_THREADS;
-		if (!request->sort_given)
-			view->sort = columns[0];
 	}
 	view->leaks = &request->leaks;
 	view->whole = &request->leaks.sums;

@@ -4,6 +4,7 @@
 #define CT_CMD_TOP_OPTIONS_H
 
 #include "cmd/shared_options.h"
+#include "model/advise.h"
 #include "view/view.h"
 
 enum ct_top_kind { CT_TOP_ROWS, CT_TOP_TREE, CT_TOP_LIST, CT_TOP_PEEK, CT_TOP_MARKS };
@@ -24,6 +25,7 @@ struct ct_top_request {
 	struct ct_patterns functions; /* from --list and --peek */
 	bool only_leaks;
 	struct ct_leaks leaks;
+	char no_leak[CT_ADVICE_ROOM];
 };
 
 /* The options for a struct ct_top_request; ct_select_options are for its selection. */

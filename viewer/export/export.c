@@ -22,6 +22,7 @@
 #include "view/caveat.h"
 #include "write/file.h"
 
+#define COMMAND_MAX 80 /* bytes; a longer one is not repeated */
 #define STORE_SUFFIX ".store"
 #define LOADING 0.5 /* of the time that an export takes */
 
@@ -111,6 +112,30 @@ static void print_losses(const struct ct_profile *profile, const struct ct_store
 		ct_message("INCOMPLETE: %s", list);
 }
 
+/* Why nothing was recorded, as far as the recording knows. */
+static const char *why_nothing(const struct ct_losses *losses)
+{
+	if (losses->bypassed)
+		return "the program has an allocator of its own";
+	if (losses->paused)
+		return "the recording was paused all the time";
+	if (losses->early || losses->late)
+		return "the program allocated only before or after the recording";
+	if (losses->dropped)
+		return "all events were dropped";
+	return "the program did not call malloc, takes its memory from mmap, or has an allocator of its own";
+}
+
+static void print_nothing(const struct ct_profile *profile, const char *output, bool one_line)
+{
+	bool shown = *profile->command && strlen(profile->command) <= COMMAND_MAX;
+	if (one_line)
+		ct_message("no allocation was recorded (%s)", output);
+	else
+		ct_message("no allocation was recorded: %s; to find out: ctrace doctor --run %s (%s)",
+			   why_nothing(&profile->losses), shown ? profile->command : "PROGRAM ARGUMENT...", output);
+}
+
 void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output,
 		       bool one_line)
 {
@@ -119,7 +144,7 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 	const struct ct_counters *totals = &profile->totals;
 	print_losses(profile, store);
 	if (!totals->total_blocks) {
-		ct_message("no allocation was recorded (%s)", output);
+		print_nothing(profile, output, one_line);
 		return;
 	}
 	if (one_line) {
@@ -140,6 +165,11 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 	if (*ct_leaks_summary(profile, lost))
 		ct_message("%s", lost);
 	ct_message("report %s", output);
+}
+
+void ct_export_say(const char *output, bool replaced)
+{
+	ct_message(replaced ? "report %s, in place of an older one" : "report %s", output);
 }
 
 bool ct_export_is_store(const char *output)
@@ -282,6 +312,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	if (!code)
 		ct_caveat_torn(profile, job->input->path);
 	ct_progress_enter(LOADING, 1);
+	bool replaces = !code && ct_out_replaces(output);
 	if (!code)
 		code = ct_export_write(job, profile, output, error);
 	ct_progress_leave(all);
@@ -291,7 +322,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 		if (store && !job->brief && !job->events)
 			ct_export_summary(profile, store, output, job->one_line);
 		else
-			ct_message("report %s", output);
+			ct_export_say(output, replaces);
 	}
 	if (!code && !quiet && job->format->note && job->format->note(profile, note, sizeof(note)))
 		ct_message("%s", note);

@@ -73,6 +73,9 @@ int ct_export_write(const struct ct_export *job, const struct ct_profile *profil
 void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output,
 		       bool one_line);
 
+/* Print one line with the report's path, and whether it has replaced a file. */
+void ct_export_say(const char *output, bool replaced);
+
 /* Run the export. 0 or < 0. */
 int ct_export_run(const struct ct_export *job, struct ct_error_text *error);
 

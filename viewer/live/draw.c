@@ -4,13 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "live/screen.h"
+#include "live/draw_keys.h"
+#include "live/draw_leaks.h"
+#include "live/views.h"
 #include "names/names.h"
 #include "names/number.h"
 #include "view/stack.h"
 
 #define LABEL_WIDTH 10
-#define KEYS_WIDTH 13
 #define INDENT 2
 #define SELF_WIDTH 5
 #define GAP 2
@@ -119,13 +120,14 @@ static void put_rates(struct draw *draw)
 /* Write "Sites  Functions  ...", with the current one highlighted, and what is filtered out. */
 static void put_kinds(struct draw *draw)
 {
-	static const char *const names[CT_ROWS_KINDS] = {"Sites", "Functions", "Tree", "Callers", "Modules", "Threads"};
+	static const char *const names[CT_ROWS_KINDS] = {"Sites",   "Functions", "Tree", "Callers",
+							 "Modules", "Threads",   "Leaks"};
 	const struct ct_screen *screen = draw->screen;
 	char text[CT_MATCH_ROOM + CT_NUMBER_ROOM * 2], shown[CT_NUMBER_ROOM], all[CT_NUMBER_ROOM];
 	for (int i = 0; i < CT_ROWS_KINDS; i++) {
 		bool current = screen->rows.kind == (enum ct_rows_kind)i;
 
-		if (i == CT_ROWS_THREADS && !current && !screen->has_threads)
+		if (!current && !ct_screen_has_kind(screen, (enum ct_rows_kind)i))
 			continue;
 		snprintf(text, sizeof(text), current ? "[%s]" : " %s ", names[i]);
 		put_styled(draw, current ? CT_STYLE_STRONG : CT_STYLE_QUIET, text);
@@ -156,6 +158,8 @@ static void put_header(struct draw *draw)
 	if (draw->view.profile->recent_us)
 		put_rates(draw);
 	ct_summary_timeline(&draw->view, &draw->line);
+	if (draw->screen->rows.kind == CT_ROWS_LEAKS)
+		ct_draw_leaks_header(draw->screen, &draw->view, &draw->line);
 	put_kinds(draw);
 }
 
@@ -180,14 +184,21 @@ static unsigned wanted_columns(const struct draw *draw)
 static void put_heads(struct draw *draw)
 {
 	static const char *const heads[CT_ROWS_KINDS] = {"WHERE",     "FUNCTION, including callees", "CALLS",
-							 "CALLED BY", "MODULE, including callees",   "THREAD"};
+							 "CALLED BY", "MODULE, including callees",   "THREAD",
+							 "WHERE"};
 	bool groups = ct_rows_by(draw->screen->rows.kind) != CT_BY_SITE;
-	ct_layout_choose(&draw->view, wanted_columns(draw), groups ? SELF_WIDTH + GAP : 0, &draw->layout);
+	bool leaks = draw->screen->rows.kind == CT_ROWS_LEAKS;
+	if (leaks)
+		ct_draw_leaks_layout(draw->screen, &draw->view, &draw->layout);
+	else
+		ct_layout_choose(&draw->view, wanted_columns(draw), groups ? SELF_WIDTH + GAP : 0, &draw->layout);
 	if (groups) {
 		put_styled(draw, CT_STYLE_HEAD, "SELF%");
 		ct_line_add_blanks(&draw->line, GAP);
 	}
 	ct_layout_heads(&draw->view, &draw->layout, &draw->line);
+	if (leaks)
+		ct_draw_leaks_cell(draw->screen, NULL, &draw->line);
 	put_styled(draw, CT_STYLE_HEAD, heads[draw->screen->rows.kind]);
 	if (draw->screen->rows.reverse)
 		put_styled(draw, CT_STYLE_QUIET, " (smallest first)");
@@ -302,7 +313,9 @@ static void put_row(struct draw *draw, const struct ct_live_row *row)
 		ct_line_add_blanks(&draw->line, GAP);
 	}
 	ct_layout_numbers(&draw->view, &draw->layout, &row->counters, &draw->line);
-	if (draw->screen->rows.kind == CT_ROWS_SITES)
+	if (draw->screen->rows.kind == CT_ROWS_LEAKS)
+		ct_draw_leaks_cell(draw->screen, row, &draw->line);
+	if (ct_rows_are_sites(draw->screen->rows.kind))
 		ct_line_add_site(&draw->line, profile, &profile->sites[row->site],
 				 (struct ct_site_look){.origins = &draw->screen->origins,
 						       .callers = true,
@@ -312,6 +325,16 @@ static void put_row(struct draw *draw, const struct ct_live_row *row)
 	else
 		add_branch(draw, row);
 	ct_line_end(&draw->line);
+}
+
+/* Why there are no rows. */
+static const char *empty_reason(const struct ct_screen *screen)
+{
+	if (screen->left_out)
+		return "no site matches; Esc shows all";
+	return screen->rows.kind == CT_ROWS_LEAKS ? "no leak candidate"
+	       : screen->profile->recent_us       ? "nothing yet"
+						  : "no allocation was recorded; see ctrace doctor --run";
 }
 
 static void put_rows(struct draw *draw, size_t room)
@@ -330,7 +353,7 @@ static void put_rows(struct draw *draw, size_t room)
 	for (at = screen->top; at < screen->rows.count && at < screen->top + room; at++)
 		put_row(draw, &screen->rows.rows[at]);
 	if (screen->rows.count == 0) {
-		put_styled(draw, CT_STYLE_QUIET, screen->left_out ? "no site matches; Esc shows all" : "nothing yet");
+		put_styled(draw, CT_STYLE_QUIET, empty_reason(screen));
 		ct_line_end(&draw->line);
 		screen->selected_line = -1;
 		at++;
@@ -351,7 +374,7 @@ static void put_stack(struct draw *draw, size_t room)
 	char text[CT_NUMBER_ROOM * 4], of[CT_NUMBER_ROOM * 2] = "", above[CT_NUMBER_ROOM] = "", number[CT_NUMBER_ROOM];
 	if (screen->stack_open)
 		screen->page = room - 1;
-	if (row && !screen->stack_open && screen->rows.kind == CT_ROWS_SITES && count >= room) {
+	if (row && !screen->stack_open && ct_rows_are_sites(screen->rows.kind) && count >= room) {
 		/* what does not fit is not the program's own code */
 		uint32_t own = ct_origin_own(profile, &screen->origins, &profile->sites[row->site]);
 		from = own > 1 ? own - 1 : 0;
@@ -381,19 +404,6 @@ static void put_stack(struct draw *draw, size_t room)
 	}
 }
 
-static void put_hints(struct draw *draw)
-{
-	ct_line_style(&draw->line, CT_STYLE_QUIET);
-	for (const struct ct_screen_key *row = ct_screen_keys; row->keys; row++) {
-		if (!row->hint || (row->running && !draw->view.profile->recent_us))
-			continue;
-		if (row != ct_screen_keys)
-			ct_line_add_rest(&draw->line, " ");
-		ct_line_add_rest(&draw->line, row->hint);
-	}
-	ct_line_style(&draw->line, CT_STYLE_PLAIN);
-}
-
 static void put_bottom(struct draw *draw)
 {
 	const struct ct_screen *screen = draw->screen;
@@ -405,34 +415,8 @@ static void put_bottom(struct draw *draw)
 	} else if (screen->message[0]) {
 		put_styled(draw, CT_STYLE_LOSS, screen->message);
 	} else {
-		put_hints(draw);
+		ct_draw_hints(screen, &draw->line);
 	}
-	ct_line_end(&draw->line);
-}
-
-static void put_help(struct draw *draw)
-{
-	static const char *const more[] = {
-		"",
-		"Search, filter: regular expressions; capitals make them case-sensitive.",
-		"BYTES/S and BLOCKS/S: allocated since the previous reading. See also ctrace(1).",
-	};
-	put_styled(draw, CT_STYLE_STRONG, "ctrace-top: keys");
-	ct_line_end(&draw->line);
-	ct_line_end(&draw->line);
-	for (const struct ct_screen_key *row = ct_screen_keys; row->keys; row++) {
-		ct_line_add_rest(&draw->line, row->keys);
-		ct_line_add_blanks(&draw->line, KEYS_WIDTH - draw->line.columns);
-		ct_line_add_rest(&draw->line, "  ");
-		ct_line_add_rest(&draw->line, row->help);
-		ct_line_end(&draw->line);
-	}
-	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
-		ct_line_add_rest(&draw->line, more[i]);
-		ct_line_end(&draw->line);
-	}
-	ct_line_end(&draw->line);
-	put_styled(draw, CT_STYLE_QUIET, "any key goes back");
 	ct_line_end(&draw->line);
 }
 
@@ -441,6 +425,8 @@ static void put_lists(struct draw *draw)
 	struct ct_screen *screen = draw->screen;
 	int room, stack;
 	put_header(draw);
+	if (screen->rows.kind == CT_ROWS_LEAKS)
+		draw->view.whole = &screen->leaking.leaks.sums;
 	put_heads(draw);
 	room = screen->height - lines_used(draw) - 1;
 	if (room < 1)
@@ -470,7 +456,7 @@ char *ct_screen_text(struct ct_screen *screen)
 	screen->selected_line = -1;
 	ct_line_init(&draw.line, &screen->terminal, draw.view.out);
 	if (screen->help)
-		put_help(&draw);
+		ct_draw_help(&draw.line);
 	else
 		put_lists(&draw);
 	if (fclose(draw.view.out) || draw.line.failed) {

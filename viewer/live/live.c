@@ -152,6 +152,7 @@ int ct_live_run(const struct ct_live_request *request, struct ct_error_text *err
 			   .whole = request->view->whole,
 			   .origins = {.rule = request->view->all_frames ? CT_ORIGIN_NONE : CT_ORIGIN_RULE,
 				       .split_threads = request->view->split_threads},
+			   .leaking.leaks = *request->suppressions,
 			   .rows = {.kind = request->kind, .sort = request->view->sort}},
 		.next_ms = (int64_t)(ct_now_ns() / 1000000) + REFRESH_MS,
 	};

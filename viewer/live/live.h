@@ -12,6 +12,7 @@ bool ct_live_possible(void);
 struct ct_live_request {
 	const struct ct_view *view; /* the profile, colours, initial sort and exact */
 	enum ct_rows_kind kind;
+	const struct ct_leaks *suppressions; /* the rules for CT_ROWS_LEAKS */
 	struct ct_target *target; /* NULL = the view's profile does not change */
 };
 

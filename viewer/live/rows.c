@@ -53,6 +53,8 @@ static int compare_sites(const void *a, const void *b, void *context)
 {
 	const struct ct_rows *rows = context;
 	const struct ct_live_row *first = a, *second = b;
+	if (!first->leak != !second->leak)
+		return first->leak ? -1 : 1;
 	double x = ct_column_value(&first->counters, rows->sort), y = ct_column_value(&second->counters, rows->sort);
 	if (x != y)
 		return (x < y) != rows->reverse ? 1 : -1;
@@ -62,10 +64,11 @@ static int compare_sites(const void *a, const void *b, void *context)
 }
 
 static int build_sites(struct ct_rows *rows, const struct ct_profile *profile, const struct ct_origins *origins,
-		       const bool *left_out)
+		       const bool *left_out, const struct ct_leaking *leaking)
 {
 	struct ct_fold fold;
-	int code = ct_fold_init(&fold, profile, origins, origins->rule == CT_ORIGIN_NONE, left_out);
+	int code = ct_fold_init(&fold, profile, origins, origins->rule == CT_ORIGIN_NONE,
+				leaking ? leaking->left_out : left_out);
 	for (size_t i = 0; i < fold.count && !code; i++) {
 		struct ct_live_row *row = add_row(rows);
 		code = row ? 0 : -1;
@@ -78,6 +81,7 @@ static int build_sites(struct ct_rows *rows, const struct ct_profile *profile, c
 		row->site_count = fold.rows[i].site_count;
 		row->many_calls = fold.rows[i].many_calls;
 		row->last_frame = profile->sites[row->site].frame_count - 1;
+		row->leak = leaking ? ct_findings_leak(profile, &leaking->findings, row->site) : NULL;
 	}
 	if (rows->count)
 		qsort_r(rows->rows, rows->count, sizeof(*rows->rows), compare_sites, rows);
@@ -91,6 +95,11 @@ enum ct_group_by ct_rows_by(enum ct_rows_kind kind)
 	       : kind == CT_ROWS_MODULES ? CT_BY_MODULE
 	       : kind == CT_ROWS_THREADS ? CT_BY_THREAD
 					 : CT_BY_SITE;
+}
+
+bool ct_rows_are_sites(enum ct_rows_kind kind)
+{
+	return kind == CT_ROWS_SITES || kind == CT_ROWS_LEAKS;
 }
 
 bool ct_rows_have_stacks(enum ct_rows_kind kind)
@@ -220,12 +229,14 @@ static int build_tree(struct ct_rows *rows, const struct ct_profile *profile, co
 }
 
 int ct_rows_build(struct ct_rows *rows, const struct ct_profile *profile, const struct ct_origins *origins,
-		  const bool *left_out)
+		  const bool *left_out, const struct ct_leaking *leaking)
 {
 	rows->count = 0;
 	switch (rows->kind) {
 	case CT_ROWS_SITES:
-		return build_sites(rows, profile, origins, left_out);
+		return build_sites(rows, profile, origins, left_out, NULL);
+	case CT_ROWS_LEAKS:
+		return build_sites(rows, profile, origins, NULL, leaking);
 	case CT_ROWS_CALLEES:
 	case CT_ROWS_CALLERS:
 		return build_tree(rows, profile, origins, left_out);

@@ -7,6 +7,7 @@
 #ifndef CT_LIVE_ROWS_H
 #define CT_LIVE_ROWS_H
 
+#include "live/leaking.h"
 #include "view/view.h"
 
 enum ct_rows_kind {
@@ -16,6 +17,7 @@ enum ct_rows_kind {
 	CT_ROWS_CALLERS, /* the call tree from the allocating functions up */
 	CT_ROWS_MODULES,
 	CT_ROWS_THREADS,
+	CT_ROWS_LEAKS, /* sites with leak candidates, those with a finding first */
 	CT_ROWS_KINDS,
 };
 
@@ -23,7 +25,7 @@ struct ct_live_row {
 	uint64_t id;
 	struct ct_counters counters;
 	uint32_t site; /* a site that has the row's frames; unused for a group */
-	uint32_t site_count; /* of a row of CT_ROWS_SITES: the sites that are folded into it */
+	uint32_t site_count; /* of a row that ct_rows_are_sites: the sites that are folded into it */
 	bool many_calls; /* as in struct ct_fold_row */
 	uint32_t first_frame; /* of the row, as an index in the site's frames, leaf first; for a group: a frame id */
 	uint32_t last_frame; /* inclusive */
@@ -32,6 +34,7 @@ struct ct_live_row {
 	bool ends; /* what the row above allocates itself, or what has no caller; without frames of its own */
 	bool can_open;
 	bool is_open;
+	const struct ct_advice *leak; /* of a row of CT_ROWS_LEAKS: its finding; NULL = none */
 	bool one_line; /* all its sites have the same line in the frame shown last */
 };
 
@@ -48,14 +51,20 @@ struct ct_rows {
 /* The grouping of a kind; CT_BY_SITE: its rows are not groups. */
 enum ct_group_by ct_rows_by(enum ct_rows_kind kind);
 
+/* Are the rows folded sites? */
+bool ct_rows_are_sites(enum ct_rows_kind kind);
+
 /* Do the rows have stacks to show? Modules and threads have only their names. */
 bool ct_rows_have_stacks(enum ct_rows_kind kind);
 
 void ct_rows_fini(struct ct_rows *rows);
 
-/* Build the rows. left_out flags the sites to skip; NULL = skip none. 0, or < 0 when out of memory. */
+/*
+ * Build the rows. left_out flags the sites to skip; NULL = skip none. leaking: for CT_ROWS_LEAKS, whose own left_out
+ * counts. 0, or < 0 when out of memory.
+ */
 int ct_rows_build(struct ct_rows *rows, const struct ct_profile *profile, const struct ct_origins *origins,
-		  const bool *left_out);
+		  const bool *left_out, const struct ct_leaking *leaking);
 
 /* Open or close a row, which takes effect at the next build. 0, or < 0 when out of memory. */
 int ct_rows_open(struct ct_rows *rows, uint64_t id);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "live/views.h"
 #include "model/threads.h"
 #include "names/names.h"
 
@@ -15,116 +16,13 @@ void ct_screen_fini(struct ct_screen *screen)
 	ct_match_set(&screen->filter, "");
 	ct_match_set(&screen->search, "");
 	ct_origins_fini(&screen->origins);
+	ct_leaking_fini(&screen->leaking);
 	free(screen->left_out);
-}
-
-static bool site_matches(struct ct_screen *screen, struct ct_match *match, size_t index)
-{
-	const struct ct_profile *profile = screen->profile;
-	const struct ct_site_row *site = &profile->sites[index];
-	for (uint32_t i = 0; i < site->frame_count; i++) {
-		if (ct_match_frame(match, profile, profile->frame_ids[site->first_frame + i]))
-			return true;
-	}
-	return false;
-}
-
-/* Find the sites that the filter leaves out. */
-static int apply_filter(struct ct_screen *screen)
-{
-	size_t count = screen->profile->site_count;
-	free(screen->left_out);
-	screen->left_out = NULL;
-	screen->shown_sites = count;
-	if (!screen->filter.text[0])
-		return 0;
-	screen->left_out = calloc(count + 1, sizeof(*screen->left_out));
-	if (!screen->left_out)
-		return -1;
-	for (size_t i = 0; i < count; i++) {
-		screen->left_out[i] = !site_matches(screen, &screen->filter, i);
-		screen->shown_sites -= screen->left_out[i];
-	}
-	return 0;
-}
-
-/* Rebuild the rows. The selection stays on its row or, if it was at the top, at the top. */
-static int rebuild(struct ct_screen *screen)
-{
-	struct ct_rows *rows = &screen->rows;
-	bool follow = screen->selected > 0 && screen->selected < rows->count;
-	uint64_t id = follow ? rows->rows[screen->selected].id : 0;
-	if (!ct_column_exists(screen->profile, rows->sort))
-		rows->sort = ct_column_main(screen->profile);
-	if (ct_rows_build(rows, screen->profile, &screen->origins, screen->left_out))
-		return -1;
-	for (size_t i = 0; follow && i < rows->count; i++) {
-		if (rows->rows[i].id == id) {
-			screen->selected = i;
-			follow = false;
-		}
-	}
-	if (screen->selected >= rows->count)
-		screen->selected = rows->count ? rows->count - 1 : 0;
-	return 0;
-}
-
-static int refilter(struct ct_screen *screen)
-{
-	return apply_filter(screen) ? -1 : rebuild(screen);
-}
-
-int ct_screen_show(struct ct_screen *screen, const struct ct_profile *profile)
-{
-	if (screen->profile != profile) {
-		ct_match_forget(&screen->filter);
-		ct_match_forget(&screen->search);
-		ct_origins_fini(&screen->origins);
-	}
-	screen->profile = profile;
-	screen->has_threads = profile->has_threads;
-	return ct_origins_update(&screen->origins, profile) ? -1 : refilter(screen);
 }
 
 static enum ct_action done(int code)
 {
 	return code ? CT_ACTION_NO_MEMORY : CT_ACTION_NONE;
-}
-
-/* Does sorting by this column make sense for this kind of row? */
-static bool can_sort(const struct ct_screen *screen, enum ct_column column)
-{
-	enum ct_rows_kind kind = screen->rows.kind;
-	if (!ct_column_exists(screen->profile, column) || ct_column_on_demand(column))
-		return false;
-	if (column == CT_COLUMN_MAX || column == CT_COLUMN_THREADS)
-		return kind == CT_ROWS_SITES;
-	if (column == CT_COLUMN_LIFETIME || column == CT_COLUMN_AVERAGE)
-		return kind != CT_ROWS_CALLEES && kind != CT_ROWS_CALLERS;
-	return true;
-}
-
-static enum ct_action next_sort(struct ct_screen *screen, int step)
-{
-	int column = screen->rows.sort;
-	do
-		column = (column + step + CT_COLUMN_COUNT) % CT_COLUMN_COUNT;
-	while (!can_sort(screen, (enum ct_column)column));
-	screen->rows.sort = (enum ct_column)column;
-	return done(rebuild(screen));
-}
-
-static enum ct_action next_kind(struct ct_screen *screen, int step)
-{
-	int kind = (int)screen->rows.kind;
-	do
-		kind = (kind + step + CT_ROWS_KINDS) % CT_ROWS_KINDS;
-	while (kind == CT_ROWS_THREADS && !screen->has_threads);
-	screen->rows.kind = (enum ct_rows_kind)kind;
-	if (!can_sort(screen, screen->rows.sort))
-		screen->rows.sort = ct_column_main(screen->profile);
-	screen->selected = screen->top = 0;
-	return done(rebuild(screen));
 }
 
 static struct ct_live_row *selected_row(struct ct_screen *screen)
@@ -175,7 +73,7 @@ static enum ct_action open_row(struct ct_screen *screen, bool toggle)
 		ct_rows_close(&screen->rows, row->id);
 	else if (ct_rows_open(&screen->rows, row->id))
 		return CT_ACTION_NO_MEMORY;
-	return done(rebuild(screen));
+	return done(ct_screen_rebuild(screen));
 }
 
 /* Close the branch, or go to its parent. */
@@ -186,7 +84,7 @@ static enum ct_action close_row(struct ct_screen *screen)
 		return CT_ACTION_NONE;
 	if (row->is_open) {
 		ct_rows_close(&screen->rows, row->id);
-		return done(rebuild(screen));
+		return done(ct_screen_rebuild(screen));
 	}
 	for (size_t i = screen->selected; i-- > 0;) {
 		if (screen->rows.rows[i].level < row->level) {
@@ -304,7 +202,7 @@ static enum ct_action prompt_key(struct ct_screen *screen, int key)
 	if (prompt == CT_PROMPT_FILTER) {
 		ct_match_set(&screen->filter, screen->input);
 		screen->selected = screen->top = 0;
-		return done(refilter(screen));
+		return done(ct_screen_refilter(screen));
 	}
 	if (screen->input[0])
 		ct_match_set(&screen->search, screen->input);
@@ -334,19 +232,28 @@ static bool stack_key(struct ct_screen *screen, int key)
 
 static enum ct_action view_key(struct ct_screen *screen, int key)
 {
-	return next_kind(screen, key == 'T' ? -1 : 1);
+	return done(ct_screen_next_kind(screen, key == 'T' ? -1 : 1));
+}
+
+static enum ct_action leaks_key(struct ct_screen *screen, int key)
+{
+	(void)key;
+	if (ct_screen_has_kind(screen, CT_ROWS_LEAKS))
+		return done(ct_screen_set_kind(screen, CT_ROWS_LEAKS));
+	snprintf(screen->message, sizeof(screen->message), "the file does not say what was live at the end");
+	return CT_ACTION_NONE;
 }
 
 static enum ct_action sort_key(struct ct_screen *screen, int key)
 {
-	return next_sort(screen, key == '<' ? -1 : 1);
+	return done(ct_screen_next_sort(screen, key == '<' ? -1 : 1));
 }
 
 static enum ct_action reverse_key(struct ct_screen *screen, int key)
 {
 	(void)key;
 	screen->rows.reverse = !screen->rows.reverse;
-	return done(rebuild(screen));
+	return done(ct_screen_rebuild(screen));
 }
 
 static enum ct_action open_key(struct ct_screen *screen, int key)
@@ -379,7 +286,7 @@ static enum ct_action filter_key(struct ct_screen *screen, int key)
 {
 	if (key == CT_KEY_ESCAPE) {
 		ct_match_set(&screen->filter, "");
-		return done(refilter(screen));
+		return done(ct_screen_refilter(screen));
 	}
 	ask(screen, CT_PROMPT_FILTER);
 	return CT_ACTION_NONE;
@@ -391,7 +298,7 @@ static enum ct_action frames_key(struct ct_screen *screen, int key)
 	ct_origins_fini(&screen->origins);
 	screen->origins.rule = screen->origins.rule == CT_ORIGIN_NONE ? CT_ORIGIN_RULE : CT_ORIGIN_NONE;
 	screen->selected = screen->top = 0;
-	return done(ct_origins_update(&screen->origins, screen->profile) || rebuild(screen));
+	return done(ct_origins_update(&screen->origins, screen->profile) || ct_screen_rebuild(screen));
 }
 
 static enum ct_action exact_key(struct ct_screen *screen, int key)
@@ -435,7 +342,9 @@ static enum ct_action quit_key(struct ct_screen *screen, int key)
 /* What list_key does, and what the help and the bottom line say of it. */
 const struct ct_screen_key ct_screen_keys[] = {
 	{"? h", "?:help", "this help", help_key, false},
-	{"t Tab T", "t:view", "next or previous view: sites, functions, trees, modules, threads", view_key, false},
+	{"t Tab T", "t:view", "next or previous view: sites, functions, trees, modules, threads, leaks", view_key,
+	 false},
+	{"l", "l:leaks", "what is lost, or grows steadily; then all that is live at the end", leaks_key, false},
 	{"> s <", "<>:sort", "sort by the next column; by the previous one", sort_key, false},
 	{"r", NULL, "reverse the order", reverse_key, false},
 	{"Enter Right +", "Enter:open", "open a branch of the tree; in other views, show the whole stack", open_key,

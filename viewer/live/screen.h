@@ -37,6 +37,8 @@ struct ct_screen {
 
 	struct ct_rows rows;
 	struct ct_origins origins;
+	struct ct_leaking leaking; /* for CT_ROWS_LEAKS; its suppressions are set at the start, or none */
+	enum ct_column other_sort; /* while in CT_ROWS_LEAKS: of the other views */
 	struct ct_match filter, search;
 	bool *left_out; /* by site, when there is a filter */
 	size_t shown_sites;

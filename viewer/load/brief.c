@@ -7,7 +7,17 @@
 #include "load/dhat/json_rows.h"
 #include "load/input.h"
 #include "load/store/store_file.h"
+#include "load/store/store_life.h"
 #include "load/unpack.h"
+#include "util/array.h"
+
+static void move(struct ct_life *life, uint64_t ns)
+{
+	life->begin += ns;
+	life->end += ns;
+	for (size_t i = 0; i < life->step_count; i++)
+		life->steps[i].time += ns;
+}
 
 static void read_store(const struct ct_input *input, struct ct_brief *brief)
 {
@@ -23,6 +33,8 @@ static void read_store(const struct ct_input *input, struct ct_brief *brief)
 			.heap = true,
 			.known = true,
 		};
+		if (!ct_store_life(&store, &brief->life))
+			move(&brief->life, store.header->start_unix_ns - store.header->boot_ns);
 	}
 	ct_store_file_close(&store);
 }
@@ -43,6 +55,47 @@ static uint64_t sum_of(const char *text, const char *name)
 	return sum;
 }
 
+/* The text of a member's value, or NULL. As above, but only the first one counts. */
+static const char *value_of(const char *text, const char *name)
+{
+	const char *at = text ? strstr(text, name) : NULL;
+	return at ? at + strlen(name) + strspn(at + strlen(name), " :\t\r\n") : NULL;
+}
+
+static uint64_t number_of(const char *text, const char *name)
+{
+	const char *value = value_of(text, name);
+	return value ? strtoull(value, NULL, 10) : 0;
+}
+
+/*
+ * Read the timeline of a report of ctrace: [[end of a step in µs, the most that was live in it, ...], ...]. A forked
+ * child has a copy of its parent's timeline; only what comes after the fork is its own.
+ */
+static void read_life(const char *text, struct ct_life *life)
+{
+	const char *ctrace = value_of(text, "\"ctrace\""), *at = value_of(ctrace, "\"timeline\"");
+	uint64_t start = number_of(ctrace, "\"startTime\""), fork = number_of(ctrace, "\"forkTime\"") * 1000, from = 0;
+	size_t room = 0;
+	if (!start || !at || *at != '[')
+		return;
+	life->begin = start + fork;
+	life->end = start + number_of(text, "\"te\"") * 1000;
+	while ((at = strpbrk(at + 1, "[]")) && *at == '[') {
+		char *next;
+		uint64_t to = strtoull(at + 1, &next, 10) * 1000;
+		if (*next != ',' || !ct_array_room(&life->steps, &room, life->step_count + 1, sizeof(*life->steps)))
+			break;
+		if (to > fork)
+			life->steps[life->step_count++] = (struct ct_life_step){start + (from > fork ? from : fork),
+										strtoull(next + 1, &next, 10)};
+		from = to;
+		at = strchr(next, ']');
+		if (!at)
+			break;
+	}
+}
+
 static bool has_mode(const char *text, const char *mode)
 {
 	const char *at = strstr(text, "\"mode\"");
@@ -57,7 +110,7 @@ static void read_report(const struct ct_input *input, struct ct_brief *brief)
 	struct ct_error_text ignored;
 	int code = input->packed ? ct_unpack(input->fd, &file.text, &file.length, &ignored)
 				 : ct_json_read(input->fd, &file, &ignored);
-	if (!code)
+	if (!code) {
 		*brief = (struct ct_brief){
 			.total_bytes = sum_of(file.text, "\"tb\""),
 			.total_blocks = sum_of(file.text, "\"tbk\""),
@@ -66,6 +119,8 @@ static void read_report(const struct ct_input *input, struct ct_brief *brief)
 			.heap = has_mode(file.text, "\"heap\"") || has_mode(file.text, "\"rust-heap\""),
 			.known = true,
 		};
+		read_life(file.text, &brief->life);
+	}
 	ct_json_free(&file);
 }
 
@@ -81,4 +136,10 @@ void ct_brief_read(const char *path, struct ct_brief *brief)
 	else
 		read_report(&input, brief);
 	ct_input_close(&input);
+}
+
+void ct_brief_fini(struct ct_brief *brief)
+{
+	free(brief->life.steps);
+	brief->life = (struct ct_life){0};
 }

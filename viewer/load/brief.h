@@ -7,14 +7,17 @@
 #define CT_LOAD_BRIEF_H
 
 #include <stdbool.h>
-#include <stdint.h>
+
+#include "model/together.h"
 
 struct ct_brief {
 	uint64_t total_bytes, total_blocks, peak_bytes, end_bytes;
+	struct ct_life life; /* in ns since 1970; without steps if the file does not know it */
 	bool heap; /* false: the file counts something else, such as the program's own events */
 	bool known; /* false: the file cannot be read, or holds nothing of this kind */
 };
 
 void ct_brief_read(const char *path, struct ct_brief *brief);
+void ct_brief_fini(struct ct_brief *brief);
 
 #endif

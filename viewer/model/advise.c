@@ -68,15 +68,18 @@ static void find_growing(struct work *work)
 }
 
 /* Unnamed code gets a key per frame, not per module: a stripped program would otherwise be a single function. */
+static uint32_t key_of(const struct ct_profile *profile, const struct ct_frame *frame)
+{
+	return frame->function ? frame->function
+			       : (uint32_t)(profile->string_count + (size_t)(frame - profile->frames));
+}
+
 static void key_site(struct work *work, size_t number)
 {
 	const struct ct_profile *profile = work->profile;
 	const struct ct_site_row *site = &profile->sites[number];
-	uint32_t index = ct_origin_own(profile, &work->findings->origins, site);
-	const struct ct_frame *frame = frame_of(profile, site, index);
-	work->where[number] = index;
-	work->keys[number] =
-		frame->function ? frame->function : (uint32_t)(profile->string_count + (frame - profile->frames));
+	work->where[number] = ct_origin_own(profile, &work->findings->origins, site);
+	work->keys[number] = key_of(profile, frame_of(profile, site, work->where[number]));
 	work->order[number] = (uint32_t)number;
 }
 
@@ -450,6 +453,22 @@ int ct_advise(const struct ct_profile *profile, struct ct_findings *findings, st
 	free(work.function_of);
 	free(work.moments);
 	return memory ? CT_OK : ct_error_no_memory(error);
+}
+
+const struct ct_advice *ct_findings_leak(const struct ct_profile *profile, const struct ct_findings *findings,
+					 size_t site)
+{
+	const struct ct_site_row *row = &profile->sites[site];
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct ct_advice *advice = &findings->rows[i];
+		if (advice->kind != CT_ADVICE_LOST && advice->kind != CT_ADVICE_LEAK)
+			continue;
+		uint32_t own = ct_origin_own(profile, &findings->origins, row);
+		if (key_of(profile, frame_of(profile, row, own)) ==
+		    key_of(profile, frame_of(profile, &profile->sites[advice->site], advice->frame)))
+			return advice;
+	}
+	return NULL;
 }
 
 void ct_findings_fini(struct ct_findings *findings)

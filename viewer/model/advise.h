@@ -54,6 +54,10 @@ struct ct_findings {
 int ct_advise(const struct ct_profile *profile, struct ct_findings *findings, struct ct_error_text *error);
 void ct_findings_fini(struct ct_findings *findings);
 
+/* The finding about leaks (lost, leak) that covers this site, or NULL. */
+const struct ct_advice *ct_findings_leak(const struct ct_profile *profile, const struct ct_findings *findings,
+					 size_t site);
+
 /* --- words --- */
 
 #define CT_ADVICE_ROOM 512
@@ -73,6 +77,12 @@ const char *ct_advice_action(const struct ct_advice *advice);
 /* Say why there is no finding about leaks; "" if there is one. Returns out. */
 char *ct_findings_no_leak(const struct ct_profile *profile, const struct ct_findings *findings,
 			  char out[CT_ADVICE_ROOM]);
+
+/*
+ * For a profile without leak candidates: what grows although all of it can be reached, or that nothing does. "" when
+ * out of memory or if the profile allows no advice. Returns out.
+ */
+char *ct_advice_without_leaks(const struct ct_profile *profile, char out[CT_ADVICE_ROOM]);
 
 /* The rate of a finding about leaks, in bytes per second of the run; 0: not known. */
 double ct_advice_per_second(const struct ct_profile *profile, const struct ct_advice *advice);

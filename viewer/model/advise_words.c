@@ -299,6 +299,13 @@ static void explain_leak(const struct ct_profile *profile, const struct ct_advic
 		add(out, "; all of it can still be reached, as in a cache or a list");
 }
 
+static const char *why_no_growth(const struct ct_findings *findings)
+{
+	return findings->missing & 1u << CT_ADVICE_LEAK
+		       ? "the file knows too few moments of the run to see growth"
+		       : "no function's live bytes grew steadily through the run by 16 KiB or 100 blocks";
+}
+
 char *ct_findings_no_leak(const struct ct_profile *profile, const struct ct_findings *findings,
 			  char out[CT_ADVICE_ROOM])
 {
@@ -330,12 +337,29 @@ char *ct_findings_no_leak(const struct ct_profile *profile, const struct ct_find
 		add(out, c->possible_blocks || c->indirect_blocks ? ", none of it certainly lost"
 								  : ", and all of it could still be reached");
 	}
-	if (findings->missing & 1u << CT_ADVICE_LEAK)
-		add(out, "; the file knows too few moments of the run to see growth");
-	else
-		add(out, "; no function's live bytes grew steadily through the run by 16 KiB or 100 blocks");
+	add(out, "; %s", why_no_growth(findings));
 	if (!profile->has_reach && !strcmp(profile->producer, "ctrace"))
 		add(out, "; ctrace record --reach finds out what is lost");
+	return out;
+}
+
+char *ct_advice_without_leaks(const struct ct_profile *profile, char out[CT_ADVICE_ROOM])
+{
+	struct ct_error_text ignored;
+	struct ct_findings findings;
+	char where[CT_ADVICE_ROOM];
+	*out = '\0';
+	if (!ct_advise(profile, &findings, &ignored)) {
+		size_t i = 0;
+		while (i < findings.count && findings.rows[i].kind != CT_ADVICE_LEAK)
+			i++;
+		if (i < findings.count)
+			add(out, "live bytes grew throughout the run in %.400s; see ctrace advise",
+			    ct_advice_where(profile, &findings, &findings.rows[i], where));
+		else
+			add(out, "%s", why_no_growth(&findings));
+	}
+	ct_findings_fini(&findings);
 	return out;
 }
 

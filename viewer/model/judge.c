@@ -102,7 +102,9 @@ static int measure(const struct ct_budget_rule *rule, const struct ct_profile *p
 	free(sites);
 	if (rule->scope == CT_SCOPE_PROCESS)
 		*matched = true;
-	if (rule->scope == CT_SCOPE_PROCESS && !ct_metric_adds_up(rule->metric))
+	/* the peak of several processes is less than the sum of their peaks */
+	if (rule->scope == CT_SCOPE_PROCESS &&
+	    (!ct_metric_adds_up(rule->metric) || rule->metric == CT_METRIC_PEAK_BYTES))
 		*sum = ct_metric_value(&profile->totals, rule->metric);
 	return 0;
 }

@@ -111,41 +111,71 @@ static bool is_candidate(const struct ct_profile *profile, const struct ct_count
 	return counters->end_blocks;
 }
 
-int ct_leaks_keep(struct ct_leaks *leaks, struct ct_profile *profile, struct ct_error_text *error)
+bool ct_leaks_any(const struct ct_profile *profile)
 {
-	uint32_t *rule_of_frame = calloc(profile->frame_count, sizeof(*rule_of_frame));
-	size_t kept = 0, threads = 0, thread = 0;
+	for (size_t i = 0; i < profile->site_count; i++)
+		if (is_candidate(profile, &profile->sites[i].counters))
+			return true;
+	return false;
+}
+
+int ct_leaks_find(struct ct_leaks *leaks, const struct ct_profile *profile, uint8_t *classes,
+		  struct ct_error_text *error)
+{
+	uint32_t *rule_of_frame = calloc(profile->frame_count + 1, sizeof(*rule_of_frame));
 	if (!rule_of_frame)
 		return ct_error_no_memory(error);
+	leaks->sums = leaks->suppressed = (struct ct_counters){0};
 	leaks->site_count = profile->site_count;
+	for (size_t i = 0; i < leaks->rule_count; i++)
+		leaks->rules[i].bytes = leaks->rules[i].blocks = 0;
 	for (size_t i = 0; i < profile->site_count; i++) {
-		const struct ct_site_row *site = &profile->sites[i];
-		const struct ct_counters *counters = &site->counters;
-		size_t first_thread = thread;
-		while (thread < profile->site_thread_count && profile->site_threads[thread].site == i)
-			thread++;
+		const struct ct_counters *counters = &profile->sites[i].counters;
+		bool candidate = is_candidate(profile, counters);
 		struct ct_suppression *rule =
-			is_candidate(profile, counters) ? rule_of(leaks, profile, site, rule_of_frame) : NULL;
-
+			candidate ? rule_of(leaks, profile, &profile->sites[i], rule_of_frame) : NULL;
 		ct_counters_add(rule ? &leaks->suppressed : &leaks->sums, counters);
+		classes[i] = rule ? CT_LEAK_SUPPRESSED : candidate ? CT_LEAK_CANDIDATE : CT_LEAK_NONE;
 		if (rule) {
 			rule->bytes += counters->end_bytes;
 			rule->blocks += counters->end_blocks;
-		} else if (is_candidate(profile, counters)) {
-			for (size_t j = first_thread; j < thread; j++) {
-				profile->site_threads[threads] = profile->site_threads[j];
-				profile->site_threads[threads++].site = (uint32_t)kept;
-			}
-			profile->sites[kept++] = *site;
 		}
+	}
+	free(rule_of_frame);
+	return CT_OK;
+}
+
+/* Keep the candidates, without gaps. */
+static void keep_candidates(struct ct_profile *profile, const uint8_t *classes)
+{
+	size_t kept = 0, threads = 0, thread = 0;
+	for (size_t i = 0; i < profile->site_count; i++) {
+		for (; thread < profile->site_thread_count && profile->site_threads[thread].site == i; thread++) {
+			if (classes[i] != CT_LEAK_CANDIDATE)
+				continue;
+			profile->site_threads[threads] = profile->site_threads[thread];
+			profile->site_threads[threads++].site = (uint32_t)kept;
+		}
+		if (classes[i] == CT_LEAK_CANDIDATE)
+			profile->sites[kept++] = profile->sites[i];
 	}
 	profile->site_thread_count = threads;
 	profile->site_count = kept;
+}
+
+int ct_leaks_keep(struct ct_leaks *leaks, struct ct_profile *profile, struct ct_error_text *error)
+{
+	uint8_t *classes = calloc(profile->site_count + 1, sizeof(*classes));
+	if (!classes)
+		return ct_error_no_memory(error);
+	int code = ct_leaks_find(leaks, profile, classes, error);
+	if (!code)
+		keep_candidates(profile, classes);
 	for (size_t i = 0; i < profile->snapshot_count; i++) /* snapshots refer to sites by number */
 		free(profile->snapshots[i].rows);
 	profile->snapshot_count = 0;
-	free(rule_of_frame);
-	return CT_OK;
+	free(classes);
+	return code;
 }
 
 /* Lost blocks of one place in the program's own code. */

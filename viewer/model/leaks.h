@@ -32,11 +32,23 @@ int ct_leaks_read_rules(struct ct_leaks *leaks, const char *path, struct ct_erro
 /* Does a LeakSanitizer pattern match text? */
 bool ct_leaks_match(const char *pattern, const char *text);
 
+enum ct_leak { CT_LEAK_NONE, CT_LEAK_CANDIDATE, CT_LEAK_SUPPRESSED };
+
+/*
+ * Classify the profile's sites, as an enum ct_leak each. Sets leaks->sums, ->suppressed and what each rule drops. 0, or
+ * < 0 when out of memory.
+ */
+int ct_leaks_find(struct ct_leaks *leaks, const struct ct_profile *profile, uint8_t *classes,
+		  struct ct_error_text *error);
+
 /*
  * Drop all sites that are not leak candidates. The profile keeps its totals and loses its snapshots. 0, or < 0 when
  * out of memory.
  */
 int ct_leaks_keep(struct ct_leaks *leaks, struct ct_profile *profile, struct ct_error_text *error);
+
+/* Is there any candidate, suppressed or not? */
+bool ct_leaks_any(const struct ct_profile *profile);
 
 #define CT_LEAKS_ROOM 1024
 

@@ -112,6 +112,7 @@ struct ct_profile {
 	char *command; /* command line, arguments separated by spaces, UTF-8 */
 	uint64_t pid;
 	uint64_t start_unix_ns; /* when the program started, 0 = not known */
+	uint64_t fork_time; /* of a forked child: the moment of the fork, before which all is its parent's; else 0 */
 	uint64_t end_time;
 	uint64_t peak_time;
 	uint64_t short_lived; /* DHAT's tuth */

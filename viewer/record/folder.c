@@ -223,7 +223,7 @@ static int write_readme(struct ct_folder *folder, char **arguments, int status, 
 		code = ct_readme_head(file.stream, arguments, folder->start, status, error);
 	if (!code) {
 		if (*folder->together)
-			ct_readme_together(file.stream, folder->together);
+			ct_readme_together(file.stream, folder->together, folder->chart);
 		fwrite(folder->main_text, 1, folder->main_bytes, file.stream);
 		if (folder->others_bytes) {
 			ct_readme_children(file.stream);
@@ -252,6 +252,7 @@ void ct_folder_fini(struct ct_folder *folder)
 		fclose(folder->main);
 	if (folder->others)
 		fclose(folder->others);
+	free(folder->chart);
 	free(folder->main_text);
 	free(folder->others_text);
 	*folder = (struct ct_folder){0};

@@ -22,6 +22,7 @@ struct ct_folder {
 	struct ct_format_set formats;
 	bool choose; /* the user named no formats, so those that cannot show a recording are left out */
 	char together[256]; /* a sentence about all processes; "" = there is only one */
+	char *chart; /* what all of them had live over time; NULL = not known */
 	/* the parts of README.md about the largest process and about the others */
 	FILE *main, *others;
 	char *main_text, *others_text;

@@ -11,6 +11,7 @@
 #include "model/threads.h"
 #include "names/names.h"
 #include "names/number.h"
+#include "record/processes.h"
 #include "util/utf8.h"
 #include "view/view.h"
 
@@ -102,11 +103,17 @@ void ct_readme_no_file(FILE *out, const struct ct_format *format, const char *re
 	fputc('\n', out);
 }
 
-void ct_readme_together(FILE *out, const char *text)
+void ct_readme_together(FILE *out, const char *text, const char *chart)
 {
 	fputs("- ", out);
 	put_text(out, text);
-	fputs("\n\nThe largest process:\n", out);
+	fputs("\n", out);
+	if (chart)
+		fprintf(out,
+			"\nAll processes together (for a chart of your own: `" CT_PROCESSES_NAME
+			"`):\n\n```\n%s\n```\n",
+			chart);
+	fputs("\nThe largest process:\n", out);
 }
 
 void ct_readme_children(FILE *out)

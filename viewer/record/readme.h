@@ -23,7 +23,7 @@ void ct_readme_file(FILE *out, const char *name, const struct ct_format *format)
 void ct_readme_no_file(FILE *out, const struct ct_format *format, const char *reason);
 
 /* A sentence about all processes of the recording. */
-void ct_readme_together(FILE *out, const char *text);
+void ct_readme_together(FILE *out, const char *text, const char *chart);
 
 /* The table of the other processes: its head, and a row; name is the report's. */
 void ct_readme_children(FILE *out);

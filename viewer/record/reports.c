@@ -12,11 +12,13 @@
 #include "export/export.h"
 #include "names/number.h"
 #include "record/collect.h"
+#include "record/processes.h"
 #include "util/interrupt.h"
 #include "util/message.h"
 #include "util/progress.h"
+#include "view/together.h"
 
-#define SECOND_NS 1e9
+#define README_COLUMNS 100
 
 static const struct ct_run *ended_run;
 
@@ -194,11 +196,52 @@ static void describe_all(const struct ct_collect *collect, char *text, size_t ro
 	size_t processes = count_processes(collect);
 	int length =
 		snprintf(text, room, "%s process%s", ct_number_exact(number, processes), processes == 1 ? "" : "es");
-	if (tree->together_bytes)
+	if (tree->together.most_bytes)
 		snprintf(text + length, room - (size_t)length,
 			 "; at most %s live in all of them together, %s after start",
-			 ct_number_bytes(bytes, tree->together_bytes),
-			 ct_number_time(time, (double)(tree->together_ns - tree->begin_ns) / SECOND_NS * 1e6, "µs"));
+			 ct_number_bytes(bytes, tree->together.most_bytes),
+			 ct_number_time(time, (double)(tree->together.most_time - tree->together.begin) / 1e3, "µs"));
+}
+
+/* What all processes had live over time, as a line; to be freed. NULL: there is nothing to show, or no memory. */
+static char *draw_together(const struct ct_together *together, const struct ct_terminal *terminal)
+{
+	struct ct_line line;
+	size_t length;
+	char *text = NULL;
+	FILE *out = together->most_bytes ? open_memstream(&text, &length) : NULL;
+	if (!out)
+		return NULL;
+	ct_line_init(&line, terminal, out);
+	ct_line_put_together(&line, together);
+	ct_line_fini(&line);
+	fclose(out);
+	if (text && length && text[length - 1] == '\n')
+		text[length - 1] = '\0';
+	return text;
+}
+
+static void print_together(const struct ct_together *together)
+{
+	struct ct_terminal terminal;
+	if (!isatty(STDERR_FILENO))
+		return;
+	ct_terminal_probe(&terminal, stderr, CT_COLOR_NEVER);
+	terminal.columns -= (int)strlen("ctrace:   ");
+	char *text = draw_together(together, &terminal);
+	if (text && *text)
+		ct_message("  %s", text);
+	free(text);
+}
+
+/* Give README.md of the folder its chart, and the folder the numbers. */
+static void keep_together(struct ct_collect *collect)
+{
+	const struct ct_terminal terminal = {.columns = README_COLUMNS, .utf8 = true};
+	struct ct_error_text error;
+	collect->folder->chart = draw_together(&collect->tree.together, &terminal);
+	if (ct_processes_write(&collect->tree, collect->folder->path, &error))
+		ct_message_for("record", "%s", error.line);
 }
 
 static void print_block(struct ct_collect *collect, const char *head)
@@ -207,6 +250,8 @@ static void print_block(struct ct_collect *collect, const char *head)
 	const struct ct_tree *tree = &collect->tree;
 	size_t without = tree->count - tree->chosen;
 	ct_message("%s", head);
+	if (!collect->quiet)
+		print_together(&tree->together);
 	ct_notes_print(collect->notes);
 	if (without && !collect->quiet) {
 		bool filtered = collect->only->count || collect->skip->count;
@@ -241,8 +286,10 @@ void ct_reports_make(struct ct_collect *collect)
 		if (!tree->images[i].chosen && tree->images[i].read && !tree->images[i].kept && !collect->keep)
 			unlink(tree->images[i].store);
 	describe_all(collect, head, sizeof(head));
-	if (collect->folder && !alone)
+	if (collect->folder && !alone) {
 		snprintf(collect->folder->together, sizeof(collect->folder->together), "%s", head);
+		keep_together(collect);
+	}
 	export_images(collect, alone);
 	ct_interrupt_end();
 	rename_stores(collect);

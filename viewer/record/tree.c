@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "load/store/store_file.h"
+#include "load/store/store_life.h"
 #include "names/names.h"
 #include "util/array.h"
 #include "util/progress.h"
@@ -32,8 +33,7 @@ int ct_tree_add(struct ct_tree *tree, const char *store, const struct ct_left_st
 		.program = strdup(ct_name_base(left->exe)),
 		.formats = formats ? strdup(formats) : NULL,
 		.pid = left->pid,
-		.begin_ns = left->begin_ns,
-		.end_ns = UINT64_MAX,
+		.life = {.begin = left->begin_ns, .end = UINT64_MAX},
 		.device = left->status.st_dev,
 		.inode = left->status.st_ino,
 		.file_bytes = (uint64_t)left->status.st_size,
@@ -42,25 +42,6 @@ int ct_tree_add(struct ct_tree *tree, const char *store, const struct ct_left_st
 	image->chosen = true; /* until ct_tree_choose */
 	tree->count++;
 	return image->store && image->output && image->program && (image->formats || !formats) ? CT_OK : CT_ERR_MEMORY;
-}
-
-/* From a forked child's copy of its parent's timeline, only what comes after the fork is the child's. */
-static int read_steps(struct ct_tree_image *image, const struct ct_store_file *store)
-{
-	const struct ct_store_header *header = store->header;
-	const struct ct_timeline *timeline = &header->timeline[header->timeline_half];
-	image->end_ns = header->boot_ns + 1000 * ct_store_file_us(store, store->end_ticks - header->start_ticks);
-	image->steps = calloc(timeline->used + 1, sizeof(*image->steps));
-	if (!image->steps)
-		return CT_ERR_MEMORY;
-	for (uint32_t i = 0; i < timeline->used; i++) {
-		uint64_t from = header->boot_ns + 1000 * ct_store_file_us(store, (uint64_t)i << timeline->shift);
-		uint64_t to = header->boot_ns + 1000 * ct_store_file_us(store, (uint64_t)(i + 1) << timeline->shift);
-		if (to > image->begin_ns)
-			image->steps[image->step_count++] = (struct ct_tree_step){
-				from > image->begin_ns ? from : image->begin_ns, timeline->bucket[i].max_bytes};
-	}
-	return CT_OK;
 }
 
 static int read_image(struct ct_tree_image *image)
@@ -72,7 +53,7 @@ static int read_image(struct ct_tree_image *image)
 		image->read = true;
 		image->total_bytes = store.header->totals.total_bytes;
 		image->peak_bytes = store.header->totals.peak_bytes;
-		code = read_steps(image, &store);
+		code = ct_store_life(&store, &image->life) ? CT_ERR_MEMORY : CT_OK;
 	}
 	ct_store_file_close(&store);
 	return code == CT_ERR_MEMORY ? code : CT_OK;
@@ -83,7 +64,7 @@ static int compare_begins(const void *left, const void *right)
 	const struct ct_tree_image *a = left, *b = right;
 	if (a->pid != b->pid)
 		return a->pid < b->pid ? -1 : 1;
-	return a->begin_ns < b->begin_ns ? -1 : a->begin_ns > b->begin_ns;
+	return a->life.begin < b->life.begin ? -1 : a->life.begin > b->life.begin;
 }
 
 /* An exec ends the image before it. */
@@ -93,53 +74,21 @@ static void end_replaced(struct ct_tree *tree)
 		qsort(tree->images, tree->count, sizeof(*tree->images), compare_begins);
 	for (size_t i = 1; i < tree->count; i++) {
 		struct ct_tree_image *before = &tree->images[i - 1], *after = &tree->images[i];
-		if (before->pid == after->pid && before->end_ns > after->begin_ns)
-			before->end_ns = after->begin_ns;
+		if (before->pid == after->pid && before->life.end > after->life.begin)
+			before->life.end = after->life.begin;
 	}
 }
 
-struct change {
-	uint64_t ns;
-	uint64_t image;
-	uint64_t bytes; /* live in the image from here on */
-};
-
-static int compare_changes(const void *left, const void *right)
-{
-	const struct change *a = left, *b = right;
-	return a->ns < b->ns ? -1 : a->ns > b->ns;
-}
-
-/* The most that all images had live at one moment, as far as their timelines show it. */
 static int add_up(struct ct_tree *tree)
 {
-	size_t count = 0, room = 0;
+	struct ct_life *lives = calloc(tree->count + 1, sizeof(*lives));
+	if (!lives)
+		return CT_ERR_MEMORY;
 	for (size_t i = 0; i < tree->count; i++)
-		room += tree->images[i].step_count + 1;
-	struct change *changes = calloc(room + 1, sizeof(*changes));
-	uint64_t *live = calloc(tree->count + 1, sizeof(*live)), sum = 0;
-	bool memory = changes && live;
-	for (size_t i = 0; i < tree->count && memory; i++) {
-		const struct ct_tree_image *image = &tree->images[i];
-		for (size_t j = 0; j < image->step_count && image->steps[j].begin_ns < image->end_ns; j++)
-			changes[count++] = (struct change){image->steps[j].begin_ns, i, image->steps[j].bytes};
-		if (image->step_count)
-			changes[count++] = (struct change){image->end_ns, i, 0};
-	}
-	if (memory)
-		qsort(changes, count, sizeof(*changes), compare_changes);
-	for (size_t i = 0; i < count; i++) {
-		sum += changes[i].bytes - live[changes[i].image];
-		live[changes[i].image] = changes[i].bytes;
-		/* What happens at one moment counts together. */
-		if (sum > tree->together_bytes && (i + 1 == count || changes[i + 1].ns > changes[i].ns)) {
-			tree->together_bytes = sum;
-			tree->together_ns = changes[i].ns;
-		}
-	}
-	free(changes);
-	free(live);
-	return memory ? CT_OK : CT_ERR_MEMORY;
+		lives[i] = tree->images[i].life;
+	int code = ct_together_add_up(lives, tree->count, &tree->together);
+	free(lives);
+	return code ? CT_ERR_MEMORY : CT_OK;
 }
 
 /* The largest first; those that could not be read come first of all. */
@@ -150,8 +99,8 @@ static int compare_images(const void *left, const void *right)
 		return a->read ? 1 : -1;
 	if (a->total_bytes != b->total_bytes)
 		return a->total_bytes < b->total_bytes ? 1 : -1;
-	if (a->begin_ns != b->begin_ns)
-		return a->begin_ns < b->begin_ns ? -1 : 1;
+	if (a->life.begin != b->life.begin)
+		return a->life.begin < b->life.begin ? -1 : 1;
 	return a->pid < b->pid ? -1 : a->pid > b->pid;
 }
 
@@ -194,12 +143,10 @@ int ct_tree_choose(struct ct_tree *tree, const struct ct_globs *only, const stru
 	end_replaced(tree);
 	if (!code)
 		code = add_up(tree);
-	tree->begin_ns = UINT64_MAX;
 	for (size_t i = 0; i < tree->count; i++) {
 		const struct ct_tree_image *image = &tree->images[i];
 		total = image->total_bytes > total ? image->total_bytes : total;
 		peak = image->peak_bytes > peak ? image->peak_bytes : peak;
-		tree->begin_ns = image->begin_ns < tree->begin_ns ? image->begin_ns : tree->begin_ns;
 	}
 	if (tree->count)
 		qsort(tree->images, tree->count, sizeof(*tree->images), compare_images);
@@ -266,7 +213,7 @@ void ct_tree_fini(struct ct_tree *tree)
 		free(tree->images[i].output);
 		free(tree->images[i].program);
 		free(tree->images[i].formats);
-		free(tree->images[i].steps);
+		free(tree->images[i].life.steps);
 	}
 	free(tree->images);
 	*tree = (struct ct_tree){.images = NULL};

@@ -11,15 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/together.h"
 #include "record/left_store.h"
 #include "util/error.h"
 #include "util/glob.h"
-
-/* What was live in an image from a moment on. */
-struct ct_tree_step {
-	uint64_t begin_ns; /* CLOCK_MONOTONIC */
-	uint64_t bytes;
-};
 
 struct ct_tree_image {
 	char *store; /* its path */
@@ -27,13 +22,11 @@ struct ct_tree_image {
 	char *program; /* the last component of its path */
 	char *formats; /* its own CTRACE_FORMAT; NULL: the recording's */
 	uint32_t pid;
-	uint64_t begin_ns, end_ns;
+	struct ct_life life; /* in ns of CLOCK_MONOTONIC */
 	dev_t device; /* of the store, as are the next two */
 	ino_t inode;
 	uint64_t file_bytes;
 	uint64_t total_bytes, peak_bytes;
-	struct ct_tree_step *steps;
-	size_t step_count;
 	bool kept; /* its store stays */
 	bool read; /* the numbers are known; false: the store is damaged */
 	bool chosen; /* gets a report */
@@ -44,8 +37,7 @@ struct ct_tree {
 	size_t count, room;
 	/* of ct_tree_choose */
 	size_t chosen; /* how many */
-	uint64_t together_bytes, together_ns; /* the most that was live at one moment, and that moment */
-	uint64_t begin_ns; /* of the first image */
+	struct ct_together together;
 };
 
 /* Is this store among the images? */

@@ -6,7 +6,7 @@
 
 #include "names/names.h"
 #include "names/number.h"
-#include "view/caveat.h"
+#include "view/change.h"
 #include "view/stack.h"
 
 #define GAP 2
@@ -42,73 +42,23 @@ static double base(const struct ct_diff_view *view, enum ct_metric metric)
 	return (double)(old ? old : total(view, metric, CT_DIFF_NEW));
 }
 
-static char *format_amount(const struct ct_diff_view *view, enum ct_metric metric, uint64_t amount, char *out)
-{
-	const struct ct_profile *profile = view->diff->profiles[CT_DIFF_OLD];
-	if (amount == 0)
-		return strcpy(out, "-");
-	if (metric == CT_METRIC_LIFETIME && !view->exact)
-		return ct_number_time(out, (double)amount, profile->time_unit);
-	if (!ct_metric_is_bytes(metric) || view->exact || profile->mode == CT_MODE_AD_HOC)
-		return ct_number_exact(out, amount);
-	return ct_number_bytes_column(out, amount);
-}
-
-static char *format_change(const struct ct_diff_view *view, enum ct_metric metric, int64_t change, char *out)
-{
-	if (change == 0)
-		return strcpy(out, "-");
-	*out = change > 0 ? '+' : '-';
-	format_amount(view, metric, change > 0 ? (uint64_t)change : -(uint64_t)change, out + 1);
-	return out;
-}
-
-static char *format_percent(int64_t change, double whole, char *out)
-{
-	if (change == 0 || whole == 0)
-		return strcpy(out, "-");
-	snprintf(out, CT_NUMBER_ROOM, "%+.1f", (double)change / whole * 100);
-	return out;
-}
-
 static char *format_cell(const struct table *table, const struct ct_diff_row *row, enum column column, char *out)
 {
 	const struct ct_diff_view *view = table->view;
 	int64_t change = ct_diff_change(row, view->metric), parts[CT_CAUSES];
 	switch (column) {
 	case CHANGE:
-		return format_change(view, view->metric, change, out);
+		return ct_change_text(view, change, view->metric, out);
 	case PERCENT:
-		return format_percent(change, base(view, view->metric), out);
+		return ct_change_percent(change, base(view, view->metric), out);
 	case OLD:
 	case NEW:
-		return format_amount(view, view->metric,
-				     row->values[column == OLD ? CT_DIFF_OLD : CT_DIFF_NEW][view->metric], out);
+		return ct_change_amount(view, row->values[column == OLD ? CT_DIFF_OLD : CT_DIFF_NEW][view->metric],
+					view->metric, out);
 	default:
 		ct_diff_causes(row, view->metric, parts);
-		return format_change(view, view->metric, parts[causes[column]], out);
+		return ct_change_text(view, parts[causes[column]], view->metric, out);
 	}
-}
-
-static void put_side(struct table *table, enum ct_diff_side side)
-{
-	const struct ct_profile *profile = table->view->diff->profiles[side];
-	struct ct_line *line = &table->line;
-	char caveat[CT_CAVEAT_ROOM];
-	ct_line_style(line, CT_STYLE_QUIET);
-	ct_line_add(line, side == CT_DIFF_OLD ? "old" : "new");
-	ct_line_add_blanks(line, CT_LABEL_WIDTH - line->columns);
-	ct_line_style(line, CT_STYLE_STRONG);
-	ct_line_add_cut(line, table->view->diff->names[side], line->terminal->columns / 2);
-	ct_line_style(line, CT_STYLE_PLAIN);
-	ct_line_format(line, " · recorded by %s", profile->producer);
-	if (*profile->command) {
-		ct_line_add(line, " · ");
-		ct_line_add_rest(line, profile->command);
-	}
-	ct_line_end(line);
-	if (*ct_caveat(profile, caveat))
-		ct_line_put_remark(line, "caution", caveat);
 }
 
 #define TOTALS_CELLS 5
@@ -132,10 +82,10 @@ static int fill_totals(const struct ct_diff_view *view, char cells[][TOTALS_CELL
 		if (!wanted)
 			continue;
 		snprintf(cells[count][0], CT_NUMBER_ROOM, "%s", ct_metric_name(metric));
-		format_amount(view, metric, total(view, metric, CT_DIFF_OLD), cells[count][1]);
-		format_amount(view, metric, total(view, metric, CT_DIFF_NEW), cells[count][2]);
-		format_change(view, metric, change, cells[count][3]);
-		format_percent(change, base(view, metric), cells[count++][4]);
+		ct_change_amount(view, total(view, metric, CT_DIFF_OLD), metric, cells[count][1]);
+		ct_change_amount(view, total(view, metric, CT_DIFF_NEW), metric, cells[count][2]);
+		ct_change_text(view, change, metric, cells[count][3]);
+		ct_change_percent(change, base(view, metric), cells[count++][4]);
 	}
 	return count;
 }
@@ -220,8 +170,8 @@ static void put_row(struct table *table, const struct ct_diff_row *row)
 		if (!table->widths[i])
 			continue;
 		if (i == CHANGE)
-			ct_line_style(line,
-				      ct_diff_change(row, table->view->metric) > 0 ? CT_STYLE_MORE : CT_STYLE_LESS);
+			ct_line_style(line, ct_change_style(ct_diff_change(row, table->view->metric),
+							    base(table->view, table->view->metric)));
 		ct_line_add_right(line, format_cell(table, row, (enum column)i, text), table->widths[i]);
 		if (i == CHANGE)
 			ct_line_style(line, CT_STYLE_PLAIN);
@@ -256,8 +206,8 @@ static void put_rest(struct table *table)
 	if (hidden) {
 		ct_line_format(&table->line, "%s more row%s with %s and %s; -n 0 shows all",
 			       ct_number_exact(number, hidden), hidden == 1 ? "" : "s",
-			       format_change(view, view->metric, grown, more),
-			       format_change(view, view->metric, shrunk, less));
+			       ct_change_text(view, grown, view->metric, more),
+			       ct_change_text(view, shrunk, view->metric, less));
 		ct_line_end(&table->line);
 	}
 	if (same) {
@@ -293,7 +243,7 @@ static void put_diff(struct table *table)
 {
 	const struct ct_diff_view *view = table->view;
 	for (int side = 0; side < CT_DIFF_SIDES; side++)
-		put_side(table, (enum ct_diff_side)side);
+		ct_change_put_side(view, (enum ct_diff_side)side, &table->line);
 	if (!anything_differs(view->diff)) {
 		ct_line_add(&table->line, "no difference");
 		ct_line_end(&table->line);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "model/diff.h"
+#include "util/pattern.h"
 #include "view/terminal.h"
 
 struct ct_diff_view {
@@ -21,5 +22,11 @@ struct ct_diff_view {
 };
 
 int ct_view_diff(const struct ct_diff_view *view, struct ct_error_text *error);
+
+/*
+ * Write the functions that match, with what was allocated through each caller and callee on both sides, for a diff with
+ * CT_DIFF_ALL_FRAMES. CT_ERR_USAGE: no function matches.
+ */
+int ct_view_diff_peek(const struct ct_diff_view *view, const struct ct_patterns *patterns, struct ct_error_text *error);
 
 #endif

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The lines above the table of leak candidates: sums by class, and what was suppressed. */
-#include "names/number.h"
 #include "view/view.h"
+
+#include <string.h>
+
+#include "names/number.h"
 
 #define LABEL_WIDTH 17
 
@@ -53,6 +56,16 @@ static void put_rules(const struct ct_view *view, struct ct_line *line)
 		ct_line_format(line, "  leak:%s", rule->pattern);
 		ct_line_end(line);
 	}
+}
+
+int ct_leak_columns(const struct ct_profile *profile, enum ct_column columns[CT_COLUMN_COUNT])
+{
+	static const enum ct_column live[] = {CT_COLUMN_END, CT_COLUMN_END_BLOCKS};
+	static const enum ct_column classes[] = {CT_COLUMN_LOST, CT_COLUMN_LOST_BLOCKS, CT_COLUMN_INDIRECT,
+						 CT_COLUMN_POSSIBLE, CT_COLUMN_REACHABLE};
+	size_t bytes = profile->has_reach ? sizeof(classes) : sizeof(live);
+	memcpy(columns, profile->has_reach ? classes : live, bytes);
+	return (int)(bytes / sizeof(*columns));
 }
 
 int ct_view_leaks(const struct ct_view *view, struct ct_error_text *error)

@@ -10,8 +10,6 @@
 #include "names/names.h"
 #include "names/number.h"
 
-#define SPARKS_MAX 60
-
 static void put_label(struct ct_line *line, const char *label)
 {
 	ct_line_style(line, CT_STYLE_QUIET);
@@ -252,7 +250,7 @@ static void put_totals(const struct ct_view *view, struct ct_line *line)
 }
 
 /* Fill cells of equal time, from start to end of the run, with the timeline's maxima. Returns the highest one. */
-static uint64_t fill_sparks(const struct ct_profile *profile, uint64_t sparks[SPARKS_MAX], int count)
+static uint64_t fill_sparks(const struct ct_profile *profile, uint64_t sparks[CT_SPARKS_MAX], int count)
 {
 	const struct ct_timeline_point *last = &profile->timeline[profile->timeline_count - 1];
 	double end = (double)(last->time > profile->end_time ? last->time : profile->end_time);
@@ -279,26 +277,33 @@ static uint64_t fill_sparks(const struct ct_profile *profile, uint64_t sparks[SP
 	return highest;
 }
 
-void ct_summary_timeline(const struct ct_view *view, struct ct_line *line)
+int ct_summary_spark_count(const struct ct_line *line)
 {
-	const struct ct_profile *profile = view->profile;
-	uint64_t sparks[SPARKS_MAX], highest;
-	char number[CT_NUMBER_ROOM];
 	int count = ct_line_left(line) - CT_LABEL_WIDTH - 20;
-	if (profile->timeline_count < 2 || count < 1)
-		return;
-	if (count > SPARKS_MAX)
-		count = SPARKS_MAX;
-	highest = fill_sparks(profile, sparks, count);
-	put_label(line, "live");
+	return count < CT_SPARKS_MAX ? count : CT_SPARKS_MAX;
+}
+
+void ct_summary_sparks(struct ct_line *line, const char *label, const uint64_t *sparks, int count, uint64_t highest)
+{
+	put_label(line, label);
 	ct_line_style(line, CT_STYLE_BAR);
 	for (int i = 0; i < count; i++) {
-		/* anything live gets at least the lowest bar */
 		int height = highest ? (int)((double)sparks[i] / (double)highest * CT_SPARK_MAX + 0.5) : 0;
 
 		ct_line_add_spark(line, height == 0 && sparks[i] ? 1 : height);
 	}
 	ct_line_style(line, CT_STYLE_PLAIN);
+}
+
+void ct_summary_timeline(const struct ct_view *view, struct ct_line *line)
+{
+	uint64_t sparks[CT_SPARKS_MAX], highest;
+	char number[CT_NUMBER_ROOM];
+	int count = ct_summary_spark_count(line);
+	if (view->profile->timeline_count < 2 || count < 1)
+		return;
+	highest = fill_sparks(view->profile, sparks, count);
+	ct_summary_sparks(line, "live", sparks, count, highest);
 	ct_line_format(line, " up to %s", amount(view, highest, number));
 	ct_line_end(line);
 }

@@ -18,6 +18,7 @@
 #define TEXT_MIN 30 /* minimum width that indentation leaves for names */
 #define INDENT 3
 #define WIDE_TERMINAL 120
+#define SKIPPED_WIDTH 14 /* of "(123 more) > " */
 
 struct tree {
 	const struct ct_view *view;
@@ -101,20 +102,72 @@ static const struct ct_frame *keep_own(struct tree *tree)
 	return call;
 }
 
+/* The number of successive frames of one function from index on or, with step -1, up to it. */
+static size_t run_at(const struct tree *tree, size_t index, int step)
+{
+	size_t run = 1, rest = step > 0 ? tree->chain_length - index : index + 1;
+	while (run < rest && ct_name_key(tree->chain[step > 0 ? index + run : index - run]) ==
+				     ct_name_key(tree->chain[index]))
+		run++;
+	return run;
+}
+
+static char *name_run(const struct tree *tree, size_t index, size_t run, char *out)
+{
+	ct_name_short(tree->view->profile, tree->chain[index], out);
+	if (run > 1)
+		sprintf(out + strlen(out), " ×%zu", run);
+	return out;
+}
+
+static int width_of_run(const struct tree *tree, size_t index, size_t run)
+{
+	char name[CT_NAME_ROOM + 16];
+	return ct_line_width(tree->view->terminal, name_run(tree, index, run, name)) + (int)strlen(" > ");
+}
+
+/*
+ * Of a chain that is longer than the line, the first function and as many of the last ones as fit are shown; --full
+ * shows all. Returns the index of the first one that is shown again, *from that of the first one that is not.
+ */
+static size_t find_skipped(const struct tree *tree, size_t *from)
+{
+	int left = ct_line_left(&tree->line), wide = 0;
+	size_t count = tree->chain_length, first = count ? run_at(tree, 0, 1) : 0, to = count;
+	*from = count;
+	for (size_t i = 0, run; i < count && wide <= left; i += run) {
+		run = run_at(tree, i, 1);
+		wide += width_of_run(tree, i, run);
+	}
+	if (tree->view->full || wide <= left)
+		return count;
+	left -= width_of_run(tree, 0, first) + SKIPPED_WIDTH;
+	while (to > first) {
+		size_t run = run_at(tree, to - 1, -1);
+		left -= width_of_run(tree, to - 1, run);
+		if (left < 0 && to < count)
+			break;
+		to -= run;
+	}
+	*from = first;
+	return to;
+}
+
 static void put_chain(struct tree *tree, int level, bool has_children, const char *place)
 {
 	const struct ct_profile *profile = tree->view->profile;
 	const struct ct_frame *call = keep_own(tree);
 	char name[CT_NAME_ROOM + 16];
+	size_t from, to = find_skipped(tree, &from);
 	for (size_t i = 0, run; i < tree->chain_length; i += run) {
-		for (run = 1; i + run < tree->chain_length; run++) {
-			if (ct_name_key(tree->chain[i + run]) != ct_name_key(tree->chain[i]))
-				break;
+		if (i == from && from < to) {
+			ct_line_style(&tree->line, CT_STYLE_QUIET);
+			ct_line_format(&tree->line, "> (%zu more) ", to - from);
+			i = to;
 		}
-		ct_name_short(profile, tree->chain[i], name);
+		run = run_at(tree, i, 1);
+		name_run(tree, i, run, name);
 		bool quiet = !tree->view->all_frames && !is_own(tree, tree->chain[i]);
-		if (run > 1)
-			sprintf(name + strlen(name), " ×%zu", run);
 		if (i > 0 && ct_line_width(tree->view->terminal, name) + 3 > ct_line_left(&tree->line))
 			break_line(tree, level, has_children);
 		if (i > 0 || level == 0) {

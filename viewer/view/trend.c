@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "view/change.h"
 #include "view/line.h"
 
 #define GAP 2
@@ -164,15 +165,14 @@ static void put_row(struct table *table, size_t run)
 	for (int column = 0; column < COLUMNS; column++) {
 		bool changes = column >= CHANGE;
 		enum ct_style style = CT_STYLE_PLAIN;
+		int64_t change;
 		if (!table->shown[column])
 			continue;
 		cell(trend, run, column, text);
 		if (head)
 			style = changes || trend->metrics[column] == trend->metric ? CT_STYLE_SORTED : CT_STYLE_HEAD;
-		else if (changes && *text == '+')
-			style = CT_STYLE_MORE;
-		else if (changes && *text == '-' && text[1])
-			style = CT_STYLE_LESS;
+		else if (changes && ct_trend_change(trend, run, trend->metric, &change))
+			style = ct_change_style(change, (double)trend->runs[run - 1].values[trend->metric]);
 		ct_line_add_blanks(line, GAP + table->widths[column] - ct_line_width(line->terminal, text));
 		ct_line_style(line, style);
 		ct_line_add(line, text);
@@ -221,7 +221,7 @@ static void put_sparks(struct table *table)
 		add_sparks(trend, metric, line);
 		ct_line_format(line, "  %s to %s  ", ct_trend_amount(trend, metric, old, first_text),
 			       ct_trend_amount(trend, metric, new, last_text));
-		ct_line_style(line, change > 0 ? CT_STYLE_MORE : change ? CT_STYLE_LESS : CT_STYLE_PLAIN);
+		ct_line_style(line, ct_change_style(change, (double)old));
 		ct_line_add(line, change ? ct_trend_percent(change, old, percent) : "no change");
 		ct_line_style(line, CT_STYLE_PLAIN);
 		ct_line_end(line);

@@ -4,6 +4,7 @@
 
 #include "ctrace/version.h"
 #include "util/utf8.h"
+#include "view/change.h"
 #include "write/put_xml.h"
 
 /* In the charts' own units. */
@@ -127,6 +128,12 @@ static void put_line(const struct chart *chart)
 		fputs("\"/>\n", chart->out);
 }
 
+static const char *class_of(int64_t change, uint64_t old)
+{
+	int sign = ct_change_sign(change, (double)old);
+	return sign > 0 ? "more" : sign < 0 ? "less" : "";
+}
+
 static void put_chart(const struct ct_trend *trend, enum ct_metric metric, FILE *out)
 {
 	struct chart chart = {.trend = trend, .metric = metric, .out = out};
@@ -140,11 +147,7 @@ static void put_chart(const struct ct_trend *trend, enum ct_metric metric, FILE 
 		ct_trend_percent((int64_t)(new - old), old, percent);
 	fprintf(out, "<section>\n<h2>%s</h2>\n<p class=\"sum\">%s to %s <span class=\"%s\">%s</span></p>\n",
 		ct_trend_head(metric), ct_trend_amount(trend, metric, old, first_text),
-		ct_trend_amount(trend, metric, new, last_text),
-		new > old   ? "more"
-		: new < old ? "less"
-			    : "",
-		percent);
+		ct_trend_amount(trend, metric, new, last_text), class_of((int64_t)(new - old), old), percent);
 	fprintf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s over %zu runs\">\n", WIDTH, HEIGHT,
 		ct_trend_head(metric), trend->count);
 	put_grid(&chart);
@@ -164,11 +167,11 @@ static void put_change(const struct ct_trend *trend, size_t run, FILE *out)
 		fputs("<td></td><td></td>", out);
 		return;
 	}
-	const char *class = change > 0 ? "more" : "less";
+	uint64_t old = trend->runs[run - 1].values[trend->metric];
+	const char *class = class_of(change, old);
 	fprintf(out, "<td class=\"%s\">", class);
 	ct_put_xml(out, ct_trend_signed(trend, trend->metric, change, text));
-	fprintf(out, "</td><td class=\"%s\">%s</td>", class,
-		ct_trend_percent(change, trend->runs[run - 1].values[trend->metric], text));
+	fprintf(out, "</td><td class=\"%s\">%s</td>", class, ct_trend_percent(change, old, text));
 }
 
 static void put_table(const struct ct_trend *trend, FILE *out)
@@ -208,7 +211,8 @@ static void put_sites(const struct ct_trend_view *view, FILE *out)
 	ct_put_xml(out, trend->runs[trend->count - 1].label);
 	fputs("</h2>\n<div class=\"scroll\"><table>\n", out);
 	for (size_t i = 0; i < ct_trend_shown(view); i++) {
-		fputs("<tr><td class=\"more\">", out);
+		fprintf(out, "<tr><td class=\"%s\">",
+			class_of(trend->sites[i].change, trend->runs[0].values[trend->metric]));
 		ct_put_xml(out, ct_trend_signed(trend, trend->metric, trend->sites[i].change, text));
 		fputs("</td><td class=\"name\"><code>", out);
 		ct_put_xml(out, ct_trend_site(trend, &trend->sites[i], text));

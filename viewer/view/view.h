@@ -47,6 +47,7 @@ struct ct_view {
 	const struct ct_counters *whole; /* the base of percentages; NULL = the profile's totals */
 	const struct ct_selected *selected; /* the profile is part of this; NULL = it is whole */
 	const struct ct_leaks *leaks; /* the profile has only these leak candidates; NULL = it has all sites */
+	const char *no_leak; /* with leaks: the verdict if there is no candidate */
 	const struct ct_patterns *patterns; /* functions for ct_view_source and ct_view_peek */
 	const char *source_path; /* folders, colon-separated */
 };
@@ -69,6 +70,9 @@ int ct_view_brief_summary(const struct ct_view *view, struct ct_error_text *erro
 /* The moments that the program named, with what was live then and what was allocated since the previous one. */
 int ct_view_marks(const struct ct_view *view, struct ct_error_text *error);
 
+/* The columns of a table of leak candidates, the sorted one first. Returns their number. */
+int ct_leak_columns(const struct ct_profile *profile, enum ct_column columns[CT_COLUMN_COUNT]);
+
 int ct_view_leaks(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_sites(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_groups(const struct ct_view *view, struct ct_error_text *error);
@@ -78,6 +82,14 @@ int ct_view_tree(const struct ct_view *view, struct ct_error_text *error);
 void ct_summary_program(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_timeline(const struct ct_view *view, struct ct_line *line);
+
+#define CT_SPARKS_MAX 60
+
+/* The number of bars of a chart in one line for which the line has room, at most CT_SPARKS_MAX; < 1: none. */
+int ct_summary_spark_count(const struct ct_line *line);
+
+/* Add a label and the bars. What is more than 0 has at least the lowest bar. */
+void ct_summary_sparks(struct ct_line *line, const char *label, const uint64_t *sparks, int count, uint64_t highest);
 
 /* Add the name of the group that a frame is an example of, and what distinguishes it from others. */
 void ct_line_add_group(struct ct_line *line, const struct ct_profile *profile, enum ct_group_by by, uint32_t example);

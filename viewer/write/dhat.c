@@ -198,6 +198,8 @@ static void put_modules(struct writer *writer)
 	const struct ct_profile *profile = writer->profile;
 	ct_put_text_member(writer->out, "program", profile->program);
 	ct_put_number_member(writer->out, "startTime", profile->start_unix_ns);
+	if (profile->fork_time)
+		ct_put_number_member(writer->out, "forkTime", profile->fork_time);
 	fputs(",\n\"modules\":[", writer->out);
 	for (size_t i = 0; i < profile->module_count; i++) {
 		const struct ct_module_row *module = &profile->modules[i];

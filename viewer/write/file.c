@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -50,6 +49,12 @@ static int open_direct(struct ct_out_file *file, struct ct_error_text *error)
 	if (fd >= 0)
 		close(fd);
 	return code;
+}
+
+bool ct_out_replaces(const char *path)
+{
+	struct stat status;
+	return strcmp(path, "-") && !is_descriptor(path) && lstat(path, &status) == 0 && !is_direct(path);
 }
 
 int ct_out_open(const char *path, struct ct_out_file *file, struct ct_error_text *error)

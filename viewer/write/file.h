@@ -6,9 +6,13 @@
 #ifndef CT_WRITE_FILE_H
 #define CT_WRITE_FILE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "util/error.h"
+
+/* Is there a file of this name, which ct_out_open would replace? A pipe or a device is written to. */
+bool ct_out_replaces(const char *path);
 
 struct ct_out_file {
 	FILE *stream;

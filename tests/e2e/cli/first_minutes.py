@@ -189,6 +189,8 @@ def page_of_a_process(context):
     wait_for(lambda: any("in 10 blocks" in context.run([CTRACE, "info", store]).stdout for store in glob.glob(context.path("*.store"))), "the program to allocate")
     result = context.run([CTRACE, "html", "-p", process.pid]).check()
     check_equal(result.stderr, f"ctrace: report {process.pid}.html\n", "stderr")
+    again = context.run([CTRACE, "html", "-p", process.pid]).check()
+    check_equal(again.stderr, f"ctrace: report {process.pid}.html, in place of an older one\n", "stderr")
     context.run([CTRACE, "html", "-p", process.pid, "-o", "page.html"]).check()
     process.kill()
     process.wait()
@@ -197,3 +199,16 @@ def page_of_a_process(context):
             check_in(b"<", file.read(), name)
     check_equal(context.run([CTRACE, "html", "-p", process.pid]).status, 3, "status for a process that has ended")
     check_equal(context.run([CTRACE, "html", "-p", "1", "x.json"]).status, 2, "status for a process and a file")
+
+
+@test()
+def replaced(context):
+    """A file that a command names itself is replaced, and a line says so. After a failure the old one is still there."""
+    trace.run(context, [program("sites")], out="heap.json")
+    for words, name in ((["-f", "folded"], "heap.folded"), (["-f", "pprof"], "heap.pb.gz")):
+        for rest in ("", ", in place of an older one"):
+            result = context.run([CTRACE, "export", *words, "heap.json"]).check()
+            check_equal(result.stderr, f"ctrace: report {name}{rest}\n", "stderr")
+    before = os.stat(context.path("heap.folded"))
+    context.run([CTRACE, "export", "-f", "folded", "--metric", "lost", "heap.json"]).check(2)
+    check_equal(os.stat(context.path("heap.folded")), before, "the old file after a failure")

@@ -2,6 +2,7 @@
 """A recording of many processes: one block, one report of each that matters, the given name for the largest, again and again."""
 
 import glob
+import json
 import os
 import re
 import signal
@@ -151,6 +152,55 @@ def together(context):
     in_turn = together_mib(f"{PYTHON} {code} {a} {a}; {PYTHON} {code} {b} {b}")
     check(16 <= side_by_side < 22, f"side by side: {side_by_side} MiB")
     check(8 <= in_turn < 12, f"one after the other: {in_turn} MiB")
+
+
+FORK = """
+import os
+before = bytearray(15 << 20) # live in the parent alone
+del before
+x = bytearray(8 << 20)
+if os.fork() == 0:
+    y = bytearray(4 << 20)
+    os._exit(0)
+os.wait()
+os._exit(0)
+"""
+
+
+@test()
+def together_over_time(context):
+    """The curve of all processes: in the folder's README.md and processes.json, in top DIR, on a terminal. A fork counts once."""
+    code, fork = context.write("pair.py", PAIR), context.write("fork.py", FORK)
+    a, b = context.path("a"), context.path("b")
+    result = _record(context, "-f", "dhat", "-o", "runs/", "/bin/sh", "-c", f"{PYTHON} {code} {a} {b} & {PYTHON} {code} {b} {a} & wait; exec {PYTHON} {fork}")
+    folder = result.stderr.splitlines()[-1].split(" report ")[1]
+    with open(os.path.join(folder, "processes.json"), encoding="utf-8") as file:
+        shown = json.load(file)
+    check_equal((shown["format"], shown["version"], shown["timeUnit"]), ("ctrace-processes", 1, "µs"), "head")
+    large = [process for process in shown["processes"] if process["totalBytes"] > 8 << 20]
+    check_equal(len(large), 4, f"large processes: {shown['processes']}")
+    for process in large:
+        check(os.path.exists(os.path.join(folder, process["report"])), f"no such report: {process}")
+        check(0 <= process["startTime"] <= process["endTime"] <= shown["endTime"], f"times: {process}")
+    points = shown["timeline"]
+    check_equal([point["time"] for point in points], sorted(point["time"] for point in points), "times in order")
+    check_equal(points[-1]["time"], shown["endTime"], "the last time")
+    check_equal(max(point["mostBytes"] for point in points), shown["mostBytes"], "the most")
+    check(16 << 20 <= shown["mostBytes"] < 22 << 20, f"the most: {shown['mostBytes']}")
+    (child,) = [process for process in large if process["startTime"] == max(other["startTime"] for other in large)]
+    after = [point["mostBytes"] for point in points if point["time"] > child["startTime"]]
+    check(20 << 20 <= max(after) < 28 << 20, f"parent and child: {max(after)}")
+    with open(os.path.join(folder, "README.md"), encoding="utf-8") as file:
+        readme = file.read()
+    check(re.search(r"```\nlive {6}[▁▂▃▄▅▆▇█ ]{20,60} up to (1[6-9]|2\d)\.\d MiB\n```", readme), readme)
+    listed = context.run([CTRACE, "top", folder], env=context.environment(LC_ALL="C.UTF-8")).check().stdout
+    found = re.search(r"at most ([\d.]+) MiB live in all of them together, .* after start\nlive {6}[▁▂▃▄▅▆▇█ ]{20,60} up to \1 MiB\n", listed)
+    check(found, listed)
+    check_equal(float(found[1]), round(shown["mostBytes"] / (1 << 20), 1), "the same from the reports alone")
+    check("processes.json" not in listed, "processes.json is taken for a report")
+    with Terminal(context, [CTRACE, "record", "-o", "x.json", "/bin/sh", "-c", f"{PYTHON} {fork}; true"], columns=100) as terminal:
+        terminal.ended()
+        check(re.search(r"ctrace:   live {6}[▁▂▃▄▅▆▇█ ]{20,60} up to ", terminal.text()), terminal.text())
 
 
 @test()

@@ -150,3 +150,34 @@ def losses(context):
     check_in(told, _check(context, path, "--baseline", lossy, "--max-growth", "total 0").stdout, "a lossy baseline")
     check_in("--strict", _check(context, lossy, "-b", budget, "--strict", status=1).stdout.splitlines()[0], "with --strict")
     check("warning" not in _check(context, path, "-b", budget, "--strict").stdout, "warning about a good one")
+
+
+PAIR = """
+import os, sys, time
+x = bytearray(8 << 20)
+open(sys.argv[1], "w").close()
+while not os.path.exists(sys.argv[2]): time.sleep(0.001)
+os._exit(0)
+"""
+
+
+@test()
+def folders(context):
+    """A folder is judged by the sum of its processes; its peak is what they had at one moment, in turn or side by side."""
+    code, a, b = context.write("pair.py", PAIR), context.path("a"), context.path("b")
+    scripts = {"turns": f"{PYTHON} {code} {a} {a}; {PYTHON} {code} {b} {b}", "beside": f"rm {a} {b}; {PYTHON} {code} {a} {b} & {PYTHON} {code} {b} {a} & wait"}
+    for name, script in scripts.items():
+        context.run([CTRACE, "record", "-q", "-f", "dhat", "-o", name + "/", "/bin/sh", "-c", script]).check()
+    budget = _budget(context, "peak <= 12 MiB", "total >= 16 MiB", "function PyByteArray_Resize peak >= 16 MiB")
+    _check(context, "turns", "-b", budget)
+    broken = _check(context, "beside", "-b", budget, status=1).stdout
+    ((rule, _, actual, _, _),) = _table(broken)
+    check(rule.strip("`") == "peak <= 12 MiB" and re.fullmatch(r"1[6-9]\.\d MiB", actual), broken)
+    # a folder of recordings is the newest of them; two folders can be compared
+    text = context.run([CTRACE, "check", "beside", "--baseline", "turns", "--max-growth", "peak 20%", "--max-growth", "total 20%"]).check(1).stdout
+    check_in("1 of 2 rules broken", text, "growth from folder to folder")
+    check_in("growth peak 20%", text, "the rule")
+    refused = context.run([CTRACE, "check", context.folder + "/none", "-b", budget]).check(3).stderr
+    check_equal(len(refused.splitlines()), 1, refused)
+    os.mkdir(context.path("empty"))
+    check_in("no report and no store in this folder", context.run([CTRACE, "check", "empty", "-b", budget]).check(2).stderr, "an empty folder")

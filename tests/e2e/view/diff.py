@@ -251,3 +251,57 @@ def sqlite(context):
     _check_sums(context, old, new)
     check(any("sqlite3BtreeCreateTable" in " ".join(row["chain"]) for row in _json(context, old, new)["rows"]), "no row of the new index")
     check_equal(len(glob.glob(context.path("*.store"))), 3, "stores")
+
+
+LOOPS = """
+#include <stdlib.h>
+#define SITE __attribute__((noinline, noipa))
+static void *volatile kept;
+SITE static void fill(int bytes) { kept = malloc(bytes); }
+SITE static void load(int count) { for (int i = 0; i < count; i++) fill(100); kept = malloc(1000); }
+SITE static void store(int count) { for (int i = 0; i < count; i++) fill(10); }
+SITE static void more(int count) { if (count) { fill(COUNT); more(count - 1); } }
+int main(void) { load(COUNT); store(50); more(COUNT - 20); kept = malloc(1 << 20); return 0; }
+"""
+
+
+def _rows_of_peek(text):
+    """The rows by their name with its sign: [old, new, change], in bytes."""
+    rows = {}
+    for line in text.splitlines():
+        found = re.match(r" *([\d,]+|-)  +([\d,]+|-)  +([+-][\d,]+|-)  +(\S+)  (  [<>] )?(.*)", line)
+        if found:
+            numbers = [0 if cell == "-" else int(cell.replace(",", "")) for cell in found.groups()[:3]]
+            rows[(found[5] or "").strip() + found[6]] = [*numbers, found[4]]
+    return rows
+
+
+@test(needs=("gcc",))
+def peek(context):
+    """Callers and callees of a function on both sides, also those of one side only; a function that calls itself counts once."""
+    context.write("a.c", LOOPS)
+    paths = []
+    for count in (20, 24):
+        context.run(["gcc", "-g", "-O1", f"-DCOUNT={count}", "-o", f"loops{count}", "a.c"]).check()
+        paths.append(_record(context, f"{count}.json", [context.path(f"loops{count}")]))
+    text = _diff(context, "--bytes", "-p", "^fill$", *paths).stdout
+    wanted = {
+        "<more": [0, 96, 96, "new"],
+        "<load": [2000, 2400, 400, "+20.0"],
+        "<store": [500, 500, 0, "-"],
+        "fill": [2500, 2996, 496, "+19.8"],
+        ">(itself)": [2500, 2996, 496, "+19.8"],
+    }
+    check_equal(_rows_of_peek(text), wanted, "fill: " + text)
+    names = [line.split()[-1] for line in text.splitlines() if re.match(r" *[\d,-]+  ", line)]
+    check_equal(names, ["load", "more", "store", "fill", "(itself)"], "callers by their change, the function, callees")
+    text = _diff(context, "--bytes", "--peek", "^load$", *paths).stdout
+    check_equal(_rows_of_peek(text), {"<main": [3000, 3400, 400, "+13.3"], "load": [3000, 3400, 400, "+13.3"], ">fill": [2000, 2400, 400, "+20.0"], ">(itself)": [1000, 1000, 0, "-"]}, "load: " + text)
+    rows = _rows_of_peek(_diff(context, "--bytes", "-p", "^more$", "-m", "blocks", *paths).stdout)
+    check_equal(rows["more"], [0, 4, 4, "new"], "calls of a function by itself")
+    check_equal(_rows_of_peek(_diff(context, "--bytes", "-p", "^more$", *reversed(paths)).stdout)["more"], [96, 0, -96, "-100.0"], "the other way round")
+    check_in("matches no function", _diff(context, "-p", "nothing", *paths, status=2).stderr, "no such function")
+    check_in("--peek is for text", _diff(context, "-p", "fill", "-f", "json", *paths, status=2).stderr, "JSON")
+    # What has hardly changed is not red: 496 bytes of a MiB. A function that has grown by a fifth is.
+    check(not re.search("\x1b\\[0;31m *\\+", _diff(context, "--color=always", *paths).stdout), "a change of 0.0 % is red")
+    check(re.search("\x1b\\[0;31m *\\+", _diff(context, "--color=always", "-p", "fill", *paths).stdout), "a change of 20 % is not red")

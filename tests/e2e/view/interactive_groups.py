@@ -63,6 +63,6 @@ def modules(context):
         terminal.press("/", *"libc.so", "enter")
         check_in("libc.so", terminal.selected(), "the module that was found")
         terminal.press("t")
-        check_in("[Sites]", terminal.text(), "after modules, without threads")
+        check_in("[Leaks]", terminal.text(), "after modules, without threads")
     refused = context.run([CTRACE_TOP, "-i", "--by=thread", path]).check(2).stderr
     check_in("no threads: record with --threads (CTRACE_THREADS=1)", refused, "without threads")

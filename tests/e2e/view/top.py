@@ -7,7 +7,7 @@ import re
 import subprocess
 
 from lib import commands, dhat, trace
-from lib.harness import CTRACE_TOP, check, check_equal, check_in, program, test
+from lib.harness import CTRACE, CTRACE_TOP, check, check_equal, check_in, program, test
 
 ESCAPE = "\x1b"
 # The sort keys: member of the report, column. The column % comes after the sorted one.
@@ -150,6 +150,8 @@ def nothing_to_show(context):
         check_in("no allocation was recorded.", shown, f"{words}")
         check_in("ctrace doctor --run", shown, f"{words}")
         check("WHERE" not in shown and "CALLS" not in shown, f"heads of an empty table: {shown}")
+    said = context.run([CTRACE, "record", context.path("none")]).check().stderr
+    check(re.fullmatch(r"ctrace: no allocation was recorded: the program did not call malloc, .*; to find out: ctrace doctor --run \S+/none \(.*\)\n", said), said)
     report = _report(context).path
     for words in ([], ["--by", "module"], ["--tree"]):
         shown = _top(context, "--focus", "nothing_has_this_name", *words, report)
@@ -158,7 +160,10 @@ def nothing_to_show(context):
     context.run(["cc", "-O0", "-fno-builtin", "-o", "freed", "freed.c"]).check()
     check_in("no leak candidate: nothing was live at the end", _top(context, "--leaks", _report(context, [context.path("freed")]).path), "--leaks")
     reachable = _report(context, [program("leaky"), "cache"], CTRACE_REACH=1).path
-    check_in("no leak candidate: all blocks that were live at the end can still be reached", _top(context, "--leaks", reachable), "--leaks, reachable")
+    shown = _top(context, "--leaks", reachable)
+    check_in("no leak candidate: all blocks that were live at the end can still be reached\nno function's live bytes grew steadily", shown, "--leaks, reachable")
+    kept = _report(context, [program("leaky"), "kept"], CTRACE_REACH=1).path
+    check_in("live bytes grew throughout the run in leak_token leaky.c:", _top(context, "--leaks", kept), "--leaks, growing and reachable")
     rules = context.write("rules.supp", "leak:lose\n")
     lost = _report(context, [program("leaky"), "few"], CTRACE_REACH=1).path
     check_in("the suppressions drop all of them", _top(context, "--leaks", "--suppressions", rules, lost), "--leaks, suppressed")

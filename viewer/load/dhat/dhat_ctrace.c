@@ -181,6 +181,8 @@ static int read_start(struct ct_dhat *dhat)
 	int code = 0;
 	if (find(dhat, "startTime", &piece))
 		code = ct_dhat_number(dhat, piece, "startTime", &dhat->profile->start_unix_ns);
+	if (code == 0 && find(dhat, "forkTime", &piece))
+		code = ct_dhat_number(dhat, piece, "forkTime", &dhat->profile->fork_time);
 	if (code == 0 && find(dhat, "program", &piece)) {
 		cJSON *item = ct_dhat_string(dhat, piece, "program");
 
