@@ -37,7 +37,8 @@ static int write_diff(const struct ct_export *job, char **paths, struct ct_error
 	struct ct_diff_files files = {.paths = {paths[CT_DIFF_OLD], paths[CT_DIFF_NEW]},
 				      .selection = job->selection,
 				      .stacks = CT_DIFF_ALL_FRAMES,
-				      .split_threads = job->html->split_threads};
+				      .split_threads = job->html->split_threads,
+				      .html = job->html};
 	enum ct_metric metric = job->metric;
 	char *name = job->output ? strdup(job->output) : page_name(files.paths[CT_DIFF_NEW]);
 	int code = name ? ct_diff_files_load(&files, &metric, error) : ct_error_no_memory(error);

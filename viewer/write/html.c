@@ -24,6 +24,7 @@
 #include "write/html.h"
 #include "write/packed.h"
 #include "write/put_findings.h"
+#include "write/put_places.h"
 #include "write/put_profile.h"
 #include "write/split.h"
 #include "write/stacks.h"
@@ -195,28 +196,13 @@ static void put_causes(const struct page *page, enum ct_metric metric)
 	}
 }
 
-/* Write the places of the rows' examples. */
-static void put_places(const struct page *page)
-{
-	char room[CT_NAME_ROOM];
-	begin_list(page, "place", true);
-	for (size_t i = 0; i < page->profile->site_count; i++) {
-		const struct ct_diff_row *row = row_at(page, i);
-		if (i)
-			putc_unlocked(',', page->out);
-		ct_put_text(page->out, ct_name_place(page->diff->profiles[ct_diff_shown_side(row)],
-						     ct_diff_own(page->diff, row), room));
-	}
-	putc_unlocked(']', page->out);
-}
-
 /* For each metric, write the old numbers, the new ones, and the causes of the change. */
-static void put_sides(const struct page *page)
+static int put_sides(const struct page *page)
 {
 	size_t count = page->profile->site_count;
 	PUT_LIST(page, "onlyOld", true, count, !row_at(page, i)->examples[CT_DIFF_NEW]);
 	PUT_LIST(page, "onlyNew", true, count, !row_at(page, i)->examples[CT_DIFF_OLD]);
-	put_places(page);
+	int code = ct_put_places(page->diff, page->stacks.order, page->html->source_path, page->out);
 	fputs("},\n\"changes\":{", page->out);
 	bool more = false;
 	for (int m = 1; m < CT_METRIC_COUNT; m++) {
@@ -231,9 +217,10 @@ static void put_sides(const struct page *page)
 		more = true;
 	}
 	putc_unlocked('}', page->out);
+	return code;
 }
 
-static void put_sites(const struct page *page)
+static int put_sites(const struct page *page)
 {
 	const struct ct_profile *profile = page->profile;
 	size_t count = profile->site_count;
@@ -246,10 +233,8 @@ static void put_sites(const struct page *page)
 	PUT_LIST(page, "own", true, count,
 		 page->diff ? row_at(page, i)->own : ct_origin_own(profile, &page->origins, site_at(page, i)));
 	PUT_LIST(page, "truncated", true, count, site_at(page, i)->truncated);
-	if (page->diff) {
-		put_sides(page);
-		return;
-	}
+	if (page->diff)
+		return put_sides(page);
 	for (int m = 1; m < CT_COUNTER_COUNT; m++) {
 		ct_progress_at(CT_COUNTER_COUNT + (uint64_t)m, 2 * CT_COUNTER_COUNT);
 		if (ct_metric_exists(profile, (enum ct_metric)m))
@@ -259,6 +244,7 @@ static void put_sites(const struct page *page)
 	if (page->split.label_count)
 		PUT_LIST(page, "thread", true, count, page->split.thread[page->stacks.order[i]]);
 	putc_unlocked('}', page->out);
+	return 0;
 }
 
 /* Write the threads' names and the frames of their labels. */
@@ -351,7 +337,8 @@ static bool put_data(const struct page *page, enum ct_metric metric)
 	put_texts(page);
 	put_functions(page);
 	put_frames(page);
-	put_sites(page);
+	if (put_sites(page))
+		return false;
 	put_timeline(page, profile);
 	put_marks(page);
 	put_snapshots(page);
@@ -467,10 +454,15 @@ int ct_write_page(const struct ct_profile *profile, enum ct_metric metric, const
 	return write_page(profile, NULL, metric, html, out, error);
 }
 
-/* Write the page of the new profile, with the diff's rows as its sites and the chains' texts as its functions. */
 int ct_write_diff_html(const struct ct_diff *diff, enum ct_metric metric, FILE *out, struct ct_error_text *error)
 {
-	const struct ct_html *html = &(struct ct_html){0};
+	return ct_write_diff_page(diff, metric, &(struct ct_html){0}, out, error);
+}
+
+/* Write the page of the new profile, with the diff's rows as its sites and the chains' texts as its functions. */
+int ct_write_diff_page(const struct ct_diff *diff, enum ct_metric metric, const struct ct_html *html, FILE *out,
+		       struct ct_error_text *error)
+{
 	const struct ct_profile *chains = diff->chains.profile;
 	struct ct_profile shown = *diff->profiles[CT_DIFF_NEW];
 	shown.sites = calloc(diff->row_count + 1, sizeof(*shown.sites));

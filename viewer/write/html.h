@@ -6,8 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "model/metric.h"
-#include "model/profile.h"
+#include "model/diff.h"
 #include "util/error.h"
 #include "write/put_source.h"
 
@@ -18,7 +17,10 @@ struct ct_html {
 	struct ct_source_sum *source; /* if not NULL, source lines are embedded, and this is set */
 };
 
+/* A page of one profile; one of a diff, whose split_threads and source are not used. */
 int ct_write_page(const struct ct_profile *profile, enum ct_metric metric, const struct ct_html *html, FILE *out,
 		  struct ct_error_text *error);
+int ct_write_diff_page(const struct ct_diff *diff, enum ct_metric metric, const struct ct_html *html, FILE *out,
+		       struct ct_error_text *error);
 
 #endif

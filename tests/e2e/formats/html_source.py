@@ -161,6 +161,9 @@ def editor_links(context):
             check_equal(len(page.find("#sites .details a.place")) > 1, bool(wanted), "links in a stack")
             click(page, "#tab-functions")
             check_equal(len(page.find("#functions a.place")) > 0, bool(wanted), "links of functions")
+            context.run([CTRACE, "html", "-o", path, *options, report, report], env=context.environment(CTRACE_CONFIG=context.path("rc"))).check()
+            open_page(page, path)
+            check_equal(page.run(hrefs), [wanted] if wanted else [], "links in the page of two recordings")
         # A click on a link does not open the row.
         context.run([CTRACE, "html", "--editor-link", "about-editor:{path}", "-o", path, report]).check()
         open_page(page, path, "#tab=sites")

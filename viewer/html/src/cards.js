@@ -7,7 +7,7 @@ export function totalCards(profile, shown) {
   const { values } = profile;
   const totals = profile.sums(shown);
   const count = shown.length;
-  const blocks = (number) => (number === undefined ? "" : `${exact(number)} ${profile.blocksUnit}`);
+  const blocks = (number) => (number === undefined ? "" : `${exact(number)} ${number === 1 ? profile.blocksUnit.replace(/s$/, "") : profile.blocksUnit}`);
   const words = (...texts) => texts.filter((text) => text).join(" ");
   const sites = `at ${exact(count)} ${count === 1 ? "site" : "sites"}`;
   const cards = [];

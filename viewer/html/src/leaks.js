@@ -29,7 +29,7 @@ export class Leaks {
     this.classes = make("tbody");
     this.element = make("div", {}, this.verdict(), this.known() ? this.table() : "");
     if (!this.known() || profile.old) return;
-    this.candidates = new Candidates(profile, on, { prefix: "leaks-", label: "Live at the end", columns: columnsOf(profile, COLUMNS) });
+    this.candidates = new Candidates(profile, on, { prefix: "leaks-", label: "Live at the end", columns: columnsOf(profile, COLUMNS), second: "endBytes" });
     this.element.append(make("h3", {}, "Sites with blocks at the end"), this.candidates.element);
   }
 

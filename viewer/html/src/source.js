@@ -6,7 +6,7 @@ import { linkOf, place } from "./links.js";
 import { exact, percent } from "./numbers.js";
 
 const LINES = 1000; // shown at a time
-const FILES = 50;
+const FILES = 8; // at first
 
 export class Source {
   // on.file(name): another file is chosen
@@ -15,6 +15,7 @@ export class Source {
     this.on = on;
     this.lines = LINES;
     this.files = make("tbody");
+    this.allFiles = make("button", { type: "button", id: "all-files", onclick: () => this.showAllFiles() });
     this.status = make("p", { class: "status", id: "source-status", role: "status" });
     this.code = make("div", { id: "source-code" });
     this.element = make("div", {}, this.status);
@@ -24,7 +25,7 @@ export class Source {
       return;
     }
     const head = make("tr", {}, make("th", { scope: "col", class: "where" }, "File"), ["Self", "Total"].map((text) => make("th", { scope: "col", class: "number plain" }, text)));
-    this.element.append(make("div", { class: "wide" }, make("table", { "aria-label": "Files" }, make("thead", {}, head), this.files)), this.code);
+    this.element.append(make("div", { class: "wide" }, make("table", { "aria-label": "Files" }, make("thead", {}, head), this.files)), this.allFiles, this.code);
   }
 
   // Each line of own code, once: {file, line}; by frame: its number, or -1.
@@ -96,9 +97,23 @@ export class Source {
     const { profile, rows } = this;
     this.shown = rows.find(({ file }) => this.name(file) === this.chosen) ?? rows.find(({ file }) => this.embedded.get(file)?.parts) ?? rows[0];
     const lines = profile.source ? "" : " Their text is not in this page: ctrace html --source puts it in.";
-    this.status.textContent = `${exact(rows.length)} ${rows.length === 1 ? "file" : "files"} of the program's own code${rows.length > FILES ? `, the largest ${FILES} shown` : ""}.${lines}`;
-    this.files.replaceChildren(...rows.slice(0, FILES).map((row) => this.fileRow(row)));
+    this.status.textContent = `${exact(rows.length)} ${rows.length === 1 ? "file" : "files"} of the program's own code.${lines}`;
+    this.drawFiles();
     this.drawCode();
+  }
+
+  // The largest files, and the shown one.
+  drawFiles() {
+    const { rows } = this;
+    const few = !this.every && rows.length > FILES;
+    this.files.replaceChildren(...rows.filter((row, i) => !few || i < FILES || row === this.shown).map((row) => this.fileRow(row)));
+    this.allFiles.hidden = !few;
+    this.allFiles.textContent = `Show all ${exact(rows.length)} files`;
+  }
+
+  showAllFiles() {
+    this.every = true;
+    this.drawFiles();
   }
 
   cell(heading, value, format = this.show) {

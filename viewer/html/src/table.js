@@ -4,7 +4,7 @@
 import { make } from "./dom.js";
 import { base } from "./data.js";
 import { changesOf } from "./diff.js";
-import { linkOfFrame, place } from "./links.js";
+import { linkOfFrame, linkOfSite, place } from "./links.js";
 import { exact, percent } from "./numbers.js";
 
 const ROWS = 50;
@@ -45,11 +45,12 @@ function allColumns(profile) {
 }
 
 export class Table {
-  // prefix: of the ids of its elements
-  constructor(profile, on, { prefix = "", label = "Sites", columns = columnsOf(profile) } = {}) {
+  // prefix: of the ids of its elements; second: the metric by which rows with equal values are sorted
+  constructor(profile, on, { prefix = "", label = "Sites", columns = columnsOf(profile), second = profile.main } = {}) {
     this.profile = profile;
     this.on = on;
     this.prefix = prefix;
+    this.second = second;
     this.columns = columns;
     this.hidden = new Set(); // keys of columns that the user does not want
     this.extra = [];
@@ -115,7 +116,8 @@ export class Table {
     const values = new Float64Array(this.profile.siteCount);
     for (const site of this.sites) values[site] = this.sort.size ? Math.abs(column.value(site)) : column.value(site);
     const sign = this.sort.down ? 1 : -1;
-    this.order = Uint32Array.from(this.sites).sort((a, b) => sign * (values[b] - values[a]) || a - b);
+    const second = this.profile.values[this.second];
+    this.order = Uint32Array.from(this.sites).sort((a, b) => sign * (values[b] - values[a]) || second[b] - second[a] || a - b);
     this.head.replaceChildren(this.heading());
     this.body.replaceChildren();
     this.addRows(0);
@@ -232,7 +234,7 @@ export class Table {
       { class: "where" },
       button,
       profile.threadOf(site) ? make("span", { class: "state" }, "thread ", make("bdi", {}, profile.threadOf(site))) : "",
-      place(profile.sitePlace(site), profile.old ? "" : linkOfFrame(profile, profile.ownFrame[site])),
+      place(profile.sitePlace(site), linkOfSite(profile, site)),
       call ? make("bdi", { class: "call" }, `(${call})`) : "",
       profile.state(site) ? make("span", { class: "state" }, profile.state(site)) : "",
       callers.length ? make("div", { class: "callers" }, make("bdi", {}, "← " + callers.join(" ← "))) : "",
