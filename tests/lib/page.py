@@ -34,7 +34,8 @@ def show(context, page, report, hash_="", options=()):
 def open_page(page, path, hash_=""):
     page.open("about:blank")  # otherwise another hash would not load it again
     page.open("file://" + path + hash_)
-    page.wait("return !document.querySelector('[aria-busy]')", "the page")
+    page.wait("return !document.querySelector('[aria-busy]:not(:has([role=alert]))')", "the page")
+    check(not page.find("[role=alert]"), "the page cannot be shown")
 
 
 def box(page, selector, text=""):

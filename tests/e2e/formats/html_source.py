@@ -61,6 +61,7 @@ def lines(context):
     with browser.Browser() as page:
         said = show(context, page, report, "#tab=source", ("--source",))
         check_in("source is inside the page: ", said, "the command's line")
+        check_in(" lines of 1 file;", said, "files of the program's own code")
         check_in("Source is inside this page: ", text(page, ".notice"), "the page's line")
         rows = page.run(ROWS)
         check_equal({line: row[4] for line, row in rows.items()}, {line: source[int(line) - 1] for line in rows}, "lines of the file")
@@ -88,15 +89,28 @@ def lines(context):
 
 
 @test(needs=NEEDS)
+def recursion(context):
+    """A site counts once for a line, and once for a file, however often they are in its stack."""
+    context.write("deep.c", "#include <stdlib.h>\nstatic void *deep(int n)\n{\n\treturn n ? deep(n - 1) : malloc(1000);\n}\nint main(void)\n{\n\tfree(deep(9));\n\treturn 0;\n}\n")
+    context.run(["gcc", "-g", "-O0", "-o", "deep", context.path("deep.c")]).check()
+    report, _ = recorded(context, context.path("deep"), options=())
+    with browser.Browser() as page:
+        show(context, page, report, "#tab=source", ("--source",))
+        rows = page.run(ROWS)
+        check_equal([rows[line][:3] for line in ("4", "8")], [[1000, 1000, 1], [0, 1000, 1]], "self, total and blocks of two lines")
+        check_equal(page.run("return [...document.querySelectorAll('#source tr.chosen td.number')].map((cell) => Number(cell.dataset.value))"), [1000, 1000], "self and total of the file")
+
+
+@test(needs=NEEDS)
 def hostile_source(context):
     """Source is text, whatever is in it: markup, bad bytes, long lines, a file that is not text."""
     long = "y" * 100_000 + "é"
-    report, _ = _made(context, lines=["\udcff\udc80 bad \x00 rest", long, *EVIL[1:]], mark=EVIL[0])
+    report, _ = _made(context, lines=["\udcff\udc80 bad \x00 rest \x01\x1b[31m", long, *EVIL[1:]], mark=EVIL[0])
     with browser.Browser() as page:
         show(context, page, report, "#tab=source", ("--source",))
         shown = {row[-1].removeprefix("// ") for row in page.run(ROWS).values()}
         check(any(EVIL[0] in line for line in shown), f"the line with numbers: {shown}")
-        check({EVIL[1], EVIL[2], EVIL[3], "\ufffd\ufffd bad ? rest", "a    b               c"} <= shown, f"lines: {shown}")
+        check({EVIL[1], EVIL[2], EVIL[3], "\ufffd\ufffd bad ? rest \ufffd\ufffd[31m", "a    b               c"} <= shown, f"lines: {shown}")
         longest = max(shown, key=len)
         check(380 < len(longest) < 420 and longest.endswith("y…"), f"a long line: {len(longest)}")
         check_equal(page.run("return window.caught"), None, "markup from source")
@@ -183,7 +197,7 @@ def many_lines(context):
     count = 4000
     names = [f"int f{i}(void) {{ return !malloc({16 + i}); }} // line {i}" for i in range(count)]
     calls = "\n".join(f"f{i}();" for i in range(count))
-    context.write("many.c", "#include <stdlib.h>\n" + "\n\n\n\n\n\n\n\n\n\n".join(names) + "\nint main(void)\n{\n" + calls + "\nreturn 0; }\n")
+    context.write("many.c", "#include <stdlib.h>\n" + ("\n" * 18).join(names) + "\nint main(void)\n{\n" + calls + "\nreturn 0; }\n")
     context.run(["gcc", "-g", "-O0", "-o", "many", context.path("many.c")]).check()
     report, _ = recorded(context, context.path("many"), options=())
     said = context.run([CTRACE, "html", "--source", "-o", "many.html", report]).check().stderr

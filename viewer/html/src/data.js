@@ -71,13 +71,13 @@ class Profile {
 
   // The node of the label of a site's thread; -1: threads are folded, or the thread is not known.
   label(site) {
-    const thread = this.split ? this.fold.stacks.thread[site] : 0;
+    const thread = this.split ? this.fold.thread[site] : 0;
     return thread ? this.labels + thread - 1 : -1;
   }
 
   // The name of a site's thread, "" if threads are folded.
   threadOf(site) {
-    return this.split ? this.threads[this.fold.stacks.thread[site] - 1]?.name ?? "" : "";
+    return this.split ? this.threads[this.fold.thread[site] - 1]?.name ?? "" : "";
   }
 
   // In a diff, the values are changes; `changes` has the old and the new values.

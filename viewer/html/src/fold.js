@@ -12,6 +12,8 @@ export class Fold {
     this.stacks = stacks;
     this.metrics = Object.keys(stacks).filter((key) => !SHARED.has(key));
     this.values = Object.fromEntries(this.metrics.map((key) => [key, Float64Array.from(stacks[key])]));
+    this.thread = Int32Array.from(stacks.thread);
+    this.all = Int32Array.from(stacks.node, (_, i) => i);
     this.siteOf = new Int32Array(stacks.node.length); // by stack: its site when threads are folded
     this.first = []; // by folded site: its first stack
     stacks.node.forEach((node, i) => {
@@ -22,28 +24,47 @@ export class Fold {
 
   // The sites and their values. thread: 0 = all, else only what this one allocated. present: flags by site, or null: all.
   take(thread, split) {
-    const { stacks, metrics } = this;
-    const siteOf = split ? Int32Array.from(stacks.node, (_, i) => i) : this.siteOf;
-    const first = split ? siteOf : this.first;
-    const sites = { skip: [], own: [], node: [], truncated: [] };
-    for (const key of Object.keys(sites)) sites[key] = Array.from(first, (i) => stacks[key][i]);
-    const count = new Float64Array(first.length);
-    const values = Object.fromEntries(metrics.map((key) => [key, new Float64Array(first.length)]));
-    for (let i = 0; i < siteOf.length; i++) {
-      const site = siteOf[i];
-      if (thread && stacks.thread[i] !== thread) continue;
-      for (const key of metrics) {
-        const value = this.values[key][i];
-        if (!count[site] || !(SMALLEST.has(key) || LARGEST.has(key))) values[key][site] += value;
-        else values[key][site] = SMALLEST.has(key) ? Math.min(values[key][site], value) : Math.max(values[key][site], value);
-      }
-      count[site]++;
+    const { stacks } = this;
+    const siteOf = split ? this.all : this.siteOf;
+    const first = split ? this.all : this.first;
+    const sites = {};
+    for (const key of ["node", "skip", "own", "truncated"]) sites[key] = Int32Array.from(first, (i) => stacks[key][i]);
+    const threads = this.count(siteOf, first.length, thread);
+    const values = { threads };
+    for (const key of this.metrics) values[key] = split ? this.values[key] : this.sum(key, thread);
+    return { sites, siteOf, values, present: thread ? Uint8Array.from(threads, (number) => (number ? 1 : 0)) : null };
+  }
+
+  // By site: its stacks on the thread.
+  count(siteOf, sites, thread) {
+    const counts = new Float64Array(sites);
+    for (let i = 0; i < siteOf.length; i++) if (this.isOn(i, thread)) counts[siteOf[i]]++;
+    return counts;
+  }
+
+  // By folded site: the sum, or the smallest or largest, of its stacks on the thread.
+  sum(key, thread) {
+    const { siteOf, values, first } = this;
+    const sums = new Float64Array(first.length);
+    const list = values[key];
+    if (first.length === list.length && !thread) return list;
+    if (!SMALLEST.has(key) && !LARGEST.has(key)) {
+      for (let i = 0; i < list.length; i++) if (this.isOn(i, thread)) sums[siteOf[i]] += list[i];
+      return sums;
     }
-    return { sites, siteOf, values: { ...values, threads: count }, present: thread ? Uint8Array.from(count, (number) => (number ? 1 : 0)) : null };
+    const better = SMALLEST.has(key) ? Math.min : Math.max;
+    const seen = new Uint8Array(first.length);
+    for (let i = 0; i < list.length; i++) {
+      const site = siteOf[i];
+      if (!this.isOn(i, thread)) continue;
+      sums[site] = seen[site] ? better(sums[site], list[i]) : list[i];
+      seen[site] = 1;
+    }
+    return sums;
   }
 
   // Is the stack on the thread? 0: any
   isOn(stack, thread) {
-    return !thread || this.stacks.thread[stack] === thread;
+    return !thread || this.thread[stack] === thread;
   }
 }

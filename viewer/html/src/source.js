@@ -152,7 +152,7 @@ export class Source {
     const { profile, shown } = this;
     const title = make("h3", {}, place(this.name(shown.file), linkOf(profile, shown.file, 0)));
     const headings = ["Self", "Total", ...(this.hasBlocks ? ["Blocks"] : []), "Line"];
-    const head = make("tr", {}, headings.map((text) => make("th", { scope: "col", class: "number plain" }, text)), make("th", { scope: "col", class: "text" }, "Source"));
+    const head = make("tr", {}, headings.map((text) => make("th", { scope: "col", class: "number plain", "data-heading": text }, text)), make("th", { scope: "col", class: "text" }, "Source"));
     const rows = this.rowsOf(shown.file);
     const body = make("tbody", {}, rows.slice(0, this.lines).map((row, i) => this.lineRow(row, i)));
     const left = rows.length - this.lines;
@@ -168,10 +168,10 @@ export class Source {
   lineRow([line, text, entry, first], i) {
     const link = linkOf(this.profile, this.shown.file, line);
     const number = link ? make("a", { href: link, rel: "noreferrer", title: "Open in the editor" }, String(line)) : String(line);
-    const empty = () => make("td", { class: "number zero" });
+    const empty = (heading) => make("td", { class: "number zero", "data-heading": heading });
     const numbers = entry
       ? [this.cell("Self", entry.self), this.cell("Total", entry.total), this.hasBlocks ? this.cell("Blocks", entry.blocks, exact) : ""]
-      : [empty(), empty(), this.hasBlocks ? empty() : ""];
+      : [empty("Self"), empty("Total"), this.hasBlocks ? empty("Blocks") : ""];
     const classes = [entry && (entry.total || entry.blocks) ? "counts" : "", first && i ? "gap" : ""].filter(Boolean).join(" ");
     return make("tr", { class: classes || undefined, "data-line": line }, numbers, make("td", { class: "number" }, number), make("td", { class: "text" }, make("code", { dir: "ltr" }, make("bdi", {}, text ?? ""))));
   }

@@ -44,12 +44,12 @@ export class Threads {
   set({ passing, thread }) {
     const { profile } = this;
     if (!profile.fold) return;
-    const { stacks, values } = profile.fold;
+    const { thread: threads, values } = profile.fold;
     const passes = new Uint8Array(profile.siteCount);
     for (const site of passing) passes[site] = 1;
     this.rows = profile.threads.map(({ name }) => ({ name, ...Object.fromEntries(this.columns.map(([key]) => [key, 0])) }));
-    for (let stack = 0; stack < stacks.node.length; stack++) {
-      const row = this.rows[stacks.thread[stack] - 1];
+    for (let stack = 0; stack < threads.length; stack++) {
+      const row = this.rows[threads[stack] - 1];
       if (!row || !passes[profile.siteOf[stack]]) continue;
       for (const [key] of this.columns) row[key] += key === "stacks" ? 1 : values[key][stack];
     }
