@@ -89,6 +89,30 @@ def lines(context):
 
 
 @test(needs=NEEDS)
+def from_a_stack(context):
+    """A frame of an open row leads to its line in Source, if the line is in the page; a finding's place is a link."""
+    report, _ = recorded(context, options=("--reach",))
+    with browser.Browser() as page:
+        show(context, page, report, "#tab=sites", ("--source",))
+        click(page, "#sites .open", "leak_token")
+        check_equal(page.run("return [...document.querySelectorAll('.details li')].filter((li) => li.querySelector('.line')).map((li) => li.querySelector('a.place').textContent)"), ["server.cpp:52", "server.cpp:63", "server.cpp:70"], "frames with lines in the page")
+        page.run("scrollTo(0, 0)")
+        click(page, ".details li .line")
+        check_in("tab=source", page.run("return location.hash"), "the address")
+        seen = "const row = document.querySelector('.code .shown'), box = row.getBoundingClientRect(); return [row.dataset.line, box.top > 0 && box.bottom < innerHeight]"
+        check_equal(page.run(seen), ["52", True], "the line that is shown")
+        page.run("history.back()")
+        page.wait("return document.querySelector('#tab-sites[aria-selected=true]')", "Back to the stack")
+        click(page, "#tab-findings")
+        link = page.run("const a = document.querySelector('#every-finding a.place'); return [a.textContent, a.getAttribute('href').endsWith('/server.cpp:52'), a.closest('dd').textContent.startsWith('leak_token server.cpp:52 < handle')]")
+        check_equal(link, ["server.cpp:52", True, True], "a finding's place")
+        check_equal(page.console_errors(), [], "console")
+        show(context, page, report, "#tab=sites")
+        click(page, "#sites .open", "leak_token")
+        check_equal(len(page.find(".details .line")), 0, "lines of a page without source")
+
+
+@test(needs=NEEDS)
 def recursion(context):
     """A site counts once for a line, and once for a file, however often they are in its stack."""
     context.write("deep.c", "#include <stdlib.h>\nstatic void *deep(int n)\n{\n\treturn n ? deep(n - 1) : malloc(1000);\n}\nint main(void)\n{\n\tfree(deep(9));\n\treturn 0;\n}\n")

@@ -184,6 +184,11 @@ class Profile {
     return frames;
   }
 
+  // The site that contributes most to a finding. Its number depends on whether threads are folded.
+  siteOfFinding(finding) {
+    return this.fold ? this.siteOf[finding.site] : finding.site;
+  }
+
   functionName(id) {
     return this.functions.short[id];
   }
@@ -208,6 +213,14 @@ class Profile {
   siteCallers(site) {
     const functions = this.stack(site).slice(this.sites.own[site]).map((frame) => this.frames.function[frame]);
     return functions.slice(1).filter((id) => this.isLibrary(functions[0]) || !this.isLibrary(id));
+  }
+
+  // Is the frame's line in the page?
+  hasLines(frame) {
+    const id = this.frames.function[frame];
+    const line = this.frames.line[frame];
+    const file = this.source?.find((entry) => entry.file === this.functions.file[id]);
+    return line > 0 && Boolean(file?.parts?.some(({ first, lines }) => line >= first && line < first + lines.length));
   }
 
   functionModule(id) {

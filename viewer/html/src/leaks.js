@@ -48,7 +48,7 @@ export class Leaks {
     const parts = [];
     if (!this.known()) return make("p", { class: "empty", id: "leak-verdict" }, "The file does not say what was live at the end. ", code("ctrace record --reach PROGRAM"), " records it, and finds out what is lost.");
     if (profile.old) parts.push(make("p", { class: "empty" }, "Verdicts on leaks are about one recording: ", code("ctrace html NEW"), " shows those of the new one."));
-    else if (leakFindings(profile).length) parts.push(list(leakFindings(profile), (finding) => this.on.showFinding(finding)));
+    else if (leakFindings(profile).length) parts.push(list(profile, leakFindings(profile), (finding) => this.on.showFinding(finding)));
     else parts.push(make("p", { class: "empty" }, whyNoLeak(profile) || "Nothing is known about leaks."));
     if (!this.hasReach()) parts.push(make("p", { class: "note" }, "Which of these blocks the program had lost is not known. ", code("ctrace record --reach PROGRAM"), " finds out."));
     return make("div", { id: "leak-verdict" }, parts);

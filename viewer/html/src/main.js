@@ -33,9 +33,9 @@ class Report {
     this.reversed = false;
     this.filters = new Filters(profile, () => this.filter());
     this.graph = new Graph(profile, { zoom: () => this.zoomed() });
-    this.table = new Table(profile, { show: (site) => this.showInGraph(site) });
+    this.table = new Table(profile, { show: (site) => this.showInGraph(site), line: (frame) => this.showLine(frame) });
     this.functions = new Functions(profile);
-    this.leaks = new Leaks(profile, { show: (site) => this.showInGraph(site), showFinding: (finding) => this.showFinding(finding), metric: (key) => this.showMetricInGraph(key) });
+    this.leaks = new Leaks(profile, { show: (site) => this.showInGraph(site), line: (frame) => this.showLine(frame), showFinding: (finding) => this.showFinding(finding), metric: (key) => this.showMetricInGraph(key) });
     this.threads = new Threads(profile, { choose: (name) => this.chooseThread(name) });
     this.source = new Source(profile, { file: (name) => this.chooseFile(name) });
     if (profile.timeline.time.length)
@@ -176,6 +176,14 @@ class Report {
     const [before] = this.filters.get("thread");
     if (name !== before) return this.filters.add("thread", name);
     this.filters.remove(this.filters.list.find(({ kind }) => kind === "thread"));
+  }
+
+  // The line of a frame in Source.
+  showLine(frame) {
+    const { profile } = this;
+    this.file = profile.texts[profile.functions.file[profile.frames.function[frame]]];
+    this.setTab("source");
+    this.source.reveal(profile.frames.line[frame]);
   }
 
   chooseFile(name) {
@@ -414,8 +422,7 @@ class Report {
   // A finding is about a function, over all of its stacks.
   showFinding(finding) {
     const { profile } = this;
-    const site = () => (profile.fold ? profile.siteOf[finding.site] : finding.site); // it depends on whether threads are folded
-    const id = profile.frames.function[profile.ownFrame[site()]];
+    const id = profile.frames.function[profile.ownFrame[profile.siteOfFinding(finding)]];
     this.tabs.show("overview");
     this.setFilters([{ kind: "focus", text: exactly(profile.functionFullName(id)) }]);
     if (this.range) this.timeline.choose(null);
@@ -424,7 +431,7 @@ class Report {
     this.show(true);
     const { tree } = this.graph;
     this.graph.zoom(tree.root);
-    const path = tree.path(tree.find(this.functionsOf(site())));
+    const path = tree.path(tree.find(this.functionsOf(profile.siteOfFinding(finding))));
     this.reveal(path.find((node) => node.function === id) ?? tree.root);
   }
 

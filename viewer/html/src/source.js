@@ -165,6 +165,19 @@ export class Source {
     this.drawCode();
   }
 
+  // Scroll to a line of the shown file.
+  reveal(line) {
+    const at = this.rowsOf(this.shown.file).findIndex(([number]) => number === line);
+    if (at >= this.lines) {
+      this.lines = at + LINES;
+      this.drawCode();
+    }
+    const row = this.code.querySelector(`[data-line="${line}"]`);
+    row?.classList.add("shown");
+    row?.scrollIntoView({ block: "center" });
+    this.code.querySelector("[role=region]").focus({ preventScroll: true });
+  }
+
   lineRow([line, text, entry, first], i) {
     const link = linkOf(this.profile, this.shown.file, line);
     const number = link ? make("a", { href: link, rel: "noreferrer", title: "Open in the editor" }, String(line)) : String(line);

@@ -277,6 +277,7 @@ export class Table {
         { class: i < skip || profile.isLibrary(id) ? "library" : undefined },
         make("bdi", { class: "function" }, profile.functionFullName(id)),
         place(profile.place(frame), linkOfFrame(profile, frame), profile.place(frame, true)),
+        profile.hasLines(frame) ? make("button", { type: "button", class: "line", title: "The line in Source", onclick: () => this.on.line(frame) }, "source") : "",
         profile.frames.inlined[frame] ? make("span", { class: "note" }, "inlined") : "",
         profile.texts[profile.functions.file[id]] && module ? make("bdi", { class: "note" }, base(module)) : "",
       );
