@@ -151,6 +151,10 @@ class Browser:
         metrics = {"width": pixels, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
         self._call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics})
 
+    def media(self, name):
+        """Show the page as on "screen" or in "print"."""
+        self._call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": {"media": name}})
+
     def console_errors(self):
         """The console's messages of level error since the last call."""
         entries = self._call("POST", "/se/log", {"type": "browser"})

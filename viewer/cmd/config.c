@@ -13,12 +13,13 @@
 #include "util/distance.h"
 #include "util/message.h"
 #include "util/open.h"
+#include "write/editor_link.h"
 
 #define NAME ".ctracerc"
 
 #define PATTERN_COPIES_MAX (1u << 16) /* bytes of a pattern, times how often its parts are copied */
 
-static const char *const keys[] = {"hide", "columns", "source-path", "budget"};
+static const char *const keys[] = {"hide", "columns", "source-path", "budget", "editor-link"};
 
 /* Each folder of a colon-separated list, relative to the file's folder; to be freed. NULL when out of memory. */
 static char *below(const char *file, const char *value)
@@ -103,11 +104,15 @@ static int set(struct ct_config *config, const char *file, const char *key, cons
 		return set_once(&config->source_path, below(file, value), error);
 	if (!strcmp(key, "budget"))
 		return set_once(&config->budget, below(file, value), error);
+	if (!strcmp(key, "editor-link")) {
+		int code = ct_editor_link_check(value, error);
+		return code ? code : set_once(&config->editor_link, strdup(value), error);
+	}
 	struct ct_nearest nearest = {.word = key};
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		ct_nearest_offer(&nearest, keys[i]);
 	return ct_error_set(error, CT_ERR_USAGE, "'%.40s' is not a setting%s%s%s", key,
-			    nearest.best ? "; did you mean '" : ": hide, columns, source-path, budget",
+			    nearest.best ? "; did you mean '" : ": hide, columns, source-path, budget, editor-link",
 			    nearest.best ? nearest.best : "", nearest.best ? "'?" : "");
 }
 
@@ -229,6 +234,7 @@ void ct_config_fini(struct ct_config *config)
 	free(config->columns_from);
 	free(config->source_path);
 	free(config->budget);
+	free(config->editor_link);
 }
 
 int ct_config_hide(const struct ct_config *config, struct ct_selection *selection, struct ct_error_text *error)

@@ -6,8 +6,9 @@
  *
  *   hide = ^std::                     # --hide of top and diff; may be repeated
  *   columns = total,blocks,peak       # --columns of top
- *   source-path = src:third_party     # --source-path of top; relative to the file
+ *   source-path = src:third_party     # --source-path of top and html; relative to the file
  *   budget = ci/heap.budget           # --budget of check, unless that has rules; relative to the file
+ *   editor-link = idea://open?file={path}&line={line}    # --editor-link of html
  *
  * Options of the command line take the place of settings, and the project's of the user's; patterns of hide add up.
  */
@@ -22,7 +23,7 @@
 struct ct_config {
 	char **hide;
 	size_t hide_count, hide_room;
-	char *columns, *source_path, *budget; /* NULL = not set */
+	char *columns, *source_path, *budget, *editor_link; /* NULL = not set */
 	char *columns_from; /* the file that sets columns, for errors */
 };
 

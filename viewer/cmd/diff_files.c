@@ -7,7 +7,6 @@
 #include "model/threads.h"
 #include "util/progress.h"
 #include "view/caveat.h"
-#include "write/diff.h"
 #include "write/file.h"
 
 /* Of the time that a comparison takes: loading one side, and everything before the output. */
@@ -84,7 +83,7 @@ int ct_diff_files_page(const struct ct_diff_files *files, enum ct_metric metric,
 	struct ct_progress_part all = ct_progress_enter(COMPARED, 1);
 	int code = ct_out_open(output, &file, error);
 	if (!code)
-		code = ct_write_diff_html(&files->diff, metric, file.stream, error);
+		code = ct_write_diff_page(&files->diff, metric, files->html, file.stream, error);
 	ct_progress_leave(all);
 	return ct_out_close(&file, code, error);
 }

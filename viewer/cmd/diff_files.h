@@ -5,12 +5,14 @@
 
 #include "model/diff.h"
 #include "model/select.h"
+#include "write/html.h"
 
 struct ct_diff_files {
 	const char *paths[CT_DIFF_SIDES];
 	const struct ct_selection *selection; /* applies to both; the caller's */
 	struct ct_profile *profiles[CT_DIFF_SIDES];
 	bool split_threads; /* do not fold equal stacks of several threads */
+	const struct ct_html *html; /* for ct_diff_files_page */
 	struct ct_profile folded[CT_DIFF_SIDES];
 	enum ct_diff_stacks stacks;
 	struct ct_diff diff;

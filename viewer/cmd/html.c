@@ -11,13 +11,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/config.h"
 #include "cmd/diff_files.h"
 #include "cmd/pick.h"
 #include "cmd/shared_options.h"
 #include "export/export.h"
 #include "live/process.h"
+#include "names/number.h"
 #include "util/browser.h"
+#include "util/message.h"
+#include "write/editor_link.h"
 #include "write/file.h"
+#include "write/html.h"
 
 #define COMMAND "html"
 
@@ -33,7 +38,8 @@ static int write_diff(const struct ct_export *job, char **paths, struct ct_error
 	struct ct_diff_files files = {.paths = {paths[CT_DIFF_OLD], paths[CT_DIFF_NEW]},
 				      .selection = job->selection,
 				      .stacks = CT_DIFF_ALL_FRAMES,
-				      .split_threads = job->split_threads};
+				      .split_threads = job->html->split_threads,
+				      .html = job->html};
 	enum ct_metric metric = job->metric;
 	char *name = job->output ? strdup(job->output) : page_name(files.paths[CT_DIFF_NEW]);
 	int code = name ? ct_diff_files_load(&files, &metric, error) : ct_error_no_memory(error);
@@ -51,8 +57,19 @@ struct request {
 	struct ct_export job;
 	int pid; /* show this process; 0: files */
 	bool open; /* in the browser */
+	bool source;
+	struct ct_html html;
+	struct ct_source_sum sum;
 	struct ct_selection selection;
+	struct ct_config config;
 };
+
+static int set_link(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	(void)option;
+	*(const char **)member = value;
+	return ct_editor_link_check(value, error);
+}
 
 static const struct ct_option options[] = {
 	{.letter = 'o',
@@ -82,9 +99,25 @@ static const struct ct_option options[] = {
 	 .set = ct_set_pid,
 	 .at = offsetof(struct request, pid)},
 	{.name = "split-threads",
-	 .help = "with threads recorded, do not fold equal stacks of several threads",
+	 .help = "with threads recorded, do not fold equal stacks of several threads at first",
 	 .set = ct_set_flag,
-	 .at = offsetof(struct request, job.split_threads)},
+	 .at = offsetof(struct request, html.split_threads)},
+	{.name = "source",
+	 .help = "put the lines of source around the program's own frames into the page",
+	 .set = ct_set_flag,
+	 .at = offsetof(struct request, source)},
+	{.name = "source-path",
+	 .argument = "DIRS",
+	 .help = "colon-separated folders with source files that have moved",
+	 .set = ct_set_text,
+	 .at = offsetof(struct request, html.source_path),
+	 .file = true},
+	{.name = "editor-link",
+	 .argument = "URL",
+	 .help = "what a click on FILE:LINE opens, with {path} and {line} in it; none: nothing",
+	 .standard = CT_EDITOR_LINK,
+	 .set = set_link,
+	 .at = offsetof(struct request, html.editor_link)},
 };
 
 /* The page of a running program. */
@@ -113,6 +146,39 @@ static int write_live(const struct ct_export *job, int pid, struct ct_error_text
 	return code;
 }
 
+/* Say what of the source is in the page, since the page may be passed on. */
+static void report_source(const struct ct_source_sum *sum)
+{
+	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM];
+	if (sum->lines)
+		ct_message(
+			"source is inside the page: %s line%s of %s file%s; pass it on only to readers who may see them",
+			ct_number_exact(a, sum->lines), sum->lines == 1 ? "" : "s", ct_number_exact(b, sum->files),
+			sum->files == 1 ? "" : "s");
+	else if (!sum->missing)
+		ct_message(
+			"no source is inside the page: no line of the program's own code is known; build it with -g");
+	if (sum->missing)
+		ct_message("%s source file%s not found; --source-path names folders to look in",
+			   ct_number_exact(a, sum->missing), sum->missing == 1 ? " was" : "s were");
+	if (sum->left)
+		ct_message("%s lines with few bytes are not among them", ct_number_exact(a, sum->left));
+}
+
+/* Options of the command line take the place of settings. */
+static int configure(struct request *request, struct ct_error_text *error)
+{
+	struct ct_html *html = &request->html;
+	int code = ct_config_read(&request->config, error);
+	if (!html->source_path)
+		html->source_path = request->config.source_path;
+	if (!html->editor_link)
+		html->editor_link = request->config.editor_link;
+	html->source = request->source ? &request->sum : NULL;
+	request->job.html = html;
+	return code;
+}
+
 static int write_page(struct request *request, char **paths, int count)
 {
 	struct ct_export *job = &request->job;
@@ -124,6 +190,8 @@ static int write_page(struct request *request, char **paths, int count)
 				   "name one file, or two to compare, or a process with -p; see ctrace html --help");
 	if (request->open && job->output && !strcmp(job->output, "-"))
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "--open needs a file, not stdout");
+	if (request->source && count == CT_DIFF_SIDES)
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "--source is for one recording, not for two");
 	if (ct_selection_any(&request->selection) && !job->output)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "-o is required with --focus, --ignore or --hide");
 	if (count == 1 && paths[0][strspn(paths[0], "0123456789")] == '\0' && access(paths[0], F_OK) < 0)
@@ -131,6 +199,7 @@ static int write_page(struct request *request, char **paths, int count)
 				   "%s: no such file; for a running program: ctrace html -p %s", paths[0], paths[0]);
 	job->brief = !job->output;
 	job->written = &page;
+	code = configure(request, &error);
 	for (int i = 0; i < count && !code; i++)
 		code = ct_pick(COMMAND, paths[i], NULL, &picked[i], &error);
 	ct_cmd_begin_work("writing the page", !code && count == 1 && ct_export_is_store(picked[0]) ? picked[0] : NULL);
@@ -139,6 +208,8 @@ static int write_page(struct request *request, char **paths, int count)
 		       : count == 1 ? ct_export_file(job, picked[0], &error)
 				    : write_diff(job, picked, &error);
 	ct_cmd_end_work();
+	if (!code && request->source)
+		report_source(&request->sum);
 	if (!code && request->open)
 		code = ct_browser_open(page, &error);
 	for (int i = 0; i < count; i++)
@@ -155,6 +226,7 @@ static int run(int argc, char **argv)
 	if (rest >= 0)
 		code = write_page(&request, argv + rest, argc - rest);
 	ct_selection_fini(&request.selection);
+	ct_config_fini(&request.config);
 	return code;
 }
 
@@ -164,7 +236,7 @@ const struct ct_command ct_command_html = {
 	.usage = "[options] FILE [NEW]\n"
 		 "[options] -p PID",
 	.about =
-		"Write a page for a browser, all in one file: summary, chart over time, call graph, sites. FILE is a store, or a "
+		"Write a page for a browser, all in one file: summary, chart over time, call graph, sites, functions, leaks, threads, findings. FILE is a store, or a "
 		"report of ctrace, Valgrind's DHAT or dhat-rs. With NEW the page shows what changed, as ctrace diff does.",
 	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_select_options, offsetof(struct request, selection)),
 		   CT_OPTION_GROUP(ct_debuginfod_options, 0)},

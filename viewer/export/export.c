@@ -21,6 +21,7 @@
 #include "util/utf8.h"
 #include "view/caveat.h"
 #include "write/file.h"
+#include "write/write.h"
 
 #define COMMAND_MAX 80 /* bytes; a longer one is not repeated */
 #define STORE_SUFFIX ".store"
@@ -252,9 +253,12 @@ static int write_profile(const struct ct_export *job, const struct ct_profile *p
 			 struct ct_error_text *error)
 {
 	enum ct_metric metric = job->metric ? job->metric : job->format->metric;
+	const struct ct_html plain = {.split_threads = job->split_threads};
 	struct ct_profile folded;
 	if (metric && !ct_metric_exists(profile, metric))
 		metric = ct_metric_main(profile);
+	if (job->format->write == ct_write_html)
+		return ct_write_page(profile, metric, job->html ? job->html : &plain, out, error);
 	if (!profile->has_threads || profile->threads_folded || job->split_threads || job->format->has_threads)
 		return job->format->write(profile, metric, out, error);
 	int code = ct_threads_fold(profile, &folded, error);

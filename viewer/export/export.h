@@ -14,6 +14,7 @@
 #include "model/select.h"
 #include "util/error.h"
 #include "write/format.h"
+#include "write/html.h"
 
 /* Are these the same file, perhaps under two names? */
 bool ct_export_same_file(const char *a, const char *b);
@@ -33,6 +34,7 @@ struct ct_export {
 	enum ct_metric metric; /* CT_METRIC_NONE: the format's own */
 	const struct ct_selection *selection; /* NULL = the whole profile */
 	char **written; /* if not NULL, gets the name of the file that was written; to be freed */
+	const struct ct_html *html; /* for a page; NULL: as split_threads says, and nothing else */
 	bool split_threads; /* keep equal stacks of several threads apart */
 	bool live; /* the input is the store of a running program; an output FILE.store becomes a copy of it */
 	bool events; /* for a store: export the program's ad-hoc events instead of the heap */

@@ -11,7 +11,7 @@
 
 #include "names/names.h"
 #include "util/library.h"
-#include "view/source_file.h"
+#include "util/source_file.h"
 
 bool ct_editor_find(const struct ct_profile *profile, const uint32_t *frames, size_t count, const char *folders,
 		    struct ct_editor_place *place)

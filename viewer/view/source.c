@@ -12,7 +12,7 @@
 #include "model/origin.h"
 #include "names/names.h"
 #include "names/number.h"
-#include "view/source_file.h"
+#include "util/source_file.h"
 
 #define CONTEXT 5 /* lines shown around those with numbers */
 #define LINE_WIDTH 6

@@ -21,6 +21,7 @@ const struct ct_format ct_formats[] = {
 		.help = "a page to look at: chart, graph, table in one file; for a browser",
 		.open = "xdg-open FILE",
 		.metric = CT_METRIC_TOTAL_BYTES,
+		.has_threads = true,
 		.write = ct_write_html,
 	},
 	{

@@ -6,30 +6,32 @@
  * In the data, each text is stored once and referred to by index; text 0 is "". Large tables are stored by column.
  * `nodes` is the call tree of frames, parents first. A site is a node in it, `skip` frames below its leaf and `own`
  * frames below its own frame (model/origin.h). `call` names the functions of libraries in two words; the others have
- * "". viewer/html/src/data.js reads the data.
+ * "". A recording with threads has a site for each stack on each thread (write/split.h), so the page can fold them.
+ * viewer/html/src/data.js reads the data.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "ctrace/version.h"
 #include "model/advise.h"
 #include "model/functions.h"
 #include "model/origin.h"
+#include "model/threads.h"
 #include "names/names.h"
 #include "util/progress.h"
 #include "write/diff.h"
+#include "write/editor_link.h"
+#include "write/html.h"
 #include "write/packed.h"
+#include "write/put_findings.h"
+#include "write/put_places.h"
 #include "write/put_profile.h"
+#include "write/split.h"
 #include "write/stacks.h"
+#include "write/template.h"
 #include "write/write.h"
 
 #define VERSION 1
-#define PLACE "../share/ctrace/report.html" /* relative to the program's folder */
-#define MARK "@DATA@"
-#define FINDINGS_MAX 10
 
 struct page {
 	const struct ct_profile *profile;
@@ -44,7 +46,10 @@ struct page {
 	uint32_t *place; /* by site: its index in the order of stacks */
 	uint32_t *path; /* the previous site's node at each depth */
 	uint32_t *node_of; /* by place */
+	const struct ct_html *html;
+	struct ct_split split; /* if its threads are known; then profile is split.profile */
 	struct ct_findings findings; /* only for a heap profile, not for a diff */
+	uint32_t *finding_place; /* by site of the profile that the findings are about */
 };
 
 static void begin_list(const struct page *page, const char *name, bool more)
@@ -191,28 +196,13 @@ static void put_causes(const struct page *page, enum ct_metric metric)
 	}
 }
 
-/* Write the places of the rows' examples. */
-static void put_places(const struct page *page)
-{
-	char room[CT_NAME_ROOM];
-	begin_list(page, "place", true);
-	for (size_t i = 0; i < page->profile->site_count; i++) {
-		const struct ct_diff_row *row = row_at(page, i);
-		if (i)
-			putc_unlocked(',', page->out);
-		ct_put_text(page->out, ct_name_place(page->diff->profiles[ct_diff_shown_side(row)],
-						     ct_diff_own(page->diff, row), room));
-	}
-	putc_unlocked(']', page->out);
-}
-
 /* For each metric, write the old numbers, the new ones, and the causes of the change. */
-static void put_sides(const struct page *page)
+static int put_sides(const struct page *page)
 {
 	size_t count = page->profile->site_count;
 	PUT_LIST(page, "onlyOld", true, count, !row_at(page, i)->examples[CT_DIFF_NEW]);
 	PUT_LIST(page, "onlyNew", true, count, !row_at(page, i)->examples[CT_DIFF_OLD]);
-	put_places(page);
+	int code = ct_put_places(page->diff, page->stacks.order, page->html->source_path, page->out);
 	fputs("},\n\"changes\":{", page->out);
 	bool more = false;
 	for (int m = 1; m < CT_METRIC_COUNT; m++) {
@@ -227,9 +217,10 @@ static void put_sides(const struct page *page)
 		more = true;
 	}
 	putc_unlocked('}', page->out);
+	return code;
 }
 
-static void put_sites(const struct page *page)
+static int put_sites(const struct page *page)
 {
 	const struct ct_profile *profile = page->profile;
 	size_t count = profile->site_count;
@@ -242,19 +233,35 @@ static void put_sites(const struct page *page)
 	PUT_LIST(page, "own", true, count,
 		 page->diff ? row_at(page, i)->own : ct_origin_own(profile, &page->origins, site_at(page, i)));
 	PUT_LIST(page, "truncated", true, count, site_at(page, i)->truncated);
-	if (page->diff) {
-		put_sides(page);
-		return;
-	}
+	if (page->diff)
+		return put_sides(page);
 	for (int m = 1; m < CT_COUNTER_COUNT; m++) {
 		ct_progress_at(CT_COUNTER_COUNT + (uint64_t)m, 2 * CT_COUNTER_COUNT);
 		if (ct_metric_exists(profile, (enum ct_metric)m))
 			PUT_LIST(page, ct_metric_member((enum ct_metric)m), true, count,
 				 ct_metric_value(&site_at(page, i)->counters, (enum ct_metric)m));
 	}
-	if (profile->threads_folded)
-		PUT_LIST(page, "threads", true, count, site_at(page, i)->counters.threads);
+	if (page->split.label_count)
+		PUT_LIST(page, "thread", true, count, page->split.thread[page->stacks.order[i]]);
 	putc_unlocked('}', page->out);
+	return 0;
+}
+
+/* Write the threads' names and the frames of their labels. */
+static void put_threads(const struct page *page)
+{
+	const struct ct_split *split = &page->split;
+	char text[CT_THREAD_ROOM];
+	ct_put_bool_member(page->out, "splitThreads", page->html->split_threads);
+	begin_list(page, "threads", true);
+	for (size_t i = 0; i < split->label_count; i++) {
+		const char *label = ct_thread_label(page->profile, &page->profile->frames[split->labels[i]]);
+		fputs(i ? ",{\"name\":" : "{\"name\":", page->out);
+		ct_put_text(page->out, ct_thread_text(label, text));
+		ct_put_number_member(page->out, "frame", split->labels[i] - 1);
+		putc_unlocked('}', page->out);
+	}
+	putc_unlocked(']', page->out);
 }
 
 static void put_timeline(const struct page *page, const struct ct_profile *profile)
@@ -304,31 +311,7 @@ static void put_snapshots(const struct page *page)
 	putc_unlocked(']', page->out);
 }
 
-static void put_finding(const struct page *page, const struct ct_advice *advice)
-{
-	char text[CT_ADVICE_ROOM];
-	fputs("{\"title\":", page->out);
-	ct_put_text(page->out, ct_advice_title(advice->kind));
-	ct_put_text_member(page->out, "where", ct_advice_where(page->profile, &page->findings, advice, text));
-	ct_put_text_member(page->out, "because", ct_advice_evidence(page->profile, advice, text));
-	ct_put_text_member(page->out, "saves", ct_advice_saving(page->profile, advice, text));
-	ct_put_text_member(page->out, "try", ct_advice_action(advice));
-	ct_put_text_member(page->out, "metric", ct_metric_member(ct_advice_metric(advice->kind)));
-	ct_put_number_member(page->out, "site", page->place[advice->site]);
-	putc_unlocked('}', page->out);
-}
-
-static void put_findings(const struct page *page)
-{
-	begin_list(page, "findings", true);
-	for (size_t i = 0; i < page->findings.count && i < FINDINGS_MAX; i++) {
-		fputs(i ? ",\n" : "\n", page->out);
-		put_finding(page, &page->findings.rows[i]);
-	}
-	putc_unlocked(']', page->out);
-}
-
-static void put_old(const struct page *page)
+static int put_old(const struct page *page)
 {
 	const struct ct_profile *old = page->diff->profiles[CT_DIFF_OLD];
 	ct_put_text_member(page->out, "file", page->diff->names[CT_DIFF_NEW]);
@@ -337,9 +320,11 @@ static void put_old(const struct page *page)
 	ct_put_profile(old, page->out);
 	put_timeline(page, old);
 	putc_unlocked('}', page->out);
+	return 0;
 }
 
-static void put_data(const struct page *page, enum ct_metric metric)
+/* False when out of memory. */
+static bool put_data(const struct page *page, enum ct_metric metric)
 {
 	const struct ct_profile *profile = page->profile;
 	fprintf(page->out, "{\"version\":%d,\"writtenBy\":\"ctrace " CTRACE_VERSION "\"", VERSION);
@@ -352,14 +337,22 @@ static void put_data(const struct page *page, enum ct_metric metric)
 	put_texts(page);
 	put_functions(page);
 	put_frames(page);
-	put_sites(page);
+	if (put_sites(page))
+		return false;
 	put_timeline(page, profile);
 	put_marks(page);
 	put_snapshots(page);
-	put_findings(page);
-	if (page->diff)
-		put_old(page);
+	put_threads(page);
+	ct_put_findings(page->split.label_count ? &page->split.folded : profile, &page->findings, page->finding_place,
+			page->out);
+	ct_put_text_member(page->out, "editorLink", page->html->editor_link ? page->html->editor_link : CT_EDITOR_LINK);
+	ct_put_paths(profile, &page->functions, page->text_of, page->html->source_path, page->out);
+	int code = page->diff           ? put_old(page)
+		   : page->html->source ? ct_put_source(profile, &page->origins, page->text_of, page->html->source_path,
+							page->html->source, page->out)
+					: 0;
 	fputs("}\n", page->out);
+	return code == 0;
 }
 
 static uint32_t *numbers(size_t count)
@@ -367,12 +360,32 @@ static uint32_t *numbers(size_t count)
 	return calloc(count + 1, sizeof(uint32_t));
 }
 
-/* False when out of memory; call page_fini in both cases. */
-static bool page_init(struct page *page, const struct ct_profile *profile, const struct ct_diff *diff)
+/* Note where in the page each site is. */
+static bool place_sites(struct page *page)
 {
-	*page = (struct page){.profile = profile, .diff = diff};
+	const struct ct_profile *folded = &page->split.folded;
+	size_t count = page->split.label_count ? folded->site_count : page->profile->site_count;
+	for (size_t i = 0; i < page->profile->site_count; i++)
+		page->place[page->stacks.order[i]] = (uint32_t)i;
+	page->finding_place = numbers(count);
+	for (size_t i = 0; page->finding_place && i < count; i++)
+		page->finding_place[i] = page->place[page->split.label_count ? page->split.site_of[i] : i];
+	return page->finding_place != NULL;
+}
+
+/* False when out of memory; call page_fini in both cases. */
+static bool page_init(struct page *page, const struct ct_profile *profile, const struct ct_diff *diff,
+		      const struct ct_html *html)
+{
+	*page = (struct page){.profile = profile, .diff = diff, .html = html};
 	struct ct_error_text error;
-	if (!diff && ct_advise(profile, &page->findings, &error) == CT_ERR_MEMORY)
+	bool split = !diff && profile->has_threads && !profile->threads_folded;
+	if (split && ct_split_init(&page->split, profile, &error))
+		return false;
+	if (page->split.label_count)
+		page->profile = profile = &page->split.profile;
+	if (!diff && ct_advise(page->split.label_count ? &page->split.folded : profile, &page->findings, &error) ==
+			     CT_ERR_MEMORY)
 		return false;
 	page->text_of = numbers(profile->string_count);
 	page->labels = numbers(profile->frame_count);
@@ -388,11 +401,7 @@ static bool page_init(struct page *page, const struct ct_profile *profile, const
 		if (i)
 			page->example[page->functions.of_frame[i]] = (uint32_t)i;
 	}
-	if (!page->example || ct_stacks_init(&page->stacks, profile, page->labels))
-		return false;
-	for (size_t i = 0; i < profile->site_count; i++)
-		page->place[page->stacks.order[i]] = (uint32_t)i;
-	return true;
+	return page->example && !ct_stacks_init(&page->stacks, profile, page->labels) && place_sites(page);
 }
 
 static void page_fini(struct page *page)
@@ -407,53 +416,28 @@ static void page_fini(struct page *page)
 	free(page->place);
 	free(page->path);
 	free(page->node_of);
+	free(page->finding_place);
+	ct_split_fini(&page->split);
 }
 
-/* Read the page without data; *text is to be freed. */
-static int read_template(char **text, struct ct_error_text *error)
-{
-	char path[PATH_MAX + sizeof(PLACE)];
-	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
-	size_t room = 0;
-	*text = NULL;
-	path[length > 0 ? length : 0] = '\0';
-	char *slash = strrchr(path, '/');
-	strcpy(slash ? slash + 1 : path, PLACE);
-	FILE *file = fopen(path, "re");
-	if (!file && errno == ENOMEM)
-		return ct_error_no_memory(error);
-	if (!file)
-		return ct_error_set(error, CT_ERR_USAGE,
-				    "the template of html reports is not built: run `make html`, which needs "
-				    "npm, where ctrace was built (no %s)",
-				    path);
-	ssize_t got = getdelim(text, &room, '\0', file);
-	fclose(file);
-	if (got > 0 && strstr(*text, MARK))
-		return CT_OK;
-	free(*text);
-	return ct_error_set(error, CT_ERR_DAMAGED, "%s: not the page of this ctrace; run `make html` again", path);
-}
-
-static int write_page(const struct ct_profile *profile, const struct ct_diff *diff, enum ct_metric metric, FILE *out,
-		      struct ct_error_text *error)
+static int write_page(const struct ct_profile *profile, const struct ct_diff *diff, enum ct_metric metric,
+		      const struct ct_html *html, FILE *out, struct ct_error_text *error)
 {
 	struct page page;
-	char *template;
-	int code = read_template(&template, error);
+	char *template, *rest;
+	int code = ct_template_read(&template, &rest, error);
 	if (code)
 		return code;
-	char *mark = strstr(template, MARK);
-	bool memory = page_init(&page, profile, diff);
+	bool memory = page_init(&page, profile, diff, html);
 	errno = 0;
-	fwrite(template, 1, (size_t)(mark - template), out);
+	fputs(template, out);
 	page.out = memory ? ct_packed_open(out) : NULL;
 	memory = page.out != NULL;
 	if (memory) {
-		put_data(&page, metric);
-		memory = fclose(page.out) == 0 || ferror(out);
+		bool complete = put_data(&page, metric);
+		memory = (fclose(page.out) == 0 && complete) || ferror(out);
 	}
-	fputs(mark + strlen(MARK), out);
+	fputs(rest, out);
 	page_fini(&page);
 	free(template);
 	return memory ? ct_put_end(out, error) : ct_error_no_memory(error);
@@ -461,11 +445,23 @@ static int write_page(const struct ct_profile *profile, const struct ct_diff *di
 
 int ct_write_html(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error)
 {
-	return write_page(profile, NULL, metric, out, error);
+	return ct_write_page(profile, metric, &(struct ct_html){0}, out, error);
+}
+
+int ct_write_page(const struct ct_profile *profile, enum ct_metric metric, const struct ct_html *html, FILE *out,
+		  struct ct_error_text *error)
+{
+	return write_page(profile, NULL, metric, html, out, error);
+}
+
+int ct_write_diff_html(const struct ct_diff *diff, enum ct_metric metric, FILE *out, struct ct_error_text *error)
+{
+	return ct_write_diff_page(diff, metric, &(struct ct_html){0}, out, error);
 }
 
 /* Write the page of the new profile, with the diff's rows as its sites and the chains' texts as its functions. */
-int ct_write_diff_html(const struct ct_diff *diff, enum ct_metric metric, FILE *out, struct ct_error_text *error)
+int ct_write_diff_page(const struct ct_diff *diff, enum ct_metric metric, const struct ct_html *html, FILE *out,
+		       struct ct_error_text *error)
 {
 	const struct ct_profile *chains = diff->chains.profile;
 	struct ct_profile shown = *diff->profiles[CT_DIFF_NEW];
@@ -484,7 +480,7 @@ int ct_write_diff_html(const struct ct_diff *diff, enum ct_metric metric, FILE *
 		uint32_t text = chains->frames[i].text;
 		shown.frames[i] = (struct ct_frame){.function = text, .text = text};
 	}
-	int code = memory ? write_page(&shown, diff, metric, out, error) : ct_error_no_memory(error);
+	int code = memory ? write_page(&shown, diff, metric, html, out, error) : ct_error_no_memory(error);
 	free(shown.sites);
 	free(shown.frames);
 	return code;

@@ -105,7 +105,7 @@ def controls(context):
         _show(context, page, report, "-m", "end")
         check_equal(page.run("return document.getElementById('metric').value"), "endBytes", "-m")
         # click all buttons: cards, headings, rows, more, theme
-        for selector in ("#summary button", "#panel-sites th button", "td .open", "#more", "#theme", "#reset"):
+        for selector in ("#summary button", "#sites th button", "td .open", "#more", "#theme", "#reset"):
             for i in range(min(len(page.find(selector)), 14)):
                 page.click(page.find(selector)[i])  # find again, since a click on a heading makes new rows
         check_equal(page.run("return document.documentElement.dataset.theme"), "dark", "the theme")
@@ -254,7 +254,7 @@ def _click_all(page):
     check_equal([page.run(heading) for _ in range(2)], ["descending", "ascending"], "orders")
     changed = [row["change"] for row in page.run(CELLS)]
     check_equal(changed, sorted(changed), "shrinkage first")
-    for selector in ("#summary button", "#panel-sites th button", "td .open", "#theme"):
+    for selector in ("#summary button", "#sites th button", "td .open", "#theme"):
         for i in range(min(len(page.find(selector)), 8)):
             page.click(page.find(selector)[i])
     check(page.find("tr.details .stack li"), "open rows show no chain")

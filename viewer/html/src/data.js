@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The data of the page, which viewer/write/html.c writes, and what is derived from it.
+import { Fold } from "./fold.js";
 import * as numbers from "./numbers.js";
 
 const VERSION = 1;
@@ -40,15 +41,43 @@ class Profile {
     Object.assign(this, data);
     this.siteCount = data.sites.node.length;
     this.values = {};
-    for (const [key, list] of Object.entries(data.sites)) this.values[key] = Float64Array.from(list);
+    this.fold = data.threads.length ? new Fold(data.sites) : null;
+    if (!this.fold) for (const [key, list] of Object.entries(data.sites)) this.values[key] = Float64Array.from(list);
+    // Behind the nodes of stacks is one for the label of each thread.
+    this.labels = data.nodes.frame.length;
+    this.nodeParent = Int32Array.from([...data.nodes.up.map((up, node) => (up ? node - up : -1)), ...data.threads.map(() => -1)]);
+    this.nodeFrame = Int32Array.from([...data.nodes.frame, ...data.threads.map(({ frame }) => frame)]);
+    this.chooseThreads(0, this.splitThreads);
     if (this.old) this.findChanges();
     this.metrics = METRICS.filter((metric) => this.values[metric.key]);
     // Files of other tools may know only what was live.
     this.main = ["totalBytes", "peakBytes", "endBytes"].find((key) => this.values[key]);
-    this.nodeParent = Int32Array.from(data.nodes.up, (up, node) => (up ? node - up : -1));
-    this.nodeFrame = Int32Array.from(data.nodes.frame);
-    this.findStacks();
     this.moments = this.findMoments();
+  }
+
+  // thread: show only what this one allocated, 0: all; split: equal stacks of several threads are not one site
+  chooseThreads(thread, split) {
+    if (!this.fold) {
+      this.findStacks();
+      return;
+    }
+    const { sites, siteOf, values, present } = this.fold.take(thread, split);
+    this.siteCount = sites.node.length;
+    Object.assign(this.values, values);
+    Object.assign(this, { sites, siteOf, present, thread, split });
+    this.findStacks();
+    if (this.moments) this.moments = this.findMoments();
+  }
+
+  // The node of the label of a site's thread; -1: threads are folded, or the thread is not known.
+  label(site) {
+    const thread = this.split ? this.fold.thread[site] : 0;
+    return thread ? this.labels + thread - 1 : -1;
+  }
+
+  // The name of a site's thread, "" if threads are folded.
+  threadOf(site) {
+    return this.split ? this.threads[this.fold.thread[site] - 1]?.name ?? "" : "";
   }
 
   // In a diff, the values are changes; `changes` has the old and the new values.
@@ -70,7 +99,7 @@ class Profile {
     for (let n = 0; n < depth.length; n++) depth[n] = this.nodeParent[n] < 0 ? 1 : depth[this.nodeParent[n]] + 1;
     this.stackStart = new Int32Array(this.siteCount + 1);
     let total = 0;
-    for (let s = 0; s < this.siteCount; s++) total += depth[node[s]] - skip[s];
+    for (let s = 0; s < this.siteCount; s++) total += depth[node[s]] - skip[s] + 1;
     const functions = new Int32Array(total);
     const nodes = new Int32Array(total);
     this.ownFrame = new Int32Array(this.siteCount);
@@ -84,6 +113,11 @@ class Profile {
         if (hidden?.[id]) continue;
         functions[end] = id;
         nodes[end++] = at;
+      }
+      const label = this.label(s);
+      if (label >= 0) {
+        functions[end] = this.frames.function[this.nodeFrame[label]];
+        nodes[end++] = label;
       }
       functions.subarray(start, end).reverse();
       nodes.subarray(start, end).reverse();
@@ -105,7 +139,7 @@ class Profile {
 
   // The sums over some sites; those of all are known.
   sums(sites) {
-    if (sites.length === this.siteCount) return this.totals;
+    if (sites.length === this.siteCount && !this.thread) return this.totals;
     const sums = {};
     for (const key of Object.keys(this.totals)) {
       sums[key] = 0;
@@ -119,7 +153,7 @@ class Profile {
     const found = new Uint8Array(this.nodeParent.length);
     for (let node = 0; node < found.length; node++)
       found[node] = (this.nodeParent[node] >= 0 && found[this.nodeParent[node]]) || flags[this.frames.function[this.nodeFrame[node]]] ? 1 : 0;
-    return Uint8Array.from(this.sites.node, (node) => found[node]);
+    return Uint8Array.from(this.sites.node, (node, site) => found[node] || found[this.label(site)] || 0);
   }
 
   // The moments for which live bytes are known by site: the snapshots, the start, the peak and the end.
@@ -133,7 +167,10 @@ class Profile {
     ].filter(({ values }) => values); // massif's files may not know the end
     for (const snapshot of this.snapshots) {
       const values = new Float64Array(this.siteCount);
-      snapshot.site.forEach((site, i) => (values[site] += snapshot.siteBytes[i]));
+      snapshot.site.forEach((stack, i) => {
+        if (!this.fold) values[stack] += snapshot.siteBytes[i];
+        else if (this.fold.isOn(stack, this.thread)) values[this.siteOf[stack]] += snapshot.siteBytes[i];
+      });
       moments.push({ name: "", time: snapshot.time, bytes: snapshot.bytes, values });
     }
     return moments.sort((a, b) => a.time - b.time);
@@ -143,7 +180,13 @@ class Profile {
   stack(site) {
     const frames = [];
     for (let node = this.sites.node[site]; node >= 0; node = this.nodeParent[node]) frames.push(this.nodeFrame[node]);
+    if (this.label(site) >= 0) frames.push(this.nodeFrame[this.label(site)]);
     return frames;
+  }
+
+  // The site that contributes most to a finding. Its number depends on whether threads are folded.
+  siteOfFinding(finding) {
+    return this.fold ? this.siteOf[finding.site] : finding.site;
   }
 
   functionName(id) {
@@ -170,6 +213,14 @@ class Profile {
   siteCallers(site) {
     const functions = this.stack(site).slice(this.sites.own[site]).map((frame) => this.frames.function[frame]);
     return functions.slice(1).filter((id) => this.isLibrary(functions[0]) || !this.isLibrary(id));
+  }
+
+  // Is the frame's line in the page?
+  hasLines(frame) {
+    const id = this.frames.function[frame];
+    const line = this.frames.line[frame];
+    const file = this.source?.find((entry) => entry.file === this.functions.file[id]);
+    return line > 0 && Boolean(file?.parts?.some(({ first, lines }) => line >= first && line < first + lines.length));
   }
 
   functionModule(id) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Which sites and frames are shown, with pprof's meaning: *focus* keeps the sites with a matching call, *ignore* drops
-// them, *hide* takes matching calls out of the stacks.
+// them, *hide* takes matching calls out of the stacks. *thread* keeps what one thread allocated.
 import { make } from "./dom.js";
 
-export const KINDS = ["focus", "ignore", "hide"];
+export const KINDS = ["focus", "ignore", "hide", "thread"];
 
 // A regular expression without regard to case or, if it is none, plain text.
 export function patternOf(text) {
@@ -47,7 +47,8 @@ export class Filters {
 
   add(kind, text) {
     if (!text || this.get(kind).includes(text)) return;
-    this.set([...this.list, { kind, text }]);
+    // A stack is on one thread, so another thread takes the place of the one before.
+    this.set([...this.list.filter((filter) => kind !== "thread" || filter.kind !== kind), { kind, text }]);
     this.changed();
   }
 
@@ -56,8 +57,21 @@ export class Filters {
     this.changed();
   }
 
+  // The number of the chosen thread, from 1; 0: all; -1: it is not in the recording.
+  thread() {
+    const [name] = this.get("thread");
+    return name === undefined ? 0 : this.profile.threads.findIndex((thread) => thread.name === name) + 1 || -1;
+  }
+
   // The sites that pass, with `more`, flags by function, as one more focus.
   sites(more) {
+    const { present } = this.profile;
+    const passing = this.passing(more);
+    return present ? passing.filter((site) => present[site]) : passing;
+  }
+
+  // The same, whatever their threads.
+  passing(more) {
     const { profile } = this;
     const flagged = (kind) => this.get(kind).map((text) => profile.sitesWith(matchingFunctions(profile, patternOf(text).pattern)));
     const keep = flagged("focus");

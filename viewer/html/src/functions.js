@@ -2,7 +2,9 @@
 // The functions as a table: what each allocates itself and together with what it calls. A chosen function is shown with
 // its callers above and what it calls below.
 import { make } from "./dom.js";
+import { base } from "./data.js";
 import { Graph } from "./graph.js";
+import { linkOf, place } from "./links.js";
 import { exact, percent } from "./numbers.js";
 import { Tree } from "./tree.js";
 
@@ -40,7 +42,7 @@ export class Functions {
     this.sort = "self";
     this.body = make("tbody");
     this.status = make("p", { class: "status", id: "functions-status", role: "status" });
-    const heading = (key, text, help) => make("th", { scope: "col", class: "number", "data-key": key }, make("button", { type: "button", title: help, onclick: () => this.sortBy(key) }, text));
+    const heading = (key, text, help) => make("th", { scope: "col", class: "number plain", "data-key": key }, make("button", { type: "button", title: help, onclick: () => this.sortBy(key) }, text));
     this.headings = [heading("total", "Total", "in the function and in what it calls"), heading("self", "Self", "in the function itself, and in the libraries that it called")];
     this.graphs = [true, false].map((callers) => ({ callers, graph: new Graph(profile, { zoom: () => {} }, callers ? "callers" : "callees") }));
     const titles = this.graphs.map(({ callers, graph }) => make("div", {}, make("h3", {}, callers ? "Callers" : "What it calls"), graph.element));
@@ -99,8 +101,23 @@ export class Functions {
   row({ id, self, total }) {
     const { profile } = this;
     const button = make("button", { type: "button", class: "name", title: profile.functionFullName(id), onclick: () => this.choose(id) }, make("bdi", {}, profile.functionName(id)));
+    const [file, line] = [profile.functions.file[id], this.lineOf(id)];
+    const where = file ? place(base(profile.texts[file]) + (line ? `:${line}` : ""), linkOf(profile, file, line)) : "";
     const cell = (value, heading) => make("td", { class: value ? "number" : "number zero", "data-value": value, "data-heading": heading }, value ? [this.show(value), make("span", { class: "share" }, percent(Math.abs(value), this.all))] : "–");
-    return make("tr", { "data-function": id }, make("td", { class: "where" }, button), cell(total, "Total"), cell(self, "Self"));
+    return make("tr", { "data-function": id }, make("td", { class: "where" }, button, where), cell(total, "Total"), cell(self, "Self"));
+  }
+
+  // The first line of a function that is known: that of its first call, or near it. 0: none.
+  lineOf(id) {
+    const { frames, functions } = this.profile;
+    if (!this.firstLines) {
+      this.firstLines = new Float64Array(functions.short.length);
+      frames.function.forEach((of, frame) => {
+        const line = frames.line[frame];
+        if (line && (!this.firstLines[of] || line < this.firstLines[of])) this.firstLines[of] = line;
+      });
+    }
+    return this.firstLines[id];
   }
 
   choose(id) {

@@ -90,6 +90,7 @@ export class Graph {
     const value = this.tree.value(node);
     const share = percent(value, this.tree.value(this.tree.root));
     const sites = `${exact(node.sites.length)} ${node.sites.length === 1 ? "site" : "sites"}`;
+    if (this.signed && !node.parent) return `${this.show(this.tree.sum(node))} in all, ${sites}`;
     return this.signed ? `${this.show(this.tree.sum(node))}, ${share} of all that changed, ${sites}` : `${this.show(value)}, ${share}, ${sites}`;
   }
 

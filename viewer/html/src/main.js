@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: MIT
 // The report: holds the user's choices and passes them to the parts that show them.
+import { totalCards } from "./cards.js";
 import { base, readProfile } from "./data.js";
-import { changeCards, changeColumns, changeHelp, sides } from "./diff.js";
+import { changeCards, changeColumns, changeHelp } from "./diff.js";
 import { make } from "./dom.js";
 import { Filters, KINDS, exactly, matchingFunctions, patternOf } from "./filters.js";
+import * as findings from "./findings.js";
 import { Functions } from "./functions.js";
 import { Graph } from "./graph.js";
+import { header, nothing, notices } from "./head.js";
+import { Leaks } from "./leaks.js";
 import { exact, percent, time } from "./numbers.js";
+import { Source } from "./source.js";
 import * as state from "./state.js";
 import { Table } from "./table.js";
 import { Tabs } from "./tabs.js";
+import { listenToTheme } from "./theme.js";
+import { Threads } from "./threads.js";
 import { Timeline } from "./timeline.js";
 import { Tree } from "./tree.js";
 
@@ -26,9 +33,11 @@ class Report {
     this.reversed = false;
     this.filters = new Filters(profile, () => this.filter());
     this.graph = new Graph(profile, { zoom: () => this.zoomed() });
-    this.table = new Table(profile, { show: (site) => this.showInGraph(site) });
+    this.table = new Table(profile, { show: (site) => this.showInGraph(site), line: (frame) => this.showLine(frame) });
     this.functions = new Functions(profile);
-    this.tabs = new Tabs("Tables", [["sites", "Sites", make("div", {}, this.siteFilter(), this.table.element)], ["functions", "Functions", this.functions.element]], (key) => this.setTab(key));
+    this.leaks = new Leaks(profile, { show: (site) => this.showInGraph(site), line: (frame) => this.showLine(frame), showFinding: (finding) => this.showFinding(finding), metric: (key) => this.showMetricInGraph(key) });
+    this.threads = new Threads(profile, { choose: (name) => this.chooseThread(name) });
+    this.source = new Source(profile, { file: (name) => this.chooseFile(name) });
     if (profile.timeline.time.length)
       this.timeline = new Timeline(profile, { range: (range) => this.setRange(range), describe: (range) => this.describeRange(range) });
   }
@@ -36,28 +45,59 @@ class Report {
   start(main) {
     const { profile } = this;
     document.title = `${base(profile.program) || profile.command || "report"}${profile.old ? ", changes" : ""} – ctrace`;
-    main.replaceChildren(this.header(), ...this.notices());
+    this.theme = make("button", { type: "button", id: "theme" }, "Dark");
+    main.replaceChildren(header(profile, this.theme), ...notices(profile));
     if (!profile.siteCount) {
-      main.append(this.nothing());
+      main.append(nothing(profile));
       main.removeAttribute("aria-busy");
       return;
     }
-    main.append(this.cards(), ...this.findings());
-    if (this.timeline) main.append(section("timeline", "Live over time", this.timeline.element));
-    main.append(section("calls", profile.old ? "What changed" : "Who allocates", this.controls(), this.graph.element), section("sites", "Sites and functions", this.tabs.element));
+    const cards = this.cards();
+    this.makeTabs();
+    main.append(cards, this.tabs.list, this.tabs.panel);
     main.append(make("footer", {}, `Written by ${profile.writtenBy}. Keys: / search, arrow keys in chart and graph, Enter zooms, Esc goes back.`));
     main.removeAttribute("aria-busy");
     document.onkeydown = (event) => this.key(event);
-    this.listenToTheme();
+    listenToTheme(this.theme, {
+      changed: () => this.timeline?.plot && this.timeline.draw(),
+      print: (paper) => this.graph.render(paper),
+    });
     this.timeline?.start();
     window.onpopstate = () => this.restore();
     this.restore();
   }
 
-  nothing() {
-    const doctor = make("code", {}, "ctrace doctor --run PROGRAM");
-    if (this.profile.old) return make("p", { class: "notice", role: "note" }, "Neither recording has an allocation.");
-    return make("p", { class: "notice", role: "note" }, "No allocation was recorded. The program may be linked statically, may have an allocator of its own, or may have started another program. ", doctor, " says which.");
+  // The sections of the page, and the tabs that show them.
+  makeTabs() {
+    const { profile } = this;
+    const found = findings.overview(profile, (finding) => this.showFinding(finding), () => this.setTab("findings"));
+    const all = {
+      first: found && section("findings", "Findings", ...found),
+      timeline: this.timeline && section("timeline", "Live over time", this.timeline.element),
+      view: make("section", { id: "view", "aria-label": "What is shown" }, this.controls()),
+      calls: section("calls", profile.old ? "What changed" : "Who allocates", this.graph.element),
+      sites: section("sites", "Sites", this.below, this.table.element),
+      functions: section("functions", "Functions", this.functions.element),
+      leaks: section("leaks", "Leaks", this.leaks.element),
+      threads: section("threads", "Threads", this.threads.element),
+      findings: section("every-finding", "Findings", findings.all(profile, (finding) => this.showFinding(finding))),
+      source: section("source", "Source", this.source.element),
+    };
+    const tab = (key, title, ...parts) => [key, title, parts.map((part) => all[part])];
+    this.tabs = new Tabs(
+      "Parts of the report",
+      [
+        tab("overview", "Overview", "first", "timeline", "view", "calls", "sites"),
+        tab("sites", "Sites", "view", "sites"),
+        tab("functions", "Functions", "view", "functions"),
+        tab("leaks", "Leaks", "view", "leaks"),
+        tab("threads", "Threads", "view", "threads"),
+        tab("findings", "Findings", "findings"),
+        tab("source", "Source", "view", "source"),
+      ],
+      Object.values(all).filter(Boolean),
+      (key) => this.setTab(key),
+    );
   }
 
   // --- the view in the page's address ---
@@ -71,7 +111,9 @@ class Report {
       to: range?.to,
       search: this.search.value.trim(),
       only: this.only.checked ? 1 : "",
-      tab: this.tabs.shown === "sites" ? "" : this.tabs.shown,
+      split: this.split && this.split.checked !== this.profile.splitThreads ? Number(this.split.checked) : "",
+      file: this.file,
+      tab: this.tabs.shown === "overview" ? "" : this.tabs.shown,
       zoom: state.path(graph.tree.path(graph.zoomed).map((node) => node.function)),
       ...Object.fromEntries(KINDS.map((kind) => [kind, filters.get(kind)])),
     };
@@ -87,6 +129,8 @@ class Report {
     this.search.value = view.get("search") ?? "";
     this.only.checked = view.has("only");
     this.tabs.show(view.get("tab"));
+    this.file = view.get("file") ?? undefined;
+    if (this.split) this.split.checked = view.has("split") ? view.get("split") === "1" : this.profile.splitThreads;
     this.matches = this.matching();
     this.filters.set(KINDS.flatMap((kind) => view.getAll(kind).map((text) => ({ kind, text }))));
     const [from, to] = ["from", "to"].map((end) => (view.has(end) ? Number(view.get(end)) : NaN));
@@ -109,6 +153,7 @@ class Report {
   // What passes the filters has changed.
   apply() {
     const hidden = this.filters.hidden();
+    this.chooseThreads();
     if (hidden || this.hidden) this.profile.findStacks(hidden);
     this.hidden = hidden;
     this.sites = this.filters.sites(this.only.checked ? this.matches : null);
@@ -116,50 +161,39 @@ class Report {
     this.showCards();
   }
 
-  filter() {
-    this.apply();
+  // Fold the threads, or show them split, or show only one.
+  chooseThreads() {
+    const { profile, filters } = this;
+    const thread = filters.thread();
+    const split = this.split?.checked ?? false;
+    if (!profile.fold || (thread === profile.thread && split === profile.split)) return;
+    if (split !== profile.split) this.table.open.clear();
+    if (split !== profile.split) this.leaks.candidates?.open.clear();
+    profile.chooseThreads(thread, split);
+  }
+
+  chooseThread(name) {
+    const [before] = this.filters.get("thread");
+    if (name !== before) return this.filters.add("thread", name);
+    this.filters.remove(this.filters.list.find(({ kind }) => kind === "thread"));
+  }
+
+  // The line of a frame in Source.
+  showLine(frame) {
+    const { profile } = this;
+    this.file = profile.texts[profile.functions.file[profile.frames.function[frame]]];
+    this.setTab("source");
+    this.source.reveal(profile.frames.line[frame]);
+  }
+
+  chooseFile(name) {
+    this.file = name;
     this.show(false);
   }
 
-  header() {
-    const { profile } = this;
-    const facts = [
-      profile.pid ? `pid ${profile.pid}` : "",
-      profile.startUnixMs ? new Date(profile.startUnixMs).toLocaleString() : "",
-      profile.endTime || !profile.foreign ? `ran ${time(profile.endTime, profile.timeUnit)}` : "",
-      profile.producer === "unknown" ? "" : profile.foreign ? `from a file of ${profile.producer}` : `recorded by ${profile.producer}`,
-    ];
-    this.theme = make("button", { type: "button", id: "theme", onclick: () => this.toggleTheme() }, "Dark");
-    return make(
-      "header",
-      {},
-      make(
-        "div",
-        {},
-        make("h1", {}, make("bdi", {}, base(profile.program) || profile.command || "Heap profile")),
-        profile.old
-          ? sides(profile)
-          : [make("p", { class: "command" }, make("bdi", {}, profile.command)), make("p", { class: "facts-line" }, facts.filter(Boolean).join(" · "))],
-      ),
-      this.theme,
-    );
-  }
-
-  notices() {
-    const { profile } = this;
-    if (!profile.old) return this.noticesOf(profile, "");
-    return [...this.noticesOf(profile.old, "Old: "), ...this.noticesOf(profile, "New: ")];
-  }
-
-  noticesOf({ losses, sampleBytes, ended, torn }, which) {
-    const words = { dropped: "events dropped", early: "calls before start-up was done", bypassed: "allocator functions not recorded", truncated: "events with stacks cut at the depth limit", unrooted: "events with stacks that do not reach their root", otherSites: "allocations in [other sites]" };
-    const lost = Object.entries(words).filter(([key]) => losses[key]).map(([key, text]) => `${exact(losses[key])} ${text}`);
-    const lines = [];
-    if (torn) lines.push("The store was copied while it was written: the numbers do not add up");
-    if (lost.length) lines.push(`Incomplete: ${lost.join(", ")}`);
-    if (sampleBytes) lines.push(`Sampled, mean interval ${this.profile.format("bytes", sampleBytes)}: all numbers are estimates`);
-    if (!ended) lines.push("The program was killed, or was still running");
-    return lines.map((line) => make("p", { class: "notice", role: "note" }, which + line));
+  filter() {
+    this.apply();
+    this.show(false);
   }
 
   cards() {
@@ -170,52 +204,11 @@ class Report {
   // The cards of the sites that pass the filters.
   showCards() {
     const { profile } = this;
-    const cards = profile.old ? changeCards(profile, this.sites) : this.totalCards();
+    const cards = profile.old ? changeCards(profile, this.sites) : totalCards(profile, this.sites);
     this.cardButtons = cards.map(([key, name, number, detail]) =>
       make("button", { type: "button", class: "card", "data-metric": key, onclick: () => this.setMetric(key) }, make("span", { class: "name" }, name), make("span", { class: "figure" }, number), make("span", { class: "detail" }, detail)),
     );
     this.cardBox.replaceChildren(...this.cardButtons);
-  }
-
-  // [metric, name, figure, detail]
-  totalCards() {
-    const { profile } = this;
-    const { values } = profile;
-    const totals = profile.sums(this.sites);
-    const count = this.sites.length;
-    const blocks = (number) => (number === undefined ? "" : `${exact(number)} ${profile.blocksUnit}`);
-    const words = (...texts) => texts.filter((text) => text).join(" ");
-    const sites = `at ${exact(count)} ${count === 1 ? "site" : "sites"}`;
-    const cards = [];
-    if (values.totalBytes)
-      cards.push(["totalBytes", profile.verb === "Allocated" ? "Total" : profile.verb, profile.format("bytes", totals.totalBytes), words(blocks(totals.totalBlocks), sites)]);
-    if (values.peakBytes) {
-      const when = profile.peakTime ? `at ${time(profile.peakTime, profile.timeUnit)}` : "";
-      cards.push(["peakBytes", "Peak", profile.format("bytes", totals.peakBytes), [blocks(totals.peakBlocks), when].filter((text) => text).join(", ")]);
-    }
-    if (values.endBytes) cards.push(["endBytes", "At end", profile.format("bytes", totals.endBytes), words(blocks(totals.endBlocks), "still live")]);
-    if (values.lifetime) {
-      cards.push(["lifetime", "Average lifetime", totals.totalBlocks ? time(totals.lifetime / totals.totalBlocks, profile.timeUnit) : "–", "from allocation to free"]);
-    }
-    if (values.lostBytes) cards.push(["lostBytes", "Lost", profile.format("bytes", totals.lostBytes), `${blocks(totals.lostBlocks)} that nothing points to`]);
-    if (values.temporaryBlocks)
-      cards.push(["temporaryBlocks", "Temporary", percent(totals.temporaryBlocks, totals.totalBlocks), `${blocks(totals.temporaryBlocks)} freed at once`]);
-    if (values.copiedBytes) cards.push(["copiedBytes", "Copied by realloc", profile.format("bytes", totals.copiedBytes), `in ${exact(totals.moves)} moves`]);
-    if (values.slackBytes) cards.push(["slackBytes", "Slack", profile.format("bytes", totals.slackBytes), `${percent(totals.slackBytes, totals.totalBytes)} beyond what was asked for`]);
-    return cards;
-  }
-
-  // The findings of `ctrace advise`; finding.site is the site that contributes most.
-  findings() {
-    const { findings } = this.profile;
-    if (!findings?.length) return [];
-    const line = (name, text) => (text ? make("div", {}, make("dt", {}, name), make("dd", {}, make("bdi", {}, text))) : "");
-    const items = findings.map((finding) => {
-      const show = make("button", { type: "button", onclick: () => this.showFinding(finding) }, "Show in graph");
-      const lines = [line("Where", finding.where), line("Because", finding.because), line("Saves", finding.saves), line("Try", finding.try)];
-      return make("li", {}, make("details", {}, make("summary", {}, make("b", {}, finding.title), " ", make("bdi", { class: "place" }, finding.where)), make("dl", {}, lines), show));
-    });
-    return [section("findings", "Findings", make("ol", {}, items))];
   }
 
   controls() {
@@ -235,15 +228,17 @@ class Report {
       "aria-label": "Search function, file or module; a regular expression",
       oninput: () => this.setSearch(),
     });
+    if (this.profile.fold) this.split = make("input", { type: "checkbox", id: "split", onchange: () => this.filter() });
     this.only = make("input", { type: "checkbox", id: "only", onchange: () => this.filter() });
     const filterBy = (kind, help) => make("button", { type: "button", id: kind, title: help, onclick: () => this.filterBySearch(kind) }, kind[0].toUpperCase() + kind.slice(1));
     this.reset = make("button", { type: "button", id: "reset", onclick: () => this.resetView() }, "Reset");
     this.found = make("span", { class: "found", role: "status", id: "found" });
-    this.help = make("p", { class: "status", id: "metric-help" });
+    this.help = make("p", { class: "status of-metric", id: "metric-help" });
+    this.below = make("p", { class: "below", hidden: "" });
     return make(
       "div",
       {},
-      make("div", { class: "controls" }, make("label", {}, "Show ", this.select), make("label", {}, "Order ", this.direction), this.search, make("label", {}, this.only, " Only matches"), this.found, this.reset),
+      make("div", { class: "controls" }, make("label", { class: "of-metric" }, "Show ", this.select), make("label", { class: "of-graph" }, "Order ", this.direction), this.split ? make("label", { title: "Equal stacks of several threads are not one site" }, this.split, " Split threads") : "", this.search, make("label", {}, this.only, " Only matches"), this.found, this.reset),
       make(
         "div",
         { class: "controls", role: "group", "aria-label": "Filter by what is searched" },
@@ -254,41 +249,6 @@ class Report {
       ),
       this.help,
     );
-  }
-
-  siteFilter() {
-    this.below = make("p", { class: "below", hidden: "" });
-    return this.below;
-  }
-
-  listenToTheme() {
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    const show = () => {
-      const root = document.documentElement;
-      this.theme.textContent = (root.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark" ? "Light" : "Dark";
-      this.theme.setAttribute("aria-label", `${this.theme.textContent} colours`);
-      if (this.timeline?.plot) this.timeline.draw();
-    };
-    this.toggleTheme = () => {
-      const now = document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light");
-      document.documentElement.dataset.theme = now === "dark" ? "light" : "dark";
-      show();
-    };
-    dark.onchange = show;
-    let before;
-    window.onbeforeprint = () => {
-      before = document.documentElement.dataset.theme;
-      document.documentElement.dataset.theme = "light";
-      show();
-      this.graph.render(true);
-    };
-    window.onafterprint = () => {
-      if (before) document.documentElement.dataset.theme = before;
-      else delete document.documentElement.dataset.theme;
-      show();
-      this.graph.render();
-    };
-    show();
   }
 
   setMetric(key) {
@@ -381,16 +341,19 @@ class Report {
       return { ...metric, values, signed: true, help: `${metric.help}; ${changeHelp(profile, values)}` };
     }
     const [from, to] = [profile.moments[range.from], profile.moments[range.to]];
-    if (from === to) return { label: this.describeRange(range), kind: "bytes", values: to.values, help: this.helpOfMoment(to) };
+    if (from === to) return { label: this.describeRange(range), kind: "bytes", values: to.values, help: this.helpOfSum(to.values, to.bytes, false) };
     const values = to.values.map((value, site) => value - from.values[site]);
-    const sum = to.bytes - from.bytes;
-    return { label: this.describeRange(range), kind: "bytes", values, signed: true, help: `${sum < 0 ? "shrunk" : "grown"} by ${profile.format("bytes", Math.abs(sum))} in all; calls are as wide as what changed in them, up or down` };
+    return { label: this.describeRange(range), kind: "bytes", values, signed: true, help: `${this.helpOfSum(values, to.bytes - from.bytes, true)}; calls are as wide as what changed in them, up or down` };
   }
 
-  helpOfMoment(moment) {
-    const known = moment.values.reduce((sum, value) => sum + value, 0);
-    const rest = moment.bytes - known;
-    return `${this.profile.format("bytes", moment.bytes)}${rest > 0 ? `, of which ${this.profile.format("bytes", rest)} is in small sites that the report does not list` : ""}`;
+  // The sum of the sites that are shown, as the graph has it. whole: that of the process, with the small sites that the
+  // report does not list for this moment.
+  helpOfSum(values, whole, signed) {
+    const { profile, sites } = this;
+    const format = signed ? profile.formatSigned : profile.format;
+    const sum = sites.reduce((total, site) => total + values[site], 0);
+    const rest = sites.length === profile.siteCount && !profile.thread ? whole - sum : 0;
+    return `${format.call(profile, "bytes", sum)} in all${rest ? `, without ${format.call(profile, "bytes", rest)} in small sites that the report does not list` : ""}`;
   }
 
   // sort: sort the table by the chosen number; typing: the view will change again at the next key
@@ -402,9 +365,17 @@ class Report {
     this.showMetric(chosen);
     const show = (value) => (chosen.signed ? profile.formatSigned : profile.format).call(profile, chosen.kind, value);
     this.graph.set({ tree, signed: chosen.signed, show, matches: this.matches });
-    if (this.tabs.shown === "functions") this.functions.set({ sites: this.sites, values: chosen.values, show, signed: chosen.signed });
+    this.showTab({ sites: this.sites, values: chosen.values, show, signed: chosen.signed });
     this.showSites(sort ? chosen : null);
     state.show(this.view(), typing);
+  }
+
+  showTab(view) {
+    const { shown } = this.tabs;
+    if (shown === "functions") this.functions.set(view);
+    if (shown === "leaks") this.leaks.set(view);
+    if (shown === "threads") this.threads.set({ passing: this.filters.passing(this.only.checked ? this.matches : null), thread: this.filters.get("thread")[0] });
+    if (shown === "source") this.source.set({ ...view, blocks: this.metric.endsWith("Bytes") ? this.profile.values[this.metric.replace("Bytes", "Blocks")] : undefined, chosen: this.file });
   }
 
   showMetric(chosen) {
@@ -451,7 +422,8 @@ class Report {
   // A finding is about a function, over all of its stacks.
   showFinding(finding) {
     const { profile } = this;
-    const id = profile.frames.function[profile.ownFrame[finding.site]];
+    const id = profile.frames.function[profile.ownFrame[profile.siteOfFinding(finding)]];
+    this.tabs.show("overview");
     this.setFilters([{ kind: "focus", text: exactly(profile.functionFullName(id)) }]);
     if (this.range) this.timeline.choose(null);
     if (profile.values[finding.metric]) this.metric = finding.metric;
@@ -459,7 +431,7 @@ class Report {
     this.show(true);
     const { tree } = this.graph;
     this.graph.zoom(tree.root);
-    const path = tree.path(tree.find(this.functionsOf(finding.site)));
+    const path = tree.path(tree.find(this.functionsOf(profile.siteOfFinding(finding))));
     this.reveal(path.find((node) => node.function === id) ?? tree.root);
   }
 
@@ -474,7 +446,14 @@ class Report {
     this.graph.box.scrollIntoView({ block: "center" });
   }
 
+  showMetricInGraph(key) {
+    this.tabs.show("overview");
+    if (this.profile.values[key]) this.setMetric(key);
+    this.reveal(this.graph.zoomed);
+  }
+
   showInGraph(site) {
+    this.tabs.show("overview");
     if (!this.sites.includes(site)) this.resetView();
     if (this.reversed) this.setReversed(false);
     if (!this.graph.tree.values[site]) this.setMetric(this.profile.main); // the site has no width with the shown metric

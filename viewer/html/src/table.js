@@ -4,13 +4,20 @@
 import { make } from "./dom.js";
 import { base } from "./data.js";
 import { changesOf } from "./diff.js";
+import { linkOfFrame, linkOfSite, place } from "./links.js";
 import { exact, percent } from "./numbers.js";
 
 const ROWS = 50;
 const CALLERS = 4;
 
-// [key, heading, help, kind, value of a site, metrics that the column needs]
-function columnsOf(profile) {
+// The columns that the profile has; keys: only these, in this order.
+export function columnsOf(profile, keys) {
+  const columns = allColumns(profile);
+  return keys ? keys.map((wanted) => columns.find(({ key }) => key === wanted)).filter(Boolean) : columns.filter(({ alone }) => !alone);
+}
+
+// [key, heading, help, kind, value of a site, metrics that the column needs, is it only for tables that ask for it?]
+function allColumns(profile) {
   const { values } = profile;
   if (profile.old) return []; // in a diff, all columns belong to the chosen metric
   const ratio = (a, b) => (site) => (values[b][site] ? values[a][site] / values[b][site] : 0);
@@ -28,30 +35,37 @@ function columnsOf(profile) {
     ["copiedBytes", "Copied", "bytes that realloc copied", "bytes", plain("copiedBytes"), ["copiedBytes"]],
     ["threads", "Threads", "threads on which this stack allocated", "count", plain("threads"), ["threads"]],
     ["slackBytes", "Slack", "bytes that the allocator gave beyond what was asked for", "bytes", plain("slackBytes"), ["slackBytes"]],
+    ["endBlocks", "Blocks", "still live at the end", "count", plain("endBlocks"), ["endBlocks"], true],
+    ["indirectBytes", "Indirect", "only lost blocks pointed to the block", "bytes", plain("indirectBytes"), ["indirectBytes"], true],
+    ["possibleBytes", "Possible", "only the middle of the block was pointed to", "bytes", plain("possibleBytes"), ["possibleBytes"], true],
+    ["reachableBytes", "Reachable", "a pointer led to the block", "bytes", plain("reachableBytes"), ["reachableBytes"], true],
   ]
     .filter(([, , , , , needs]) => needs.every((key) => values[key]))
-    .map(([key, heading, help, kind, value]) => ({ key, heading, help, kind, value }));
+    .map(([key, heading, help, kind, value, , alone]) => ({ key, heading, help, kind, value, alone }));
 }
 
 export class Table {
-  constructor(profile, on) {
+  // prefix: of the ids of its elements; second: the metric by which rows with equal values are sorted
+  constructor(profile, on, { prefix = "", label = "Sites", columns = columnsOf(profile), second = profile.main } = {}) {
     this.profile = profile;
     this.on = on;
-    this.columns = columnsOf(profile);
+    this.prefix = prefix;
+    this.second = second;
+    this.columns = columns;
     this.hidden = new Set(); // keys of columns that the user does not want
     this.extra = [];
     this.sort = this.firstSort();
     this.open = new Set();
     this.rows = ROWS;
-    this.status = make("p", { class: "status", id: "table-status", role: "status" });
+    this.status = make("p", { class: "status", id: `${prefix}table-status`, role: "status" });
     this.head = make("thead");
     this.body = make("tbody");
-    this.more = make("button", { type: "button", id: "more", onclick: () => this.showMore() }, "Show more");
+    this.more = make("button", { type: "button", id: `${prefix}more`, onclick: () => this.showMore() }, "Show more");
     this.element = make(
       "div",
       {},
       make("div", { class: "table-top" }, this.status, this.chooser()),
-      make("div", { class: "wide" }, make("table", { "aria-label": "Sites" }, this.head, this.body)),
+      make("div", { class: "wide" }, make("table", { "aria-label": label }, this.head, this.body)),
       this.more,
     );
   }
@@ -83,7 +97,7 @@ export class Table {
       box.checked = true;
       return make("label", { title: help }, box, ` ${heading}`);
     });
-    return make("details", { class: "columns", id: "columns" }, make("summary", {}, "Columns"), make("div", {}, boxes));
+    return make("details", { class: "columns", id: `${this.prefix}columns` }, make("summary", {}, "Columns"), make("div", {}, boxes));
   }
 
   choose(key, shown) {
@@ -102,7 +116,8 @@ export class Table {
     const values = new Float64Array(this.profile.siteCount);
     for (const site of this.sites) values[site] = this.sort.size ? Math.abs(column.value(site)) : column.value(site);
     const sign = this.sort.down ? 1 : -1;
-    this.order = Uint32Array.from(this.sites).sort((a, b) => sign * (values[b] - values[a]) || a - b);
+    const second = this.profile.values[this.second];
+    this.order = Uint32Array.from(this.sites).sort((a, b) => sign * (values[b] - values[a]) || second[b] - second[a] || a - b);
     this.head.replaceChildren(this.heading());
     this.body.replaceChildren();
     this.addRows(0);
@@ -198,7 +213,7 @@ export class Table {
     });
     // The whole row opens, unless text in it is being selected.
     const open = (event) => {
-      if (!event.target.closest("button") && getSelection().isCollapsed) row.querySelector(".open").click();
+      if (!event.target.closest("button, a") && getSelection().isCollapsed) row.querySelector(".open").click();
     };
     const row = make("tr", { "data-site": site, onclick: open }, this.where(site), cells);
     return row;
@@ -218,7 +233,8 @@ export class Table {
       "td",
       { class: "where" },
       button,
-      make("bdi", { class: "place" }, profile.sitePlace(site)),
+      profile.threadOf(site) ? make("span", { class: "state" }, "thread ", make("bdi", {}, profile.threadOf(site))) : "",
+      place(profile.sitePlace(site), linkOfSite(profile, site)),
       call ? make("bdi", { class: "call" }, `(${call})`) : "",
       profile.state(site) ? make("span", { class: "state" }, profile.state(site)) : "",
       callers.length ? make("div", { class: "callers" }, make("bdi", {}, "← " + callers.join(" ← "))) : "",
@@ -260,7 +276,8 @@ export class Table {
         "li",
         { class: i < skip || profile.isLibrary(id) ? "library" : undefined },
         make("bdi", { class: "function" }, profile.functionFullName(id)),
-        make("bdi", { class: "place", title: profile.place(frame, true) }, profile.place(frame)),
+        place(profile.place(frame), linkOfFrame(profile, frame), profile.place(frame, true)),
+        profile.hasLines(frame) ? make("button", { type: "button", class: "line", title: "The line in Source", onclick: () => this.on.line(frame) }, "source") : "",
         profile.frames.inlined[frame] ? make("span", { class: "note" }, "inlined") : "",
         profile.texts[profile.functions.file[id]] && module ? make("bdi", { class: "note" }, base(module)) : "",
       );

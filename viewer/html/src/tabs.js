@@ -1,38 +1,43 @@
 // SPDX-License-Identifier: MIT
-// Panels of which one is shown.
+// The parts of the report as tabs. A tab shows some of the sections; a section can be in several tabs.
 import { make } from "./dom.js";
 
 export class Tabs {
-  // panels: [key, title, element]
-  constructor(label, panels, changed) {
-    this.panels = panels.map(([key, title, element]) => ({
+  // tabs: [key, title, sections]; sections: all of them, in the order of the page
+  constructor(label, tabs, sections, changed) {
+    this.sections = sections;
+    this.panel = make("div", { role: "tabpanel", id: "panel" }, sections);
+    this.tabs = tabs.map(([key, title, shown]) => ({
       key,
-      tab: make("button", { type: "button", role: "tab", id: `tab-${key}`, "aria-controls": `panel-${key}`, onclick: () => changed(key) }, title),
-      panel: make("div", { role: "tabpanel", id: `panel-${key}`, "aria-labelledby": `tab-${key}` }, element),
+      shown,
+      tab: make("button", { type: "button", role: "tab", id: `tab-${key}`, "aria-controls": "panel", onclick: () => changed(key) }, title),
     }));
-    const list = make("div", { class: "tabs", role: "tablist", "aria-label": label }, this.panels.map(({ tab }) => tab));
-    list.onkeydown = (event) => this.key(event);
-    this.element = make("div", {}, list, this.panels.map(({ panel }) => panel));
-    this.show(panels[0][0]);
+    this.list = make("div", { class: "tabs", role: "tablist", "aria-label": label }, this.tabs.map(({ tab }) => tab));
+    this.list.onkeydown = (event) => this.key(event);
+    this.show();
   }
 
+  // The first tab if the key is unknown.
   show(key) {
-    this.shown = this.panels.some((panel) => panel.key === key) ? key : this.panels[0].key;
-    for (const { key: own, tab, panel } of this.panels) {
-      const shown = own === this.shown;
-      panel.hidden = !shown;
-      tab.setAttribute("aria-selected", String(shown));
-      tab.tabIndex = shown ? 0 : -1;
+    const chosen = this.tabs.find((tab) => tab.key === key) ?? this.tabs[0];
+    this.shown = chosen.key;
+    for (const { tab } of this.tabs) {
+      tab.setAttribute("aria-selected", String(tab === chosen.tab));
+      tab.tabIndex = tab === chosen.tab ? 0 : -1;
     }
+    for (const section of this.sections) section.hidden = !chosen.shown.includes(section);
+    this.panel.setAttribute("aria-labelledby", chosen.tab.id);
+    this.panel.dataset.tab = chosen.key;
   }
 
   key(event) {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!step) return;
-    const at = this.panels.findIndex(({ key }) => key === this.shown);
-    const { tab } = this.panels[(at + step + this.panels.length) % this.panels.length];
-    tab.click();
-    tab.focus();
+    const last = this.tabs.length - 1;
+    const at = this.tabs.findIndex(({ key }) => key === this.shown);
+    const to = { ArrowLeft: at ? at - 1 : last, ArrowRight: at < last ? at + 1 : 0, Home: 0, End: last }[event.key];
+    if (to === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
+    this.tabs[to].tab.click();
+    this.tabs[to].tab.focus();
+    event.preventDefault();
     event.stopPropagation();
   }
 }

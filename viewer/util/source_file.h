@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads a source file, by lines. Its path comes from a recording, so only regular files of a sane size are read. */
-#ifndef CT_VIEW_SOURCE_FILE_H
-#define CT_VIEW_SOURCE_FILE_H
+#ifndef CT_UTIL_SOURCE_FILE_H
+#define CT_UTIL_SOURCE_FILE_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "view/source_file.h"
+#include "util/source_file.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -28,6 +28,9 @@ static char *read_file(const char *path)
 			break;
 		used += (size_t)got;
 	}
+	for (size_t i = 0; i < used; i++)
+		if (!text[i])
+			text[i] = '?'; /* would end the text */
 	if (text)
 		text[used] = '\0';
 	close(file);
