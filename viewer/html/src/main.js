@@ -267,7 +267,6 @@ class Report {
       const root = document.documentElement;
       this.theme.textContent = (root.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark" ? "Light" : "Dark";
       this.theme.setAttribute("aria-label", `${this.theme.textContent} colours`);
-      if (this.timeline?.plot) this.timeline.draw();
     };
     this.toggleTheme = () => {
       const now = document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light");
