@@ -35,6 +35,15 @@ static inline struct ct_timeline *ct_timeline_double(struct ct_store_header *hea
 	return wider;
 }
 
+/* The time of the next snapshot after one at `ticks`, with buckets of 2^shift ticks; next_whole: of the next whole one.
+ */
+static inline uint64_t ct_snapshot_next(uint64_t ticks, uint64_t next_whole, uint32_t shift, uint64_t sites)
+{
+	uint64_t width = (uint64_t)1 << (shift + CT_PARTIAL_SHIFT), least = CT_PARTIAL_TICKS * sites;
+	uint64_t next = (ticks + (least > width ? least : width)) / width * width;
+	return next < next_whole ? next : next_whole;
+}
+
 /* Extend the timeline to `wanted` buckets. Buckets without events hold what was live before them. */
 static inline void ct_timeline_fill(struct ct_timeline *timeline, uint32_t wanted)
 {

@@ -98,12 +98,14 @@ def massif_trees(context):
 
 @test()
 def report_snapshots(context):
-    """The report's "snapshots" are complete if the program is small, survive a second export, and have correct sums."""
+    """The report's "snapshots" and "moments" are complete if the program is small, survive a second export, and add up."""
     recording = growing_recording(context)
     snapshots = recording.report.own["snapshots"]
     check(len(snapshots) >= 6, f"{len(snapshots)} snapshots")
     timeline = {time: (live, blocks) for time, _, live, blocks in recording.report.own["timeline"]}
-    for time, size, blocks, rows in snapshots:
+    moments = recording.report.own["moments"]
+    check(len(moments) >= 20, f"{len(moments)} moments in between")
+    for time, size, blocks, rows in snapshots + moments:
         check_equal(timeline.get(time), (size, blocks), f"timeline at {time}")
         check(len({row[0] for row in rows}) == len(rows) <= 1000, "a site stands twice")
         told = sum(row[1] for row in rows)
