@@ -22,6 +22,7 @@ function at({ time: ends, most }, times) {
 // The line ends with what was live at the end: each other point is the maximum of its bucket, so that blocks freed last
 // would look as if they had stayed.
 function withEnd({ timeline, totals, endTime }) {
+  if (totals.endBytes === undefined) return timeline; // a file of another tool
   const last = Math.max(timeline.time.at(-1), endTime);
   return {
     time: [...timeline.time.slice(0, -1), last, last * (1 + END)],
