@@ -35,6 +35,18 @@ static inline struct ct_timeline *ct_timeline_double(struct ct_store_header *hea
 	return wider;
 }
 
+/*
+ * The time of a snapshot before an event at `ticks`, the first one since `since`: of all times in between, the one that
+ * is a multiple of the largest power of two, so that it stays when readers drop those between multiples.
+ */
+static inline uint64_t ct_snapshot_time(uint64_t since, uint64_t ticks, uint32_t width)
+{
+	if (!since || since > ticks)
+		return ticks >> width << width;
+	uint32_t free_bits = 63 - (uint32_t)__builtin_clzll((since - 1) ^ ticks);
+	return ticks >> free_bits << free_bits;
+}
+
 /* The time of the next snapshot after one at `ticks`, with buckets of 2^shift ticks; next_whole: of the next whole one.
  */
 static inline uint64_t ct_snapshot_next(uint64_t ticks, uint64_t next_whole, uint32_t shift, uint64_t sites)

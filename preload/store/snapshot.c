@@ -8,6 +8,7 @@
 
 static uint64_t next_ticks; /* when the next snapshot is due, even if it is a partial one */
 static uint64_t next_whole;
+static uint64_t since; /* no event since then has been folded; the end of a bucket */
 
 static struct ct_snapshot_row row_of(uint32_t id, int64_t blocks, int64_t bytes)
 {
@@ -62,14 +63,16 @@ static bool make_room(uint64_t rows)
 void ct_snapshot_at(uint64_t ticks)
 {
 	struct ct_store_header *header = ct_tracer.header;
+	uint32_t shift = header->timeline[header->timeline_half].shift;
+	uint64_t quiet = since, sites = header->sections[CT_SECTION_SITES].used;
+	since = ((ticks >> shift) + 1) << shift;
 	if (ticks < next_ticks)
 		return;
 	bool whole = ticks >= next_whole;
-	uint32_t shift = header->timeline[header->timeline_half].shift;
 	uint32_t width = shift + (whole ? CT_SNAPSHOT_SHIFT : CT_PARTIAL_SHIFT);
-	uint64_t boundary = ticks >> width << width, sites = header->sections[CT_SECTION_SITES].used;
+	uint64_t boundary = ct_snapshot_time(quiet, ticks, width);
 	if (whole)
-		next_whole = boundary + ((uint64_t)1 << width);
+		next_whole = ((ticks >> width) + 1) << width;
 	next_ticks = ct_snapshot_next(ticks, next_whole, shift, sites);
 	if (!boundary || !make_room(whole ? sites : CT_SNAPSHOT_PARTS + 2))
 		return;

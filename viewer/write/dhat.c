@@ -28,7 +28,7 @@
  *       "snapshots": [ [time, bytes, blocks, [ [site, bytes, blocks], ... ]], ... ]
  *           what was live at some moments: in total, then by site (index into pps), largest first: up to 99 % of the
  *           bytes and at most 1000 sites, and those of the 1000 sites with most bytes live at the end
- *       "moments": [ ... ]   the same for moments in between, at most 100 sites each; for charts
+ *       "moments": [ ... ]   the same for moments in between, with the largest sites; for charts
  *   }
  *
  * cJSON writes the head. The rows are written one number at a time, since they are nearly all of the file: a tree for
@@ -49,7 +49,6 @@
 
 #define SNAPSHOT_REST 100 /* a snapshot omits its smallest sites, up to 1/100 of its bytes */
 #define SNAPSHOT_ROWS 1000 /* a snapshot has at most this many sites */
-#define PARTIAL_ROWS 100 /* and a partial one this many */
 
 struct writer {
 	const struct ct_profile *profile;
@@ -310,7 +309,7 @@ static void put_snapshot(struct writer *writer, const struct ct_snapshot *snapsh
 	fputs(",[", writer->out);
 	for (size_t i = 0; i < count; i++) {
 		uint64_t numbers[] = {sorted[i].place, sorted[i].bytes, sorted[i].blocks};
-		bool large = i < (snapshot->partial ? PARTIAL_ROWS : SNAPSHOT_ROWS) && told < enough;
+		bool large = i < SNAPSHOT_ROWS && told < enough;
 		if (!large && (snapshot->partial || !writer->stays[sorted[i].place]))
 			continue;
 		told += sorted[i].bytes;

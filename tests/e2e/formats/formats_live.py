@@ -109,7 +109,8 @@ def report_snapshots(context):
         check_equal(timeline.get(time), (size, blocks), f"timeline at {time}")
         check(len({row[0] for row in rows}) == len(rows) <= 1000, "a site stands twice")
         told = sum(row[1] for row in rows)
-        check(size * 99 // 100 <= told <= size and sum(row[2] for row in rows) <= blocks, f"{told} of {size} bytes are in the snapshot")
+        least = 99 if [time, size, blocks, rows] in snapshots else 90  # moments in between have fewer sites
+        check(size * least // 100 <= told <= size and sum(row[2] for row in rows) <= blocks, f"{told} of {size} bytes are in the snapshot")
         for site, live, _ in rows:
             check(live <= recording.report.sites[site]["mb"], "more than the site's maximum")
     again = recording.export("dhat", source=recording.path)

@@ -96,6 +96,12 @@ export class Chart {
     return (pixels / this.width) * this.most.x;
   }
 
+  // The bytes at the height of an event.
+  bytesAt(event) {
+    const { top } = this.area.getBoundingClientRect();
+    return ((this.height - (event.clientY - top)) / this.height) * this.most.y;
+  }
+
   // The distance of an event from the left.
   at(event) {
     const box = this.area.getBoundingClientRect();

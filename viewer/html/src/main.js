@@ -6,6 +6,7 @@ import { make } from "./dom.js";
 import { Filters, KINDS, exactly, matchingFunctions, patternOf } from "./filters.js";
 import { Functions } from "./functions.js";
 import { Graph } from "./graph.js";
+import { Grew } from "./grew.js";
 import { exact, percent, time } from "./numbers.js";
 import * as state from "./state.js";
 import { Table } from "./table.js";
@@ -31,6 +32,7 @@ class Report {
     this.tabs = new Tabs("Tables", [["sites", "Sites", make("div", {}, this.siteFilter(), this.table.element)], ["functions", "Functions", this.functions.element]], (key) => this.setTab(key));
     if (profile.timeline.time.length)
       this.timeline = new Timeline(profile, { range: (range) => this.setRange(range), describe: (range) => this.describeRange(range) });
+    if (profile.moments.length) this.grew = new Grew(profile, { choose: (id) => this.showFunction(id) });
   }
 
   start(main) {
@@ -44,6 +46,7 @@ class Report {
     }
     main.append(this.cards(), ...this.findings());
     if (this.timeline) main.append(section("timeline", "Live over time", this.timeline.element));
+    if (this.grew) main.append(section("grew", "Who grew", this.grew.element));
     main.append(section("calls", profile.old ? "What changed" : "Who allocates", this.controls(), this.graph.element), section("sites", "Sites and functions", this.tabs.element));
     main.append(make("footer", {}, `Written by ${profile.writtenBy}. Keys: / search, arrow keys in chart and graph, Enter zooms, Esc goes back.`));
     main.removeAttribute("aria-busy");
@@ -114,6 +117,7 @@ class Report {
     this.sites = this.filters.sites(this.only.checked ? this.matches : null);
     this.trees = [null, null];
     this.showCards();
+    this.grew?.set(this.sites);
   }
 
   filter() {
@@ -370,8 +374,14 @@ class Report {
     return from === to ? `Live at ${name(moments[to])}` : `Growth from ${name(moments[from])} to ${name(moments[to])}`;
   }
 
-  // The chosen number for each site, and a description of it.
+  // The chosen number for each site, and a description of it. It stays the same object as long as the choice does.
   chosen() {
+    const key = `${this.metric} ${this.range?.from} ${this.range?.to}`;
+    if (this.choice?.key !== key) this.choice = { key, ...this.choose() };
+    return this.choice;
+  }
+
+  choose() {
     const { profile, range } = this;
     if (this.metric !== MOMENT) {
       const metric = profile.metrics.find(({ key }) => key === this.metric);
@@ -380,14 +390,15 @@ class Report {
       return { ...metric, values, signed: true, help: `${metric.help}; ${changeHelp(profile, values)}` };
     }
     const [from, to] = [profile.moments[range.from], profile.moments[range.to]];
-    if (from === to) return { label: this.describeRange(range), kind: "bytes", values: to.values, help: this.helpOfMoment(to) };
-    const values = to.values.map((value, site) => value - from.values[site]);
+    if (from === to) return { label: this.describeRange(range), kind: "bytes", values: profile.live(to), help: this.helpOfMoment(to) };
+    const before = profile.live(from);
+    const values = profile.live(to).map((value, site) => value - before[site]);
     const sum = to.bytes - from.bytes;
     return { label: this.describeRange(range), kind: "bytes", values, signed: true, help: `${sum < 0 ? "shrunk" : "grown"} by ${profile.format("bytes", Math.abs(sum))} in all; calls are as wide as what changed in them, up or down` };
   }
 
   helpOfMoment(moment) {
-    const known = moment.values.reduce((sum, value) => sum + value, 0);
+    const known = this.profile.live(moment).reduce((sum, value) => sum + value, 0);
     const rest = moment.bytes - known;
     return `${this.profile.format("bytes", moment.bytes)}${rest > 0 ? `, of which ${this.profile.format("bytes", rest)} is in small sites that the report does not list` : ""}`;
   }
@@ -460,6 +471,15 @@ class Report {
     this.graph.zoom(tree.root);
     const path = tree.path(tree.find(this.functionsOf(finding.site)));
     this.reveal(path.find((node) => node.function === id) ?? tree.root);
+  }
+
+  // A layer of the chart of functions: its function's stacks alone, and what was live at the chosen moment or at the peak.
+  showFunction(id) {
+    const { profile } = this;
+    this.setFilters([{ kind: "focus", text: exactly(profile.functionFullName(id)) }]);
+    if (!this.range && profile.values.peakBytes) this.metric = "peakBytes";
+    this.show(true);
+    this.graph.zoom(this.graph.tree.root);
   }
 
   functionsOf(site) {

@@ -7,7 +7,7 @@ import { exact, time } from "./numbers.js";
 
 const CLICK = 5; // pixels
 const OLD = "old";
-const END = 0.004; // the width of what is live at the end, as a part of the run
+export const END = 0.004; // the width of what is live at the end, as a part of the run
 const ABOVE = 1.12; // how high the chart is, for the peak's name above the line
 
 // The maximum of live bytes in the bucket of each time; null after the end.
@@ -53,12 +53,43 @@ export class Timeline {
     );
     this.status = make("p", { class: "status", id: "chart-status" });
     this.legend = make("ul", { class: "legend", id: "chart-legend", "aria-label": "Lines of the chart" });
-    this.element = make("div", {}, this.chart, this.legend, this.status);
+    this.element = make("div", {}, this.chart, chooses ? this.moment() : "", this.legend, this.status);
     if (profile.marks.length)
       this.element.append(make("p", { class: "status", id: "marks" }, `Marks: ${profile.marks.map((mark) => `${mark.name} ${time(mark.time, profile.timeUnit)}`).join(", ")}`));
     if (!chooses) return;
     this.chart.onkeydown = (event) => this.key(event);
     this.listen();
+  }
+
+  // A slider over all moments.
+  moment() {
+    this.slider = make("input", { type: "range", id: "moment", min: 0, max: this.profile.moments.at(-1).time, step: "any", "aria-label": "Moment of which the graph shows what was live" });
+    this.slider.oninput = () => {
+      const i = this.nearest(Number(this.slider.value));
+      this.choose({ from: i, to: i });
+    };
+    this.slider.onkeydown = (event) => this.step(event);
+    return make("div", { class: "moment" }, this.slider);
+  }
+
+  // Keys move the slider from moment to moment.
+  step(event) {
+    const last = this.profile.moments.length - 1;
+    const at = this.range?.to ?? last + 1;
+    const places = { ArrowLeft: at - 1, ArrowDown: at - 1, ArrowRight: at + 1, ArrowUp: at + 1, PageDown: at - 10, PageUp: at + 10, Home: 0, End: last };
+    if (event.key === "Escape" && this.range) this.choose(null);
+    else if (event.key in places) {
+      const i = Math.min(Math.max(places[event.key], 0), last);
+      this.choose({ from: i, to: i });
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  showMoment() {
+    const { moments } = this.profile;
+    this.slider.value = moments[this.range?.to ?? moments.length - 1].time;
+    this.slider.setAttribute("aria-valuetext", this.range ? this.on.describe(this.range) : "none chosen");
   }
 
   // Call this once the element is in the page.
@@ -110,7 +141,7 @@ export class Timeline {
 
   drawMarks() {
     const { plot, profile } = this;
-    for (const moment of profile.moments) plot.rule(moment.time, "moment", plot.height - 5);
+    for (const moment of profile.moments) if (!moment.snapshot?.partial) plot.rule(moment.time, "moment", plot.height - 5);
     plot.rule(profile.peakTime, "peak");
     plot.name(profile.peakTime, `peak ${profile.format("bytes", profile.totals.peakBytes)}`, "peak", 0);
     for (const mark of profile.marks) {
@@ -161,6 +192,7 @@ export class Timeline {
       this.chart.setAttribute("aria-valuemax", moments.length - 1);
       this.chart.setAttribute("aria-valuenow", this.range ? this.range.to : 0);
       this.chart.setAttribute("aria-valuetext", this.range ? this.on.describe(this.range) : "none chosen");
+      this.showMoment();
     }
     this.showRange();
     this.tell(null);

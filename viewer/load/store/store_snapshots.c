@@ -123,9 +123,10 @@ int ct_store_snapshot_at(struct ct_store_file *store, uint64_t ticks)
 	if (width >= 64)
 		return 0;
 	bool whole = ticks >= store->next_whole;
-	uint64_t boundary = start_of(ticks, whole ? width : fine), latest = drop_between(store);
+	uint64_t latest = drop_between(store), since = store->since > latest ? store->since : latest + 1;
+	uint64_t boundary = ct_snapshot_time(since, ticks, whole ? width : fine);
 	if (whole)
-		store->next_whole = boundary + ((uint64_t)1 << width);
+		store->next_whole = start_of(ticks, width) + ((uint64_t)1 << width);
 	store->next_snapshot = ct_snapshot_next(ticks, store->next_whole, width - CT_SNAPSHOT_SHIFT, store->site_count);
 	/* The snapshot already exists if an undone batch is folded again. */
 	if (boundary <= latest)
