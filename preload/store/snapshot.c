@@ -65,7 +65,8 @@ void ct_snapshot_at(uint64_t ticks)
 	struct ct_store_header *header = ct_tracer.header;
 	uint32_t shift = header->timeline[header->timeline_half].shift;
 	uint64_t quiet = since, sites = header->sections[CT_SECTION_SITES].used;
-	since = ((ticks >> shift) + 1) << shift;
+	if (ticks >= since) /* a late event belongs to an earlier bucket */
+		since = ((ticks >> shift) + 1) << shift;
 	if (ticks < next_ticks)
 		return;
 	bool whole = ticks >= next_whole;

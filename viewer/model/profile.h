@@ -72,7 +72,8 @@ struct ct_snapshot {
 	uint64_t blocks;
 	struct ct_snapshot_site *rows;
 	size_t row_count;
-	bool partial; /* has only the largest sites, for a picture over time; a site without a row is not known to be gone */
+	bool partial; /* has only the largest sites, for a picture over time; a site without a row is not known to be
+			 gone */
 };
 
 /* A thread on which a site's stack was; only in a profile whose threads are folded (model/threads.h). */

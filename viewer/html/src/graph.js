@@ -7,7 +7,7 @@ import { exact, percent } from "./numbers.js";
 import { base } from "./data.js";
 import { Tooltip } from "./tooltip.js";
 
-const ROW = 20;
+export const ROW = 20;
 const NARROWEST = 3; // pixels
 const TEXT_NARROWEST = 28;
 const OVERSCAN = 10; // rows

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The report: holds the user's choices and passes them to the parts that show them.
 import { base, readProfile } from "./data.js";
+import { copy, graphSvg, save } from "./copy.js";
 import { changeCards, changeColumns, changeHelp, sides } from "./diff.js";
 import { make } from "./dom.js";
 import { Filters, KINDS, exactly, matchingFunctions, patternOf } from "./filters.js";
 import { Functions } from "./functions.js";
-import { Graph } from "./graph.js";
+import { Graph, ROW } from "./graph.js";
 import { Grew } from "./grew.js";
 import { exact, percent, time } from "./numbers.js";
 import * as state from "./state.js";
@@ -47,7 +48,7 @@ class Report {
     main.append(this.cards(), ...this.findings());
     if (this.timeline) main.append(section("timeline", "Live over time", this.timeline.element));
     if (this.grew) main.append(section("grew", "Who grew", this.grew.element));
-    main.append(section("calls", profile.old ? "What changed" : "Who allocates", this.controls(), this.graph.element), section("sites", "Sites and functions", this.tabs.element));
+    main.append(section("calls", profile.old ? "What changed" : "Who allocates", this.controls(), this.graph.element, this.saver()), section("sites", "Sites and functions", this.tabs.element));
     main.append(make("footer", {}, `Written by ${profile.writtenBy}. Keys: / search, arrow keys in chart and graph, Enter zooms, Esc goes back.`));
     main.removeAttribute("aria-busy");
     document.onkeydown = (event) => this.key(event);
@@ -145,8 +146,14 @@ class Report {
           ? sides(profile)
           : [make("p", { class: "command" }, make("bdi", {}, profile.command)), make("p", { class: "facts-line" }, facts.filter(Boolean).join(" · "))],
       ),
-      this.theme,
+      make("div", { class: "actions" }, make("button", { type: "button", id: "copy-link", title: "the address of this view", onclick: () => copy(location.href, "the link") }, "Copy link"), this.theme),
     );
+  }
+
+  saver() {
+    const name = `${base(this.profile.program) || "report"}.svg`;
+    const write = () => save(name, "image/svg+xml", graphSvg(this.graph, ROW, `${document.title}: ${this.chosen().label}, ${this.graph.numbers(this.graph.zoomed)}`));
+    return make("div", { class: "actions" }, make("button", { type: "button", id: "save-svg", onclick: write }, "Save graph as SVG"));
   }
 
   notices() {

@@ -2,6 +2,7 @@
 // The sites as a table. It can be sorted by any column, shows part of the rows at a time, and the whole stack below an
 // open row.
 import { make } from "./dom.js";
+import { copy, rowMarkdown, stackText, tableCsv } from "./copy.js";
 import { base } from "./data.js";
 import { changesOf } from "./diff.js";
 import { exact, percent } from "./numbers.js";
@@ -50,7 +51,7 @@ export class Table {
     this.element = make(
       "div",
       {},
-      make("div", { class: "table-top" }, this.status, this.chooser()),
+      make("div", { class: "table-top" }, this.status, make("button", { type: "button", id: "copy-csv", onclick: () => this.copyCsv() }, "Copy as CSV"), this.chooser()),
       make("div", { class: "wide" }, make("table", { "aria-label": "Sites" }, this.head, this.body)),
       this.more,
     );
@@ -84,6 +85,10 @@ export class Table {
       return make("label", { title: help }, box, ` ${heading}`);
     });
     return make("details", { class: "columns", id: "columns" }, make("summary", {}, "Columns"), make("div", {}, boxes));
+  }
+
+  copyCsv() {
+    copy(tableCsv(this.profile, this.order, this.all()), `${exact(this.order.length)} ${this.order.length === 1 ? "row" : "rows"}`);
   }
 
   choose(key, shown) {
@@ -267,7 +272,9 @@ export class Table {
     });
     const show = make("button", { type: "button", onclick: () => this.on.show(site) }, "Show in graph");
     const cut = profile.sites.truncated[site] ? make("p", { class: "note" }, "The stack was cut here.") : "";
-    const cell = make("td", { colspan: this.all().length + 1 }, this.facts(site), make("ol", { class: "stack" }, frames), cut, show);
+    const copyStack = make("button", { type: "button", class: "copy-stack", onclick: () => copy(stackText(profile, site), "the stack") }, "Copy stack");
+    const copyRow = make("button", { type: "button", class: "copy-row", onclick: () => copy(rowMarkdown(profile, site, this.all(), (column, value) => this.format(column, value)), "the row") }, "Copy row as Markdown");
+    const cell = make("td", { colspan: this.all().length + 1 }, this.facts(site), make("ol", { class: "stack" }, frames), cut, make("div", { class: "actions" }, show, copyStack, copyRow));
     return make("tr", { class: "details" }, cell);
   }
 }
