@@ -42,7 +42,7 @@ export async function copy(text, what) {
       () => true,
       () => false,
     );
-  tell(copied ? `Copied: ${what}.` : "The browser does not allow to copy.");
+  tell(copied ? `Copied: ${what}.` : "Not copied: the browser does not allow it.");
 }
 
 // Writes a file to the browser's folder of downloads.

@@ -2,13 +2,14 @@
 // The report: holds the user's choices and passes them to the parts that show them.
 import { base, readProfile } from "./data.js";
 import { copy, graphSvg, save } from "./copy.js";
-import { changeCards, changeColumns, changeHelp, sides } from "./diff.js";
+import { ChangeKinds, changeCards, changeColumns, changeHelp, sides } from "./diff.js";
 import { make } from "./dom.js";
 import { Filters, KINDS, exactly, matchingFunctions, patternOf } from "./filters.js";
 import { Functions } from "./functions.js";
 import { Graph, ROW } from "./graph.js";
 import { Grew } from "./grew.js";
 import { exact, percent, time } from "./numbers.js";
+import { SHADES } from "./shade.js";
 import * as state from "./state.js";
 import { Table } from "./table.js";
 import { Tabs } from "./tabs.js";
@@ -27,6 +28,7 @@ class Report {
     this.matches = null;
     this.reversed = false;
     this.filters = new Filters(profile, () => this.filter());
+    if (profile.old) this.kinds = new ChangeKinds(profile, () => this.filter());
     this.graph = new Graph(profile, { zoom: () => this.zoomed() });
     this.table = new Table(profile, { show: (site) => this.showInGraph(site) });
     this.functions = new Functions(profile);
@@ -75,6 +77,8 @@ class Report {
       to: range?.to,
       search: this.search.value.trim(),
       only: this.only.checked ? 1 : "",
+      changes: this.kinds?.list,
+      shade: this.shade.value === SHADES[0] ? "" : this.shade.value,
       tab: this.tabs.shown === "sites" ? "" : this.tabs.shown,
       zoom: state.path(graph.tree.path(graph.zoomed).map((node) => node.function)),
       ...Object.fromEntries(KINDS.map((kind) => [kind, filters.get(kind)])),
@@ -91,6 +95,8 @@ class Report {
     this.search.value = view.get("search") ?? "";
     this.only.checked = view.has("only");
     this.tabs.show(view.get("tab"));
+    this.kinds?.set(view.getAll("changes"));
+    this.shade.value = SHADES.includes(view.get("shade")) ? view.get("shade") : SHADES[0];
     this.matches = this.matching();
     this.filters.set(KINDS.flatMap((kind) => view.getAll(kind).map((text) => ({ kind, text }))));
     const [from, to] = ["from", "to"].map((end) => (view.has(end) ? Number(view.get(end)) : NaN));
@@ -116,6 +122,7 @@ class Report {
     if (hidden || this.hidden) this.profile.findStacks(hidden);
     this.hidden = hidden;
     this.sites = this.filters.sites(this.only.checked ? this.matches : null);
+    if (this.kinds) this.sites = this.kinds.filter(this.sites, this.metric);
     this.trees = [null, null];
     this.showCards();
     this.grew?.set(this.sites);
@@ -248,13 +255,15 @@ class Report {
     });
     this.only = make("input", { type: "checkbox", id: "only", onchange: () => this.filter() });
     const filterBy = (kind, help) => make("button", { type: "button", id: kind, title: help, onclick: () => this.filterBySearch(kind) }, kind[0].toUpperCase() + kind.slice(1));
+    this.shade = make("select", { id: "shade", onchange: () => this.show(false) }, make("option", { value: "relative" }, "relative change"), make("option", { value: "absolute" }, "absolute change"));
+    this.shadeLabel = make("label", {}, "Colour ", this.shade);
     this.reset = make("button", { type: "button", id: "reset", onclick: () => this.resetView() }, "Reset");
     this.found = make("span", { class: "found", role: "status", id: "found" });
     this.help = make("p", { class: "status", id: "metric-help" });
     return make(
       "div",
       {},
-      make("div", { class: "controls" }, make("label", {}, "Show ", this.select), make("label", {}, "Order ", this.direction), this.search, make("label", {}, this.only, " Only matches"), this.found, this.reset),
+      make("div", { class: "controls" }, make("label", {}, "Show ", this.select), make("label", {}, "Order ", this.direction), this.shadeLabel, this.search, make("label", {}, this.only, " Only matches"), this.found, this.reset),
       make(
         "div",
         { class: "controls", role: "group", "aria-label": "Filter by what is searched" },
@@ -263,6 +272,7 @@ class Report {
         filterBy("hide", "take calls that match the search out of the stacks"),
         this.filters.element,
       ),
+      this.kinds?.element ?? "",
       this.help,
     );
   }
@@ -304,6 +314,7 @@ class Report {
   setMetric(key) {
     if (key !== MOMENT && this.range) this.timeline.choose(null);
     this.metric = key;
+    if (this.kinds) this.apply();
     this.show(true);
   }
 
@@ -363,6 +374,7 @@ class Report {
     this.search.value = "";
     this.matches = null;
     this.only.checked = false;
+    this.kinds?.set([]);
     this.filters.set(list);
     this.apply();
   }
@@ -394,14 +406,14 @@ class Report {
       const metric = profile.metrics.find(({ key }) => key === this.metric);
       const values = profile.values[this.metric];
       if (!profile.old) return { ...metric, values };
-      return { ...metric, values, signed: true, help: `${metric.help}; ${changeHelp(profile, values)}` };
+      return { ...metric, values, before: profile.changes[this.metric].old, signed: true, help: `${metric.help}; ${changeHelp(profile, values)}` };
     }
     const [from, to] = [profile.moments[range.from], profile.moments[range.to]];
     if (from === to) return { label: this.describeRange(range), kind: "bytes", values: profile.live(to), help: this.helpOfMoment(to) };
     const before = profile.live(from);
     const values = profile.live(to).map((value, site) => value - before[site]);
     const sum = to.bytes - from.bytes;
-    return { label: this.describeRange(range), kind: "bytes", values, signed: true, help: `${sum < 0 ? "shrunk" : "grown"} by ${profile.format("bytes", Math.abs(sum))} in all; calls are as wide as what changed in them, up or down` };
+    return { label: this.describeRange(range), kind: "bytes", values, before, signed: true, help: `${sum < 0 ? "shrunk" : "grown"} by ${profile.format("bytes", Math.abs(sum))} in all; calls are as wide as what changed in them, up or down` };
   }
 
   helpOfMoment(moment) {
@@ -415,10 +427,10 @@ class Report {
     const { profile } = this;
     const chosen = this.chosen();
     const tree = (this.trees[Number(this.reversed)] ??= new Tree(profile, this.reversed, this.sites));
-    if (tree.values !== chosen.values) tree.setValues(chosen.values);
+    if (tree.values !== chosen.values) tree.setValues(chosen.values, chosen.before);
     this.showMetric(chosen);
     const show = (value) => (chosen.signed ? profile.formatSigned : profile.format).call(profile, chosen.kind, value);
-    this.graph.set({ tree, signed: chosen.signed, show, matches: this.matches });
+    this.graph.set({ tree, signed: chosen.signed, show, matches: this.matches, shade: this.shade.value });
     if (this.tabs.shown === "functions") this.functions.set({ sites: this.sites, values: chosen.values, show, signed: chosen.signed });
     this.showSites(sort ? chosen : null);
     state.show(this.view(), typing);
@@ -428,6 +440,7 @@ class Report {
     this.select.querySelector(`[value=${MOMENT}]`)?.remove();
     if (this.range) this.select.prepend(make("option", { value: MOMENT }, chosen.label));
     this.select.value = this.metric;
+    this.shadeLabel.hidden = !chosen.signed;
     this.help.textContent = `${chosen.label}: ${chosen.help}.`;
     for (const card of this.cardButtons) card.setAttribute("aria-pressed", String(card.dataset.metric === this.metric));
   }

@@ -4,7 +4,7 @@
 import { make } from "./dom.js";
 import { copy, rowMarkdown, stackText, tableCsv } from "./copy.js";
 import { base } from "./data.js";
-import { changesOf } from "./diff.js";
+import { changesOf, isSlight } from "./diff.js";
 import { exact, percent } from "./numbers.js";
 
 const ROWS = 50;
@@ -107,7 +107,11 @@ export class Table {
     const values = new Float64Array(this.profile.siteCount);
     for (const site of this.sites) values[site] = this.sort.size ? Math.abs(column.value(site)) : column.value(site);
     const sign = this.sort.down ? 1 : -1;
-    this.order = Uint32Array.from(this.sites).sort((a, b) => sign * (values[b] - values[a]) || a - b);
+    const unchanged = Uint8Array.from(values, (_, site) => (this.profile.old && !this.extra[0].value(site) ? 1 : 0));
+    // What has not changed comes last, and is folded.
+    this.order = Uint32Array.from(this.sites).sort((a, b) => unchanged[a] - unchanged[b] || sign * (values[b] - values[a]) || a - b);
+    this.changed = this.order.reduce((count, site) => count + 1 - unchanged[site], 0);
+    this.rows = Math.min(this.rows, this.changed);
     this.head.replaceChildren(this.heading());
     this.body.replaceChildren();
     this.addRows(0);
@@ -165,7 +169,7 @@ export class Table {
 
   showMore() {
     const from = this.rows;
-    this.rows += ROWS * 4;
+    this.rows = from < this.changed ? Math.min(from + ROWS * 4, this.changed) : from + ROWS * 4;
     this.addRows(from);
   }
 
@@ -181,9 +185,11 @@ export class Table {
       this.body.append(row);
       if (this.open.has(site)) row.after(this.details(site));
     }
-    const left = this.order.length - this.rows;
+    const folded = this.order.length - this.changed;
+    const left = (this.rows < this.changed ? this.changed : this.order.length) - this.rows;
     this.more.hidden = left <= 0;
-    this.more.textContent = `Show ${exact(Math.min(left, ROWS * 4))} more of ${exact(left)}`;
+    if (this.rows === this.changed && folded) this.more.textContent = folded === 1 ? "Show the row that has not changed" : `Show ${exact(Math.min(folded, ROWS * 4))} of ${exact(folded)} rows that have not changed`;
+    else this.more.textContent = `Show ${exact(Math.min(left, ROWS * 4))} more of ${exact(left)}`;
   }
 
   format({ kind, signed }, value) {
@@ -195,7 +201,7 @@ export class Table {
       const value = column.value(site);
       const cell = make("td", { class: value ? "number" : "number zero", "data-value": value, "data-heading": column.heading }, value ? this.format(column, value) : "–");
       if (most[i]) {
-        const bar = make("span", { class: column.signed ? `bar ${value < 0 ? "less" : "more"}` : "bar", "aria-hidden": "true" });
+        const bar = make("span", { class: column.signed ? `bar ${this.direction(site, value)}` : "bar", "aria-hidden": "true" });
         bar.style.width = `${(Math.abs(value) / most[i]) * 100}%`;
         cell.append(bar);
       }
@@ -207,6 +213,11 @@ export class Table {
     };
     const row = make("tr", { "data-site": site, onclick: open }, this.where(site), cells);
     return row;
+  }
+
+  direction(site, change) {
+    const old = this.extra.find(({ key }) => key === "old")?.value(site);
+    return isSlight(change, old) ? "slight" : change < 0 ? "less" : "more";
   }
 
   where(site) {
