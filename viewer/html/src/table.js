@@ -34,6 +34,16 @@ function columnsOf(profile) {
     .map(([key, heading, help, kind, value]) => ({ key, heading, help, kind, value }));
 }
 
+// The sites with the largest values, in order. Sorting all of 100,000 would take as long as everything else.
+function largest(sites, values, count) {
+  const inOrder = (list) => list.sort((a, b) => values[b] - values[a] || a - b);
+  if (count >= sites.length) return inOrder([...sites]);
+  const least = Float64Array.from(sites, (site) => values[site]).sort()[sites.length - count];
+  const above = sites.filter((site) => values[site] > least);
+  const equal = sites.filter((site) => values[site] === least).slice(0, count - above.length);
+  return inOrder(above.concat(equal));
+}
+
 export class Table {
   constructor(profile, on) {
     this.profile = profile;
@@ -87,8 +97,13 @@ export class Table {
     return make("details", { class: "columns", id: "columns" }, make("summary", {}, "Columns"), make("div", {}, boxes));
   }
 
+  wholeOrder() {
+    return this.parts.flatMap((sites) => largest(sites, this.values, sites.length));
+  }
+
   copyCsv() {
-    copy(tableCsv(this.profile, this.order, this.all()), `${exact(this.order.length)} ${this.order.length === 1 ? "row" : "rows"}`);
+    const count = this.sites.length;
+    copy(tableCsv(this.profile, this.wholeOrder(), this.all()), `${exact(count)} ${count === 1 ? "row" : "rows"}`);
   }
 
   choose(key, shown) {
@@ -104,14 +119,16 @@ export class Table {
 
   draw() {
     const column = this.all().find(({ key }) => key === this.sort.key) ?? { value: () => 0 };
-    const values = new Float64Array(this.profile.siteCount);
-    for (const site of this.sites) values[site] = this.sort.size ? Math.abs(column.value(site)) : column.value(site);
-    const sign = this.sort.down ? 1 : -1;
-    const unchanged = Uint8Array.from(values, (_, site) => (this.profile.old && !this.extra[0].value(site) ? 1 : 0));
+    this.values = new Float64Array(this.profile.siteCount);
+    for (const site of this.sites) this.values[site] = (this.sort.down ? 1 : -1) * (this.sort.size ? Math.abs(column.value(site)) : column.value(site));
     // What has not changed comes last, and is folded.
-    this.order = Uint32Array.from(this.sites).sort((a, b) => unchanged[a] - unchanged[b] || sign * (values[b] - values[a]) || a - b);
-    this.changed = this.order.reduce((count, site) => count + 1 - unchanged[site], 0);
+    const isFolded = (site) => this.profile.old && !this.extra[0].value(site);
+    const [shown, folded] = [[], []];
+    for (const site of this.sites) (isFolded(site) ? folded : shown).push(site);
+    this.parts = [shown, folded];
+    this.changed = shown.length;
     this.rows = Math.min(this.rows, this.changed);
+    this.order = largest(shown, this.values, this.rows);
     this.head.replaceChildren(this.heading());
     this.body.replaceChildren();
     this.addRows(0);
@@ -169,6 +186,7 @@ export class Table {
 
   showMore() {
     const from = this.rows;
+    this.order = this.wholeOrder();
     this.rows = from < this.changed ? Math.min(from + ROWS * 4, this.changed) : from + ROWS * 4;
     this.addRows(from);
   }
@@ -180,13 +198,13 @@ export class Table {
       if (column.key === this.sort.key) for (const site of this.sites) value = Math.max(value, Math.abs(column.value(site)));
       return value;
     });
-    for (const site of this.order.subarray(from, this.rows)) {
+    for (const site of this.order.slice(from, this.rows)) {
       const row = this.row(site, columns, most);
       this.body.append(row);
       if (this.open.has(site)) row.after(this.details(site));
     }
-    const folded = this.order.length - this.changed;
-    const left = (this.rows < this.changed ? this.changed : this.order.length) - this.rows;
+    const folded = this.sites.length - this.changed;
+    const left = (this.rows < this.changed ? this.changed : this.sites.length) - this.rows;
     this.more.hidden = left <= 0;
     if (this.rows === this.changed && folded) this.more.textContent = folded === 1 ? "Show the row that has not changed" : `Show ${exact(Math.min(folded, ROWS * 4))} of ${exact(folded)} rows that have not changed`;
     else this.more.textContent = `Show ${exact(Math.min(left, ROWS * 4))} more of ${exact(left)}`;
