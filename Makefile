@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# make            build/lib/libctrace.so, build/bin/ctrace, build/bin/ctrace-top
+# make            build/lib/libctrace.so, build/bin/ctrace, build/bin/ctrace-top, build/share/ctrace/report.html
 # make help       all targets
 .DEFAULT_GOAL := all
 
@@ -84,30 +84,16 @@ $B/obj/viewer/write/pprof.o: $(PPROF).h
 
 -include $(PRELOAD_OBJ:.o=.d) $(VIEWER_OBJ:.o=.d)
 
-# --- the page of `ctrace html`: built once, with npm; a release tarball contains it ---
+# --- the page of `ctrace html`, without data; made by sh and awk ---
 PAGE := $B/share/ctrace/report.html
-PAGE_SRC := $(wildcard viewer/html/*.* viewer/html/src/*.js)
-PAGE_MADE := $(wildcard viewer/html/report.html)
 
 .PHONY: html
 html: $(PAGE)
 
-ifneq ($(PAGE_MADE),)
 all: $(PAGE)
 
-$(PAGE): $(PAGE_MADE)
-	install -D -m 644 $< $@
-else
-$B/html/node_modules/.package-lock.json: viewer/html/package.json viewer/html/package-lock.json
-	@mkdir -p $B/html
-	cp $^ $B/html/
-	cd $B/html && npm ci --ignore-scripts --no-audit --no-fund > npm.log 2>&1 || { tail -n 5 npm.log >&2; exit 1; }
-	touch $@
-
-$(PAGE): $B/html/node_modules/.package-lock.json $(PAGE_SRC)
-	@mkdir -p $(@D)
-	node viewer/html/build.cjs $B/html/node_modules $@
-endif
+$(PAGE): $(wildcard viewer/html/* viewer/html/src/*.js)
+	viewer/html/build $@
 
 # --- install: library and programs must be in the same places relative to each other as in build/ ---
 LIBDIR ?= $(PREFIX)/lib
@@ -126,7 +112,7 @@ install: all
 	install -m 755 $B/lib/libctrace.so $(DESTDIR)$(LIBDIR)/
 	install -m 755 $B/bin/ctrace $(DESTDIR)$(BINDIR)/
 	ln -sf ctrace $(DESTDIR)$(BINDIR)/ctrace-top
-	if [ -f $(PAGE) ]; then install -D -m 644 $(PAGE) $(DESTDIR)$(DATADIR)/report.html; fi
+	install -D -m 644 $(PAGE) $(DESTDIR)$(DATADIR)/report.html
 	install -m 644 include/ctrace/ctrace.h include/ctrace/version.h include/ctrace/store.h include/ctrace/fold.h \
 		include/ctrace/merge.h \
 		$(DESTDIR)$(PREFIX)/include/ctrace/
@@ -156,10 +142,10 @@ mutants: all unit-build test-programs
 .PHONY: help
 help:
 	@echo 'make            build the library and the programs'
-	@echo 'make html       build the page that ctrace html fills in; needs npm'
+	@echo 'make html       build only the page that ctrace html fills in'
 	@echo 'make install    PREFIX= DESTDIR= LIBDIR= BINDIR= SHAREDIR= MANDIR= ZSHDIR='
 	@echo '                CC= CXX= CFLAGS= CPPFLAGS= LDFLAGS= PKG_CONFIG= are respected'
-	@echo 'make dist       build a release tarball with the page of ctrace html, the same bytes each time'
+	@echo 'make dist       build a release tarball, the same bytes each time'
 	@echo 'make deb        build Debian packages from that tarball; make rpm: Fedora packages'
 	@echo 'make package-test   build, install, use and remove the Debian packages in a chroot'
 	@echo 'make demo       install what is needed, build, trace python3 and show the result'

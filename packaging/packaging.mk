@@ -11,7 +11,7 @@ DEPS ?=
 
 .PHONY: dist deb rpm package-test
 dist:
-	B=$B packaging/dist $(VERSION) $(TARBALL)
+	packaging/dist $(VERSION) $(TARBALL)
 
 deb: dist
 	rm -rf $B/deb

@@ -340,7 +340,9 @@ struct ct_timeline {
 
 /*
  * Snapshots: what was live at some moments, by site. A snapshot is a row with site 0, its time in `bytes`, and in
- * `blocks` the number of rows that follow: one for each site with live blocks.
+ * `blocks` the number of rows that follow: one for each site with live blocks. If the first of them has site 0, the
+ * snapshot is partial: the others are the sites with at least one part in CT_SNAPSHOT_PARTS of the live bytes, and that
+ * row has the sum of the rest.
  */
 struct ct_snapshot_row {
 	uint32_t site;
@@ -353,6 +355,15 @@ struct ct_snapshot_row {
  * young.
  */
 #define CT_SNAPSHOT_SHIFT 4u
+
+/*
+ * Partial snapshots are taken in between, at the start of every 2^CT_PARTIAL_SHIFT-th bucket, so that a chart over time
+ * is smooth. Looking at a site takes some 20 ticks. So that all sites together take at most a hundredth of the time,
+ * the distance to the snapshot before is at least CT_PARTIAL_TICKS for each site.
+ */
+#define CT_PARTIAL_SHIFT 1u
+#define CT_PARTIAL_TICKS 2048u
+#define CT_SNAPSHOT_PARTS 1024u
 
 /* A moment that the program named with ctrace_mark, and the totals at that moment. Rows are in order of time. */
 struct ct_mark_row {

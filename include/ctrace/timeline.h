@@ -35,6 +35,27 @@ static inline struct ct_timeline *ct_timeline_double(struct ct_store_header *hea
 	return wider;
 }
 
+/*
+ * The time of a snapshot before an event at `ticks`, the first one since `since`: of all times in between, the one that
+ * is a multiple of the largest power of two, so that it stays when readers drop those between multiples.
+ */
+static inline uint64_t ct_snapshot_time(uint64_t since, uint64_t ticks, uint32_t width)
+{
+	if (!since || since > ticks)
+		return ticks >> width << width;
+	uint32_t free_bits = 63 - (uint32_t)__builtin_clzll((since - 1) ^ ticks);
+	return ticks >> free_bits << free_bits;
+}
+
+/* The time of the next snapshot after one at `ticks`, with buckets of 2^shift ticks; next_whole: of the next whole one.
+ */
+static inline uint64_t ct_snapshot_next(uint64_t ticks, uint64_t next_whole, uint32_t shift, uint64_t sites)
+{
+	uint64_t width = (uint64_t)1 << (shift + CT_PARTIAL_SHIFT), least = CT_PARTIAL_TICKS * sites;
+	uint64_t next = (ticks + (least > width ? least : width)) / width * width;
+	return next < next_whole ? next : next_whole;
+}
+
 /* Extend the timeline to `wanted` buckets. Buckets without events hold what was live before them. */
 static inline void ct_timeline_fill(struct ct_timeline *timeline, uint32_t wanted)
 {

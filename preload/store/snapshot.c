@@ -2,10 +2,22 @@
 /* A snapshot shows the sites as they were just before the first event at or after its time. */
 #include "store/snapshot.h"
 
+#include "ctrace/timeline.h"
 #include "hot/state.h"
 #include "store/store_file.h"
 
-static uint64_t next_ticks; /* when the next snapshot is due */
+static uint64_t next_ticks; /* when the next snapshot is due, even if it is a partial one */
+static uint64_t next_whole;
+static uint64_t since; /* no event since then has been folded; the end of a bucket */
+
+static struct ct_snapshot_row row_of(uint32_t id, int64_t blocks, int64_t bytes)
+{
+	return (struct ct_snapshot_row){
+		.site = id,
+		.blocks = blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX,
+		.bytes = (uint64_t)bytes,
+	};
+}
 
 static uint64_t write_rows(struct ct_snapshot_row *row)
 {
@@ -13,32 +25,61 @@ static uint64_t write_rows(struct ct_snapshot_row *row)
 	const struct ct_snapshot_row *first = row;
 	for (uint64_t id = 1; id < count; id++) {
 		const struct ct_site *site = &ct_tracer.sites[id];
-		if (site->live_blocks <= 0)
-			continue;
-		*row++ = (struct ct_snapshot_row){
-			.site = (uint32_t)id,
-			.blocks = site->live_blocks < UINT32_MAX ? (uint32_t)site->live_blocks : UINT32_MAX,
-			.bytes = (uint64_t)site->live_bytes,
-		};
+		if (site->live_blocks > 0)
+			*row++ = row_of((uint32_t)id, site->live_blocks, site->live_bytes);
 	}
 	return (uint64_t)(row - first);
+}
+
+/* At most CT_SNAPSHOT_PARTS rows, and that of the rest. */
+static uint64_t write_largest(struct ct_snapshot_row *rest)
+{
+	uint64_t count = ct_tracer.header->sections[CT_SECTION_SITES].used;
+	int64_t least = ct_tracer.header->totals.live_bytes / CT_SNAPSHOT_PARTS + 1, bytes = 0, blocks = 0;
+	struct ct_snapshot_row *row = rest + 1, *end = row + CT_SNAPSHOT_PARTS;
+	for (uint64_t id = 1; id < count; id++) {
+		const struct ct_site *site = &ct_tracer.sites[id];
+		if (site->live_blocks <= 0)
+			continue;
+		if (site->live_bytes >= least && row < end) {
+			*row++ = row_of((uint32_t)id, site->live_blocks, site->live_bytes);
+		} else {
+			bytes += site->live_bytes;
+			blocks += site->live_blocks;
+		}
+	}
+	*rest = row_of(0, blocks, bytes);
+	return (uint64_t)(row - rest);
+}
+
+/* Is there room for this many rows more? */
+static bool make_room(uint64_t rows)
+{
+	uint64_t most = ct_tracer.header->sections[CT_SECTION_SNAPSHOTS].used + rows;
+	return most <= ct_store_limit(CT_SECTION_SNAPSHOTS) &&
+	       (most <= ct_store_capacity(CT_SECTION_SNAPSHOTS) || ct_store_grow(CT_SECTION_SNAPSHOTS, most));
 }
 
 void ct_snapshot_at(uint64_t ticks)
 {
 	struct ct_store_header *header = ct_tracer.header;
-	uint32_t width = header->timeline[header->timeline_half].shift + CT_SNAPSHOT_SHIFT;
+	uint32_t shift = header->timeline[header->timeline_half].shift;
+	uint64_t quiet = since, sites = header->sections[CT_SECTION_SITES].used;
+	if (ticks >= since) /* a late event belongs to an earlier bucket */
+		since = ((ticks >> shift) + 1) << shift;
 	if (ticks < next_ticks)
 		return;
-	uint64_t boundary = ticks >> width << width;
-	next_ticks = boundary + ((uint64_t)1 << width);
-	struct ct_section *section = &header->sections[CT_SECTION_SNAPSHOTS];
-	uint64_t most = section->used + header->sections[CT_SECTION_SITES].used;
-	if (!boundary || most > ct_store_limit(CT_SECTION_SNAPSHOTS) ||
-	    (most > ct_store_capacity(CT_SECTION_SNAPSHOTS) && !ct_store_grow(CT_SECTION_SNAPSHOTS, most)))
+	bool whole = ticks >= next_whole;
+	uint32_t width = shift + (whole ? CT_SNAPSHOT_SHIFT : CT_PARTIAL_SHIFT);
+	uint64_t boundary = ct_snapshot_time(quiet, ticks, width);
+	if (whole)
+		next_whole = ((ticks >> width) + 1) << width;
+	next_ticks = ct_snapshot_next(ticks, next_whole, shift, sites);
+	if (!boundary || !make_room(whole ? sites : CT_SNAPSHOT_PARTS + 2))
 		return;
+	struct ct_section *section = &header->sections[CT_SECTION_SNAPSHOTS];
 	struct ct_snapshot_row *head = (struct ct_snapshot_row *)ct_store_base(CT_SECTION_SNAPSHOTS) + section->used;
-	uint64_t rows = write_rows(head + 1);
+	uint64_t rows = whole ? write_rows(head + 1) : write_largest(head + 1);
 	*head = (struct ct_snapshot_row){.site = 0, .blocks = (uint32_t)rows, .bytes = boundary};
 	ct_set_release(&section->used, section->used + 1 + rows);
 }

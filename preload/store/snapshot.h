@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Snapshots: at some moments of the run, what was live is written out by site. There are eight for each doubling of the
- * run time.
+ * run time, and at most 64 partial ones, which have only the largest sites.
  */
 #ifndef CT_STORE_SNAPSHOT_H
 #define CT_STORE_SNAPSHOT_H

@@ -4,8 +4,11 @@
 import json
 import os
 
+from lib import browser
 from lib.harness import BUILD, CTRACE, ROOT, check
 
+PAGE = os.path.join(BUILD, "share", "ctrace", "report.html")
+NEEDS = browser.NEEDS + (PAGE, "g++")
 AXE = os.path.join(BUILD, "npm", "node_modules", "axe-core", "axe.min.js")
 SERVER = os.path.join(ROOT, "tests", "programs", "heap", "server.cpp")
 

@@ -38,7 +38,7 @@ class Store:
         self.totals = dict(zip(names, struct.unpack_from("<2Q2q4Q", self.data, at)))
 
     def snapshots(self):
-        """Snapshots by their time in ticks, each {site: (live bytes, live blocks)}."""
+        """Snapshots by their time in ticks, each {site: (live bytes, live blocks)}; site 0 is the rest of a partial one."""
         found = {}
         rows = struct.iter_unpack("<IIQ", self.sections["snapshots"][: 16 * self.used["snapshots"]])
         for site, count, ticks in rows:

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "recording.h"
+#include "store/snapshot.h"
+#include "store/store_file.h"
 
 #define THREADS 7
 #define BURSTS 40
@@ -231,13 +233,37 @@ static void test_timeline_follows(void **state)
 	}
 }
 
+/* Snapshots are in order of time, though late events belong to earlier buckets. Must be the last: its times are late.
+ */
+static void test_snapshots_in_order(void **state)
+{
+	(void)state;
+	const uint64_t start = (uint64_t)1 << 50, step = (uint64_t)1 << 44;
+	const uint64_t calls[] = {start, start + step, start - 1000000, start + 2 * step, start + 3 * step};
+	struct ct_section *section = &ct_tracer.header->sections[CT_SECTION_SNAPSHOTS];
+	allocate(0x60200, 1000);
+	combine();
+	uint64_t at = section->used, time = 0;
+	int count = 0;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		ct_snapshot_at(calls[i]);
+	for (; at < section->used; count++) {
+		const struct ct_snapshot_row *head = (struct ct_snapshot_row *)ct_store_base(CT_SECTION_SNAPSHOTS) + at;
+		assert_true(head->bytes > time);
+		time = head->bytes;
+		at += head->blocks + 1;
+	}
+	assert_int_equal(count, 4);
+	release(0x60200);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_changes_after_the_peak), cmocka_unit_test(test_equal_peaks),
 		cmocka_unit_test(test_events_of_samples),      cmocka_unit_test(test_batch_can_be_undone),
 		cmocka_unit_test(test_a_round_is_in_order),    cmocka_unit_test(test_rings_wrap_around),
-		cmocka_unit_test(test_timeline_follows),
+		cmocka_unit_test(test_timeline_follows),       cmocka_unit_test(test_snapshots_in_order),
 	};
 	return cmocka_run_group_tests_name("preload_combine", tests, recording_start, recording_stop);
 }

@@ -101,6 +101,43 @@ static void test_snapshots(void **state)
 	ct_store_file_close(&store);
 }
 
+/* Partial snapshots are kept at smaller distances. Their first row is what the sites without a row have together. */
+static void test_partial_snapshots(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	struct ct_section *section = &builder->header.sections[CT_SECTION_SNAPSHOTS];
+	struct ct_store_file store;
+	struct ct_profile *profile;
+	struct ct_error_text error;
+	const uint64_t distance = 1 << (20 + CT_PARTIAL_SHIFT), bytes[] = {205, 405, 100001};
+	builder->header.timeline[0].shift = 20;
+	for (uint64_t i = 1; i <= 4; i++) {
+		struct ct_snapshot_row *rows = &builder->snapshots[section->used];
+		rows[0] = (struct ct_snapshot_row){.blocks = 2, .bytes = i * distance / 2};
+		rows[1] = (struct ct_snapshot_row){.blocks = 1, .bytes = 5};
+		rows[2] = (struct ct_snapshot_row){.site = 1, .blocks = 2, .bytes = 100 * i};
+		section->used += 3;
+	}
+	/* The events that are not folded yet are large enough, too small, and late enough for a third snapshot. */
+	store_builder_event(builder, 0, 2 * distance + 1, 1, CT_EVENT_ALLOC, 100000, 0);
+	store_builder_event(builder, 0, 2 * distance + 2, 2, CT_EVENT_ALLOC, 1, 0);
+	store_builder_event(builder, 0, 3 * distance + 5, 1, CT_EVENT_ALLOC, 20, 0);
+	open_store(builder, &store);
+	assert_int_equal(ct_store_profile(&store, &profile, &error), 0);
+	assert_int_equal(profile->snapshot_count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		const struct ct_snapshot *snapshot = &profile->snapshots[i];
+		assert_true(snapshot->partial);
+		assert_int_equal(snapshot->row_count, 1);
+		assert_in_range(snapshot->time, (i + 1) * distance / 1000, (i + 1) * distance / 1000 + 1);
+		assert_int_equal(snapshot->bytes, bytes[i]);
+		assert_int_equal(snapshot->blocks, i < 2 ? 3 : 2);
+	}
+	ct_profile_free(profile);
+	ct_store_file_close(&store);
+}
+
 static void test_events(void **state)
 {
 	(void)state;
@@ -160,6 +197,10 @@ static void test_damage(void **state)
 	builder->header.sections[CT_SECTION_MARKS].used = 1 << 20;
 	assert_refused(builder, "more marks than");
 	builder = store_builder_new();
+	builder->header.sections[CT_SECTION_SNAPSHOTS].used = 3;
+	builder->snapshots[0] = (struct ct_snapshot_row){.blocks = 2, .bytes = 9};
+	assert_refused(builder, "unknown site"); /* only the first row may have site 0 */
+	builder = store_builder_new();
 	add_events(builder);
 	builder->nodes[4].parent = 0;
 	assert_refused(builder, "an event without a stack");
@@ -206,8 +247,12 @@ static void test_damaged_reports(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_marks),  cmocka_unit_test(test_snapshots),       cmocka_unit_test(test_events),
-		cmocka_unit_test(test_damage), cmocka_unit_test(test_damaged_reports),
+		cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_snapshots),
+		cmocka_unit_test(test_partial_snapshots),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_damaged_reports),
 	};
 	return cmocka_run_group_tests_name("viewer_marks", tests, store_builder_make_path, store_builder_remove_path);
 }

@@ -100,7 +100,7 @@ static struct ct_profile *sample(void)
 	for (uint64_t i = 0; i < 2; i++) {
 		struct ct_snapshot_site *row = malloc(sizeof(*row));
 		*row = (struct ct_snapshot_site){.site = 0, .bytes = 99 + i, .blocks = 2};
-		profile->snapshots[i] = (struct ct_snapshot){5 * i, 100 + i, 3, row, 1};
+		profile->snapshots[i] = (struct ct_snapshot){5 * i, 100 + i, 3, row, 1, i == 0};
 	}
 	return profile;
 }
@@ -184,6 +184,7 @@ static void check_equal(const struct ct_profile *a, const struct ct_profile *b)
 		assert_int_equal(x->time, y->time);
 		assert_int_equal(x->bytes, y->bytes);
 		assert_int_equal(x->blocks, y->blocks);
+		assert_int_equal(x->partial, y->partial);
 		assert_int_equal(x->row_count, y->row_count);
 		for (size_t k = 0; k < x->row_count; k++) {
 			assert_int_equal(x->rows[k].site, y->rows[k].site);

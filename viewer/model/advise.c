@@ -106,26 +106,31 @@ static void number_functions(struct work *work)
 static bool find_moments(struct work *work)
 {
 	const struct ct_profile *profile = work->profile;
-	size_t count = profile->snapshot_count + 1;
+	size_t count = 1, at = 0;
+	for (size_t i = 0; i < profile->snapshot_count; i++)
+		count += !profile->snapshots[i].partial;
 	if (count < CT_GROWTH_MOMENTS)
 		return true;
 	work->moments = calloc(work->function_count * count + 1, sizeof(*work->moments));
 	if (!work->moments)
 		return false;
 	work->moment_count = count;
-	for (size_t f = 0; f < work->function_count; f++)
-		for (size_t i = 0; i < count; i++)
-			work->moments[f * count + i].time =
-				(double)(i + 1 < count ? profile->snapshots[i].time : profile->end_time);
-	for (size_t i = 0; i + 1 < count; i++) {
+	for (size_t i = 0; i < profile->snapshot_count; i++) {
 		const struct ct_snapshot *snapshot = &profile->snapshots[i];
+		if (snapshot->partial)
+			continue;
+		for (size_t f = 0; f < work->function_count; f++)
+			work->moments[f * count + at].time = (double)snapshot->time;
 		for (size_t j = 0; j < snapshot->row_count; j++) {
 			struct ct_moment *moment =
-				&work->moments[work->function_of[snapshot->rows[j].site] * count + i];
+				&work->moments[work->function_of[snapshot->rows[j].site] * count + at];
 			moment->bytes += (double)snapshot->rows[j].bytes;
 			moment->blocks += (double)snapshot->rows[j].blocks;
 		}
+		at++;
 	}
+	for (size_t f = 0; f < work->function_count; f++)
+		work->moments[f * count + at].time = (double)profile->end_time;
 	for (size_t i = 0; i < profile->site_count; i++) {
 		struct ct_moment *end = &work->moments[(work->function_of[i] + 1) * count - 1];
 		end->bytes += (double)profile->sites[i].counters.end_bytes;

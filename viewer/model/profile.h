@@ -72,6 +72,8 @@ struct ct_snapshot {
 	uint64_t blocks;
 	struct ct_snapshot_site *rows;
 	size_t row_count;
+	bool partial; /* has only the largest sites, for a picture over time; a site without a row is not known to be
+			 gone */
 };
 
 /* A thread on which a site's stack was; only in a profile whose threads are folded (model/threads.h). */
@@ -148,7 +150,7 @@ struct ct_profile {
 	size_t module_count;
 	struct ct_timeline_point *timeline;
 	size_t timeline_count;
-	struct ct_snapshot *snapshots; /* in order of time; in ctrace's recordings equally spaced */
+	struct ct_snapshot *snapshots; /* in order of time; in ctrace's recordings the whole ones are equally spaced */
 	size_t snapshot_count;
 	struct ct_profile_mark *marks; /* in order of time; only in ctrace's recordings */
 	size_t mark_count;

@@ -28,6 +28,7 @@
  *       "snapshots": [ [time, bytes, blocks, [ [site, bytes, blocks], ... ]], ... ]
  *           what was live at some moments: in total, then by site (index into pps), largest first: up to 99 % of the
  *           bytes and at most 1000 sites, and those of the 1000 sites with most bytes live at the end
+ *       "moments": [ ... ]   the same for moments in between, with the largest sites; for charts
  *   }
  *
  * cJSON writes the head. The rows are written one number at a time, since they are nearly all of the file: a tree for
@@ -311,7 +312,7 @@ static void put_snapshot(struct writer *writer, const struct ct_snapshot *snapsh
 	for (size_t i = 0; i < count; i++) {
 		uint64_t numbers[] = {sorted[i].place, sorted[i].bytes, sorted[i].blocks};
 		bool large = i < SNAPSHOT_ROWS && told < enough;
-		if (!large && !writer->stays[sorted[i].place])
+		if (!large && (snapshot->partial || !writer->stays[sorted[i].place]))
 			continue;
 		told += sorted[i].bytes;
 		put_row(writer, rows++ ? "," : "", numbers, 3);
@@ -342,12 +343,17 @@ static bool put_snapshots(struct writer *writer)
 	bool ok = live && sorted;
 	if (ok && profile->snapshot_count)
 		ok = find_staying(writer, sorted);
-	fputs(",\n\"snapshots\":[", writer->out);
-	for (size_t i = 0; i < profile->snapshot_count && ok; i++) {
-		fputs(i ? ",\n" : "\n", writer->out);
-		put_snapshot(writer, &profile->snapshots[i], live, sorted);
+	for (int partial = 0; partial < 2; partial++) {
+		size_t written = 0;
+		fputs(partial ? ",\n\"moments\":[" : ",\n\"snapshots\":[", writer->out);
+		for (size_t i = 0; i < profile->snapshot_count && ok; i++) {
+			if (profile->snapshots[i].partial != partial)
+				continue;
+			fputs(written++ ? ",\n" : "\n", writer->out);
+			put_snapshot(writer, &profile->snapshots[i], live, sorted);
+		}
+		fputs("]", writer->out);
 	}
-	fputs("]", writer->out);
 	free(live);
 	free(sorted);
 	return ok;

@@ -302,6 +302,7 @@ static void put_snapshots(const struct page *page)
 			snapshot->bytes);
 		if (ct_profile_has_live_blocks(profile))
 			ct_put_number_member(page->out, "blocks", snapshot->blocks);
+		ct_put_bool_member(page->out, "partial", snapshot->partial);
 		PUT_LIST(page, "site", true, snapshot->row_count, page->place[rows[i].site]);
 		PUT_LIST(page, "siteBytes", true, snapshot->row_count, rows[i].bytes);
 		if (ct_profile_has_live_blocks(profile))

@@ -81,7 +81,7 @@ static void collect(struct massif *massif)
 	for (size_t i = 0; i < profile->timeline_count; i++)
 		add(massif, profile->timeline[i].time, profile->timeline[i].last_bytes, AT_POINT, i);
 	for (size_t i = 0; i < profile->snapshot_count; i++)
-		if (profile->snapshots[i].bytes)
+		if (profile->snapshots[i].bytes && !profile->snapshots[i].partial)
 			add(massif, profile->snapshots[i].time, profile->snapshots[i].bytes, AT_SNAPSHOT, i);
 	add(massif, profile->peak_time, profile->totals.peak_bytes, AT_PEAK, 0);
 	add(massif, profile->end_time, profile->totals.end_bytes, AT_END, 0);

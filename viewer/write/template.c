@@ -25,8 +25,8 @@ int ct_template_read(char **text, char **rest, struct ct_error_text *error)
 		return ct_error_no_memory(error);
 	if (!file)
 		return ct_error_set(error, CT_ERR_USAGE,
-				    "the template of html reports is not built: run `make html`, which needs "
-				    "npm, where ctrace was built (no %s)",
+				    "the template of html reports is missing: run `make html` where ctrace was "
+				    "built (no %s)",
 				    path);
 	ssize_t got = getdelim(text, &room, '\0', file);
 	fclose(file);

@@ -142,7 +142,18 @@ def verify(out, name):
         got = {key: written[site_id][key] for key in PAIRS}
         check_equal(got, {key: site[other] for key, other in PAIRS.items()}, f"{name}: site {site_id}")
     snapshots = store.snapshots()
-    check_equal(snapshots, fold_until(out + ".events", snapshots), f"{name}: snapshots")
+    wanted = fold_until(out + ".events", snapshots)
+    check_equal(list(snapshots), list(wanted), f"{name}: times of snapshots")
+    for at, rows in snapshots.items():
+        live = wanted[at]
+        if 0 in rows:
+            listed = {site: live[site] for site in rows if site}
+            rest = [sum(pair[i] for site, pair in live.items() if site not in rows) for i in (0, 1)]
+            largest_rest = max((pair[0] for site, pair in live.items() if site not in rows), default=0)
+            # What counts as large is decided with what was live before the batch of events.
+            check(largest_rest <= sum(pair[0] for pair in live.values()) / 256 + 4096, f"{name}: a large site without a row at {at}")
+            live = {0: tuple(rest), **listed}
+        check_equal(rows, live, f"{name}: the snapshot at {at}")
     check_report(store, sites, dhat.check_file(out), name)
     return len(sites)
 
@@ -214,6 +225,7 @@ def snapshots(context):
     taken = Store(out + ".store").snapshots()
     check(len(taken) >= 8, f"only {len(taken)} snapshots")
     check(all(max(sites.values()) > (0, 0) for sites in list(taken.values())[3:]), "a snapshot of nothing")
+    check(sum(0 in sites for sites in taken.values()) >= 4, "hardly a partial snapshot")
 
 
 @test()

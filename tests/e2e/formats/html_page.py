@@ -162,7 +162,7 @@ def _moments(page, data):
     _key(page, "#chart", "Escape")
     check_in("Total bytes", page.run(text), "no moment")
     drag = """
-      const over = document.querySelector('.u-over'), box = over.getBoundingClientRect();
+      const over = document.querySelector('#chart div.area'), box = over.getBoundingClientRect();
       over.setPointerCapture = () => {};
       for (const [type, part] of [['pointerdown', 0.01], ['pointermove', 0.5], ['pointerup', 0.99]])
         over.dispatchEvent(new PointerEvent(type, {clientX: box.left + part * box.width, clientY: box.top + 9, bubbles: true}));
@@ -261,7 +261,7 @@ def _click_all(page):
     page.run("document.querySelector('tr.details button').click()")
     check(page.run("return document.querySelector('.crumbs').textContent") != "all", "Show in graph does not zoom")
     page.run("document.getElementById('reset').click()")
-    over = "const o = document.querySelector('.u-over'), b = o.getBoundingClientRect(); o.dispatchEvent(new MouseEvent('mousemove', {clientX: b.left + b.width / 9, clientY: b.top + 9, bubbles: true}))"
+    over = "const o = document.querySelector('#chart div.area'), b = o.getBoundingClientRect(); o.dispatchEvent(new PointerEvent('pointermove', {clientX: b.left + b.width / 9, clientY: b.top + 9, bubbles: true}))"
     page.run(over)
     page.wait("return document.getElementById('chart-status').textContent.includes('old (grey)')", "both sides of the chart")
 
@@ -377,7 +377,7 @@ def sizes(context):
         path = _show(context, page, report)
         for width in (500, 1000, 2000):  # Chromium's window is at least 500 wide
             page._call("POST", "/window/rect", {"width": width, "height": 900})
-            page.wait("return document.querySelector('.uplot').offsetWidth <= document.documentElement.clientWidth", "the chart to fit")
+            page.wait("return document.querySelector('#chart .chart-box').offsetWidth <= document.documentElement.clientWidth", "the chart to fit")
             check(page.run("return document.documentElement.scrollWidth <= innerWidth"), f"{width}: wider than the window")
         check_equal(page.run("return performance.getEntriesByType('resource').length"), 0, "requests")
         page.run("document.body.style.width = '400px'")
@@ -389,7 +389,7 @@ def sizes(context):
 
 @test()
 def missing_page(context):
-    """If the part that npm builds is missing, one line says so, and no file is written."""
+    """If the page without data is missing, one line says so, and no file is written."""
     bin_folder = context.make_folder("bin")
     shutil.copy(CTRACE, bin_folder)
     report = context.write("a.json", json.dumps(_dhat([_point([1], tb=1, tbk=1)], ["0x1: f (a.c:1)"])))

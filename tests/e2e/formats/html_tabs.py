@@ -6,10 +6,8 @@ import os
 
 from lib import browser
 from lib.harness import BUILD, CTRACE, PYTHON, check, check_equal, check_in, test
-from lib.page import AXE, box, click, keys, load_axe, open_page, pointer, recorded, root, search, show, text, violations
+from lib.page import AXE, NEEDS, box, click, keys, load_axe, open_page, pointer, recorded, root, search, show, text, violations
 
-PAGE = os.path.join(BUILD, "share", "ctrace", "report.html")  # make html
-NEEDS = browser.NEEDS + (PAGE, "g++")
 RIGHT, LEFT, HOME, END, ENTER = "\ue014", "\ue012", "\ue011", "\ue010", "\ue007"
 TABS = ["overview", "sites", "functions", "leaks", "threads", "findings", "source"]
 CLASSES = (("lost", "lob", "lok"), ("indirect", "inb", "ink"), ("possible", "pob", "pok"), ("reachable", "reb", "rek"), ("end", "eb", "ebk"))
@@ -35,7 +33,7 @@ def moves(context):
     report, _ = recorded(context)
     with browser.Browser() as page:
         show(context, page, report)
-        check_equal(_shown(page), ["tab-overview", ["findings", "timeline", "view", "calls", "sites"]], "as it opens")
+        check_equal(_shown(page), ["tab-overview", ["findings", "timeline", "grew", "view", "calls", "sites"]], "as it opens")
         for key, sections in (("sites", ["view", "sites"]), ("functions", ["view", "functions"]), ("leaks", ["view", "leaks"]), ("threads", ["view", "threads"]), ("findings", ["every-finding"]), ("source", ["view", "source"])):
             click(page, f"#tab-{key}")
             check_equal(_shown(page), [f"tab-{key}", sections], f"after a click on {key}")
@@ -178,7 +176,7 @@ def moment_of_a_thread(context):
     """What was live at a moment, and what grew in between, is that of the chosen thread; the sums are those of the graph."""
     report, data = recorded(context, options=("--threads",))
     of_thread = lambda snapshot, name: sum(row[1] for row in snapshot[3] if data["ftbl"][data["pps"][row[0]]["fs"][-1]].endswith(f"[thread {name}]"))
-    snapshots = data["ctrace"]["snapshots"]
+    snapshots = data["ctrace"]["snapshots"] + data["ctrace"]["moments"]
     with browser.Browser() as page:
         show(context, page, report, "#from=3&to=3")
         time = page.run("return document.getElementById('chart').getAttribute('aria-valuetext')")
@@ -188,7 +186,7 @@ def moment_of_a_thread(context):
             check_equal(root(page), of_thread(at, name), f"live in thread {name}, {time}")
         # D13: the sum above the graph is the one in its status line.
         open_page(page, context.path("view.html"))
-        left, top, width, height = box(page, ".u-over")
+        left, top, width, height = box(page, "#chart div.area")
         pointer(page, (left + 0.2 * width, top + height / 2), "down", (left + 0.7 * width, top + height / 2), "up")
         page.wait("return document.getElementById('metric-help').textContent.startsWith('Growth')", "a range")
         grown = text(page, "#metric-help").split(": ")[1].split(" in all")[0]

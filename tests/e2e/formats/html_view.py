@@ -6,10 +6,8 @@ import os
 
 from lib import browser
 from lib.harness import BUILD, CTRACE, PYTHON, check, check_equal, check_in, test
-from lib.page import AXE, box, load_axe, pointer, recorded, root, search, show, text, violations, wheel
+from lib.page import AXE, NEEDS, box, load_axe, pointer, recorded, root, search, show, text, violations, wheel
 
-PAGE = os.path.join(BUILD, "share", "ctrace", "report.html")  # make html
-NEEDS = browser.NEEDS + (PAGE, "g++")
 DEEP = "def f(n): return [f(n - 1), str(n) * 50] if n else []\nx = f(60)"
 
 
@@ -19,28 +17,22 @@ def chart(context):
     report, data = recorded(context)
     with browser.Browser() as page:
         show(context, page, report)
-        left, top, width, height = box(page, ".u-over")
-        selected = "const s = document.querySelector('.u-select').getBoundingClientRect(); return [s.left, s.width, s.height]"
+        left, top, width, height = box(page, "#chart div.area")
+        selected = "const s = document.querySelector('#chart .selection').getBoundingClientRect(); return [s.left, s.width, s.height]"
         pointer(page, (left + 0.2 * width, top + height / 2), "down", (left + 0.4 * width, top + height / 2), (left + 0.7 * width, top + height / 2))
         got = page.run(selected)
         check(abs(got[0] - left - 0.2 * width) < 4 and abs(got[1] - 0.5 * width) < 4 and got[2] > 50, f"while dragging: {got} in {left, width}")
-        check("rgba(0, 0, 0, 0)" not in page.run("return getComputedStyle(document.querySelector('.u-select')).backgroundColor"), "the range has no colour")
+        check("rgba(0, 0, 0, 0)" not in page.run("return getComputedStyle(document.querySelector('#chart .selection')).backgroundColor"), "the range has no colour")
         pointer(page, "up")
         check_in("Growth from ", text(page, "#metric-help"), "a range by mouse")
         check(page.run(selected)[1] > 0.1 * width, "the range is gone once it is chosen")
-        check_equal([text for text in ("live bytes", "resident memory", "peak") if text not in text(page, "#chart-legend")], [], "lines without a name")
+        check_equal([name for name in ("live bytes", "resident memory", "peak") if name not in text(page, "#chart-legend")], [], "lines without a name")
         # The last point of the line is what was live at the end.
         end = sum(point["eb"] for point in data["pps"])
         check(end < 0.1 * max(row[1] for row in data["ctrace"]["timeline"]), "the program frees nothing at its end")
-        lowest = """
-          const canvas = document.querySelector('.uplot canvas'), over = document.querySelector('.u-over').getBoundingClientRect();
-          const ratio = canvas.width / canvas.clientWidth, box = canvas.getBoundingClientRect();
-          const x = Math.round((over.right - box.left - 1.5) * ratio), top = Math.round((over.top - box.top) * ratio), rows = Math.round(over.height * ratio);
-          const pixels = canvas.getContext('2d').getImageData(x, top, 1, rows).data;
-          for (let row = 0; row < rows; row++) if (pixels[4 * row + 2] > 140 && pixels[4 * row] < 90) return row / rows;
-          return null;
-        """
-        check((page.run(lowest) or 0) > 0.85, f"the line ends at {page.run(lowest)} of the height")
+        line = page.run("const l = document.querySelector('#chart path.live'); const at = l.getPointAtLength(l.getTotalLength()); return [at.x, at.y]")
+        size = page.run("const b = document.querySelector('#chart div.area').getBoundingClientRect(); return [b.width, b.height]")
+        check(abs(line[0] - size[0]) < 1 and line[1] > 0.85 * size[1], f"the line ends at {line} of {size}")
         check_equal(page.console_errors(), [], "console")
 
 
@@ -167,7 +159,7 @@ def address(context):
         page.run("history.back()")
         page.wait("return document.getElementById('metric').value === 'totalBytes'", "Back")
         check_equal(page.run(state), first, "the view before")
-        left, top, width, height = box(page, ".u-over")
+        left, top, width, height = box(page, "#chart div.area")
         pointer(page, (left + 0.2 * width, top + height / 2), "down", (left + 0.8 * width, top + height / 2), "up")
         link, help_ = page.run("return location.hash"), text(page, "#metric-help")
         show(context, page, report, link)

@@ -113,18 +113,74 @@ def same_bytes_in_any_folder(context):
             shutil.copy2(os.path.join(ROOT, file), target)
         _make(context, *words, FAST, cwd=folder)
         build = context.path("elsewhere") if words else os.path.join(folder, "build")
-        hashes = [_hash(os.path.join(build, part)) for part in ("lib/libctrace.so", "bin/ctrace")]
-        modules = os.path.join(BUILD, "html", "node_modules")
-        if os.path.exists(modules):
-            context.run(["node", os.path.join(folder, "viewer/html/build.cjs"), modules, "page.html"], cwd=folder).check()
-            hashes.append(_hash(os.path.join(folder, "page.html")))
-        made.append(hashes)
+        made.append([_hash(os.path.join(build, part)) for part in ("lib/libctrace.so", "bin/ctrace", "share/ctrace/report.html")])
     check_equal(made[1], made[0], "two folders")
     check_equal(made[2], made[0], "objects elsewhere")
     return f"{len(made[0])} files"
 
 
-@test(needs=("make", "gcc", "git", PAGE))
+PAGE_TOOLS = "awk base64 basenc cut dirname grep make mkdir mktemp mv rm sed sh sha256sum tr".split()
+
+
+@test(needs=("make", "git"))
+def page(context):
+    """The page is made with a system's own tools, without node and npm, to the same bytes in any folder and with any awk."""
+    for tool in PAGE_TOOLS:
+        os.makedirs(context.path("tools"), exist_ok=True)
+        os.symlink(shutil.which(tool), context.path("tools", tool))
+    awks = [path for name in ("mawk", "gawk", "original-awk") if (path := shutil.which(name))]
+    made = []
+    for i, awk in enumerate(awks or [shutil.which("awk")]):
+        os.remove(context.path("tools", "awk"))
+        os.symlink(awk, context.path("tools", "awk"))
+        folder = context.path("folder" * (i + 1))
+        shutil.copytree(os.path.join(ROOT, "viewer", "html"), os.path.join(folder, "viewer", "html"))
+        for file in ("Makefile", "packaging/packaging.mk", "include/ctrace/version.h"):
+            os.makedirs(os.path.dirname(os.path.join(folder, file)), exist_ok=True)
+            shutil.copy(os.path.join(ROOT, file), os.path.join(folder, file))
+        for _ in range(2):
+            built = os.path.join(folder, "build")
+            shutil.rmtree(built, ignore_errors=True)
+            told = context.run(["make", "html"], cwd=folder, env={"PATH": context.path("tools"), "LC_ALL": "C"})
+            check(told.status == 0, told.stderr)
+            with open(os.path.join(built, "share", "ctrace", "report.html"), encoding="utf-8") as file:
+                made.append(file.read())
+    check_equal(len(set(made)), 1, "different pages")
+    with open(PAGE, encoding="utf-8") as file:
+        check_equal(file.read(), made[0], "the page that make has built")
+    check_equal([made[0].count(part) for part in ("@DATA@", "@SCRIPT@", "@POLICY@", "</script>", "</style>")], [1, 0, 0, 2, 1], "parts")
+    return f"{len(made[0]) >> 10} KiB, {len(made)} builds"
+
+
+@test(needs=("awk",))
+def joined_modules(context):
+    """What the script that joins the page's modules does not understand is an error that names the file."""
+    join = os.path.join(ROOT, "viewer", "html", "join.awk")
+    other = "export const one = 1;\nexport function two() {}\n"
+    context.make_folder("src")
+    for text, said in (
+        ('import { one, two as three } from "./b.js";\nimport * as all from "./b.js";\nimport {\n  one as four,\n} from "./b.js";\n', None),
+        ('import one from "./b.js";\n', "a.js: not understood"),
+        ('import { one } from "b";\n', "a.js: not understood"),
+        ('import { one } from "./c.js";\n', "a.js: cannot read c.js"),
+        ("export default 1;\n", "a.js: not understood"),
+        ("export { one };\n", "a.js: not understood"),
+        ("const text = `one\n  two`;\n", "a.js: a text over several lines"),
+        ('import { one } from "./d.js";\n', "d.js: it and a.js import each other"),
+    ):
+        context.write("src/a.js", text)
+        context.write("src/b.js", other)
+        context.write("src/d.js", 'import { x } from "./a.js";\nexport const one = 1;\n')
+        result = context.run(["awk", "-v", "folder=src", "-f", join, "a.js"])
+        check_equal(result.status != 0, said is not None, text)
+        check(said is None or said in result.stderr, f"{text}: {result.stderr}")
+        if said is None:
+            for line in ('const { one, two: three } = modules["b.js"];', 'const all = modules["b.js"];', "return {one, two};"):
+                check(line in result.stdout, f"no {line} in {result.stdout}")
+            check_equal(result.stdout.count('modules["b.js"] = '), 1, "a module is joined once")
+
+
+@test(needs=("make", "gcc", "git"))
 def release(context):
     """make dist gives the same bytes twice. The tarball builds and installs without npm, and its page works."""
     _files()

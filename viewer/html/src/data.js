@@ -4,6 +4,7 @@ import { Fold } from "./fold.js";
 import * as numbers from "./numbers.js";
 
 const VERSION = 1;
+const KEPT = 4; // lists of what was live at a moment
 
 async function unpack(text) {
   const plain = atob(text);
@@ -156,24 +157,33 @@ class Profile {
     return Uint8Array.from(this.sites.node, (node, site) => found[node] || found[this.label(site)] || 0);
   }
 
-  // The moments for which live bytes are known by site: the snapshots, the start, the peak and the end.
+  // The moments for which live bytes are known by site: the snapshots, the start, the peak and the end. Each has `values`,
+  // a number for each site, or `snapshot`, which lists the largest sites.
   findMoments() {
+    this.liveAt = new Map();
     if (!this.snapshots.length || !this.timeline.time.length) return [];
-    const none = new Float64Array(this.siteCount);
     const moments = [
-      { name: "start", time: 0, bytes: 0, values: none },
+      { name: "start", time: 0, bytes: 0, values: new Float64Array(this.siteCount) },
       { name: "peak", time: this.peakTime, bytes: this.totals.peakBytes, values: this.values.peakBytes },
       { name: "end", time: this.endTime, bytes: this.totals.endBytes, values: this.values.endBytes },
     ].filter(({ values }) => values); // massif's files may not know the end
-    for (const snapshot of this.snapshots) {
-      const values = new Float64Array(this.siteCount);
-      snapshot.site.forEach((stack, i) => {
-        if (!this.fold) values[stack] += snapshot.siteBytes[i];
-        else if (this.fold.isOn(stack, this.thread)) values[this.siteOf[stack]] += snapshot.siteBytes[i];
-      });
-      moments.push({ name: "", time: snapshot.time, bytes: snapshot.bytes, values });
-    }
+    for (const snapshot of this.snapshots) moments.push({ name: "", time: snapshot.time, bytes: snapshot.bytes, snapshot });
     return moments.sort((a, b) => a.time - b.time);
+  }
+
+  // What was live at a moment, for each site. Lists for all moments would be large, so only the latest ones are kept.
+  live(moment) {
+    if (moment.values) return moment.values;
+    let values = this.liveAt.get(moment);
+    if (values) return values;
+    values = new Float64Array(this.siteCount);
+    moment.snapshot.site.forEach((stack, i) => {
+      if (!this.fold) values[stack] += moment.snapshot.siteBytes[i];
+      else if (this.fold.isOn(stack, this.thread)) values[this.siteOf[stack]] += moment.snapshot.siteBytes[i];
+    });
+    if (this.liveAt.size >= KEPT) this.liveAt.delete(this.liveAt.keys().next().value);
+    this.liveAt.set(moment, values);
+    return values;
   }
 
   // The frame ids of a whole stack, leaf first.

@@ -10,7 +10,59 @@ const CAUSES = [
   ["longerLife", "Longer", "part that is from blocks living longer or shorter"],
 ];
 
-const relative = (old, now) => (old > 0 ? `, ${now < old ? "−" : "+"}${percent(Math.abs(now - old), old).replace(" ", "\u00a0")}` : "");
+const NOTHING = percent(0, 1);
+
+// ", +3.1 %"; a change that rounds to nothing has no direction
+function relative(old, now) {
+  if (!(old > 0)) return "";
+  const part = percent(Math.abs(now - old), old);
+  return `, ${part === NOTHING ? "±" : now < old ? "−" : "+"}${part.replace(" ", "\u00a0")}`;
+}
+
+// Is a change too small to have a colour?
+export const isSlight = (change, old) => old > 0 && percent(Math.abs(change), old) === NOTHING;
+
+// Buttons that keep only sites with some kinds of change; with several, those of any of them.
+const KINDS = [
+  ["new", "New", "sites that only the new recording has"],
+  ["gone", "Gone", "sites that only the old recording has"],
+  ["moreBlocks", "More", "sites that changed mostly because of more or fewer blocks"],
+  ["biggerBlocks", "Bigger", "sites that changed mostly because of bigger or smaller blocks"],
+  ["longerLife", "Longer", "sites that changed mostly because blocks lived longer or shorter"],
+];
+
+export class ChangeKinds {
+  constructor(profile, changed) {
+    this.profile = profile;
+    this.list = [];
+    this.buttons = KINDS.map(([kind, text, help]) => make("button", { type: "button", "data-kind": kind, "aria-pressed": "false", title: help, onclick: () => (this.toggle(kind), changed()) }, text));
+    this.element = make("div", { class: "controls kinds", role: "group", "aria-label": "Kinds of change" }, "Only ", this.buttons);
+  }
+
+  set(list) {
+    this.list = KINDS.map(([kind]) => kind).filter((kind) => list.includes(kind));
+    for (const button of this.buttons) button.setAttribute("aria-pressed", String(this.list.includes(button.dataset.kind)));
+  }
+
+  toggle(kind) {
+    this.set(this.list.includes(kind) ? this.list.filter((other) => other !== kind) : [...this.list, kind]);
+  }
+
+  // The sites whose change of a metric is of a chosen kind. A metric that has not all causes has fewer kinds.
+  filter(sites, metric) {
+    const { profile } = this;
+    const { causes } = profile.changes[metric];
+    for (const button of this.buttons) button.disabled = CAUSES.some(([cause]) => cause === button.dataset.kind) && !causes[button.dataset.kind];
+    if (!this.list.length) return sites;
+    const known = CAUSES.map(([cause]) => cause).filter((cause) => causes[cause]);
+    return sites.filter((site) => {
+      if (this.list.includes(profile.state(site))) return true;
+      if (profile.state(site) || !profile.values[metric][site]) return false;
+      const main = known.reduce((best, cause) => (Math.abs(causes[cause][site]) > Math.abs(causes[best]?.[site] ?? 0) ? cause : best), "");
+      return this.list.includes(main);
+    });
+  }
+}
 
 // "12 MiB → 14 MiB, +16.7 %"
 const bothSides = (profile, kind, old, now) => `${profile.format(kind, old)} → ${profile.format(kind, now)}${relative(old, now)}`;

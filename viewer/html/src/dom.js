@@ -11,3 +11,11 @@ export function make(tag, attributes = {}, ...children) {
   element.append(...children.flat().filter((child) => child !== undefined && child !== ""));
   return element;
 }
+
+// The same for shapes of SVG; all values are attributes.
+export function shape(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) if (value !== undefined) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}

@@ -5,18 +5,16 @@
 import { make } from "./dom.js";
 import { exact, percent } from "./numbers.js";
 import { base } from "./data.js";
+import { shadeLegend, shadeOf } from "./shade.js";
 import { Tooltip } from "./tooltip.js";
 
-const ROW = 20;
+export const ROW = 20;
 const NARROWEST = 3; // pixels
 const TEXT_NARROWEST = 28;
 const OVERSCAN = 10; // rows
 const COLOURS = 7;
-const MOSTLY = 0.6; // from this net share of its change on, a call counts as grown or shrunk, rather than both
-const SLIGHTLY = 0.1;
 const LINES_MOST = 9;
 const SITES_MOST = 5000; // of a call whose lines are looked for while the pointer moves
-const CHANGES = { grown: "grown", "grown-some": "grown more than shrunk", even: "as much of both", "shrunk-some": "shrunk more than grown", shrunk: "shrunk" };
 
 // The object files with the most calls get a colour; the others have colour 0.
 function findColours(profile) {
@@ -63,20 +61,21 @@ export class Graph {
   legend() {
     const entry = (colour, name) => make("li", {}, make("span", { class: `swatch ${colour}` }), name);
     const entries = this.signed
-      ? Object.entries(CHANGES).map(([colour, text]) => entry(colour, text))
+      ? shadeLegend(this.shade).map(([colour, text]) => entry(colour, text))
       : this.colours.names.map((name, i) => entry(`c${i + 1}`, base(name)));
     if (!this.signed && this.colours.others) entries.push(entry("c0", "others"));
     return make("ul", { class: "legend", "aria-label": "Colours" }, entries);
   }
 
-  // tree has its values set; signed: they are changes; show(value) formats a number; matches: flags by function or null
-  set({ tree, signed, show, matches }) {
+  // tree has its values set; signed: they are changes, coloured by shade; show(value) formats a number; matches: flags by
+  // function or null
+  set({ tree, signed, show, matches, shade = "absolute" }) {
     if (tree !== this.tree) {
       const path = this.zoomed && this.tree ? this.tree.path(this.zoomed).map((node) => node.function) : [];
       const same = this.tree && tree.reversed === this.tree.reversed;
       this.zoomed = this.selected = same ? tree.find(path) : tree.root;
     }
-    Object.assign(this, { tree, signed, show, matches });
+    Object.assign(this, { tree, signed, show, matches, shade });
     this.matchingSites = matches && this.profile.sitesWith(matches);
     this.legendBox.replaceChildren(this.legend());
     this.draw();
@@ -138,9 +137,8 @@ export class Graph {
 
   colour(node) {
     if (!this.signed) return `c${node.function < 0 ? "all" : this.colours.ofFunction[node.function]}`;
-    const part = this.tree.sum(node) / (this.tree.value(node) || 1);
-    if (Math.abs(part) < SLIGHTLY) return "even";
-    return (part > 0 ? "grown" : "shrunk") + (Math.abs(part) < MOSTLY ? "-some" : "");
+    const whole = this.shade === "absolute" ? this.tree.value(this.tree.root) : this.tree.before(node);
+    return shadeOf(this.shade, this.tree.sum(node), whole);
   }
 
   tell(node) {

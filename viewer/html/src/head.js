@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The top of the page: what was recorded, and what the reader must know about it.
+import { copy } from "./copy.js";
 import { base } from "./data.js";
 import { sides } from "./diff.js";
 import { make } from "./dom.js";
@@ -23,7 +24,7 @@ export function header(profile, theme) {
         ? sides(profile)
         : [make("p", { class: "command" }, make("bdi", {}, profile.command)), make("p", { class: "facts-line" }, facts.filter(Boolean).join(" · "))],
     ),
-    theme,
+    make("div", { class: "actions" }, make("button", { type: "button", id: "copy-link", title: "the address of this view", onclick: () => copy(location.href, "the link") }, "Copy link"), theme),
   );
 }
 

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
 // The report: holds the user's choices and passes them to the parts that show them.
 import { totalCards } from "./cards.js";
+import { copy, graphSvg, save } from "./copy.js";
 import { base, readProfile } from "./data.js";
-import { changeCards, changeColumns, changeHelp } from "./diff.js";
+import { ChangeKinds, changeCards, changeColumns, changeHelp } from "./diff.js";
 import { make } from "./dom.js";
 import { Filters, KINDS, exactly, matchingFunctions, patternOf } from "./filters.js";
 import * as findings from "./findings.js";
 import { Functions } from "./functions.js";
-import { Graph } from "./graph.js";
+import { Graph, ROW } from "./graph.js";
+import { Grew } from "./grew.js";
 import { header, nothing, notices } from "./head.js";
 import { Leaks } from "./leaks.js";
 import { exact, percent, time } from "./numbers.js";
+import { SHADES } from "./shade.js";
 import { Source } from "./source.js";
 import * as state from "./state.js";
 import { Table } from "./table.js";
@@ -32,6 +35,7 @@ class Report {
     this.matches = null;
     this.reversed = false;
     this.filters = new Filters(profile, () => this.filter());
+    if (profile.old) this.kinds = new ChangeKinds(profile, () => this.filter());
     this.graph = new Graph(profile, { zoom: () => this.zoomed() });
     this.table = new Table(profile, { show: (site) => this.showInGraph(site), line: (frame) => this.showLine(frame) });
     this.functions = new Functions(profile);
@@ -40,6 +44,7 @@ class Report {
     this.source = new Source(profile, { file: (name) => this.chooseFile(name) });
     if (profile.timeline.time.length)
       this.timeline = new Timeline(profile, { range: (range) => this.setRange(range), describe: (range) => this.describeRange(range) });
+    if (profile.moments.length) this.grew = new Grew(profile, { choose: (id) => this.showFunction(id) });
   }
 
   start(main) {
@@ -59,7 +64,6 @@ class Report {
     main.removeAttribute("aria-busy");
     document.onkeydown = (event) => this.key(event);
     listenToTheme(this.theme, {
-      changed: () => this.timeline?.plot && this.timeline.draw(),
       print: (paper) => this.graph.render(paper),
     });
     this.timeline?.start();
@@ -74,8 +78,9 @@ class Report {
     const all = {
       first: found && section("findings", "Findings", ...found),
       timeline: this.timeline && section("timeline", "Live over time", this.timeline.element),
+      grew: this.grew && section("grew", "Who grew", this.grew.element),
       view: make("section", { id: "view", "aria-label": "What is shown" }, this.controls()),
-      calls: section("calls", profile.old ? "What changed" : "Who allocates", this.graph.element),
+      calls: section("calls", profile.old ? "What changed" : "Who allocates", this.graph.element, this.saver()),
       sites: section("sites", "Sites", this.below, this.table.element),
       functions: section("functions", "Functions", this.functions.element),
       leaks: section("leaks", "Leaks", this.leaks.element),
@@ -87,7 +92,7 @@ class Report {
     this.tabs = new Tabs(
       "Parts of the report",
       [
-        tab("overview", "Overview", "first", "timeline", "view", "calls", "sites"),
+        tab("overview", "Overview", "first", "timeline", "grew", "view", "calls", "sites"),
         tab("sites", "Sites", "view", "sites"),
         tab("functions", "Functions", "view", "functions"),
         tab("leaks", "Leaks", "view", "leaks"),
@@ -98,6 +103,12 @@ class Report {
       Object.values(all).filter(Boolean),
       (key) => this.setTab(key),
     );
+  }
+
+  saver() {
+    const name = `${base(this.profile.program) || "report"}.svg`;
+    const write = () => save(name, "image/svg+xml", graphSvg(this.graph, ROW, `${document.title}: ${this.chosen().label}, ${this.graph.numbers(this.graph.zoomed)}`));
+    return make("div", { class: "actions" }, make("button", { type: "button", id: "save-svg", onclick: write }, "Save graph as SVG"));
   }
 
   // --- the view in the page's address ---
@@ -114,6 +125,8 @@ class Report {
       split: this.split && this.split.checked !== this.profile.splitThreads ? Number(this.split.checked) : "",
       file: this.file,
       tab: this.tabs.shown === "overview" ? "" : this.tabs.shown,
+      changes: this.kinds?.list,
+      shade: this.shade.value === SHADES[0] ? "" : this.shade.value,
       zoom: state.path(graph.tree.path(graph.zoomed).map((node) => node.function)),
       ...Object.fromEntries(KINDS.map((kind) => [kind, filters.get(kind)])),
     };
@@ -131,6 +144,8 @@ class Report {
     this.tabs.show(view.get("tab"));
     this.file = view.get("file") ?? undefined;
     if (this.split) this.split.checked = view.has("split") ? view.get("split") === "1" : this.profile.splitThreads;
+    this.kinds?.set(view.getAll("changes"));
+    this.shade.value = SHADES.includes(view.get("shade")) ? view.get("shade") : SHADES[0];
     this.matches = this.matching();
     this.filters.set(KINDS.flatMap((kind) => view.getAll(kind).map((text) => ({ kind, text }))));
     const [from, to] = ["from", "to"].map((end) => (view.has(end) ? Number(view.get(end)) : NaN));
@@ -157,8 +172,10 @@ class Report {
     if (hidden || this.hidden) this.profile.findStacks(hidden);
     this.hidden = hidden;
     this.sites = this.filters.sites(this.only.checked ? this.matches : null);
+    if (this.kinds) this.sites = this.kinds.filter(this.sites, this.metric);
     this.trees = [null, null];
     this.showCards();
+    this.grew?.set(this.sites);
   }
 
   // Fold the threads, or show them split, or show only one.
@@ -231,6 +248,8 @@ class Report {
     if (this.profile.fold) this.split = make("input", { type: "checkbox", id: "split", onchange: () => this.filter() });
     this.only = make("input", { type: "checkbox", id: "only", onchange: () => this.filter() });
     const filterBy = (kind, help) => make("button", { type: "button", id: kind, title: help, onclick: () => this.filterBySearch(kind) }, kind[0].toUpperCase() + kind.slice(1));
+    this.shade = make("select", { id: "shade", onchange: () => this.show(false) }, make("option", { value: "relative" }, "relative change"), make("option", { value: "absolute" }, "absolute change"));
+    this.shadeLabel = make("label", {}, "Colour ", this.shade);
     this.reset = make("button", { type: "button", id: "reset", onclick: () => this.resetView() }, "Reset");
     this.found = make("span", { class: "found", role: "status", id: "found" });
     this.help = make("p", { class: "status of-metric", id: "metric-help" });
@@ -238,7 +257,7 @@ class Report {
     return make(
       "div",
       {},
-      make("div", { class: "controls" }, make("label", { class: "of-metric" }, "Show ", this.select), make("label", { class: "of-graph" }, "Order ", this.direction), this.split ? make("label", { title: "Equal stacks of several threads are not one site" }, this.split, " Split threads") : "", this.search, make("label", {}, this.only, " Only matches"), this.found, this.reset),
+      make("div", { class: "controls" }, make("label", { class: "of-metric" }, "Show ", this.select), make("label", { class: "of-graph" }, "Order ", this.direction), this.shadeLabel, this.split ? make("label", { title: "Equal stacks of several threads are not one site" }, this.split, " Split threads") : "", this.search, make("label", {}, this.only, " Only matches"), this.found, this.reset),
       make(
         "div",
         { class: "controls", role: "group", "aria-label": "Filter by what is searched" },
@@ -247,6 +266,7 @@ class Report {
         filterBy("hide", "take calls that match the search out of the stacks"),
         this.filters.element,
       ),
+      this.kinds?.element ?? "",
       this.help,
     );
   }
@@ -254,6 +274,7 @@ class Report {
   setMetric(key) {
     if (key !== MOMENT && this.range) this.timeline.choose(null);
     this.metric = key;
+    if (this.kinds) this.apply();
     this.show(true);
   }
 
@@ -313,6 +334,7 @@ class Report {
     this.search.value = "";
     this.matches = null;
     this.only.checked = false;
+    this.kinds?.set([]);
     this.filters.set(list);
     this.apply();
   }
@@ -331,19 +353,26 @@ class Report {
     return from === to ? `Live at ${name(moments[to])}` : `Growth from ${name(moments[from])} to ${name(moments[to])}`;
   }
 
-  // The chosen number for each site, and a description of it.
+  // The chosen number for each site, and a description of it. It stays the same object as long as the choice does.
   chosen() {
+    const key = `${this.metric} ${this.range?.from} ${this.range?.to}`;
+    if (this.choice?.key !== key) this.choice = { key, ...this.choose() };
+    return this.choice;
+  }
+
+  choose() {
     const { profile, range } = this;
     if (this.metric !== MOMENT) {
       const metric = profile.metrics.find(({ key }) => key === this.metric);
       const values = profile.values[this.metric];
       if (!profile.old) return { ...metric, values };
-      return { ...metric, values, signed: true, help: `${metric.help}; ${changeHelp(profile, values)}` };
+      return { ...metric, values, before: profile.changes[this.metric].old, signed: true, help: `${metric.help}; ${changeHelp(profile, values)}` };
     }
     const [from, to] = [profile.moments[range.from], profile.moments[range.to]];
-    if (from === to) return { label: this.describeRange(range), kind: "bytes", values: to.values, help: this.helpOfSum(to.values, to.bytes, false) };
-    const values = to.values.map((value, site) => value - from.values[site]);
-    return { label: this.describeRange(range), kind: "bytes", values, signed: true, help: `${this.helpOfSum(values, to.bytes - from.bytes, true)}; calls are as wide as what changed in them, up or down` };
+    if (from === to) return { label: this.describeRange(range), kind: "bytes", values: profile.live(to), help: this.helpOfSum(profile.live(to), to.bytes, false) };
+    const before = profile.live(from);
+    const values = profile.live(to).map((value, site) => value - before[site]);
+    return { label: this.describeRange(range), kind: "bytes", values, before, signed: true, help: `${this.helpOfSum(values, to.bytes - from.bytes, true)}; calls are as wide as what changed in them, up or down` };
   }
 
   // The sum of the sites that are shown, as the graph has it. whole: that of the process, with the small sites that the
@@ -361,10 +390,10 @@ class Report {
     const { profile } = this;
     const chosen = this.chosen();
     const tree = (this.trees[Number(this.reversed)] ??= new Tree(profile, this.reversed, this.sites));
-    if (tree.values !== chosen.values) tree.setValues(chosen.values);
+    if (tree.values !== chosen.values) tree.setValues(chosen.values, chosen.before);
     this.showMetric(chosen);
     const show = (value) => (chosen.signed ? profile.formatSigned : profile.format).call(profile, chosen.kind, value);
-    this.graph.set({ tree, signed: chosen.signed, show, matches: this.matches });
+    this.graph.set({ tree, signed: chosen.signed, show, matches: this.matches, shade: this.shade.value });
     this.showTab({ sites: this.sites, values: chosen.values, show, signed: chosen.signed });
     this.showSites(sort ? chosen : null);
     state.show(this.view(), typing);
@@ -382,6 +411,7 @@ class Report {
     this.select.querySelector(`[value=${MOMENT}]`)?.remove();
     if (this.range) this.select.prepend(make("option", { value: MOMENT }, chosen.label));
     this.select.value = this.metric;
+    this.shadeLabel.hidden = !chosen.signed;
     this.help.textContent = `${chosen.label}: ${chosen.help}.`;
     for (const card of this.cardButtons) card.setAttribute("aria-pressed", String(card.dataset.metric === this.metric));
   }
@@ -433,6 +463,15 @@ class Report {
     this.graph.zoom(tree.root);
     const path = tree.path(tree.find(this.functionsOf(profile.siteOfFinding(finding))));
     this.reveal(path.find((node) => node.function === id) ?? tree.root);
+  }
+
+  // A layer of the chart of functions: its function's stacks alone, and what was live at the chosen moment or at the peak.
+  showFunction(id) {
+    const { profile } = this;
+    this.setFilters([{ kind: "focus", text: exactly(profile.functionFullName(id)) }]);
+    if (!this.range && profile.values.peakBytes) this.metric = "peakBytes";
+    this.show(true);
+    this.graph.zoom(this.graph.tree.root);
   }
 
   functionsOf(site) {

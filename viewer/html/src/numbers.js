@@ -25,7 +25,8 @@ const short = (value, unit) =>
     ? `${Number.isInteger(value) ? value : digits(value)}${unit && " " + unit}`
     : scaled(value / 1000, 1000, 999.5, ["k", "M", "G", "T", "P", "E"].map((prefix) => prefix + (unit && " " + unit)));
 
-const NS = { ns: 1, "µs": 1e3, us: 1e3, ms: 1e6, s: 1e9 };
+// Nanoseconds of each unit of time; other units are no time of the clock, such as instructions.
+export const NS = { ns: 1, "µs": 1e3, us: 1e3, ms: 1e6, s: 1e9 };
 
 export function time(value, unit) {
   if (value < 0) return "−" + time(-value, unit);

@@ -2,8 +2,9 @@
 // The sites as a table. It can be sorted by any column, shows part of the rows at a time, and the whole stack below an
 // open row.
 import { make } from "./dom.js";
+import { copy, rowMarkdown, stackText, tableCsv } from "./copy.js";
 import { base } from "./data.js";
-import { changesOf } from "./diff.js";
+import { changesOf, isSlight } from "./diff.js";
 import { linkOfFrame, linkOfSite, place } from "./links.js";
 import { exact, percent } from "./numbers.js";
 
@@ -44,6 +45,16 @@ function allColumns(profile) {
     .map(([key, heading, help, kind, value, , alone]) => ({ key, heading, help, kind, value, alone }));
 }
 
+// The sites with the largest values, in order. Sorting all of 100,000 would take as long as everything else.
+function largest(sites, values, second, count) {
+  const inOrder = (list) => list.sort((a, b) => values[b] - values[a] || second[b] - second[a] || a - b);
+  if (count >= sites.length) return inOrder([...sites]);
+  const least = Float64Array.from(sites, (site) => values[site]).sort()[sites.length - count];
+  const above = sites.filter((site) => values[site] > least);
+  const equal = inOrder(sites.filter((site) => values[site] === least)).slice(0, count - above.length);
+  return inOrder(above.concat(equal));
+}
+
 export class Table {
   // prefix: of the ids of its elements; second: the metric by which rows with equal values are sorted
   constructor(profile, on, { prefix = "", label = "Sites", columns = columnsOf(profile), second = profile.main } = {}) {
@@ -64,7 +75,7 @@ export class Table {
     this.element = make(
       "div",
       {},
-      make("div", { class: "table-top" }, this.status, this.chooser()),
+      make("div", { class: "table-top" }, this.status, make("button", { type: "button", id: `${this.prefix}copy-csv`, onclick: () => this.copyCsv() }, "Copy as CSV"), this.chooser()),
       make("div", { class: "wide" }, make("table", { "aria-label": label }, this.head, this.body)),
       this.more,
     );
@@ -100,6 +111,19 @@ export class Table {
     return make("details", { class: "columns", id: `${this.prefix}columns` }, make("summary", {}, "Columns"), make("div", {}, boxes));
   }
 
+  largest(sites, count) {
+    return largest(sites, this.values, this.profile.values[this.second], count);
+  }
+
+  wholeOrder() {
+    return this.parts.flatMap((sites) => this.largest(sites, sites.length));
+  }
+
+  copyCsv() {
+    const count = this.sites.length;
+    copy(tableCsv(this.profile, this.wholeOrder(), this.all()), `${exact(count)} ${count === 1 ? "row" : "rows"}`);
+  }
+
   choose(key, shown) {
     if (shown) this.hidden.delete(key);
     else this.hidden.add(key);
@@ -113,11 +137,16 @@ export class Table {
 
   draw() {
     const column = this.all().find(({ key }) => key === this.sort.key) ?? { value: () => 0 };
-    const values = new Float64Array(this.profile.siteCount);
-    for (const site of this.sites) values[site] = this.sort.size ? Math.abs(column.value(site)) : column.value(site);
-    const sign = this.sort.down ? 1 : -1;
-    const second = this.profile.values[this.second];
-    this.order = Uint32Array.from(this.sites).sort((a, b) => sign * (values[b] - values[a]) || second[b] - second[a] || a - b);
+    this.values = new Float64Array(this.profile.siteCount);
+    for (const site of this.sites) this.values[site] = (this.sort.down ? 1 : -1) * (this.sort.size ? Math.abs(column.value(site)) : column.value(site));
+    // What has not changed comes last, and is folded.
+    const isFolded = (site) => this.profile.old && !this.extra[0].value(site);
+    const [shown, folded] = [[], []];
+    for (const site of this.sites) (isFolded(site) ? folded : shown).push(site);
+    this.parts = [shown, folded];
+    this.changed = shown.length;
+    this.rows = Math.min(this.rows, this.changed);
+    this.order = this.largest(shown, this.rows);
     this.head.replaceChildren(this.heading());
     this.body.replaceChildren();
     this.addRows(0);
@@ -175,7 +204,8 @@ export class Table {
 
   showMore() {
     const from = this.rows;
-    this.rows += ROWS * 4;
+    this.order = this.wholeOrder();
+    this.rows = from < this.changed ? Math.min(from + ROWS * 4, this.changed) : from + ROWS * 4;
     this.addRows(from);
   }
 
@@ -186,14 +216,16 @@ export class Table {
       if (column.key === this.sort.key) for (const site of this.sites) value = Math.max(value, Math.abs(column.value(site)));
       return value;
     });
-    for (const site of this.order.subarray(from, this.rows)) {
+    for (const site of this.order.slice(from, this.rows)) {
       const row = this.row(site, columns, most);
       this.body.append(row);
       if (this.open.has(site)) row.after(this.details(site));
     }
-    const left = this.order.length - this.rows;
+    const folded = this.sites.length - this.changed;
+    const left = (this.rows < this.changed ? this.changed : this.sites.length) - this.rows;
     this.more.hidden = left <= 0;
-    this.more.textContent = `Show ${exact(Math.min(left, ROWS * 4))} more of ${exact(left)}`;
+    if (this.rows === this.changed && folded) this.more.textContent = folded === 1 ? "Show the row that has not changed" : `Show ${exact(Math.min(folded, ROWS * 4))} of ${exact(folded)} rows that have not changed`;
+    else this.more.textContent = `Show ${exact(Math.min(left, ROWS * 4))} more of ${exact(left)}`;
   }
 
   format({ kind, signed }, value) {
@@ -205,7 +237,7 @@ export class Table {
       const value = column.value(site);
       const cell = make("td", { class: value ? "number" : "number zero", "data-value": value, "data-heading": column.heading }, value ? this.format(column, value) : "–");
       if (most[i]) {
-        const bar = make("span", { class: column.signed ? `bar ${value < 0 ? "less" : "more"}` : "bar", "aria-hidden": "true" });
+        const bar = make("span", { class: column.signed ? `bar ${this.direction(site, value)}` : "bar", "aria-hidden": "true" });
         bar.style.width = `${(Math.abs(value) / most[i]) * 100}%`;
         cell.append(bar);
       }
@@ -217,6 +249,11 @@ export class Table {
     };
     const row = make("tr", { "data-site": site, onclick: open }, this.where(site), cells);
     return row;
+  }
+
+  direction(site, change) {
+    const old = this.extra.find(({ key }) => key === "old")?.value(site);
+    return isSlight(change, old) ? "slight" : change < 0 ? "less" : "more";
   }
 
   where(site) {
@@ -284,7 +321,9 @@ export class Table {
     });
     const show = make("button", { type: "button", onclick: () => this.on.show(site) }, "Show in graph");
     const cut = profile.sites.truncated[site] ? make("p", { class: "note" }, "The stack was cut here.") : "";
-    const cell = make("td", { colspan: this.all().length + 1 }, this.facts(site), make("ol", { class: "stack" }, frames), cut, show);
+    const copyStack = make("button", { type: "button", class: "copy-stack", onclick: () => copy(stackText(profile, site), "the stack") }, "Copy stack");
+    const copyRow = make("button", { type: "button", class: "copy-row", onclick: () => copy(rowMarkdown(profile, site, this.all(), (column, value) => this.format(column, value)), "the row") }, "Copy row as Markdown");
+    const cell = make("td", { colspan: this.all().length + 1 }, this.facts(site), make("ol", { class: "stack" }, frames), cut, make("div", { class: "actions" }, show, copyStack, copyRow));
     return make("tr", { class: "details" }, cell);
   }
 }

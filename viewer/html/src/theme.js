@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Light or dark colours: those of the system, unless the button chooses others. Paper is light.
 
-// on.changed() after each change; on.print(true) before the page is printed, on.print(false) after it
 export function listenToTheme(button, on) {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -9,7 +8,6 @@ export function listenToTheme(button, on) {
   const show = () => {
     button.textContent = now() === "dark" ? "Light" : "Dark";
     button.setAttribute("aria-label", `${button.textContent} colours`);
-    on.changed();
   };
   button.onclick = () => {
     root.dataset.theme = now() === "dark" ? "light" : "dark";

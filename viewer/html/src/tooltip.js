@@ -5,8 +5,8 @@ import { make } from "./dom.js";
 const AWAY = 14; // pixels
 
 export class Tooltip {
-  constructor() {
-    this.element = make("div", { class: "tooltip", id: "tooltip", "aria-hidden": "true", hidden: "" });
+  constructor(id = "tooltip") {
+    this.element = make("div", { class: "tooltip", id, "aria-hidden": "true", hidden: "" });
     document.body.append(this.element);
   }
 

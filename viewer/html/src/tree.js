@@ -8,19 +8,21 @@ export class Tree {
     this.reversed = reversed;
     this.stamp = 0;
     this.ofFunction = new Int32Array(profile.functions.short.length).fill(-1);
-    this.root = { function: -1, depth: 0, sites, parent: null, children: null, value: 0, sum: 0, stamp: -1, sorted: -1 };
+    this.root = { function: -1, depth: 0, sites, parent: null, children: null, value: 0, sum: 0, before: 0, stamp: -1, sorted: -1 };
   }
 
-  // values has a number for each site; changes may be negative.
-  setValues(values) {
+  // values has a number for each site; changes may be negative. old: for changes, what each site had before.
+  setValues(values, old) {
     this.values = values;
+    this.old = old;
     this.stamp++;
   }
 
   add(node) {
     if (node.stamp === this.stamp) return;
-    node.value = node.sum = 0;
+    node.value = node.sum = node.before = 0;
     for (const site of node.sites) {
+      if (this.old) node.before += this.old[site];
       node.value += Math.abs(this.values[site]);
       node.sum += this.values[site];
     }
@@ -36,6 +38,11 @@ export class Tree {
   sum(node) {
     this.add(node);
     return node.sum;
+  }
+
+  before(node) {
+    this.add(node);
+    return node.before;
   }
 
   // The children, largest first.
@@ -60,7 +67,7 @@ export class Tree {
       const id = next(site);
       if (ofFunction[id] < 0) {
         ofFunction[id] = children.length;
-        children.push({ function: id, depth: node.depth + 1, parent: node, children: null, value: 0, sum: 0, stamp: -1, sorted: -1 });
+        children.push({ function: id, depth: node.depth + 1, parent: node, children: null, value: 0, sum: 0, before: 0, stamp: -1, sorted: -1 });
         counts.push(0);
       }
       counts[ofFunction[id]]++;

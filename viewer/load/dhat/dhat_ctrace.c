@@ -222,15 +222,15 @@ int ct_dhat_read_ctrace(struct ct_dhat *dhat)
 	return code < 0 ? code : read_marks(dhat);
 }
 
-static int add_snapshot_row(struct ct_dhat *dhat, struct ct_snapshot *snapshot, size_t *room, struct ct_json_piece row,
-			    struct ct_snapshot_site *sum)
+static int add_snapshot_row(struct ct_dhat *dhat, const char *name, struct ct_snapshot *snapshot, size_t *room,
+			    struct ct_json_piece row, struct ct_snapshot_site *sum)
 {
 	uint64_t numbers[3]; /* row of "pps", bytes, blocks */
-	if (read_numbers(dhat, row, "snapshots", numbers, 3) < 0)
+	if (read_numbers(dhat, row, name, numbers, 3) < 0)
 		return CT_ERR_DAMAGED;
 	if (numbers[0] >= dhat->row_count)
 		return ct_json_damaged(&dhat->file, row.text, dhat->error,
-				       "\"snapshots\" have row %llu of \"pps\", which has %zu",
+				       "\"%s\" have row %llu of \"pps\", which has %zu", name,
 				       (unsigned long long)numbers[0], dhat->row_count);
 	/* Subtract, since adding up could overflow. */
 	if (numbers[1] > snapshot->bytes - sum->bytes || numbers[2] > snapshot->blocks - sum->blocks)
@@ -246,7 +246,8 @@ static int add_snapshot_row(struct ct_dhat *dhat, struct ct_snapshot *snapshot, 
 }
 
 /* [time, bytes, blocks, [rows]] */
-static int read_snapshot(struct ct_dhat *dhat, struct ct_json_piece piece, struct ct_snapshot *snapshot)
+static int read_snapshot(struct ct_dhat *dhat, const char *name, struct ct_json_piece piece,
+			 struct ct_snapshot *snapshot)
 {
 	uint64_t *const numbers[] = {&snapshot->time, &snapshot->bytes, &snapshot->blocks};
 	struct ct_snapshot_site sum = {0};
@@ -256,7 +257,7 @@ static int read_snapshot(struct ct_dhat *dhat, struct ct_json_piece piece, struc
 	int code = 0;
 	if (ct_json_enter(&cursor, &dhat->file, piece) && !cursor.object) {
 		for (; got <= 4 && ct_json_next(&cursor, &key, &value, dhat->error) > 0; got++) {
-			if (got < 3 && ct_dhat_number(dhat, value, "snapshots", numbers[got]) < 0)
+			if (got < 3 && ct_dhat_number(dhat, value, name, numbers[got]) < 0)
 				return CT_ERR_DAMAGED;
 			if (got == 3 && (!ct_json_enter(&rows, &dhat->file, value) || rows.object))
 				got = 4;
@@ -264,34 +265,54 @@ static int read_snapshot(struct ct_dhat *dhat, struct ct_json_piece piece, struc
 	}
 	if (got != 4)
 		return ct_json_damaged(&dhat->file, piece.text, dhat->error,
-				       "a row of \"snapshots\" is not three numbers and an array");
+				       "a row of \"%s\" is not three numbers and an array", name);
 	while (code >= 0 && (code = ct_json_next(&rows, &key, &value, dhat->error)) > 0)
-		code = add_snapshot_row(dhat, snapshot, &room, value, &sum);
+		code = add_snapshot_row(dhat, name, snapshot, &room, value, &sum);
 	return code;
+}
+
+static int read_list(struct ct_dhat *dhat, const char *name, bool partial, size_t *room)
+{
+	struct ct_profile *profile = dhat->profile;
+	struct ct_json_cursor rows;
+	struct ct_json_piece key, row;
+	size_t first = profile->snapshot_count;
+	int code = find_rows(dhat, name, &rows);
+	while (code > 0 && (code = ct_json_next(&rows, &key, &row, dhat->error)) > 0) {
+		struct ct_snapshot *snapshot;
+
+		if (!ct_array_room(&profile->snapshots, room, profile->snapshot_count + 1, sizeof(*profile->snapshots)))
+			return ct_dhat_no_memory(dhat);
+		snapshot = &profile->snapshots[profile->snapshot_count++];
+		*snapshot = (struct ct_snapshot){.partial = partial};
+		code = read_snapshot(dhat, name, row, snapshot);
+		if (code < 0)
+			return code;
+		if (profile->snapshot_count > first + 1 && snapshot->time < snapshot[-1].time)
+			return ct_json_damaged(&dhat->file, row.text, dhat->error, "\"%s\" go back in time", name);
+		code = 1;
+	}
+	return code;
+}
+
+/* In order of time. At the same time, the whole one comes first. */
+static int compare_snapshots(const void *left, const void *right)
+{
+	const struct ct_snapshot *a = left, *b = right;
+	if (a->time != b->time)
+		return a->time < b->time ? -1 : 1;
+	return a->partial - b->partial;
 }
 
 int ct_dhat_read_snapshots(struct ct_dhat *dhat)
 {
 	struct ct_profile *profile = dhat->profile;
-	struct ct_json_cursor rows;
-	struct ct_json_piece key, row;
 	size_t room = 0;
-	int code = find_rows(dhat, "snapshots", &rows);
-	while (code > 0 && (code = ct_json_next(&rows, &key, &row, dhat->error)) > 0) {
-		struct ct_snapshot *snapshot;
-
-		if (!ct_array_room(&profile->snapshots, &room, profile->snapshot_count + 1,
-				   sizeof(*profile->snapshots)))
-			return ct_dhat_no_memory(dhat);
-		snapshot = &profile->snapshots[profile->snapshot_count++];
-		*snapshot = (struct ct_snapshot){0};
-		code = read_snapshot(dhat, row, snapshot);
-		if (code < 0)
-			return code;
-		if (profile->snapshot_count > 1 && snapshot->time < snapshot[-1].time)
-			return ct_json_damaged(&dhat->file, row.text, dhat->error, "\"snapshots\" go back in time");
-		code = 1;
-	}
+	int code = read_list(dhat, "snapshots", false, &room);
+	if (code >= 0)
+		code = read_list(dhat, "moments", true, &room);
+	if (profile->snapshot_count)
+		qsort(profile->snapshots, profile->snapshot_count, sizeof(*profile->snapshots), compare_snapshots);
 	return code;
 }
 

@@ -54,7 +54,10 @@ struct ct_store_file {
 	struct ct_reach_row *reach; /* written at the program's end; none before */
 	size_t string_bytes, module_count, node_count, site_count, ring_count, snapshot_rows, mark_count, reach_rows;
 	uint8_t *module_files; /* by module: enum ct_module_file, for those that ct_store_profile opened */
-	uint64_t next_snapshot; /* ticks; a snapshot precedes the first event from this time on */
+	uint64_t next_snapshot; /* ticks; a snapshot, perhaps a partial one, precedes the first event from this time on
+				 */
+	uint64_t next_whole;
+	uint64_t since; /* after the latest event that the viewer has folded; 0 = none yet */
 	uint64_t replayed; /* events that were folded by the viewer */
 	unsigned failed; /* a bit for each enum ct_store_check; 0 = the store is whole */
 	bool live; /* the store was written to while it was read */

@@ -54,6 +54,8 @@ static int fold(struct ct_store_file *store, const struct ct_event *event, struc
 	ct_fold_event(&store->sites[event->site], &store->header->totals, event);
 	/* An undone batch is already in the timeline; adding it again changes no values. */
 	ct_timeline_add(store->header, event->ticks);
+	if (event->ticks >= store->since)
+		store->since = event->ticks + 1;
 	if (event->ticks > store->end_ticks)
 		store->end_ticks = event->ticks;
 	store->replayed++;

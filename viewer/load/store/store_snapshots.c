@@ -29,7 +29,7 @@ int ct_store_check_snapshots(struct ct_store_file *store, struct ct_error_text *
 			return ct_store_damaged(error, "bad snapshot");
 		time = head->bytes;
 		for (int64_t i = 1; i <= rows; i++) {
-			if (head[i].site && head[i].site < store->site_count)
+			if (head[i].site ? head[i].site < store->site_count : i == 1)
 				continue;
 			if (store->header->state != CT_STATE_RECORDING || !head[i].site)
 				return ct_store_damaged(error, "snapshot of an unknown site");
@@ -41,21 +41,33 @@ int ct_store_check_snapshots(struct ct_store_file *store, struct ct_error_text *
 	return CT_OK;
 }
 
-static uint32_t width_of(const struct ct_store_file *store)
+static bool is_partial(const struct ct_snapshot_row *head)
 {
-	return store->header->timeline[store->header->timeline_half].shift + CT_SNAPSHOT_SHIFT;
+	return head->blocks && !head[1].site;
 }
 
-static bool is_between(const struct ct_snapshot_row *head, uint32_t width)
+static uint32_t width_of(const struct ct_store_file *store, bool partial)
 {
-	return width < 64 && head->bytes >> width << width != head->bytes;
+	return store->header->timeline[store->header->timeline_half].shift +
+	       (partial ? CT_PARTIAL_SHIFT : CT_SNAPSHOT_SHIFT);
+}
+
+/* The start of the piece of time that `ticks` is in. */
+static uint64_t start_of(uint64_t ticks, uint32_t width)
+{
+	return width < 64 ? ticks >> width << width : 0;
+}
+
+static bool is_between(const struct ct_store_file *store, const struct ct_snapshot_row *head)
+{
+	return start_of(head->bytes, width_of(store, is_partial(head))) != head->bytes;
 }
 
 /*
  * Drop the snapshots between multiples of the distance, so that memory does not grow each time it doubles. Returns the
  * time of the latest snapshot.
  */
-static uint64_t drop_between(struct ct_store_file *store, uint32_t width)
+static uint64_t drop_between(struct ct_store_file *store)
 {
 	uint64_t latest = 0;
 	size_t kept = 0;
@@ -63,7 +75,7 @@ static uint64_t drop_between(struct ct_store_file *store, uint32_t width)
 		const struct ct_snapshot_row *head = &store->snapshots[at];
 		count = (size_t)head->blocks + 1;
 		latest = head->bytes;
-		if (is_between(head, width))
+		if (is_between(store, head))
 			continue;
 		memmove(&store->snapshots[kept], head, count * sizeof(*head));
 		kept += count;
@@ -72,35 +84,62 @@ static uint64_t drop_between(struct ct_store_file *store, uint32_t width)
 	return latest;
 }
 
+static struct ct_snapshot_row row_of(uint32_t id, int64_t blocks, int64_t bytes)
+{
+	return (struct ct_snapshot_row){
+		.site = id,
+		.blocks = blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX,
+		.bytes = (uint64_t)bytes,
+	};
+}
+
+/* Write the sites with at least this much, and for a partial snapshot the sum of the others. */
+static uint64_t write_rows(const struct ct_store_file *store, int64_t least, struct ct_snapshot_row *row)
+{
+	struct ct_snapshot_row *first = row, *rest = least ? row++ : NULL;
+	int64_t bytes = 0, blocks = 0;
+	for (size_t i = 1; i < store->site_count; i++) {
+		const struct ct_site *site = &store->sites[i];
+		if (site->live_blocks <= 0)
+			continue;
+		if (site->live_bytes >= least || !rest) {
+			*row++ = row_of((uint32_t)i, site->live_blocks, site->live_bytes);
+		} else {
+			bytes += site->live_bytes;
+			blocks += site->live_blocks;
+		}
+	}
+	if (rest)
+		*rest = row_of(0, blocks, bytes);
+	return (uint64_t)(row - first);
+}
+
 int ct_store_snapshot_at(struct ct_store_file *store, uint64_t ticks)
 {
+	const struct ct_totals *totals = &store->header->totals;
 	uint64_t end;
 	ct_timeline_open(store->header, ticks, &end);
-	uint32_t width = width_of(store);
+	uint32_t width = width_of(store, false), fine = width_of(store, true);
 	if (width >= 64)
 		return 0;
-	uint64_t boundary = ticks >> width << width, latest = drop_between(store, width);
-	store->next_snapshot = boundary + ((uint64_t)1 << width);
+	bool whole = ticks >= store->next_whole;
+	uint64_t latest = drop_between(store), since = store->since > latest ? store->since : latest + 1;
+	uint64_t boundary = ct_snapshot_time(since, ticks, whole ? width : fine);
+	if (whole)
+		store->next_whole = start_of(ticks, width) + ((uint64_t)1 << width);
+	store->next_snapshot = ct_snapshot_next(ticks, store->next_whole, width - CT_SNAPSHOT_SHIFT, store->site_count);
 	/* The snapshot already exists if an undone batch is folded again. */
 	if (boundary <= latest)
 		return 0;
 	size_t live = 0, room = store->snapshot_rows;
 	for (size_t i = 1; i < store->site_count; i++)
 		live += store->sites[i].live_blocks > 0;
-	if (!ct_array_room(&store->snapshots, &room, store->snapshot_rows + live + 1, sizeof(*store->snapshots)))
+	if (!ct_array_room(&store->snapshots, &room, store->snapshot_rows + live + 2, sizeof(*store->snapshots)))
 		return -1;
-	struct ct_snapshot_row *row = &store->snapshots[store->snapshot_rows];
-	*row++ = (struct ct_snapshot_row){.blocks = (uint32_t)live, .bytes = boundary};
-	for (size_t i = 1; i < store->site_count; i++) {
-		const struct ct_site *site = &store->sites[i];
-		if (site->live_blocks > 0)
-			*row++ = (struct ct_snapshot_row){
-				.site = (uint32_t)i,
-				.blocks = site->live_blocks < UINT32_MAX ? (uint32_t)site->live_blocks : UINT32_MAX,
-				.bytes = (uint64_t)site->live_bytes,
-			};
-	}
-	store->snapshot_rows += live + 1;
+	struct ct_snapshot_row *head = &store->snapshots[store->snapshot_rows];
+	uint64_t rows = write_rows(store, whole ? 0 : totals->live_bytes / CT_SNAPSHOT_PARTS + 1, head + 1);
+	*head = (struct ct_snapshot_row){.blocks = (uint32_t)rows, .bytes = boundary};
+	store->snapshot_rows += rows + 1;
 	return 0;
 }
 
@@ -110,32 +149,34 @@ static int add_snapshot(struct ct_profile *profile, const struct ct_store_file *
 	struct ct_snapshot *snapshot = &profile->snapshots[profile->snapshot_count];
 	*snapshot = (struct ct_snapshot){
 		.time = ct_store_file_us(store, head->bytes),
+		.partial = is_partial(head),
 		.rows = malloc((head->blocks + 1) * sizeof(*snapshot->rows)),
 	};
 	if (!snapshot->rows)
 		return -1;
 	profile->snapshot_count++;
 	for (uint32_t i = 1; i <= head->blocks; i++) {
-		if (site_of[head[i].site] == UINT32_MAX)
+		if (head[i].site && site_of[head[i].site] == UINT32_MAX)
+			continue;
+		snapshot->bytes += head[i].bytes;
+		snapshot->blocks += head[i].blocks;
+		if (!head[i].site)
 			continue;
 		snapshot->rows[snapshot->row_count++] = (struct ct_snapshot_site){
 			.site = site_of[head[i].site],
 			.bytes = head[i].bytes,
 			.blocks = head[i].blocks,
 		};
-		snapshot->bytes += head[i].bytes;
-		snapshot->blocks += head[i].blocks;
 	}
 	return 0;
 }
 
 int ct_store_snapshots(const struct ct_store_file *store, const uint32_t *site_of, struct ct_profile *profile)
 {
-	uint32_t width = width_of(store);
 	size_t room = 0;
 	for (size_t at = 0; at < store->snapshot_rows; at += store->snapshots[at].blocks + 1) {
 		const struct ct_snapshot_row *head = &store->snapshots[at];
-		if (is_between(head, width))
+		if (is_between(store, head))
 			continue;
 		if (!ct_array_room(&profile->snapshots, &room, profile->snapshot_count + 1,
 				   sizeof(*profile->snapshots)) ||
