@@ -46,18 +46,28 @@ static inline void ct_timeline_fill(struct ct_timeline *timeline, uint32_t wante
 	}
 }
 
-/* The bucket for a time. *end is the first tick after it. */
+/* The bucket for a time; the first one begins where the segment does. *end is the first tick after it. */
 static inline struct ct_timeline_bucket *ct_timeline_open(struct ct_store_header *header, uint64_t ticks, uint64_t *end)
 {
 	struct ct_timeline *timeline = &header->timeline[header->timeline_half];
+	uint64_t start = ct_segment_latest(header)->start_ticks;
+	ticks = ticks < start ? 0 : ticks - start;
 	while (ticks >> timeline->shift >= CT_TIMELINE_BUCKETS) {
 		ct_timeline_fill(timeline, CT_TIMELINE_BUCKETS);
 		timeline = ct_timeline_double(header);
 	}
 	uint64_t index = ticks >> timeline->shift;
 	ct_timeline_fill(timeline, (uint32_t)index + 1);
-	*end = (index + 1) << timeline->shift;
+	*end = start + ((index + 1) << timeline->shift);
 	return &timeline->bucket[index];
+}
+
+/* The start of a snapshot's interval that contains this time. The buckets' width must be below 2^60 ticks. */
+static inline uint64_t ct_snapshot_boundary(const struct ct_store_header *header, uint64_t ticks)
+{
+	uint32_t width = header->timeline[header->timeline_half].shift + CT_SNAPSHOT_SHIFT;
+	uint64_t start = ct_segment_latest(header)->start_ticks;
+	return ticks < start ? start : start + ((ticks - start) >> width << width);
 }
 
 /* Note the totals after an event of the bucket. */

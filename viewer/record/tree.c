@@ -49,13 +49,14 @@ static int read_steps(struct ct_tree_image *image, const struct ct_store_file *s
 {
 	const struct ct_store_header *header = store->header;
 	const struct ct_timeline *timeline = &header->timeline[header->timeline_half];
-	image->end_ns = header->boot_ns + 1000 * ct_store_file_us(store, store->end_ticks - header->start_ticks);
+	uint64_t start_ns = header->boot_ns + 1000 * ct_store_file_us(store, store->start_ticks);
+	image->end_ns = header->boot_ns + 1000 * ct_store_file_us(store, store->end_ticks);
 	image->steps = calloc(timeline->used + 1, sizeof(*image->steps));
 	if (!image->steps)
 		return CT_ERR_MEMORY;
 	for (uint32_t i = 0; i < timeline->used; i++) {
-		uint64_t from = header->boot_ns + 1000 * ct_store_file_us(store, (uint64_t)i << timeline->shift);
-		uint64_t to = header->boot_ns + 1000 * ct_store_file_us(store, (uint64_t)(i + 1) << timeline->shift);
+		uint64_t from = start_ns + 1000 * ct_store_file_us(store, (uint64_t)i << timeline->shift);
+		uint64_t to = start_ns + 1000 * ct_store_file_us(store, (uint64_t)(i + 1) << timeline->shift);
 		if (to > image->begin_ns)
 			image->steps[image->step_count++] = (struct ct_tree_step){
 				from > image->begin_ns ? from : image->begin_ns, timeline->bucket[i].max_bytes};

@@ -46,9 +46,10 @@ static uint32_t width_of(const struct ct_store_file *store)
 	return store->header->timeline[store->header->timeline_half].shift + CT_SNAPSHOT_SHIFT;
 }
 
-static bool is_between(const struct ct_snapshot_row *head, uint32_t width)
+/* Times before the segment's start count as its start, so that a damaged time has a place, too. */
+static bool is_between(const struct ct_store_file *store, const struct ct_snapshot_row *head, uint32_t width)
 {
-	return width < 64 && head->bytes >> width << width != head->bytes;
+	return width < 64 && head->bytes != ct_snapshot_boundary(store->header, head->bytes);
 }
 
 /*
@@ -63,7 +64,7 @@ static uint64_t drop_between(struct ct_store_file *store, uint32_t width)
 		const struct ct_snapshot_row *head = &store->snapshots[at];
 		count = (size_t)head->blocks + 1;
 		latest = head->bytes;
-		if (is_between(head, width))
+		if (is_between(store, head, width))
 			continue;
 		memmove(&store->snapshots[kept], head, count * sizeof(*head));
 		kept += count;
@@ -79,10 +80,10 @@ int ct_store_snapshot_at(struct ct_store_file *store, uint64_t ticks)
 	uint32_t width = width_of(store);
 	if (width >= 64)
 		return 0;
-	uint64_t boundary = ticks >> width << width, latest = drop_between(store, width);
+	uint64_t boundary = ct_snapshot_boundary(store->header, ticks), latest = drop_between(store, width);
 	store->next_snapshot = boundary + ((uint64_t)1 << width);
-	/* The snapshot already exists if an undone batch is folded again. */
-	if (boundary <= latest)
+	/* The snapshot already exists if an undone batch is folded again. There is none at the start. */
+	if (boundary <= latest || boundary == ct_segment_latest(store->header)->start_ticks)
 		return 0;
 	size_t live = 0, room = store->snapshot_rows;
 	for (size_t i = 1; i < store->site_count; i++)
@@ -109,7 +110,7 @@ static int add_snapshot(struct ct_profile *profile, const struct ct_store_file *
 {
 	struct ct_snapshot *snapshot = &profile->snapshots[profile->snapshot_count];
 	*snapshot = (struct ct_snapshot){
-		.time = ct_store_file_us(store, head->bytes),
+		.time = ct_store_file_us(store, head->bytes - store->start_ticks),
 		.rows = malloc((head->blocks + 1) * sizeof(*snapshot->rows)),
 	};
 	if (!snapshot->rows)
@@ -135,7 +136,7 @@ int ct_store_snapshots(const struct ct_store_file *store, const uint32_t *site_o
 	size_t room = 0;
 	for (size_t at = 0; at < store->snapshot_rows; at += store->snapshots[at].blocks + 1) {
 		const struct ct_snapshot_row *head = &store->snapshots[at];
-		if (is_between(head, width))
+		if (is_between(store, head, width) || head->bytes < store->start_ticks)
 			continue;
 		if (!ct_array_room(&profile->snapshots, &room, profile->snapshot_count + 1,
 				   sizeof(*profile->snapshots)) ||
