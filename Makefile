@@ -32,6 +32,9 @@ PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builti
 	-D__NO_INLINE__ -Ipreload # older headers have inline functions with floating point
 # Assembler code and functions call each other, which -flto does not see. The hot path was measured without -flto.
 PRELOAD_CFLAGS += -fno-lto
+# Small variables together: a sleeping process then touches 9 pages less.
+PRELOAD_CFLAGS += -fdata-sections
+PRELOAD_LDFLAGS := -Wl,--sort-section=alignment
 # libdl has dlsym before glibc 2.34 and is empty since then. It is needed in both cases (sys/loader.h).
 PRELOAD_LIBS := -Wl,--push-state,--no-as-needed -l:libdl.so.2 -Wl,--pop-state
 
@@ -53,7 +56,7 @@ $B/obj/exports.map: preload/exports.map.in preload/hooks/hooks.def
 $B/lib/libctrace.so: $(PRELOAD_OBJ) $B/obj/exports.map
 	@mkdir -p $(@D)
 	$(LINK) -shared -o $@ $(PRELOAD_OBJ) -Wl,--version-script=$B/obj/exports.map -Wl,-soname,libctrace.so \
-		-Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed $(PRELOAD_LIBS)
+		$(PRELOAD_LDFLAGS) -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed $(PRELOAD_LIBS)
 
 $B/bin/ctrace: $(VIEWER_OBJ)
 	@mkdir -p $(@D)
@@ -114,7 +117,7 @@ install: all
 	ln -sf ctrace $(DESTDIR)$(BINDIR)/ctrace-top
 	install -D -m 644 $(PAGE) $(DESTDIR)$(DATADIR)/report.html
 	install -m 644 include/ctrace/ctrace.h include/ctrace/version.h include/ctrace/store.h include/ctrace/fold.h \
-		include/ctrace/merge.h \
+		include/ctrace/control.h include/ctrace/merge.h \
 		$(DESTDIR)$(PREFIX)/include/ctrace/
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(MANDIR)/
 	install -m 644 docs/man/ctrace.3 $(DESTDIR)$(MAN3DIR)/

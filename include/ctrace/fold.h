@@ -48,6 +48,8 @@ static inline void ct_fold_resize(struct ct_site *site, const struct ct_event *e
 static inline void ct_fold_free(struct ct_site *site, struct ct_totals *totals, const struct ct_event *event)
 {
 	uint64_t blocks = ct_event_blocks(event), birth = ct_event_birth(event);
+	if (birth < totals->start_ticks) /* the segment does not have the block */
+		return;
 	site->lifetime_ticks += (ct_tick_sum)(event->ticks - birth) * blocks;
 	site->birth_ticks -= (ct_tick_sum)birth * blocks;
 	site->live_bytes -= (int64_t)event->bytes;

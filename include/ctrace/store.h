@@ -22,8 +22,10 @@
 
 #include <stdint.h>
 
+#include "ctrace/control.h"
+
 #define CT_STORE_MAGIC "ctrace\r\n" /* written last: a file without it is not a store yet */
-#define CT_STORE_VERSION 3u
+#define CT_STORE_VERSION 4u
 #define CT_STORE_BYTE_ORDER 0x01020304u /* as the writing machine stores it */
 #define CT_STORE_PAGE 4096u /* bytes */
 
@@ -37,6 +39,7 @@ enum ct_section_id {
 	CT_SECTION_SNAPSHOTS, /* struct ct_snapshot_row */
 	CT_SECTION_MARKS, /* struct ct_mark_row */
 	CT_SECTION_REACH, /* struct ct_reach_row */
+	CT_SECTION_SEGMENTS, /* struct ct_segment_head, each followed by struct ct_site */
 	CT_SECTION_COUNT,
 };
 
@@ -168,6 +171,7 @@ struct ct_totals {
 	uint64_t peak_blocks;
 	uint64_t peak_ticks;
 	uint64_t peak_epoch; /* counts the peaks so far */
+	uint64_t start_ticks; /* start of the segment: blocks born before it do not count */
 };
 
 /* What an event's fields `bytes` and `other` mean for each kind. */
@@ -379,6 +383,28 @@ struct ct_mark_row {
 #define CT_MARKS_MAX 4096u
 #define CT_MARK_NAME_MAX 255u /* bytes */
 
+/*
+ * A *segment* is a part of a recording with counters of its own: from where it was switched on or reset, to where
+ * it was switched off, or the next segment begins. What was allocated before it does not exist for it. Sites, totals,
+ * timeline and snapshots are those of the latest segment.
+ */
+struct ct_segment {
+	uint32_t number; /* from 1 on */
+	uint32_t mode; /* enum ct_control_mode */
+	uint64_t sample_bytes; /* mean distance of sampling points; 0: everything is recorded */
+	uint64_t start_ticks;
+	uint64_t end_ticks; /* 0: it goes on */
+	struct ct_span name; /* that `ctrace ctl` gave it; may be empty */
+};
+
+/* An earlier segment, in SEGMENTS: its head, then a row for each of its sites, whose `batch` is the site's number. */
+struct ct_segment_head {
+	struct ct_segment segment;
+	struct ct_totals totals;
+	uint32_t rows;
+	uint32_t reserved[19];
+};
+
 /* Whether a block that was live at the end could still be reached, in Valgrind's terms. */
 enum ct_reach_class {
 	CT_REACH_LOST, /* definitely lost: no pointer to it */
@@ -401,7 +427,8 @@ struct ct_store_header {
 	char magic[8]; /* CT_STORE_MAGIC, without the NUL */
 	uint32_t version; /* CT_STORE_VERSION */
 	uint32_t byte_order; /* CT_STORE_BYTE_ORDER */
-	uint32_t header_bytes; /* sizeof(struct ct_store_header), rounded up to pages; the extents follow */
+	uint32_t header_bytes; /* sizeof(struct ct_store_header), rounded up to pages, and the control page; the extents
+				  follow */
 	uint32_t machine; /* EM_X86_64, ... */
 	uint32_t state; /* enum ct_store_state */
 	uint32_t flags; /* CT_STORE_* */
@@ -433,6 +460,14 @@ struct ct_store_header {
 	/* with CT_STORE_FORKED */
 	uint64_t forked_ns; /* CLOCK_MONOTONIC at the child's first event */
 	uint64_t forked_blocks; /* total_blocks of the totals at the fork */
+	/* what `ctrace ctl` has asked for, as far as it was done */
+	struct ct_segment segment[2];
+	uint32_t segment_half; /* which half of segment[] is valid */
+	uint32_t cleared; /* number of the segment that the counters are of; if it is not the valid one's, all are 0 */
+	uint32_t mode; /* enum ct_control_mode */
+	uint32_t request; /* the latest request that was done; see struct ct_control */
+	uint32_t paused; /* by `ctrace ctl` */
+	uint32_t segments_dropped; /* earlier segments that there was no room for */
 };
 
 _Static_assert(sizeof(struct ct_module) == 96, "store layout");
@@ -443,7 +478,16 @@ _Static_assert(sizeof(struct ct_ring) == 128, "store layout");
 _Static_assert(sizeof(struct ct_snapshot_row) == 16, "store layout");
 _Static_assert(sizeof(struct ct_mark_row) == 64, "store layout");
 _Static_assert(sizeof(struct ct_reach_row) == 72, "store layout");
+_Static_assert(sizeof(struct ct_segment_head) == sizeof(struct ct_site), "store layout");
 
-#define CT_STORE_HEADER_BYTES ((sizeof(struct ct_store_header) + CT_STORE_PAGE - 1) / CT_STORE_PAGE * CT_STORE_PAGE)
+/* The segment that the header's counters are of. */
+static inline const struct ct_segment *ct_segment_latest(const struct ct_store_header *header)
+{
+	return &header->segment[header->segment_half & 1];
+}
+
+/* The control page (struct ct_control) is the last page of the header. */
+#define CT_STORE_CONTROL_OFFSET ((sizeof(struct ct_store_header) + CT_STORE_PAGE - 1) / CT_STORE_PAGE * CT_STORE_PAGE)
+#define CT_STORE_HEADER_BYTES (CT_STORE_CONTROL_OFFSET + CT_CONTROL_BYTES)
 
 #endif

@@ -37,7 +37,8 @@ static inline struct ct_timeline *ct_timeline_double(struct ct_store_header *hea
 
 /*
  * The time of a snapshot before an event at `ticks`, the first one since `since`: of all times in between, the one that
- * is a multiple of the largest power of two, so that it stays when readers drop those between multiples.
+ * is a multiple of the largest power of two, so that it stays when readers drop those between multiples. These times
+ * are ticks since the segment's start.
  */
 static inline uint64_t ct_snapshot_time(uint64_t since, uint64_t ticks, uint32_t width)
 {
@@ -67,17 +68,26 @@ static inline void ct_timeline_fill(struct ct_timeline *timeline, uint32_t wante
 	}
 }
 
-/* The bucket for a time. *end is the first tick after it. */
+/* Ticks from the segment's start to this time; 0 before it. */
+static inline uint64_t ct_segment_time(const struct ct_store_header *header, uint64_t ticks)
+{
+	uint64_t start = ct_segment_latest(header)->start_ticks;
+	return ticks < start ? 0 : ticks - start;
+}
+
+/* The bucket for a time; the first one begins where the segment does. *end is the first tick after it. */
 static inline struct ct_timeline_bucket *ct_timeline_open(struct ct_store_header *header, uint64_t ticks, uint64_t *end)
 {
 	struct ct_timeline *timeline = &header->timeline[header->timeline_half];
+	uint64_t start = ct_segment_latest(header)->start_ticks;
+	ticks = ct_segment_time(header, ticks);
 	while (ticks >> timeline->shift >= CT_TIMELINE_BUCKETS) {
 		ct_timeline_fill(timeline, CT_TIMELINE_BUCKETS);
 		timeline = ct_timeline_double(header);
 	}
 	uint64_t index = ticks >> timeline->shift;
 	ct_timeline_fill(timeline, (uint32_t)index + 1);
-	*end = (index + 1) << timeline->shift;
+	*end = start + ((index + 1) << timeline->shift);
 	return &timeline->bucket[index];
 }
 

@@ -13,6 +13,7 @@
 #include "hooks/entries.h"
 #include "hooks/operators.h"
 #include "hot/blocks.h"
+#include "hot/control.h"
 #include "hot/record.h"
 #include "hot/sample.h"
 #include "hot/slow.h"
@@ -79,10 +80,25 @@ static CT_COLD void free_unknown(void *block)
 	pass_free(block);
 }
 
-CT_EXPORT void *malloc(size_t size)
+/*
+ * malloc and its kin look at the control page first, before they have a frame. Two jumps follow from there: to the real
+ * function, if the call passes through, or to one of two functions below: NAME_exact records everything; NAME_special
+ * does what is left: a new request, a block of the sample, a pause.
+ */
+static __attribute__((noinline)) void *malloc_exact(size_t size)
 {
-	if (ct_sample_skips(size))
-		return ct_real.malloc(size);
+	if (!ct_enter())
+		return pass_alloc(0, size);
+	void *block = ct_real.malloc(size);
+	if (block)
+		ct_record_alloc_exact(CT_CALLER, block, size);
+	ct_leave();
+	return block;
+}
+
+static CT_COLD void *malloc_special(size_t size)
+{
+	ct_control_follow();
 	if (!ct_enter())
 		return pass_alloc(0, size);
 	void *block = ct_real.malloc(size);
@@ -92,10 +108,30 @@ CT_EXPORT void *malloc(size_t size)
 	return block;
 }
 
-CT_EXPORT void *calloc(size_t count, size_t size)
+CT_EXPORT void *malloc(size_t size)
 {
-	if (ct_sample_skips(count * size))
-		return ct_real.calloc(count, size);
+	uint32_t word = ct_control_word();
+	if (ct_likely(word == ct_words.exact))
+		return malloc_exact(size);
+	if (word == ct_words.off || (word == ct_words.sample && ct_sample_skips(size)))
+		return ct_real.malloc(size);
+	return malloc_special(size);
+}
+
+static __attribute__((noinline)) void *calloc_exact(size_t count, size_t size)
+{
+	if (!ct_enter())
+		return pass_calloc(count, size);
+	void *block = ct_real.calloc(count, size);
+	if (block)
+		ct_record_alloc_exact(CT_CALLER, block, count * size);
+	ct_leave();
+	return block;
+}
+
+static CT_COLD void *calloc_special(size_t count, size_t size)
+{
+	ct_control_follow();
 	if (!ct_enter())
 		return pass_calloc(count, size);
 	void *block = ct_real.calloc(count, size);
@@ -105,29 +141,53 @@ CT_EXPORT void *calloc(size_t count, size_t size)
 	return block;
 }
 
-static inline void free_recorded(void *block, void (*real_free)(void *))
+CT_EXPORT void *calloc(size_t count, size_t size)
 {
-	uint32_t row = ct_block_take((uintptr_t)block);
-	if (ct_unlikely(!row)) {
-		free_unknown(block);
-		return;
-	}
-	ct_record_free(row, block);
-	real_free(block);
+	uint32_t word = ct_control_word();
+	if (ct_likely(word == ct_words.exact))
+		return calloc_exact(count, size);
+	if (word == ct_words.off || (word == ct_words.sample && ct_sample_skips(count * size)))
+		return ct_real.calloc(count, size);
+	return calloc_special(count, size);
 }
 
-CT_EXPORT void free(void *block)
+static inline __attribute__((always_inline)) void free_between(bool exact, void *block)
 {
-	if (ct_sample_lacks(block) && !ct_bootstrap_owns(block)) {
-		ct_real.free(block);
-		return;
-	}
 	if (!ct_enter()) {
 		pass_free(block);
 		return;
 	}
-	free_recorded(block, ct_real.free);
+	uint32_t row = ct_block_take((uintptr_t)block);
+	if (ct_unlikely(!row)) {
+		free_unknown(block);
+	} else {
+		ct_record_free_as(exact, row, block);
+		ct_real.free(block);
+	}
 	ct_leave();
+}
+
+static __attribute__((noinline, flatten)) void free_exact(void *block)
+{
+	free_between(true, block);
+}
+
+static CT_COLD void free_special(void *block)
+{
+	ct_control_follow();
+	free_between(false, block);
+}
+
+CT_EXPORT void free(void *block)
+{
+	uint32_t word = ct_control_word();
+	if (ct_likely(word == ct_words.exact))
+		free_exact(block);
+	else if ((word == ct_words.off || (word == ct_words.sample && ct_sample_lacks(block))) &&
+		 !ct_bootstrap_owns(block))
+		ct_real.free(block);
+	else
+		free_special(block);
 }
 
 CT_EXPORT void cfree(void *block)
@@ -165,15 +225,34 @@ static inline void *resize(const struct ct_registers *caller, void *block, size_
 	return moved;
 }
 
-CT_EXPORT void *realloc(void *block, size_t size)
+static __attribute__((noinline)) void *realloc_exact(void *block, size_t size)
 {
-	if (ct_sample_lacks(block) && !ct_bootstrap_owns(block) && ct_sample_skips(size))
-		return ct_real.realloc(block, size);
 	if (!ct_enter())
 		return pass_realloc(block, size);
 	void *moved = resize(CT_CALLER, block, size);
 	ct_leave();
 	return moved;
+}
+
+static CT_COLD void *realloc_special(void *block, size_t size)
+{
+	ct_control_follow();
+	if (!ct_enter())
+		return pass_realloc(block, size);
+	void *moved = resize(CT_CALLER, block, size);
+	ct_leave();
+	return moved;
+}
+
+CT_EXPORT void *realloc(void *block, size_t size)
+{
+	uint32_t word = ct_control_word();
+	if (ct_likely(word == ct_words.exact))
+		return realloc_exact(block, size);
+	if ((word == ct_words.off || (word == ct_words.sample && ct_sample_lacks(block) && ct_sample_skips(size))) &&
+	    !ct_bootstrap_owns(block))
+		return ct_real.realloc(block, size);
+	return realloc_special(block, size);
 }
 
 CT_EXPORT void *reallocarray(void *block, size_t count, size_t size)
@@ -257,7 +336,7 @@ const char ct_hooks_are_linked = 1;
  */
 __attribute__((constructor)) static void start_at_the_latest(void)
 {
-	if (ct_start()) {
+	if (ct_start() || ct_get_acquire(&ct_gate.phase) == CT_PHASE_ASLEEP) {
 		ct_real_check_malloc();
 		ct_entries_init();
 		if (ct_tracer.verify) /* else when it may be needed, see hooks/entry_slots.c */

@@ -10,8 +10,10 @@
 #include "hot/journal.h"
 #include "hot/slow.h"
 #include "hot/state.h"
+#include "life/control.h"
 #include "life/exit.h"
 #include "store/combine.h"
+#include "store/marks.h"
 #include "store/store_file.h"
 #include "sys/lock.h"
 #include "sys/region.h"
@@ -84,28 +86,6 @@ CT_EXPORT int ctrace_api_totals(struct ctrace_heap *totals)
 	return 0;
 }
 
-/* Add a mark. The caller holds ct_lock_combine. False: no room. */
-static bool add_mark(const char *name, size_t length)
-{
-	const struct ct_totals *totals = &ct_tracer.header->totals;
-	struct ct_section *marks = &ct_tracer.header->sections[CT_SECTION_MARKS];
-	if (marks->used >= ct_store_limit(CT_SECTION_MARKS) ||
-	    (marks->used >= ct_store_capacity(CT_SECTION_MARKS) && !ct_store_grow(CT_SECTION_MARKS, marks->used + 1)))
-		return false;
-	struct ct_mark_row *row = (struct ct_mark_row *)ct_store_base(CT_SECTION_MARKS) + marks->used;
-	uint64_t now = ct_ticks(), latest = marks->used ? row[-1].ticks : 0;
-	*row = (struct ct_mark_row){
-		.ticks = now > latest ? now : latest, /* reading the clock may overtake taking the lock */
-		.total_bytes = totals->total_bytes,
-		.total_blocks = totals->total_blocks,
-		.live_bytes = (uint64_t)totals->live_bytes,
-		.live_blocks = (uint64_t)totals->live_blocks,
-		.name = ct_store_string(name, length),
-	};
-	ct_set_release(&marks->used, marks->used + 1);
-	return true;
-}
-
 CT_EXPORT void ctrace_api_mark(const char *name)
 {
 	size_t length = 0;
@@ -114,9 +94,7 @@ CT_EXPORT void ctrace_api_mark(const char *name)
 	while (length < CT_MARK_NAME_MAX && name[length])
 		length++;
 	ct_lock_get(&ct_lock_combine);
-	ct_combine_locked();
-	if (!add_mark(name, length))
-		ct_count_loss(CT_LOSS_MARKS);
+	ct_mark_add(name, length);
 	ct_lock_put(&ct_lock_combine);
 	end();
 }
@@ -127,8 +105,7 @@ CT_EXPORT void ctrace_api_pause(void)
 		return;
 	ct_lock_get(&ct_lock_combine);
 	pauses++;
-	ct_tracer.partial = true;
-	ct_set_relaxed(&ct_tracer.special, ct_tracer.special | CT_SPECIAL_PAUSED);
+	ct_control_set(CT_SPECIAL_PAUSED, true);
 	ct_lock_put(&ct_lock_combine);
 	end();
 }
@@ -139,7 +116,7 @@ CT_EXPORT void ctrace_api_resume(void)
 		return;
 	ct_lock_get(&ct_lock_combine);
 	if (pauses && --pauses == 0)
-		ct_set_relaxed(&ct_tracer.special, ct_tracer.special & ~CT_SPECIAL_PAUSED);
+		ct_control_set(CT_SPECIAL_PAUSED, false);
 	ct_lock_put(&ct_lock_combine);
 	end();
 }

@@ -13,6 +13,8 @@
 static bool record_event(const struct ct_registers *caller, uint64_t weight)
 {
 	struct ct_thread *thread = ct_thread_current();
+	if (ct_get_relaxed(&ct_tracer.special) & CT_SPECIAL_OFF)
+		return true;
 	uint32_t site = thread ? ct_unwind(thread, caller) : 0;
 	if (!site)
 		return false;
@@ -87,10 +89,16 @@ static void record_storage(struct ct_thread *thread, uint32_t row, uintptr_t bas
 	uint32_t site = ct_block_site(block);
 	uint64_t old_bytes = ct_block_bytes(block);
 	if (ct_tracer.special) {
-		ct_journal_free(ct_tracer.sample_bytes != 0, thread, row, base, 0);
+		ct_record_free(row, (const void *)base);
 		return;
 	}
-	ct_journal(thread, ct_record_new_size(thread, row, 0), site, CT_EVENT_RESIZE, 0, old_bytes);
+	uint64_t birth = ct_block_birth(block) & ~CT_BLOCK_RESIZED;
+	uint64_t ticks = ct_record_new_size(thread, row, 0);
+	if (ct_is_stale(birth, ticks)) {
+		ct_block_release(thread, row);
+		return;
+	}
+	ct_journal(thread, ticks, site, CT_EVENT_RESIZE, 0, old_bytes);
 	ct_insert(thread, base, row);
 }
 

@@ -121,7 +121,7 @@ static __attribute__((noinline)) uintptr_t expand(const struct ct_entry_point *e
 /* Record the free of a block of which the real function has not been called yet. */
 static void record_free(const struct ct_entry_point *entry, const struct ct_registers *caller, uintptr_t block)
 {
-	if (!block || ct_sample_lacks((const void *)block) || !enter(caller))
+	if (!block || ct_free_passes((const void *)block) || !enter(caller))
 		return;
 	uint32_t row = take(entry, block);
 	if (row)

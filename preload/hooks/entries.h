@@ -36,11 +36,11 @@ extern CT_HIDDEN uintptr_t (*ct_entry_first_heap)(void);
  */
 CT_COLD void ct_entries_init(void);
 
-/*
- * Count the functions that are linked into the program, which cannot be recorded, in the store's header. program: an
- * address in the program.
- */
-CT_COLD void ct_entries_count_bypassed(uintptr_t program);
+/* An address in the program; 0: ct_entries_init has not looked yet. */
+extern CT_HIDDEN uintptr_t ct_entries_program;
+
+/* Count the functions that are linked into the program, which cannot be recorded, in the store's header. */
+CT_COLD void ct_entries_count_bypassed(void);
 
 /* At the end: print a line if there are any. */
 CT_COLD void ct_entries_say(void);

@@ -108,12 +108,12 @@ static uint32_t look_at_file(int fd, const ElfW(Ehdr) * header)
 	return 0;
 }
 
-void ct_entries_count_bypassed(uintptr_t program)
+void ct_entries_count_bypassed(void)
 {
 	struct ct_object object;
 	ElfW(Ehdr) header;
 	uint32_t found = 0;
-	if (!ct_object_find(program, &object))
+	if (!ct_entries_program || !ct_object_find(ct_entries_program, &object))
 		return;
 	ct_lock_get(&ct_lock_objects);
 	int fd = ct_object_open(&object, &header);

@@ -41,6 +41,8 @@ static unsigned long long loads; /* the loader's count of loaded objects at the 
 static uintptr_t before_ours; /* in the object from which the program gets malloc, if it comes before us; else 0 */
 static bool patching; /* this pass writes slots */
 
+uintptr_t ct_entries_program;
+
 static uintptr_t page_of(uintptr_t address)
 {
 	return address & ~(uintptr_t)(CT_STORE_PAGE - 1);
@@ -337,7 +339,6 @@ static int find_program(struct dl_phdr_info *info, size_t bytes, void *context)
 
 void ct_entries_init(void)
 {
-	static uintptr_t program;
 	/* An auditor sees the calls through slots that are not filled. */
 	if (!&_r_debug || _r_debug.r_state != RT_CONSISTENT || ct_environment_get(ct_environment(), "LD_AUDIT"))
 		return;
@@ -345,9 +346,10 @@ void ct_entries_init(void)
 	void *first = ct_real_find(RTLD_DEFAULT, "malloc");
 	before_ours = ct_objects_same((uintptr_t)first, (uintptr_t)&is_looking) ? 0 : (uintptr_t)first;
 	look();
-	if (!program) {
-		dl_iterate_phdr(find_program, &program);
-		ct_entries_count_bypassed(program);
+	if (!ct_entries_program) {
+		dl_iterate_phdr(find_program, &ct_entries_program);
+		if (ct_tracer.header)
+			ct_entries_count_bypassed();
 	}
 	ct_loader_forget_miss();
 	ct_own_end();

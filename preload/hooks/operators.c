@@ -107,7 +107,7 @@ static inline void *record_new(uint32_t index, const struct ct_registers *caller
 
 static inline void record_delete(uint32_t index, void *block, uintptr_t second, uintptr_t third)
 {
-	if (block && !ct_sample_lacks(block) && ct_enter()) {
+	if (block && !ct_free_passes(block) && ct_enter()) {
 		uint32_t row = ct_block_take((uintptr_t)block);
 		if (row)
 			ct_record_free(row, block);

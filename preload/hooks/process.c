@@ -12,6 +12,7 @@
 #include "heap/real.h"
 #include "hot/record.h"
 #include "hot/slow.h"
+#include "life/control.h"
 #include "life/exit.h"
 #include "store/store_file.h"
 #include "sys/sandbox.h"
@@ -48,12 +49,18 @@ CT_EXPORT int chroot(const char *path)
 static void change_user(uid_t real, uid_t effective, uid_t saved)
 {
 	uid_t now[3];
-	if (ct_get_acquire(&ct_gate.phase) != CT_PHASE_ON || ct_syscall3(SYS_getresuid, &now[0], &now[1], &now[2]) != 0)
+	uint32_t phase = ct_get_acquire(&ct_gate.phase);
+	if ((phase != CT_PHASE_ON && phase != CT_PHASE_ASLEEP) ||
+	    ct_syscall3(SYS_getresuid, &now[0], &now[1], &now[2]) != 0)
 		return;
 	real = real == UNCHANGED ? now[0] : real;
 	effective = effective == UNCHANGED ? now[1] : effective;
 	saved = saved == UNCHANGED ? now[2] : saved;
-	if (real == effective && effective == saved)
+	if (real != effective || effective != saved)
+		return;
+	if (phase == CT_PHASE_ASLEEP)
+		ct_control_give_to(effective);
+	else
 		ct_store_give_to(effective);
 }
 

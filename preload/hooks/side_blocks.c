@@ -62,11 +62,11 @@ bool ct_side_alloc(ct_side_table *table, const struct ct_registers *caller, uint
 }
 
 /* Unsampled blocks have no site, and blocks must not grow while paused, so a resize is a free and an allocation. */
-static bool resize_special(ct_side_table *table, struct ct_thread *thread, const struct ct_registers *caller,
-			   uint32_t row, void *old_block, void *new_block, size_t bytes)
+static bool resize_special(ct_side_table *table, const struct ct_registers *caller, uint32_t row, void *old_block,
+			   void *new_block, size_t bytes)
 {
 	if (row)
-		ct_journal_free(ct_tracer.sample_bytes != 0, thread, row, (uintptr_t)old_block, 0);
+		ct_record_free(row, old_block);
 	return !new_block || ct_side_alloc(table, caller, (uintptr_t)new_block, bytes);
 }
 
@@ -79,13 +79,17 @@ static bool resize(ct_side_table *table, struct ct_thread *thread, const struct 
 		return true;
 	}
 	if (ct_get_relaxed(&ct_tracer.special) || !row || !new_block || bytes > CT_BLOCK_BYTES_MAX)
-		return resize_special(table, thread, caller, row, old_block, new_block, bytes);
+		return resize_special(table, caller, row, old_block, new_block, bytes);
 
 	uint32_t *cell = cell_made(table, (uintptr_t)new_block);
 	const struct ct_block *entry = &ct_blocks.rows[row];
 	uint32_t site = ct_block_site(entry);
-	uint64_t old_bytes = ct_block_bytes(entry);
+	uint64_t old_bytes = ct_block_bytes(entry), birth = ct_block_birth(entry) & ~CT_BLOCK_RESIZED;
 	uint64_t ticks = ct_record_new_size(thread, row, bytes);
+	if (ct_is_stale(birth, ticks)) {
+		ct_block_release(thread, row);
+		return ct_side_alloc(table, caller, (uintptr_t)new_block, bytes);
+	}
 	if (!cell)
 		return false;
 	insert(thread, cell, (uintptr_t)new_block, row);

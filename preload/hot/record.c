@@ -27,9 +27,11 @@ bool ct_record_is_left_out(struct ct_thread *thread, size_t bytes)
 	/* Sampling continues during a pause, so this comes first. */
 	if (ct_tracer.sample_bytes && (ct_sample_skips(bytes) || !ct_sample_takes(thread, bytes)))
 		return true;
-	if (!(ct_get_relaxed(&ct_tracer.special) & CT_SPECIAL_PAUSED))
+	uint32_t special = ct_get_relaxed(&ct_tracer.special);
+	if (!(special & (CT_SPECIAL_OFF | CT_SPECIAL_PAUSED | CT_SPECIAL_PAUSED_OUTSIDE)))
 		return false;
-	ct_count_loss(CT_LOSS_PAUSED);
+	if (!(special & CT_SPECIAL_OFF))
+		ct_count_loss(CT_LOSS_PAUSED);
 	thread->last_block = 0;
 	return true;
 }
@@ -54,11 +56,15 @@ void ct_record_alloc_of_another(const struct ct_registers *caller, void *block, 
 		ct_record_not(0, NULL);
 }
 
-/* An allocation that is not recorded changes ct_tls.unsampled too, so the comparison finds those as well. */
-void ct_record_free_sampled(struct ct_thread *thread, uint32_t row, const void *block, bool latest)
+void ct_record_free_special(struct ct_thread *thread, uint32_t row, const void *block, bool latest)
 {
-	bool temporary = latest && thread->last_unsampled == ct_tls.unsampled;
-	ct_journal_free(true, thread, row, (uintptr_t)block, temporary ? CT_EVENT_TEMPORARY : 0);
+	bool sampled = ct_tracer.sample_bytes != 0;
+	/* In a sample, an allocation that is not recorded changes ct_tls.unsampled, so the comparison finds those. */
+	bool temporary = latest && (!sampled || thread->last_unsampled == ct_tls.unsampled);
+	if (ct_get_relaxed(&ct_tracer.special) & CT_SPECIAL_OFF)
+		ct_block_release(thread, row);
+	else
+		ct_journal_free(sampled, thread, row, (uintptr_t)block, temporary ? CT_EVENT_TEMPORARY : 0);
 }
 
 /* Unsampled blocks have no site, and blocks must not grow while paused, so a resize is a free and an allocation. */
@@ -68,7 +74,7 @@ static CT_COLD void resize_special(struct ct_thread *thread, const struct ct_reg
 	if (row && !new_block && bytes)
 		ct_insert(thread, (uintptr_t)old_block, row);
 	else if (row)
-		ct_journal_free(ct_tracer.sample_bytes != 0, thread, row, (uintptr_t)old_block, 0);
+		ct_record_free_special(thread, row, old_block, false);
 	if (new_block)
 		ct_record_alloc(caller, new_block, bytes);
 }
@@ -117,8 +123,13 @@ void ct_record_resize(const struct ct_registers *caller, uint32_t row, void *old
 
 	const struct ct_block *entry = &ct_blocks.rows[row];
 	uint32_t site = ct_block_site(entry);
-	uint64_t old_bytes = ct_block_bytes(entry);
+	uint64_t old_bytes = ct_block_bytes(entry), birth = ct_block_birth(entry) & ~CT_BLOCK_RESIZED;
 	uint64_t ticks = ct_record_new_size(thread, row, bytes);
+	if (ct_unlikely(ct_is_stale(birth, ticks))) {
+		ct_block_release(thread, row);
+		ct_record_alloc(caller, new_block, bytes);
+		return;
+	}
 	if (!ct_insert(thread, (uintptr_t)new_block, row)) {
 		ct_count_loss(CT_LOSS_DROPPED);
 		return;

@@ -98,7 +98,7 @@ CT_TWICE void ct_journal_free(bool sampled, struct ct_thread *thread, uint32_t r
 	uint64_t bytes = ct_weigh(sampled, ct_block_bytes(block), birth, &kind); /* a sampled block is never resized */
 	uint64_t ticks = ct_ticks_of_block(thread, row, &birth);
 	ct_block_release(thread, row);
-	if (sampled)
+	if (sampled && !ct_is_stale(birth, ticks))
 		ct_sample_note(address, false);
 	ct_journal(thread, ticks, site, kind, bytes, birth);
 }
@@ -167,7 +167,17 @@ CT_COLD bool ct_record_is_left_out(struct ct_thread *thread, size_t bytes);
 /* ct_record_alloc and ct_record_free in recordings that leave something out (CT_SPECIAL_*, CTRACE_SAMPLE). */
 CT_COLD bool ct_record_alloc_special(struct ct_thread *thread, const struct ct_registers *caller, void *block,
 				     size_t bytes);
-CT_COLD void ct_record_free_sampled(struct ct_thread *thread, uint32_t row, const void *block, bool latest);
+CT_COLD void ct_record_free_special(struct ct_thread *thread, uint32_t row, const void *block, bool latest);
+
+/* The same for a hook that knows that everything is recorded. One copy, in which everything is inline. */
+static inline __attribute__((flatten)) void ct_record_alloc_exact(const struct ct_registers *caller, void *block,
+								  size_t bytes)
+{
+	struct ct_thread *thread = ct_thread_current();
+	if (ct_unlikely(thread == NULL) || ct_unlikely(bytes > CT_BLOCK_BYTES_MAX) ||
+	    ct_unlikely(!ct_record_alloc_as(false, true, thread, caller, block, bytes)))
+		ct_record_not(0, NULL);
+}
 
 /* Record an allocation that has been made. Its call stack starts at `caller`, the hook's caller. */
 static inline void ct_record_alloc(const struct ct_registers *caller, void *block, size_t bytes)
@@ -186,7 +196,7 @@ static inline void ct_record_alloc(const struct ct_registers *caller, void *bloc
 CT_COLD void ct_record_alloc_of_another(const struct ct_registers *caller, void *block, size_t bytes);
 
 /* Record the free of a block. Its row was taken from the map, and its memory has not been given back yet. */
-static inline void ct_record_free(uint32_t row, const void *block)
+CT_TWICE void ct_record_free_as(bool exact, uint32_t row, const void *block)
 {
 	struct ct_thread *thread = ct_thread_current();
 	if (ct_unlikely(!thread)) {
@@ -195,10 +205,15 @@ static inline void ct_record_free(uint32_t row, const void *block)
 	}
 	bool latest = thread->last_block == (uintptr_t)block;
 	thread->last_block = 0;
-	if (ct_unlikely(ct_tracer.sample_bytes != 0))
-		ct_record_free_sampled(thread, row, block, latest);
+	if (!exact && ct_unlikely(ct_get_relaxed(&ct_tracer.special) != 0))
+		ct_record_free_special(thread, row, block, latest);
 	else
 		ct_journal_free(false, thread, row, (uintptr_t)block, latest ? CT_EVENT_TEMPORARY : 0);
+}
+
+static inline void ct_record_free(uint32_t row, const void *block)
+{
+	ct_record_free_as(false, row, block);
 }
 
 /* Give a block this size from now on. Returns the time of that event. The caller owns the row. */

@@ -52,8 +52,8 @@ static uint64_t distance(struct ct_thread *thread)
 bool ct_sample_takes(struct ct_thread *thread, size_t bytes)
 {
 	bytes |= !bytes;
-	if (!thread->sampling) { /* the thread's first allocation */
-		thread->sampling = true;
+	if (ct_tls.sample != ct_tracer.sample) { /* the thread's first allocation in this sample */
+		ct_tls.sample = ct_tracer.sample;
 		ct_tls.unsampled = distance(thread);
 		if (bytes < ct_tls.unsampled) {
 			ct_tls.unsampled -= bytes;
@@ -68,7 +68,7 @@ bool ct_sample_takes(struct ct_thread *thread, size_t bytes)
 static uint64_t chance(uint64_t bytes)
 {
 	uint64_t mean = ct_tracer.sample_bytes;
-	if (bytes / mean >= LARGE)
+	if (!mean || bytes / mean >= LARGE) /* 0: the sample ends at this moment */
 		return ONE;
 	uint32_t halvings = 0;
 	while (bytes >> halvings >= mean / 2 && halvings < 8)
@@ -112,10 +112,10 @@ void ct_sample_note(uintptr_t address, bool live)
 		;
 }
 
-void ct_sample_init(uint64_t mean_bytes)
+void ct_sample_begin(uint64_t mean_bytes)
 {
+	__builtin_memset(ct_sample_filter, 0, sizeof(ct_sample_filter));
 	ct_tracer.sample_bytes = mean_bytes;
-	ct_tracer.special = CT_SPECIAL_SAMPLED;
 	ct_tracer.partial = true;
-	ct_tracer.header->sample_bytes = mean_bytes;
+	ct_set_relaxed(&ct_tracer.sample, ct_tracer.sample + 1);
 }

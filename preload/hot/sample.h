@@ -8,6 +8,7 @@
 #ifndef CT_HOT_SAMPLE_H
 #define CT_HOT_SAMPLE_H
 
+#include "hot/control.h"
 #include "hot/state.h"
 #include "hot/thread.h"
 
@@ -21,12 +22,13 @@ static inline uint8_t *ct_sample_cell(uintptr_t address)
 	return &ct_sample_filter[(address >> 4 ^ address >> 17) & (CT_FILTER_CELLS - 1)];
 }
 
-/* True: there is no point on the block, so it must not be recorded. Always false in a complete recording. Hot path. */
+/* In a sample: true if there is no point on the block, so that it must not be recorded. Hot path. */
 static inline bool ct_sample_skips(size_t bytes)
 {
 	/* Read only once: if a signal handler allocates in between, the subtraction must not wrap around. */
 	uint64_t left = ct_get_relaxed(&ct_tls.unsampled);
-	if (ct_likely(!left))
+	if (ct_unlikely(ct_tls.sample !=
+			ct_get_relaxed(&ct_tracer.sample))) /* drawn for an earlier segment, or never */
 		return false;
 	bytes |= !bytes; /* a block of 0 bytes counts as 1: it needs a chance too */
 	if (bytes >= left)
@@ -35,13 +37,27 @@ static inline bool ct_sample_skips(size_t bytes)
 	return true;
 }
 
-/* True: the block is certainly not in the sample. Always false in a complete recording. Hot path. */
+/* True: the block is certainly not in the sample. Hot path. */
 static inline bool ct_sample_lacks(const void *block)
 {
-	return ct_unlikely(ct_tracer.sample_bytes != 0) && !ct_get_relaxed(ct_sample_cell((uintptr_t)block));
+	return !ct_get_relaxed(ct_sample_cell((uintptr_t)block));
 }
 
-/* From here on, only a sample is recorded. mean_bytes: mean distance of the points, not 0. At start. */
-CT_COLD void ct_sample_init(uint64_t mean_bytes);
+/*
+ * The free of a block need not be looked at: the recording is off, or the block is certainly not in the sample. Always
+ * false in a complete recording. Hot path.
+ */
+static inline bool ct_free_passes(const void *block)
+{
+	uint32_t word = ct_control_word();
+	return ct_unlikely(word != ct_words.exact) &&
+	       (word == ct_words.off || (word == ct_words.sample && ct_sample_lacks(block)));
+}
+
+/*
+ * From here on, only a sample is recorded, in which no block is live yet. mean_bytes: mean distance of the points, not
+ * 0. At start, or under ct_lock_combine.
+ */
+CT_COLD void ct_sample_begin(uint64_t mean_bytes);
 
 #endif

@@ -6,9 +6,12 @@
 #include "hot/state.h"
 
 #include "hot/blocks.h"
+#include "hot/control.h"
 #include "hot/thread.h"
 
 struct ct_gate ct_gate CT_ALIGNED(CT_STORE_PAGE);
 struct ct_tracer ct_tracer;
+struct ct_control ct_control CT_ALIGNED(CT_CONTROL_BYTES);
+struct ct_words ct_words = {.off = CT_WORD_NEVER, .sample = CT_WORD_NEVER};
 struct ct_block_map ct_blocks;
 __thread struct ct_tls ct_tls;

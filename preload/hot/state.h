@@ -15,6 +15,7 @@
 
 enum ct_phase {
 	CT_PHASE_NEW, /* not started, or wiped by a fork */
+	CT_PHASE_ASLEEP, /* CTRACE_MODE=off, and not switched on yet: there is no store, and calls pass through */
 	CT_PHASE_STARTING, /* a thread is starting the recording: calls pass through and are counted */
 	CT_PHASE_ON,
 	CT_PHASE_FORKED, /* a forked child that has not recorded anything yet: its store opens at the first event */
@@ -29,8 +30,10 @@ struct ct_gate {
 
 extern CT_HIDDEN struct ct_gate ct_gate;
 
-#define CT_SPECIAL_SAMPLED 1u /* CTRACE_SAMPLE */
+#define CT_SPECIAL_SAMPLED 1u /* a sample is recorded */
 #define CT_SPECIAL_PAUSED 2u /* ctrace_pause */
+#define CT_SPECIAL_PAUSED_OUTSIDE 4u /* ctrace ctl pause */
+#define CT_SPECIAL_OFF 8u /* ctrace ctl off */
 
 struct ct_tracer {
 	struct ct_store_header *header;
@@ -44,7 +47,10 @@ struct ct_tracer {
 	uintptr_t stack_top; /* where the main thread's outermost frame begins */
 	uint32_t depth_limit; /* frames; CTRACE_DEPTH */
 	uint64_t sample_bytes; /* mean distance of sampling points; 0: everything is recorded */
-	uint32_t special; /* CT_SPECIAL_*; not 0: some allocations must not be recorded */
+	uint32_t sample; /* number of the sample, counted from 1; 0: there was none */
+	uint32_t special; /* CT_SPECIAL_*; not 0: some allocations must not be recorded; see ct_words */
+	uint64_t segment_ticks; /* start of the segment, and of the one before it; see ct_is_stale */
+	uint64_t segment_ticks_before;
 	uint32_t event_place; /* place of CT_PSEUDO_EVENT in the call tree; 0: not needed yet */
 	bool partial; /* there may be blocks that were left out on purpose */
 	size_t (*usable_bytes)(void *block); /* usable size of a block; NULL: glibc_blocks, or not known */
@@ -62,6 +68,17 @@ struct ct_tracer {
 };
 
 extern CT_HIDDEN struct ct_tracer ct_tracer;
+
+/*
+ * Does a block with this birth belong to an earlier segment than an event at this time? Its events must not change the
+ * counters. A segment's start is published before it comes, so a thread that has read a time after it sees it. Frees
+ * need no look here, since the fold leaves out those of stale blocks.
+ */
+static inline bool ct_is_stale(uint64_t birth, uint64_t ticks)
+{
+	uint64_t start = ct_get_relaxed(&ct_tracer.segment_ticks);
+	return birth < (ticks < start ? ct_get_relaxed(&ct_tracer.segment_ticks_before) : start);
+}
 
 /* Count a loss. Any thread, at any time; before the start it does nothing. */
 static inline void ct_count_loss(enum ct_loss loss)

@@ -104,7 +104,6 @@ struct ct_thread {
 	uint32_t loader_epoch;
 	uint32_t ring_index; /* index + 1; 0: no ring yet */
 	uint32_t tid; /* written under ct_lock_thread; 0: no owner */
-	bool sampling; /* ct_tls.unsampled has been drawn */
 	struct ct_thread *next; /* list of all states, under ct_lock_thread */
 
 	uint32_t root; /* the node that its stacks begin at: 0, or with CTRACE_THREADS one of its own */
@@ -127,7 +126,8 @@ struct ct_thread {
 
 struct ct_tls {
 	struct ct_thread *thread;
-	uint64_t unsampled; /* bytes to the next sampling point, see hot/sample.h; 0: everything is recorded */
+	uint64_t unsampled; /* bytes to the next sampling point, see hot/sample.h */
+	uint32_t sample; /* the sample that `unsampled` was drawn in: ct_tracer.sample at that time */
 	uint32_t busy; /* 0, or inside the tracer: CT_BUSY_HOOK, plus CT_BUSY_OWN for each ct_own_begin */
 };
 

@@ -18,6 +18,7 @@
 #include "hooks/entries.h"
 #include "hot/slow.h"
 #include "hot/state.h"
+#include "life/control.h"
 #include "life/exempt.h"
 #include "life/output.h"
 #include "life/stdout.h"
@@ -46,8 +47,8 @@
 
 int __cxa_atexit(void (*function)(void *), void *argument, void *library);
 
-static struct ct_text library;
-static struct ct_text exporter;
+static const char *library = "";
+static const char *exporter = "";
 static char *environment[5]; /* of the exporter; above all, without LD_PRELOAD */
 static struct stat root; /* the root directory at start, in which `exporter` was found */
 static uint32_t finished;
@@ -55,7 +56,7 @@ static bool began_free; /* no seccomp filter was active at start; containers ins
 
 const char *ct_library_path(void)
 {
-	return library.bytes;
+	return library;
 }
 
 static void find_library(void)
@@ -65,26 +66,28 @@ static void find_library(void)
 	if (!ct_object_find((uintptr_t)&ct_exit_init, &object))
 		return;
 	ct_object_path(&object, &path);
-	ct_text_clear(&library);
-	ct_output_add_absolute(&library, path.bytes);
+	ct_text_clear(&ct_text_scratch);
+	ct_output_add_absolute(&ct_text_scratch, path.bytes);
+	library = ct_text_keep(&ct_text_scratch);
 }
 
 /* Look for ctrace relative to the library's folder, which is build/lib, PREFIX/lib or PREFIX/lib/x86_64-linux-gnu. */
 static void find_exporter(void)
 {
 	static const char *const places[] = {"/../bin/ctrace", "/../../bin/ctrace", "/ctrace"};
-	if (*ct_options.bin) {
-		ct_output_add_absolute(&exporter, ct_options.bin);
-		return;
+	struct ct_text *path = &ct_text_scratch;
+	size_t folder = (size_t)(ct_base_name(library) - library);
+	ct_text_clear(path);
+	if (*ct_options.bin)
+		ct_output_add_absolute(path, ct_options.bin);
+	for (size_t i = 0; !*ct_options.bin && i < sizeof(places) / sizeof(places[0]); i++) {
+		ct_text_clear(path);
+		ct_text_add_bytes(path, library, folder ? folder - 1 : 0);
+		ct_text_add(path, places[i]);
+		if (ct_syscall3(SYS_access, path->bytes, 1 /* X_OK */, 0) == 0)
+			break;
 	}
-	size_t folder = (size_t)(ct_base_name(library.bytes) - library.bytes);
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		ct_text_clear(&exporter);
-		ct_text_add_bytes(&exporter, library.bytes, folder ? folder - 1 : 0);
-		ct_text_add(&exporter, places[i]);
-		if (ct_syscall3(SYS_access, exporter.bytes, 1 /* X_OK */, 0) == 0)
-			return;
-	}
+	exporter = ct_text_keep(path);
 }
 
 static bool look_at(const char *path, struct stat *file)
@@ -109,10 +112,9 @@ static bool is_same_root(void)
 static bool is_trusted(void)
 {
 	struct stat program, beside;
-	if (*ct_options.bin || !look_at(exporter.bytes, &program) || !program.st_uid)
+	if (*ct_options.bin || !look_at(exporter, &program) || !program.st_uid)
 		return true;
-	return program.st_uid == ct_store_owner() ||
-	       (look_at(library.bytes, &beside) && program.st_uid == beside.st_uid);
+	return program.st_uid == ct_store_owner() || (look_at(library, &beside) && program.st_uid == beside.st_uid);
 }
 
 static int exec_exporter(void *arguments)
@@ -122,7 +124,7 @@ static int exec_exporter(void *arguments)
 	if (owner != (uid_t)ct_syscall3(SYS_geteuid, 0, 0, 0))
 		ct_syscall3(SYS_setresuid, owner, owner, owner);
 	ct_exempt_mark();
-	ct_syscall3(SYS_execve, exporter.bytes, arguments, environment);
+	ct_syscall3(SYS_execve, exporter, arguments, environment);
 	ct_syscall3(SYS_exit, EXEC_FAILED, 0, 0);
 	return EXEC_FAILED;
 }
@@ -270,11 +272,17 @@ static void finish(bool flushes)
 {
 	struct ct_store_header *header = ct_tracer.header;
 	uint32_t phase = ct_get_acquire(&ct_gate.phase);
+	if (phase == CT_PHASE_ASLEEP)
+		ct_control_end();
 	/* With another pid, this is a child of vfork, running in its parent's memory. */
 	if (!header || phase == CT_PHASE_FORKED || phase == CT_PHASE_NEW || ct_sys_getpid() != header->pid ||
 	    __atomic_exchange_n(&finished, 1, __ATOMIC_ACQ_REL))
 		return;
 	ct_set_release(&ct_gate.phase, CT_PHASE_OFF);
+	if (!ct_control_was_on()) {
+		ct_store_remove();
+		return;
+	}
 	if ((ct_options.reach || ct_tracer.log_events) && !ct_exporter_is_forbidden())
 		ct_threads_await_hooks();
 	if (ct_tracer.log_events || ct_tracer.rss) {

@@ -14,6 +14,7 @@
 
 #include "hot/state.h"
 #include "hot/thread.h"
+#include "life/control.h"
 #include "life/threads.h"
 #include "store/combine.h"
 #include "store/store_file.h"
@@ -99,6 +100,7 @@ static void after_fork_in_child(void)
 	ct_own_end();
 	/* The kernel has wiped the gate: set the phase again. */
 	ct_set_release(&ct_gate.phase, phase);
+	ct_control_forked();
 	ct_lock_put_after_fork(true);
 }
 

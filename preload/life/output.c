@@ -15,33 +15,32 @@
 
 #define CT_PROGRAM_NAME_BYTES 128u /* of the program's name in that of its report */
 
-static char exe[CT_PATH_MAX];
+static const char *exe = ""; /* the program's path */
 static bool through_loader;
-static char folder[CT_PATH_MAX];
-static struct utsname host;
+static const char *folder; /* the current one at start */
 
 /*
  * If the loader was started as a program (`ld.so ./app`), /proc/self/exe is the loader. The kernel has then loaded no
  * other one (AT_BASE), and the loader puts the address of the real program's headers into the auxiliary vector. The
  * maps cut very long paths, and take long to read, so the link is used where it leads to the same file.
  */
-static void find_exe(void)
+static void find_exe(char *path)
 {
 	static struct ct_text mapped; /* only one thread starts */
 	struct stat file;
 	uint64_t inode;
-	long length = ct_syscall3(SYS_readlink, EXE, exe, sizeof(exe) - 1);
-	exe[length > 0 ? length : 0] = '\0';
-	if (getauxval(AT_BASE) && ct_syscall4(SYS_newfstatat, AT_FDCWD, exe, &file, 0) == 0)
+	long length = ct_syscall3(SYS_readlink, EXE, path, CT_PATH_MAX - 1);
+	path[length > 0 ? length : 0] = '\0';
+	if (getauxval(AT_BASE) && ct_syscall4(SYS_newfstatat, AT_FDCWD, path, &file, 0) == 0)
 		return;
 	if (!ct_object_file(getauxval(AT_PHDR), &mapped, &inode))
 		return;
 	/* On older kernels, overlayfs has two inodes for one file. */
 	through_loader = (ct_syscall4(SYS_newfstatat, AT_FDCWD, EXE, &file, 0) < 0 || file.st_ino != inode) &&
-			 strcmp(exe, mapped.bytes) != 0;
+			 strcmp(path, mapped.bytes) != 0;
 	/* The link of a file that has been removed ends in " (deleted)". */
-	if (through_loader || ct_syscall4(SYS_newfstatat, AT_FDCWD, exe, &file, 0) < 0)
-		memcpy(exe, mapped.bytes, mapped.length + 1);
+	if (through_loader || ct_syscall4(SYS_newfstatat, AT_FDCWD, path, &file, 0) < 0)
+		memcpy(path, mapped.bytes, mapped.length + 1);
 }
 
 /* /proc is not mounted: use the name by which the kernel started the program, unless that is a script's. */
@@ -57,19 +56,23 @@ static void find_exe_without_proc(void)
 	if (fd < 0)
 		return;
 	if (ct_sys_read(fd, head, sizeof(head)) == sizeof(head) && !memcmp(head, "\177ELF", sizeof(head)))
-		memcpy(exe, path.bytes, path.length + 1);
+		exe = ct_text_keep(&path);
 	ct_sys_close(fd);
 }
 
 void ct_output_init(void)
 {
-	find_exe();
+	struct ct_text *work = &ct_text_scratch;
+	find_exe(work->bytes);
+	work->length = strlen(work->bytes);
+	exe = ct_text_keep(work);
 	/* The folder may have been removed, or be outside the root. */
-	if (ct_syscall3(SYS_getcwd, folder, sizeof(folder), 0) < 0 || folder[0] != '/')
-		strcpy(folder, "/proc/self/cwd");
+	if (ct_syscall3(SYS_getcwd, work->bytes, sizeof(work->bytes), 0) < 0 || work->bytes[0] != '/')
+		strcpy(work->bytes, "/proc/self/cwd");
+	work->length = strlen(work->bytes);
+	folder = ct_text_keep(work);
 	if (!*exe)
 		find_exe_without_proc();
-	ct_syscall3(SYS_uname, &host, 0, 0);
 }
 
 const char *ct_output_exe(void)
@@ -102,6 +105,13 @@ static void add_program(struct ct_text *output)
 	ct_text_add_bytes(output, name, length);
 }
 
+static void add_host(struct ct_text *output)
+{
+	struct utsname host;
+	if (ct_syscall3(SYS_uname, &host, 0, 0) == 0)
+		ct_text_add(output, host.nodename);
+}
+
 void ct_output_expand(struct ct_text *output)
 {
 	const char *pattern = ct_options.out;
@@ -124,7 +134,7 @@ void ct_output_expand(struct ct_text *output)
 			ct_text_add_number(output, ct_tracer.start_unix_ns / 1000000000u);
 			break;
 		case 'h':
-			ct_text_add(output, host.nodename);
+			add_host(output);
 			break;
 		case '%':
 			ct_text_add(output, "%");

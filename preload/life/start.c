@@ -15,13 +15,14 @@
 #include "hooks/entries.h"
 #include "hooks/operators.h"
 #include "hot/record.h"
-#include "hot/sample.h"
 #include "hot/slow.h"
 #include "hot/state.h"
+#include "life/control.h"
 #include "life/exempt.h"
 #include "life/exit.h"
 #include "life/fork.h"
 #include "life/output.h"
+#include "life/start.h"
 #include "life/threads.h"
 #include "store/clock.h"
 #include "store/combine.h"
@@ -171,61 +172,102 @@ static void init_sections(void)
 	header->timeline[0].shift = header->timeline[1].shift = CT_TIMELINE_FIRST_SHIFT;
 }
 
-static bool start_recording(void)
+/* Reserve addresses, and make the tables. They stay if the store then cannot be created, for the next try. */
+static bool make_tables(void)
+{
+	static bool made;
+	if (!made)
+		made = ct_store_reserve_addresses() && ct_blocks_init(ct_tracer.glibc_blocks, ct_options.reach) &&
+		       ct_tree_init();
+	if (!made)
+		ct_say("not enough address space (ulimit -v?); nothing is recorded", NULL, NULL);
+	return made;
+}
+
+static bool open_store(void)
 {
 	static struct ct_text output;
-	char **variables = ct_environment();
-	if (ct_exempt(variables) || !ct_real_is_first())
-		return false;
-	const char *debug = ct_environment_get(variables, "CTRACE_DEBUG");
-	ct_say_init(variables);
-	/* Before anything is mapped, since ThreadSanitizer cannot run if our memory is where it wants its own. */
-	if (ct_real_is_sanitizer() && !(debug && ct_option_has_word(debug, "sanitizer"))) {
-		ct_say("this program was built with -fsanitize, which has an allocator of its own; nothing is recorded",
-		       NULL, NULL);
-		return false;
-	}
-	if (!ct_options_read(variables))
-		return false;
-	if (!ct_loader_is_glibc()) {
-		if (!ct_options.quiet)
-			ct_say("this program's C library is not glibc; nothing is recorded", NULL, NULL);
-		return false;
-	}
-	ct_vdso_init();
 	ct_tracer.start_unix_ns = ct_unix_ns();
-	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
-	ct_tracer.depth_limit = (uint32_t)ct_options.depth;
-	ct_output_init();
-	ct_objects_init(!ct_option_has_word(ct_options.debug, "no-find-object"));
-	if (!ct_store_reserve_addresses() || !ct_blocks_init(ct_allocator_init(), ct_options.reach) ||
-	    !ct_tree_init()) {
-		ct_say("not enough address space (ulimit -v?); nothing is recorded", NULL, NULL);
+	if (!make_tables() || !create_store(ct_store_create, &output))
 		return false;
-	}
-	if (!create_store(ct_store_create, &output))
-		return false;
-	struct ct_store_header *header = ct_tracer.header;
 	init_sections();
-	ct_clock_init(header);
+	ct_clock_init(ct_tracer.header);
 	describe_process(&output);
 	ct_tracer.verify = ct_option_has_word(ct_options.debug, "verify");
 	ct_tracer.log_events = ct_option_has_word(ct_options.debug, "events");
 	if (ct_tracer.log_events)
 		ct_event_log_open(output.bytes);
 	ct_tracer.rss = ct_options.rss;
-	if (ct_options.sample)
-		ct_sample_init(ct_options.sample);
+	ct_control_begin();
+	return true;
+}
+
+/* Everything for which the loader is asked, or the environment read. */
+static void look_around(char **variables)
+{
 	ct_operators_init();
 	ct_entries_init();
 	ct_exit_init(variables);
 	ct_fork_init();
 	if (!ct_options.children)
 		ct_environment_leave(variables);
+}
+
+static void publish_store(void)
+{
+	struct ct_store_header *header = ct_tracer.header;
 	header->state = CT_STATE_RECORDING;
 	/* Last: from here on a reader accepts the file as a store. */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	memcpy(header->magic, CT_STORE_MAGIC, sizeof(header->magic));
+}
+
+/* Returns the phase that follows. */
+static uint32_t start_recording(void)
+{
+	char **variables = ct_environment();
+	if (ct_exempt(variables) || !ct_real_is_first())
+		return CT_PHASE_OFF;
+	const char *debug = ct_environment_get(variables, "CTRACE_DEBUG");
+	ct_say_init(variables);
+	/* Before anything is mapped, since ThreadSanitizer cannot run if our memory is where it wants its own. */
+	if (ct_real_is_sanitizer() && !(debug && ct_option_has_word(debug, "sanitizer"))) {
+		ct_say("this program was built with -fsanitize, which has an allocator of its own; nothing is recorded",
+		       NULL, NULL);
+		return CT_PHASE_OFF;
+	}
+	if (!ct_options_read(variables) || !ct_control_init())
+		return CT_PHASE_OFF;
+	if (!ct_loader_is_glibc()) {
+		if (!ct_options.quiet && !ct_control_is_asleep())
+			ct_say("this program's C library is not glibc; nothing is recorded", NULL, NULL);
+		return CT_PHASE_OFF;
+	}
+	ct_vdso_init();
+	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
+	ct_tracer.depth_limit = (uint32_t)ct_options.depth;
+	ct_output_init();
+	ct_objects_init(!ct_option_has_word(ct_options.debug, "no-find-object"));
+	ct_allocator_init();
+	if (ct_control_is_asleep()) {
+		look_around(variables);
+		ct_control_sleep();
+		return CT_PHASE_ASLEEP;
+	}
+	if (!open_store())
+		return CT_PHASE_OFF;
+	look_around(variables);
+	publish_store();
+	return CT_PHASE_ON;
+}
+
+bool ct_start_awake(void)
+{
+	if (!open_store())
+		return false;
+	ct_tracer.header->losses[CT_LOSS_EARLY] = 0; /* calls of other threads until now were before the start */
+	ct_entries_count_bypassed();
+	publish_store();
 	return true;
 }
 
@@ -243,6 +285,7 @@ static bool open_childs_store(void)
 	header->pid = ct_sys_getpid();
 	header->parent_pid = (uint32_t)ct_syscall3(SYS_getppid, 0, 0, 0);
 	header->output = ct_store_string(output.bytes, output.length);
+	ct_control_use_store();
 	if (ct_tracer.log_events)
 		ct_event_log_open(output.bytes);
 	return true;
@@ -251,19 +294,19 @@ static bool open_childs_store(void)
 static bool begin(uint32_t phase)
 {
 	ct_own_begin();
-	bool on = false;
+	uint32_t next = CT_PHASE_OFF;
 	if (phase == CT_PHASE_FORKED) {
-		on = open_childs_store();
+		next = open_childs_store() ? CT_PHASE_ON : CT_PHASE_OFF;
 	} else if (!started) {
 		started = true;
-		on = start_recording();
+		next = start_recording();
 	} else {
 		/* The gate was wiped: this child was made without the fork handlers, and the store is its parent's. */
 		ct_store_leave();
 	}
-	ct_set_release(&ct_gate.phase, on ? CT_PHASE_ON : CT_PHASE_OFF);
+	ct_set_release(&ct_gate.phase, next);
 	ct_own_end();
-	return on;
+	return next == CT_PHASE_ON;
 }
 
 bool ct_start(void)
@@ -276,6 +319,8 @@ bool ct_start(void)
 		return true;
 	case CT_PHASE_OFF:
 		ct_count_loss(CT_LOSS_LATE);
+		return false;
+	case CT_PHASE_ASLEEP:
 		return false;
 	case CT_PHASE_NEW:
 	case CT_PHASE_FORKED:

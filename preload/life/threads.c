@@ -133,7 +133,7 @@ static struct ct_thread *get(uint32_t tid)
 		return NULL;
 	thread->tid = tid;
 	thread->depth = 0;
-	thread->own_stack = thread->sampling = false;
+	thread->own_stack = false;
 	if (!thread->room)
 		use_frames(thread, thread->first_frames, CT_STACK_FRAMES);
 	thread->checks[0] = (struct ct_check){&never, !never};
@@ -206,7 +206,8 @@ void ct_threads_note_names(void)
 static void fold(const struct ct_event *event)
 {
 	struct ct_store_header *header = ct_tracer.header;
-	if (event->site && event->site < header->sections[CT_SECTION_SITES].used)
+	if (event->ticks >= header->totals.start_ticks && event->site &&
+	    event->site < header->sections[CT_SECTION_SITES].used)
 		ct_fold_event(&ct_tracer.sites[event->site], &header->totals, event);
 }
 

@@ -29,6 +29,8 @@ const char *ct_reach_refuses(void)
 {
 	char byte;
 	struct iovec local = {&byte, 1}, remote = {&byte, 1};
+	if (ct_tracer.special & CT_SPECIAL_OFF)
+		return "the recording was off at the end";
 	if (ct_tracer.sample_bytes)
 		return "a sample does not have all blocks";
 	if (!ct_tracer.glibc_blocks)
@@ -72,6 +74,8 @@ static bool add_block(void *context, uintptr_t address, uint32_t row)
 {
 	struct ct_reach *reach = context;
 	const struct ct_block *block = &ct_blocks.rows[row];
+	if ((ct_block_birth(block) & ~CT_BLOCK_RESIZED) < ct_tracer.segment_ticks)
+		return true;
 	if (reach->count == reach->room)
 		return false;
 	reach->held[reach->count++] = (struct ct_held){

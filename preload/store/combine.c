@@ -163,6 +163,9 @@ static void begin_round(uint32_t rings, uint32_t parity)
 	for (uint32_t i = 0; i < rings; i++) {
 		struct ct_ring *ring = &ct_tracer.rings[i];
 		uint64_t tail = ring->tail[parity];
+		/* An event of the segment before, published late: nothing else of its block is counted either. */
+		while (tail < ring->limit && event_at(i, tail)->ticks < ct_tracer.header->totals.start_ticks)
+			tail++;
 		position[i] = tail;
 		if (tail < ring->limit)
 			heap[heap_count++] = (struct ct_source){event_at(i, tail)->ticks, i};
@@ -220,11 +223,15 @@ static void note_rss(uint64_t now)
 
 void ct_combine_locked(void)
 {
+	ct_combine_until(ct_ticks());
+}
+
+void ct_combine_until(uint64_t until)
+{
 	struct ct_store_header *header = ct_tracer.header;
 	struct ct_progress *progress = &header->progress;
 	uint64_t round = ct_round(progress);
 	uint32_t parity = ct_round_parity(progress);
-	uint64_t until = ct_ticks();
 	uint32_t rings = take_events(parity, until);
 	begin_round(rings, parity);
 	progress->rings = rings;

@@ -12,4 +12,7 @@
 /* Fold all events published so far. The caller holds ct_lock_combine. */
 void ct_combine_locked(void);
 
+/* The same, but only events up to a time, which has passed. */
+void ct_combine_until(uint64_t until);
+
 #endif

@@ -6,6 +6,7 @@
 #include "hot/state.h"
 #include "store/store_file.h"
 
+/* Ticks since the segment's start. */
 static uint64_t next_ticks; /* when the next snapshot is due, even if it is a partial one */
 static uint64_t next_whole;
 static uint64_t since; /* no event since then has been folded; the end of a bucket */
@@ -65,6 +66,7 @@ void ct_snapshot_at(uint64_t ticks)
 	struct ct_store_header *header = ct_tracer.header;
 	uint32_t shift = header->timeline[header->timeline_half].shift;
 	uint64_t quiet = since, sites = header->sections[CT_SECTION_SITES].used;
+	ticks = ct_segment_time(header, ticks);
 	if (ticks >= since) /* a late event belongs to an earlier bucket */
 		since = ((ticks >> shift) + 1) << shift;
 	if (ticks < next_ticks)
@@ -79,7 +81,14 @@ void ct_snapshot_at(uint64_t ticks)
 		return;
 	struct ct_section *section = &header->sections[CT_SECTION_SNAPSHOTS];
 	struct ct_snapshot_row *head = (struct ct_snapshot_row *)ct_store_base(CT_SECTION_SNAPSHOTS) + section->used;
+	uint64_t start = ct_segment_latest(header)->start_ticks;
 	uint64_t rows = whole ? write_rows(head + 1) : write_largest(head + 1);
-	*head = (struct ct_snapshot_row){.site = 0, .blocks = (uint32_t)rows, .bytes = boundary};
+	*head = (struct ct_snapshot_row){.site = 0, .blocks = (uint32_t)rows, .bytes = start + boundary};
 	ct_set_release(&section->used, section->used + 1 + rows);
+}
+
+void ct_snapshot_restart(void)
+{
+	ct_tracer.header->sections[CT_SECTION_SNAPSHOTS].used = 0;
+	next_ticks = next_whole = since = 0;
 }

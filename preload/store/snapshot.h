@@ -11,4 +11,7 @@
 /* An event of this time is about to be folded: take a snapshot if one is due. The caller holds ct_lock_combine. */
 CT_COLD void ct_snapshot_at(uint64_t ticks);
 
+/* A segment begins: it has no snapshots yet. The caller holds ct_lock_combine. */
+CT_COLD void ct_snapshot_restart(void);
+
 #endif

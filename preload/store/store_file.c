@@ -32,6 +32,7 @@ static const struct section_shape {
 	[CT_SECTION_SNAPSHOTS] = {sizeof(struct ct_snapshot_row), 4u << 10, 512ull << 20},
 	[CT_SECTION_MARKS] = {sizeof(struct ct_mark_row), 4u << 10, CT_MARKS_MAX * sizeof(struct ct_mark_row)},
 	[CT_SECTION_REACH] = {sizeof(struct ct_reach_row), 4u << 10, 1024ull << 20},
+	[CT_SECTION_SEGMENTS] = {sizeof(struct ct_segment_head), 4u << 10, 1024ull << 20},
 	[CT_SECTION_EVENTS] = {sizeof(struct ct_event), CT_RING_EVENTS * sizeof(struct ct_event), 512ull << 20},
 };
 
@@ -116,8 +117,7 @@ static int seek_write(int fd, uint64_t offset, const void *bytes, size_t length)
 	return 0;
 }
 
-/* Allocate disk space. If the file system has no fallocate, write zeros instead. */
-static int allocate_room(int fd, uint64_t offset, uint64_t bytes)
+int ct_store_allocate(int fd, uint64_t offset, uint64_t bytes)
 {
 	static const char zeros[CT_STORE_PAGE];
 	struct rlimit limit;
@@ -195,7 +195,7 @@ static void become_before(const struct rights *before)
 	ct_syscall3(SYS_prctl, PR_SET_PDEATHSIG, before->death_signal, 0);
 }
 
-static int reopen_as_owner(void)
+int ct_store_open(void)
 {
 	struct rights before = {0};
 	int fd = reopen();
@@ -233,7 +233,7 @@ static int add_extent(int fd, enum ct_section_id section, size_t bytes)
 	struct section_place *place = &places[section];
 	if (header->extent_count == CT_EXTENTS_MAX || bytes > place->reserved - place->mapped)
 		return -ENOMEM;
-	int error = allocate_room(fd, file_bytes, bytes);
+	int error = ct_store_allocate(fd, file_bytes, bytes);
 	if (error)
 		return error;
 	if (!ct_region_fill(place->base + place->mapped, bytes, fd, file_bytes))
@@ -275,7 +275,7 @@ static int grow(enum ct_section_id section, uint64_t elements)
 		size_t bytes = place->mapped < EXTENT_MAX_BYTES ? place->mapped : EXTENT_MAX_BYTES;
 		if (bytes > place->reserved - place->mapped)
 			bytes = place->reserved - place->mapped;
-		int fd = bytes ? reopen_as_owner() : -ENOMEM;
+		int fd = bytes ? ct_store_open() : -ENOMEM;
 		error = fd < 0 ? fd : add_extent(fd, section, bytes);
 		if (fd >= 0)
 			ct_sys_close(fd);
@@ -290,6 +290,11 @@ bool ct_store_grow(enum ct_section_id section, uint64_t elements)
 	if (error)
 		ct_store_stop(reason(error));
 	return !error;
+}
+
+bool ct_store_try_grow(enum ct_section_id section, uint64_t elements)
+{
+	return !grow(section, elements);
 }
 
 void ct_store_make_room(void)
@@ -366,7 +371,7 @@ int ct_store_create(struct ct_text *output)
 	if (fd < 0)
 		return fd;
 	file_bytes = CT_STORE_HEADER_BYTES;
-	int error = allocate_room(fd, 0, file_bytes);
+	int error = ct_store_allocate(fd, 0, file_bytes);
 	void *place = error ? NULL : ct_region_reserve(file_bytes);
 	if (!error && (!place || !ct_region_fill(place, file_bytes, fd, 0)))
 		error = -ENOMEM;
@@ -395,11 +400,18 @@ int ct_store_create(struct ct_text *output)
 	return 0;
 }
 
+void ct_store_remove(void)
+{
+	int fd = ct_store_open();
+	if (fd >= 0)
+		give_up_file(fd);
+}
+
 static int write_copy(int fd)
 {
 	struct ct_store_header *header = ct_tracer.header;
 	size_t done[CT_SECTION_COUNT] = {0};
-	int error = allocate_room(fd, 0, file_bytes);
+	int error = ct_store_allocate(fd, 0, file_bytes);
 	if (!error)
 		error = seek_write(fd, 0, header, CT_STORE_HEADER_BYTES);
 	for (uint32_t i = 0; i < header->extent_count && !error; i++) {

@@ -31,10 +31,22 @@ CT_COLD int ct_store_create(struct ct_text *output);
  */
 CT_COLD int ct_store_create_copy(struct ct_text *output);
 
+/* Open the store's file again. Returns a descriptor, or -errno; -ESTALE if another file has its name now. */
+CT_COLD int ct_store_open(void);
+
+/* Remove the store's file, of which nothing is wanted. */
+CT_COLD void ct_store_remove(void);
+
 /*
  * Make room for `elements` elements of a section in all. False: it failed, and the recording has stopped and said why.
  */
 CT_COLD bool ct_store_grow(enum ct_section_id section, uint64_t elements);
+
+/* The same, but if it fails, the recording goes on. */
+CT_COLD bool ct_store_try_grow(enum ct_section_id section, uint64_t elements);
+
+/* Allocate a file's disk space. If the file system has no fallocate, write zeros instead. Returns 0 or -errno. */
+CT_COLD int ct_store_allocate(int fd, uint64_t offset, uint64_t bytes);
 
 /* The number of elements that the section has room for. */
 CT_COLD uint64_t ct_store_capacity(enum ct_section_id section);

@@ -5,11 +5,16 @@
 #include "sys/sys.h"
 
 #define CHUNK_BYTES (256u * 1024)
+#define FIRST_CHUNK_BYTES 1024u
 #define LARGE_BYTES (64u * 1024)
 
-/* Small pieces are cut from a chunk; pieces of at least LARGE_BYTES have a mapping each. */
-static char *chunk;
-static size_t chunk_left;
+/*
+ * Small pieces are cut from a chunk; pieces of at least LARGE_BYTES have a mapping each. The first chunk is large
+ * enough for a process that sleeps.
+ */
+static char first_chunk[FIRST_CHUNK_BYTES] CT_ALIGNED(16);
+static char *chunk = first_chunk;
+static size_t chunk_left = FIRST_CHUNK_BYTES;
 static uint64_t mapped_bytes;
 
 static size_t whole_pages(size_t bytes)

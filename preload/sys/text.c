@@ -3,6 +3,16 @@
 
 #include <string.h>
 
+#include "sys/arena.h"
+
+struct ct_text ct_text_scratch;
+
+const char *ct_text_keep(const struct ct_text *text)
+{
+	char *copy = ct_arena_alloc(text->length + 1);
+	return copy ? memcpy(copy, text->bytes, text->length + 1) : "";
+}
+
 void ct_text_clear(struct ct_text *text)
 {
 	text->length = 0;

@@ -20,6 +20,12 @@ CT_COLD void ct_text_add(struct ct_text *text, const char *string);
 CT_COLD void ct_text_add_bytes(struct ct_text *text, const char *bytes, size_t length);
 CT_COLD void ct_text_add_number(struct ct_text *text, uint64_t number);
 
+/* For work at start, and when a sleeping process wakes: one thread at a time. A static text of one's own is a page. */
+extern struct ct_text ct_text_scratch;
+
+/* A copy of the text that stays; "" if there is no memory. */
+CT_COLD const char *ct_text_keep(const struct ct_text *text);
+
 /* The last component of a path. */
 CT_COLD const char *ct_base_name(const char *path);
 

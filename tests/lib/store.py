@@ -5,7 +5,7 @@ import fractions
 import struct
 
 PAGE = 4096
-SECTIONS = ("strings", "modules", "nodes", "sites", "rings", "events", "snapshots", "marks", "reach")
+SECTIONS = ("strings", "modules", "nodes", "sites", "rings", "events", "snapshots", "marks", "reach", "segments")
 MARK = 0xFFFFFFFF
 LOSSES = ("dropped", "early", "unknown_free", "truncated", "unrooted", "fallback", "late", "paused", "marks")
 
@@ -34,8 +34,8 @@ class Store:
             offset, pages, section = struct.unpack_from("<QII", self.data, at + 16 * i)
             self.sections[SECTIONS[section]] += self.data[offset : offset + pages * PAGE]
         at += 16 * 1000
-        names = ("total_bytes", "total_blocks", "live_bytes", "live_blocks", "peak_bytes", "peak_blocks", "peak_ticks", "epoch")
-        self.totals = dict(zip(names, struct.unpack_from("<2Q2q4Q", self.data, at)))
+        names = ("total_bytes", "total_blocks", "live_bytes", "live_blocks", "peak_bytes", "peak_blocks", "peak_ticks", "epoch", "start_ticks")
+        self.totals = dict(zip(names, struct.unpack_from("<2Q2q5Q", self.data, at)))
 
     def snapshots(self):
         """Snapshots by their time in ticks, each {site: (live bytes, live blocks)}; site 0 is the rest of a partial one."""

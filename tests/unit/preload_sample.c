@@ -46,7 +46,7 @@ static void test_chance_of_a_block(void **state)
 		double tries = 400000, taken = 0;
 		uint64_t bytes = sizes[i] ? sizes[i] : 1;
 		double chance = -expm1(-(double)bytes / 1000);
-		thread->sampling = false;
+		ct_tracer.sample++; /* a new sample: the first distance is drawn */
 		ct_tls.unsampled = 0;
 		for (double n = 0; n < tries; n++)
 			taken += !ct_sample_skips(sizes[i]) && ct_sample_takes(thread, sizes[i]);
@@ -76,7 +76,16 @@ static void test_filter(void **state)
 		ct_sample_note(0x7000, false);
 	assert_false(ct_sample_lacks((void *)0x7000)); /* the counter had overflowed, so the answer must be no */
 	ct_tracer.sample_bytes = 0;
-	assert_false(ct_sample_lacks((void *)0x9000));
+	/* Which frees pass through is decided by the request's number. */
+	const struct ct_words before = ct_words;
+	ct_words = (struct ct_words){.exact = ct_control_word(), .off = CT_WORD_NEVER, .sample = CT_WORD_NEVER};
+	assert_false(ct_free_passes((void *)0x9000));
+	ct_words = (struct ct_words){CT_WORD_NEVER, .off = CT_WORD_NEVER, .sample = ct_control_word()};
+	assert_true(ct_free_passes((void *)0x9000));
+	assert_false(ct_free_passes((void *)0x7000));
+	ct_words = (struct ct_words){CT_WORD_NEVER, .off = ct_control_word(), .sample = CT_WORD_NEVER};
+	assert_true(ct_free_passes((void *)0x7000));
+	ct_words = before;
 }
 
 int main(void)

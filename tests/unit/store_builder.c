@@ -38,6 +38,7 @@ struct store_builder *store_builder_new(void)
 	header->boot_ns = 1000;
 	header->latest_ns = 1000 + 5000000;
 	header->latest_ticks = 5000000;
+	header->segment[0].number = header->cleared = 1;
 	header->exe = add_string(builder, "/nowhere/app");
 	header->command = add_string(builder, "app");
 	header->output = add_string(builder, "/nowhere/out.json");
@@ -64,7 +65,7 @@ void store_builder_event(struct store_builder *builder, uint32_t ring, uint64_t 
 
 long store_builder_write(struct store_builder *builder, const char *path)
 {
-	static const char zeros[CT_STORE_PAGE];
+	static const char zeros[CT_STORE_HEADER_BYTES];
 	struct ct_store_header *header = &builder->header;
 	const struct {
 		const void *data;
@@ -81,6 +82,7 @@ long store_builder_write(struct store_builder *builder, const char *path)
 					  sizeof(struct ct_snapshot_row)},
 		[CT_SECTION_MARKS] = {builder->marks, sizeof(builder->marks), sizeof(struct ct_mark_row)},
 		[CT_SECTION_REACH] = {builder->reach, sizeof(builder->reach), sizeof(struct ct_reach_row)},
+		[CT_SECTION_SEGMENTS] = {builder->segments, sizeof(builder->segments), sizeof(struct ct_site)},
 	};
 	uint64_t offset = CT_STORE_HEADER_BYTES;
 	header->extent_count = CT_SECTION_COUNT;

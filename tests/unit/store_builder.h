@@ -22,6 +22,7 @@ struct store_builder {
 	struct ct_snapshot_row snapshots[16];
 	struct ct_mark_row marks[4];
 	struct ct_reach_row reach[4];
+	struct ct_site segments[8]; /* heads are written over some of them */
 };
 
 /* A recording that has just begun: one module, main -> f -> site 1, main -> g -> site 2, 3 rings. */

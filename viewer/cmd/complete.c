@@ -128,6 +128,9 @@ static void complete(const struct ct_command *command, char **words, int count)
 			offer_values(option, equal + 1, before);
 	} else if (word[0] == '-') {
 		ct_command_each_option(command, offer_option, &current);
+	} else if (command->words && count > 2 && words[count - 2][0] != '-') {
+		for (const char *const *at = command->words; *at; at++)
+			offer(&current, *at, NULL);
 	} else {
 		if (command->runs_program)
 			puts(":commands");

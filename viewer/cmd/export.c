@@ -67,6 +67,10 @@ static const char *conflict(const struct request *request)
 		return "--remove-store cannot be combined with --focus, --ignore or --hide";
 	if (job->live && !job->output)
 		return "--live needs -o: FILE.store for a copy of the store, or a report";
+	if (job->segment && job->since)
+		return "--segment and --since cannot be combined";
+	if ((job->segment || job->since) && (remove || !job->output || ct_export_is_store(job->output)))
+		return "--segment and --since need -o FILE, a report, and leave the store";
 	if (job->live && remove)
 		return "--live leaves the program its store: leave --remove-store out";
 	if (job->live && request->formats.count && ct_export_is_store(job->output))
@@ -153,6 +157,17 @@ static int export(struct request *request, const char *word)
 	return CT_EXIT_FINE;
 }
 
+static int set_segment(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	char *end;
+	unsigned long number = strtoul(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end || !number || number > UINT32_MAX)
+		return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a segment's number, which are 1 and up",
+				    option->name, value);
+	*(uint32_t *)member = (uint32_t)number;
+	return CT_OK;
+}
+
 static const struct ct_option options[] = {
 	{.letter = 'f',
 	 .name = "format",
@@ -187,6 +202,16 @@ static const struct ct_option options[] = {
 	 .help = "export the program's own events instead of the heap (stores only)",
 	 .set = ct_set_flag,
 	 .at = offsetof(struct request, job.events)},
+	{.name = "segment",
+	 .argument = "N",
+	 .help = "export this segment of a store that 'ctrace ctl' has divided; default: the latest one",
+	 .set = set_segment,
+	 .at = offsetof(struct request, job.segment)},
+	{.name = "since",
+	 .argument = "NAME",
+	 .help = "export the segment that began with this name ('ctrace ctl PID reset NAME')",
+	 .set = ct_set_text,
+	 .at = offsetof(struct request, job.since)},
 	{.name = "live",
 	 .help = "INPUT is the pid or the store of a running program; -o FILE.store makes a whole copy of the store",
 	 .set = ct_set_flag,

@@ -181,6 +181,26 @@ static void print_modules(const struct ct_store_file *store)
 	ct_symbols_free(symbols);
 }
 
+/* The parts into which `ctrace ctl` has divided the recording, if there are several. */
+static void print_segments(const struct ct_store_file *store)
+{
+	static const char *const modes[CT_CONTROL_MODES] = {"exact", "sample", "off"};
+	char from[CT_NUMBER_ROOM], to[CT_NUMBER_ROOM];
+	const struct ct_segment *segment;
+	size_t at = 0;
+	while (store->segment_rows && (segment = ct_store_segment_next(store, &at))) {
+		uint64_t end = segment->end_ticks ? segment->end_ticks : store->end_ticks;
+		char *name = clean(store, segment->name);
+		print_row("segment", "%u  %s  %s to %s  %s", segment->number,
+			  segment->mode < CT_CONTROL_MODES ? modes[segment->mode] : "?",
+			  ct_number_time(from, (double)ct_store_file_us(store, segment->start_ticks), "µs"),
+			  ct_number_time(to, (double)ct_store_file_us(store, end), "µs"), name ? name : "");
+		free(name);
+	}
+	if (store->header->segments_dropped)
+		print_row("dropped", "%u earlier segments, since there was no room", store->header->segments_dropped);
+}
+
 static bool print_store(const struct ct_store_file *store)
 {
 	char a[CT_NUMBER_ROOM];
@@ -197,6 +217,7 @@ static bool print_store(const struct ct_store_file *store)
 	print_row("replayed", "%s events that were not folded yet", ct_number_exact(a, store->replayed));
 	print_row("fallbacks", "%s stacks walked by libunwind", ct_number_exact(a, header->losses[CT_LOSS_FALLBACK]));
 	print_row("ctrace itself", "%s beside the store", ct_number_bytes(a, header->own_bytes));
+	print_segments(store);
 	print_modules(store);
 	return check_store(store);
 }

@@ -61,6 +61,8 @@ struct ct_command {
 	const char *about;
 	struct ct_option_group groups[CT_GROUPS_MAX];
 	void (*print_more)(FILE *out); /* prints more help below the options; may be NULL */
+	const char *const
+		*words; /* what may follow the first word that is not an option; ends with NULL. NULL: files */
 	bool runs_program; /* the words after the options are a program and its arguments */
 	int (*run)(int argc, char **argv);
 };

@@ -154,7 +154,8 @@ static void collect(struct recording *recording, time_t start)
 	free(work.report);
 	bool nothing = !work.found && !work.exported && !work.failed && !work.tree.count;
 	ct_tree_fini(&work.tree);
-	if (nothing && has_room(&work))
+	bool asleep = !strcmp(ct_settings_get(settings, CT_SETTING_mode), "off");
+	if (nothing && !asleep && has_room(&work))
 		ct_cmd_fail(COMMAND, 0,
 			    "no report: unless a line above says why, %s did not get past start-up, or clears "
 			    "LD_PRELOAD before it starts the real program",

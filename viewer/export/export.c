@@ -368,9 +368,17 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 	const char *path = job->input->path;
 	if (!job->input->is_store && job->events)
 		return ct_error_set(error, CT_ERR_USAGE, "%s is not a store; --events is for stores", path);
+	if (!job->input->is_store && (job->segment || job->since))
+		return ct_error_set(error, CT_ERR_USAGE, "%s is not a store; --segment and --since are for stores",
+				    path);
 	if (!job->input->is_store)
 		return export(job, NULL, error);
 	int code = ct_store_file_read(job->input->fd, path, &store, error);
+	if (!code && (job->segment || job->since)) {
+		code = ct_store_use_segment(&store, job->segment, job->since, error);
+		if (code)
+			ct_error_context(error, code, "%s", path);
+	}
 	ct_input_close(job->input); /* there may be one descriptor only (RLIMIT_NOFILE), and the output needs it */
 	if (!code && job->live && ct_export_is_store(job->output))
 		code = write_copy(job, &store, error);

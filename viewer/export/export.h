@@ -35,6 +35,8 @@ struct ct_export {
 	const struct ct_selection *selection; /* NULL = the whole profile */
 	char **written; /* if not NULL, gets the name of the file that was written; to be freed */
 	const struct ct_html *html; /* for a page; NULL: as split_threads says, and nothing else */
+	uint32_t segment; /* for a store: export this segment; 0: the latest one, or that named by `since` */
+	const char *since; /* for a store: export the segment of this name; NULL: none */
 	bool split_threads; /* keep equal stacks of several threads apart */
 	bool live; /* the input is the store of a running program; an output FILE.store becomes a copy of it */
 	bool events; /* for a store: export the program's ad-hoc events instead of the heap */

@@ -97,7 +97,18 @@ static bool parse_mapping(char *line, struct mapping *mapping)
 	mapping->gone = ct_ends_with(mapping->path, GONE);
 	if (mapping->gone)
 		mapping->path[strlen(mapping->path) - strlen(GONE)] = '\0';
-	return ct_ends_with(mapping->path, SUFFIX);
+	return true;
+}
+
+static bool is_store(const char *path)
+{
+	return ct_ends_with(path, SUFFIX);
+}
+
+static bool is_page(const char *path)
+{
+	const char *name = strrchr(path, '/');
+	return name && !strncmp(name + 1, CT_CONTROL_PREFIX, strlen(CT_CONTROL_PREFIX)) && !is_store(path);
 }
 
 /* Open a mapped file: by its name, by its name below the process's own root or, for root only, from map_files. */
@@ -134,6 +145,23 @@ static uint32_t store_pid(int fd)
 	return start.pid;
 }
 
+/* The same for a control page. */
+static uint32_t page_pid(int fd)
+{
+	struct ct_control page;
+	size_t bytes = offsetof(struct ct_control, name);
+	return pread(fd, &page, bytes, 0) == (ssize_t)bytes && !memcmp(page.magic, CT_CONTROL_MAGIC, sizeof(page.magic))
+		       ? page.pid
+		       : 0;
+}
+
+/* The two files by which a process is found. */
+static const struct kind {
+	bool (*fits)(const char *path);
+	uint32_t (*pid)(int fd); /* 0: it is not such a file */
+	const char *what;
+} store_kind = {is_store, store_pid, "store"}, page_kind = {is_page, page_pid, "control page"};
+
 static int not_traced(const struct ct_process *process, struct ct_error_text *error)
 {
 	char library[PATH_MAX] = "libctrace.so";
@@ -147,8 +175,9 @@ static int not_traced(const struct ct_process *process, struct ct_error_text *er
 			    process->pid, library);
 }
 
-/* Search the mappings for the store. < 0: not found; error says why, or is empty. */
-static int search(const struct ct_process *process, FILE *maps, char name[PATH_MAX], struct ct_error_text *error)
+/* Search the mappings for a file. < 0: not found; error says why, or is empty. */
+static int search(const struct ct_process *process, const struct kind *kind, FILE *maps, char name[PATH_MAX],
+		  struct ct_error_text *error)
 {
 	char *line = NULL;
 	size_t room = 0;
@@ -157,17 +186,17 @@ static int search(const struct ct_process *process, FILE *maps, char name[PATH_M
 	int fd = -1;
 	while (fd < 0 && getline(&line, &room, maps) > 0) {
 		struct mapping mapping;
-		if (!parse_mapping(line, &mapping) || mapping.inode == last)
+		if (!parse_mapping(line, &mapping) || !kind->fits(mapping.path) || mapping.inode == last)
 			continue;
 		last = mapping.inode;
 		fd = open_mapping(process, &mapping);
 		if (fd < 0) {
-			ct_error_set(error, CT_ERR_IO, "the store of process %d, %s, %s%s", process->pid, mapping.path,
-				     mapping.gone ? "has been deleted" : "cannot be opened: ",
+			ct_error_set(error, CT_ERR_IO, "the %s of process %d, %s, %s%s", kind->what, process->pid,
+				     mapping.path, mapping.gone ? "has been deleted" : "cannot be opened: ",
 				     mapping.gone ? "; only root can still read it" : strerror(errno));
 			continue;
 		}
-		uint32_t owner = store_pid(fd);
+		uint32_t owner = kind->pid(fd);
 		if (owner && owner != pid) /* a forked child maps its parent's store until its own first event */
 			ct_error_set(error, CT_ERR_IO,
 				     "process %d is a child of a traced process and has not allocated anything yet",
@@ -183,8 +212,10 @@ static int search(const struct ct_process *process, FILE *maps, char name[PATH_M
 	return fd;
 }
 
-int ct_process_store(const struct ct_process *process, char name[PATH_MAX], struct ct_error_text *error)
+static int find(const struct ct_process *process, const struct kind *kind, char name[PATH_MAX],
+		struct ct_error_text *error)
 {
+	error->line[0] = '\0';
 	FILE *maps = open_part(process, "maps");
 	if (!maps && (errno == EACCES || errno == EPERM))
 		return ct_error_set(error, CT_ERR_IO,
@@ -192,12 +223,35 @@ int ct_process_store(const struct ct_process *process, char name[PATH_MAX], stru
 					      : "process %d cannot be read, even by root; in a container that "
 						"takes the capability SYS_PTRACE",
 				    process->pid);
-	if (!maps)
-		return not_traced(process, error);
-	error->line[0] = '\0';
-	int fd = search(process, maps, name, error);
-	fclose(maps);
-	if (fd < 0 && !error->line[0])
-		return not_traced(process, error);
+	int fd = maps ? search(process, kind, maps, name, error) : -1;
+	if (maps)
+		fclose(maps);
 	return fd < 0 ? CT_ERR_IO : fd;
+}
+
+int ct_process_page(const struct ct_process *process, char name[PATH_MAX], struct ct_error_text *error)
+{
+	return find(process, &page_kind, name, error);
+}
+
+static bool is_asleep(const struct ct_process *process)
+{
+	struct ct_error_text ignored;
+	char name[PATH_MAX];
+	int fd = ct_process_page(process, name, &ignored);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+int ct_process_store(const struct ct_process *process, char name[PATH_MAX], struct ct_error_text *error)
+{
+	int fd = find(process, &store_kind, name, error);
+	if (fd >= 0 || error->line[0])
+		return fd;
+	if (is_asleep(process))
+		return ct_error_set(error, CT_ERR_IO,
+				    "process %d is asleep: nothing is recorded; 'ctrace ctl %d exact' wakes it",
+				    process->pid, process->pid);
+	return not_traced(process, error);
 }

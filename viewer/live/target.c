@@ -108,8 +108,8 @@ int ct_target_set_baseline(struct ct_target *target)
 static void set_end(struct ct_target *target, const struct ct_store_file *store)
 {
 	struct ct_profile *profile = ct_target_profile(target);
-	uint64_t start_us = store->header->boot_ns / 1000;
-	if (target->state == CT_TARGET_RUNS && start_us < target->read_us &&
+	uint64_t start_us = store->header->boot_ns / 1000 + ct_store_file_us(store, store->start_ticks);
+	if (target->state == CT_TARGET_RUNS && !store->segment.end_ticks && start_us < target->read_us &&
 	    profile->end_time < target->read_us - start_us)
 		profile->end_time = target->read_us - start_us;
 }

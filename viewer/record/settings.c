@@ -88,6 +88,12 @@ int ct_settings_apply(struct ct_settings *settings, enum ct_setting setting, con
 	return code;
 }
 
+/* The library checks the number of bytes. */
+static bool is_mode(const char *mode)
+{
+	return !*mode || !strcmp(mode, "off") || !strcmp(mode, "exact") || !strncmp(mode, "sample=", 7);
+}
+
 int ct_settings_complete(struct ct_settings *settings, struct ct_error_text *error)
 {
 	settings->named = settings->values[CT_SETTING_out];
@@ -98,6 +104,9 @@ int ct_settings_complete(struct ct_settings *settings, struct ct_error_text *err
 	if (settings->formats.count && *ct_settings_get(settings, CT_SETTING_export) == '0')
 		return ct_error_set(error, CT_ERR_USAGE,
 				    "--format with --export 0: name the formats to ctrace export later");
+	if (!is_mode(ct_settings_get(settings, CT_SETTING_mode)))
+		return ct_error_set(error, CT_ERR_USAGE, "--mode %s: not off, exact or sample=BYTES",
+				    ct_settings_get(settings, CT_SETTING_mode));
 	return make_absolute(settings, error);
 }
 

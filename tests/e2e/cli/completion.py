@@ -57,6 +57,7 @@ def bash(context):
     check_equal(_bash(context, "ctrace", "top", "--columns", "total,pe"), ["total,peak"], "a list")
     check_equal(_bash(context, "ctrace", "record", "--children", ""), ["0", "1"], "a choice")
     check_equal(_bash(context, "ctrace", "export", "-f", "pp"), ["pprof"], "a format")
+    check_equal(set(_bash(context, "ctrace", "ctl", "1", "re")), {"reset", "resume"}, "an action")
     check_in("he.html", _bash(context, "ctrace", "export", "-o", "he"), "an output may be any file")
     check_in("readelf", _bash(context, "ctrace", "record", "-q", "reade"), "a program")
     check_equal(_bash(context, "ctrace", "top", "reade"), [], "files, but no file matches")

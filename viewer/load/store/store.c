@@ -34,6 +34,11 @@ static uint64_t lifetime_us(const struct ct_store_file *store, const struct ct_s
 	return us < 0x1p64L ? (uint64_t)us : UINT64_MAX;
 }
 
+static uint64_t since_start(const struct ct_store_file *store, uint64_t ticks)
+{
+	return ticks < store->start_ticks ? 0 : ct_store_file_us(store, ticks - store->start_ticks);
+}
+
 /* reach is the site's row, or NULL. */
 static struct ct_counters counters_of(const struct ct_store_file *store, const struct ct_site *site,
 				      const struct ct_reach_row *reach, uint64_t end_us)
@@ -67,8 +72,8 @@ static struct ct_counters counters_of(const struct ct_store_file *store, const s
 		.reachable_blocks = reach->blocks[CT_REACH_REACHABLE],
 		.smallest_bytes = site->smallest_bytes,
 		.largest_bytes = site->largest_bytes,
-		.first_time = ct_store_file_us(store, site->first_ticks),
-		.latest_time = ct_store_file_us(store, site->latest_ticks),
+		.first_time = since_start(store, site->first_ticks),
+		.latest_time = since_start(store, site->latest_ticks),
 	};
 }
 
@@ -148,10 +153,10 @@ static int describe(struct ct_profile *profile, const struct ct_store_file *stor
 {
 	const struct ct_store_header *header = store->header;
 	profile->pid = header->pid;
-	profile->end_time = ct_store_file_us(store, store->end_ticks - header->start_ticks);
+	profile->end_time = since_start(store, store->end_ticks);
 	if (!profile->end_time)
 		profile->end_time = 1;
-	profile->peak_time = ct_store_file_us(store, header->totals.peak_ticks - header->start_ticks);
+	profile->peak_time = since_start(store, header->totals.peak_ticks);
 	if (profile->peak_time > profile->end_time)
 		profile->peak_time = profile->end_time;
 	profile->short_lived = 10;

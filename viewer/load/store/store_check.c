@@ -22,6 +22,7 @@ const uint32_t ct_store_element_bytes[CT_SECTION_COUNT] = {
 	[CT_SECTION_SNAPSHOTS] = sizeof(struct ct_snapshot_row),
 	[CT_SECTION_MARKS] = sizeof(struct ct_mark_row),
 	[CT_SECTION_REACH] = sizeof(struct ct_reach_row),
+	[CT_SECTION_SEGMENTS] = sizeof(struct ct_segment_head),
 };
 
 static const char *const section_names[CT_SECTION_COUNT] = {
@@ -34,6 +35,7 @@ static const char *const section_names[CT_SECTION_COUNT] = {
 	[CT_SECTION_SNAPSHOTS] = "snapshots",
 	[CT_SECTION_MARKS] = "marks",
 	[CT_SECTION_REACH] = "rows of reachability",
+	[CT_SECTION_SEGMENTS] = "rows of segments",
 };
 
 int ct_store_damaged(struct ct_error_text *error, const char *what)
@@ -62,7 +64,7 @@ int ct_store_check_header(const struct ct_store_header *header, struct ct_error_
 		return ct_store_damaged(error, "unknown state");
 	if (header->clock != CT_CLOCK_TSC && header->clock != CT_CLOCK_MONOTONIC)
 		return ct_store_damaged(error, "unknown clock");
-	if (header->extent_count > CT_EXTENTS_MAX || header->timeline_half > 1)
+	if (header->extent_count > CT_EXTENTS_MAX || header->timeline_half > 1 || header->segment_half > 1)
 		return ct_store_damaged(error, "count out of range");
 	for (int i = 0; i < 2; i++)
 		if (header->timeline[i].used > CT_TIMELINE_BUCKETS || header->timeline[i].shift > 63)

@@ -73,6 +73,8 @@ static int read_and_check(int fd, struct ct_store_file *store, struct ct_error_t
 	if (!code)
 		code = ct_store_check_marks(store, error);
 	if (!code)
+		code = ct_store_check_segments(store, error);
+	if (!code)
 		code = ct_store_replay(store, error);
 	return code ? code : ct_store_check_sums(store, error);
 }
@@ -94,6 +96,7 @@ int ct_store_file_read(int fd, const char *name, struct ct_store_file *store, st
 	if (code)
 		return ct_error_context(error, code, "%s", name);
 	set_clock(store);
+	ct_store_use_latest(store);
 	return CT_OK;
 }
 
@@ -110,5 +113,6 @@ void ct_store_file_close(struct ct_store_file *store)
 	free(store->snapshots);
 	free(store->marks);
 	free(store->reach);
+	free(store->segments);
 	memset(store, 0, sizeof(*store));
 }

@@ -52,15 +52,18 @@ struct ct_store_file {
 	struct ct_snapshot_row *snapshots;
 	struct ct_mark_row *marks;
 	struct ct_reach_row *reach; /* written at the program's end; none before */
-	size_t string_bytes, module_count, node_count, site_count, ring_count, snapshot_rows, mark_count, reach_rows;
+	struct ct_site *segments; /* earlier segments: a struct ct_segment_head, then its sites */
+	size_t string_bytes, module_count, node_count, site_count, ring_count, snapshot_rows, mark_count, reach_rows,
+		segment_rows;
 	uint8_t *module_files; /* by module: enum ct_module_file, for those that ct_store_profile opened */
-	uint64_t next_snapshot; /* ticks; a snapshot, perhaps a partial one, precedes the first event from this time on
-				 */
-	uint64_t next_whole;
+	uint64_t next_snapshot; /* a snapshot, perhaps a partial one, precedes the first event from this time on */
+	uint64_t next_whole; /* the same for a whole one; ticks since the segment's start */
 	uint64_t since; /* after the latest event that the viewer has folded; 0 = none yet */
 	uint64_t replayed; /* events that were folded by the viewer */
 	unsigned failed; /* a bit for each enum ct_store_check; 0 = the store is whole */
 	bool live; /* the store was written to while it was read */
+	struct ct_segment segment; /* the one that the counters are of */
+	uint64_t start_ticks; /* its start */
 	uint64_t end_ticks; /* time of the end, or of the latest sign of life */
 	long double us_per_tick;
 };
@@ -69,6 +72,15 @@ struct ct_store_file {
 int ct_store_file_open(const char *path, struct ct_store_file *store, struct ct_error_text *error);
 /* The same for an open file, which may be read again later. */
 int ct_store_file_read(int fd, const char *name, struct ct_store_file *store, struct ct_error_text *error);
+/*
+ * Put the counters of an earlier segment in place of the latest one's: that with this name, or without a name, with
+ * this number. 0 or < 0: there is none.
+ */
+int ct_store_use_segment(struct ct_store_file *store, uint32_t number, const char *name, struct ct_error_text *error);
+
+/* All segments, in order; *at is 0 at first. NULL: no more. */
+const struct ct_segment *ct_store_segment_next(const struct ct_store_file *store, size_t *at);
+
 /* Write the store, with all its events folded. Its rings are empty afterwards. */
 int ct_store_file_write(struct ct_store_file *store, FILE *out, struct ct_error_text *error);
 void ct_store_file_close(struct ct_store_file *store);

@@ -22,7 +22,10 @@ int ct_store_marks(const struct ct_store_file *store, struct ct_profile *profile
 		free(profile->marks[--profile->mark_count].name);
 	for (size_t i = 0; i < store->mark_count; i++) {
 		const struct ct_mark_row *row = &store->marks[i];
-		uint64_t time = ct_store_file_us(store, row->ticks);
+		const struct ct_segment *segment = &store->segment;
+		if (row->ticks < segment->start_ticks || (segment->end_ticks && row->ticks > segment->end_ticks))
+			continue;
+		uint64_t time = ct_store_file_us(store, row->ticks - store->start_ticks);
 		struct ct_profile_mark mark = {
 			.time = time < profile->end_time ? time : profile->end_time,
 			.total_bytes = row->total_bytes,

@@ -15,9 +15,10 @@ static int64_t build_id_of(const struct ct_module *module, struct ct_profile *pr
 int ct_store_facts(const struct ct_store_file *store, struct ct_profile *profile)
 {
 	struct ct_span exe = store->header->exe;
-	profile->start_unix_ns = store->header->start_unix_ns;
-	if (store->header->flags & CT_STORE_FORKED && store->header->forked_ns > store->header->boot_ns)
-		profile->fork_time = (store->header->forked_ns - store->header->boot_ns) / 1000;
+	uint64_t before_ns = 1000 * ct_store_file_us(store, store->start_ticks); /* before the segment */
+	profile->start_unix_ns = store->header->start_unix_ns + before_ns;
+	if (store->header->flags & CT_STORE_FORKED && store->header->forked_ns > store->header->boot_ns + before_ns)
+		profile->fork_time = (store->header->forked_ns - store->header->boot_ns - before_ns) / 1000;
 	if (ct_profile_set_text(&profile->program, store->strings + exe.offset, exe.bytes))
 		return -1;
 	profile->modules = calloc(store->module_count + 1, sizeof(*profile->modules));

@@ -134,9 +134,13 @@ static int read_counters(int fd, struct ct_store_file *store, struct ct_error_te
 	if (!code)
 		code = read_section(fd, header, CT_SECTION_REACH, &store->reach, &store->reach_rows, error);
 	if (!code)
+		code = read_section(fd, header, CT_SECTION_SEGMENTS, &store->segments, &store->segment_rows, error);
+	if (!code)
 		code = read_section(fd, header, CT_SECTION_SITES, &store->sites, &store->site_count, error);
 	if (!code)
 		code = read_section(fd, header, CT_SECTION_RINGS, &store->rings, &store->ring_count, error);
+	if (!code)
+		ct_store_clear_counters(store);
 	if (!code && store->ring_count > header->sections[CT_SECTION_EVENTS].used / CT_RING_EVENTS)
 		code = ct_store_damaged(error, "rings without events");
 	if (code)
@@ -183,6 +187,12 @@ static bool same_progress(const struct ct_progress *a, const struct ct_progress 
 	       a->undo_count == b->undo_count;
 }
 
+/* Has no segment begun? While one is being begun, its counters are 0, whatever was read. */
+static bool same_segment(const struct ct_store_header *a, const struct ct_store_header *b)
+{
+	return a->segment_half == b->segment_half && ct_segment_latest(a)->number == ct_segment_latest(b)->number;
+}
+
 static bool same_sections(const struct ct_store_header *a, const struct ct_store_header *b)
 {
 	return a->extent_count == b->extent_count && !memcmp(a->sections, b->sections, sizeof(a->sections));
@@ -218,7 +228,7 @@ static enum stillness look_again(int fd, const struct ct_store_file *store, int 
 				 ? STOOD_STILL
 				 : CHANGED;
 	else if (same_progress(&store->header->progress, &now.header->progress) &&
-		 !read_header(fd, now.header, &ignored) &&
+		 same_segment(store->header, now.header) && !read_header(fd, now.header, &ignored) &&
 		 !read_section(fd, now.header, CT_SECTION_RINGS, &now.rings, &now.ring_count, &ignored))
 		result = same_heads(store, &now) && store->site_count == now.header->sections[CT_SECTION_SITES].used
 				 ? STOOD_STILL

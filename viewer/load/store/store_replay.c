@@ -109,6 +109,17 @@ static int merge_ranges(struct ct_store_file *store, const uint64_t *from, const
 	return code;
 }
 
+/* Leave out a ring's first events if they belong to the segment before, as the combiner does. */
+static void skip_before(const struct ct_store_file *store, size_t ring, uint64_t *at, uint64_t end)
+{
+	uint64_t start = store->header->totals.start_ticks;
+	for (uint64_t count = 0; count < CT_RING_EVENTS && *at < end; count++) {
+		if (ct_store_event(store, ring, *at)->ticks >= start)
+			break;
+		++*at;
+	}
+}
+
 static int replay_rings(struct ct_store_file *store, uint64_t *tails, uint64_t *limits, uint64_t *heads,
 			struct ct_error_text *error)
 {
@@ -118,11 +129,14 @@ static int replay_rings(struct ct_store_file *store, uint64_t *tails, uint64_t *
 		heads[i] = ring->head;
 		tails[i] = ct_ring_tail(ring, &header->progress);
 		limits[i] = ct_round_begun(&header->progress) && i < header->progress.rings ? ring->limit : tails[i];
+		skip_before(store, i, &tails[i], limits[i]);
 	}
 	int code = merge_ranges(store, tails, limits, ct_round_folded(&header->progress), error);
 	if (code)
 		return code;
 	ct_store_check_order(store, tails, limits, heads);
+	for (size_t i = 0; i < store->ring_count; i++)
+		skip_before(store, i, &limits[i], heads[i]);
 	return merge_ranges(store, limits, heads, 0, error);
 }
 

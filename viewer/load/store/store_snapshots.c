@@ -58,9 +58,11 @@ static uint64_t start_of(uint64_t ticks, uint32_t width)
 	return width < 64 ? ticks >> width << width : 0;
 }
 
+/* Times before the segment's start count as its start, so that a damaged time has a place, too. */
 static bool is_between(const struct ct_store_file *store, const struct ct_snapshot_row *head)
 {
-	return start_of(head->bytes, width_of(store, is_partial(head))) != head->bytes;
+	uint64_t time = ct_segment_time(store->header, head->bytes);
+	return start_of(time, width_of(store, is_partial(head))) != time;
 }
 
 /*
@@ -122,13 +124,16 @@ int ct_store_snapshot_at(struct ct_store_file *store, uint64_t ticks)
 	uint32_t width = width_of(store, false), fine = width_of(store, true);
 	if (width >= 64)
 		return 0;
-	bool whole = ticks >= store->next_whole;
-	uint64_t latest = drop_between(store), since = store->since > latest ? store->since : latest + 1;
-	uint64_t boundary = ct_snapshot_time(since, ticks, whole ? width : fine);
+	uint64_t start = ct_segment_latest(store->header)->start_ticks, now = ct_segment_time(store->header, ticks);
+	bool whole = now >= store->next_whole;
+	uint64_t latest = ct_segment_time(store->header, drop_between(store));
+	uint64_t since = ct_segment_time(store->header, store->since);
+	uint64_t boundary = ct_snapshot_time(since > latest ? since : latest + 1, now, whole ? width : fine);
 	if (whole)
-		store->next_whole = start_of(ticks, width) + ((uint64_t)1 << width);
-	store->next_snapshot = ct_snapshot_next(ticks, store->next_whole, width - CT_SNAPSHOT_SHIFT, store->site_count);
-	/* The snapshot already exists if an undone batch is folded again. */
+		store->next_whole = start_of(now, width) + ((uint64_t)1 << width);
+	store->next_snapshot =
+		start + ct_snapshot_next(now, store->next_whole, width - CT_SNAPSHOT_SHIFT, store->site_count);
+	/* The snapshot already exists if an undone batch is folded again. There is none at the start. */
 	if (boundary <= latest)
 		return 0;
 	size_t live = 0, room = store->snapshot_rows;
@@ -138,7 +143,7 @@ int ct_store_snapshot_at(struct ct_store_file *store, uint64_t ticks)
 		return -1;
 	struct ct_snapshot_row *head = &store->snapshots[store->snapshot_rows];
 	uint64_t rows = write_rows(store, whole ? 0 : totals->live_bytes / CT_SNAPSHOT_PARTS + 1, head + 1);
-	*head = (struct ct_snapshot_row){.blocks = (uint32_t)rows, .bytes = boundary};
+	*head = (struct ct_snapshot_row){.blocks = (uint32_t)rows, .bytes = start + boundary};
 	store->snapshot_rows += rows + 1;
 	return 0;
 }
@@ -148,7 +153,7 @@ static int add_snapshot(struct ct_profile *profile, const struct ct_store_file *
 {
 	struct ct_snapshot *snapshot = &profile->snapshots[profile->snapshot_count];
 	*snapshot = (struct ct_snapshot){
-		.time = ct_store_file_us(store, head->bytes),
+		.time = ct_store_file_us(store, head->bytes - store->start_ticks),
 		.partial = is_partial(head),
 		.rows = malloc((head->blocks + 1) * sizeof(*snapshot->rows)),
 	};
@@ -176,7 +181,7 @@ int ct_store_snapshots(const struct ct_store_file *store, const uint32_t *site_o
 	size_t room = 0;
 	for (size_t at = 0; at < store->snapshot_rows; at += store->snapshots[at].blocks + 1) {
 		const struct ct_snapshot_row *head = &store->snapshots[at];
-		if (is_between(store, head))
+		if (is_between(store, head) || head->bytes < store->start_ticks)
 			continue;
 		if (!ct_array_room(&profile->snapshots, &room, profile->snapshot_count + 1,
 				   sizeof(*profile->snapshots)) ||

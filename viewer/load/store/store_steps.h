@@ -29,6 +29,15 @@ int ct_store_check_snapshots(struct ct_store_file *store, struct ct_error_text *
 /* Does the span lie inside the strings? */
 bool ct_store_span_fits(const struct ct_store_file *store, struct ct_span span);
 
+/* Do all segments have known sites and names, and are they in order? */
+int ct_store_check_segments(const struct ct_store_file *store, struct ct_error_text *error);
+
+/* The program was killed, or read, while it began a segment: its counters are 0. */
+void ct_store_clear_counters(struct ct_store_file *store);
+
+/* Everything is folded: take start and end of the latest segment for those of the store. */
+void ct_store_use_latest(struct ct_store_file *store);
+
 /* Do all marks have valid names, and are they in order of time? */
 int ct_store_check_marks(const struct ct_store_file *store, struct ct_error_text *error);
 

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* ctrace ctl: switches the recording of a running process, and says what it does. */
+#include "cmd/cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "live/control.h"
+#include "load/store/store_file.h"
+#include "names/number.h"
+#include "util/message.h"
+#include "util/utf8.h"
+
+#define COMMAND "ctl"
+#define SAMPLE "sample="
+#define SAMPLE_MAX (1ull << 27)
+
+struct request {
+	const char *target;
+	const char *word; /* of the command line */
+	struct ct_control_wish wish;
+	bool status;
+};
+
+/* NAME's use: not at all, possible, needed. */
+enum name { NAME_NONE, NAME_MAY, NAME_MUST };
+
+static const struct action {
+	const char *word;
+	enum name name;
+	struct ct_control_wish wish;
+	bool needs_recording; /* makes no sense asleep or off */
+} actions[] = {
+	{"off", NAME_NONE, {.set_mode = true, .mode = CT_CONTROL_OFF}, false},
+	{"exact", NAME_MAY, {.set_mode = true, .mode = CT_CONTROL_EXACT}, false},
+	{"pause", NAME_NONE, {.set_pause = true, .pause = true}, true},
+	{"resume", NAME_NONE, {.set_pause = true}, true},
+	{"mark", NAME_MUST, {.mark = true}, true},
+	{"reset", NAME_MAY, {.segment = true}, true},
+};
+
+static int parse_sample(const char *text, struct ct_control_wish *wish, struct ct_error_text *error)
+{
+	char *end;
+	uint64_t bytes = strtoull(text, &end, 10);
+	const char *unit = *end ? strchr("kmg", *end) : NULL;
+	unsigned shift = unit ? 10 * (unsigned)(unit - "kmg" + 1) : 0;
+	if (*text < '0' || *text > '9' || (*end && (!unit || end[1])) || !bytes || bytes > SAMPLE_MAX >> shift)
+		return ct_error_set(error, CT_ERR_USAGE,
+				    SAMPLE "%s: not a number of bytes (as 4096, 512k or 2m) up to 128m", text);
+	*wish = (struct ct_control_wish){.set_mode = true, .mode = CT_CONTROL_SAMPLE, .sample_bytes = bytes << shift};
+	return CT_OK;
+}
+
+static const struct action *find_action(const char *word)
+{
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (!strcmp(actions[i].word, word))
+			return &actions[i];
+	return NULL;
+}
+
+static int check_name(const char *word, enum name use, const char *name, struct ct_error_text *error)
+{
+	if (use == NAME_MUST && !name)
+		return ct_error_set(error, CT_ERR_USAGE, "%s needs a name", word);
+	if (use == NAME_NONE && name)
+		return ct_error_set(error, CT_ERR_USAGE, "%s takes no name", word);
+	if (name && (!*name || strlen(name) > CT_CONTROL_NAME_MAX))
+		return ct_error_set(error, CT_ERR_USAGE, "a name has 1 to %u bytes", CT_CONTROL_NAME_MAX);
+	return CT_OK;
+}
+
+static int parse(int count, char **words, struct request *request, struct ct_error_text *error)
+{
+	if (count < 1 || count > 3)
+		return ct_error_set(error, CT_ERR_USAGE,
+				    count ? "too many words; see ctrace ctl --help"
+					  : "name a process or a store; see ctrace ctl --help");
+	const char *name = count > 2 ? words[2] : NULL;
+	request->target = words[0];
+	request->word = count > 1 ? words[1] : "status";
+	request->status = !strcmp(request->word, "status");
+	if (request->status)
+		return check_name(request->word, NAME_NONE, name, error);
+	const struct action *action = find_action(request->word);
+	enum name use = action ? action->name : NAME_MAY;
+	int code = CT_OK;
+	if (action)
+		request->wish = action->wish;
+	else if (!strncmp(request->word, SAMPLE, strlen(SAMPLE)))
+		code = parse_sample(request->word + strlen(SAMPLE), &request->wish, error);
+	else
+		code = ct_error_set(error, CT_ERR_USAGE,
+				    "%s: not one of off, exact, sample=BYTES, pause, resume, mark, reset, status",
+				    request->word);
+	request->wish.name = name;
+	return code ? code : check_name(request->word, use, name, error);
+}
+
+static void print_mode(const struct ct_store_file *store)
+{
+	char bytes[CT_NUMBER_ROOM];
+	const struct ct_store_header *header = store->header;
+	const char *paused = header->paused ? ", paused" : "";
+	if (header->mode == CT_CONTROL_OFF)
+		printf("mode      off\n");
+	else if (header->mode == CT_CONTROL_SAMPLE)
+		printf("mode      sample=%s%s\n", ct_number_bytes(bytes, header->sample_bytes), paused);
+	else
+		printf("mode      exact%s\n", paused);
+}
+
+static void print_segment(const struct ct_store_file *store)
+{
+	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM], c[CT_NUMBER_ROOM];
+	const struct ct_segment *segment = &store->segment;
+	const struct ct_totals *totals = &store->header->totals;
+	char *name = ct_utf8_clean(store->strings + segment->name.offset, segment->name.bytes, NULL);
+	double start = (double)ct_store_file_us(store, store->start_ticks);
+	double end = (double)ct_store_file_us(store, store->end_ticks);
+	printf("segment   %u%s%s, from %s to %s%s\n", segment->number, name && *name ? " " : "", name ? name : "",
+	       ct_number_time(a, start, "µs"), ct_number_time(b, end, "µs"), segment->end_ticks ? "" : " so far");
+	printf("total     %s in %s blocks\n", ct_number_bytes(a, totals->total_bytes),
+	       ct_number_exact(b, totals->total_blocks));
+	printf("live      %s in %s blocks, at most %s\n", ct_number_bytes(a, (uint64_t)totals->live_bytes),
+	       ct_number_exact(b, (uint64_t)totals->live_blocks), ct_number_bytes(c, totals->peak_bytes));
+	free(name);
+}
+
+static int print_status(const struct ct_control_page *page, struct ct_error_text *error)
+{
+	struct ct_store_file store;
+	if (page->asleep) {
+		printf("mode      asleep; nothing has been recorded\npage      %s\n", page->name);
+		return CT_OK;
+	}
+	int code = ct_store_file_read(page->fd, page->name, &store, error);
+	if (!code) {
+		print_mode(&store);
+		print_segment(&store);
+		printf("store     %s\n", page->name);
+	}
+	ct_store_file_close(&store);
+	return code;
+}
+
+/* Is there something to control in this state? */
+static int check_state(const struct ct_control_page *page, const struct request *request, struct ct_error_text *error)
+{
+	const struct action *action = find_action(request->word);
+	if (page->asleep && action && action->needs_recording)
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "%s: nothing is recorded, the process is asleep; 'ctrace ctl %s exact' wakes it",
+				    request->word, request->target);
+	return CT_OK;
+}
+
+static int ask(struct ct_control_page *page, const struct request *request, struct ct_error_text *error)
+{
+	uint32_t number;
+	bool sleeps_on = page->asleep && request->wish.set_mode && request->wish.mode == CT_CONTROL_OFF;
+	int code = check_state(page, request, error);
+	if (!code)
+		code = ct_control_ask(page, &request->wish, &number, error);
+	if (code || sleeps_on)
+		return code;
+	code = ct_control_await(page, number, error);
+	if (!code)
+		ct_message_for(
+			COMMAND,
+			"asked; the process has not done it yet: it does at its next allocation, and says so on its stderr if it cannot");
+	return code < 0 ? code : CT_OK;
+}
+
+static int run(int argc, char **argv)
+{
+	struct request request = {0};
+	struct ct_control_page page;
+	struct ct_error_text error;
+	int code, rest = ct_command_begin(&ct_command_ctl, &request, argc, argv, &code);
+	if (rest < 0)
+		return code;
+	code = parse(argc - rest, argv + rest, &request, &error);
+	if (!code)
+		code = ct_control_open(request.target, &page, &error);
+	if (!code) {
+		code = request.status ? print_status(&page, &error) : ask(&page, &request, &error);
+		ct_control_close(&page);
+		ct_control_sweep();
+	}
+	return code ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
+}
+
+static const char *const action_words[] = {"off", "exact", SAMPLE, "pause", "resume", "mark", "reset", "status", NULL};
+
+static void print_more(FILE *out)
+{
+	fputs("\nActions:\n"
+	      "  off              record nothing: calls pass through\n"
+	      "  exact [NAME]     record every allocation, in a new segment\n"
+	      "  sample=BYTES     record a sample, about one allocation per BYTES allocated, in a new segment\n"
+	      "  pause, resume    leave allocations out, and go on; frees are recorded\n"
+	      "  mark NAME        name this moment\n"
+	      "  reset [NAME]     begin a new segment in the same mode: counters start from 0\n"
+	      "  status           print mode, segment and totals; the default\n",
+	      out);
+}
+
+const struct ct_command ct_command_ctl = {
+	.name = COMMAND,
+	.summary = "switch the recording of a running process on and off",
+	.usage =
+		"PID|STORE [off | exact [NAME] | sample=BYTES [NAME] | pause | resume | mark NAME | reset [NAME] | status]",
+	.about =
+		"Control the recording of a running process that was started with ctrace, asleep (CTRACE_MODE=off) or not. The "
+		"process does what is asked at its next allocation or free; it is neither stopped nor signalled.",
+	.print_more = print_more,
+	.words = action_words,
+	.run = run,
+};
