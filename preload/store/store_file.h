@@ -36,6 +36,9 @@ CT_COLD int ct_store_create_copy(struct ct_text *output);
  */
 CT_COLD bool ct_store_grow(enum ct_section_id section, uint64_t elements);
 
+/* The same, but if it fails, the recording goes on. */
+CT_COLD bool ct_store_try_grow(enum ct_section_id section, uint64_t elements);
+
 /* The number of elements that the section has room for. */
 CT_COLD uint64_t ct_store_capacity(enum ct_section_id section);
 

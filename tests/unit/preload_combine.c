@@ -67,13 +67,14 @@ static void test_events_of_samples(void **state)
 	(void)state;
 	struct ct_site site = {0};
 	struct ct_totals totals = {0};
+	uint64_t counters[1] = {0};
 	const uint32_t more = 3u << CT_EVENT_MORE_SHIFT;
-	ct_fold_event(&site, &totals, &(struct ct_event){100, 1, CT_EVENT_ALLOC | more, 40, 0});
+	ct_fold_event(&site, &totals, counters, &(struct ct_event){100, 1, CT_EVENT_ALLOC | more, 40, 0});
 	assert_int_equal(site.live_blocks, 4);
 	assert_int_equal(totals.live_blocks, 4);
 	assert_int_equal(totals.peak_blocks, 4);
 	assert_true(site.birth_ticks == 4 * 100);
-	ct_fold_event(&site, &totals, &(struct ct_event){160, 1, CT_EVENT_FREE | CT_EVENT_TEMPORARY | more, 40, 100});
+	ct_fold_event(&site, &totals, counters, &(struct ct_event){160, 1, CT_EVENT_FREE | CT_EVENT_TEMPORARY | more, 40, 100});
 	assert_int_equal(site.total_blocks, 4);
 	assert_int_equal(site.total_bytes, 40);
 	assert_int_equal(site.temporary_blocks, 4);

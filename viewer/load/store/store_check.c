@@ -22,6 +22,7 @@ const uint32_t ct_store_element_bytes[CT_SECTION_COUNT] = {
 	[CT_SECTION_SNAPSHOTS] = sizeof(struct ct_snapshot_row),
 	[CT_SECTION_MARKS] = sizeof(struct ct_mark_row),
 	[CT_SECTION_REACH] = sizeof(struct ct_reach_row),
+	[CT_SECTION_COUNTERS] = sizeof(uint64_t),
 };
 
 static const char *const section_names[CT_SECTION_COUNT] = {
@@ -34,6 +35,7 @@ static const char *const section_names[CT_SECTION_COUNT] = {
 	[CT_SECTION_SNAPSHOTS] = "snapshots",
 	[CT_SECTION_MARKS] = "marks",
 	[CT_SECTION_REACH] = "rows of reachability",
+	[CT_SECTION_COUNTERS] = "counters",
 };
 
 int ct_store_damaged(struct ct_error_text *error, const char *what)

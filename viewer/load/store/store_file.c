@@ -110,5 +110,7 @@ void ct_store_file_close(struct ct_store_file *store)
 	free(store->snapshots);
 	free(store->marks);
 	free(store->reach);
+	free(store->counters);
+	free(store->added);
 	memset(store, 0, sizeof(*store));
 }

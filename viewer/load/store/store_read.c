@@ -136,6 +136,9 @@ static int read_counters(int fd, struct ct_store_file *store, struct ct_error_te
 	if (!code)
 		code = read_section(fd, header, CT_SECTION_SITES, &store->sites, &store->site_count, error);
 	if (!code)
+		code = read_section(fd, header, CT_SECTION_COUNTERS, &store->counters, &store->counter_count, error);
+	store->counter_room = store->counter_count;
+	if (!code)
 		code = read_section(fd, header, CT_SECTION_RINGS, &store->rings, &store->ring_count, error);
 	if (!code && store->ring_count > header->sections[CT_SECTION_EVENTS].used / CT_RING_EVENTS)
 		code = ct_store_damaged(error, "rings without events");
@@ -183,6 +186,25 @@ static bool same_progress(const struct ct_progress *a, const struct ct_progress 
 	       a->undo_count == b->undo_count;
 }
 
+/*
+ * Have the counters stood still? A batch undoes its sites, but what it adds to the counters stays, and the replay needs
+ * to know which events it has added. Each counter only grows. So if two readings are equal, all counters had these
+ * values between the two.
+ */
+static bool same_counters(int fd, const struct ct_store_file *store)
+{
+	const struct ct_progress *progress = &store->header->progress;
+	struct ct_error_text ignored;
+	uint64_t *now = NULL;
+	size_t count;
+	if (progress->undo_mark != progress->progress + 1)
+		return true;
+	bool same = !read_section(fd, store->header, CT_SECTION_COUNTERS, &now, &count, &ignored) &&
+		    !memcmp(now, store->counters, count * sizeof(*now));
+	free(now);
+	return same;
+}
+
 static bool same_sections(const struct ct_store_header *a, const struct ct_store_header *b)
 {
 	return a->extent_count == b->extent_count && !memcmp(a->sections, b->sections, sizeof(a->sections));
@@ -217,7 +239,7 @@ static enum stillness look_again(int fd, const struct ct_store_file *store, int 
 					 same_progress(&store->header->progress, &now.header->progress)
 				 ? STOOD_STILL
 				 : CHANGED;
-	else if (same_progress(&store->header->progress, &now.header->progress) &&
+	else if (same_counters(fd, store) && same_progress(&store->header->progress, &now.header->progress) &&
 		 !read_header(fd, now.header, &ignored) &&
 		 !read_section(fd, now.header, CT_SECTION_RINGS, &now.rings, &now.ring_count, &ignored))
 		result = same_heads(store, &now) && store->site_count == now.header->sections[CT_SECTION_SITES].used
