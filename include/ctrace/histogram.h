@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Histograms of a site: how many blocks of each size were allocated, and how many of each lifetime were freed. Their
- * buckets are powers of two, of bytes and of ticks. fold.h adds events to them, in the combiner and in the viewer. Pure:
- * the functions touch only their arguments.
+ * buckets are powers of two, of bytes and of ticks. fold.h adds events to them, in the combiner and in the viewer.
+ * Pure: the functions touch only their arguments.
  *
  * A site keeps a *range* for each kind: the buckets from the lowest to the highest that an event fell into. While
  * neither range is wider than one bucket, the site's other counters say how many blocks are in it, and the site has no
  * counters of its own (base 0). Most sites stay like that. The first event of another bucket gives the site a run of
- * counters: those of lifetimes, then those of sizes. When a range widens again, the site gets a new run, and the old one
- * is left behind.
+ * counters: those of lifetimes, then those of sizes. When a range widens again, the site gets a new run, and the old
+ * one is left behind.
  *
  * A kill needs no undo: an event adds to one counter, with one store, and a batch changes nothing else in the runs that
- * were there before it. So what the batch has added to a run is its sum minus the number of blocks that the site has once
- * the batch is undone. These came from the batch's first events, and the reader folds those again without adding them.
+ * were there before it. So what the batch has added to a run is its sum minus the number of blocks that the site has
+ * once the batch is undone. These came from the batch's first events, and the reader folds those again without adding
+ * them.
  */
 #ifndef CTRACE_HISTOGRAM_H
 #define CTRACE_HISTOGRAM_H
@@ -65,7 +66,8 @@ static inline void ct_counter_add(uint64_t *counter, uint64_t blocks)
  * Add blocks of one size to a site's histogram. False: their bucket is outside the site's range, so the histogram must
  * be widened first.
  */
-static inline bool ct_histogram_add_size(const struct ct_site *site, uint64_t *counters, uint64_t bytes, uint64_t blocks)
+static inline bool ct_histogram_add_size(const struct ct_site *site, uint64_t *counters, uint64_t bytes,
+					 uint64_t blocks)
 {
 	const struct ct_histogram *histogram = &site->histogram;
 	uint64_t at = ct_size_bucket(bytes) - histogram->sizes_low;
@@ -76,7 +78,7 @@ static inline bool ct_histogram_add_size(const struct ct_site *site, uint64_t *c
 	return true;
 }
 
-/* The same for a lifetime. If the site has no counters, element 0 takes the blocks, and nobody reads it. */
+/* The same for a lifetime. If the site has no counters, element 0 takes the blocks, and is never read. */
 static inline bool ct_histogram_add_lifetime(const struct ct_site *site, uint64_t *counters, uint64_t ticks,
 					     uint64_t blocks)
 {
@@ -132,8 +134,8 @@ static inline void ct_range_copy(uint64_t *to, unsigned to_low, unsigned to_coun
 }
 
 /*
- * Give the site a wider histogram (ct_histogram_wider) and add the event. The new counters begin at `base`, and what the
- * site has so far moves there. The site's other counters have the event already.
+ * Give the site a wider histogram (ct_histogram_wider) and add the event. The new counters begin at `base`, and what
+ * the site has so far moves there. The site's other counters have the event already.
  */
 static inline void ct_histogram_widen(struct ct_site *site, uint64_t *counters, struct ct_histogram wider,
 				      uint64_t base, const struct ct_event *event)

@@ -4,9 +4,10 @@
  *
  * Before the fork, all locks are taken, the rings are folded, and the changing parts of the shared file (header, sites,
  * counters, rings) are copied to private memory. The child moves the copies, except for the rings, to the places of the
- * shared ones. Then it folds the events that other threads recorded between the copying and the fork. Sections that only
- * grow (nodes, modules, strings) need no copy: the child's counts of their elements do not change. The child makes its
- * own file at its first event (ct_start), so a fork before an exec costs no file. vfork and posix_spawn run none of this.
+ * shared ones. Then it folds the events that other threads recorded between the copying and the fork. Sections that
+ * only grow (nodes, modules, strings) need no copy: the child's counts of their elements do not change. The child makes
+ * its own file at its first event (ct_start), so a fork before an exec costs no file. vfork and posix_spawn run none of
+ * this.
  */
 #include "life/fork.h"
 

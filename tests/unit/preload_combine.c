@@ -74,7 +74,8 @@ static void test_events_of_samples(void **state)
 	assert_int_equal(totals.live_blocks, 4);
 	assert_int_equal(totals.peak_blocks, 4);
 	assert_true(site.birth_ticks == 4 * 100);
-	ct_fold_event(&site, &totals, counters, &(struct ct_event){160, 1, CT_EVENT_FREE | CT_EVENT_TEMPORARY | more, 40, 100});
+	ct_fold_event(&site, &totals, counters,
+		      &(struct ct_event){160, 1, CT_EVENT_FREE | CT_EVENT_TEMPORARY | more, 40, 100});
 	assert_int_equal(site.total_blocks, 4);
 	assert_int_equal(site.total_bytes, 40);
 	assert_int_equal(site.temporary_blocks, 4);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/histogram.h"
 #include "names/names.h"
 #include "util/array.h"
 
@@ -158,7 +159,8 @@ static int select_sites(struct selecting *job, struct ct_selected *selected)
 			selected->dropped++;
 			continue;
 		}
-		if (ct_profile_site(job->to, job->stack, count, &site->counters, site->truncated))
+		if (ct_profile_site(job->to, job->stack, count, &site->counters, site->truncated) ||
+		    (job->to->has_histograms && ct_histogram_copy(job->to, job->to->latest_site, job->from, i)))
 			return -1;
 		job->site_of[i] = job->to->latest_site;
 	}
