@@ -135,7 +135,7 @@ static int show(struct request *request, struct ct_profile *profile)
 		return code;
 	code = ct_select(profile, &request->top.selection, &selected, &error);
 	if (code == 0 && ct_selection_any(&request->top.selection)) {
-		ct_caveat_patterns(&selected);
+		ct_caveat_selected(&selected);
 		view->selected = &selected;
 		view->whole = &selected.totals;
 	}
@@ -182,7 +182,8 @@ static int show_input(struct request *request)
 	request->top.view.profile = profile;
 	ct_top_keep_known_columns(&request->top);
 	if (!request->top.sort_given && !request->top.view.column_count && !request->top.pid)
-		request->top.view.sort = ct_column_main(profile);
+		request->top.view.sort = ct_block_filter_any(&request->top.selection.blocks) ? CT_COLUMN_MATCHING
+											     : ct_column_main(profile);
 	code = show(request, profile);
 	if (request->target)
 		ct_target_close(request->target);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Histograms of a site: its blocks by size, and its freed blocks by lifetime. Bucket b is the one of ctrace/histogram.h:
- * it has sizes from 2^b bytes to less than 2^(b+1), or lifetimes from 2^b ticks to less than 2^(b+1). Only profiles with
- * has_histograms have them.
+ * Histograms of a site: its blocks by size, and its freed blocks by lifetime. Bucket b is the one of
+ * ctrace/histogram.h: it has sizes from 2^b bytes to less than 2^(b+1), or lifetimes from 2^b ticks to less than
+ * 2^(b+1). Only profiles with has_histograms have them.
  */
 #ifndef CT_MODEL_HISTOGRAM_H
 #define CT_MODEL_HISTOGRAM_H

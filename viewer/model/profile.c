@@ -156,6 +156,8 @@ struct ct_profile *ct_profile_take_sites(struct ct_profile *profile)
 	SWAP(profile->has_threads, taken->has_threads);
 	SWAP(profile->latest_site, taken->latest_site);
 	taken->tick_fs = profile->tick_fs;
+	taken->end_time = profile->end_time;
+	taken->has_details = profile->has_details;
 	SWAP(profile->index, taken->index);
 	return taken;
 }

@@ -38,7 +38,7 @@ bool ct_view_put_empty(const struct ct_view *view, struct ct_line *line)
 	if (view->leaks && view->leaks->site_count) {
 		put_leaks(view, line);
 	} else if (view->selected && view->selected->site_count) {
-		ct_line_format(line, "none of %s stacks is left: see what --focus, --ignore and --hide match",
+		ct_line_format(line, "none of %s stacks is left: see what --focus and the options like it keep",
 			       ct_number_exact(number, view->selected->site_count));
 		ct_line_end(line);
 	} else {

@@ -8,9 +8,8 @@
  *       "lob", "lok" lost bytes and blocks, "inb", "ink" indirectly lost, "pob", "pok" possibly lost, "reb", "rek"
  *       reachable; all of these only if reachability was recorded
  *       "szl", "szm" smallest and largest block, "fat", "lat" times of the first and latest allocation
- *       "szh" histogram of sizes: the lowest bucket b with blocks, then the number of blocks in buckets b, b+1, ...; bucket
- *       b has sizes from 2^b to 2^(b+1) - 1 bytes. "lth" the same of the lifetimes of freed blocks, in ticks. Only with
- *       "tickFs"
+ *       "szh" histogram of sizes: a bucket b, then the blocks in buckets b, b+1, ...; bucket b has sizes from 2^b to
+ *       2^(b+1) - 1 bytes. "lth" the same for the lifetimes of freed blocks, in ticks. Both only with "tickFs"
  *       "cut" true if the stack was cut at the top
  *   "ctrace": {
  *       "version": "0.1.0",

@@ -130,8 +130,8 @@ static int read_histogram(struct tables *tables, struct row *row, int member, st
 		sum += number;
 	}
 	if (!fits)
-		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"%s\" is not a bucket below %u and blocks",
-				       row_name(member), CT_BUCKETS);
+		return ct_json_damaged(&dhat->file, piece.text, dhat->error,
+				       "\"%s\" is not a bucket below %u and blocks", row_name(member), CT_BUCKETS);
 	return more < 0 ? more : 1;
 }
 
