@@ -94,6 +94,28 @@ struct store_builder_blocks store_builder_blocks(const struct ct_site *site, con
 	return blocks;
 }
 
+struct store_builder_blocks store_builder_expected(const struct store_builder *builder, uint32_t site)
+{
+	struct store_builder_blocks blocks = {{0}, {0}};
+	for (uint32_t ring = 0; ring < BUILDER_RINGS; ring++)
+		for (uint64_t i = 0; i < builder->rings[ring].head; i++) {
+			const struct ct_event *event = &builder->events[ring * CT_RING_EVENTS + i];
+			unsigned bucket = 63;
+			uint64_t number = event->bytes;
+			if (event->site != site)
+				continue;
+			if (ct_event_kind(event) == CT_EVENT_FREE)
+				number = event->ticks - event->other < 1024 ? 1024 : event->ticks - event->other;
+			while (bucket && number < (uint64_t)1 << bucket)
+				bucket--;
+			if (ct_event_kind(event) == CT_EVENT_FREE)
+				blocks.lifetimes[bucket]++;
+			else
+				blocks.sizes[bucket]++;
+		}
+	return blocks;
+}
+
 long store_builder_write(struct store_builder *builder, const char *path)
 {
 	static const char zeros[CT_STORE_PAGE];

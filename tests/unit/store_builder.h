@@ -45,6 +45,9 @@ struct store_builder_blocks {
 /* What a site and its counters say. */
 struct store_builder_blocks store_builder_blocks(const struct ct_site *site, const uint64_t *counters);
 
+/* The same from all events of the rings, counted one by one. */
+struct store_builder_blocks store_builder_expected(const struct store_builder *builder, uint32_t site);
+
 /* A temporary file for the test, for a group's set-up and tear-down. */
 extern char store_builder_path[];
 int store_builder_make_path(void **state);

@@ -65,33 +65,10 @@ static void open_store(struct store_builder *builder, struct ct_store_file *stor
 		fail_msg("%s", error.line);
 }
 
-/* The histograms of all events, counted one by one. */
-static struct store_builder_blocks blocks_of(const struct store_builder *builder, uint32_t site)
-{
-	struct store_builder_blocks blocks = {{0}, {0}};
-	for (uint32_t ring = 0; ring < BUILDER_RINGS; ring++)
-		for (uint64_t i = 0; i < builder->rings[ring].head; i++) {
-			const struct ct_event *event = &builder->events[ring * CT_RING_EVENTS + i];
-			unsigned bucket = 63;
-			uint64_t number = event->bytes;
-			if (event->site != site)
-				continue;
-			if (ct_event_kind(event) == CT_EVENT_FREE)
-				number = event->ticks - event->other < 1024 ? 1024 : event->ticks - event->other;
-			while (bucket && number < (uint64_t)1 << bucket)
-				bucket--;
-			if (ct_event_kind(event) == CT_EVENT_FREE)
-				blocks.lifetimes[bucket]++;
-			else
-				blocks.sizes[bucket]++;
-		}
-	return blocks;
-}
-
 static void assert_same_histograms(const struct ct_store_file *store, const struct store_builder *builder)
 {
 	for (uint32_t i = 1; i < 3; i++) {
-		struct store_builder_blocks wanted = blocks_of(builder, i);
+		struct store_builder_blocks wanted = store_builder_expected(builder, i);
 		struct store_builder_blocks got = store_builder_blocks(&store->sites[i], store->counters);
 		assert_memory_equal(&got, &wanted, sizeof(got));
 	}
