@@ -233,7 +233,7 @@ def check_ctrace(report, lossless=True):
 
 def _check_histograms(report):
     """The histograms have all blocks, and all that were freed."""
-    require("tickFs" in report.own or report.own["torn"], "no histograms")
+    require("tickFs" in report.own or report.own.get("torn"), "no histograms")
     for site in report.sites if "tickFs" in report.own else []:
         sizes, lifetimes = sum(site.sizes.values()), sum(site.lifetimes.values())
         require(sizes == site["tbk"], f"{sizes} sizes: {site.counters} {site.frames[0]}")

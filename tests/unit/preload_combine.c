@@ -9,8 +9,11 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "recording.h"
+#include "store/store_file.h"
 
 #define THREADS 7
 #define BURSTS 40
@@ -233,13 +236,55 @@ static void test_timeline_follows(void **state)
 	}
 }
 
+static void allocate_doubling(unsigned times)
+{
+	volatile unsigned count = times;
+	for (unsigned i = 0; i < count; i++) {
+		allocate(0x80100, (size_t)1 << i);
+		release(0x80100);
+	}
+	combine();
+}
+
+/* Each doubling is a bucket more, and each bucket more takes a new run of counters. */
+static void test_no_room_for_histograms(void **state)
+{
+	(void)state;
+	const struct ct_section *counters = &ct_tracer.header->sections[CT_SECTION_COUNTERS];
+	const struct ct_site *site = NULL;
+	struct rlimit limit, present;
+	struct stat store;
+	getrlimit(RLIMIT_FSIZE, &limit);
+	present = limit;
+	for (volatile int i = 0; i < 22; i++) { /* all calls are from one place */
+		allocate_doubling(i ? 40 : 20);
+		if (i == 0) {
+			site = newest_site();
+			assert_int_equal(site->histogram.sizes, 20);
+			assert_int_not_equal(counters->used, 0);
+			assert_int_equal(stat(ct_store_path(), &store), 0);
+			present.rlim_cur = (rlim_t)store.st_size;
+			setrlimit(RLIMIT_FSIZE, &present);
+		}
+		if (i == 20)
+			setrlimit(RLIMIT_FSIZE, &limit); /* there is room again, but histograms have ended for good */
+	}
+	assert_int_equal(counters->used, 0);
+	assert_int_equal(ct_gate.phase, CT_PHASE_ON);
+	assert_int_equal(site->total_blocks, 20 + 21 * 40);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_changes_after_the_peak), cmocka_unit_test(test_equal_peaks),
-		cmocka_unit_test(test_events_of_samples),      cmocka_unit_test(test_batch_can_be_undone),
-		cmocka_unit_test(test_a_round_is_in_order),    cmocka_unit_test(test_rings_wrap_around),
+		cmocka_unit_test(test_changes_after_the_peak),
+		cmocka_unit_test(test_equal_peaks),
+		cmocka_unit_test(test_events_of_samples),
+		cmocka_unit_test(test_batch_can_be_undone),
+		cmocka_unit_test(test_a_round_is_in_order),
+		cmocka_unit_test(test_rings_wrap_around),
 		cmocka_unit_test(test_timeline_follows),
+		cmocka_unit_test(test_no_room_for_histograms), /* last: there are no histograms afterwards */
 	};
 	return cmocka_run_group_tests_name("preload_combine", tests, recording_start, recording_stop);
 }

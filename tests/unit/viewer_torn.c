@@ -216,6 +216,25 @@ static void test_whole(void **state)
 	assert_int_equal(failed_checks(store_builder_new()), 0);
 }
 
+/* The section of counters could not grow: whatever the sites say, there are no histograms. The rest is whole. */
+static void test_no_histograms(void **state)
+{
+	(void)state;
+	struct store_builder *builder = folded();
+	struct ct_error_text error;
+	struct ct_profile *profile;
+	builder->sites[1].histogram = (struct ct_histogram){77, 1, 9, 1, 9};
+	builder->header.sections[CT_SECTION_COUNTERS].used = 0;
+	store_builder_event(builder, 0, LATE + 500, 1, CT_EVENT_ALLOC, 1 << 20, 0);
+	store_builder_write(builder, store_builder_path);
+	assert_int_equal(ct_load(store_builder_path, &profile, &error), 0);
+	assert_false(profile->has_histograms);
+	assert_false(profile->torn);
+	assert_int_equal(profile->totals.total_blocks, 3 * BUILDER_RINGS + 1);
+	ct_profile_free(profile);
+	assert_int_equal(failed_checks(builder), 0);
+}
+
 /* A thread read the clock, and published its event after the others had been folded. */
 static void test_late_event(void **state)
 {
@@ -293,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_each_check),
 		cmocka_unit_test(test_negative_numbers),
 		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_no_histograms),
 		cmocka_unit_test(test_late_event),
 		cmocka_unit_test(test_free_that_was_missed),
 		cmocka_unit_test(test_number_of_events_unknown),
