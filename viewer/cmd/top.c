@@ -59,16 +59,20 @@ static int check_interactive(const struct request *request)
 	const struct ct_top_request *top = &request->top;
 	bool possible = (top->kind == CT_TOP_ROWS || top->kind == CT_TOP_TREE) && top->form == CT_TOP_TEXT &&
 			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE && !top->view.column_count &&
-			!top->only_leaks;
+			!top->only_leaks && !top->view.spreads[CT_HISTOGRAM_SIZES] &&
+			!top->view.spreads[CT_HISTOGRAM_LIFETIMES];
 	if (!request->top.interactive && !request->top.pid)
 		return CT_EXIT_FINE;
 	if (!possible)
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
-				   "-i and -p show sites, functions, modules, threads and trees: not --by file, --by "
-				   "line, --columns, --list, --peek, --leaks, --json or --csv");
+		return ct_cmd_fail(
+			COMMAND, CT_EXIT_USAGE,
+			"-i and -p show sites, functions, modules, threads and trees: not --by file, --by "
+			"line, --columns, --list, --peek, --leaks, --json or --csv; sizes and lifetimes are above "
+			"the stack");
 	if (request->top.pid && ct_selection_any(&top->selection))
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
-				   "-p takes no --focus, --ignore or --hide: the key f filters what it shows");
+		return ct_cmd_fail(
+			COMMAND, CT_EXIT_USAGE,
+			"-p takes no --focus, --min-size or others of their kind: the key f filters what it shows");
 	return CT_EXIT_FINE;
 }
 

@@ -21,6 +21,7 @@
 #include "names/names.h"
 #include "util/progress.h"
 #include "write/diff.h"
+#include "write/html_histograms.h"
 #include "write/packed.h"
 #include "write/put_profile.h"
 #include "write/stacks.h"
@@ -353,6 +354,8 @@ static void put_data(const struct page *page, enum ct_metric metric)
 	put_functions(page);
 	put_frames(page);
 	put_sites(page);
+	if (!page->diff)
+		ct_put_html_histograms(profile, page->stacks.order, page->out);
 	put_timeline(page, profile);
 	put_marks(page);
 	put_snapshots(page);

@@ -2,12 +2,14 @@
 """Histograms of sizes and lifetimes. Those of every report are checked in lib/dhat.py, and bucket by bucket in reference.py."""
 
 import json
+import os
 import re
 
-from lib import dhat, trace
-from lib.harness import CTRACE, CTRACE_TOP, PYTHON, check, check_equal, check_in, program, test
+from lib import browser, dhat, trace
+from lib.harness import BUILD, CTRACE, CTRACE_TOP, PYTHON, check, check_equal, check_in, program, test
 from lib.screen import Terminal
 
+PAGE = os.path.join(BUILD, "share", "ctrace", "report.html")  # make html
 SIZES = {
     "allocate_small": {4: 100, 5: 100, 6: 100},
     "allocate_large": {21: 5},
@@ -211,6 +213,25 @@ def interactive(context):
     with Terminal(context, [CTRACE_TOP, "-i", path], columns=120) as terminal:
         text = terminal.wait_for("    sizes      ")
         check_in("    lifetimes  ", text, "the pane")
+
+
+@test(needs=browser.NEEDS + (PAGE,))
+def page(context):
+    """An opened row has both histograms, with numbers and a title for each column."""
+    _, path = record(context)
+    made = context.path("page.html")
+    context.run([CTRACE, "html", "-o", made, path]).check()
+    with browser.Browser() as page:
+        page.open("file://" + made)
+        page.wait("return document.querySelector('td .open')", "the table")
+        page.run("for (const button of document.querySelectorAll('td .open')) button.click()")
+        texts = page.run("return [...document.querySelectorAll('svg.histogram')].map(svg => svg.getAttribute('aria-label'))")
+        check_equal(len(texts), 9, f"bars of 5 sites, one of which freed none: {texts}")
+        check_in("Blocks by size: 128 B to 8.00 MiB; 97.5 % 128 B to 256 B", texts, "allocate_mixed")
+        check_in("Blocks by size: 2.00 MiB to 4.00 MiB", texts, "allocate_large")
+        titles = page.run("return [...document.querySelectorAll('svg.histogram title')].map(title => title.textContent)")
+        check_in("4.00 MiB to 8.00 MiB: 1", titles, "titles")
+        check_equal(page.console_errors(), [], "console")
 
 
 @test()

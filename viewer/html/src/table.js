@@ -4,6 +4,7 @@
 import { make } from "./dom.js";
 import { base } from "./data.js";
 import { changesOf } from "./diff.js";
+import { histograms } from "./histogram.js";
 import { exact, percent } from "./numbers.js";
 
 const ROWS = 50;
@@ -267,7 +268,7 @@ export class Table {
     });
     const show = make("button", { type: "button", onclick: () => this.on.show(site) }, "Show in graph");
     const cut = profile.sites.truncated[site] ? make("p", { class: "note" }, "The stack was cut here.") : "";
-    const cell = make("td", { colspan: this.all().length + 1 }, this.facts(site), make("ol", { class: "stack" }, frames), cut, show);
+    const cell = make("td", { colspan: this.all().length + 1 }, this.facts(site), histograms(profile, site), make("ol", { class: "stack" }, frames), cut, show);
     return make("tr", { class: "details" }, cell);
   }
 }
