@@ -42,11 +42,14 @@ static inline bool ct_fold_details(struct ct_site *site, const struct ct_event *
 	return false;
 }
 
-/* Add an event to the histogram of sizes. There is nothing to add as long as all blocks are in one bucket. */
+/*
+ * Add an event to the histogram of sizes. There is nothing to add as long as all blocks are in one bucket. A sampled
+ * event's bytes are not the size of its block, so they do not say whether they are.
+ */
 static inline bool ct_fold_size(const struct ct_site *site, uint64_t *counters, const struct ct_event *event,
 				bool between)
 {
-	if (__builtin_expect(between && site->histogram.sizes == 1, true))
+	if (__builtin_expect(between && site->histogram.sizes == 1 && !(event->kind & CT_EVENT_SIZED), true))
 		return true;
 	return ct_histogram_add_size(site, counters, ct_event_block_bytes(event), ct_event_blocks(event));
 }
@@ -75,8 +78,8 @@ static inline void ct_fold_free(struct ct_site *site, struct ct_totals *totals, 
 }
 
 /*
- * Add one event to its site, its site's histograms and the totals. Events must come in the order of merge.h. False: the
- * event is missing in the histogram, see ct_histogram_add.
+ * Add one event to its site, its site's histograms and the totals. Events must come in the order of merge.h. False: it
+ * is not in the histogram yet, which must be widened (ct_histogram_widen).
  */
 static inline bool ct_fold_event(struct ct_site *site, struct ct_totals *totals, uint64_t *counters,
 				 const struct ct_event *event)

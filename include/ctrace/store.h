@@ -37,8 +37,7 @@ enum ct_section_id {
 	CT_SECTION_SNAPSHOTS, /* struct ct_snapshot_row */
 	CT_SECTION_MARKS, /* struct ct_mark_row */
 	CT_SECTION_REACH, /* struct ct_reach_row */
-	CT_SECTION_COUNTERS, /* uint64_t, for struct ct_histogram; none: it could not grow, so there are no histograms
-			      */
+	CT_SECTION_COUNTERS, /* uint64_t, for struct ct_histogram; empty: it could not grow, and there are none */
 	CT_SECTION_COUNT,
 };
 

@@ -9,8 +9,8 @@
 
 static bool has_room(uint64_t counters, bool may_grow)
 {
-	return counters <= ct_store_capacity(CT_SECTION_COUNTERS) ||
-	       (may_grow && ct_store_try_grow(CT_SECTION_COUNTERS, counters));
+	return may_grow ? ct_store_try_grow(CT_SECTION_COUNTERS, counters)
+			: counters <= ct_store_capacity(CT_SECTION_COUNTERS);
 }
 
 void ct_histogram_take(struct ct_site *site, const struct ct_event *event, bool may_grow)

@@ -9,8 +9,8 @@
 #include "sys/compiler.h"
 
 /*
- * Add an event that ct_histogram_add did not take. If there is no room for more counters, histograms end for good, and
- * the recording goes on. may_grow: the file is this process's own.
+ * Add an event that ct_fold_event could not add to a histogram. If there is no room for more counters, histograms end
+ * for good, and the recording goes on. may_grow: the file is this process's own.
  */
 CT_COLD void ct_histogram_take(struct ct_site *site, const struct ct_event *event, bool may_grow);
 

@@ -89,6 +89,26 @@ static void test_events_of_samples(void **state)
 	assert_int_equal(totals.live_bytes, 0);
 }
 
+/* The bytes of a sampled event are not the size of its block. */
+static void test_sizes_of_samples(void **state)
+{
+	(void)state;
+	struct ct_site site = {0};
+	struct ct_totals totals = {0};
+	uint64_t counters[4] = {0};
+	const uint32_t kind = CT_EVENT_ALLOC | CT_EVENT_SIZED | 3u << CT_EVENT_MORE_SHIFT;
+	struct ct_event events[] = {{100, 1, kind, 400, 100}, {200, 1, kind, 400, 40}, {300, 1, kind, 400, 100}};
+	for (int i = 0; i < 3; i++)
+		if (!ct_fold_event(&site, &totals, counters, &events[i])) {
+			struct ct_histogram wider = ct_histogram_wider(&site, &events[i]);
+			ct_histogram_widen(&site, counters, wider, ct_histogram_counters(&wider) ? 1 : 0, &events[i]);
+		}
+	assert_int_equal(site.histogram.sizes_low, 5);
+	assert_int_equal(site.histogram.sizes, 2);
+	assert_int_equal(counters[site.histogram.base], 4);
+	assert_int_equal(counters[site.histogram.base + 1], 8);
+}
+
 /* A kill within a batch is undone with copies of the sites that the batch changes, as they were before. */
 static void test_batch_can_be_undone(void **state)
 {
@@ -277,13 +297,10 @@ static void test_no_room_for_histograms(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_changes_after_the_peak),
-		cmocka_unit_test(test_equal_peaks),
-		cmocka_unit_test(test_events_of_samples),
-		cmocka_unit_test(test_batch_can_be_undone),
-		cmocka_unit_test(test_a_round_is_in_order),
-		cmocka_unit_test(test_rings_wrap_around),
-		cmocka_unit_test(test_timeline_follows),
+		cmocka_unit_test(test_changes_after_the_peak), cmocka_unit_test(test_equal_peaks),
+		cmocka_unit_test(test_events_of_samples),      cmocka_unit_test(test_sizes_of_samples),
+		cmocka_unit_test(test_batch_can_be_undone),    cmocka_unit_test(test_a_round_is_in_order),
+		cmocka_unit_test(test_rings_wrap_around),      cmocka_unit_test(test_timeline_follows),
 		cmocka_unit_test(test_no_room_for_histograms), /* last: there are no histograms afterwards */
 	};
 	return cmocka_run_group_tests_name("preload_combine", tests, recording_start, recording_stop);
