@@ -27,17 +27,17 @@
 #define CT_SIZE_BUCKET_MIN 0u
 #define CT_LIFETIME_BUCKET_MIN 10u /* about half a microsecond */
 
-static inline uint64_t ct_bucket(uint64_t number, unsigned lowest)
+static inline uint32_t ct_bucket(uint64_t number, unsigned lowest)
 {
-	return 63u ^ (uint64_t)__builtin_clzll(number | (((uint64_t)2 << lowest) - 1));
+	return 63u ^ (uint32_t)__builtin_clzll(number | (((uint64_t)2 << lowest) - 1));
 }
 
-static inline uint64_t ct_size_bucket(uint64_t bytes)
+static inline uint32_t ct_size_bucket(uint64_t bytes)
 {
 	return ct_bucket(bytes, CT_SIZE_BUCKET_MIN);
 }
 
-static inline uint64_t ct_lifetime_bucket(uint64_t ticks)
+static inline uint32_t ct_lifetime_bucket(uint64_t ticks)
 {
 	return ct_bucket(ticks, CT_LIFETIME_BUCKET_MIN);
 }
@@ -70,7 +70,7 @@ static inline bool ct_histogram_add_size(const struct ct_site *site, uint64_t *c
 					 uint64_t blocks)
 {
 	const struct ct_histogram *histogram = &site->histogram;
-	uint64_t at = ct_size_bucket(bytes) - histogram->sizes_low;
+	uint32_t at = ct_size_bucket(bytes) - histogram->sizes_low;
 	if (at >= histogram->sizes)
 		return false;
 	if (histogram->sizes > 1)
@@ -83,16 +83,16 @@ static inline bool ct_histogram_add_lifetime(const struct ct_site *site, uint64_
 					     uint64_t blocks)
 {
 	const struct ct_histogram *histogram = &site->histogram;
-	uint64_t at = ct_lifetime_bucket(ticks) - histogram->lifetimes_low;
+	uint32_t at = ct_lifetime_bucket(ticks) - histogram->lifetimes_low;
 	if (at >= histogram->lifetimes)
 		return false;
 	ct_counter_add(&counters[histogram->base + at], blocks);
 	return true;
 }
 
-static inline void ct_range_include(uint8_t *low, uint8_t *count, uint64_t bucket)
+static inline void ct_range_include(uint8_t *low, uint8_t *count, uint32_t bucket)
 {
-	uint64_t from = *low, to = from + *count;
+	uint32_t from = *low, to = from + *count;
 	if (from == to) {
 		from = bucket;
 		to = bucket + 1;
