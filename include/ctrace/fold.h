@@ -7,6 +7,7 @@
 #ifndef CTRACE_FOLD_H
 #define CTRACE_FOLD_H
 
+#include "ctrace/histogram.h"
 #include "ctrace/store.h"
 
 /* The site's bytes, and its blocks, at the process's peak; see ct_site.peak_epoch. */
@@ -20,19 +21,37 @@ static inline uint64_t ct_site_peak_blocks(const struct ct_site *site, const str
 	return site->peak_epoch == totals->peak_epoch ? site->peak_blocks : (uint64_t)site->live_blocks;
 }
 
-/* What an allocation, resize or ad-hoc event adds to a site apart from sums: extremes of sizes and times, and slack. */
-static inline void ct_fold_details(struct ct_site *site, const struct ct_event *event)
+/*
+ * What an allocation, resize or ad-hoc event adds to a site apart from sums: extremes of sizes and times, and slack.
+ * True: the size is between those of earlier blocks.
+ */
+static inline bool ct_fold_details(struct ct_site *site, const struct ct_event *event)
 {
-	if (!site->total_blocks) {
-		site->smallest_bytes = event->bytes;
+	site->latest_ticks = event->ticks;
+	site->slack_bytes += ct_event_slack(event);
+	if (__builtin_expect(site->total_blocks && event->bytes >= site->smallest_bytes &&
+				     event->bytes <= site->largest_bytes,
+			     true))
+		return true;
+	if (!site->total_blocks)
 		site->first_ticks = event->ticks;
-	}
-	if (event->bytes < site->smallest_bytes)
+	if (!site->total_blocks || event->bytes < site->smallest_bytes)
 		site->smallest_bytes = event->bytes;
 	if (event->bytes > site->largest_bytes)
 		site->largest_bytes = event->bytes;
-	site->latest_ticks = event->ticks;
-	site->slack_bytes += ct_event_slack(event);
+	return false;
+}
+
+/*
+ * Add an event to the histogram of sizes. There is nothing to add as long as all blocks are in one bucket. A sampled
+ * event's bytes are not the size of its block, so they do not say whether they are.
+ */
+static inline bool ct_fold_size(const struct ct_site *site, uint64_t *counters, const struct ct_event *event,
+				bool between)
+{
+	if (__builtin_expect(between && site->histogram.sizes == 1 && !(event->kind & CT_EVENT_SIZED), true))
+		return true;
+	return ct_histogram_add_size(site, counters, ct_event_block_bytes(event), ct_event_blocks(event));
 }
 
 static inline void ct_fold_resize(struct ct_site *site, const struct ct_event *event)
@@ -48,8 +67,6 @@ static inline void ct_fold_resize(struct ct_site *site, const struct ct_event *e
 static inline void ct_fold_free(struct ct_site *site, struct ct_totals *totals, const struct ct_event *event)
 {
 	uint64_t blocks = ct_event_blocks(event), birth = ct_event_birth(event);
-	if (birth < totals->start_ticks) /* the segment does not have the block */
-		return;
 	site->lifetime_ticks += (ct_tick_sum)(event->ticks - birth) * blocks;
 	site->birth_ticks -= (ct_tick_sum)birth * blocks;
 	site->live_bytes -= (int64_t)event->bytes;
@@ -60,8 +77,12 @@ static inline void ct_fold_free(struct ct_site *site, struct ct_totals *totals, 
 		site->temporary_blocks += blocks;
 }
 
-/* Add one event to its site and to the totals. Events must come in the order of merge.h. */
-static inline void ct_fold_event(struct ct_site *site, struct ct_totals *totals, const struct ct_event *event)
+/*
+ * Add one event to its site, its site's histograms and the totals. Events must come in the order of merge.h. False: it
+ * is not in the histogram yet, which must be widened (ct_histogram_widen).
+ */
+static inline bool ct_fold_event(struct ct_site *site, struct ct_totals *totals, uint64_t *counters,
+				 const struct ct_event *event)
 {
 	/* This is the site's first change since the latest peak, so what is live now was live at the peak. */
 	if (site->peak_epoch != totals->peak_epoch) {
@@ -73,14 +94,17 @@ static inline void ct_fold_event(struct ct_site *site, struct ct_totals *totals,
 	enum ct_event_kind kind = ct_event_kind(event);
 	if (kind != CT_EVENT_ALLOC) {
 		if (kind == CT_EVENT_FREE) {
+			if (ct_event_birth(event) < totals->start_ticks) /* the segment does not have the block */
+				return true;
 			ct_fold_free(site, totals, event);
-			return;
+			return ct_histogram_add_lifetime(site, counters, event->ticks - ct_event_birth(event),
+							 ct_event_blocks(event));
 		}
 		if (kind == CT_EVENT_AD_HOC) { /* does not belong to the heap: no totals */
-			ct_fold_details(site, event);
+			bool between = ct_fold_details(site, event);
 			site->total_bytes += event->bytes;
 			site->total_blocks++;
-			return;
+			return ct_fold_size(site, counters, event, between);
 		}
 	}
 
@@ -94,7 +118,7 @@ static inline void ct_fold_event(struct ct_site *site, struct ct_totals *totals,
 		site->live_blocks += (int64_t)blocks;
 		totals->live_blocks += (int64_t)blocks;
 	}
-	ct_fold_details(site, event);
+	bool between = ct_fold_details(site, event);
 	site->total_bytes += event->bytes;
 	site->total_blocks += blocks;
 	site->live_bytes += growth;
@@ -112,6 +136,7 @@ static inline void ct_fold_event(struct ct_site *site, struct ct_totals *totals,
 		totals->peak_ticks = event->ticks;
 		totals->peak_epoch++;
 	}
+	return ct_fold_size(site, counters, event, between);
 }
 
 #endif

@@ -40,6 +40,7 @@ enum ct_section_id {
 	CT_SECTION_MARKS, /* struct ct_mark_row */
 	CT_SECTION_REACH, /* struct ct_reach_row */
 	CT_SECTION_SEGMENTS, /* struct ct_segment_head, each followed by struct ct_site */
+	CT_SECTION_COUNTERS, /* uint64_t, for struct ct_histogram; empty: it could not grow, and there are none */
 	CT_SECTION_COUNT,
 };
 
@@ -134,6 +135,18 @@ struct ct_node {
 /* 64 bits are too few: a million blocks that live for two hours add up to 2^64 ticks. */
 typedef unsigned __int128 ct_tick_sum;
 
+/*
+ * Which buckets a site's histograms have, and where their counters are: first those of lifetimes, then those of sizes.
+ * histogram.h explains the buckets, and which of them are counted.
+ */
+struct ct_histogram {
+	uint32_t base; /* index in COUNTERS; 0: no counters, since each range has one bucket at most */
+	uint8_t sizes_low; /* the lowest bucket, and how many follow from there */
+	uint8_t sizes;
+	uint8_t lifetimes_low; /* of freed blocks */
+	uint8_t lifetimes;
+};
+
 /* Counters of one site. Lifetimes and times are in ticks of the store's clock. */
 struct ct_site {
 	ct_tick_sum lifetime_ticks; /* sum over the freed blocks */
@@ -158,7 +171,7 @@ struct ct_site {
 	uint64_t latest_ticks;
 	uint32_t node;
 	uint32_t batch; /* the combiner's latest batch that changed this site */
-	uint64_t reserved;
+	struct ct_histogram histogram;
 };
 
 /* The process's counters, folded together with the sites. */
@@ -176,27 +189,29 @@ struct ct_totals {
 
 /* What an event's fields `bytes` and `other` mean for each kind. */
 enum ct_event_kind {
-	CT_EVENT_ALLOC = 1, /* bytes: size; other: slack */
+	CT_EVENT_ALLOC = 1, /* bytes: size; other: slack, and with CT_EVENT_SIZED the block's size */
 	CT_EVENT_FREE = 2, /* bytes: size; other: time of the allocation */
 	CT_EVENT_RESIZE = 3, /* bytes: new size; other: old size and slack */
 	CT_EVENT_AD_HOC = 4, /* from ctrace_event; bytes: weight; other: 0 */
 };
 
-/* The parts of ct_event.kind. The two flags share a bit, since no event is both a free and a resize. */
+/* The parts of ct_event.kind. The flags share a bit, since an event is of one kind. */
 #define CT_EVENT_KIND 0xfu /* enum ct_event_kind */
 #define CT_EVENT_TEMPORARY 0x10u /* in a free: by the thread that allocated, before its next allocation */
 #define CT_EVENT_MOVED 0x10u /* in a resize: the block has another address now */
+#define CT_EVENT_SIZED 0x10u /* in a sampled allocation: `other` has the size of the block that was sampled */
 #define CT_EVENT_MORE_SHIFT 5 /* from this bit on: how many blocks a sampled event stands for, less 1 */
 
 struct ct_event {
 	uint64_t ticks;
 	uint32_t site;
-	uint32_t kind; /* enum ct_event_kind | one of the two flags | blocks - 1 << CT_EVENT_MORE_SHIFT */
+	uint32_t kind; /* enum ct_event_kind | a flag | blocks - 1 << CT_EVENT_MORE_SHIFT */
 	uint64_t bytes;
 	uint64_t other; /* in a free: time of the allocation; else: old size | slack << CT_EVENT_SLACK_SHIFT */
 };
 
 #define CT_EVENT_SLACK_SHIFT 40
+#define CT_EVENT_OLD_BYTES (((uint64_t)1 << CT_EVENT_SLACK_SHIFT) - 1)
 #define CT_EVENT_SLACK_MAX ((1u << 24) - 1) /* this much or more */
 
 static inline enum ct_event_kind ct_event_kind(const struct ct_event *event)
@@ -219,7 +234,7 @@ static inline uint64_t ct_event_birth(const struct ct_event *event)
 /* For a resize: the size before it. */
 static inline uint64_t ct_event_old_bytes(const struct ct_event *event)
 {
-	return event->other & (((uint64_t)1 << CT_EVENT_SLACK_SHIFT) - 1);
+	return event->other & CT_EVENT_OLD_BYTES;
 }
 
 /* For an allocation or resize: usable minus requested bytes, at most CT_EVENT_SLACK_MAX. */

@@ -145,13 +145,15 @@ CT_TWICE bool ct_record_alloc_as(bool sampled, bool measured, struct ct_thread *
 	if (ct_unlikely(!ct_insert(thread, (uintptr_t)block, row)))
 		return false;
 	thread->last_block = (uintptr_t)block;
+	uint64_t other = sampled || !measured ? 0 : ct_slack(block, bytes);
 	if (sampled) {
 		ct_sample_note((uintptr_t)block, true);
 		thread->last_unsampled = ct_tls.unsampled;
+		kind |= CT_EVENT_SIZED;
+		other = bytes < CT_EVENT_OLD_BYTES ? bytes : CT_EVENT_OLD_BYTES;
 	}
-	uint64_t slack = sampled || !measured ? 0 : ct_slack(block, bytes);
 	bytes = ct_weigh(sampled, bytes, birth, &kind);
-	ct_journal(thread, birth, site, kind, bytes, slack);
+	ct_journal(thread, birth, site, kind, bytes, other);
 	return true;
 }
 

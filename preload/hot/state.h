@@ -41,6 +41,7 @@ struct ct_tracer {
 	struct ct_site *sites;
 	struct ct_ring *rings;
 	struct ct_event *events;
+	uint64_t *counters;
 	struct ct_table *code; /* key: epoch and lookup address; value: ct_code_pack */
 	struct ct_table *tree; /* key: parent << 32 | place; value: site << 32 | node */
 	uint32_t **node_hashes; /* by node, in chunks of CT_HASHES_CHUNK; see ct_hash_below */

@@ -3,10 +3,11 @@
  * fork: the child's recording begins as a copy of its parent's at that moment.
  *
  * Before the fork, all locks are taken, the rings are folded, and the changing parts of the shared file (header, sites,
- * rings) are copied to private memory. The child moves the copies of header and sites to the places of the shared ones.
- * Then it folds the events that other threads recorded between the copying and the fork. Sections that only grow
- * (nodes, modules, strings) need no copy: the child's counts of their elements do not change. The child makes its own
- * file at its first event (ct_start), so a fork before an exec costs no file. vfork and posix_spawn run none of this.
+ * counters, rings) are copied to private memory. The child moves the copies, except for the rings, to the places of the
+ * shared ones. Then it folds the events that other threads recorded between the copying and the fork. Sections that
+ * only grow (nodes, modules, strings) need no copy: the child's counts of their elements do not change. The child makes
+ * its own file at its first event (ct_start), so a fork before an exec costs no file. vfork and posix_spawn run none of
+ * this.
  */
 #include "life/fork.h"
 
@@ -17,6 +18,7 @@
 #include "life/control.h"
 #include "life/threads.h"
 #include "store/combine.h"
+#include "store/histogram.h"
 #include "store/store_file.h"
 #include "sys/loader.h"
 #include "sys/lock.h"
@@ -31,22 +33,44 @@ extern void *__dso_handle __attribute__((visibility("hidden")));
  * fork.
  */
 static __thread uint32_t phase_before;
-static __thread char *copy; /* header, then sites, then rings */
+static __thread char *copy; /* header, then sites, then counters, then rings */
 static __thread size_t sites_bytes;
+static __thread size_t counters_bytes;
 static __thread size_t rings_bytes;
+
+static char *copied_sites(void)
+{
+	return copy + CT_STORE_HEADER_BYTES;
+}
+
+static char *copied_counters(void)
+{
+	return copied_sites() + sites_bytes;
+}
+
+static char *copied_rings(void)
+{
+	return copied_counters() + counters_bytes;
+}
+
+static size_t copied_bytes(void)
+{
+	return CT_STORE_HEADER_BYTES + sites_bytes + counters_bytes + rings_bytes;
+}
 
 static void copy_what_changes(void)
 {
+	const struct ct_section *sections = ct_tracer.header->sections;
 	sites_bytes = ct_store_mapped(CT_SECTION_SITES);
+	counters_bytes = ct_store_mapped(CT_SECTION_COUNTERS);
 	rings_bytes = ct_store_mapped(CT_SECTION_RINGS);
-	copy = ct_region_map(CT_STORE_HEADER_BYTES + sites_bytes + rings_bytes);
+	copy = ct_region_map(copied_bytes());
 	if (!copy)
 		return;
 	memcpy(copy, ct_tracer.header, CT_STORE_HEADER_BYTES);
-	memcpy(copy + CT_STORE_HEADER_BYTES + sites_bytes, ct_tracer.rings,
-	       ct_tracer.header->sections[CT_SECTION_RINGS].used * sizeof(struct ct_ring));
-	memcpy(copy + CT_STORE_HEADER_BYTES, ct_tracer.sites,
-	       ct_tracer.header->sections[CT_SECTION_SITES].used * sizeof(struct ct_site));
+	memcpy(copied_rings(), ct_tracer.rings, sections[CT_SECTION_RINGS].used * sizeof(struct ct_ring));
+	memcpy(copied_counters(), ct_tracer.counters, sections[CT_SECTION_COUNTERS].used * sizeof(uint64_t));
+	memcpy(copied_sites(), ct_tracer.sites, sections[CT_SECTION_SITES].used * sizeof(struct ct_site));
 }
 
 static void before_fork(void)
@@ -56,8 +80,10 @@ static void before_fork(void)
 	ct_lock_get(&ct_lock_combine);
 	phase_before = ct_get_acquire(&ct_gate.phase);
 	copy = NULL;
-	if (phase_before == CT_PHASE_ON)
+	if (phase_before == CT_PHASE_ON) {
 		ct_combine_locked(); /* may grow the store, under ct_lock_store */
+		ct_histogram_make_room();
+	}
 	ct_lock_get(&ct_lock_tree);
 	ct_lock_get(&ct_lock_store);
 	ct_lock_get(&ct_lock_objects);
@@ -69,7 +95,7 @@ static void before_fork(void)
 static void after_fork_in_parent(void)
 {
 	if (copy)
-		ct_sys_munmap(copy, CT_STORE_HEADER_BYTES + sites_bytes + rings_bytes);
+		ct_sys_munmap(copy, copied_bytes());
 	ct_lock_put_after_fork(false);
 	ct_own_end();
 }
@@ -77,11 +103,11 @@ static void after_fork_in_parent(void)
 static bool leave_parents_store(void)
 {
 	if (!copy || !ct_options.children || !ct_store_replace(ct_tracer.header, copy, CT_STORE_HEADER_BYTES) ||
-	    !ct_store_replace(ct_tracer.sites, copy + CT_STORE_HEADER_BYTES, sites_bytes))
+	    !ct_store_replace(ct_tracer.sites, copied_sites(), sites_bytes) ||
+	    !ct_store_replace(ct_tracer.counters, copied_counters(), counters_bytes))
 		return false;
-	char *rings = copy + CT_STORE_HEADER_BYTES + sites_bytes;
-	ct_threads_fold_rest((const struct ct_ring *)rings);
-	ct_sys_munmap(rings, rings_bytes);
+	ct_threads_fold_rest((const struct ct_ring *)copied_rings());
+	ct_sys_munmap(copied_rings(), rings_bytes);
 	return ct_store_drop_rings();
 }
 

@@ -166,9 +166,11 @@ static void init_sections(void)
 	ct_tracer.sites = ct_store_base(CT_SECTION_SITES);
 	ct_tracer.rings = ct_store_base(CT_SECTION_RINGS);
 	ct_tracer.events = ct_store_base(CT_SECTION_EVENTS);
+	ct_tracer.counters = ct_store_base(CT_SECTION_COUNTERS);
 	header->sections[CT_SECTION_MODULES].used = 1;
 	header->sections[CT_SECTION_NODES].used = 1;
 	header->sections[CT_SECTION_SITES].used = 1;
+	header->sections[CT_SECTION_COUNTERS].used = 1; /* see ct_histogram_add_lifetime */
 	header->timeline[0].shift = header->timeline[1].shift = CT_TIMELINE_FIRST_SHIFT;
 }
 

@@ -12,8 +12,10 @@
 #include <time.h>
 
 #include "ctrace/fold.h"
+#include "ctrace/histogram.h"
 #include "hot/slow.h"
 #include "hot/state.h"
+#include "store/histogram.h"
 #include "store/store_file.h"
 #include "sys/lock.h"
 #include "sys/options.h"
@@ -206,9 +208,12 @@ void ct_threads_note_names(void)
 static void fold(const struct ct_event *event)
 {
 	struct ct_store_header *header = ct_tracer.header;
-	if (event->ticks >= header->totals.start_ticks && event->site &&
-	    event->site < header->sections[CT_SECTION_SITES].used)
-		ct_fold_event(&ct_tracer.sites[event->site], &header->totals, event);
+	if (event->ticks < header->totals.start_ticks || !event->site ||
+	    event->site >= header->sections[CT_SECTION_SITES].used)
+		return;
+	struct ct_site *site = &ct_tracer.sites[event->site];
+	if (!ct_fold_event(site, &header->totals, ct_tracer.counters, event))
+		ct_histogram_take(site, event, false);
 }
 
 /* The published events of one thread that are not folded yet, copied. */

@@ -11,12 +11,14 @@
 #include "store/event_log.h"
 
 #include "ctrace/fold.h"
+#include "ctrace/histogram.h"
 #include "ctrace/merge.h"
 #include "ctrace/timeline.h"
 #include "hot/journal.h"
 #include "hot/slow.h"
 #include "hot/state.h"
 #include "store/clock.h"
+#include "store/histogram.h"
 #include "store/rss.h"
 #include "store/snapshot.h"
 #include "sys/lock.h"
@@ -98,6 +100,7 @@ static __attribute__((noinline, hot)) size_t fold(struct folding *folding, const
 	struct ct_timeline_bucket *bucket = folding->bucket;
 	uint64_t bucket_end = folding->bucket_end;
 	struct ct_site *sites = ct_tracer.sites;
+	uint64_t *counters = ct_tracer.counters;
 	do {
 		struct ct_site *site = &sites[event->site];
 		if (ct_unlikely(event->ticks >= bucket_end)) {
@@ -108,7 +111,8 @@ static __attribute__((noinline, hot)) size_t fold(struct folding *folding, const
 		}
 		if (ct_unlikely(site->batch != batch))
 			keep_for_undo(site, event->site);
-		ct_fold_event(site, &totals, event);
+		if (ct_unlikely(!ct_fold_event(site, &totals, counters, event)))
+			ct_histogram_take(site, event, true);
 		ct_timeline_note(bucket, &totals);
 	} while (++event < end && event->ticks <= until);
 	folding->totals = totals;

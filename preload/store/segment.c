@@ -63,8 +63,12 @@ static void clear_counters(uint64_t start)
 	uint64_t sites = ct_get_acquire(&header->sections[CT_SECTION_SITES].used);
 	header->progress.undo_mark = 0;
 	ordered();
-	for (uint64_t id = 1; id < sites; id++)
-		memset(&ct_tracer.sites[id], 0, offsetof(struct ct_site, node));
+	for (uint64_t id = 1; id < sites; id++) {
+		struct ct_site *site = &ct_tracer.sites[id];
+		memset(site, 0, offsetof(struct ct_site, node));
+		site->histogram =
+			(struct ct_histogram){0}; /* its counters stay: the segment's copy of the site has them */
+	}
 	header->totals = (struct ct_totals){.start_ticks = start};
 	for (int i = 0; i < 2; i++) {
 		memset(&header->timeline[i].bucket[0], 0, sizeof(header->timeline[i].bucket[0]));

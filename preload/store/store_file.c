@@ -33,6 +33,7 @@ static const struct section_shape {
 	[CT_SECTION_MARKS] = {sizeof(struct ct_mark_row), 4u << 10, CT_MARKS_MAX * sizeof(struct ct_mark_row)},
 	[CT_SECTION_REACH] = {sizeof(struct ct_reach_row), 4u << 10, 1024ull << 20},
 	[CT_SECTION_SEGMENTS] = {sizeof(struct ct_segment_head), 4u << 10, 1024ull << 20},
+	[CT_SECTION_COUNTERS] = {sizeof(uint64_t), 4u << 10, 512ull << 20},
 	[CT_SECTION_EVENTS] = {sizeof(struct ct_event), CT_RING_EVENTS * sizeof(struct ct_event), 512ull << 20},
 };
 
@@ -294,13 +295,13 @@ bool ct_store_grow(enum ct_section_id section, uint64_t elements)
 
 bool ct_store_try_grow(enum ct_section_id section, uint64_t elements)
 {
-	return !grow(section, elements);
+	return elements <= ct_store_capacity(section) || !grow(section, elements);
 }
 
 void ct_store_make_room(void)
 {
 	static const enum ct_section_id growing[] = {CT_SECTION_STRINGS, CT_SECTION_NODES, CT_SECTION_SITES,
-						     CT_SECTION_SNAPSHOTS};
+						     CT_SECTION_SNAPSHOTS, CT_SECTION_COUNTERS};
 	if (!is_on() || ct_store_is_lent())
 		return;
 	for (size_t i = 0; i < sizeof(growing) / sizeof(growing[0]); i++) {

@@ -41,11 +41,16 @@ class Frame:
         return self.text
 
 
+def _histogram(row):
+    return {row[0] + i: blocks for i, blocks in enumerate(row[1:]) if blocks} if row else {}
+
+
 class Site:
     def __init__(self, point, frames):
         self.counters = {key: point[key] for key in COUNTERS + OUR_COUNTERS + OUR_RANGES if key in point}
         self.frames = frames  # leaf first
         self.cut = point.get("cut", False)
+        self.sizes, self.lifetimes = (_histogram(point.get(key)) for key in ("szh", "lth"))  # {bucket: blocks}
 
     def __getitem__(self, key):
         return self.counters[key]
@@ -219,10 +224,24 @@ def check_ctrace(report, lossless=True):
             require(known, f"frame of no known form: {frame.text!r}")
             require("libctrace" not in frame.text and "libctrace" not in frame.module, f"our own frame: {frame.text}")
     _check_sums(report)
+    _check_histograms(report)
     if lossless:
         lost = {key: report.losses[key] for key in ("dropped", "early") if report.losses[key]}
         require(not lost, f"lost: {lost}")
     return report
+
+
+def _check_histograms(report):
+    """The histograms have all blocks, and all that were freed."""
+    require("tickFs" in report.own or report.own.get("torn"), "no histograms")
+    for site in report.sites if "tickFs" in report.own else []:
+        sizes, lifetimes = sum(site.sizes.values()), sum(site.lifetimes.values())
+        require(sizes == site["tbk"], f"{sizes} sizes: {site.counters} {site.frames[0]}")
+        freed = site["tbk"] - site["rszk"] - site["ebk"]
+        require(lifetimes == freed, f"{lifetimes} lifetimes of {freed} freed blocks: {site.counters} {site.frames[0]}")
+        if "szl" in site.counters and site["tbk"]:
+            edges = [max(0, site[key].bit_length() - 1) for key in ("szl", "szm")]
+            require([min(site.sizes), max(site.sizes)] == edges, f"sizes {site.sizes}: {site.counters} {site.frames[0]}")
 
 
 def _check_sums(report):

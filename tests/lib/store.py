@@ -5,7 +5,7 @@ import fractions
 import struct
 
 PAGE = 4096
-SECTIONS = ("strings", "modules", "nodes", "sites", "rings", "events", "snapshots", "marks", "reach", "segments")
+SECTIONS = ("strings", "modules", "nodes", "sites", "rings", "events", "snapshots", "marks", "reach", "segments", "counters")
 MARK = 0xFFFFFFFF
 LOSSES = ("dropped", "early", "unknown_free", "truncated", "unrooted", "fallback", "late", "paused", "marks")
 
@@ -37,6 +37,17 @@ class Store:
         names = ("total_bytes", "total_blocks", "live_bytes", "live_blocks", "peak_bytes", "peak_blocks", "peak_ticks", "epoch", "start_ticks")
         self.totals = dict(zip(names, struct.unpack_from("<2Q2q5Q", self.data, at)))
 
+    def histograms(self, site_id, site):
+        """Blocks of a site by bucket of size, and freed blocks by bucket of lifetime."""
+        base, size_low, sizes, life_low, lives = struct.unpack_from("<I4B", self.sections["sites"], 192 * site_id + 184)
+        if not base:
+            freed = site["total_blocks"] - site["resizes"] - site["live_blocks"]
+            return {size_low: site["total_blocks"]} if sizes else {}, {life_low: freed} if lives else {}
+        counters = struct.unpack_from(f"<{lives + sizes}Q", self.sections["counters"], 8 * base)
+        by_life = {life_low + i: blocks for i, blocks in enumerate(counters[:lives]) if blocks}
+        by_size = {size_low + i: blocks for i, blocks in enumerate(counters[lives:]) if blocks}
+        return by_size if sizes > 1 else {size_low: site["total_blocks"]}, by_life
+
     def snapshots(self):
         """Snapshots by their time in ticks, each {site: (live bytes, live blocks)}; site 0 is the rest of a partial one."""
         found = {}
@@ -58,6 +69,7 @@ class Store:
             keys += ("peak_blocks", "epoch", "temporary_blocks", "resizes", "moves", "copied_bytes")
             keys += ("slack_bytes", "smallest_bytes", "largest_bytes", "first_ticks", "latest_ticks", "node", "batch")
             site = dict(zip(keys, rest), lifetime=low | high << 64, births=birth_low | birth_high << 64)
+            site["sizes"], site["lifetimes"] = self.histograms(i, site)
             if site["epoch"] != self.totals["epoch"]:  # unchanged since the peak
                 site["peak_bytes"], site["peak_blocks"] = site["live_bytes"], site["live_blocks"]
             found[i] = site

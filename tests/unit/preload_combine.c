@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "recording.h"
 #include "store/snapshot.h"
@@ -69,13 +71,15 @@ static void test_events_of_samples(void **state)
 	(void)state;
 	struct ct_site site = {0};
 	struct ct_totals totals = {0};
+	uint64_t counters[1] = {0};
 	const uint32_t more = 3u << CT_EVENT_MORE_SHIFT;
-	ct_fold_event(&site, &totals, &(struct ct_event){100, 1, CT_EVENT_ALLOC | more, 40, 0});
+	ct_fold_event(&site, &totals, counters, &(struct ct_event){100, 1, CT_EVENT_ALLOC | more, 40, 0});
 	assert_int_equal(site.live_blocks, 4);
 	assert_int_equal(totals.live_blocks, 4);
 	assert_int_equal(totals.peak_blocks, 4);
 	assert_true(site.birth_ticks == 4 * 100);
-	ct_fold_event(&site, &totals, &(struct ct_event){160, 1, CT_EVENT_FREE | CT_EVENT_TEMPORARY | more, 40, 100});
+	ct_fold_event(&site, &totals, counters,
+		      &(struct ct_event){160, 1, CT_EVENT_FREE | CT_EVENT_TEMPORARY | more, 40, 100});
 	assert_int_equal(site.total_blocks, 4);
 	assert_int_equal(site.total_bytes, 40);
 	assert_int_equal(site.temporary_blocks, 4);
@@ -84,6 +88,26 @@ static void test_events_of_samples(void **state)
 	assert_int_equal(site.live_blocks, 0);
 	assert_int_equal(totals.live_blocks, 0);
 	assert_int_equal(totals.live_bytes, 0);
+}
+
+/* The bytes of a sampled event are not the size of its block. */
+static void test_sizes_of_samples(void **state)
+{
+	(void)state;
+	struct ct_site site = {0};
+	struct ct_totals totals = {0};
+	uint64_t counters[4] = {0};
+	const uint32_t kind = CT_EVENT_ALLOC | CT_EVENT_SIZED | 3u << CT_EVENT_MORE_SHIFT;
+	struct ct_event events[] = {{100, 1, kind, 400, 100}, {200, 1, kind, 400, 40}, {300, 1, kind, 400, 100}};
+	for (int i = 0; i < 3; i++)
+		if (!ct_fold_event(&site, &totals, counters, &events[i])) {
+			struct ct_histogram wider = ct_histogram_wider(&site, &events[i]);
+			ct_histogram_widen(&site, counters, wider, ct_histogram_counters(&wider) ? 1 : 0, &events[i]);
+		}
+	assert_int_equal(site.histogram.sizes_low, 5);
+	assert_int_equal(site.histogram.sizes, 2);
+	assert_int_equal(counters[site.histogram.base], 4);
+	assert_int_equal(counters[site.histogram.base + 1], 8);
 }
 
 /* A kill within a batch is undone with copies of the sites that the batch changes, as they were before. */
@@ -233,6 +257,44 @@ static void test_timeline_follows(void **state)
 	}
 }
 
+static void allocate_doubling(unsigned times)
+{
+	volatile unsigned count = times;
+	for (unsigned i = 0; i < count; i++) {
+		allocate(0x80100, (size_t)1 << i);
+		release(0x80100);
+	}
+	combine();
+}
+
+/* Each doubling is a bucket more, and each bucket more takes a new run of counters. */
+static void test_no_room_for_histograms(void **state)
+{
+	(void)state;
+	const struct ct_section *counters = &ct_tracer.header->sections[CT_SECTION_COUNTERS];
+	const struct ct_site *site = NULL;
+	struct rlimit limit, present;
+	struct stat store;
+	getrlimit(RLIMIT_FSIZE, &limit);
+	present = limit;
+	for (volatile int i = 0; i < 22; i++) { /* all calls are from one place */
+		allocate_doubling(i ? 40 : 20);
+		if (i == 0) {
+			site = newest_site();
+			assert_int_equal(site->histogram.sizes, 20);
+			assert_int_not_equal(counters->used, 0);
+			assert_int_equal(stat(ct_store_path(), &store), 0);
+			present.rlim_cur = (rlim_t)store.st_size;
+			setrlimit(RLIMIT_FSIZE, &present);
+		}
+		if (i == 20)
+			setrlimit(RLIMIT_FSIZE, &limit); /* there is room again, but histograms have ended for good */
+	}
+	assert_int_equal(counters->used, 0);
+	assert_int_equal(ct_gate.phase, CT_PHASE_ON);
+	assert_int_equal(site->total_blocks, 20 + 21 * 40);
+}
+
 /* Snapshots are in order of time, though late events belong to earlier buckets. Must be the last: its times are late.
  */
 static void test_snapshots_in_order(void **state)
@@ -261,9 +323,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_changes_after_the_peak), cmocka_unit_test(test_equal_peaks),
-		cmocka_unit_test(test_events_of_samples),      cmocka_unit_test(test_batch_can_be_undone),
-		cmocka_unit_test(test_a_round_is_in_order),    cmocka_unit_test(test_rings_wrap_around),
-		cmocka_unit_test(test_timeline_follows),       cmocka_unit_test(test_snapshots_in_order),
+		cmocka_unit_test(test_events_of_samples),      cmocka_unit_test(test_sizes_of_samples),
+		cmocka_unit_test(test_batch_can_be_undone),    cmocka_unit_test(test_a_round_is_in_order),
+		cmocka_unit_test(test_rings_wrap_around),      cmocka_unit_test(test_timeline_follows),
+		cmocka_unit_test(test_no_room_for_histograms), /* there are no histograms afterwards */
+		cmocka_unit_test(test_snapshots_in_order),
 	};
 	return cmocka_run_group_tests_name("preload_combine", tests, recording_start, recording_stop);
 }

@@ -114,6 +114,51 @@ static void test_child_goes_on(void **state)
 	release(0x600000);
 }
 
+static uint64_t counted_sizes(const struct ct_site *site)
+{
+	const struct ct_histogram *histogram = &site->histogram;
+	uint64_t blocks = 0;
+	for (unsigned i = 0; i < histogram->sizes; i++)
+		blocks += ct_tracer.counters[histogram->base + histogram->lifetimes + i];
+	return blocks;
+}
+
+/* What the parent folds after the fork, before the child's first event, is not in the child's histograms. */
+static void test_child_has_its_own_counters(void **state)
+{
+	(void)state;
+	const struct ct_site *site = NULL;
+	pid_t child = -1;
+	int folded[2];
+	char byte = 0;
+	assert_int_equal(pipe(folded), 0);
+	for (volatile uintptr_t i = 0; i < 4; i++) { /* one site */
+		if (i == 2) {
+			combine();
+			site = newest_site();
+			child = fork();
+			if (!child && read(folded[0], &byte, 1) != 1)
+				leave(1);
+		}
+		allocate(0xa00000 + 64 * i, i & 1 ? 100 : 10);
+		if (i < 2)
+			continue;
+		combine();
+		if (!child) {
+			CHECK(site->total_blocks == 3);
+			CHECK(counted_sizes(site) == 3);
+			leave(0);
+		}
+		assert_int_equal(write(folded[1], &byte, 1), 1);
+	}
+	check_ended(child);
+	assert_int_equal(counted_sizes(site), 4);
+	for (uintptr_t i = 0; i < 4; i++)
+		release(0xa00000 + 64 * i);
+	close(folded[0]);
+	close(folded[1]);
+}
+
 static void test_child_is_unwanted(void **state)
 {
 	(void)state;
@@ -158,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_child_goes_on),
+		cmocka_unit_test(test_child_has_its_own_counters),
 		cmocka_unit_test(test_child_is_unwanted),
 		cmocka_unit_test(test_child_of_a_system_call),
 	};

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store_builder.h"
 
+#include "ctrace/fold.h"
+
 #include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +52,7 @@ struct store_builder *store_builder_new(void)
 	builder->sites[1].node = add_node(builder, root, 0x2000);
 	builder->sites[2].node = add_node(builder, root, 0x3000);
 	header->sections[CT_SECTION_SITES].used = 3;
+	header->sections[CT_SECTION_COUNTERS].used = 1;
 	header->sections[CT_SECTION_RINGS].used = BUILDER_RINGS;
 	header->sections[CT_SECTION_EVENTS].used = BUILDER_RINGS * CT_RING_EVENTS;
 	return builder;
@@ -61,6 +64,57 @@ void store_builder_event(struct store_builder *builder, uint32_t ring, uint64_t 
 	uint64_t at = builder->rings[ring].head++;
 	builder->events[ring * CT_RING_EVENTS + at % CT_RING_EVENTS] =
 		(struct ct_event){ticks, site, kind, bytes, other};
+}
+
+void store_builder_fold(struct ct_site *sites, struct ct_totals *totals, struct ct_section *section, uint64_t *counters,
+			const struct ct_event *event)
+{
+	struct ct_site *site = &sites[event->site];
+	if (ct_fold_event(site, totals, counters, event))
+		return;
+	struct ct_histogram wider = ct_histogram_wider(site, event);
+	unsigned needed = ct_histogram_counters(&wider);
+	uint64_t base = needed ? section->used : 0;
+	section->used += needed;
+	if (section->used > BUILDER_COUNTERS)
+		abort();
+	ct_histogram_widen(site, counters, wider, base, event);
+}
+
+struct store_builder_blocks store_builder_blocks(const struct ct_site *site, const uint64_t *counters)
+{
+	const struct ct_histogram *histogram = &site->histogram;
+	const uint64_t *first = &counters[histogram->base];
+	struct store_builder_blocks blocks = {{0}, {0}};
+	for (unsigned i = 0; i < histogram->lifetimes; i++)
+		blocks.lifetimes[histogram->lifetimes_low + i] =
+			histogram->base ? first[i] : ct_site_freed_blocks(site);
+	for (unsigned i = 0; i < histogram->sizes; i++)
+		blocks.sizes[histogram->sizes_low + i] =
+			histogram->sizes > 1 ? first[histogram->lifetimes + i] : site->total_blocks;
+	return blocks;
+}
+
+struct store_builder_blocks store_builder_expected(const struct store_builder *builder, uint32_t site)
+{
+	struct store_builder_blocks blocks = {{0}, {0}};
+	for (uint32_t ring = 0; ring < BUILDER_RINGS; ring++)
+		for (uint64_t i = 0; i < builder->rings[ring].head; i++) {
+			const struct ct_event *event = &builder->events[ring * CT_RING_EVENTS + i];
+			unsigned bucket = 63;
+			uint64_t number = event->bytes;
+			if (event->site != site)
+				continue;
+			if (ct_event_kind(event) == CT_EVENT_FREE)
+				number = event->ticks - event->other < 1024 ? 1024 : event->ticks - event->other;
+			while (bucket && number < (uint64_t)1 << bucket)
+				bucket--;
+			if (ct_event_kind(event) == CT_EVENT_FREE)
+				blocks.lifetimes[bucket]++;
+			else
+				blocks.sizes[bucket]++;
+		}
+	return blocks;
 }
 
 long store_builder_write(struct store_builder *builder, const char *path)
@@ -83,6 +137,7 @@ long store_builder_write(struct store_builder *builder, const char *path)
 		[CT_SECTION_MARKS] = {builder->marks, sizeof(builder->marks), sizeof(struct ct_mark_row)},
 		[CT_SECTION_REACH] = {builder->reach, sizeof(builder->reach), sizeof(struct ct_reach_row)},
 		[CT_SECTION_SEGMENTS] = {builder->segments, sizeof(builder->segments), sizeof(struct ct_site)},
+		[CT_SECTION_COUNTERS] = {builder->counters, sizeof(builder->counters), sizeof(uint64_t)},
 	};
 	uint64_t offset = CT_STORE_HEADER_BYTES;
 	header->extent_count = CT_SECTION_COUNT;

@@ -14,11 +14,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "ctrace/fold.h"
 #include "load/store/store_file.h"
 #include "store_builder.h"
 
 #define READS 400
+#define SIZES 2u /* buckets */
+#define PAIRS 32 /* in a batch */
 #define NEW_SITES (BUILDER_SITES - 3)
 
 /* One ring allocates and another one frees. There is never more than one block. */
@@ -32,7 +33,15 @@ struct recorder {
 	char *file;
 	bool stop;
 	uint64_t ticks;
+	uint64_t folded; /* allocations, by combine_allocations */
+	uint64_t published[BUILDER_SITES]; /* blocks, by site */
 };
+
+/* The size of a site's block with this number, below 100 bytes. */
+static uint64_t size_of(uint64_t number)
+{
+	return (uint64_t)1 << number % SIZES;
+}
 
 static void *section(const struct recorder *recorder, uint32_t id)
 {
@@ -45,39 +54,65 @@ static void publish(struct recorder *recorder, uint32_t ring_id, uint32_t site, 
 {
 	struct ct_ring *ring = (struct ct_ring *)section(recorder, CT_SECTION_RINGS) + ring_id;
 	struct ct_event *events = (struct ct_event *)section(recorder, CT_SECTION_EVENTS) + ring_id * CT_RING_EVENTS;
-	events[ring->head % CT_RING_EVENTS] = (struct ct_event){recorder->ticks, site, kind, 100, birth};
+	uint64_t *published = &recorder->published[site];
+	uint64_t bytes = size_of(kind == CT_EVENT_ALLOC ? (*published)++ : *published - 1);
+	events[ring->head % CT_RING_EVENTS] = (struct ct_event){recorder->ticks, site, kind, bytes, birth};
 	release(&ring->head, ring->head + 1);
 	recorder->ticks++;
 }
 
-/* A round as in store.h, in which each batch is one pair of events. */
+static void keep_for_undo(struct ct_progress *progress, const struct ct_site *sites, uint32_t site)
+{
+	for (uint32_t i = 0; i < progress->undo_count; i++)
+		if (progress->undo_ids[i] == site)
+			return;
+	progress->undo_ids[progress->undo_count] = site;
+	progress->undo_sites[progress->undo_count] = sites[site];
+	release(&progress->undo_count, progress->undo_count + 1);
+}
+
+/* A round as in store.h. */
 static void combine(struct recorder *recorder)
 {
 	struct ct_progress *progress = &recorder->header->progress;
 	struct ct_ring *rings = section(recorder, CT_SECTION_RINGS);
 	struct ct_event *events = section(recorder, CT_SECTION_EVENTS);
 	struct ct_site *sites = section(recorder, CT_SECTION_SITES);
+	struct ct_section *counters = &recorder->header->sections[CT_SECTION_COUNTERS];
 	uint64_t round = ct_round(progress);
 	for (int i = 0; i < BUILDER_RINGS; i++)
 		release(&rings[i].limit, rings[i].head);
 	progress->rings = BUILDER_RINGS;
 	release(&progress->limits_round, round + 1);
-	for (uint64_t at = rings[ALLOCATING].tail[round & 1]; at < rings[ALLOCATING].limit; at++) {
-		const struct ct_event *alloc = &events[ALLOCATING * CT_RING_EVENTS + at % CT_RING_EVENTS];
-		const struct ct_event *gone = &events[FREEING * CT_RING_EVENTS + at % CT_RING_EVENTS];
+	for (uint64_t at = rings[ALLOCATING].tail[round & 1]; at < rings[ALLOCATING].limit;) {
+		uint64_t end = at + PAIRS < rings[ALLOCATING].limit ? at + PAIRS : rings[ALLOCATING].limit;
+		uint64_t done = 2 * (end - at);
 		release(&progress->undo_count, 0);
 		progress->undo_totals = recorder->header->totals;
 		release(&progress->undo_mark, progress->progress + 1);
-		progress->undo_ids[0] = alloc->site;
-		progress->undo_sites[0] = sites[alloc->site];
-		release(&progress->undo_count, 1);
-		ct_fold_event(&sites[alloc->site], &recorder->header->totals, alloc);
-		ct_fold_event(&sites[alloc->site], &recorder->header->totals, gone);
-		release(&progress->progress, progress->progress + 2);
+		for (; at < end; at++) {
+			const struct ct_event *alloc = &events[ALLOCATING * CT_RING_EVENTS + at % CT_RING_EVENTS];
+			const struct ct_event *gone = &events[FREEING * CT_RING_EVENTS + at % CT_RING_EVENTS];
+			keep_for_undo(progress, sites, alloc->site);
+			for (int i = 0; i < 2; i++)
+				store_builder_fold(sites, &recorder->header->totals, counters,
+						   section(recorder, CT_SECTION_COUNTERS), i ? gone : alloc);
+		}
+		release(&progress->progress, progress->progress + done);
 	}
 	for (int i = 0; i < BUILDER_RINGS; i++)
 		release(&rings[i].tail[!(round & 1)], rings[i].limit);
 	release(&progress->progress, (round + 1) << 32);
+}
+
+/* Fold the first events of the ring of allocations that are not folded yet. */
+static void combine_allocations(struct recorder *recorder, uint64_t count)
+{
+	const struct ct_event *events = section(recorder, CT_SECTION_EVENTS);
+	for (uint64_t i = 0; i < count; i++)
+		store_builder_fold(section(recorder, CT_SECTION_SITES), &recorder->header->totals,
+				   &recorder->header->sections[CT_SECTION_COUNTERS],
+				   section(recorder, CT_SECTION_COUNTERS), &events[recorder->folded++]);
 }
 
 static void new_site(struct recorder *recorder)
@@ -111,6 +146,16 @@ static void *record(void *argument)
 	return NULL;
 }
 
+static void assert_sizes(const struct ct_store_file *store)
+{
+	for (size_t i = 1; i < store->site_count; i++) {
+		struct store_builder_blocks by = store_builder_blocks(&store->sites[i], store->counters);
+		uint64_t blocks = store->sites[i].total_blocks;
+		for (uint64_t bucket = 0; bucket < SIZES; bucket++)
+			assert_int_equal(by.sizes[bucket], (blocks + SIZES - 1 - bucket) / SIZES);
+	}
+}
+
 static uint64_t read_once(void)
 {
 	struct ct_store_file store;
@@ -125,6 +170,7 @@ static uint64_t read_once(void)
 		bytes += store.sites[i].live_bytes;
 		blocks += store.sites[i].total_blocks;
 	}
+	assert_sizes(&store);
 	const struct ct_totals *totals = &store.header->totals;
 	assert_in_range(totals->live_bytes, 0, 100);
 	assert_int_equal(bytes, totals->live_bytes);
@@ -179,6 +225,8 @@ static struct script {
 	int site_at; /* the read of the header, from 1, in which a site is made; 0: none */
 	int heads_read; /* how often so far; twice per reading */
 	int header_read; /* three times per reading */
+	bool in_batch; /* counters change while they are read */
+	int counters_read;
 } script;
 
 static ssize_t read_plainly(int fd, char *to, size_t bytes, off_t at)
@@ -225,12 +273,47 @@ static ssize_t read_header(int fd, char *to, size_t bytes, off_t at)
 	return (ssize_t)first + read_plainly(fd, to + first, bytes - first, at + (off_t)first);
 }
 
+/* Site 1 has a run of counters. Then a batch begins, whose events are one for each of the counters of sizes. */
+static void begin_batch(struct recorder *recorder)
+{
+	struct ct_progress *progress = &recorder->header->progress;
+	struct ct_ring *ring = section(recorder, CT_SECTION_RINGS);
+	struct ct_site *sites = section(recorder, CT_SECTION_SITES);
+	for (int i = 0; i < 2; i++)
+		publish(recorder, ALLOCATING, 1, CT_EVENT_ALLOC, 0);
+	combine_allocations(recorder, 2);
+	ring->tail[0] = 2;
+	progress->progress = 0;
+	for (int i = 0; i < 2; i++)
+		publish(recorder, ALLOCATING, 1, CT_EVENT_ALLOC, 0);
+	ring->limit = ring->head;
+	progress->rings = 1;
+	progress->limits_round = 1;
+	progress->undo_totals = recorder->header->totals;
+	progress->undo_mark = 1;
+	keep_for_undo(progress, sites, 1);
+}
+
+/* Between the two counters of sizes, the batch adds to both. */
+static ssize_t read_counters(int fd, char *to, size_t bytes, off_t at)
+{
+	const struct ct_site *sites = section(script.recorder, CT_SECTION_SITES);
+	const size_t first = (sites[1].histogram.base + 1) * sizeof(uint64_t);
+	if (script.counters_read++)
+		return read_plainly(fd, to, bytes, at);
+	assert_int_equal(read_plainly(fd, to, first, at), first);
+	combine_allocations(script.recorder, 2);
+	return (ssize_t)first + read_plainly(fd, to + first, bytes - first, at + (off_t)first);
+}
+
 /* The pread that the reader calls. */
 ssize_t pread(int fd, void *to, size_t bytes, off_t at)
 {
 	const struct ct_store_header *header = script.recorder ? script.recorder->header : NULL;
 	if (header && (uint64_t)at == header->extents[CT_SECTION_RINGS].file_offset)
 		return read_heads(fd, to, bytes, at);
+	if (header && (uint64_t)at == header->extents[CT_SECTION_COUNTERS].file_offset && script.in_batch)
+		return read_counters(fd, to, bytes, at);
 	return header && !at ? read_header(fd, to, bytes, at) : read_plainly(fd, to, bytes, at);
 }
 
@@ -246,6 +329,8 @@ static void read_meanwhile(struct script now, uint64_t live_blocks, uint64_t tot
 	recorder.file = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_true(recorder.file != MAP_FAILED);
 	recorder.header = (struct ct_store_header *)recorder.file;
+	if (now.in_batch)
+		begin_batch(&recorder);
 	script = now;
 	script.recorder = &recorder;
 	if (ct_store_file_open(path, &store, &error))
@@ -254,6 +339,8 @@ static void read_meanwhile(struct script now, uint64_t live_blocks, uint64_t tot
 	assert_int_equal(store.failed, 0);
 	assert_int_equal(store.header->totals.live_blocks, live_blocks);
 	assert_int_equal(store.header->totals.total_blocks, total_blocks);
+	if (now.in_batch)
+		assert_sizes(&store);
 	ct_store_file_close(&store);
 	munmap(recorder.file, bytes);
 	close(fd);
@@ -276,12 +363,20 @@ static void test_event_of_a_site_not_read(void **state)
 	read_meanwhile((struct script){.busy = true, .site_at = 4}, 3, 3);
 }
 
+static void test_counters_within_a_batch(void **state)
+{
+	(void)state;
+	read_meanwhile((struct script){.in_batch = true}, 4, 4);
+	assert_true(script.counters_read > 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_while_it_records),
 		cmocka_unit_test(test_free_read_before_its_allocation),
 		cmocka_unit_test(test_event_of_a_site_not_read),
+		cmocka_unit_test(test_counters_within_a_batch),
 	};
 	return cmocka_run_group_tests_name("viewer_live", tests, store_builder_make_path, store_builder_remove_path);
 }

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctrace/fold.h"
 #include "load/load.h"
 #include "load/store/store_file.h"
 #include "store_builder.h"
@@ -31,7 +30,8 @@ static struct store_builder *folded(void)
 	for (uint32_t ring = 0; ring < BUILDER_RINGS; ring++) {
 		for (uint64_t i = 0; i < builder->rings[ring].head; i++) {
 			const struct ct_event *event = &builder->events[ring * CT_RING_EVENTS + i];
-			ct_fold_event(&builder->sites[event->site], &builder->header.totals, event);
+			store_builder_fold(builder->sites, &builder->header.totals,
+					   &builder->header.sections[CT_SECTION_COUNTERS], builder->counters, event);
 		}
 		builder->rings[ring].tail[0] = builder->rings[ring].head;
 	}
@@ -97,6 +97,21 @@ static void resizes_of_an_earlier_moment(struct store_builder *builder)
 	builder->sites[1].resizes--;
 }
 
+static void counter_of_an_earlier_moment(struct store_builder *builder)
+{
+	store_builder_event(builder, 0, 5, 1, CT_EVENT_ALLOC, 1, 0);
+	builder->rings[0].tail[0]++;
+	store_builder_fold(builder->sites, &builder->header.totals, &builder->header.sections[CT_SECTION_COUNTERS],
+			   builder->counters, &builder->events[4]);
+	builder->counters[builder->sites[1].histogram.base]++;
+}
+
+static void counters_of_an_earlier_moment(struct store_builder *builder)
+{
+	counter_of_an_earlier_moment(builder);
+	builder->header.sections[CT_SECTION_COUNTERS].used--;
+}
+
 static void event_before_the_one_before(struct store_builder *builder)
 {
 	store_builder_event(builder, 0, 5, 1, CT_EVENT_ALLOC, 1, 0);
@@ -146,6 +161,9 @@ static void test_each_check(void **state)
 		{blocks_above_the_total, CT_STORE_CHECK_BLOCKS},
 		{events_that_no_site_has, CT_STORE_CHECK_EVENTS},
 		{resizes_of_an_earlier_moment, CT_STORE_CHECK_EVENTS},
+		{resizes_of_an_earlier_moment, CT_STORE_CHECK_HISTOGRAMS},
+		{counter_of_an_earlier_moment, CT_STORE_CHECK_HISTOGRAMS},
+		{counters_of_an_earlier_moment, CT_STORE_CHECK_HISTOGRAMS},
 		{event_before_the_one_before, CT_STORE_CHECK_EVENTS},
 		{second_event_before_the_folded, CT_STORE_CHECK_EVENTS},
 		{string_that_is_not_written, CT_STORE_CHECK_NAMES},
@@ -196,6 +214,25 @@ static void test_whole(void **state)
 	(void)state;
 	assert_int_equal(failed_checks(folded()), 0);
 	assert_int_equal(failed_checks(store_builder_new()), 0);
+}
+
+/* The section of counters could not grow: whatever the sites say, there are no histograms. The rest is whole. */
+static void test_no_histograms(void **state)
+{
+	(void)state;
+	struct store_builder *builder = folded();
+	struct ct_error_text error;
+	struct ct_profile *profile;
+	builder->sites[1].histogram = (struct ct_histogram){77, 1, 9, 1, 9};
+	builder->header.sections[CT_SECTION_COUNTERS].used = 0;
+	store_builder_event(builder, 0, LATE + 500, 1, CT_EVENT_ALLOC, 1 << 20, 0);
+	store_builder_write(builder, store_builder_path);
+	assert_int_equal(ct_load(store_builder_path, &profile, &error), 0);
+	assert_false(profile->has_histograms);
+	assert_false(profile->torn);
+	assert_int_equal(profile->totals.total_blocks, 3 * BUILDER_RINGS + 1);
+	ct_profile_free(profile);
+	assert_int_equal(failed_checks(builder), 0);
 }
 
 /* A thread read the clock, and published its event after the others had been folded. */
@@ -275,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_each_check),
 		cmocka_unit_test(test_negative_numbers),
 		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_no_histograms),
 		cmocka_unit_test(test_late_event),
 		cmocka_unit_test(test_free_that_was_missed),
 		cmocka_unit_test(test_number_of_events_unknown),

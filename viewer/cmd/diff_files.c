@@ -25,7 +25,7 @@ static int select_parts(struct ct_diff_files *files, struct ct_error_text *error
 		return code;
 	for (int kind = 0; kind < CT_SELECT_KINDS; kind++)
 		selected[CT_DIFF_NEW].met[kind] |= selected[CT_DIFF_OLD].met[kind];
-	ct_caveat_patterns(&selected[CT_DIFF_NEW]);
+	ct_caveat_selected(&selected[CT_DIFF_NEW]);
 	return CT_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "symbol/servers.h"
 #include "view/pager.h"
@@ -16,13 +17,34 @@ static int set_pattern(const struct ct_option *option, void *patterns, const cha
 
 #define PATTERNS(kind) .set = set_pattern, .at = offsetof(struct ct_selection, patterns[kind])
 
-const struct ct_option ct_select_options[CT_SELECT_KINDS] = {
+static int set_limit(const struct ct_option *option, void *filter, const char *value, struct ct_error_text *error)
+{
+	enum ct_block_limit limit = CT_LIMIT_MIN_SIZE;
+	while (strcmp(option->name, ct_block_limit_name(limit)))
+		limit++;
+	if (ct_block_filter_set(filter, limit, value))
+		return CT_OK;
+	return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a %s", option->name, value,
+			    limit < CT_LIMIT_OLDER ? "size, such as 4096, 64k or 1MiB"
+						   : "time, such as 250ms, 10s or 2h");
+}
+
+#define LIMIT .set = set_limit, .at = offsetof(struct ct_selection, blocks)
+
+const struct ct_option ct_select_options[CT_SELECT_KINDS + CT_BLOCK_LIMITS] = {
 	{.name = "focus",
 	 .argument = "RE",
 	 .help = "keep only stacks with a matching function, file or module (POSIX extended regular expression)",
 	 PATTERNS(CT_SELECT_FOCUS)},
 	{.name = "ignore", .argument = "RE", .help = "drop stacks that match", PATTERNS(CT_SELECT_IGNORE)},
 	{.name = "hide", .argument = "RE", .help = "remove matching frames from stacks", PATTERNS(CT_SELECT_HIDE)},
+	{.name = "min-size", .argument = "SIZE", .help = "keep only sites with blocks of this size or larger", LIMIT},
+	{.name = "max-size", .argument = "SIZE", .help = "keep only sites with blocks of this size or smaller", LIMIT},
+	{.name = "older",
+	 .argument = "TIME",
+	 .help = "keep only sites with blocks that lived this long or longer",
+	 LIMIT},
+	{.name = "younger", .argument = "TIME", .help = "keep only sites with blocks that lived less long", LIMIT},
 };
 
 static const char *const colors[] = {"auto", "always", "never", NULL}; /* by enum ct_color_mode */

@@ -8,8 +8,8 @@
 #include "model/select.h"
 #include "view/terminal.h"
 
-/* --focus, --ignore, --hide, for a struct ct_selection. */
-extern const struct ct_option ct_select_options[CT_SELECT_KINDS];
+/* --focus, --ignore, --hide, --min-size and its kin, for a struct ct_selection. */
+extern const struct ct_option ct_select_options[CT_SELECT_KINDS + CT_BLOCK_LIMITS];
 
 /* --color, for an enum ct_color_mode. */
 extern const struct ct_option ct_color_options[1];

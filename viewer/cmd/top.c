@@ -59,17 +59,19 @@ static int check_interactive(const struct request *request)
 	const struct ct_top_request *top = &request->top;
 	bool possible = (top->kind == CT_TOP_ROWS || top->kind == CT_TOP_TREE) && top->form == CT_TOP_TEXT &&
 			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE && !top->view.column_count &&
-			!(top->only_leaks && (top->kind != CT_TOP_ROWS || top->view.by != CT_BY_SITE));
+			!(top->only_leaks && (top->kind != CT_TOP_ROWS || top->view.by != CT_BY_SITE)) &&
+			!top->view.spreads[CT_HISTOGRAM_SIZES] && !top->view.spreads[CT_HISTOGRAM_LIFETIMES];
 	if (!request->top.interactive && !request->top.pid)
 		return CT_EXIT_FINE;
 	if (!possible)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
 				   "-i and -p show sites, functions, modules, threads and trees: not --by file, --by "
 				   "line, --columns, --list, --peek, --json or --csv, and --leaks with neither "
-				   "--by nor --tree");
+				   "--by nor --tree; sizes and lifetimes are above the stack");
 	if (request->top.pid && ct_selection_any(&top->selection))
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
-				   "-p takes no --focus, --ignore or --hide: the key f filters what it shows");
+		return ct_cmd_fail(
+			COMMAND, CT_EXIT_USAGE,
+			"-p takes no --focus, --min-size or others of their kind: the key f filters what it shows");
 	return CT_EXIT_FINE;
 }
 
@@ -139,7 +141,7 @@ static int show(struct request *request, struct ct_profile *profile)
 		return code;
 	code = ct_select(profile, &request->top.selection, &selected, &error);
 	if (code == 0 && ct_selection_any(&request->top.selection)) {
-		ct_caveat_patterns(&selected);
+		ct_caveat_selected(&selected);
 		view->selected = &selected;
 		view->whole = &selected.totals;
 	}
@@ -186,7 +188,8 @@ static int show_input(struct request *request)
 	request->top.view.profile = profile;
 	ct_top_keep_known_columns(&request->top);
 	if (!request->top.sort_given && !request->top.view.column_count && !request->top.pid)
-		request->top.view.sort = ct_column_main(profile);
+		request->top.view.sort = ct_block_filter_any(&request->top.selection.blocks) ? CT_COLUMN_MATCHING
+											     : ct_column_main(profile);
 	code = show(request, profile);
 	if (request->target)
 		ct_target_close(request->target);

@@ -142,6 +142,14 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 	 .value = value_column,
 	 .values_shown = true,
 	 .list = true},
+	{.name = "sizes",
+	 .help = "show how large the blocks of each site were, as a bar",
+	 .set = ct_set_flag,
+	 AT(view.spreads[CT_HISTOGRAM_SIZES])},
+	{.name = "lifetimes",
+	 .help = "show how long the freed blocks of each site had lived, as a bar",
+	 .set = ct_set_flag,
+	 AT(view.spreads[CT_HISTOGRAM_LIFETIMES])},
 	{.name = "by",
 	 .argument = "KEY",
 	 .help = "group by site, function, file, line, module or thread",
@@ -237,6 +245,9 @@ int ct_top_check_options(const char *command, struct ct_top_request *request)
 	if (request->view.column_count && !is_table && request->kind != CT_TOP_TREE)
 		return ct_cmd_fail(command, CT_EXIT_USAGE,
 				   "--columns is for tables: --sort chooses a column elsewhere");
+	if ((request->view.spreads[CT_HISTOGRAM_SIZES] || request->view.spreads[CT_HISTOGRAM_LIFETIMES]) &&
+	    (!is_table || request->view.by != CT_BY_SITE))
+		return ct_cmd_fail(command, CT_EXIT_USAGE, "--sizes and --lifetimes are for tables of sites");
 	if (request->kind != CT_TOP_ROWS && request->view.by != CT_BY_SITE)
 		return ct_cmd_fail(command, CT_EXIT_USAGE,
 				   "--by and --cum are for tables, not for --tree, --list, --peek or --marks");
@@ -260,6 +271,12 @@ static int check_column(const char *command, const struct ct_top_request *reques
 	if (column == CT_COLUMN_THREADS && !profile->has_threads)
 		return ct_cmd_fail(command, CT_EXIT_USAGE,
 				   "%s has no threads: record with --threads (CTRACE_THREADS=1)", path);
+	if (column == CT_COLUMN_MATCHING)
+		return ct_block_filter_any(&request->selection.blocks)
+			       ? CT_EXIT_FINE
+			       : ct_cmd_fail(
+					 command, CT_EXIT_USAGE,
+					 "matching blocks are counted with --min-size, --max-size, --older or --younger");
 	if (!ct_column_exists(profile, column))
 		return ct_cmd_fail(command, CT_EXIT_USAGE, "%s has no %s: it was recorded without %s", path, name,
 				   profile->has_lifetimes ? "it" : "lifetimes; total and blocks are there");
@@ -293,6 +310,11 @@ int ct_top_check_profile(const char *command, const struct ct_top_request *reque
 {
 	const struct ct_view *view = &request->view;
 	int code;
+	if ((view->spreads[CT_HISTOGRAM_SIZES] || view->spreads[CT_HISTOGRAM_LIFETIMES] ||
+	     ct_block_filter_any(&request->selection.blocks)) &&
+	    !view->profile->has_histograms)
+		return ct_cmd_fail(command, CT_EXIT_USAGE, "%s: no histograms of sizes and lifetimes were recorded",
+				   path);
 	if (request->kind == CT_TOP_MARKS)
 		return view->profile->mark_count
 			       ? CT_EXIT_FINE

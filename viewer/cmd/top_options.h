@@ -29,7 +29,7 @@ struct ct_top_request {
 };
 
 /* The options for a struct ct_top_request; ct_select_options are for its selection. */
-#define CT_TOP_OPTIONS 19
+#define CT_TOP_OPTIONS 21
 
 extern const struct ct_option ct_top_options[CT_TOP_OPTIONS];
 

@@ -291,7 +291,7 @@ static int select_part(const struct ct_export *job, struct ct_profile *profile, 
 		return CT_OK;
 	int code = ct_select(profile, job->selection, &selected, error);
 	if (!code && !job->brief)
-		ct_caveat_patterns(&selected);
+		ct_caveat_selected(&selected);
 	if (!code && selected.dropped && job->format->needs & CT_NEEDS_TIMELINE)
 		return ct_error_set(error, CT_ERR_USAGE,
 				    "%s shows the whole process over time: leave --focus and --ignore out",

@@ -9,6 +9,7 @@
 #include "live/views.h"
 #include "names/names.h"
 #include "names/number.h"
+#include "view/bars.h"
 #include "view/stack.h"
 
 #define LABEL_WIDTH 10
@@ -16,6 +17,7 @@
 #define SELF_WIDTH 5
 #define GAP 2
 #define STACK_MAX 9 /* lines of the lower pane; the rows get the rest */
+#define SPREADS_ROOM 7 /* lines of the lower pane that has histograms too */
 #define WIDE 100 /* from this width on, a running program's rows have more numbers */
 #define WIDER 150 /* from this width on, they have all numbers */
 
@@ -362,6 +364,26 @@ static void put_rows(struct draw *draw, size_t room)
 		ct_line_end(&draw->line);
 }
 
+/* Are the histograms of the row shown above its stack? */
+static bool has_spreads(const struct draw *draw, const struct ct_live_row *row, size_t room)
+{
+	return row && draw->screen->rows.kind == CT_ROWS_SITES && draw->view.profile->has_histograms &&
+	       room >= SPREADS_ROOM;
+}
+
+static void put_spreads(struct draw *draw, const struct ct_live_row *row)
+{
+	const struct ct_screen *screen = draw->screen;
+	const struct ct_profile *profile = draw->view.profile;
+	for (int i = 0; i < CT_HISTOGRAM_KINDS; i++) {
+		struct ct_spread spread =
+			ct_row_spread(&screen->rows, profile, screen->left_out, row, (enum ct_histogram_kind)i);
+		ct_line_add_blanks(&draw->line, 4);
+		ct_line_add_spread(&draw->line, profile, (enum ct_histogram_kind)i, &spread);
+		ct_line_end(&draw->line);
+	}
+}
+
 /* Write the whole stack of the selected row; if the stack pane has the keys, from stack_top on. */
 static void put_stack(struct draw *draw, size_t room)
 {
@@ -372,6 +394,8 @@ static void put_stack(struct draw *draw, size_t room)
 	const struct ct_live_row *row =
 		screen->selected < screen->rows.count ? &screen->rows.rows[screen->selected] : NULL;
 	char text[CT_NUMBER_ROOM * 4], of[CT_NUMBER_ROOM * 2] = "", above[CT_NUMBER_ROOM] = "", number[CT_NUMBER_ROOM];
+	size_t spreads = has_spreads(draw, row, room) ? CT_HISTOGRAM_KINDS : 0;
+	room -= spreads;
 	if (screen->stack_open)
 		screen->page = room - 1;
 	if (row && !screen->stack_open && ct_rows_are_sites(screen->rows.kind) && count >= room) {
@@ -391,6 +415,8 @@ static void put_stack(struct draw *draw, size_t room)
 		ct_line_add(&draw->line, "─");
 	ct_line_style(&draw->line, CT_STYLE_PLAIN);
 	ct_line_end(&draw->line);
+	if (spreads)
+		put_spreads(draw, row);
 	for (size_t i = 0; i + 1 < room; i++) {
 		if (from + i < count && i + 2 == room && from + i + 1 < count) {
 			snprintf(text, sizeof(text), "    %zu more%s", count - from - i,

@@ -75,6 +75,7 @@ static int build_sites(struct ct_rows *rows, const struct ct_profile *profile, c
 		if (!row)
 			break;
 		row->id = fold.rows[i].first;
+		row->number = (uint32_t)i;
 		row->counters = *fold.rows[i].counters;
 		row->counters.threads = fold.rows[i].thread_count;
 		row->site = fold.rows[i].site;
@@ -85,6 +86,9 @@ static int build_sites(struct ct_rows *rows, const struct ct_profile *profile, c
 	}
 	if (rows->count)
 		qsort_r(rows->rows, rows->count, sizeof(*rows->rows), compare_sites, rows);
+	free(rows->number_of);
+	rows->number_of = fold.row_of;
+	fold.row_of = NULL;
 	ct_fold_fini(&fold);
 	return code;
 }
@@ -249,6 +253,17 @@ void ct_rows_fini(struct ct_rows *rows)
 {
 	free(rows->rows);
 	free(rows->opened);
+	free(rows->number_of);
+}
+
+struct ct_spread ct_row_spread(const struct ct_rows *rows, const struct ct_profile *profile, const bool *left_out,
+			       const struct ct_live_row *row, enum ct_histogram_kind kind)
+{
+	struct ct_spread spread = {{0}};
+	for (size_t i = 0; i < profile->site_count; i++)
+		if (rows->number_of[i] == row->number && !(left_out && left_out[i]))
+			ct_spread_add(&spread, profile, &profile->sites[i], kind);
+	return spread;
 }
 
 uint32_t ct_row_frame_count(const struct ct_rows *rows, const struct ct_live_row *row)

@@ -8,6 +8,7 @@
 #define CT_LIVE_ROWS_H
 
 #include "live/leaking.h"
+#include "model/histogram.h"
 #include "view/view.h"
 
 enum ct_rows_kind {
@@ -25,6 +26,7 @@ struct ct_live_row {
 	uint64_t id;
 	struct ct_counters counters;
 	uint32_t site; /* a site that has the row's frames; unused for a group */
+	uint32_t number; /* of a row that ct_rows_are_sites, for ct_rows.number_of */
 	uint32_t site_count; /* of a row that ct_rows_are_sites: the sites that are folded into it */
 	bool many_calls; /* as in struct ct_fold_row */
 	uint32_t first_frame; /* of the row, as an index in the site's frames, leaf first; for a group: a frame id */
@@ -44,6 +46,8 @@ struct ct_rows {
 	bool reverse; /* smallest first */
 	struct ct_live_row *rows;
 	size_t count, room;
+	uint32_t
+		*number_of; /* of CT_ROWS_SITES: by site, the number of its row; not set for a site that was left out */
 	uint64_t *opened; /* ids of open rows, unordered */
 	size_t opened_count, opened_room;
 };
@@ -58,6 +62,10 @@ bool ct_rows_are_sites(enum ct_rows_kind kind);
 bool ct_rows_have_stacks(enum ct_rows_kind kind);
 
 void ct_rows_fini(struct ct_rows *rows);
+
+/* The sum of a row's sites, for a row that ct_rows_are_sites; left_out as in ct_rows_build. */
+struct ct_spread ct_row_spread(const struct ct_rows *rows, const struct ct_profile *profile, const bool *left_out,
+			       const struct ct_live_row *row, enum ct_histogram_kind kind);
 
 /*
  * Build the rows. left_out flags the sites to skip; NULL = skip none. leaking: for CT_ROWS_LEAKS, whose own left_out

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/histogram.h"
 #include "model/losses.h"
 #include "model/metric.h"
 #include "util/array.h"
@@ -49,6 +50,8 @@ static int begin(struct ct_merge *merge, const struct ct_profile *from, const ch
 	to->has_details = from->has_details;
 	to->has_slack = from->has_slack;
 	to->has_reach = from->has_reach;
+	to->has_histograms = from->has_histograms;
+	to->tick_fs = from->tick_fs;
 	return !merge->first || copy_text(&to->verb, from->verb) || copy_text(&to->byte_unit, from->byte_unit) ||
 			       copy_text(&to->bytes_unit, from->bytes_unit) ||
 			       copy_text(&to->blocks_unit, from->blocks_unit) ||
@@ -162,7 +165,10 @@ static int merge_sites(struct ct_merge *merge, const struct ct_profile *from)
 			}
 			merge->stack[j] = merge->ids[frame];
 		}
-		if (ct_profile_site(merge->profile, merge->stack, site->frame_count, &site->counters, site->truncated))
+		if (ct_profile_site(merge->profile, merge->stack, site->frame_count, &site->counters,
+				    site->truncated) ||
+		    (merge->profile->has_histograms &&
+		     ct_histogram_copy(merge->profile, merge->profile->latest_site, from, i)))
 			return -1;
 	}
 	return 0;
@@ -197,6 +203,7 @@ static int merge_head(struct ct_merge *merge, const struct ct_profile *from)
 	to->has_temporaries = to->has_temporaries && from->has_temporaries;
 	to->has_details = to->has_details && from->has_details;
 	to->has_slack = to->has_slack && from->has_slack;
+	to->has_histograms = to->has_histograms && from->has_histograms;
 	to->has_reach = to->has_reach && from->has_reach;
 	ct_losses_add(&to->losses, &from->losses);
 	if (strcmp(to->producer, from->producer) && copy_text(&to->producer, "several"))

@@ -11,7 +11,8 @@ enum need {
 	NEED_SLACK,
 	NEED_RECENT,
 	NEED_REACH,
-	NEED_THREADS
+	NEED_THREADS,
+	NEED_MATCHES
 };
 enum unit { UNIT_BYTES, UNIT_BLOCKS, UNIT_TIME };
 enum sum { SUM_ADD, SUM_MAXIMUM, SUM_SMALLEST, SUM_LARGEST };
@@ -78,6 +79,8 @@ bool ct_metric_exists(const struct ct_profile *profile, enum ct_metric metric)
 		return profile->recent_us;
 	case NEED_THREADS:
 		return profile->has_threads;
+	case NEED_MATCHES:
+		return profile->has_matches;
 	default:
 		return true;
 	}

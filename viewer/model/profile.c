@@ -112,6 +112,7 @@ void ct_profile_free(struct ct_profile *profile)
 	free(profile->frame_ids);
 	free(profile->frames);
 	free(profile->strings);
+	free(profile->bucket_blocks);
 	free(profile->site_threads);
 	free(profile->modules);
 	free(profile->timeline);
@@ -139,6 +140,9 @@ struct ct_profile *ct_profile_take_sites(struct ct_profile *profile)
 	SWAP(profile->totals, taken->totals);
 	SWAP(profile->sites, taken->sites);
 	SWAP(profile->site_count, taken->site_count);
+	SWAP(profile->bucket_blocks, taken->bucket_blocks);
+	SWAP(profile->bucket_count, taken->bucket_count);
+	SWAP(profile->bucket_room, taken->bucket_room);
 	SWAP(profile->frame_ids, taken->frame_ids);
 	SWAP(profile->frame_id_count, taken->frame_id_count);
 	SWAP(profile->frames, taken->frames);
@@ -151,6 +155,9 @@ struct ct_profile *ct_profile_take_sites(struct ct_profile *profile)
 	SWAP(profile->snapshot_count, taken->snapshot_count);
 	SWAP(profile->has_threads, taken->has_threads);
 	SWAP(profile->latest_site, taken->latest_site);
+	taken->tick_fs = profile->tick_fs;
+	taken->end_time = profile->end_time;
+	taken->has_details = profile->has_details;
 	SWAP(profile->index, taken->index);
 	return taken;
 }
@@ -387,7 +394,10 @@ void ct_profile_site_add(struct ct_profile *profile, size_t index, const struct 
 
 void ct_profile_clear_counters(struct ct_profile *profile)
 {
-	for (size_t i = 0; i < profile->site_count; i++)
+	for (size_t i = 0; i < profile->site_count; i++) {
 		memset(&profile->sites[i].counters, 0, sizeof(profile->sites[i].counters));
+		memset(profile->sites[i].buckets, 0, sizeof(profile->sites[i].buckets));
+	}
+	profile->bucket_count = 0;
 	memset(&profile->totals, 0, sizeof(profile->totals));
 }

@@ -37,8 +37,18 @@ struct ct_counters {
 #undef CT_METRIC
 };
 
+enum ct_histogram_kind { CT_HISTOGRAM_SIZES, CT_HISTOGRAM_LIFETIMES, CT_HISTOGRAM_KINDS };
+
+/* Where the counters of a site's histogram are, and of which buckets (model/histogram.h). */
+struct ct_buckets {
+	uint32_t first; /* index into ct_profile.bucket_blocks */
+	uint8_t low;
+	uint8_t count;
+};
+
 struct ct_site_row {
 	struct ct_counters counters;
+	struct ct_buckets buckets[CT_HISTOGRAM_KINDS];
 	uint32_t first_frame; /* index into ct_profile.frame_ids */
 	uint32_t frame_count; /* at least 1 */
 	bool truncated; /* the stack was cut or its root not reached */
@@ -124,11 +134,14 @@ struct ct_profile {
 	bool has_temporaries; /* temporary_blocks and resizes are known */
 	bool has_details; /* moves, copied bytes, smallest and largest, first and latest are known; never in samples */
 	bool has_reach; /* at the end, live blocks were classified by whether they can be reached */
+	bool has_histograms; /* of sizes and lifetimes */
 	bool has_slack; /* slack_bytes is known: the allocator reports the size of a block */
+	bool has_matches; /* sites were chosen by their blocks, and matching_blocks is known */
 	bool has_threads; /* stacks have labels of threads, or had them before they were folded */
 	bool threads_folded; /* equal stacks of several threads are one site */
 	bool foreign; /* from another tool's file: pid and times may not be known, and are 0 then */
 	uint64_t lacks; /* a bit for each enum ct_metric that another tool's file does not know */
+	uint64_t tick_fs; /* with has_histograms: a tick of the recording's clock, in femtoseconds */
 	uint64_t recent_us; /* for a running program: time since it was last read; 0 = not read before */
 	bool ended; /* false: the program was killed or is still running */
 	bool torn; /* read from a store that was copied during a write: the numbers do not add up */
@@ -143,6 +156,8 @@ struct ct_profile {
 	size_t frame_count;
 	const char **strings; /* NUL-terminated valid UTF-8 without control characters */
 	size_t string_count;
+	uint64_t *bucket_blocks; /* the sites' histograms */
+	size_t bucket_count, bucket_room;
 	struct ct_site_thread *site_threads; /* by site */
 	size_t site_thread_count;
 	size_t latest_site; /* the site that ct_profile_site last added or added to */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/histogram.h"
 #include "names/names.h"
 #include "util/array.h"
 
@@ -40,7 +41,7 @@ bool ct_selection_any(const struct ct_selection *selection)
 	for (int i = 0; i < CT_SELECT_KINDS; i++)
 		if (selection->patterns[i].count)
 			return true;
-	return false;
+	return ct_block_filter_any(&selection->blocks);
 }
 
 void ct_selection_fini(struct ct_selection *selection)
@@ -150,15 +151,20 @@ static int select_sites(struct selecting *job, struct ct_selected *selected)
 {
 	for (size_t i = 0; i < job->from->site_count; i++) {
 		const struct ct_site_row *site = &job->from->sites[i];
+		const struct ct_block_filter *blocks = &selected->selection->blocks;
+		struct ct_counters counters = site->counters;
 		uint32_t count;
 		if (choose_stack(job, site, &count))
 			return -1;
 		job->site_of[i] = NO_SITE;
-		if (!count) {
+		if (count && job->to->has_matches)
+			counters.matching_blocks = ct_block_filter_count(blocks, job->from, site, &selected->doubt);
+		if (!count || (job->to->has_matches && !counters.matching_blocks)) {
 			selected->dropped++;
 			continue;
 		}
-		if (ct_profile_site(job->to, job->stack, count, &site->counters, site->truncated))
+		if (ct_profile_site(job->to, job->stack, count, &counters, site->truncated) ||
+		    (job->to->has_histograms && ct_histogram_copy(job->to, job->to->latest_site, job->from, i)))
 			return -1;
 		job->site_of[i] = job->to->latest_site;
 	}
@@ -232,6 +238,9 @@ int ct_select(struct ct_profile *profile, const struct ct_selection *selection, 
 		.selection = selection, .totals = profile->totals, .site_count = profile->site_count};
 	if (!ct_selection_any(selection))
 		return CT_OK;
+	profile->has_matches = ct_block_filter_any(&selection->blocks);
+	if (profile->has_matches && !profile->has_histograms)
+		return ct_error_set(error, CT_ERR_USAGE, "no histograms of sizes and lifetimes were recorded");
 	struct ct_profile *from = ct_profile_take_sites(profile);
 	if (!from)
 		return ct_error_no_memory(error);
@@ -241,6 +250,7 @@ int ct_select(struct ct_profile *profile, const struct ct_selection *selection, 
 		profile->timeline_count = 0;
 	else if (!failed)
 		move_snapshots(&job, from);
+	selected->totals.matching_blocks = profile->totals.matching_blocks;
 	for (int i = 0; i < CT_SELECT_KINDS; i++)
 		selected->met[i] = job.matchers[i].met;
 	fini(&job);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/histogram.h"
 #include "model/merge.h"
 #include "util/utf8.h"
 
@@ -50,7 +51,7 @@ static uint64_t hash_of(const uint32_t *frames, uint32_t count)
 }
 
 /* Add a site without its label to the one with the same frames, or as a new one. */
-static void add(struct work *work, uint32_t index)
+static bool add(struct work *work, uint32_t index)
 {
 	const struct ct_site_row *site = &work->from->sites[index];
 	const uint32_t *frames = work->from->frame_ids + site->first_frame;
@@ -75,6 +76,7 @@ static void add(struct work *work, uint32_t index)
 	sum->counters.max_bytes += site->counters.max_bytes;
 	sum->counters.max_blocks += site->counters.max_blocks;
 	sum->truncated |= site->truncated;
+	return !work->to->has_histograms || !ct_histogram_copy(work->to, work->site_of[index], work->from, index);
 }
 
 static int compare_threads(const void *left, const void *right)
@@ -145,7 +147,8 @@ static bool fold(struct work *work)
 		return false;
 	for (uint32_t i = 0; i < from->site_count; i++) {
 		work->labels[i] = ct_thread_of_site(from, &from->sites[i]);
-		add(work, i);
+		if (!add(work, i))
+			return false;
 	}
 	note_threads(work);
 	return copy_snapshots(work);
@@ -157,6 +160,8 @@ int ct_threads_fold(const struct ct_profile *from, struct ct_profile *to, struct
 	*to = *from;
 	to->sites = NULL;
 	to->site_count = 0;
+	to->bucket_blocks = NULL;
+	to->bucket_count = to->bucket_room = 0;
 	to->site_threads = NULL;
 	to->site_thread_count = 0;
 	to->snapshots = NULL;
@@ -177,5 +182,6 @@ void ct_threads_fini(struct ct_profile *to)
 	free(to->snapshots);
 	free(to->sites);
 	free(to->site_threads);
+	free(to->bucket_blocks);
 	*to = (struct ct_profile){0};
 }

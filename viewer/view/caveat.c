@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/losses.h"
+#include "names/number.h"
 #include "util/message.h"
 
 static void add(char out[CT_CAVEAT_ROOM], const char *text)
@@ -29,8 +30,36 @@ char *ct_caveat(const struct ct_profile *profile, char out[CT_CAVEAT_ROOM])
 	return out;
 }
 
-void ct_caveat_patterns(const struct ct_selected *selected)
+static void say_rounded(const struct ct_selected *selected, enum ct_block_limit limit)
 {
+	double edge = selected->doubt.rounded[limit];
+	bool is_size = limit < CT_LIMIT_OLDER, is_low = limit == CT_LIMIT_MIN_SIZE || limit == CT_LIMIT_OLDER;
+	char number[CT_NUMBER_ROOM];
+	if (edge == 0)
+		return;
+	if (is_size)
+		ct_number_bytes(number, (uint64_t)edge);
+	else
+		ct_number_time(number, edge / 1e3, "µs");
+	ct_message("--%s %s lies within a bucket: in sites with blocks on both sides, those %s %s count",
+		   ct_block_limit_name(limit), selected->selection->blocks.texts[limit], is_low ? "from" : "below",
+		   number);
+}
+
+static void say_doubt(const struct ct_selected *selected)
+{
+	char number[CT_NUMBER_ROOM];
+	for (int i = 0; i < CT_BLOCK_LIMITS; i++)
+		say_rounded(selected, (enum ct_block_limit)i);
+	if (selected->doubt.live_blocks)
+		ct_message("--older, --younger: %s blocks that are live at the end count although their age is not "
+			   "known exactly",
+			   ct_number_exact(number, selected->doubt.live_blocks));
+}
+
+void ct_caveat_selected(const struct ct_selected *selected)
+{
+	say_doubt(selected);
 	for (int i = 0; i < CT_SELECT_KINDS; i++)
 		if (selected->selection->patterns[i].count && !selected->met[i])
 			ct_message("--%s matches no function, file or module",

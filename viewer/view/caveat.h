@@ -14,7 +14,7 @@ char *ct_caveat(const struct ct_profile *profile, char out[CT_CAVEAT_ROOM]);
 /* Print a line to stderr if the profile comes from a store that was copied while being written. */
 void ct_caveat_torn(const struct ct_profile *profile, const char *path);
 
-/* Print lines to stderr about patterns that match nothing. */
-void ct_caveat_patterns(const struct ct_selected *selected);
+/* Print lines to stderr about patterns that match nothing, and about limits of blocks that could not decide. */
+void ct_caveat_selected(const struct ct_selected *selected);
 
 #endif

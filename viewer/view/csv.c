@@ -10,6 +10,7 @@
 
 #include "model/threads.h"
 #include "names/names.h"
+#include "view/bars.h"
 #include "view/order.h"
 #include "view/view.h"
 
@@ -89,18 +90,35 @@ static void put_numbers(const struct ct_view *view, const struct ct_counters *co
 			fprintf(view->out, ",%" PRIu64, ct_metric_value(counters, (enum ct_metric)i));
 }
 
+/* ",16:3 64:1": the start of a bucket, and its blocks. */
+static void put_spread(const struct ct_bars *bars, uint32_t row, enum ct_histogram_kind kind, FILE *out)
+{
+	struct ct_spread spread = ct_bars_sum(bars, row, kind);
+	const char *before = ",";
+	for (unsigned i = 0; i < CT_BUCKETS; i++) {
+		if (!spread.blocks[i])
+			continue;
+		fprintf(out, "%s%.0f:%" PRIu64, before, ct_bucket_start(bars->profile, kind, i), spread.blocks[i]);
+		before = " ";
+	}
+	fputs(*before == ',' ? "," : "", out);
+}
+
 int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error)
 {
 	const struct ct_profile *profile = view->profile;
 	struct ct_origins origins;
 	struct ct_fold fold;
-	bool memory = ct_view_fold(view, &origins, &fold) == 0, threads = profile->threads_folded;
+	struct ct_bars bars = {0};
+	bool memory = ct_view_fold(view, &origins, &fold) == 0 && ct_bars_init(&bars, profile, &fold, NULL) == 0;
+	bool threads = profile->threads_folded;
 	uint32_t *order = memory ? ct_order_rows(view, &fold) : NULL;
 	size_t shown = order ? ct_order_shown(view, fold.count) : 0;
 	if (order) {
 		fputs("function,file,line,module", view->out);
 		put_heads(view, "", false);
-		fputs(threads ? ",threads\r\n" : "\r\n", view->out);
+		fputs(threads ? ",threads" : "", view->out);
+		fputs(profile->has_histograms ? ",sizes,lifetimes-ns\r\n" : "\r\n", view->out);
 	}
 	for (size_t i = 0; i < shown; i++) {
 		const struct ct_fold_row *row = &fold.rows[order[i]];
@@ -111,9 +129,12 @@ int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error)
 		put_numbers(view, row->counters, false);
 		if (threads)
 			fprintf(view->out, ",%" PRIu32, row->thread_count);
+		for (int kind = 0; kind < CT_HISTOGRAM_KINDS && profile->has_histograms; kind++)
+			put_spread(&bars, order[i], (enum ct_histogram_kind)kind, view->out);
 		fputs("\r\n", view->out);
 	}
 	memory = memory && order;
+	ct_bars_fini(&bars);
 	ct_fold_fini(&fold);
 	ct_origins_fini(&origins);
 	free(order);

@@ -186,6 +186,13 @@ static void add_selection(const struct ct_view *view, struct ct_line *line)
 			before = ",";
 		}
 	}
+	for (int i = 0; i < CT_BLOCK_LIMITS; i++) {
+		const char *text = selected->selection->blocks.texts[i];
+		if (!text)
+			continue;
+		ct_line_format(line, "%s %s %s", before, ct_block_limit_name((enum ct_block_limit)i), text);
+		before = ",";
+	}
 }
 
 static void put_peak(const struct ct_view *view, struct ct_line *line)

@@ -40,6 +40,7 @@ struct ct_view {
 	bool full; /* a row for each stack, with the whole of it below */
 	bool split_threads; /* threads are not folded */
 	bool all_frames; /* a row for each stack, from its leaf on */
+	bool spreads[CT_HISTOGRAM_KINDS]; /* a column of bars for each of these histograms */
 	bool cumulative; /* groups are sorted by their numbers including callees */
 	enum ct_group_by by;
 	enum ct_column columns[CT_COLUMN_COUNT]; /* chosen by the user */

@@ -8,6 +8,8 @@
  *       "lob", "lok" lost bytes and blocks, "inb", "ink" indirectly lost, "pob", "pok" possibly lost, "reb", "rek"
  *       reachable; all of these only if reachability was recorded
  *       "szl", "szm" smallest and largest block, "fat", "lat" times of the first and latest allocation
+ *       "szh" histogram of sizes: a bucket b, then the blocks in buckets b, b+1, ...; bucket b has sizes from 2^b to
+ *       2^(b+1) - 1 bytes. "lth" the same for the lifetimes of freed blocks, in ticks. Both only with "tickFs"
  *       "cut" true if the stack was cut at the top
  *   "ctrace": {
  *       "version": "0.1.0",
@@ -15,6 +17,7 @@
  *       "torn": true if the store was copied while being written, so that its numbers do not add up,
  *       "sampleBytes": mean distance between sampled points, 0 if every allocation was recorded,
  *       "ownBytes": memory that the tracer itself used in the program,
+ *       "tickFs": length of a tick, in femtoseconds; only if the histograms were recorded,
  *       "losses": { "dropped": N, ... }   as in model/losses.def
  *       "program": "/usr/bin/app",
  *       "startTime": nanoseconds since 1970, 0 = not known,
@@ -42,6 +45,7 @@
 #include <cjson/cJSON.h>
 
 #include "ctrace/version.h"
+#include "model/histogram.h"
 #include "model/losses.h"
 #include "util/progress.h"
 #include "write/put_json.h"
@@ -140,6 +144,19 @@ static uint32_t ftbl_index(struct writer *writer, uint32_t frame)
 	return writer->index_of[frame];
 }
 
+static void put_histogram(struct writer *writer, const char *before, const struct ct_site_row *site,
+			  enum ct_histogram_kind kind)
+{
+	const struct ct_buckets *buckets = &site->buckets[kind];
+	if (!buckets->count)
+		return;
+	fputs_unlocked(before, writer->out);
+	ct_put_number(writer->out, buckets->low);
+	putc_unlocked(',', writer->out);
+	put_numbers(writer, ct_histogram_blocks(writer->profile, site, kind), buckets->count);
+	putc_unlocked(']', writer->out);
+}
+
 static void put_site(struct writer *writer, const struct ct_site_row *site)
 {
 	const struct ct_profile *profile = writer->profile;
@@ -153,6 +170,10 @@ static void put_site(struct writer *writer, const struct ct_site_row *site)
 		fputs_unlocked("\":", out);
 		ct_put_number(out, ct_metric_value(&site->counters, (enum ct_metric)i));
 		before = ",\"";
+	}
+	if (profile->has_histograms) {
+		put_histogram(writer, ",\"szh\":[", site, CT_HISTOGRAM_SIZES);
+		put_histogram(writer, ",\"lth\":[", site, CT_HISTOGRAM_LIFETIMES);
 	}
 	fputs_unlocked(site->truncated ? ",\"cut\":true,\"fs\":[" : ",\"fs\":[", out);
 	for (uint32_t i = 0; i < site->frame_count; i++) {
@@ -377,6 +398,8 @@ static bool put_own_member(struct writer *writer)
 		",\"ownBytes\":%" PRIu64,
 		CTRACE_VERSION, writer->profile->ended ? "true" : "false", writer->profile->torn ? "true" : "false",
 		writer->profile->sample_bytes, writer->profile->own_bytes);
+	if (writer->profile->has_histograms)
+		put_number(writer, "tickFs", writer->profile->tick_fs);
 	put_losses(writer);
 	put_modules(writer);
 	put_frame_places(writer);

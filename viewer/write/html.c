@@ -22,6 +22,7 @@
 #include "write/diff.h"
 #include "write/editor_link.h"
 #include "write/html.h"
+#include "write/html_histograms.h"
 #include "write/packed.h"
 #include "write/put_findings.h"
 #include "write/put_places.h"
@@ -340,6 +341,8 @@ static bool put_data(const struct page *page, enum ct_metric metric)
 	put_frames(page);
 	if (put_sites(page))
 		return false;
+	if (!page->diff)
+		ct_put_html_histograms(profile, page->stacks.order, page->out);
 	put_timeline(page, profile);
 	put_marks(page);
 	put_snapshots(page);

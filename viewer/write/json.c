@@ -6,6 +6,7 @@
 
 #include "ctrace/version.h"
 #include "model/functions.h"
+#include "model/histogram.h"
 #include "model/origin.h"
 #include "model/threads.h"
 #include "names/names.h"
@@ -46,6 +47,23 @@ static void put_threads(const struct ct_profile *profile, const struct ct_site_r
 	putc(']', out);
 }
 
+/* Where a bucket begins, and its blocks. */
+static void put_histogram(const struct ct_profile *profile, const struct ct_site_row *site, enum ct_histogram_kind kind,
+			  FILE *out)
+{
+	const struct ct_buckets *buckets = &site->buckets[kind];
+	const char *before = "";
+	fputs(kind == CT_HISTOGRAM_SIZES ? ",\"sizes\":[" : ",\"lifetimesNs\":[", out);
+	for (unsigned i = 0; i < buckets->count; i++) {
+		uint64_t blocks = ct_histogram_blocks(profile, site, kind)[i];
+		if (!blocks)
+			continue;
+		fprintf(out, "%s[%.0f,%" PRIu64 "]", before, ct_bucket_start(profile, kind, buckets->low + i), blocks);
+		before = ",";
+	}
+	putc(']', out);
+}
+
 static void put_site(const struct ct_profile *profile, const struct ct_origins *origins, const struct ct_site_row *site,
 		     FILE *out)
 {
@@ -65,6 +83,8 @@ static void put_site(const struct ct_profile *profile, const struct ct_origins *
 		ct_put_number(out, ids[i] - 1);
 	}
 	putc(']', out);
+	for (int i = 0; i < CT_HISTOGRAM_KINDS && profile->has_histograms; i++)
+		put_histogram(profile, site, (enum ct_histogram_kind)i, out);
 	put_threads(profile, site, out);
 	putc('}', out);
 }

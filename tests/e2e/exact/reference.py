@@ -26,9 +26,13 @@ def fold(path):
             site_id,
             dict(live=0, live_blocks=0, max=0, max_blocks=0, peak=0, peak_blocks=0, total=0, blocks=0)
             | dict(lifetime=0, births=0, temporary=0, resizes=0, moves=0, copied=0, slack=0)
-            | dict(smallest=size, largest=0, first=ticks, latest=0),
+            | dict(smallest=size, largest=0, first=ticks, latest=0, sizes={}, lifetimes={}),
         )
-        if kind & 0xF == FREE:
+        freed = kind & 0xF == FREE
+        bucket = max(10, (ticks - other).bit_length() - 1) if freed else max(0, size.bit_length() - 1)
+        histogram = site["lifetimes" if freed else "sizes"]
+        histogram[bucket] = histogram.get(bucket, 0) + 1
+        if freed:
             growth, blocks = -size, -1
             site["lifetime"] += ticks - other
             site["births"] -= other
@@ -98,6 +102,8 @@ PAIRS = {
     "largest_bytes": "largest",
     "first_ticks": "first",
     "latest_ticks": "latest",
+    "sizes": "sizes",
+    "lifetimes": "lifetimes",
 }
 
 # Members of the report, and those of the fold.

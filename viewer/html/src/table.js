@@ -5,6 +5,7 @@ import { make } from "./dom.js";
 import { copy, rowMarkdown, stackText, tableCsv } from "./copy.js";
 import { base } from "./data.js";
 import { changesOf, isSlight } from "./diff.js";
+import { histograms } from "./histogram.js";
 import { linkOfFrame, linkOfSite, place } from "./links.js";
 import { exact, percent } from "./numbers.js";
 
@@ -323,7 +324,7 @@ export class Table {
     const cut = profile.sites.truncated[site] ? make("p", { class: "note" }, "The stack was cut here.") : "";
     const copyStack = make("button", { type: "button", class: "copy-stack", onclick: () => copy(stackText(profile, site), "the stack") }, "Copy stack");
     const copyRow = make("button", { type: "button", class: "copy-row", onclick: () => copy(rowMarkdown(profile, site, this.all(), (column, value) => this.format(column, value)), "the row") }, "Copy row as Markdown");
-    const cell = make("td", { colspan: this.all().length + 1 }, this.facts(site), make("ol", { class: "stack" }, frames), cut, make("div", { class: "actions" }, show, copyStack, copyRow));
+    const cell = make("td", { colspan: this.all().length + 1 }, this.facts(site), histograms(profile, site), make("ol", { class: "stack" }, frames), cut, make("div", { class: "actions" }, show, copyStack, copyRow));
     return make("tr", { class: "details" }, cell);
   }
 }

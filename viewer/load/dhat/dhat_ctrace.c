@@ -212,6 +212,9 @@ int ct_dhat_read_ctrace(struct ct_dhat *dhat)
 	if (!code)
 		code = read_member(dhat, "ownBytes", &dhat->profile->own_bytes);
 	if (!code)
+		code = read_member(dhat, "tickFs", &dhat->profile->tick_fs);
+	dhat->profile->has_histograms = dhat->profile->tick_fs > 0;
+	if (!code)
 		code = read_losses(dhat);
 	if (!code)
 		code = read_start(dhat);

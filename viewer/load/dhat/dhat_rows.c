@@ -5,6 +5,7 @@
 
 #include "load/dhat/dhat.h"
 #include "load/dhat/dhat_frame.h"
+#include "model/histogram.h"
 #include "model/metric.h"
 #include "util/array.h"
 #include "util/progress.h"
@@ -61,18 +62,20 @@ static int read_frames(struct tables *tables)
 }
 
 /* A row's members: its counters by enum ct_metric, then these. */
-enum row_member { R_FS = CT_COUNTER_COUNT, R_CUT, R_COUNT };
+enum row_member { R_SIZES = CT_COUNTER_COUNT, R_LIFETIMES, R_CUT, R_FS, R_COUNT };
 _Static_assert(R_COUNT <= 32, "a bit of seen for each");
 
 static const char *row_name(int member)
 {
-	return member == R_FS ? "fs" : member == R_CUT ? "cut" : ct_metric_dhat((enum ct_metric)member);
+	static const char *const names[] = {"szh", "lth", "cut", "fs"};
+	return member >= R_SIZES ? names[member - R_SIZES] : ct_metric_dhat((enum ct_metric)member);
 }
 
 struct row {
 	struct ct_counters counters;
 	size_t stack_count; /* of tables->stack */
 	uint32_t seen; /* a bit for each member */
+	struct ct_spread spreads[CT_HISTOGRAM_KINDS];
 	bool truncated;
 };
 
@@ -105,6 +108,33 @@ static int read_stack(struct tables *tables, struct row *row, struct ct_json_pie
 	return 1;
 }
 
+/* [lowest bucket, blocks, blocks, ...]. 1 or < 0. */
+static int read_histogram(struct tables *tables, struct row *row, int member, struct ct_json_piece piece,
+			  struct ct_json_cursor *cursor)
+{
+	struct ct_dhat *dhat = tables->dhat;
+	struct ct_spread *spread = &row->spreads[member - R_SIZES];
+	struct ct_json_piece key, value;
+	uint64_t bucket = 0, number, sum = 0;
+	int more = 1;
+	bool fits = cursor->file && !cursor->object;
+	for (bool first = true; fits && (more = ct_json_next(cursor, &key, &value, dhat->error)) > 0; first = false) {
+		if (ct_dhat_number(dhat, value, row_name(member), &number) < 0)
+			return CT_ERR_DAMAGED;
+		fits = first ? number < CT_BUCKETS : bucket < CT_BUCKETS && number <= UINT64_MAX - sum;
+		if (first || !fits) {
+			bucket = number;
+			continue;
+		}
+		spread->blocks[bucket++] = number;
+		sum += number;
+	}
+	if (!fits)
+		return ct_json_damaged(&dhat->file, piece.text, dhat->error,
+				       "\"%s\" is not a bucket below %u and blocks", row_name(member), CT_BUCKETS);
+	return more < 0 ? more : 1;
+}
+
 static int set_row_member(struct tables *tables, struct row *row, int member, struct ct_json_piece value,
 			  struct ct_json_cursor *inner)
 {
@@ -115,6 +145,8 @@ static int set_row_member(struct tables *tables, struct row *row, int member, st
 	row->seen |= 1u << member;
 	if (member == R_FS)
 		return read_stack(tables, row, value, inner);
+	if (member == R_SIZES || member == R_LIFETIMES)
+		return read_histogram(tables, row, member, value, inner);
 	if (member != R_CUT)
 		return ct_dhat_number(dhat, value, row_name(member),
 				      ct_metric_place(&row->counters, (enum ct_metric)member)) < 0
@@ -128,10 +160,11 @@ static int set_row_member(struct tables *tables, struct row *row, int member, st
 static int check_row(struct tables *tables, struct ct_json_piece piece, const struct row *row)
 {
 	struct ct_profile *profile = tables->dhat->profile;
-	for (int i = 1; i <= R_FS; i++) {
-		if (row->seen & 1u << i || (i != R_FS && ct_metric_lacks(profile, (enum ct_metric)i)))
+	for (int i = 1; i < R_COUNT; i++) {
+		bool is_metric = i < CT_COUNTER_COUNT;
+		if (row->seen & 1u << i || (is_metric && ct_metric_lacks(profile, (enum ct_metric)i)))
 			continue;
-		if (i == R_FS || ct_metric_exists(profile, (enum ct_metric)i))
+		if (i == R_FS || (is_metric && ct_metric_exists(profile, (enum ct_metric)i)))
 			return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error,
 					       "a row of \"pps\" has no \"%s\"", row_name(i));
 	}
@@ -219,6 +252,10 @@ static int add_row(struct tables *tables, struct ct_json_piece piece, struct ct_
 		    0 ||
 	    !ct_array_room(&dhat->site_of_row, &dhat->row_room, dhat->row_count + 1, sizeof(*dhat->site_of_row)))
 		return ct_dhat_no_memory(dhat);
+	for (int i = 0; i < CT_HISTOGRAM_KINDS; i++)
+		if (ct_histogram_add(dhat->profile, dhat->profile->latest_site, (enum ct_histogram_kind)i, 0,
+				     row.spreads[i].blocks, CT_BUCKETS))
+			return ct_dhat_no_memory(dhat);
 	dhat->site_of_row[dhat->row_count++] = (uint32_t)dhat->profile->latest_site;
 	return 0;
 }

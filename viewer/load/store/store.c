@@ -8,6 +8,7 @@
 #include "load/store/store_builder.h"
 #include "load/store/store_frames.h"
 #include "load/store/store_steps.h"
+#include "model/histogram.h"
 #include "model/losses.h"
 #include "util/array.h"
 #include "util/progress.h"
@@ -75,6 +76,21 @@ static struct ct_counters counters_of(const struct ct_store_file *store, const s
 		.first_time = since_start(store, site->first_ticks),
 		.latest_time = since_start(store, site->latest_ticks),
 	};
+}
+
+/* Add the histograms of a store's site to the profile's site. */
+static int add_histograms(struct ct_profile *profile, size_t index, const struct ct_store_file *store,
+			  const struct ct_site *site)
+{
+	const struct ct_histogram *histogram = &site->histogram;
+	const uint64_t *lifetimes = &store->counters[histogram->base], *sizes = lifetimes + histogram->lifetimes;
+	uint64_t freed_blocks = ct_site_freed_blocks(site);
+	if (!profile->has_histograms)
+		return 0;
+	return ct_histogram_add(profile, index, CT_HISTOGRAM_LIFETIMES, histogram->lifetimes_low,
+				histogram->base ? lifetimes : &freed_blocks, histogram->lifetimes) ||
+	       ct_histogram_add(profile, index, CT_HISTOGRAM_SIZES, histogram->sizes_low,
+				histogram->sizes > 1 ? sizes : &site->total_blocks, histogram->sizes);
 }
 
 static int add_site(struct ct_store_builder *builder, const struct ct_site *site, const struct ct_reach_row *reach)
@@ -166,6 +182,8 @@ static int describe(struct ct_profile *profile, const struct ct_store_file *stor
 	profile->has_details = !header->sample_bytes;
 	profile->has_slack = profile->has_details && header->flags & CT_STORE_SLACK;
 	profile->has_reach = header->flags & CT_STORE_REACH;
+	profile->has_histograms = store->counter_count > 0;
+	profile->tick_fs = (uint64_t)(store->us_per_tick * 1e9L + 0.5L);
 	profile->ended = header->state == CT_STATE_ENDED;
 	profile->torn = store->failed;
 	for (size_t i = 0; i < CT_LOSS_ROWS; i++)
@@ -206,11 +224,13 @@ static int add_sites(struct ct_store_builder *builder)
 		if (builder->site_of[i] != UINT32_MAX) {
 			struct ct_counters counters = counters_of(store, site, row, builder->frames.profile->end_time);
 			ct_profile_site_add(builder->frames.profile, builder->site_of[i], &counters);
-			continue;
-		}
-		if (add_site(builder, site, row))
+		} else if (add_site(builder, site, row)) {
 			return -1;
-		builder->site_of[i] = (uint32_t)builder->frames.profile->latest_site;
+		} else {
+			builder->site_of[i] = (uint32_t)builder->frames.profile->latest_site;
+		}
+		if (add_histograms(builder->frames.profile, builder->site_of[i], store, site))
+			return -1;
 	}
 	builder->frames.profile->losses.merged_sites =
 		used < builder->frames.profile->site_count ? 0 : used - builder->frames.profile->site_count;

@@ -23,6 +23,7 @@ const uint32_t ct_store_element_bytes[CT_SECTION_COUNT] = {
 	[CT_SECTION_MARKS] = sizeof(struct ct_mark_row),
 	[CT_SECTION_REACH] = sizeof(struct ct_reach_row),
 	[CT_SECTION_SEGMENTS] = sizeof(struct ct_segment_head),
+	[CT_SECTION_COUNTERS] = sizeof(uint64_t),
 };
 
 static const char *const section_names[CT_SECTION_COUNT] = {
@@ -36,6 +37,7 @@ static const char *const section_names[CT_SECTION_COUNT] = {
 	[CT_SECTION_MARKS] = "marks",
 	[CT_SECTION_REACH] = "rows of reachability",
 	[CT_SECTION_SEGMENTS] = "rows of segments",
+	[CT_SECTION_COUNTERS] = "counters",
 };
 
 int ct_store_damaged(struct ct_error_text *error, const char *what)

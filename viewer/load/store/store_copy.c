@@ -29,6 +29,7 @@ static const void *section_of(const struct ct_store_file *store, uint32_t sectio
 		[CT_SECTION_MARKS] = {store->marks, store->mark_count},
 		[CT_SECTION_REACH] = {store->reach, store->reach_rows},
 		[CT_SECTION_SEGMENTS] = {store->segments, store->segment_rows},
+		[CT_SECTION_COUNTERS] = {store->counters, store->counter_count},
 	};
 	*count = sections[section].count;
 	return sections[section].data;

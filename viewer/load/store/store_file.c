@@ -114,5 +114,7 @@ void ct_store_file_close(struct ct_store_file *store)
 	free(store->marks);
 	free(store->reach);
 	free(store->segments);
+	free(store->counters);
+	free(store->added);
 	memset(store, 0, sizeof(*store));
 }

@@ -23,6 +23,7 @@ enum ct_store_check {
 	CT_STORE_CHECK_ORDER,
 	CT_STORE_CHECK_BLOCKS,
 	CT_STORE_CHECK_EVENTS,
+	CT_STORE_CHECK_HISTOGRAMS,
 	CT_STORE_CHECK_NAMES,
 	CT_STORE_CHECK_ROOTS,
 	CT_STORE_CHECKS,
@@ -39,6 +40,7 @@ enum ct_module_file {
 };
 
 struct ct_symbols;
+struct ct_store_added;
 
 struct ct_store_file {
 	struct ct_store_header *header; /* a copy */
@@ -53,8 +55,11 @@ struct ct_store_file {
 	struct ct_mark_row *marks;
 	struct ct_reach_row *reach; /* written at the program's end; none before */
 	struct ct_site *segments; /* earlier segments: a struct ct_segment_head, then its sites */
+	uint64_t *counters; /* of histograms; none: there are no histograms, and those of the sites are empty */
+	struct ct_store_added *added; /* what an undone batch has left in the counters, in no order */
 	size_t string_bytes, module_count, node_count, site_count, ring_count, snapshot_rows, mark_count, reach_rows,
 		segment_rows;
+	size_t counter_count, counter_room, added_count;
 	uint8_t *module_files; /* by module: enum ct_module_file, for those that ct_store_profile opened */
 	uint64_t next_snapshot; /* a snapshot, perhaps a partial one, precedes the first event from this time on */
 	uint64_t next_whole; /* the same for a whole one; ticks since the segment's start */

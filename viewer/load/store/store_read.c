@@ -138,6 +138,9 @@ static int read_counters(int fd, struct ct_store_file *store, struct ct_error_te
 	if (!code)
 		code = read_section(fd, header, CT_SECTION_SITES, &store->sites, &store->site_count, error);
 	if (!code)
+		code = read_section(fd, header, CT_SECTION_COUNTERS, &store->counters, &store->counter_count, error);
+	store->counter_room = store->counter_count;
+	if (!code)
 		code = read_section(fd, header, CT_SECTION_RINGS, &store->rings, &store->ring_count, error);
 	if (!code)
 		ct_store_clear_counters(store);
@@ -193,6 +196,25 @@ static bool same_segment(const struct ct_store_header *a, const struct ct_store_
 	return a->segment_half == b->segment_half && ct_segment_latest(a)->number == ct_segment_latest(b)->number;
 }
 
+/*
+ * Have the counters stood still? A batch undoes its sites, but what it adds to the counters stays, and the replay needs
+ * to know which events it has added. Each counter only grows. So if two readings are equal, all counters had these
+ * values between the two.
+ */
+static bool same_counters(int fd, const struct ct_store_file *store)
+{
+	const struct ct_progress *progress = &store->header->progress;
+	struct ct_error_text ignored;
+	uint64_t *now = NULL;
+	size_t count;
+	if (progress->undo_mark != progress->progress + 1)
+		return true;
+	bool same = !read_section(fd, store->header, CT_SECTION_COUNTERS, &now, &count, &ignored) &&
+		    !memcmp(now, store->counters, count * sizeof(*now));
+	free(now);
+	return same;
+}
+
 static bool same_sections(const struct ct_store_header *a, const struct ct_store_header *b)
 {
 	return a->extent_count == b->extent_count && !memcmp(a->sections, b->sections, sizeof(a->sections));
@@ -227,7 +249,7 @@ static enum stillness look_again(int fd, const struct ct_store_file *store, int 
 					 same_progress(&store->header->progress, &now.header->progress)
 				 ? STOOD_STILL
 				 : CHANGED;
-	else if (same_progress(&store->header->progress, &now.header->progress) &&
+	else if (same_counters(fd, store) && same_progress(&store->header->progress, &now.header->progress) &&
 		 same_segment(store->header, now.header) && !read_header(fd, now.header, &ignored) &&
 		 !read_section(fd, now.header, CT_SECTION_RINGS, &now.rings, &now.ring_count, &ignored))
 		result = same_heads(store, &now) && store->site_count == now.header->sections[CT_SECTION_SITES].used

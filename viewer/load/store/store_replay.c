@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctrace/fold.h"
 #include "ctrace/merge.h"
 #include "ctrace/timeline.h"
 #include "load/store/store_steps.h"
@@ -51,7 +50,9 @@ static int fold(struct ct_store_file *store, const struct ct_event *event, struc
 		return ct_store_damaged(error, "impossible size");
 	if (event->ticks >= store->next_snapshot && ct_store_snapshot_at(store, event->ticks))
 		return ct_error_no_memory(error);
-	ct_fold_event(&store->sites[event->site], &store->header->totals, event);
+	int code = ct_store_histograms_fold(store, event, error);
+	if (code)
+		return code;
 	/* An undone batch is already in the timeline; adding it again changes no values. */
 	ct_timeline_add(store->header, event->ticks);
 	if (event->ticks >= store->since)
@@ -145,6 +146,8 @@ int ct_store_replay(struct ct_store_file *store, struct ct_error_text *error)
 	struct ct_store_header *header = store->header;
 	store->end_ticks = header->latest_ticks;
 	int code = undo_batch(store, error);
+	if (!code)
+		code = ct_store_histograms_begin(store, error);
 	uint64_t *positions = calloc(3 * store->ring_count + 1, sizeof(*positions));
 	if (!positions)
 		return ct_error_no_memory(error);

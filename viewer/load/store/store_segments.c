@@ -50,8 +50,10 @@ int ct_store_check_segments(const struct ct_store_file *store, struct ct_error_t
 
 static void clear_sites(struct ct_store_file *store)
 {
-	for (size_t i = 1; i < store->site_count; i++)
+	for (size_t i = 1; i < store->site_count; i++) {
 		memset(&store->sites[i], 0, offsetof(struct ct_site, node));
+		store->sites[i].histogram = (struct ct_histogram){0};
+	}
 }
 
 static void clear_timeline(struct ct_store_file *store)
@@ -117,7 +119,9 @@ static void use_rows(struct ct_store_file *store, size_t at)
 	for (uint32_t i = 1; i <= head->rows; i++) {
 		const struct ct_site *row = &store->segments[at + i];
 		memcpy(&store->sites[row->batch], row, offsetof(struct ct_site, node));
+		store->sites[row->batch].histogram = row->histogram;
 	}
+	ct_store_histograms_check(store);
 	use_times(store, &head->segment);
 }
 

@@ -75,6 +75,21 @@ int ct_store_check_sums(struct ct_store_file *store, struct ct_error_text *error
 void ct_store_check_order(struct ct_store_file *store, const uint64_t *tails, const uint64_t *limits,
 			  const uint64_t *heads);
 
+/*
+ * Histograms (store_histograms.c). After a batch was undone: check where the counters are, and note what the batch has
+ * added to them. < 0: out of memory.
+ */
+int ct_store_histograms_begin(struct ct_store_file *store, struct ct_error_text *error);
+
+/* Are the counters of all sites' histograms there? If not, there are no histograms from now on. */
+bool ct_store_histograms_check(struct ct_store_file *store);
+
+/* Fold an event into its site, the site's histograms and the totals. < 0: out of memory. */
+int ct_store_histograms_fold(struct ct_store_file *store, const struct ct_event *event, struct ct_error_text *error);
+
+/* Do the histograms have all blocks? If not, there are none from now on. */
+bool ct_store_histograms_fit(struct ct_store_file *store);
+
 /* Fold what the rings still hold, after undoing a batch that was cut short. */
 int ct_store_replay(struct ct_store_file *store, struct ct_error_text *error);
 

@@ -30,6 +30,7 @@ const char *const ct_store_check_texts[CT_STORE_CHECKS] = {
 	[CT_STORE_CHECK_ORDER] = "at peak and at end <= max <= total, in each site",
 	[CT_STORE_CHECK_BLOCKS] = "no more blocks at any moment than in total",
 	[CT_STORE_CHECK_EVENTS] = "events of the threads = events of the sites, in order of time",
+	[CT_STORE_CHECK_HISTOGRAMS] = "histograms of each site = its blocks, and those that were freed",
 	[CT_STORE_CHECK_NAMES] = "everything that is referred to is written",
 	[CT_STORE_CHECK_ROOTS] = "every stack reaches its root, or is counted as cut",
 };
@@ -168,6 +169,7 @@ static void raise_negative_numbers(struct ct_store_file *store)
 int ct_store_check_sums(struct ct_store_file *store, struct ct_error_text *error)
 {
 	check_sums(store);
+	fail(store, CT_STORE_CHECK_HISTOGRAMS, !ct_store_histograms_fit(store));
 	if (store->failed)
 		raise_negative_numbers(store);
 	check_strings(store);
