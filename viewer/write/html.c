@@ -9,8 +9,10 @@
  * "". viewer/html/src/data.js reads the data.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctrace/version.h"
 #include "model/advise.h"
@@ -19,26 +21,16 @@
 #include "names/names.h"
 #include "util/progress.h"
 #include "write/diff.h"
-#include "write/html_list.h"
-#include "write/html_template.h"
+#include "write/gather.h"
 #include "write/packed.h"
 #include "write/put_profile.h"
 #include "write/stacks.h"
 #include "write/write.h"
 
 #define VERSION 1
+#define PLACE "../share/ctrace/report.html" /* relative to the program's folder */
+#define MARK "@DATA@"
 #define FINDINGS_MAX 10
-
-/* Sites are large and lie far apart in the order of stacks, so their numbers are collected in passes of several. */
-#define METRICS_AT_ONCE 8
-
-/* What the nodes are made of. */
-struct shape {
-	const uint32_t *frames; /* leaf first */
-	uint32_t count;
-	uint32_t common; /* the number of frames that the stack shares with the previous one, from the root */
-	bool truncated;
-};
 
 struct page {
 	const struct ct_profile *profile;
@@ -51,13 +43,32 @@ struct page {
 	uint32_t *labels; /* each frame's own id */
 	struct ct_stacks stacks;
 	uint32_t *place; /* by site: its index in the order of stacks */
-	uint32_t *leaves, *owns; /* by site: the indices of its leaf and its own frame, 0 in a diff */
-	struct shape *shapes; /* by place */
-	uint64_t *values; /* by place, of METRICS_AT_ONCE metrics one after the other */
+	struct ct_gather gather;
 	uint32_t *path; /* the previous site's node at each depth */
 	uint32_t *node_of; /* by place */
 	struct ct_findings findings; /* only for a heap profile, not for a diff */
 };
+
+static void begin_list(const struct page *page, const char *name, bool more)
+{
+	fprintf(page->out, "%s\"%s\":[", more ? ",\n" : "", name);
+}
+
+static void put_item(const struct page *page, size_t i, uint64_t number)
+{
+	if (i)
+		putc_unlocked(',', page->out);
+	ct_put_number(page->out, number);
+}
+
+/* Write a list of `count` numbers; `number` is an expression of the index `i`. */
+#define PUT_LIST(page, name, more, count, number)                                                                      \
+	do {                                                                                                           \
+		begin_list(page, name, more);                                                                          \
+		for (size_t i = 0; i < (count); i++)                                                                   \
+			put_item(page, i, number);                                                                     \
+		putc_unlocked(']', (page)->out);                                                                       \
+	} while (0)
 
 /* Only a frame without function and module is shown by its whole text. */
 static uint32_t text_of_frame(const struct ct_frame *frame)
@@ -79,7 +90,7 @@ static void put_texts(const struct page *page)
 {
 	uint32_t count = 0;
 	find_texts(page);
-	ct_begin_list(page->out, "texts", true);
+	begin_list(page, "texts", true);
 	for (size_t i = 0; i < page->profile->string_count; i++) {
 		if (i && !page->text_of[i])
 			continue;
@@ -97,17 +108,17 @@ static void put_functions(const struct page *page)
 	size_t count = page->functions.count;
 	char room[CT_NAME_ROOM];
 	fputs(",\n\"functions\":{", page->out);
-	CT_PUT_LIST(page->out, "name", false, count, page->text_of[rows[i].name]);
-	CT_PUT_LIST(page->out, "file", true, count, page->text_of[rows[i].file]);
-	CT_PUT_LIST(page->out, "module", true, count, page->text_of[rows[i].module]);
-	ct_begin_list(page->out, "short", true);
+	PUT_LIST(page, "name", false, count, page->text_of[rows[i].name]);
+	PUT_LIST(page, "file", true, count, page->text_of[rows[i].file]);
+	PUT_LIST(page, "module", true, count, page->text_of[rows[i].module]);
+	begin_list(page, "short", true);
 	for (size_t i = 0; i < count; i++) {
 		if (i)
 			putc_unlocked(',', page->out);
 		ct_put_text(page->out, ct_name_short(page->profile, &page->profile->frames[page->example[i]], room));
 	}
 	putc_unlocked(']', page->out);
-	ct_begin_list(page->out, "call", true);
+	begin_list(page, "call", true);
 	for (size_t i = 0; i < count; i++) {
 		bool own = ct_origin_is_own(&page->origins, page->example[i]);
 		if (i)
@@ -123,10 +134,10 @@ static void put_frames(const struct page *page)
 	const struct ct_frame *frames = page->profile->frames + 1;
 	size_t count = page->profile->frame_count - 1;
 	fputs(",\n\"frames\":{", page->out);
-	CT_PUT_LIST(page->out, "function", false, count, page->functions.of_frame[i + 1]);
-	CT_PUT_LIST(page->out, "line", true, count, frames[i].line);
-	CT_PUT_LIST(page->out, "text", true, count, page->text_of[text_of_frame(&frames[i])]);
-	CT_PUT_LIST(page->out, "inlined", true, count, frames[i].inlined);
+	PUT_LIST(page, "function", false, count, page->functions.of_frame[i + 1]);
+	PUT_LIST(page, "line", true, count, frames[i].line);
+	PUT_LIST(page, "text", true, count, page->text_of[text_of_frame(&frames[i])]);
+	PUT_LIST(page, "inlined", true, count, frames[i].inlined);
 	putc_unlocked('}', page->out);
 }
 
@@ -141,18 +152,18 @@ static const struct ct_site_row *site_at(const struct page *page, size_t place)
 static void put_nodes(const struct page *page, const char *name, bool parents)
 {
 	uint32_t count = 0;
-	ct_begin_list(page->out, name, parents);
+	begin_list(page, name, parents);
 	for (size_t place = 0; place < page->profile->site_count; place++) {
-		const struct shape *shape = &page->shapes[place];
+		const struct ct_gathered *stack = &page->gather.rows[place];
 		ct_progress_at(place + parents * page->profile->site_count, NODES_OF_ALL * page->profile->site_count);
-		for (uint32_t depth = shape->common; depth < shape->count; depth++) {
-			ct_put_item(page->out, count,
-				    !parents ? shape->frames[shape->count - 1 - depth] - 1
-				    : depth  ? count - page->path[depth - 1]
-					     : 0);
+		for (uint32_t depth = stack->common; depth < stack->count; depth++) {
+			put_item(page, count,
+				 !parents ? stack->frames[stack->count - 1 - depth] - 1
+				 : depth  ? count - page->path[depth - 1]
+					  : 0);
 			page->path[depth] = count++;
 		}
-		page->node_of[place] = page->path[shape->count - 1];
+		page->node_of[place] = page->path[stack->count - 1];
 	}
 	putc_unlocked(']', page->out);
 }
@@ -169,7 +180,7 @@ static void put_causes(const struct page *page, enum ct_metric metric)
 	for (int c = 0; c < CT_CAUSES; c++) {
 		if (!ct_diff_knows_cause(page->diff, metric, (enum ct_cause)c))
 			continue;
-		ct_begin_list(page->out, ct_diff_cause_member((enum ct_cause)c), more);
+		begin_list(page, ct_diff_cause_member((enum ct_cause)c), more);
 		for (size_t i = 0; i < page->profile->site_count; i++) {
 			ct_diff_causes(row_at(page, i), metric, parts);
 			if (i)
@@ -185,7 +196,7 @@ static void put_causes(const struct page *page, enum ct_metric metric)
 static void put_places(const struct page *page)
 {
 	char room[CT_NAME_ROOM];
-	ct_begin_list(page->out, "place", true);
+	begin_list(page, "place", true);
 	for (size_t i = 0; i < page->profile->site_count; i++) {
 		const struct ct_diff_row *row = row_at(page, i);
 		if (i)
@@ -200,8 +211,8 @@ static void put_places(const struct page *page)
 static void put_sides(const struct page *page)
 {
 	size_t count = page->profile->site_count;
-	CT_PUT_LIST(page->out, "onlyOld", true, count, !row_at(page, i)->examples[CT_DIFF_NEW]);
-	CT_PUT_LIST(page->out, "onlyNew", true, count, !row_at(page, i)->examples[CT_DIFF_OLD]);
+	PUT_LIST(page, "onlyOld", true, count, !row_at(page, i)->examples[CT_DIFF_NEW]);
+	PUT_LIST(page, "onlyNew", true, count, !row_at(page, i)->examples[CT_DIFF_OLD]);
 	put_places(page);
 	fputs("},\n\"changes\":{", page->out);
 	bool more = false;
@@ -209,31 +220,14 @@ static void put_sides(const struct page *page)
 		if (!ct_diff_compares(page->diff, (enum ct_metric)m))
 			continue;
 		fprintf(page->out, "%s\"%s\":{", more ? ",\n" : "", ct_metric_member((enum ct_metric)m));
-		CT_PUT_LIST(page->out, "old", false, count, row_at(page, i)->values[CT_DIFF_OLD][m]);
-		CT_PUT_LIST(page->out, "new", true, count, row_at(page, i)->values[CT_DIFF_NEW][m]);
+		PUT_LIST(page, "old", false, count, row_at(page, i)->values[CT_DIFF_OLD][m]);
+		PUT_LIST(page, "new", true, count, row_at(page, i)->values[CT_DIFF_NEW][m]);
 		fputs(",\"causes\":{", page->out);
 		put_causes(page, (enum ct_metric)m);
 		fputs("}}", page->out);
 		more = true;
 	}
 	putc_unlocked('}', page->out);
-}
-
-/* Write the numbers of the metrics from `first` up to `end`. */
-static void put_metrics(const struct page *page, int first, int end)
-{
-	size_t count = page->profile->site_count;
-	for (size_t i = 0; i < count; i++) {
-		const struct ct_counters *counters = &site_at(page, i)->counters;
-		for (int m = first; m < end; m++)
-			page->values[(size_t)(m - first) * count + i] = ct_metric_value(counters, (enum ct_metric)m);
-	}
-	for (int m = first; m < end; m++) {
-		const uint64_t *values = page->values + (size_t)(m - first) * count;
-		ct_progress_at(CT_COUNTER_COUNT + (uint64_t)m, 2 * CT_COUNTER_COUNT);
-		if (ct_metric_exists(page->profile, (enum ct_metric)m))
-			CT_PUT_LIST(page->out, ct_metric_member((enum ct_metric)m), true, count, values[i]);
-	}
 }
 
 static void put_sites(const struct page *page)
@@ -244,19 +238,22 @@ static void put_sites(const struct page *page)
 	put_nodes(page, "frame", false);
 	put_nodes(page, "up", true);
 	fputs("},\n\"sites\":{", page->out);
-	CT_PUT_LIST(page->out, "node", false, count, page->node_of[i]);
-	CT_PUT_LIST(page->out, "skip", true, count, page->leaves[page->stacks.order[i]]);
-	CT_PUT_LIST(page->out, "own", true, count,
-		    page->diff ? row_at(page, i)->own : page->owns[page->stacks.order[i]]);
-	CT_PUT_LIST(page->out, "truncated", true, count, page->shapes[i].truncated);
+	PUT_LIST(page, "node", false, count, page->node_of[i]);
+	PUT_LIST(page, "skip", true, count, page->diff ? 0 : page->gather.rows[i].leaf);
+	PUT_LIST(page, "own", true, count, page->diff ? row_at(page, i)->own : page->gather.rows[i].own);
+	PUT_LIST(page, "truncated", true, count, page->gather.rows[i].truncated);
 	if (page->diff) {
 		put_sides(page);
 		return;
 	}
-	for (int m = 1; m < CT_COUNTER_COUNT; m += METRICS_AT_ONCE)
-		put_metrics(page, m, m + METRICS_AT_ONCE < CT_COUNTER_COUNT ? m + METRICS_AT_ONCE : CT_COUNTER_COUNT);
+	for (int m = 1; m < CT_COUNTER_COUNT; m++) {
+		ct_progress_at(CT_COUNTER_COUNT + (uint64_t)m, 2 * CT_COUNTER_COUNT);
+		const uint64_t *values = ct_gather_values(&page->gather, (enum ct_metric)m);
+		if (ct_metric_exists(profile, (enum ct_metric)m))
+			PUT_LIST(page, ct_metric_member((enum ct_metric)m), true, count, values[i]);
+	}
 	if (profile->threads_folded)
-		CT_PUT_LIST(page->out, "threads", true, count, site_at(page, i)->counters.threads);
+		PUT_LIST(page, "threads", true, count, site_at(page, i)->counters.threads);
 	putc_unlocked('}', page->out);
 }
 
@@ -264,13 +261,13 @@ static void put_timeline(const struct page *page, const struct ct_profile *profi
 {
 	const struct ct_timeline_point *points = profile->timeline;
 	fputs(",\n\"timeline\":{", page->out);
-	CT_PUT_LIST(page->out, "time", false, profile->timeline_count, points[i].time);
-	CT_PUT_LIST(page->out, "most", true, profile->timeline_count, points[i].max_bytes);
-	CT_PUT_LIST(page->out, "live", true, profile->timeline_count, points[i].last_bytes);
+	PUT_LIST(page, "time", false, profile->timeline_count, points[i].time);
+	PUT_LIST(page, "most", true, profile->timeline_count, points[i].max_bytes);
+	PUT_LIST(page, "live", true, profile->timeline_count, points[i].last_bytes);
 	if (ct_profile_has_live_blocks(profile))
-		CT_PUT_LIST(page->out, "blocks", true, profile->timeline_count, points[i].last_blocks);
+		PUT_LIST(page, "blocks", true, profile->timeline_count, points[i].last_blocks);
 	if (ct_profile_has_rss(profile))
-		CT_PUT_LIST(page->out, "resident", true, profile->timeline_count, points[i].rss_bytes);
+		PUT_LIST(page, "resident", true, profile->timeline_count, points[i].rss_bytes);
 	putc_unlocked('}', page->out);
 }
 
@@ -298,10 +295,10 @@ static void put_snapshots(const struct page *page)
 			snapshot->bytes);
 		if (ct_profile_has_live_blocks(profile))
 			ct_put_number_member(page->out, "blocks", snapshot->blocks);
-		CT_PUT_LIST(page->out, "site", true, snapshot->row_count, page->place[rows[i].site]);
-		CT_PUT_LIST(page->out, "siteBytes", true, snapshot->row_count, rows[i].bytes);
+		PUT_LIST(page, "site", true, snapshot->row_count, page->place[rows[i].site]);
+		PUT_LIST(page, "siteBytes", true, snapshot->row_count, rows[i].bytes);
 		if (ct_profile_has_live_blocks(profile))
-			CT_PUT_LIST(page->out, "siteBlocks", true, snapshot->row_count, rows[i].blocks);
+			PUT_LIST(page, "siteBlocks", true, snapshot->row_count, rows[i].blocks);
 		putc_unlocked('}', page->out);
 	}
 	putc_unlocked(']', page->out);
@@ -323,7 +320,7 @@ static void put_finding(const struct page *page, const struct ct_advice *advice)
 
 static void put_findings(const struct page *page)
 {
-	ct_begin_list(page->out, "findings", true);
+	begin_list(page, "findings", true);
 	for (size_t i = 0; i < page->findings.count && i < FINDINGS_MAX; i++) {
 		fputs(i ? ",\n" : "\n", page->out);
 		put_finding(page, &page->findings.rows[i]);
@@ -380,15 +377,10 @@ static bool page_init(struct page *page, const struct ct_profile *profile, const
 	page->text_of = numbers(profile->string_count);
 	page->labels = numbers(profile->frame_count);
 	page->place = numbers(profile->site_count);
-	page->leaves = numbers(profile->site_count);
-	page->owns = numbers(profile->site_count);
-	page->shapes = calloc(profile->site_count + 1, sizeof(*page->shapes));
-	page->values = calloc(METRICS_AT_ONCE * profile->site_count + 1, sizeof(*page->values));
 	page->path = numbers(ct_profile_longest_stack(profile));
 	page->node_of = numbers(profile->site_count);
 	if (ct_origins_init(&page->origins, profile, CT_ORIGIN_RULE) || ct_functions_init(&page->functions, profile) ||
-	    !page->text_of || !page->labels || !page->place || !page->leaves || !page->owns || !page->shapes ||
-	    !page->values || !page->path || !page->node_of)
+	    !page->text_of || !page->labels || !page->place || !page->path || !page->node_of)
 		return false;
 	page->example = numbers(page->functions.count);
 	for (size_t i = 0; page->example && i < profile->frame_count; i++) {
@@ -396,26 +388,18 @@ static bool page_init(struct page *page, const struct ct_profile *profile, const
 		if (i)
 			page->example[page->functions.of_frame[i]] = (uint32_t)i;
 	}
-	if (!page->example || ct_stacks_init(&page->stacks, profile, page->labels))
+	if (!page->example || ct_stacks_init(&page->stacks, profile, page->labels) ||
+	    ct_gather_init(&page->gather, profile, &page->stacks, &page->origins))
 		return false;
 	for (size_t i = 0; i < profile->site_count; i++)
 		page->place[page->stacks.order[i]] = (uint32_t)i;
-	for (size_t i = 0; i < profile->site_count && !diff; i++) {
-		page->leaves[i] = ct_origin_leaf(profile, &page->origins, &profile->sites[i]);
-		page->owns[i] = ct_origin_own(profile, &page->origins, &profile->sites[i]);
-	}
-	for (size_t i = 0; i < profile->site_count; i++) {
-		const struct ct_site_row *site = site_at(page, i);
-		page->shapes[i] = (struct shape){profile->frame_ids + site->first_frame, site->frame_count,
-						 i ? ct_stacks_common(&page->stacks, site_at(page, i - 1), site) : 0,
-						 site->truncated};
-	}
 	return true;
 }
 
 static void page_fini(struct page *page)
 {
 	ct_findings_fini(&page->findings);
+	ct_gather_fini(&page->gather);
 	ct_stacks_fini(&page->stacks);
 	ct_functions_fini(&page->functions);
 	ct_origins_fini(&page->origins);
@@ -423,12 +407,34 @@ static void page_fini(struct page *page)
 	free(page->text_of);
 	free(page->labels);
 	free(page->place);
-	free(page->leaves);
-	free(page->owns);
-	free(page->shapes);
-	free(page->values);
 	free(page->path);
 	free(page->node_of);
+}
+
+/* Read the page without data; *text is to be freed. */
+static int read_template(char **text, struct ct_error_text *error)
+{
+	char path[PATH_MAX + sizeof(PLACE)];
+	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	size_t room = 0;
+	*text = NULL;
+	path[length > 0 ? length : 0] = '\0';
+	char *slash = strrchr(path, '/');
+	strcpy(slash ? slash + 1 : path, PLACE);
+	FILE *file = fopen(path, "re");
+	if (!file && errno == ENOMEM)
+		return ct_error_no_memory(error);
+	if (!file)
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "the template of html reports is not built: run `make html`, which needs "
+				    "npm, where ctrace was built (no %s)",
+				    path);
+	ssize_t got = getdelim(text, &room, '\0', file);
+	fclose(file);
+	if (got > 0 && strstr(*text, MARK))
+		return CT_OK;
+	free(*text);
+	return ct_error_set(error, CT_ERR_DAMAGED, "%s: not the page of this ctrace; run `make html` again", path);
 }
 
 static int write_page(const struct ct_profile *profile, const struct ct_diff *diff, enum ct_metric metric, FILE *out,
@@ -436,10 +442,10 @@ static int write_page(const struct ct_profile *profile, const struct ct_diff *di
 {
 	struct page page;
 	char *template;
-	int code = ct_html_template(&template, error);
+	int code = read_template(&template, error);
 	if (code)
 		return code;
-	char *mark = strstr(template, CT_HTML_MARK);
+	char *mark = strstr(template, MARK);
 	bool memory = page_init(&page, profile, diff);
 	errno = 0;
 	fwrite(template, 1, (size_t)(mark - template), out);
@@ -449,7 +455,7 @@ static int write_page(const struct ct_profile *profile, const struct ct_diff *di
 		put_data(&page, metric);
 		memory = fclose(page.out) == 0 || ferror(out);
 	}
-	fputs(mark + strlen(CT_HTML_MARK), out);
+	fputs(mark + strlen(MARK), out);
 	page_fini(&page);
 	free(template);
 	return memory ? ct_put_end(out, error) : ct_error_no_memory(error);
