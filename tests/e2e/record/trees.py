@@ -201,7 +201,7 @@ def together_over_time(context):
     # The shell's *.json names it, too.
     context.run([CTRACE, "merge", "-q", "-o", "all.json", *glob.glob(os.path.join(folder, "*.json"))]).check()
     context.run([CTRACE, "trend", *glob.glob(os.path.join(folder, "*.json"))]).check()
-    with Terminal(context, [CTRACE, "record", "-o", "x.json", "/bin/sh", "-c", f"{PYTHON} {fork}; true"], columns=100) as terminal:
+    with Terminal(context, [CTRACE, "record", "-o", context.path("x.json"), "/bin/sh", "-c", f"{PYTHON} {fork}; true"], columns=100) as terminal:
         terminal.ended()
         check(re.search(r"ctrace:   live {6}[▁▂▃▄▅▆▇█ ]{20,60} up to ", terminal.text()), terminal.text())
 
