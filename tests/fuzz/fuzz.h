@@ -9,6 +9,7 @@
  *   - dhat: DHAT JSON of ctrace, Valgrind and dhat-rs, with our member (losses, marks, snapshots, timeline); also
  *     compressed by gzip; and files of other tools
  *   - other: heap profiles of other tools: pprof, text, massif, heaptrack
+ *   - brief: what the list of a folder reads of stores and reports
  *   - symbols: ELF and DWARF of programs, libraries and separate .debug files, which elfutils opens in the same way
  *   - demangle: mangled names, and texts that are cut
  *   - perf_map: /tmp/perf-PID.map
@@ -18,6 +19,7 @@
  *   - program: what ctrace record reads before it starts a program (ELF header, #! line)
  *   - options: options of ctrace record, and the preload's environment and name patterns
  *   - config: .ctracerc
+ *   - packages: dpkg's database, and /etc/os-release
  *
  * There are no targets for regular expressions and globs on the command line and in .ctracerc, which come from the user
  * (the C library needs exponential memory for some), nor for /proc, which comes from the kernel.

@@ -15,6 +15,7 @@
 
 #include "export/export.h"
 #include "load/input.h"
+#include "record/processes.h"
 #include "util/array.h"
 #include "util/open.h"
 #include "util/text.h"
@@ -130,6 +131,19 @@ static int add_folder(struct ct_inputs *inputs, const char *folder, int levels, 
 	return code;
 }
 
+/* Is it the list of a recording's processes? It lies beside their reports, so the shell's *.json names it, too. */
+static bool is_process_list(const char *path)
+{
+	char head[HEAD_BYTES + 1] = "";
+	struct stat status;
+	bool packed;
+	int fd = ct_open_regular(AT_FDCWD, path, 0, &status);
+	ssize_t got = fd < 0 ? 0 : ct_input_start(fd, head, HEAD_BYTES, &packed);
+	if (fd >= 0)
+		close(fd);
+	return got > 0 && !strncmp(head, CT_PROCESSES_HEAD, strlen(CT_PROCESSES_HEAD));
+}
+
 static int add_path(struct ct_inputs *inputs, const char *path, int levels, const char *output,
 		    struct ct_error_text *error)
 {
@@ -138,6 +152,8 @@ static int add_path(struct ct_inputs *inputs, const char *path, int levels, cons
 		return add_folder(inputs, path, levels, output, error);
 	if (is_same(path, output))
 		return ct_error_set(error, CT_ERR_USAGE, "%s is an input; name another output with -o", path);
+	if (is_process_list(path))
+		return CT_OK;
 	return add(inputs, path, error);
 }
 

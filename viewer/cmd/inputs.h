@@ -4,7 +4,7 @@
  * its files that are stores or DHAT JSON by their first bytes, compressed or not, sorted by name; if it has none, for
  * those in the folders inside it. Broken files with
  * such a name are included, since a damaged report must not go unnoticed. A pattern stands for all files but JSON of
- * other formats.
+ * other formats. processes.json of a recording's folder is left out, however it is named.
  */
 #ifndef CT_CMD_INPUTS_H
 #define CT_CMD_INPUTS_H

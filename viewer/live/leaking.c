@@ -33,6 +33,11 @@ static void judge(struct ct_leaking *leaking, const struct ct_profile *profile, 
 			 ct_advice_evidence(profile, advice, evidence));
 		return;
 	}
+	if (profile->recent_us) {
+		snprintf(leaking->verdict, sizeof(leaking->verdict),
+			 "no finding yet; what has grown since the baseline comes first (m sets it)");
+		return;
+	}
 	ct_findings_no_leak(profile, findings, where);
 	snprintf(leaking->verdict, sizeof(leaking->verdict), "%s",
 		 *where ? where : "the suppressions drop all findings about leaks");

@@ -41,8 +41,7 @@ static int put_all(FILE *out, const struct ct_tree *tree)
 {
 	const struct ct_together *together = &tree->together;
 	bool some = false;
-	fputs("{\"format\":\"ctrace-processes\",\"version\":1,\"writtenBy\":\"ctrace " CTRACE_VERSION
-	      "\",\n\"timeUnit\":\"µs\"",
+	fputs(CT_PROCESSES_HEAD ",\"version\":1,\"writtenBy\":\"ctrace " CTRACE_VERSION "\",\n\"timeUnit\":\"µs\"",
 	      out);
 	ct_put_number_member(out, "endTime", (together->end - together->begin) / 1000);
 	ct_put_number_member(out, "mostBytes", together->most_bytes);

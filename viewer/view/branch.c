@@ -12,16 +12,18 @@ int ct_branches_init(struct ct_branches *branches, const struct ct_profile *prof
 	size_t sites = profile->site_count;
 	*branches = (struct ct_branches){
 		.profile = profile,
+		.frames = calloc(sites + 1, sizeof(*branches->frames)),
 		.leaves = calloc(sites + 1, sizeof(*branches->leaves)),
 		.ends = calloc(sites + 1, sizeof(*branches->ends)),
 		.paths = calloc(sites + 1, sizeof(*branches->paths)),
 	};
-	if (!branches->leaves || !branches->ends || !branches->paths)
+	if (!branches->frames || !branches->leaves || !branches->ends || !branches->paths)
 		return -1;
 	for (size_t i = 0; i < sites; i++) {
+		branches->frames[i] = profile->frame_ids + profile->sites[i].first_frame;
 		branches->leaves[i] = ct_origin_leaf(profile, origins, &profile->sites[i]);
 		branches->ends[i] = profile->sites[i].frame_count;
-		if (!origins->split_threads && branches->ends[i] > branches->leaves[i] + 1 &&
+		if (profile->has_threads && !origins->split_threads && branches->ends[i] > branches->leaves[i] + 1 &&
 		    ct_thread_of_site(profile, &profile->sites[i]))
 			branches->ends[i]--;
 		if (!left_out || !left_out[i])
@@ -32,6 +34,7 @@ int ct_branches_init(struct ct_branches *branches, const struct ct_profile *prof
 
 void ct_branches_fini(struct ct_branches *branches)
 {
+	free(branches->frames);
 	free(branches->leaves);
 	free(branches->ends);
 	free(branches->paths);
@@ -41,13 +44,12 @@ void ct_branches_fini(struct ct_branches *branches)
 static const struct ct_frame *frame_at(const struct ct_branches *branches, uint32_t site_index, uint32_t depth)
 {
 	const struct ct_profile *profile = branches->profile;
-	const struct ct_site_row *site = &profile->sites[site_index];
 	uint32_t leaf = branches->leaves[site_index];
 	uint32_t end = branches->ends[site_index];
 	if (depth >= end - leaf)
 		return NULL;
 	depth = branches->bottom_up ? leaf + depth : end - 1 - depth;
-	return &profile->frames[profile->frame_ids[site->first_frame + depth]];
+	return &profile->frames[branches->frames[site_index][depth]];
 }
 
 const struct ct_frame *ct_branch_frame(const struct ct_branches *branches, const struct ct_branch *branch, size_t path)
@@ -99,8 +101,12 @@ struct ct_branch *ct_branch_children(struct ct_branches *branches, const struct 
 	size_t kinds = sort_paths(branches, branch);
 	struct ct_branch *children = calloc(kinds, sizeof(*children));
 	struct ct_branch *child = children;
+	/* an only child has its parent's numbers, except that the root's may be those of more than the paths */
+	bool whole = kinds == 1 && branch->depth;
 	if (!children)
 		return NULL;
+	if (whole)
+		child->counters = branch->counters;
 	for (size_t i = branch->start; i < branch->end; i++) {
 		const struct ct_branch_path *path = &branches->paths[i];
 
@@ -111,7 +117,8 @@ struct ct_branch *ct_branch_children(struct ct_branches *branches, const struct 
 			child->key = path->key;
 		}
 		child->end = i + 1;
-		ct_counters_add(&child->counters, &branches->profile->sites[path->site].counters);
+		if (!whole)
+			ct_counters_add(&child->counters, &branches->profile->sites[path->site].counters);
 	}
 	qsort_r(children, kinds, sizeof(*children), compare_branches, branches);
 	*count = kinds;

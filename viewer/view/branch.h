@@ -17,6 +17,7 @@ struct ct_branch_path {
 
 struct ct_branches {
 	const struct ct_profile *profile;
+	const uint32_t **frames; /* by site: ids of its frames; the sites themselves are large */
 	uint32_t *leaves; /* by site: index of its leaf */
 	uint32_t
 		*ends; /* by site: the number of its frames, without the label of a thread unless that is to be shown */

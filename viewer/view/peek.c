@@ -14,18 +14,14 @@
 
 #define PERCENT_WIDTH 5
 #define NUMBER_MIN 8
+#define SLOTS_MIN 64
 
-/* A call in the stack of a site. */
+/* A call of or by a function that the user asked for, in the stacks of all sites. */
 struct call {
-	uint32_t group; /* a function that the user asked for */
+	uint32_t group; /* the function */
 	uint32_t callee; /* 1: it calls the other function, 0: the other function calls it */
 	uint32_t other;
-	uint32_t site;
-};
-
-struct peer {
-	uint32_t other;
-	uint32_t callee;
+	uint32_t site; /* the latest one that was counted, from 1 */
 	struct ct_counters counters;
 };
 
@@ -36,19 +32,58 @@ struct peek {
 	bool *wanted; /* by group */
 	struct call *calls;
 	size_t call_count, call_room;
-	struct peer *peers; /* of the current function */
-	size_t peer_count, peer_room;
+	uint32_t *slots; /* a hash table: index in calls + 1 */
+	size_t slot_count; /* a power of two */
 	enum ct_column share;
 	int width;
 };
+
+/* The slot of a call, or the free one where it belongs. */
+static uint32_t *find_slot(const struct peek *peek, uint32_t group, uint32_t callee, uint32_t other)
+{
+	uint64_t hash = ((uint64_t)group << 32 ^ (uint64_t)other << 1 ^ callee) * UINT64_C(0x9e3779b97f4a7c15);
+	for (size_t at = (size_t)(hash >> 32);; at++) {
+		uint32_t *slot = &peek->slots[at & (peek->slot_count - 1)];
+		if (!*slot)
+			return slot;
+		const struct call *call = &peek->calls[*slot - 1];
+		if (call->group == group && call->callee == callee && call->other == other)
+			return slot;
+	}
+}
+
+/* Keep the table half empty. */
+static bool grow_slots(struct peek *peek)
+{
+	if (peek->call_count * 2 < peek->slot_count)
+		return true;
+	free(peek->slots);
+	peek->slot_count = peek->slot_count ? peek->slot_count * 2 : SLOTS_MIN;
+	peek->slots = calloc(peek->slot_count, sizeof(*peek->slots));
+	for (size_t i = 0; i < peek->call_count && peek->slots; i++) {
+		const struct call *call = &peek->calls[i];
+		*find_slot(peek, call->group, call->callee, call->other) = (uint32_t)i + 1;
+	}
+	return peek->slots;
+}
 
 static bool add_call(struct peek *peek, uint32_t group, uint32_t callee, uint32_t other, uint32_t site)
 {
 	if (!peek->wanted[group])
 		return true;
-	if (!ct_array_room(&peek->calls, &peek->call_room, peek->call_count + 1, sizeof(*peek->calls)))
+	if (!grow_slots(peek))
 		return false;
-	peek->calls[peek->call_count++] = (struct call){group, callee, other, site};
+	uint32_t *slot = find_slot(peek, group, callee, other);
+	if (!*slot) {
+		if (!ct_array_room(&peek->calls, &peek->call_room, peek->call_count + 1, sizeof(*peek->calls)))
+			return false;
+		peek->calls[peek->call_count] = (struct call){.group = group, .callee = callee, .other = other};
+		*slot = (uint32_t)++peek->call_count;
+	}
+	struct call *call = &peek->calls[*slot - 1];
+	if (call->site != site + 1)
+		ct_counters_add(&call->counters, &peek->view->profile->sites[site].counters);
+	call->site = site + 1;
 	return true;
 }
 
@@ -72,24 +107,14 @@ static bool find_calls(struct peek *peek)
 	return true;
 }
 
-static int compare_calls(const void *a, const void *b)
+/* Sort by function, callers before callees, the largest first. */
+static int compare_calls(const void *a, const void *b, void *context)
 {
-	const struct call *x = a, *y = b;
-	if (x->group != y->group)
-		return x->group < y->group ? -1 : 1;
-	if (x->callee != y->callee)
-		return x->callee < y->callee ? -1 : 1;
-	if (x->other != y->other)
-		return x->other < y->other ? -1 : 1;
-	return x->site < y->site ? -1 : x->site > y->site;
-}
-
-/* Sort callers before callees, the largest first. */
-static int compare_peers(const void *a, const void *b, void *context)
-{
-	const struct peer *first = a, *second = b;
+	const struct call *first = a, *second = b;
 	enum ct_column share = *(const enum ct_column *)context;
 	double x = ct_column_value(&first->counters, share), y = ct_column_value(&second->counters, share);
+	if (first->group != second->group)
+		return first->group < second->group ? -1 : 1;
 	if (first->callee != second->callee)
 		return first->callee < second->callee ? -1 : 1;
 	if (x != y)
@@ -112,30 +137,6 @@ static size_t first_call(const struct peek *peek, uint32_t group)
 	return low;
 }
 
-/* Sum up the calls of one function. */
-static bool find_peers(struct peek *peek, uint32_t group)
-{
-	const struct call *last = NULL;
-	peek->peer_count = 0;
-	for (size_t i = first_call(peek, group); i < peek->call_count && peek->calls[i].group == group; i++) {
-		const struct call *call = &peek->calls[i];
-
-		if (last && compare_calls(last, call) == 0)
-			continue;
-		if (!last || last->callee != call->callee || last->other != call->other) {
-			if (!ct_array_room(&peek->peers, &peek->peer_room, peek->peer_count + 1, sizeof(*peek->peers)))
-				return false;
-			peek->peers[peek->peer_count++] = (struct peer){.other = call->other, .callee = call->callee};
-		}
-		ct_counters_add(&peek->peers[peek->peer_count - 1].counters,
-				&peek->view->profile->sites[call->site].counters);
-		last = call;
-	}
-	if (peek->peer_count)
-		qsort_r(peek->peers, peek->peer_count, sizeof(*peek->peers), compare_peers, &peek->share);
-	return true;
-}
-
 static void add_number(struct peek *peek, const struct ct_counters *counters, double whole)
 {
 	char text[CT_NUMBER_ROOM];
@@ -146,22 +147,23 @@ static void add_number(struct peek *peek, const struct ct_counters *counters, do
 	ct_line_add_blanks(&peek->line, 2);
 }
 
-static void put_peers(struct peek *peek, const struct ct_group *group, uint32_t callee)
+static void put_calls(struct peek *peek, const struct ct_group *group, uint32_t callee)
 {
+	uint32_t number = (uint32_t)(group - peek->groups.rows);
 	const struct ct_profile *profile = peek->view->profile;
 	double whole = ct_column_value(&group->cumulative, peek->share);
 	char name[CT_NAME_ROOM];
-	for (size_t i = 0; i < peek->peer_count; i++) {
-		const struct peer *peer = &peek->peers[i];
+	for (size_t i = first_call(peek, number); i < peek->call_count && peek->calls[i].group == number; i++) {
+		const struct call *call = &peek->calls[i];
 
-		if (peer->callee != callee)
+		if (call->callee != callee)
 			continue;
 		ct_line_add_blanks(&peek->line, peek->width + PERCENT_WIDTH + 4);
-		add_number(peek, &peer->counters, whole);
+		add_number(peek, &call->counters, whole);
 		ct_line_style(&peek->line, CT_STYLE_QUIET);
 		ct_line_add(&peek->line, callee ? "  > " : "  < ");
 		ct_line_style(&peek->line, CT_STYLE_PLAIN);
-		ct_name_short(profile, &profile->frames[peek->groups.rows[peer->other].example], name);
+		ct_name_short(profile, &profile->frames[peek->groups.rows[call->other].example], name);
 		ct_line_add_rest(&peek->line, name);
 		ct_line_end(&peek->line);
 	}
@@ -173,11 +175,7 @@ static void put_function(struct peek *peek, const struct ct_group *group)
 	struct ct_frame frame = profile->frames[group->example];
 	double whole = ct_view_whole(peek->view, peek->share);
 	char text[CT_NAME_ROOM];
-	if (!find_peers(peek, (uint32_t)(group - peek->groups.rows))) {
-		peek->line.failed = true;
-		return;
-	}
-	put_peers(peek, group, 0);
+	put_calls(peek, group, 0);
 	add_number(peek, &group->self, whole);
 	add_number(peek, &group->cumulative, whole);
 	ct_line_style(&peek->line, CT_STYLE_STRONG);
@@ -188,7 +186,7 @@ static void put_function(struct peek *peek, const struct ct_group *group)
 	ct_line_add_rest(&peek->line, ct_name_place(profile, &frame, text));
 	ct_line_style(&peek->line, CT_STYLE_PLAIN);
 	ct_line_end(&peek->line);
-	put_peers(peek, group, 1);
+	put_calls(peek, group, 1);
 	ct_line_end(&peek->line);
 }
 
@@ -239,7 +237,7 @@ static int show(struct peek *peek, struct ct_error_text *error)
 		return ct_error_no_memory(error);
 	}
 	if (peek->call_count)
-		qsort(peek->calls, peek->call_count, sizeof(*peek->calls), compare_calls);
+		qsort_r(peek->calls, peek->call_count, sizeof(*peek->calls), compare_calls, &peek->share);
 	ct_column_format(peek->view, peek->share, &peek->view->profile->totals, text);
 	peek->width = ct_line_width(peek->view->terminal, text);
 	peek->width = peek->width > NUMBER_MIN ? peek->width : NUMBER_MIN;
@@ -261,7 +259,7 @@ int ct_view_peek(const struct ct_view *view, struct ct_error_text *error)
 	ct_line_fini(&peek.line);
 	free(peek.wanted);
 	free(peek.calls);
-	free(peek.peers);
+	free(peek.slots);
 	ct_groups_fini(&peek.groups);
 	return code;
 }

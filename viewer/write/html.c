@@ -21,6 +21,7 @@
 #include "util/progress.h"
 #include "write/diff.h"
 #include "write/editor_link.h"
+#include "write/gather.h"
 #include "write/html.h"
 #include "write/html_histograms.h"
 #include "write/packed.h"
@@ -45,6 +46,7 @@ struct page {
 	uint32_t *labels; /* each frame's own id */
 	struct ct_stacks stacks;
 	uint32_t *place; /* by site: its index in the order of stacks */
+	struct ct_gather gather;
 	uint32_t *path; /* the previous site's node at each depth */
 	uint32_t *node_of; /* by place */
 	const struct ct_html *html;
@@ -158,17 +160,16 @@ static void put_nodes(const struct page *page, const char *name, bool parents)
 	uint32_t count = 0;
 	begin_list(page, name, parents);
 	for (size_t place = 0; place < page->profile->site_count; place++) {
-		const struct ct_site_row *site = site_at(page, place);
+		const struct ct_gathered *stack = &page->gather.rows[place];
 		ct_progress_at(place + parents * page->profile->site_count, NODES_OF_ALL * page->profile->site_count);
-		uint32_t depth = place ? ct_stacks_common(&page->stacks, site_at(page, place - 1), site) : 0;
-		for (; depth < site->frame_count; depth++) {
+		for (uint32_t depth = stack->common; depth < stack->count; depth++) {
 			put_item(page, count,
-				 !parents ? ct_stack_frame(page->profile, site, depth) - 1
+				 !parents ? stack->frames[stack->count - 1 - depth] - 1
 				 : depth  ? count - page->path[depth - 1]
 					  : 0);
 			page->path[depth] = count++;
 		}
-		page->node_of[place] = page->path[site->frame_count - 1];
+		page->node_of[place] = page->path[stack->count - 1];
 	}
 	putc_unlocked(']', page->out);
 }
@@ -230,17 +231,16 @@ static int put_sites(const struct page *page)
 	put_nodes(page, "up", true);
 	fputs("},\n\"sites\":{", page->out);
 	PUT_LIST(page, "node", false, count, page->node_of[i]);
-	PUT_LIST(page, "skip", true, count, page->diff ? 0 : ct_origin_leaf(profile, &page->origins, site_at(page, i)));
-	PUT_LIST(page, "own", true, count,
-		 page->diff ? row_at(page, i)->own : ct_origin_own(profile, &page->origins, site_at(page, i)));
-	PUT_LIST(page, "truncated", true, count, site_at(page, i)->truncated);
+	PUT_LIST(page, "skip", true, count, page->diff ? 0 : page->gather.rows[i].leaf);
+	PUT_LIST(page, "own", true, count, page->diff ? row_at(page, i)->own : page->gather.rows[i].own);
+	PUT_LIST(page, "truncated", true, count, page->gather.rows[i].truncated);
 	if (page->diff)
 		return put_sides(page);
 	for (int m = 1; m < CT_COUNTER_COUNT; m++) {
 		ct_progress_at(CT_COUNTER_COUNT + (uint64_t)m, 2 * CT_COUNTER_COUNT);
+		const uint64_t *values = ct_gather_values(&page->gather, (enum ct_metric)m);
 		if (ct_metric_exists(profile, (enum ct_metric)m))
-			PUT_LIST(page, ct_metric_member((enum ct_metric)m), true, count,
-				 ct_metric_value(&site_at(page, i)->counters, (enum ct_metric)m));
+			PUT_LIST(page, ct_metric_member((enum ct_metric)m), true, count, values[i]);
 	}
 	if (page->split.label_count)
 		PUT_LIST(page, "thread", true, count, page->split.thread[page->stacks.order[i]]);
@@ -405,12 +405,14 @@ static bool page_init(struct page *page, const struct ct_profile *profile, const
 		if (i)
 			page->example[page->functions.of_frame[i]] = (uint32_t)i;
 	}
-	return page->example && !ct_stacks_init(&page->stacks, profile, page->labels) && place_sites(page);
+	return page->example && !ct_stacks_init(&page->stacks, profile, page->labels) &&
+	       !ct_gather_init(&page->gather, profile, &page->stacks, &page->origins) && place_sites(page);
 }
 
 static void page_fini(struct page *page)
 {
 	ct_findings_fini(&page->findings);
+	ct_gather_fini(&page->gather);
 	ct_stacks_fini(&page->stacks);
 	ct_functions_fini(&page->functions);
 	ct_origins_fini(&page->origins);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "write/stacks.h"
 
+#include <endian.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "util/progress.h"
 
@@ -17,7 +19,7 @@ uint32_t ct_stacks_common(const struct ct_stacks *stacks, const struct ct_site_r
 
 /* A site while sorting; the rows themselves lie far apart in memory. */
 struct sort_key {
-	size_t first; /* its labels, root first */
+	size_t first; /* its labels, root first; big-endian, so that memcmp compares them */
 	uint32_t count, site;
 };
 
@@ -25,9 +27,10 @@ static int compare_keys(const void *left, const void *right, void *argument)
 {
 	const uint32_t *labels = argument;
 	const struct sort_key *a = left, *b = right;
-	for (uint32_t i = 0; i < a->count && i < b->count; i++)
-		if (labels[a->first + i] != labels[b->first + i])
-			return labels[a->first + i] < labels[b->first + i] ? -1 : 1;
+	uint32_t both = a->count < b->count ? a->count : b->count;
+	int order = memcmp(labels + a->first, labels + b->first, both * sizeof(*labels));
+	if (order)
+		return order;
 	if (a->count != b->count)
 		return a->count < b->count ? -1 : 1;
 	return a->site < b->site ? -1 : a->site > b->site;
@@ -47,7 +50,7 @@ int ct_stacks_init(struct ct_stacks *stacks, const struct ct_profile *profile, c
 		const struct ct_site_row *site = &profile->sites[i];
 		keys[i] = (struct sort_key){used, site->frame_count, (uint32_t)i};
 		for (uint32_t depth = 0; depth < site->frame_count; depth++)
-			root_first[used++] = labels[ct_stack_frame(profile, site, depth)];
+			root_first[used++] = htobe32(labels[ct_stack_frame(profile, site, depth)]);
 	}
 	if (ok)
 		qsort_r(keys, profile->site_count, sizeof(*keys), compare_keys, root_first);

@@ -43,7 +43,7 @@ def _replay(target):
     test(needs=(binary,))(replay)
 
 
-for each in ("demangle", "dhat", "options", "perf_map", "store", "symbols"):
+for each in ("brief", "demangle", "dhat", "options", "packages", "perf_map", "store", "symbols"):
     _replay(each)
 
 

@@ -198,7 +198,10 @@ def together_over_time(context):
     check(found, listed)
     check_equal(float(found[1]), round(shown["mostBytes"] / (1 << 20), 1), "the same from the reports alone")
     check("processes.json" not in listed, "processes.json is taken for a report")
-    with Terminal(context, [CTRACE, "record", "-o", "x.json", "/bin/sh", "-c", f"{PYTHON} {fork}; true"], columns=100) as terminal:
+    # The shell's *.json names it, too.
+    context.run([CTRACE, "merge", "-q", "-o", "all.json", *glob.glob(os.path.join(folder, "*.json"))]).check()
+    context.run([CTRACE, "trend", *glob.glob(os.path.join(folder, "*.json"))]).check()
+    with Terminal(context, [CTRACE, "record", "-o", context.path("x.json"), "/bin/sh", "-c", f"{PYTHON} {fork}; true"], columns=100) as terminal:
         terminal.ended()
         check(re.search(r"ctrace:   live {6}[▁▂▃▄▅▆▇█ ]{20,60} up to ", terminal.text()), terminal.text())
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The view of leaks of ctrace-top -i: classes, findings, what is live, and a running program."""
 
+import re
+
 from lib import trace
 from lib.harness import CTRACE_TOP, check, check_equal, check_in, program, test
 from lib.obedient import obedient
@@ -106,6 +108,7 @@ def running(context):
             heads, rows = _rows(terminal)
             check_equal([head for head in heads if head in ("END", "LIVE", "GROWN")], ["LIVE", "GROWN"], "columns")
             check_in("PyByteArray_Resize", rows[0], "what has grown most")
+            check(re.search("leaks     (no finding yet; what has grown since|PyByteArray_Resize)", terminal.text()), "the verdict")
             check_in(f" +{9 * 50_001:,} ", rows[0], "by how much")
             terminal.press("q")
             check_equal(terminal.ended(), 0, "status")
