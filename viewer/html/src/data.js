@@ -219,8 +219,9 @@ class Profile {
 
 export const base = (path) => path.slice(path.lastIndexOf("/") + 1);
 
-export async function readProfile(text) {
-  const data = await unpack(text);
+export const readProfile = async (text) => profileOf(await unpack(text));
+
+export function profileOf(data) {
   if (data.version !== VERSION) throw new Error(`data of version ${data.version}, and this page knows ${VERSION}`);
   return new Profile(data);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The report: holds the user's choices and passes them to the parts that show them.
-import { base, readProfile } from "./data.js";
+import { base, profileOf, readProfile } from "./data.js";
 import { copy, graphSvg, save } from "./copy.js";
 import { ChangeKinds, changeCards, changeColumns, changeHelp, sides } from "./diff.js";
 import { make } from "./dom.js";
@@ -8,6 +8,7 @@ import { Filters, KINDS, exactly, matchingFunctions, patternOf } from "./filters
 import { Functions } from "./functions.js";
 import { Graph, ROW } from "./graph.js";
 import { Grew } from "./grew.js";
+import { addressFor, keep, restoreKept } from "./keep.js";
 import { exact, percent, time } from "./numbers.js";
 import { SHADES } from "./shade.js";
 import * as state from "./state.js";
@@ -16,6 +17,7 @@ import { Tabs } from "./tabs.js";
 import { Timeline } from "./timeline.js";
 import { Tree } from "./tree.js";
 
+const DARK = matchMedia("(prefers-color-scheme: dark)");
 const MOMENT = "moment"; // stands for the metric while a moment or range is chosen
 
 const section = (id, title, ...children) => make("section", { id, "aria-labelledby": `${id}-title` }, make("h2", { id: `${id}-title` }, title), children);
@@ -283,18 +285,17 @@ class Report {
   }
 
   listenToTheme() {
-    const dark = matchMedia("(prefers-color-scheme: dark)");
     const show = () => {
       const root = document.documentElement;
-      this.theme.textContent = (root.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark" ? "Light" : "Dark";
+      this.theme.textContent = (root.dataset.theme ?? (DARK.matches ? "dark" : "light")) === "dark" ? "Light" : "Dark";
       this.theme.setAttribute("aria-label", `${this.theme.textContent} colours`);
     };
     this.toggleTheme = () => {
-      const now = document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light");
+      const now = document.documentElement.dataset.theme ?? (DARK.matches ? "dark" : "light");
       document.documentElement.dataset.theme = now === "dark" ? "light" : "dark";
       show();
     };
-    dark.onchange = show;
+    DARK.onchange = show;
     let before;
     window.onbeforeprint = () => {
       before = document.documentElement.dataset.theme;
@@ -536,8 +537,28 @@ class Report {
 }
 
 const main = document.getElementById("report");
+let report;
+
+function begin(profile) {
+  report = new Report(profile);
+  report.start(main);
+}
+
+// Shows new data in place of the old. The view stays: choices, filters, zoom, moment, open rows, focus and scrolling.
+function show(data) {
+  const profile = profileOf(data);
+  const kept = report.profile.siteCount ? keep({ ...report, view: report.view() }) : null;
+  document.querySelectorAll(".tooltip").forEach((box) => box.remove());
+  if (kept) history.replaceState(null, "", addressFor(profile, kept));
+  begin(profile);
+  if (kept && profile.siteCount) restoreKept(report, kept);
+}
+
 readProfile(document.getElementById("data").textContent)
-  .then((profile) => new Report(profile).start(main))
+  .then((profile) => {
+    begin(profile);
+    window.ctrace = { show }; // for a page that is live
+  })
   .catch((error) => {
     main.replaceChildren(make("p", { class: "notice", role: "alert" }, `The report cannot be shown: ${error.message}`));
     throw error;

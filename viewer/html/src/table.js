@@ -106,6 +106,13 @@ export class Table {
     copy(tableCsv(this.profile, this.wholeOrder(), this.all()), `${exact(count)} ${count === 1 ? "row" : "rows"}`);
   }
 
+  hide(key) {
+    const box = this.element.querySelector(`#columns [data-key="${key}"]`);
+    if (!box) return;
+    box.checked = false;
+    this.hidden.add(key);
+  }
+
   choose(key, shown) {
     if (shown) this.hidden.delete(key);
     else this.hidden.add(key);
