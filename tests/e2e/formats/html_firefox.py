@@ -60,7 +60,7 @@ def filters_and_tabs(context):
         names = page.run("return [...document.querySelectorAll('.frame')].map((f) => f.textContent)")
         check_equal((root(page), "handle" in names, "score" in names), (total, False, True), "hide")
         page.click(page.find("#reset")[0])
-        page.run("document.getElementById('tab-sites').focus()")
+        page.click(page.find("#tab-sites")[0])
         page.type(page.find("#tab-sites")[0], RIGHT)
         check_equal(page.run("return document.activeElement.getAttribute('aria-selected') + document.activeElement.id"), "truetab-functions", "the tab by keyboard")
         page.click(page.find("tr[data-function] .name")[0])
