@@ -50,6 +50,26 @@ def layers(context):
 
 
 @test(needs=NEEDS)
+def threads(context):
+    """Stacks of several threads count together, and a chosen thread alone."""
+    report, data = recorded(context, options=("--threads",))
+    names = lambda point: [data["ftbl"][i] for i in point["fs"]]
+    with_cache = [point for point in data["pps"] if any("Cache::get(" in name for name in names(point))]
+    check(len(with_cache) > 4, "threads do not differ")
+    with browser.Browser() as page:
+        show(context, page, report)
+        whole = _layers(page)[0]
+        check_in("Cache::get, up to 8.", whole, "all threads")
+        show(context, page, report, "#thread=2 server")
+        check_in("Cache::get, up to 2.", _layers(page)[0], "one of four threads")
+        page.click(page.find("[data-metric=peakBytes]")[0])
+        check_equal(root(page), sum(point["gb"] for point in data["pps"] if names(point)[-1].endswith("[thread 2 server]")), "a number of one thread")
+        page.click(page.find("#filters button")[0])
+        check_equal((_layers(page)[0], root(page)), (whole, sum(point["gb"] for point in data["pps"])), "all of them again")
+        check_equal(page.console_errors(), [], "console")
+
+
+@test(needs=NEEDS)
 def slider(context):
     """The slider goes over all moments, by key and by mouse, and the graph follows."""
     report, data = recorded(context)

@@ -53,7 +53,7 @@ def moves(context):
             check_equal(page.run("return [...document.querySelectorAll('#panel > section')].some((s) => s.offsetHeight)"), True, f"{key} shows something")
         # The chart and the graph of a page that opened with another tab are as wide as the page.
         click(page, "#tab-overview")
-        wide = "return [document.querySelector('.u-over').clientWidth, document.querySelector('.frame').clientWidth]"
+        wide = "return [document.querySelector('#chart div.area').clientWidth, document.querySelector('.frame').clientWidth]"
         page.wait(f"return (() => {{ {wide} }})().every((width) => width > 800)", "chart and graph")
         check_equal(page.console_errors(), [], "console")
 

@@ -158,7 +158,7 @@ class Profile {
   }
 
   // The moments for which live bytes are known by site: the snapshots, the start, the peak and the end. Each has `values`,
-  // a number for each site, or `snapshot`, which lists the largest sites.
+  // a number for each site, or `snapshot`, which lists the largest stacks.
   findMoments() {
     this.liveAt = new Map();
     if (!this.snapshots.length || !this.timeline.time.length) return [];
@@ -171,16 +171,22 @@ class Profile {
     return moments.sort((a, b) => a.time - b.time);
   }
 
+  // Calls add(site, bytes) for what is known of a moment. A site whose threads are folded may come several times.
+  eachLive({ values, snapshot }, add) {
+    if (values) return values.forEach((bytes, site) => add(site, bytes));
+    snapshot.site.forEach((stack, i) => {
+      if (!this.fold) add(stack, snapshot.siteBytes[i]);
+      else if (this.fold.isOn(stack, this.thread)) add(this.siteOf[stack], snapshot.siteBytes[i]);
+    });
+  }
+
   // What was live at a moment, for each site. Lists for all moments would be large, so only the latest ones are kept.
   live(moment) {
     if (moment.values) return moment.values;
     let values = this.liveAt.get(moment);
     if (values) return values;
     values = new Float64Array(this.siteCount);
-    moment.snapshot.site.forEach((stack, i) => {
-      if (!this.fold) values[stack] += moment.snapshot.siteBytes[i];
-      else if (this.fold.isOn(stack, this.thread)) values[this.siteOf[stack]] += moment.snapshot.siteBytes[i];
-    });
+    this.eachLive(moment, (site, bytes) => (values[site] += bytes));
     if (this.liveAt.size >= KEPT) this.liveAt.delete(this.liveAt.keys().next().value);
     this.liveAt.set(moment, values);
     return values;
@@ -270,8 +276,9 @@ class Profile {
 
 export const base = (path) => path.slice(path.lastIndexOf("/") + 1);
 
-export async function readProfile(text) {
-  const data = await unpack(text);
+export const readProfile = async (text) => profileOf(await unpack(text));
+
+export function profileOf(data) {
   if (data.version !== VERSION) throw new Error(`data of version ${data.version}, and this page knows ${VERSION}`);
   return new Profile(data);
 }

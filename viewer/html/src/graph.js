@@ -49,7 +49,9 @@ export class Graph {
     this.element = make("div", {}, this.crumbs, this.box, this.status, this.legendBox);
     this.box.onscroll = this.box.onfocus = this.box.onblur = () => this.render();
     this.box.onkeydown = (event) => this.key(event);
-    this.box.onclick = (event) => this.click(event);
+    this.box.onpointerdown = (event) => (this.pressed = event.button ? null : this.at(event));
+    this.box.onpointerup = (event) => this.release(event);
+    this.box.onclick = (event) => event.detail || this.click(this.at(event)); // by a script or a screen reader
     this.tooltip = new Tooltip();
     this.box.onmousemove = (event) => this.tooltip.show(event, this.linesAt(event));
     this.box.onmouseleave = () => this.tooltip.show(null, null);
@@ -270,8 +272,15 @@ export class Graph {
     return this.shown.find(({ element }) => element === event.target)?.node;
   }
 
-  click(event) {
-    const node = this.at(event);
+  // A press gives the graph the focus, which draws it again, so there is no element that gets both press and release, and
+  // Firefox reports no click.
+  release(event) {
+    const node = this.at({ target: document.elementFromPoint(event.clientX, event.clientY) });
+    if (node === this.pressed) this.click(node);
+    this.pressed = null;
+  }
+
+  click(node) {
     if (!node) return;
     if (node === this.zoomed && node.parent) this.zoom(node.parent);
     else this.zoom(node);

@@ -13,10 +13,11 @@ const PAUSE = 3; // as many usual distances without a moment are a pause, in whi
 
 // What was live by function at each moment. Sites that do not pass the filters are left out.
 function sums(profile, sites) {
-  const all = sites.length === profile.siteCount;
+  const all = sites.length === profile.siteCount && !profile.thread;
   const passes = all ? null : new Uint8Array(profile.siteCount);
   if (passes) for (const site of sites) passes[site] = 1;
-  return profile.moments.map(({ time: at, bytes, values, snapshot }) => {
+  return profile.moments.map((moment) => {
+    const { time: at, bytes } = moment;
     const byFunction = new Map();
     let known = 0;
     const add = (site, value) => {
@@ -25,8 +26,7 @@ function sums(profile, sites) {
       byFunction.set(id, (byFunction.get(id) ?? 0) + value);
       known += value;
     };
-    if (values) values.forEach((value, site) => add(site, value));
-    else snapshot.site.forEach((site, i) => add(site, snapshot.siteBytes[i]));
+    profile.eachLive(moment, add);
     return { at, byFunction, bytes: all ? Math.max(bytes, known) : known };
   });
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The report: holds the user's choices and passes them to the parts that show them.
 import { totalCards } from "./cards.js";
-import { copy, graphSvg, save } from "./copy.js";
-import { base, readProfile } from "./data.js";
+import { graphSvg, save } from "./copy.js";
+import { base, profileOf, readProfile } from "./data.js";
 import { ChangeKinds, changeCards, changeColumns, changeHelp } from "./diff.js";
 import { make } from "./dom.js";
 import { Filters, KINDS, exactly, matchingFunctions, patternOf } from "./filters.js";
@@ -11,6 +11,7 @@ import { Functions } from "./functions.js";
 import { Graph, ROW } from "./graph.js";
 import { Grew } from "./grew.js";
 import { header, nothing, notices } from "./head.js";
+import { addressFor, keep, restoreKept } from "./keep.js";
 import { Leaks } from "./leaks.js";
 import { exact, percent, time } from "./numbers.js";
 import { SHADES } from "./shade.js";
@@ -63,9 +64,7 @@ class Report {
     main.append(make("footer", {}, `Written by ${profile.writtenBy}. Keys: / search, arrow keys in chart and graph, Enter zooms, Esc goes back.`));
     main.removeAttribute("aria-busy");
     document.onkeydown = (event) => this.key(event);
-    listenToTheme(this.theme, {
-      print: (paper) => this.graph.render(paper),
-    });
+    listenToTheme(this.theme, (paper) => this.graph.render(paper));
     this.timeline?.start();
     window.onpopstate = () => this.restore();
     this.restore();
@@ -105,12 +104,6 @@ class Report {
     );
   }
 
-  saver() {
-    const name = `${base(this.profile.program) || "report"}.svg`;
-    const write = () => save(name, "image/svg+xml", graphSvg(this.graph, ROW, `${document.title}: ${this.chosen().label}, ${this.graph.numbers(this.graph.zoomed)}`));
-    return make("div", { class: "actions" }, make("button", { type: "button", id: "save-svg", onclick: write }, "Save graph as SVG"));
-  }
-
   // --- the view in the page's address ---
 
   view() {
@@ -122,11 +115,11 @@ class Report {
       to: range?.to,
       search: this.search.value.trim(),
       only: this.only.checked ? 1 : "",
+      changes: this.kinds?.list,
+      shade: this.shade.value === SHADES[0] ? "" : this.shade.value,
       split: this.split && this.split.checked !== this.profile.splitThreads ? Number(this.split.checked) : "",
       file: this.file,
       tab: this.tabs.shown === "overview" ? "" : this.tabs.shown,
-      changes: this.kinds?.list,
-      shade: this.shade.value === SHADES[0] ? "" : this.shade.value,
       zoom: state.path(graph.tree.path(graph.zoomed).map((node) => node.function)),
       ...Object.fromEntries(KINDS.map((kind) => [kind, filters.get(kind)])),
     };
@@ -142,10 +135,10 @@ class Report {
     this.search.value = view.get("search") ?? "";
     this.only.checked = view.has("only");
     this.tabs.show(view.get("tab"));
-    this.file = view.get("file") ?? undefined;
-    if (this.split) this.split.checked = view.has("split") ? view.get("split") === "1" : this.profile.splitThreads;
     this.kinds?.set(view.getAll("changes"));
     this.shade.value = SHADES.includes(view.get("shade")) ? view.get("shade") : SHADES[0];
+    this.file = view.get("file") ?? undefined;
+    if (this.split) this.split.checked = view.has("split") ? view.get("split") === "1" : this.profile.splitThreads;
     this.matches = this.matching();
     this.filters.set(KINDS.flatMap((kind) => view.getAll(kind).map((text) => ({ kind, text }))));
     const [from, to] = ["from", "to"].map((end) => (view.has(end) ? Number(view.get(end)) : NaN));
@@ -174,6 +167,7 @@ class Report {
     this.sites = this.filters.sites(this.only.checked ? this.matches : null);
     if (this.kinds) this.sites = this.kinds.filter(this.sites, this.metric);
     this.trees = [null, null];
+    this.choice = null;
     this.showCards();
     this.grew?.set(this.sites);
   }
@@ -213,6 +207,12 @@ class Report {
     this.show(false);
   }
 
+  saver() {
+    const name = `${base(this.profile.program) || "report"}.svg`;
+    const write = () => save(name, "image/svg+xml", graphSvg(this.graph, ROW, `${document.title}: ${this.chosen().label}, ${this.graph.numbers(this.graph.zoomed)}`));
+    return make("div", { class: "actions" }, make("button", { type: "button", id: "save-svg", onclick: write }, "Save graph as SVG"));
+  }
+
   cards() {
     this.cardBox = make("div", { class: "cards", id: "summary", role: "group", "aria-label": "Summary; each chooses what the graph shows" });
     return this.cardBox;
@@ -249,7 +249,7 @@ class Report {
     this.only = make("input", { type: "checkbox", id: "only", onchange: () => this.filter() });
     const filterBy = (kind, help) => make("button", { type: "button", id: kind, title: help, onclick: () => this.filterBySearch(kind) }, kind[0].toUpperCase() + kind.slice(1));
     this.shade = make("select", { id: "shade", onchange: () => this.show(false) }, make("option", { value: "relative" }, "relative change"), make("option", { value: "absolute" }, "absolute change"));
-    this.shadeLabel = make("label", {}, "Colour ", this.shade);
+    this.shadeLabel = make("label", { class: "of-graph" }, "Colour ", this.shade);
     this.reset = make("button", { type: "button", id: "reset", onclick: () => this.resetView() }, "Reset");
     this.found = make("span", { class: "found", role: "status", id: "found" });
     this.help = make("p", { class: "status of-metric", id: "metric-help" });
@@ -515,8 +515,28 @@ class Report {
 }
 
 const main = document.getElementById("report");
+let report;
+
+function begin(profile) {
+  report = new Report(profile);
+  report.start(main);
+}
+
+// Shows new data in place of the old. The view stays: choices, filters, zoom, moment, open rows, focus and scrolling.
+function show(data) {
+  const profile = profileOf(data);
+  const kept = report.profile.siteCount ? keep({ ...report, view: report.view() }) : null;
+  document.querySelectorAll(".tooltip").forEach((box) => box.remove());
+  if (kept) history.replaceState(null, "", addressFor(profile, kept));
+  begin(profile);
+  if (kept && profile.siteCount) restoreKept(report, kept);
+}
+
 readProfile(document.getElementById("data").textContent)
-  .then((profile) => new Report(profile).start(main))
+  .then((profile) => {
+    begin(profile);
+    window.ctrace = { show }; // for a page that is live
+  })
   .catch((error) => {
     main.replaceChildren(make("p", { class: "notice", role: "alert" }, `The report cannot be shown: ${error.message}`));
     throw error;

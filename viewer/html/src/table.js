@@ -46,14 +46,15 @@ function allColumns(profile) {
     .map(([key, heading, help, kind, value, , alone]) => ({ key, heading, help, kind, value, alone }));
 }
 
-// The sites with the largest values, in order. Sorting all of 100,000 would take as long as everything else.
+// The sites with the largest values, in order; second: what decides between equal ones. Sorting all of 100,000 would take
+// as long as everything else.
 function largest(sites, values, second, count) {
   const inOrder = (list) => list.sort((a, b) => values[b] - values[a] || second[b] - second[a] || a - b);
   if (count >= sites.length) return inOrder([...sites]);
   const least = Float64Array.from(sites, (site) => values[site]).sort()[sites.length - count];
   const above = sites.filter((site) => values[site] > least);
   const equal = inOrder(sites.filter((site) => values[site] === least)).slice(0, count - above.length);
-  return inOrder(above.concat(equal));
+  return inOrder(above).concat(equal);
 }
 
 export class Table {
@@ -76,7 +77,7 @@ export class Table {
     this.element = make(
       "div",
       {},
-      make("div", { class: "table-top" }, this.status, make("button", { type: "button", id: `${this.prefix}copy-csv`, onclick: () => this.copyCsv() }, "Copy as CSV"), this.chooser()),
+      make("div", { class: "table-top" }, this.status, make("button", { type: "button", class: "copy-csv", id: `${prefix}copy-csv`, onclick: () => this.copyCsv() }, "Copy as CSV"), this.chooser()),
       make("div", { class: "wide" }, make("table", { "aria-label": label }, this.head, this.body)),
       this.more,
     );
@@ -112,17 +113,20 @@ export class Table {
     return make("details", { class: "columns", id: `${this.prefix}columns` }, make("summary", {}, "Columns"), make("div", {}, boxes));
   }
 
-  largest(sites, count) {
-    return largest(sites, this.values, this.profile.values[this.second], count);
-  }
-
   wholeOrder() {
-    return this.parts.flatMap((sites) => this.largest(sites, sites.length));
+    return this.parts.flatMap((sites) => largest(sites, this.values, this.profile.values[this.second], sites.length));
   }
 
   copyCsv() {
     const count = this.sites.length;
     copy(tableCsv(this.profile, this.wholeOrder(), this.all()), `${exact(count)} ${count === 1 ? "row" : "rows"}`);
+  }
+
+  hide(key) {
+    const box = this.element.querySelector(`.columns [data-key="${key}"]`);
+    if (!box) return;
+    box.checked = false;
+    this.hidden.add(key);
   }
 
   choose(key, shown) {
@@ -147,7 +151,7 @@ export class Table {
     this.parts = [shown, folded];
     this.changed = shown.length;
     this.rows = Math.min(this.rows, this.changed);
-    this.order = this.largest(shown, this.rows);
+    this.order = largest(shown, this.values, this.profile.values[this.second], this.rows);
     this.head.replaceChildren(this.heading());
     this.body.replaceChildren();
     this.addRows(0);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Light or dark colours: those of the system, unless the button chooses others. Paper is light.
 
-export function listenToTheme(button, on) {
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+// print(true) before the page is printed, print(false) after it
+export function listenToTheme(button, print) {
   const root = document.documentElement;
-  const dark = matchMedia("(prefers-color-scheme: dark)");
   const now = () => root.dataset.theme ?? (dark.matches ? "dark" : "light");
   const show = () => {
     button.textContent = now() === "dark" ? "Light" : "Dark";
@@ -19,13 +21,13 @@ export function listenToTheme(button, on) {
     before = root.dataset.theme;
     root.dataset.theme = "light";
     show();
-    on.print(true);
+    print(true);
   };
   window.onafterprint = () => {
     if (before) root.dataset.theme = before;
     else delete root.dataset.theme;
     show();
-    on.print(false);
+    print(false);
   };
   show();
 }
