@@ -147,11 +147,6 @@ static void put_frames(const struct page *page)
 	putc_unlocked('}', page->out);
 }
 
-static const struct ct_site_row *site_at(const struct page *page, size_t place)
-{
-	return &page->profile->sites[page->stacks.order[place]];
-}
-
 #define NODES_OF_ALL 4u /* the two lists of nodes are half of the work */
 
 /* Write each node's frame or, for parents, the distance back to its parent; 0 = no parent. */
