@@ -28,7 +28,7 @@ def chart(context):
         pointer(page, "up")
         check_in("Growth from ", text(page, "#metric-help"), "a range by mouse")
         check(page.run(selected)[1] > 0.1 * width, "the range is gone once it is chosen")
-        check_equal([text for text in ("live bytes", "resident memory", "peak") if text not in text(page, "#chart-legend")], [], "lines without a name")
+        check_equal([line for line in ("live bytes", "resident memory", "peak") if line not in text(page, "#chart-legend")], [], "lines without a name")
         # The last point of the line is what was live at the end.
         end = sum(point["eb"] for point in data["pps"])
         check(end < 0.1 * max(row[1] for row in data["ctrace"]["timeline"]), "the program frees nothing at its end")
@@ -208,7 +208,7 @@ def accessible(context):
 
 
 @test(needs=NEEDS)
-def nothingrecorded(context):
+def nothing_recorded(context):
     """An empty report says why it may be empty, and which command helps."""
     head = {"dhatFileVersion": 2, "mode": "heap", "verb": "Allocated", "bklt": True, "bkacc": False, "tu": "µs", "Mtu": "s", "tuth": 10}
     empty = context.write("empty.json", json.dumps(dict(head, cmd="./app", pid=1, te=5000, tg=40, pps=[], ftbl=["[root]"])))
