@@ -155,12 +155,15 @@ static void report_source(const struct ct_source_sum *sum)
 			"source is inside the page: %s line%s of %s file%s; pass it on only to readers who may see them",
 			ct_number_exact(a, sum->lines), sum->lines == 1 ? "" : "s", ct_number_exact(b, sum->files),
 			sum->files == 1 ? "" : "s");
-	else if (!sum->missing)
+	else if (!sum->missing && !sum->other)
 		ct_message(
 			"no source is inside the page: no line of the program's own code is known; build it with -g");
 	if (sum->missing)
 		ct_message("%s source file%s not found; --source-path names folders to look in",
 			   ct_number_exact(a, sum->missing), sum->missing == 1 ? " was" : "s were");
+	if (sum->other)
+		ct_message("%s file%s not source code by %s and not in the page", ct_number_exact(a, sum->other),
+			   sum->other == 1 ? " is" : "s are", sum->other == 1 ? "its name" : "their names");
 	if (sum->left)
 		ct_message("%s lines with few bytes are not among them", ct_number_exact(a, sum->left));
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "model/metric.h"
@@ -156,14 +157,33 @@ static bool is_newer(const struct ct_profile *profile, const char *path)
 	       (uint64_t)status.st_mtime > profile->start_unix_ns / NS_PER_S;
 }
 
+/* Is it source code, by its extension? */
+static bool is_code(const char *path)
+{
+	static const char *const extensions[] = {
+		"asm",   "c",    "c++", "cc",  "cpp", "cppm", "cr",   "cs",   "cu",  "cuh", "cxx", "d",
+		"def",   "f",    "f90", "for", "go",  "h",    "h++",  "hh",   "hpp", "hs",  "hxx", "i",
+		"ii",    "impl", "inc", "inl", "ino", "ipp",  "ixx",  "java", "js",  "kt",  "l",   "ll",
+		"m",     "ml",   "mm",  "nim", "pas", "pl",   "py",   "pyx",  "rb",  "rs",  "s",   "sx",
+		"swift", "tcc",  "tpp", "ts",  "txx", "v",    "vala", "y",    "yy",  "zig"};
+	const char *dot = strrchr(path, '.');
+	bool found = false;
+	for (size_t i = 0; dot && i < sizeof(extensions) / sizeof(extensions[0]); i++)
+		found = found || !strcasecmp(dot + 1, extensions[i]);
+	return found;
+}
+
 static void put_file(const struct ct_profile *profile, const struct place *places, size_t count,
 		     const uint32_t *text_of, const char *folders, struct ct_source_sum *sum, FILE *out)
 {
 	const char *file = profile->strings[places->file];
-	char *path = ct_source_path(file, folders);
+	char *found = ct_source_path(file, folders), *path = found ? realpath(found, NULL) : NULL;
 	struct ct_source source;
 	fprintf(out, "{\"file\":%u", text_of[places->file]);
-	if (path && ct_source_open(&source, path, NULL) == 0) {
+	if (path && !is_code(path)) {
+		fputs(",\"other\":true", out);
+		sum->other++;
+	} else if (path && ct_source_open(&source, path, NULL) == 0) {
 		fprintf(out, ",\"newer\":%s,\"parts\":[", is_newer(profile, path) ? "true" : "false");
 		put_lines(places, count, &source, sum, out);
 		putc_unlocked(']', out);
@@ -174,6 +194,7 @@ static void put_file(const struct ct_profile *profile, const struct place *place
 	}
 	putc_unlocked('}', out);
 	free(path);
+	free(found);
 }
 
 int ct_put_source(const struct ct_profile *profile, const struct ct_origins *origins, const uint32_t *text_of,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Writes source for the page: where the files of functions are, and the lines around the program's own frames. Source
- * files are untrusted: their lines are made clean UTF-8 and are bounded in number and length.
+ * files are untrusted: their lines are made clean UTF-8 and are bounded in number and length. So are their names, which
+ * are the recording's: only files with an extension of source code are read, so that a stranger's recording cannot put
+ * a key or a password into a page that is passed on.
  */
 #ifndef CT_WRITE_PUT_SOURCE_H
 #define CT_WRITE_PUT_SOURCE_H
@@ -15,6 +17,7 @@
 struct ct_source_sum {
 	size_t files, lines;
 	size_t missing; /* files that were not found */
+	size_t other; /* files that are not source code by their names */
 	size_t left; /* lines of frames that were left out, since they were too many */
 };
 

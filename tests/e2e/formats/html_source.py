@@ -141,6 +141,29 @@ def hostile_source(context):
 
 
 @test(needs=NEEDS)
+def secrets(context):
+    """A recording cannot put a file that is not source code into a page: neither by its name nor by a link with another."""
+    secret = "KEY-0123456789"
+    for name in ("id_rsa", "server.pem", ".env", "passwords.txt", "linked.c"):
+        if name == "linked.c":
+            os.symlink(context.path("id_rsa"), context.path(name))
+        else:
+            context.write(name, (secret + "\n") * 20)
+        context.write("main.c", f'#include <stdlib.h>\n#line 5 "{context.path(name)}"\nint main(void) {{ return !malloc(10); }}\n')
+        context.run(["gcc", "-g", "-O0", "-o", "main", "main.c"]).check()
+        report, data = recorded(context, context.path("main"), options=())
+        check([frame for frame in data["ftbl"] if f"({name}:5)" in frame], f"no frame in {name}")
+        with browser.Browser() as page:
+            said = show(context, page, report, "#tab=source", ("--source",))
+            check_in("1 file is not source code by its name", said, "the command's line")
+            check_in("not that of source code", text(page, "#source .notice"), "the page's line")
+            check(secret not in page.run("return document.documentElement.outerHTML"), f"{name} is in the page")
+    os.remove(context.path("linked.c"))
+    context.write("linked.c", (secret + "\n") * 20)
+    check_in("is inside the page", context.run([CTRACE, "html", "--source", "-o", "-", report]).check().stderr, "a file of source code")
+
+
+@test(needs=NEEDS)
 def missing_source(context):
     """A file that is gone, moved or changed is named, by the command and in the page; --source-path and .ctracerc find moved ones."""
     report, data = _made(context, os.path.join("lib", "moved.c"))

@@ -242,6 +242,24 @@ def empty_tabs(context):
 
 
 @test(needs=NEEDS)
+def columns(context):
+    """A column without a number is not shown until it is chosen; what is shown fits in 1,200 pixels."""
+    report, data = recorded(context, options=("--threads", "--reach"))
+    check_equal(sum(point["cpb"] for point in data["pps"]), 0, "copied bytes")
+    with browser.Browser() as page:
+        page.width(1200)
+        show(context, page, report)
+        heads = "return [...document.querySelectorAll('#sites th.number')].map((th) => th.dataset.key)"
+        check("copiedBytes" not in page.run(heads) and {"lostBytes", "threads", "slackBytes"} <= set(page.run(heads)), f"columns: {page.run(heads)}")
+        check(page.run("const table = document.querySelector('#sites .wide'); return table.scrollWidth <= table.clientWidth"), "a column is beside the window")
+        click(page, "#columns summary")
+        check_equal(page.run("return document.querySelector('#columns [data-key=copiedBytes]').checked"), False, "its box")
+        click(page, "#columns [data-key=copiedBytes]")
+        check_in("copiedBytes", page.run(heads), "columns after it was chosen")
+        check_equal(page.console_errors(), [], "console")
+
+
+@test(needs=NEEDS)
 def on_paper(context):
     """Printed, each tab has its content and none of the controls."""
     report, _ = recorded(context, options=("--threads", "--reach"))

@@ -127,12 +127,19 @@ export class Source {
     return make("tr", { class: shown ? "chosen" : undefined }, make("td", { class: "where" }, button), this.cell("Self", self), this.cell("Total", total));
   }
 
+  // Why a file's lines are not in the page.
+  why(entry) {
+    if (!entry) return "Its lines are not in the page, since other files have more bytes.";
+    if (entry.other) return "Its name is not that of source code, so its lines are not in the page.";
+    return "The file was not found when the page was made: ctrace html --source-path names folders to look in.";
+  }
+
   // What the reader must know about the shown file.
   notes() {
     const { profile, shown } = this;
     const entry = this.embedded.get(shown.file);
     const notes = [];
-    if (profile.source && !entry?.parts) notes.push(entry ? "The file was not found when the page was made: ctrace html --source-path names folders to look in." : "Its lines are not in the page, since other files have more bytes.");
+    if (profile.source && !entry?.parts) notes.push(this.why(entry));
     if (entry?.newer) notes.push("The file was changed after the recording began, so lines may have moved.");
     return notes.map((text) => make("p", { class: "notice", role: "note" }, text));
   }

@@ -65,7 +65,7 @@ export class Table {
     this.prefix = prefix;
     this.second = second;
     this.columns = columns;
-    this.hidden = new Set(); // keys of columns that the user does not want
+    this.hidden = new Set(columns.filter((column) => this.isEmpty(column)).map(({ key }) => key)); // at first, and then as the user wants
     this.extra = [];
     this.sort = this.firstSort();
     this.open = new Set();
@@ -83,8 +83,14 @@ export class Table {
     );
   }
 
+  // Has no site a value?
+  isEmpty({ value }) {
+    for (let site = 0; site < this.profile.siteCount; site++) if (value(site)) return false;
+    return true;
+  }
+
   // At first, changes are sorted by their size, whatever their sign.
-  firstSort(key = this.columns[0]?.key) {
+  firstSort(key = this.all()[0]?.key) {
     return { key, down: true, size: this.all().some((column) => column.key === key && column.signed) };
   }
 
@@ -107,7 +113,7 @@ export class Table {
     if (!this.columns.length) return "";
     const boxes = this.columns.map(({ key, heading, help }) => {
       const box = make("input", { type: "checkbox", "data-key": key, onchange: () => this.choose(key, box.checked) });
-      box.checked = true;
+      box.checked = !this.hidden.has(key);
       return make("label", { title: help }, box, ` ${heading}`);
     });
     return make("details", { class: "columns", id: `${this.prefix}columns` }, make("summary", {}, "Columns"), make("div", {}, boxes));
