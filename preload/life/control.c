@@ -111,6 +111,13 @@ static bool map(int fd, uint64_t offset, int protection)
 	return ct_sys_mmap(&ct_control, CT_CONTROL_BYTES, protection, MAP_SHARED | MAP_FIXED, fd, offset) != NULL;
 }
 
+/* Nothing can be asked of this process. Its parent's page must not remain. */
+static void leave_page(void)
+{
+	ct_sys_mmap(&ct_control, CT_CONTROL_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	ct_words.seen = ct_control_word();
+}
+
 /* FOLDER/ctrace-NAMESPACE-PID. A pid is unique only in its namespace, and several may share a folder. */
 static void name_page(void)
 {
@@ -191,11 +198,8 @@ static void use_stores_page(void)
 	bool mapped = fd >= 0 && map(fd, CT_STORE_CONTROL_OFFSET, PROT_READ);
 	if (fd >= 0)
 		ct_sys_close(fd);
-	if (mapped)
-		return;
-	/* Nothing can be asked of this process. Its parent's page must not remain. */
-	ct_sys_mmap(&ct_control, CT_CONTROL_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-	ct_words.seen = 0;
+	if (!mapped)
+		leave_page();
 }
 
 void ct_control_begin(void)
@@ -330,9 +334,12 @@ static void obey_asleep(void)
 					 __ATOMIC_RELAXED))
 		return;
 	ct_own_begin();
+	ct_lock_begin(); /* a signal handler that forks would take half a store along */
 	if (forked) {
 		forked = false;
 		make_page();
+		if (!page_pid)
+			leave_page();
 		set_words(ct_control_word());
 	}
 	uint32_t request = ct_get_acquire(&ct_control.request);
@@ -352,6 +359,7 @@ static void obey_asleep(void)
 	if (next == CT_PHASE_ASLEEP)
 		set_words(request);
 	ct_set_release(&ct_gate.phase, next);
+	ct_lock_end();
 	ct_own_end();
 }
 

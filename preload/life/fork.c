@@ -122,6 +122,9 @@ static void after_fork_in_child(void)
 			phase = CT_PHASE_OFF;
 		}
 		ct_threads_forked();
+	} else if (phase == CT_PHASE_STARTING) { /* of another thread, which the child does not have */
+		ct_store_leave();
+		phase = CT_PHASE_OFF;
 	}
 	ct_own_end();
 	/* The kernel has wiped the gate: set the phase again. */

@@ -14,7 +14,7 @@ ROOTS = ("_start", "_dl_start_user", "clone", "__clone", "clone3", "__clone3", "
 
 
 def environment(context, out="out.%p.json", **changes):
-    return context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path(out), CTRACE_QUIET=1, **changes)
+    return context.environment(**{"LD_PRELOAD": LIBRARY, "CTRACE_OUT": context.path(out), "CTRACE_QUIET": 1, **changes})
 
 
 def run(context, command, status=0, out="out.%p.json", stdin=b"", **changes):

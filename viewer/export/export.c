@@ -165,6 +165,9 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 		   ct_number_time(d, (double)profile->peak_time, profile->time_unit), sampled);
 	if (*ct_leaks_summary(profile, lost))
 		ct_message("%s", lost);
+	if (store->segment_rows)
+		ct_message("this is segment %u; the store keeps the earlier ones, for ctrace export --segment",
+			   store->segment.number);
 	ct_message("report %s", output);
 }
 
@@ -386,7 +389,8 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 		code = export(job, &store, error);
 	if (!code && !job->output && !job->events && !job->brief && ct_store_has_events(&store))
 		code = export_events(job, &store, error);
-	if (!code && job->remove_store && !store.failed && !(store.header->flags & CT_STORE_KEEP) && unlink(path) < 0)
+	bool kept = store.failed || store.segment_rows || (store.header && store.header->flags & CT_STORE_KEEP);
+	if (!code && job->remove_store && !kept && unlink(path) < 0)
 		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
 	ct_store_file_close(&store);
 	return code;

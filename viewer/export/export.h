@@ -40,7 +40,7 @@ struct ct_export {
 	bool split_threads; /* keep equal stacks of several threads apart */
 	bool live; /* the input is the store of a running program; an output FILE.store becomes a copy of it */
 	bool events; /* for a store: export the program's ad-hoc events instead of the heap */
-	bool remove_store; /* after a successful export, unless the recording asked to keep it */
+	bool remove_store; /* after a successful export, unless the recording asked to keep it, or has more segments */
 	bool keep_name; /* use the default name as it is, whatever the format */
 	bool quiet; /* no summary. A recording can ask for this too, and a given output implies it */
 	bool loud; /* print a summary even if the recording asked for none */
@@ -72,8 +72,10 @@ int ct_export_load(const char *path, struct ct_profile **profile, struct ct_erro
 int ct_export_write(const struct ct_export *job, const struct ct_profile *profile, const char *output,
 		    struct ct_error_text *error);
 
-/* Print at most 5 lines to stderr: losses, totals, peak, lost blocks, and the report's path; one_line: losses, and the
- * rest. */
+/*
+ * Print at most 6 lines to stderr: losses, totals, peak, lost blocks, the segment if there are several, and the
+ * report's path; one_line: losses, and the rest.
+ */
 void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output,
 		       bool one_line);
 

@@ -7,7 +7,7 @@ import re
 import subprocess
 
 from lib import dhat, trace
-from lib.harness import CTRACE, check, check_equal, check_in, program, test, wait_for
+from lib.harness import CTRACE, ROOT, check, check_equal, check_in, program, test, wait_for
 
 THREADS = 8
 # What `work` does: blocks and bytes in all, and what is live afterwards.
@@ -114,7 +114,7 @@ def record_asleep(context):
 @test()
 def segments(context):
     """Woken, switched off, on and over: each segment has exactly what was done in it, and nothing is lost or unknown."""
-    run = Switched(context)
+    run = Switched(context, CTRACE_KEEP_STORE=0, CTRACE_QUIET=0)  # a store with earlier segments stays
     run.do("work")  # before the first segment
     run.ctl("exact", "first")
     run.do("work", "work")
@@ -128,6 +128,7 @@ def segments(context):
     run.ctl("reset")
     run.do("grow")  # blocks of before are resized: each is a new block of this segment
     run.end()
+    check_in("this is segment 4; the store keeps the earlier ones", run.lines(), "the summary")
     sound(context, run.store)
     blocks, size, live, live_size = WORK
     check_equal(totals(context, run.store, "--segment", "1"), (2 * blocks, 2 * size, 2 * live, 2 * live_size), "first segment")
@@ -212,3 +213,22 @@ def forked_and_replaced(context):
     run.end()
     check(os.path.exists(context.path(f"{run.pid}.json")), "the report of the process itself")
     check_equal(glob.glob(context.path(f"{other}.*")), [], "files of a child that was never on")
+
+
+@test()
+def watch_memory(context):
+    """examples/production/watch-memory: a sample in peace, exact while memory is tight, and its end with the process."""
+    run, memory = Switched(context), context.make_folder("memory")
+    context.write("memory/memory.max", "1000")
+    context.write("memory/memory.current", "100")
+    script = os.path.join(ROOT, "examples", "production", "watch-memory")
+    watch = subprocess.Popen([script, str(run.pid)], env=context.environment(CTRACE=CTRACE, MEMORY=memory, CTRACE_CONTROL=run.pages))
+    wait_for(lambda: "sample=512 KiB" in run.ctl(), "the sample")
+    for used, mode in ((850, "exact"), (750, "exact"), (650, "sample=512 KiB")):
+        context.write("memory/new", str(used))
+        os.rename(context.path("memory/new"), context.path("memory/memory.current"))
+        wait_for(lambda: f"mode      {mode}" in run.ctl(), mode)
+    run.end()
+    check_equal(watch.wait(), 0, "the script's status")
+    context.write("memory/memory.max", "max")
+    check_in("no limit", context.run([script, "1"], env=context.environment(MEMORY=memory)).check(1).stderr, "without a limit")
