@@ -7,6 +7,7 @@
 #include "load/load.h"
 #include "load/store/store_builder.h"
 #include "load/store/store_frames.h"
+#include "load/store/store_process.h"
 #include "load/store/store_steps.h"
 #include "model/losses.h"
 #include "util/array.h"
@@ -234,6 +235,22 @@ int ct_store_builder_update(struct ct_store_builder *builder, const struct ct_st
 	ct_profile_clear_counters(builder->frames.profile);
 	if (describe(builder->frames.profile, store) || ct_store_frames_update(&builder->frames, store) ||
 	    !make_room(builder) || add_sites(builder))
+		return ct_error_no_memory(error);
+	return CT_OK;
+}
+
+int ct_store_builder_complete(struct ct_store_builder *builder, const struct ct_store_file *store,
+			      struct ct_error_text *error)
+{
+	struct ct_profile *profile = builder->frames.profile;
+	for (size_t i = 0; i < profile->snapshot_count; i++)
+		free(profile->snapshots[i].rows);
+	free(profile->snapshots);
+	free(profile->modules);
+	profile->snapshots = NULL;
+	profile->modules = NULL;
+	profile->snapshot_count = profile->module_count = 0;
+	if (ct_store_facts(store, profile) || ct_store_snapshots(store, builder->site_of, profile))
 		return ct_error_no_memory(error);
 	return CT_OK;
 }
