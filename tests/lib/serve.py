@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import re
+import struct
 import subprocess
 
 from lib import trace
@@ -163,6 +164,8 @@ class Server:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def stop(self, status=0):
+        if self.errors.closed:
+            return
         self.process.terminate()
         check_equal(self.process.wait(), status, "status of ctrace serve; it said " + self._read())
         self.errors.close()
@@ -196,3 +199,29 @@ def samples(text):
 
 def unpack(body):
     return gzip.decompress(body)
+
+
+PID_AT, LOSSES_AT = 32, 152  # in a store's header; serve_fleet.thousand_stores checks both
+
+
+def many_stores(store, folder, count, first=2_000_000):
+    """Copies of a store as those of that many processes, which are in no /proc; returns their paths."""
+    with open(store, "rb") as file:
+        whole = bytearray(file.read())
+    paths = []
+    for i in range(count):
+        struct.pack_into("<I", whole, PID_AT, first + i)
+        paths.append(os.path.join(folder, f"{first + i}.store"))
+        with open(paths[-1], "wb") as out:
+            out.write(whole)
+    return paths
+
+
+def touch_stores(paths):
+    """Change a number in each, as if the program had run on: a store that has not changed is not read again."""
+    for path in paths:
+        with open(path, "r+b") as file:
+            file.seek(LOSSES_AT + 8 * 7)  # allocations while recording was paused
+            (count,) = struct.unpack("<Q", file.read(8))
+            file.seek(LOSSES_AT + 8 * 7)
+            file.write(struct.pack("<Q", count + 1))

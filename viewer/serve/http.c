@@ -19,7 +19,7 @@
 
 #define CONNECTIONS 512u /* at once; more wait in the kernel's queue */
 #define WAITING_MAX 64 /* connections that wait for ?seconds= */
-#define IDLE_S 30u /* a connection that is silent for so long is closed */
+#define IDLE_S 15u /* a connection that is silent for so long is closed */
 #define REQUEST_BYTES 32768u /* of a request line with its headers */
 #define BODIES_MAX (UINT64_C(256) << 20) /* bytes of answers that clients have not taken yet */
 #define SCAN_MS 5000

@@ -163,6 +163,8 @@ static int read_store(struct ct_served *served, bool profile, struct ct_error_te
 		    ct_profile_set_text(&ct_store_builder_profile(served->builder)->command, served->exe,
 					strlen(served->exe)))
 			code = ct_error_no_memory(error);
+		if (served->builder)
+			ct_store_builder_rest(served->builder);
 		served->built_mark = mark;
 		if (code)
 			forget_profile(served);

@@ -255,6 +255,11 @@ int ct_store_builder_complete(struct ct_store_builder *builder, const struct ct_
 	return CT_OK;
 }
 
+void ct_store_builder_rest(struct ct_store_builder *builder)
+{
+	ct_store_frames_rest(&builder->frames);
+}
+
 struct ct_profile *ct_store_builder_profile(struct ct_store_builder *builder)
 {
 	return builder->frames.profile;
