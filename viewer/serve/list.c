@@ -93,20 +93,18 @@ CT_ANSWER(sd)
 	answer->type = "application/json";
 }
 
-/* Live bytes of the latest readings, as a small curve. */
-static void put_curve(const struct ct_served *served, FILE *out)
+/* Live bytes over the run, as a small curve. */
+static void put_curve(const struct ct_store_numbers *numbers, FILE *out)
 {
-	size_t count = served->history_count < CT_HISTORY ? served->history_count : CT_HISTORY;
 	uint64_t most = 1;
-	for (size_t i = 0; i < count; i++)
-		most = served->history[i] > most ? served->history[i] : most;
-	fputs("<svg width=\"120\" height=\"24\" viewBox=\"0 0 120 24\" role=\"img\"><title>live bytes at the latest readings"
+	for (size_t i = 0; i < numbers->curve_count; i++)
+		most = numbers->curve[i] > most ? numbers->curve[i] : most;
+	fputs("<svg width=\"128\" height=\"24\" viewBox=\"0 0 128 24\" role=\"img\"><title>live bytes since the start"
 	      "</title><polyline fill=\"none\" stroke=\"currentColor\" points=\"",
 	      out);
-	for (size_t i = 0; i < count; i++) {
-		uint64_t value = served->history[(served->history_count - count + i) % CT_HISTORY];
-		fprintf(out, "%zu,%.1f ", i * 120 / (CT_HISTORY - 1), 23 - 22.0 * (double)value / (double)most);
-	}
+	for (size_t i = 0; i < numbers->curve_count; i++)
+		fprintf(out, "%zu,%.1f ", i * 128 / (CT_CURVE_POINTS - 1),
+			23 - 22.0 * (double)numbers->curve[i] / (double)most);
 	fputs("\"/></svg>", out);
 }
 
@@ -124,7 +122,7 @@ static void put_row(struct ct_served *served, FILE *out)
 		return;
 	}
 	fprintf(out, "<td class=n>%s<td>", ct_number_bytes(live, served->numbers.live_bytes));
-	put_curve(served, out);
+	put_curve(&served->numbers, out);
 	fprintf(out, "<td class=n>%s<td class=n>%s<td>", ct_number_bytes(peak, served->numbers.peak_bytes),
 		ct_number_bytes(total, served->numbers.total_bytes));
 	fprintf(out,

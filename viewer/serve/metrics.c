@@ -295,7 +295,7 @@ static void add_subject(struct writer *writer, struct ct_served *served, uint64_
 		ct_top_sites(served, (size_t)sites, &subject->sites);
 }
 
-/* Does the client take OpenMetrics? Prometheus sends a list with it; 0 as its weight is not used by any client. */
+/* Does the client take OpenMetrics? Prometheus sends a list that begins with it. */
 static bool takes_open_metrics(const char *accept)
 {
 	return strstr(accept, "application/openmetrics-text") != NULL;

@@ -141,11 +141,8 @@ static int read_store(struct ct_served *served, bool profile, struct ct_error_te
 			served->exe = clean;
 		}
 		ct_store_numbers(&store, &served->numbers);
-		if (!served->known || served->mark != mark) {
-			if (served->known)
-				served->changed_ns = ct_now_ns();
-			served->history[served->history_count++ % CT_HISTORY] = served->numbers.live_bytes;
-		}
+		if (served->known && served->mark != mark)
+			served->changed_ns = ct_now_ns();
 		served->mark = mark;
 		served->known = true;
 		served->read_unix_ns = ct_clock_ns(CLOCK_REALTIME);

@@ -46,8 +46,6 @@ struct ct_seen {
 
 #define CT_CLIENTS_MAX 8
 
-#define CT_HISTORY 60 /* live bytes of the latest readings, for a small chart */
-
 struct ct_served {
 	uint64_t serial; /* never used again */
 	int pid; /* as /proc has it; of an unseen process, as its store has it */
@@ -74,8 +72,6 @@ struct ct_served {
 	uint64_t built_mark, used_ns;
 	uint64_t generation; /* counts the profiles that were begun; sites of two have nothing in common */
 	struct ct_seen clients[CT_CLIENTS_MAX]; /* of delta_heap */
-	uint64_t history[CT_HISTORY];
-	size_t history_count; /* of all that were ever put there */
 };
 
 /* A process with this open store. Takes folder and fd over, even if it fails. NULL: out of memory, or not a file. */

@@ -6,6 +6,19 @@
 #include "load/store/store_steps.h"
 #include "model/losses.h"
 
+/* Live bytes over the run, from the timeline's buckets. */
+static void set_curve(const struct ct_store_header *header, struct ct_store_numbers *numbers)
+{
+	const struct ct_timeline *timeline = &header->timeline[header->timeline_half];
+	size_t count = timeline->used < CT_CURVE_POINTS ? timeline->used : CT_CURVE_POINTS;
+	numbers->curve_count = count;
+	for (size_t i = 0; i < timeline->used; i++) {
+		uint64_t *point = &numbers->curve[i * count / timeline->used];
+		if (timeline->bucket[i].max_bytes > *point)
+			*point = timeline->bucket[i].max_bytes;
+	}
+}
+
 void ct_store_numbers(const struct ct_store_file *store, struct ct_store_numbers *numbers)
 {
 	const struct ct_store_header *header = store->header;
@@ -27,6 +40,7 @@ void ct_store_numbers(const struct ct_store_file *store, struct ct_store_numbers
 		.has_details = !header->sample_bytes,
 		.has_slack = !header->sample_bytes && header->flags & CT_STORE_SLACK,
 	};
+	set_curve(header, numbers);
 	for (size_t i = 0; i < CT_LOSS_ROWS; i++)
 		if (ct_loss_rows[i].loss < CT_LOSS_COUNT)
 			*ct_loss_place(&numbers->losses, i) = header->losses[ct_loss_rows[i].loss];

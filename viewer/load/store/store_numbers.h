@@ -9,6 +9,8 @@
 #include "load/store/store_file.h"
 #include "model/profile.h"
 
+#define CT_CURVE_POINTS 64
+
 struct ct_store_numbers {
 	uint64_t total_bytes, total_blocks, live_bytes, live_blocks, peak_bytes, peak_blocks;
 	uint64_t temporary_blocks, copied_bytes, slack_bytes; /* sums over the sites */
@@ -20,6 +22,8 @@ struct ct_store_numbers {
 	uint32_t state; /* enum ct_store_state */
 	bool has_details, has_slack; /* copied_bytes, slack_bytes are known */
 	struct ct_losses losses;
+	uint64_t curve[CT_CURVE_POINTS]; /* the most live bytes in equal parts of the run so far */
+	size_t curve_count;
 };
 
 /* Fill in the numbers from a store that was read. */
