@@ -36,11 +36,26 @@ static void split(char *text, struct query *query)
 	}
 }
 
+static char folder[] = "/tmp/ctrace-fuzz-XXXXXX";
+
+static const char *name_of(int i)
+{
+	static char path[64];
+	snprintf(path, sizeof(path), "%s/%d.store", folder, i);
+	return path;
+}
+
+/* A store that is removed would be forgotten. */
+static void remove_stores(void)
+{
+	unlink(name_of(0));
+	unlink(name_of(1));
+	rmdir(folder);
+}
+
 /* A store in a folder of its own, and a damaged one. */
 static void make_server(struct ct_server *server)
 {
-	static char folder[] = "/tmp/ctrace-fuzz-XXXXXX";
-	char path[64];
 	struct ct_error_text error;
 	struct store_builder *builder = store_builder_new();
 	store_builder_event(builder, 0, 2000, 1, CT_EVENT_ALLOC, 100, 0);
@@ -50,19 +65,12 @@ static void make_server(struct ct_server *server)
 	for (int i = 0; i < 2; i++) {
 		builder->header.pid = (uint32_t)(7 + i);
 		builder->sites[1].node = i ? UINT32_MAX : builder->sites[1].node;
-		snprintf(path, sizeof(path), "%s/%d.store", folder, i);
-		store_builder_write(builder, path);
+		store_builder_write(builder, name_of(i));
 	}
 	free(builder);
+	atexit(remove_stores);
 	if (ct_fleet_watch(&server->fleet, folder, &error) || server->fleet.count != 2)
 		abort();
-	for (int i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/%d.store", folder, i);
-		unlink(path);
-	}
-	rmdir(folder);
-	for (size_t i = 0; i < server->fleet.count; i++)
-		server->fleet.rows[i]->process.folder = -1;
 }
 
 static void ask(struct ct_server *server, const struct ct_request *request)
