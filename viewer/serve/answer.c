@@ -44,6 +44,7 @@ static const struct route {
 	{"/sd", ct_answer_sd, false},
 	{"/processes", ct_answer_processes, false},
 	{"/export", ct_answer_export, false},
+	{"/page", ct_answer_page, false},
 	{"/debug/pprof/", ct_answer_go_index, false},
 	{"/debug/pprof", ct_answer_go_index, false},
 	{"/debug/pprof/heap", ct_answer_heap, false},
@@ -70,7 +71,7 @@ void ct_answer_error(struct ct_answer *answer, unsigned status, const char *form
 	va_list arguments;
 	answer->status = status;
 	answer->type = "text/plain; charset=utf-8";
-	answer->file_name[0] = '\0';
+	answer->file_name[0] = answer->policy[0] = '\0';
 	answer->go_error = true;
 	fseek(answer->out, 0, SEEK_SET); /* drop what was written of an answer */
 	va_start(arguments, format);

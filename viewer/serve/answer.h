@@ -44,7 +44,7 @@ struct ct_answer {
 	const char *type; /* Content-Type */
 	char file_name[96]; /* for Content-Disposition; "" = none */
 	bool go_error; /* a text that `go tool pprof` is to show */
-	bool own_policy; /* the page has its own Content-Security-Policy */
+	char policy[256]; /* Content-Security-Policy; "" = nothing may be loaded or run */
 	const char *allow; /* for 405 */
 	FILE *out; /* writes the body */
 	char *body;
@@ -82,6 +82,7 @@ CT_ANSWER(go_index);
 CT_ANSWER(heap);
 CT_ANSWER(index);
 CT_ANSWER(metrics);
+CT_ANSWER(page);
 CT_ANSWER(processes);
 CT_ANSWER(sd);
 CT_ANSWER(symbol);

@@ -110,10 +110,9 @@ static void add_headers(struct MHD_Response *response, const struct ct_answer *a
 	mhd.add_response_header(response, "Referrer-Policy", "no-referrer");
 	mhd.add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
 	mhd.add_response_header(response, "Content-Security-Policy",
-				answer->own_policy
-					? "frame-ancestors 'none'"
-					: "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-					  "base-uri 'none'; frame-ancestors 'none'");
+				*answer->policy ? answer->policy
+						: "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+						  "base-uri 'none'; frame-ancestors 'none'");
 	if (answer->go_error)
 		mhd.add_response_header(response, "X-Go-Pprof", "1");
 	if (answer->allow)

@@ -126,7 +126,7 @@ static void put_row(struct ct_served *served, FILE *out)
 	fprintf(out, "<td class=n>%s<td class=n>%s<td>", ct_number_bytes(peak, served->numbers.peak_bytes),
 		ct_number_bytes(total, served->numbers.total_bytes));
 	fprintf(out,
-		"<a href=\"/export?pid=%d&amp;format=html&amp;view=1\">page</a> "
+		"<a href=\"/page?pid=%d\">page</a> "
 		"<a href=\"/debug/pprof/heap?pid=%d\">pprof</a> <a href=\"/debug/pprof/heap?pid=%d&amp;debug=1\">text</a> "
 		"<a href=\"/metrics?pid=%d\">metrics</a>\n",
 		served->pid, served->pid, served->pid, served->pid);

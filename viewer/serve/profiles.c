@@ -283,7 +283,8 @@ CT_ANSWER(export)
 		return;
 	}
 	answer->type = type_of(format);
-	answer->own_policy = !strcmp(format->name, "html"); /* it names its script and style by hash */
+	if (!strcmp(format->name, "html")) /* it names its script and style by hash */
+		strcpy(answer->policy, "frame-ancestors 'self'");
 	if (!look)
 		name_file(answer, served, format->suffix);
 }

@@ -4,7 +4,7 @@
 import os
 
 from lib import browser
-from lib.harness import BUILD, check, check_equal, check_in, test
+from lib.harness import BUILD, check, check_equal, test
 from lib.serve import BLOCK, alone, serving, targets
 
 PAGE = os.path.join(BUILD, "share", "ctrace", "report.html")
@@ -12,7 +12,10 @@ PAGE = os.path.join(BUILD, "share", "ctrace", "report.html")
 
 @test(needs=browser.NEEDS + (PAGE,))
 def list_and_page(context):
-    """The list has a row and a curve for each process. Its link leads to the page of ctrace html, whose script runs."""
+    """
+    The list has a row and a curve for each process. Its link leads to the page of ctrace html, which shows what the process
+    allocates while it is open, until "live" is unchecked.
+    """
     user = alone(context)
     with targets(context, 2, popen=user) as (first, second), serving(context, **user) as server, browser.Browser() as page:
         for target in (first, second):
@@ -24,7 +27,13 @@ def list_and_page(context):
         check(all(row[2] == "runs" and "MiB" in row[3] for row in rows), f"states and live bytes: {rows}")
         points = page.run("return [...document.querySelectorAll('polyline')].map(p => p.points.length)")
         check(len(points) == 2 and min(points) > 1, f"points of the curves: {points}")
-        page.run("document.querySelector('a[href*=html]').click()")
-        page.wait("return document.querySelector('[data-metric=totalBytes] .figure') !== null", "the report's page")
-        check_in("MiB", page.run("return document.querySelector('[data-metric=totalBytes] .figure').textContent"), "its total")
+        href = page.run("return document.querySelector('a[href*=page]').getAttribute('href')")
+        target = first if str(first.pid) in href else second
+        page.open(f"http://127.0.0.1:{server.port}{href}")
+        figure = "document.querySelector('iframe').contentDocument?.querySelector('[data-metric=totalBytes] .figure')"
+        page.wait(f"return {figure} && {figure}.textContent.includes('MiB')", "the report in its frame")
+        target.tell("churn 3000")
+        page.wait(f"return {figure} && parseFloat({figure}.textContent) > 20", "its new total")
+        page.run("document.querySelector('#live').click()")
+        check_equal(page.run("return document.querySelector('#live').checked"), False, "live")
         check_equal(page.console_errors(), [], "console")
