@@ -117,6 +117,10 @@ struct ct_served *ct_answer_process(struct ct_server *server, const struct ct_re
 	ct_fleet_scan(&server->fleet);
 	if (pid) {
 		only = ct_fleet_find(&server->fleet, pid);
+		if (!only) {
+			ct_fleet_take(&server->fleet, pid);
+			only = ct_fleet_find(&server->fleet, pid);
+		}
 		if (!only)
 			ct_answer_error(answer, 404, "no recorded process %d; /processes lists them", pid);
 		return only;

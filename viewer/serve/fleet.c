@@ -295,6 +295,12 @@ void ct_fleet_scan(struct ct_fleet *fleet)
 	tidy(fleet);
 }
 
+void ct_fleet_take(struct ct_fleet *fleet, int pid)
+{
+	if (fleet->proc && pid != getpid())
+		take_process(fleet, pid);
+}
+
 struct ct_served *ct_fleet_find(struct ct_fleet *fleet, int pid)
 {
 	struct ct_served *best = NULL;

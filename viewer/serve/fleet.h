@@ -60,6 +60,9 @@ void ct_fleet_scan(struct ct_fleet *fleet);
 /* Count the ends that were seen since the last call. */
 void ct_fleet_count_ends(struct ct_fleet *fleet);
 
+/* Look for this process in /proc at once, before the next scan. */
+void ct_fleet_take(struct ct_fleet *fleet, int pid);
+
 /* The process with this pid, the one that runs before one that ended; NULL: there is none. */
 struct ct_served *ct_fleet_find(struct ct_fleet *fleet, int pid);
 /* The same by its serial number. */

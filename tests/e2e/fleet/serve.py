@@ -6,9 +6,10 @@ import os
 import shutil
 
 from lib import dhat
-from lib.harness import BUILD, CTRACE, check, check_equal, check_in, test, wait_for
+from lib.harness import BUILD, CTRACE, Skip, check, check_equal, check_in, test, wait_for
 from lib.serve import BLOCK, alone, serving, targets
 
+MICROHTTPD = "/usr/lib/x86_64-linux-gnu/libmicrohttpd.so.12"
 PAGE = os.path.join(BUILD, "share", "ctrace", "report.html")  # make html
 
 
@@ -162,6 +163,28 @@ def who_may_ask(context):
                        "Basic !!!", basic(token + "x"), "Basic " + "A" * 5000):
             answer = server.ask("/processes", status=401, **({"Authorization": header} if header is not None else {}))
             check_in("Basic", answer.headers["WWW-Authenticate"], "what is asked for")
+
+
+@test()
+def a_process_that_has_just_started(context):
+    """It is served by its pid at once; without one, it is found within a second."""
+    with serving(context) as server:
+        server.ask("/processes")
+        with targets(context) as (target,):
+            server.ask(f"/debug/pprof/heap?pid={target.pid}")
+
+
+@test(needs=("unshare", MICROHTTPD))
+def without_libmicrohttpd(context):
+    """A line says what is missing; every other command works."""
+    hide = 'mount --bind /dev/null "$0" && exec "$@"'
+    run = lambda *words: context.run(["unshare", "-m", "sh", "-c", hide, os.path.realpath(MICROHTTPD), CTRACE, *words])
+    result = run("serve", "--listen", "127.0.0.1:0")
+    if "unshare" in result.stderr or "mount" in result.stderr:
+        raise Skip("the right to mount")
+    check_equal(result.status, 3, "status")
+    check_in("libmicrohttpd12", result.stderr, "what to install")
+    check_equal(run("--version").status, 0, "status of another command")
 
 
 @test()
