@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctrace/version.h"
 #include "names/names.h"
 #include "names/number.h"
 #include "serve/answer.h"
@@ -46,7 +47,9 @@ CT_ANSWER(processes)
 	bool any = false;
 	(void)request;
 	ct_fleet_scan(&server->fleet);
-	fputs("{\"processes\":[", answer->out);
+	fputs("{\"format\":\"ctrace-processes\",\"version\":1,\"writtenBy\":\"ctrace " CTRACE_VERSION
+	      "\",\"processes\":[",
+	      answer->out);
 	for (size_t i = 0; i < server->fleet.count; i++) {
 		ct_served_look(server->fleet.rows[i]);
 		fputs(any ? ",\n" : "\n", answer->out);

@@ -22,6 +22,9 @@ def finds_running_processes(context):
         grown = server.wait_for(first.pid, "growth", lambda row: row["liveBytes"] > rows[first.pid]["liveBytes"])
         check(10 * BLOCK <= grown["liveBytes"] - rows[first.pid]["liveBytes"] < 10 * BLOCK + 5000, f"growth: {grown}, {rows}")
         check_equal(server.process_of(second.pid)["liveBytes"], rows[second.pid]["liveBytes"], "the other process")
+        answer = server.ask("/processes")
+        check_equal((answer.headers["Content-Type"], answer.json["format"], answer.json["version"], answer.json["notTaken"]),
+                    ("application/json; charset=utf-8", "ctrace-processes", 1, 0), "/processes")
         served = context.write("served.json", server.ask(f"/export?pid={first.pid}&format=dhat").body)
         context.run([CTRACE, "export", "-o", context.path("own.json"), first.store]).check()
         for key in ("tb", "tbk", "gb", "eb", "ebk"):
