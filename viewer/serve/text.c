@@ -88,9 +88,7 @@ int ct_pprof_write_text(struct ct_served *served, const struct ct_pprof_ask *ask
 	if (!code && ct_mappings_init(&mappings, &view.profile))
 		code = ct_error_no_memory(error);
 	if (!code) {
-		struct ct_site_row all = {0};
-		for (size_t i = 0; i < view.profile.site_count; i++)
-			ct_counters_add(&all.counters, &view.profile.sites[i].counters);
+		const struct ct_site_row all = {.counters = view.profile.totals};
 		fputs("heap profile: ", out);
 		put_site(&view.profile, &mappings, &all, growth, out);
 		fseek(out, -1, SEEK_CUR); /* over the end of the line */

@@ -115,6 +115,9 @@ int ct_view_make(struct ct_served *served, const struct ct_pprof_ask *ask, struc
 	if (!view->sites)
 		return ct_error_no_memory(error);
 	view->site_count = copy_sites(profile, ask, view->sites);
+	view->totals = (struct ct_counters){0};
+	for (size_t i = 0; i < view->site_count; i++)
+		ct_counters_add(&view->totals, &view->sites[i].counters);
 	view->start_unix_ns = now;
 	view->end_time = is_since(ask) && now > since ? (now - since) / 1000 : 0;
 	view->ended = true; /* the comment about a killed program is for files */
