@@ -43,6 +43,7 @@ static const struct route {
 	{"/metrics", ct_answer_metrics, false},
 	{"/sd", ct_answer_sd, false},
 	{"/processes", ct_answer_processes, false},
+	{"/diff", ct_answer_diff, false},
 	{"/export", ct_answer_export, false},
 	{"/page", ct_answer_page, false},
 	{"/debug/pprof/", ct_answer_go_index, false},

@@ -77,6 +77,7 @@ struct ct_served *ct_answer_process(struct ct_server *server, const struct ct_re
 CT_ANSWER(cmdline);
 CT_ANSWER(allocs);
 CT_ANSWER(delta_heap);
+CT_ANSWER(diff);
 CT_ANSWER(export);
 CT_ANSWER(go_index);
 CT_ANSWER(heap);

@@ -179,6 +179,28 @@ def which_process(context):
 
 
 @test()
+def two_processes_compared(context):
+    """/diff has what one process has more than the other, in the forms of ctrace diff."""
+    user = alone(context)
+    with targets(context, 2, popen=user) as (small, large), serving(context, **user) as server:
+        small.tell("grow 2")
+        large.tell("grow 12")
+        rows = [server.wait_for(target.pid, "the process", lambda row: row["liveBytes"] > 2 * BLOCK) for target in (small, large)]
+        diff = server.ask(f"/diff?pid={large.pid}&with={small.pid}&format=json").json
+        largest = max(diff["rows"], key=lambda row: row["new"]["endBytes"] - row["old"]["endBytes"])
+        check_equal(largest["new"]["endBytes"] - largest["old"]["endBytes"], 10 * BLOCK, f"the largest growth: {largest}")
+        sums = [sum(row[side]["endBytes"] for row in diff["rows"]) for side in ("old", "new")]
+        check(sums[0] <= rows[0]["liveBytes"] and sums[1] <= rows[1]["liveBytes"], f"sums of the rows: {sums}, {rows}")
+        folded = server.ask(f"/diff?pid={large.pid}&with={small.pid}&format=folded").text
+        check(re.search(rf"(?m) {2 * BLOCK} {12 * BLOCK}$", folded), f"folded: {folded[:500]}")
+        for wrong, status in ((f"pid={large.pid}", 404), (f"pid={large.pid}&with=1", 404), ("with=1", 300),
+                              (f"pid={large.pid}&with=x", 400), (f"pid={large.pid}&with={small.pid}&format=svg", 400)):
+            server.ask("/diff?" + wrong, status=status)
+        if os.path.exists(PAGE):
+            check_in('id="data">', server.ask(f"/diff?pid={large.pid}&with={small.pid}").text, "the page")
+
+
+@test()
 def every_format(context):
     """Each format of ctrace export is served, and the one without a time or a command line is the same as from the command."""
     user = alone(context)
