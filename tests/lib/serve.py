@@ -25,10 +25,17 @@ def shrink(count):
 def churn(count):
     for i in range(count):
         bytearray(7_000)
+def wander(count): # through C functions, to 2^count places
+    if count:
+        sorted((1,), key=lambda _: wander(count - 1))
+        min((1, 2), key=lambda number: wander(count - 1) if number == 1 else 0)
+    else:
+        bytearray(1000)
+    return 0
 print("ready", flush=True)
 for line in sys.stdin:
     word, count = line.split()
-    {"grow": grow, "shrink": shrink, "churn": churn}[word](int(count))
+    {"grow": grow, "shrink": shrink, "churn": churn, "wander": wander}[word](int(count))
     print("done", flush=True)
 """
 BLOCK, SMALL = 50_001, 7_001  # Python's bytearray takes one byte more
