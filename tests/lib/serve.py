@@ -60,9 +60,9 @@ def alone(context):
 class Target:
     """A traced python3 that allocates on command."""
 
-    def __init__(self, context, secret=None, popen=None, **changes):
+    def __init__(self, context, secret=None, popen=None, python=PYTHON, **changes):
         env = trace.environment(context, out="target.%p.json", **changes)
-        words = [PYTHON, "-S", "-E", "-c", TARGET] + ([secret] if secret else [])
+        words = [python, "-S", "-E", "-c", TARGET] + ([secret] if secret else [])
         self.process = subprocess.Popen(words, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **(popen or {}))
         self.pid = self.process.pid
         self.store = context.path(f"target.{self.pid}.json.store")

@@ -9,8 +9,8 @@ import shutil
 import socket
 import struct
 
-from lib.harness import check, check_equal, test, wait_for
-from lib.serve import BLOCK, alone, serving, targets
+from lib.harness import PYTHON, check, check_equal, test, wait_for
+from lib.serve import BLOCK, alone, samples, serving, targets
 
 
 def _send(server, requests):
@@ -104,6 +104,31 @@ def paths_lead_nowhere(context):
                      "/export?format=../../etc/passwd", "/export?format=/etc/passwd", "/\\..\\etc", "/file:///etc/passwd"):
             answer = server.ask(path, status=None)
             check(answer.status in (400, 404) and b"root:" not in answer.body, f"{path}: {answer.status} {answer.body[:100]!r}")
+
+
+@test(needs="promtool")
+def names_of_programs(context):
+    """A program whose name has quotes, markup, a line break and bytes that are no UTF-8: every answer can still be read."""
+    user = alone(context)
+    name = b'a"b\\c\nd<img src=x onerror=alert(1)>{}=,\xff\xc3\xa9' + b"\xc3\xa9" * 90
+    python = os.path.join(os.fsencode(context.folder), name)
+    shutil.copy(PYTHON, python)
+    os.chmod(python, 0o755)
+    with targets(context, popen=user, python=python) as (target,), serving(context, **user) as server:
+        row = server.wait_for(target.pid, "the process", lambda row: True)
+        check('a"b\\c' in row["exe"] and "\n" not in row["exe"] and row["exe"].endswith("é"), f"exe: {row['exe']!r}")
+        labels = server.ask("/sd").json[0]["labels"]
+        check_equal(labels["exe"], os.path.basename(row["exe"]), "exe of /sd")
+        for path in ("/", f"/page?pid={target.pid}"):
+            check("<img" not in server.ask(path).text, "markup in " + path)
+        text = server.ask("/metrics?sites=5").text
+        result = context.run(["promtool", "check", "metrics"], stdin=text)
+        check_equal((result.status, result.stdout + result.stderr), (0, ""), "promtool check metrics")
+        found = {dict(labels)["exe"] for (name, labels) in samples(text) if name == "ctrace_heap_live_bytes"}
+        check(all(exe.startswith('a\\"b\\\\c') for exe in found) and len(found) == 1, f"labels: {found}")
+        for path in ("/export?format=json", "/debug/pprof/heap", "/debug/pprof/heap?debug=1", "/pprof/heap"):
+            answer = server.ask(path)
+            check("\n" not in answer.headers.get("Content-Disposition", ""), f"header: {answer.headers}")
 
 
 @test()
