@@ -23,7 +23,6 @@
 #define REQUEST_BYTES 32768u /* of a request line with its headers */
 #define BODIES_MAX (UINT64_C(256) << 20) /* bytes of answers that clients have not taken yet */
 #define SCAN_MS 10000 /* finds processes that come and go between two requests */
-#define SECOND_NS UINT64_C(1000000000)
 
 /* The functions of libmicrohttpd that are used. */
 #define FUNCTIONS(each)                                                                                                \

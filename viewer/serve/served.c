@@ -15,7 +15,7 @@
 #define FRESH_NS SECOND /* a reading is not renewed before this */
 #define REST_NS (300 * SECOND) /* a profile that is not used for so long is forgotten */
 #define UNSEEN_NS (3600 * SECOND)
-#define STORE_MAX (UINT64_C(4) << 30) /* bytes of a store that are read; a hostile one may claim any size */
+#define STORE_MAX (UINT64_C(1) << 30) /* bytes of a store that are read; a hostile one may claim any size */
 
 const char *const ct_served_states[CT_SERVED_STATES] = {
 	[CT_SERVED_RUNS] = "runs",   [CT_SERVED_STOPPED] = "stopped", [CT_SERVED_CLOSED] = "closed",
@@ -127,12 +127,15 @@ static int read_store(struct ct_served *served, bool profile, struct ct_error_te
 	if (!fstat(served->fd, &file))
 		served->file_bytes = (uint64_t)file.st_blocks * 512;
 	if (!fstat(served->fd, &file) && (uint64_t)file.st_size > STORE_MAX)
-		return ct_error_set(error, CT_ERR_IO, "%s is larger than 4 GiB", served->store);
+		return ct_error_set(error, CT_ERR_IO, "%s is larger than 1 GiB", served->store);
 	int code = ct_store_mark(served->fd, &mark, error);
 	if (!code && served->known && mark == served->mark && (!profile || mark == served->built_mark))
 		return CT_OK;
+	if (!code && served->failed_mark == mark) /* a store that is damaged stays so until it changes */
+		return ct_error_set(error, CT_ERR_DAMAGED, "%s", served->problem);
 	if (!code)
 		code = ct_store_file_read(served->fd, served->store, &store, error);
+	served->failed_mark = code == CT_ERR_DAMAGED ? mark : 0;
 	if (!code) {
 		struct ct_span exe = store.header->exe;
 		char *clean = *served->exe ? NULL : ct_utf8_clean(store.strings + exe.offset, exe.bytes, NULL);
@@ -182,9 +185,10 @@ static int refresh(struct ct_served *served, bool profile, struct ct_error_text 
 	/* Check this before reading: if the process has ended by then, the store is final. */
 	lived = served->process.folder >= 0 && !served->over && ct_process_lives(&served->process);
 	int code = read_store(served, profile, error);
-	served->problem[0] = '\0';
 	if (code)
 		note_problem(served, error);
+	else
+		served->problem[0] = '\0';
 	if (!has_ended(served))
 		note_state(served, lived);
 	return code;

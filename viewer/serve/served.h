@@ -67,6 +67,7 @@ struct ct_served {
 	uint64_t changed_ns; /* when the store was last seen to have changed */
 	uint64_t ended_ns; /* when the end was seen; 0: not yet */
 	uint64_t mark; /* of the latest reading */
+	uint64_t failed_mark; /* of a reading that found damage; 0: the latest one did not */
 	char problem[1024]; /* why the latest reading failed; "": it did not */
 	struct ct_store_builder *builder; /* NULL: no profile was asked for, or not for some time */
 	uint64_t built_mark, used_ns;
