@@ -20,6 +20,7 @@
  *   - options: options of ctrace record, and the preload's environment and name patterns
  *   - config: .ctracerc
  *   - packages: dpkg's database, and /etc/os-release
+ *   - request: requests to ctrace serve, and its headers, without HTTP
  *
  * There are no targets for regular expressions and globs on the command line and in .ctracerc, which come from the user
  * (the C library needs exponential memory for some), nor for /proc, which comes from the kernel.

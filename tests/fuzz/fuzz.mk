@@ -4,7 +4,7 @@
 #   make fuzz-replay   run the inputs of tests/fuzz/corpus, with gcc, ASan and UBSan
 #   make fuzz-corpus   write the seeds of tests/fuzz/corpus again
 
-FUZZ_TARGETS := brief budget config demangle dhat frames options other packages perf_map program source store suppressions symbols
+FUZZ_TARGETS := brief budget config demangle dhat frames options other packages perf_map program request source store suppressions symbols
 FUZZ_BINARIES := $(FUZZ_TARGETS:%=$(TESTS)/fuzz/%)
 FUZZ_MAIN = $B/obj/tests/fuzz/replay.o
 FUZZ_VIEWER := $(filter-out $B/obj/viewer/ctrace.o,$(VIEWER_OBJ)) $B/obj/tests/fuzz/fuzz.o
@@ -14,17 +14,18 @@ FUZZ_SANITIZERS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -
 
 $B/obj/tests/fuzz/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
-	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(VIEWER_CFLAGS) -Ipreload -Itests/fuzz -c -o $@ $<
+	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(VIEWER_CFLAGS) -Ipreload -Itests/fuzz -Itests/unit -c -o $@ $<
 
 # What a target is linked with, besides its own object.
 FUZZ_WITH := $(FUZZ_VIEWER)
 $(TESTS)/fuzz/store: FUZZ_WITH = $(filter-out $B/obj/viewer/symbol/%,$(FUZZ_VIEWER)) $B/obj/tests/fuzz/no_symbols.o
+$(TESTS)/fuzz/request: FUZZ_WITH = $(FUZZ_VIEWER) $B/obj/tests/unit/store_builder.o
 $(TESTS)/fuzz/options: FUZZ_WITH = $(FUZZ_VIEWER) $(FUZZ_PRELOAD)
 
 $(TESTS)/fuzz/frames: FUZZ_WITH = $(FUZZ_UNWIND)
 
 $(FUZZ_BINARIES): $(TESTS)/fuzz/%: $B/obj/tests/fuzz/%.o $(FUZZ_VIEWER) $(FUZZ_MAIN) $(FUZZ_PRELOAD) $(FUZZ_UNWIND) \
-		$B/obj/tests/fuzz/no_symbols.o
+		$B/obj/tests/fuzz/no_symbols.o $B/obj/tests/unit/store_builder.o
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $< $(FUZZ_WITH) $(FUZZ_MAIN) $(VIEWER_LIBS)
 

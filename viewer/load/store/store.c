@@ -7,6 +7,7 @@
 #include "load/load.h"
 #include "load/store/store_builder.h"
 #include "load/store/store_frames.h"
+#include "load/store/store_process.h"
 #include "load/store/store_steps.h"
 #include "model/histogram.h"
 #include "model/losses.h"
@@ -261,6 +262,27 @@ int ct_store_builder_update(struct ct_store_builder *builder, const struct ct_st
 	    !make_room(builder) || add_sites(builder))
 		return ct_error_no_memory(error);
 	return CT_OK;
+}
+
+int ct_store_builder_complete(struct ct_store_builder *builder, const struct ct_store_file *store,
+			      struct ct_error_text *error)
+{
+	struct ct_profile *profile = builder->frames.profile;
+	for (size_t i = 0; i < profile->snapshot_count; i++)
+		free(profile->snapshots[i].rows);
+	free(profile->snapshots);
+	free(profile->modules);
+	profile->snapshots = NULL;
+	profile->modules = NULL;
+	profile->snapshot_count = profile->module_count = 0;
+	if (ct_store_facts(store, profile) || ct_store_snapshots(store, builder->site_of, profile))
+		return ct_error_no_memory(error);
+	return CT_OK;
+}
+
+void ct_store_builder_rest(struct ct_store_builder *builder)
+{
+	ct_store_frames_rest(&builder->frames);
 }
 
 struct ct_profile *ct_store_builder_profile(struct ct_store_builder *builder)

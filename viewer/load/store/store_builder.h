@@ -19,6 +19,13 @@ void ct_store_builder_free(struct ct_store_builder *builder);
 int ct_store_builder_update(struct ct_store_builder *builder, const struct ct_store_file *store,
 			    struct ct_error_text *error);
 
+/* The same for program, modules and snapshots, which few readers need. < 0: out of memory; the profile is unusable. */
+int ct_store_builder_complete(struct ct_store_builder *builder, const struct ct_store_file *store,
+			      struct ct_error_text *error);
+
+/* Close the object files between two readings: they take 10 to 20 MB. The next update opens those that it needs. */
+void ct_store_builder_rest(struct ct_store_builder *builder);
+
 /* The profile, which the builder still owns. */
 struct ct_profile *ct_store_builder_profile(struct ct_store_builder *builder);
 

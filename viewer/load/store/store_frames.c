@@ -282,10 +282,14 @@ static int rename_threads(struct ct_store_frames *frames)
 
 int ct_store_frames_update(struct ct_store_frames *frames, const struct ct_store_file *store)
 {
-	if (!frames->store) {
+	if (!frames->symbols || !frames->store) {
+		frames->symbols = frames->symbols ? frames->symbols : ct_symbols_new();
+		if (!frames->symbols)
+			return -1;
 		ct_symbols_read_as(frames->symbols, store->owner);
-		frames->perf_map = ct_perf_map_open(store->header->pid, store->owner);
 	}
+	if (!frames->store)
+		frames->perf_map = ct_perf_map_open(store->header->pid, store->owner);
 	frames->store = store;
 	if (!ct_array_room(&frames->handles, &frames->handle_room, store->module_count, sizeof(*frames->handles)) ||
 	    !ct_array_room(&frames->module_files, &frames->module_file_room, store->module_count,
@@ -299,6 +303,16 @@ int ct_store_frames_update(struct ct_store_frames *frames, const struct ct_store
 		frames->module_files[frames->handle_count] = CT_MODULE_FILE_UNKNOWN;
 	}
 	return rename_threads(frames);
+}
+
+void ct_store_frames_rest(struct ct_store_frames *frames)
+{
+	ct_symbols_free(frames->symbols);
+	frames->symbols = NULL;
+	for (size_t i = 0; i < frames->handle_count; i++) {
+		frames->handles[i] = -1;
+		frames->module_files[i] = CT_MODULE_FILE_UNKNOWN;
+	}
 }
 
 void ct_store_frames_fini(struct ct_store_frames *frames)

@@ -35,6 +35,9 @@ void ct_store_frames_fini(struct ct_store_frames *frames);
 /* Use the store, which has been read (again). 0, or < 0 when out of memory. */
 int ct_store_frames_update(struct ct_store_frames *frames, const struct ct_store_file *store);
 
+/* Close the object files; the next update opens those that it needs again. */
+void ct_store_frames_rest(struct ct_store_frames *frames);
+
 /* The frame ids of a node, inlined frames first; valid until the next call. NULL when out of memory. */
 const uint32_t *ct_store_frames_of(struct ct_store_frames *frames, uint32_t node, uint32_t *count);
 

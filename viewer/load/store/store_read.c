@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "load/store/store_numbers.h"
 #include "load/store/store_steps.h"
 
 #define LIVE_TRIES 500
@@ -354,4 +355,36 @@ int ct_store_read(int fd, struct ct_store_file *store, struct ct_error_text *err
 	int code = read_steadily(fd, store, &cut, error);
 	free(cut.ends);
 	return code ? code : read_tree(fd, store, error);
+}
+
+/* FNV-1a over words; all that is hashed consists of whole words. */
+static void add_to_mark(uint64_t *mark, const void *data, size_t bytes)
+{
+	for (size_t at = 0; at + sizeof(uint64_t) <= bytes; at += sizeof(uint64_t)) {
+		uint64_t word;
+		memcpy(&word, (const char *)data + at, sizeof(word));
+		*mark = (*mark ^ word) * 0x100000001b3u;
+		*mark ^= *mark >> 29;
+	}
+}
+
+int ct_store_mark(int fd, uint64_t *mark, struct ct_error_text *error)
+{
+	struct ct_store_file store = {.header = malloc(CT_STORE_HEADER_BYTES)};
+	int code = store.header ? read_header(fd, store.header, error) : ct_error_no_memory(error);
+	if (!code)
+		code = read_section(fd, store.header, CT_SECTION_RINGS, &store.rings, &store.ring_count, error);
+	*mark = 0xcbf29ce484222325u;
+	if (!code) {
+		const struct ct_store_header *header = store.header;
+		uint64_t state = header->state;
+		add_to_mark(mark, &state, sizeof(state));
+		add_to_mark(mark, header->losses, sizeof(header->losses));
+		add_to_mark(mark, header->sections, sizeof(header->sections));
+		add_to_mark(mark, &header->progress, offsetof(struct ct_progress, undo_totals));
+		for (size_t i = 0; i < store.ring_count; i++)
+			add_to_mark(mark, &store.rings[i].head, sizeof(store.rings[i].head));
+	}
+	ct_store_file_close(&store);
+	return code;
 }

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/answer.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/clock.h"
+
+static CT_ANSWER(well)
+{
+	(void)server;
+	(void)request;
+	fputs("ok\n", answer->out);
+}
+
+static CT_ANSWER(ready)
+{
+	(void)request;
+	if (server->stopping)
+		ct_answer_error(answer, 503, "stopping");
+	else
+		fputs("ready\n", answer->out);
+}
+
+/* Go's profiles of other things than memory. Scrapers ask for them by default. */
+static CT_ANSWER(not_ours)
+{
+	(void)server;
+	ct_answer_error(answer, 404,
+			"ctrace records the heap only: %.40s is not there, but heap, allocs and delta_heap are",
+			request->path);
+}
+
+static const struct route {
+	const char *path;
+	void (*answer)(struct ct_server *server, const struct ct_request *request, struct ct_answer *answer);
+	bool post; /* is answered too */
+} routes[] = {
+	{"/", ct_answer_index, false},
+	{"/-/healthy", ct_answer_well, false},
+	{"/-/ready", ct_answer_ready, false},
+	{"/metrics", ct_answer_metrics, false},
+	{"/sd", ct_answer_sd, false},
+	{"/processes", ct_answer_processes, false},
+	{"/diff", ct_answer_diff, false},
+	{"/export", ct_answer_export, false},
+	{"/page", ct_answer_page, false},
+	{"/debug/pprof/", ct_answer_go_index, false},
+	{"/debug/pprof", ct_answer_go_index, false},
+	{"/debug/pprof/heap", ct_answer_heap, false},
+	{"/debug/pprof/allocs", ct_answer_allocs, false},
+	{"/debug/pprof/delta_heap", ct_answer_delta_heap, false},
+	{"/debug/pprof/cmdline", ct_answer_cmdline, false},
+	{"/debug/pprof/symbol", ct_answer_symbol, true},
+	{"/debug/pprof/profile", ct_answer_not_ours, false},
+	{"/debug/pprof/block", ct_answer_not_ours, false},
+	{"/debug/pprof/mutex", ct_answer_not_ours, false},
+	{"/debug/pprof/goroutine", ct_answer_not_ours, false},
+	{"/debug/pprof/threadcreate", ct_answer_not_ours, false},
+	{"/debug/pprof/trace", ct_answer_not_ours, false},
+	{"/pprof/heap", ct_answer_text_heap, false},
+	{"/pprof/growth", ct_answer_text_growth, false},
+	{"/pprof/symbol", ct_answer_symbol, true},
+	{"/pprof/cmdline", ct_answer_cmdline, false},
+};
+
+#define ROUTES (sizeof(routes) / sizeof(routes[0]))
+
+void ct_answer_error(struct ct_answer *answer, unsigned status, const char *format, ...)
+{
+	va_list arguments;
+	answer->status = status;
+	answer->type = "text/plain; charset=utf-8";
+	answer->file_name[0] = answer->policy[0] = '\0';
+	answer->go_error = true;
+	fseek(answer->out, 0, SEEK_SET); /* drop what was written of an answer */
+	va_start(arguments, format);
+	vfprintf(answer->out, format, arguments);
+	va_end(arguments);
+	putc('\n', answer->out);
+}
+
+bool ct_answer_number(const struct ct_request *request, struct ct_answer *answer, const char *name, uint64_t standard,
+		      uint64_t most, uint64_t *number)
+{
+	const char *text = request->parameter(request->context, name);
+	*number = standard;
+	if (!text)
+		return true;
+	*number = 0;
+	const char *at = text;
+	while (*at >= '0' && *at <= '9' && *number <= most)
+		*number = *number * 10 + (uint64_t)(*at++ - '0');
+	if (at > text && !*at && *number <= most)
+		return true;
+	ct_answer_error(answer, 400, "%s is not a number from 0 to %llu", name, (unsigned long long)most);
+	return false;
+}
+
+bool ct_answer_pid(const struct ct_request *request, struct ct_answer *answer, int *pid)
+{
+	uint64_t number = 0;
+	if (!request->pid && !ct_answer_number(request, answer, "pid", 0, INT32_MAX, &number))
+		return false;
+	*pid = request->pid ? request->pid : (int)number;
+	return true;
+}
+
+struct ct_served *ct_answer_process(struct ct_server *server, const struct ct_request *request,
+				    struct ct_answer *answer)
+{
+	struct ct_served *only = NULL;
+	int pid;
+	size_t running = 0;
+	if (!ct_answer_pid(request, answer, &pid))
+		return NULL;
+	ct_fleet_scan(&server->fleet);
+	if (pid) {
+		only = ct_fleet_find(&server->fleet, pid);
+		if (!only) {
+			ct_fleet_take(&server->fleet, pid);
+			only = ct_fleet_find(&server->fleet, pid);
+		}
+		if (!only)
+			ct_answer_error(answer, 404, "no recorded process %d; /processes lists them", pid);
+		return only;
+	}
+	for (size_t i = 0; i < server->fleet.count; i++) {
+		struct ct_served *served = server->fleet.rows[i];
+		if (ct_served_is_past(served, ct_now_ns()))
+			continue;
+		running++;
+		only = served;
+	}
+	if (running == 1)
+		return only;
+	ct_answer_error(answer, running ? 300 : 404,
+			running ? "%zu processes are recorded: choose one with ?pid=; /processes lists them"
+				: "%zu processes are recorded; start one with LD_PRELOAD=libctrace.so or ctrace record",
+			running);
+	return NULL;
+}
+
+static const struct route *find_route(const char *path)
+{
+	for (size_t i = 0; i < ROUTES; i++)
+		if (!strcmp(path, routes[i].path))
+			return &routes[i];
+	return NULL;
+}
+
+/* Take /pid/N off a path: gperftools' pprof knows no parameters, but any path before /pprof/. */
+static void take_prefix(struct ct_request *request)
+{
+	static const char prefix[] = "/pid/";
+	int pid = 0;
+	if (strncmp(request->path, prefix, sizeof(prefix) - 1))
+		return;
+	const char *at = request->path + sizeof(prefix) - 1;
+	while (*at >= '0' && *at <= '9' && pid < INT32_MAX / 10)
+		pid = pid * 10 + (*at++ - '0');
+	if (pid && *at == '/') {
+		request->pid = pid;
+		request->path = at;
+	}
+}
+
+static void dispatch(struct ct_server *server, const struct ct_request *request, struct ct_answer *answer)
+{
+	const struct route *route = find_route(request->path);
+	bool get = !strcmp(request->method, "GET") || !strcmp(request->method, "HEAD");
+	bool post = route && route->post && !strcmp(request->method, "POST");
+	if (!route) {
+		ct_answer_error(answer, 404, "nothing is here; / lists what there is");
+	} else if (!get && !post) {
+		ct_answer_error(answer, 405, "only GET%s is answered here", route->post ? " or POST" : "");
+		answer->allow = route->post ? "GET, HEAD, POST" : "GET, HEAD";
+	} else {
+		route->answer(server, request, answer);
+	}
+}
+
+bool ct_answer(struct ct_server *server, const struct ct_request *request, struct ct_answer *answer)
+{
+	struct ct_wait *wait = answer->wait;
+	struct ct_request taken = *request;
+	take_prefix(&taken);
+	*answer = (struct ct_answer){.status = 200, .type = "text/plain; charset=utf-8", .wait = wait};
+	answer->out = open_memstream(&answer->body, &answer->body_bytes);
+	if (!answer->out)
+		return false;
+	wait->until_ns = 0;
+	dispatch(server, &taken, answer);
+	bool failed = ferror(answer->out);
+	failed = fclose(answer->out) || failed;
+	answer->out = NULL;
+	if (failed || wait->until_ns) {
+		free(answer->body);
+		answer->body = NULL;
+		answer->body_bytes = 0;
+	}
+	return !failed;
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/http.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "util/clock.h"
+#include "util/message.h"
+
+#define CONNECTIONS 512u /* at once; more wait in the kernel's queue */
+#define WAITING_MAX 64 /* connections that wait for ?seconds= */
+#define IDLE_S 15u /* a connection that is silent for so long is closed */
+#define REQUEST_BYTES 32768u /* of a request line with its headers */
+#define BODIES_MAX (UINT64_C(256) << 20) /* bytes of answers that clients have not taken yet */
+#define SCAN_MS 10000 /* finds processes that come and go between two requests */
+
+/* The functions of libmicrohttpd that are used. */
+#define FUNCTIONS(each)                                                                                                \
+	each(start_daemon) each(stop_daemon) each(get_daemon_info) each(get_timeout) each(run)                         \
+		each(create_response_from_buffer_with_free_callback_cls) each(add_response_header)                     \
+			each(queue_response) each(destroy_response) each(lookup_connection_value)                      \
+				each(suspend_connection) each(resume_connection)
+
+#define MEMBER(name) __typeof__(&MHD_##name) name;
+static struct {
+	FUNCTIONS(MEMBER)
+} mhd;
+
+static bool find(void *library, const char *name, void *function)
+{
+	void *found = dlsym(library, name);
+	memcpy(function, &found, sizeof(found));
+	return found;
+}
+
+static int load_library(struct ct_error_text *error)
+{
+	void *library = dlopen("libmicrohttpd.so.12", RTLD_NOW | RTLD_LOCAL);
+	if (!library)
+		return ct_error_set(error, CT_ERR_IO,
+				    "libmicrohttpd.so.12 is not there; install it (Debian: libmicrohttpd12, "
+				    "Fedora: libmicrohttpd)");
+#define FIND(name)                                                                                                     \
+	if (!find(library, "MHD_" #name, &mhd.name))                                                                   \
+		return ct_error_set(error, CT_ERR_IO, "libmicrohttpd.so.12 has no MHD_" #name);
+	FUNCTIONS(FIND)
+	return CT_OK;
+}
+
+struct http {
+	struct ct_server *server;
+	const struct ct_guard *guard;
+	struct call *waiting[WAITING_MAX]; /* suspended */
+	uint64_t bodies; /* bytes of answers that are under way */
+};
+
+/* A request under way. */
+struct call {
+	struct http *http;
+	struct MHD_Connection *connection;
+	struct ct_wait wait;
+	char *body; /* NULL: there is none */
+	size_t body_bytes;
+	bool too_large;
+};
+
+/* The body of an answer. */
+struct body {
+	struct http *http;
+	size_t bytes;
+	char *text;
+};
+
+static void free_body(void *context)
+{
+	struct body *body = context;
+	body->http->bodies -= body->bytes;
+	free(body->text);
+	free(body);
+}
+
+static const char *parameter(void *context, const char *name)
+{
+	return mhd.lookup_connection_value(context, MHD_GET_ARGUMENT_KIND, name);
+}
+
+static const char *header(struct MHD_Connection *connection, const char *name)
+{
+	return mhd.lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+/* Other sites' pages must neither read nor frame an answer, and nothing in an answer may be run. */
+static void add_headers(struct MHD_Response *response, const struct ct_answer *answer)
+{
+	char disposition[160];
+	mhd.add_response_header(response, "Content-Type", answer->type);
+	mhd.add_response_header(response, "Cache-Control", "no-store");
+	mhd.add_response_header(response, "X-Content-Type-Options", "nosniff");
+	mhd.add_response_header(response, "Referrer-Policy", "no-referrer");
+	mhd.add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
+	mhd.add_response_header(response, "Content-Security-Policy",
+				*answer->policy ? answer->policy
+						: "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+						  "base-uri 'none'; frame-ancestors 'none'");
+	if (answer->go_error)
+		mhd.add_response_header(response, "X-Go-Pprof", "1");
+	if (answer->allow)
+		mhd.add_response_header(response, "Allow", answer->allow);
+	if (answer->status == 401)
+		mhd.add_response_header(response, "WWW-Authenticate", "Basic realm=\"ctrace\"");
+	if (*answer->file_name) {
+		snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s\"", answer->file_name);
+		mhd.add_response_header(response, "Content-Disposition", disposition);
+	}
+}
+
+/* Hand an answer over; its body is freed in any case. */
+static enum MHD_Result send_answer(struct call *call, struct ct_answer *answer)
+{
+	struct http *http = call->http;
+	struct body *body = malloc(sizeof(*body));
+	if (!body) {
+		free(answer->body);
+		return MHD_NO;
+	}
+	*body = (struct body){http, answer->body_bytes, answer->body};
+	http->bodies += body->bytes;
+	struct MHD_Response *response =
+		mhd.create_response_from_buffer_with_free_callback_cls(body->bytes, body->text, free_body, body);
+	if (!response) {
+		free_body(body);
+		return MHD_NO;
+	}
+	add_headers(response, answer);
+	enum MHD_Result result = mhd.queue_response(call->connection, answer->status, response);
+	mhd.destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result send_error(struct call *call, unsigned status, const char *text)
+{
+	struct ct_answer answer = {
+		.status = status, .type = "text/plain; charset=utf-8", .go_error = true, .body = strdup(text)};
+	answer.body_bytes = answer.body ? strlen(text) : 0;
+	call->http->server->refused++;
+	return answer.body ? send_answer(call, &answer) : MHD_NO;
+}
+
+static bool suspend(struct call *call)
+{
+	struct http *http = call->http;
+	for (size_t i = 0; i < WAITING_MAX; i++)
+		if (!http->waiting[i]) {
+			http->waiting[i] = call;
+			mhd.suspend_connection(call->connection);
+			return true;
+		}
+	return false;
+}
+
+static enum MHD_Result dispatch(struct call *call, const char *path, const char *method)
+{
+	struct http *http = call->http;
+	struct ct_answer answer = {.wait = &call->wait};
+	const char *accept = header(call->connection, "Accept"), *host = header(call->connection, "Host");
+	const struct ct_request request = {
+		.method = method,
+		.path = path,
+		.parameter = parameter,
+		.context = call->connection,
+		.accept = accept ? accept : "",
+		.host = host ? host : "",
+		.body = call->body,
+		.body_bytes = call->body_bytes,
+	};
+	bool open = !strncmp(path, "/-/", 3); /* probes know no token */
+	if (!ct_guard_host(http->guard, host))
+		return send_error(call, 403, "the Host header must name this machine's loopback, such as localhost\n");
+	if (!open && !ct_guard_admits(http->guard, header(call->connection, "Authorization")))
+		return send_error(call, 401,
+				  "a token is needed: Authorization: Bearer TOKEN, or TOKEN as the password\n");
+	if (call->too_large)
+		return send_error(call, 413, "the body is too large\n");
+	if (http->bodies > BODIES_MAX)
+		return send_error(call, 503, "too many large answers wait for slow clients; try again later\n");
+	http->server->requests++;
+	if (!ct_answer(http->server, &request, &answer))
+		return send_error(call, 503, "out of memory; try again later\n");
+	if (!call->wait.until_ns)
+		return send_answer(call, &answer);
+	if (suspend(call))
+		return MHD_YES;
+	call->wait.until_ns = 0;
+	return send_error(call, 503, "too many requests wait already; try again later\n");
+}
+
+static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path, const char *method,
+			      const char *version, const char *data, size_t *data_bytes, void **state)
+{
+	struct call *call = *state;
+	(void)version;
+	if (!call) {
+		call = *state = calloc(1, sizeof(*call));
+		if (!call)
+			return MHD_NO;
+		call->http = context;
+		call->connection = connection;
+		return MHD_YES;
+	}
+	if (*data_bytes) {
+		if (!call->body)
+			call->body = malloc(CT_BODY_MAX);
+		if (!call->body)
+			return MHD_NO;
+		call->too_large = call->too_large || *data_bytes > CT_BODY_MAX - call->body_bytes;
+		if (!call->too_large) {
+			memcpy(call->body + call->body_bytes, data, *data_bytes);
+			call->body_bytes += *data_bytes;
+		}
+		*data_bytes = 0;
+		return MHD_YES;
+	}
+	return dispatch(call, path, method);
+}
+
+static void end_call(void *context, struct MHD_Connection *connection, void **state,
+		     enum MHD_RequestTerminationCode code)
+{
+	struct call *call = *state;
+	(void)context;
+	(void)connection;
+	(void)code;
+	if (!call)
+		return;
+	for (size_t i = 0; i < WAITING_MAX; i++)
+		if (call->http->waiting[i] == call)
+			call->http->waiting[i] = NULL;
+	ct_seen_free(&call->wait.seen);
+	free(call->body);
+	free(call);
+	*state = NULL;
+}
+
+/* Resume what has waited long enough; returns the time until the next one in milliseconds, or -1. */
+static int resume_due(struct http *http, bool all)
+{
+	uint64_t now = ct_now_ns();
+	int next = -1;
+	for (size_t i = 0; i < WAITING_MAX; i++) {
+		struct call *call = http->waiting[i];
+		if (!call)
+			continue;
+		if (all || call->wait.until_ns <= now) {
+			http->waiting[i] = NULL;
+			mhd.resume_connection(call->connection);
+			next = 0;
+		} else {
+			int ms = (int)((call->wait.until_ns - now) / 1000000) + 1;
+			next = next < 0 || ms < next ? ms : next;
+		}
+	}
+	return next;
+}
+
+static void say_nothing(void *context, const char *format, va_list arguments)
+{
+	(void)context;
+	(void)format;
+	(void)arguments;
+}
+
+static int open_socket(const char *text, const struct ct_guard *guard, struct ct_error_text *error)
+{
+	struct sockaddr_storage address;
+	socklen_t length;
+	int code = ct_guard_address(text, &address, &length, error), one = 1;
+	if (code)
+		return code;
+	if (!*guard->token && !ct_guard_is_local(&address))
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "%s can be reached from other machines: give --token FILE, whose first line every "
+				    "request must have, or listen on 127.0.0.1",
+				    text);
+	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
+	    !bind(fd, (struct sockaddr *)&address, length) && !listen(fd, 128))
+		return fd;
+	ct_error_set(error, CT_ERR_IO, "cannot listen on %s: %s", text, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return CT_ERR_IO;
+}
+
+/* "http://127.0.0.1:6070/", with the port that the kernel chose for port 0. */
+static void make_url(int fd, const char *listen_text, char *url, size_t room)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t length = sizeof(address);
+	getsockname(fd, (struct sockaddr *)&address, &length);
+	const char *colon = strrchr(listen_text, ':');
+	snprintf(url, room, "http://%.*s:%u/", (int)(colon - listen_text), listen_text,
+		 ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
+						    : ((struct sockaddr_in6 *)&address)->sin6_port));
+}
+
+static int loop(struct http *http, struct MHD_Daemon *daemon, int signals)
+{
+	const union MHD_DaemonInfo *info = mhd.get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	struct signalfd_siginfo signal_info;
+	uint64_t scanned = 0;
+	while (info) {
+		MHD_UNSIGNED_LONG_LONG wait;
+		int ms = SCAN_MS, due = resume_due(http, false);
+		if (due >= 0 && due < ms)
+			ms = due;
+		if (mhd.get_timeout(daemon, &wait) == MHD_YES && wait < (MHD_UNSIGNED_LONG_LONG)ms)
+			ms = (int)wait;
+		struct pollfd files[] = {
+			{info->epoll_fd, POLLIN, 0}, {signals, POLLIN, 0}, {http->server->fleet.inotify, POLLIN, 0}};
+		if (poll(files, 3, ms) < 0 && errno != EINTR)
+			break;
+		if (files[1].revents & POLLIN && read(signals, &signal_info, sizeof(signal_info)) > 0)
+			break;
+		if (files[2].revents & POLLIN)
+			ct_fleet_read_events(&http->server->fleet);
+		mhd.run(daemon);
+		if (ct_now_ns() - scanned > SCAN_MS * UINT64_C(1000000)) {
+			ct_fleet_scan(&http->server->fleet);
+			scanned = ct_now_ns();
+		}
+	}
+	return CT_OK;
+}
+
+/* Each process takes two descriptors. */
+static void raise_limit(void)
+{
+	struct rlimit files;
+	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+int ct_http_serve(struct ct_server *server, const struct ct_http_options *options, struct ct_error_text *error)
+{
+	struct http *http = calloc(1, sizeof(*http));
+	sigset_t ends, before;
+	char url[160];
+	int code = http ? load_library(error) : ct_error_no_memory(error);
+	int fd = code ? code : open_socket(options->listen, options->guard, error);
+	if (fd < 0) {
+		free(http);
+		return fd;
+	}
+	http->server = server;
+	http->guard = options->guard;
+	raise_limit();
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigprocmask(SIG_BLOCK, &ends, &before);
+	int signals = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
+	/* The logger comes first, since each option may be reported. */
+	struct MHD_Daemon *daemon =
+		mhd.start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle,
+				 http, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+				 MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
+				 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES, MHD_OPTION_NOTIFY_COMPLETED,
+				 end_call, http, MHD_OPTION_END);
+	if (daemon && signals >= 0) {
+		make_url(fd, options->listen, url, sizeof(url));
+		options->started(url);
+		code = loop(http, daemon, signals);
+	} else {
+		code = ct_error_set(error, CT_ERR_IO, "the HTTP server does not start: %s", strerror(errno));
+	}
+	server->stopping = true;
+	if (daemon) {
+		resume_due(http, true);
+		mhd.run(daemon);
+		mhd.stop_daemon(daemon);
+	} else {
+		close(fd);
+	}
+	if (signals >= 0)
+		close(signals);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	free(http);
+	return code;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/pprof.h"
+
+#include <stdlib.h>
+
+#include "load/store/store_builder.h"
+#include "serve/view.h"
+#include "util/clock.h"
+#include "wire/wire.h"
+
+int ct_pprof_write(struct ct_served *served, const struct ct_pprof_ask *ask, FILE *out, struct ct_error_text *error)
+{
+	struct ct_pprof_ask whole = *ask;
+	struct ct_wire_message message = {0};
+	struct ct_view view;
+	whole.top = 0; /* the message keeps the largest stacks itself */
+	int code = ct_view_make(served, &whole, &view, error);
+	bool since = ask->kind == CT_PPROF_DELTA || ask->kind == CT_PPROF_CHANGE;
+	const struct ct_wire wire = {
+		.parts = since ? CT_PPROF_ALLOCATED | CT_PPROF_LIVE : CT_PPROF_ALL,
+		.first = ask->kind == CT_PPROF_HEAP ? CT_METRIC_END_BYTES : CT_METRIC_TOTAL_BYTES,
+		.time_ns = view.profile.start_unix_ns,
+		.duration_ns = view.profile.end_time * 1000,
+		.most_samples = ask->top,
+	};
+	if (!code)
+		code = ct_wire_write(&view.profile, &wire, &message, error);
+	if (!code && fwrite(message.data, 1, message.length, out) != message.length)
+		code = ct_error_no_memory(error); /* out is in memory */
+	free(message.data);
+	ct_view_free(&view);
+	return code;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include "serve/served.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "load/store/store_builder.h"
+#include "util/clock.h"
+#include "util/utf8.h"
+
+#define SECOND UINT64_C(1000000000)
+#define FRESH_NS SECOND /* a reading is not renewed before this */
+#define REST_NS (300 * SECOND) /* a profile that is not used for so long is forgotten */
+#define UNSEEN_NS (3600 * SECOND)
+#define STORE_MAX (UINT64_C(1) << 30) /* bytes of a store that are read; a hostile one may claim any size */
+
+const char *const ct_served_states[CT_SERVED_STATES] = {
+	[CT_SERVED_RUNS] = "runs",   [CT_SERVED_STOPPED] = "stopped", [CT_SERVED_CLOSED] = "closed",
+	[CT_SERVED_ENDED] = "ended", [CT_SERVED_KILLED] = "killed",   [CT_SERVED_UNSEEN] = "unseen",
+};
+
+struct ct_served *ct_served_new(int pid, int folder, int fd, const char *store)
+{
+	static uint64_t serial;
+	struct stat file;
+	struct ct_served *served = calloc(1, sizeof(*served));
+	char *name = ct_utf8_clean(store, strlen(store), NULL), *exe = strdup("");
+	if (!served || !name || !exe || fstat(fd, &file) < 0) {
+		free(served);
+		free(name);
+		free(exe);
+		if (folder >= 0)
+			close(folder);
+		close(fd);
+		return NULL;
+	}
+	*served = (struct ct_served){
+		.serial = ++serial,
+		.pid = pid,
+		.process = {pid, folder},
+		.fd = fd,
+		.store = name,
+		.exe = exe,
+		.device = file.st_dev,
+		.inode = file.st_ino,
+		.state = folder < 0 ? CT_SERVED_UNSEEN : CT_SERVED_RUNS,
+	};
+	/* A store of an unseen process has changed when its file did. */
+	uint64_t now = ct_now_ns(), wall = ct_clock_ns(CLOCK_REALTIME);
+	uint64_t written = (uint64_t)file.st_mtim.tv_sec * SECOND, age = wall > written ? wall - written : 0;
+	served->changed_ns = now > age ? now - age : 1;
+	return served;
+}
+
+static void close_process(struct ct_served *served)
+{
+	if (served->process.folder >= 0)
+		close(served->process.folder);
+	served->process.folder = -1;
+}
+
+void ct_served_free(struct ct_served *served)
+{
+	if (!served)
+		return;
+	close_process(served);
+	close(served->fd);
+	ct_store_builder_free(served->builder);
+	for (size_t i = 0; i < CT_CLIENTS_MAX; i++)
+		ct_seen_free(&served->clients[i]);
+	free(served->store);
+	free(served->exe);
+	free(served);
+}
+
+static bool has_ended(const struct ct_served *served)
+{
+	return served->state == CT_SERVED_ENDED || served->state == CT_SERVED_KILLED;
+}
+
+/* lived: the process was there before the reading, so if it was not, the reading is final. */
+static void note_state(struct ct_served *served, bool lived)
+{
+	uint32_t state = served->numbers.state;
+	if (lived) {
+		served->watched = true;
+		served->state = state == CT_STATE_STOPPED ? CT_SERVED_STOPPED
+				: state == CT_STATE_ENDED ? CT_SERVED_CLOSED
+							  : CT_SERVED_RUNS;
+		return;
+	}
+	if (served->process.folder < 0 && state != CT_STATE_ENDED) {
+		served->state = CT_SERVED_UNSEEN;
+		return;
+	}
+	served->state = state == CT_STATE_ENDED ? CT_SERVED_ENDED : CT_SERVED_KILLED;
+	served->ended_ns = ct_now_ns();
+	close_process(served);
+}
+
+static void note_problem(struct ct_served *served, const struct ct_error_text *error)
+{
+	char *clean = ct_utf8_clean(error->line, strnlen(error->line, sizeof(served->problem) / 4), NULL);
+	snprintf(served->problem, sizeof(served->problem), "%s", clean ? clean : "out of memory");
+	free(clean);
+}
+
+/* What clients have seen is by the sites of the profile, so it is forgotten with it. */
+static void forget_profile(struct ct_served *served)
+{
+	for (size_t i = 0; i < CT_CLIENTS_MAX; i++)
+		ct_seen_free(&served->clients[i]);
+	ct_store_builder_free(served->builder);
+	served->builder = NULL;
+	served->built_mark = 0;
+}
+
+/* Read the store. profile: for the profile too. */
+static int read_store(struct ct_served *served, bool profile, struct ct_error_text *error)
+{
+	struct ct_store_file store = {0};
+	struct stat file;
+	uint64_t mark = 0;
+	if (!fstat(served->fd, &file))
+		served->file_bytes = (uint64_t)file.st_blocks * 512;
+	if (!fstat(served->fd, &file) && (uint64_t)file.st_size > STORE_MAX)
+		return ct_error_set(error, CT_ERR_IO, "%s is larger than 1 GiB", served->store);
+	int code = ct_store_mark(served->fd, &mark, error);
+	if (!code && served->known && mark == served->mark && (!profile || mark == served->built_mark))
+		return CT_OK;
+	if (!code && served->failed_mark == mark) /* a store that is damaged stays so until it changes */
+		return ct_error_set(error, CT_ERR_DAMAGED, "%s", served->problem);
+	if (!code)
+		code = ct_store_file_read(served->fd, served->store, &store, error);
+	served->failed_mark = code == CT_ERR_DAMAGED ? mark : 0;
+	if (!code) {
+		struct ct_span exe = store.header->exe;
+		char *clean = *served->exe ? NULL : ct_utf8_clean(store.strings + exe.offset, exe.bytes, NULL);
+		if (clean) {
+			free(served->exe);
+			served->exe = clean;
+		}
+		ct_store_numbers(&store, &served->numbers);
+		if (served->known && served->mark != mark)
+			served->changed_ns = ct_now_ns();
+		served->mark = mark;
+		served->known = true;
+		served->read_unix_ns = ct_clock_ns(CLOCK_REALTIME);
+	}
+	if (!code && profile) {
+		if (!served->builder) {
+			served->builder = ct_store_builder_new();
+			served->generation++;
+		}
+		code = served->builder ? ct_store_builder_update(served->builder, &store, error)
+				       : ct_error_no_memory(error);
+		if (!code)
+			code = ct_store_builder_complete(served->builder, &store, error);
+		if (!code && !served->arguments &&
+		    ct_profile_set_text(&ct_store_builder_profile(served->builder)->command, served->exe,
+					strlen(served->exe)))
+			code = ct_error_no_memory(error);
+		if (served->builder)
+			ct_store_builder_rest(served->builder);
+		served->built_mark = mark;
+		if (code)
+			forget_profile(served);
+	}
+	ct_store_file_close(&store);
+	return code;
+}
+
+static int refresh(struct ct_served *served, bool profile, struct ct_error_text *error)
+{
+	uint64_t now = ct_now_ns();
+	bool fresh = served->looked_ns && now - served->looked_ns < FRESH_NS, lived;
+	error->line[0] = '\0';
+	if ((fresh || (has_ended(served) && served->known)) &&
+	    (!profile || (served->builder && served->built_mark == served->mark)))
+		return served->known ? CT_OK : ct_error_set(error, CT_ERR_IO, "%s", served->problem);
+	served->looked_ns = now;
+	/* Check this before reading: if the process has ended by then, the store is final. */
+	lived = served->process.folder >= 0 && !served->over && ct_process_lives(&served->process);
+	int code = read_store(served, profile, error);
+	if (code)
+		note_problem(served, error);
+	else
+		served->problem[0] = '\0';
+	if (!has_ended(served))
+		note_state(served, lived);
+	return code;
+}
+
+int ct_served_look(struct ct_served *served)
+{
+	struct ct_error_text ignored;
+	return refresh(served, false, &ignored);
+}
+
+int ct_served_profile(struct ct_served *served, struct ct_profile **profile, struct ct_error_text *error)
+{
+	int code = refresh(served, true, error);
+	if (!code && !served->builder)
+		code = read_store(served, true, error);
+	served->used_ns = ct_now_ns();
+	if (code && !served->builder)
+		return code;
+	*profile = ct_store_builder_profile(served->builder);
+	return CT_OK;
+}
+
+void ct_served_rest(struct ct_served *served, uint64_t now_ns)
+{
+	if (!served->builder || now_ns - served->used_ns < REST_NS)
+		return;
+	for (size_t i = 0; i < CT_CLIENTS_MAX; i++)
+		if (served->clients[i].client && now_ns - served->clients[i].used_ns < UNSEEN_NS)
+			return; /* the client's numbers are by the sites of this profile */
+	forget_profile(served);
+}
+
+bool ct_served_is_past(const struct ct_served *served, uint64_t now_ns)
+{
+	return has_ended(served) || (served->state == CT_SERVED_UNSEEN && now_ns - served->changed_ns > UNSEEN_NS);
+}
+
+int ct_seen_take(struct ct_seen *seen, const struct ct_served *served)
+{
+	const struct ct_profile *profile = ct_store_builder_profile(served->builder);
+	struct ct_seen_site *sites = reallocarray(seen->sites, profile->site_count + 1, sizeof(*sites));
+	if (!sites)
+		return -1;
+	seen->sites = sites;
+	seen->count = profile->site_count;
+	seen->unix_ns = ct_clock_ns(CLOCK_REALTIME);
+	seen->used_ns = ct_now_ns();
+	seen->generation = served->generation;
+	for (size_t i = 0; i < seen->count; i++) {
+		const struct ct_counters *counters = &profile->sites[i].counters;
+		sites[i] = (struct ct_seen_site){counters->total_bytes, counters->total_blocks, counters->end_bytes,
+						 counters->end_blocks};
+	}
+	return 0;
+}
+
+void ct_seen_free(struct ct_seen *seen)
+{
+	free(seen->sites);
+	free(seen->client);
+	*seen = (struct ct_seen){0};
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A recorded process as `ctrace serve` sees it: its open store, the latest reading, and what has become of the process.
+ * It is neither stopped nor signalled. There are two readings: the numbers, which need no names and are cheap, and the
+ * profile, whose addresses are symbolised once each. Both are renewed on demand, at most once a second, and not at all
+ * if the store has not changed.
+ */
+#ifndef CT_SERVE_SERVED_H
+#define CT_SERVE_SERVED_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "live/process.h"
+#include "load/store/store_numbers.h"
+#include "model/profile.h"
+#include "util/error.h"
+
+enum ct_served_state {
+	CT_SERVED_RUNS,
+	CT_SERVED_STOPPED, /* runs, but the recording has stopped */
+	CT_SERVED_CLOSED, /* runs, but the recording has ended: the process is exiting or has called exec */
+	CT_SERVED_ENDED, /* the recording ended in order, and the process is gone */
+	CT_SERVED_KILLED, /* the process is gone, and its recording did not end in order */
+	CT_SERVED_UNSEEN, /* only the store is known: the process is in another pid namespace, or was gone before */
+	CT_SERVED_STATES,
+};
+
+extern const char *const ct_served_states[CT_SERVED_STATES]; /* "runs", ... */
+
+/* What a client has seen of a site, for differences. */
+struct ct_seen_site {
+	uint64_t total_bytes, total_blocks, end_bytes, end_blocks;
+};
+
+/* A profile at an earlier moment, by its sites. */
+struct ct_seen {
+	struct ct_seen_site *sites;
+	size_t count;
+	uint64_t unix_ns;
+	uint64_t used_ns;
+	uint64_t generation; /* of the profile whose sites they are */
+	char *client; /* NULL: a free entry */
+};
+
+#define CT_CLIENTS_MAX 8
+
+struct ct_served {
+	uint64_t serial; /* never used again */
+	int pid; /* as /proc has it; of an unseen process, as its store has it */
+	struct ct_process process; /* folder < 0: unseen */
+	int fd; /* of the store; kept open, since a successful export removes the file */
+	char *store; /* its name */
+	dev_t device;
+	ino_t inode;
+	uint64_t file_bytes;
+	char *exe; /* path of the program, clean UTF-8; "" until the first reading */
+	enum ct_served_state state;
+	bool arguments; /* the profile names the process with its arguments, which may hold secrets */
+	bool watched; /* was seen running, so that its end counts */
+	bool over; /* its pid has another store now, after an exec */
+	struct ct_store_numbers numbers;
+	bool known; /* there was a reading */
+	uint64_t looked_ns; /* time of the latest look at the store */
+	uint64_t read_unix_ns; /* time of the latest reading */
+	uint64_t changed_ns; /* when the store was last seen to have changed */
+	uint64_t ended_ns; /* when the end was seen; 0: not yet */
+	uint64_t mark; /* of the latest reading */
+	uint64_t failed_mark; /* of a reading that found damage; 0: the latest one did not */
+	char problem[1024]; /* why the latest reading failed; "": it did not */
+	struct ct_store_builder *builder; /* NULL: no profile was asked for, or not for some time */
+	uint64_t built_mark, used_ns;
+	uint64_t generation; /* counts the profiles that were begun; sites of two have nothing in common */
+	struct ct_seen clients[CT_CLIENTS_MAX]; /* of delta_heap */
+};
+
+/* A process with this open store. Takes folder and fd over, even if it fails. NULL: out of memory, or not a file. */
+struct ct_served *ct_served_new(int pid, int folder, int fd, const char *store);
+void ct_served_free(struct ct_served *served);
+
+/* Renew the numbers. 0, or < 0 and served->problem says why: the numbers are those of the reading before, if any. */
+int ct_served_look(struct ct_served *served);
+
+/* Renew the profile too, with program, modules and snapshots. 0 or < 0; the profile is the server's. */
+int ct_served_profile(struct ct_served *served, struct ct_profile **profile, struct ct_error_text *error);
+
+/* Forget the profile if it has not been used for some minutes; it is made again when needed. */
+void ct_served_rest(struct ct_served *served, uint64_t now_ns);
+
+/* Has the process ended, or is it not known whether it runs while its store has not changed for an hour? */
+bool ct_served_is_past(const struct ct_served *served, uint64_t now_ns);
+
+/* Copy what the sites of the process's profile, which was just read, have now. 0 or < 0 when out of memory. */
+int ct_seen_take(struct ct_seen *seen, const struct ct_served *served);
+void ct_seen_free(struct ct_seen *seen);
+
+#endif
