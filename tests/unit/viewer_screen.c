@@ -149,6 +149,8 @@ static void test_opens_tree(void **state)
 	press(&screen, "t");
 	assert_int_equal(screen.rows.kind, CT_ROWS_MODULES);
 	press(&screen, "t"); /* the profile has no threads */
+	assert_int_equal(screen.rows.kind, CT_ROWS_LEAKS);
+	press(&screen, "t");
 	assert_int_equal(screen.rows.kind, CT_ROWS_SITES);
 	ct_screen_fini(&screen);
 	ct_profile_free(profile);
@@ -228,7 +230,8 @@ static void test_empty(void **state)
 	struct ct_screen screen = screen_of(profile, CT_ROWS_SITES);
 	(void)state;
 	for (int i = 0; i < CT_ROWS_KINDS; i++) {
-		assert_true(shows(&screen, "nothing yet"));
+		assert_true(shows(&screen, screen.rows.kind == CT_ROWS_LEAKS ? "no leak candidate"
+									     : "no allocation was recorded"));
 		press(&screen, "\n+-/x\nnNfy\nrt");
 		ct_screen_key(&screen, CT_KEY_ESCAPE);
 	}

@@ -21,7 +21,7 @@ int ct_pprof_write(struct ct_served *served, const struct ct_pprof_ask *ask, FIL
 		.first = ask->kind == CT_PPROF_HEAP ? CT_METRIC_END_BYTES : CT_METRIC_TOTAL_BYTES,
 		.time_ns = view.profile.start_unix_ns,
 		.duration_ns = view.profile.end_time * 1000,
-		.most_samples = ask->top,
+		.most_samples = ask->top ? ask->top + 1 : 0, /* and one with what is left */
 	};
 	if (!code)
 		code = ct_wire_write(&view.profile, &wire, &message, error);
