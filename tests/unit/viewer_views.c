@@ -285,8 +285,8 @@ static void test_summary(void **state)
 /* Of a chain that is longer than its line, the first function and the last ones are shown; --full shows all. */
 static void test_long_chain(void **state)
 {
-	static const char *const names[] = {"allocates", "seventh", "sixth", "sixth", "fifth", "fourth",
-					    "third",     "second",  "first", "main"};
+	static const char *const names[] = {"allocates", "seventh", "sixth",  "sixth", "fifth",
+					    "fourth",    "third",   "second", "first", "main"};
 	struct ct_profile *profile = ct_profile_new();
 	struct ct_view view = {.profile = profile};
 	uint32_t ids[10];
@@ -305,10 +305,11 @@ static void test_long_chain(void **state)
 	check_shown(ct_view_tree, view, 89,
 		    "   TOTAL      %  BLOCKS  CALLS\n"
 		    "1.00 KiB  100.0       1  all > main > (5 more) > sixth ×2 > seventh > allocates [app]\n");
-	check_shown(ct_view_tree, view, 120,
-		    "   TOTAL      %  BLOCKS  CALLS\n"
-		    "1.00 KiB  100.0       1  all > main > first > second > third > fourth > fifth > sixth ×2 > seventh > "
-		    "allocates [app]\n");
+	check_shown(
+		ct_view_tree, view, 120,
+		"   TOTAL      %  BLOCKS  CALLS\n"
+		"1.00 KiB  100.0       1  all > main > first > second > third > fourth > fifth > sixth ×2 > seventh > "
+		"allocates [app]\n");
 	view.full = true;
 	check_shown(ct_view_tree, view, 81,
 		    "   TOTAL      %  BLOCKS  CALLS\n"
@@ -356,8 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sites),   cmocka_unit_test(test_columns),   cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_peek),    cmocka_unit_test(test_source),    cmocka_unit_test(test_tree),
-		cmocka_unit_test(test_summary), cmocka_unit_test(test_deep_tree),
-		cmocka_unit_test(test_long_chain),
+		cmocka_unit_test(test_summary), cmocka_unit_test(test_deep_tree), cmocka_unit_test(test_long_chain),
 	};
 	return cmocka_run_group_tests(tests, use_utf8, NULL);
 }

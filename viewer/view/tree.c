@@ -106,8 +106,8 @@ static const struct ct_frame *keep_own(struct tree *tree)
 static size_t run_at(const struct tree *tree, size_t index, int step)
 {
 	size_t run = 1, rest = step > 0 ? tree->chain_length - index : index + 1;
-	while (run < rest && ct_name_key(tree->chain[step > 0 ? index + run : index - run]) ==
-				     ct_name_key(tree->chain[index]))
+	while (run < rest &&
+	       ct_name_key(tree->chain[step > 0 ? index + run : index - run]) == ct_name_key(tree->chain[index]))
 		run++;
 	return run;
 }
