@@ -94,7 +94,10 @@ def slider(context):
         pointer(page, (left + width - 8, top + height / 2), "down", (left + width / 3, top + height / 2), (left + 0.4 * width, top + height / 2), "up")
         area = box(page, "#chart div.area")
         chosen = page.run("return document.querySelector('#chart .selection').getBoundingClientRect().left")
-        check(abs(chosen - area[0] - 0.4 * area[2]) < 0.12 * area[2], f"dragged to {chosen} in {area}")
+        end = max(moments[-1], data["te"])
+        times = [0] + moments + [data["tg"], data["te"]]
+        nearest = min(abs(time / end - 0.4) for time in times)
+        check(abs(chosen - area[0] - 0.4 * area[2]) < (nearest + 0.05) * area[2], f"dragged to {chosen} in {area}, moments {times}")
         check_in("from=", page.run("return location.hash"), "the address")
         page.type(one, ESCAPE)
         check_equal(page.run("return document.getElementById('metric').value"), "totalBytes", "Esc")

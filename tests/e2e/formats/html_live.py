@@ -67,7 +67,7 @@ def new_data(context):
         page.click(page.find("#tab-functions")[0])
         page.run("[...document.querySelectorAll('tr[data-function] .name')].find((b) => b.textContent === 'render').click()")
         page.click(page.find("#tab-overview")[0])
-        search(page, "main")
+        search(page, "^main$")
         page.click(page.find("#ignore")[0])
         page.run("[...document.querySelectorAll('.frame')].find((f) => f.textContent === 'handle').click()")
         page.click(page.find("#sites th[data-key=endBytes] button")[0])
