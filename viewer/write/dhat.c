@@ -48,18 +48,15 @@
 #include "model/histogram.h"
 #include "model/losses.h"
 #include "util/progress.h"
+#include "write/dhat_snapshots.h"
 #include "write/put_json.h"
 #include "write/write.h"
-
-#define SNAPSHOT_REST 100 /* a snapshot omits its smallest sites, up to 1/100 of its bytes */
-#define SNAPSHOT_ROWS 1000 /* a snapshot has at most this many sites */
 
 struct writer {
 	const struct ct_profile *profile;
 	FILE *out;
 	uint32_t *order; /* sites in the order in which they are written */
 	uint32_t *place_of; /* by site: its index in order */
-	bool *stays; /* by index in order: every snapshot has the site, however small */
 	uint32_t *ftbl; /* by index in ftbl: frame id, 0 = [root] */
 	uint32_t *index_of; /* by frame id: index in ftbl; frames with the same text share one */
 	uint32_t *index_of_text; /* by string id: index in ftbl */
@@ -68,24 +65,6 @@ struct writer {
 	uint32_t *path_of; /* by string id: index in paths */
 	size_t path_count;
 };
-
-/* A row of numbers, without its brackets. */
-static void put_numbers(struct writer *writer, const uint64_t *numbers, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (i)
-			putc_unlocked(',', writer->out);
-		ct_put_number(writer->out, numbers[i]);
-	}
-}
-
-static void put_row(struct writer *writer, const char *before, const uint64_t *numbers, size_t count)
-{
-	fputs_unlocked(before, writer->out);
-	putc_unlocked('[', writer->out);
-	put_numbers(writer, numbers, count);
-	putc_unlocked(']', writer->out);
-}
 
 /* Print a member and free its value, which is NULL if cJSON was out of memory. */
 static bool put_member(struct writer *writer, const char *name, cJSON *value)
@@ -153,7 +132,7 @@ static void put_histogram(struct writer *writer, const char *before, const struc
 	fputs_unlocked(before, writer->out);
 	ct_put_number(writer->out, buckets->low);
 	putc_unlocked(',', writer->out);
-	put_numbers(writer, ct_histogram_blocks(writer->profile, site, kind), buckets->count);
+	ct_put_numbers(writer->out, ct_histogram_blocks(writer->profile, site, kind), buckets->count);
 	putc_unlocked(']', writer->out);
 }
 
@@ -227,7 +206,7 @@ static void put_modules(struct writer *writer)
 		const struct ct_module_row *module = &profile->modules[i];
 		uint64_t numbers[] = {path_index(writer, module->path), path_index(writer, module->build_id),
 				      module->start, module->limit, module->bias};
-		put_row(writer, i ? ",\n" : "\n", numbers, 5);
+		ct_put_row(writer->out, i ? ",\n" : "\n", numbers, 5);
 	}
 	fputs("]", writer->out);
 }
@@ -239,7 +218,7 @@ static void put_frame_places(struct writer *writer)
 		const struct ct_frame *frame = &writer->profile->frames[writer->ftbl[i]];
 		uint64_t numbers[] = {path_index(writer, frame->module), path_index(writer, frame->file),
 				      frame->inlined};
-		put_row(writer, ",\n", numbers, 3);
+		ct_put_row(writer->out, ",\n", numbers, 3);
 	}
 	fputs("],\n\"paths\":[\n\"\"", writer->out);
 	for (size_t i = 1; i < writer->path_count; i++) {
@@ -255,7 +234,7 @@ static void put_timeline(struct writer *writer)
 	for (size_t i = 0; i < writer->profile->timeline_count; i++) {
 		const struct ct_timeline_point *point = &writer->profile->timeline[i];
 		uint64_t numbers[] = {point->time, point->max_bytes, point->last_bytes, point->last_blocks};
-		put_row(writer, i ? ",\n" : "\n", numbers, 4);
+		ct_put_row(writer->out, i ? ",\n" : "\n", numbers, 4);
 	}
 	fputs("]", writer->out);
 }
@@ -284,100 +263,12 @@ static void put_marks(struct writer *writer)
 		uint64_t numbers[] = {mark->time, mark->live_bytes, mark->live_blocks, mark->total_bytes,
 				      mark->total_blocks};
 		fputs(i ? ",\n[" : "\n[", writer->out);
-		put_numbers(writer, numbers, 5);
+		ct_put_numbers(writer->out, numbers, 5);
 		putc(',', writer->out);
 		ct_put_text(writer->out, mark->name);
 		putc(']', writer->out);
 	}
 	fputs("]", writer->out);
-}
-
-/* A snapshot's row for an index in pps. A site that occurs twice in the snapshot has one row. */
-struct live {
-	uint64_t bytes;
-	uint64_t blocks;
-	uint32_t place;
-};
-
-static int compare_live(const void *left, const void *right)
-{
-	const struct live *a = left, *b = right;
-	if (a->bytes != b->bytes)
-		return a->bytes > b->bytes ? -1 : 1;
-	return a->place < b->place ? -1 : a->place > b->place;
-}
-
-/* `live` has a row for each site, in the order of pps, all zeros; and so has it after the call. */
-static void put_snapshot(struct writer *writer, const struct ct_snapshot *snapshot, struct live *live,
-			 struct live *sorted)
-{
-	size_t count = 0, rows = 0;
-	uint64_t told = 0, enough = snapshot->bytes - snapshot->bytes / SNAPSHOT_REST;
-	for (size_t i = 0; i < snapshot->row_count; i++) {
-		struct live *sum = &live[writer->place_of[snapshot->rows[i].site]];
-		sum->place = writer->place_of[snapshot->rows[i].site];
-		sum->bytes += snapshot->rows[i].bytes;
-		sum->blocks += snapshot->rows[i].blocks;
-	}
-	for (size_t i = 0; i < snapshot->row_count; i++) {
-		struct live *sum = &live[writer->place_of[snapshot->rows[i].site]];
-		if (sum->bytes)
-			sorted[count++] = *sum;
-		*sum = (struct live){0};
-	}
-	qsort(sorted, count, sizeof(*sorted), compare_live);
-	uint64_t totals[] = {snapshot->time, snapshot->bytes, snapshot->blocks};
-	putc('[', writer->out);
-	put_numbers(writer, totals, 3);
-	fputs(",[", writer->out);
-	for (size_t i = 0; i < count; i++) {
-		uint64_t numbers[] = {sorted[i].place, sorted[i].bytes, sorted[i].blocks};
-		bool large = i < SNAPSHOT_ROWS && told < enough;
-		if (!large && (snapshot->partial || !writer->stays[sorted[i].place]))
-			continue;
-		told += sorted[i].bytes;
-		put_row(writer, rows++ ? "," : "", numbers, 3);
-	}
-	fputs("]]", writer->out);
-}
-
-/* Flag the sites with most bytes live at the end: a small leak is among them, whatever else was live before. */
-static bool find_staying(struct writer *writer, struct live *live)
-{
-	size_t count = writer->profile->site_count;
-	writer->stays = calloc(count + 1, sizeof(*writer->stays));
-	for (size_t i = 0; i < count && writer->stays; i++)
-		live[i] = (struct live){.place = (uint32_t)i,
-					.bytes = writer->profile->sites[writer->order[i]].counters.end_bytes};
-	if (count && writer->stays)
-		qsort(live, count, sizeof(*live), compare_live);
-	for (size_t i = 0; i < count && i < SNAPSHOT_ROWS && live[i].bytes && writer->stays; i++)
-		writer->stays[live[i].place] = true;
-	return writer->stays != NULL;
-}
-
-static bool put_snapshots(struct writer *writer)
-{
-	const struct ct_profile *profile = writer->profile;
-	struct live *live = calloc(profile->site_count + 1, sizeof(*live));
-	struct live *sorted = calloc(profile->site_count + 1, sizeof(*sorted));
-	bool ok = live && sorted;
-	if (ok && profile->snapshot_count)
-		ok = find_staying(writer, sorted);
-	for (int partial = 0; partial < 2; partial++) {
-		size_t written = 0;
-		fputs(partial ? ",\n\"moments\":[" : ",\n\"snapshots\":[", writer->out);
-		for (size_t i = 0; i < profile->snapshot_count && ok; i++) {
-			if (profile->snapshots[i].partial != partial)
-				continue;
-			fputs(written++ ? ",\n" : "\n", writer->out);
-			put_snapshot(writer, &profile->snapshots[i], live, sorted);
-		}
-		fputs("]", writer->out);
-	}
-	free(live);
-	free(sorted);
-	return ok;
 }
 
 static void put_losses(struct writer *writer)
@@ -406,7 +297,7 @@ static bool put_own_member(struct writer *writer)
 	put_timeline(writer);
 	put_rss(writer);
 	put_marks(writer);
-	bool ok = put_snapshots(writer);
+	bool ok = ct_put_dhat_snapshots(writer->profile, writer->order, writer->place_of, writer->out);
 	fputs("}}\n", writer->out);
 	return ok;
 }
@@ -513,7 +404,6 @@ int ct_write_dhat(const struct ct_profile *profile, enum ct_metric metric, FILE 
 		code = put_all(&writer, error);
 	free(writer.order);
 	free(writer.place_of);
-	free(writer.stays);
 	free(writer.ftbl);
 	free(writer.index_of);
 	free(writer.index_of_text);

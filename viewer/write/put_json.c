@@ -36,6 +36,23 @@ void ct_put_signed(FILE *out, int64_t number)
 	ct_put_number(out, number < 0 ? -(uint64_t)number : (uint64_t)number);
 }
 
+void ct_put_numbers(FILE *out, const uint64_t *numbers, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (i)
+			putc_unlocked(',', out);
+		ct_put_number(out, numbers[i]);
+	}
+}
+
+void ct_put_row(FILE *out, const char *before, const uint64_t *numbers, size_t count)
+{
+	fputs_unlocked(before, out);
+	putc_unlocked('[', out);
+	ct_put_numbers(out, numbers, count);
+	putc_unlocked(']', out);
+}
+
 static void put_name(FILE *out, const char *name)
 {
 	fputs(",\"", out);

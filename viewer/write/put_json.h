@@ -3,6 +3,7 @@
 #ifndef CT_WRITE_PUT_JSON_H
 #define CT_WRITE_PUT_JSON_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -16,6 +17,10 @@ void ct_put_number(FILE *out, uint64_t number);
 
 /* The same for a number that may be negative. */
 void ct_put_signed(FILE *out, int64_t number);
+
+/* Write numbers, separated by commas; and the same in brackets, after a text. */
+void ct_put_numbers(FILE *out, const uint64_t *numbers, size_t count);
+void ct_put_row(FILE *out, const char *before, const uint64_t *numbers, size_t count);
 
 /* Write a comma, "NAME": and the value. */
 void ct_put_text_member(FILE *out, const char *name, const char *text);
