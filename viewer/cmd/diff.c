@@ -63,7 +63,12 @@ static const struct ct_option options[] = {
 	 .set = ct_set_percent,
 	 .at = offsetof(struct request, view.min_percent)},
 	{.letter = 'p',
-	 .name = "peek",
+	 .name = "pid",
+	 .argument = "PID",
+	 .help = "compare OLD with this running process, as it is now",
+	 .set = ct_set_pid,
+	 .at = offsetof(struct request, files.pid)},
+	{.name = "peek",
 	 .argument = "RE",
 	 .help = "callers and callees of matching functions, each with its old and new number",
 	 .set = set_peek,
@@ -146,14 +151,17 @@ static int run(int argc, char **argv)
 	char *picked[CT_DIFF_SIDES] = {NULL};
 	int code = CT_OK, rest = ct_command_begin(&ct_command_diff, &request, argc, argv, &code);
 	setlocale(LC_CTYPE, "");
-	if (rest >= 0 && argc - rest != CT_DIFF_SIDES) {
-		code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name two files, the old one first; see ctrace diff --help");
+	int files = request.files.pid ? CT_DIFF_SIDES - 1 : CT_DIFF_SIDES;
+	if (rest >= 0 && argc - rest != files) {
+		code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s; see ctrace diff --help",
+				   request.files.pid ? "with -p PID, name one file, the old one"
+						     : "name two files, the old one first");
 	} else if (rest >= 0 && request.functions.count &&
 		   (request.format != FORMAT_TEXT || request.view.full || request.view.all_frames)) {
 		code = ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
 				   "--peek is for text, without --full and --all-frames: it has all functions");
 	} else if (rest >= 0) {
-		for (int side = 0; side < CT_DIFF_SIDES && !code; side++) {
+		for (int side = 0; side < files && !code; side++) {
 			code = ct_pick(COMMAND, argv[rest + side], NULL, &picked[side], &error);
 			request.files.paths[side] = picked[side];
 		}
@@ -180,7 +188,7 @@ static int run(int argc, char **argv)
 const struct ct_command ct_command_diff = {
 	.name = COMMAND,
 	.summary = "show what changed between two recordings, even of different builds",
-	.usage = "[options] OLD NEW",
+	.usage = "[options] OLD NEW\n[options] -p PID OLD",
 	.about =
 		"Show what changed between two recordings: stores, or reports of ctrace, Valgrind's DHAT or dhat-rs. Sites are the "
 		"same when their functions are, whatever the build; the changes add up to the change of the total.",

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/diff_files.h"
 
+#include <unistd.h>
+
 #include "cmd/cmd.h"
 #include "cmd/shared_options.h"
+#include "live/process.h"
 #include "load/load.h"
 #include "model/threads.h"
 #include "util/progress.h"
@@ -38,12 +41,29 @@ static enum ct_metric common_metric(const struct ct_diff *diff)
 	return CT_METRIC_TOTAL_BYTES;
 }
 
+/* Load the store of a running process, as it is now. */
+static int load_process(struct ct_diff_files *files, struct ct_profile **profile, struct ct_error_text *error)
+{
+	struct ct_input input = {.path = files->store, .fd = -1, .is_store = true};
+	struct ct_process process;
+	int code = ct_process_open(files->pid, &process, error);
+	if (code)
+		return code;
+	input.fd = ct_process_store(&process, files->store, error);
+	close(process.folder);
+	files->paths[CT_DIFF_NEW] = files->store;
+	code = input.fd < 0 ? input.fd : ct_load_store(&input, profile, error);
+	ct_input_close(&input);
+	return code;
+}
+
 int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric *metric, struct ct_error_text *error)
 {
 	int code = CT_OK;
 	for (int side = 0; side < CT_DIFF_SIDES && !code; side++) {
 		struct ct_progress_part all = ct_progress_enter(side * LOADING, (side + 1) * LOADING);
-		code = ct_load(files->paths[side], &files->profiles[side], error);
+		code = files->pid && side == CT_DIFF_NEW ? load_process(files, &files->profiles[side], error)
+							 : ct_load(files->paths[side], &files->profiles[side], error);
 		if (!code)
 			ct_caveat_torn(files->profiles[side], files->paths[side]);
 		ct_progress_leave(all);

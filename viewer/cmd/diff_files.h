@@ -3,12 +3,16 @@
 #ifndef CT_CMD_DIFF_FILES_H
 #define CT_CMD_DIFF_FILES_H
 
+#include <limits.h>
+
 #include "model/diff.h"
 #include "model/select.h"
 #include "write/html.h"
 
 struct ct_diff_files {
 	const char *paths[CT_DIFF_SIDES];
+	int pid; /* the new side is this running process, and has no path; 0: it is a file */
+	char store[PATH_MAX]; /* its store */
 	const struct ct_selection *selection; /* applies to both; the caller's */
 	struct ct_profile *profiles[CT_DIFF_SIDES];
 	bool split_threads; /* do not fold equal stacks of several threads */

@@ -5,9 +5,10 @@ import glob
 import json
 import os
 import re
+import subprocess
 
 from lib import dhat, formats, trace
-from lib.harness import CTRACE, PYTHON, ROOT, check, check_equal, check_in, program, test
+from lib.harness import CTRACE, LIBRARY, PYTHON, ROOT, check, check_equal, check_in, program, test
 
 DATA = os.path.join(ROOT, "tests", "unit", "data")
 MEMBERS = {
@@ -284,7 +285,7 @@ def peek(context):
     for count in (20, 24):
         context.run(["gcc", "-g", "-O1", f"-DCOUNT={count}", "-o", f"loops{count}", "a.c"]).check()
         paths.append(_record(context, f"{count}.json", [context.path(f"loops{count}")]))
-    text = _diff(context, "--bytes", "-p", "^fill$", *paths).stdout
+    text = _diff(context, "--bytes", "--peek", "^fill$", *paths).stdout
     wanted = {
         "<more": [0, 96, 96, "new"],
         "<load": [2000, 2400, 400, "+20.0"],
@@ -297,11 +298,46 @@ def peek(context):
     check_equal(names, ["load", "more", "store", "fill", "(itself)"], "callers by their change, the function, callees")
     text = _diff(context, "--bytes", "--peek", "^load$", *paths).stdout
     check_equal(_rows_of_peek(text), {"<main": [3000, 3400, 400, "+13.3"], "load": [3000, 3400, 400, "+13.3"], ">fill": [2000, 2400, 400, "+20.0"], ">(itself)": [1000, 1000, 0, "-"]}, "load: " + text)
-    rows = _rows_of_peek(_diff(context, "--bytes", "-p", "^more$", "-m", "blocks", *paths).stdout)
+    rows = _rows_of_peek(_diff(context, "--bytes", "--peek", "^more$", "-m", "blocks", *paths).stdout)
     check_equal(rows["more"], [0, 4, 4, "new"], "calls of a function by itself")
-    check_equal(_rows_of_peek(_diff(context, "--bytes", "-p", "^more$", *reversed(paths)).stdout)["more"], [96, 0, -96, "-100.0"], "the other way round")
-    check_in("matches no function", _diff(context, "-p", "nothing", *paths, status=2).stderr, "no such function")
-    check_in("--peek is for text", _diff(context, "-p", "fill", "-f", "json", *paths, status=2).stderr, "JSON")
+    check_equal(_rows_of_peek(_diff(context, "--bytes", "--peek", "^more$", *reversed(paths)).stdout)["more"], [96, 0, -96, "-100.0"], "the other way round")
+    check_in("matches no function", _diff(context, "--peek", "nothing", *paths, status=2).stderr, "no such function")
+    check_in("--peek is for text", _diff(context, "--peek", "fill", "-f", "json", *paths, status=2).stderr, "JSON")
     # What has hardly changed is not red: 496 bytes of a MiB. A function that has grown by a fifth is.
     check(not re.search("\x1b\\[0;31m *\\+", _diff(context, "--color=always", *paths).stdout), "a change of 0.0 % is red")
-    check(re.search("\x1b\\[0;31m *\\+", _diff(context, "--color=always", "-p", "fill", *paths).stdout), "a change of 20 % is not red")
+    check(re.search("\x1b\\[0;31m *\\+", _diff(context, "--color=always", "--peek", "fill", *paths).stdout), "a change of 20 % is not red")
+
+
+@test()
+def running(context):
+    """-p PID: the new side is a running process, as it is now; it goes on."""
+    context.write("app.c", """
+#include <stdlib.h>
+#include <unistd.h>
+static void *volatile sink;
+__attribute__((noinline)) static void grow(void) { sink = malloc(1000); }
+int main(void)
+{
+	char letter;
+	for (grow(), write(1, ".", 1); read(0, &letter, 1) == 1; write(1, ".", 1))
+		grow();
+	return 0;
+}
+""")
+    context.run(["gcc", "-g", "-O1", "-fno-optimize-sibling-calls", "app.c", "-o", "app"]).check()
+    env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path("old.json"), CTRACE_QUIET="1")
+    context.run([context.path("app")], env=env, stdin=b"aa").check()
+    app = subprocess.Popen([context.path("app")], env=dict(env, CTRACE_OUT=context.path("new.json")), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, cwd=context.folder)
+    try:
+        app.stdout.read(1)
+        for _ in range(6):
+            app.stdin.write(b"a")
+            app.stdout.read(1)
+        text = _diff(context, "--bytes", "-p", str(app.pid), "old.json").stdout
+        check(re.search(r"\+4,000 .* grow app\.c:5", text), text)
+        check_in("with -p PID, name one file", _diff(context, "-p", str(app.pid), "old.json", "old.json", status=2).stderr, "two files")
+        check_in(str(os.getpid()), _diff(context, "-p", str(os.getpid()), "old.json", status=3).stderr, "a process that is not recorded")
+    finally:
+        app.stdin.close()
+        check_equal(app.wait(), 0, "the process's end")
+        app.stdout.close()
