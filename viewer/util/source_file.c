@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "util/source_file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "util/open.h"
+#include "util/utf8.h"
 
 #define BYTES_MAX (64 << 20)
 
@@ -72,6 +74,20 @@ char *ct_source_path(const char *path, const char *folders)
 		folders += length + (folders[length] == ':');
 	}
 	return found;
+}
+
+int ct_source_place(const char *path, const char *folders, char **place)
+{
+	errno = 0;
+	char *found = ct_source_path(path, folders);
+	*place = found ? realpath(found, NULL) : NULL;
+	free(found);
+	if (*place && !ct_utf8_is_clean(*place, strlen(*place))) {
+		free(*place);
+		*place = NULL;
+		return 0;
+	}
+	return !*place && errno == ENOMEM ? -1 : 0;
 }
 
 int ct_source_open(struct ct_source *source, const char *path, const char *folders)

@@ -20,6 +20,10 @@ int ct_source_open(struct ct_source *source, const char *path, const char *folde
 /* Where the file is, in the same way; to be freed. NULL: not found. */
 char *ct_source_path(const char *path, const char *folders);
 
+/* The same without links, for a link to it: *place is to be freed, NULL if it is not found. 0, or < 0: out of memory.
+ */
+int ct_source_place(const char *path, const char *folders, char **place);
+
 void ct_source_close(struct ct_source *source);
 
 #endif

@@ -345,7 +345,8 @@ static bool put_data(const struct page *page, enum ct_metric metric)
 	ct_put_findings(page->split.label_count ? &page->split.folded : profile, &page->findings, page->finding_place,
 			page->out);
 	ct_put_text_member(page->out, "editorLink", page->html->editor_link ? page->html->editor_link : CT_EDITOR_LINK);
-	ct_put_paths(profile, &page->functions, page->text_of, page->html->source_path, page->out);
+	if (ct_put_paths(profile, &page->functions, page->text_of, page->html->source_path, page->out))
+		return false;
 	int code = page->diff           ? put_old(page)
 		   : page->html->source ? ct_put_source(profile, &page->origins, page->text_of, page->html->source_path,
 							page->html->source, page->out)

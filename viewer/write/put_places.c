@@ -8,7 +8,6 @@
 #include "names/names.h"
 #include "util/array.h"
 #include "util/source_file.h"
-#include "util/utf8.h"
 #include "write/put_json.h"
 
 #define NONE UINT32_MAX
@@ -29,15 +28,12 @@ static const struct ct_diff_row *row_at(const struct work *work, const uint32_t 
 /* Look for a side's file. False when out of memory. */
 static bool find(struct work *work, enum ct_diff_side side, uint32_t file)
 {
-	const char *name = work->diff->profiles[side]->strings[file];
-	char *found = file ? ct_source_path(name, work->folders) : NULL;
-	char *path = found ? realpath(found, NULL) : NULL;
-	free(found);
+	char *path = NULL;
 	work->path_of[side][file] = NONE;
-	if (!path || !ct_utf8_is_clean(path, strlen(path))) {
-		free(path);
+	if (file && ct_source_place(work->diff->profiles[side]->strings[file], work->folders, &path))
+		return false;
+	if (!path)
 		return true;
-	}
 	if (!ct_array_room(&work->paths, &work->room, work->count + 1, sizeof(*work->paths))) {
 		free(path);
 		return false;

@@ -42,27 +42,28 @@ static int compare_bytes(const void *left, const void *right)
 	return compare_lines(left, right);
 }
 
-void ct_put_paths(const struct ct_profile *profile, const struct ct_functions *functions, const uint32_t *text_of,
-		  const char *folders, FILE *out)
+int ct_put_paths(const struct ct_profile *profile, const struct ct_functions *functions, const uint32_t *text_of,
+		 const char *folders, FILE *out)
 {
 	bool *done = calloc(profile->string_count + 1, sizeof(*done));
-	bool more = false;
+	bool more = false, memory = done != NULL;
 	fputs(",\n\"paths\":{", out);
-	for (size_t i = 0; done && i < functions->count; i++) {
+	for (size_t i = 0; memory && i < functions->count; i++) {
 		uint32_t file = functions->rows[i].file;
-		char *found = file && !done[file] ? ct_source_path(profile->strings[file], folders) : NULL;
-		char *path = found ? realpath(found, NULL) : NULL;
-		if (path && ct_utf8_is_clean(path, strlen(path))) {
+		char *place = NULL;
+		if (file && !done[file])
+			memory = ct_source_place(profile->strings[file], folders, &place) == 0;
+		done[file] = true;
+		if (place) {
 			fprintf(out, "%s\"%u\":", more ? "," : "", text_of[file]);
-			ct_put_text(out, path);
+			ct_put_text(out, place);
 			more = true;
 		}
-		done[file] = true;
-		free(path);
-		free(found);
+		free(place);
 	}
 	putc_unlocked('}', out);
 	free(done);
+	return memory ? 0 : -1;
 }
 
 /* The lines of all own frames, each once, those with the most bytes first. To be freed; NULL: out of memory. */

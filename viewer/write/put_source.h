@@ -21,9 +21,12 @@ struct ct_source_sum {
 	size_t left; /* lines of frames that were left out, since they were too many */
 };
 
-/* Write the member "paths", after a comma: for texts that are files, where they are now. text_of: by string id. */
-void ct_put_paths(const struct ct_profile *profile, const struct ct_functions *functions, const uint32_t *text_of,
-		  const char *folders, FILE *out);
+/*
+ * Write the member "paths", after a comma: for texts that are files, where they are now. text_of: by string id. 0, or < 0
+ * when out of memory.
+ */
+int ct_put_paths(const struct ct_profile *profile, const struct ct_functions *functions, const uint32_t *text_of,
+		 const char *folders, FILE *out);
 
 /*
  * Write the member "source", after a comma: the lines around each own frame, those of the largest sites first, and set
