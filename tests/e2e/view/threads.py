@@ -156,7 +156,7 @@ def interactive(context):
         check(re.search(rf"THREADS +WHERE", text) and re.search(rf" {THREADS} +score", row), f"Sites: {text}")
         terminal.press("t", "t")
         check("[thread" not in terminal.wait_for("[Tree]"), "Tree")
-        terminal.press("T", "T", "T")
+        terminal.press("T", "T", "T", "T")
         check_in("[thread 3 server]", terminal.wait_for("[Threads]"), "Threads")
         terminal.press("q")
         check_equal(terminal.ended(), 0, "status")
