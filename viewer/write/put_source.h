@@ -22,8 +22,8 @@ struct ct_source_sum {
 };
 
 /*
- * Write the member "paths", after a comma: for texts that are files, where they are now. text_of: by string id. 0, or < 0
- * when out of memory.
+ * Write the member "paths", after a comma: for texts that are files, where they are now. text_of: by string id. 0, or <
+ * 0 when out of memory.
  */
 int ct_put_paths(const struct ct_profile *profile, const struct ct_functions *functions, const uint32_t *text_of,
 		 const char *folders, FILE *out);
