@@ -310,10 +310,10 @@ static void obey(void)
 	if (request == ct_words.seen)
 		return;
 	if (read_page(request, &wanted)) {
-		bool on = wanted.mode != CT_CONTROL_OFF, anew = wanted.segments != now.segments;
+		bool on = wanted.mode != CT_CONTROL_OFF, begins = wanted.segments != now.segments;
 		if (wanted.marks != now.marks && now.mode != CT_CONTROL_OFF)
 			ct_mark_add(name, read_name(name));
-		if (wanted.mode != now.mode || wanted.sample_bytes != now.sample_bytes || (anew && on))
+		if (wanted.mode != now.mode || wanted.sample_bytes != now.sample_bytes || (begins && on))
 			change_segment(&wanted);
 		ct_control_set(CT_SPECIAL_PAUSED_OUTSIDE, wanted.paused);
 		header->paused = wanted.paused;

@@ -37,10 +37,11 @@ for line in sys.stdin:
 class Obedient:
     """A traced python3 that allocates on command."""
 
-    def __init__(self, context, **popen):
-        env = trace.environment(context, out="target.%p.json")
-        words = [PYTHON, "-S", "-E", "-c", OBEDIENT]
-        self.process = subprocess.Popen(words, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **popen)
+    def __init__(self, context, secret=None, popen=None, python=PYTHON, **changes):
+        """secret: one more word of its command line; popen: for Popen; changes: of its environment."""
+        env = trace.environment(context, out="target.%p.json", **changes)
+        words = [python, "-S", "-E", "-c", OBEDIENT] + ([secret] if secret else [])
+        self.process = subprocess.Popen(words, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **(popen or {}))
         self.pid = self.process.pid
         self.store = context.path(f"target.{self.pid}.json.store")
         self._hear("ready")
@@ -64,13 +65,18 @@ class Obedient:
         check_equal(self.process.wait(), 0, "the program's status")
         self.process.stdout.close()
 
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
 
 @contextlib.contextmanager
 def obedient(context, **popen):
-    target = Obedient(context, **popen)
+    target = Obedient(context, popen=popen)
     try:
         yield target
     finally:
         if target.process.poll() is None:
-            target.process.kill()
-            target.process.wait()
+            target.kill()

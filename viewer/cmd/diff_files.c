@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd/diff_files.h"
 
-#include <unistd.h>
-
 #include "cmd/cmd.h"
 #include "cmd/shared_options.h"
 #include "live/process.h"
@@ -44,15 +42,10 @@ static enum ct_metric common_metric(const struct ct_diff *diff)
 /* Load the store of a running process, as it is now. */
 static int load_process(struct ct_diff_files *files, struct ct_profile **profile, struct ct_error_text *error)
 {
-	struct ct_input input = {.path = files->store, .fd = -1, .is_store = true};
-	struct ct_process process;
-	int code = ct_process_open(files->pid, &process, error);
-	if (code)
-		return code;
-	input.fd = ct_process_store(&process, files->store, error);
-	close(process.folder);
+	struct ct_input input = {
+		.path = files->store, .fd = ct_process_open_store(files->pid, files->store, error), .is_store = true};
 	files->paths[CT_DIFF_NEW] = files->store;
-	code = input.fd < 0 ? input.fd : ct_load_store(&input, profile, error);
+	int code = input.fd < 0 ? input.fd : ct_load_store(&input, profile, error);
 	ct_input_close(&input);
 	return code;
 }

@@ -82,7 +82,6 @@ static const char *conflict(const struct request *request)
 static int open_input(const char *word, bool live, char name[PATH_MAX], struct ct_input *input,
 		      struct ct_error_text *error)
 {
-	struct ct_process process;
 	if (!live || !*word || word[strspn(word, "0123456789")]) {
 		int code = ct_input_open(word, input, error);
 		return !code && live && !input->is_store
@@ -91,11 +90,7 @@ static int open_input(const char *word, bool live, char name[PATH_MAX], struct c
 	}
 	*input = (struct ct_input){.path = name, .fd = -1, .is_store = true};
 	long pid = strtol(word, NULL, 10);
-	int code = ct_process_open(pid < INT_MAX ? (int)pid : INT_MAX, &process, error);
-	if (code)
-		return code;
-	input->fd = ct_process_store(&process, name, error);
-	close(process.folder);
+	input->fd = ct_process_open_store(pid < INT_MAX ? (int)pid : INT_MAX, name, error);
 	return input->fd < 0 ? input->fd : CT_OK;
 }
 

@@ -124,14 +124,8 @@ static const struct ct_option options[] = {
 static int write_live(const struct ct_export *job, int pid, struct ct_error_text *error)
 {
 	char store[PATH_MAX], name[32];
-	struct ct_input input = {.path = store, .fd = -1, .is_store = true};
-	struct ct_process process;
+	struct ct_input input = {.path = store, .fd = ct_process_open_store(pid, store, error), .is_store = true};
 	struct ct_export live = *job;
-	int code = ct_process_open(pid, &process, error);
-	if (code)
-		return code;
-	input.fd = ct_process_store(&process, store, error);
-	close(process.folder);
 	if (input.fd < 0)
 		return input.fd;
 	snprintf(name, sizeof(name), "%d.html", pid);
@@ -139,7 +133,7 @@ static int write_live(const struct ct_export *job, int pid, struct ct_error_text
 	live.live = true;
 	live.output = job->output ? job->output : name;
 	bool replaces = ct_out_replaces(live.output);
-	code = ct_export_run(&live, error);
+	int code = ct_export_run(&live, error);
 	if (!code && !job->output)
 		ct_export_say(name, replaces);
 	ct_input_close(&input);

@@ -255,3 +255,14 @@ int ct_process_store(const struct ct_process *process, char name[PATH_MAX], stru
 				    process->pid, process->pid);
 	return not_traced(process, error);
 }
+
+int ct_process_open_store(int pid, char name[PATH_MAX], struct ct_error_text *error)
+{
+	struct ct_process process;
+	int code = ct_process_open(pid, &process, error);
+	if (code)
+		return code;
+	int fd = ct_process_store(&process, name, error);
+	close(process.folder);
+	return fd;
+}

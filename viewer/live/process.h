@@ -23,6 +23,9 @@ bool ct_process_lives(const struct ct_process *process);
 /* Open the process's store. Returns a descriptor and the store's name, or < 0 with what to do about it. */
 int ct_process_store(const struct ct_process *process, char name[PATH_MAX], struct ct_error_text *error);
 
+/* The same by pid, for one reading. */
+int ct_process_open_store(int pid, char name[PATH_MAX], struct ct_error_text *error);
+
 /* The same for the control page of a process that sleeps. The line of the error is empty if it has none. */
 int ct_process_page(const struct ct_process *process, char name[PATH_MAX], struct ct_error_text *error);
 
