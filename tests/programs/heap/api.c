@@ -242,11 +242,10 @@ static void in_handlers(void)
 {
 	signal(SIGALRM, on_alarm);
 	struct ctrace_heap before = totals();
-	while (alarms < 200) {
-		ualarm(200, 0);
-		for (int i = 0; i < 3000; i++)
-			free(take(10));
-	}
+	ualarm(500, 500);
+	while (alarms < 200)
+		free(take(10));
+	ualarm(0, 0);
 	struct ctrace_heap after = totals();
 	printf("live %" PRId64 " in %" PRId64 "\n", after.live_bytes - before.live_bytes,
 	       after.live_blocks - before.live_blocks);
