@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ctrace advise: suggests improvements, in words and with the evidence. */
+#include "cmd/advise.h"
 #include "cmd/cmd.h"
 #include "view/caveat.h"
 
@@ -29,6 +30,7 @@ struct request {
 	size_t rows; /* 0 = all */
 	enum { FORMAT_TEXT, FORMAT_JSON } format;
 	enum ct_color_mode color;
+	bool what_if;
 	const char *path;
 };
 
@@ -56,8 +58,7 @@ static void put_wrapped(struct ct_line *line, const char *text, int indent)
 	ct_line_end(line);
 }
 
-/* Write "    label   text". */
-static void put_labelled(struct ct_line *line, const char *label, const char *text)
+void ct_advise_put_labelled(struct ct_line *line, const char *label, const char *text)
 {
 	ct_line_style(line, CT_STYLE_QUIET);
 	ct_line_format(line, "   %-*s", INDENT - 3, label);
@@ -75,10 +76,10 @@ static void put_finding(struct ct_line *line, const struct ct_profile *profile, 
 	ct_line_add(line, ct_advice_title(advice->kind));
 	ct_line_style(line, CT_STYLE_PLAIN);
 	ct_line_end(line);
-	put_labelled(line, "where", ct_advice_where(profile, findings, advice, text));
-	put_labelled(line, "because", ct_advice_evidence(profile, advice, text));
-	put_labelled(line, "saves", ct_advice_saving(profile, advice, text));
-	put_labelled(line, "try", ct_advice_action(advice));
+	ct_advise_put_labelled(line, "where", ct_advice_where(profile, findings, advice, text));
+	ct_advise_put_labelled(line, "because", ct_advice_evidence(profile, advice, text));
+	ct_advise_put_labelled(line, "saves", ct_advice_saving(profile, advice, text));
+	ct_advise_put_labelled(line, "try", ct_advice_action(advice));
 	ct_line_end(line);
 }
 
@@ -210,13 +211,17 @@ static int advise(const struct request *request)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
 	ct_caveat_torn(loaded, request->path);
 	code = ct_threads_fold(loaded, &folded, &error);
-	if (code == 0)
+	bool json = request->format == FORMAT_JSON;
+	if (code == 0 && request->what_if)
+		code = json ? ct_advise_what_if_json(profile, request->rows, &error)
+			    : ct_advise_what_if(profile, request->rows, request->color, &error);
+	else if (code == 0)
 		code = ct_advise(profile, &findings, &error);
-	if (code == 0) {
+	if (code == 0 && !request->what_if) {
 		bool all = !request->rows || request->rows > findings.count;
 		size_t shown = all ? findings.count : request->rows;
-		code = request->format == FORMAT_JSON ? put_json(profile, &findings, shown, &error)
-						      : put_text(profile, &findings, shown, request->color, &error);
+		code = json ? put_json(profile, &findings, shown, &error)
+			    : put_text(profile, &findings, shown, request->color, &error);
 	}
 	ct_findings_fini(&findings);
 	ct_threads_fini(&folded);
@@ -244,6 +249,10 @@ static const struct ct_option options[] = {
 	 .set = ct_set_choice,
 	 .at = offsetof(struct request, format),
 	 .choices = formats},
+	{.name = "what-if",
+	 .help = "what the peak would take with other allocators, and which smaller sizes would save most",
+	 .set = ct_set_flag,
+	 .at = offsetof(struct request, what_if)},
 };
 
 static int run(int argc, char **argv)

@@ -88,9 +88,13 @@ char *ct_advice_without_leaks(const struct ct_profile *profile, char out[CT_ADVI
 double ct_advice_per_second(const struct ct_profile *profile, const struct ct_advice *advice);
 
 /*
- * Describe where ("parse parser.c:24 < read_file < main, and 3 more stacks"), with what evidence, and what a change
- * may save. All return out.
+ * Name a frame of a site and its callers: "parse parser.c:24 < read_file < main, and 3 more stacks". stacks: how many
+ * sites there are of this kind. Returns out.
  */
+char *ct_advice_place(const struct ct_profile *profile, const struct ct_origins *origins, uint32_t site, uint32_t frame,
+		      size_t stacks, char out[CT_ADVICE_ROOM]);
+
+/* Describe where, with what evidence, and what a change may save. All return out. */
 char *ct_advice_where(const struct ct_profile *profile, const struct ct_findings *findings,
 		      const struct ct_advice *advice, char out[CT_ADVICE_ROOM]);
 char *ct_advice_evidence(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM]);

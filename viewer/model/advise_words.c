@@ -144,22 +144,22 @@ static uint32_t next_caller(const struct ct_profile *profile, const struct ct_or
 	return site->frame_count;
 }
 
-char *ct_advice_where(const struct ct_profile *profile, const struct ct_findings *findings,
-		      const struct ct_advice *advice, char out[CT_ADVICE_ROOM])
+char *ct_advice_place(const struct ct_profile *profile, const struct ct_origins *origins, uint32_t number,
+		      uint32_t first, size_t stacks, char out[CT_ADVICE_ROOM])
 {
-	const struct ct_site_row *site = &profile->sites[advice->site];
+	const struct ct_site_row *site = &profile->sites[number];
 	char text[CT_NAME_ROOM];
-	uint32_t i = advice->frame;
+	uint32_t i = first;
 	*out = '\0';
 	for (int shown = 0; i < site->frame_count && shown < CALLERS_MAX;) {
 		const struct ct_frame *frame = frame_of(profile, site, i);
 		uint32_t run = 0, next = i;
 		do {
 			run++;
-			next = next_caller(profile, &findings->origins, site, next);
+			next = next_caller(profile, origins, site, next);
 		} while (next < site->frame_count && ct_name_key(frame_of(profile, site, next)) == ct_name_key(frame));
 		add(out, "%s%.80s", shown++ ? " < " : "", ct_name_short(profile, frame, text));
-		if (i == advice->frame && *ct_name_place(profile, frame, text))
+		if (i == first && *ct_name_place(profile, frame, text))
 			add(out, " %.60s", text);
 		if (run > 1)
 			add(out, " ×%u", run);
@@ -167,11 +167,17 @@ char *ct_advice_where(const struct ct_profile *profile, const struct ct_findings
 	}
 	if (i < site->frame_count)
 		add(out, " < ...");
-	if (advice->site_count > 1) {
+	if (stacks > 1) {
 		add(out, ", and ");
-		add_count(out, advice->site_count - 1, "more stack");
+		add_count(out, stacks - 1, "more stack");
 	}
 	return out;
+}
+
+char *ct_advice_where(const struct ct_profile *profile, const struct ct_findings *findings,
+		      const struct ct_advice *advice, char out[CT_ADVICE_ROOM])
+{
+	return ct_advice_place(profile, &findings->origins, advice->site, advice->frame, advice->site_count, out);
 }
 
 static void explain_temporary(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
