@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Programs for ctrace advise, one kind of finding at a time, and for each a program that looks similar but is fine: advise
- * KIND bad|good. The function with the name of the kind does the work.
+ * Programs for ctrace advise, one kind of finding at a time, and for each a program that looks similar but is fine:
+ * advise KIND bad|good. The function with the name of the kind does the work.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "site.h"
 
@@ -17,6 +18,13 @@ static void drop(int count)
 {
 	for (int i = 0; i < count; i++)
 		free(held[i]);
+}
+
+static double now(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
 /* Takes time without allocating. */
@@ -63,14 +71,16 @@ SITE void one_size(int good)
 	drop(5);
 }
 
-/* Good: a ring with a fixed number of blocks. */
+/* Along the clock, so that it is as steady on a busy machine. Good: a ring with a fixed number of blocks. */
 SITE void leak(int good)
 {
+	double start = now();
 	for (int i = 0; i < COUNT; i++) {
 		int slot = good ? i % 600 : i;
 		free(held[slot]);
 		held[slot] = malloc(1000 + (size_t)i % 64);
-		work(5000);
+		while (now() < start + (i + 1) * 1e-5)
+			;
 	}
 }
 
