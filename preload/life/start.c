@@ -20,6 +20,7 @@
 #include "life/control.h"
 #include "life/exempt.h"
 #include "life/exit.h"
+#include "life/fleet.h"
 #include "life/fork.h"
 #include "life/output.h"
 #include "life/start.h"
@@ -227,18 +228,20 @@ static void publish_store(void)
 /* Returns the phase that follows. */
 static uint32_t start_recording(void)
 {
-	char **variables = ct_environment();
-	if (ct_exempt(variables) || !ct_real_is_first())
+	char **variables = ct_environment(), **settings;
+	if (ct_exempt(variables) || !ct_real_is_first() || !ct_fleet_settings(variables, &settings))
 		return CT_PHASE_OFF;
 	const char *debug = ct_environment_get(variables, "CTRACE_DEBUG");
 	ct_say_init(variables);
 	/* Before anything is mapped, since ThreadSanitizer cannot run if our memory is where it wants its own. */
 	if (ct_real_is_sanitizer() && !(debug && ct_option_has_word(debug, "sanitizer"))) {
-		ct_say("this program was built with -fsanitize, which has an allocator of its own; nothing is recorded",
-		       NULL, NULL);
+		if (!settings)
+			ct_say("this program was built with -fsanitize, which has an allocator of its own; nothing is "
+			       "recorded",
+			       NULL, NULL);
 		return CT_PHASE_OFF;
 	}
-	if (!ct_options_read(variables) || !ct_control_init())
+	if (!ct_options_read(variables, settings) || !ct_control_init(settings))
 		return CT_PHASE_OFF;
 	if (!ct_loader_is_glibc()) {
 		if (!ct_options.quiet && !ct_control_is_asleep())
@@ -249,6 +252,8 @@ static uint32_t start_recording(void)
 	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;
 	ct_output_init();
+	if (!ct_fleet_admits(ct_output_exe()))
+		return CT_PHASE_OFF;
 	ct_objects_init(!ct_option_has_word(ct_options.debug, "no-find-object"));
 	ct_allocator_init();
 	if (ct_control_is_asleep()) {
