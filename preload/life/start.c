@@ -25,6 +25,7 @@
 #include "life/output.h"
 #include "life/start.h"
 #include "life/threads.h"
+#include "life/tidy.h"
 #include "store/clock.h"
 #include "store/combine.h"
 #include "store/event_log.h"
@@ -68,16 +69,23 @@ static const char *error_text(int error)
 		return "name too long";
 	case ENOMEM:
 		return "no memory or address space";
+	case EMEDIUMTYPE:
+		return "in memory (tmpfs), which counts as the container's; CTRACE_TMPFS=1 allows it";
 	default:
 		return "cannot be created or mapped";
 	}
+}
+
+static int try_store(int (*create)(struct ct_text *), struct ct_text *output)
+{
+	return !ct_options.tmpfs && ct_output_is_in_memory(output) ? -EMEDIUMTYPE : create(output);
 }
 
 /* Create the store beside the report, or if that fails, in the temporary folder. */
 static bool create_store(int (*create)(struct ct_text *), struct ct_text *output)
 {
 	ct_output_expand(output);
-	int error = create(output);
+	int error = try_store(create, output);
 	if (!error)
 		return true;
 	static struct ct_text line; /* one thread at a time starts; a forked child may do so on a small stack */
@@ -86,7 +94,7 @@ static bool create_store(int (*create)(struct ct_text *), struct ct_text *output
 	ct_text_add(&line, ": ");
 	ct_text_add(&line, error_text(error));
 	ct_output_fallback(output);
-	if (create(output) != 0) {
+	if (try_store(create, output) != 0) {
 		ct_say(line.bytes, "; nothing is recorded", NULL);
 		return false;
 	}
@@ -265,6 +273,7 @@ static uint32_t start_recording(void)
 		return CT_PHASE_OFF;
 	look_around(variables);
 	publish_store();
+	ct_tidy_folder();
 	return CT_PHASE_ON;
 }
 
@@ -275,6 +284,7 @@ bool ct_start_awake(void)
 	ct_tracer.header->losses[CT_LOSS_EARLY] = 0; /* calls of other threads until now were before the start */
 	ct_entries_count_bypassed();
 	publish_store();
+	ct_tidy_folder();
 	return true;
 }
 
