@@ -47,7 +47,7 @@ VIEWER_LIBS := -l:libiberty.a $(or $(shell $(PKG_CONFIG) --libs ncursesw libcjso
 	-lncursesw -ltinfo -lcjson -ldw -lelf -lprotobuf-c -lz) -lm -ldl
 
 .PHONY: all
-all: $B/lib/libctrace.so $B/bin/ctrace $B/bin/ctrace-top
+all: $B/lib/libctrace.so $B/lib/libctrace-stub.so $B/bin/ctrace $B/bin/ctrace-top
 
 $B/obj/exports.map: preload/exports.map.in preload/hooks/hooks.def
 	@mkdir -p $(@D)
@@ -57,6 +57,12 @@ $B/lib/libctrace.so: $(PRELOAD_OBJ) $B/obj/exports.map
 	@mkdir -p $(@D)
 	$(LINK) -shared -o $@ $(PRELOAD_OBJ) -Wl,--version-script=$B/obj/exports.map -Wl,-soname,libctrace.so \
 		$(PRELOAD_LDFLAGS) -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed $(PRELOAD_LIBS)
+
+# It needs no library and has no code: see preload/stub.c.
+$B/lib/libctrace-stub.so: preload/stub.c
+	@mkdir -p $(@D)
+	$(LINK) -fPIC -fno-lto -fcf-protection=none -shared -nostdlib -o $@ $< -Wl,-soname,libctrace-stub.so \
+		-Wl,--auxiliary,libctrace.so -Wl,--enable-new-dtags -Wl,-rpath,'$$ORIGIN' -Wl,-z,now
 
 $B/bin/ctrace: $(VIEWER_OBJ)
 	@mkdir -p $(@D)
@@ -112,7 +118,7 @@ VERSION := $(shell sed -n 's/.*CTRACE_VERSION "\(.*\)"/\1/p' include/ctrace/vers
 install: all
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(MAN3DIR) \
 		$(DESTDIR)$(PREFIX)/include/ctrace
-	install -m 755 $B/lib/libctrace.so $(DESTDIR)$(LIBDIR)/
+	install -m 755 $B/lib/libctrace.so $B/lib/libctrace-stub.so $(DESTDIR)$(LIBDIR)/
 	install -m 755 $B/bin/ctrace $(DESTDIR)$(BINDIR)/
 	ln -sf ctrace $(DESTDIR)$(BINDIR)/ctrace-top
 	install -D -m 644 $(PAGE) $(DESTDIR)$(DATADIR)/report.html

@@ -17,6 +17,7 @@ PROGRAM_FLAGS := -Itests/programs -g -O1 -fno-builtin -fno-inline -fno-optimize-
 OTHER_C := api as_nobody bump fail_alloc fibers fire_audit leaks_plugin noreturn observe one_byte plugin_a plugin_b plugin_shape reuse signals stepped
 PROGRAM_C := $(filter-out $(OTHER_C),$(basename $(notdir $(wildcard tests/programs/*/*.c))))
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx leaks_cxx cxx_threads advise_vector new_delete frames_fp frames_bare frames_avx \
+	says_static $(if $(shell command -v musl-gcc),says_musl) \
 	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so libobserve.so leaks_plugin.so static_hello as_nobody)
 PROGRAMS += $(addprefix $(TESTS)/programs/,fire_audit.so $(addprefix fire_sanitize.,address thread leak undefined) \
 	fire_unwinders fire_unwinders.8 $(if $(wildcard /usr/lib/*/libunwind.so.1),fire_unwinders.1))
@@ -107,6 +108,15 @@ $(addprefix $(TESTS)/programs/,libone_byte.so libbump.so libreuse.so libfail_all
 $(TESTS)/programs/as_nobody: as_nobody.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -static -o $@ $<
+
+$(TESTS)/programs/says_static: says.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -static -o $@ $<
+
+# Of another C library.
+$(TESTS)/programs/says_musl: says.c
+	@mkdir -p $(@D)
+	musl-gcc -g -O1 -o $@ $<
 
 $(TESTS)/programs/static_hello: deep.c
 	@mkdir -p $(@D)

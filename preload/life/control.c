@@ -43,7 +43,7 @@ static bool parse_sample(const char *mode)
 	       now.sample_bytes <= CT_SAMPLE_BYTES_MAX;
 }
 
-bool ct_control_init(void)
+bool ct_control_init(bool quiet)
 {
 	const char *mode = ct_options.mode;
 	now = (struct state){.mode = CT_CONTROL_EXACT};
@@ -56,7 +56,9 @@ bool ct_control_init(void)
 	} else if (parse_sample(mode)) {
 		now.mode = CT_CONTROL_SAMPLE;
 	} else if (strcmp(mode, "exact") != 0) {
-		ct_say("CTRACE_MODE=", mode, " is not off, exact or sample=BYTES (at most 128m); nothing is recorded");
+		if (!quiet)
+			ct_say("CTRACE_MODE=", mode,
+			       " is not off, exact or sample=BYTES (at most 128m); nothing is recorded");
 		return false;
 	}
 	return true;

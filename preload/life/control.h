@@ -16,8 +16,8 @@
 
 struct ct_text;
 
-/* Read CTRACE_MODE and CTRACE_SAMPLE. At start. False: the value is wrong, and a line has said so. */
-CT_COLD bool ct_control_init(void);
+/* Read CTRACE_MODE and CTRACE_SAMPLE. At start. False: the value is wrong, and unless quiet, a line has said so. */
+CT_COLD bool ct_control_init(bool quiet);
 
 /* Does the recording begin asleep? */
 CT_COLD bool ct_control_is_asleep(void);

@@ -23,6 +23,7 @@
 #include "life/output.h"
 #include "life/stdout.h"
 #include "life/threads.h"
+#include "life/tidy.h"
 #include "reach/reach.h"
 #include "store/clock.h"
 #include "store/combine.h"
@@ -319,6 +320,7 @@ static void finish(bool flushes)
 				      : "no exporter ran (CTRACE_BIN names it)";
 		ct_say(why, is_empty() ? NULL : BY_HAND, is_empty() ? NULL : ct_store_path());
 	}
+	ct_tidy_folder();
 	if (flushed)
 		ct_stdout_end(mask);
 	errno = saved;

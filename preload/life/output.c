@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "life/output.h"
 
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/statfs.h>
 #include <sys/utsname.h>
 
 #include "ctrace/store.h"
@@ -143,6 +145,16 @@ void ct_output_expand(struct ct_text *output)
 			ct_text_add_bytes(output, pattern - 1, 2);
 		}
 	}
+}
+
+bool ct_output_is_in_memory(const struct ct_text *output)
+{
+	static struct ct_text place; /* only one thread at a time starts */
+	struct statfs system;
+	ct_text_clear(&place);
+	ct_text_add_bytes(&place, output->bytes, (size_t)(ct_base_name(output->bytes) - output->bytes));
+	return ct_syscall3(SYS_statfs, place.bytes, &system, 0) == 0 &&
+	       (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
 }
 
 void ct_output_fallback(struct ct_text *output)

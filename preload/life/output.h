@@ -20,6 +20,9 @@ CT_COLD void ct_output_add_absolute(struct ct_text *text, const char *path);
 /* Set *output to CTRACE_OUT, absolute, with its %-letters expanded for this process. */
 CT_COLD void ct_output_expand(struct ct_text *output);
 
+/* Is the output's folder in memory (tmpfs, ramfs)? */
+CT_COLD bool ct_output_is_in_memory(const struct ct_text *output);
+
 /* Set *output to the same name in $TMPDIR or /tmp, for a report whose own folder cannot be written. */
 CT_COLD void ct_output_fallback(struct ct_text *output);
 

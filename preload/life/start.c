@@ -20,10 +20,12 @@
 #include "life/control.h"
 #include "life/exempt.h"
 #include "life/exit.h"
+#include "life/fleet.h"
 #include "life/fork.h"
 #include "life/output.h"
 #include "life/start.h"
 #include "life/threads.h"
+#include "life/tidy.h"
 #include "store/clock.h"
 #include "store/combine.h"
 #include "store/event_log.h"
@@ -67,16 +69,23 @@ static const char *error_text(int error)
 		return "name too long";
 	case ENOMEM:
 		return "no memory or address space";
+	case EMEDIUMTYPE:
+		return "in memory (tmpfs), which counts as the container's; CTRACE_TMPFS=1 allows it";
 	default:
 		return "cannot be created or mapped";
 	}
+}
+
+static int try_store(int (*create)(struct ct_text *), struct ct_text *output)
+{
+	return !ct_options.tmpfs && ct_output_is_in_memory(output) ? -EMEDIUMTYPE : create(output);
 }
 
 /* Create the store beside the report, or if that fails, in the temporary folder. */
 static bool create_store(int (*create)(struct ct_text *), struct ct_text *output)
 {
 	ct_output_expand(output);
-	int error = create(output);
+	int error = try_store(create, output);
 	if (!error)
 		return true;
 	static struct ct_text line; /* one thread at a time starts; a forked child may do so on a small stack */
@@ -85,7 +94,7 @@ static bool create_store(int (*create)(struct ct_text *), struct ct_text *output
 	ct_text_add(&line, ": ");
 	ct_text_add(&line, error_text(error));
 	ct_output_fallback(output);
-	if (create(output) != 0) {
+	if (try_store(create, output) != 0) {
 		ct_say(line.bytes, "; nothing is recorded", NULL);
 		return false;
 	}
@@ -227,18 +236,20 @@ static void publish_store(void)
 /* Returns the phase that follows. */
 static uint32_t start_recording(void)
 {
-	char **variables = ct_environment();
-	if (ct_exempt(variables) || !ct_real_is_first())
+	char **variables = ct_environment(), **settings;
+	if (ct_exempt(variables) || !ct_real_is_first() || !ct_fleet_settings(variables, &settings))
 		return CT_PHASE_OFF;
 	const char *debug = ct_environment_get(variables, "CTRACE_DEBUG");
 	ct_say_init(variables);
 	/* Before anything is mapped, since ThreadSanitizer cannot run if our memory is where it wants its own. */
 	if (ct_real_is_sanitizer() && !(debug && ct_option_has_word(debug, "sanitizer"))) {
-		ct_say("this program was built with -fsanitize, which has an allocator of its own; nothing is recorded",
-		       NULL, NULL);
+		if (!settings)
+			ct_say("this program was built with -fsanitize, which has an allocator of its own; nothing is "
+			       "recorded",
+			       NULL, NULL);
 		return CT_PHASE_OFF;
 	}
-	if (!ct_options_read(variables) || !ct_control_init())
+	if (!ct_options_read(variables, settings) || !ct_control_init(settings))
 		return CT_PHASE_OFF;
 	if (!ct_loader_is_glibc()) {
 		if (!ct_options.quiet && !ct_control_is_asleep())
@@ -249,6 +260,8 @@ static uint32_t start_recording(void)
 	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;
 	ct_output_init();
+	if (!ct_fleet_admits(ct_output_exe()))
+		return CT_PHASE_OFF;
 	ct_objects_init(!ct_option_has_word(ct_options.debug, "no-find-object"));
 	ct_allocator_init();
 	if (ct_control_is_asleep()) {
@@ -260,6 +273,7 @@ static uint32_t start_recording(void)
 		return CT_PHASE_OFF;
 	look_around(variables);
 	publish_store();
+	ct_tidy_folder();
 	return CT_PHASE_ON;
 }
 
@@ -270,6 +284,7 @@ bool ct_start_awake(void)
 	ct_tracer.header->losses[CT_LOSS_EARLY] = 0; /* calls of other threads until now were before the start */
 	ct_entries_count_bypassed();
 	publish_store();
+	ct_tidy_folder();
 	return true;
 }
 

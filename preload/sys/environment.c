@@ -9,6 +9,7 @@
 #include "sys/text.h"
 
 #define LIBRARY "libctrace.so" /* start of its file name */
+#define STUB "libctrace-stub.so" /* which loads it */
 #define PRELOAD "LD_PRELOAD"
 #define OURS "CTRACE_"
 
@@ -52,18 +53,18 @@ static size_t entry_length(const char *entry)
 	return strcspn(entry, ": ");
 }
 
-static bool is_library(const char *entry)
+static bool is_named(const char *entry, const char *name)
 {
 	const char *base = entry + entry_length(entry);
 	while (base > entry && base[-1] != '/')
 		base--;
-	return !strncmp(base, LIBRARY, sizeof(LIBRARY) - 1);
+	return !strncmp(base, name, strlen(name));
 }
 
 bool ct_environment_preloads(char **variables)
 {
 	const char *entry = ct_environment_get(variables, PRELOAD);
-	while (entry && *entry && !is_library(entry)) {
+	while (entry && *entry && !is_named(entry, LIBRARY)) {
 		entry += entry_length(entry);
 		entry += *entry != '\0';
 	}
@@ -107,7 +108,7 @@ void ct_environment_leave(char **variables)
 	const char *entry = *preload + empty;
 	while (*entry) {
 		size_t length = entry_length(entry);
-		if (length && !is_library(entry)) {
+		if (length && !is_named(entry, LIBRARY) && !is_named(entry, STUB)) {
 			if (kept.length > empty)
 				ct_text_add(&kept, ":");
 			ct_text_add_bytes(&kept, entry, length);

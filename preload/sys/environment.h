@@ -14,7 +14,7 @@ CT_COLD const char *ct_environment_get(char **variables, const char *name);
 /* A copy of NAME=VALUE; NULL if the variable is not set, or there is no memory. */
 CT_COLD char *ct_environment_copy(char **variables, const char *name);
 
-/* Does LD_PRELOAD name this library? If not, /etc/ld.so.preload does. */
+/* Does LD_PRELOAD name this library? If not, /etc/ld.so.preload does, or the stub has loaded it. */
 CT_COLD bool ct_environment_preloads(char **variables);
 
 /*

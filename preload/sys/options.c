@@ -14,8 +14,18 @@
 
 struct ct_options ct_options;
 
+static char **variables, **fallback; /* where the present values come from */
+
+static const char *find_value(const char *variable)
+{
+	const char *value = ct_environment_get(variables, variable);
+	return value && *value ? value : ct_environment_get(fallback, variable);
+}
+
 static bool refuse(const char *variable, const char *value, const char *wanted)
 {
+	if (fallback)
+		return false;
 	struct ct_text line;
 	ct_text_clear(&line);
 	ct_text_add(&line, variable);
@@ -54,11 +64,13 @@ static bool read_BOOL(const char *variable, const char *value, uint64_t *field)
 	return (ct_parse_number(value, field) && *field <= 1) || refuse(variable, value, "0 or 1; nothing is recorded");
 }
 
-bool ct_options_read(char **environment)
+bool ct_options_read(char **environment, char **settings)
 {
+	variables = environment;
+	fallback = settings;
 #define CT_OPTION(field, variable, letter, flag, type, standard, argument, help)                                       \
 	{                                                                                                              \
-		const char *value = ct_environment_get(environment, variable);                                         \
+		const char *value = find_value(variable);                                                              \
 		if (!value || !*value)                                                                                 \
 			value = standard;                                                                              \
 		if (!read_##type(variable, value, &ct_options.field))                                                  \
@@ -67,14 +79,12 @@ bool ct_options_read(char **environment)
 #include "ctrace/options.def"
 #undef CT_OPTION
 	if (ct_options.depth < DEPTH_MIN || ct_options.depth > DEPTH_MAX)
-		return refuse("CTRACE_DEPTH", ct_environment_get(environment, "CTRACE_DEPTH"),
-			      "between 8 and 4096; nothing is recorded");
+		return refuse("CTRACE_DEPTH", find_value("CTRACE_DEPTH"), "between 8 and 4096; nothing is recorded");
 	if (!ct_options.max_sites || ct_options.max_sites > SITES_MAX)
-		return refuse("CTRACE_MAX_SITES", ct_environment_get(environment, "CTRACE_MAX_SITES"),
+		return refuse("CTRACE_MAX_SITES", find_value("CTRACE_MAX_SITES"),
 			      "between 1 and 10000000; nothing is recorded");
 	if (ct_options.sample > CT_SAMPLE_BYTES_MAX)
-		return refuse("CTRACE_SAMPLE", ct_environment_get(environment, "CTRACE_SAMPLE"),
-			      "at most 128m; nothing is recorded");
+		return refuse("CTRACE_SAMPLE", find_value("CTRACE_SAMPLE"), "at most 128m; nothing is recorded");
 	return true;
 }
 

@@ -24,8 +24,11 @@ struct ct_options {
 
 extern struct ct_options ct_options;
 
-/* False: a value is wrong, and a line on stderr has said so. */
-CT_COLD bool ct_options_read(char **environment);
+/*
+ * Read the environment, and for what it does not have, these settings (life/fleet.h), which may be NULL. False: a value
+ * is wrong. A line on stderr has said so, unless there are settings.
+ */
+CT_COLD bool ct_options_read(char **environment, char **settings);
 
 /* Does a comma-separated list contain the word? */
 CT_COLD bool ct_option_has_word(const char *list, const char *word);

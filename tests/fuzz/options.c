@@ -56,7 +56,7 @@ static void as_command_line(int count, char **words)
 static void as_environment(char **words)
 {
 	static struct ct_text output;
-	if (!ct_options_read(words))
+	if (!ct_options_read(words, NULL))
 		return;
 	ct_output_expand(&output);
 	ct_output_fallback(&output);

@@ -148,7 +148,8 @@ class Result:
 
 def base_environment():
     """The environment of every traced program: the same on each machine, with nothing from the caller."""
-    return {"PATH": PATH, "LC_ALL": "C", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"}
+    # Tests mount small file systems in memory, and /tmp may be one.
+    return {"CTRACE_TMPFS": "1", "PATH": PATH, "LC_ALL": "C", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 class Context:

@@ -2,11 +2,13 @@
 /* ctrace doctor: the surroundings that a recording needs. */
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -31,12 +33,21 @@ static void output_folder(struct ct_doctor *doctor, char folder[PATH_MAX])
 		strcpy(folder, ".");
 }
 
+static const char *problem_text(int problem)
+{
+	return problem == EMEDIUMTYPE ? "in memory (tmpfs), which counts as the container's (CTRACE_TMPFS=1 allows it)"
+				      : strerror(problem);
+}
+
 /* Make a file and map it as the store is mapped. 0 or an errno. */
-static int try_file(const char *folder)
+static int try_file(const char *folder, bool tmpfs)
 {
 	char path[PATH_MAX + 32];
+	struct statfs system;
 	int problem = 0, fd;
 	void *page;
+	if (!tmpfs && statfs(folder, &system) == 0 && (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC))
+		return EMEDIUMTYPE;
 	snprintf(path, sizeof(path), "%s/.ctrace-doctor.XXXXXX", folder);
 	fd = mkstemp(path);
 	if (fd < 0)
@@ -76,19 +87,20 @@ static void check_output(struct ct_doctor *doctor)
 	char folder[PATH_MAX];
 	int problem;
 	output_folder(doctor, folder);
-	problem = try_file(folder);
+	bool tmpfs = *ct_settings_get(&doctor->settings, CT_SETTING_tmpfs) == '1';
+	problem = try_file(folder, tmpfs);
 	if (!problem) {
 		ct_doctor_tell(doctor, CT_DOCTOR_OK, "output", "%s can be written", folder);
 		check_space(doctor, folder);
-	} else if (!try_file(temporary)) {
+	} else if (!try_file(temporary, tmpfs)) {
 		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "output",
 			       "%s: %s; reports go to %s, unless CTRACE_OUT names another folder", folder,
-			       strerror(problem), temporary);
+			       problem_text(problem), temporary);
 		check_space(doctor, temporary);
 	} else {
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "output",
 			       "%s: %s, and %s cannot be written either; set CTRACE_OUT to a folder that can", folder,
-			       strerror(problem), temporary);
+			       problem_text(problem), temporary);
 	}
 }
 
