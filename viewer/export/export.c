@@ -2,6 +2,7 @@
 #include "export/export.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "model/losses.h"
 #include "model/threads.h"
 #include "names/number.h"
+#include "record/left_store.h"
 #include "util/message.h"
 #include "util/progress.h"
 #include "util/text.h"
@@ -252,39 +254,99 @@ int ct_export_load(const char *path, struct ct_profile **profile, struct ct_erro
 	return code;
 }
 
-static int write_profile(const struct ct_export *job, const struct ct_profile *profile, FILE *out,
-			 struct ct_error_text *error)
+static int write_profile(const struct ct_export *job, const struct ct_profile *profile, ct_format_write *write,
+			 FILE *out, struct ct_error_text *error)
 {
 	enum ct_metric metric = job->metric ? job->metric : job->format->metric;
 	const struct ct_html plain = {.split_threads = job->split_threads};
 	struct ct_profile folded;
 	if (metric && !ct_metric_exists(profile, metric))
 		metric = ct_metric_main(profile);
-	if (job->format->write == ct_write_html)
+	if (write == ct_write_html)
 		return ct_write_page(profile, metric, job->html ? job->html : &plain, out, error);
 	if (!profile->has_threads || profile->threads_folded || job->split_threads || job->format->has_threads)
-		return job->format->write(profile, metric, out, error);
+		return write(profile, metric, out, error);
 	int code = ct_threads_fold(profile, &folded, error);
 	if (!code)
-		code = job->format->write(&folded, metric, out, error);
+		code = write(&folded, metric, out, error);
 	ct_threads_fini(&folded);
+	return code;
+}
+
+static int write_file(const struct ct_export *job, const struct ct_profile *profile, ct_format_write *write,
+		      const char *output, struct ct_error_text *error)
+{
+	struct ct_out_file file;
+	int code = ct_out_open(output, &file, error);
+	if (!code) {
+		code = write_profile(job, profile, write, file.stream, error);
+		if (code)
+			ct_error_context(error, code, "%s", output);
+	}
+	return ct_out_close(&file, code, error);
+}
+
+/* The name of a file beside the output, to be freed: with its own suffix in place of the format's. */
+static char *beside_name(const struct ct_format *format, const char *output, const char *suffix)
+{
+	size_t length = strlen(output);
+	char *name;
+	if (ct_ends_with(output, format->suffix))
+		length -= strlen(format->suffix);
+	else if (ct_ends_with(output, strrchr(format->suffix, '.')))
+		length -= strlen(strrchr(format->suffix, '.'));
+	return asprintf(&name, "%.*s%s", (int)length, output, suffix) < 0 ? NULL : name;
+}
+
+/* Write the format's other files, unless the output is a stream. */
+static int write_beside(const struct ct_export *job, const struct ct_profile *profile, const char *output,
+			struct ct_error_text *error)
+{
+	struct stat status;
+	int code = CT_OK;
+	if (!strcmp(output, "-") || (stat(output, &status) == 0 && !S_ISREG(status.st_mode)))
+		return CT_OK;
+	for (size_t i = 0; i < CT_BESIDE_MAX && job->format->beside[i].write && !code; i++) {
+		char *name = beside_name(job->format, output, job->format->beside[i].suffix);
+		code = name ? write_file(job, profile, job->format->beside[i].write, name, error)
+			    : ct_error_no_memory(error);
+		free(name);
+	}
 	return code;
 }
 
 int ct_export_write(const struct ct_export *job, const struct ct_profile *profile, const char *output,
 		    struct ct_error_text *error)
 {
-	struct ct_out_file file;
 	int code = ct_format_check(job->format, job->metric, profile, job->input->path, error);
-	if (code)
-		return code;
-	code = ct_out_open(output, &file, error);
-	if (!code) {
-		code = write_profile(job, profile, file.stream, error);
-		if (code)
-			ct_error_context(error, code, "%s", output);
-	}
-	return ct_out_close(&file, code, error);
+	if (!code)
+		code = write_beside(job, profile, output, error);
+	return code ? code : write_file(job, profile, job->format->write, output, error);
+}
+
+/* Does a process still record into the store? */
+static bool is_in_use(const char *path)
+{
+	struct ct_left_store left;
+	char *whole = realpath(path, NULL);
+	bool in_use = whole && ct_left_store_read(AT_FDCWD, whole, &left) && ct_left_store_in_use(&left, whole);
+	free(whole);
+	return in_use;
+}
+
+/* What the user says about the process, in place of what is known. */
+static int label(const struct ct_export *job, struct ct_profile *profile, struct ct_error_text *error)
+{
+	const struct {
+		const char *text;
+		char **member;
+	} labels[] = {{job->host, &profile->host},
+		      {job->service, &profile->service},
+		      {job->service_version, &profile->service_version}};
+	for (size_t i = 0; i < sizeof(labels) / sizeof(*labels); i++)
+		if (labels[i].text && ct_profile_set_text(labels[i].member, labels[i].text, strlen(labels[i].text)))
+			return ct_error_no_memory(error);
+	return CT_OK;
 }
 
 static int select_part(const struct ct_export *job, struct ct_profile *profile, struct ct_error_text *error)
@@ -314,6 +376,10 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 			     : ct_load_report(job->input, &profile, error);
 	ct_progress_leave(all);
 	ct_input_close(job->input);
+	if (!code && store && !profile->ended)
+		profile->running = is_in_use(job->input->path);
+	if (!code)
+		code = label(job, profile, error);
 	if (!code)
 		code = select_part(job, profile, error);
 	if (!code)
