@@ -23,6 +23,7 @@
 #include "util/utf8.h"
 #include "view/caveat.h"
 #include "write/file.h"
+#include "write/put_json.h"
 #include "write/write.h"
 
 #define COMMAND_MAX 80 /* bytes; a longer one is not repeated */
@@ -273,19 +274,6 @@ static int write_profile(const struct ct_export *job, const struct ct_profile *p
 	return code;
 }
 
-static int write_file(const struct ct_export *job, const struct ct_profile *profile, ct_format_write *write,
-		      const char *output, struct ct_error_text *error)
-{
-	struct ct_out_file file;
-	int code = ct_out_open(output, &file, error);
-	if (!code) {
-		code = write_profile(job, profile, write, file.stream, error);
-		if (code)
-			ct_error_context(error, code, "%s", output);
-	}
-	return ct_out_close(&file, code, error);
-}
-
 /* The name of a file beside the output, to be freed: with its own suffix in place of the format's. */
 static char *beside_name(const struct ct_format *format, const char *output, const char *suffix)
 {
@@ -298,18 +286,26 @@ static char *beside_name(const struct ct_format *format, const char *output, con
 	return asprintf(&name, "%.*s%s", (int)length, output, suffix) < 0 ? NULL : name;
 }
 
-/* Write the format's other files, unless the output is a stream. */
-static int write_beside(const struct ct_export *job, const struct ct_profile *profile, const char *output,
-			struct ct_error_text *error)
+/* Open the files of the format, and write them. *count gets the number of files. */
+static int write_files(const struct ct_export *job, const struct ct_profile *profile, const char *output,
+		       struct ct_out_file *files, size_t *count, struct ct_error_text *error)
 {
 	struct stat status;
+	bool stream = !strcmp(output, "-") || (stat(output, &status) == 0 && !S_ISREG(status.st_mode));
 	int code = CT_OK;
-	if (!strcmp(output, "-") || (stat(output, &status) == 0 && !S_ISREG(status.st_mode)))
-		return CT_OK;
-	for (size_t i = 0; i < CT_BESIDE_MAX && job->format->beside[i].write && !code; i++) {
-		char *name = beside_name(job->format, output, job->format->beside[i].suffix);
-		code = name ? write_file(job, profile, job->format->beside[i].write, name, error)
-			    : ct_error_no_memory(error);
+	for (size_t i = 0; i <= CT_BESIDE_MAX && !code; i++) {
+		ct_format_write *write = i ? job->format->beside[i - 1].write : job->format->write;
+		if (i && (stream || !write))
+			break;
+		char *name = i ? beside_name(job->format, output, job->format->beside[i - 1].suffix) : strdup(output);
+		code = name ? ct_out_open(name, &files[(*count)++], error) : ct_error_no_memory(error);
+		if (!code) {
+			code = write_profile(job, profile, write, files[i].stream, error);
+			if (!code && fflush(files[i].stream))
+				code = ct_put_end(files[i].stream, error);
+			if (code)
+				ct_error_context(error, code, "%s", name);
+		}
 		free(name);
 	}
 	return code;
@@ -318,10 +314,15 @@ static int write_beside(const struct ct_export *job, const struct ct_profile *pr
 int ct_export_write(const struct ct_export *job, const struct ct_profile *profile, const char *output,
 		    struct ct_error_text *error)
 {
+	struct ct_out_file files[1 + CT_BESIDE_MAX];
+	size_t count = 0;
 	int code = ct_format_check(job->format, job->metric, profile, job->input->path, error);
-	if (!code)
-		code = write_beside(job, profile, output, error);
-	return code ? code : write_file(job, profile, job->format->write, output, error);
+	if (code)
+		return code;
+	code = write_files(job, profile, output, files, &count, error);
+	while (count) /* the output itself last: once it is there, so are the others */
+		code = ct_out_close(&files[--count], code, error);
+	return code;
 }
 
 /* Does a process still record into the store? */

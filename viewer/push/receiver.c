@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/memory_stream.h"
 #include "wire/wire.h"
 #include "write/packed.h"
 #include "write/put_json.h"
@@ -58,8 +59,8 @@ static void put_key(FILE *out, const struct ct_labels *labels)
 			putc(strchr("{},=\"", *value) ? '_' : *value, text);
 	}
 	fprintf(text, labels->count > 1 ? "}" : "{}");
-	fclose(text);
-	put_encoded(out, key);
+	if (ct_memory_close(text, &key))
+		put_encoded(out, key);
 	free(key);
 }
 
@@ -83,7 +84,7 @@ static int request_ingest(const struct ct_reading *reading, struct ct_push_reque
 	put_key(path, reading->labels);
 	fprintf(path, "&from=%" PRIu64 "&until=%" PRIu64 "&format=pprof&spyName=ctrace",
 		(reading->time_ns - reading->duration_ns) / SECOND_NS, reading->time_ns / SECOND_NS);
-	return fclose(path) ? ct_error_no_memory(error) : CT_OK;
+	return ct_memory_close(path, &request->path) ? CT_OK : ct_error_no_memory(error);
 }
 
 /* Write [{"name":"__name__","value":"memory"},...]. */
@@ -142,8 +143,7 @@ static int request_json(const struct ct_reading *reading, const char *path, cons
 	for (size_t i = 0; i < count && !code; i++)
 		code = put_series(out, reading, parts[i], wrapped, &any, error);
 	fputs("]}", out);
-	bool failed = ferror(out);
-	if ((fclose(out) || failed) && !code)
+	if (!ct_memory_close(out, &request->body) && !code)
 		code = ct_error_no_memory(error);
 	request->empty = !any;
 	return code;

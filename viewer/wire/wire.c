@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/memory_stream.h"
 #include "wire/shorten.h"
 
 /* What the worth of a site is made from. */
@@ -69,7 +70,7 @@ static int write_samples(const struct ct_profile *profile, const struct ct_wire 
 		message->samples = sites.count;
 		message->shortened = sites.shortened;
 	}
-	if (out && fclose(out) && !code)
+	if (out && !ct_memory_close(out, &message->data) && !code)
 		code = ct_error_no_memory(error);
 	if (code) {
 		free(message->data);

@@ -9,6 +9,7 @@
 
 #include "ctrace/version.h"
 #include "util/array.h"
+#include "util/memory_stream.h"
 #include "util/progress.h"
 #include "write/parquet_column.h"
 #include "write/put_json.h"
@@ -61,8 +62,8 @@ static int put_groups(struct writer *writer, struct ct_error_text *error)
 		struct group *group = &writer->groups[writer->group_count++];
 		group->rows = rows;
 		for (size_t i = 0; i < table->column_count && !code; i++)
-			code = ct_parquet_column(table, &table->columns[i], first, rows, writer->out,
-						 &writer->at, &group->chunks[i], error);
+			code = ct_parquet_column(table, &table->columns[i], first, rows, writer->out, &writer->at,
+						 &group->chunks[i], error);
 		first += rows;
 		ct_progress_at(first, table->row_count);
 	}
@@ -146,7 +147,8 @@ static void put_schema(struct ct_thrift *thrift, const struct ct_sql_table *tabl
 		put_type(thrift, &table->columns[i]);
 }
 
-static void put_chunk(struct ct_thrift *thrift, const struct ct_sql_column *column, const struct ct_parquet_chunk *chunk)
+static void put_chunk(struct ct_thrift *thrift, const struct ct_sql_column *column,
+		      const struct ct_parquet_chunk *chunk)
 {
 	bool stack = column->type == CT_CELL_STACK;
 	ct_thrift_element_struct(thrift);
@@ -205,8 +207,7 @@ static int put_foot(struct writer *writer, struct ct_error_text *error)
 		put_group(&thrift, writer->table, &writer->groups[i]);
 	ct_thrift_text(&thrift, 6, "ctrace " CTRACE_VERSION);
 	ct_thrift_end(&thrift);
-	bool good = !ferror(thrift.out);
-	good = fclose(thrift.out) == 0 && good && length <= UINT32_MAX;
+	bool good = ct_memory_close(thrift.out, &foot) && length <= UINT32_MAX;
 	if (good) {
 		fwrite(foot, 1, length, writer->out);
 		for (int i = 0; i < 4; i++)
@@ -217,8 +218,7 @@ static int put_foot(struct writer *writer, struct ct_error_text *error)
 	return good ? CT_OK : ct_error_no_memory(error);
 }
 
-int ct_sql_write_parquet(const struct ct_sql_table *table, FILE *out,
-		     struct ct_error_text *error)
+int ct_sql_write_parquet(const struct ct_sql_table *table, FILE *out, struct ct_error_text *error)
 {
 	struct writer writer = {.table = table, .out = out, .at = strlen(MAGIC)};
 	errno = 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/array.h"
+#include "util/memory_stream.h"
 #include "write/gzip.h"
 #include "write/thrift.h"
 
@@ -36,8 +37,8 @@ struct column_values {
 int ct_parquet_type(enum ct_cell_type type)
 {
 	return type == CT_CELL_NUMBER || type == CT_CELL_TIME ? CT_PARQUET_INT64
-	       : type == CT_CELL_BOOL                           ? CT_PARQUET_BOOLEAN
-								  : CT_PARQUET_BYTE_ARRAY;
+	       : type == CT_CELL_BOOL                         ? CT_PARQUET_BOOLEAN
+							      : CT_PARQUET_BYTE_ARRAY;
 }
 
 static uint64_t hash_text(const char *text)
@@ -125,7 +126,8 @@ static bool add_stack(const struct ct_sql_table *table, const struct ct_cell *ce
 }
 
 /* False when out of memory. The texts of a column whose cells have rooms of their own are written at once. */
-static bool add_cell(const struct ct_sql_table *table, const struct ct_sql_column *column, size_t row, struct column_values *values)
+static bool add_cell(const struct ct_sql_table *table, const struct ct_sql_column *column, size_t row,
+		     struct column_values *values)
 {
 	struct ct_cell cell;
 	bool known = column->read(table, column, row, &cell);
@@ -200,8 +202,7 @@ static bool put_levels(FILE *out, const uint32_t *levels, size_t count)
 	if (!levels_out)
 		return false;
 	put_hybrid(levels_out, levels, count, 1);
-	bool good = !ferror(levels_out);
-	good = fclose(levels_out) == 0 && good;
+	bool good = ct_memory_close(levels_out, &text);
 	if (good) {
 		put_u32(out, (uint32_t)length);
 		fwrite(text, 1, length, out);
@@ -237,10 +238,8 @@ static bool pack(const char *bytes, size_t length, char **packed, size_t *packed
 		ct_gzip_put(gzip, bytes, length);
 		good = ct_gzip_end(gzip);
 	}
-	if (out && fclose(out))
-		good = false;
 	free(gzip);
-	return good;
+	return ct_memory_close(out, packed) && good;
 }
 
 /* Write a page from its closed stream. */
@@ -253,11 +252,9 @@ static int put_page(FILE *out, int type, const char *bytes, size_t length, size_
 		return ct_error_set(error, CT_ERR_USAGE, "names of %zu bytes in one part of a Parquet file", length);
 	bool good = pack(bytes, length, &packed, &packed_length);
 	FILE *head_out = good ? open_memstream(&head, &head_length) : NULL;
-	if (head_out) {
+	if (head_out)
 		put_page_head(head_out, type, length, packed_length, values, encoding);
-		good = fclose(head_out) == 0;
-	}
-	good = good && head_out;
+	good = ct_memory_close(head_out, &head);
 	if (good) {
 		fwrite(head, 1, head_length, out);
 		fwrite(packed, 1, packed_length, out);
@@ -279,11 +276,9 @@ static int put_dictionary(FILE *out, const struct dictionary *dictionary, struct
 		put_u32(page, (uint32_t)strlen(dictionary->texts[i]));
 		fputs_unlocked(dictionary->texts[i], page);
 	}
-	bool good = page && !ferror(page);
-	if (page && fclose(page))
-		good = false;
-	int code = good ? put_page(out, DICTIONARY_PAGE, text, length, dictionary->count, CT_PARQUET_PLAIN, chunk, error)
-			: ct_error_no_memory(error);
+	int code = ct_memory_close(page, &text) ? put_page(out, DICTIONARY_PAGE, text, length, dictionary->count,
+							   CT_PARQUET_PLAIN, chunk, error)
+						: ct_error_no_memory(error);
 	free(text);
 	return code;
 }
@@ -314,9 +309,7 @@ static int put_values(FILE *out, struct column_values *values, const char *plain
 	} else if (good) {
 		fwrite(plain, 1, plain_length, page);
 	}
-	good = good && !ferror(page);
-	if (page && fclose(page))
-		good = false;
+	good = ct_memory_close(page, &text) && good;
 	int code = good ? put_page(out, DATA_PAGE, text, length, values->definition_count,
 				   chunk->dictionary ? CT_PARQUET_RLE_DICTIONARY : CT_PARQUET_PLAIN, chunk, error)
 			: ct_error_no_memory(error);
@@ -339,9 +332,7 @@ int ct_parquet_column(const struct ct_sql_table *table, const struct ct_sql_colu
 		good = add_cell(table, column, first + i, &values);
 	if (good && values.bit_count)
 		putc_unlocked((int)values.bits, values.plain);
-	good = good && !ferror(values.plain);
-	if (values.plain && fclose(values.plain))
-		good = false;
+	good = ct_memory_close(values.plain, &plain) && good;
 	int code = good ? CT_OK : ct_error_no_memory(error);
 	chunk->values = values.definition_count;
 	chunk->dictionary = values.dictionary.count > 0;

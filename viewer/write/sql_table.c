@@ -42,7 +42,7 @@ static bool put_text(struct ct_cell *cell, const char *text)
 }
 
 #define READ(name)                                                                                                     \
-	static bool name(const struct ct_sql_table *table, const struct ct_sql_column *column, size_t row,                   \
+	static bool name(const struct ct_sql_table *table, const struct ct_sql_column *column, size_t row,             \
 			 struct ct_cell *cell)
 
 enum process_text { PROCESS, HOST, SERVICE, SERVICE_VERSION, EXE, BUILD_ID, COMMAND, PRODUCER, MODE, TIME_UNIT };
@@ -84,10 +84,10 @@ READ(read_end_cause)
 {
 	const struct ct_profile *profile = table->profile;
 	(void)column, (void)row;
-	return put_text(cell, profile->foreign                        ? ""
-			      : profile->ended                        ? "exit"
+	return put_text(cell, profile->foreign                         ? ""
+			      : profile->ended                         ? "exit"
 			      : profile->running || profile->recent_us ? "running"
-								      : "killed");
+								       : "killed");
 }
 
 READ(read_torn)
@@ -142,8 +142,8 @@ static uint32_t frame_of(const struct ct_sql_table *table, size_t row, bool own)
 {
 	const struct ct_profile *profile = table->profile;
 	const struct ct_site_row *site = &profile->sites[row];
-	uint32_t index = own ? ct_origin_own(profile, &table->origins, site)
-			     : ct_origin_leaf(profile, &table->origins, site);
+	uint32_t index =
+		own ? ct_origin_own(profile, &table->origins, site) : ct_origin_leaf(profile, &table->origins, site);
 	return profile->frame_ids[site->first_frame + index];
 }
 
@@ -207,7 +207,7 @@ READ(read_point_number)
 {
 	const struct ct_timeline_point *point = &table->profile->timeline[row];
 	const uint64_t numbers[] = {
-		[SINCE_START] = point->time,	     [MOST_BYTES] = point->max_bytes,
+		[SINCE_START] = point->time,         [MOST_BYTES] = point->max_bytes,
 		[LIVE_BYTES] = point->last_bytes,    [LIVE_BLOCKS] = point->last_blocks,
 		[RESIDENT_BYTES] = point->rss_bytes,
 	};
@@ -318,8 +318,7 @@ static bool hash_sites(struct ct_sql_table *table)
 	const struct ct_profile *profile = table->profile;
 	struct ct_chain_source source = {0};
 	struct ct_chains chains;
-	bool memory = !ct_chains_init(&chains, true) &&
-		      !ct_chain_source_init(&source, profile, CT_ORIGIN_RULE, false);
+	bool memory = !ct_chains_init(&chains, true) && !ct_chain_source_init(&source, profile, CT_ORIGIN_RULE, false);
 	for (size_t i = 0; i < profile->site_count && memory; i++) {
 		int64_t chain = ct_chain_add(&chains, &source, &profile->sites[i]);
 		memory = chain >= 0;
@@ -363,7 +362,7 @@ static void find_process(struct ct_sql_table *table)
 }
 
 int ct_sql_table_init(struct ct_sql_table *table, enum ct_sql_kind kind, const struct ct_profile *profile,
-		  struct ct_error_text *error)
+		      struct ct_error_text *error)
 {
 	bool memory = true;
 	*table = (struct ct_sql_table){.profile = profile};

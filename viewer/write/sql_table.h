@@ -36,7 +36,8 @@ struct ct_sql_column {
 	const char *name;
 	enum ct_cell_type type;
 	/* Read the cell of a row. False: null */
-	bool (*read)(const struct ct_sql_table *table, const struct ct_sql_column *column, size_t row, struct ct_cell *cell);
+	bool (*read)(const struct ct_sql_table *table, const struct ct_sql_column *column, size_t row,
+		     struct ct_cell *cell);
 	size_t index; /* for read: which of several numbers */
 };
 
@@ -61,7 +62,7 @@ struct ct_sql_table {
 
 /* 0 or < 0; call ct_sql_table_fini in both cases. The profile must outlive the table. */
 int ct_sql_table_init(struct ct_sql_table *table, enum ct_sql_kind kind, const struct ct_profile *profile,
-		  struct ct_error_text *error);
+		      struct ct_error_text *error);
 void ct_sql_table_fini(struct ct_sql_table *table);
 
 /* Write the table in a format. */
