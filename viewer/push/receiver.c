@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "util/memory_stream.h"
+#include "wire/otlp.h"
 #include "wire/wire.h"
 #include "write/packed.h"
 #include "write/put_json.h"
@@ -162,11 +163,34 @@ static int request_parca(const struct ct_reading *reading, struct ct_push_reques
 	return request_json(reading, "/api/profiles/writeraw", parts, 2, true, request, error);
 }
 
+static int request_otlp(const struct ct_reading *reading, struct ct_push_request *request, struct ct_error_text *error)
+{
+	struct ct_otlp_attribute attributes[CT_LABELS_MAX];
+	struct ct_wire wire = wire_of(reading, CT_PPROF_ALL);
+	struct ct_wire_message message;
+	const struct ct_labels *labels = reading->labels;
+	wire.plain = true;
+	int code = ct_wire_write(reading->profile, &wire, &message, error);
+	if (code)
+		return code;
+	for (size_t i = 0; i < labels->count; i++)
+		attributes[i] = (struct ct_otlp_attribute){labels->rows[i].attribute, labels->rows[i].value};
+	request->path = strdup("/v1development/profiles");
+	request->content_type = "application/x-protobuf";
+	request->empty = !message.samples;
+	code = request->path ? ct_otlp_write(&wire, &message, attributes, labels->count, &request->body,
+					     &request->length, error)
+			     : ct_error_no_memory(error);
+	free(message.data);
+	return code;
+}
+
 const struct ct_receiver ct_receivers[] = {
-	{"pyroscope", "Grafana Pyroscope, and Alloy's pyroscope.receive_http (/ingest)", request_ingest},
-	{"push.v1", "the newer interface of Grafana Pyroscope (Connect, JSON)", request_connect},
-	{"parca", "Parca (WriteRaw, JSON)", request_parca},
-	{NULL, NULL, NULL},
+	{"pyroscope", "Grafana Pyroscope, and Alloy's pyroscope.receive_http (/ingest)", request_ingest, NULL},
+	{"push.v1", "the newer interface of Grafana Pyroscope (Connect, JSON)", request_connect, NULL},
+	{"parca", "Parca (WriteRaw, JSON)", request_parca, NULL},
+	{"otlp", "OpenTelemetry's profiles over HTTP; experimental, as the protocol is", request_otlp, ct_otlp_accepts},
+	{NULL, NULL, NULL, NULL},
 };
 
 const struct ct_receiver *ct_receiver_find(const char *name)

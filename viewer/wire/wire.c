@@ -65,6 +65,7 @@ static int write_samples(const struct ct_profile *profile, const struct ct_wire 
 			.recent = wire->recent,
 			.time_ns = wire->time_ns,
 			.duration_ns = wire->duration_ns,
+			.plain = wire->plain,
 		};
 		code = ct_write_pprof_message(profile, &pprof, out, bytes, error);
 		message->samples = sites.count;
