@@ -40,8 +40,8 @@ PRELOAD_LIBS := -Wl,--push-state,--no-as-needed -l:libdl.so.2 -Wl,--pop-state
 
 # --- viewer: our own program ---
 VIEWER_SRC := $(wildcard viewer/*.c viewer/*/*.c viewer/*/*/*.c)
-PPROF := $B/obj/viewer/write/pprof.pb-c
-VIEWER_OBJ := $(VIEWER_SRC:%.c=$B/obj/%.o) $(PPROF).o
+MESSAGES := $(patsubst %.proto,$B/obj/%.pb-c,$(wildcard viewer/*/*.proto))
+VIEWER_OBJ := $(VIEWER_SRC:%.c=$B/obj/%.o) $(MESSAGES:%=%.o)
 VIEWER_CFLAGS := -Iviewer -I$B/obj/viewer
 VIEWER_LIBS := -l:libiberty.a $(or $(shell $(PKG_CONFIG) --libs ncursesw libcjson libdw libelf libprotobuf-c zlib 2>/dev/null), \
 	-lncursesw -ltinfo -lcjson -ldw -lelf -lprotobuf-c -lz) -lm -ldl
@@ -79,17 +79,17 @@ $B/obj/viewer/%.o: viewer/%.c
 	@mkdir -p $(@D)
 	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(VIEWER_CFLAGS) -c -o $@ $<
 
-# C code for pprof's messages, generated from their description.
-$(PPROF).c: viewer/write/pprof.proto
+# C code for messages of protobuf, generated from their descriptions.
+$B/obj/viewer/%.pb-c.c: viewer/%.proto
 	@mkdir -p $(@D)
 	$(PROTOC_C) --proto_path=viewer --c_out=$B/obj/viewer $<
 
-$(PPROF).o: $(PPROF).c
+$B/obj/viewer/%.pb-c.o: $B/obj/viewer/%.pb-c.c
 	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(VIEWER_CFLAGS) -c -o $@ $<
 
-$(PPROF).h: $(PPROF).c ;
+$(MESSAGES:%=%.h): %.h: %.c ;
 
-$B/obj/viewer/write/pprof.o: $(PPROF).h
+$B/obj/viewer/write/pprof.o $B/obj/viewer/wire/otlp.o: $(MESSAGES:%=%.h)
 
 -include $(PRELOAD_OBJ:.o=.d) $(VIEWER_OBJ:.o=.d)
 

@@ -153,7 +153,7 @@ $B/obj/tests/unit/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
 	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) $(VIEWER_CFLAGS) -Ipreload -Itests/unit -c -o $@ $<
 
-$B/obj/tests/unit/viewer_formats.o: $(PPROF).h
+$B/obj/tests/unit/viewer_formats.o: $(MESSAGES:%=%.h)
 
 $(UNIT_VIEWER:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT_VIEWER_OBJ)
 	@mkdir -p $(@D)

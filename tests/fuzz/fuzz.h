@@ -21,6 +21,7 @@
  *   - config: .ctracerc
  *   - packages: dpkg's database, and /etc/os-release
  *   - request: requests to ctrace serve, and its headers, without HTTP
+ *   - answer: what a server of OpenTelemetry answers to ctrace push
  *
  * There are no targets for regular expressions and globs on the command line and in .ctracerc, which come from the user
  * (the C library needs exponential memory for some), nor for /proc, which comes from the kernel.

@@ -4,7 +4,7 @@
 #   make fuzz-replay   run the inputs of tests/fuzz/corpus, with gcc, ASan and UBSan
 #   make fuzz-corpus   write the seeds of tests/fuzz/corpus again
 
-FUZZ_TARGETS := brief budget config demangle dhat frames options other packages perf_map program request source store suppressions symbols
+FUZZ_TARGETS := answer brief budget config demangle dhat frames options other packages perf_map program request source store suppressions symbols
 FUZZ_BINARIES := $(FUZZ_TARGETS:%=$(TESTS)/fuzz/%)
 FUZZ_MAIN = $B/obj/tests/fuzz/replay.o
 FUZZ_VIEWER := $(filter-out $B/obj/viewer/ctrace.o,$(VIEWER_OBJ)) $B/obj/tests/fuzz/fuzz.o

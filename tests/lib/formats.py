@@ -12,7 +12,7 @@ from lib.harness import CTRACE, PYTHON, check, check_equal, program
 
 NAMES = (
     "dhat", "html", "pprof", "folded", "svg", "speedscope", "heapprofile", "json", "chrometrace", "massif", "heaptrack",
-    "callgrind", "dot",
+    "callgrind", "dot", "jsonl", "parquet",
 )  # fmt: skip
 
 FLAMEGRAPH = "/usr/share/perl5/Devel/NYTProf/flamegraph.pl"

@@ -9,7 +9,7 @@ from lib.store import LOSSES, SECTIONS
 
 MEMORY = 1 << 30  # address space, for files below a megabyte
 CPU_SECONDS = 120
-FORMATS = "pprof,folded,speedscope,heapprofile,json,chrometrace,massif,heaptrack,svg,callgrind,dot"
+FORMATS = "pprof,folded,speedscope,heapprofile,json,chrometrace,massif,heaptrack,svg,callgrind,dot,jsonl,parquet"
 USELESS = ("has no ", "does not have")  # exit code 2: the format needs data that the damaged file lacks
 
 COMMANDS = {

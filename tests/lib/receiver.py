@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A server that takes profiles by the interfaces of Pyroscope and Parca, and refuses what these would refuse."""
+"""A server that takes profiles by the interfaces of Pyroscope, Parca and OpenTelemetry, and refuses what these would refuse."""
 
 import base64
 import binascii
@@ -10,6 +10,7 @@ import socket
 import threading
 import urllib.parse
 
+from lib.otlp_strict import Message
 from lib.pprof_strict import Profile, Refused
 
 LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -33,6 +34,7 @@ class Receiver(http.server.ThreadingHTTPServer):
     def __init__(self, answers=()):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers = list(answers)
+        self.praise = ""  # the body of an answer to what was taken
         self.pushes, self.refused, self.requests = [], [], 0
         self.lock, self.released = threading.Lock(), threading.Event()
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -44,6 +46,9 @@ class Receiver(http.server.ThreadingHTTPServer):
     def take(self, path, headers, body):
         address = urllib.parse.urlparse(path)
         kind = headers.get("Content-Type")
+        if address.path == "/v1development/profiles" and kind == "application/x-protobuf":
+            message = Message(body)
+            return message.resource, [message]
         if address.path == "/ingest":
             return self._ingest(urllib.parse.parse_qs(address.query, strict_parsing=True), kind, body)
         if address.path not in ("/push.v1.PusherService/Push", "/api/profiles/writeraw") or kind != "application/json":
@@ -113,7 +118,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             server.refused.append(str(error))
             return self._answer(400, str(error), {})
         server.pushes.append(Push(labels, profiles, dict(self.headers)))
-        return self._answer(200, "", {})
+        return self._answer(200, server.praise, {})
 
     def _answer(self, status, text, headers):
         self.send_response(status)

@@ -183,7 +183,7 @@ static int run(int argc, char **argv)
 	if (rest < 0)
 		return code;
 	if (!request.receiver)
-		code = ct_error_set(&request.error, CT_ERR_USAGE, "--to is missing: pyroscope, push.v1 or parca");
+		code = ct_error_set(&request.error, CT_ERR_USAGE, "--to is missing: pyroscope, push.v1, parca or otlp");
 	else if (rest == argc || (strncmp(argv[rest], "http://", 7) && strncmp(argv[rest], "https://", 8)))
 		code = ct_error_set(&request.error, CT_ERR_USAGE,
 				    "%s: not the URL of a server, such as http://localhost:4040",
@@ -198,7 +198,7 @@ static int run(int argc, char **argv)
 
 const struct ct_command ct_command_push = {
 	.name = COMMAND,
-	.summary = "send profiles to Pyroscope or Parca, regularly or once",
+	.summary = "send profiles to Pyroscope, Parca or OpenTelemetry, regularly or once",
 	.usage = "--to SERVER [options] URL PID|FILE...",
 	.about =
 		"Send what running programs have allocated since the last time, and what is live in them, to a server that "

@@ -245,7 +245,7 @@ static int prepare(struct recording *recording)
 
 static void print_more(FILE *out)
 {
-	fputs("\n-o DIR/ makes a new folder in DIR with all formats and a README.md.\n"
+	fputs("\n-o DIR/ makes a new folder in DIR with the formats for all readers and a README.md.\n"
 	      "Every option also has an environment variable for plain LD_PRELOAD use: see ctrace-record(1).\n",
 	      out);
 }

@@ -2,6 +2,7 @@
 #include "export/export.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +16,14 @@
 #include "model/losses.h"
 #include "model/threads.h"
 #include "names/number.h"
+#include "record/left_store.h"
 #include "util/message.h"
 #include "util/progress.h"
 #include "util/text.h"
 #include "util/utf8.h"
 #include "view/caveat.h"
 #include "write/file.h"
+#include "write/put_json.h"
 #include "write/write.h"
 
 #define COMMAND_MAX 80 /* bytes; a longer one is not repeated */
@@ -252,39 +255,99 @@ int ct_export_load(const char *path, struct ct_profile **profile, struct ct_erro
 	return code;
 }
 
-static int write_profile(const struct ct_export *job, const struct ct_profile *profile, FILE *out,
-			 struct ct_error_text *error)
+static int write_profile(const struct ct_export *job, const struct ct_profile *profile, ct_format_write *write,
+			 FILE *out, struct ct_error_text *error)
 {
 	enum ct_metric metric = job->metric ? job->metric : job->format->metric;
 	const struct ct_html plain = {.split_threads = job->split_threads};
 	struct ct_profile folded;
 	if (metric && !ct_metric_exists(profile, metric))
 		metric = ct_metric_main(profile);
-	if (job->format->write == ct_write_html)
+	if (write == ct_write_html)
 		return ct_write_page(profile, metric, job->html ? job->html : &plain, out, error);
 	if (!profile->has_threads || profile->threads_folded || job->split_threads || job->format->has_threads)
-		return job->format->write(profile, metric, out, error);
+		return write(profile, metric, out, error);
 	int code = ct_threads_fold(profile, &folded, error);
 	if (!code)
-		code = job->format->write(&folded, metric, out, error);
+		code = write(&folded, metric, out, error);
 	ct_threads_fini(&folded);
+	return code;
+}
+
+/* The name of a file beside the output, to be freed: with its own suffix in place of the format's. */
+static char *beside_name(const struct ct_format *format, const char *output, const char *suffix)
+{
+	size_t length = strlen(output);
+	char *name;
+	if (ct_ends_with(output, format->suffix))
+		length -= strlen(format->suffix);
+	else if (ct_ends_with(output, strrchr(format->suffix, '.')))
+		length -= strlen(strrchr(format->suffix, '.'));
+	return asprintf(&name, "%.*s%s", (int)length, output, suffix) < 0 ? NULL : name;
+}
+
+/* Open the files of the format, and write them. *count gets the number of files. */
+static int write_files(const struct ct_export *job, const struct ct_profile *profile, const char *output,
+		       struct ct_out_file *files, size_t *count, struct ct_error_text *error)
+{
+	struct stat status;
+	bool stream = !strcmp(output, "-") || (stat(output, &status) == 0 && !S_ISREG(status.st_mode));
+	int code = CT_OK;
+	for (size_t i = 0; i <= CT_BESIDE_MAX && !code; i++) {
+		ct_format_write *write = i ? job->format->beside[i - 1].write : job->format->write;
+		if (i && (stream || !write))
+			break;
+		char *name = i ? beside_name(job->format, output, job->format->beside[i - 1].suffix) : strdup(output);
+		code = name ? ct_out_open(name, &files[(*count)++], error) : ct_error_no_memory(error);
+		if (!code) {
+			code = write_profile(job, profile, write, files[i].stream, error);
+			if (!code && fflush(files[i].stream))
+				code = ct_put_end(files[i].stream, error);
+			if (code)
+				ct_error_context(error, code, "%s", name);
+		}
+		free(name);
+	}
 	return code;
 }
 
 int ct_export_write(const struct ct_export *job, const struct ct_profile *profile, const char *output,
 		    struct ct_error_text *error)
 {
-	struct ct_out_file file;
+	struct ct_out_file files[1 + CT_BESIDE_MAX];
+	size_t count = 0;
 	int code = ct_format_check(job->format, job->metric, profile, job->input->path, error);
 	if (code)
 		return code;
-	code = ct_out_open(output, &file, error);
-	if (!code) {
-		code = write_profile(job, profile, file.stream, error);
-		if (code)
-			ct_error_context(error, code, "%s", output);
-	}
-	return ct_out_close(&file, code, error);
+	code = write_files(job, profile, output, files, &count, error);
+	while (count) /* the output itself last: once it is there, so are the others */
+		code = ct_out_close(&files[--count], code, error);
+	return code;
+}
+
+/* Does a process still record into the store? */
+static bool is_in_use(const char *path)
+{
+	struct ct_left_store left;
+	char *whole = realpath(path, NULL);
+	bool in_use = whole && ct_left_store_read(AT_FDCWD, whole, &left) && ct_left_store_in_use(&left, whole);
+	free(whole);
+	return in_use;
+}
+
+/* What the user says about the process, in place of what is known. */
+static int label(const struct ct_export *job, struct ct_profile *profile, struct ct_error_text *error)
+{
+	const struct {
+		const char *text;
+		char **member;
+	} labels[] = {{job->host, &profile->host},
+		      {job->service, &profile->service},
+		      {job->service_version, &profile->service_version}};
+	for (size_t i = 0; i < sizeof(labels) / sizeof(*labels); i++)
+		if (labels[i].text && ct_profile_set_text(labels[i].member, labels[i].text, strlen(labels[i].text)))
+			return ct_error_no_memory(error);
+	return CT_OK;
 }
 
 static int select_part(const struct ct_export *job, struct ct_profile *profile, struct ct_error_text *error)
@@ -314,6 +377,10 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 			     : ct_load_report(job->input, &profile, error);
 	ct_progress_leave(all);
 	ct_input_close(job->input);
+	if (!code && store && !profile->ended)
+		profile->running = is_in_use(job->input->path);
+	if (!code)
+		code = label(job, profile, error);
 	if (!code)
 		code = select_part(job, profile, error);
 	if (!code)

@@ -35,6 +35,7 @@ struct ct_export {
 	const struct ct_selection *selection; /* NULL = the whole profile */
 	char **written; /* if not NULL, gets the name of the file that was written; to be freed */
 	const struct ct_html *html; /* for a page; NULL: as split_threads says, and nothing else */
+	const char *host, *service, *service_version; /* of the process; NULL: as the input says */
 	uint32_t segment; /* for a store: export this segment; 0: the latest one, or that named by `since` */
 	const char *since; /* for a store: export the segment of this name; NULL: none */
 	bool split_threads; /* keep equal stacks of several threads apart */

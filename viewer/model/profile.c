@@ -65,7 +65,8 @@ struct ct_profile *ct_profile_new(void)
 	    ct_profile_set_text(&profile->blocks_unit, "blocks", 6) ||
 	    ct_profile_set_text(&profile->time_unit, "", 0) || ct_profile_set_text(&profile->mega_time_unit, "", 0) ||
 	    ct_profile_set_text(&profile->producer, "unknown", 7) || ct_profile_set_text(&profile->program, "", 0) ||
-	    ct_profile_set_text(&profile->command, "", 0)) {
+	    ct_profile_set_text(&profile->command, "", 0) || ct_profile_set_text(&profile->host, "", 0) ||
+	    ct_profile_set_text(&profile->service, "", 0) || ct_profile_set_text(&profile->service_version, "", 0)) {
 		ct_profile_free(profile);
 		return NULL;
 	}
@@ -108,6 +109,9 @@ void ct_profile_free(struct ct_profile *profile)
 	free(profile->producer);
 	free(profile->program);
 	free(profile->command);
+	free(profile->host);
+	free(profile->service);
+	free(profile->service_version);
 	free(profile->sites);
 	free(profile->frame_ids);
 	free(profile->frames);

@@ -122,6 +122,8 @@ struct ct_profile {
 	char *producer; /* "ctrace", "Valgrind", "dhat-rs" or "unknown" */
 	char *program; /* absolute path of the executable, "" = not known */
 	char *command; /* command line, arguments separated by spaces, UTF-8 */
+	char *host; /* where it ran, "" = not known */
+	char *service, *service_version; /* what it is part of, as the user says; "" = not said */
 	uint64_t pid;
 	uint64_t start_unix_ns; /* when the program started, 0 = not known */
 	uint64_t fork_time; /* of a forked child: the moment of the fork, before which all is its parent's; else 0 */
@@ -144,6 +146,7 @@ struct ct_profile {
 	uint64_t tick_fs; /* with has_histograms: a tick of the recording's clock, in femtoseconds */
 	uint64_t recent_us; /* for a running program: time since it was last read; 0 = not read before */
 	bool ended; /* false: the program was killed or is still running */
+	bool running; /* it was still running when its store was exported */
 	bool torn; /* read from a store that was copied during a write: the numbers do not add up */
 	struct ct_losses losses;
 	struct ct_counters totals; /* sums over the sites, except that max_* is the global peak */

@@ -18,13 +18,10 @@
 static const struct {
 	const char *attribute, *label;
 } known[] = {
-	{"k8s.namespace.name", "namespace"},
-	{"k8s.pod.name", "pod"},
-	{"k8s.container.name", "container"},
-	{"k8s.node.name", "node"},
-	{"host.name", "host"},
-	{"process.pid", "pid"},
-	{"process.executable.name", "exe"},
+	{"service.name", "service_name"}, {"k8s.namespace.name", "namespace"},
+	{"k8s.pod.name", "pod"},          {"k8s.container.name", "container"},
+	{"k8s.node.name", "node"},        {"host.name", "host"},
+	{"process.pid", "pid"},           {"process.executable.name", "exe"},
 	{"container.id", "container_id"},
 };
 
@@ -42,28 +39,43 @@ static char *name_of(const char *name)
 	return copy;
 }
 
+/* The label's attribute, to be freed. */
+static char *attribute_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (!strcmp(name, known[i].label))
+			return strdup(known[i].attribute);
+	return ct_utf8_clean(name, strlen(name), NULL);
+}
+
+static void free_label(struct ct_label *label)
+{
+	free(label->name);
+	free(label->value);
+	free(label->attribute);
+}
+
 bool ct_labels_set(struct ct_labels *labels, const char *name, const char *value)
 {
 	size_t index = 0;
 	if (!*name || !*value || !strncmp(name, "__", 2))
 		return true;
-	char *label = name_of(name), *clean = ct_utf8_clean(value, strlen(value), NULL);
-	bool memory = label && clean;
+	char *label = name_of(name), *attribute = attribute_of(name);
+	char *clean = ct_utf8_clean(value, strlen(value), NULL);
+	bool memory = label && clean && attribute;
 	if (memory) {
 		clean[ct_utf8_fit(clean, CT_LABEL_BYTES)] = '\0';
 		while (index < labels->count && strcmp(labels->rows[index].name, label) != 0)
 			index++;
 	}
 	if (!memory || index == CT_LABELS_MAX) {
-		free(label);
-		free(clean);
+		free_label(&(struct ct_label){label, clean, attribute});
 		return memory;
 	}
 	if (index == labels->count)
 		labels->count++;
-	free(labels->rows[index].name);
-	free(labels->rows[index].value);
-	labels->rows[index] = (struct ct_label){label, clean};
+	free_label(&labels->rows[index]);
+	labels->rows[index] = (struct ct_label){label, clean, attribute};
 	return true;
 }
 
@@ -165,7 +177,7 @@ bool ct_labels_of(struct ct_labels *labels, const char *program, int pid)
 bool ct_labels_add(struct ct_labels *labels, const struct ct_labels *more)
 {
 	for (size_t i = 0; i < more->count; i++)
-		if (!ct_labels_set(labels, more->rows[i].name, more->rows[i].value))
+		if (!ct_labels_set(labels, more->rows[i].attribute, more->rows[i].value))
 			return false;
 	return true;
 }
@@ -180,9 +192,7 @@ const char *ct_labels_value(const struct ct_labels *labels, const char *name)
 
 void ct_labels_fini(struct ct_labels *labels)
 {
-	for (size_t i = 0; i < labels->count; i++) {
-		free(labels->rows[i].name);
-		free(labels->rows[i].value);
-	}
+	for (size_t i = 0; i < labels->count; i++)
+		free_label(&labels->rows[i]);
 	*labels = (struct ct_labels){0};
 }

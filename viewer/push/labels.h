@@ -14,6 +14,7 @@
 
 struct ct_label {
 	char *name, *value;
+	char *attribute; /* its name in OpenTelemetry */
 };
 
 struct ct_labels {

@@ -61,7 +61,7 @@ int ct_post_init(struct ct_error_text *error)
 
 /* The start of the server's answer. */
 struct answer {
-	char text[512];
+	char text[4096];
 	size_t length;
 };
 
@@ -138,7 +138,8 @@ enum ct_post_result ct_post_send(const struct ct_post *post, unsigned *wait_s, s
 	if (asked > 0)
 		*wait_s = asked < (curl_off_t)WAIT_MAX ? (unsigned)asked : WAIT_MAX;
 	if (!failed && status >= 200 && status < 300)
-		return CT_POST_DONE;
+		return !post->accepts || post->accepts(answer.text, answer.length, why) ? CT_POST_DONE
+											: CT_POST_REFUSED;
 	if (failed == CURLE_UNSUPPORTED_PROTOCOL || failed == CURLE_URL_MALFORMAT)
 		return CT_POST_REFUSED;
 	return failed || status == 429 || status == 408 || status >= 500 ? CT_POST_LATER : CT_POST_REFUSED;

@@ -3,6 +3,7 @@
 #ifndef CT_PUSH_POST_H
 #define CT_PUSH_POST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "util/error.h"
@@ -20,6 +21,8 @@ struct ct_post {
 	size_t length;
 	const char *authorization; /* value of the header, or NULL */
 	const char *tenant; /* value of X-Scope-OrgID, or NULL */
+	/* May be NULL. Whether an answer with success means that all was taken; if not, `why` gets a line. */
+	bool (*accepts)(const char *answer, size_t length, struct ct_error_text *why);
 };
 
 /* Load libcurl. 0 or < 0, with what to install. */

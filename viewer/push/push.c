@@ -159,6 +159,7 @@ static void try_first(struct state *state, const struct ct_push_request *request
 		.length = request->length,
 		.authorization = push->authorization,
 		.tenant = push->tenant,
+		.accepts = push->receiver->accepts,
 	};
 	enum ct_post_result result = ct_post_send(&post, &asked_s, &why);
 	uint64_t now = ct_now_ns();

@@ -26,7 +26,7 @@
 #define REQUEST_MAX (64u << 20) /* bytes of a file that is read */
 
 /* The content types of receivers, since a request only points to one. */
-static const char *const types[] = {"application/json", "application/octet-stream"};
+static const char *const types[] = {"application/json", "application/octet-stream", "application/x-protobuf"};
 
 static void free_row(struct ct_queue_row *row)
 {

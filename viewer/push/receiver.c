@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/memory_stream.h"
+#include "wire/otlp.h"
 #include "wire/wire.h"
 #include "write/packed.h"
 #include "write/put_json.h"
@@ -58,8 +60,8 @@ static void put_key(FILE *out, const struct ct_labels *labels)
 			putc(strchr("{},=\"", *value) ? '_' : *value, text);
 	}
 	fprintf(text, labels->count > 1 ? "}" : "{}");
-	fclose(text);
-	put_encoded(out, key);
+	if (ct_memory_close(text, &key))
+		put_encoded(out, key);
 	free(key);
 }
 
@@ -83,7 +85,7 @@ static int request_ingest(const struct ct_reading *reading, struct ct_push_reque
 	put_key(path, reading->labels);
 	fprintf(path, "&from=%" PRIu64 "&until=%" PRIu64 "&format=pprof&spyName=ctrace",
 		(reading->time_ns - reading->duration_ns) / SECOND_NS, reading->time_ns / SECOND_NS);
-	return fclose(path) ? ct_error_no_memory(error) : CT_OK;
+	return ct_memory_close(path, &request->path) ? CT_OK : ct_error_no_memory(error);
 }
 
 /* Write [{"name":"__name__","value":"memory"},...]. */
@@ -142,8 +144,7 @@ static int request_json(const struct ct_reading *reading, const char *path, cons
 	for (size_t i = 0; i < count && !code; i++)
 		code = put_series(out, reading, parts[i], wrapped, &any, error);
 	fputs("]}", out);
-	bool failed = ferror(out);
-	if ((fclose(out) || failed) && !code)
+	if (!ct_memory_close(out, &request->body) && !code)
 		code = ct_error_no_memory(error);
 	request->empty = !any;
 	return code;
@@ -162,11 +163,34 @@ static int request_parca(const struct ct_reading *reading, struct ct_push_reques
 	return request_json(reading, "/api/profiles/writeraw", parts, 2, true, request, error);
 }
 
+static int request_otlp(const struct ct_reading *reading, struct ct_push_request *request, struct ct_error_text *error)
+{
+	struct ct_otlp_attribute attributes[CT_LABELS_MAX];
+	struct ct_wire wire = wire_of(reading, CT_PPROF_ALL);
+	struct ct_wire_message message;
+	const struct ct_labels *labels = reading->labels;
+	wire.plain = true;
+	int code = ct_wire_write(reading->profile, &wire, &message, error);
+	if (code)
+		return code;
+	for (size_t i = 0; i < labels->count; i++)
+		attributes[i] = (struct ct_otlp_attribute){labels->rows[i].attribute, labels->rows[i].value};
+	request->path = strdup("/v1development/profiles");
+	request->content_type = "application/x-protobuf";
+	request->empty = !message.samples;
+	code = request->path ? ct_otlp_write(&wire, &message, attributes, labels->count, &request->body,
+					     &request->length, error)
+			     : ct_error_no_memory(error);
+	free(message.data);
+	return code;
+}
+
 const struct ct_receiver ct_receivers[] = {
-	{"pyroscope", "Grafana Pyroscope, and Alloy's pyroscope.receive_http (/ingest)", request_ingest},
-	{"push.v1", "the newer interface of Grafana Pyroscope (Connect, JSON)", request_connect},
-	{"parca", "Parca (WriteRaw, JSON)", request_parca},
-	{NULL, NULL, NULL},
+	{"pyroscope", "Grafana Pyroscope, and Alloy's pyroscope.receive_http (/ingest)", request_ingest, NULL},
+	{"push.v1", "the newer interface of Grafana Pyroscope (Connect, JSON)", request_connect, NULL},
+	{"parca", "Parca (WriteRaw, JSON)", request_parca, NULL},
+	{"otlp", "OpenTelemetry's profiles over HTTP; experimental, as the protocol is", request_otlp, ct_otlp_accepts},
+	{NULL, NULL, NULL, NULL},
 };
 
 const struct ct_receiver *ct_receiver_find(const char *name)

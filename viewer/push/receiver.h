@@ -32,6 +32,8 @@ struct ct_receiver {
 	const char *name;
 	const char *help;
 	int (*request)(const struct ct_reading *reading, struct ct_push_request *request, struct ct_error_text *error);
+	/* May be NULL: for ct_post.accepts */
+	bool (*accepts)(const char *answer, size_t length, struct ct_error_text *why);
 };
 
 /* The last row has no name. */

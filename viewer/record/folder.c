@@ -109,7 +109,7 @@ int ct_folder_make(struct ct_folder *folder, struct ct_settings *settings, const
 	folder->formats = settings->formats;
 	folder->choose = !settings->formats.count;
 	for (const struct ct_format *format = ct_formats; folder->choose && format->name; format++)
-		if (folder->formats.count < CT_FORMATS_MAX)
+		if (folder->formats.count < CT_FORMATS_MAX && !format->for_databases)
 			folder->formats.formats[folder->formats.count++] = format;
 	folder->main = open_memstream(&folder->main_text, &folder->main_bytes);
 	folder->others = open_memstream(&folder->others_text, &folder->others_bytes);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/memory_stream.h"
 #include "wire/shorten.h"
 
 /* What the worth of a site is made from. */
@@ -64,12 +65,13 @@ static int write_samples(const struct ct_profile *profile, const struct ct_wire 
 			.recent = wire->recent,
 			.time_ns = wire->time_ns,
 			.duration_ns = wire->duration_ns,
+			.plain = wire->plain,
 		};
 		code = ct_write_pprof_message(profile, &pprof, out, bytes, error);
 		message->samples = sites.count;
 		message->shortened = sites.shortened;
 	}
-	if (out && fclose(out) && !code)
+	if (out && !ct_memory_close(out, &message->data) && !code)
 		code = ct_error_no_memory(error);
 	if (code) {
 		free(message->data);

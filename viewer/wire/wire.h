@@ -17,12 +17,13 @@ struct ct_wire {
 	bool recent; /* allocated: since the last reading of a running program */
 	uint64_t time_ns; /* of the numbers, since 1970 */
 	uint64_t duration_ns; /* of the interval in which they were allocated; 0: since the start */
+	bool plain; /* not compressed */
 	size_t most_samples; /* 0: CT_WIRE_SAMPLES */
 	size_t most_bytes; /* before compression; 0: CT_WIRE_BYTES */
 };
 
 struct ct_wire_message {
-	char *data; /* pprof, compressed by gzip; to be freed */
+	char *data; /* pprof, compressed by gzip unless it is plain; to be freed */
 	size_t length;
 	size_t samples;
 	size_t shortened; /* stacks that were counted at a caller */

@@ -20,6 +20,8 @@
  *       "tickFs": length of a tick, in femtoseconds; only if the histograms were recorded,
  *       "losses": { "dropped": N, ... }   as in model/losses.def
  *       "program": "/usr/bin/app",
+ *       "host": "web1", "service": "shop", "serviceVersion": "1.2",   each if it is known
+ *       "running": true if the program still ran; otherwise left out
  *       "startTime": nanoseconds since 1970, 0 = not known,
  *       "modules": [ [path, build-id, start, limit, bias], ... ]   two indices into paths, three addresses
  *       "paths": [ "", "/usr/lib/libfoo.so", ... ],
@@ -194,10 +196,24 @@ static uint64_t path_index(struct writer *writer, uint32_t string)
 	return writer->path_of[string];
 }
 
+/* Where it ran, and what it is part of. */
+static void put_origin(const struct ct_profile *profile, FILE *out)
+{
+	if (*profile->host)
+		ct_put_text_member(out, "host", profile->host);
+	if (*profile->service)
+		ct_put_text_member(out, "service", profile->service);
+	if (*profile->service_version)
+		ct_put_text_member(out, "serviceVersion", profile->service_version);
+	if (profile->running)
+		fputs(",\"running\":true", out);
+}
+
 static void put_modules(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
 	ct_put_text_member(writer->out, "program", profile->program);
+	put_origin(profile, writer->out);
 	ct_put_number_member(writer->out, "startTime", profile->start_unix_ns);
 	if (profile->fork_time)
 		ct_put_number_member(writer->out, "forkTime", profile->fork_time);

@@ -113,6 +113,26 @@ const struct ct_format ct_formats[] = {
 		.one_metric = true,
 		.write = ct_write_dot,
 	},
+	{
+		.name = "jsonl",
+		.suffix = ".sites.jsonl",
+		.help = "a row for each site, for databases; processes and timeline in files beside it",
+		.open = "duckdb -c \"from 'FILE' order by total_bytes desc limit 10\"",
+		.beside = {{".processes.jsonl", ct_write_jsonl_processes},
+			   {".timeline.jsonl", ct_write_jsonl_timeline}},
+		.for_databases = true,
+		.write = ct_write_jsonl,
+	},
+	{
+		.name = "parquet",
+		.suffix = ".sites.parquet",
+		.help = "the same tables in columns; for DuckDB, ClickHouse, pandas, Spark",
+		.open = "duckdb -c \"from 'FILE' order by total_bytes desc limit 10\"",
+		.beside = {{".processes.parquet", ct_write_parquet_processes},
+			   {".timeline.parquet", ct_write_parquet_timeline}},
+		.for_databases = true,
+		.write = ct_write_parquet,
+	},
 	{0},
 };
 

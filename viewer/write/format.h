@@ -12,6 +12,11 @@
 #include "model/profile.h"
 #include "util/error.h"
 
+typedef int ct_format_write(const struct ct_profile *profile, enum ct_metric metric, FILE *out,
+			    struct ct_error_text *error);
+
+#define CT_BESIDE_MAX 2
+
 struct ct_format {
 	const char *name;
 	const char *suffix; /* of the file's name */
@@ -21,9 +26,14 @@ struct ct_format {
 	unsigned needs; /* CT_NEEDS_*: what the profile must have */
 	bool has_threads; /* the writer keeps threads apart in its own way; the others get a profile that has them
 			     folded */
+	bool for_databases; /* left out where formats are chosen for a reader */
 	bool one_metric; /* one number per stack; the file's name contains the metric if the user chose one */
-	/* metric is one that the profile has; CT_METRIC_NONE only if .metric is */
-	int (*write)(const struct ct_profile *profile, enum ct_metric metric, FILE *out, struct ct_error_text *error);
+	ct_format_write *write; /* metric is one that the profile has; CT_METRIC_NONE only if .metric is */
+	/* More files, whose suffix takes the place of the format's; write NULL = no more */
+	struct {
+		const char *suffix;
+		ct_format_write *write;
+	} beside[CT_BESIDE_MAX];
 	/* May be NULL. Puts what the file lacks into line; false if it lacks nothing */
 	bool (*note)(const struct ct_profile *profile, char *line, size_t room);
 };

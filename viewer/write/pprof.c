@@ -40,6 +40,7 @@ struct writer {
 	const struct ct_profile *profile;
 	const struct ct_pprof_message *message; /* NULL: a file for a person */
 	struct ct_gzip *gzip;
+	FILE *plain; /* in place of gzip, or NULL */
 	size_t bytes; /* written so far, before compression */
 	uint8_t *packed; /* the current record */
 	size_t packed_room;
@@ -72,7 +73,10 @@ static void put(struct writer *writer, const Pprof__Profile *piece)
 		return;
 	}
 	pprof__profile__pack(piece, writer->packed);
-	ct_gzip_put(writer->gzip, writer->packed, length);
+	if (writer->plain)
+		fwrite(writer->packed, 1, length, writer->plain);
+	else
+		ct_gzip_put(writer->gzip, writer->packed, length);
 	writer->bytes += length;
 }
 
@@ -381,7 +385,7 @@ static bool init(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
 	uint32_t longest = ct_profile_longest_stack(profile);
-	writer->gzip = malloc(sizeof(*writer->gzip));
+	writer->gzip = calloc(1, sizeof(*writer->gzip));
 	writer->string_of = calloc(profile->string_count + 1, sizeof(*writer->string_of));
 	writer->thread_of = calloc(profile->string_count + 1, sizeof(*writer->thread_of));
 	writer->location_of = calloc(profile->frame_count + 1, sizeof(*writer->location_of));
@@ -417,7 +421,8 @@ static int write_all(struct writer *writer, enum ct_metric metric, const struct 
 {
 	int code = CT_OK;
 	errno = 0;
-	if (!init(writer) || !ct_gzip_begin(writer->gzip, out)) {
+	writer->plain = writer->message && writer->message->plain ? out : NULL;
+	if (!init(writer) || (!writer->plain && !ct_gzip_begin(writer->gzip, out))) {
 		code = ct_error_no_memory(error);
 	} else {
 		ct_pprof_types_choose(&writer->types, writer->profile,
@@ -428,7 +433,8 @@ static int write_all(struct writer *writer, enum ct_metric metric, const struct 
 			ct_progress_at(i, count);
 			put_sample(writer, &sites[i]);
 		}
-		if (!ct_gzip_end(writer->gzip) || writer->no_memory)
+		bool good = writer->plain ? !ferror(out) : ct_gzip_end(writer->gzip);
+		if (!good || writer->no_memory)
 			code = ferror(out) ? ct_error_set(error, CT_ERR_IO, "cannot write: %s", strerror(errno))
 					   : ct_error_no_memory(error);
 	}

@@ -33,6 +33,7 @@ struct ct_pprof_message {
 	bool recent; /* allocated: since the last reading of a running program */
 	uint64_t time_ns; /* of the numbers, since 1970 */
 	uint64_t duration_ns; /* of the interval in which they were allocated; 0: since the start */
+	bool plain; /* not compressed */
 };
 
 /* *bytes gets the size before compression. 0 or < 0. */

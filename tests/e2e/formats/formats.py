@@ -356,7 +356,9 @@ def no_memory(context):
             result = context.run([CTRACE, "export", "-f", name, "-o", out, source], env=env)
             if result.status == 0:
                 check_equal(open(out, "rb").read() == wanted, True, f"{name}: the same file when allocation {after} fails")
-                os.remove(out)
+                for entry in os.listdir(context.folder):
+                    if entry.startswith("out"):
+                        os.remove(context.path(entry))
                 fine += 1
             else:
                 check_equal(result.status, 3, f"{name}: status when allocation {after} fails ({result.stderr})")

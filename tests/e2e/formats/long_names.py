@@ -120,8 +120,8 @@ def in_every_format(context):
         if data[:2] == b"\x1f\x8b":
             data = gzip.decompress(data)
         check(len(data) < 2_000_000, f"{name}: {len(data)} bytes")
-        text = data.decode("latin-1" if name == "pprof" else "utf-8")  # protobuf is not text
-        if name not in ("html", "chrometrace", "massif"):  # a compressed page, totals, what was live at a time
+        text = data.decode("latin-1" if name in ("pprof", "parquet") else "utf-8")  # these are not text
+        if name not in ("html", "parquet", "chrometrace", "massif"):  # compressed, totals, what was live at a time
             check(all(each in text for each in wanted), f"{name}: {len({each for each in wanted if each in text})} functions")
     for options in (["--full"], ["--csv"], ["--json"], ["--by", "function"], ["--by", "function", "--csv"], ["--tree"], ["--peek", "parameter"]):
         result = context.run([CTRACE_TOP, "-n", "0", *options, recording.path]).check()

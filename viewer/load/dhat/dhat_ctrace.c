@@ -174,25 +174,38 @@ static int read_marks(struct ct_dhat *dhat)
 	return code;
 }
 
-/* Read which program was recorded, and when. */
+/* Read a text, if there is one. */
+static int read_text(struct ct_dhat *dhat, const char *name, char **member)
+{
+	struct ct_json_piece piece;
+	if (!find(dhat, name, &piece))
+		return 0;
+	cJSON *item = ct_dhat_string(dhat, piece, name);
+	if (!item)
+		return CT_ERR_DAMAGED;
+	int code = ct_profile_set_text(member, item->valuestring, strlen(item->valuestring));
+	cJSON_Delete(item);
+	return code < 0 ? ct_dhat_no_memory(dhat) : 0;
+}
+
+/* Read which program was recorded, where, and when. */
 static int read_start(struct ct_dhat *dhat)
 {
+	struct ct_profile *profile = dhat->profile;
 	struct ct_json_piece piece;
 	int code = 0;
 	if (find(dhat, "startTime", &piece))
 		code = ct_dhat_number(dhat, piece, "startTime", &dhat->profile->start_unix_ns);
 	if (code == 0 && find(dhat, "forkTime", &piece))
 		code = ct_dhat_number(dhat, piece, "forkTime", &dhat->profile->fork_time);
-	if (code == 0 && find(dhat, "program", &piece)) {
-		cJSON *item = ct_dhat_string(dhat, piece, "program");
-
-		if (!item)
-			return CT_ERR_DAMAGED;
-		code = ct_profile_set_text(&dhat->profile->program, item->valuestring, strlen(item->valuestring));
-		cJSON_Delete(item);
-		if (code < 0)
-			return ct_dhat_no_memory(dhat);
-	}
+	if (code == 0)
+		code = read_text(dhat, "program", &profile->program);
+	if (code == 0)
+		code = read_text(dhat, "host", &profile->host);
+	if (code == 0)
+		code = read_text(dhat, "service", &profile->service);
+	if (code == 0)
+		code = read_text(dhat, "serviceVersion", &profile->service_version);
 	return code;
 }
 
@@ -206,6 +219,8 @@ int ct_dhat_read_ctrace(struct ct_dhat *dhat)
 		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"ctrace\" is not an object");
 	if (find(dhat, "ended", &flag))
 		dhat->profile->ended = !ct_json_is(flag, "false");
+	if (find(dhat, "running", &flag))
+		dhat->profile->running = ct_json_is(flag, "true");
 	if (find(dhat, "torn", &flag))
 		dhat->profile->torn = ct_json_is(flag, "true");
 	code = read_member(dhat, "sampleBytes", &dhat->profile->sample_bytes);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "load/store/store_process.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 static int64_t build_id_of(const struct ct_module *module, struct ct_profile *profile)
 {
@@ -15,11 +18,15 @@ static int64_t build_id_of(const struct ct_module *module, struct ct_profile *pr
 int ct_store_facts(const struct ct_store_file *store, struct ct_profile *profile)
 {
 	struct ct_span exe = store->header->exe;
+	char host[HOST_NAME_MAX + 1] = "";
 	uint64_t before_ns = 1000 * ct_store_file_us(store, store->start_ticks); /* before the segment */
 	profile->start_unix_ns = store->header->start_unix_ns + before_ns;
 	if (store->header->flags & CT_STORE_FORKED && store->header->forked_ns > store->header->boot_ns + before_ns)
 		profile->fork_time = (store->header->forked_ns - store->header->boot_ns - before_ns) / 1000;
-	if (ct_profile_set_text(&profile->program, store->strings + exe.offset, exe.bytes))
+	/* A store does not know its host. It is mostly read where it was recorded. */
+	gethostname(host, sizeof(host) - 1);
+	if (ct_profile_set_text(&profile->program, store->strings + exe.offset, exe.bytes) ||
+	    ct_profile_set_text(&profile->host, host, strlen(host)))
 		return -1;
 	profile->modules = calloc(store->module_count + 1, sizeof(*profile->modules));
 	if (!profile->modules)
