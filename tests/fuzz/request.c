@@ -88,7 +88,7 @@ static void ask(struct ct_server *server, const struct ct_request *request)
 			break;
 		}
 	}
-	ct_seen_free(&wait.seen);
+	ct_wait_free(server, &wait);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "names/names.h"
 #include "util/clock.h"
 
 static CT_ANSWER(well)
@@ -142,6 +143,35 @@ struct ct_served *ct_answer_process(struct ct_server *server, const struct ct_re
 	return NULL;
 }
 
+struct ct_served *ct_answer_profile(struct ct_server *server, const struct ct_request *request,
+				    struct ct_answer *answer)
+{
+	struct ct_error_text error;
+	struct ct_profile *profile;
+	struct ct_served *served = ct_answer_process(server, request, answer);
+	int code = served ? ct_served_profile(served, &profile, &error) : CT_OK;
+	if (!code)
+		return served;
+	ct_answer_failure(answer, code, &error);
+	return NULL;
+}
+
+void ct_answer_failure(struct ct_answer *answer, int code, const struct ct_error_text *error)
+{
+	ct_answer_error(answer, code == CT_ERR_USAGE ? 400 : code == CT_ERR_MEMORY ? 503 : 500, "%s", error->line);
+}
+
+void ct_answer_file(struct ct_answer *answer, const struct ct_served *served, const char *suffix)
+{
+	char program[48];
+	size_t length = 0;
+	for (const char *at = ct_name_base(served->exe); *at && length < sizeof(program) - 1; at++)
+		program[length++] =
+			strchr("\"\\;/", *at) || (unsigned char)*at < ' ' || (unsigned char)*at > '~' ? '_' : *at;
+	program[length] = '\0';
+	snprintf(answer->file_name, sizeof(answer->file_name), "%s.%d%s", program, served->pid, suffix);
+}
+
 static const struct route *find_route(const char *path)
 {
 	for (size_t i = 0; i < ROUTES; i++)
@@ -179,6 +209,16 @@ static void dispatch(struct ct_server *server, const struct ct_request *request,
 	} else {
 		route->answer(server, request, answer);
 	}
+}
+
+void ct_wait_free(struct ct_server *server, struct ct_wait *wait)
+{
+	for (size_t i = 0; i < wait->count; i++) {
+		server->waiting_sites -= wait->rows[i].seen.count;
+		ct_seen_free(&wait->rows[i].seen);
+	}
+	free(wait->rows);
+	*wait = (struct ct_wait){0};
 }
 
 bool ct_answer(struct ct_server *server, const struct ct_request *request, struct ct_answer *answer)

@@ -18,6 +18,7 @@ struct ct_server {
 	struct ct_fleet fleet;
 	uint64_t start_unix_ns;
 	uint64_t requests, refused; /* for /metrics */
+	size_t waiting_sites; /* what waiting requests have seen, in sites */
 	bool stopping;
 };
 
@@ -32,11 +33,19 @@ struct ct_request {
 	size_t body_bytes;
 };
 
+/* A process that an answer waits for. */
+struct ct_waiting {
+	uint64_t serial; /* of the process */
+	struct ct_seen seen; /* its sites at the beginning */
+};
+
 /* An answer that is to be given later: the handler is called again then, with `wait` as it left it. */
 struct ct_wait {
 	uint64_t until_ns; /* CLOCK_MONOTONIC; 0: the answer is there */
-	uint64_t serial; /* of the process */
-	struct ct_seen seen; /* its sites at the beginning */
+	bool began;
+	bool all; /* one profile of all processes */
+	struct ct_waiting *rows;
+	size_t count;
 };
 
 struct ct_answer {
@@ -55,6 +64,9 @@ struct ct_answer {
 /* Answer a request. False: out of memory. Unless answer->wait->until_ns is set, the caller frees the body. */
 bool ct_answer(struct ct_server *server, const struct ct_request *request, struct ct_answer *answer);
 
+/* Forget what a request has waited for. */
+void ct_wait_free(struct ct_server *server, struct ct_wait *wait);
+
 /* Answer with a status and a line of text. */
 void ct_answer_error(struct ct_answer *answer, unsigned status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -70,6 +82,16 @@ bool ct_answer_pid(const struct ct_request *request, struct ct_answer *answer, i
 /* The process that the request names, or the only one that runs. NULL: the answer says why there is none. */
 struct ct_served *ct_answer_process(struct ct_server *server, const struct ct_request *request,
 				    struct ct_answer *answer);
+
+/* The same, with a profile that was just read. */
+struct ct_served *ct_answer_profile(struct ct_server *server, const struct ct_request *request,
+				    struct ct_answer *answer);
+
+/* Answer with the status for an error, and its line. */
+void ct_answer_failure(struct ct_answer *answer, int code, const struct ct_error_text *error);
+
+/* Name the file that the answer is to be saved as: "app.12.json". */
+void ct_answer_file(struct ct_answer *answer, const struct ct_served *served, const char *suffix);
 
 #define CT_ANSWER(name)                                                                                                \
 	void ct_answer_##name(struct ct_server *server, const struct ct_request *request, struct ct_answer *answer)

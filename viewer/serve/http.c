@@ -245,7 +245,7 @@ static void end_call(void *context, struct MHD_Connection *connection, void **st
 	for (size_t i = 0; i < WAITING_MAX; i++)
 		if (call->http->waiting[i] == call)
 			call->http->waiting[i] = NULL;
-	ct_seen_free(&call->wait.seen);
+	ct_wait_free(call->http->server, &call->wait);
 	free(call->body);
 	free(call);
 	*state = NULL;

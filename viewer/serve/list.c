@@ -25,6 +25,7 @@ static void put_process(struct ct_served *served, FILE *out)
 	fprintf(out, "{\"pid\":%d", served->pid);
 	ct_put_text_member(out, "state", ct_served_states[served->state]);
 	ct_put_text_member(out, "exe", served->exe);
+	ct_put_text_member(out, "service", served->service);
 	ct_put_text_member(out, "store", served->store);
 	if (served->known) {
 		ct_put_number_member(out, "startUnixNs", numbers->start_unix_ns);
@@ -88,6 +89,7 @@ CT_ANSWER(sd)
 		ct_put_text(answer->out, pid);
 		ct_put_text_member(answer->out, "pid", pid);
 		ct_put_text_member(answer->out, "exe", ct_name_base(served->exe));
+		ct_put_text_member(answer->out, "service_name", served->service);
 		fputs("}}", answer->out);
 		any = true;
 	}

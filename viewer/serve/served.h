@@ -56,6 +56,8 @@ struct ct_served {
 	ino_t inode;
 	uint64_t file_bytes;
 	char *exe; /* path of the program, clean UTF-8; "" until the first reading */
+	char *service; /* what OTEL_SERVICE_NAME of the process says, or the program's name; "" until the first reading
+			*/
 	enum ct_served_state state;
 	bool arguments; /* the profile names the process with its arguments, which may hold secrets */
 	bool watched; /* was seen running, so that its end counts */
