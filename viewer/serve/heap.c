@@ -8,10 +8,7 @@
 #include "serve/pprof.h"
 #include "util/clock.h"
 
-#define SECOND_NS UINT64_C(1000000000)
-#define SECONDS_MAX 3600
 #define CLIENT_MAX 64 /* bytes of a client's name */
-#define WAITING_SITES_MAX (UINT64_C(4) << 20) /* 128 MiB, for all waiting requests */
 
 /* The processes of a request. */
 struct choice {
@@ -55,27 +52,6 @@ static bool choose_all(struct ct_server *server, const struct ct_wait *wait, str
 	return true;
 }
 
-/* The process that a request has waited for, with a profile that was just read. */
-static void choose_again(struct ct_server *server, struct ct_answer *answer, struct choice *choice)
-{
-	const struct ct_waiting *waiting = answer->wait->rows;
-	struct ct_served *served = ct_fleet_serial(&server->fleet, waiting->serial);
-	struct ct_error_text error;
-	struct ct_profile *profile;
-	int code = served ? ct_served_profile(served, &profile, &error) : CT_OK;
-	if (!served) {
-		ct_answer_error(answer, 410, "the process has ended, and its numbers are forgotten");
-	} else if (code) {
-		ct_answer_failure(answer, code, &error);
-	} else if (served->generation != waiting->seen.generation) {
-		ct_answer_error(answer, 503, "what was seen at the beginning has been forgotten; try again");
-	} else if (!add_part(choice, served)) {
-		ct_answer_error(answer, 503, "out of memory");
-	} else {
-		choice->parts->seen = &waiting->seen;
-	}
-}
-
 static size_t count_running(struct ct_server *server)
 {
 	size_t running = 0;
@@ -96,7 +72,10 @@ static bool choose(struct ct_server *server, const struct ct_request *request, s
 			: !text && !request->pid && (pid ? !strcmp(pid, "all") : count_running(server) > 1)) {
 		memory = choose_all(server, wait, choice);
 	} else if (wait->began) {
-		choose_again(server, answer, choice);
+		struct ct_served *served = ct_wait_process(server, answer);
+		memory = !served || add_part(choice, served);
+		if (choice->count)
+			choice->parts->seen = &wait->rows->seen;
 	} else {
 		struct ct_served *served = ct_answer_profile(server, request, answer);
 		memory = !served || add_part(choice, served);
@@ -136,28 +115,17 @@ static void put_pprof(const struct choice *choice, const struct ct_pprof_ask *as
 static void begin_wait(struct ct_server *server, const struct choice *choice, uint64_t seconds,
 		       struct ct_answer *answer)
 {
-	struct ct_wait *wait = answer->wait;
 	struct ct_error_text ignored;
 	struct ct_profile *profile;
-	wait->rows = calloc(choice->count + 1, sizeof(*wait->rows));
-	bool memory = wait->rows != NULL;
-	for (size_t i = 0; i < choice->count && memory; i++) {
+	for (size_t i = 0; i < choice->count; i++) {
 		struct ct_served *served = choice->parts[i].served;
-		struct ct_waiting *row = &wait->rows[wait->count];
 		if (choice->all && ct_served_profile(served, &profile, &ignored))
 			continue; /* it counts as missing at the end, if it cannot be read then */
-		row->serial = served->serial;
-		memory = !ct_seen_take(&row->seen, served);
-		server->waiting_sites += row->seen.count;
-		wait->count++;
+		if (!ct_wait_add(server, answer, served))
+			return;
 	}
-	if (!memory || server->waiting_sites > WAITING_SITES_MAX) {
-		ct_answer_error(answer, 503, memory ? "too many requests wait already" : "out of memory");
-		return;
-	}
-	wait->began = true;
-	wait->all = choice->all;
-	wait->until_ns = ct_now_ns() + seconds * SECOND_NS;
+	answer->wait->all = choice->all;
+	ct_wait_begin(answer, seconds);
 }
 
 static void answer_heap(struct ct_server *server, const struct ct_request *request, struct ct_answer *answer,
@@ -165,7 +133,7 @@ static void answer_heap(struct ct_server *server, const struct ct_request *reque
 {
 	struct choice choice = {0};
 	uint64_t seconds, debug, top;
-	if (!ct_answer_number(request, answer, "seconds", 0, SECONDS_MAX, &seconds) ||
+	if (!ct_answer_number(request, answer, "seconds", 0, CT_SECONDS_MAX, &seconds) ||
 	    !ct_answer_number(request, answer, "debug", 0, 2, &debug) ||
 	    !ct_answer_number(request, answer, "top", 0, UINT32_MAX, &top))
 		return;

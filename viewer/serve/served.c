@@ -213,6 +213,11 @@ static int refresh(struct ct_served *served, bool profile, struct ct_error_text 
 	return code;
 }
 
+const char *ct_served_mode(const struct ct_served *served)
+{
+	return served->numbers.mode == CT_CONTROL_OFF ? "off" : served->numbers.sample_bytes ? "sampled" : "exact";
+}
+
 int ct_served_look(struct ct_served *served)
 {
 	struct ct_error_text ignored;
@@ -257,6 +262,7 @@ int ct_seen_take(struct ct_seen *seen, const struct ct_served *served)
 	seen->unix_ns = ct_clock_ns(CLOCK_REALTIME);
 	seen->used_ns = ct_now_ns();
 	seen->generation = served->generation;
+	seen->segment = served->numbers.segment;
 	for (size_t i = 0; i < seen->count; i++) {
 		const struct ct_counters *counters = &profile->sites[i].counters;
 		sites[i] = (struct ct_seen_site){counters->total_bytes, counters->total_blocks, counters->end_bytes,

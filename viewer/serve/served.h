@@ -41,6 +41,7 @@ struct ct_seen {
 	uint64_t unix_ns;
 	uint64_t used_ns;
 	uint64_t generation; /* of the profile whose sites they are */
+	uint32_t segment; /* whose counters they are */
 	char *client; /* NULL: a free entry */
 };
 
@@ -80,6 +81,9 @@ struct ct_served {
 /* A process with this open store. Takes folder and fd over, even if it fails. NULL: out of memory, or not a file. */
 struct ct_served *ct_served_new(int pid, int folder, int fd, const char *store);
 void ct_served_free(struct ct_served *served);
+
+/* "exact", "sampled" or "off". */
+const char *ct_served_mode(const struct ct_served *served);
 
 /* Renew the numbers. 0, or < 0 and served->problem says why: the numbers are those of the reading before, if any. */
 int ct_served_look(struct ct_served *served);

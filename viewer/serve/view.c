@@ -90,14 +90,17 @@ static int keep_top(struct ct_profile *profile, struct ct_view *made, const stru
 }
 
 /* Only the sites that have something to say. */
-static size_t copy_sites(const struct ct_profile *profile, const struct ct_pprof_ask *ask, struct ct_site_row *sites)
+static size_t copy_sites(const struct ct_served *served, const struct ct_pprof_ask *ask, struct ct_site_row *sites)
 {
+	const struct ct_profile *profile = ct_store_builder_profile(served->builder);
+	/* In another segment the counters began at 0. */
+	bool less = ask->seen && is_since(ask) && ask->seen->segment == served->numbers.segment;
 	size_t count = 0;
 	for (size_t i = 0; i < profile->site_count; i++) {
 		struct ct_site_row row = profile->sites[i];
 		if (ask->gone)
 			row.counters.end_bytes = row.counters.end_blocks = 0;
-		if (ask->seen && is_since(ask) && i < ask->seen->count)
+		if (less && i < ask->seen->count)
 			subtract(&row.counters, &ask->seen->sites[i], ask->kind == CT_PPROF_CHANGE);
 		if (row.counters.total_blocks || row.counters.end_blocks)
 			sites[count++] = row;
@@ -117,7 +120,7 @@ int ct_view_make(struct ct_served *served, const struct ct_pprof_ask *ask, struc
 	view->sites = calloc(profile->site_count + 1, sizeof(*view->sites));
 	if (!view->sites)
 		return ct_error_no_memory(error);
-	view->site_count = copy_sites(profile, ask, view->sites);
+	view->site_count = copy_sites(served, ask, view->sites);
 	view->totals = (struct ct_counters){0};
 	for (size_t i = 0; i < view->site_count; i++)
 		ct_counters_add(&view->totals, &view->sites[i].counters);

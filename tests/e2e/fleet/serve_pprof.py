@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The profiles of ctrace serve, read by go tool pprof and by gperftools' pprof, and its exports."""
 
+import json
 import os
 import re
 import signal
@@ -272,6 +273,32 @@ def two_processes_compared(context):
             server.ask("/diff?" + wrong, status=status)
         if os.path.exists(PAGE):
             check_in('id="data">', server.ask(f"/diff?pid={large.pid}&with={small.pid}").text, "the page")
+
+
+@test()
+def two_moments_compared(context):
+    """/diff?seconds=N has what was allocated and freed in N seconds, site by site."""
+    user = alone(context)
+    with targets(context, popen=user) as (target,), serving(context, **user) as server:
+        target.tell("grow 12")
+        before = server.wait_for(target.pid, "the process", lambda row: row["liveBytes"] > 12 * BLOCK)
+        with socket.create_connection(("127.0.0.1", server.port)) as waiting:
+            waiting.sendall(b"GET /diff?seconds=2&format=json HTTP/1.0\r\n\r\n")
+            server.ask("/-/healthy")
+            os.kill(server.pid, signal.SIGSTOP)
+            target.tell("shrink 7")
+            target.tell("churn 20")
+            os.kill(server.pid, signal.SIGCONT)
+            answer = b"".join(iter(lambda: waiting.recv(65536), b""))
+        after = server.wait_for(target.pid, "the shrinkage", lambda row: row["liveBytes"] < before["liveBytes"])
+        diff = json.loads(answer.partition(b"\r\n\r\n")[2])
+        for side, row in (("old", before), ("new", after)):
+            sums = tuple(diff[side]["totals"][name] for name in ("endBytes", "totalBytes", "totalBlocks"))
+            check_equal(sums, (row["liveBytes"], row["totalBytes"], row["totalBlocks"]), side)
+        largest = min(diff["rows"], key=lambda row: row["new"]["endBytes"] - row["old"]["endBytes"])
+        check_equal(largest["new"]["endBytes"] - largest["old"]["endBytes"], -7 * BLOCK, f"the largest decrease: {largest}")
+        server.ask(f"/diff?seconds=1&with={target.pid}", status=400)
+        server.ask("/diff?seconds=x", status=400)
 
 
 @test()
