@@ -88,7 +88,7 @@ static void ask(struct ct_server *server, const struct ct_request *request)
 			break;
 		}
 	}
-	ct_seen_free(&wait.seen);
+	ct_wait_free(server, &wait);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -101,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct query query = {.count = 0};
 	if (!server.fleet.count)
 		make_server(&server);
+	server.allow_control = true;
 	char *text = calloc(1, size + 1), *at = text;
 	memcpy(text, data, size);
 	char *lines[5];
@@ -121,6 +122,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			.parameter = parameter,
 			.context = &query,
 			.host = lines[1] ? lines[1] : "",
+			.origin = "",
+			.key = "",
+			.bearer = size % 2,
 			.accept = lines[3] ? lines[3] : "",
 			.body = at ? at : "",
 			.body_bytes = at ? size - (size_t)(at - text) : 0,

@@ -162,13 +162,19 @@ class PprofRaw:
         self.types = [name.partition("/")[0] for name in types]
         self.default = next(name.partition("/")[0] for name in types if name.endswith("[dflt]"))
         self.samples, self.sizes = [], []  # the label "bytes" of each sample, or None
+        self.labels = []  # the texts of its other labels
         for row in rows[1:]:
             label = re.fullmatch(r" {16}bytes:\[(\d+) bytes\]", row)
             if label:
                 self.sizes[-1] = int(label.group(1))
                 continue
+            texts = re.findall(r" *(\w+):\[(.*?)\](?= |$)", row) if row.startswith(" " * 16) else ()
+            if texts:
+                self.labels[-1].update(texts)
+                continue
             values, ids = row.split(":")
             self.sizes.append(None)
+            self.labels.append({})
             self.samples.append(([int(value) for value in values.split()], [int(i) for i in ids.split()]))
         self.locations, location = {}, None
         for row in locations.splitlines():

@@ -96,19 +96,19 @@ class Server:
             raise Failure(f"{method} {path}: status {answer.status}, wanted {status}: {answer.body[:300]!r}")
         return answer
 
-    def process_of(self, pid):
+    def process_of(self, pid, **headers):
         """The row of /processes for a pid, or None."""
-        rows = [row for row in self.ask("/processes").json["processes"] if row["pid"] == pid]
+        rows = [row for row in self.ask("/processes", **headers).json["processes"] if row["pid"] == pid]
         return rows[-1] if rows else None
 
-    def wait_for(self, pid, what, condition):
+    def wait_for(self, pid, what, condition, **headers):
         """Wait until the row of a process fulfils a condition; the server looks at a store once a second."""
 
         def look():
-            row = self.process_of(pid)
+            row = self.process_of(pid, **headers)
             return row and condition(row) and row
 
-        return wait_for(look, what, lambda: f": {self.process_of(pid)}")
+        return wait_for(look, what, lambda: f": {self.process_of(pid, **headers)}")
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))

@@ -240,11 +240,82 @@ static void deep_and_long(void **state)
 	ct_profile_free(profile);
 }
 
+/* Where less is live than before, the number is negative, and a large decrease is as much worth as a large increase. */
+static void changes_with_signs(void **state)
+{
+	(void)state;
+	struct ct_profile *profile = ct_profile_new();
+	struct ct_wire wire = {.parts = CT_PPROF_LIVE, .live_change = true, .most_samples = 3};
+	struct ct_wire_message message;
+	for (unsigned i = 0; i < 50; i++) {
+		char stack[64];
+		snprintf(stack, sizeof(stack), "leaf%u main", i);
+		add(profile, stack, 2 * i);
+	}
+	profile->has_lifetimes = true;
+	profile->sites[20].counters.end_bytes = (uint64_t)-9000;
+	profile->sites[20].counters.end_blocks = (uint64_t)-3;
+	assert_int_equal(ct_wire_write(profile, &wire, &message, &error), 0);
+	Pprof__Profile *pprof = unpack(&message);
+	int64_t sum = 0, least = 0;
+	for (size_t i = 0; i < pprof->n_sample; i++) {
+		sum += pprof->sample[i]->value[1];
+		if (pprof->sample[i]->value[1] < least)
+			least = pprof->sample[i]->value[1];
+	}
+	assert_int_equal(pprof->n_sample, 3);
+	assert_int_equal(least, -9000);
+	assert_int_equal(sum, 49 * 50 / 2 - 20 - 9000);
+	pprof__profile__free_unpacked(pprof, NULL);
+	free(message.data);
+	ct_profile_free(profile);
+}
+
+/* The root of a process's stacks becomes labels; what no caller has is "[other stacks]" of that process. */
+static void labels_of_processes(void **state)
+{
+	(void)state;
+	struct ct_profile *profile = ct_profile_new();
+	struct ct_wire_message message;
+	add(profile, "f main P", 10);
+	add(profile, "g other P", 4);
+	add(profile, "f main Q", 7);
+	add(profile, "P", 2);
+	const struct ct_pprof_process processes[] = {{frame_of(profile, "P"), 12, "app", "shop"},
+						     {frame_of(profile, "Q"), 34, "app", "bank"}};
+	const struct ct_wire wire = {
+		.parts = CT_PPROF_ALLOCATED, .processes = processes, .process_count = 2, .missing = 1};
+	assert_int_equal(ct_wire_write(profile, &wire, &message, &error), 0);
+	Pprof__Profile *pprof = unpack(&message);
+	assert_int_equal(pprof->n_sample, 4);
+	for (size_t i = 0; i < pprof->n_sample; i++) {
+		const Pprof__Sample *sample = pprof->sample[i];
+		bool first = sample->value[1] != 7;
+		assert_int_equal(sample->n_label, 3);
+		assert_string_equal(pprof->string_table[sample->label[0]->key], "pid");
+		assert_string_equal(pprof->string_table[sample->label[0]->str], first ? "12" : "34");
+		assert_string_equal(pprof->string_table[sample->label[1]->str], "app");
+		assert_string_equal(pprof->string_table[sample->label[2]->key], "service_name");
+		assert_string_equal(pprof->string_table[sample->label[2]->str], first ? "shop" : "bank");
+		assert_int_equal(sample->n_location_id, sample->value[1] == 2 ? 1 : 2);
+		assert_string_not_equal(name_of(pprof, sample->location_id[sample->n_location_id - 1]), "P");
+		if (sample->value[1] == 2)
+			assert_string_equal(name_of(pprof, sample->location_id[0]), "[other stacks]");
+	}
+	assert_string_equal(pprof->string_table[pprof->comment[pprof->n_comment - 1]],
+			    "INCOMPLETE: 1 of the processes could not be read");
+	pprof__profile__free_unpacked(pprof, NULL);
+	free(message.data);
+	ct_profile_free(profile);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nearest_caller), cmocka_unit_test(no_sites),      cmocka_unit_test(random_trees),
-		cmocka_unit_test(messages_fit),   cmocka_unit_test(deep_and_long),
+		cmocka_unit_test(nearest_caller),      cmocka_unit_test(no_sites),
+		cmocka_unit_test(random_trees),        cmocka_unit_test(messages_fit),
+		cmocka_unit_test(deep_and_long),       cmocka_unit_test(changes_with_signs),
+		cmocka_unit_test(labels_of_processes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

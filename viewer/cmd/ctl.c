@@ -6,15 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "live/control.h"
+#include "live/control_word.h"
 #include "load/store/store_file.h"
 #include "names/number.h"
 #include "util/message.h"
 #include "util/utf8.h"
 
 #define COMMAND "ctl"
-#define SAMPLE "sample="
-#define SAMPLE_MAX (1ull << 27)
 
 struct request {
 	const char *target;
@@ -22,55 +20,6 @@ struct request {
 	struct ct_control_wish wish;
 	bool status;
 };
-
-/* NAME's use: not at all, possible, needed. */
-enum name { NAME_NONE, NAME_MAY, NAME_MUST };
-
-static const struct action {
-	const char *word;
-	enum name name;
-	struct ct_control_wish wish;
-	bool needs_recording; /* makes no sense asleep or off */
-} actions[] = {
-	{"off", NAME_NONE, {.set_mode = true, .mode = CT_CONTROL_OFF}, false},
-	{"exact", NAME_MAY, {.set_mode = true, .mode = CT_CONTROL_EXACT}, false},
-	{"pause", NAME_NONE, {.set_pause = true, .pause = true}, true},
-	{"resume", NAME_NONE, {.set_pause = true}, true},
-	{"mark", NAME_MUST, {.mark = true}, true},
-	{"reset", NAME_MAY, {.segment = true}, true},
-};
-
-static int parse_sample(const char *text, struct ct_control_wish *wish, struct ct_error_text *error)
-{
-	char *end;
-	uint64_t bytes = strtoull(text, &end, 10);
-	const char *unit = *end ? strchr("kmg", *end) : NULL;
-	unsigned shift = unit ? 10 * (unsigned)(unit - "kmg" + 1) : 0;
-	if (*text < '0' || *text > '9' || (*end && (!unit || end[1])) || !bytes || bytes > SAMPLE_MAX >> shift)
-		return ct_error_set(error, CT_ERR_USAGE,
-				    SAMPLE "%s: not a number of bytes (as 4096, 512k or 2m) up to 128m", text);
-	*wish = (struct ct_control_wish){.set_mode = true, .mode = CT_CONTROL_SAMPLE, .sample_bytes = bytes << shift};
-	return CT_OK;
-}
-
-static const struct action *find_action(const char *word)
-{
-	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
-		if (!strcmp(actions[i].word, word))
-			return &actions[i];
-	return NULL;
-}
-
-static int check_name(const char *word, enum name use, const char *name, struct ct_error_text *error)
-{
-	if (use == NAME_MUST && !name)
-		return ct_error_set(error, CT_ERR_USAGE, "%s needs a name", word);
-	if (use == NAME_NONE && name)
-		return ct_error_set(error, CT_ERR_USAGE, "%s takes no name", word);
-	if (name && (!*name || strlen(name) > CT_CONTROL_NAME_MAX))
-		return ct_error_set(error, CT_ERR_USAGE, "a name has 1 to %u bytes", CT_CONTROL_NAME_MAX);
-	return CT_OK;
-}
 
 static int parse(int count, char **words, struct request *request, struct ct_error_text *error)
 {
@@ -82,21 +31,9 @@ static int parse(int count, char **words, struct request *request, struct ct_err
 	request->target = words[0];
 	request->word = count > 1 ? words[1] : "status";
 	request->status = !strcmp(request->word, "status");
-	if (request->status)
-		return check_name(request->word, NAME_NONE, name, error);
-	const struct action *action = find_action(request->word);
-	enum name use = action ? action->name : NAME_MAY;
-	int code = CT_OK;
-	if (action)
-		request->wish = action->wish;
-	else if (!strncmp(request->word, SAMPLE, strlen(SAMPLE)))
-		code = parse_sample(request->word + strlen(SAMPLE), &request->wish, error);
-	else
-		code = ct_error_set(error, CT_ERR_USAGE,
-				    "%s: not one of off, exact, sample=BYTES, pause, resume, mark, reset, status",
-				    request->word);
-	request->wish.name = name;
-	return code ? code : check_name(request->word, use, name, error);
+	if (!request->status)
+		return ct_control_parse(request->word, name, &request->wish, error);
+	return name ? ct_error_set(error, CT_ERR_USAGE, "status takes no name") : CT_OK;
 }
 
 static void print_mode(const struct ct_store_file *store)
@@ -149,8 +86,7 @@ static int print_status(const struct ct_control_page *page, struct ct_error_text
 /* Is there something to control in this state? */
 static int check_state(const struct ct_control_page *page, const struct request *request, struct ct_error_text *error)
 {
-	const struct action *action = find_action(request->word);
-	if (page->asleep && action && action->needs_recording)
+	if (page->asleep && ct_control_needs_recording(request->word))
 		return ct_error_set(error, CT_ERR_USAGE,
 				    "%s: nothing is recorded, the process is asleep; 'ctrace ctl %s exact' wakes it",
 				    request->word, request->target);
@@ -193,7 +129,8 @@ static int run(int argc, char **argv)
 	return code ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
 }
 
-static const char *const action_words[] = {"off", "exact", SAMPLE, "pause", "resume", "mark", "reset", "status", NULL};
+static const char *const action_words[] = {
+	"off", "exact", CT_CONTROL_SAMPLE_WORD, "pause", "resume", "mark", "reset", "status", NULL};
 
 static void print_more(FILE *out)
 {

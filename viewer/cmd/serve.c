@@ -21,6 +21,7 @@ struct request {
 	const char *token;
 	bool no_proc;
 	bool arguments;
+	bool allow_control;
 };
 
 static int add_folder(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
@@ -61,6 +62,10 @@ static const struct ct_option options[] = {
 	 .help = "show the arguments of processes, which may hold secrets",
 	 .set = ct_set_flag,
 	 .at = offsetof(struct request, arguments)},
+	{.name = "allow-control",
+	 .help = "let pages and requests switch recordings, as ctrace ctl does: off, exact, sample, pause, mark, reset",
+	 .set = ct_set_flag,
+	 .at = offsetof(struct request, allow_control)},
 };
 
 static void started(const char *url)
@@ -79,6 +84,9 @@ static int serve(const struct request *request, struct ct_error_text *error)
 		return code;
 	code = ct_fleet_init(&server.fleet, !request->no_proc, error);
 	server.fleet.arguments = request->arguments;
+	server.allow_control = request->allow_control;
+	if (!code && !ct_server_make_key(&server))
+		code = ct_error_set(error, CT_ERR_IO, "the kernel gives no random numbers");
 	for (size_t i = 0; i < request->folder_count && !code; i++)
 		code = ct_fleet_watch(&server.fleet, request->folders[i], error);
 	if (!code)

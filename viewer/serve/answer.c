@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "serve/answer.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
+#include "names/names.h"
 #include "util/clock.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+#define WAITING_SITES_MAX (UINT64_C(4) << 20) /* 128 MiB, for all waiting requests */
 
 static CT_ANSWER(well)
 {
@@ -32,37 +38,40 @@ static CT_ANSWER(not_ours)
 			request->path);
 }
 
+enum methods { GET, GET_POST, POST };
+
 static const struct route {
 	const char *path;
 	void (*answer)(struct ct_server *server, const struct ct_request *request, struct ct_answer *answer);
-	bool post; /* is answered too */
+	enum methods methods;
 } routes[] = {
-	{"/", ct_answer_index, false},
-	{"/-/healthy", ct_answer_well, false},
-	{"/-/ready", ct_answer_ready, false},
-	{"/metrics", ct_answer_metrics, false},
-	{"/sd", ct_answer_sd, false},
-	{"/processes", ct_answer_processes, false},
-	{"/diff", ct_answer_diff, false},
-	{"/export", ct_answer_export, false},
-	{"/page", ct_answer_page, false},
-	{"/debug/pprof/", ct_answer_go_index, false},
-	{"/debug/pprof", ct_answer_go_index, false},
-	{"/debug/pprof/heap", ct_answer_heap, false},
-	{"/debug/pprof/allocs", ct_answer_allocs, false},
-	{"/debug/pprof/delta_heap", ct_answer_delta_heap, false},
-	{"/debug/pprof/cmdline", ct_answer_cmdline, false},
-	{"/debug/pprof/symbol", ct_answer_symbol, true},
-	{"/debug/pprof/profile", ct_answer_not_ours, false},
-	{"/debug/pprof/block", ct_answer_not_ours, false},
-	{"/debug/pprof/mutex", ct_answer_not_ours, false},
-	{"/debug/pprof/goroutine", ct_answer_not_ours, false},
-	{"/debug/pprof/threadcreate", ct_answer_not_ours, false},
-	{"/debug/pprof/trace", ct_answer_not_ours, false},
-	{"/pprof/heap", ct_answer_text_heap, false},
-	{"/pprof/growth", ct_answer_text_growth, false},
-	{"/pprof/symbol", ct_answer_symbol, true},
-	{"/pprof/cmdline", ct_answer_cmdline, false},
+	{"/", ct_answer_index, GET},
+	{"/-/healthy", ct_answer_well, GET},
+	{"/-/ready", ct_answer_ready, GET},
+	{"/metrics", ct_answer_metrics, GET},
+	{"/sd", ct_answer_sd, GET},
+	{"/processes", ct_answer_processes, GET},
+	{"/control", ct_answer_control, POST},
+	{"/diff", ct_answer_diff, GET},
+	{"/export", ct_answer_export, GET},
+	{"/page", ct_answer_page, GET},
+	{"/debug/pprof/", ct_answer_go_index, GET},
+	{"/debug/pprof", ct_answer_go_index, GET},
+	{"/debug/pprof/heap", ct_answer_heap, GET},
+	{"/debug/pprof/allocs", ct_answer_allocs, GET},
+	{"/debug/pprof/delta_heap", ct_answer_delta_heap, GET},
+	{"/debug/pprof/cmdline", ct_answer_cmdline, GET},
+	{"/debug/pprof/symbol", ct_answer_symbol, GET_POST},
+	{"/debug/pprof/profile", ct_answer_not_ours, GET},
+	{"/debug/pprof/block", ct_answer_not_ours, GET},
+	{"/debug/pprof/mutex", ct_answer_not_ours, GET},
+	{"/debug/pprof/goroutine", ct_answer_not_ours, GET},
+	{"/debug/pprof/threadcreate", ct_answer_not_ours, GET},
+	{"/debug/pprof/trace", ct_answer_not_ours, GET},
+	{"/pprof/heap", ct_answer_text_heap, GET},
+	{"/pprof/growth", ct_answer_text_growth, GET},
+	{"/pprof/symbol", ct_answer_symbol, GET_POST},
+	{"/pprof/cmdline", ct_answer_cmdline, GET},
 };
 
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -142,6 +151,35 @@ struct ct_served *ct_answer_process(struct ct_server *server, const struct ct_re
 	return NULL;
 }
 
+struct ct_served *ct_answer_profile(struct ct_server *server, const struct ct_request *request,
+				    struct ct_answer *answer)
+{
+	struct ct_error_text error;
+	struct ct_profile *profile;
+	struct ct_served *served = ct_answer_process(server, request, answer);
+	int code = served ? ct_served_profile(served, &profile, &error) : CT_OK;
+	if (!code)
+		return served;
+	ct_answer_failure(answer, code, &error);
+	return NULL;
+}
+
+void ct_answer_failure(struct ct_answer *answer, int code, const struct ct_error_text *error)
+{
+	ct_answer_error(answer, code == CT_ERR_USAGE ? 400 : code == CT_ERR_MEMORY ? 503 : 500, "%s", error->line);
+}
+
+void ct_answer_file(struct ct_answer *answer, const struct ct_served *served, const char *suffix)
+{
+	char program[48];
+	size_t length = 0;
+	for (const char *at = ct_name_base(served->exe); *at && length < sizeof(program) - 1; at++)
+		program[length++] =
+			strchr("\"\\;/", *at) || (unsigned char)*at < ' ' || (unsigned char)*at > '~' ? '_' : *at;
+	program[length] = '\0';
+	snprintf(answer->file_name, sizeof(answer->file_name), "%s.%d%s", program, served->pid, suffix);
+}
+
 static const struct route *find_route(const char *path)
 {
 	for (size_t i = 0; i < ROUTES; i++)
@@ -168,17 +206,80 @@ static void take_prefix(struct ct_request *request)
 
 static void dispatch(struct ct_server *server, const struct ct_request *request, struct ct_answer *answer)
 {
+	static const char *const allowed[] = {"GET, HEAD", "GET, HEAD, POST", "POST"};
 	const struct route *route = find_route(request->path);
 	bool get = !strcmp(request->method, "GET") || !strcmp(request->method, "HEAD");
-	bool post = route && route->post && !strcmp(request->method, "POST");
+	bool post = !strcmp(request->method, "POST");
 	if (!route) {
 		ct_answer_error(answer, 404, "nothing is here; / lists what there is");
-	} else if (!get && !post) {
-		ct_answer_error(answer, 405, "only GET%s is answered here", route->post ? " or POST" : "");
-		answer->allow = route->post ? "GET, HEAD, POST" : "GET, HEAD";
-	} else {
+	} else if ((get && route->methods != POST) || (post && route->methods != GET)) {
 		route->answer(server, request, answer);
+	} else {
+		ct_answer_error(answer, 405, "only %s is answered here", allowed[route->methods]);
+		answer->allow = allowed[route->methods];
 	}
+}
+
+bool ct_server_make_key(struct ct_server *server)
+{
+	uint64_t random[2];
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return false;
+	snprintf(server->key, sizeof(server->key), "%016" PRIx64 "%016" PRIx64, random[0], random[1]);
+	return true;
+}
+
+bool ct_wait_add(struct ct_server *server, struct ct_answer *answer, struct ct_served *served)
+{
+	struct ct_wait *wait = answer->wait;
+	struct ct_waiting *rows = reallocarray(wait->rows, wait->count + 1, sizeof(*rows));
+	if (rows) {
+		wait->rows = rows;
+		rows[wait->count] = (struct ct_waiting){.serial = served->serial};
+	}
+	if (!rows || ct_seen_take(&rows[wait->count].seen, served)) {
+		ct_answer_error(answer, 503, "out of memory");
+		return false;
+	}
+	server->waiting_sites += rows[wait->count++].seen.count;
+	if (server->waiting_sites <= WAITING_SITES_MAX)
+		return true;
+	ct_answer_error(answer, 503, "too many requests wait already; try again later");
+	return false;
+}
+
+void ct_wait_begin(struct ct_answer *answer, uint64_t seconds)
+{
+	answer->wait->began = true;
+	answer->wait->until_ns = ct_now_ns() + seconds * SECOND_NS;
+}
+
+struct ct_served *ct_wait_process(struct ct_server *server, struct ct_answer *answer)
+{
+	const struct ct_waiting *waiting = answer->wait->rows;
+	struct ct_served *served = ct_fleet_serial(&server->fleet, waiting->serial);
+	struct ct_error_text error;
+	struct ct_profile *profile;
+	int code = served ? ct_served_profile(served, &profile, &error) : CT_OK;
+	if (!served)
+		ct_answer_error(answer, 410, "the process has ended, and its numbers are forgotten");
+	else if (code)
+		ct_answer_failure(answer, code, &error);
+	else if (served->generation == waiting->seen.generation)
+		return served;
+	else
+		ct_answer_error(answer, 503, "what was seen at the beginning has been forgotten; try again");
+	return NULL;
+}
+
+void ct_wait_free(struct ct_server *server, struct ct_wait *wait)
+{
+	for (size_t i = 0; i < wait->count; i++) {
+		server->waiting_sites -= wait->rows[i].seen.count;
+		ct_seen_free(&wait->rows[i].seen);
+	}
+	free(wait->rows);
+	*wait = (struct ct_wait){0};
 }
 
 bool ct_answer(struct ct_server *server, const struct ct_request *request, struct ct_answer *answer)

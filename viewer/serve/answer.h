@@ -12,13 +12,17 @@
 
 #include "serve/fleet.h"
 
+#define CT_SECONDS_MAX 3600 /* that a request may wait */
 #define CT_BODY_MAX 65536u /* bytes of a request's body; only addresses for /pprof/symbol are ever sent */
 
 struct ct_server {
 	struct ct_fleet fleet;
 	uint64_t start_unix_ns;
 	uint64_t requests, refused; /* for /metrics */
+	size_t waiting_sites; /* what waiting requests have seen, in sites */
 	bool stopping;
+	bool allow_control;
+	char key[40]; /* that pages of ours have, and requests that control a process; "" = there is none */
 };
 
 struct ct_request {
@@ -27,16 +31,25 @@ struct ct_request {
 	/* A parameter of the query; NULL: not given. */
 	const char *(*parameter)(void *context, const char *name);
 	void *context;
-	const char *accept, *host; /* headers; "" = none */
+	const char *accept, *host, *origin, *key; /* headers; "" = none */
+	bool bearer; /* the token came as a Bearer */
 	const char *body;
 	size_t body_bytes;
+};
+
+/* A process that an answer waits for. */
+struct ct_waiting {
+	uint64_t serial; /* of the process */
+	struct ct_seen seen; /* its sites at the beginning */
 };
 
 /* An answer that is to be given later: the handler is called again then, with `wait` as it left it. */
 struct ct_wait {
 	uint64_t until_ns; /* CLOCK_MONOTONIC; 0: the answer is there */
-	uint64_t serial; /* of the process */
-	struct ct_seen seen; /* its sites at the beginning */
+	bool began;
+	bool all; /* one profile of all processes */
+	struct ct_waiting *rows;
+	size_t count;
 };
 
 struct ct_answer {
@@ -52,8 +65,23 @@ struct ct_answer {
 	struct ct_wait *wait; /* the caller's */
 };
 
+/* Make the key of the server's pages. False: there are no random numbers. */
+bool ct_server_make_key(struct ct_server *server);
+
 /* Answer a request. False: out of memory. Unless answer->wait->until_ns is set, the caller frees the body. */
 bool ct_answer(struct ct_server *server, const struct ct_request *request, struct ct_answer *answer);
+
+/* Remember what the process's profile, which was just read, has now, for an answer after some seconds. False: the
+ * answer says why not. */
+bool ct_wait_add(struct ct_server *server, struct ct_answer *answer, struct ct_served *served);
+void ct_wait_begin(struct ct_answer *answer, uint64_t seconds);
+
+/* The process that a request for one has waited for, with a profile that was just read. NULL: the answer says why there
+ * is none. */
+struct ct_served *ct_wait_process(struct ct_server *server, struct ct_answer *answer);
+
+/* Forget what a request has waited for. */
+void ct_wait_free(struct ct_server *server, struct ct_wait *wait);
 
 /* Answer with a status and a line of text. */
 void ct_answer_error(struct ct_answer *answer, unsigned status, const char *format, ...)
@@ -71,10 +99,21 @@ bool ct_answer_pid(const struct ct_request *request, struct ct_answer *answer, i
 struct ct_served *ct_answer_process(struct ct_server *server, const struct ct_request *request,
 				    struct ct_answer *answer);
 
+/* The same, with a profile that was just read. */
+struct ct_served *ct_answer_profile(struct ct_server *server, const struct ct_request *request,
+				    struct ct_answer *answer);
+
+/* Answer with the status for an error, and its line. */
+void ct_answer_failure(struct ct_answer *answer, int code, const struct ct_error_text *error);
+
+/* Name the file that the answer is to be saved as: "app.12.json". */
+void ct_answer_file(struct ct_answer *answer, const struct ct_served *served, const char *suffix);
+
 #define CT_ANSWER(name)                                                                                                \
 	void ct_answer_##name(struct ct_server *server, const struct ct_request *request, struct ct_answer *answer)
 
 CT_ANSWER(cmdline);
+CT_ANSWER(control);
 CT_ANSWER(allocs);
 CT_ANSWER(delta_heap);
 CT_ANSWER(diff);

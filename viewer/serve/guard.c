@@ -65,13 +65,19 @@ static size_t decode(const char *text, char *out, size_t room)
 	return count;
 }
 
+bool ct_guard_is_bearer(const struct ct_guard *guard, const char *header)
+{
+	return *guard->token && header && !strncasecmp(header, "Bearer ", 7) &&
+	       is_token(guard, header + 7, strlen(header + 7));
+}
+
 bool ct_guard_admits(const struct ct_guard *guard, const char *header)
 {
 	char plain[CT_TOKEN_MAX * 2];
 	if (!*guard->token)
 		return true;
-	if (header && !strncasecmp(header, "Bearer ", 7))
-		return is_token(guard, header + 7, strlen(header + 7));
+	if (ct_guard_is_bearer(guard, header))
+		return true;
 	if (!header || strncasecmp(header, "Basic ", 6))
 		return false;
 	size_t length = decode(header + 6, plain, sizeof(plain));

@@ -24,6 +24,9 @@ int ct_guard_read(struct ct_guard *guard, const char *path, struct ct_error_text
 /* Is the token in an Authorization header: as a Bearer, or as the password of any user (Basic)? header may be NULL. */
 bool ct_guard_admits(const struct ct_guard *guard, const char *header);
 
+/* Is the token in the header as a Bearer? A browser never sends that by itself. */
+bool ct_guard_is_bearer(const struct ct_guard *guard, const char *header);
+
 /* May a request have this Host header? NULL: it has none. */
 bool ct_guard_host(const struct ct_guard *guard, const char *host);
 

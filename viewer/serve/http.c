@@ -173,6 +173,8 @@ static enum MHD_Result dispatch(struct call *call, const char *path, const char 
 	struct http *http = call->http;
 	struct ct_answer answer = {.wait = &call->wait};
 	const char *accept = header(call->connection, "Accept"), *host = header(call->connection, "Host");
+	const char *origin = header(call->connection, "Origin"), *key = header(call->connection, "X-Ctrace-Key");
+	const char *authorization = header(call->connection, "Authorization");
 	const struct ct_request request = {
 		.method = method,
 		.path = path,
@@ -180,13 +182,16 @@ static enum MHD_Result dispatch(struct call *call, const char *path, const char 
 		.context = call->connection,
 		.accept = accept ? accept : "",
 		.host = host ? host : "",
+		.origin = origin ? origin : "",
+		.key = key ? key : "",
+		.bearer = ct_guard_is_bearer(http->guard, authorization),
 		.body = call->body,
 		.body_bytes = call->body_bytes,
 	};
 	bool open = !strncmp(path, "/-/", 3); /* probes know no token */
 	if (!ct_guard_host(http->guard, host))
 		return send_error(call, 403, "the Host header must name this machine's loopback, such as localhost\n");
-	if (!open && !ct_guard_admits(http->guard, header(call->connection, "Authorization")))
+	if (!open && !ct_guard_admits(http->guard, authorization))
 		return send_error(call, 401,
 				  "a token is needed: Authorization: Bearer TOKEN, or TOKEN as the password\n");
 	if (call->too_large)
@@ -245,7 +250,7 @@ static void end_call(void *context, struct MHD_Connection *connection, void **st
 	for (size_t i = 0; i < WAITING_MAX; i++)
 		if (call->http->waiting[i] == call)
 			call->http->waiting[i] = NULL;
-	ct_seen_free(&call->wait.seen);
+	ct_wait_free(call->http->server, &call->wait);
 	free(call->body);
 	free(call);
 	*state = NULL;

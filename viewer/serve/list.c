@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The processes as JSON, as targets for Prometheus, and as a page. */
+/* The processes as JSON, and as targets for Prometheus. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctrace/version.h"
 #include "names/names.h"
-#include "names/number.h"
 #include "serve/answer.h"
 #include "util/clock.h"
 #include "util/utf8.h"
 #include "write/put_json.h"
-#include "write/put_xml.h"
 
 /* Is it the process that ?pid= leads to? */
 static bool is_shown(struct ct_server *server, struct ct_served *served)
@@ -25,6 +23,7 @@ static void put_process(struct ct_served *served, FILE *out)
 	fprintf(out, "{\"pid\":%d", served->pid);
 	ct_put_text_member(out, "state", ct_served_states[served->state]);
 	ct_put_text_member(out, "exe", served->exe);
+	ct_put_text_member(out, "service", served->service);
 	ct_put_text_member(out, "store", served->store);
 	if (served->known) {
 		ct_put_number_member(out, "startUnixNs", numbers->start_unix_ns);
@@ -35,7 +34,11 @@ static void put_process(struct ct_served *served, FILE *out)
 		ct_put_number_member(out, "totalBytes", numbers->total_bytes);
 		ct_put_number_member(out, "totalBlocks", numbers->total_blocks);
 		ct_put_number_member(out, "sites", numbers->sites);
+		ct_put_text_member(out, "mode", ct_served_mode(served));
 		ct_put_number_member(out, "sampleBytes", numbers->sample_bytes);
+		fprintf(out, ",\"paused\":%s", numbers->paused ? "true" : "false");
+		ct_put_number_member(out, "segment", numbers->segment);
+		ct_put_number_member(out, "request", numbers->request);
 	}
 	if (*served->problem)
 		ct_put_text_member(out, "problem", served->problem);
@@ -88,82 +91,13 @@ CT_ANSWER(sd)
 		ct_put_text(answer->out, pid);
 		ct_put_text_member(answer->out, "pid", pid);
 		ct_put_text_member(answer->out, "exe", ct_name_base(served->exe));
+		ct_put_text_member(answer->out, "service_name", served->service);
 		fputs("}}", answer->out);
 		any = true;
 	}
 	free(address);
 	fputs("\n]\n", answer->out);
 	answer->type = "application/json";
-}
-
-/* Live bytes over the run, as a small curve. */
-static void put_curve(const struct ct_store_numbers *numbers, FILE *out)
-{
-	uint64_t most = 1;
-	for (size_t i = 0; i < numbers->curve_count; i++)
-		most = numbers->curve[i] > most ? numbers->curve[i] : most;
-	fputs("<svg width=\"128\" height=\"24\" viewBox=\"0 0 128 24\" role=\"img\"><title>live bytes since the start"
-	      "</title><polyline fill=\"none\" stroke=\"currentColor\" points=\"",
-	      out);
-	for (size_t i = 0; i < numbers->curve_count; i++)
-		fprintf(out, "%zu,%.1f ", i * 128 / (CT_CURVE_POINTS - 1),
-			23 - 22.0 * (double)numbers->curve[i] / (double)most);
-	fputs("\"/></svg>", out);
-}
-
-static void put_row(struct ct_served *served, FILE *out)
-{
-	char live[CT_NUMBER_ROOM], peak[CT_NUMBER_ROOM], total[CT_NUMBER_ROOM];
-	fprintf(out, "<tr><td class=n>%d<td title=\"", served->pid);
-	ct_put_xml(out, served->exe);
-	fputs("\">", out);
-	ct_put_xml(out, ct_name_base(served->exe));
-	fprintf(out, "<td>%s", ct_served_states[served->state]);
-	if (!served->known) {
-		fputs("<td colspan=5>", out);
-		ct_put_xml(out, served->problem);
-		return;
-	}
-	fprintf(out, "<td class=n>%s<td>", ct_number_bytes(live, served->numbers.live_bytes));
-	put_curve(&served->numbers, out);
-	fprintf(out, "<td class=n>%s<td class=n>%s<td>", ct_number_bytes(peak, served->numbers.peak_bytes),
-		ct_number_bytes(total, served->numbers.total_bytes));
-	fprintf(out,
-		"<a href=\"/page?pid=%d\">page</a> "
-		"<a href=\"/debug/pprof/heap?pid=%d\">pprof</a> <a href=\"/debug/pprof/heap?pid=%d&amp;debug=1\">text</a> "
-		"<a href=\"/metrics?pid=%d\">metrics</a>\n",
-		served->pid, served->pid, served->pid, served->pid);
-}
-
-CT_ANSWER(index)
-{
-	FILE *out = answer->out;
-	size_t shown = 0;
-	(void)request;
-	ct_fleet_scan(&server->fleet);
-	fputs("<!doctype html><html lang=en><meta charset=utf-8><meta http-equiv=refresh content=5>"
-	      "<meta name=viewport content=\"width=device-width\"><title>ctrace serve</title><style>"
-	      ":root{color-scheme:light dark}body{font:14px/1.4 system-ui,sans-serif;margin:1.5em}"
-	      "table{border-collapse:collapse}td,th{padding:.2em .8em .2em 0;text-align:left}.n{text-align:right}"
-	      "svg{vertical-align:middle}</style><h1>Recorded processes</h1>\n"
-	      "<table><tr><th class=n>pid<th>program<th>state<th class=n>live<th><th class=n>peak<th class=n>total<th>\n",
-	      out);
-	for (size_t i = 0; i < server->fleet.count; i++) {
-		struct ct_served *served = server->fleet.rows[i];
-		ct_served_look(served);
-		if (is_shown(server, served)) {
-			put_row(served, out);
-			shown++;
-		}
-	}
-	fputs("</table>\n", out);
-	if (!shown)
-		fputs("<p>None yet. Start one with <code>ctrace record ./app</code> or <code>LD_PRELOAD=libctrace.so</code>.\n",
-		      out);
-	fputs("<p><a href=\"/metrics\">/metrics</a> <a href=\"/processes\">/processes</a> <a href=\"/sd\">/sd</a> "
-	      "<a href=\"/debug/pprof/\">/debug/pprof/</a></html>\n",
-	      out);
-	answer->type = "text/html; charset=utf-8";
 }
 
 CT_ANSWER(go_index)

@@ -248,8 +248,7 @@ static void put_processes(struct writer *writer)
 		snprintf(interval, sizeof(interval), "%" PRIu64, served->numbers.sample_bytes);
 		put_sample(writer, served,
 			   (const char *const[]){"state", ct_served_states[served->state], "mode",
-						 served->numbers.sample_bytes ? "sampled" : "exact", "sample_bytes",
-						 interval, NULL},
+						 ct_served_mode(served), "sample_bytes", interval, NULL},
 			   1);
 	}
 	begin_family(writer, "process_start_timestamp_seconds", GAUGE, "seconds", "Unix time of the start.");

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "serve/served.h"
+#include "wire/wire.h"
 
 enum ct_pprof_kind {
 	CT_PPROF_HEAP, /* all that was allocated and what is live; inuse_space first */
@@ -18,6 +19,7 @@ enum ct_pprof_kind {
 struct ct_pprof_ask {
 	enum ct_pprof_kind kind;
 	const struct ct_seen *seen; /* NULL: nothing was seen */
+	bool gone; /* the process has ended, so nothing of it is live any more */
 	size_t top; /* keep the sites with most; the others become one. 0: keep all */
 };
 
@@ -26,6 +28,24 @@ struct ct_pprof_ask {
  * process, which was just read. 0 or < 0.
  */
 int ct_pprof_write(struct ct_served *served, const struct ct_pprof_ask *ask, FILE *out, struct ct_error_text *error);
+
+/* How a view of a process's profile is written. */
+struct ct_wire ct_pprof_wire(const struct ct_pprof_ask *ask, const struct ct_profile *view);
+
+/* A process of a profile of several. */
+struct ct_pprof_part {
+	struct ct_served *served;
+	const struct ct_seen *seen;
+	struct ct_seen *take; /* gets what the profile shows; NULL: nothing does */
+};
+
+/*
+ * The same of several processes, in one profile whose samples have the labels pid, exe and service_name. ask->seen is
+ * not used. The profiles are read here; a comment says how many could not be. Of processes that have ended, nothing is
+ * live.
+ */
+int ct_pprof_write_all(const struct ct_pprof_part *parts, size_t count, const struct ct_pprof_ask *ask, FILE *out,
+		       struct ct_error_text *error);
 
 /* The same as text of gperftools. names: also the names, as comments, as with Go's ?debug=1. */
 int ct_pprof_write_text(struct ct_served *served, const struct ct_pprof_ask *ask, bool names, FILE *out,

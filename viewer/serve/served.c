@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "load/store/store_builder.h"
+#include "push/labels.h"
 #include "util/clock.h"
 #include "util/utf8.h"
 
@@ -27,11 +28,12 @@ struct ct_served *ct_served_new(int pid, int folder, int fd, const char *store)
 	static uint64_t serial;
 	struct stat file;
 	struct ct_served *served = calloc(1, sizeof(*served));
-	char *name = ct_utf8_clean(store, strlen(store), NULL), *exe = strdup("");
-	if (!served || !name || !exe || fstat(fd, &file) < 0) {
+	char *name = ct_utf8_clean(store, strlen(store), NULL), *exe = strdup(""), *service = strdup("");
+	if (!served || !name || !exe || !service || fstat(fd, &file) < 0) {
 		free(served);
 		free(name);
 		free(exe);
+		free(service);
 		if (folder >= 0)
 			close(folder);
 		close(fd);
@@ -44,6 +46,7 @@ struct ct_served *ct_served_new(int pid, int folder, int fd, const char *store)
 		.fd = fd,
 		.store = name,
 		.exe = exe,
+		.service = service,
 		.device = file.st_dev,
 		.inode = file.st_ino,
 		.state = folder < 0 ? CT_SERVED_UNSEEN : CT_SERVED_RUNS,
@@ -73,6 +76,7 @@ void ct_served_free(struct ct_served *served)
 		ct_seen_free(&served->clients[i]);
 	free(served->store);
 	free(served->exe);
+	free(served->service);
 	free(served);
 }
 
@@ -118,6 +122,24 @@ static void forget_profile(struct ct_served *served)
 	served->built_mark = 0;
 }
 
+/* The names of program and service, at the first reading. */
+static void note_names(struct ct_served *served, const char *exe, size_t bytes)
+{
+	struct ct_labels labels = {0};
+	char *clean = ct_utf8_clean(exe, bytes, NULL), *service = NULL;
+	if (clean && ct_labels_of(&labels, clean, served->process.folder < 0 ? 0 : served->pid))
+		service = strdup(ct_labels_value(&labels, "service_name"));
+	ct_labels_fini(&labels);
+	if (!service) {
+		free(clean);
+		return;
+	}
+	free(served->exe);
+	free(served->service);
+	served->exe = clean;
+	served->service = service;
+}
+
 /* Read the store. profile: for the profile too. */
 static int read_store(struct ct_served *served, bool profile, struct ct_error_text *error)
 {
@@ -138,11 +160,8 @@ static int read_store(struct ct_served *served, bool profile, struct ct_error_te
 	served->failed_mark = code == CT_ERR_DAMAGED ? mark : 0;
 	if (!code) {
 		struct ct_span exe = store.header->exe;
-		char *clean = *served->exe ? NULL : ct_utf8_clean(store.strings + exe.offset, exe.bytes, NULL);
-		if (clean) {
-			free(served->exe);
-			served->exe = clean;
-		}
+		if (!*served->exe)
+			note_names(served, store.strings + exe.offset, exe.bytes);
 		ct_store_numbers(&store, &served->numbers);
 		if (served->known && served->mark != mark)
 			served->changed_ns = ct_now_ns();
@@ -194,6 +213,11 @@ static int refresh(struct ct_served *served, bool profile, struct ct_error_text 
 	return code;
 }
 
+const char *ct_served_mode(const struct ct_served *served)
+{
+	return served->numbers.mode == CT_CONTROL_OFF ? "off" : served->numbers.sample_bytes ? "sampled" : "exact";
+}
+
 int ct_served_look(struct ct_served *served)
 {
 	struct ct_error_text ignored;
@@ -238,6 +262,7 @@ int ct_seen_take(struct ct_seen *seen, const struct ct_served *served)
 	seen->unix_ns = ct_clock_ns(CLOCK_REALTIME);
 	seen->used_ns = ct_now_ns();
 	seen->generation = served->generation;
+	seen->segment = served->numbers.segment;
 	for (size_t i = 0; i < seen->count; i++) {
 		const struct ct_counters *counters = &profile->sites[i].counters;
 		sites[i] = (struct ct_seen_site){counters->total_bytes, counters->total_blocks, counters->end_bytes,

@@ -41,6 +41,7 @@ struct ct_seen {
 	uint64_t unix_ns;
 	uint64_t used_ns;
 	uint64_t generation; /* of the profile whose sites they are */
+	uint32_t segment; /* whose counters they are */
 	char *client; /* NULL: a free entry */
 };
 
@@ -56,6 +57,8 @@ struct ct_served {
 	ino_t inode;
 	uint64_t file_bytes;
 	char *exe; /* path of the program, clean UTF-8; "" until the first reading */
+	char *service; /* what OTEL_SERVICE_NAME of the process says, or the program's name; "" until the first reading
+			*/
 	enum ct_served_state state;
 	bool arguments; /* the profile names the process with its arguments, which may hold secrets */
 	bool watched; /* was seen running, so that its end counts */
@@ -78,6 +81,9 @@ struct ct_served {
 /* A process with this open store. Takes folder and fd over, even if it fails. NULL: out of memory, or not a file. */
 struct ct_served *ct_served_new(int pid, int folder, int fd, const char *store);
 void ct_served_free(struct ct_served *served);
+
+/* "exact", "sampled" or "off". */
+const char *ct_served_mode(const struct ct_served *served);
 
 /* Renew the numbers. 0, or < 0 and served->problem says why: the numbers are those of the reading before, if any. */
 int ct_served_look(struct ct_served *served);

@@ -14,16 +14,15 @@ static bool is_since(const struct ct_pprof_ask *ask)
 	return ask->kind == CT_PPROF_DELTA || ask->kind == CT_PPROF_CHANGE;
 }
 
-/* A site's number now minus that of before; totals only grow. */
+/* A site's number now minus that of before. Totals only grow; where less is live, the difference wraps around. */
 static void subtract(struct ct_counters *counters, const struct ct_seen_site *before, bool live_too)
 {
 	counters->total_bytes -= before->total_bytes;
 	counters->total_blocks -= before->total_blocks;
-	if (!live_too)
-		return;
-	/* pprof cannot show that less is live, and scrapers drop such samples. */
-	counters->end_bytes -= counters->end_bytes < before->end_bytes ? counters->end_bytes : before->end_bytes;
-	counters->end_blocks -= counters->end_blocks < before->end_blocks ? counters->end_blocks : before->end_blocks;
+	if (live_too) {
+		counters->end_bytes -= before->end_bytes;
+		counters->end_blocks -= before->end_blocks;
+	}
 }
 
 static uint64_t size_of(const struct ct_site_row *site, enum ct_pprof_kind kind)
@@ -91,12 +90,17 @@ static int keep_top(struct ct_profile *profile, struct ct_view *made, const stru
 }
 
 /* Only the sites that have something to say. */
-static size_t copy_sites(const struct ct_profile *profile, const struct ct_pprof_ask *ask, struct ct_site_row *sites)
+static size_t copy_sites(const struct ct_served *served, const struct ct_pprof_ask *ask, struct ct_site_row *sites)
 {
+	const struct ct_profile *profile = ct_store_builder_profile(served->builder);
+	/* In another segment the counters began at 0. */
+	bool less = ask->seen && is_since(ask) && ask->seen->segment == served->numbers.segment;
 	size_t count = 0;
 	for (size_t i = 0; i < profile->site_count; i++) {
 		struct ct_site_row row = profile->sites[i];
-		if (ask->seen && is_since(ask) && i < ask->seen->count)
+		if (ask->gone)
+			row.counters.end_bytes = row.counters.end_blocks = 0;
+		if (less && i < ask->seen->count)
 			subtract(&row.counters, &ask->seen->sites[i], ask->kind == CT_PPROF_CHANGE);
 		if (row.counters.total_blocks || row.counters.end_blocks)
 			sites[count++] = row;
@@ -109,12 +113,14 @@ int ct_view_make(struct ct_served *served, const struct ct_pprof_ask *ask, struc
 {
 	struct ct_profile *view = &made->profile;
 	struct ct_profile *profile = ct_store_builder_profile(served->builder);
-	uint64_t now = ct_clock_ns(CLOCK_REALTIME), since = ask->seen && ask->seen->unix_ns ? ask->seen->unix_ns : now;
+	uint64_t now = ct_clock_ns(CLOCK_REALTIME), since = ask->seen && ask->seen->unix_ns ? ask->seen->unix_ns
+							    : ask->seen ? served->numbers.start_unix_ns
+									: now;
 	*made = (struct ct_view){.profile = *profile};
 	view->sites = calloc(profile->site_count + 1, sizeof(*view->sites));
 	if (!view->sites)
 		return ct_error_no_memory(error);
-	view->site_count = copy_sites(profile, ask, view->sites);
+	view->site_count = copy_sites(served, ask, view->sites);
 	view->totals = (struct ct_counters){0};
 	for (size_t i = 0; i < view->site_count; i++)
 		ct_counters_add(&view->totals, &view->sites[i].counters);

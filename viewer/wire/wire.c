@@ -6,18 +6,24 @@
 #include <string.h>
 
 #include "util/memory_stream.h"
-#include "wire/shorten.h"
 
 /* What the worth of a site is made from. */
 struct scale {
 	const struct ct_wire *wire;
 	const struct ct_counters *totals;
+	uint64_t live_bytes; /* of all sites; of changes, without their signs */
 };
 
 /* A share of a total, in billionths. */
 static uint64_t share(uint64_t number, uint64_t total)
 {
 	return total ? (uint64_t)((double)number / (double)total * 1e9) : 0;
+}
+
+static uint64_t live_of(const struct ct_wire *wire, const struct ct_counters *site)
+{
+	bool less = wire->live_change && site->end_bytes > INT64_MAX;
+	return less ? 0 - site->end_bytes : site->end_bytes;
 }
 
 /* A site is worth the sum of its shares. One without bytes but with blocks is not left out. */
@@ -33,7 +39,7 @@ static uint64_t worth_of(const struct ct_counters *site, const void *argument)
 		any |= recent ? site->recent_blocks | site->recent_bytes : site->total_blocks | site->total_bytes;
 	}
 	if (scale->wire->parts & CT_PPROF_LIVE) {
-		worth += share(site->end_bytes, totals->end_bytes);
+		worth += share(live_of(scale->wire, site), scale->live_bytes);
 		any |= site->end_blocks | site->end_bytes;
 	}
 	if (scale->wire->parts & CT_PPROF_PEAK) {
@@ -43,17 +49,24 @@ static uint64_t worth_of(const struct ct_counters *site, const void *argument)
 	return any ? worth + 1 : 0;
 }
 
+int ct_wire_shorten(const struct ct_profile *profile, const struct ct_wire *wire, size_t most,
+		    struct ct_short_sites *sites, struct ct_error_text *error)
+{
+	struct scale scale = {wire, &profile->totals, 0};
+	for (size_t i = 0; i < profile->site_count; i++)
+		scale.live_bytes += live_of(wire, &profile->sites[i].counters);
+	return ct_shorten_sites(profile, worth_of, &scale, most, sites) ? ct_error_no_memory(error) : CT_OK;
+}
+
 /* Write at most `most` samples. *bytes gets the size before compression. */
 static int write_samples(const struct ct_profile *profile, const struct ct_wire *wire, size_t most,
 			 struct ct_wire_message *message, size_t *bytes, struct ct_error_text *error)
 {
-	const struct scale scale = {wire, &profile->totals};
 	struct ct_short_sites sites;
 	FILE *out = NULL;
-	int code = CT_OK;
 	*message = (struct ct_wire_message){0};
-	if (ct_shorten_sites(profile, worth_of, &scale, most, &sites) ||
-	    !(out = open_memstream(&message->data, &message->length)))
+	int code = ct_wire_shorten(profile, wire, most, &sites, error);
+	if (!code && !(out = open_memstream(&message->data, &message->length)))
 		code = ct_error_no_memory(error);
 	if (!code) {
 		const struct ct_pprof_message pprof = {
@@ -63,6 +76,10 @@ static int write_samples(const struct ct_profile *profile, const struct ct_wire 
 			.parts = wire->parts,
 			.first = wire->first,
 			.recent = wire->recent,
+			.live_change = wire->live_change,
+			.processes = wire->processes,
+			.process_count = wire->process_count,
+			.missing = wire->missing,
 			.time_ns = wire->time_ns,
 			.duration_ns = wire->duration_ns,
 			.plain = wire->plain,

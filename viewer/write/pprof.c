@@ -36,6 +36,14 @@ struct location {
 	uint32_t first, count; /* in frame_ids */
 };
 
+#define PROCESS_LABELS 3 /* of a sample, in a profile of several processes */
+static const char *const process_labels[PROCESS_LABELS] = {"pid", "exe", "service_name"};
+
+/* Indexes in string_table; 0: not written yet. */
+struct process_strings {
+	int64_t values[PROCESS_LABELS];
+};
+
 struct writer {
 	const struct ct_profile *profile;
 	const struct ct_pprof_message *message; /* NULL: a file for a person */
@@ -53,6 +61,9 @@ struct writer {
 	int64_t *thread_of; /* by string id of a thread's label: its name, an index in string_table */
 	int64_t thread_string; /* "thread" */
 	int64_t bytes_string; /* "bytes"; 0: the profile has no sizes of blocks */
+	uint32_t *process_of; /* by frame id: index in the message's processes + 1; NULL: there are none */
+	struct process_strings *processes; /* by index */
+	int64_t process_keys[PROCESS_LABELS];
 	uint64_t *function_of; /* by function: its id, 0 = none yet */
 	uint64_t function_count;
 	struct location *location_of; /* by innermost frame id */
@@ -131,7 +142,7 @@ static void put_comments(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
 	char line[CT_LOSS_ROOM + 16], text[CT_LOSS_ROOM];
-	int64_t comments[6 + CT_LOSS_ROWS];
+	int64_t comments[7 + CT_LOSS_ROWS];
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
 	piece.comment = comments;
 	comments[piece.n_comment++] = put_text(writer, "written by ctrace " CTRACE_VERSION);
@@ -140,6 +151,11 @@ static void put_comments(struct writer *writer)
 	if (writer->message && writer->message->shortened) {
 		snprintf(line, sizeof(line), "%zu small stacks are counted at one of their callers",
 			 writer->message->shortened);
+		comments[piece.n_comment++] = put_text(writer, line);
+	}
+	if (writer->message && writer->message->missing) {
+		snprintf(line, sizeof(line), "INCOMPLETE: %zu of the processes could not be read",
+			 writer->message->missing);
 		comments[piece.n_comment++] = put_text(writer, line);
 	}
 	if (!profile->ended && !writer->message)
@@ -343,6 +359,31 @@ static uint64_t value_of(const struct writer *writer, const struct ct_counters *
 	return ct_metric_value(counters, metric);
 }
 
+static bool is_signed(const struct writer *writer, enum ct_metric metric)
+{
+	return writer->message && writer->message->live_change &&
+	       (metric == CT_METRIC_END_BYTES || metric == CT_METRIC_END_BLOCKS);
+}
+
+/* The labels of a process. */
+static void put_process(struct writer *writer, uint32_t index, Pprof__Label labels[PROCESS_LABELS])
+{
+	const struct ct_pprof_process *process = &writer->message->processes[index];
+	struct process_strings *strings = &writer->processes[index];
+	char pid[16];
+	snprintf(pid, sizeof(pid), "%d", process->pid);
+	const char *const texts[PROCESS_LABELS] = {pid, process->exe, process->service};
+	for (int i = 0; i < PROCESS_LABELS; i++) {
+		pprof__label__init(&labels[i]);
+		if (!writer->process_keys[i])
+			writer->process_keys[i] = put_text(writer, process_labels[i]);
+		if (!strings->values[i])
+			strings->values[i] = put_text(writer, texts[i]);
+		labels[i].key = writer->process_keys[i];
+		labels[i].str = strings->values[i];
+	}
+}
+
 /*
  * A sample has the label "bytes", as in heap profiles of Go and tcmalloc: the size of a block, here the average. If
  * threads were recorded, it has the label "thread" in place of the frame, so that pprof adds threads up and can select
@@ -351,16 +392,22 @@ static uint64_t value_of(const struct writer *writer, const struct ct_counters *
 static void put_sample(struct writer *writer, const struct ct_site_row *site)
 {
 	int64_t values[CT_PPROF_TYPES_MAX];
-	Pprof__Label size = PPROF__LABEL__INIT, thread = PPROF__LABEL__INIT, *labels[2];
+	Pprof__Label size = PPROF__LABEL__INIT, thread = PPROF__LABEL__INIT, *labels[2 + PROCESS_LABELS];
+	Pprof__Label of_process[PROCESS_LABELS];
 	Pprof__Sample sample = PPROF__SAMPLE__INIT, *samples[] = {&sample};
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
 	uint64_t blocks = site->counters.total_blocks, average = blocks ? site->counters.total_bytes / blocks : 0;
 	uint32_t label = site->frame_count ? ct_thread_of_site(writer->profile, site) : 0;
 	uint32_t frames = site->frame_count - (label ? 1 : 0);
+	uint32_t process = writer->process_of && frames
+				   ? writer->process_of[writer->profile->frame_ids[site->first_frame + frames - 1]]
+				   : 0;
+	frames -= process ? 1 : 0;
 	put_stack(writer, site, frames, &sample);
 	for (size_t i = 0; i < writer->types.count; i++) {
 		uint64_t value = value_of(writer, &site->counters, writer->types.rows[i].metric);
-		values[i] = value < INT64_MAX ? (int64_t)value : INT64_MAX;
+		bool whole = value < INT64_MAX || is_signed(writer, writer->types.rows[i].metric);
+		values[i] = whole ? (int64_t)value : INT64_MAX;
 	}
 	sample.location_id = writer->stack;
 	sample.n_value = writer->types.count;
@@ -375,10 +422,26 @@ static void put_sample(struct writer *writer, const struct ct_site_row *site)
 		thread.str = put_thread(writer, label);
 		labels[sample.n_label++] = &thread;
 	}
+	if (process)
+		put_process(writer, process - 1, of_process);
+	for (int i = 0; i < PROCESS_LABELS && process; i++)
+		labels[sample.n_label++] = &of_process[i];
 	sample.label = labels;
 	piece.n_sample = 1;
 	piece.sample = samples;
 	put(writer, &piece);
+}
+
+static bool init_processes(struct writer *writer)
+{
+	const struct ct_pprof_message *message = writer->message;
+	if (!message || !message->process_count)
+		return true;
+	writer->process_of = calloc(writer->profile->frame_count + 1, sizeof(*writer->process_of));
+	writer->processes = calloc(message->process_count, sizeof(*writer->processes));
+	for (size_t i = 0; i < message->process_count && writer->process_of; i++)
+		writer->process_of[message->processes[i].frame] = (uint32_t)i + 1;
+	return writer->process_of && writer->processes;
 }
 
 static bool init(struct writer *writer)
@@ -393,7 +456,8 @@ static bool init(struct writer *writer)
 	writer->stack = calloc(longest, sizeof(*writer->stack));
 	writer->lines = calloc(longest, sizeof(*writer->lines));
 	writer->line_pointers = calloc(longest, sizeof(Pprof__Line *));
-	if (ct_functions_init(&writer->functions, profile) || ct_mappings_init(&writer->mappings, profile))
+	if (ct_functions_init(&writer->functions, profile) || ct_mappings_init(&writer->mappings, profile) ||
+	    !init_processes(writer))
 		return false;
 	writer->function_of = calloc(writer->functions.count + 1, sizeof(*writer->function_of));
 	return writer->gzip && writer->string_of && writer->thread_of && writer->location_of && writer->single_of &&
@@ -406,6 +470,8 @@ static void fini(struct writer *writer)
 	free(writer->packed);
 	free(writer->string_of);
 	free(writer->thread_of);
+	free(writer->process_of);
+	free(writer->processes);
 	free(writer->function_of);
 	free(writer->location_of);
 	free(writer->single_of);

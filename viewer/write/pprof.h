@@ -24,6 +24,16 @@
 #define CT_PPROF_PEAK 4u /* peak_space */
 #define CT_PPROF_ALL (CT_PPROF_ALLOCATED | CT_PPROF_LIVE | CT_PPROF_PEAK)
 
+/*
+ * A process in a profile of several. Its frame is the root of its stacks; in a message, the labels pid, exe and
+ * service_name of the sample are in its place.
+ */
+struct ct_pprof_process {
+	uint32_t frame;
+	int pid;
+	const char *exe, *service;
+};
+
 struct ct_pprof_message {
 	const struct ct_site_row *sites; /* in place of the profile's; one without frames is "[other stacks]" */
 	size_t site_count;
@@ -31,6 +41,10 @@ struct ct_pprof_message {
 	unsigned parts; /* CT_PPROF_* */
 	enum ct_metric first; /* of the parts: what a viewer shows first */
 	bool recent; /* allocated: since the last reading of a running program */
+	bool live_change; /* live: differences, which wrap around below 0 */
+	const struct ct_pprof_process *processes;
+	size_t process_count;
+	size_t missing; /* processes that could not be read, for a comment */
 	uint64_t time_ns; /* of the numbers, since 1970 */
 	uint64_t duration_ns; /* of the interval in which they were allocated; 0: since the start */
 	bool plain; /* not compressed */

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The profiles of ctrace serve, read by go tool pprof and by gperftools' pprof, and its exports."""
 
+import json
 import os
 import re
+import signal
 import socket
 
 from lib import formats
@@ -49,26 +51,35 @@ def read_by_go(context):
 
 @test(needs="go")
 def change_in_some_seconds(context):
-    """?seconds= waits without keeping others waiting, and gives the change, of totals and of what is live."""
+    """
+    ?seconds= waits without keeping others waiting, and gives the change, of totals and of what is live: as from Go, it is
+    negative where less is live.
+    """
     user = alone(context)
     with targets(context, popen=user) as (target,), serving(context, **user) as server:
         target.tell("grow 5")
-        server.wait_for(target.pid, "the process", lambda row: row["liveBytes"] > 5 * BLOCK)
+        before = server.wait_for(target.pid, "the process", lambda row: row["liveBytes"] > 5 * BLOCK)
         with socket.create_connection(("127.0.0.1", server.port)) as waiting:
             waiting.sendall(b"GET /debug/pprof/heap?seconds=3 HTTP/1.0\r\n\r\n")
             server.ask("/-/healthy")
+            os.kill(server.pid, signal.SIGSTOP)  # so that the three seconds do not end before this
             target.tell("churn 400")
             target.tell("grow 3")
             target.tell("shrink 6")
-            server.ask("/processes")
+            os.kill(server.pid, signal.SIGCONT)
             answer = b"".join(iter(lambda: waiting.recv(65536), b""))
         check_in(b" 200 OK\r\n", answer, "answer")
+        after = server.wait_for(target.pid, "the shrinkage", lambda row: row["liveBytes"] < before["liveBytes"])
         raw = formats.PprofRaw(context, context.write("change.pb.gz", answer.partition(b"\r\n\r\n")[2]))
         check_equal(raw.types, ["alloc_objects", "alloc_space", "inuse_objects", "inuse_space"], "types")
         wanted = 400 * SMALL + 3 * BLOCK
         check(wanted <= raw.sums()["alloc_space"] < wanted + SPARE, f"allocated meanwhile: {raw.sums()}, wanted {wanted}")
-        check(raw.sums()["inuse_space"] < SPARE, f"less is live than before, so the change is 0: {raw.sums()}")
-        check(raw.head["Duration"].startswith("3"), f"duration: {raw.head}")
+        check_equal(raw.sums()["inuse_space"], after["liveBytes"] - before["liveBytes"], "change of live bytes")
+        check_equal(raw.sums()["inuse_objects"], after["liveBlocks"] - before["liveBlocks"], "change of live blocks")
+        check(raw.sums()["inuse_space"] < -2 * BLOCK, f"less is live than before: {raw.sums()}")
+        text = _go(context, "-top", "-unit=B", "-sample_index=inuse_space", context.path("change.pb.gz")).stdout
+        check(re.search(r"(?m)^ *-\d+B ", text), f"go tool pprof shows it: {text[:500]}")
+        check(re.match(r"3|\d\d|[4-9]", raw.head["Duration"]), f"duration: {raw.head}")
         server.ask("/debug/pprof/heap?seconds=1&debug=1", status=400)
         for wrong in ("x", "-1", "1e3", "99999999999999999999", "3601", "1.5", "%00", "+1"):
             server.ask("/debug/pprof/heap?seconds=" + wrong, status=400)
@@ -170,12 +181,76 @@ def which_process(context):
             server.ask("/debug/pprof/heap")
             with targets(context, popen=user) as (second,):
                 server.wait_for(second.pid, "the process", lambda row: True)
-                check_in("2 processes are recorded", server.ask("/debug/pprof/heap", status=300).text, "choice")
+                check_in("2 processes are recorded", server.ask("/pprof/heap", status=300).text, "choice")
+                server.ask("/debug/pprof/heap?debug=1", status=300)
                 for path in (f"/debug/pprof/heap?pid={second.pid}", f"/pid/{second.pid}/debug/pprof/heap"):
                     check_in(f".{second.pid}.pb.gz", server.ask(path).headers["Content-Disposition"], "name of the file")
         for wrong in ("/pid/0/metrics", "/pid/x/metrics", "/pid//metrics", "/pid/1", "/pid/", "/pid/99999999999999/metrics"):
             server.ask(wrong, status=404)
         server.ask("/debug/pprof/heap?pid=1", status=404)
+
+
+def _by_process(context, server, path):
+    """Sums by (pid, exe, service_name): {process: {type: sum}}."""
+    raw = _raw(context, server, path)
+    sums = {}
+    for (values, _), labels in zip(raw.samples, raw.labels):
+        row = sums.setdefault(tuple(labels.get(name) for name in ("pid", "exe", "service_name")), dict.fromkeys(raw.types, 0))
+        for name, value in zip(raw.types, values):
+            row[name] += value
+    return sums
+
+
+@test(needs="go")
+def all_processes_in_one_profile(context):
+    """Without a pid, and with pid=all: the samples have labels, and each process's sums are its own, to the byte."""
+    user = alone(context)
+    with targets(context, 2, popen=user) as (first, second), targets(context, popen=user, OTEL_SERVICE_NAME="shop") as (third,), serving(context, **user) as server:
+        rows = {}
+        for i, target in enumerate((first, second, third)):
+            before = server.wait_for(target.pid, "the process", lambda row: True)["liveBytes"]
+            target.tell(f"grow {i + 2}")
+            rows[target.pid] = server.wait_for(target.pid, "growth", lambda row: row["liveBytes"] > before + (i + 1) * BLOCK)
+        python = os.path.basename(rows[first.pid]["exe"])
+        names = {(str(target.pid), python, service) for target, service in ((first, python), (second, python), (third, "shop"))}
+        for path in ("heap", "allocs?pid=all", "delta_heap", "heap?top=3", "heap?top=1"):
+            sums = _by_process(context, server, "/debug/pprof/" + path)
+            check_equal(sum(row["alloc_space"] for row in sums.values()), sum(row["totalBytes"] for row in rows.values()), "sum of " + path)
+            if "top" in path:
+                continue
+            check_equal(set(sums), names, "labels of " + path)
+            for (pid, _, _), row in sums.items():
+                check_equal((row["alloc_space"], row["inuse_space"], row["inuse_objects"]),
+                            tuple(rows[int(pid)][name] for name in ("totalBytes", "liveBytes", "liveBlocks")), f"process {pid} in {path}")
+        shown = {target["labels"]["pid"]: target["labels"]["service_name"] for target in server.ask("/sd").json}
+        check_equal(shown, {pid: service for pid, _, service in names}, "services of /sd")
+        text = _go(context, "-top", "-unit=B", "-nodecount=0", "-nodefraction=0", "-tagfocus=service_name=shop", f"http://127.0.0.1:{server.port}/debug/pprof/heap").stdout
+        check_in(f"accounting for {rows[third.pid]['liveBytes']}B,", text, "go tool pprof with one service")
+
+        # One is killed and one starts while the change is waited for.
+        before = {target.pid: server.process_of(target.pid) for target in (first, second, third)}
+        with socket.create_connection(("127.0.0.1", server.port)) as waiting:
+            waiting.sendall(b"GET /debug/pprof/heap?pid=all&seconds=2 HTTP/1.0\r\n\r\n")
+            server.ask("/-/healthy")
+            os.kill(server.pid, signal.SIGSTOP)
+            first.tell("grow 6")
+            first.tell("churn 10")
+            first.kill()
+            with targets(context, popen=user) as (fourth,):
+                fourth.tell("grow 9")
+                os.kill(server.pid, signal.SIGCONT)
+                answer = b"".join(iter(lambda: waiting.recv(65536), b""))
+                raw = formats.PprofRaw(context, context.write("change.pb.gz", answer.partition(b"\r\n\r\n")[2]))
+                live = {}
+                for (values, _), labels in zip(raw.samples, raw.labels):
+                    live[labels["pid"]] = live.get(labels["pid"], 0) + values[raw.types.index("inuse_space")]
+                check_equal(live[str(first.pid)], -before[first.pid]["liveBytes"], "live bytes of the killed one")
+                check_equal(live[str(fourth.pid)], server.process_of(fourth.pid)["liveBytes"], "those of the new one")
+                check_equal(live.get(str(second.pid), 0), 0, "those of one that has done nothing")
+                sums = _by_process(context, server, "/debug/pprof/delta_heap")
+                check(sums[(str(first.pid), python, python)]["alloc_space"] >= 6 * BLOCK + 10 * SMALL, f"last words of the killed one: {sums}")
+                check_equal(sums[(str(first.pid), python, python)]["inuse_space"], 0, "and nothing of it is live")
+                check(str(first.pid) not in {pid for pid, _, _ in _by_process(context, server, "/debug/pprof/delta_heap")}, "once")
 
 
 @test()
@@ -198,6 +273,32 @@ def two_processes_compared(context):
             server.ask("/diff?" + wrong, status=status)
         if os.path.exists(PAGE):
             check_in('id="data">', server.ask(f"/diff?pid={large.pid}&with={small.pid}").text, "the page")
+
+
+@test()
+def two_moments_compared(context):
+    """/diff?seconds=N has what was allocated and freed in N seconds, site by site."""
+    user = alone(context)
+    with targets(context, popen=user) as (target,), serving(context, **user) as server:
+        target.tell("grow 12")
+        before = server.wait_for(target.pid, "the process", lambda row: row["liveBytes"] > 12 * BLOCK)
+        with socket.create_connection(("127.0.0.1", server.port)) as waiting:
+            waiting.sendall(b"GET /diff?seconds=2&format=json HTTP/1.0\r\n\r\n")
+            server.ask("/-/healthy")
+            os.kill(server.pid, signal.SIGSTOP)
+            target.tell("shrink 7")
+            target.tell("churn 20")
+            os.kill(server.pid, signal.SIGCONT)
+            answer = b"".join(iter(lambda: waiting.recv(65536), b""))
+        after = server.wait_for(target.pid, "the shrinkage", lambda row: row["liveBytes"] < before["liveBytes"])
+        diff = json.loads(answer.partition(b"\r\n\r\n")[2])
+        for side, row in (("old", before), ("new", after)):
+            sums = tuple(diff[side]["totals"][name] for name in ("endBytes", "totalBytes", "totalBlocks"))
+            check_equal(sums, (row["liveBytes"], row["totalBytes"], row["totalBlocks"]), side)
+        largest = min(diff["rows"], key=lambda row: row["new"]["endBytes"] - row["old"]["endBytes"])
+        check_equal(largest["new"]["endBytes"] - largest["old"]["endBytes"], -7 * BLOCK, f"the largest decrease: {largest}")
+        server.ask(f"/diff?seconds=1&with={target.pid}", status=400)
+        server.ask("/diff?seconds=x", status=400)
 
 
 @test()

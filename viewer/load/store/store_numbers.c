@@ -37,6 +37,10 @@ void ct_store_numbers(const struct ct_store_file *store, struct ct_store_numbers
 		.own_bytes = header->own_bytes,
 		.sample_bytes = header->sample_bytes,
 		.state = header->state,
+		.mode = header->mode,
+		.segment = store->segment.number,
+		.request = header->request,
+		.paused = header->paused,
 		.has_details = !header->sample_bytes,
 		.has_slack = !header->sample_bytes && header->flags & CT_STORE_SLACK,
 	};

@@ -20,6 +20,10 @@ struct ct_store_numbers {
 	uint64_t own_bytes;
 	uint64_t sample_bytes; /* 0: every allocation was recorded */
 	uint32_t state; /* enum ct_store_state */
+	uint32_t mode; /* enum ct_control_mode */
+	uint32_t segment; /* number of the one that is recorded; its counters began at 0 */
+	uint32_t request; /* the latest request of `ctrace ctl` that was done */
+	bool paused; /* by `ctrace ctl` */
 	bool has_details, has_slack; /* copied_bytes, slack_bytes are known */
 	struct ct_losses losses;
 	uint64_t curve[CT_CURVE_POINTS]; /* the most live bytes in equal parts of the run so far */
