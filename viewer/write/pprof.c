@@ -109,19 +109,6 @@ static int64_t put_string(struct writer *writer, uint32_t id)
 	return writer->string_of[id];
 }
 
-/* Nanoseconds per unit of the profile's time; 0 = the unit is not one of time. */
-static int64_t unit_ns(const struct ct_profile *profile)
-{
-	static const struct {
-		const char *unit;
-		int64_t ns;
-	} units[] = {{"ns", 1}, {"µs", 1000}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}};
-	for (size_t i = 0; i < COUNT(units); i++)
-		if (!strcmp(profile->time_unit, units[i].unit))
-			return units[i].ns;
-	return 0;
-}
-
 static void put_types(struct writer *writer)
 {
 	for (size_t i = 0; i < writer->types.count; i++) {
@@ -179,7 +166,7 @@ static void put_head(struct writer *writer)
 	const struct ct_profile *profile = writer->profile;
 	Pprof__ValueType period = PPROF__VALUE_TYPE__INIT;
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
-	int64_t ns = unit_ns(profile), duration;
+	int64_t ns = ct_pprof_unit_ns(profile), duration;
 	put_text(writer, ""); /* string 0 */
 	put_types(writer);
 	period.type = put_text(writer, "space");

@@ -49,3 +49,15 @@ void ct_pprof_types_choose(struct ct_pprof_types *types, const struct ct_profile
 						   : "count",
 	};
 }
+
+int64_t ct_pprof_unit_ns(const struct ct_profile *profile)
+{
+	static const struct {
+		const char *unit;
+		int64_t ns;
+	} units[] = {{"ns", 1}, {"µs", 1000}, {"us", 1000}, {"ms", 1000000}, {"s", 1000000000}};
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (!strcmp(profile->time_unit, units[i].unit))
+			return units[i].ns;
+	return 0;
+}

@@ -25,4 +25,7 @@ struct ct_pprof_types {
 void ct_pprof_types_choose(struct ct_pprof_types *types, const struct ct_profile *profile, unsigned parts,
 			   enum ct_metric metric);
 
+/* Nanoseconds per unit of the profile's time; 0 = the unit is not one of time. */
+int64_t ct_pprof_unit_ns(const struct ct_profile *profile);
+
 #endif
