@@ -6,7 +6,7 @@
 #include "util/distance.h"
 
 const struct ct_command *const ct_commands[] = {
-	&ct_command_record, &ct_command_ctl,    &ct_command_top,      &ct_command_diff,
+	&ct_command_record, &ct_command_attach, &ct_command_detach, &ct_command_ctl,    &ct_command_top,      &ct_command_diff,
 	&ct_command_check,  &ct_command_trend,  &ct_command_html,     &ct_command_advise,
 	&ct_command_export, &ct_command_push,   &ct_command_serve,    &ct_command_merge,
 	&ct_command_info,   &ct_command_doctor, &ct_command_complete, NULL,
@@ -50,7 +50,6 @@ const char *ct_command_for(const char *word)
 		{"leaks", "'ctrace top --leaks FILE', after 'ctrace record --reach'"},
 		{"leak", "'ctrace top --leaks FILE', after 'ctrace record --reach'"},
 		{"live", "'ctrace top -p PID'"},
-		{"attach", "'ctrace ctl PID exact', if the process was started with CTRACE_MODE=off"},
 		{"stat", "'ctrace info FILE'"},
 		{"stats", "'ctrace info FILE'"},
 		{"compare", "'ctrace diff OLD NEW'"},

@@ -14,7 +14,6 @@
 
 #define COMMAND "ctl"
 #define SAMPLE "sample="
-#define SAMPLE_MAX (1ull << 27)
 
 struct request {
 	const char *target;
@@ -39,19 +38,6 @@ static const struct action {
 	{"mark", NAME_MUST, {.mark = true}, true},
 	{"reset", NAME_MAY, {.segment = true}, true},
 };
-
-static int parse_sample(const char *text, struct ct_control_wish *wish, struct ct_error_text *error)
-{
-	char *end;
-	uint64_t bytes = strtoull(text, &end, 10);
-	const char *unit = *end ? strchr("kmg", *end) : NULL;
-	unsigned shift = unit ? 10 * (unsigned)(unit - "kmg" + 1) : 0;
-	if (*text < '0' || *text > '9' || (*end && (!unit || end[1])) || !bytes || bytes > SAMPLE_MAX >> shift)
-		return ct_error_set(error, CT_ERR_USAGE,
-				    SAMPLE "%s: not a number of bytes (as 4096, 512k or 2m) up to 128m", text);
-	*wish = (struct ct_control_wish){.set_mode = true, .mode = CT_CONTROL_SAMPLE, .sample_bytes = bytes << shift};
-	return CT_OK;
-}
 
 static const struct action *find_action(const char *word)
 {
@@ -90,7 +76,7 @@ static int parse(int count, char **words, struct request *request, struct ct_err
 	if (action)
 		request->wish = action->wish;
 	else if (!strncmp(request->word, SAMPLE, strlen(SAMPLE)))
-		code = parse_sample(request->word + strlen(SAMPLE), &request->wish, error);
+		code = ct_control_parse_sample(request->word + strlen(SAMPLE), &request->wish, error);
 	else
 		code = ct_error_set(error, CT_ERR_USAGE,
 				    "%s: not one of off, exact, sample=BYTES, pause, resume, mark, reset, status",

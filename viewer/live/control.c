@@ -16,6 +16,7 @@
 #include "util/clock.h"
 #include "util/open.h"
 
+#define SAMPLE_MAX (1ull << 27)
 #define AWAIT_NS 3000000000u
 #define POLL_US 10000u
 #define FOLDER "/dev/shm" /* the default of CTRACE_CONTROL */
@@ -120,6 +121,19 @@ void ct_control_close(struct ct_control_page *page)
 	if (page->process.folder >= 0)
 		close(page->process.folder);
 	page->fd = page->process.folder = -1;
+}
+
+int ct_control_parse_sample(const char *text, struct ct_control_wish *wish, struct ct_error_text *error)
+{
+	char *end;
+	uint64_t bytes = strtoull(text, &end, 10);
+	const char *unit = *end ? strchr("kmg", *end) : NULL;
+	unsigned shift = unit ? 10 * (unsigned)(unit - "kmg" + 1) : 0;
+	if (*text < '0' || *text > '9' || (*end && (!unit || end[1])) || !bytes || bytes > SAMPLE_MAX >> shift)
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "sample=%s: not a number of bytes (as 4096, 512k or 2m) up to 128m", text);
+	*wish = (struct ct_control_wish){.set_mode = true, .mode = CT_CONTROL_SAMPLE, .sample_bytes = bytes << shift};
+	return CT_OK;
 }
 
 static void apply(struct ct_control *control, const struct ct_control_wish *wish)

@@ -36,6 +36,9 @@ struct ct_control_wish {
 int ct_control_open(const char *word, struct ct_control_page *page, struct ct_error_text *error);
 void ct_control_close(struct ct_control_page *page);
 
+/* The wish for a sample, from its number of bytes (as 512k). 0 or < 0. */
+int ct_control_parse_sample(const char *text, struct ct_control_wish *wish, struct ct_error_text *error);
+
 /* Write a request. Returns 0 and its number, or < 0. */
 int ct_control_ask(struct ct_control_page *page, const struct ct_control_wish *wish, uint32_t *request,
 		   struct ct_error_text *error);
