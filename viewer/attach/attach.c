@@ -395,8 +395,14 @@ int ct_attach(const struct ct_attach_order *order, struct ct_attach_done *done, 
 {
 	struct attach attach = {.order = order, .done = done, .remote = {.process = {.folder = -1}, .memory = -1}};
 	struct ct_error_text ignored;
+	sigset_t child, before;
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, &before);
 	*done = (struct ct_attach_done){0};
 	int code = prepare(&attach, error);
+	if (!code && order->allowed)
+		order->allowed(order);
 	if (!code)
 		code = act(&attach, order->detach ? CT_ATTACH_DETACH : CT_ATTACH_ATTACH, error);
 	if (!code && !order->detach) {
@@ -410,5 +416,6 @@ int ct_attach(const struct ct_attach_order *order, struct ct_attach_done *done, 
 	ct_image_free(&attach.image);
 	free(attach.judged);
 	ct_remote_close(&attach.remote);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return code;
 }

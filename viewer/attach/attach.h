@@ -14,6 +14,7 @@ struct ct_attach_order {
 	bool detach;
 	char *variables; /* for the library: NAME=VALUE and NUL, each; at last another NUL */
 	size_t variables_bytes;
+	void (*allowed)(const struct ct_attach_order *order); /* called before the process is touched; NULL: nothing */
 };
 
 struct ct_attach_done {

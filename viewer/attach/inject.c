@@ -88,16 +88,20 @@ void ct_inject_restart(struct user_regs_struct *registers)
 
 int ct_inject_wait(int tid, int *status, unsigned milliseconds)
 {
-	uint64_t end = ct_now_ns() + milliseconds * 1000000ull;
+	uint64_t now, end = ct_now_ns() + milliseconds * 1000000ull;
+	sigset_t child;
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
 	for (;;) {
 		pid_t got = waitpid(tid, status, __WALL | WNOHANG);
 		if (got == tid)
 			return WIFSTOPPED(*status) ? 1 : -1;
 		if (got < 0)
 			return -1;
-		if (ct_now_ns() >= end)
+		if ((now = ct_now_ns()) >= end)
 			return 0;
-		usleep(50);
+		struct timespec rest = {(time_t)((end - now) / 1000000000), (long)((end - now) % 1000000000)};
+		sigtimedwait(&child, NULL, &rest);
 	}
 }
 

@@ -57,7 +57,7 @@ bool ct_inject_set(int tid, const struct user_regs_struct *registers);
 /* How the interrupted system call is begun again, once by setting `registers`. */
 void ct_inject_restart(struct user_regs_struct *registers);
 
-/* Wait until a thread stops. 1: it did; 0: not in this time; -1: it has ended. */
+/* Wait until a thread stops. SIGCHLD must be blocked. 1: it did; 0: not in this time; -1: it has ended. */
 int ct_inject_wait(int tid, int *status, unsigned milliseconds);
 
 /* Begin with a stopped thread; maps memory in the process. After that, ct_inject_end in any case. 0 or < 0. */

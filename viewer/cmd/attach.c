@@ -97,23 +97,34 @@ static int attach(int pid, const struct ct_settings *settings, struct ct_error_t
 	return code;
 }
 
+/* Before the calls are given back nothing is recorded any more, so that few threads are found inside the tracer. */
+static void switch_off(const struct ct_attach_order *order)
+{
+	const struct ct_control_wish off = {.set_mode = true, .mode = CT_CONTROL_OFF};
+	struct ct_error_text ignored;
+	char name[PATH_MAX];
+	bool asleep;
+	control(order->pid, &off, name, &asleep, &ignored);
+}
+
 static int detach(int pid, struct ct_error_text *error)
 {
 	static char none[] = "";
-	const struct ct_control_wish off = {.set_mode = true, .mode = CT_CONTROL_OFF};
-	struct ct_attach_order order = {.pid = pid, .detach = true, .variables = none, .variables_bytes = 1};
+	struct ct_attach_order order = {
+		.pid = pid, .detach = true, .variables = none, .variables_bytes = 1, .allowed = switch_off};
 	struct ct_attach_done done;
 	struct ct_error_text ignored;
-	char name[PATH_MAX] = "";
-	bool asleep = false;
-	/* First of all nothing is recorded, so that few threads are found inside the tracer. */
-	bool known = control(pid, &off, name, &asleep, &ignored) == CT_OK;
+	char name[PATH_MAX];
+	bool asleep;
 	int code = ct_attach(&order, &done, error);
-	if (!code)
-		ct_message_for(DETACH, "process %d is as before, %u calls were given back%s%s%s", pid, done.slots,
-			       known && !asleep ? "; 'ctrace export " : "", known && !asleep ? name : "",
-			       known && !asleep ? "' makes a report now, else one is written at its end" : "");
-	return code;
+	if (code)
+		return code;
+	if (!control(pid, NULL, name, &asleep, &ignored) && !asleep)
+		ct_message_for(DETACH, "detached from process %d; 'ctrace export %s' makes a report now, else one is written at its end",
+			       pid, name);
+	else
+		ct_message_for(DETACH, "detached from process %d", pid);
+	return CT_OK;
 }
 
 static int run_attach(int argc, char **argv)
