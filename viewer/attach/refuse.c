@@ -44,37 +44,42 @@ static int check_state(const struct ct_remote *remote, struct ct_error_text *err
 	return CT_OK;
 }
 
-/* The head of the program's file. False: it cannot be read. */
-static bool read_head(const struct ct_remote *remote, Elf64_Ehdr *head, int *fd)
-{
-	*fd = openat(remote->process.folder, "exe", O_RDONLY | O_CLOEXEC);
-	return *fd >= 0 && pread(*fd, head, sizeof(*head), 0) == sizeof(*head) && !memcmp(head->e_ident, ELFMAG, SELFMAG);
-}
-
-static bool has_loader(int fd, const Elf64_Ehdr *head)
+/* The name of the loader that the program asks for; empty: none. */
+static void read_loader(int fd, const Elf64_Ehdr *head, char name[PATH_MAX])
 {
 	Elf64_Phdr part;
+	name[0] = '\0';
 	for (uint16_t i = 0; i < head->e_phnum; i++)
 		if (pread(fd, &part, sizeof(part), (off_t)(head->e_phoff + i * sizeof(part))) == sizeof(part) &&
-		    part.p_type == PT_INTERP)
-			return true;
-	return false;
+		    part.p_type == PT_INTERP && part.p_filesz < PATH_MAX) {
+			ssize_t got = pread(fd, name, part.p_filesz, (off_t)part.p_offset);
+			name[got > 0 ? got : 0] = '\0';
+		}
+}
+
+/* The program's architecture and loader, by its file. */
+static int check_file(const struct ct_remote *remote, int fd, struct ct_error_text *error)
+{
+	Elf64_Ehdr head;
+	char loader[PATH_MAX];
+	if (pread(fd, &head, sizeof(head), 0) != sizeof(head) || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
+		return refuse(remote, error, "runs a program whose file cannot be read");
+	if (head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_machine != EM_X86_64)
+		return refuse(remote, error, "runs a program of another architecture than x86-64");
+	read_loader(fd, &head, loader);
+	return strstr(loader, "ld-musl") ? refuse(remote, error, "runs on musl; ctrace needs glibc") : CT_OK;
 }
 
 int ct_attach_check_process(const struct ct_remote *remote, struct ct_error_text *error)
 {
-	Elf64_Ehdr head;
-	int fd, code = check_state(remote, error);
+	int code = check_state(remote, error);
 	if (code)
 		return code;
-	if (!read_head(remote, &head, &fd))
-		code = ct_attach_explain_rights(remote, error);
-	else if (head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_machine != EM_X86_64)
-		code = refuse(remote, error, "runs a program of another architecture than x86-64");
-	else if (!has_loader(fd, &head))
-		code = refuse(remote, error, "runs a static program, which has no loader to load anything with");
-	if (fd >= 0)
-		close(fd);
+	int fd = openat(remote->process.folder, "exe", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return ct_attach_explain_rights(remote, error);
+	code = check_file(remote, fd, error);
+	close(fd);
 	return code;
 }
 
@@ -134,10 +139,8 @@ static bool has_own_malloc(const struct ct_remote *remote)
 
 int ct_attach_check_program(const struct ct_remote *remote, struct ct_error_text *error)
 {
-	if (has(remote, "ld-musl") || has(remote, "libc.musl"))
-		return refuse(remote, error, "runs on musl; ctrace needs glibc");
 	if (!remote->libc.base)
-		return refuse(remote, error, "has not loaded glibc; ctrace needs it");
+		return refuse(remote, error, "runs a static program, or one without glibc; ctrace needs a loader and glibc");
 	if (has(remote, "libasan") || has(remote, "libtsan") || has(remote, "liblsan") || has(remote, "libubsan") ||
 	    has(remote, "libhwasan"))
 		return refuse(remote, error, "was built with -fsanitize, which has an allocator of its own");

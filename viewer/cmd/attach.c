@@ -69,7 +69,10 @@ static void say_attached(const struct ct_attach_done *done, int pid, const char 
 	if (done->locked)
 		ct_message_for(ATTACH, "%u calls could not be changed, since their memory cannot be made writable; they are not recorded",
 			       done->locked);
-	if (done->pointers)
+	if (done->pointers == 1)
+		ct_message_for(ATTACH, "1 pointer to malloc and its kin is kept elsewhere, in %s; calls through it are not recorded",
+			       done->pointers_in);
+	else if (done->pointers)
 		ct_message_for(ATTACH,
 			       "%llu pointers to malloc and its kin are kept elsewhere, most of them in %s; calls through them are not recorded",
 			       (unsigned long long)done->pointers, done->pointers_in);

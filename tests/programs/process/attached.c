@@ -242,7 +242,7 @@ SITE static void *signalled(void *argument)
 	return argument;
 }
 
-static void *(*volatile kept_malloc)(size_t) = malloc;
+static void *(*volatile kept_malloc)(size_t);
 
 SITE static void *through_pointer(void *argument)
 {
@@ -269,6 +269,7 @@ int main(int words, char **word)
 		return 2;
 	if (run == waiting)
 		number = WAITS;
+	kept_malloc = malloc;
 	sigset_t user;
 	sigemptyset(&user);
 	sigaddset(&user, SIGUSR2);
