@@ -419,7 +419,8 @@ void ct_entries_init(void)
 		return;
 	ct_own_begin();
 	void *first = ct_real_find(RTLD_DEFAULT, "malloc");
-	before_ours = ct_real_is_late || ct_objects_same((uintptr_t)first, (uintptr_t)&is_looking) ? 0 : (uintptr_t)first;
+	before_ours =
+		ct_real_is_late || ct_objects_same((uintptr_t)first, (uintptr_t)&is_looking) ? 0 : (uintptr_t)first;
 	look();
 	if (!ct_entries_program) {
 		dl_iterate_phdr(find_program, &ct_entries_program);

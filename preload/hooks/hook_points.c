@@ -22,6 +22,6 @@ void *ct_hook_point_real(uint32_t index)
 	if (index < CT_HOOK_POINTS - CT_OPERATORS)
 		return ct_real_next(ct_hook_points[index].name);
 	/* Operators that call malloc need no slots of their own. */
-	uint32_t operator = index - (CT_HOOK_POINTS - CT_OPERATORS);
-	return ct_operator_targets[operator] == ct_operator_recorded[operator] ? ct_operator_next[operator] : NULL;
+	uint32_t number = index - (CT_HOOK_POINTS - CT_OPERATORS);
+	return ct_operator_targets[number] == ct_operator_recorded[number] ? ct_operator_next[number] : NULL;
 }

@@ -32,7 +32,8 @@
 #define DLOPEN_INSIDE 0x80000000u /* __libc_dlopen_mode wants it */
 #define MEMORY_FILE "libctrace.so"
 
-/* A thread, and where it was blocked when it was last found at a place that is not safe: it is not stopped there again. */
+/* A thread, and where it was blocked when it was last found at a place that is not safe: it is not stopped there again.
+ */
 struct judged {
 	int tid;
 	char where[160];
@@ -68,7 +69,8 @@ static int find_library(struct attach *attach, struct ct_error_text *error)
 	for (size_t i = 0; i < attach->remote.map_count; i++) {
 		const struct ct_remote_map *map = &attach->remote.maps[i];
 		const char *base = strrchr(map->path, '/');
-		if (map->offset || !base || (strncmp(base, "/libctrace.so", 13) != 0 && strncmp(base, "/memfd:libctrace", 16) != 0))
+		if (map->offset || !base ||
+		    (strncmp(base, "/libctrace.so", 13) != 0 && strncmp(base, "/memfd:libctrace", 16) != 0))
 			continue;
 		if (!ct_image_read(&attach->remote, map->start, &attach->image))
 			continue;
@@ -103,9 +105,8 @@ static bool is_visible(const struct attach *attach)
 	char path[PATH_MAX];
 	struct stat here, there;
 	return snprintf(path, sizeof(path), "root%s", attach->library) < (int)sizeof(path) &&
-	       stat(attach->library, &here) == 0 &&
-	       fstatat(attach->remote.process.folder, path, &there, 0) == 0 && here.st_dev == there.st_dev &&
-	       here.st_ino == there.st_ino;
+	       stat(attach->library, &here) == 0 && fstatat(attach->remote.process.folder, path, &there, 0) == 0 &&
+	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }
 
 /* Copy the library into a file in memory of the process. */
@@ -133,18 +134,21 @@ static int read_reason(struct ct_injection *injection, struct ct_error_text *err
 	uint64_t function = ct_image_find(&remote->libc, "dlerror"), text = 0;
 	char line[400] = "";
 	if (function && !ct_inject_call(injection, function, 0, 0, &text, &ignored))
-		for (size_t i = 0; text && i < sizeof(line) - 1 && ct_remote_read(remote, text + i, line + i, 1) && line[i]; i++)
+		for (size_t i = 0;
+		     text && i < sizeof(line) - 1 && ct_remote_read(remote, text + i, line + i, 1) && line[i]; i++)
 			;
 	line[sizeof(line) - 1] = '\0';
-	const char *help = strstr(line, "static TLS")
-				   ? "; start it with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=4096, or with CTRACE_MODE=off"
-				   : "";
+	const char *help =
+		strstr(line, "static TLS")
+			? "; start it with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=4096, or with CTRACE_MODE=off"
+			: "";
 	return ct_error_set(error, CT_ERR_IO, "process %d cannot load the library: %s%s", remote->process.pid,
 			    *line ? line : "its loader has refused", help);
 }
 
 /* Let the thread load the file of this name. */
-static int load_file(struct attach *attach, struct ct_injection *injection, const char *name, struct ct_error_text *error)
+static int load_file(struct attach *attach, struct ct_injection *injection, const char *name,
+		     struct ct_error_text *error)
 {
 	uint64_t room = ct_inject_room(injection), mode = RTLD_NOW_, handle;
 	uint64_t function = ct_image_find(&attach->remote.libc, "dlopen");
@@ -175,12 +179,13 @@ static int load_copy(struct attach *attach, struct ct_injection *injection, stru
 	if (code)
 		return code;
 	if (fd < 0)
-		return ct_error_set(error, CT_ERR_IO,
-				    "process %d does not see %s in its mount namespace, and can make no file in memory: %s",
-				    attach->order->pid, attach->library, strerror((int)-fd));
+		return ct_error_set(
+			error, CT_ERR_IO,
+			"process %d does not see %s in its mount namespace, and can make no file in memory: %s",
+			attach->order->pid, attach->library, strerror((int)-fd));
 	if (!copy_library(attach, fd))
-		code = ct_error_set(error, CT_ERR_IO, "process %d: %s cannot be copied into its memory", attach->order->pid,
-				    attach->library);
+		code = ct_error_set(error, CT_ERR_IO, "process %d: %s cannot be copied into its memory",
+				    attach->order->pid, attach->library);
 	snprintf(path, sizeof(path), "/proc/self/fd/%lld", (long long)fd);
 	if (!code)
 		code = load_file(attach, injection, path, error);
@@ -197,10 +202,11 @@ static int read_answer(struct attach *attach, uint64_t at, struct ct_error_text 
 	if (!ct_remote_read(&attach->remote, at, &call, sizeof(call)) || call.answer == CT_ATTACH_NONE)
 		return ct_error_set(error, CT_ERR_IO, "process %d has ended", pid);
 	if (call.answer == CT_ATTACH_NOT_STARTED)
-		return ct_error_set(error, CT_ERR_IO,
-				    "process %d has loaded the library, but the recording could not start; the reason is on its "
-				    "stderr",
-				    pid);
+		return ct_error_set(
+			error, CT_ERR_IO,
+			"process %d has loaded the library, but the recording could not start; the reason is on its "
+			"stderr",
+			pid);
 	if (call.answer != CT_ATTACH_DONE)
 		return ct_error_set(error, CT_ERR_USAGE, "process %d was started with ctrace; see ctrace ctl", pid);
 	attach->done->slots += call.slots;
@@ -284,8 +290,8 @@ static int use_stopped(struct attach *attach, int tid, int status, struct judged
 {
 	struct user_regs_struct registers;
 	const char *why = status >> 16 != PTRACE_EVENT_STOP ? "about to get a signal"
-			  : WSTOPSIG(status) != SIGTRAP      ? "stopped"
-							     : NULL;
+			  : WSTOPSIG(status) != SIGTRAP     ? "stopped"
+							    : NULL;
 	int signal = status >> 16 ? 0 : WSTOPSIG(status);
 	bool known = ct_inject_get(tid, &registers);
 	if (!why)
@@ -298,7 +304,8 @@ static int use_stopped(struct attach *attach, int tid, int status, struct judged
 	if (judged)
 		snprintf(judged->where, sizeof(judged->where), "%s", where);
 	/* The kernel would end these waits with EINTR, which the program has no reason to expect. */
-	if (known && !signal && (int64_t)registers.rax == -EINTR && ct_suits((int64_t)registers.orig_rax) == CT_SUITS_LATE) {
+	if (known && !signal && (int64_t)registers.rax == -EINTR &&
+	    ct_suits((int64_t)registers.orig_rax) == CT_SUITS_LATE) {
 		ct_inject_restart(&registers);
 		ct_inject_set(tid, &registers);
 	}
@@ -323,8 +330,8 @@ static int try_thread(struct attach *attach, int tid, enum ct_suits wanted, stru
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);
 	int got = ct_inject_wait(tid, &status, STOP_MS);
 	if (got == 0)
-		return ct_error_set(error, CT_ERR_IO, "process %d: its thread %d does not stop; try again", attach->order->pid,
-				    tid);
+		return ct_error_set(error, CT_ERR_IO, "process %d: its thread %d does not stop; try again",
+				    attach->order->pid, tid);
 	int code = got < 0 ? 1 : use_stopped(attach, tid, status, judged, where, error);
 	attach->done->stopped_ns += ct_now_ns() - start;
 	return code;
@@ -363,7 +370,8 @@ static int act(struct attach *attach, uint32_t action, struct ct_error_text *err
 		usleep(ROUND_US);
 	}
 	return ct_error_set(error, CT_ERR_IO, "process %d: no thread was at a safe point within %llu s; last, %s",
-			    attach->order->pid, SEARCH_NS / 1000000000ull, *attach->why ? attach->why : "none could be stopped");
+			    attach->order->pid, SEARCH_NS / 1000000000ull,
+			    *attach->why ? attach->why : "none could be stopped");
 }
 
 static int prepare(struct attach *attach, struct ct_error_text *error)

@@ -22,7 +22,8 @@ struct ct_attach_done {
 	bool started; /* the recording began with this call; false: it was there, and the control page switches it */
 	uint32_t stops; /* how often a thread was stopped */
 	uint64_t stopped_ns; /* for how long, in all */
-	uint64_t pointers; /* words in the data of objects that hold the address of a hooked function, and are no slots */
+	uint64_t pointers; /* words in the data of objects that hold the address of a hooked function, and are no slots
+			    */
 	char pointers_in[256]; /* the file with the most of them */
 };
 

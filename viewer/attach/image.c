@@ -74,7 +74,8 @@ static size_t count_by_gnu_hash(const struct ct_remote *remote, uint64_t at)
 	if (last < head[1])
 		return 0;
 	do {
-		if (last >= SYMBOLS_MAX || !ct_remote_read(remote, chains + (last - head[1]) * 4ull, &word, sizeof(word)))
+		if (last >= SYMBOLS_MAX ||
+		    !ct_remote_read(remote, chains + (last - head[1]) * 4ull, &word, sizeof(word)))
 			return 0;
 		last++;
 	} while (!(word & 1));

@@ -156,11 +156,12 @@ static bool write_frame(const struct ct_injection *injection, uint64_t at, const
 	frame.uc_flags = 1 | 2 | 4; /* has vector state; restores ss, exactly */
 	frame.uc_stack.ss_flags = 0x70; /* which makes no sense: the alternate stack stays */
 #define COPY(name, from) to[REG_##name] = (greg_t)registers->from;
-	COPY(R8, r8) COPY(R9, r9) COPY(R10, r10) COPY(R11, r11) COPY(R12, r12) COPY(R13, r13) COPY(R14, r14)
-	COPY(R15, r15) COPY(RDI, rdi) COPY(RSI, rsi) COPY(RBP, rbp) COPY(RBX, rbx) COPY(RDX, rdx) COPY(RAX, rax)
-	COPY(RCX, rcx) COPY(RSP, rsp) COPY(RIP, rip) COPY(EFL, eflags)
+	COPY(R8, r8)
+	COPY(R9, r9) COPY(R10, r10) COPY(R11, r11) COPY(R12, r12) COPY(R13, r13) COPY(R14, r14) COPY(R15, r15)
+		COPY(RDI, rdi) COPY(RSI, rsi) COPY(RBP, rbp) COPY(RBX, rbx) COPY(RDX, rdx) COPY(RAX, rax) COPY(RCX, rcx)
+			COPY(RSP, rsp) COPY(RIP, rip) COPY(EFL, eflags)
 #undef COPY
-	to[REG_CSGSFS] = (greg_t)((registers->cs & 0xffff) | (registers->ss & 0xffff) << 48);
+				to[REG_CSGSFS] = (greg_t)((registers->cs & 0xffff) | (registers->ss & 0xffff) << 48);
 	frame.uc_mcontext.fpregs = (void *)(uintptr_t)state;
 	memcpy(&frame.uc_sigmask, &mask, sizeof(mask));
 	return ct_remote_write(injection->remote, at, &frame, FRAME_BYTES);
@@ -199,8 +200,8 @@ const char *ct_inject_refuses(const struct ct_remote *remote, const struct user_
 static int lost(struct ct_injection *injection, struct ct_error_text *error)
 {
 	injection->gone = true;
-	return ct_error_set(error, CT_ERR_IO, "process %d has ended, or its thread %d has", injection->remote->process.pid,
-			    injection->tid);
+	return ct_error_set(error, CT_ERR_IO, "process %d has ended, or its thread %d has",
+			    injection->remote->process.pid, injection->tid);
 }
 
 /* Let the thread run until it is parked. *result: what the latest system call before that returned. */
@@ -237,9 +238,10 @@ static int await_park(struct ct_injection *injection, int64_t *result, struct ct
 	ptrace(PTRACE_INTERRUPT, injection->tid, 0, 0);
 	if (ct_inject_wait(injection->tid, &status, CALL_MS) > 0)
 		ptrace(PTRACE_DETACH, injection->tid, 0, 0);
-	return ct_error_set(error, CT_ERR_IO,
-			    "process %d: a call in its thread %d takes longer than %u s; the thread goes on by itself when it ends",
-			    injection->remote->process.pid, injection->tid, CALL_MS / 1000);
+	return ct_error_set(
+		error, CT_ERR_IO,
+		"process %d: a call in its thread %d takes longer than %u s; the thread goes on by itself when it ends",
+		injection->remote->process.pid, injection->tid, CALL_MS / 1000);
 }
 
 /* Send the thread to these registers; it parks with this frame. The only place where it is moved. */
@@ -283,7 +285,8 @@ int ct_inject_syscall(struct ct_injection *injection, const uint64_t words[7], i
 	return go(injection, &registers, injection->own_frame, result, error);
 }
 
-/* __errno_location is three instructions: load the offset from the global offset table, add the thread's base, return. */
+/* __errno_location is three instructions: load the offset from the global offset table, add the thread's base, return.
+ */
 static void find_errno(struct ct_injection *injection)
 {
 	unsigned char code[32];
@@ -293,7 +296,8 @@ static void find_errno(struct ct_injection *injection)
 	if (!at || !ct_remote_read(injection->remote, at, code, sizeof(code)))
 		return;
 	size_t skip = !memcmp(code, "\xf3\x0f\x1e\xfa", 4) ? 4 : 0;
-	if (memcmp(code + skip, "\x48\x8b\x05", 3) != 0 || memcmp(code + skip + 7, "\x64\x48\x03\x04\x25\0\0\0\0", 9) != 0)
+	if (memcmp(code + skip, "\x48\x8b\x05", 3) != 0 ||
+	    memcmp(code + skip + 7, "\x64\x48\x03\x04\x25\0\0\0\0", 9) != 0)
 		return;
 	memcpy(&distance, code + skip + 3, sizeof(distance));
 	if (!ct_remote_read(injection->remote, at + skip + 7 + (uint64_t)(int64_t)distance, &offset, sizeof(offset)))
@@ -356,8 +360,8 @@ uint64_t ct_inject_room(const struct ct_injection *injection)
 	return injection->memory + MEMORY_BYTES - CT_INJECT_ROOM;
 }
 
-int ct_inject_call(struct ct_injection *injection, uint64_t function, uint64_t first, uint64_t second,
-		   uint64_t *result, struct ct_error_text *error)
+int ct_inject_call(struct ct_injection *injection, uint64_t function, uint64_t first, uint64_t second, uint64_t *result,
+		   struct ct_error_text *error)
 {
 	const struct ct_gadgets *gadgets = injection->gadgets;
 	struct user_regs_struct registers = injection->registers;

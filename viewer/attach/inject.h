@@ -73,7 +73,7 @@ int ct_inject_syscall(struct ct_injection *injection, const uint64_t words[7], i
 		      struct ct_error_text *error);
 
 /* Call a function. 0 or < 0; *result is what it returned, or 0 if that cannot be known. */
-int ct_inject_call(struct ct_injection *injection, uint64_t function, uint64_t first, uint64_t second,
-		   uint64_t *result, struct ct_error_text *error);
+int ct_inject_call(struct ct_injection *injection, uint64_t function, uint64_t first, uint64_t second, uint64_t *result,
+		   struct ct_error_text *error);
 
 #endif

@@ -8,8 +8,8 @@
 #define CHUNK (1u << 20)
 #define DATA_MAX (256ull << 20)
 
-static const char *const names[] = {"malloc", "calloc", "realloc", "free", "posix_memalign", "aligned_alloc",
-				    "memalign"};
+static const char *const names[] = {"malloc",         "calloc",        "realloc", "free",
+				    "posix_memalign", "aligned_alloc", "memalign"};
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
 struct search {
@@ -27,7 +27,8 @@ static void find_functions(struct search *search)
 	for (size_t i = 0; i < search->remote->map_count; i++) {
 		const struct ct_remote_map *map = &search->remote->maps[i];
 		if (map->offset || *map->path != '/' || strstr(map->path, "libctrace") ||
-		    !strcmp(map->path, search->remote->loader_path) || !ct_image_read(search->remote, map->start, &image))
+		    !strcmp(map->path, search->remote->loader_path) ||
+		    !ct_image_read(search->remote, map->start, &image))
 			continue;
 		bool is_libc = image.base == search->remote->libc.base;
 		for (size_t k = 0; k < NAMES; k++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Addresses of malloc and its kin that a program keeps elsewhere than in the slots of its objects, such as in a table of
- * functions. Calls through them are not recorded in a process that was attached to.
+ * Addresses of malloc and its kin that a program keeps elsewhere than in the slots of its objects, such as in a table
+ * of functions. Calls through them are not recorded in a process that was attached to.
  */
 #ifndef CT_ATTACH_POINTERS_H
 #define CT_ATTACH_POINTERS_H

@@ -34,13 +34,15 @@ static int check_state(const struct ct_remote *remote, struct ct_error_text *err
 	if (*state == 'T')
 		return refuse(remote, error, "is stopped; continue it first (kill -CONT)");
 	if (status_number(remote, "Seccomp"))
-		return refuse(remote, error,
-			      "is in a sandbox (seccomp), which may kill it for a call that attaching needs; start it with "
-			      "CTRACE_MODE=off in place of that");
+		return refuse(
+			remote, error,
+			"is in a sandbox (seccomp), which may kill it for a call that attaching needs; start it with "
+			"CTRACE_MODE=off in place of that");
 	if (strstr(features, "shstk"))
-		return refuse(remote, error,
-			      "has a shadow stack (CET), which attaching would break; start it with CTRACE_MODE=off in place of "
-			      "that");
+		return refuse(
+			remote, error,
+			"has a shadow stack (CET), which attaching would break; start it with CTRACE_MODE=off in place of "
+			"that");
 	return CT_OK;
 }
 
@@ -98,14 +100,17 @@ int ct_attach_explain_rights(const struct ct_remote *remote, struct ct_error_tex
 		return refuse(remote, error, "belongs to another user; run this as root");
 	if (scope == '3')
 		return refuse(remote, error,
-			      "cannot be attached to: " YAMA " is 3, which forbids it to all until the next boot; start it with "
+			      "cannot be attached to: " YAMA
+			      " is 3, which forbids it to all until the next boot; start it with "
 			      "CTRACE_MODE=off in place of that");
 	if (!geteuid())
-		return refuse(remote, error,
-			      "cannot be attached to, even by root; in a container that takes the capability SYS_PTRACE");
+		return refuse(
+			remote, error,
+			"cannot be attached to, even by root; in a container that takes the capability SYS_PTRACE");
 	if (scope == '1' || scope == '2')
 		return ct_error_set(error, CT_ERR_IO,
-				    "process %d cannot be attached to: " YAMA " is %c; run this as root, or start the process with "
+				    "process %d cannot be attached to: " YAMA
+				    " is %c; run this as root, or start the process with "
 				    "CTRACE_MODE=off in place of that",
 				    remote->process.pid, scope);
 	return refuse(remote, error, "has given up or gained rights, so only root may attach to it");
@@ -140,13 +145,15 @@ static bool has_own_malloc(const struct ct_remote *remote)
 int ct_attach_check_program(const struct ct_remote *remote, struct ct_error_text *error)
 {
 	if (!remote->libc.base)
-		return refuse(remote, error, "runs a static program, or one without glibc; ctrace needs a loader and glibc");
+		return refuse(remote, error,
+			      "runs a static program, or one without glibc; ctrace needs a loader and glibc");
 	if (has(remote, "libasan") || has(remote, "libtsan") || has(remote, "liblsan") || has(remote, "libubsan") ||
 	    has(remote, "libhwasan"))
 		return refuse(remote, error, "was built with -fsanitize, which has an allocator of its own");
 	if (has(remote, "vgpreload"))
 		return refuse(remote, error, "runs under Valgrind");
 	if (has_own_malloc(remote))
-		return refuse(remote, error, "has an allocator of its own in the program, which attaching does not reach");
+		return refuse(remote, error,
+			      "has an allocator of its own in the program, which attaching does not reach");
 	return CT_OK;
 }

@@ -49,7 +49,8 @@ static bool parse_map(char *line, struct ct_remote_map *map)
 {
 	char rights[8];
 	int at = 0;
-	if (sscanf(line, "%lx-%lx %7s %lx %*s %lu %n", &map->start, &map->end, rights, &map->offset, &map->inode, &at) < 5 ||
+	if (sscanf(line, "%lx-%lx %7s %lx %*s %lu %n", &map->start, &map->end, rights, &map->offset, &map->inode, &at) <
+		    5 ||
 	    !at)
 		return false;
 	map->readable = rights[0] == 'r';

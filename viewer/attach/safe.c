@@ -83,8 +83,7 @@ struct ct_walker *ct_walker_new(struct ct_remote *remote)
 		return NULL;
 	walker->remote = remote;
 	walker->dwfl = dwfl_begin(&callbacks);
-	if (walker->dwfl && report(walker) &&
-	    dwfl_linux_proc_attach(walker->dwfl, remote->process.pid, true) == 0)
+	if (walker->dwfl && report(walker) && dwfl_linux_proc_attach(walker->dwfl, remote->process.pid, true) == 0)
 		return walker;
 	ct_walker_free(walker);
 	return NULL;
@@ -98,14 +97,15 @@ void ct_walker_free(struct ct_walker *walker)
 }
 
 static const int well[] = {
-	SYS_read,     SYS_readv,	SYS_pread64,	     SYS_write,	   SYS_writev, SYS_pwrite64, SYS_recvfrom,
-	SYS_recvmsg,  SYS_sendto,	SYS_sendmsg,	     SYS_accept,   SYS_accept4, SYS_poll,    SYS_ppoll,
-	SYS_nanosleep, SYS_clock_nanosleep, SYS_futex,	     SYS_wait4,	   SYS_waitid, SYS_pause,    SYS_rt_sigsuspend,
-	SYS_flock,    SYS_sched_yield,
+	SYS_read,     SYS_readv,   SYS_pread64,       SYS_write,           SYS_writev,      SYS_pwrite64,
+	SYS_recvfrom, SYS_recvmsg, SYS_sendto,        SYS_sendmsg,         SYS_accept,      SYS_accept4,
+	SYS_poll,     SYS_ppoll,   SYS_nanosleep,     SYS_clock_nanosleep, SYS_futex,       SYS_wait4,
+	SYS_waitid,   SYS_pause,   SYS_rt_sigsuspend, SYS_flock,           SYS_sched_yield,
 };
 /* After restart_syscall, the kernel alone knows which call it was. */
 static const int late[] = {
-	SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_rt_sigtimedwait, SYS_select, SYS_pselect6, SYS_restart_syscall,
+	SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2,    SYS_rt_sigtimedwait,
+	SYS_select,     SYS_pselect6,    SYS_restart_syscall,
 };
 
 static bool is_in(const int *list, size_t count, int64_t call)
@@ -129,15 +129,75 @@ enum ct_suits ct_suits(int64_t call)
 static bool is_denied(const char *name)
 {
 	static const char *const names[] = {
-		"malloc", "free", "calloc", "realloc", "memalign", "aligned_alloc", "posix_memalign", "valloc", "pvalloc",
-		"reallocarray", "cfree", "malloc_trim", "mallinfo", "mallinfo2", "malloc_info", "malloc_stats", "mallopt",
-		"malloc_usable_size", "dlopen", "dlclose", "dlsym", "dlvsym", "dlmopen", "dlerror", "dladdr", "dladdr1",
-		"dlinfo", "dlopen_mode", "dl_iterate_phdr", "fork", "Fork", "vfork", "posix_spawn", "posix_spawnp", "system",
-		"popen", "exit", "quick_exit", "Exit", "cxa_finalize", "cxa_atexit", "cxa_at_quick_exit",
-		"cxa_thread_atexit_impl", "register_atfork", "pthread_create", "pthread_exit", "pthread_atfork", "abort", "raise",
-		"setlocale", "newlocale", "freelocale", "duplocale", "uselocale", "bindtextdomain", "textdomain", "gettext",
-		"dgettext", "dcgettext", "ngettext", "dngettext", "dcngettext", "iconv_open", "iconv_close", "iconv",
-		"libc_freeres", "longjmp", "siglongjmp", "pthread_setattr_default_np",
+		"malloc",
+		"free",
+		"calloc",
+		"realloc",
+		"memalign",
+		"aligned_alloc",
+		"posix_memalign",
+		"valloc",
+		"pvalloc",
+		"reallocarray",
+		"cfree",
+		"malloc_trim",
+		"mallinfo",
+		"mallinfo2",
+		"malloc_info",
+		"malloc_stats",
+		"mallopt",
+		"malloc_usable_size",
+		"dlopen",
+		"dlclose",
+		"dlsym",
+		"dlvsym",
+		"dlmopen",
+		"dlerror",
+		"dladdr",
+		"dladdr1",
+		"dlinfo",
+		"dlopen_mode",
+		"dl_iterate_phdr",
+		"fork",
+		"Fork",
+		"vfork",
+		"posix_spawn",
+		"posix_spawnp",
+		"system",
+		"popen",
+		"exit",
+		"quick_exit",
+		"Exit",
+		"cxa_finalize",
+		"cxa_atexit",
+		"cxa_at_quick_exit",
+		"cxa_thread_atexit_impl",
+		"register_atfork",
+		"pthread_create",
+		"pthread_exit",
+		"pthread_atfork",
+		"abort",
+		"raise",
+		"setlocale",
+		"newlocale",
+		"freelocale",
+		"duplocale",
+		"uselocale",
+		"bindtextdomain",
+		"textdomain",
+		"gettext",
+		"dgettext",
+		"dcgettext",
+		"ngettext",
+		"dngettext",
+		"dcngettext",
+		"iconv_open",
+		"iconv_close",
+		"iconv",
+		"libc_freeres",
+		"longjmp",
+		"siglongjmp",
+		"pthread_setattr_default_np",
 	};
 	name += strspn(name, "_");
 	if (!strncmp(name, "libc_", 5) || !strncmp(name, "GI_", 3))
@@ -154,14 +214,15 @@ static bool is_libc(const struct ct_walker *walker, const char *path)
 {
 	const char *base = strrchr(path, '/');
 	return !strcmp(path, walker->remote->libc_path) ||
-	       (base && (!strncmp(base, "/libpthread", 11) || !strncmp(base, "/libdl", 6) || !strncmp(base, "/librt", 6)));
+	       (base &&
+		(!strncmp(base, "/libpthread", 11) || !strncmp(base, "/libdl", 6) || !strncmp(base, "/librt", 6)));
 }
 
 /* Other allocators. They are known by name, as their functions may be called without malloc. */
 static bool is_allocator(const char *path)
 {
-	static const char *const names[] = {"/libjemalloc", "/libtcmalloc", "/libmimalloc", "/libtbbmalloc", "/libsnmalloc",
-					    "/libc_malloc_debug", "/libhoard", "/librpmalloc"};
+	static const char *const names[] = {"/libjemalloc", "/libtcmalloc",       "/libmimalloc", "/libtbbmalloc",
+					    "/libsnmalloc", "/libc_malloc_debug", "/libhoard",    "/librpmalloc"};
 	const char *base = strrchr(path, '/');
 	for (size_t i = 0; base && i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strncmp(base, names[i], strlen(names[i])))
@@ -248,7 +309,8 @@ static bool is_at_call(const struct ct_walker *walker)
 	unsigned char code[2];
 	uint64_t pc = walker->registers->rip;
 	return (int64_t)walker->registers->orig_rax >= 0 &&
-	       ct_remote_read(walker->remote, pc - sizeof(code), code, sizeof(code)) && code[0] == 0x0f && code[1] == 0x05;
+	       ct_remote_read(walker->remote, pc - sizeof(code), code, sizeof(code)) && code[0] == 0x0f &&
+	       code[1] == 0x05;
 }
 
 static void walk(struct ct_walker *walker, int tid)

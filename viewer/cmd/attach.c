@@ -21,7 +21,8 @@ static int parse_pid(int count, char **words, int *pid, struct ct_error_text *er
 {
 	char *end;
 	if (count != 1)
-		return ct_error_set(error, CT_ERR_USAGE, count ? "name one process by its pid" : "name a process by its pid");
+		return ct_error_set(error, CT_ERR_USAGE,
+				    count ? "name one process by its pid" : "name a process by its pid");
 	long number = strtol(words[0], &end, 10);
 	if (*words[0] < '0' || *words[0] > '9' || *end || number <= 0 || number > INT_MAX)
 		return ct_error_set(error, CT_ERR_USAGE, "%s: not a pid", words[0]);
@@ -64,18 +65,24 @@ static int control(int pid, const struct ct_control_wish *wish, char name[PATH_M
 
 static void say_attached(const struct ct_attach_done *done, int pid, const char *name, bool asleep)
 {
-	ct_message_for(ATTACH, "attached to process %d: %u calls of malloc and its kin in %u objects lead to ctrace; it %s %s",
+	ct_message_for(ATTACH,
+		       "attached to process %d: %u calls of malloc and its kin in %u objects lead to ctrace; it %s %s",
 		       pid, done->slots, done->objects, asleep ? "sleeps, its page is" : "records into", name);
 	if (done->locked)
-		ct_message_for(ATTACH, "%u calls could not be changed, since their memory cannot be made writable; they are not recorded",
-			       done->locked);
+		ct_message_for(
+			ATTACH,
+			"%u calls could not be changed, since their memory cannot be made writable; they are not recorded",
+			done->locked);
 	if (done->pointers == 1)
-		ct_message_for(ATTACH, "1 pointer to malloc and its kin is kept elsewhere, in %s; calls through it are not recorded",
-			       done->pointers_in);
+		ct_message_for(
+			ATTACH,
+			"1 pointer to malloc and its kin is kept elsewhere, in %s; calls through it are not recorded",
+			done->pointers_in);
 	else if (done->pointers)
-		ct_message_for(ATTACH,
-			       "%llu pointers to malloc and its kin are kept elsewhere, most of them in %s; calls through them are not recorded",
-			       (unsigned long long)done->pointers, done->pointers_in);
+		ct_message_for(
+			ATTACH,
+			"%llu pointers to malloc and its kin are kept elsewhere, most of them in %s; calls through them are not recorded",
+			(unsigned long long)done->pointers, done->pointers_in);
 }
 
 static int attach(int pid, const struct ct_settings *settings, struct ct_error_text *error)
@@ -123,8 +130,10 @@ static int detach(int pid, struct ct_error_text *error)
 	if (code)
 		return code;
 	if (!control(pid, NULL, name, &asleep, &ignored) && !asleep)
-		ct_message_for(DETACH, "detached from process %d; 'ctrace export %s' makes a report now, else one is written at its end",
-			       pid, name);
+		ct_message_for(
+			DETACH,
+			"detached from process %d; 'ctrace export %s' makes a report now, else one is written at its end",
+			pid, name);
 	else
 		ct_message_for(DETACH, "detached from process %d", pid);
 	return CT_OK;

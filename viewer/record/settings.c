@@ -196,7 +196,7 @@ char **ct_settings_environment(const struct ct_settings *settings, const char *p
 	return fine ? environment : NULL;
 }
 
-/* What tells the exporter and the library where their files go. */
+/* Variables that say where the exporter and the library put their files. */
 static void add_own(FILE *block, int pid)
 {
 	static const char *const names[] = {"TMPDIR", "HOME", "XDG_CACHE_HOME", "CTRACE_CACHE"};
