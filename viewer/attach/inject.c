@@ -155,13 +155,25 @@ static bool write_frame(const struct ct_injection *injection, uint64_t at, const
 	memset(&frame, 0, sizeof(frame));
 	frame.uc_flags = 1 | 2 | 4; /* has vector state; restores ss, exactly */
 	frame.uc_stack.ss_flags = 0x70; /* which makes no sense: the alternate stack stays */
-#define COPY(name, from) to[REG_##name] = (greg_t)registers->from;
-	COPY(R8, r8)
-	COPY(R9, r9) COPY(R10, r10) COPY(R11, r11) COPY(R12, r12) COPY(R13, r13) COPY(R14, r14) COPY(R15, r15)
-		COPY(RDI, rdi) COPY(RSI, rsi) COPY(RBP, rbp) COPY(RBX, rbx) COPY(RDX, rdx) COPY(RAX, rax) COPY(RCX, rcx)
-			COPY(RSP, rsp) COPY(RIP, rip) COPY(EFL, eflags)
-#undef COPY
-				to[REG_CSGSFS] = (greg_t)((registers->cs & 0xffff) | (registers->ss & 0xffff) << 48);
+	to[REG_R8] = (greg_t)registers->r8;
+	to[REG_R9] = (greg_t)registers->r9;
+	to[REG_R10] = (greg_t)registers->r10;
+	to[REG_R11] = (greg_t)registers->r11;
+	to[REG_R12] = (greg_t)registers->r12;
+	to[REG_R13] = (greg_t)registers->r13;
+	to[REG_R14] = (greg_t)registers->r14;
+	to[REG_R15] = (greg_t)registers->r15;
+	to[REG_RDI] = (greg_t)registers->rdi;
+	to[REG_RSI] = (greg_t)registers->rsi;
+	to[REG_RBP] = (greg_t)registers->rbp;
+	to[REG_RBX] = (greg_t)registers->rbx;
+	to[REG_RDX] = (greg_t)registers->rdx;
+	to[REG_RAX] = (greg_t)registers->rax;
+	to[REG_RCX] = (greg_t)registers->rcx;
+	to[REG_RSP] = (greg_t)registers->rsp;
+	to[REG_RIP] = (greg_t)registers->rip;
+	to[REG_EFL] = (greg_t)registers->eflags;
+	to[REG_CSGSFS] = (greg_t)((registers->cs & 0xffff) | (registers->ss & 0xffff) << 48);
 	frame.uc_mcontext.fpregs = (void *)(uintptr_t)state;
 	memcpy(&frame.uc_sigmask, &mask, sizeof(mask));
 	return ct_remote_write(injection->remote, at, &frame, FRAME_BYTES);
