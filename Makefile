@@ -56,7 +56,7 @@ $B/obj/exports.map: preload/exports.map.in preload/hooks/hooks.def
 $B/lib/libctrace.so: $(PRELOAD_OBJ) $B/obj/exports.map
 	@mkdir -p $(@D)
 	$(LINK) -shared -o $@ $(PRELOAD_OBJ) -Wl,--version-script=$B/obj/exports.map -Wl,-soname,libctrace.so \
-		$(PRELOAD_LDFLAGS) -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed $(PRELOAD_LIBS)
+		$(PRELOAD_LDFLAGS) -Wl,-Bsymbolic-functions -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed $(PRELOAD_LIBS)
 
 # It needs no library and has no code: see preload/stub.c.
 $B/lib/libctrace-stub.so: preload/stub.c

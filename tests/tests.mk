@@ -14,14 +14,14 @@ vpath %.c $(wildcard tests/programs/*/)
 vpath %.cc $(wildcard tests/programs/*/)
 PROGRAM_FLAGS := -Itests/programs -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 # Sources with rules of their own. Each other one is a program, without an entry here.
-OTHER_C := api as_nobody bump fail_alloc fibers fire_audit leaks_plugin noreturn observe one_byte plugin_a plugin_b plugin_shape reuse signals stepped
+OTHER_C := api as_nobody attached bump fail_alloc fibers fire_audit leaks_plugin noreturn observe one_byte plugin_a plugin_b plugin_shape reuse signals stepped
 PROGRAM_C := $(filter-out $(OTHER_C),$(basename $(notdir $(wildcard tests/programs/*/*.c))))
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx leaks_cxx cxx_threads advise_vector new_delete frames_fp frames_bare frames_avx \
 	says_static $(if $(shell command -v musl-gcc),says_musl) \
 	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so libobserve.so leaks_plugin.so static_hello as_nobody)
 PROGRAMS += $(addprefix $(TESTS)/programs/,fire_audit.so $(addprefix fire_sanitize.,address thread leak undefined) \
 	fire_unwinders fire_unwinders.8 $(if $(wildcard /usr/lib/*/libunwind.so.1),fire_unwinders.1))
-PROGRAMS += $(addprefix $(TESTS)/programs/,api api_no_pie api_static api_lto api_cxx)
+PROGRAMS += $(addprefix $(TESTS)/programs/,attached api api_no_pie api_static api_lto api_cxx)
 
 .PHONY: test-programs
 test-programs: $(PROGRAMS)
@@ -58,6 +58,11 @@ $(TESTS)/programs/api $(TESTS)/programs/api_no_pie $(TESTS)/programs/api_static 
 $(TESTS)/programs/api_cxx: api.c
 	@mkdir -p $(@D)
 	$(CXX) -x c++ -std=c++17 -pedantic $(API_FLAGS) -o $@ $< -pthread
+
+# Finds its plugins in its own folder.
+$(TESTS)/programs/attached: attached.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -mavx -o $@ $< -pthread -ldl -Wl,--enable-new-dtags,-rpath,'$$ORIGIN'
 
 # With inlined frames.
 $(TESTS)/programs/cxx_threads: cxx_threads.cc

@@ -17,6 +17,7 @@
 #define BOOTSTRAP_ALIGNMENT 16u
 
 struct ct_real ct_real;
+bool ct_real_is_late;
 
 char ct_bootstrap_memory[CT_BOOTSTRAP_BYTES] CT_ALIGNED(4096);
 static size_t bootstrap_used;
@@ -100,10 +101,33 @@ static bool is_malloc_debug(void *function)
 	return !strncmp(ct_base_name(info.dli_fname), wanted, sizeof(wanted) - 1);
 }
 
+/*
+ * Ours, or the stub of a program that takes the function's address? The stub would lead through the slot that we write,
+ * back to us.
+ */
+static bool is_no_definition(void *found)
+{
+	const ElfW(Sym) * symbol;
+	struct link_map *ours, *object;
+	Dl_info info;
+	return !dladdr1((const void *)&ct_real, &info, (void **)&ours, RTLD_DL_LINKMAP) ||
+	       !dladdr1(found, &info, (void **)&object, RTLD_DL_LINKMAP) || object == ours ||
+	       !dladdr1(found, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol || symbol->st_shndx == SHN_UNDEF;
+}
+
+/* RTLD_NEXT of a library that was loaded late sees only what that library depends on. */
+void *ct_real_next(const char *name)
+{
+	void *found = ct_real_is_late ? ct_real_find(RTLD_DEFAULT, name) : NULL;
+	if (found && is_no_definition(found))
+		found = NULL;
+	return found ? found : ct_real_find(RTLD_NEXT, name);
+}
+
 static void *look_up(const char *name, bool by_version)
 {
 	void *found = by_version ? versioned(name) : NULL;
-	return found ? found : ct_real_find(RTLD_NEXT, name);
+	return found ? found : ct_real_next(name);
 }
 
 static void look_up_all(void)

@@ -33,6 +33,12 @@ CT_COLD bool ct_real_resolve(void);
  * gives no memory; the message is then a constant. ct_real_is_looking: is this thread in such a look-up?
  */
 CT_COLD void *ct_real_find(void *handle, const char *name);
+
+/* The library was loaded into a running process. Set before anything is looked up. */
+extern bool ct_real_is_late;
+
+/* What the program's calls of this name would reach without us. */
+CT_COLD void *ct_real_next(const char *name);
 CT_COLD bool ct_real_is_looking(void);
 
 /*

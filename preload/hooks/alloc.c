@@ -17,6 +17,7 @@
 #include "hot/record.h"
 #include "hot/sample.h"
 #include "hot/slow.h"
+#include "life/attach.h"
 #include "sys/say.h"
 
 void free_sized(void *block, size_t size);
@@ -336,6 +337,8 @@ const char ct_hooks_are_linked = 1;
  */
 __attribute__((constructor)) static void start_at_the_latest(void)
 {
+	if (ct_attach_init()) /* started by ctrace attach, or not at all */
+		return;
 	if (ct_start() || ct_get_acquire(&ct_gate.phase) == CT_PHASE_ASLEEP) {
 		ct_real_check_malloc();
 		ct_entries_init();

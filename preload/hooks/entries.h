@@ -21,6 +21,7 @@ struct ct_entry_point {
 	void *real; /* of the first loaded object that has it; NULL: none. Written at start, and under the loader's lock
 		     */
 	bool foreign; /* not in malloc's object: its blocks are in ct_blocks.foreign_leaves */
+	bool is_hook; /* a function of hooks.def: the slots of its own object are wanted too */
 };
 
 extern CT_HIDDEN struct ct_entry_point ct_entries[CT_ENTRIES];
@@ -35,6 +36,35 @@ extern CT_HIDDEN uintptr_t (*ct_entry_first_heap)(void);
  * and again in our constructor.
  */
 CT_COLD void ct_entries_init(void);
+
+/*
+ * The functions of hooks.def. Only a library that was loaded late needs their slots: a preloaded one is what the loader
+ * fills them with.
+ */
+enum {
+	CT_HOOK_POINTS = 0
+#define CT_HOOK(name, result, parameters) +1
+#define CT_HOOK_ALIAS(name) +1
+#define CT_HOOK_NEW(name, kind) +1
+#include "hooks/hooks.def"
+};
+
+extern CT_HIDDEN struct ct_entry_point ct_hook_points[CT_HOOK_POINTS];
+
+/* The function behind a hook; NULL: the hook is not needed. */
+CT_COLD void *ct_hook_point_real(uint32_t index);
+
+/* Loaded late: from now on, all passes write the slots of the hooks too. After ct_entries_init. */
+CT_COLD void ct_entries_want_hooks(void);
+
+struct ct_slots_count {
+	uint32_t slots; /* written */
+	uint32_t objects;
+	uint32_t locked; /* slots on pages that could not be made writable */
+};
+
+/* Write the slots of all objects, or give all of them back, for which later passes do nothing. */
+CT_COLD void ct_entries_pass(bool in, struct ct_slots_count *count);
 
 /* An address in the program; 0: ct_entries_init has not looked yet. */
 extern CT_HIDDEN uintptr_t ct_entries_program;

@@ -9,6 +9,7 @@
  */
 #include <elf.h>
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include "heap/real.h"
@@ -40,6 +41,8 @@ static uint32_t is_looking; /* atomic: a thread looks through the objects; guard
 static unsigned long long loads; /* the loader's count of loaded objects at the latest look */
 static uintptr_t before_ours; /* in the object from which the program gets malloc, if it comes before us; else 0 */
 static bool patching; /* this pass writes slots */
+static bool giving_back; /* this pass, which is the last, gives slots back */
+static struct ct_slots_count counted; /* of this pass */
 
 uintptr_t ct_entries_program;
 
@@ -171,8 +174,11 @@ static void write_slot(const struct loaded *object, uintptr_t *slot, const void 
 {
 	uintptr_t at = (uintptr_t)slot;
 	bool is_protected = at >= object->relro && at < object->relro_end;
-	if (is_protected && ct_syscall3(SYS_mprotect, page_of(at), CT_STORE_PAGE, PROT_READ | PROT_WRITE) != 0)
+	if (is_protected && ct_syscall3(SYS_mprotect, page_of(at), CT_STORE_PAGE, PROT_READ | PROT_WRITE) != 0) {
+		counted.locked++;
 		return;
+	}
+	counted.slots++;
 	ct_set_release(slot, (uintptr_t)value);
 	if (is_protected)
 		ct_syscall3(SYS_mprotect, page_of(at), CT_STORE_PAGE, PROT_READ);
@@ -183,11 +189,6 @@ static void write_slot(const struct loaded *object, uintptr_t *slot, const void 
  * entry the jump goes back with our function, if that is what dlsym would answer with.
  */
 extern char ct_entry_dlsym[] CT_HIDDEN;
-CT_HIDDEN /*
-	   * dlsym's slots lead to a jump, since dlsym looks at its return address. For the name of an entry, the jump
-	   * goes back with our function, if dlsym would answer with the real one.
-	   */
-	extern char ct_entry_dlsym[] CT_HIDDEN;
 CT_HIDDEN void *ct_entry_asked(void *handle, const char *name);
 
 __asm__(".text\n"
@@ -218,10 +219,43 @@ __asm__(".text\n"
 	".cfi_endproc\n"
 	".size ct_entry_dlsym, . - ct_entry_dlsym\n");
 
-static struct ct_entry_point dlsym_entry = {.name = "dlsym", .ours = ct_entry_dlsym, .real = (void *)dlsym};
+/*
+ * If we were loaded late, the loader does not lead a new object's calls to us. A program that loads one mostly calls
+ * dlsym next, or else loads or unloads another one some time. dlopen looks at its return address, so this is a jump.
+ */
+extern char ct_entry_dlopen[] CT_HIDDEN;
+CT_HIDDEN void ct_entry_loads(void);
 
-/* What slots are wanted of: dlsym, and the functions that a loaded object has. */
-static const struct ct_entry_point *wanted[CT_ENTRIES + 1] = {&dlsym_entry};
+__asm__(".text\n"
+	".globl ct_entry_dlopen\n"
+	".hidden ct_entry_dlopen\n"
+	".type ct_entry_dlopen, @function\n"
+	"ct_entry_dlopen:\n"
+	".cfi_startproc\n"
+	"endbr64\n"
+	"push %rdi\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"push %rsi\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"sub $8, %rsp\n"
+	".cfi_adjust_cfa_offset 8\n"
+	"call ct_entry_loads\n"
+	"add $8, %rsp\n"
+	".cfi_adjust_cfa_offset -8\n"
+	"pop %rsi\n"
+	".cfi_adjust_cfa_offset -8\n"
+	"pop %rdi\n"
+	".cfi_adjust_cfa_offset -8\n"
+	"mov dlopen@GOTPCREL(%rip), %rax\n"
+	"jmp *%rax\n"
+	".cfi_endproc\n"
+	".size ct_entry_dlopen, . - ct_entry_dlopen\n");
+
+static struct ct_entry_point dlsym_entry = {.name = "dlsym", .ours = ct_entry_dlsym, .real = (void *)dlsym};
+static struct ct_entry_point dlopen_entry = {.name = "dlopen", .ours = ct_entry_dlopen};
+
+/* What slots are wanted of: dlsym, the functions that a loaded object has, and if we were loaded late, all hooks. */
+static const struct ct_entry_point *wanted[CT_ENTRIES + CT_HOOK_POINTS + 2] = {&dlsym_entry};
 static uint32_t wanted_count = 1; /* atomic */
 
 static void want(struct ct_entry_point *entry, void *real, bool foreign)
@@ -254,9 +288,15 @@ static void write_slots(const struct loaded *object, const ElfW(Rela) * from, si
 		const ElfW(Sym) *symbol = &object->symbols[ELF64_R_SYM(from[i].r_info)];
 		const struct ct_entry_point *entry = entry_of(object->strings + symbol->st_name);
 		uintptr_t *slot = (uintptr_t *)(object->bias + from[i].r_offset);
-		/* An allocator's calls of its own functions are not the program's. */
-		if (!entry || holds(object, entry->real))
+		/* An allocator's calls of its own functions are not the program's, except those that hooks intercept.
+		 */
+		if (!entry || (holds(object, entry->real) && !entry->is_hook))
 			continue;
+		if (giving_back) {
+			if (ct_get_relaxed(slot) == (uintptr_t)entry->ours)
+				write_slot(object, slot, entry->real);
+			continue;
+		}
 		/* Before the first call, a slot leads back into its own object. */
 		bool unfilled = type == R_X86_64_JUMP_SLOT && symbol->st_shndx == SHN_UNDEF &&
 				holds(object, (const void *)ct_get_relaxed(slot));
@@ -276,6 +316,7 @@ static int look_at(struct dl_phdr_info *info, size_t bytes, void *context)
 	if (!patching) {
 		find_entries(&object);
 	} else {
+		counted.objects++;
 		write_slots(&object, object.slots, object.slots_bytes);
 		write_slots(&object, object.others, object.others_bytes);
 	}
@@ -297,7 +338,7 @@ static bool look(void)
 		return false;
 	memset(looks, 0, sizeof(looks));
 	patching = false;
-	if (!dl_iterate_phdr(look_at, NULL)) {
+	if (!giving_back && !dl_iterate_phdr(look_at, NULL)) {
 		changed = true;
 		for (uint32_t i = 0; i < CT_ENTRIES; i++)
 			if (looks[i].first && !looks[i].still_there)
@@ -308,6 +349,40 @@ static bool look(void)
 	}
 	ct_set_release(&is_looking, 0);
 	return changed;
+}
+
+void ct_entries_pass(bool in, struct ct_slots_count *count)
+{
+	while (__atomic_exchange_n(&is_looking, 1, __ATOMIC_ACQUIRE))
+		sched_yield();
+	giving_back = !in;
+	counted = (struct ct_slots_count){0};
+	patching = true;
+	dl_iterate_phdr(look_at, NULL);
+	if (in)
+		dl_iterate_phdr(note_loads, NULL);
+	*count = counted;
+	ct_set_release(&is_looking, 0);
+}
+
+void ct_entries_want_hooks(void)
+{
+	for (uint32_t i = 0; i < CT_HOOK_POINTS; i++) {
+		void *real = ct_hook_point_real(i);
+		if (real)
+			want(&ct_hook_points[i], real, false);
+	}
+	want(&dlopen_entry, (void *)dlopen, false);
+	ct_loader_forget_miss();
+}
+
+void ct_entry_loads(void)
+{
+	int saved = errno;
+	ct_own_begin();
+	look();
+	ct_own_end();
+	errno = saved;
 }
 
 void *ct_entry_asked(void *handle, const char *name)
@@ -344,7 +419,8 @@ void ct_entries_init(void)
 		return;
 	ct_own_begin();
 	void *first = ct_real_find(RTLD_DEFAULT, "malloc");
-	before_ours = ct_objects_same((uintptr_t)first, (uintptr_t)&is_looking) ? 0 : (uintptr_t)first;
+	before_ours =
+		ct_real_is_late || ct_objects_same((uintptr_t)first, (uintptr_t)&is_looking) ? 0 : (uintptr_t)first;
 	look();
 	if (!ct_entries_program) {
 		dl_iterate_phdr(find_program, &ct_entries_program);

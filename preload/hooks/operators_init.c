@@ -19,7 +19,7 @@ static bool in_one_object(void *a, void *b)
 void ct_operators_init(void)
 {
 	for (uint32_t i = 0; i < CT_OPERATORS; i++)
-		ct_operator_next[i] = ct_real_find(RTLD_NEXT, names[i]);
+		ct_operator_next[i] = ct_real_next(names[i]);
 	ct_loader_forget_miss();
 	/* An operator new in malloc's own library does not call malloc through its hook. */
 	bool bypass = ct_operator_next[0] && in_one_object(ct_operator_next[0], (void *)ct_real.malloc);
@@ -72,7 +72,7 @@ void *ct_operator_resolve(uint32_t index, void *caller)
 		return ct_operator_next[index];
 	bool callers_own;
 	ct_own_begin();
-	void *found = ct_real_find(RTLD_NEXT, names[index]);
+	void *found = ct_real_next(names[index]);
 	if (!found)
 		found = look_up_for(index, caller, &callers_own);
 	else

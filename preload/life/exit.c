@@ -343,6 +343,16 @@ static void at_quick_exit(void *argument)
 	finish(false);
 }
 
+/*
+ * What a library that was loaded late registers with atexit would run first of all. Destructors run in the order of
+ * dependency, and we depend on nothing but the C library.
+ */
+__attribute__((destructor)) static void at_unload(void)
+{
+	if (ct_real_is_late)
+		finish(true);
+}
+
 /* The exporter keeps the names that it looked up where these say. It gets nothing else from the program. */
 static void make_environment(char **variables)
 {
@@ -361,6 +371,10 @@ void ct_exit_init(char **variables)
 	find_library();
 	find_exporter();
 	make_environment(variables);
+	if (ct_real_is_late) {
+		__cxa_at_quick_exit(at_quick_exit, NULL);
+		return;
+	}
 	/*
 	 * Registered without a library handle, and before the C library's start code registers the loader's finalizers.
 	 * So this runs after every destructor of the program and its libraries.

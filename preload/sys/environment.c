@@ -13,12 +13,21 @@
 #define PRELOAD "LD_PRELOAD"
 #define OURS "CTRACE_"
 
+static char **given; /* used in place of the environment */
+
+void ct_environment_use(char **variables)
+{
+	given = variables;
+}
+
 /*
  * While DT_PREINIT_ARRAY runs, the C library has not set environ yet. The variables are then on the initial stack:
  * argc, argv, NULL, environment, NULL.
  */
 char **ct_environment(void)
 {
+	if (given)
+		return given;
 	if (environ || !ct_loader_is_glibc())
 		return environ;
 	uintptr_t *start = __libc_stack_end;

@@ -8,6 +8,9 @@
 /* The variables, a NULL pointer last. */
 CT_COLD char **ct_environment(void);
 
+/* From now on, these are the variables. */
+CT_COLD void ct_environment_use(char **variables);
+
 /* The value of a variable; NULL if it is not set. */
 CT_COLD const char *ct_environment_get(char **variables, const char *name);
 

@@ -7,6 +7,8 @@
 
 const struct ct_command *const ct_commands[] = {
 	&ct_command_record,
+	&ct_command_attach,
+	&ct_command_detach,
 	&ct_command_ctl,
 	&ct_command_top,
 	&ct_command_diff,
@@ -63,7 +65,6 @@ const char *ct_command_for(const char *word)
 		{"leaks", "'ctrace top --leaks FILE', after 'ctrace record --reach'"},
 		{"leak", "'ctrace top --leaks FILE', after 'ctrace record --reach'"},
 		{"live", "'ctrace top -p PID'"},
-		{"attach", "'ctrace ctl PID exact', if the process was started with CTRACE_MODE=off"},
 		{"stat", "'ctrace info FILE'"},
 		{"stats", "'ctrace info FILE'"},
 		{"compare", "'ctrace diff OLD NEW'"},

@@ -2,6 +2,7 @@
 #include "record/settings.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -193,4 +194,38 @@ char **ct_settings_environment(const struct ct_settings *settings, const char *p
 			fine = fine && add_entry(environment, &count, settings_table[i].variable, settings->values[i]);
 	}
 	return fine ? environment : NULL;
+}
+
+/* Variables that say where the exporter and the library put their files. */
+static void add_own(FILE *block, int pid)
+{
+	static const char *const names[] = {"TMPDIR", "HOME", "XDG_CACHE_HOME", "CTRACE_CACHE"};
+	char path[32], *entry = NULL;
+	size_t room = 0;
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	FILE *own = fopen(path, "re");
+	while (own && getdelim(&entry, &room, '\0', own) > 0)
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			if (is_variable(entry, names[i]))
+				fwrite(entry, 1, strlen(entry) + 1, block);
+	free(entry);
+	if (own)
+		fclose(own);
+}
+
+char *ct_settings_block(const struct ct_settings *settings, int pid, size_t *bytes)
+{
+	char *text = NULL;
+	FILE *block = open_memstream(&text, bytes);
+	if (!block)
+		return NULL;
+	for (int i = 0; i < CT_SETTING_COUNT; i++)
+		if (settings->values[i] || (*settings_table[i].flag && getenv(settings_table[i].variable)))
+			fprintf(block, "%s=%s%c", settings_table[i].variable, ct_settings_get(settings, i), 0);
+	add_own(block, pid);
+	fputc(0, block);
+	if (fclose(block) == 0)
+		return text;
+	free(text);
+	return NULL;
 }

@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "util/error.h"
 #include "util/glob.h"
@@ -51,5 +52,11 @@ const char *ct_settings_get(const struct ct_settings *settings, enum ct_setting 
  * new ones are allocated. NULL when out of memory.
  */
 char **ct_settings_environment(const struct ct_settings *settings, const char *preload);
+
+/*
+ * The settings and what the library needs of the process's own environment, for a process that runs already: NAME=VALUE
+ * and NUL, each, and another NUL. To be freed; NULL when out of memory.
+ */
+char *ct_settings_block(const struct ct_settings *settings, int pid, size_t *bytes);
 
 #endif
