@@ -5,7 +5,7 @@
 #include "hooks/operators.h"
 
 /* Weak, since unit tests are linked without the hooks. */
-#define CT_HOOK(symbol, result, parameters) extern char point_##symbol[] __attribute__((weak)) __asm__(#symbol);
+#define CT_HOOK(symbol, result, parameters) extern char point_##symbol[] __asm__(#symbol) __attribute__((weak));
 #define CT_HOOK_ALIAS(symbol) CT_HOOK(symbol, , )
 #define CT_HOOK_NEW(symbol, kind) CT_HOOK(symbol, , )
 #include "hooks/hooks.def"

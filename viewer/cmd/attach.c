@@ -82,7 +82,8 @@ static int attach(int pid, const struct ct_settings *settings, struct ct_error_t
 	struct ct_control_wish wish;
 	char name[PATH_MAX];
 	bool asleep;
-	int code = ct_control_parse(ct_settings_get(settings, CT_SETTING_mode), NULL, &wish, error);
+	const char *mode = ct_settings_get(settings, CT_SETTING_mode);
+	int code = ct_control_parse(*mode ? mode : "exact", NULL, &wish, error);
 	if (!code && !(order.variables = ct_settings_block(settings, pid, &order.variables_bytes)))
 		code = ct_error_no_memory(error);
 	if (!code && order.variables_bytes > VARIABLES_MAX)
