@@ -19,7 +19,7 @@ CT_COLD bool ct_start(void);
 /* Make the calling thread's state, at its first event. NULL: no memory, or the recording has ended. */
 CT_COLD struct ct_thread *ct_thread_new(void);
 
-/* Make room for the thread's next events. If its ring is full, fold all published events into the sites. */
+/* Make room for the thread's next events. If its ring is full, or half full beside others, fold what all rings have. */
 void ct_combine(struct ct_thread *thread); /* not CT_COLD: the folding must be compiled for speed */
 
 /* CLOCK_MONOTONIC, nanoseconds. */

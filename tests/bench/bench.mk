@@ -26,6 +26,11 @@ $(BENCH_DIR)/libshim_unwind.so: tests/bench/shim.c
 	@mkdir -p $(@D)
 	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) -fno-builtin -DUNWIND -shared -fPIC -o $@ $< -ldl
 
+# With the library's own code, so it is built like a unit test: make build/tests/bench/slices
+$(BENCH_DIR)/slices: tests/bench/slices.c $(UNIT_PRELOAD_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) -Ipreload $(LDFLAGS) -o $@ $^ -lcmocka -pthread -ldl -lm
+
 BENCH_OUTPUT := --output $B/bench.md --json $B/bench.json
 
 bench: all bench-programs
