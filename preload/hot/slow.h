@@ -93,7 +93,7 @@ CT_COLD uint32_t ct_libunwind_walk(struct ct_thread *thread, const struct ct_reg
 /* CTRACE_DEBUG=verify: compare the remembered stack with libunwind's, and count the result. */
 CT_COLD void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from);
 
-/* Refill thread->free_rows with a batch (false: no memory), and give a batch back. */
+/* Refill thread->free_rows, which is empty (false: no memory), and empty it when it has a batch. */
 CT_COLD bool ct_blocks_refill(struct ct_thread *thread);
 CT_COLD void ct_blocks_spill(struct ct_thread *thread);
 
