@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Measurements. Included by tests/tests.mk.
-#   make bench         measure everything, about half an hour; options in BENCH='--only python3 --rounds 9'
-#   make bench-quick   the same in a minute, with less work and without emulators
+#   make bench         measure everything, some hours; options in BENCH='--only python3 --minutes 9'
+#   make bench-quick   the same in some minutes, with less work and without emulators
 # Both write build/bench.md and build/bench.json.
 
 BENCH_DIR := $(TESTS)/bench
