@@ -164,7 +164,7 @@ help:
 	@echo 'make soak       run servers, compilers and test suites for minutes (tests/e2e/fire/soak.py)'
 	@echo 'make fuzz       run libFuzzer on everything that reads untrusted files; TIME= seconds (60)'
 	@echo 'make fuzz-replay    run its inputs with ASan and UBSan, without a fuzzer'
-	@echo 'make bench      compare with other tracers, half an hour; make bench-quick: a minute'
+	@echo 'make bench      compare with other tracers, some hours; make bench-quick: some minutes'
 	@echo 'make check      check the rules of the tree, each with a violation that it must catch'
 	@echo 'make mutants    make mistakes in copies of the tree, which tests must catch; NAME="A B": only these'
 	@echo 'make clean      remove build/'

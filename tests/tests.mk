@@ -142,6 +142,7 @@ $(addprefix $(TESTS)/programs/fire_sanitize.,address thread leak undefined): $(T
 # --- unit tests: linked with everything except main() and the hooked names ---
 UNIT_VIEWER := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/viewer_*.c))
 UNIT_PRELOAD := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/preload_*.c))
+UNIT_BOTH := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/both_*.c))
 UNIT_BUILDER := $(patsubst tests/unit/%.c,$B/obj/tests/unit/%.o,$(wildcard tests/unit/store_builder.c))
 UNIT_VIEWER_OBJ := $(filter-out $B/obj/viewer/ctrace.o,$(VIEWER_OBJ)) $(UNIT_BUILDER)
 UNIT_PRELOAD_OBJ := $(filter-out $B/obj/preload/hooks/alloc.o $B/obj/preload/hooks/process.o,$(PRELOAD_OBJ))
@@ -152,7 +153,8 @@ $(TESTS)/share/ctrace/report.html:
 	@mkdir -p $(@D)
 	echo '<@DATA@>' > $@
 
-unit-build: $(TESTS)/share/ctrace/report.html $(UNIT_VIEWER:%=$(TESTS)/unit/%) $(UNIT_PRELOAD:%=$(TESTS)/unit/%)
+unit-build: $(TESTS)/share/ctrace/report.html $(UNIT_VIEWER:%=$(TESTS)/unit/%) $(UNIT_PRELOAD:%=$(TESTS)/unit/%) \
+	$(UNIT_BOTH:%=$(TESTS)/unit/%)
 
 $B/obj/tests/unit/%.o: tests/unit/%.c
 	@mkdir -p $(@D)
@@ -167,6 +169,11 @@ $(UNIT_VIEWER:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT_
 $(UNIT_PRELOAD:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT_PRELOAD_OBJ)
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ -lcmocka -pthread -ldl -lm
+
+# Writes with the library and reads with the program.
+$(UNIT_BOTH:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT_PRELOAD_OBJ) $(UNIT_VIEWER_OBJ)
+	@mkdir -p $(@D)
+	$(LINK) -o $@ $^ -lcmocka $(VIEWER_LIBS) -pthread
 
 unit: unit-build
 	tests/run --units $(TESTS)/unit

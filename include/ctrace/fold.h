@@ -81,8 +81,8 @@ static inline void ct_fold_free(struct ct_site *site, struct ct_totals *totals, 
  * Add one event to its site, its site's histograms and the totals. Events must come in the order of merge.h. False: it
  * is not in the histogram yet, which must be widened (ct_histogram_widen).
  */
-static inline bool ct_fold_event(struct ct_site *site, struct ct_totals *totals, uint64_t *counters,
-				 const struct ct_event *event)
+static inline __attribute__((always_inline)) bool ct_fold_event(struct ct_site *site, struct ct_totals *totals,
+								uint64_t *counters, const struct ct_event *event)
 {
 	/* This is the site's first change since the latest peak, so what is live now was live at the peak. */
 	if (site->peak_epoch != totals->peak_epoch) {

@@ -253,7 +253,9 @@ struct ct_ring {
 	uint64_t limit; /* where the round in progress stops */
 	uint32_t tid; /* the owner's thread id, 0 = free */
 	uint32_t reserved;
-	uint64_t reserved1[4];
+	uint64_t claimed; /* the program's own, like the next: events that are in a slice (preload/store/slice.h) */
+	uint64_t folded; /* events that are folded for good, so that their place is free */
+	uint64_t reserved1[2];
 };
 
 /*

@@ -11,6 +11,7 @@
 #define LEAF_ENTRIES ((1ull << CT_ADDRESS_BITS) >> CT_LEAF_SHIFT)
 #define ROWS_BYTES_MAX (64ull << 30)
 #define ROWS_STEP_BYTES (16ull << 20) /* rows are mapped in steps of this size */
+#define ROWS_AT_ONCE 128u /* that are linked to a list; CT_ROW_BATCH is a multiple */
 #define ROWS_MAX ((uint32_t)(ROWS_BYTES_MAX / sizeof(struct ct_block) - 1))
 
 /* Times of resizes, by row: one array for each step of rows, mapped when a block of that step is first resized. */
@@ -19,7 +20,7 @@ static uint64_t *resizes[ROWS_BYTES_MAX / ROWS_STEP_BYTES];
 #define ROWS_PER_STEP ((uint32_t)(ROWS_STEP_BYTES / sizeof(struct ct_block)))
 
 static uint64_t rows_open_bytes; /* mapped bytes of the table */
-static uint32_t rows_used;
+static uint32_t rows_used; /* by threads, in whole batches */
 static uint32_t shared_batches; /* spilled batches: a list of lists, linked by the second words of their first rows */
 
 /* The leaves and the arrays of resizes, kept to report their memory: enough for a program with 256 GiB. */
@@ -137,39 +138,67 @@ bool ct_blocks_map_leaf(uint32_t **leaves, uint32_t granule_shift, uintptr_t add
 	return mapped;
 }
 
+/* Take a batch that another thread has given back: the first of a list. 0: there is none. */
+static uint32_t take_shared(void)
+{
+	uint32_t first = shared_batches;
+	if (first)
+		shared_batches = (uint32_t)ct_blocks.rows[first].size_birth;
+	return first;
+}
+
+/* Take rows that were never used. */
+static void take_unused(struct ct_thread *thread)
+{
+	if (ROWS_MAX - rows_used < CT_ROW_BATCH || (!rows_are_open() && !rows_open_step()))
+		return;
+	thread->unused_rows = rows_used;
+	thread->unused_end = rows_used + CT_ROW_BATCH;
+	rows_used += CT_ROW_BATCH;
+}
+
+/* Only some at a time, so that a thread with few blocks touches little memory. */
+static uint32_t link_unused(struct ct_thread *thread)
+{
+	uint32_t first = thread->unused_rows;
+	for (uint32_t row = first; row < first + ROWS_AT_ONCE; row++)
+		ct_blocks.rows[row].site_size = row + 1 < first + ROWS_AT_ONCE ? row + 1 : 0;
+	thread->unused_rows += ROWS_AT_ONCE;
+	thread->free_count = ROWS_AT_ONCE;
+	return first;
+}
+
 bool ct_blocks_refill(struct ct_thread *thread)
 {
-	ct_lock_get(&ct_lock_tree);
-	uint32_t first = shared_batches;
-	if (first) {
-		shared_batches = (uint32_t)ct_blocks.rows[first].size_birth;
-		thread->free_count = CT_ROW_BATCH;
-	} else if (ROWS_MAX - rows_used >= CT_ROW_BATCH && (rows_are_open() || rows_open_step())) {
-		first = rows_used;
-		rows_used += CT_ROW_BATCH;
-		for (uint32_t i = first; i < first + CT_ROW_BATCH; i++)
-			ct_blocks.rows[i].site_size = i + 1 < first + CT_ROW_BATCH ? i + 1 : 0;
-		thread->free_count = CT_ROW_BATCH;
+	uint32_t first = thread->spare_rows;
+	thread->spare_rows = 0;
+	if (!first && thread->unused_rows == thread->unused_end) {
+		ct_lock_get(&ct_lock_tree);
+		first = take_shared();
+		if (!first)
+			take_unused(thread);
+		ct_lock_put(&ct_lock_tree);
 	}
-	ct_lock_put(&ct_lock_tree);
+	if (first)
+		thread->free_count = CT_ROW_BATCH;
+	else if (thread->unused_rows < thread->unused_end)
+		first = link_unused(thread);
 	thread->free_rows = first;
 	return first != 0;
 }
 
 void ct_blocks_spill(struct ct_thread *thread)
 {
-	uint32_t first = thread->free_rows;
-	uint32_t last = first;
-	for (uint32_t i = 1; i < CT_ROW_BATCH; i++)
-		last = (uint32_t)ct_blocks.rows[last].site_size;
-	thread->free_rows = (uint32_t)ct_blocks.rows[last].site_size;
-	thread->free_count -= CT_ROW_BATCH;
-	ct_blocks.rows[last].site_size = 0;
-
-	ct_lock_get(&ct_lock_tree);
-	ct_blocks.rows[first].size_birth = shared_batches;
-	shared_batches = first;
-	ct_lock_put(&ct_lock_tree);
+	uint32_t first = thread->spare_rows;
+	if (first) {
+		ct_lock_get(&ct_lock_tree);
+		ct_blocks.rows[first].size_birth = shared_batches;
+		shared_batches = first;
+		ct_lock_put(&ct_lock_tree);
+	}
+	thread->spare_rows = thread->free_rows;
+	thread->free_rows = 0;
+	thread->free_count = 0;
 }
 
 uint32_t ct_blocks_rows_end(void)

@@ -4,8 +4,8 @@
  *
  * It is a two-level table, indexed by address: one 32-bit row index per granule. A leaf covers 64 MiB of address space;
  * it is mapped when first needed, and costs memory only where it is touched. The map needs no lock, since a block has
- * only one owner between malloc and free. Rows are in one dense table. Each thread keeps a list of free rows, and
- * exchanges batches of them with the others.
+ * only one owner between malloc and free. Rows are in one dense table. Each thread keeps two lists of free rows, and
+ * exchanges whole batches of them with the others.
  *
  * A granule is the smallest distance between the first bytes of two blocks: 32 bytes with glibc. Other allocators place
  * blocks of up to 8 bytes at distances of 8 bytes, and all others at 16. Those small blocks have a table of their own.
@@ -39,7 +39,7 @@ struct ct_block {
 
 #define CT_LEAF_SHIFT 26u /* log2 of the bytes of address space per leaf */
 #define CT_ADDRESS_BITS 47u
-#define CT_ROW_BATCH 128u /* rows */
+#define CT_ROW_BATCH 1024u /* rows */
 
 struct ct_block_map {
 	uint32_t **leaves; /* indexed by address >> CT_LEAF_SHIFT */
@@ -134,7 +134,7 @@ static inline void ct_block_release(struct ct_thread *thread, uint32_t row)
 	ct_blocks.rows[row].site_size = thread->free_rows;
 	thread->free_rows = row;
 	/* Otherwise a thread that only frees what others allocate would collect all rows. */
-	if (ct_unlikely(++thread->free_count >= 2 * CT_ROW_BATCH))
+	if (ct_unlikely(++thread->free_count >= CT_ROW_BATCH))
 		ct_blocks_spill(thread);
 }
 

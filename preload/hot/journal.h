@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Journal: each thread appends its events to its own ring in the store. An event is published before its hook returns,
- * so a kill does not lose it. The thread whose ring is full folds all rings (store/combine.c). Hot path, any thread.
+ * so a kill does not lose it. A thread whose ring is half full folds what all rings have
+ * (store/combine.c). Hot path, any thread.
  */
 #ifndef CT_HOT_JOURNAL_H
 #define CT_HOT_JOURNAL_H

@@ -19,7 +19,7 @@ CT_COLD bool ct_start(void);
 /* Make the calling thread's state, at its first event. NULL: no memory, or the recording has ended. */
 CT_COLD struct ct_thread *ct_thread_new(void);
 
-/* Make room for the thread's next events. If its ring is full, fold all published events into the sites. */
+/* Make room for the thread's next events. If its ring is full, or half full beside others, fold what all rings have. */
 void ct_combine(struct ct_thread *thread); /* not CT_COLD: the folding must be compiled for speed */
 
 /* CLOCK_MONOTONIC, nanoseconds. */
@@ -93,7 +93,7 @@ CT_COLD uint32_t ct_libunwind_walk(struct ct_thread *thread, const struct ct_reg
 /* CTRACE_DEBUG=verify: compare the remembered stack with libunwind's, and count the result. */
 CT_COLD void ct_verify_stack(struct ct_thread *thread, const struct ct_registers *from);
 
-/* Refill thread->free_rows with a batch (false: no memory), and give a batch back. */
+/* Refill thread->free_rows, which is empty (false: no memory), and empty it when it has a batch. */
 CT_COLD bool ct_blocks_refill(struct ct_thread *thread);
 CT_COLD void ct_blocks_spill(struct ct_thread *thread);
 

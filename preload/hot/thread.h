@@ -100,7 +100,10 @@ struct ct_thread {
 	uint64_t last_unsampled; /* ct_tls.unsampled at that time; each unrecorded allocation lowers it */
 	uint64_t random; /* state of the sampler's generator; 0: not seeded */
 	uint32_t free_rows; /* first of a list of free block rows; see hot/blocks.h */
-	uint32_t free_count; /* length of that list */
+	uint32_t free_count; /* length of that list, less than CT_ROW_BATCH */
+	uint32_t spare_rows; /* first of a list of CT_ROW_BATCH more; 0: none */
+	uint32_t unused_rows; /* the thread's own rows in [unused_rows, unused_end) have never been used */
+	uint32_t unused_end;
 	uint32_t loader_epoch;
 	uint32_t ring_index; /* index + 1; 0: no ring yet */
 	uint32_t tid; /* written under ct_lock_thread; 0: no owner */

@@ -19,6 +19,7 @@
 #include "life/threads.h"
 #include "store/combine.h"
 #include "store/histogram.h"
+#include "store/slice.h"
 #include "store/store_file.h"
 #include "sys/loader.h"
 #include "sys/lock.h"
@@ -84,6 +85,7 @@ static void before_fork(void)
 		ct_combine_locked(); /* may grow the store, under ct_lock_store */
 		ct_histogram_make_room();
 	}
+	ct_lock_get(&ct_lock_claim);
 	ct_lock_get(&ct_lock_tree);
 	ct_lock_get(&ct_lock_store);
 	ct_lock_get(&ct_lock_objects);
@@ -108,6 +110,7 @@ static bool leave_parents_store(void)
 		return false;
 	ct_threads_fold_rest((const struct ct_ring *)copied_rings());
 	ct_sys_munmap(copied_rings(), rings_bytes);
+	ct_slice_forked();
 	return ct_store_drop_rings();
 }
 

@@ -2,10 +2,10 @@
 /*
  * The combiner: folds the rings' events into the sites in order of time.
  *
- * A round folds the events up to a time T. If it folds a free, it or an earlier round must fold the allocation too;
- * take_events explains why that holds. A kill may come after any store to memory; struct ct_progress explains how a
- * reader finishes the round. On x86-64, stores to the file become visible in program order, so the fences here only
- * have to keep the compiler from reordering them.
+ * A round folds a slice. If it folds a free, it or an earlier round must fold the allocation too; take_events in
+ * slice.c explains why that holds. A kill may come after any store to memory; struct ct_progress explains how a reader
+ * finishes the round. On x86-64, stores to the file become visible in program order, so the fences here only have to
+ * keep the compiler from reordering them.
  */
 #include "store/combine.h"
 #include "store/event_log.h"
@@ -20,20 +20,27 @@
 #include "store/clock.h"
 #include "store/histogram.h"
 #include "store/rss.h"
+#include "store/slice.h"
 #include "store/snapshot.h"
 #include "sys/lock.h"
 #include "tree/thread_name.h"
 
-#define RINGS_MAX 8192u
-
 struct ct_lock ct_lock_combine;
 
-static struct ct_source heap[RINGS_MAX]; /* the sources of the round */
-static uint64_t position[RINGS_MAX]; /* next event to fold, by ring */
+static struct ct_source heap[CT_RINGS_MAX]; /* the sources of the round */
+static uint64_t position[CT_RINGS_MAX]; /* next event to fold, by ring */
 static uint32_t heap_count;
 static uint32_t batch; /* number of the current batch; 0: none yet */
 
+#define AHEAD 24u /* events */
+#define RETRY_EVENTS 64u /* until a thread tries again to claim a slice */
+
 #define ordered() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 
 static struct ct_event *event_at(uint32_t ring, uint64_t index)
 {
@@ -75,6 +82,15 @@ static void end_batch(struct folding *folding)
 	ordered();
 }
 
+static void count_in_batch(struct folding *folding, uint64_t events)
+{
+	folding->batch_left -= (uint32_t)events;
+	if (!folding->batch_left) {
+		end_batch(folding);
+		begin_batch(folding);
+	}
+}
+
 /* This is the batch's first change of the site: keep the site as it was. */
 static inline void keep_for_undo(struct ct_site *site, uint32_t id)
 {
@@ -91,6 +107,25 @@ static inline void keep_for_undo(struct ct_site *site, uint32_t id)
 	site->batch = batch;
 }
 
+static inline __attribute__((always_inline)) void fold_event(struct ct_totals *totals,
+							     struct ct_timeline_bucket **bucket, uint64_t *bucket_end,
+							     struct ct_site *sites, uint64_t *counters,
+							     const struct ct_event *event)
+{
+	struct ct_site *site = &sites[event->site];
+	if (ct_unlikely(event->ticks >= *bucket_end)) {
+		if (*bucket)
+			ct_timeline_close(*bucket, totals);
+		*bucket = ct_timeline_open(ct_tracer.header, event->ticks, bucket_end);
+		ct_snapshot_at(event->ticks);
+	}
+	if (ct_unlikely(site->batch != batch))
+		keep_for_undo(site, event->site);
+	if (ct_unlikely(!ct_fold_event(site, totals, counters, event)))
+		ct_histogram_take(site, event, true);
+	ct_timeline_note(*bucket, totals);
+}
+
 /* Fold the events [event, end) of one ring up to the time `until`. Returns how many. */
 static __attribute__((noinline, hot)) size_t fold(struct folding *folding, const struct ct_event *event,
 						  const struct ct_event *end, uint64_t until)
@@ -101,80 +136,72 @@ static __attribute__((noinline, hot)) size_t fold(struct folding *folding, const
 	uint64_t bucket_end = folding->bucket_end;
 	struct ct_site *sites = ct_tracer.sites;
 	uint64_t *counters = ct_tracer.counters;
-	do {
-		struct ct_site *site = &sites[event->site];
-		if (ct_unlikely(event->ticks >= bucket_end)) {
-			if (bucket)
-				ct_timeline_close(bucket, &totals);
-			bucket = ct_timeline_open(ct_tracer.header, event->ticks, &bucket_end);
-			ct_snapshot_at(event->ticks);
-		}
-		if (ct_unlikely(site->batch != batch))
-			keep_for_undo(site, event->site);
-		if (ct_unlikely(!ct_fold_event(site, &totals, counters, event)))
-			ct_histogram_take(site, event, true);
-		ct_timeline_note(bucket, &totals);
-	} while (++event < end && event->ticks <= until);
+	do
+		fold_event(&totals, &bucket, &bucket_end, sites, counters, event);
+	while (++event < end && event->ticks <= until);
 	folding->totals = totals;
 	folding->bucket = bucket;
 	folding->bucket_end = bucket_end;
 	return (size_t)(event - first);
 }
 
-/*
- * Set each ring's limit, so that the round takes its events up to the time `until`. Returns the number of rings.
- *
- * One pass over the heads is not enough. Say F, in one ring, frees what A, in another, allocated. A's ring may be read
- * before A is published, and F's ring after F is. F's time does not rule that out: rdtsc overtakes loads, so F's thread
- * may have read the clock before it learnt of the block. Only A's own time is certain to be earlier. So passes go on
- * until one finds nothing more.
- *
- * Then for each free that was taken, its allocation was taken too. F was taken in an earlier pass, by an acquire load
- * that pairs with the release of F's head. A's ring and A's head were published in A's hook, before whatever handed the
- * block to F's thread, and so before F. So the latest pass has seen A, and A's time is less than F's. That holds in the
- * C11 memory model, and x86-64 guarantees more. No clocks are compared with each other, and no ring is left out because
- * it is new. A resize counts as such an A too: a free is later than the resizes of its block (ct_ticks_of_block).
- *
- * The passes end: a thread has at most one event in flight that is not later than `until`, and a ring is finite.
- */
-static uint32_t take_events(uint32_t parity, uint64_t until)
+/* Fetch a site's cache lines, to be written. */
+static inline void fetch_site(uint32_t site)
 {
-	uint32_t rings = 0;
-	bool more;
-	do {
-		uint32_t used = (uint32_t)ct_get_acquire(&ct_tracer.header->sections[CT_SECTION_RINGS].used);
-		more = false;
-		for (; rings < used && rings < RINGS_MAX; rings++)
-			ct_tracer.rings[rings].limit = ct_tracer.rings[rings].tail[parity];
-		for (uint32_t i = 0; i < rings; i++) {
-			struct ct_ring *ring = &ct_tracer.rings[i];
-			uint64_t limit = ct_get_acquire(&ring->head);
-			while (limit > ring->limit && event_at(i, limit - 1)->ticks > until)
-				limit--;
-			if (limit > ring->limit) {
-				ring->limit = limit;
-				more = true;
-			}
-		}
-	} while (more);
-	return rings;
+	const char *lines = (const char *)&ct_tracer.sites[site];
+	for (size_t at = 0; at < sizeof(struct ct_site); at += 64)
+		__builtin_prefetch(lines + at, 1);
 }
 
-/* Put the rings that have events into the heap. */
-static void begin_round(uint32_t rings, uint32_t parity)
+/* Fold the events of sorted keys. */
+static __attribute__((noinline, hot)) void fold_keys(struct folding *folding, const struct ct_slice_key *key,
+						     const struct ct_slice_key *end)
 {
-	heap_count = 0;
-	for (uint32_t i = 0; i < rings; i++) {
-		struct ct_ring *ring = &ct_tracer.rings[i];
-		uint64_t tail = ring->tail[parity];
-		/* An event of the segment before, published late: nothing else of its block is counted either. */
-		while (tail < ring->limit && event_at(i, tail)->ticks < ct_tracer.header->totals.start_ticks)
-			tail++;
-		position[i] = tail;
-		if (tail < ring->limit)
-			heap[heap_count++] = (struct ct_source){event_at(i, tail)->ticks, i};
-	}
-	ct_source_make_heap(heap, heap_count);
+	struct ct_totals totals = folding->totals;
+	struct ct_timeline_bucket *bucket = folding->bucket;
+	uint64_t bucket_end = folding->bucket_end;
+	struct ct_site *sites = ct_tracer.sites;
+	uint64_t *counters = ct_tracer.counters;
+	do {
+		if (key + AHEAD < end)
+			fetch_site(key[AHEAD].event->site);
+		fold_event(&totals, &bucket, &bucket_end, sites, counters, key->event);
+	} while (++key < end);
+	folding->totals = totals;
+	folding->bucket = bucket;
+	folding->bucket_end = bucket_end;
+}
+
+/* Set each ring's limit. */
+static void begin_round(const struct ct_slice *slice)
+{
+	struct ct_progress *progress = &ct_tracer.header->progress;
+	uint64_t round = ct_round(progress);
+	uint32_t parity = ct_round_parity(progress);
+	for (uint32_t i = 0; i < slice->rings; i++)
+		ct_tracer.rings[i].limit = ct_tracer.rings[i].tail[parity];
+	for (const struct ct_slice_part *part = slice->parts; part < slice->parts + slice->part_count; part++)
+		ct_tracer.rings[part->ring].limit = part->to;
+	progress->rings = slice->rings;
+	ordered();
+	progress->limits_round = round + 1;
+	ordered();
+}
+
+/* From here on, the rings' owners may overwrite the events. */
+static void end_round(const struct ct_slice *slice)
+{
+	struct ct_progress *progress = &ct_tracer.header->progress;
+	uint64_t round = ct_round(progress);
+	uint32_t parity = ct_round_parity(progress);
+	for (uint32_t i = 0; i < slice->rings; i++)
+		ct_tracer.rings[i].tail[!parity] = ct_tracer.rings[i].limit;
+	ordered();
+	progress->progress = (round + 1) << 32;
+	ordered();
+	for (const struct ct_slice_part *part = slice->parts; part < slice->parts + slice->part_count; part++)
+		ct_set_release(&ct_tracer.rings[part->ring].folded, part->to);
+	ct_set_release(&ct_slices_folded, ct_slices_folded + 1);
 }
 
 /*
@@ -190,12 +217,8 @@ static void fold_run(struct folding *folding)
 			next = heap[i];
 
 	uint64_t at = position[ring];
-	uint64_t count = ct_tracer.rings[ring].limit - at;
-	uint64_t whole = CT_RING_EVENTS - (at & (CT_RING_EVENTS - 1));
-	if (count > whole)
-		count = whole;
-	if (count > folding->batch_left)
-		count = folding->batch_left;
+	uint64_t count = least(ct_tracer.rings[ring].limit - at, CT_RING_EVENTS - (at & (CT_RING_EVENTS - 1)));
+	count = least(count, folding->batch_left);
 	/* `next` bounds the run; at equal times the ring with the lower number comes first. */
 	const struct ct_event *event = event_at(ring, at);
 	size_t folded = fold(folding, event, event + count, next.ticks - (next.ring < ring));
@@ -209,10 +232,33 @@ static void fold_run(struct folding *folding)
 		heap[0].ticks = event_at(ring, position[ring])->ticks;
 	if (heap_count)
 		ct_source_sift_down(heap, heap_count, 0);
-	folding->batch_left -= (uint32_t)folded;
-	if (!folding->batch_left) {
-		end_batch(folding);
-		begin_batch(folding);
+	count_in_batch(folding, folded);
+}
+
+/* Fold events that are not sorted. */
+static void fold_parts(struct folding *folding, const struct ct_slice *slice)
+{
+	heap_count = 0;
+	for (const struct ct_slice_part *part = slice->parts; part < slice->parts + slice->part_count; part++) {
+		position[part->ring] = part->from;
+		if (part->from < part->to)
+			heap[heap_count++] = (struct ct_source){event_at(part->ring, part->from)->ticks, part->ring};
+	}
+	ct_source_make_heap(heap, heap_count);
+	while (heap_count)
+		fold_run(folding);
+}
+
+static void fold_sorted(struct folding *folding, const struct ct_slice *slice)
+{
+	const struct ct_slice_key *key = slice->keys, *end = key + slice->events;
+	while (key < end) {
+		uint64_t count = least((uint64_t)(end - key), folding->batch_left);
+		fold_keys(folding, key, key + count);
+		for (uint64_t i = 0; ct_unlikely(ct_tracer.log_events) && i < count; i++)
+			ct_event_log_add(key[i].event);
+		key += count;
+		count_in_batch(folding, count);
 	}
 }
 
@@ -225,51 +271,128 @@ static void note_rss(uint64_t now)
 		bucket->rss_bytes = ct_rss_bytes();
 }
 
-void ct_combine_locked(void)
+/* Fold the next slice. ready: its keys can be used, if it has any. */
+static void fold_slice(const struct ct_slice *slice, bool ready)
 {
-	ct_combine_until(ct_ticks());
+	struct ct_store_header *header = ct_tracer.header;
+	begin_round(slice);
+	struct folding folding = {.totals = header->totals};
+	begin_batch(&folding);
+	if (ready && slice->keys)
+		fold_sorted(&folding, slice);
+	else
+		fold_parts(&folding, slice);
+	end_batch(&folding);
+	end_round(slice);
+	if (ct_unlikely(ct_tracer.rss))
+		note_rss(slice->until);
+	ct_clock_note(header);
+}
+
+/* Fold the next slice, which may not be ready. Its claimer or this function, whichever comes last, puts it. */
+static void fold_next(struct ct_slice *slice)
+{
+	bool ready = __atomic_exchange_n(&slice->state, CT_SLICE_TAKEN, __ATOMIC_ACQ_REL) == CT_SLICE_READY;
+	fold_slice(slice, ready);
+	if (ready)
+		ct_slice_put(slice);
+}
+
+void ct_combine_ready(void)
+{
+	while (ct_slices_folded < ct_get_acquire(&ct_slices_claimed)) {
+		struct ct_slice *slice = ct_slice_next();
+		if (ct_get_acquire(&slice->state) != CT_SLICE_READY)
+			break;
+		fold_next(slice);
+	}
 }
 
 void ct_combine_until(uint64_t until)
 {
-	struct ct_store_header *header = ct_tracer.header;
-	struct ct_progress *progress = &header->progress;
-	uint64_t round = ct_round(progress);
-	uint32_t parity = ct_round_parity(progress);
-	uint32_t rings = take_events(parity, until);
-	begin_round(rings, parity);
-	progress->rings = rings;
-	ordered();
-	progress->limits_round = round + 1;
-	ordered();
-	struct folding folding = {.totals = header->totals};
-	begin_batch(&folding);
-	while (heap_count)
-		fold_run(&folding);
-	end_batch(&folding);
-	for (uint32_t i = 0; i < rings; i++)
-		ct_tracer.rings[i].tail[!parity] = ct_tracer.rings[i].limit;
-	ordered();
-	progress->progress = (round + 1) << 32;
-	if (ct_unlikely(ct_tracer.rss))
-		note_rss(until);
-	ct_clock_note(header);
+	struct ct_slice *slice = ct_slice_claim_until(until);
+	while (ct_slices_folded < slice->number)
+		fold_next(ct_slice_next());
+	fold_slice(slice, false);
+}
+
+void ct_combine_locked(void)
+{
+	ct_lock_get(&ct_lock_claim);
+	ct_combine_until(ct_ticks());
+	ct_lock_put(&ct_lock_claim);
+}
+
+/* If it is the slice's turn, fold it at once. */
+static bool fold_first(struct ct_slice *slice)
+{
+	if (ct_get_acquire(&ct_slices_folded) != slice->number || !ct_lock_try(&ct_lock_combine))
+		return false;
+	if (ct_slices_folded == slice->number) {
+		ct_set_relaxed(&slice->state, CT_SLICE_TAKEN);
+		fold_slice(slice, true);
+	}
+	ct_combine_ready();
+	ct_lock_put(&ct_lock_combine);
+	return true;
+}
+
+/* Claim a slice, and fold it unless another thread will. */
+static void fold_beside(const struct ct_thread *thread)
+{
+	struct ct_slice *slice = ct_slice_claim(thread);
+	if (!slice)
+		return;
+	ct_slice_sort(slice);
+	if (fold_first(slice)) {
+		ct_slice_put(slice);
+		return;
+	}
+	ct_slice_leave(slice);
+	if (ct_lock_try(&ct_lock_combine)) {
+		ct_combine_ready();
+		ct_lock_put(&ct_lock_combine);
+	}
+}
+
+static bool is_full(const struct ct_thread *thread)
+{
+	return thread->head - ct_get_acquire(&thread->ring->folded) >= CT_RING_EVENTS;
+}
+
+/* Fold until the ring has room, whatever other threads do meanwhile. */
+static void make_room(const struct ct_thread *thread)
+{
+	ct_lock_get(&ct_lock_combine);
+	while (is_full(thread) && ct_slices_folded < ct_get_acquire(&ct_slices_claimed))
+		fold_next(ct_slice_next());
+	if (is_full(thread))
+		ct_combine_locked();
+	ct_lock_put(&ct_lock_combine);
 }
 
 void ct_combine(struct ct_thread *thread)
 {
-	const struct ct_progress *progress = &ct_tracer.header->progress;
 	const struct ct_ring *ring = thread->ring;
+	uint32_t index = (uint32_t)(ring - ct_tracer.rings);
 	if (ct_unlikely(thread->root))
 		ct_thread_name_note(thread);
-	ct_lock_get(&ct_lock_combine);
-	if (thread->head - ct_ring_tail(ring, progress) >= CT_RING_EVENTS)
-		ct_combine_locked();
-	uint64_t used = thread->head - ct_ring_tail(ring, progress);
-	ct_lock_put(&ct_lock_combine);
+	bool alone = ct_slice_is_alone(index);
+	if (is_full(thread)) {
+		make_room(thread);
+	} else if (!alone && ct_slice_is_wanted(thread)) {
+		ct_lock_begin();
+		fold_beside(thread);
+		ct_lock_end();
+	}
+	uint64_t used = thread->head - ct_get_acquire(&ring->folded);
+	uint64_t unclaimed = thread->head - ct_get_relaxed(&ring->claimed);
 	uint64_t room =
 		used < CT_RING_EVENTS ? CT_RING_EVENTS - used : 0; /* 0 in a forked child, whose ring is only a copy */
-	uint64_t whole = CT_RING_EVENTS - (thread->head & (CT_RING_EVENTS - 1)); /* to the end of the ring's memory */
-	thread->slot = event_at((uint32_t)(ring - ct_tracer.rings), thread->head);
-	thread->slots_end = thread->slot + (room < whole ? room : whole);
+	if (!alone)
+		room = least(room, unclaimed < CT_SLICE_WANTED ? CT_SLICE_WANTED - unclaimed : RETRY_EVENTS);
+	/* The ring's memory ends there. */
+	room = least(room, CT_RING_EVENTS - (thread->head & (CT_RING_EVENTS - 1)));
+	thread->slot = event_at(index, thread->head);
+	thread->slots_end = thread->slot + room;
 }

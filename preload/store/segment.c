@@ -14,6 +14,7 @@
 #include "store/combine.h"
 #include "store/snapshot.h"
 #include "store/store_file.h"
+#include "sys/lock.h"
 
 /* Long enough for all processors to see a store that was made before it, in ticks: tens of microseconds. */
 #define VISIBLE_TICKS (1u << 16)
@@ -91,6 +92,7 @@ void ct_segment_begin(uint32_t mode, uint64_t sample_bytes, struct ct_span name)
 {
 	struct ct_store_header *header = ct_tracer.header;
 	struct ct_segment *old = &header->segment[header->segment_half], *new = &header->segment[!header->segment_half];
+	ct_lock_get(&ct_lock_claim); /* no slice may have events of both segments */
 	uint64_t start = ct_ticks() + VISIBLE_TICKS;
 	ct_tracer.segment_ticks_before = ct_tracer.segment_ticks;
 	ordered();
@@ -115,12 +117,15 @@ void ct_segment_begin(uint32_t mode, uint64_t sample_bytes, struct ct_span name)
 	header->sample_bytes = sample_bytes;
 	ordered();
 	header->cleared = new->number;
+	ct_lock_put(&ct_lock_claim);
 }
 
 void ct_segment_end(void)
 {
 	struct ct_store_header *header = ct_tracer.header;
+	ct_lock_get(&ct_lock_claim);
 	uint64_t end = ct_ticks();
 	ct_combine_until(end);
+	ct_lock_put(&ct_lock_claim);
 	header->segment[header->segment_half].end_ticks = end;
 }

@@ -22,8 +22,8 @@
 #define BIT(signal) (1ull << ((signal)-1))
 #define FAULTS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | BIT(SIGSYS))
 
-static struct ct_lock *const all[] = {&ct_lock_thread, &ct_lock_combine, &ct_lock_tree, &ct_lock_store,
-				      &ct_lock_objects};
+static struct ct_lock *const all[] = {&ct_lock_thread, &ct_lock_combine, &ct_lock_claim,
+				      &ct_lock_tree,   &ct_lock_store,   &ct_lock_objects};
 #define LOCKS (sizeof(all) / sizeof(all[0]))
 
 static uint64_t forking; /* the fork that keeps all locks: its number << 32 | its thread's id; 0: none */
@@ -124,6 +124,17 @@ void ct_lock_get(struct ct_lock *lock)
 		}
 	}
 	held++;
+}
+
+bool ct_lock_try(struct ct_lock *lock)
+{
+	uint32_t word = FREE;
+	block_signals();
+	bool taken = __atomic_compare_exchange_n(&lock->word, &word, TAKEN, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	held += taken;
+	if (!taken)
+		restore_signals();
+	return taken;
 }
 
 void ct_lock_put(struct ct_lock *lock)

@@ -18,6 +18,9 @@ struct ct_lock {
 CT_COLD void ct_lock_get(struct ct_lock *lock);
 CT_COLD void ct_lock_put(struct ct_lock *lock);
 
+/* Take the lock only if it is free. */
+CT_COLD bool ct_lock_try(struct ct_lock *lock);
+
 /* Around several short critical sections: signals are blocked and unblocked only once for all of them. */
 CT_COLD void ct_lock_begin(void);
 CT_COLD void ct_lock_end(void);
@@ -39,10 +42,11 @@ CT_COLD void ct_lock_put_after_fork(bool child);
  * The locks, in the order in which they may be taken together:
  *   thread   the list of threads, and of free rings
  *   combine  rounds, ct_totals, the sites' counters
+ *   claim    which events are in which slice; threads that fold take it without waiting
  *   tree     nodes, making sites, modules, batches of free block rows, the arena
  *   store    growth of the file
  *   objects  what is known of loaded objects
  */
-extern struct ct_lock ct_lock_thread, ct_lock_combine, ct_lock_tree, ct_lock_store, ct_lock_objects;
+extern struct ct_lock ct_lock_thread, ct_lock_combine, ct_lock_claim, ct_lock_tree, ct_lock_store, ct_lock_objects;
 
 #endif

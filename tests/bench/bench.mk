@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Measurements. Included by tests/tests.mk.
-#   make bench         measure everything, about half an hour; options in BENCH='--only python3 --rounds 9'
-#   make bench-quick   the same in a minute, with less work and without emulators
+#   make bench         measure everything, some hours; options in BENCH='--only python3 --minutes 9'
+#   make bench-quick   the same in some minutes, with less work and without emulators
 # Both write build/bench.md and build/bench.json.
 
 BENCH_DIR := $(TESTS)/bench
@@ -25,6 +25,11 @@ $(BENCH_DIR)/libshim.so: tests/bench/shim.c
 $(BENCH_DIR)/libshim_unwind.so: tests/bench/shim.c
 	@mkdir -p $(@D)
 	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) -fno-builtin -DUNWIND -shared -fPIC -o $@ $< -ldl
+
+# With the library's own code, so it is built like a unit test: make build/tests/bench/slices
+$(BENCH_DIR)/slices: tests/bench/slices.c $(UNIT_PRELOAD_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(OUR_CPPFLAGS) $(OUR_CFLAGS) -Ipreload $(LDFLAGS) -o $@ $^ -lcmocka -pthread -ldl -lm
 
 BENCH_OUTPUT := --output $B/bench.md --json $B/bench.json
 

@@ -12,6 +12,7 @@ import subprocess
 from lib.harness import base_environment
 from tools import BENCH
 
+COLLECTED = re.compile(rb"Collected : (\d+)")
 OWN_CLOCK = re.compile(rb"^pairs (\d+), CPU (\d+), wall (\d+)$", re.MULTILINE)
 
 
@@ -51,7 +52,7 @@ def _run(workload, prepared, count, tool, folder, limit):
         with subprocess.Popen(command, env=environment, cwd=folder, stdin=source, stdout=out, stderr=err) as process:
             if workload.drive:
                 try:
-                    known = workload.drive(count, folder)
+                    known = workload.drive(count, folder, prepared)
                 except subprocess.SubprocessError as error:
                     known = str(error).encode()
                     process.terminate()  # also ends the command
@@ -64,6 +65,21 @@ def _run(workload, prepared, count, tool, folder, limit):
     if clock:
         sample.pairs, sample.pairs_cpu_ns, sample.pairs_wall_ns = (int(number) for number in clock.groups())
     return sample
+
+
+def instructions(prepared, tool, folder):
+    """How many instructions callgrind counts for the command under a preloaded library. None: failed, or recorded nothing."""
+    os.makedirs(folder)
+    log = os.path.join(folder, ".log")
+    try:
+        words = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--log-file=" + log, *prepared.command]
+        environment = {**base_environment(), "HOME": folder, **prepared.settings, **tool.environment(folder)}
+        with open(prepared.stdin or os.devnull, "rb") as source:
+            run = subprocess.run(words, env=environment, cwd=folder, stdin=source, capture_output=True, check=False)
+        counted = COLLECTED.search(_read(log))
+        return int(counted.group(1)) if counted and run.returncode == 0 and tool.has_recorded(folder) else None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read(path):

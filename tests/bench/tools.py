@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
-from lib.harness import BUILD, LIBRARY, base_environment
+from lib.harness import BUILD, LIBRARY, PYTHON, base_environment
 
 BENCH = os.path.join(BUILD, "tests", "bench")
 SAMPLE = "512k"
@@ -41,6 +41,10 @@ class Tool:
     def has_recorded(self, folder):
         return not self.proof or any(os.path.getsize(path) for path in glob.glob(os.path.join(folder, self.proof)))
 
+    def suits(self, _workload):
+        """Is the tool for this workload?"""
+        return True
+
     def output(self, stdout):
         """The program's own output, without that of the tool."""
         return stdout
@@ -66,6 +70,22 @@ class Heaptrack(Tool):
         return own.group(1) if own else stdout
 
 
+class Memray(Tool):
+    """memray traces Python only, and is installed by pip: here, or with MEMRAY=FOLDER in this folder."""
+
+    def suits(self, workload):
+        return workload.name == "python3"
+
+    def command(self, words, folder):
+        out = os.path.join(folder, "out")
+        script = next(i for i, word in enumerate(words) if word.endswith(".py"))
+        return [words[0], "-m", "memray", "run", "--native", "-q", "-f", "-o", out, *words[script:]]
+
+    def missing(self):
+        found = subprocess.run([PYTHON, "-c", "import memray"], env={**base_environment(), **self.settings}, capture_output=True)
+        return "memray (pip; MEMRAY=FOLDER)" if found.returncode else None
+
+
 class Sampled(Tool):
     def missing(self):
         """Does the library know the variable? It then complains about a wrong value."""
@@ -89,6 +109,9 @@ TOOLS = [
     ),
     Tool("dhat", "DHAT", ("valgrind", "--tool=dhat", "--dhat-out-file={out}"), proof="out", slow=True),
     Tool("massif", "Massif", ("valgrind", "--tool=massif", "--massif-out-file={out}"), proof="out", slow=True),
+    Memray(
+        "memray", "memray --native", settings={"PYTHONPATH": os.environ.get("MEMRAY", "")}, proof="out", helpers=True
+    ),
     Tool(
         "gperftools",
         "gperftools",

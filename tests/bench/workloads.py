@@ -4,6 +4,8 @@
 import os
 import random
 import shutil
+import signal
+import socket
 import subprocess
 import time
 
@@ -54,6 +56,30 @@ print "$sum\n";
 JQ = "group_by(.town) | map({town: .[0].town, names: map(.name | ascii_upcase), sum: (map(.values | add) | add)})"
 
 
+JS = """
+let total = 0;
+for (let turn = 0; turn < Number(process.argv[2]); turn++) {
+  const data = {};
+  for (let i = 0; i < 2000; i++) data["k" + i] = { n: i, text: "v".repeat(i % 30), buffer: Buffer.alloc(9000, i % 10) };
+  const text = JSON.stringify(data, (key, value) => (key === "buffer" ? value.length : value));
+  total += Object.keys(JSON.parse(text)).length + text.replace(/v+/g, "w").length;
+}
+console.log(total);
+"""
+
+NGINX = "/usr/sbin/nginx"
+NGINX_CONF = """
+daemon off; master_process off; pid {folder}/nginx.sock.pid; error_log {folder}/error.log;
+events { worker_connections 64; }
+http {
+  access_log off; default_type text/plain; keepalive_requests 1000000000;
+  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
+  uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+  server { listen unix:{folder}/nginx.sock; root {folder}/www; location /list/ { alias {folder}/www/; autoindex on; } }
+}
+"""
+
+
 class Run:
     """A prepared workload: command, input file, settings."""
 
@@ -77,6 +103,11 @@ class Workload:
     @property
     def real(self):
         return bool(self._needs)
+
+    @property
+    def steady(self):
+        """Does it execute about the same number of instructions each time?"""
+        return not self.drive and "threads" not in self.name and "handed" not in self.name and self.name != "node"
 
 
 def _pairs(name, count, mode, *options):
@@ -132,12 +163,60 @@ def _cc1plus(count, _folder):
     return Run([*words, "-imultiarch", machine, os.path.join(SOURCES, "templates.cc"), "-o", "-"])
 
 
+def _clang(count, _folder):
+    words = ["clang++", "-O2", "-std=c++17", "-D_GNU_SOURCE", f"-DCOUNT={count}", "-S"]
+    return Run([*words, os.path.join(SOURCES, "templates.cc"), "-o", "-"])
+
+
+def _node(count, folder):
+    return Run(["node", _write(folder, "work.js", JS), count])
+
+
+def _nginx(_count, folder):
+    www = os.path.join(folder, "www")
+    os.makedirs(www, exist_ok=True)
+    for name in ("a", "b"):
+        _write(www, f"{name}.txt", name * 2000)
+    return Run([NGINX, "-p", folder, "-c", _write(folder, "nginx.conf", NGINX_CONF.replace("{folder}", folder))])
+
+
+def _drive_nginx(count, _folder, prepared):
+    """Requests through one connection, many at a time. The number of bytes is the output."""
+    path = os.path.join(os.path.dirname(prepared.command[-1]), "nginx.sock")
+    client = _connect(path)
+    request = b"GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\nGET /list/ HTTP/1.1\r\nHost: x\r\n\r\n"
+    known = 0
+    for left in range(count, 0, -32):
+        turns = min(left, 32)
+        client.sendall(request * turns)
+        answers = b""
+        while answers.count(b"HTTP/1.1 200 OK") < 2 * turns or not answers.endswith(b"0\r\n\r\n"):
+            answers += client.recv(1 << 20)
+        known += len(answers)
+    client.close()
+    with open(path + ".pid", encoding="ascii") as file:
+        os.kill(int(file.read()), signal.SIGTERM)
+    return str(known).encode()
+
+
+def _connect(path):
+    for _ in range(1200):
+        client = socket.socket(socket.AF_UNIX)
+        try:
+            client.connect(path)
+            return client
+        except OSError:
+            client.close()
+            time.sleep(0.05)
+    raise subprocess.SubprocessError(f"no answer at {path}")
+
+
 def _redis(_count, _folder):
     words = "redis-server --save  --appendonly no --port 0 --unixsocket redis.sock --loglevel warning"
     return Run(words.split(" "))
 
 
-def _drive_redis(count, folder):
+def _drive_redis(count, folder, _prepared):
     """Run redis-benchmark to its end, without the tracer. The server's data is then the output."""
     socket = os.path.join(folder, "redis.sock")
 
@@ -163,6 +242,7 @@ WORKLOADS = [
     _pairs("depth-20", 2 * MILLION, "same", "depth=20"),
     _pairs("depth-100", 2 * MILLION, "same", "depth=100"),
     _pairs("threads-2", MILLION, "same", "depth=20", "threads=2"),
+    _pairs("threads-4", MILLION // 2, "same", "depth=20", "threads=4"),
     _pairs("threads-8", MILLION // 4, "same", "depth=20", "threads=8"),
     _pairs("sites-64", 2 * MILLION, "sites", "sites=64", "depth=14"),
     _pairs("sites-4096", 2 * MILLION, "sites", "sites=4096", "depth=8"),
@@ -177,10 +257,13 @@ WORKLOADS = [
     _pairs("sizes", 2 * MILLION, "sizes"),
     _pairs("realloc", 2 * MILLION, "grow"),
     Workload("containers", 15000, lambda count, _folder: Run([os.path.join(BENCH, "containers"), count])),
-    Workload("python3", 50, _python, [PYTHON]),
+    Workload("python3", 150, _python, [PYTHON]),
     Workload("sqlite3", 60000, _sqlite, ["sqlite3"]),
     Workload("redis", 60000, _redis, ["redis-server", "redis-benchmark", "redis-cli"], drive=_drive_redis),
     Workload("cc1plus", 4, _cc1plus, ["g++"]),
+    Workload("clang", 1, _clang, ["clang++"]),
+    Workload("nginx", 8000, _nginx, [NGINX], drive=_drive_nginx),
+    Workload("node", 8, _node, ["node"]),
     Workload("perl", 200000, _perl, ["perl"]),
     Workload("jq", 40000, _jq, ["jq"]),
     Workload("xz", 150000, _xz, ["xz"]),

@@ -104,7 +104,7 @@ static int recording_start(void **state)
 	return 0;
 }
 
-static int recording_stop(void **state)
+static inline int recording_stop(void **state)
 {
 	(void)state;
 	char command[300];

@@ -3,7 +3,9 @@
 
 import json
 import os
+import random
 import re
+import sys
 
 from lib import trace
 from lib.harness import BUILD, PYTHON, ROOT, check, check_equal, check_in, test
@@ -31,20 +33,41 @@ def table(context):
     options = ("--scale", "0.02", "--tools", "shim,ctrace", "--only", "^depth-20$", "--output", output, "--json", samples)
     rows, text = _bench(context, *options)
     check_equal(rows[""], [["native", "call-through shim", "ctrace"]], "columns")
-    check_equal(len(rows["depth-20"]), 3, "rows of the workload: CPU, memory, ns")
+    check_equal(len(rows["depth-20"]), 4, "rows of the workload: CPU, instructions, memory, ns")
     for native, *others in rows["depth-20"]:
-        check(re.fullmatch(r"[\d.]+ (s|MiB|ns)", native), f"native: {native}")
+        check(re.fullmatch(r"[\d.]+ (s|million|MiB|ns)", native), f"native: {native}")
         check(all(re.fullmatch(r"[+-]?[\d.]+", cell) for cell in others), f"not numbers: {others}")
-    check(float(rows["depth-20"][1][2]) > 1, "ctrace takes no memory")
+    check(1.3 < float(rows["depth-20"][1][2]) < 2.5, f"instructions: {rows['depth-20'][1]}")
+    check(float(rows["depth-20"][2][2]) > 1, "ctrace takes no memory")
     check(rows["CPU added to a pair, 20 frames"][0][2] in ("met", "missed"), "goal")
     with open(output, encoding="utf-8") as file:
         check_equal(file.read(), text, "--output")
     with open(samples, encoding="utf-8") as file:
         data = json.load(file)
-    check_equal(sorted(data["samples"]["depth-20"]), ["ctrace", "native", "shim"], "tools in --json")
-    (sample,) = data["samples"]["depth-20"]["ctrace"]
-    check_equal(sample["pairs"], 40000, "pairs")
-    check(0 < sample["pairs_cpu_ns"] <= sample["cpu_s"] * 1e9 * 1.05, f"CPU: {sample}")
+    check_equal(sorted(data["pairs"]["depth-20"]), ["ctrace", "shim"], "tools in --json")
+    (pair,) = data["pairs"]["depth-20"]["ctrace"]
+    for sample in pair["tool"], pair["native"]:
+        check_equal(sample["pairs"], 40000, "pairs")
+        check(0 < sample["pairs_cpu_ns"] <= sample["cpu_s"] * 1e9 * 1.05, f"CPU: {sample}")
+
+
+@test()
+def intervals(context):
+    """The interval of a median, checked by drawing; when a ratio is settled."""
+    sys.path.insert(0, os.path.dirname(BENCH))
+    import interval
+
+    check_equal(interval.bounds([1, 2, 3, 4, 5]), None, "five values")
+    check_equal(interval.bounds([6, 1, 5, 2, 4, 3]), (1, 6), "six values")
+    draw = random.Random(1)
+    for count in (6, 9, 20, 41):
+        hits = 0
+        for _ in range(2000):
+            low, high = interval.bounds([draw.random() for _ in range(count)])
+            hits += low <= 0.5 <= high
+        check(1880 <= hits < 2000, f"{count} values: {hits} of 2000 intervals have the median")
+    check(interval.is_settled([1.0, 1.01, 1.02, 1.03, 1.04, 1.05]), "within 3 %")
+    check(not interval.is_settled([1.0, 1.01, 1.02, 1.03, 1.04, 1.08]), "not within 3 %")
 
 
 @test()

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Simulated threads for tests of slices: rings that are filled by hand, with times that the test chooses. Included
+ * after recording.h.
+ */
+#ifndef SLICES_H
+#define SLICES_H
+
+#include <string.h>
+
+#include "recording.h"
+
+#include "ctrace/histogram.h"
+#include "ctrace/timeline.h"
+#include "store/slice.h"
+#include "store/store_file.h"
+
+#define SIM_THREADS 64
+#define SIM_LIVE 512
+#define SIM_FUTURE ((uint64_t)1 << 44) /* ticks: how far the clock is ahead of the simulated one */
+
+struct sim_block {
+	uint32_t site, more;
+	uint64_t bytes, birth;
+};
+
+static struct sim {
+	uint64_t random, clock;
+	uint32_t threads, first_site, sites;
+	struct ct_thread thread[SIM_THREADS];
+	struct ct_event late[SIM_THREADS]; /* its time is read, but it is not published yet; kind 0: none */
+	struct sim_block live[SIM_LIVE];
+	uint32_t live_count, most_live;
+	bool plain; /* no ad-hoc events, nor samples */
+} sim;
+
+static inline uint32_t sim_draw(uint32_t below)
+{
+	sim.random = sim.random * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(sim.random >> 33) % below;
+}
+
+static inline void sim_add_ring(struct ct_thread *thread)
+{
+	struct ct_section *rings = &ct_tracer.header->sections[CT_SECTION_RINGS];
+	uint64_t index = rings->used, events = (index + 1) * CT_RING_EVENTS;
+	assert_true(index < ct_store_capacity(CT_SECTION_RINGS) || ct_store_grow(CT_SECTION_RINGS, index + 1));
+	assert_true(events <= ct_store_capacity(CT_SECTION_EVENTS) || ct_store_grow(CT_SECTION_EVENTS, events));
+	*thread = (struct ct_thread){.ring = &ct_tracer.rings[index], .ring_index = (uint32_t)index + 1};
+	ct_tracer.header->sections[CT_SECTION_EVENTS].used = events;
+	ct_set_release(&rings->used, index + 1);
+}
+
+/* After recording_start: make rings and sites, and let the clock be far ahead. */
+static inline void sim_start(uint32_t threads, uint32_t sites)
+{
+	uint32_t before = (uint32_t)ct_tracer.header->sections[CT_SECTION_SITES].used;
+	for (uint32_t i = 0; i < sites; i++) {
+		recurse(i, 0x900000 + 64 * i);
+		release(0x900000 + 64 * i);
+	}
+	combine();
+	sim.first_site = before;
+	sim.sites = sites;
+	for (uint32_t i = 0; i < threads; i++)
+		sim_add_ring(&sim.thread[i]);
+	sim.clock = ct_ticks();
+	ct_tracer.clock_base -= SIM_FUTURE;
+}
+
+/* Forget all numbers and blocks, so that maxima are reached again. */
+static inline void sim_reset(uint32_t most_live)
+{
+	combine();
+	for (uint32_t i = 0; i < sim.sites; i++) {
+		struct ct_site *site = &ct_tracer.sites[sim.first_site + i];
+		*site = (struct ct_site){.node = site->node};
+	}
+	ct_tracer.header->totals = (struct ct_totals){0};
+	sim.live_count = 0;
+	sim.most_live = most_live;
+}
+
+static inline struct ct_event *sim_event_at(const struct ct_ring *ring, uint64_t at)
+{
+	return &ct_tracer.events[(size_t)(ring - ct_tracer.rings) * CT_RING_EVENTS + (at & (CT_RING_EVENTS - 1))];
+}
+
+static inline void sim_publish(struct ct_thread *thread, const struct ct_event *event)
+{
+	*sim_event_at(thread->ring, thread->head) = *event;
+	ct_set_release(&thread->ring->head, ++thread->head);
+}
+
+static inline bool sim_has_room(const struct ct_thread *thread)
+{
+	return thread->head - thread->ring->folded < CT_RING_EVENTS;
+}
+
+static inline struct ct_event sim_new_block(void)
+{
+	struct sim_block block = {
+		.site = sim.first_site + sim_draw(sim.sites),
+		.more = sim.plain || sim_draw(8) ? 0 : sim_draw(5),
+		.bytes = sim_draw(3) * 100, /* often equal, so that there are ties */
+		.birth = sim.clock,
+	};
+	sim.live[sim.live_count++] = block;
+	return (struct ct_event){sim.clock, block.site, CT_EVENT_ALLOC | block.more << CT_EVENT_MORE_SHIFT, block.bytes,
+				 (uint64_t)sim_draw(30) << CT_EVENT_SLACK_SHIFT};
+}
+
+static inline struct ct_event sim_new_event(void)
+{
+	uint32_t kind = sim_draw(100);
+	if (!sim.live_count || (kind < 50 && sim.live_count < sim.most_live))
+		return sim_new_block();
+	if (kind < 53 && !sim.plain)
+		return (struct ct_event){sim.clock, sim.first_site + sim_draw(sim.sites), CT_EVENT_AD_HOC, kind, 0};
+	struct sim_block *block = &sim.live[sim_draw(sim.live_count)];
+	if (kind < 65) {
+		uint64_t old = block->bytes;
+		block->bytes = sim_draw(4) * 100;
+		return (struct ct_event){sim.clock, block->site, CT_EVENT_RESIZE | (kind & 1 ? CT_EVENT_MOVED : 0),
+					 block->bytes, old | (uint64_t)kind << CT_EVENT_SLACK_SHIFT};
+	}
+	struct sim_block freed = *block;
+	*block = sim.live[--sim.live_count];
+	return (struct ct_event){sim.clock, freed.site,
+				 CT_EVENT_FREE | (kind & 1 ? CT_EVENT_TEMPORARY : 0) |
+					 freed.more << CT_EVENT_MORE_SHIFT,
+				 freed.bytes, freed.birth};
+}
+
+/* A thread's next event. late: some events are published only after later ones of other threads. */
+static inline void sim_step(uint32_t index, bool late, uint64_t most_ticks)
+{
+	struct ct_thread *thread = &sim.thread[index];
+	struct ct_event *waiting = &sim.late[index];
+	if (!sim_has_room(thread))
+		return;
+	if (waiting->kind) {
+		sim_publish(thread, waiting);
+		waiting->kind = 0;
+		return;
+	}
+	sim.clock += sim_draw(50) ? sim_draw(20) : most_ticks ? sim_draw((uint32_t)most_ticks) : 0;
+	struct ct_event event = sim_new_event();
+	if (late && !sim_draw(10))
+		*waiting = event;
+	else
+		sim_publish(thread, &event);
+}
+
+/* The unclaimed events of all rings, in order. Written from the definition of the order. Returns how many. */
+static inline size_t sim_merge(struct ct_event *to)
+{
+	uint32_t rings = (uint32_t)ct_tracer.header->sections[CT_SECTION_RINGS].used;
+	uint64_t at[SIM_THREADS + 8];
+	size_t count = 0;
+	for (uint32_t i = 0; i < rings; i++)
+		at[i] = ct_tracer.rings[i].claimed;
+	for (;;) {
+		const struct ct_event *first = NULL;
+		uint32_t from = 0;
+		for (uint32_t i = 0; i < rings; i++) {
+			const struct ct_event *event = sim_event_at(&ct_tracer.rings[i], at[i]);
+			if (at[i] < ct_tracer.rings[i].head && (!first || event->ticks < first->ticks)) {
+				first = event;
+				from = i;
+			}
+		}
+		if (!first)
+			return count;
+		to[count++] = *first;
+		at[from]++;
+	}
+}
+
+/* What a fold of events one after the other gives. */
+struct reference {
+	struct ct_store_header *header;
+	struct ct_site *sites;
+	uint64_t *counters;
+	size_t counter_count;
+};
+
+static inline struct reference reference_new(void)
+{
+	const struct ct_section *sections = ct_tracer.header->sections;
+	struct reference reference = {
+		.header = malloc(CT_STORE_HEADER_BYTES),
+		.sites = malloc(sections[CT_SECTION_SITES].used * sizeof(struct ct_site)),
+		.counters = malloc(sections[CT_SECTION_COUNTERS].used * sizeof(uint64_t)),
+		.counter_count = sections[CT_SECTION_COUNTERS].used,
+	};
+	*reference.header = *ct_tracer.header;
+	memcpy(reference.sites, ct_tracer.sites, sections[CT_SECTION_SITES].used * sizeof(struct ct_site));
+	memcpy(reference.counters, ct_tracer.counters, reference.counter_count * sizeof(uint64_t));
+	return reference;
+}
+
+static inline void reference_fold(struct reference *reference, const struct ct_event *event)
+{
+	struct ct_site *site = &reference->sites[event->site];
+	if (!ct_fold_event(site, &reference->header->totals, reference->counters, event)) {
+		struct ct_histogram wider = ct_histogram_wider(site, event);
+		size_t base = reference->counter_count, more = ct_histogram_counters(&wider);
+		reference->counter_count += more;
+		reference->counters =
+			reallocarray(reference->counters, reference->counter_count, sizeof(*reference->counters));
+		ct_histogram_widen(site, reference->counters, wider, more ? base : 0, event);
+	}
+	ct_timeline_add(reference->header, event->ticks);
+}
+
+static inline void reference_free(struct reference *reference)
+{
+	free(reference->header);
+	free(reference->sites);
+	free(reference->counters);
+}
+
+static inline bool same_site(const struct ct_site *a, const uint64_t *a_counters, const struct ct_site *b,
+			     const uint64_t *b_counters)
+{
+	struct ct_site one = *a, other = *b;
+	one.batch = other.batch = 0;
+	one.histogram.base = other.histogram.base = 0;
+	return !memcmp(&one, &other, sizeof(one)) &&
+	       !memcmp(a_counters + a->histogram.base, b_counters + b->histogram.base,
+		       ct_histogram_counters(&a->histogram) * sizeof(*a_counters));
+}
+
+static inline bool same_timeline(const struct ct_store_header *a, const struct ct_store_header *b)
+{
+	const struct ct_timeline *one = &a->timeline[a->timeline_half], *other = &b->timeline[b->timeline_half];
+	return one->shift == other->shift && one->used == other->used &&
+	       !memcmp(one->bucket, other->bucket, one->used * sizeof(*one->bucket));
+}
+
+/* The number of the first site that differs; 0: everything is the same. UINT32_MAX: totals or timeline. */
+static inline uint32_t reference_difference(const struct reference *reference, const struct ct_store_header *header,
+					    const struct ct_site *sites, const uint64_t *counters)
+{
+	for (uint32_t i = 1; i < header->sections[CT_SECTION_SITES].used; i++)
+		if (!same_site(&reference->sites[i], reference->counters, &sites[i], counters))
+			return i;
+	return !memcmp(&reference->header->totals, &header->totals, sizeof(header->totals)) &&
+			       same_timeline(reference->header, header)
+		       ? 0
+		       : UINT32_MAX;
+}
+
+#endif
