@@ -17,6 +17,7 @@
 #include "hot/journal.h"
 #include "hot/slow.h"
 #include "hot/state.h"
+#include "life/rules.h"
 #include "store/clock.h"
 #include "store/histogram.h"
 #include "store/rss.h"
@@ -263,8 +264,10 @@ void ct_combine(struct ct_thread *thread)
 	if (ct_unlikely(thread->root))
 		ct_thread_name_note(thread);
 	ct_lock_get(&ct_lock_combine);
-	if (thread->head - ct_ring_tail(ring, progress) >= CT_RING_EVENTS)
+	if (thread->head - ct_ring_tail(ring, progress) >= CT_RING_EVENTS) {
 		ct_combine_locked();
+		ct_rules_follow();
+	}
 	uint64_t used = thread->head - ct_ring_tail(ring, progress);
 	ct_lock_put(&ct_lock_combine);
 	uint64_t room =

@@ -7,7 +7,7 @@
 
 const struct ct_command *const ct_commands[] = {
 	&ct_command_record,
-	&ct_command_ctl,
+	&ct_command_ctl, &ct_command_watch,
 	&ct_command_top,
 	&ct_command_diff,
 	&ct_command_check,
