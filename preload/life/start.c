@@ -23,6 +23,7 @@
 #include "life/fleet.h"
 #include "life/fork.h"
 #include "life/output.h"
+#include "life/rules.h"
 #include "life/start.h"
 #include "life/threads.h"
 #include "life/tidy.h"
@@ -249,7 +250,7 @@ static uint32_t start_recording(void)
 			       NULL, NULL);
 		return CT_PHASE_OFF;
 	}
-	if (!ct_options_read(variables, settings) || !ct_control_init(settings))
+	if (!ct_options_read(variables, settings) || !ct_control_init(settings) || !ct_rules_init(settings))
 		return CT_PHASE_OFF;
 	if (!ct_loader_is_glibc()) {
 		if (!ct_options.quiet && !ct_control_is_asleep())

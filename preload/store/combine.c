@@ -17,6 +17,7 @@
 #include "hot/journal.h"
 #include "hot/slow.h"
 #include "hot/state.h"
+#include "life/rules.h"
 #include "store/clock.h"
 #include "store/histogram.h"
 #include "store/rss.h"
@@ -323,6 +324,12 @@ void ct_combine_locked(void)
 	ct_lock_put(&ct_lock_claim);
 }
 
+static void end_folding(void)
+{
+	ct_rules_follow();
+	ct_lock_put(&ct_lock_combine);
+}
+
 /* If it is the slice's turn, fold it at once. */
 static bool fold_first(struct ct_slice *slice)
 {
@@ -333,7 +340,7 @@ static bool fold_first(struct ct_slice *slice)
 		fold_slice(slice, true);
 	}
 	ct_combine_ready();
-	ct_lock_put(&ct_lock_combine);
+	end_folding();
 	return true;
 }
 
@@ -351,7 +358,7 @@ static void fold_beside(const struct ct_thread *thread)
 	ct_slice_leave(slice);
 	if (ct_lock_try(&ct_lock_combine)) {
 		ct_combine_ready();
-		ct_lock_put(&ct_lock_combine);
+		end_folding();
 	}
 }
 
@@ -368,7 +375,7 @@ static void make_room(const struct ct_thread *thread)
 		fold_next(ct_slice_next());
 	if (is_full(thread))
 		ct_combine_locked();
-	ct_lock_put(&ct_lock_combine);
+	end_folding();
 }
 
 void ct_combine(struct ct_thread *thread)

@@ -10,6 +10,7 @@ const struct ct_command *const ct_commands[] = {
 	&ct_command_attach,
 	&ct_command_detach,
 	&ct_command_ctl,
+	&ct_command_watch,
 	&ct_command_top,
 	&ct_command_diff,
 	&ct_command_check,

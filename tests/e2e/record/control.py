@@ -213,22 +213,3 @@ def forked_and_replaced(context):
     run.end()
     check(os.path.exists(context.path(f"{run.pid}.json")), "the report of the process itself")
     check_equal(glob.glob(context.path(f"{other}.*")), [], "files of a child that was never on")
-
-
-@test()
-def watch_memory(context):
-    """examples/production/watch-memory: a sample in peace, exact while memory is tight, and its end with the process."""
-    run, memory = Switched(context), context.make_folder("memory")
-    context.write("memory/memory.max", "1000")
-    context.write("memory/memory.current", "100")
-    script = os.path.join(ROOT, "examples", "production", "watch-memory")
-    watch = subprocess.Popen([script, str(run.pid)], env=context.environment(CTRACE=CTRACE, MEMORY=memory, CTRACE_CONTROL=run.pages))
-    wait_for(lambda: "sample=512 KiB" in run.ctl(), "the sample")
-    for used, mode in ((850, "exact"), (750, "exact"), (650, "sample=512 KiB")):
-        context.write("memory/new", str(used))
-        os.rename(context.path("memory/new"), context.path("memory/memory.current"))
-        wait_for(lambda: f"mode      {mode}" in run.ctl(), mode)
-    run.end()
-    check_equal(watch.wait(), 0, "the script's status")
-    context.write("memory/memory.max", "max")
-    check_in("no limit", context.run([script, "1"], env=context.environment(MEMORY=memory)).check(1).stderr, "without a limit")
