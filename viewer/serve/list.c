@@ -89,6 +89,8 @@ CT_ANSWER(sd)
 		ct_put_text(answer->out, address);
 		fputs("],\"labels\":{\"__param_pid\":", answer->out);
 		ct_put_text(answer->out, pid);
+		if (server->tls)
+			ct_put_text_member(answer->out, "__scheme__", "https");
 		ct_put_text_member(answer->out, "pid", pid);
 		ct_put_text_member(answer->out, "exe", ct_name_base(served->exe));
 		ct_put_text_member(answer->out, "service_name", served->service);

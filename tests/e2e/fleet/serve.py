@@ -142,7 +142,7 @@ def who_may_ask(context):
     for address in ("0.0.0.0:0", "[::]:0", ":0"):
         result = context.run([CTRACE, "serve", "--listen", address])
         check_equal(result.status, 2, "status of --listen " + address)
-        check_in("--token FILE", result.stderr, "the line that says how")
+        check_in("--token FILE and --tls", result.stderr, "the line that says how")
     for wrong in ("127.0.0.1", "127.0.0.1:99999", "127.0.0.1:x", "example.org:80", ""):
         check_equal(context.run([CTRACE, "serve", "--listen", wrong]).status, 2, "status of --listen " + wrong)
     check_equal(context.run([CTRACE, "serve", "--token", context.write("short", "x\n")]).status, 2, "status of a short token")
