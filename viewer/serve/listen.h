@@ -11,7 +11,7 @@
 #include "serve/guard.h"
 
 struct ct_listener {
-	int fd; /* -1: none; whoever serves it closes it */
+	int fd; /* -1: none; the HTTP server closes it */
 	bool local; /* it cannot be reached from other machines */
 	bool is_unix;
 	char url[160];
