@@ -19,6 +19,7 @@
 
 #define SECOND UINT64_C(1000000000)
 #define SCAN_NS SECOND /* a scan is not repeated before this */
+#define PROFILES_MAX ((size_t)64 << 20) /* bytes of all profiles together; one may take more */
 #define KEPT_NS (300 * SECOND) /* how long a process is kept after its end */
 #define AGAIN 3 /* scans, until a store that has just appeared is whole */
 #define RARE 16 /* a process that was not recorded in its first scans is looked at in every RARE-th one */
@@ -35,6 +36,7 @@ void ct_fleet_fini(struct ct_fleet *fleet)
 		ct_served_free(fleet->rows[i]);
 	for (size_t i = 0; i < fleet->folder_count; i++)
 		free(fleet->folders[i].path);
+	ct_site_names_fini(&fleet->names);
 	free(fleet->rows);
 	free(fleet->seen);
 	free(fleet->folders);
@@ -272,10 +274,12 @@ static void tidy(struct ct_fleet *fleet)
 		struct ct_served *served = fleet->rows[i];
 		ct_served_rest(served, now);
 		bool removed = served->state == CT_SERVED_UNSEEN && !fstat(served->fd, &file) && !file.st_nlink;
-		if (removed || (served->ended_ns && now - served->ended_ns > KEPT_NS))
+		if (removed || (served->ended_ns && now - served->ended_ns > KEPT_NS)) {
+			fleet->profile_bytes -= served->counted_bytes;
 			ct_served_free(served);
-		else
+		} else {
 			fleet->rows[kept++] = served;
+		}
 	}
 	fleet->count = kept;
 }
@@ -299,6 +303,43 @@ void ct_fleet_take(struct ct_fleet *fleet, int pid)
 {
 	if (fleet->proc && pid != getpid())
 		take_process(fleet, pid);
+}
+
+static void count_bytes(struct ct_fleet *fleet, struct ct_served *served)
+{
+	size_t bytes = ct_served_bytes(served);
+	fleet->profile_bytes += bytes - served->counted_bytes;
+	served->counted_bytes = bytes;
+}
+
+void ct_fleet_used(struct ct_fleet *fleet, struct ct_served *served)
+{
+	count_bytes(fleet, served);
+	if (fleet->profile_bytes > PROFILES_MAX) {
+		ct_served_forget(served);
+		count_bytes(fleet, served);
+	}
+}
+
+void ct_fleet_trim(struct ct_fleet *fleet)
+{
+	struct ct_served *newest = NULL, *oldest;
+	for (size_t i = 0; i < fleet->count; i++) {
+		struct ct_served *served = fleet->rows[i];
+		count_bytes(fleet, served);
+		if (served->builder && (!newest || served->used_ns > newest->used_ns))
+			newest = served;
+	}
+	while (fleet->profile_bytes > PROFILES_MAX) {
+		oldest = newest;
+		for (size_t i = 0; i < fleet->count; i++)
+			if (fleet->rows[i]->builder && fleet->rows[i]->used_ns < oldest->used_ns)
+				oldest = fleet->rows[i];
+		if (oldest == newest) /* the one that was asked for just now may take more */
+			break;
+		ct_served_forget(oldest);
+		count_bytes(fleet, oldest);
+	}
 }
 
 struct ct_served *ct_fleet_find(struct ct_fleet *fleet, int pid)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "serve/served.h"
+#include "serve/sites.h"
 #include "util/error.h"
 
 #define CT_FLEET_MAX 20000 /* processes and stores */
@@ -36,6 +37,8 @@ struct ct_fleet {
 	struct ct_fleet_folder *folders;
 	size_t folder_count;
 	int inotify; /* -1: no folder is watched */
+	struct ct_site_names names;
+	size_t profile_bytes; /* of all profiles, about */
 	uint64_t scanned_ns;
 	uint64_t ended, killed; /* processes whose end was seen */
 	uint64_t refused; /* beyond CT_FLEET_MAX */
@@ -62,6 +65,15 @@ void ct_fleet_count_ends(struct ct_fleet *fleet);
 
 /* Look for this process in /proc at once, before the next scan. */
 void ct_fleet_take(struct ct_fleet *fleet, int pid);
+
+/*
+ * The process's profile may have been made, and is not in use any more. If all profiles together take too much, it is
+ * forgotten: in a look at all processes, those that were made first stay, and need not be made again.
+ */
+void ct_fleet_used(struct ct_fleet *fleet, struct ct_served *served);
+
+/* After a request: if all profiles take too much, forget those that were not used for longest. */
+void ct_fleet_trim(struct ct_fleet *fleet);
 
 /* The process with this pid, the one that runs before one that ended; NULL: there is none. */
 struct ct_served *ct_fleet_find(struct ct_fleet *fleet, int pid);

@@ -85,14 +85,15 @@ static bool choose(struct ct_server *server, const struct ct_request *request, s
 	return answer->status == 200;
 }
 
-static void put_pprof(const struct choice *choice, const struct ct_pprof_ask *ask, bool text, struct ct_answer *answer)
+static void put_pprof(struct ct_server *server, const struct choice *choice, const struct ct_pprof_ask *ask, bool text,
+		      struct ct_answer *answer)
 {
 	struct ct_error_text error;
 	struct ct_pprof_part *first = choice->parts;
 	struct ct_pprof_ask one = *ask;
 	int code = CT_OK;
 	if (choice->all) {
-		code = ct_pprof_write_all(choice->parts, choice->count, ask, answer->out, &error);
+		code = ct_pprof_write_all(&server->fleet, choice->parts, choice->count, ask, answer->out, &error);
 	} else {
 		one.seen = first->seen;
 		code = text ? ct_pprof_write_text(first->served, &one, true, answer->out, &error)
@@ -123,6 +124,7 @@ static void begin_wait(struct ct_server *server, const struct choice *choice, ui
 			continue; /* it counts as missing at the end, if it cannot be read then */
 		if (!ct_wait_add(server, answer, served))
 			return;
+		ct_fleet_used(&server->fleet, served);
 	}
 	answer->wait->all = choice->all;
 	ct_wait_begin(answer, seconds);
@@ -144,7 +146,7 @@ static void answer_heap(struct ct_server *server, const struct ct_request *reque
 	else if (choose(server, request, answer, debug, &choice) && seconds && !again)
 		begin_wait(server, &choice, seconds, answer);
 	else if (answer->status == 200)
-		put_pprof(&choice, &ask, debug, answer);
+		put_pprof(server, &choice, &ask, debug, answer);
 	free(choice.parts);
 }
 
@@ -196,6 +198,6 @@ CT_ANSWER(delta_heap)
 			ct_answer_error(answer, 503, "out of memory");
 	}
 	if (chosen)
-		put_pprof(&choice, &ask, false, answer);
+		put_pprof(server, &choice, &ask, false, answer);
 	free(choice.parts);
 }

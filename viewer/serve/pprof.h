@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "serve/served.h"
+#include "serve/fleet.h"
 #include "wire/wire.h"
 
 enum ct_pprof_kind {
@@ -44,8 +44,8 @@ struct ct_pprof_part {
  * not used. The profiles are read here; a comment says how many could not be. Of processes that have ended, nothing is
  * live.
  */
-int ct_pprof_write_all(const struct ct_pprof_part *parts, size_t count, const struct ct_pprof_ask *ask, FILE *out,
-		       struct ct_error_text *error);
+int ct_pprof_write_all(struct ct_fleet *fleet, const struct ct_pprof_part *parts, size_t count,
+		       const struct ct_pprof_ask *ask, FILE *out, struct ct_error_text *error);
 
 /* The same as text of gperftools. names: also the names, as comments, as with Go's ?debug=1. */
 int ct_pprof_write_text(struct ct_served *served, const struct ct_pprof_ask *ask, bool names, FILE *out,

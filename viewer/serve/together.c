@@ -97,8 +97,6 @@ static int add_part(struct together *all, const struct ct_pprof_part *part, stru
 	int code = ct_served_profile(served, &profile, error);
 	ask.seen = part->seen;
 	ask.gone = served->ended_ns != 0;
-	if (!code && ask.kind == CT_PPROF_CHANGE && ask.seen && ask.seen->generation != served->generation)
-		code = CT_ERR_IO; /* it was forgotten meanwhile */
 	if (!code && part->seen && part->seen->unix_ns && (!all->since_ns || part->seen->unix_ns < all->since_ns))
 		all->since_ns = part->seen->unix_ns;
 	if (code)
@@ -109,8 +107,8 @@ static int add_part(struct together *all, const struct ct_pprof_part *part, stru
 	return code;
 }
 
-int ct_pprof_write_all(const struct ct_pprof_part *parts, size_t count, const struct ct_pprof_ask *ask, FILE *out,
-		       struct ct_error_text *error)
+int ct_pprof_write_all(struct ct_fleet *fleet, const struct ct_pprof_part *parts, size_t count,
+		       const struct ct_pprof_ask *ask, FILE *out, struct ct_error_text *error)
 {
 	struct together all = {.processes = calloc(count + 1, sizeof(*all.processes)),
 			       .most = ROWS_MAX / (count + 1) > ROWS_MIN ? ROWS_MAX / (count + 1) : ROWS_MIN};
@@ -118,8 +116,10 @@ int ct_pprof_write_all(const struct ct_pprof_part *parts, size_t count, const st
 	struct ct_pprof_ask whole = *ask;
 	whole.top = 0; /* the message keeps the largest stacks itself */
 	int code = all.processes ? ct_merge_init(&all.merge, error) : ct_error_no_memory(error);
-	for (size_t i = 0; i < count && !code; i++)
+	for (size_t i = 0; i < count && !code; i++) {
 		code = add_part(&all, &parts[i], whole, error);
+		ct_fleet_used(fleet, parts[i].served);
+	}
 	if (!code) {
 		struct ct_profile *merged = all.merge.profile;
 		merged->start_unix_ns = ct_clock_ns(CLOCK_REALTIME);
