@@ -147,6 +147,12 @@ def samples(text):
     return found
 
 
+def memory_mib(pid):
+    """The most memory that a process has had."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read()).group(1)) / 1024
+
+
 def unpack(body):
     return gzip.decompress(body)
 

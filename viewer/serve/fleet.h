@@ -10,16 +10,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "serve/folders.h"
 #include "serve/served.h"
 #include "serve/sites.h"
 #include "util/error.h"
 
 #define CT_FLEET_MAX 20000 /* processes and stores */
-
-struct ct_fleet_folder {
-	char *path;
-	int watch; /* of inotify */
-};
 
 /* A process of /proc that was looked at. */
 struct ct_fleet_seen {
@@ -34,9 +30,7 @@ struct ct_fleet {
 	size_t count, room;
 	struct ct_fleet_seen *seen; /* in the order of /proc */
 	size_t seen_count;
-	struct ct_fleet_folder *folders;
-	size_t folder_count;
-	int inotify; /* -1: no folder is watched */
+	struct ct_folders folders;
 	struct ct_site_names names;
 	size_t profile_bytes; /* of all profiles, about */
 	uint64_t scanned_ns;
@@ -51,11 +45,8 @@ struct ct_fleet {
 int ct_fleet_init(struct ct_fleet *fleet, bool proc, struct ct_error_text *error);
 void ct_fleet_fini(struct ct_fleet *fleet);
 
-/* Watch a folder for stores, and take those that are in it. 0 or < 0. */
+/* Watch a folder and those in it for stores, and take those that are there. 0 or < 0. */
 int ct_fleet_watch(struct ct_fleet *fleet, const char *folder, struct ct_error_text *error);
-
-/* Take the stores that appeared in the watched folders since the last call. */
-void ct_fleet_read_events(struct ct_fleet *fleet);
 
 /* Look for new processes, at most once a second, and drop those that ended long ago. */
 void ct_fleet_scan(struct ct_fleet *fleet);

@@ -296,14 +296,15 @@ static int loop(struct http *http, struct MHD_Daemon *daemon, int signals)
 			ms = due;
 		if (mhd.get_timeout(daemon, &wait) == MHD_YES && wait < (MHD_UNSIGNED_LONG_LONG)ms)
 			ms = (int)wait;
-		struct pollfd files[] = {
-			{info->epoll_fd, POLLIN, 0}, {signals, POLLIN, 0}, {http->server->fleet.inotify, POLLIN, 0}};
+		struct pollfd files[] = {{info->epoll_fd, POLLIN, 0},
+					 {signals, POLLIN, 0},
+					 {http->server->fleet.folders.inotify, POLLIN, 0}};
 		if (poll(files, 3, ms) < 0 && errno != EINTR)
 			break;
 		if (files[1].revents & POLLIN && read(signals, &signal_info, sizeof(signal_info)) > 0)
 			break;
 		if (files[2].revents & POLLIN)
-			ct_fleet_read_events(&http->server->fleet);
+			ct_folders_read_events(&http->server->fleet.folders);
 		mhd.run(daemon);
 		if (ct_now_ns() - scanned > SCAN_MS * UINT64_C(1000000)) {
 			ct_fleet_scan(&http->server->fleet);

@@ -59,7 +59,8 @@ CT_ANSWER(processes)
 		put_process(server->fleet.rows[i], answer->out);
 		any = true;
 	}
-	fprintf(answer->out, "\n],\"notTaken\":%" PRIu64 "}\n", server->fleet.refused);
+	fprintf(answer->out, "\n],\"notTaken\":%" PRIu64 ",\"notWatched\":%zu}\n", server->fleet.refused,
+		server->fleet.folders.refused);
 	answer->type = "application/json; charset=utf-8";
 }
 

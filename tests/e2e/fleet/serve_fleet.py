@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
 """ctrace serve over many stores: processor time, memory and what it reads."""
 
-import re
-
 from lib import formats
 from lib.harness import check, check_equal, test, wait_for
-from lib.serve import many_stores, samples, serving, targets, touch_stores
+from lib.serve import many_stores, memory_mib, samples, serving, targets, touch_stores
 
 STORES = 1000
 
@@ -13,11 +11,6 @@ STORES = 1000
 def cpu_ms(pid):
     with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
         return int(file.read().split()[0]) / 1e6
-
-
-def memory_mib(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read()).group(1)) / 1024
 
 
 @test()
