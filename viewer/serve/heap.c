@@ -96,6 +96,7 @@ static void put_pprof(struct ct_server *server, const struct choice *choice, con
 		code = ct_pprof_write_all(&server->fleet, choice->parts, choice->count, ask, answer->out, &error);
 	} else {
 		one.seen = first->seen;
+		one.begins = first->begins;
 		code = text ? ct_pprof_write_text(first->served, &one, true, answer->out, &error)
 			    : ct_pprof_write(first->served, &one, answer->out, &error);
 		if (!code && first->take && ct_seen_take(first->take, first->served))
@@ -179,6 +180,14 @@ static struct ct_seen *find_client(struct ct_served *served, const char *client)
 	return oldest;
 }
 
+/* A process that was not read yet may have started before. */
+static bool starts_before(struct ct_served *served, uint64_t unix_ns)
+{
+	if (!served->known)
+		ct_served_look(served);
+	return !served->known || served->numbers.start_unix_ns < unix_ns;
+}
+
 CT_ANSWER(delta_heap)
 {
 	const char *client = request->parameter(request->context, "client");
@@ -191,6 +200,12 @@ CT_ANSWER(delta_heap)
 	bool chosen = choose(server, request, answer, false, &choice);
 	for (size_t i = 0; i < choice.count && chosen; i++) {
 		struct ct_seen *seen = find_client(choice.parts[i].served, client ? client : "");
+		/*
+		 * A server that was killed and started again knows of no client. If it gave all since the process's
+		 * start, that would count twice, so only what was allocated meanwhile is lost.
+		 */
+		choice.parts[i].begins =
+			seen && !seen->sites && starts_before(choice.parts[i].served, server->start_unix_ns);
 		choice.parts[i].seen = seen;
 		choice.parts[i].take = strcmp(request->method, "HEAD") ? seen : NULL;
 		chosen = seen != NULL;

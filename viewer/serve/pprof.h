@@ -19,6 +19,8 @@ enum ct_pprof_kind {
 struct ct_pprof_ask {
 	enum ct_pprof_kind kind;
 	const struct ct_seen *seen; /* NULL: nothing was seen */
+	bool begins; /* the client's first difference of a process that is older than the server: nothing counts as
+			allocated */
 	bool gone; /* the process has ended, so nothing of it is live any more */
 	size_t top; /* keep the sites with most; the others become one. 0: keep all */
 };
@@ -36,6 +38,7 @@ struct ct_wire ct_pprof_wire(const struct ct_pprof_ask *ask, const struct ct_pro
 struct ct_pprof_part {
 	struct ct_served *served;
 	const struct ct_seen *seen;
+	bool begins; /* as in struct ct_pprof_ask */
 	struct ct_seen *take; /* gets what the profile shows; NULL: nothing does */
 };
 

@@ -23,6 +23,7 @@ struct together {
 	struct ct_pprof_process *processes;
 	size_t count, missing;
 	size_t most; /* rows of a process */
+	bool begins; /* of one of them, what was allocated before does not count */
 	uint64_t since_ns; /* the earliest beginning of a difference; 0: none */
 };
 
@@ -96,6 +97,8 @@ static int add_part(struct together *all, const struct ct_pprof_part *part, stru
 	struct ct_profile *profile;
 	int code = ct_served_profile(served, &profile, error);
 	ask.seen = part->seen;
+	ask.begins = part->begins;
+	all->begins = all->begins || part->begins;
 	ask.gone = served->ended_ns != 0;
 	if (!code && part->seen && part->seen->unix_ns && (!all->since_ns || part->seen->unix_ns < all->since_ns))
 		all->since_ns = part->seen->unix_ns;
@@ -130,6 +133,7 @@ int ct_pprof_write_all(struct ct_fleet *fleet, const struct ct_pprof_part *parts
 		wire.processes = all.processes;
 		wire.process_count = all.count;
 		wire.missing = all.missing;
+		wire.begins = all.begins;
 		code = ct_wire_write(merged, &wire, &message, error);
 	}
 	if (!code && fwrite(message.data, 1, message.length, out) != message.length)

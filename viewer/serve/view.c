@@ -98,6 +98,8 @@ static size_t copy_sites(const struct ct_profile *profile, const struct ct_pprof
 		struct ct_site_row row = profile->sites[i];
 		if (ask->gone)
 			row.counters.end_bytes = row.counters.end_blocks = 0;
+		if (ask->begins)
+			row.counters.total_bytes = row.counters.total_blocks = 0;
 		if (before)
 			subtract(&row.counters, &before[i], ask->kind == CT_PPROF_CHANGE);
 		if (row.counters.total_blocks || row.counters.end_blocks)
@@ -111,9 +113,9 @@ int ct_view_make(struct ct_served *served, const struct ct_pprof_ask *ask, struc
 {
 	struct ct_profile *view = &made->profile;
 	struct ct_profile *profile = ct_store_builder_profile(served->builder);
-	uint64_t now = ct_clock_ns(CLOCK_REALTIME), since = ask->seen && ask->seen->unix_ns ? ask->seen->unix_ns
-							    : ask->seen ? served->numbers.start_unix_ns
-									: now;
+	uint64_t now = ct_clock_ns(CLOCK_REALTIME), since = now;
+	if (ask->seen && !ask->begins)
+		since = ask->seen->unix_ns ? ask->seen->unix_ns : served->numbers.start_unix_ns;
 	*made = (struct ct_view){.profile = *profile};
 	struct ct_seen_site *before = ask->seen && is_since(ask) ? ct_seen_match(ask->seen, served) : NULL;
 	view->sites = calloc(profile->site_count + 1, sizeof(*view->sites));
