@@ -210,7 +210,8 @@ void ct_fleet_count_ends(struct ct_fleet *fleet)
 		if (!served->ended_ns || !served->watched)
 			continue;
 		fleet->ended += served->state == CT_SERVED_ENDED;
-		fleet->killed += served->state == CT_SERVED_KILLED;
+		fleet->killed += served->state == CT_SERVED_KILLED && !served->oom;
+		fleet->oom += served->oom;
 		served->watched = false;
 	}
 }

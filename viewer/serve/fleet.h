@@ -34,7 +34,7 @@ struct ct_fleet {
 	struct ct_site_names names;
 	size_t profile_bytes; /* of all profiles, about */
 	uint64_t scanned_ns;
-	uint64_t ended, killed; /* processes whose end was seen */
+	uint64_t ended, killed, oom; /* processes whose end was seen */
 	uint64_t refused; /* beyond CT_FLEET_MAX */
 	unsigned again; /* scans in which the folders are read again: a store had no contents yet */
 	bool proc; /* look at /proc */

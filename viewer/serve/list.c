@@ -40,6 +40,11 @@ static void put_process(struct ct_served *served, FILE *out)
 		ct_put_number_member(out, "segment", numbers->segment);
 		ct_put_number_member(out, "request", numbers->request);
 	}
+	if (served->ended_ns)
+		ct_put_text_member(out, "endCause",
+				   served->oom                         ? "oom"
+				   : served->state == CT_SERVED_KILLED ? "killed"
+								       : "exit");
 	if (*served->problem)
 		ct_put_text_member(out, "problem", served->problem);
 	putc('}', out);

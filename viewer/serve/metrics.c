@@ -278,6 +278,7 @@ static void put_server(struct writer *writer, const struct ct_server *server, ui
 	begin_family(writer, "ends", COUNTER, NULL, "Ends of recorded processes that were seen, by cause.");
 	put_sample(writer, NULL, (const char *const[]){"cause", "exit", NULL}, server->fleet.ended);
 	put_sample(writer, NULL, (const char *const[]){"cause", "killed", NULL}, server->fleet.killed);
+	put_sample(writer, NULL, (const char *const[]){"cause", "oom", NULL}, server->fleet.oom);
 	begin_family(writer, "serve_requests", COUNTER, NULL, "Requests, by result.");
 	put_sample(writer, NULL, (const char *const[]){"result", "answered", NULL}, server->requests);
 	put_sample(writer, NULL, (const char *const[]){"result", "refused", NULL}, server->refused);

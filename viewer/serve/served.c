@@ -9,6 +9,7 @@
 
 #include "load/store/store_builder.h"
 #include "push/labels.h"
+#include "serve/memory.h"
 #include "serve/site_cache.h"
 #include "util/clock.h"
 #include "util/utf8.h"
@@ -79,6 +80,7 @@ void ct_served_free(struct ct_served *served)
 	free(served->store);
 	free(served->exe);
 	free(served->service);
+	free(served->oom_path);
 	free(served);
 }
 
@@ -92,6 +94,9 @@ static void note_state(struct ct_served *served, bool lived)
 {
 	uint32_t state = served->numbers.state;
 	if (lived) {
+		uint64_t kills = ct_memory_oom_kills(&served->process, &served->oom_path);
+		served->oom_kills[0] = served->watched ? served->oom_kills[1] : kills;
+		served->oom_kills[1] = kills;
 		served->watched = true;
 		served->state = state == CT_STATE_STOPPED ? CT_SERVED_STOPPED
 				: state == CT_STATE_ENDED ? CT_SERVED_CLOSED
@@ -104,6 +109,10 @@ static void note_state(struct ct_served *served, bool lived)
 	}
 	served->state = state == CT_STATE_ENDED ? CT_SERVED_ENDED : CT_SERVED_KILLED;
 	served->ended_ns = ct_now_ns();
+	/* The kernel counts before the process is gone, so the latest look may have seen that already. */
+	uint64_t kills = ct_memory_oom_kills(&served->process, &served->oom_path);
+	served->oom = served->state == CT_SERVED_KILLED && served->watched && kills != CT_NOT_KNOWN &&
+		      kills > served->oom_kills[0];
 	close_process(served);
 }
 

@@ -62,6 +62,10 @@ struct ct_served {
 			*/
 	enum ct_served_state state;
 	bool arguments; /* the profile names the process with its arguments, which may hold secrets */
+	char *oom_path; /* the file that counts the cgroup's processes that were killed for lack of memory; NULL: not
+			   known */
+	uint64_t oom_kills[2]; /* that count at the latest two looks at the running process, the latest last */
+	bool oom; /* it was killed, and that count has grown */
 	bool watched; /* was seen running, so that its end counts */
 	bool over; /* its pid has another store now, after an exec */
 	struct ct_store_numbers numbers;

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """What is lost when ctrace serve or a process is killed at any moment: one interval at most, and it is said."""
 
+import os
 import random
 import signal
 import socket
 import time
 
 from lib import dhat, formats
-from lib.harness import CTRACE, check, check_equal, test
+from lib.harness import CTRACE, Skip, check, check_equal, test
 from lib.serve import SMALL, alone, serving, targets
 
 DELTA = "/debug/pprof/delta_heap?pid={}&client=a"
@@ -80,3 +81,32 @@ def a_process_is_killed(context):
                 check_equal(_difference(context, server, target.pid).sums()["alloc_space"], 0, "and once")
         metrics = server.ask("/metrics").text
         check('ctrace_ends_total{cause="killed"} 12\n' in metrics, "the ends are counted")
+
+
+@test()
+def killed_for_lack_of_memory(context):
+    """The kernel kills a process of a cgroup that has a limit: the cause of its end is that, and not that of another one."""
+    group = f"/sys/fs/cgroup/memory/ctrace-test-{os.getpid()}"
+    try:
+        os.mkdir(group)
+    except OSError:
+        raise Skip("a cgroup of version 1 for memory") from None
+    user = alone(context)
+    try:
+        with open(group + "/memory.limit_in_bytes", "w", encoding="ascii") as limit:
+            limit.write(str(64 << 20))
+        with serving(context, **user) as server, targets(context, 2, popen=user) as (fat, other):
+            with open(group + "/cgroup.procs", "w", encoding="ascii") as members:
+                members.write(str(fat.pid))
+            for target in (fat, other):
+                server.wait_for(target.pid, "the process", lambda row: True)
+            fat.process.stdin.write("grow 10000\n")  # 500 MB
+            fat.process.stdin.flush()
+            check_equal(fat.process.wait(), -signal.SIGKILL, "status of the process that takes too much")
+            other.kill()
+            rows = [server.wait_for(target.pid, "the end", lambda row: row["state"] == "killed") for target in (fat, other)]
+            check_equal([row["endCause"] for row in rows], ["oom", "killed"], "causes")
+            metrics = server.ask("/metrics").text
+            check('ctrace_ends_total{cause="oom"} 1\n' in metrics and 'ctrace_ends_total{cause="killed"} 1\n' in metrics, "the ends are counted")
+    finally:
+        os.rmdir(group)
