@@ -67,7 +67,7 @@ class Server:
         words = [*command, "serve", "--listen", "127.0.0.1:0", *options]
         env = popen.pop("env", None) or context.environment()
         self.process = subprocess.Popen(words, env=env, stderr=self.errors, cwd=context.folder, **popen)
-        self.port = int(wait_for(lambda: re.search(r"http://\S+:(\d+)/\n", self.said()), "the server", self.said).group(1))
+        self.port = int(wait_for(lambda: re.search(r"https?://\S+:(\d+)/\n", self.said()), "the server", self.said).group(1))
 
     def said(self):
         if self.process.poll() is not None:
@@ -145,6 +145,12 @@ def samples(text):
         check((match.group(1), labels) not in found, f"twice: {line}")
         found[match.group(1), labels] = float(match.group(3))
     return found
+
+
+def memory_mib(pid):
+    """The most memory that a process has had."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read()).group(1)) / 1024
 
 
 def unpack(body):

@@ -18,7 +18,8 @@ struct request {
 	const char *listen;
 	const char *folders[FOLDERS_MAX];
 	size_t folder_count;
-	const char *token;
+	const char *token, *tls;
+	bool insecure;
 	bool no_proc;
 	bool arguments;
 	bool allow_control;
@@ -38,7 +39,7 @@ static const struct ct_option options[] = {
 	{.letter = 'l',
 	 .name = "listen",
 	 .argument = "ADDRESS:PORT",
-	 .help = "where to listen; other addresses than the loopback's need --token",
+	 .help = "where to listen, or unix:PATH; what other machines can reach needs --token and --tls",
 	 .standard = STANDARD_LISTEN,
 	 .set = ct_set_text,
 	 .at = offsetof(struct request, listen)},
@@ -54,6 +55,16 @@ static const struct ct_option options[] = {
 	 .set = ct_set_text,
 	 .at = offsetof(struct request, token),
 	 .file = true},
+	{.name = "tls",
+	 .argument = "CERT,KEY",
+	 .help = "speak HTTPS, with this certificate and key, two files in PEM's form",
+	 .set = ct_set_text,
+	 .at = offsetof(struct request, tls),
+	 .file = true},
+	{.name = "insecure",
+	 .help = "let other machines ask without --token or --tls, if something else protects the server",
+	 .set = ct_set_flag,
+	 .at = offsetof(struct request, insecure)},
 	{.name = "no-proc",
 	 .help = "serve only the stores in the folders, not the processes of /proc",
 	 .set = ct_set_flag,
@@ -77,12 +88,25 @@ static int serve(const struct request *request, struct ct_error_text *error)
 {
 	struct ct_server server = {.start_unix_ns = ct_clock_ns(CLOCK_REALTIME)};
 	struct ct_guard guard = {""};
-	struct ct_http_options http = {
-		.listen = request->listen ? request->listen : STANDARD_LISTEN, .guard = &guard, .started = started};
+	struct ct_tls tls = {NULL, NULL};
+	const struct ct_http_options http = {
+		.listen = {.text = request->listen ? request->listen : STANDARD_LISTEN,
+			   .token = request->token != NULL,
+			   .tls = request->tls != NULL,
+			   .insecure = request->insecure},
+		.guard = &guard,
+		.tls = &tls,
+		.started = started,
+	};
 	int code = request->token ? ct_guard_read(&guard, request->token, error) : CT_OK;
-	if (code)
+	if (!code && request->tls)
+		code = ct_tls_read(request->tls, &tls, error);
+	if (code) {
+		ct_tls_free(&tls);
 		return code;
+	}
 	code = ct_fleet_init(&server.fleet, !request->no_proc, error);
+	server.tls = request->tls != NULL;
 	server.fleet.arguments = request->arguments;
 	server.allow_control = request->allow_control;
 	if (!code && !ct_server_make_key(&server))
@@ -92,6 +116,7 @@ static int serve(const struct request *request, struct ct_error_text *error)
 	if (!code)
 		code = ct_http_serve(&server, &http, error);
 	ct_fleet_fini(&server.fleet);
+	ct_tls_free(&tls);
 	return code;
 }
 

@@ -265,11 +265,7 @@ struct ct_served *ct_wait_process(struct ct_server *server, struct ct_answer *an
 		ct_answer_error(answer, 410, "the process has ended, and its numbers are forgotten");
 	else if (code)
 		ct_answer_failure(answer, code, &error);
-	else if (served->generation == waiting->seen.generation)
-		return served;
-	else
-		ct_answer_error(answer, 503, "what was seen at the beginning has been forgotten; try again");
-	return NULL;
+	return code ? NULL : served;
 }
 
 void ct_wait_free(struct ct_server *server, struct ct_wait *wait)
@@ -293,6 +289,7 @@ bool ct_answer(struct ct_server *server, const struct ct_request *request, struc
 		return false;
 	wait->until_ns = 0;
 	dispatch(server, &taken, answer);
+	ct_fleet_trim(&server->fleet);
 	bool failed = ferror(answer->out);
 	failed = fclose(answer->out) || failed;
 	answer->out = NULL;

@@ -21,6 +21,7 @@ struct ct_server {
 	uint64_t requests, refused; /* for /metrics */
 	size_t waiting_sites; /* what waiting requests have seen, in sites */
 	bool stopping;
+	bool tls; /* for the targets of /sd */
 	bool allow_control;
 	char key[40]; /* that pages of ours have, and requests that control a process; "" = there is none */
 };

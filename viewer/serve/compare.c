@@ -29,19 +29,21 @@ static int read_side(struct side *side, struct ct_served *served, struct ct_erro
 }
 
 /* The process as it was, as far as that was remembered: other numbers are those of now, and so have no difference. */
-static int go_back(struct side *side, const struct side *now, const struct ct_seen *seen, uint32_t segment,
-		   struct ct_error_text *error)
+static int go_back(struct side *side, const struct side *now, const struct ct_seen *seen,
+		   const struct ct_served *served, struct ct_error_text *error)
 {
+	struct ct_seen_site *seen_sites = ct_seen_match(seen, served);
 	side->whole = now->whole;
 	snprintf(side->name, sizeof(side->name), "%.32s before", now->name);
 	side->sites = calloc(now->whole.site_count + 1, sizeof(*side->sites));
-	if (!side->sites)
+	if (!side->sites || !seen_sites) {
+		free(seen_sites);
 		return ct_error_no_memory(error);
+	}
 	side->whole.totals.total_bytes = side->whole.totals.total_blocks = 0;
 	side->whole.totals.end_bytes = side->whole.totals.end_blocks = 0;
 	for (size_t i = 0; i < now->whole.site_count; i++) {
-		const struct ct_seen_site *before =
-			i < seen->count && seen->segment == segment ? &seen->sites[i] : &(struct ct_seen_site){0};
+		const struct ct_seen_site *before = &seen_sites[i];
 		struct ct_site_row *row = &side->sites[i];
 		*row = now->whole.sites[i];
 		if (!before->total_blocks)
@@ -56,6 +58,7 @@ static int go_back(struct side *side, const struct side *now, const struct ct_se
 		side->whole.totals.end_blocks += before->end_blocks;
 	}
 	side->whole.sites = side->sites;
+	free(seen_sites);
 	return CT_OK;
 }
 
@@ -141,8 +144,7 @@ CT_ANSWER(diff)
 	}
 	int code = read_side(&sides[CT_DIFF_NEW], served, &error);
 	if (!code && seconds)
-		code = go_back(&sides[CT_DIFF_OLD], &sides[CT_DIFF_NEW], &wait->rows->seen, served->numbers.segment,
-			       &error);
+		code = go_back(&sides[CT_DIFF_OLD], &sides[CT_DIFF_NEW], &wait->rows->seen, served, &error);
 	if (code)
 		ct_answer_failure(answer, code, &error);
 	else if (seconds || read_other(server, answer, (int)with, &sides[CT_DIFF_OLD]))

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,27 +18,19 @@
 
 #define SECOND UINT64_C(1000000000)
 #define SCAN_NS SECOND /* a scan is not repeated before this */
+#define PROFILES_MAX ((size_t)64 << 20) /* bytes of all profiles together; one may take more */
 #define KEPT_NS (300 * SECOND) /* how long a process is kept after its end */
 #define AGAIN 3 /* scans, until a store that has just appeared is whole */
 #define RARE 16 /* a process that was not recorded in its first scans is looked at in every RARE-th one */
-
-int ct_fleet_init(struct ct_fleet *fleet, bool proc, struct ct_error_text *error)
-{
-	*fleet = (struct ct_fleet){.inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), .proc = proc};
-	return fleet->inotify < 0 ? ct_error_set(error, CT_ERR_IO, "inotify: %s", strerror(errno)) : CT_OK;
-}
 
 void ct_fleet_fini(struct ct_fleet *fleet)
 {
 	for (size_t i = 0; i < fleet->count; i++)
 		ct_served_free(fleet->rows[i]);
-	for (size_t i = 0; i < fleet->folder_count; i++)
-		free(fleet->folders[i].path);
+	ct_site_names_fini(&fleet->names);
 	free(fleet->rows);
 	free(fleet->seen);
-	free(fleet->folders);
-	if (fleet->inotify >= 0)
-		close(fleet->inotify);
+	ct_folders_fini(&fleet->folders);
 }
 
 static struct ct_served *find_file(const struct ct_fleet *fleet, const struct stat *file)
@@ -113,8 +104,9 @@ static bool take_process(struct ct_fleet *fleet, int pid)
 }
 
 /* Take a store of a watched folder. fresh: it has just appeared, and may have no contents yet. */
-static void take_store(struct ct_fleet *fleet, const char *folder, const char *name, bool fresh)
+static void take_store(void *context, const struct ct_folder *folder, const char *name, bool fresh)
 {
+	struct ct_fleet *fleet = context;
 	char path[PATH_MAX];
 	struct stat file;
 	struct {
@@ -122,9 +114,10 @@ static void take_store(struct ct_fleet *fleet, const char *folder, const char *n
 		char rest[offsetof(struct ct_store_header, pid) - sizeof(CT_STORE_MAGIC) + 1];
 		uint32_t pid;
 	} start;
-	if (!ct_ends_with(name, ".store") || snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
+	if (!ct_ends_with(name, ".store") ||
+	    snprintf(path, sizeof(path), "%s/%s", folder->path, name) >= (int)sizeof(path))
 		return;
-	int fd = ct_open_regular(AT_FDCWD, path, O_NOFOLLOW, &file);
+	int fd = ct_open_regular(folder->fd, name, O_NOFOLLOW, &file);
 	if (fd < 0)
 		return;
 	bool known = find_file(fleet, &file);
@@ -141,51 +134,15 @@ static void take_store(struct ct_fleet *fleet, const char *folder, const char *n
 		take_process(fleet, (int)start.pid);
 }
 
-static void take_folder(struct ct_fleet *fleet, const char *path)
+int ct_fleet_init(struct ct_fleet *fleet, bool proc, struct ct_error_text *error)
 {
-	DIR *folder = opendir(path);
-	struct dirent *entry;
-	while (folder && (entry = readdir(folder)))
-		take_store(fleet, path, entry->d_name, false);
-	if (folder)
-		closedir(folder);
+	*fleet = (struct ct_fleet){.proc = proc};
+	return ct_folders_init(&fleet->folders, take_store, fleet, error);
 }
 
 int ct_fleet_watch(struct ct_fleet *fleet, const char *folder, struct ct_error_text *error)
 {
-	int watch = inotify_add_watch(fleet->inotify, folder, IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR);
-	char *path = strdup(folder);
-	struct ct_fleet_folder *folders =
-		path ? reallocarray(fleet->folders, fleet->folder_count + 1, sizeof(*folders)) : NULL;
-	if (folders) {
-		fleet->folders = folders;
-		fleet->folders[fleet->folder_count++] = (struct ct_fleet_folder){path, watch};
-	} else {
-		free(path);
-		return ct_error_no_memory(error);
-	}
-	if (watch < 0)
-		return ct_error_set(error, CT_ERR_IO, "cannot watch the folder %s: %s", folder, strerror(errno));
-	take_folder(fleet, folder);
-	return CT_OK;
-}
-
-void ct_fleet_read_events(struct ct_fleet *fleet)
-{
-	char room[8192] __attribute__((aligned(__alignof__(struct inotify_event))));
-	ssize_t got;
-	while ((got = read(fleet->inotify, room, sizeof(room))) > 0) {
-		const struct inotify_event *event;
-		for (char *at = room; at < room + got; at += sizeof(*event) + event->len) {
-			event = (const struct inotify_event *)at;
-			for (size_t i = 0; i < fleet->folder_count; i++) {
-				if (event->mask & IN_Q_OVERFLOW)
-					take_folder(fleet, fleet->folders[i].path);
-				else if (event->len && fleet->folders[i].watch == event->wd)
-					take_store(fleet, fleet->folders[i].path, event->name, true);
-			}
-		}
-	}
+	return ct_folders_add(&fleet->folders, folder, error);
 }
 
 /* When the process started, in clock ticks; 0: it is not ours, or gone. */
@@ -253,7 +210,8 @@ void ct_fleet_count_ends(struct ct_fleet *fleet)
 		if (!served->ended_ns || !served->watched)
 			continue;
 		fleet->ended += served->state == CT_SERVED_ENDED;
-		fleet->killed += served->state == CT_SERVED_KILLED;
+		fleet->killed += served->state == CT_SERVED_KILLED && !served->oom;
+		fleet->oom += served->oom;
 		served->watched = false;
 	}
 }
@@ -272,10 +230,12 @@ static void tidy(struct ct_fleet *fleet)
 		struct ct_served *served = fleet->rows[i];
 		ct_served_rest(served, now);
 		bool removed = served->state == CT_SERVED_UNSEEN && !fstat(served->fd, &file) && !file.st_nlink;
-		if (removed || (served->ended_ns && now - served->ended_ns > KEPT_NS))
+		if (removed || (served->ended_ns && now - served->ended_ns > KEPT_NS)) {
+			fleet->profile_bytes -= served->counted_bytes;
 			ct_served_free(served);
-		else
+		} else {
 			fleet->rows[kept++] = served;
+		}
 	}
 	fleet->count = kept;
 }
@@ -283,12 +243,12 @@ static void tidy(struct ct_fleet *fleet)
 void ct_fleet_scan(struct ct_fleet *fleet)
 {
 	uint64_t now = ct_now_ns();
-	ct_fleet_read_events(fleet);
+	ct_folders_read_events(&fleet->folders);
 	if (fleet->scanned_ns && now - fleet->scanned_ns < SCAN_NS)
 		return;
 	fleet->scanned_ns = now;
-	for (size_t i = 0; i < fleet->folder_count && fleet->again; i++)
-		take_folder(fleet, fleet->folders[i].path);
+	if (fleet->again)
+		ct_folders_read_again(&fleet->folders);
 	fleet->again -= fleet->again > 0;
 	if (fleet->proc)
 		scan_proc(fleet);
@@ -299,6 +259,43 @@ void ct_fleet_take(struct ct_fleet *fleet, int pid)
 {
 	if (fleet->proc && pid != getpid())
 		take_process(fleet, pid);
+}
+
+static void count_bytes(struct ct_fleet *fleet, struct ct_served *served)
+{
+	size_t bytes = ct_served_bytes(served);
+	fleet->profile_bytes += bytes - served->counted_bytes;
+	served->counted_bytes = bytes;
+}
+
+void ct_fleet_used(struct ct_fleet *fleet, struct ct_served *served)
+{
+	count_bytes(fleet, served);
+	if (fleet->profile_bytes > PROFILES_MAX) {
+		ct_served_forget(served);
+		count_bytes(fleet, served);
+	}
+}
+
+void ct_fleet_trim(struct ct_fleet *fleet)
+{
+	struct ct_served *newest = NULL, *oldest;
+	for (size_t i = 0; i < fleet->count; i++) {
+		struct ct_served *served = fleet->rows[i];
+		count_bytes(fleet, served);
+		if (served->builder && (!newest || served->used_ns > newest->used_ns))
+			newest = served;
+	}
+	while (fleet->profile_bytes > PROFILES_MAX) {
+		oldest = newest;
+		for (size_t i = 0; i < fleet->count; i++)
+			if (fleet->rows[i]->builder && fleet->rows[i]->used_ns < oldest->used_ns)
+				oldest = fleet->rows[i];
+		if (oldest == newest) /* the one that was asked for just now may take more */
+			break;
+		ct_served_forget(oldest);
+		count_bytes(fleet, oldest);
+	}
 }
 
 struct ct_served *ct_fleet_find(struct ct_fleet *fleet, int pid)

@@ -10,15 +10,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "serve/folders.h"
 #include "serve/served.h"
+#include "serve/sites.h"
 #include "util/error.h"
 
 #define CT_FLEET_MAX 20000 /* processes and stores */
-
-struct ct_fleet_folder {
-	char *path;
-	int watch; /* of inotify */
-};
 
 /* A process of /proc that was looked at. */
 struct ct_fleet_seen {
@@ -33,11 +30,11 @@ struct ct_fleet {
 	size_t count, room;
 	struct ct_fleet_seen *seen; /* in the order of /proc */
 	size_t seen_count;
-	struct ct_fleet_folder *folders;
-	size_t folder_count;
-	int inotify; /* -1: no folder is watched */
+	struct ct_folders folders;
+	struct ct_site_names names;
+	size_t profile_bytes; /* of all profiles, about */
 	uint64_t scanned_ns;
-	uint64_t ended, killed; /* processes whose end was seen */
+	uint64_t ended, killed, oom; /* processes whose end was seen */
 	uint64_t refused; /* beyond CT_FLEET_MAX */
 	unsigned again; /* scans in which the folders are read again: a store had no contents yet */
 	bool proc; /* look at /proc */
@@ -48,11 +45,8 @@ struct ct_fleet {
 int ct_fleet_init(struct ct_fleet *fleet, bool proc, struct ct_error_text *error);
 void ct_fleet_fini(struct ct_fleet *fleet);
 
-/* Watch a folder for stores, and take those that are in it. 0 or < 0. */
+/* Watch a folder and those in it for stores, and take those that are there. 0 or < 0. */
 int ct_fleet_watch(struct ct_fleet *fleet, const char *folder, struct ct_error_text *error);
-
-/* Take the stores that appeared in the watched folders since the last call. */
-void ct_fleet_read_events(struct ct_fleet *fleet);
 
 /* Look for new processes, at most once a second, and drop those that ended long ago. */
 void ct_fleet_scan(struct ct_fleet *fleet);
@@ -62,6 +56,15 @@ void ct_fleet_count_ends(struct ct_fleet *fleet);
 
 /* Look for this process in /proc at once, before the next scan. */
 void ct_fleet_take(struct ct_fleet *fleet, int pid);
+
+/*
+ * The process's profile may have been made, and is not in use any more. If all profiles together take too much, it is
+ * forgotten: in a look at all processes, those that were made first stay, and need not be made again.
+ */
+void ct_fleet_used(struct ct_fleet *fleet, struct ct_served *served);
+
+/* After a request: if all profiles take too much, forget those that were not used for longest. */
+void ct_fleet_trim(struct ct_fleet *fleet);
 
 /* The process with this pid, the one that runs before one that ended; NULL: there is none. */
 struct ct_served *ct_fleet_find(struct ct_fleet *fleet, int pid);

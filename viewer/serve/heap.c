@@ -85,16 +85,18 @@ static bool choose(struct ct_server *server, const struct ct_request *request, s
 	return answer->status == 200;
 }
 
-static void put_pprof(const struct choice *choice, const struct ct_pprof_ask *ask, bool text, struct ct_answer *answer)
+static void put_pprof(struct ct_server *server, const struct choice *choice, const struct ct_pprof_ask *ask, bool text,
+		      struct ct_answer *answer)
 {
 	struct ct_error_text error;
 	struct ct_pprof_part *first = choice->parts;
 	struct ct_pprof_ask one = *ask;
 	int code = CT_OK;
 	if (choice->all) {
-		code = ct_pprof_write_all(choice->parts, choice->count, ask, answer->out, &error);
+		code = ct_pprof_write_all(&server->fleet, choice->parts, choice->count, ask, answer->out, &error);
 	} else {
 		one.seen = first->seen;
+		one.begins = first->begins;
 		code = text ? ct_pprof_write_text(first->served, &one, true, answer->out, &error)
 			    : ct_pprof_write(first->served, &one, answer->out, &error);
 		if (!code && first->take && ct_seen_take(first->take, first->served))
@@ -123,6 +125,7 @@ static void begin_wait(struct ct_server *server, const struct choice *choice, ui
 			continue; /* it counts as missing at the end, if it cannot be read then */
 		if (!ct_wait_add(server, answer, served))
 			return;
+		ct_fleet_used(&server->fleet, served);
 	}
 	answer->wait->all = choice->all;
 	ct_wait_begin(answer, seconds);
@@ -144,7 +147,7 @@ static void answer_heap(struct ct_server *server, const struct ct_request *reque
 	else if (choose(server, request, answer, debug, &choice) && seconds && !again)
 		begin_wait(server, &choice, seconds, answer);
 	else if (answer->status == 200)
-		put_pprof(&choice, &ask, debug, answer);
+		put_pprof(server, &choice, &ask, debug, answer);
 	free(choice.parts);
 }
 
@@ -177,6 +180,14 @@ static struct ct_seen *find_client(struct ct_served *served, const char *client)
 	return oldest;
 }
 
+/* A process that was not read yet may have started before. */
+static bool starts_before(struct ct_served *served, uint64_t unix_ns)
+{
+	if (!served->known)
+		ct_served_look(served);
+	return !served->known || served->numbers.start_unix_ns < unix_ns;
+}
+
 CT_ANSWER(delta_heap)
 {
 	const char *client = request->parameter(request->context, "client");
@@ -189,6 +200,12 @@ CT_ANSWER(delta_heap)
 	bool chosen = choose(server, request, answer, false, &choice);
 	for (size_t i = 0; i < choice.count && chosen; i++) {
 		struct ct_seen *seen = find_client(choice.parts[i].served, client ? client : "");
+		/*
+		 * A server that was killed and started again knows of no client. If it gave all since the process's
+		 * start, that would count twice, so only what was allocated meanwhile is lost.
+		 */
+		choice.parts[i].begins =
+			seen && !seen->sites && starts_before(choice.parts[i].served, server->start_unix_ns);
 		choice.parts[i].seen = seen;
 		choice.parts[i].take = strcmp(request->method, "HEAD") ? seen : NULL;
 		chosen = seen != NULL;
@@ -196,6 +213,6 @@ CT_ANSWER(delta_heap)
 			ct_answer_error(answer, 503, "out of memory");
 	}
 	if (chosen)
-		put_pprof(&choice, &ask, false, answer);
+		put_pprof(server, &choice, &ask, false, answer);
 	free(choice.parts);
 }

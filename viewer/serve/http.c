@@ -4,14 +4,12 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "util/clock.h"
@@ -22,6 +20,7 @@
 #define IDLE_S 15u /* a connection that is silent for so long is closed */
 #define REQUEST_BYTES 32768u /* of a request line with its headers */
 #define BODIES_MAX (UINT64_C(256) << 20) /* bytes of answers that clients have not taken yet */
+#define TLS_VERSIONS "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define SCAN_MS 10000 /* finds processes that come and go between two requests */
 
 /* The functions of libmicrohttpd that are used. */
@@ -29,7 +28,7 @@
 	each(start_daemon) each(stop_daemon) each(get_daemon_info) each(get_timeout) each(run)                         \
 		each(create_response_from_buffer_with_free_callback_cls) each(add_response_header)                     \
 			each(queue_response) each(destroy_response) each(lookup_connection_value)                      \
-				each(suspend_connection) each(resume_connection)
+				each(suspend_connection) each(resume_connection) each(is_feature_supported)
 
 #define MEMBER(name) __typeof__(&MHD_##name) name;
 static struct {
@@ -60,6 +59,7 @@ static int load_library(struct ct_error_text *error)
 struct http {
 	struct ct_server *server;
 	const struct ct_guard *guard;
+	bool any_host; /* the Host header may have any name */
 	struct call *waiting[WAITING_MAX]; /* suspended */
 	uint64_t bodies; /* bytes of answers that are under way */
 };
@@ -189,7 +189,7 @@ static enum MHD_Result dispatch(struct call *call, const char *path, const char 
 		.body_bytes = call->body_bytes,
 	};
 	bool open = !strncmp(path, "/-/", 3); /* probes know no token */
-	if (!ct_guard_host(http->guard, host))
+	if (!http->any_host && !ct_guard_host(http->guard, host))
 		return send_error(call, 403, "the Host header must name this machine's loopback, such as localhost\n");
 	if (!open && !ct_guard_admits(http->guard, authorization))
 		return send_error(call, 401,
@@ -284,40 +284,6 @@ static void say_nothing(void *context, const char *format, va_list arguments)
 	(void)arguments;
 }
 
-static int open_socket(const char *text, const struct ct_guard *guard, struct ct_error_text *error)
-{
-	struct sockaddr_storage address;
-	socklen_t length;
-	int code = ct_guard_address(text, &address, &length, error), one = 1;
-	if (code)
-		return code;
-	if (!*guard->token && !ct_guard_is_local(&address))
-		return ct_error_set(error, CT_ERR_USAGE,
-				    "%s can be reached from other machines: give --token FILE, whose first line every "
-				    "request must have, or listen on 127.0.0.1",
-				    text);
-	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) &&
-	    !bind(fd, (struct sockaddr *)&address, length) && !listen(fd, 128))
-		return fd;
-	ct_error_set(error, CT_ERR_IO, "cannot listen on %s: %s", text, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return CT_ERR_IO;
-}
-
-/* "http://127.0.0.1:6070/", with the port that the kernel chose for port 0. */
-static void make_url(int fd, const char *listen_text, char *url, size_t room)
-{
-	struct sockaddr_storage address = {0};
-	socklen_t length = sizeof(address);
-	getsockname(fd, (struct sockaddr *)&address, &length);
-	const char *colon = strrchr(listen_text, ':');
-	snprintf(url, room, "http://%.*s:%u/", (int)(colon - listen_text), listen_text,
-		 ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
-						    : ((struct sockaddr_in6 *)&address)->sin6_port));
-}
-
 static int loop(struct http *http, struct MHD_Daemon *daemon, int signals)
 {
 	const union MHD_DaemonInfo *info = mhd.get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -330,14 +296,15 @@ static int loop(struct http *http, struct MHD_Daemon *daemon, int signals)
 			ms = due;
 		if (mhd.get_timeout(daemon, &wait) == MHD_YES && wait < (MHD_UNSIGNED_LONG_LONG)ms)
 			ms = (int)wait;
-		struct pollfd files[] = {
-			{info->epoll_fd, POLLIN, 0}, {signals, POLLIN, 0}, {http->server->fleet.inotify, POLLIN, 0}};
+		struct pollfd files[] = {{info->epoll_fd, POLLIN, 0},
+					 {signals, POLLIN, 0},
+					 {http->server->fleet.folders.inotify, POLLIN, 0}};
 		if (poll(files, 3, ms) < 0 && errno != EINTR)
 			break;
 		if (files[1].revents & POLLIN && read(signals, &signal_info, sizeof(signal_info)) > 0)
 			break;
 		if (files[2].revents & POLLIN)
-			ct_fleet_read_events(&http->server->fleet);
+			ct_folders_read_events(&http->server->fleet.folders);
 		mhd.run(daemon);
 		if (ct_now_ns() - scanned > SCAN_MS * UINT64_C(1000000)) {
 			ct_fleet_scan(&http->server->fleet);
@@ -357,19 +324,54 @@ static void raise_limit(void)
 	}
 }
 
+/* NULL: the error says why. It closes the socket in any case. */
+static struct MHD_Daemon *start(struct http *http, const struct ct_tls *tls, int fd, struct ct_error_text *error)
+{
+	struct MHD_OptionItem secure[] = {
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, tls->certificate},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, TLS_VERSIONS},
+		{MHD_OPTION_END, 0, NULL},
+	};
+	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+	if (tls->key && mhd.is_feature_supported(MHD_FEATURE_TLS) != MHD_YES) {
+		ct_error_set(error, CT_ERR_IO, "libmicrohttpd.so.12 was built without TLS");
+		close(fd);
+		return NULL;
+	}
+	/* The logger comes first, since each option may be reported. */
+	struct MHD_Daemon *daemon = mhd.start_daemon(
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls->key ? (unsigned)MHD_USE_TLS : 0),
+		0, NULL, NULL, handle, http, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL, MHD_OPTION_LISTEN_SOCKET,
+		fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES, MHD_OPTION_NOTIFY_COMPLETED, end_call, http,
+		MHD_OPTION_ARRAY, tls->key ? secure : none, MHD_OPTION_END);
+	if (daemon)
+		return daemon;
+	ct_error_set(
+		error, CT_ERR_IO,
+		tls->key
+			? "the HTTP server does not start: the certificate or the key cannot be used, or they do not fit"
+			: "the HTTP server does not start");
+	close(fd);
+	return NULL;
+}
+
 int ct_http_serve(struct ct_server *server, const struct ct_http_options *options, struct ct_error_text *error)
 {
 	struct http *http = calloc(1, sizeof(*http));
+	struct ct_listener listener = {.fd = -1};
 	sigset_t ends, before;
-	char url[160];
 	int code = http ? load_library(error) : ct_error_no_memory(error);
-	int fd = code ? code : open_socket(options->listen, options->guard, error);
-	if (fd < 0) {
+	if (!code)
+		code = ct_listen(&options->listen, &listener, error);
+	if (code) {
 		free(http);
-		return fd;
+		return code;
 	}
 	http->server = server;
 	http->guard = options->guard;
+	http->any_host = listener.is_unix || !listener.local;
 	raise_limit();
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&ends);
@@ -377,28 +379,22 @@ int ct_http_serve(struct ct_server *server, const struct ct_http_options *option
 	sigaddset(&ends, SIGTERM);
 	sigprocmask(SIG_BLOCK, &ends, &before);
 	int signals = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
-	/* The logger comes first, since each option may be reported. */
-	struct MHD_Daemon *daemon =
-		mhd.start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, handle,
-				 http, MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-				 MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S,
-				 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES, MHD_OPTION_NOTIFY_COMPLETED,
-				 end_call, http, MHD_OPTION_END);
+	struct MHD_Daemon *daemon = start(http, options->tls, listener.fd, error);
 	if (daemon && signals >= 0) {
-		make_url(fd, options->listen, url, sizeof(url));
-		options->started(url);
+		options->started(listener.url);
 		code = loop(http, daemon, signals);
 	} else {
-		code = ct_error_set(error, CT_ERR_IO, "the HTTP server does not start: %s", strerror(errno));
+		code = CT_ERR_IO;
+		if (daemon)
+			ct_error_set(error, CT_ERR_IO, "signalfd: %s", strerror(errno));
 	}
 	server->stopping = true;
 	if (daemon) {
 		resume_due(http, true);
 		mhd.run(daemon);
 		mhd.stop_daemon(daemon);
-	} else {
-		close(fd);
 	}
+	ct_listen_end(&listener);
 	if (signals >= 0)
 		close(signals);
 	sigprocmask(SIG_SETMASK, &before, NULL);

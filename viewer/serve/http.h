@@ -7,11 +7,12 @@
 #define CT_SERVE_HTTP_H
 
 #include "serve/answer.h"
-#include "serve/guard.h"
+#include "serve/listen.h"
 
 struct ct_http_options {
-	const char *listen; /* "127.0.0.1:6070" */
+	struct ct_listen_options listen;
 	const struct ct_guard *guard;
+	const struct ct_tls *tls;
 	void (*started)(const char *url);
 };
 

@@ -40,6 +40,11 @@ static void put_process(struct ct_served *served, FILE *out)
 		ct_put_number_member(out, "segment", numbers->segment);
 		ct_put_number_member(out, "request", numbers->request);
 	}
+	if (served->ended_ns)
+		ct_put_text_member(out, "endCause",
+				   served->oom                         ? "oom"
+				   : served->state == CT_SERVED_KILLED ? "killed"
+								       : "exit");
 	if (*served->problem)
 		ct_put_text_member(out, "problem", served->problem);
 	putc('}', out);
@@ -59,7 +64,8 @@ CT_ANSWER(processes)
 		put_process(server->fleet.rows[i], answer->out);
 		any = true;
 	}
-	fprintf(answer->out, "\n],\"notTaken\":%" PRIu64 "}\n", server->fleet.refused);
+	fprintf(answer->out, "\n],\"notTaken\":%" PRIu64 ",\"notWatched\":%zu}\n", server->fleet.refused,
+		server->fleet.folders.refused);
 	answer->type = "application/json; charset=utf-8";
 }
 
@@ -89,6 +95,8 @@ CT_ANSWER(sd)
 		ct_put_text(answer->out, address);
 		fputs("],\"labels\":{\"__param_pid\":", answer->out);
 		ct_put_text(answer->out, pid);
+		if (server->tls)
+			ct_put_text_member(answer->out, "__scheme__", "https");
 		ct_put_text_member(answer->out, "pid", pid);
 		ct_put_text_member(answer->out, "exe", ct_name_base(served->exe));
 		ct_put_text_member(answer->out, "service_name", served->service);

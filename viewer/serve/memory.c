@@ -64,6 +64,35 @@ static bool find_cgroup(char *text, bool *second, char folder[PATH_MAX])
 	return found;
 }
 
+static void name_events(const char *folder, bool second, char path[PATH_MAX + 64])
+{
+	snprintf(path, PATH_MAX + 64, "%s/%s", folder, second ? "memory.events" : "memory.oom_control");
+}
+
+/* The file with the cgroup's events. */
+static bool find_events(char *text, char path[PATH_MAX + 64])
+{
+	char folder[PATH_MAX];
+	bool second = false;
+	if (!find_cgroup(text, &second, folder))
+		return false;
+	name_events(folder, second, path);
+	return true;
+}
+
+uint64_t ct_memory_oom_kills(const struct ct_process *process, char **path)
+{
+	char text[ROOM], found[PATH_MAX + 64];
+	if (!*path && process->folder >= 0) {
+		read_text(process->folder, "cgroup", text);
+		*path = find_events(text, found) ? strdup(found) : NULL;
+	}
+	if (!*path)
+		return CT_NOT_KNOWN;
+	read_text(AT_FDCWD, *path, text);
+	return number_after(text, "oom_kill ");
+}
+
 static void read_cgroup(char *text, struct ct_memory *memory)
 {
 	char folder[PATH_MAX], path[PATH_MAX + 64], events[ROOM], word[16];
@@ -73,7 +102,7 @@ static void read_cgroup(char *text, struct ct_memory *memory)
 	memory->cgroup_bytes = number_in(folder, second ? "memory.current" : "memory.usage_in_bytes");
 	uint64_t limit = number_in(folder, second ? "memory.max" : "memory.limit_in_bytes");
 	memory->cgroup_limit = limit < UNLIMITED ? limit : CT_NOT_KNOWN;
-	snprintf(path, sizeof(path), "%s/%s", folder, second ? "memory.events" : "memory.oom_control");
+	name_events(folder, second, path);
 	read_text(AT_FDCWD, path, events);
 	for (int i = 0; i < CT_CGROUP_EVENTS; i++) {
 		snprintf(word, sizeof(word), "%s ", ct_cgroup_events[i]);

@@ -27,4 +27,10 @@ struct ct_memory {
 /* Read it for a process that runs; for any other, nothing is known. */
 void ct_memory_read(const struct ct_process *process, struct ct_memory *memory);
 
+/*
+ * How many processes of its cgroup the kernel has killed for lack of memory. *path is the file that says so, NULL until
+ * it was found, to be freed; it can still be read when the process is gone. CT_NOT_KNOWN: the kernel does not say.
+ */
+uint64_t ct_memory_oom_kills(const struct ct_process *process, char **path);
+
 #endif

@@ -16,7 +16,6 @@
 #include "serve/sites.h"
 #include "util/clock.h"
 
-#define SITES_MAX 100
 #define LABEL_MAX 200 /* bytes of a label's value */
 
 enum kind { GAUGE, COUNTER, INFO };
@@ -25,7 +24,7 @@ enum kind { GAUGE, COUNTER, INFO };
 struct subject {
 	struct ct_served *served;
 	struct ct_memory memory;
-	struct ct_top_sites sites;
+	bool has_sites;
 };
 
 struct writer {
@@ -217,7 +216,7 @@ static void put_memory(struct writer *writer)
 				  writer->subjects[i].memory.cgroup_events[event]);
 }
 
-static void put_sites(struct writer *writer)
+static void put_sites(struct writer *writer, const struct ct_site_names *names, size_t most)
 {
 	char hash[20];
 	for (int allocated = 0; allocated < 2; allocated++) {
@@ -227,12 +226,14 @@ static void put_sites(struct writer *writer)
 				       : "Live bytes of the call stacks that have most.");
 		for (size_t i = 0; i < writer->count; i++) {
 			const struct subject *subject = &writer->subjects[i];
-			for (size_t s = 0; s < subject->sites.count; s++) {
-				const struct ct_top_site *site = &subject->sites.rows[s];
+			const struct ct_site_cache *sites = subject->has_sites ? subject->served->sites : NULL;
+			for (size_t s = 0; sites && s < sites->top_count && s < most; s++) {
+				const struct ct_site_sum *site = &sites->top[s];
+				const char *name = ct_site_name(names, site->hash);
 				snprintf(hash, sizeof(hash), "%016" PRIx64, site->hash);
 				if (allocated || !has_ended(subject->served))
 					put_sample(writer, subject->served,
-						   (const char *const[]){"site", hash, "function", site->name, NULL},
+						   (const char *const[]){"site", hash, "function", name, NULL},
 						   allocated ? site->total_bytes : site->live_bytes);
 			}
 		}
@@ -277,6 +278,7 @@ static void put_server(struct writer *writer, const struct ct_server *server, ui
 	begin_family(writer, "ends", COUNTER, NULL, "Ends of recorded processes that were seen, by cause.");
 	put_sample(writer, NULL, (const char *const[]){"cause", "exit", NULL}, server->fleet.ended);
 	put_sample(writer, NULL, (const char *const[]){"cause", "killed", NULL}, server->fleet.killed);
+	put_sample(writer, NULL, (const char *const[]){"cause", "oom", NULL}, server->fleet.oom);
 	begin_family(writer, "serve_requests", COUNTER, NULL, "Requests, by result.");
 	put_sample(writer, NULL, (const char *const[]){"result", "answered", NULL}, server->requests);
 	put_sample(writer, NULL, (const char *const[]){"result", "refused", NULL}, server->refused);
@@ -284,14 +286,14 @@ static void put_server(struct writer *writer, const struct ct_server *server, ui
 	put_seconds(writer, NULL, ct_now_ns() - began_ns);
 }
 
-static void add_subject(struct writer *writer, struct ct_served *served, uint64_t sites)
+static void add_subject(struct writer *writer, struct ct_fleet *fleet, struct ct_served *served, bool sites)
 {
 	struct subject *subject = &writer->subjects[writer->count++];
 	subject->served = served;
 	ct_served_look(served);
 	ct_memory_read(&served->process, &subject->memory);
-	if (sites)
-		ct_top_sites(served, (size_t)sites, &subject->sites);
+	subject->has_sites = sites && ct_top_sites(&fleet->names, served);
+	ct_fleet_used(fleet, served);
 }
 
 /* Does the client take OpenMetrics? Prometheus sends a list that begins with it. */
@@ -306,7 +308,8 @@ CT_ANSWER(metrics)
 	uint64_t sites, began_ns = ct_now_ns();
 	int pid;
 	struct ct_served *one = NULL;
-	if (!ct_answer_number(request, answer, "sites", 0, SITES_MAX, &sites) || !ct_answer_pid(request, answer, &pid))
+	if (!ct_answer_number(request, answer, "sites", 0, CT_TOP_SITES_MAX, &sites) ||
+	    !ct_answer_pid(request, answer, &pid))
 		return;
 	if (pid && !(one = ct_answer_process(server, request, answer)))
 		return;
@@ -318,17 +321,17 @@ CT_ANSWER(metrics)
 		return;
 	}
 	if (one)
-		add_subject(&writer, one, sites);
+		add_subject(&writer, &server->fleet, one, sites);
 	for (size_t i = 0; i < server->fleet.count && !one; i++)
 		if (ct_fleet_find(&server->fleet, server->fleet.rows[i]->pid) != server->fleet.rows[i])
 			continue; /* another process with this pid comes first; equal labels are not allowed */
 		else if (server->fleet.rows[i]->ended_ns || !ct_served_is_past(server->fleet.rows[i], ct_now_ns()))
-			add_subject(&writer, server->fleet.rows[i], sites);
+			add_subject(&writer, &server->fleet, server->fleet.rows[i], sites);
 	ct_fleet_count_ends(&server->fleet);
 	put_heap(&writer);
 	put_memory(&writer);
 	if (sites)
-		put_sites(&writer);
+		put_sites(&writer, &server->fleet.names, (size_t)sites);
 	put_processes(&writer);
 	if (!one)
 		put_server(&writer, server, began_ns);
@@ -336,7 +339,5 @@ CT_ANSWER(metrics)
 		fputs("# EOF\n", answer->out);
 	answer->type = writer.open_metrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
 					   : "text/plain; version=0.0.4; charset=utf-8";
-	for (size_t i = 0; i < writer.count; i++)
-		ct_top_sites_free(&writer.subjects[i].sites);
 	free(writer.subjects);
 }

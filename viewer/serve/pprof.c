@@ -13,6 +13,7 @@ struct ct_wire ct_pprof_wire(const struct ct_pprof_ask *ask, const struct ct_pro
 	bool since = ask->kind == CT_PPROF_DELTA || ask->kind == CT_PPROF_CHANGE;
 	return (struct ct_wire){
 		.parts = since ? CT_PPROF_ALLOCATED | CT_PPROF_LIVE : CT_PPROF_ALL,
+		.begins = ask->begins,
 		.live_change = ask->kind == CT_PPROF_CHANGE,
 		.first = ask->kind == CT_PPROF_HEAP ? CT_METRIC_END_BYTES : CT_METRIC_TOTAL_BYTES,
 		.time_ns = view->start_unix_ns,

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "serve/served.h"
+#include "serve/fleet.h"
 #include "wire/wire.h"
 
 enum ct_pprof_kind {
@@ -19,6 +19,8 @@ enum ct_pprof_kind {
 struct ct_pprof_ask {
 	enum ct_pprof_kind kind;
 	const struct ct_seen *seen; /* NULL: nothing was seen */
+	bool begins; /* the client's first difference of a process that is older than the server: nothing counts as
+			allocated */
 	bool gone; /* the process has ended, so nothing of it is live any more */
 	size_t top; /* keep the sites with most; the others become one. 0: keep all */
 };
@@ -36,6 +38,7 @@ struct ct_wire ct_pprof_wire(const struct ct_pprof_ask *ask, const struct ct_pro
 struct ct_pprof_part {
 	struct ct_served *served;
 	const struct ct_seen *seen;
+	bool begins; /* as in struct ct_pprof_ask */
 	struct ct_seen *take; /* gets what the profile shows; NULL: nothing does */
 };
 
@@ -44,8 +47,8 @@ struct ct_pprof_part {
  * not used. The profiles are read here; a comment says how many could not be. Of processes that have ended, nothing is
  * live.
  */
-int ct_pprof_write_all(const struct ct_pprof_part *parts, size_t count, const struct ct_pprof_ask *ask, FILE *out,
-		       struct ct_error_text *error);
+int ct_pprof_write_all(struct ct_fleet *fleet, const struct ct_pprof_part *parts, size_t count,
+		       const struct ct_pprof_ask *ask, FILE *out, struct ct_error_text *error);
 
 /* The same as text of gperftools. names: also the names, as comments, as with Go's ?debug=1. */
 int ct_pprof_write_text(struct ct_served *served, const struct ct_pprof_ask *ask, bool names, FILE *out,

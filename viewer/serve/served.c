@@ -9,6 +9,8 @@
 
 #include "load/store/store_builder.h"
 #include "push/labels.h"
+#include "serve/memory.h"
+#include "serve/site_cache.h"
 #include "util/clock.h"
 #include "util/utf8.h"
 
@@ -72,11 +74,13 @@ void ct_served_free(struct ct_served *served)
 	close_process(served);
 	close(served->fd);
 	ct_store_builder_free(served->builder);
+	ct_site_cache_free(served->sites);
 	for (size_t i = 0; i < CT_CLIENTS_MAX; i++)
 		ct_seen_free(&served->clients[i]);
 	free(served->store);
 	free(served->exe);
 	free(served->service);
+	free(served->oom_path);
 	free(served);
 }
 
@@ -90,6 +94,9 @@ static void note_state(struct ct_served *served, bool lived)
 {
 	uint32_t state = served->numbers.state;
 	if (lived) {
+		uint64_t kills = ct_memory_oom_kills(&served->process, &served->oom_path);
+		served->oom_kills[0] = served->watched ? served->oom_kills[1] : kills;
+		served->oom_kills[1] = kills;
 		served->watched = true;
 		served->state = state == CT_STATE_STOPPED ? CT_SERVED_STOPPED
 				: state == CT_STATE_ENDED ? CT_SERVED_CLOSED
@@ -102,6 +109,10 @@ static void note_state(struct ct_served *served, bool lived)
 	}
 	served->state = state == CT_STATE_ENDED ? CT_SERVED_ENDED : CT_SERVED_KILLED;
 	served->ended_ns = ct_now_ns();
+	/* The kernel counts before the process is gone, so the latest look may have seen that already. */
+	uint64_t kills = ct_memory_oom_kills(&served->process, &served->oom_path);
+	served->oom = served->state == CT_SERVED_KILLED && served->watched && kills != CT_NOT_KNOWN &&
+		      kills > served->oom_kills[0];
 	close_process(served);
 }
 
@@ -112,14 +123,21 @@ static void note_problem(struct ct_served *served, const struct ct_error_text *e
 	free(clean);
 }
 
-/* What clients have seen is by the sites of the profile, so it is forgotten with it. */
-static void forget_profile(struct ct_served *served)
+void ct_served_forget(struct ct_served *served)
 {
-	for (size_t i = 0; i < CT_CLIENTS_MAX; i++)
-		ct_seen_free(&served->clients[i]);
 	ct_store_builder_free(served->builder);
 	served->builder = NULL;
 	served->built_mark = 0;
+}
+
+size_t ct_served_bytes(const struct ct_served *served)
+{
+	if (!served->builder)
+		return 0;
+	const struct ct_profile *profile = ct_store_builder_profile(served->builder);
+	/* Measured: a site takes 270 bytes, a frame or string with its row in a table 170. */
+	return 60000 + profile->site_count * 270 + profile->frame_id_count * sizeof(*profile->frame_ids) +
+	       (profile->frame_count + profile->string_count) * 170;
 }
 
 /* The names of program and service, at the first reading. */
@@ -163,6 +181,8 @@ static int read_store(struct ct_served *served, bool profile, struct ct_error_te
 		if (!*served->exe)
 			note_names(served, store.strings + exe.offset, exe.bytes);
 		ct_store_numbers(&store, &served->numbers);
+		if (served->sites)
+			ct_site_cache_read(served->sites, &store);
 		if (served->known && served->mark != mark)
 			served->changed_ns = ct_now_ns();
 		served->mark = mark;
@@ -186,7 +206,7 @@ static int read_store(struct ct_served *served, bool profile, struct ct_error_te
 			ct_store_builder_rest(served->builder);
 		served->built_mark = mark;
 		if (code)
-			forget_profile(served);
+			ct_served_forget(served);
 	}
 	ct_store_file_close(&store);
 	return code;
@@ -240,10 +260,7 @@ void ct_served_rest(struct ct_served *served, uint64_t now_ns)
 {
 	if (!served->builder || now_ns - served->used_ns < REST_NS)
 		return;
-	for (size_t i = 0; i < CT_CLIENTS_MAX; i++)
-		if (served->clients[i].client && now_ns - served->clients[i].used_ns < UNSEEN_NS)
-			return; /* the client's numbers are by the sites of this profile */
-	forget_profile(served);
+	ct_served_forget(served);
 }
 
 bool ct_served_is_past(const struct ct_served *served, uint64_t now_ns)
@@ -254,9 +271,12 @@ bool ct_served_is_past(const struct ct_served *served, uint64_t now_ns)
 int ct_seen_take(struct ct_seen *seen, const struct ct_served *served)
 {
 	const struct ct_profile *profile = ct_store_builder_profile(served->builder);
-	struct ct_seen_site *sites = reallocarray(seen->sites, profile->site_count + 1, sizeof(*sites));
-	if (!sites)
+	uint64_t *hashes = ct_site_hashes(profile, true);
+	struct ct_seen_site *sites = hashes ? reallocarray(seen->sites, profile->site_count + 1, sizeof(*sites)) : NULL;
+	if (!sites) {
+		free(hashes);
 		return -1;
+	}
 	seen->sites = sites;
 	seen->count = profile->site_count;
 	seen->unix_ns = ct_clock_ns(CLOCK_REALTIME);
@@ -265,10 +285,54 @@ int ct_seen_take(struct ct_seen *seen, const struct ct_served *served)
 	seen->segment = served->numbers.segment;
 	for (size_t i = 0; i < seen->count; i++) {
 		const struct ct_counters *counters = &profile->sites[i].counters;
-		sites[i] = (struct ct_seen_site){counters->total_bytes, counters->total_blocks, counters->end_bytes,
-						 counters->end_blocks};
+		sites[i] = (struct ct_seen_site){hashes[i], counters->total_bytes, counters->total_blocks,
+						 counters->end_bytes, counters->end_blocks};
 	}
+	free(hashes);
 	return 0;
+}
+
+static int by_stack(const void *left, const void *right)
+{
+	const struct ct_seen_site *a = left, *b = right;
+	return (a->stack > b->stack) - (a->stack < b->stack);
+}
+
+/* The profile was made again, so the sites may have other numbers. */
+static int match_stacks(const struct ct_seen *seen, const struct ct_profile *profile, struct ct_seen_site *matched)
+{
+	uint64_t *hashes = ct_site_hashes(profile, true);
+	struct ct_seen_site *sorted = calloc(seen->count + 1, sizeof(*sorted));
+	bool memory = hashes && sorted;
+	if (memory && seen->count) {
+		memcpy(sorted, seen->sites, seen->count * sizeof(*sorted));
+		qsort(sorted, seen->count, sizeof(*sorted), by_stack);
+	}
+	for (size_t i = 0; i < profile->site_count && memory; i++) {
+		const struct ct_seen_site key = {.stack = hashes[i]};
+		const struct ct_seen_site *found = bsearch(&key, sorted, seen->count, sizeof(*sorted), by_stack);
+		if (found)
+			matched[i] = *found;
+	}
+	free(hashes);
+	free(sorted);
+	return memory ? 0 : -1;
+}
+
+struct ct_seen_site *ct_seen_match(const struct ct_seen *seen, const struct ct_served *served)
+{
+	const struct ct_profile *profile = ct_store_builder_profile(served->builder);
+	struct ct_seen_site *matched = calloc(profile->site_count + 1, sizeof(*matched));
+	if (!matched || seen->segment != served->numbers.segment || !seen->count)
+		return matched;
+	if (seen->generation == served->generation) {
+		size_t count = seen->count < profile->site_count ? seen->count : profile->site_count;
+		memcpy(matched, seen->sites, count * sizeof(*matched));
+	} else if (match_stacks(seen, profile, matched)) {
+		free(matched);
+		return NULL;
+	}
+	return matched;
 }
 
 void ct_seen_free(struct ct_seen *seen)

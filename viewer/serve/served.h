@@ -31,6 +31,7 @@ extern const char *const ct_served_states[CT_SERVED_STATES]; /* "runs", ... */
 
 /* What a client has seen of a site, for differences. */
 struct ct_seen_site {
+	uint64_t stack; /* hash of its frames, which finds it in a profile that was made again */
 	uint64_t total_bytes, total_blocks, end_bytes, end_blocks;
 };
 
@@ -40,7 +41,7 @@ struct ct_seen {
 	size_t count;
 	uint64_t unix_ns;
 	uint64_t used_ns;
-	uint64_t generation; /* of the profile whose sites they are */
+	uint64_t generation; /* of the profile whose sites they are; in another, they are found by their stacks */
 	uint32_t segment; /* whose counters they are */
 	char *client; /* NULL: a free entry */
 };
@@ -61,6 +62,10 @@ struct ct_served {
 			*/
 	enum ct_served_state state;
 	bool arguments; /* the profile names the process with its arguments, which may hold secrets */
+	char *oom_path; /* the file that counts the cgroup's processes that were killed for lack of memory; NULL: not
+			   known */
+	uint64_t oom_kills[2]; /* that count at the latest two looks at the running process, the latest last */
+	bool oom; /* it was killed, and that count has grown */
 	bool watched; /* was seen running, so that its end counts */
 	bool over; /* its pid has another store now, after an exec */
 	struct ct_store_numbers numbers;
@@ -72,7 +77,9 @@ struct ct_served {
 	uint64_t mark; /* of the latest reading */
 	uint64_t failed_mark; /* of a reading that found damage; 0: the latest one did not */
 	char problem[1024]; /* why the latest reading failed; "": it did not */
+	struct ct_site_cache *sites; /* NULL: they were not asked for */
 	struct ct_store_builder *builder; /* NULL: no profile was asked for, or not for some time */
+	size_t counted_bytes; /* of the profile, in the fleet's sum */
 	uint64_t built_mark, used_ns;
 	uint64_t generation; /* counts the profiles that were begun; sites of two have nothing in common */
 	struct ct_seen clients[CT_CLIENTS_MAX]; /* of delta_heap */
@@ -91,6 +98,12 @@ int ct_served_look(struct ct_served *served);
 /* Renew the profile too, with program, modules and snapshots. 0 or < 0; the profile is the server's. */
 int ct_served_profile(struct ct_served *served, struct ct_profile **profile, struct ct_error_text *error);
 
+/* About how many bytes the profile takes. */
+size_t ct_served_bytes(const struct ct_served *served);
+
+/* Forget the profile; it is made again when needed. */
+void ct_served_forget(struct ct_served *served);
+
 /* Forget the profile if it has not been used for some minutes; it is made again when needed. */
 void ct_served_rest(struct ct_served *served, uint64_t now_ns);
 
@@ -100,5 +113,11 @@ bool ct_served_is_past(const struct ct_served *served, uint64_t now_ns);
 /* Copy what the sites of the process's profile, which was just read, have now. 0 or < 0 when out of memory. */
 int ct_seen_take(struct ct_seen *seen, const struct ct_served *served);
 void ct_seen_free(struct ct_seen *seen);
+
+/*
+ * By site of the process's profile, which was just read: what was seen of it, or zeros. In another segment the counters
+ * began at 0, so nothing was seen. To be freed. NULL when out of memory.
+ */
+struct ct_seen_site *ct_seen_match(const struct ct_seen *seen, const struct ct_served *served);
 
 #endif

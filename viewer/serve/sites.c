@@ -5,113 +5,98 @@
 #include <string.h>
 
 #include "model/origin.h"
-#include "model/threads.h"
+#include "names/names.h"
 
-struct hashed {
-	uint64_t hash;
-	uint64_t live_bytes, total_bytes;
-	size_t site; /* one of those with this hash */
-};
+#define NAMES_MAX 200000 /* of all processes together; beyond, they are looked up again */
 
-static uint64_t mix(uint64_t hash, uint64_t value)
+/* The row of a hash, or the free one where it belongs. */
+static struct ct_site_name *find_name(const struct ct_site_names *names, uint64_t hash)
 {
-	hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
-	return hash ^ hash >> 32;
+	size_t at = hash & (names->room - 1);
+	while (names->rows[at].hash && names->rows[at].hash != hash)
+		at = (at + 1) & (names->room - 1);
+	return &names->rows[at];
 }
 
-static uint64_t hash_text(const char *text)
+const char *ct_site_name(const struct ct_site_names *names, uint64_t hash)
 {
-	uint64_t hash = 0xcbf29ce484222325u;
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
-	return hash;
+	const char *text = names->room ? find_name(names, hash)->text : NULL;
+	return text ? text : "";
 }
 
-/* By string id, the hash of the text; of a module only its file's name, since folders differ between machines. */
-static uint64_t *hash_strings(const struct ct_profile *profile)
+/* At most half of the rows are in use. */
+static bool make_room(struct ct_site_names *names)
 {
-	uint64_t *hashes = calloc(profile->string_count + 1, sizeof(*hashes));
-	for (size_t i = 0; i < profile->string_count && hashes; i++)
-		hashes[i] = hash_text(*profile->strings[i] == '/' ? ct_name_base(profile->strings[i])
-								  : profile->strings[i]);
-	return hashes;
+	struct ct_site_names larger = {.room = names->room ? names->room * 2 : 1024, .count = names->count};
+	if (2 * (names->count + 1) <= names->room)
+		return true;
+	larger.rows = calloc(larger.room, sizeof(*larger.rows));
+	if (!larger.rows)
+		return false;
+	for (size_t i = 0; i < names->room; i++)
+		if (names->rows[i].hash)
+			*find_name(&larger, names->rows[i].hash) = names->rows[i];
+	free(names->rows);
+	*names = larger;
+	return true;
 }
 
-static int by_hash(const void *left, const void *right)
+void ct_site_names_fini(struct ct_site_names *names)
 {
-	const struct hashed *a = left, *b = right;
-	return (a->hash > b->hash) - (a->hash < b->hash);
+	for (size_t i = 0; i < names->room; i++)
+		free(names->rows[i].text);
+	free(names->rows);
+	*names = (struct ct_site_names){0};
 }
 
-static int by_live(const void *left, const void *right)
+/* Remember the names of a profile's sites. */
+static bool add_names(struct ct_site_names *names, const struct ct_profile *profile, const uint64_t *hashes)
 {
-	const struct hashed *a = left, *b = right;
-	if (a->live_bytes != b->live_bytes)
-		return a->live_bytes < b->live_bytes ? 1 : -1;
-	return by_hash(left, right);
-}
-
-/* Hash the sites with live blocks, and add up those of equal hashes. Returns their number. */
-static size_t hash_sites(const struct ct_profile *profile, const uint64_t *strings, struct hashed *rows)
-{
-	size_t count = 0, kept = 0;
-	for (size_t i = 0; i < profile->site_count; i++) {
+	struct ct_origins origins;
+	char name[CT_NAME_ROOM];
+	bool memory = !ct_origins_init(&origins, profile, CT_ORIGIN_RULE);
+	for (size_t i = 0; i < profile->site_count && memory; i++) {
 		const struct ct_site_row *site = &profile->sites[i];
-		if (!site->counters.end_bytes)
+		memory = make_room(names);
+		struct ct_site_name *row = memory ? find_name(names, hashes[i]) : NULL;
+		if (!row || row->hash)
 			continue;
-		uint64_t hash = 0;
-		for (uint32_t at = 0; at < site->frame_count; at++) {
-			uint32_t id = profile->frame_ids[site->first_frame + at];
-			const struct ct_frame *frame = &profile->frames[id];
-			if (!ct_thread_label(profile, frame))
-				hash = mix(hash, strings[frame->function ? frame->function : frame->module]);
-		}
-		rows[count++] = (struct hashed){hash, site->counters.end_bytes, site->counters.total_bytes, i};
+		uint32_t own = ct_origin_own(profile, &origins, site);
+		ct_name_short(profile, &profile->frames[profile->frame_ids[site->first_frame + own]], name);
+		row->text = strdup(name);
+		memory = row->text != NULL;
+		row->hash = memory ? hashes[i] : 0;
+		names->count += memory;
 	}
-	qsort(rows, count, sizeof(*rows), by_hash);
-	for (size_t i = 0; i < count; i++) {
-		if (kept && rows[kept - 1].hash == rows[i].hash) {
-			rows[kept - 1].live_bytes += rows[i].live_bytes;
-			rows[kept - 1].total_bytes += rows[i].total_bytes;
-		} else {
-			rows[kept++] = rows[i];
-		}
-	}
-	qsort(rows, kept, sizeof(*rows), by_live);
-	return kept;
+	ct_origins_fini(&origins);
+	return memory;
 }
 
-void ct_top_sites(struct ct_served *served, size_t most, struct ct_top_sites *sites)
+/* Make the process's numbers for its sites, from its profile. */
+static bool make_cache(struct ct_site_names *names, struct ct_served *served)
 {
 	struct ct_profile *profile;
 	struct ct_error_text ignored;
-	*sites = (struct ct_top_sites){0};
 	if (ct_served_profile(served, &profile, &ignored))
-		return;
-	struct ct_origins origins;
-	uint64_t *strings = hash_strings(profile);
-	struct hashed *rows = calloc(profile->site_count + 1, sizeof(*rows));
-	sites->rows = calloc(most, sizeof(*sites->rows));
-	if (!ct_origins_init(&origins, profile, CT_ORIGIN_RULE) && strings && rows && sites->rows) {
-		size_t count = hash_sites(profile, strings, rows);
-		for (size_t i = 0; i < count && i < most; i++) {
-			const struct ct_site_row *site = &profile->sites[rows[i].site];
-			uint32_t own = ct_origin_own(profile, &origins, site);
-			struct ct_top_site *row = &sites->rows[sites->count++];
-			*row = (struct ct_top_site){.hash = rows[i].hash,
-						    .live_bytes = rows[i].live_bytes,
-						    .total_bytes = rows[i].total_bytes};
-			ct_name_short(profile, &profile->frames[profile->frame_ids[site->first_frame + own]],
-				      row->name);
-		}
+		return false;
+	uint64_t *hashes = ct_site_hashes(profile, false);
+	struct ct_site_cache *cache = hashes ? ct_site_cache_new(served->builder, hashes) : NULL;
+	if (cache && !add_names(names, profile, hashes)) {
+		ct_site_cache_free(cache);
+		cache = NULL;
 	}
-	ct_origins_fini(&origins);
-	free(strings);
-	free(rows);
+	free(hashes);
+	ct_site_cache_free(served->sites);
+	served->sites = cache;
+	return cache;
 }
 
-void ct_top_sites_free(struct ct_top_sites *sites)
+bool ct_top_sites(struct ct_site_names *names, struct ct_served *served)
 {
-	free(sites->rows);
-	*sites = (struct ct_top_sites){0};
+	bool known = served->sites && !served->sites->stale;
+	for (size_t i = 0; known && i < served->sites->top_count; i++)
+		known = *ct_site_name(names, served->sites->top[i].hash);
+	if (!known && names->count > NAMES_MAX)
+		ct_site_names_fini(names);
+	return known || make_cache(names, served);
 }

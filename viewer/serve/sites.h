@@ -9,22 +9,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "names/names.h"
 #include "serve/served.h"
+#include "serve/site_cache.h"
 
-struct ct_top_site {
-	uint64_t hash;
-	uint64_t live_bytes, total_bytes;
-	char name[CT_NAME_ROOM]; /* of the first function of the program's own code */
+/* The first function of the program's own code, by the hash of the stack; for all processes together. */
+struct ct_site_name {
+	uint64_t hash; /* 0: free */
+	char *text;
 };
 
-struct ct_top_sites {
-	struct ct_top_site *rows; /* the largest first */
-	size_t count;
+struct ct_site_names {
+	struct ct_site_name *rows; /* a hash table with open addresses */
+	size_t count, room;
 };
 
-/* Find the sites of a process. If its profile cannot be read, there are none. */
-void ct_top_sites(struct ct_served *served, size_t most, struct ct_top_sites *sites);
-void ct_top_sites_free(struct ct_top_sites *sites);
+/* The name for a hash; "" if it is not known. */
+const char *ct_site_name(const struct ct_site_names *names, uint64_t hash);
+void ct_site_names_fini(struct ct_site_names *names);
+
+/* Find the sites of a process, which are served->sites->top then. False: its profile cannot be read. */
+bool ct_top_sites(struct ct_site_names *names, struct ct_served *served);
 
 #endif

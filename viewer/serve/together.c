@@ -23,6 +23,7 @@ struct together {
 	struct ct_pprof_process *processes;
 	size_t count, missing;
 	size_t most; /* rows of a process */
+	bool begins; /* of one of them, what was allocated before does not count */
 	uint64_t since_ns; /* the earliest beginning of a difference; 0: none */
 };
 
@@ -96,9 +97,9 @@ static int add_part(struct together *all, const struct ct_pprof_part *part, stru
 	struct ct_profile *profile;
 	int code = ct_served_profile(served, &profile, error);
 	ask.seen = part->seen;
+	ask.begins = part->begins;
+	all->begins = all->begins || part->begins;
 	ask.gone = served->ended_ns != 0;
-	if (!code && ask.kind == CT_PPROF_CHANGE && ask.seen && ask.seen->generation != served->generation)
-		code = CT_ERR_IO; /* it was forgotten meanwhile */
 	if (!code && part->seen && part->seen->unix_ns && (!all->since_ns || part->seen->unix_ns < all->since_ns))
 		all->since_ns = part->seen->unix_ns;
 	if (code)
@@ -109,8 +110,8 @@ static int add_part(struct together *all, const struct ct_pprof_part *part, stru
 	return code;
 }
 
-int ct_pprof_write_all(const struct ct_pprof_part *parts, size_t count, const struct ct_pprof_ask *ask, FILE *out,
-		       struct ct_error_text *error)
+int ct_pprof_write_all(struct ct_fleet *fleet, const struct ct_pprof_part *parts, size_t count,
+		       const struct ct_pprof_ask *ask, FILE *out, struct ct_error_text *error)
 {
 	struct together all = {.processes = calloc(count + 1, sizeof(*all.processes)),
 			       .most = ROWS_MAX / (count + 1) > ROWS_MIN ? ROWS_MAX / (count + 1) : ROWS_MIN};
@@ -118,8 +119,10 @@ int ct_pprof_write_all(const struct ct_pprof_part *parts, size_t count, const st
 	struct ct_pprof_ask whole = *ask;
 	whole.top = 0; /* the message keeps the largest stacks itself */
 	int code = all.processes ? ct_merge_init(&all.merge, error) : ct_error_no_memory(error);
-	for (size_t i = 0; i < count && !code; i++)
+	for (size_t i = 0; i < count && !code; i++) {
 		code = add_part(&all, &parts[i], whole, error);
+		ct_fleet_used(fleet, parts[i].served);
+	}
 	if (!code) {
 		struct ct_profile *merged = all.merge.profile;
 		merged->start_unix_ns = ct_clock_ns(CLOCK_REALTIME);
@@ -130,6 +133,7 @@ int ct_pprof_write_all(const struct ct_pprof_part *parts, size_t count, const st
 		wire.processes = all.processes;
 		wire.process_count = all.count;
 		wire.missing = all.missing;
+		wire.begins = all.begins;
 		code = ct_wire_write(merged, &wire, &message, error);
 	}
 	if (!code && fwrite(message.data, 1, message.length, out) != message.length)

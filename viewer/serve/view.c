@@ -89,19 +89,19 @@ static int keep_top(struct ct_profile *profile, struct ct_view *made, const stru
 	return 0;
 }
 
-/* Only the sites that have something to say. */
-static size_t copy_sites(const struct ct_served *served, const struct ct_pprof_ask *ask, struct ct_site_row *sites)
+/* Only the sites that have something to say. before: by site, what was seen of it; NULL: nothing. */
+static size_t copy_sites(const struct ct_profile *profile, const struct ct_pprof_ask *ask,
+			 const struct ct_seen_site *before, struct ct_site_row *sites)
 {
-	const struct ct_profile *profile = ct_store_builder_profile(served->builder);
-	/* In another segment the counters began at 0. */
-	bool less = ask->seen && is_since(ask) && ask->seen->segment == served->numbers.segment;
 	size_t count = 0;
 	for (size_t i = 0; i < profile->site_count; i++) {
 		struct ct_site_row row = profile->sites[i];
 		if (ask->gone)
 			row.counters.end_bytes = row.counters.end_blocks = 0;
-		if (less && i < ask->seen->count)
-			subtract(&row.counters, &ask->seen->sites[i], ask->kind == CT_PPROF_CHANGE);
+		if (ask->begins)
+			row.counters.total_bytes = row.counters.total_blocks = 0;
+		if (before)
+			subtract(&row.counters, &before[i], ask->kind == CT_PPROF_CHANGE);
 		if (row.counters.total_blocks || row.counters.end_blocks)
 			sites[count++] = row;
 	}
@@ -113,14 +113,18 @@ int ct_view_make(struct ct_served *served, const struct ct_pprof_ask *ask, struc
 {
 	struct ct_profile *view = &made->profile;
 	struct ct_profile *profile = ct_store_builder_profile(served->builder);
-	uint64_t now = ct_clock_ns(CLOCK_REALTIME), since = ask->seen && ask->seen->unix_ns ? ask->seen->unix_ns
-							    : ask->seen ? served->numbers.start_unix_ns
-									: now;
+	uint64_t now = ct_clock_ns(CLOCK_REALTIME), since = now;
+	if (ask->seen && !ask->begins)
+		since = ask->seen->unix_ns ? ask->seen->unix_ns : served->numbers.start_unix_ns;
 	*made = (struct ct_view){.profile = *profile};
+	struct ct_seen_site *before = ask->seen && is_since(ask) ? ct_seen_match(ask->seen, served) : NULL;
 	view->sites = calloc(profile->site_count + 1, sizeof(*view->sites));
-	if (!view->sites)
+	if (!view->sites || (ask->seen && is_since(ask) && !before)) {
+		free(before);
 		return ct_error_no_memory(error);
-	view->site_count = copy_sites(served, ask, view->sites);
+	}
+	view->site_count = copy_sites(profile, ask, before, view->sites);
+	free(before);
 	view->totals = (struct ct_counters){0};
 	for (size_t i = 0; i < view->site_count; i++)
 		ct_counters_add(&view->totals, &view->sites[i].counters);

@@ -136,7 +136,14 @@ static void sweep_all(struct sweep *sweep, uint64_t limit)
 /* The smallest limit that leaves at most `most` rows. */
 static uint64_t find_limit(struct sweep *sweep, size_t most)
 {
-	uint64_t low = 1, high = UINT64_MAX; /* no site is worth so much, so that leaves one row */
+	uint64_t low = 1, high = 1;
+	sweep_all(sweep, low);
+	if (sweep->sites->count <= most)
+		return low;
+	for (size_t i = 0; i < sweep->count; i++)
+		if (__builtin_add_overflow(high, sweep->worth[i], &high))
+			high = UINT64_MAX;
+	/* No row is worth so much, so that leaves one. */
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
 		sweep_all(sweep, middle);

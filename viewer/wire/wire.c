@@ -77,6 +77,7 @@ static int write_samples(const struct ct_profile *profile, const struct ct_wire 
 			.first = wire->first,
 			.recent = wire->recent,
 			.live_change = wire->live_change,
+			.begins = wire->begins,
 			.processes = wire->processes,
 			.process_count = wire->process_count,
 			.missing = wire->missing,

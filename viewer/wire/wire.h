@@ -16,6 +16,7 @@ struct ct_wire {
 	unsigned parts; /* CT_PPROF_* */
 	enum ct_metric first; /* of the parts: what a viewer shows first */
 	bool recent; /* allocated: since the last reading of a running program */
+	bool begins; /* what was allocated before is not in it, for a comment */
 	bool live_change; /* live: differences, which wrap around below 0 */
 	uint64_t time_ns; /* of the numbers, since 1970 */
 	uint64_t duration_ns; /* of the interval in which they were allocated; 0: since the start */

@@ -129,7 +129,7 @@ static void put_comments(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
 	char line[CT_LOSS_ROOM + 16], text[CT_LOSS_ROOM];
-	int64_t comments[7 + CT_LOSS_ROWS];
+	int64_t comments[8 + CT_LOSS_ROWS];
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
 	piece.comment = comments;
 	comments[piece.n_comment++] = put_text(writer, "written by ctrace " CTRACE_VERSION);
@@ -140,6 +140,8 @@ static void put_comments(struct writer *writer)
 			 writer->message->shortened);
 		comments[piece.n_comment++] = put_text(writer, line);
 	}
+	if (writer->message && writer->message->begins)
+		comments[piece.n_comment++] = put_text(writer, CT_PPROF_BEGINS_TEXT);
 	if (writer->message && writer->message->missing) {
 		snprintf(line, sizeof(line), "INCOMPLETE: %zu of the processes could not be read",
 			 writer->message->missing);

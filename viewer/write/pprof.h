@@ -18,6 +18,9 @@
 #define CT_PPROF_NAME_MAX 1024u /* bytes */
 #define CT_PPROF_DEPTH_MAX 1000u /* Pyroscope cuts deeper stacks at the leaf */
 
+#define CT_PPROF_BEGINS_TEXT                                                                                           \
+	"INCOMPLETE: what was allocated before is not in this first difference, since the process is older than the server"
+
 /* Parts of a profile: groups of sample types. */
 #define CT_PPROF_ALLOCATED 1u /* alloc_objects, alloc_space */
 #define CT_PPROF_LIVE 2u /* inuse_objects, inuse_space */
@@ -41,6 +44,7 @@ struct ct_pprof_message {
 	unsigned parts; /* CT_PPROF_* */
 	enum ct_metric first; /* of the parts: what a viewer shows first */
 	bool recent; /* allocated: since the last reading of a running program */
+	bool begins; /* what was allocated before is not in it, for a comment */
 	bool live_change; /* live: differences, which wrap around below 0 */
 	const struct ct_pprof_process *processes;
 	size_t process_count;

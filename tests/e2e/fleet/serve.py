@@ -7,7 +7,7 @@ import shutil
 
 from lib import dhat
 from lib.harness import BUILD, CTRACE, Skip, check, check_equal, check_in, test, wait_for
-from lib.serve import BLOCK, alone, serving, targets
+from lib.serve import BLOCK, PID_AT, alone, serving, targets
 
 MICROHTTPD = "/usr/lib/x86_64-linux-gnu/libmicrohttpd.so.12"
 PAGE = os.path.join(BUILD, "share", "ctrace", "report.html")  # make html
@@ -89,6 +89,56 @@ def watched_folder(context):
 
 
 @test()
+def folders_in_the_folder(context):
+    """Stores in sub-folders, four deep, are served too: at the start, in a folder that appears, is moved or removed. No link is followed."""
+    top, outside = context.make_folder("stores"), context.make_folder("outside")
+    with targets(context) as (target,):
+        target.kill()
+    with open(target.store, "rb") as file:
+        whole = bytearray(file.read())
+
+    def put(folder, pid):
+        os.makedirs(folder, exist_ok=True)
+        whole[PID_AT : PID_AT + 4] = pid.to_bytes(4, "little")
+        with open(os.path.join(folder, "new.tmp"), "wb") as out:
+            out.write(whole)
+        os.rename(os.path.join(folder, "new.tmp"), os.path.join(folder, f"{pid}.store"))
+
+    for depth in range(6):
+        put(os.path.join(top, *"abcde"[:depth]), 2_000_000 + depth)
+    put(outside, 2_000_010)
+    os.symlink(outside, top + "/link")
+    os.symlink(top, top + "/a/loop")
+    with serving(context, "--no-proc", "--stores", top) as server:
+
+        def served():
+            return {row["pid"] - 2_000_000: os.path.relpath(row["store"], top) for row in server.ask("/processes").json["processes"]}
+
+        wait_for(lambda: set(served()) == {0, 1, 2, 3, 4}, "the stores four deep", lambda: f": {served()}")
+        check_equal(served()[3], "a/b/c/2000003.store", "name of a store")
+        check_equal(server.ask("/processes").json["notWatched"], 1, "folders that are too deep")
+        before = server.descriptors()
+        os.makedirs(top + "/new/deep")
+        put(top + "/new/deep", 2_000_020)
+        wait_for(lambda: 20 in served(), "a store in a folder that has appeared")
+        os.rename(top + "/new", top + "/moved")
+        put(top + "/moved/deep", 2_000_021)
+        wait_for(lambda: served().get(21) == "moved/deep/2000021.store", "a store in a folder that was moved")
+        os.rename(top + "/moved", outside + "/moved")
+        put(outside + "/moved/deep", 2_000_022)
+        os.symlink(outside + "/moved", top + "/moved")
+        put(top, 2_000_023)
+        wait_for(lambda: 23 in served(), "the store after that")
+        check(22 not in served(), "a folder that was moved away, or a link to it, is watched")
+        shutil.rmtree(outside + "/moved")
+        for i in range(30):  # folders that come and go leave nothing
+            put(top + f"/f{i}/g", 2_000_100 + i)
+            shutil.rmtree(top + f"/f{i}")
+        wait_for(lambda: set(served()) == {0, 1, 2, 3, 4, 23}, "what was removed to be forgotten", lambda: f": {served()}")
+        wait_for(lambda: server.descriptors() <= before + 1, "closed descriptors", lambda: f": {server.descriptors()}, before {before}")
+
+
+@test()
 def a_store_appears_in_the_folder(context):
     """The store of a process that starts later and is not looked for in /proc."""
     with serving(context, "--no-proc", "--stores", context.folder) as server, targets(context) as (target,):
@@ -142,7 +192,7 @@ def who_may_ask(context):
     for address in ("0.0.0.0:0", "[::]:0", ":0"):
         result = context.run([CTRACE, "serve", "--listen", address])
         check_equal(result.status, 2, "status of --listen " + address)
-        check_in("--token FILE", result.stderr, "the line that says how")
+        check_in("--token FILE and --tls", result.stderr, "the line that says how")
     for wrong in ("127.0.0.1", "127.0.0.1:99999", "127.0.0.1:x", "example.org:80", ""):
         check_equal(context.run([CTRACE, "serve", "--listen", wrong]).status, 2, "status of --listen " + wrong)
     check_equal(context.run([CTRACE, "serve", "--token", context.write("short", "x\n")]).status, 2, "status of a short token")

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """ctrace serve over many stores: processor time, memory and what it reads."""
 
-import re
-
+from lib import formats
 from lib.harness import check, check_equal, test, wait_for
-from lib.serve import many_stores, samples, serving, targets, touch_stores
+from lib.serve import many_stores, memory_mib, samples, serving, targets, touch_stores
 
 STORES = 1000
 
@@ -12,11 +11,6 @@ STORES = 1000
 def cpu_ms(pid):
     with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
         return int(file.read().split()[0]) / 1e6
-
-
-def memory_mib(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read()).group(1)) / 1024
 
 
 @test()
@@ -52,6 +46,70 @@ def thousand_stores(context):
         check(max(first, changed) < 15_000 * 0.01 * STORES / 100, f"{first:.0f} and {changed:.0f} ms of CPU for a scrape")
         check(memory < 200, f"{memory:.0f} MiB")
         return f"first scrape {first:.0f} ms of CPU, {changed:.0f} ms after all have changed, {memory:.0f} MiB"
+
+
+@test()
+def sites_of_a_thousand(context):
+    """?sites= needs the names of each store once; then it costs little more than without, and 200 MiB in all at most."""
+    folder = context.make_folder("stores")
+    with targets(context) as (target,):
+        target.tell("grow 5")
+        target.kill()
+    paths = many_stores(target.store, folder, STORES)
+    with serving(context, "--no-proc", "--stores", folder) as server:
+
+        def scrape():
+            before = cpu_ms(server.pid)
+            rows = samples(server.ask("/metrics?sites=10").text)
+            spent = cpu_ms(server.pid) - before
+            sites = {}
+            for (name, labels), value in rows.items():
+                if name == "ctrace_site_live_bytes":
+                    names = dict(labels)
+                    sites.setdefault(names["pid"], []).append((names["site"], names["function"], value))
+            check_equal(len(sites), STORES, "processes with sites")
+            check_equal({len(rows) for rows in sites.values()}, {10}, "sites of a process")
+            check_equal(len({tuple(rows) for rows in sites.values()}), 1, "different sites of the same store")
+            paused = {value for (name, labels), value in rows.items() if name == "ctrace_events_lost_total" and ("reason", "paused") in labels}
+            return spent, paused, sites
+
+        first, _, sites = scrape()
+        touch_stores(paths)
+        changed, again = wait_for(lambda: next(((spent, sites) for spent, paused, sites in [scrape()] if paused == {1.0}), None), "the changes")
+        check_equal(again, sites, "sites after another reading")
+        memory = memory_mib(server.pid)
+        check(changed < 15_000 * 0.01 * STORES / 100 / 4, f"{changed:.0f} ms of CPU for a scrape")
+        check(memory < 200, f"{memory:.0f} MiB")
+        return f"first scrape {first:.0f} ms of CPU, {changed:.0f} ms after all have changed, {memory:.0f} MiB"
+
+
+@test(needs="go")
+def profile_of_many(context):
+    """One profile of 400 stores: differences are right although not all profiles are kept, and memory stays below 200 MiB."""
+    folder = context.make_folder("stores")
+    with targets(context) as (target,):
+        target.tell("grow 5")
+        target.kill()
+    paths = many_stores(target.store, folder, 400)
+    with serving(context, "--no-proc", "--stores", folder) as server:
+
+        def sums(path):
+            return formats.PprofRaw(context, context.write("raw.pb.gz", server.ask(path).body)).sums()
+
+        rows = server.ask("/processes").json["processes"]
+        live = sum(row["liveBytes"] for row in rows)
+        first = sums("/debug/pprof/delta_heap")
+        check_equal((first["alloc_space"], first["inuse_space"]), (0, live), "first difference, of processes older than the server")
+        touch_stores(paths)
+        wait_for(lambda: server.ask("/metrics").text.count('reason="paused"} 1') == len(paths), "the changes")
+        before = cpu_ms(server.pid)
+        second = sums("/debug/pprof/delta_heap")
+        spent = cpu_ms(server.pid) - before
+        check_equal((second["alloc_space"], second["inuse_space"]), (0, live), "second difference, of nothing")
+        memory = memory_mib(server.pid)
+        check(spent < 2 * 15_000 * 0.01 * len(paths) / 100, f"{spent:.0f} ms of CPU for a profile")  # twice: other work on the machine
+        check(memory < 200, f"{memory:.0f} MiB")
+        return f"{spent:.0f} ms of CPU, {memory:.0f} MiB"
 
 
 @test()

@@ -72,8 +72,10 @@ def sites_are_stable(context):
     with targets(context, 2, popen=user) as made, serving(context, **user) as server:
         found = []
         for target in made:
+            server.wait_for(target.pid, "the process", lambda row: True)
+            server.ask(f"/metrics?pid={target.pid}&sites=100")  # before the largest site is there
             target.tell("grow 20")
-            server.wait_for(target.pid, "the process", lambda row: row["liveBytes"] > 20 * BLOCK)
+            server.wait_for(target.pid, "growth", lambda row: row["liveBytes"] > 20 * BLOCK)
             rows = samples(server.ask(f"/metrics?pid={target.pid}&sites=100").text)
             live = {dict(labels)["site"]: value for (name, labels), value in rows.items() if name == "ctrace_site_live_bytes"}
             found.append(max(live, key=live.get))

@@ -89,7 +89,7 @@ def change_in_some_seconds(context):
 def deltas_by_client(context):
     """Each client gets what was allocated since its own last request, and what is live now; sums over requests are exact."""
     user = alone(context)
-    with targets(context, popen=user) as (target,), serving(context, **user) as server:
+    with serving(context, **user) as server, targets(context, popen=user) as (target,):
         target.tell("grow 5")
         row = server.wait_for(target.pid, "the process", lambda row: row["liveBytes"] > 5 * BLOCK)
         first = _raw(context, server, "/debug/pprof/delta_heap?client=a").sums()
@@ -205,7 +205,7 @@ def _by_process(context, server, path):
 def all_processes_in_one_profile(context):
     """Without a pid, and with pid=all: the samples have labels, and each process's sums are its own, to the byte."""
     user = alone(context)
-    with targets(context, 2, popen=user) as (first, second), targets(context, popen=user, OTEL_SERVICE_NAME="shop") as (third,), serving(context, **user) as server:
+    with serving(context, **user) as server, targets(context, 2, popen=user) as (first, second), targets(context, popen=user, OTEL_SERVICE_NAME="shop") as (third,):
         rows = {}
         for i, target in enumerate((first, second, third)):
             before = server.wait_for(target.pid, "the process", lambda row: True)["liveBytes"]

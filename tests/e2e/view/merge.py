@@ -6,9 +6,12 @@ import glob
 import json
 import os
 import re
+import subprocess
+import time
 
 from lib import browser, dh_view, dhat, formats, trace
 from lib.harness import CTRACE, CTRACE_TOP, PYTHON, ROOT, check, check_equal, check_in, cpu_seconds, program, test
+from lib.serve import memory_mib
 
 KEYS = dhat.COUNTERS + dhat.OUR_COUNTERS
 DATA = os.path.join(ROOT, "tests", "unit", "data")
@@ -286,3 +289,37 @@ def thousand(context):
     check_equal({key: merged.total(key) for key in KEYS}, dict(wanted), "sums")
     check(seconds < 600, f"{seconds:.1f} s")
     return f"{seconds:.1f} s for {1000 * os.path.getsize(path) >> 20} MiB, {len(report.sites)} sites each"
+
+
+def _peak_kib(context, words, files):
+    """The most memory that a command takes, with so many descriptors at most."""
+    process = subprocess.Popen(["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *words], env=context.environment(), cwd=context.folder, stderr=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:  # the peak only grows, so the last look is nearly the whole
+        try:
+            peak = max(peak, memory_mib(process.pid) * 1024)
+        except (OSError, AttributeError):  # it has just ended
+            pass
+        time.sleep(0.002)
+    check_equal(process.returncode, 0, "status of " + " ".join(words))
+    return int(peak)
+
+
+@test()
+def ten_thousand(context):
+    """10,000 reports or stores: memory does not grow with their number, except for their names, and 16 descriptors are enough."""
+    trace.run(context, [program("many_sites"), "4"], CTRACE_KEEP_STORE=1)
+    (report,), (store,) = glob.glob(context.path("out.*.json")), glob.glob(context.path("out.*.store"))
+    total = dhat.load(report).total("tb")
+    told = []
+    for source, end in ((report, ".json"), (store, ".store")):
+        peaks = []
+        for count in (100, 10_000):
+            folder = context.make_folder(f"in{count}{end}")
+            for i in range(count):
+                os.link(source, os.path.join(folder, f"{i}{end}"))
+            peaks.append(_peak_kib(context, [CTRACE, "merge", folder, "-o", context.path("all.json")], 16))
+            check_equal(dhat.load(context.path("all.json")).total("tb"), count * total, f"sum of {count} x {end}")
+        check(peaks[1] < peaks[0] + 2500, f"{end}: {peaks[0]} KiB for 100, {peaks[1]} KiB for 10,000")
+        told.append(f"{end} {peaks[0]} and {peaks[1]} KiB")
+    return ", ".join(told)

@@ -285,6 +285,16 @@ void ct_store_builder_rest(struct ct_store_builder *builder)
 	ct_store_frames_rest(&builder->frames);
 }
 
+size_t ct_store_builder_sites(const struct ct_store_builder *builder)
+{
+	return builder->site_of_count;
+}
+
+uint32_t ct_store_builder_site(const struct ct_store_builder *builder, size_t site)
+{
+	return builder->site_of[site];
+}
+
 struct ct_profile *ct_store_builder_profile(struct ct_store_builder *builder)
 {
 	return builder->frames.profile;

@@ -26,6 +26,10 @@ int ct_store_builder_complete(struct ct_store_builder *builder, const struct ct_
 /* Close the object files between two readings: they take 10 to 20 MB. The next update opens those that it needs. */
 void ct_store_builder_rest(struct ct_store_builder *builder);
 
+/* The number of the store's sites at the latest update, and the profile's site of one; UINT32_MAX: it has none. */
+size_t ct_store_builder_sites(const struct ct_store_builder *builder);
+uint32_t ct_store_builder_site(const struct ct_store_builder *builder, size_t site);
+
 /* The profile, which the builder still owns. */
 struct ct_profile *ct_store_builder_profile(struct ct_store_builder *builder);
 

@@ -97,4 +97,7 @@ int ct_store_module_open(const struct ct_store_file *store, size_t module, const
 /* Convert ticks of the store's clock to microseconds, rounded. */
 uint64_t ct_store_file_us(const struct ct_store_file *store, uint64_t ticks);
 
+/* Does the site come from ctrace_event, rather than from an allocation? */
+bool ct_store_is_event(const struct ct_store_file *store, const struct ct_site *site);
+
 #endif

@@ -53,9 +53,6 @@ int ct_store_snapshots(const struct ct_store_file *store, const uint32_t *site_o
 /* Add the marks to a profile. < 0 when out of memory. */
 int ct_store_marks(const struct ct_store_file *store, struct ct_profile *profile);
 
-/* Does the site come from ctrace_event, rather than from an allocation? */
-bool ct_store_is_event(const struct ct_store_file *store, const struct ct_site *site);
-
 /* Set the mode and units of a profile of ad-hoc events, as Valgrind's DHAT does in its ad-hoc mode. */
 int ct_store_name_events(struct ct_profile *profile);
 
