@@ -194,6 +194,12 @@ e2e: all unit-build test-programs bench-programs
 stress: all test-programs
 	CTRACE_STRESS=10 CTRACE_MOST_SECONDS=14400 tests/run -j 1 fire kill.
 
+# With Parca, and a week of profiles at five minutes.
+.PHONY: fleet
+fleet: all test-programs
+	tests/fleet/setup
+	CTRACE_FLEET=1 tests/run parca_store. push. otlp. questions. serve
+
 # Real programs, each for some minutes.
 .PHONY: soak
 soak: all

@@ -48,10 +48,11 @@ class App:
         self.process.wait()
         self.process.stdout.close()
 
-    def push(self, context, *words):
-        """Start ctrace push for this program."""
+    def push(self, context, *words, errors=False):
+        """Start ctrace push for this program. errors: what it says is in the file push.err."""
         command = [CTRACE, "push", *map(str, words), str(self.process.pid)]
-        return subprocess.Popen(command, env=context.environment(), cwd=context.folder, stderr=subprocess.PIPE, text=True)
+        with open(context.path("push.err"), "wb") as file:
+            return subprocess.Popen(command, env=context.environment(), cwd=context.folder, stderr=file if errors else subprocess.PIPE, text=True)
 
     @staticmethod
     def pushed(push):

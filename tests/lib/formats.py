@@ -160,7 +160,7 @@ class PprofRaw:
         rows = samples.splitlines()
         types = rows[0].split()
         self.types = [name.partition("/")[0] for name in types]
-        self.default = next(name.partition("/")[0] for name in types if name.endswith("[dflt]"))
+        self.default = next(name.partition("/")[0] for name in types if name.endswith("[dflt]") or len(types) == 1)
         self.samples, self.sizes = [], []  # the label "bytes" of each sample, or None
         self.labels = []  # the texts of its other labels
         for row in rows[1:]:
@@ -211,6 +211,12 @@ def _name(line, short):
     found = re.fullmatch(r"(.*?) (\S*):(\d+) s=0\((.*)\)", line)
     check(found, f"pprof: a line of another form: {line!r}")
     return not short and found.group(4) or found.group(1)
+
+
+def name_and_place(line):
+    """The whole name, and "file:line" without folders, in such a line."""
+    place = re.fullmatch(r"(.*?) (\S*):(\d+) s=0\((.*)\)", line)
+    return _name(line, False), f"{os.path.basename(place.group(2))}:{place.group(3)}"
 
 
 def pprof_flat(context, path, sample_type):

@@ -40,6 +40,9 @@ class Skip(Exception):
     """A tool is missing; the message is the tool's name."""
 
 
+ENGINE = "what an engine is built with: "  # begins the message of a Skip that does not fail in CI either
+
+
 TESTS = {}
 
 

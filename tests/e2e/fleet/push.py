@@ -8,7 +8,6 @@ import subprocess
 from lib import dhat
 from lib.apps import App
 from lib.harness import CTRACE, check, check_equal, check_in, program, test, wait_for
-from lib.pprof_strict import Profile, Refused
 from lib.receiver import Receiver
 from lib.trace import LIBRARY
 

@@ -9,7 +9,7 @@ from lib.harness import PYTHON, ROOT, check, check_equal, check_in, test
 
 SEEDS = '''
 import subprocess, time
-from lib.harness import check, check_equal, test, wait_for
+from lib.harness import ENGINE, Skip, check, check_equal, test, wait_for
 
 @test()
 def fine(context):
@@ -30,6 +30,10 @@ def status(context):
 @test(needs="no-such-tool")
 def lacking(context):
     check(False, "it ran")
+
+@test()
+def no_engine(context):
+    raise Skip(ENGINE + "Go 9.9, for an engine")
 
 @test()
 def hanging(context):
@@ -68,6 +72,7 @@ WANTED = {
     "broken": "FAIL seeds.broken: KeyError: 'key'",
     "status": "FAIL seeds.status: /bin/sh -c exit 3: status 3, wanted 0",
     "lacking": "SKIP seeds.lacking: missing no-such-tool",
+    "no_engine": "SKIP seeds.no_engine: missing what an engine is built with: Go 9.9, for an engine",
     "hanging": "FAIL seeds.hanging: hung: all asleep for 6 s",
     "waiting": "FAIL seeds.waiting: waited for nothing: all asleep for 3.0 s",
     "starving": "ok seeds.starving",
@@ -93,7 +98,7 @@ def seeds(context):
         check_equal(len(found), 1, f"lines of {name}: {found}")
         wanted = wanted.replace("432", own)
         check(found[0].startswith(wanted), f"{name}: {found[0]!r}, wanted {wanted!r}")
-    check_equal(lines[-1], "2 passed, 7 failed, 1 skipped", "last line")
+    check_equal(lines[-1], "2 passed, 7 failed, 2 skipped", "last line")
     check_equal(result.status, 1, "exit code")
     processes = subprocess.run(["ps", "axo", "args"], capture_output=True, text=True, check=True).stdout
     check(f"sleep {own}" not in processes, "a process of a test is still there")
@@ -105,6 +110,8 @@ def seeds(context):
     in_ci = _run(context, folder, "seeds.lacking", CI="true")
     check_in("FAIL seeds.lacking: missing no-such-tool", in_ci.stdout, "a skip in CI")
     check_equal((in_ci.stdout.splitlines()[-1], in_ci.status), ("0 passed, 1 failed, 0 skipped", 1), "a skip in CI")
+    engine = _run(context, folder, "seeds.fine", "seeds.no_engine", CI="true")
+    check_equal((engine.stdout.splitlines()[-1], engine.status), ("1 passed, 0 failed, 1 skipped", 0), "no engine in CI")
     check_equal(_run(context, folder, "seeds.none").status, 1, "exit code without any test")
 
 
