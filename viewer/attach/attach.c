@@ -323,8 +323,13 @@ static int try_thread(struct attach *attach, int tid, enum ct_suits wanted, stru
 	bool blocked = *where >= '0' && *where <= '9';
 	if (suits != wanted || !can_stop(attach, tid) || (blocked && judged && !strcmp(judged->where, where)))
 		return 1;
-	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) != 0)
-		return errno == EPERM ? ct_attach_explain_rights(&attach->remote, error) : 1;
+	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) != 0) {
+		/* A thread that is ending gives EPERM too. */
+		if (errno != EPERM || !can_stop(attach, tid))
+			return 1;
+		int code = ct_attach_check_process(&attach->remote, error);
+		return code ? code : ct_attach_explain_rights(&attach->remote, error);
+	}
 	uint64_t start = ct_now_ns();
 	attach->done->stops++;
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);

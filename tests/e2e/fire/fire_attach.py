@@ -234,6 +234,8 @@ def postgres(context):
         run("pgbench", *client, "-i", "-q", "-s", "1", "postgres").check()
         bench = [POSTGRES + "/pgbench", *client, "-c", "2", "-T", "36000", "postgres"]
         load = subprocess.Popen(bench, env=context.environment(), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)
+        # pgbench has one more connection at first, which it closes.
+        wait_for(lambda: run("psql", *client, "-qAt", "-c", "select count(*) > 100 from pgbench_history", "postgres").stdout.strip() == "t", "transactions")
         query = "select pid from pg_stat_activity where application_name = 'pgbench' order by 1 limit 1"
         backend = wait_for(lambda: run("psql", *client, "-qAt", "-c", query, "postgres").stdout.strip(), "a backend")
         cycle(context, int(backend), folder, ctrace)

@@ -11,6 +11,8 @@ from lib import dhat, trace
 from lib.attach import attach, attached, detach, is_alive, running
 from lib.harness import CTRACE, LIBRARY, PYTHON, Skip, check, check_equal, check_in, program, test, wait_for
 
+JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+
 GROWS = """
 import sys, time
 kept = []
@@ -49,7 +51,7 @@ def growth_of_python3(context):
 class Switched:
     """tests/programs/process/switched.c, preloaded asleep or not at all."""
 
-    def __init__(self, context, name, preloaded):
+    def __init__(self, context, name, preloaded, allocator=None):
         self.context, self.name = context, name
         self.folder = context.make_folder(name)
         self.out = os.path.join(self.folder, "s.json")
@@ -57,10 +59,15 @@ class Switched:
         self.preloaded = preloaded
         self.process = subprocess.Popen(
             [program("switched")],
-            env=trace.environment(context, self.out, **settings) if preloaded else context.environment(),
+            env=self.environment(allocator, **settings),
             cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )
         self.answer("ready")
+
+    def environment(self, allocator, **settings):
+        env = trace.environment(self.context, self.out, **settings) if self.preloaded else self.context.environment()
+        libraries = [library for library in (env.get("LD_PRELOAD"), allocator) if library]
+        return {**env, "LD_PRELOAD": ":".join(libraries)} if libraries else env
 
     def answer(self, word):
         check_equal(self.process.stdout.readline().decode().strip(), word, "answer")
@@ -97,12 +104,10 @@ class Switched:
         return sorted((str(site.functions()), *(site[key] for key in ("tbk", "tb", "ebk", "eb"))) for site in dhat.check_file(path).sites)
 
 
-@test()
-def as_if_preloaded(context):
-    """From the moment of attaching on, each site's numbers are those of a preloaded process that was switched on then."""
+def _compare(context, allocator=None):
     found = {}
     for name in ("preloaded", "attached"):
-        run = Switched(context, name, name == "preloaded")
+        run = Switched(context, name, name == "preloaded", allocator)
         run.do("work", "grow")  # before: not recorded, nor its frees
         run.on()
         run.do("work", "work", "grow", "drop", "work")
@@ -117,6 +122,17 @@ def as_if_preloaded(context):
         found[name] = [run.sites(1), [site for site in run.sites(2) if "load" not in site[0]]]
     check_equal(found["attached"], found["preloaded"], "sites")
     check(sum(site[1] for site in found["attached"][0]) > 9000, f"blocks: {found['attached'][0]}")
+
+
+@test()
+def as_if_preloaded(context):
+    """From the moment of attaching on, each site's numbers are those of a preloaded process that was switched on then."""
+    _compare(context)
+
+
+@test(needs=JEMALLOC)
+def as_if_preloaded_with_jemalloc(context):
+    _compare(context, JEMALLOC)
 
 
 @test()
