@@ -98,7 +98,7 @@ def threads(context):
 @test()
 def plugins(context):
     """A program that loads and unloads plugins all the time."""
-    return cycled(context, attached("load", 1))
+    return cycled(context, attached("load"))
 
 
 @test(needs=JEMALLOC)
@@ -109,7 +109,7 @@ def jemalloc(context):
 @test()
 def signals(context):
     """A signal handler on an alternate stack, vector registers, the red zone."""
-    return cycled(context, attached("signals", 1))
+    return cycled(context, attached("signals"))
 
 
 @test()
@@ -308,3 +308,9 @@ def killed_while_busy(context):
 def killed_while_waiting(context):
     """The same while threads wait. The waits that are begun once more take longer, and none ends early."""
     return killed(context, KILLS // 5, "waits")
+
+
+@test()
+def killed_among_signals(context):
+    """The same while a signal handler runs every millisecond, and vector registers and the red zone are in use."""
+    return killed(context, KILLS // 3, "signals")

@@ -138,7 +138,7 @@ def as_if_preloaded_with_jemalloc(context):
 @test()
 def plugins(context):
     """A program that is attached to finds its plugins by RUNPATH, is recorded inside them, and its stacks have no frame of ours."""
-    with running(context, attached("load", 1)) as process:
+    with running(context, attached("load")) as process:
         attach(context, process.pid, "-q", "-o", context.path("load.json"))
         wait_for(lambda: "plugin_a_blocks" in context.run([CTRACE, "top", "--all-frames", context.path("load.json.store")]).stdout, "blocks of a plugin")
     report = dhat.check_file(context.path("load.json"))
@@ -154,19 +154,23 @@ def kept_pointers(context):
     with running(context, attached("pointers")) as process:
         lines = attach(context, process.pid, "-o", context.path("p.json")).stderr
         check(re.search(r"1 pointer to malloc and its kin is kept elsewhere, in .*/attached; calls through it are not recorded", lines), lines)
+    report = dhat.check_file(context.path("p.json"))
+    below = {site.functions()[0] for site in report.sites if site.calls_from("through_pointer")}
+    check_equal(below, {"strdup"}, "functions that allocate")  # by a call inside the C library
 
 
 @test()
 def options(context):
     """A sample, another mode, and wrong options."""
     with running(context, attached("threads", 2)) as process:
-        attach(context, process.pid, "-q", "--mode", "sample=64k", "-o", context.path("s.json"))
+        first = attach(context, process.pid, "--mode", "sample=64k", "-o", context.path("s.json")).stderr
         check_in("sample=64", context.run([CTRACE, "ctl", str(process.pid)]).check().stdout, "status")
         check_in("is attached to", attach(context, process.pid, status=2).stderr, "a second time")
         detach(context, process.pid)
         check_in("is not attached to", detach(context, process.pid, status=2).stderr, "a second time")
         check_in("mode      off", context.run([CTRACE, "ctl", str(process.pid)]).check().stdout, "status")
-        attach(context, process.pid, "-q", "--mode", "exact")
+        again = attach(context, process.pid, "--mode", "exact").stderr
+        check_equal(re.findall(r"(\d+) calls of malloc", again), re.findall(r"(\d+) calls of malloc", first), "slots that the detach had given back")
         check_in("mode      exact", context.run([CTRACE, "ctl", str(process.pid)]).check().stdout, "status")
     for words, line in ((["--mode", "of", "1"], "not off, exact or sample=BYTES"), ([], "name a process"), (["x"], "not a pid"), (["1", "2"], "one process")):
         check_in(line, context.run([CTRACE, "attach", *words]).check(2).stderr, str(words))
