@@ -149,6 +149,13 @@ def plugins(context):
 
 
 @test()
+def not_inside_the_loader(context):
+    """A thread that holds the loader's lock is not used; there is a short moment in which it does not."""
+    with running(context, attached("callback")) as process:
+        attach(context, process.pid, "-q", "-o", context.path("c.json"))
+
+
+@test()
 def kept_pointers(context):
     """Addresses of malloc that are kept elsewhere are counted and said."""
     with running(context, attached("pointers")) as process:

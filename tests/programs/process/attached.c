@@ -7,10 +7,12 @@
  *   waits      a thread for each kind of wait; none may end early, with an error, or with too little time
  *   signals    SIGPROF every millisecond, whose handler runs on an alternate stack, while vector registers and the red
  *              zone are in use
+ *   callback   sleeps inside dl_iterate_phdr, most of the time, where nothing may be loaded
  *   pointers   calls malloc through a pointer in its data, and strdup
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -248,6 +250,33 @@ SITE static void *signalled(void *argument)
 	return argument;
 }
 
+/* The loader's lock is held here. */
+static int sleep_inside(struct dl_phdr_info *info, size_t bytes, void *context)
+{
+	unsigned long long *adds = context;
+	struct timespec time = {0, 200000000};
+	(void)bytes;
+	if (*adds && *adds != info->dlpi_adds)
+		blame("something was loaded inside dl_iterate_phdr");
+	if (*adds)
+		return 1;
+	*adds = info->dlpi_adds;
+	nanosleep(&time, NULL);
+	return 0;
+}
+
+SITE static void *sleeping_inside(void *argument)
+{
+	struct timespec time = {0, 10000000};
+	for (; !is_over(); asked = 0) {
+		unsigned long long adds = 0;
+		dl_iterate_phdr(sleep_inside, &adds);
+		nanosleep(&time, NULL);
+		count();
+	}
+	return argument;
+}
+
 static void *(*volatile kept_malloc)(size_t);
 
 SITE static void *through_pointer(void *argument)
@@ -268,6 +297,7 @@ int main(int words, char **word)
 			       : !strcmp(mode, "load")	   ? loading
 			       : !strcmp(mode, "waits")	   ? waiting
 			       : !strcmp(mode, "signals")  ? signalled
+			       : !strcmp(mode, "callback") ? sleeping_inside
 			       : !strcmp(mode, "pointers") ? through_pointer
 							   : NULL;
 	pthread_t threads[128];
