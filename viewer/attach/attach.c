@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "attach/filters.h"
 #include "attach/inject.h"
 #include "attach/pointers.h"
 #include "attach/refuse.h"
@@ -284,6 +285,15 @@ static struct judged *judgement(struct attach *attach, int tid)
 	return judged;
 }
 
+/* Would a filter of the thread kill it? */
+static int check_filters(const struct attach *attach, int tid, struct ct_error_text *error)
+{
+	char mode[16];
+	if (!ct_remote_status(&attach->remote, "Seccomp", mode, sizeof(mode)) || *mode == '0')
+		return CT_OK;
+	return ct_filters_check(attach->order->pid, tid, error);
+}
+
 /* Look at a stopped thread, and use it if it is at a safe point. 1: not safe; 0: done; < 0. Lets it run in any case. */
 static int use_stopped(struct attach *attach, int tid, int status, struct judged *judged, const char *where,
 		       struct ct_error_text *error)
@@ -294,13 +304,15 @@ static int use_stopped(struct attach *attach, int tid, int status, struct judged
 							    : NULL;
 	int signal = status >> 16 ? 0 : WSTOPSIG(status);
 	bool known = ct_inject_get(tid, &registers);
+	int code = 1;
 	if (!why)
 		why = known ? ct_walker_refuses(attach->walker, tid, &registers) : "gone";
 	if (!why)
 		why = ct_inject_refuses(&attach->remote, &registers);
-	if (!why)
+	if (!why && !(code = check_filters(attach, tid, error)))
 		return work_in(attach, tid, error);
-	snprintf(attach->why, sizeof(attach->why), "thread %d was %s", tid, why);
+	if (why)
+		snprintf(attach->why, sizeof(attach->why), "thread %d was %s", tid, why);
 	if (judged)
 		snprintf(judged->where, sizeof(judged->where), "%s", where);
 	/* The kernel would end these waits with EINTR, which the program has no reason to expect. */
@@ -310,7 +322,7 @@ static int use_stopped(struct attach *attach, int tid, int status, struct judged
 		ct_inject_set(tid, &registers);
 	}
 	ptrace(PTRACE_DETACH, tid, 0, signal);
-	return 1;
+	return code;
 }
 
 /* 1: not this thread, not now; 0: done; < 0. */

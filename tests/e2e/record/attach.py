@@ -236,28 +236,50 @@ def refused_while_traced(context):
     trace_it.tracer.wait()
 
 
+# Argument: the number of a call, and what happens for it; all others are allowed.
 SANDBOX = """
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <stddef.h>
 #include <unistd.h>
-int main(void) {
-	struct sock_filter all[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-	struct sock_fprog filter = {1, all};
+int main(int count, char **word) {
+	struct sock_filter all[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)atoi(word[1]), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, (unsigned)strtoul(word[2], NULL, 0)),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+	struct sock_fprog filter = {4, all};
 	char c;
+	(void)count;
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
-	return (int)read(0, &c, 1);
+	while (read(0, &c, 1) > 0)
+		free(malloc(100));
+	return 0;
 }
 """
+KILL, FAIL = "0x80000000", "0x00050001"
 
 
 @test()
-def refused_in_a_sandbox(context):
-    context.run(["gcc", "-o", context.path("sandbox"), context.write("sandbox.c", SANDBOX)]).check()
-    _refused(context, [context.path("sandbox")], r"is in a sandbox \(seccomp\)")
+def sandboxes(context):
+    """A filter that would kill for a call is a reason to refuse, one that makes a call fail (containers) is not. Only root can read it."""
+    path = context.path("sandbox")
+    context.run(["gcc", "-o", path, context.write("sandbox.c", SANDBOX)]).check()
+    if os.geteuid():
+        _refused(context, [path, "319", KILL], r"is in a sandbox \(seccomp\) whose filters only root can read")
+        return
+    _refused(context, [path, "319", KILL], r"is in a sandbox \(seccomp\) that would kill or stop it for memfd_create")
+    _refused(context, [path, "10", FAIL], r"is in a sandbox \(seccomp\) that would fail it for mprotect")
+    process = subprocess.Popen([path, "319", FAIL], env=context.environment(), cwd=context.folder, stdin=subprocess.PIPE)
+    wait_for(lambda: _waits(process.pid), "the program to read")
+    attach(context, process.pid, "-q", "-o", context.path("sandboxed.json"))
+    process.communicate(b"x" * 10)
+    check_equal(process.returncode, 0, "status")
+    check_equal(dhat.check_file(context.path("sandboxed.json")).below("main")["tbk"], 10, "blocks")
 
 
 @test()
