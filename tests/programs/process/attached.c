@@ -42,7 +42,7 @@ static __thread unsigned asked;
 static int is_over(void)
 {
 	struct pollfd in = {.fd = 0, .events = POLLIN};
-	if (is_first && !(asked++ & 255) && poll(&in, 1, 0) != 0)
+	if (is_first && !(asked++ & 255) && poll(&in, 1, 0) > 0)
 		__atomic_store_n(&over, 1, __ATOMIC_RELAXED);
 	return __atomic_load_n(&over, __ATOMIC_RELAXED);
 }
