@@ -237,9 +237,13 @@ static int work_in(struct attach *attach, int tid, struct ct_error_text *error)
 	struct ct_injection injection = {.remote = &attach->remote, .gadgets = &attach->gadgets, .tid = tid};
 	struct ct_error_text other;
 	int code = ct_inject_begin(&injection, error);
+	bool visible = is_visible(attach);
 	if (!code && !attach->image.base)
-		code = is_visible(attach) ? load_file(attach, &injection, attach->library, error)
-					  : load_copy(attach, &injection, error);
+		code = visible ? load_file(attach, &injection, attach->library, error)
+			       : load_copy(attach, &injection, error);
+	/* Its user may not be allowed to read the file. */
+	if (code && visible && !injection.gone && strstr(error->line, "cannot open shared object file"))
+		code = load_copy(attach, &injection, error);
 	if (!code)
 		code = call_library(attach, &injection, error);
 	int end = ct_inject_end(&injection, code ? &other : error);

@@ -335,3 +335,27 @@ exec sleep 1000
     finally:
         process.kill()
         process.wait()
+
+
+@test(needs="setpriv")
+def out_of_reach(context):
+    """Root attaches to a process of a user who may not read the library: it is loaded from memory, too."""
+    if os.geteuid():
+        raise Skip("root")
+    private, out = context.make_folder("private"), context.make_folder("out")
+    for path in (LIBRARY, CTRACE):
+        folder = os.path.join(private, os.path.basename(os.path.dirname(path)))
+        os.makedirs(folder)
+        shutil.copy(path, folder)
+    os.chmod(private, 0o700)
+    os.chmod(out, 0o777)
+    os.chmod(context.folder, 0o711)
+    process = subprocess.Popen(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "cat"], env=context.environment(), cwd=out, stdin=subprocess.PIPE)
+    try:
+        wait_for(lambda: _waits(process.pid), "cat to read")
+        attach(context, process.pid, "-q", "-o", os.path.join(out, "cat.json"), ctrace=os.path.join(private, "bin", "ctrace"))
+        check(is_alive(process.pid), "it is dead")
+        check_equal(os.stat(os.path.join(out, "cat.json.store")).st_uid, 65534, "owner of the store")
+    finally:
+        process.kill()
+        process.wait()
