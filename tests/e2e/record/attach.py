@@ -6,10 +6,11 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 from lib import dhat, trace
 from lib.attach import attach, attached, detach, is_alive, running
-from lib.harness import CTRACE, LIBRARY, PYTHON, Skip, check, check_equal, check_in, program, test, wait_for
+from lib.harness import CTRACE, LIBRARY, PYTHON, ROOT, Skip, check, check_equal, check_in, program, test, wait_for
 
 JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 
@@ -51,14 +52,14 @@ def growth_of_python3(context):
 class Switched:
     """tests/programs/process/switched.c, preloaded asleep or not at all."""
 
-    def __init__(self, context, name, preloaded, allocator=None):
+    def __init__(self, context, name, preloaded, allocator=None, path=None):
         self.context, self.name = context, name
         self.folder = context.make_folder(name)
         self.out = os.path.join(self.folder, "s.json")
         settings = {"CTRACE_MODE": "off", "CTRACE_CONTROL": self.folder, "CTRACE_KEEP_STORE": 1}
         self.preloaded = preloaded
         self.process = subprocess.Popen(
-            [program("switched")],
+            [path or program("switched")],
             env=self.environment(allocator, **settings),
             cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )
@@ -104,10 +105,10 @@ class Switched:
         return sorted((str(site.functions()), *(site[key] for key in ("tbk", "tb", "ebk", "eb"))) for site in dhat.check_file(path).sites)
 
 
-def _compare(context, allocator=None):
+def _compare(context, allocator=None, path=None):
     found = {}
     for name in ("preloaded", "attached"):
-        run = Switched(context, name, name == "preloaded", allocator)
+        run = Switched(context, name, name == "preloaded", allocator, path)
         run.do("work", "grow")  # before: not recorded, nor its frees
         run.on()
         run.do("work", "work", "grow", "drop", "work")
@@ -133,6 +134,36 @@ def as_if_preloaded(context):
 @test(needs=JEMALLOC)
 def as_if_preloaded_with_jemalloc(context):
     _compare(context, JEMALLOC)
+
+
+@test()
+def as_if_preloaded_in_other_builds(context):
+    """At a fixed address, where the address of malloc is that of a stub; with all slots filled at start, and read-only."""
+    source = os.path.join(ROOT, "tests", "programs", "process", "switched.c")
+    takes = context.write("takes.c", "#include <stdlib.h>\nvoid *(*volatile taken)(size_t) = malloc;\n")
+    flags = ["-g", "-O1", "-fno-builtin", "-fno-inline", "-fno-optimize-sibling-calls", "-pthread", "-D_GNU_SOURCE", "-I" + os.path.join(ROOT, "tests", "programs")]
+    for number, build in enumerate((["-no-pie", "-fno-pie"], ["-pie", "-fpie", "-Wl,-z,now,-z,relro"])):
+        context.run(["gcc", *flags, *build, "-o", context.path("built"), source, takes]).check()
+        _compare(context, path=context.path("built"))
+        for name in ("preloaded", "attached"):
+            os.rename(context.path(name), context.path(f"{name}.{number}"))
+
+
+@test()
+def starting(context):
+    """A python3 that has just been started: it is attached to or refused, and does what it should in any case."""
+    statuses = set()
+    for number in range(12):
+        process = subprocess.Popen([PYTHON, "-c", "import json, decimal, sys; print(len(json.dumps(list(range(10000))))); sys.stdin.read()"], env=context.environment(), cwd=context.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        started = time.monotonic()
+        while time.monotonic() - started < number * 0.004:
+            pass
+        done = context.run([CTRACE, "attach", "-q", "-o", context.path("started.%p.json"), str(process.pid)])
+        check(done.status in (0, 3), f"status {done.status}: {done.stderr}")
+        statuses.add(done.status)
+        shown, _ = process.communicate(b"")
+        check_equal((shown, process.returncode), (b"58890\n", 0), f"output and status after {number * 4} ms ({done.stderr})")
+    check(0 in statuses, "none was attached to")
 
 
 @test()
