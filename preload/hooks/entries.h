@@ -63,7 +63,10 @@ struct ct_slots_count {
 	uint32_t locked; /* slots on pages that could not be made writable */
 };
 
-/* Write the slots of all objects, or give all of them back, for which later passes do nothing. */
+/*
+ * Write the slots of all objects, or give all of them back, after which later passes do nothing. Says what was written
+ * since the last call.
+ */
 CT_COLD void ct_entries_pass(bool in, struct ct_slots_count *count);
 
 /* An address in the program; 0: ct_entries_init has not looked yet. */

@@ -42,7 +42,7 @@ static unsigned long long loads; /* the loader's count of loaded objects at the 
 static uintptr_t before_ours; /* in the object from which the program gets malloc, if it comes before us; else 0 */
 static bool patching; /* this pass writes slots */
 static bool giving_back; /* this pass, which is the last, gives slots back */
-static struct ct_slots_count counted; /* of this pass */
+static struct ct_slots_count counted; /* since ct_entries_pass, which is asked for it; objects: of this pass */
 
 uintptr_t ct_entries_program;
 
@@ -356,12 +356,13 @@ void ct_entries_pass(bool in, struct ct_slots_count *count)
 	while (__atomic_exchange_n(&is_looking, 1, __ATOMIC_ACQUIRE))
 		sched_yield();
 	giving_back = !in;
-	counted = (struct ct_slots_count){0};
+	counted.objects = 0;
 	patching = true;
 	dl_iterate_phdr(look_at, NULL);
 	if (in)
 		dl_iterate_phdr(note_loads, NULL);
 	*count = counted;
+	counted = (struct ct_slots_count){0};
 	ct_set_release(&is_looking, 0);
 }
 

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "attach/filters.h"
 #include "attach/inject.h"
 #include "attach/pointers.h"
 #include "attach/refuse.h"
@@ -24,7 +25,7 @@
 #include "util/library.h"
 
 #define SEARCH_NS 20000000000ull /* for a thread that is at a safe point */
-#define STOP_MS 500u
+#define STOP_MS 10000u /* a thread that runs beside many others takes its time */
 #define ROUND_US 1000u
 #define SECOND_PASS_US 50000u
 #define THREADS_MAX 4096u
@@ -236,9 +237,13 @@ static int work_in(struct attach *attach, int tid, struct ct_error_text *error)
 	struct ct_injection injection = {.remote = &attach->remote, .gadgets = &attach->gadgets, .tid = tid};
 	struct ct_error_text other;
 	int code = ct_inject_begin(&injection, error);
+	bool visible = is_visible(attach);
 	if (!code && !attach->image.base)
-		code = is_visible(attach) ? load_file(attach, &injection, attach->library, error)
-					  : load_copy(attach, &injection, error);
+		code = visible ? load_file(attach, &injection, attach->library, error)
+			       : load_copy(attach, &injection, error);
+	/* Its user may not be allowed to read the file. */
+	if (code && visible && !injection.gone && strstr(error->line, "cannot open shared object file"))
+		code = load_copy(attach, &injection, error);
 	if (!code)
 		code = call_library(attach, &injection, error);
 	int end = ct_inject_end(&injection, code ? &other : error);
@@ -284,6 +289,15 @@ static struct judged *judgement(struct attach *attach, int tid)
 	return judged;
 }
 
+/* Would a filter of the thread kill it? */
+static int check_filters(const struct attach *attach, int tid, struct ct_error_text *error)
+{
+	char mode[16];
+	if (!ct_remote_status(&attach->remote, "Seccomp", mode, sizeof(mode)) || *mode == '0')
+		return CT_OK;
+	return ct_filters_check(attach->order->pid, tid, error);
+}
+
 /* Look at a stopped thread, and use it if it is at a safe point. 1: not safe; 0: done; < 0. Lets it run in any case. */
 static int use_stopped(struct attach *attach, int tid, int status, struct judged *judged, const char *where,
 		       struct ct_error_text *error)
@@ -294,13 +308,15 @@ static int use_stopped(struct attach *attach, int tid, int status, struct judged
 							    : NULL;
 	int signal = status >> 16 ? 0 : WSTOPSIG(status);
 	bool known = ct_inject_get(tid, &registers);
+	int code = 1;
 	if (!why)
 		why = known ? ct_walker_refuses(attach->walker, tid, &registers) : "gone";
 	if (!why)
 		why = ct_inject_refuses(&attach->remote, &registers);
-	if (!why)
+	if (!why && !(code = check_filters(attach, tid, error)))
 		return work_in(attach, tid, error);
-	snprintf(attach->why, sizeof(attach->why), "thread %d was %s", tid, why);
+	if (why)
+		snprintf(attach->why, sizeof(attach->why), "thread %d was %s", tid, why);
 	if (judged)
 		snprintf(judged->where, sizeof(judged->where), "%s", where);
 	/* The kernel would end these waits with EINTR, which the program has no reason to expect. */
@@ -310,7 +326,7 @@ static int use_stopped(struct attach *attach, int tid, int status, struct judged
 		ct_inject_set(tid, &registers);
 	}
 	ptrace(PTRACE_DETACH, tid, 0, signal);
-	return 1;
+	return code;
 }
 
 /* 1: not this thread, not now; 0: done; < 0. */
@@ -323,8 +339,13 @@ static int try_thread(struct attach *attach, int tid, enum ct_suits wanted, stru
 	bool blocked = *where >= '0' && *where <= '9';
 	if (suits != wanted || !can_stop(attach, tid) || (blocked && judged && !strcmp(judged->where, where)))
 		return 1;
-	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) != 0)
-		return errno == EPERM ? ct_attach_explain_rights(&attach->remote, error) : 1;
+	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) != 0) {
+		/* A thread that is ending gives EPERM too. */
+		if (errno != EPERM || !can_stop(attach, tid))
+			return 1;
+		int code = ct_attach_check_process(&attach->remote, error);
+		return code ? code : ct_attach_explain_rights(&attach->remote, error);
+	}
 	uint64_t start = ct_now_ns();
 	attach->done->stops++;
 	ptrace(PTRACE_INTERRUPT, tid, 0, 0);

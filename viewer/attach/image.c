@@ -61,16 +61,26 @@ static uint64_t find_dynamic(const struct ct_remote *remote, struct ct_image *im
 	return image->bias + dynamic;
 }
 
+/* The largest of these numbers; 0: they cannot be read. */
+static uint32_t largest(const struct ct_remote *remote, uint64_t at, uint32_t count)
+{
+	uint32_t *numbers = malloc(count * sizeof(*numbers)), found = 0;
+	bool known = numbers && ct_remote_read(remote, at, numbers, count * sizeof(*numbers));
+	for (uint32_t i = 0; known && i < count; i++)
+		if (numbers[i] > found)
+			found = numbers[i];
+	free(numbers);
+	return found;
+}
+
 /* A GNU hash table does not say how many symbols there are: the last chain does. */
 static size_t count_by_gnu_hash(const struct ct_remote *remote, uint64_t at)
 {
-	uint32_t head[4], last = 0, word; /* buckets, first symbol, words of the filter, shift */
+	uint32_t head[4], word; /* buckets, first symbol, words of the filter, shift */
 	if (!ct_remote_read(remote, at, head, sizeof(head)) || head[0] > SYMBOLS_MAX || head[2] > SYMBOLS_MAX)
 		return 0;
 	uint64_t buckets = at + 16 + head[2] * 8ull, chains = buckets + head[0] * 4ull;
-	for (uint32_t i = 0; i < head[0]; i++)
-		if (ct_remote_read(remote, buckets + i * 4ull, &word, sizeof(word)) && word > last)
-			last = word;
+	uint32_t last = largest(remote, buckets, head[0]);
 	if (last < head[1])
 		return 0;
 	do {

@@ -21,10 +21,10 @@
 #endif
 
 #define RED_ZONE 128u
-#define STACK_SPARE 4096u /* left free below our frames */
 #define MEMORY_BYTES (256u << 10)
 #define CALL_MS 10000u
-#define STATE_MAX 32768u
+#define STATE_MAX 16384u
+#define STACK_NEEDED (STATE_MAX + 8192u) /* with room for a signal handler's frame */
 #define FRAME_BYTES 304u /* what the kernel reads of a signal frame, without the return address before it */
 #define SYSCALL_BYTES 2u
 #define FLAG_DIRECTION 0x400u
@@ -189,16 +189,11 @@ static uint64_t blocked_signals(void)
 	return mask;
 }
 
-static uint64_t frames_bytes(size_t state_bytes)
-{
-	return RED_ZONE + state_bytes + 2 * (FRAME_BYTES + 16) + 256;
-}
-
 const char *ct_inject_refuses(const struct ct_remote *remote, const struct user_regs_struct *registers)
 {
 	const struct ct_remote_map *stack = ct_remote_map_at(remote, registers->rsp);
 	const struct ct_remote_map *below = stack > remote->maps ? stack - 1 : NULL;
-	if (!stack || !stack->writable || registers->rsp - stack->start < frames_bytes(STATE_MAX) + STACK_SPARE)
+	if (!stack || !stack->writable || registers->rsp - stack->start < STACK_NEEDED)
 		return "too little room on its stack";
 	if (!strcmp(stack->path, "[stack]"))
 		return NULL;
@@ -260,21 +255,9 @@ static int await_park(struct ct_injection *injection, int64_t *result, struct ct
 static int go(struct ct_injection *injection, struct user_regs_struct *registers, uint64_t park, int64_t *result,
 	      struct ct_error_text *error)
 {
-	struct user_regs_struct first = *registers;
 	registers->orig_rax = UINT64_MAX; /* the system call that it is in does not begin again */
 	registers->eflags &= ~(uint64_t)(FLAG_DIRECTION | FLAG_TRAP);
 	injection->parked_frame = park;
-	if (!injection->parked) {
-		/* By a frame, since that sets the mask and the vector state at the same moment. */
-		uint64_t frame = injection->own_frame - 2 * (FRAME_BYTES + 16);
-		if (!write_frame(injection, frame, registers, blocked_signals(), 0))
-			return lost(injection, error);
-		first = injection->registers;
-		first.rip = injection->gadgets->restore;
-		first.rsp = frame;
-		first.orig_rax = UINT64_MAX;
-		registers = &first;
-	}
 	if (!ct_inject_set(injection->tid, registers))
 		return lost(injection, error);
 	injection->parked = true;
@@ -317,6 +300,32 @@ static void find_errno(struct ct_injection *injection)
 	uint64_t address = injection->registers.fs_base + offset;
 	if (ct_remote_read(injection->remote, address, &injection->errno_value, sizeof(injection->errno_value)))
 		injection->errno_at = address;
+}
+
+/*
+ * While it is parked: block signals, and give it the vector state of a new thread. Left alone, it takes both from its
+ * frame. It must not have come here by sigreturn, which forgets the rest of an interrupted nanosleep.
+ */
+static bool prepare_for_calls(struct ct_injection *injection)
+{
+	static const uint16_t control = 0x37f; /* of the x87 unit */
+	static const uint32_t mxcsr = 0x1f80;
+	uint64_t mask = blocked_signals();
+	struct iovec part = {malloc(injection->state_bytes), injection->state_bytes};
+	char *state = part.iov_base;
+	bool set = state != NULL;
+	if (set) {
+		memcpy(state, injection->state, injection->state_bytes);
+		memset(state, 0, XSAVE_HEADER - 48); /* behind that is what the kernel says about itself */
+		memcpy(state, &control, sizeof(control));
+		memcpy(state + 24, &mxcsr, sizeof(mxcsr));
+		if (injection->state_bytes >= XSAVE_AREA)
+			memset(state + XSAVE_HEADER, 0, sizeof(uint64_t)); /* nothing differs from its first value */
+		set = ptrace(PTRACE_SETREGSET, injection->tid, NT_X86_XSTATE_, &part) == 0 &&
+		      ptrace(PTRACE_SETSIGMASK, injection->tid, sizeof(mask), &mask) == 0;
+	}
+	free(state);
+	return set;
 }
 
 static bool save(struct ct_injection *injection)
@@ -364,7 +373,7 @@ int ct_inject_begin(struct ct_injection *injection, struct ct_error_text *error)
 				    injection->remote->process.pid, strerror((int)-result));
 	if (!code)
 		injection->memory = (uint64_t)result;
-	return code;
+	return code || prepare_for_calls(injection) ? code : lost(injection, error);
 }
 
 uint64_t ct_inject_room(const struct ct_injection *injection)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SECCOMP_STRICT 1
 #define YAMA "/proc/sys/kernel/yama/ptrace_scope"
 
 static int refuse(const struct ct_remote *remote, struct ct_error_text *error, const char *why)
@@ -33,11 +34,8 @@ static int check_state(const struct ct_remote *remote, struct ct_error_text *err
 				    remote->process.pid, tracer);
 	if (*state == 'T')
 		return refuse(remote, error, "is stopped; continue it first (kill -CONT)");
-	if (status_number(remote, "Seccomp"))
-		return refuse(
-			remote, error,
-			"is in a sandbox (seccomp), which may kill it for a call that attaching needs; start it with "
-			"CTRACE_MODE=off in place of that");
+	if (status_number(remote, "Seccomp") == SECCOMP_STRICT)
+		return refuse(remote, error, "has forbidden itself all but to read, write and exit (seccomp)");
 	if (strstr(features, "shstk"))
 		return refuse(
 			remote, error,

@@ -14,12 +14,13 @@
 #include "symbol/process_object.h"
 #include "util/open.h"
 
-#define FRAMES_MAX 1000u
+#define FRAMES_MAX 5000u
 #define GET_RSEQ 0x420f /* PTRACE_GET_RSEQ_CONFIGURATION; Linux 5.13 */
 
 struct ct_walker {
 	struct ct_remote *remote;
 	Dwfl *dwfl;
+	char allocator[PATH_MAX]; /* the object that has a malloc besides the C library; empty: none */
 	/* of the walk in progress */
 	const struct user_regs_struct *registers;
 	bool at_call; /* the innermost frame is right behind a system call */
@@ -76,12 +77,29 @@ static bool report(struct ct_walker *walker)
 	       dwfl_report_end(walker->dwfl, NULL, NULL) == 0;
 }
 
+static void find_allocator(struct ct_walker *walker)
+{
+	const struct ct_remote *remote = walker->remote;
+	struct ct_image image;
+	for (size_t i = 0; i < remote->map_count && !*walker->allocator; i++) {
+		const struct ct_remote_map *map = &remote->maps[i];
+		if (map->offset || *map->path != '/' || strstr(map->path, "libctrace") ||
+		    !strcmp(map->path, remote->libc_path) || !strcmp(map->path, remote->loader_path) ||
+		    !ct_image_read(remote, map->start, &image))
+			continue;
+		if (ct_image_find(&image, "malloc"))
+			snprintf(walker->allocator, sizeof(walker->allocator), "%s", map->path);
+		ct_image_free(&image);
+	}
+}
+
 struct ct_walker *ct_walker_new(struct ct_remote *remote)
 {
 	struct ct_walker *walker = calloc(1, sizeof(*walker));
 	if (!walker)
 		return NULL;
 	walker->remote = remote;
+	find_allocator(walker);
 	walker->dwfl = dwfl_begin(&callbacks);
 	if (walker->dwfl && report(walker) && dwfl_linux_proc_attach(walker->dwfl, remote->process.pid, true) == 0)
 		return walker;
@@ -218,8 +236,8 @@ static bool is_libc(const struct ct_walker *walker, const char *path)
 		(!strncmp(base, "/libpthread", 11) || !strncmp(base, "/libdl", 6) || !strncmp(base, "/librt", 6)));
 }
 
-/* Other allocators. They are known by name, as their functions may be called without malloc. */
-static bool is_allocator(const char *path)
+/* Some allocators are known by name, as their functions may be called without malloc. */
+static bool is_allocator(const struct ct_walker *walker, const char *path)
 {
 	static const char *const names[] = {"/libjemalloc", "/libtcmalloc",       "/libmimalloc", "/libtbbmalloc",
 					    "/libsnmalloc", "/libc_malloc_debug", "/libhoard",    "/librpmalloc"};
@@ -227,7 +245,7 @@ static bool is_allocator(const char *path)
 	for (size_t i = 0; base && i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strncmp(base, names[i], strlen(names[i])))
 			return true;
-	return false;
+	return *walker->allocator && !strcmp(path, walker->allocator);
 }
 
 /* The frame that a signal handler returns to. */
@@ -262,7 +280,7 @@ static const char *judge(struct ct_walker *walker, uint64_t pc)
 		walker->ended_in_libc = true;
 		return "in the loader";
 	}
-	if (is_allocator(map->path))
+	if (is_allocator(walker, map->path))
 		return "in the allocator";
 	if (strstr(map->path, "/libctrace") || strstr(map->path, "/memfd:libctrace"))
 		return "in the tracer";
@@ -283,7 +301,10 @@ static int visit(Dwfl_Frame *frame, void *context)
 			snprintf(walker->why, sizeof(walker->why), "%s", why);
 		return DWARF_CB_ABORT;
 	}
-	return ++walker->frames < FRAMES_MAX ? DWARF_CB_OK : DWARF_CB_ABORT;
+	if (++walker->frames < FRAMES_MAX)
+		return DWARF_CB_OK;
+	snprintf(walker->why, sizeof(walker->why), "on a stack of more than %u frames", FRAMES_MAX);
+	return DWARF_CB_ABORT;
 }
 
 /* A restartable sequence (rseq) that was left in the middle would go on as if nothing had happened. */

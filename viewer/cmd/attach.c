@@ -58,6 +58,8 @@ static void say_attached(const struct ct_attach_done *done, int pid, const char 
 	ct_message_for(ATTACH,
 		       "attached to process %d: %u calls of malloc and its kin in %u objects lead to ctrace; it %s %s",
 		       pid, done->slots, done->objects, asleep ? "sleeps, its page is" : "records into", name);
+	ct_message_for(ATTACH, "a thread was stopped for %.1f ms in all, %u times", (double)done->stopped_ns / 1e6,
+		       done->stops);
 	if (done->locked)
 		ct_message_for(
 			ATTACH,

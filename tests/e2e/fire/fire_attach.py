@@ -98,7 +98,7 @@ def threads(context):
 @test()
 def plugins(context):
     """A program that loads and unloads plugins all the time."""
-    return cycled(context, attached("load", 1))
+    return cycled(context, attached("load"))
 
 
 @test(needs=JEMALLOC)
@@ -109,7 +109,7 @@ def jemalloc(context):
 @test()
 def signals(context):
     """A signal handler on an alternate stack, vector registers, the red zone."""
-    return cycled(context, attached("signals", 1))
+    return cycled(context, attached("signals"))
 
 
 @test()
@@ -234,6 +234,8 @@ def postgres(context):
         run("pgbench", *client, "-i", "-q", "-s", "1", "postgres").check()
         bench = [POSTGRES + "/pgbench", *client, "-c", "2", "-T", "36000", "postgres"]
         load = subprocess.Popen(bench, env=context.environment(), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)
+        # pgbench has one more connection at first, which it closes.
+        wait_for(lambda: run("psql", *client, "-qAt", "-c", "select count(*) > 100 from pgbench_history", "postgres").stdout.strip() == "t", "transactions")
         query = "select pid from pg_stat_activity where application_name = 'pgbench' order by 1 limit 1"
         backend = wait_for(lambda: run("psql", *client, "-qAt", "-c", query, "postgres").stdout.strip(), "a backend")
         cycle(context, int(backend), folder, ctrace)
@@ -306,3 +308,9 @@ def killed_while_busy(context):
 def killed_while_waiting(context):
     """The same while threads wait. The waits that are begun once more take longer, and none ends early."""
     return killed(context, KILLS // 5, "waits")
+
+
+@test()
+def killed_among_signals(context):
+    """The same while a signal handler runs every millisecond, and vector registers and the red zone are in use."""
+    return killed(context, KILLS // 3, "signals")

@@ -6,10 +6,13 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 from lib import dhat, trace
 from lib.attach import attach, attached, detach, is_alive, running
-from lib.harness import CTRACE, LIBRARY, PYTHON, Skip, check, check_equal, check_in, program, test, wait_for
+from lib.harness import CTRACE, LIBRARY, PYTHON, ROOT, Skip, check, check_equal, check_in, program, test, wait_for
+
+JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 
 GROWS = """
 import sys, time
@@ -49,18 +52,23 @@ def growth_of_python3(context):
 class Switched:
     """tests/programs/process/switched.c, preloaded asleep or not at all."""
 
-    def __init__(self, context, name, preloaded):
+    def __init__(self, context, name, preloaded, allocator=None, path=None):
         self.context, self.name = context, name
         self.folder = context.make_folder(name)
         self.out = os.path.join(self.folder, "s.json")
         settings = {"CTRACE_MODE": "off", "CTRACE_CONTROL": self.folder, "CTRACE_KEEP_STORE": 1}
         self.preloaded = preloaded
         self.process = subprocess.Popen(
-            [program("switched")],
-            env=trace.environment(context, self.out, **settings) if preloaded else context.environment(),
+            [path or program("switched")],
+            env=self.environment(allocator, **settings),
             cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )
         self.answer("ready")
+
+    def environment(self, allocator, **settings):
+        env = trace.environment(self.context, self.out, **settings) if self.preloaded else self.context.environment()
+        libraries = [library for library in (env.get("LD_PRELOAD"), allocator) if library]
+        return {**env, "LD_PRELOAD": ":".join(libraries)} if libraries else env
 
     def answer(self, word):
         check_equal(self.process.stdout.readline().decode().strip(), word, "answer")
@@ -97,12 +105,10 @@ class Switched:
         return sorted((str(site.functions()), *(site[key] for key in ("tbk", "tb", "ebk", "eb"))) for site in dhat.check_file(path).sites)
 
 
-@test()
-def as_if_preloaded(context):
-    """From the moment of attaching on, each site's numbers are those of a preloaded process that was switched on then."""
+def _compare(context, allocator=None, path=None):
     found = {}
     for name in ("preloaded", "attached"):
-        run = Switched(context, name, name == "preloaded")
+        run = Switched(context, name, name == "preloaded", allocator, path)
         run.do("work", "grow")  # before: not recorded, nor its frees
         run.on()
         run.do("work", "work", "grow", "drop", "work")
@@ -120,9 +126,50 @@ def as_if_preloaded(context):
 
 
 @test()
+def as_if_preloaded(context):
+    """From the moment of attaching on, each site's numbers are those of a preloaded process that was switched on then."""
+    _compare(context)
+
+
+@test(needs=JEMALLOC)
+def as_if_preloaded_with_jemalloc(context):
+    _compare(context, JEMALLOC)
+
+
+@test()
+def as_if_preloaded_in_other_builds(context):
+    """At a fixed address, where the address of malloc is that of a stub; with all slots filled at start, and read-only."""
+    source = os.path.join(ROOT, "tests", "programs", "process", "switched.c")
+    takes = context.write("takes.c", "#include <stdlib.h>\nvoid *(*volatile taken)(size_t) = malloc;\n")
+    flags = ["-g", "-O1", "-fno-builtin", "-fno-inline", "-fno-optimize-sibling-calls", "-pthread", "-D_GNU_SOURCE", "-I" + os.path.join(ROOT, "tests", "programs")]
+    for number, build in enumerate((["-no-pie", "-fno-pie"], ["-pie", "-fpie", "-Wl,-z,now,-z,relro"])):
+        context.run(["gcc", *flags, *build, "-o", context.path("built"), source, takes]).check()
+        _compare(context, path=context.path("built"))
+        for name in ("preloaded", "attached"):
+            os.rename(context.path(name), context.path(f"{name}.{number}"))
+
+
+@test()
+def starting(context):
+    """A python3 that has just been started: it is attached to or refused, and does what it should in any case."""
+    statuses = set()
+    for number in range(12):
+        process = subprocess.Popen([PYTHON, "-c", "import json, decimal, sys; print(len(json.dumps(list(range(10000))))); sys.stdin.read()"], env=context.environment(), cwd=context.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        started = time.monotonic()
+        while time.monotonic() - started < number * 0.004:
+            pass
+        done = context.run([CTRACE, "attach", "-q", "-o", context.path("started.%p.json"), str(process.pid)])
+        check(done.status in (0, 3), f"status {done.status}: {done.stderr}")
+        statuses.add(done.status)
+        shown, _ = process.communicate(b"")
+        check_equal((shown, process.returncode), (b"58890\n", 0), f"output and status after {number * 4} ms ({done.stderr})")
+    check(0 in statuses, "none was attached to")
+
+
+@test()
 def plugins(context):
     """A program that is attached to finds its plugins by RUNPATH, is recorded inside them, and its stacks have no frame of ours."""
-    with running(context, attached("load", 1)) as process:
+    with running(context, attached("load")) as process:
         attach(context, process.pid, "-q", "-o", context.path("load.json"))
         wait_for(lambda: "plugin_a_blocks" in context.run([CTRACE, "top", "--all-frames", context.path("load.json.store")]).stdout, "blocks of a plugin")
     report = dhat.check_file(context.path("load.json"))
@@ -133,24 +180,35 @@ def plugins(context):
 
 
 @test()
+def not_inside_the_loader(context):
+    """A thread that holds the loader's lock is not used; there is a short moment in which it does not."""
+    with running(context, attached("callback")) as process:
+        attach(context, process.pid, "-q", "-o", context.path("c.json"))
+
+
+@test()
 def kept_pointers(context):
     """Addresses of malloc that are kept elsewhere are counted and said."""
     with running(context, attached("pointers")) as process:
         lines = attach(context, process.pid, "-o", context.path("p.json")).stderr
         check(re.search(r"1 pointer to malloc and its kin is kept elsewhere, in .*/attached; calls through it are not recorded", lines), lines)
+    report = dhat.check_file(context.path("p.json"))
+    below = {site.functions()[0] for site in report.sites if site.calls_from("through_pointer")}
+    check_equal(below, {"strdup"}, "functions that allocate")  # by a call inside the C library
 
 
 @test()
 def options(context):
     """A sample, another mode, and wrong options."""
     with running(context, attached("threads", 2)) as process:
-        attach(context, process.pid, "-q", "--mode", "sample=64k", "-o", context.path("s.json"))
+        first = attach(context, process.pid, "--mode", "sample=64k", "-o", context.path("s.json")).stderr
         check_in("sample=64", context.run([CTRACE, "ctl", str(process.pid)]).check().stdout, "status")
         check_in("is attached to", attach(context, process.pid, status=2).stderr, "a second time")
         detach(context, process.pid)
         check_in("is not attached to", detach(context, process.pid, status=2).stderr, "a second time")
         check_in("mode      off", context.run([CTRACE, "ctl", str(process.pid)]).check().stdout, "status")
-        attach(context, process.pid, "-q", "--mode", "exact")
+        again = attach(context, process.pid, "--mode", "exact").stderr
+        check_equal(re.findall(r"(\d+) calls of malloc", again), re.findall(r"(\d+) calls of malloc", first), "slots that the detach had given back")
         check_in("mode      exact", context.run([CTRACE, "ctl", str(process.pid)]).check().stdout, "status")
     for words, line in ((["--mode", "of", "1"], "not off, exact or sample=BYTES"), ([], "name a process"), (["x"], "not a pid"), (["1", "2"], "one process")):
         check_in(line, context.run([CTRACE, "attach", *words]).check(2).stderr, str(words))
@@ -209,28 +267,50 @@ def refused_while_traced(context):
     trace_it.tracer.wait()
 
 
+# Argument: the number of a call, and what happens for it; all others are allowed.
 SANDBOX = """
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <stddef.h>
 #include <unistd.h>
-int main(void) {
-	struct sock_filter all[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-	struct sock_fprog filter = {1, all};
+int main(int count, char **word) {
+	struct sock_filter all[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)atoi(word[1]), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, (unsigned)strtoul(word[2], NULL, 0)),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+	struct sock_fprog filter = {4, all};
 	char c;
+	(void)count;
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
-	return (int)read(0, &c, 1);
+	while (read(0, &c, 1) > 0)
+		free(malloc(100));
+	return 0;
 }
 """
+KILL, FAIL = "0x80000000", "0x00050001"
 
 
 @test()
-def refused_in_a_sandbox(context):
-    context.run(["gcc", "-o", context.path("sandbox"), context.write("sandbox.c", SANDBOX)]).check()
-    _refused(context, [context.path("sandbox")], r"is in a sandbox \(seccomp\)")
+def sandboxes(context):
+    """A filter that would kill for a call is a reason to refuse, one that makes a call fail (containers) is not. Only root can read it."""
+    path = context.path("sandbox")
+    context.run(["gcc", "-o", path, context.write("sandbox.c", SANDBOX)]).check()
+    if os.geteuid():
+        _refused(context, [path, "319", KILL], r"is in a sandbox \(seccomp\) whose filters only root can read")
+        return
+    _refused(context, [path, "319", KILL], r"is in a sandbox \(seccomp\) that would kill or stop it for memfd_create")
+    _refused(context, [path, "10", FAIL], r"is in a sandbox \(seccomp\) that would fail it for mprotect")
+    process = subprocess.Popen([path, "319", FAIL], env=context.environment(), cwd=context.folder, stdin=subprocess.PIPE)
+    wait_for(lambda: _waits(process.pid), "the program to read")
+    attach(context, process.pid, "-q", "-o", context.path("sandboxed.json"))
+    process.communicate(b"x" * 10)
+    check_equal(process.returncode, 0, "status")
+    check_equal(dhat.check_file(context.path("sandboxed.json")).below("main")["tbk"], 10, "blocks")
 
 
 @test()
@@ -283,6 +363,30 @@ exec sleep 1000
         check_equal([name for name in os.listdir(f"/proc/{process.pid}/fd") if "memfd" in os.readlink(f"/proc/{process.pid}/fd/{name}")], [], "descriptors left behind")
         detach(context, process.pid)
         check(is_alive(process.pid), "it is dead")
+    finally:
+        process.kill()
+        process.wait()
+
+
+@test(needs="setpriv")
+def out_of_reach(context):
+    """Root attaches to a process of a user who may not read the library: it is loaded from memory, too."""
+    if os.geteuid():
+        raise Skip("root")
+    private, out = context.make_folder("private"), context.make_folder("out")
+    for path in (LIBRARY, CTRACE):
+        folder = os.path.join(private, os.path.basename(os.path.dirname(path)))
+        os.makedirs(folder)
+        shutil.copy(path, folder)
+    os.chmod(private, 0o700)
+    os.chmod(out, 0o777)
+    os.chmod(context.folder, 0o711)
+    process = subprocess.Popen(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "cat"], env=context.environment(), cwd=out, stdin=subprocess.PIPE)
+    try:
+        wait_for(lambda: _waits(process.pid), "cat to read")
+        attach(context, process.pid, "-q", "-o", os.path.join(out, "cat.json"), ctrace=os.path.join(private, "bin", "ctrace"))
+        check(is_alive(process.pid), "it is dead")
+        check_equal(os.stat(os.path.join(out, "cat.json.store")).st_uid, 65534, "owner of the store")
     finally:
         process.kill()
         process.wait()

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attached MODE [NUMBER]: runs until its stdin ends, without looking at it, and checks itself. Prints "ready" at first,
- * and at the end "fine" and how much it has done, or what was wrong.
- *   threads N  N threads allocate, fill, check, resize and free without pause
+ * attached MODE [THREADS]: runs until its stdin ends, and checks itself. Prints "ready" at first, and at the end "fine"
+ * and how much it has done, or what was wrong. All threads do the same, the first one too: none is idle.
+ *   threads    allocate, fill, check, resize and free without pause
  *   load       loads two plugins by name, found by RUNPATH, calls them and unloads them, all the time
  *   waits      a thread for each kind of wait; none may end early, with an error, or with too little time
  *   signals    SIGPROF every millisecond, whose handler runs on an alternate stack, while vector registers and the red
  *              zone are in use
- *   pointers   calls malloc through a pointer in its data
+ *   callback   sleeps inside dl_iterate_phdr, most of the time, where nothing may be loaded
+ *   pointers   calls malloc through a pointer in its data, and strdup
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -33,8 +35,15 @@ static int over; /* atomic */
 static unsigned long done; /* atomic */
 static const char *wrong; /* atomic */
 
+static __thread int is_first;
+static __thread unsigned asked;
+
+/* The first thread looks at stdin now and then. */
 static int is_over(void)
 {
+	struct pollfd in = {.fd = 0, .events = POLLIN};
+	if (is_first && !(asked++ & 255) && poll(&in, 1, 0) > 0)
+		__atomic_store_n(&over, 1, __ATOMIC_RELAXED);
 	return __atomic_load_n(&over, __ATOMIC_RELAXED);
 }
 
@@ -177,18 +186,17 @@ static int wait_condition(void)
 static const struct wait {
 	int (*run)(void);
 	const char *wrong;
-	int once_more; /* its time may begin once more */
 } waits[] = {
-	{wait_nanosleep, "nanosleep", 0}, {wait_clock, "clock_nanosleep", 0}, {wait_poll, "poll", 0},
-	{wait_ppoll, "ppoll", 0},	  {wait_select, "select", 1},	      {wait_epoll, "epoll_wait", 1},
-	{wait_signal, "sigtimedwait", 1}, {wait_condition, "pthread_cond_timedwait", 0},
+	{wait_nanosleep, "nanosleep"},	  {wait_clock, "clock_nanosleep"}, {wait_poll, "poll"},
+	{wait_ppoll, "ppoll"},		  {wait_select, "select"},	   {wait_epoll, "epoll_wait"},
+	{wait_signal, "sigtimedwait"},	  {wait_condition, "pthread_cond_timedwait"},
 };
 #define WAITS (sizeof(waits) / sizeof(waits[0]))
 
 SITE static void *waiting(void *argument)
 {
 	const struct wait *wait = argument;
-	while (!is_over()) {
+	for (; !is_over(); asked = 0) {
 		double start = now_ms();
 		errno = 0;
 		if (wait->run() != 0 || now_ms() - start < WAIT_MS - 5)
@@ -242,12 +250,40 @@ SITE static void *signalled(void *argument)
 	return argument;
 }
 
+/* The loader's lock is held here. */
+static int sleep_inside(struct dl_phdr_info *info, size_t bytes, void *context)
+{
+	unsigned long long *adds = context;
+	struct timespec time = {0, 200000000};
+	(void)bytes;
+	if (*adds && *adds != info->dlpi_adds)
+		blame("something was loaded inside dl_iterate_phdr");
+	if (*adds)
+		return 1;
+	*adds = info->dlpi_adds;
+	nanosleep(&time, NULL);
+	return 0;
+}
+
+SITE static void *sleeping_inside(void *argument)
+{
+	struct timespec time = {0, 10000000};
+	for (; !is_over(); asked = 0) {
+		unsigned long long adds = 0;
+		dl_iterate_phdr(sleep_inside, &adds);
+		nanosleep(&time, NULL);
+		count();
+	}
+	return argument;
+}
+
 static void *(*volatile kept_malloc)(size_t);
 
 SITE static void *through_pointer(void *argument)
 {
 	while (!is_over()) {
 		free(kept_malloc(10));
+		free(strdup("text"));
 		count();
 	}
 	return argument;
@@ -261,10 +297,10 @@ int main(int words, char **word)
 			       : !strcmp(mode, "load")	   ? loading
 			       : !strcmp(mode, "waits")	   ? waiting
 			       : !strcmp(mode, "signals")  ? signalled
+			       : !strcmp(mode, "callback") ? sleeping_inside
 			       : !strcmp(mode, "pointers") ? through_pointer
 							   : NULL;
 	pthread_t threads[128];
-	char byte;
 	if (!run || number > 128)
 		return 2;
 	if (run == waiting)
@@ -274,14 +310,13 @@ int main(int words, char **word)
 	sigemptyset(&user);
 	sigaddset(&user, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, &user, NULL);
-	for (long i = 0; i < number; i++)
+	for (long i = 1; i < number; i++)
 		pthread_create(&threads[i], NULL, run, run == waiting ? (void *)&waits[i] : (void *)i);
 	puts("ready");
 	fflush(stdout);
-	while (read(0, &byte, 1) > 0)
-		;
-	__atomic_store_n(&over, 1, __ATOMIC_RELAXED);
-	for (long i = 0; i < number; i++)
+	is_first = 1;
+	run(run == waiting ? (void *)&waits[0] : NULL);
+	for (long i = 1; i < number; i++)
 		pthread_join(threads[i], NULL);
 	printf("%s %lu\n", wrong ? wrong : "fine", done);
 	return wrong != NULL;
