@@ -26,6 +26,12 @@ int ct_store_builder_complete(struct ct_store_builder *builder, const struct ct_
 /* Close the object files between two readings: they take 10 to 20 MB. The next update opens those that it needs. */
 void ct_store_builder_rest(struct ct_store_builder *builder);
 
+/* The profile's site for a site of the store; UINT32_MAX: none, since it has no allocation. */
+uint32_t ct_store_builder_site(const struct ct_store_builder *builder, size_t site);
+
+/* Take the profile out of the builder, which is freed, and note in the store which modules had their files. */
+struct ct_profile *ct_store_builder_release(struct ct_store_builder *builder, const struct ct_store_file *store);
+
 /* The profile, which the builder still owns. */
 struct ct_profile *ct_store_builder_profile(struct ct_store_builder *builder);
 
