@@ -59,9 +59,13 @@ def settle(pid):
     wait_for(lambda: open(f"/proc/{pid}/syscall", encoding="utf-8").read().split()[0] == "0", "the process to read")
 
 
-def ledger(context, pid, steady=True):
+# A kernel without PAGEMAP_SCAN.
+OLD_KERNEL = ("strace", "-o", "/dev/null", "-e", "trace=ioctl", "-e", "inject=ioctl:error=ENOTTY")
+
+
+def ledger(context, pid, steady=True, through=()):
     """The ledger of a process, whose rows add up to what the kernel says. steady: at most 2 % are unexplained."""
-    got = json.loads(context.run([CTRACE, "memory", "--json", pid]).check().stdout)
+    got = json.loads(context.run([*through, CTRACE, "memory", "--json", pid]).check().stdout)
     rows, rss = got["rows"], got["rssBytes"]
     check_equal(sum(rows.values()), rss, "the sum of the rows")
     check(all(value >= 0 for name, value in rows.items() if name != "unexplained"), f"rows below 0: {rows}")
@@ -77,9 +81,9 @@ def ledger(context, pid, steady=True):
     return got
 
 
-def sites(context, pid):
+def sites(context, pid, through=()):
     """The sums of a running process's sites, with resident bytes, by the program's own function."""
-    report = json.loads(context.run([CTRACE, "top", "-p", pid, "--resident", "--json"]).check().stdout)
+    report = json.loads(context.run([*through, CTRACE, "top", "-p", pid, "--resident", "--json"]).check().stdout)
     sums = {}
     for site in report["sites"]:
         of = sums.setdefault(site["ownFunction"], {})

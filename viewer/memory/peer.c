@@ -35,6 +35,7 @@ struct scan {
 /* Bits of a word of pagemap. */
 #define MAP_PRESENT (UINT64_C(1) << 63)
 #define MAP_SWAPPED (UINT64_C(1) << 62)
+#define MAP_OWN (UINT64_C(1) << 61 | UINT64_C(1) << 56) /* of a file, or mapped by one process only */
 #define WORDS 4096
 
 static enum ct_area_kind kind_of(const struct ct_area *area, const char *path, bool shared)
@@ -194,6 +195,7 @@ static int scan(struct ct_peer *peer, uint64_t start, uint64_t end, struct ct_pa
 	return 0;
 }
 
+/* The page of zeros looks like a page that is shared since a fork. */
 static int read_pagemap(struct ct_peer *peer, uint64_t start, uint64_t end, struct ct_page_runs *runs)
 {
 	uint64_t words[WORDS];
@@ -205,6 +207,7 @@ static int read_pagemap(struct ct_peer *peer, uint64_t start, uint64_t end, stru
 			return 0;
 		for (size_t i = 0; i < (size_t)got / sizeof(*words); i++, start += CT_PAGE)
 			if (words[i] & (MAP_PRESENT | MAP_SWAPPED) &&
+			    (!peer->skips_shared || words[i] & (MAP_SWAPPED | MAP_OWN)) &&
 			    add_run(runs, start, start + CT_PAGE, words[i] & MAP_PRESENT))
 				return -1;
 	}
@@ -232,23 +235,42 @@ bool ct_peer_is_resident(struct ct_peer *peer, uint64_t address)
 	return resident;
 }
 
-/* The pages of one area after the other, as close together in time as possible. */
+static int read_area_runs(struct ct_peer *peer, struct ct_area *area)
+{
+	area->first_run = peer->runs.count;
+	int code = ct_peer_pages(peer, area->start, area->end, &peer->runs);
+	area->run_count = peer->runs.count - area->first_run;
+	area->resident_bytes = 0;
+	for (size_t i = area->first_run; i < peer->runs.count; i++)
+		if (peer->runs.rows[i].resident)
+			area->resident_bytes += peer->runs.rows[i].end - peer->runs.rows[i].start;
+	return code;
+}
+
+/*
+ * The pages of one area after the other, as close together in time as possible. Without PAGEMAP_SCAN, smaps knows
+ * whether the pages that could be those of zeros are: it does not count them.
+ */
 static int read_runs(struct ct_peer *peer)
 {
 	int code = 0;
 	for (size_t i = 0; i < peer->area_count && !code; i++) {
 		struct ct_area *area = &peer->areas[i];
-		bool wanted = area->kind == CT_AREA_ANONYMOUS || area->kind == CT_AREA_HEAP;
-		size_t first = peer->runs.count;
-		if (!wanted || !area->writable)
+		uint64_t resident_bytes = area->resident_bytes;
+		if ((area->kind != CT_AREA_ANONYMOUS && area->kind != CT_AREA_HEAP) || !area->writable)
 			continue;
-		code = ct_peer_pages(peer, area->start, area->end, &peer->runs);
-		area->first_run = first;
-		area->run_count = peer->runs.count - first;
-		area->resident_bytes = 0;
-		for (size_t j = first; j < peer->runs.count; j++)
-			if (peer->runs.rows[j].resident)
-				area->resident_bytes += peer->runs.rows[j].end - peer->runs.rows[j].start;
+		code = read_area_runs(peer, area);
+		if (code || peer->scans || area->resident_bytes <= resident_bytes)
+			continue;
+		uint64_t excess = area->resident_bytes - resident_bytes;
+		peer->runs.count = area->first_run;
+		peer->skips_shared = true;
+		code = read_area_runs(peer, area);
+		peer->skips_shared = false;
+		if (!code && resident_bytes > area->resident_bytes && resident_bytes - area->resident_bytes > excess) {
+			peer->runs.count = area->first_run;
+			code = read_area_runs(peer, area);
+		}
 	}
 	return code;
 }

@@ -54,6 +54,7 @@ struct ct_peer {
 	const struct ct_process *process;
 	int pagemap;
 	bool scans; /* the kernel has PAGEMAP_SCAN (Linux 6.7) */
+	bool skips_shared; /* without it: take pages that could be the one of zeros for that */
 	struct ct_area *areas; /* in the order of addresses */
 	size_t area_count, area_room;
 	struct ct_page_runs runs; /* of all anonymous writable areas, read at one time */

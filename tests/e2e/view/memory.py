@@ -124,21 +124,42 @@ def adds_up_for_postgres(context):
     return f"RSS {got['rssBytes'] // 1024} KiB, unexplained {got['rows']['unexplained']} B, {got['tookNs'] // 1000} µs"
 
 
-@test()
-def known_pages(context):
-    """Resident and untouched bytes of blocks whose touched pages are known; reading a page of zeros makes nothing resident."""
+def _check_known_pages(sites):
     whole = 8 * MIB
-    with memory.waiting(context, program("pages"), "touch") as pages:
-        pages.ready()
-        sites = memory.sites(context, pages.pid)
-        table = context.run([CTRACE_TOP, "--resident", "--bytes", "-p", pages.pid]).check().stdout
     # A block of its own begins 16 bytes behind its mapping's first page, which has malloc's head.
     for name, resident in (("make_whole", whole), ("make_split", whole), ("make_some", whole // 4 - 16), ("make_none", PAGE - 16), ("make_zeros", PAGE - 16)):
         check_equal(sites[name]["residentBytes"], resident, f"resident bytes of {name}")
         check_equal(sites[name]["untouchedBytes"], whole - resident, f"untouched bytes of {name}")
     check_equal(sites["make_small"]["untouchedBytes"], 0, "untouched bytes of small blocks")
+
+
+@test()
+def known_pages(context):
+    """Resident and untouched bytes of blocks whose touched pages are known; reading a page of zeros makes nothing resident."""
+    with memory.waiting(context, program("pages"), "touch") as pages:
+        pages.ready()
+        _check_known_pages(memory.sites(context, pages.pid))
+        table = context.run([CTRACE_TOP, "--resident", "--bytes", "-p", pages.pid]).check().stdout
     check(re.search(r"^ *RESIDENT +% +SUM% +LIVE +BLOCKS +UNTOUCHED", table, re.M), table)
     check(re.search(r"^ *2,097,136 .* 6,291,472 .*make_some pages.c:", table, re.M), table)
+
+
+@test(needs="strace")
+def without_a_scan_of_pages(context):
+    """A kernel before 6.7: pages of zeros are told from a process's own by what smaps counts, also where a child shares them."""
+    for what in ("touch", "pins"):
+        with memory.waiting(context, program("pages"), what) as pages:
+            pages.ready()
+            rows = [memory.ledger(context, pages.pid, through=through)["rows"] for through in ((), memory.OLD_KERNEL)]
+            check_equal(rows[1], rows[0], "rows with the kernel's scan, and without")
+            if what == "touch":
+                _check_known_pages(memory.sites(context, pages.pid, through=memory.OLD_KERNEL))
+    fork = "import os\nkept = [bytes(600) for i in range(9000)]\nif os.fork(): os.waitpid(-1, 0)\nprint('ready', flush=True)\ninput()"
+    with memory.waiting(context, PYTHON, "-c", fork, PYTHONMALLOC="malloc") as python:
+        python.line()
+        memory.settle(int(open(f"/proc/{python.pid}/task/{python.pid}/children", encoding="utf-8").read()))
+        rows = [memory.ledger(context, python.pid, through=through)["rows"] for through in ((), memory.OLD_KERNEL)]
+        check_equal(rows[1], rows[0], "rows of a process that shares pages with its child")
 
 
 @test()
