@@ -223,21 +223,22 @@ static int choose_output(const struct ct_export *job, const struct ct_store_file
 	return CT_OK;
 }
 
-/* Take the ledger of the process that records into the store. Why that fails is said; the report goes without. */
-static void add_memory(const struct ct_store_file *store, struct ct_store_builder *builder)
+/* Take the ledger of the process that records into the store. Unless quiet, say why that fails; the report goes
+ * without. */
+static void add_memory(const struct ct_store_file *store, struct ct_store_builder *builder, bool quiet)
 {
 	struct ct_error_text error;
 	struct ct_taken taken = {0};
 	int code = ct_take_by_store(store, &taken, &error);
-	if (code)
+	if (code && !quiet)
 		ct_message("where its memory is cannot be said: %s", error.line);
-	else
+	if (!code)
 		ct_taken_put(&taken, builder);
 	ct_taken_fini(&taken);
 }
 
 /* The process lives, if only to wait for us at its end. */
-static int load_living(const struct ct_store_file *store, const char *path, struct ct_profile **profile,
+static int load_living(const struct ct_export *job, const struct ct_store_file *store, struct ct_profile **profile,
 		       struct ct_error_text *error)
 {
 	struct ct_store_builder *builder = ct_store_builder_new();
@@ -246,9 +247,9 @@ static int load_living(const struct ct_store_file *store, const char *path, stru
 		code = ct_store_builder_complete(builder, store, error);
 	if (code) {
 		ct_store_builder_free(builder);
-		return ct_error_context(error, code, "%s", path);
+		return ct_error_context(error, code, "%s", job->input->path);
 	}
-	add_memory(store, builder);
+	add_memory(store, builder, job->at_exit && store->header->flags & CT_STORE_QUIET);
 	*profile = ct_store_builder_release(builder, store);
 	return CT_OK;
 }
@@ -342,7 +343,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	int code = choose_output(job, store, &output, error);
 	struct ct_progress_part all = ct_progress_enter(0, LOADING);
 	if (!code)
-		code = store && job->memory && !job->events ? load_living(store, job->input->path, &profile, error)
+		code = store && job->memory && !job->events ? load_living(job, store, &profile, error)
 		       : store ? load_store(store, job->events, job->input->path, &profile, error)
 			       : ct_load_report(job->input, &profile, error);
 	ct_progress_leave(all);
