@@ -16,7 +16,7 @@ PROGRAM_FLAGS := -Itests/programs -g -O1 -fno-builtin -fno-inline -fno-optimize-
 # Sources with rules of their own. Each other one is a program, without an entry here.
 OTHER_C := api as_nobody attached bump fail_alloc fibers fire_audit leaks_plugin noreturn observe one_byte plugin_a plugin_b plugin_shape reuse signals stepped
 PROGRAM_C := $(filter-out $(OTHER_C),$(basename $(notdir $(wildcard tests/programs/*/*.c))))
-PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx leaks_cxx cxx_threads advise_vector new_delete frames_fp frames_bare frames_avx \
+PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx leaks_cxx cxx_threads advise_vector new_delete cache_server frames_fp frames_bare frames_avx \
 	says_static $(if $(shell command -v musl-gcc),says_musl) \
 	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so libobserve.so leaks_plugin.so static_hello as_nobody)
 PROGRAMS += $(addprefix $(TESTS)/programs/,fire_audit.so $(addprefix fire_sanitize.,address thread leak undefined) \
@@ -64,8 +64,8 @@ $(TESTS)/programs/attached: attached.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -mavx -o $@ $< -pthread -ldl -Wl,--enable-new-dtags,-rpath,'$$ORIGIN'
 
-# With inlined frames.
-$(TESTS)/programs/cxx_threads: cxx_threads.cc
+# With inlined frames, and with threads.
+$(TESTS)/programs/cxx_threads $(TESTS)/programs/cache_server: $(TESTS)/programs/%: %.cc
 	@mkdir -p $(@D)
 	$(CXX) -g -O2 -Wall -Wextra -MMD -MP -std=c++17 -o $@ $< -pthread
 

@@ -10,16 +10,7 @@
 #include "ctrace/version.h"
 #include "util/message.h"
 
-/* Assembly, since a compiler would give the section another type. */
-#define TEXT(number) #number
-#define NOTE(owner, type)                                                                                              \
-	".pushsection .note.ctrace, \"a\", @note\n"                                                                    \
-	".balign 4\n"                                                                                                  \
-	".long 2f - 1f, 0, " TEXT(type) "\n"                                                                           \
-					"1: .asciz \"" owner "\"\n"                                                    \
-					"2: .balign 4\n"                                                               \
-					".popsection\n"
-__asm__(NOTE(CT_NOTE_OWNER, CT_NOTE_PROGRAM));
+__asm__(CT_NOTE(CT_NOTE_OWNER, CT_NOTE_PROGRAM, ""));
 
 static void print_help(FILE *out)
 {

@@ -339,6 +339,7 @@ enum ct_clock {
 #define CT_STORE_FORKED 4u /* began as a copy of the parent's store, at a fork */
 #define CT_STORE_SLACK 8u /* slack is known, since the allocator reports how large a block is */
 #define CT_STORE_REACH 16u /* the REACH section is there and complete */
+#define CT_STORE_MEMORY 32u /* the exporter at exit takes the ledger of the process, which waits for it */
 #define CT_STORE_BYPASSED_SHIFT 16 /* from this bit on: number of allocator functions that are not recorded */
 #define CT_STORE_BYPASSED_MAX 0xffffu
 

@@ -50,7 +50,7 @@ static bool rows_are_open(void)
 
 bool ct_blocks_init(bool glibc, bool exact)
 {
-	ct_blocks.granule_shift = glibc && !exact ? 5 : 4;
+	ct_blocks.granule_shift = glibc && !exact ? CT_LIBC_GRANULE_SHIFT : 4;
 	ct_blocks.leaves = ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.leaves));
 	if (!glibc && !(ct_blocks.small_leaves = ct_region_map(LEAF_ENTRIES * sizeof(*ct_blocks.small_leaves))))
 		return false;

@@ -5,6 +5,7 @@
  */
 #include "hot/state.h"
 
+#include "ctrace/note.h"
 #include "hot/blocks.h"
 #include "hot/control.h"
 #include "hot/thread.h"
@@ -14,4 +15,5 @@ struct ct_tracer ct_tracer;
 struct ct_control ct_control CT_ALIGNED(CT_CONTROL_BYTES);
 struct ct_words ct_words = {.off = CT_WORD_NEVER, .sample = CT_WORD_NEVER};
 struct ct_block_map ct_blocks;
+__asm__(CT_NOTE(CT_NOTE_OWNER, CT_NOTE_BLOCKS, ".long ct_blocks - ., " CT_NOTE_TEXT(CT_BLOCK_MAP_LAYOUT)));
 __thread struct ct_tls ct_tls;

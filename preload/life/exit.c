@@ -255,6 +255,12 @@ static bool is_empty(void)
 	return ct_tracer.header->sections[CT_SECTION_SITES].used <= 1;
 }
 
+/* Does a `ctrace record` export the store later? It could not look at our memory any more. */
+static bool leaves_export(void)
+{
+	return !ct_options.memory && ct_say_left(ct_store_path(), ct_options.format);
+}
+
 static int run_exporter(bool heard)
 {
 	const char *arguments[] = {"ctrace", "export", "--at-exit", NULL, NULL, NULL, NULL, NULL, NULL};
@@ -266,7 +272,13 @@ static int run_exporter(bool heard)
 	*next++ = "--format"; /* last, since it may be wrong */
 	*next++ = ct_options.format;
 	*next = ct_store_path();
-	return ct_exporter_run(arguments);
+	/* With Yama, a child may not read its parent's memory unless the parent has declared it. */
+	if (ct_options.memory)
+		ct_syscall3(SYS_prctl, PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0);
+	int status = ct_exporter_run(arguments);
+	if (ct_options.memory)
+		ct_syscall3(SYS_prctl, PR_SET_PTRACER, 0, 0);
+	return status;
 }
 
 /* flushes: the C library's exit, which called us, writes what its streams hold when we are done. */
@@ -314,7 +326,7 @@ static void finish(bool flushes)
 	if (!ct_options.export) {
 		if (!quiet && !is_empty())
 			ct_say("recorded" BY_HAND, ct_store_path(), NULL);
-	} else if (!ct_say_left(ct_store_path(), ct_options.format) && run_exporter(heard) < 0 && !quiet) {
+	} else if (!leaves_export() && run_exporter(heard) < 0 && !quiet) {
 		const char *why = why_forbidden();
 		if (!why)
 			why = refused ? "the system or an emulator has refused to start an exporter"

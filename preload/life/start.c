@@ -159,6 +159,8 @@ static void describe_process(const struct ct_text *output)
 		header->flags |= CT_STORE_QUIET;
 	if (ct_options.keep_store)
 		header->flags |= CT_STORE_KEEP;
+	if (ct_options.memory)
+		header->flags |= CT_STORE_MEMORY;
 	if (ct_tracer.glibc_blocks || ct_tracer.usable_bytes)
 		header->flags |= CT_STORE_SLACK;
 	header->exe = ct_store_string(ct_output_exe(), strlen(ct_output_exe()));

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "ctrace/block_map.h"
 #include "ctrace/store.h"
 #include "sys/sys.h"
 
@@ -11,7 +12,6 @@
  * Programs are loaded at 0x55..., and their mappings at 0x7f.... Programs that choose random addresses, such as node,
  * choose them below 2^46.
  */
-#define REGION_START 0x480000000000ull
 #define GUARD_BYTES 65536ull
 #define TRIES 8
 #define SMALL_BYTES (128u << 10)
@@ -23,7 +23,7 @@
 
 #define PRIVATE (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
-static uint64_t next = REGION_START;
+static uint64_t next = CT_REGION_START;
 static bool elsewhere;
 static bool locking;
 static uint64_t mapped; /* bytes in all, even if they were unmapped again */
@@ -136,7 +136,7 @@ void ct_region_set_locking(bool on)
 
 bool ct_region_holds(uintptr_t address)
 {
-	return address >= REGION_START && address < ct_get_relaxed(&next);
+	return address >= CT_REGION_START && address < ct_get_relaxed(&next);
 }
 
 bool ct_region_is_whole(void)

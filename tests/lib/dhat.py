@@ -11,6 +11,7 @@ MARK = re.compile(r"^\[.*\]$")  # a note of ctrace instead of a frame: the stack
 
 COUNTERS = ("tb", "tbk", "tl", "mb", "mbk", "gb", "gbk", "eb", "ebk")
 OUR_COUNTERS = ("tmpk", "rszk", "mvk", "cpb", "slb")
+MEMORY_COUNTERS = ("rsb", "swb", "utb", "pnb")  # only with a ledger
 OUR_RANGES = ("szl", "szm", "fat", "lat")  # these do not add up
 LOSSES = ("dropped", "early", "bypassed", "unknownFrees", "truncated", "unrooted", "late", "paused", "marks", "otherSites", "mergedSites")
 
@@ -47,7 +48,7 @@ def _histogram(row):
 
 class Site:
     def __init__(self, point, frames):
-        self.counters = {key: point[key] for key in COUNTERS + OUR_COUNTERS + OUR_RANGES if key in point}
+        self.counters = {key: point[key] for key in COUNTERS + OUR_COUNTERS + MEMORY_COUNTERS + OUR_RANGES if key in point}
         self.frames = frames  # leaf first
         self.cut = point.get("cut", False)
         self.sizes, self.lifetimes = (_histogram(point.get(key)) for key in ("szh", "lth"))  # {bucket: blocks}

@@ -140,6 +140,7 @@ static void test_head(void **state)
 		struct ct_profile *whole = profile_of("f", 1), *poor = profile_of("f", 1);
 		struct ct_merge merge;
 		whole->has_temporaries = whole->has_details = whole->has_slack = whole->has_reach = true;
+		whole->has_memory = true;
 		poor->ended = false;
 		whole->totals.peak_bytes = 70;
 		whole->peak_time = 7;
@@ -157,7 +158,8 @@ static void test_head(void **state)
 		ct_profile_set_text(&poor->producer, "dhat-rs", 7);
 		merge_all(&merge, (struct ct_profile *[]){turn ? poor : whole, turn ? whole : poor}, 2);
 		const struct ct_profile *merged = merge.profile;
-		assert_false(merged->has_temporaries || merged->has_details || merged->has_slack || merged->has_reach);
+		assert_false(merged->has_temporaries || merged->has_details || merged->has_slack || merged->has_reach ||
+			     merged->has_memory);
 		assert_false(merged->ended);
 		assert_int_equal(merged->peak_time, 7);
 		assert_int_equal(merged->end_time, 20);

@@ -59,6 +59,8 @@ static struct ct_profile *sample(void)
 				       21,         22,
 				       23,         24,
 				       25,         26,
+				       27,         28,
+				       29,         30,
 				       0,          0,
 				       0,          0,
 				       0};
@@ -72,6 +74,22 @@ static struct ct_profile *sample(void)
 	profile->short_lived = 500;
 	profile->has_lifetimes = true;
 	profile->has_temporaries = profile->has_details = profile->has_slack = profile->has_reach = true;
+	profile->has_memory = true;
+	profile->ledger = (struct ct_ledger){
+		.rss_bytes = 1000,
+		.bytes = {100, 50, 40, 30, 20, 10, 200, 300, 150, 100},
+		.swapped_bytes = 1,
+		.heap_bytes = 220,
+		.pinned_bytes = 25,
+		.whole_bytes = 15,
+		.live_bytes = 111,
+		.live_blocks = 2,
+		.live_swapped_bytes = 3,
+		.live_untouched_bytes = 8,
+		.took_ns = 12345,
+		.has_sites = true,
+		.late = true,
+	};
 	profile->ended = false;
 	ct_profile_site(profile, first, 3, &counters, true);
 	counters.total_bytes = 1;
@@ -167,6 +185,8 @@ static void check_equal(const struct ct_profile *a, const struct ct_profile *b)
 	assert_int_equal(a->has_slack, b->has_slack);
 	assert_int_equal(a->has_reach, b->has_reach);
 	assert_int_equal(a->ended, b->ended);
+	assert_int_equal(a->has_memory, b->has_memory);
+	assert_memory_equal(&a->ledger, &b->ledger, sizeof(a->ledger));
 	assert_memory_equal(&a->losses, &b->losses, sizeof(a->losses));
 	assert_memory_equal(&a->totals, &b->totals, sizeof(a->totals));
 	assert_int_equal(a->timeline_count, b->timeline_count);
@@ -239,6 +259,12 @@ static void test_broken_member(void **state)
 		{"[50,60,70,80]", "[5,60,70,80]", "goes back in time"},
 		{"[50,60,70,80]", "[50,60,70]", "not 4 numbers"},
 		{"\"dropped\":1", "\"dropped\":\"1\"", "\"dropped\" is not a number"},
+		{"\"memory\":{", "\"memory\":[],\"x\":{", "\"memory\" is not an object"},
+		{"\"rows\":{", "\"rows\":7,\"x\":{", "\"rows\" is not an object"},
+		{"\"live\":100", "\"live\":1001", "larger than \"rssBytes\""},
+		{"\"live\":100", "\"live\":-1", "is negative"},
+		{"\"pinnedBytes\":", "\"pinnedBytes\":-", "is negative"},
+		{"\"rssBytes\":1000", "\"rssBytes\":72057594037927936", "is 2^56 or more"},
 		{"\"losses\":{", "\"losses\":1,\"x\":{", "\"losses\" is not an object"},
 		{"[1,2,4096,8192,4095]", "[1,2,4096,8192]", "not 5 numbers"},
 		{"[1,2,4096,8192,4095]", "[1,99,4096,8192,4095]", "outside \"paths\""},

@@ -90,8 +90,8 @@ static void put_missing(struct ct_line *line, const struct ct_findings *findings
 	bool any = false;
 	ct_line_style(line, CT_STYLE_QUIET);
 	for (int i = 0; i < CT_ADVICE_KINDS && findings->missing; i++) {
-		/* ct_findings_no_leak says what is not known about leaks */
-		if (!(findings->missing & 1u << i) || i == CT_ADVICE_LOST || i == CT_ADVICE_LEAK)
+		/* ct_findings_no_leak says what is not known about leaks; few recordings have a ledger */
+		if (!(findings->missing & 1u << i) || i == CT_ADVICE_LOST || i == CT_ADVICE_LEAK || i == CT_ADVICE_PINS)
 			continue;
 		any = true;
 		ct_line_add(line, before);

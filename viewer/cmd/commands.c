@@ -6,10 +6,13 @@
 #include "util/distance.h"
 
 const struct ct_command *const ct_commands[] = {
-	&ct_command_record, &ct_command_attach, &ct_command_detach, &ct_command_ctl,      &ct_command_watch,
-	&ct_command_top,    &ct_command_diff,   &ct_command_check,  &ct_command_trend,    &ct_command_html,
-	&ct_command_advise, &ct_command_export, &ct_command_push,   &ct_command_serve,    &ct_command_merge,
-	&ct_command_tidy,   &ct_command_info,   &ct_command_doctor, &ct_command_complete, NULL,
+	&ct_command_record, &ct_command_attach,   &ct_command_detach,
+	&ct_command_ctl,    &ct_command_watch,    &ct_command_top,
+	&ct_command_diff,   &ct_command_check,    &ct_command_trend,
+	&ct_command_html,   &ct_command_advise,   &ct_command_memory,
+	&ct_command_export, &ct_command_push,     &ct_command_serve,
+	&ct_command_merge,  &ct_command_tidy,     &ct_command_info,
+	&ct_command_doctor, &ct_command_complete, NULL,
 };
 
 const struct ct_command *ct_command_find(const char *name)

@@ -67,6 +67,8 @@ static const char *conflict(const struct request *request)
 		return "--remove-store cannot be combined with --focus, --ignore or --hide";
 	if (job->live && !job->output)
 		return "--live needs -o: FILE.store for a copy of the store, or a report";
+	if (job->memory && (!job->live || ct_export_is_store(job->output)))
+		return "--memory needs --live and -o FILE, a report: it looks at the running process";
 	if (job->segment && job->since)
 		return "--segment and --since cannot be combined";
 	if ((job->segment || job->since) && (remove || !job->output || ct_export_is_store(job->output)))
@@ -105,6 +107,7 @@ static int write_format(const struct request *request, const char *word, size_t 
 	job.format = request->formats.formats[index];
 	job.brief = index > 0;
 	job.one_line = request->notes != NULL;
+	job.at_exit = request->at_exit;
 	job.remove_store = request->at_exit && index + 1 == request->formats.count;
 	if (!code && request->remove_store)
 		code = check_removable(&input, error);
@@ -226,6 +229,10 @@ static const struct ct_option options[] = {
 	 .help = "INPUT is the pid or the store of a running program; -o FILE.store makes a whole copy of the store",
 	 .set = ct_set_flag,
 	 .at = offsetof(struct request, job.live)},
+	{.name = "memory",
+	 .help = "with --live, also take the process's ledger (see ctrace-memory(1)) and each site's resident bytes",
+	 .set = ct_set_flag,
+	 .at = offsetof(struct request, job.memory)},
 	{.name = "remove-store",
 	 .help = "remove the store after a successful export",
 	 .set = ct_set_flag,

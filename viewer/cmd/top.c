@@ -57,8 +57,11 @@ static int flush(struct request *request)
 static int check_interactive(const struct request *request)
 {
 	const struct ct_top_request *top = &request->top;
-	bool possible = (top->kind == CT_TOP_ROWS || top->kind == CT_TOP_TREE) && top->form == CT_TOP_TEXT &&
-			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE && !top->view.column_count &&
+	/* --resident chooses columns, which the interactive view has too. */
+	bool possible = (top->kind == CT_TOP_ROWS || top->kind == CT_TOP_TREE) &&
+			(top->form == CT_TOP_TEXT || (top->resident && !top->interactive)) &&
+			top->view.by != CT_BY_FILE && top->view.by != CT_BY_LINE &&
+			(!top->view.column_count || top->resident) &&
 			!(top->only_leaks && (top->kind != CT_TOP_ROWS || top->view.by != CT_BY_SITE)) &&
 			!top->view.spreads[CT_HISTOGRAM_SIZES] && !top->view.spreads[CT_HISTOGRAM_LIFETIMES];
 	if (!request->top.interactive && !request->top.pid)
@@ -77,7 +80,7 @@ static int check_interactive(const struct request *request)
 
 static bool is_live(const struct request *request)
 {
-	return (request->top.interactive || request->top.pid) && ct_live_possible();
+	return (request->top.interactive || request->top.pid) && request->top.form == CT_TOP_TEXT && ct_live_possible();
 }
 
 static int show_live(const struct request *request)
@@ -165,6 +168,11 @@ static int open_target(struct request *request, struct ct_profile **profile, str
 	if (code < 0)
 		return code;
 	*profile = ct_target_profile(request->target);
+	if (request->top.resident && (code = ct_target_take_ledger(request->target, error)) < 0) {
+		ct_target_close(request->target);
+		request->target = NULL;
+		return code;
+	}
 	if (!request->top.sort_given)
 		request->top.view.sort = CT_COLUMN_END;
 	if (ct_target_state(request->target) == CT_TARGET_STOPPED)

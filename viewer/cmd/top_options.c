@@ -178,6 +178,14 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 	 .set = set_suppressions,
 	 AT(leaks),
 	 .file = true},
+	{.name = "resident",
+	 .help = "with -p, how much of the live blocks is resident, swapped and untouched, and what pins pages",
+	 .set = ct_set_flag,
+	 AT(resident)},
+	{.name = "pins",
+	 .help = "with -p, whose few live blocks keep pages from being given back, the most first",
+	 .set = ct_set_flag,
+	 AT(pins)},
 	{.name = "json", .help = "for scripts, as ctrace export -f json", .set = set_json, AT(form)},
 	{.name = "csv", .help = "for spreadsheets, with exact numbers", .set = set_csv, AT(form)},
 	{.name = "full",
@@ -212,15 +220,33 @@ int ct_top_configure(struct ct_top_request *request, const struct ct_config *con
 void ct_top_keep_known_columns(struct ct_top_request *request)
 {
 	struct ct_view *view = &request->view;
+	bool swapped = view->profile->totals.swapped_bytes || !request->resident;
 	int kept = 0;
-	if (!request->columns_configured)
+	if (!request->columns_configured && swapped)
 		return;
 	for (int i = 0; i < view->column_count; i++)
-		if (ct_column_exists(view->profile, view->columns[i]))
+		if (request->columns_configured ? ct_column_exists(view->profile, view->columns[i])
+						: view->columns[i] != CT_COLUMN_SWAPPED)
 			view->columns[kept++] = view->columns[i];
 	view->column_count = kept;
 	if (!request->sort_given && kept)
 		view->sort = view->columns[0];
+}
+
+/* For --resident and --pins. */
+static void choose_memory_columns(struct ct_top_request *request)
+{
+	static const enum ct_column columns[] = {CT_COLUMN_PINNED,     CT_COLUMN_RESIDENT,  CT_COLUMN_END,
+						 CT_COLUMN_END_BLOCKS, CT_COLUMN_UNTOUCHED, CT_COLUMN_SWAPPED};
+	struct ct_view *view = &request->view;
+	size_t first = request->pins ? 0 : 1;
+	for (size_t i = first; i < sizeof(columns) / sizeof(columns[0]); i++)
+		view->columns[view->column_count++] = columns[i];
+	if (!request->pins)
+		view->columns[view->column_count++] = CT_COLUMN_PINNED;
+	if (!request->sort_given)
+		view->sort = columns[first];
+	request->sort_given = true;
 }
 
 /* --cum alone implies --by function. Without --sort, the first of the chosen columns is sorted. */
@@ -234,12 +260,18 @@ static void complete(struct ct_top_request *request)
 	if (!request->rows_given && request->form == CT_TOP_CSV)
 		view->rows = 0;
 	view->patterns = &request->functions;
+	request->resident = request->resident || request->pins;
+	if (request->resident && !view->column_count && !request->interactive && request->form == CT_TOP_TEXT)
+		choose_memory_columns(request);
 }
 
 int ct_top_check_options(const char *command, struct ct_top_request *request)
 {
 	bool is_table = request->kind == CT_TOP_ROWS && request->form == CT_TOP_TEXT;
 	complete(request);
+	if (request->resident && request->form != CT_TOP_JSON && request->form != CT_TOP_CSV &&
+	    request->kind != CT_TOP_ROWS && request->kind != CT_TOP_TREE)
+		return ct_cmd_fail(command, CT_EXIT_USAGE, "--resident and --pins are for tables and --tree");
 	if (request->leaks.rule_count && !request->only_leaks)
 		return ct_cmd_fail(command, CT_EXIT_USAGE, "--suppressions is for --leaks");
 	if (request->view.column_count && !is_table && request->kind != CT_TOP_TREE)
@@ -268,6 +300,12 @@ static int check_column(const char *command, const struct ct_top_request *reques
 	if (column >= CT_COLUMN_LOST && column <= CT_COLUMN_REACHABLE && !profile->has_reach)
 		return ct_cmd_fail(command, CT_EXIT_USAGE, "%s has no %s: record with --reach (CTRACE_REACH=1)", path,
 				   name);
+	if (column >= CT_COLUMN_RESIDENT && column <= CT_COLUMN_PINNED && !profile->has_memory)
+		return ct_cmd_fail(command, CT_EXIT_USAGE,
+				   profile->sample_bytes
+					   ? "%s is a sample, which does not have all blocks: %s is not known"
+					   : "%s has no %s: it is found in a running process, by --resident -p PID",
+				   path, name);
 	if (column == CT_COLUMN_THREADS && !profile->has_threads)
 		return ct_cmd_fail(command, CT_EXIT_USAGE,
 				   "%s has no threads: record with --threads (CTRACE_THREADS=1)", path);

@@ -23,13 +23,14 @@ struct ct_top_request {
 	bool columns_configured; /* by the config, not by an option */
 	struct ct_selection selection;
 	struct ct_patterns functions; /* from --list and --peek */
+	bool resident, pins; /* take the process's ledger; pins implies resident */
 	bool only_leaks;
 	struct ct_leaks leaks;
 	char no_leak[CT_ADVICE_ROOM];
 };
 
 /* The options for a struct ct_top_request; ct_select_options are for its selection. */
-#define CT_TOP_OPTIONS 21
+#define CT_TOP_OPTIONS 23
 
 extern const struct ct_option ct_top_options[CT_TOP_OPTIONS];
 
@@ -38,7 +39,7 @@ struct ct_config;
 /* After the last option: what the config has and no option has set. 0 or < 0. */
 int ct_top_configure(struct ct_top_request *request, const struct ct_config *config, struct ct_error_text *error);
 
-/* Drop the columns of the config that the profile does not have. */
+/* Drop the columns of the config that the profile does not have, and of --resident what is swapped if nothing is. */
 void ct_top_keep_known_columns(struct ct_top_request *request);
 
 /* After the last option: check that they fit together, and fill in what follows from them. Returns an exit code. */

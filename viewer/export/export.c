@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "load/load.h"
+#include "load/store/store_builder.h"
 #include "load/store/store_file.h"
 #include "load/store/store_process.h"
+#include "memory/take.h"
 #include "model/leaks.h"
 #include "model/losses.h"
 #include "model/threads.h"
@@ -224,6 +226,37 @@ static int choose_output(const struct ct_export *job, const struct ct_store_file
 	return CT_OK;
 }
 
+/* Take the ledger of the process that records into the store. Unless quiet, say why that fails; the report goes
+ * without. */
+static void add_memory(const struct ct_store_file *store, struct ct_store_builder *builder, bool quiet)
+{
+	struct ct_error_text error;
+	struct ct_taken taken = {0};
+	int code = ct_take_by_store(store, &taken, &error);
+	if (code && !quiet)
+		ct_message("where its memory is cannot be said: %s", error.line);
+	if (!code)
+		ct_taken_put(&taken, builder);
+	ct_taken_fini(&taken);
+}
+
+/* The process lives, if only to wait for us at its end. */
+static int load_living(const struct ct_export *job, const struct ct_store_file *store, struct ct_profile **profile,
+		       struct ct_error_text *error)
+{
+	struct ct_store_builder *builder = ct_store_builder_new();
+	int code = builder ? ct_store_builder_update(builder, store, error) : ct_error_no_memory(error);
+	if (!code)
+		code = ct_store_builder_complete(builder, store, error);
+	if (code) {
+		ct_store_builder_free(builder);
+		return ct_error_context(error, code, "%s", job->input->path);
+	}
+	add_memory(store, builder, job->at_exit && store->header->flags & CT_STORE_QUIET);
+	*profile = ct_store_builder_release(builder, store);
+	return CT_OK;
+}
+
 static int load_store(const struct ct_store_file *store, bool events, const char *path, struct ct_profile **profile,
 		      struct ct_error_text *error)
 {
@@ -373,8 +406,9 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	int code = choose_output(job, store, &output, error);
 	struct ct_progress_part all = ct_progress_enter(0, LOADING);
 	if (!code)
-		code = store ? load_store(store, job->events, job->input->path, &profile, error)
-			     : ct_load_report(job->input, &profile, error);
+		code = store && job->memory && !job->events ? load_living(job, store, &profile, error)
+		       : store ? load_store(store, job->events, job->input->path, &profile, error)
+			       : ct_load_report(job->input, &profile, error);
 	ct_progress_leave(all);
 	ct_input_close(job->input);
 	if (!code && store && !profile->ended)
@@ -449,11 +483,13 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 		if (code)
 			ct_error_context(error, code, "%s", path);
 	}
+	struct ct_export one = *job;
+	one.memory = job->memory || (job->at_exit && store.header && store.header->flags & CT_STORE_MEMORY);
 	ct_input_close(job->input); /* there may be one descriptor only (RLIMIT_NOFILE), and the output needs it */
 	if (!code && job->live && ct_export_is_store(job->output))
 		code = write_copy(job, &store, error);
 	else if (!code)
-		code = export(job, &store, error);
+		code = export(&one, &store, error);
 	if (!code && !job->output && !job->events && !job->brief && ct_store_has_events(&store))
 		code = export_events(job, &store, error);
 	bool kept = store.failed || store.segment_rows || (store.header && store.header->flags & CT_STORE_KEEP);

@@ -40,6 +40,8 @@ struct ct_export {
 	const char *since; /* for a store: export the segment of this name; NULL: none */
 	bool split_threads; /* keep equal stacks of several threads apart */
 	bool live; /* the input is the store of a running program; an output FILE.store becomes a copy of it */
+	bool memory; /* take the ledger of the process, which must be alive (memory/take.h) */
+	bool at_exit; /* the process waits for the export: take its ledger, if the recording wants that */
 	bool events; /* for a store: export the program's ad-hoc events instead of the heap */
 	bool remove_store; /* after a successful export, unless the recording asked to keep it, or has more segments */
 	bool keep_name; /* use the default name as it is, whatever the format */

@@ -159,6 +159,7 @@ static void put_header(struct draw *draw)
 	put_amounts(draw);
 	if (draw->view.profile->recent_us)
 		put_rates(draw);
+	ct_summary_memory(draw->view.profile, &draw->line);
 	ct_summary_timeline(&draw->view, &draw->line);
 	if (draw->screen->rows.kind == CT_ROWS_LEAKS)
 		ct_draw_leaks_header(draw->screen, &draw->view, &draw->line);
@@ -173,6 +174,9 @@ static unsigned wanted_columns(const struct draw *draw)
 		all = sort | 1u << CT_COLUMN_END | 1u << CT_COLUMN_GROWN | 1u << CT_COLUMN_RATE;
 		if (columns >= WIDE)
 			all |= 1u << CT_COLUMN_TOTAL | 1u << CT_COLUMN_BLOCK_RATE;
+		if (draw->view.profile->has_memory)
+			all = sort | 1u << CT_COLUMN_END | 1u << CT_COLUMN_GROWN | 1u << CT_COLUMN_RESIDENT |
+			      1u << CT_COLUMN_UNTOUCHED | 1u << CT_COLUMN_PINNED;
 	}
 	if (draw->screen->rows.kind != CT_ROWS_SITES)
 		all &= ~(1u << CT_COLUMN_MAX | 1u << CT_COLUMN_AVERAGE | 1u << CT_COLUMN_THREADS);

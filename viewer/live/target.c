@@ -9,6 +9,7 @@
 
 #include "live/process.h"
 #include "load/store/store_builder.h"
+#include "memory/take.h"
 #include "util/array.h"
 #include "util/clock.h"
 
@@ -28,9 +29,14 @@ struct ct_target {
 	size_t before_count, before_room;
 	uint64_t read_us; /* time of the latest reading; 0 = never */
 	uint64_t baseline_us;
+	bool takes; /* the ledger */
+	struct ct_taken taken; /* the latest */
+	uint64_t taken_us;
 	enum ct_target_state state;
 	char reason[256];
 };
+
+#define LEDGER_SHARE 10 /* of the time, taking ledgers may cost this part */
 
 struct ct_profile *ct_target_profile(const struct ct_target *target)
 {
@@ -126,6 +132,29 @@ static void note_state(struct ct_target *target, const struct ct_store_file *sto
 								   : CT_TARGET_RUNS;
 }
 
+/* What was taken last stays until the next one, and at the process's end. */
+static int take_ledger(struct ct_target *target, const struct ct_store_file *store, struct ct_error_text *error)
+{
+	struct ct_taken taken;
+	uint64_t pause_us = target->taken.ledger.took_ns / 1000 * LEDGER_SHARE;
+	int code = CT_OK;
+	if (target->state != CT_TARGET_RUNS)
+		code = ct_error_set(error, CT_ERR_IO, "the recording of process %d has ended", target->process.pid);
+	else if (!target->taken_us || target->read_us - target->taken_us >= pause_us) {
+		code = ct_take(&target->process, store, &taken, error);
+		if (code) {
+			ct_taken_fini(&taken);
+		} else {
+			ct_taken_fini(&target->taken);
+			target->taken = taken;
+			target->taken_us = target->read_us;
+		}
+	}
+	if (target->taken.sites)
+		ct_taken_put(&target->taken, target->builder);
+	return target->taken.sites ? CT_OK : code;
+}
+
 /* Read the store. first: this file has not been read before. */
 static int read_store(struct ct_target *target, bool first, struct ct_error_text *error)
 {
@@ -137,6 +166,8 @@ static int read_store(struct ct_target *target, bool first, struct ct_error_text
 		ct_store_builder_free(target->builder);
 		target->builder = ct_store_builder_new();
 		target->before_count = 0;
+		ct_taken_fini(&target->taken); /* its sites are those of the other file */
+		target->taken_us = 0;
 		code = target->builder ? CT_OK : ct_error_no_memory(error);
 	}
 	if (!code)
@@ -146,6 +177,8 @@ static int read_store(struct ct_target *target, bool first, struct ct_error_text
 	if (!code) {
 		note_state(target, &store, lived);
 		set_end(target, &store);
+		if (target->takes)
+			code = take_ledger(target, &store, error);
 	}
 	ct_store_file_close(&store);
 	return code;
@@ -179,6 +212,12 @@ int ct_target_refresh(struct ct_target *target, struct ct_error_text *error)
 	return read_store(target, idle && follow_exec(target), error);
 }
 
+int ct_target_take_ledger(struct ct_target *target, struct ct_error_text *error)
+{
+	target->takes = true;
+	return read_store(target, false, error);
+}
+
 int ct_target_open(int pid, struct ct_target **result, struct ct_error_text *error)
 {
 	struct ct_target *target = calloc(1, sizeof(*target));
@@ -204,6 +243,7 @@ void ct_target_close(struct ct_target *target)
 	if (target->fd >= 0)
 		close(target->fd);
 	ct_store_builder_free(target->builder);
+	ct_taken_fini(&target->taken);
 	free(target->before);
 	free(target);
 }

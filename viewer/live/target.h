@@ -25,6 +25,12 @@ void ct_target_close(struct ct_target *target);
 /* Read the store again. CT_ERR_MEMORY: the profile is lost. Other codes < 0: it is unchanged. */
 int ct_target_refresh(struct ct_target *target, struct ct_error_text *error);
 
+/*
+ * From now on, readings take the ledger of the process too (memory/take.h), as often as that costs a tenth of the time
+ * at most. Takes the first one. 0 or < 0.
+ */
+int ct_target_take_ledger(struct ct_target *target, struct ct_error_text *error);
+
 /* Make what is live now the baseline for growth. 0, or < 0 when out of memory. */
 int ct_target_set_baseline(struct ct_target *target);
 

@@ -22,6 +22,7 @@
 #define SLACK_MIN 0.2 /* as a share of the requested bytes */
 #define KEPT_MIN 0.75 /* average lifetime as a share of the run */
 #define REUSE_MIN 10 /* blocks allocated for each one live at the site's maximum */
+#define PINNED_MIN 2 /* bytes of pages for each resident byte of the blocks on them */
 #define LEAK_BYTES_MIN 16384
 #define LEAK_BLOCKS_MIN 100
 
@@ -310,6 +311,20 @@ static bool judge_slack(const struct work *work, struct ct_advice *advice)
 	return judge_bytes(advice, bytes, (double)work->profile->totals.peak_bytes + bytes, SHARE_MIN);
 }
 
+/* Pages that come back without the site's blocks, beyond what the blocks themselves take. */
+static uint64_t pins_of(const struct work *work, size_t site)
+{
+	const struct ct_counters *c = &work->profile->sites[site].counters;
+	return c->pinned_bytes / PINNED_MIN >= c->resident_bytes ? c->pinned_bytes - c->resident_bytes : 0;
+}
+
+static bool judge_pins(const struct work *work, struct ct_advice *advice)
+{
+	const struct ct_counters *c = &advice->counters;
+	return judge_bytes(advice, (double)(c->pinned_bytes - c->resident_bytes),
+			   (double)work->profile->ledger.rss_bytes, SHARE_MIN);
+}
+
 /* Only blocks that were allocated early can reach such an average lifetime. */
 static uint64_t kept_of(const struct work *work, size_t site)
 {
@@ -330,7 +345,7 @@ static bool judge_peak(const struct work *work, struct ct_advice *advice)
 	       advice->saved_bytes >= PEAK_BYTES_MIN && !is_told(work, advice, CT_ADVICE_GROWTH);
 }
 
-enum need { NEED_LIFETIMES, NEED_TEMPORARIES, NEED_DETAILS, NEED_SLACK, NEED_MOMENTS, NEED_REACH };
+enum need { NEED_LIFETIMES, NEED_TEMPORARIES, NEED_DETAILS, NEED_SLACK, NEED_MOMENTS, NEED_REACH, NEED_MEMORY };
 
 /* weight ranks the kinds: calls cost less than memory, and what is often fine as it is comes last. */
 static const struct kind {
@@ -346,6 +361,7 @@ static const struct kind {
 	[CT_ADVICE_LEAK] = {leak_of, judge_leak, NEED_MOMENTS, 1},
 	[CT_ADVICE_TINY] = {tiny_of, judge_tiny, NEED_LIFETIMES, 0.9},
 	[CT_ADVICE_SLACK] = {slack_of, judge_slack, NEED_SLACK, 0.9},
+	[CT_ADVICE_PINS] = {pins_of, judge_pins, NEED_MEMORY, 0.9},
 	[CT_ADVICE_KEPT] = {kept_of, judge_peak, NEED_LIFETIMES, 0.15},
 	[CT_ADVICE_PEAK] = {peak_of, judge_peak, NEED_LIFETIMES, 0.15},
 };
@@ -364,6 +380,8 @@ static bool is_known(const struct work *work, enum need need)
 		return work->moment_count && profile->has_lifetimes;
 	case NEED_REACH:
 		return profile->has_reach;
+	case NEED_MEMORY:
+		return profile->has_memory;
 	default:
 		return ct_metric_all_exist(profile);
 	}

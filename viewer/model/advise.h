@@ -22,6 +22,7 @@ enum ct_advice_kind {
 	CT_ADVICE_LEAK, /* live bytes that rise throughout the run and stay */
 	CT_ADVICE_TINY, /* small blocks: the allocator's overhead */
 	CT_ADVICE_SLACK, /* bytes that the allocator added to the requests */
+	CT_ADVICE_PINS, /* few live bytes on pages that nothing else is on; only if a ledger was taken */
 	CT_ADVICE_KEPT, /* held from the start to the end */
 	CT_ADVICE_PEAK, /* a large part of the peak, and none of the above */
 	CT_ADVICE_KINDS,

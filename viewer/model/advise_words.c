@@ -34,6 +34,10 @@ static const struct words {
 			    "put them into an array or arena, or into the block that points to them"},
 	[CT_ADVICE_SLACK] = {"slack", "Room that was not asked for",
 			     "sizes just above a size class of the allocator: ask for a little less, or use the room"},
+	[CT_ADVICE_PINS] =
+		{"pins", "Few live bytes that pin pages",
+		 "allocate what lives long before or apart from what lives briefly, such as in a pool of its "
+		 "own; ctrace top --pins shows all"},
 	[CT_ADVICE_KEPT] =
 		{"kept", "Held from start to end",
 		 "free it when it has done its work, or make it when it is first needed; fine where it is in "
@@ -62,6 +66,7 @@ enum ct_metric ct_advice_metric(enum ct_advice_kind kind)
 		[CT_ADVICE_LOST] = CT_METRIC_LOST_BYTES,
 		[CT_ADVICE_TINY] = CT_METRIC_TOTAL_BLOCKS,
 		[CT_ADVICE_SLACK] = CT_METRIC_SLACK_BYTES,
+		[CT_ADVICE_PINS] = CT_METRIC_PINNED_BYTES,
 		[CT_ADVICE_KEPT] = CT_METRIC_END_BYTES,
 		[CT_ADVICE_PEAK] = CT_METRIC_PEAK_BYTES,
 	};
@@ -411,14 +416,25 @@ static void explain_slack(const struct ct_profile *profile, const struct ct_advi
 	add(out, " of the peak");
 }
 
+static void explain_pins(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
+{
+	const struct ct_counters *c = &advice->counters;
+	add_bytes(out, (double)c->resident_bytes);
+	add(out, " of live blocks are alone on ");
+	add_bytes(out, (double)c->pinned_bytes);
+	add(out, " of pages, which the allocator cannot give back; ");
+	add_percent(out, (double)c->pinned_bytes, (double)profile->ledger.rss_bytes);
+	add(out, " of the process's resident memory");
+}
+
 char *ct_advice_evidence(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM])
 {
 	static void (*const explain[CT_ADVICE_KINDS])(const struct ct_profile *, const struct ct_advice *, char *) = {
 		[CT_ADVICE_TEMPORARY] = explain_temporary, [CT_ADVICE_GROWTH] = explain_growth,
 		[CT_ADVICE_ONE_SIZE] = explain_one_size,   [CT_ADVICE_LOST] = explain_lost,
 		[CT_ADVICE_LEAK] = explain_leak,           [CT_ADVICE_TINY] = explain_tiny,
-		[CT_ADVICE_SLACK] = explain_slack,         [CT_ADVICE_KEPT] = explain_live,
-		[CT_ADVICE_PEAK] = explain_live,
+		[CT_ADVICE_SLACK] = explain_slack,         [CT_ADVICE_PINS] = explain_pins,
+		[CT_ADVICE_KEPT] = explain_live,           [CT_ADVICE_PEAK] = explain_live,
 	};
 	*out = '\0';
 	explain[advice->kind](profile, advice, out);
@@ -449,6 +465,12 @@ static void add_saved_bytes(const struct ct_profile *profile, const struct ct_ad
 		add(out, " at the peak, beside the ");
 		add_bytes(out, (double)profile->totals.peak_bytes);
 		add(out, " that the program asked for");
+		return;
+	}
+	if (advice->kind == CT_ADVICE_PINS) {
+		add(out, " of resident memory (");
+		add_percent(out, (double)advice->saved_bytes, (double)profile->ledger.rss_bytes);
+		add(out, ")");
 		return;
 	}
 	bool end = advice->kind == CT_ADVICE_LEAK || advice->kind == CT_ADVICE_LOST;

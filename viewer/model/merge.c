@@ -50,6 +50,7 @@ static int begin(struct ct_merge *merge, const struct ct_profile *from, const ch
 	to->has_details = from->has_details;
 	to->has_slack = from->has_slack;
 	to->has_reach = from->has_reach;
+	to->has_memory = from->has_memory;
 	to->has_histograms = from->has_histograms;
 	to->tick_fs = from->tick_fs;
 	return !merge->first || copy_text(&to->verb, from->verb) || copy_text(&to->byte_unit, from->byte_unit) ||
@@ -205,6 +206,7 @@ static int merge_head(struct ct_merge *merge, const struct ct_profile *from)
 	to->has_slack = to->has_slack && from->has_slack;
 	to->has_histograms = to->has_histograms && from->has_histograms;
 	to->has_reach = to->has_reach && from->has_reach;
+	to->has_memory = to->has_memory && from->has_memory;
 	ct_losses_add(&to->losses, &from->losses);
 	if (strcmp(to->producer, from->producer) && copy_text(&to->producer, "several"))
 		return -1;

@@ -11,6 +11,7 @@ enum need {
 	NEED_SLACK,
 	NEED_RECENT,
 	NEED_REACH,
+	NEED_MEMORY,
 	NEED_THREADS,
 	NEED_MATCHES
 };
@@ -71,6 +72,8 @@ bool ct_metric_exists(const struct ct_profile *profile, enum ct_metric metric)
 		return profile->has_temporaries;
 	case NEED_REACH:
 		return profile->has_reach;
+	case NEED_MEMORY:
+		return profile->has_memory;
 	case NEED_DETAILS:
 		return profile->has_details;
 	case NEED_SLACK:
@@ -117,6 +120,9 @@ bool ct_metric_lacks(struct ct_profile *profile, enum ct_metric metric)
 		return true;
 	case NEED_REACH:
 		profile->has_reach = false;
+		return true;
+	case NEED_MEMORY:
+		profile->has_memory = false;
 		return true;
 	default:
 		return false;

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/ledger.h"
+
 enum ct_profile_mode {
 	CT_MODE_HEAP,
 	CT_MODE_COPY,
@@ -136,6 +138,7 @@ struct ct_profile {
 	bool has_temporaries; /* temporary_blocks and resizes are known */
 	bool has_details; /* moves, copied bytes, smallest and largest, first and latest are known; never in samples */
 	bool has_reach; /* at the end, live blocks were classified by whether they can be reached */
+	bool has_memory; /* resident, swapped, untouched and pinned bytes are known */
 	bool has_histograms; /* of sizes and lifetimes */
 	bool has_slack; /* slack_bytes is known: the allocator reports the size of a block */
 	bool has_matches; /* sites were chosen by their blocks, and matching_blocks is known */
@@ -148,6 +151,7 @@ struct ct_profile {
 	bool ended; /* false: the program was killed or is still running */
 	bool running; /* it was still running when its store was exported */
 	bool torn; /* read from a store that was copied during a write: the numbers do not add up */
+	struct ct_ledger ledger; /* rss_bytes 0: none was taken */
 	struct ct_losses losses;
 	struct ct_counters totals; /* sums over the sites, except that max_* is the global peak */
 

@@ -9,6 +9,7 @@
 #include "model/losses.h"
 #include "names/names.h"
 #include "names/number.h"
+#include "view/ledger.h"
 
 static void put_label(struct ct_line *line, const char *label)
 {
@@ -331,6 +332,18 @@ static void put_marks(const struct ct_view *view, struct ct_line *line)
 	ct_line_end(line);
 }
 
+void ct_summary_memory(const struct ct_profile *profile, struct ct_line *line)
+{
+	char text[CT_LEDGER_ROOM];
+	if (!profile->ledger.rss_bytes)
+		return;
+	put_label(line, "memory");
+	ct_line_put_ledger_brief(line, &profile->ledger);
+	put_label(line, "heap");
+	ct_line_add_rest(line, ct_ledger_fragmentation(&profile->ledger, text));
+	ct_line_end(line);
+}
+
 int ct_view_summary(const struct ct_view *view, struct ct_error_text *error)
 {
 	struct ct_line line;
@@ -341,6 +354,7 @@ int ct_view_summary(const struct ct_view *view, struct ct_error_text *error)
 	else
 		put_program(view->profile, &line);
 	put_totals(view, &line);
+	ct_summary_memory(view->profile, &line);
 	ct_summary_timeline(view, &line);
 	put_marks(view, &line);
 	ct_line_end(&line);

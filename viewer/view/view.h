@@ -79,9 +79,13 @@ int ct_view_sites(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_groups(const struct ct_view *view, struct ct_error_text *error);
 int ct_view_tree(const struct ct_view *view, struct ct_error_text *error);
 
-/* Parts of the summary: the program, which does not end the line; the losses, one line each; the timeline. */
+/*
+ * Parts of the summary: the program, which does not end the line; the losses, one line each; where the memory is, if a
+ * ledger was taken; the timeline.
+ */
 void ct_summary_program(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_losses(const struct ct_profile *profile, struct ct_line *line);
+void ct_summary_memory(const struct ct_profile *profile, struct ct_line *line);
 void ct_summary_timeline(const struct ct_view *view, struct ct_line *line);
 
 #define CT_SPARKS_MAX 60

@@ -7,6 +7,8 @@
  *       "tmpk" temporary blocks, "rszk" resizes, "mvk" moves, "cpb" bytes that moves copied, "slb" slack
  *       "lob", "lok" lost bytes and blocks, "inb", "ink" indirectly lost, "pob", "pok" possibly lost, "reb", "rek"
  *       reachable; all of these only if reachability was recorded
+ *       "rsb", "swb", "utb" resident, swapped and untouched bytes of live blocks, "pnb" resident bytes of pages without
+ *       live blocks of other sites; only if a ledger was taken
  *       "szl", "szm" smallest and largest block, "fat", "lat" times of the first and latest allocation
  *       "szh" histogram of sizes: a bucket b, then the blocks in buckets b, b+1, ...; bucket b has sizes from 2^b to
  *       2^(b+1) - 1 bytes. "lth" the same for the lifetimes of freed blocks, in ticks. Both only with "tickFs"
@@ -18,6 +20,7 @@
  *       "sampleBytes": mean distance between sampled points, 0 if every allocation was recorded,
  *       "ownBytes": memory that the tracer itself used in the program,
  *       "tickFs": length of a tick, in femtoseconds; only if the histograms were recorded,
+ *       "memory": { "rssBytes": N, "rows": { "live": N, ... }, ... }   only if a ledger was taken; see write/ledger.c
  *       "losses": { "dropped": N, ... }   as in model/losses.def
  *       "program": "/usr/bin/app",
  *       "host": "web1", "service": "shop", "serviceVersion": "1.2",   each if it is known
@@ -51,6 +54,7 @@
 #include "model/losses.h"
 #include "util/progress.h"
 #include "write/dhat_snapshots.h"
+#include "write/ledger.h"
 #include "write/put_json.h"
 #include "write/write.h"
 
@@ -307,6 +311,10 @@ static bool put_own_member(struct writer *writer)
 		writer->profile->sample_bytes, writer->profile->own_bytes);
 	if (writer->profile->has_histograms)
 		put_number(writer, "tickFs", writer->profile->tick_fs);
+	if (writer->profile->ledger.rss_bytes) {
+		fputs(",\n\"memory\":", writer->out);
+		ct_put_ledger(writer->out, &writer->profile->ledger);
+	}
 	put_losses(writer);
 	put_modules(writer);
 	put_frame_places(writer);

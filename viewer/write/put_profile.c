@@ -6,6 +6,7 @@
 #include "model/functions.h"
 #include "model/losses.h"
 #include "names/names.h"
+#include "write/ledger.h"
 
 void ct_put_bool_member(FILE *out, const char *name, bool value)
 {
@@ -50,6 +51,10 @@ void ct_put_profile(const struct ct_profile *profile, FILE *out)
 	ct_put_number_member(out, "sampleBytes", profile->sample_bytes);
 	ct_put_bool_member(out, "ended", profile->ended);
 	ct_put_bool_member(out, "torn", profile->torn);
+	if (profile->ledger.rss_bytes) {
+		fputs(",\n\"memory\":", out);
+		ct_put_ledger(out, &profile->ledger);
+	}
 	put_losses(&profile->losses, out);
 	fputs(",\n\"totals\":{", out);
 	ct_put_counters(profile, &profile->totals, false, out);

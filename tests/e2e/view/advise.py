@@ -86,7 +86,7 @@ def other_producers(context):
     context.run(["valgrind", "--tool=dhat", f"--dhat-out-file={path}", program("advise"), "peak", "bad"]).check()
     advice = _advise(context, path)
     check_equal(advice["findings"][0]["kind"], "peak", "what comes first")
-    check_equal(set(advice["notLookedFor"]), {"temporary", "one-size", "growth", "lost", "leak", "slack"}, "not checked")
+    check_equal(set(advice["notLookedFor"]), {"temporary", "one-size", "growth", "lost", "leak", "slack", "pins"}, "not checked")
     check_in("not checked", context.run([CTRACE, "advise", path]).check().stdout, "text")
     context.run(["valgrind", "--tool=dhat", "--mode=copy", f"--dhat-out-file={path}", program("advise"), "kept", "bad"]).check()
     check_in("not a heap profile", context.run([CTRACE, "advise", path]).check(2).stderr, "a copy profile")

@@ -34,6 +34,9 @@ const METRICS = [
   ["indirectBytes", "Indirectly lost bytes", "bytes", "only lost blocks pointed to the block"],
   ["possibleBytes", "Possibly lost bytes", "bytes", "only the middle of the block was pointed to"],
   ["reachableBytes", "Reachable bytes", "bytes", "live at the end, and something pointed to the block"],
+  ["residentBytes", "Resident bytes", "bytes", "of live blocks, in memory at the end"],
+  ["untouchedBytes", "Untouched bytes", "bytes", "of live blocks, in pages that the program never wrote to"],
+  ["pinnedBytes", "Pinned bytes", "bytes", "of pages that hold live blocks of this site only"],
   ["slackBytes", "Slack bytes", "bytes", "given by the allocator beyond what was asked for"],
 ].map(([key, label, kind, help]) => ({ key, label, kind, help }));
 

@@ -13,6 +13,7 @@ import { Grew } from "./grew.js";
 import { header, nothing, notices } from "./head.js";
 import { addressFor, keep, restoreKept } from "./keep.js";
 import { Leaks } from "./leaks.js";
+import { ledger } from "./ledger.js";
 import { exact, percent, time } from "./numbers.js";
 import { SHADES } from "./shade.js";
 import { Source } from "./source.js";
@@ -76,6 +77,7 @@ class Report {
     const found = findings.overview(profile, (finding) => this.showFinding(finding), () => this.setTab("findings"));
     const all = {
       first: found && section("findings", "Findings", ...found),
+      memory: profile.memory && section("memory", "Where the memory is", ledger(profile)),
       timeline: this.timeline && section("timeline", "Live over time", this.timeline.element),
       grew: this.grew && section("grew", "Who grew", this.grew.element),
       view: make("section", { id: "view", "aria-label": "What is shown" }, this.controls()),
@@ -91,7 +93,7 @@ class Report {
     this.tabs = new Tabs(
       "Parts of the report",
       [
-        tab("overview", "Overview", "first", "timeline", "grew", "view", "calls", "sites"),
+        tab("overview", "Overview", "first", "memory", "timeline", "grew", "view", "calls", "sites"),
         tab("sites", "Sites", "view", "sites"),
         tab("functions", "Functions", "view", "functions"),
         tab("leaks", "Leaks", "view", "leaks"),

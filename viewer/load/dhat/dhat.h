@@ -63,6 +63,9 @@ int ct_dhat_number(struct ct_dhat *dhat, struct ct_json_piece piece, const char 
 /* Read our own member "ctrace", if there is one (viewer/write/dhat.c): losses, timeline, how the program ended. */
 int ct_dhat_read_ctrace(struct ct_dhat *dhat);
 
+/* The same for its member "memory": the ledger. */
+int ct_dhat_read_memory(struct ct_dhat *dhat, struct ct_json_piece piece);
+
 /* Read the snapshots in our own member. They refer to rows of "pps", which must have been read. */
 int ct_dhat_read_snapshots(struct ct_dhat *dhat);
 

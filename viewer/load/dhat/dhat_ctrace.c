@@ -229,6 +229,8 @@ int ct_dhat_read_ctrace(struct ct_dhat *dhat)
 	if (!code)
 		code = read_member(dhat, "tickFs", &dhat->profile->tick_fs);
 	dhat->profile->has_histograms = dhat->profile->tick_fs > 0;
+	if (!code && find(dhat, "memory", &flag))
+		code = ct_dhat_read_memory(dhat, flag);
 	if (!code)
 		code = read_losses(dhat);
 	if (!code)

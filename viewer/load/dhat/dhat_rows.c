@@ -63,7 +63,7 @@ static int read_frames(struct tables *tables)
 
 /* A row's members: its counters by enum ct_metric, then these. */
 enum row_member { R_SIZES = CT_COUNTER_COUNT, R_LIFETIMES, R_CUT, R_FS, R_COUNT };
-_Static_assert(R_COUNT <= 32, "a bit of seen for each");
+_Static_assert(R_COUNT <= 64, "a bit of seen for each");
 
 static const char *row_name(int member)
 {
@@ -74,7 +74,7 @@ static const char *row_name(int member)
 struct row {
 	struct ct_counters counters;
 	size_t stack_count; /* of tables->stack */
-	uint32_t seen; /* a bit for each member */
+	uint64_t seen; /* a bit for each member */
 	struct ct_spread spreads[CT_HISTOGRAM_KINDS];
 	bool truncated;
 };
@@ -139,10 +139,10 @@ static int set_row_member(struct tables *tables, struct row *row, int member, st
 			  struct ct_json_cursor *inner)
 {
 	struct ct_dhat *dhat = tables->dhat;
-	if (row->seen & 1u << member)
+	if (row->seen & UINT64_C(1) << member)
 		return ct_json_damaged(&dhat->file, value.text, dhat->error, "\"%s\" appears twice in a row",
 				       row_name(member));
-	row->seen |= 1u << member;
+	row->seen |= UINT64_C(1) << member;
 	if (member == R_FS)
 		return read_stack(tables, row, value, inner);
 	if (member == R_SIZES || member == R_LIFETIMES)
@@ -162,7 +162,7 @@ static int check_row(struct tables *tables, struct ct_json_piece piece, const st
 	struct ct_profile *profile = tables->dhat->profile;
 	for (int i = 1; i < R_COUNT; i++) {
 		bool is_metric = i < CT_COUNTER_COUNT;
-		if (row->seen & 1u << i || (is_metric && ct_metric_lacks(profile, (enum ct_metric)i)))
+		if (row->seen & UINT64_C(1) << i || (is_metric && ct_metric_lacks(profile, (enum ct_metric)i)))
 			continue;
 		if (i == R_FS || (is_metric && ct_metric_exists(profile, (enum ct_metric)i)))
 			return ct_json_damaged(&tables->dhat->file, piece.text, tables->dhat->error,
@@ -280,7 +280,7 @@ int ct_dhat_read_tables(struct ct_dhat *dhat)
 	int code = read_frames(&tables);
 	/* assumed until a row lacks them */
 	dhat->profile->has_temporaries = dhat->profile->has_details = tables.places.told;
-	dhat->profile->has_slack = dhat->profile->has_reach = tables.places.told;
+	dhat->profile->has_slack = dhat->profile->has_reach = dhat->profile->has_memory = tables.places.told;
 	if (code == 0)
 		code = read_rows(&tables);
 	ct_dhat_places_close(&tables.places);

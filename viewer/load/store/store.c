@@ -183,6 +183,8 @@ static int describe(struct ct_profile *profile, const struct ct_store_file *stor
 	profile->has_details = !header->sample_bytes;
 	profile->has_slack = profile->has_details && header->flags & CT_STORE_SLACK;
 	profile->has_reach = header->flags & CT_STORE_REACH;
+	profile->has_memory = false; /* a store does not have it; memory/take.h does */
+	profile->ledger = (struct ct_ledger){0};
 	profile->has_histograms = store->counter_count > 0;
 	profile->tick_fs = (uint64_t)(store->us_per_tick * 1e9L + 0.5L);
 	profile->ended = header->state == CT_STATE_ENDED;
@@ -290,14 +292,14 @@ size_t ct_store_builder_sites(const struct ct_store_builder *builder)
 	return builder->site_of_count;
 }
 
-uint32_t ct_store_builder_site(const struct ct_store_builder *builder, size_t site)
-{
-	return builder->site_of[site];
-}
-
 struct ct_profile *ct_store_builder_profile(struct ct_store_builder *builder)
 {
 	return builder->frames.profile;
+}
+
+uint32_t ct_store_builder_site(const struct ct_store_builder *builder, size_t site)
+{
+	return site < builder->site_of_count ? builder->site_of[site] : UINT32_MAX;
 }
 
 void ct_store_builder_free(struct ct_store_builder *builder)
@@ -310,6 +312,15 @@ void ct_store_builder_free(struct ct_store_builder *builder)
 	free(builder);
 }
 
+struct ct_profile *ct_store_builder_release(struct ct_store_builder *builder, const struct ct_store_file *store)
+{
+	struct ct_profile *profile = builder->frames.profile;
+	memcpy(store->module_files, builder->frames.module_files, store->module_count);
+	builder->frames.profile = NULL;
+	ct_store_builder_free(builder);
+	return profile;
+}
+
 static int make_profile(const struct ct_store_file *store, bool events, struct ct_profile **profile,
 			struct ct_error_text *error)
 {
@@ -319,12 +330,10 @@ static int make_profile(const struct ct_store_file *store, bool events, struct c
 	int code = builder ? ct_store_builder_update(builder, store, error) : ct_error_no_memory(error);
 	if (!code && ct_store_snapshots(store, builder->site_of, builder->frames.profile) < 0)
 		code = ct_error_no_memory(error);
-	if (!code) {
-		memcpy(store->module_files, builder->frames.module_files, store->module_count);
-		*profile = builder->frames.profile;
-		builder->frames.profile = NULL;
-	}
-	ct_store_builder_free(builder);
+	if (!code)
+		*profile = ct_store_builder_release(builder, store);
+	else
+		ct_store_builder_free(builder);
 	return code;
 }
 

@@ -30,6 +30,9 @@ void ct_store_builder_rest(struct ct_store_builder *builder);
 size_t ct_store_builder_sites(const struct ct_store_builder *builder);
 uint32_t ct_store_builder_site(const struct ct_store_builder *builder, size_t site);
 
+/* Take the profile out of the builder, which is freed, and note in the store which modules had their files. */
+struct ct_profile *ct_store_builder_release(struct ct_store_builder *builder, const struct ct_store_file *store);
+
 /* The profile, which the builder still owns. */
 struct ct_profile *ct_store_builder_profile(struct ct_store_builder *builder);
 

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: MIT
+"""ctrace memory and ctrace top --resident: where a running process's memory is. The oracles are the kernel, malloc's own
+numbers, and programs that touch known pages."""
+
+import glob
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+
+from lib import memory, trace
+from lib.harness import CTRACE, CTRACE_TOP, LIBRARY, PYTHON, check, check_equal, check_in, program, test, wait_for
+from lib.ports import free_port
+
+MIB = 1 << 20
+PAGE = 4096
+ALLOCATORS = {name: f"/usr/lib/x86_64-linux-gnu/lib{name}.so.2" for name in ("jemalloc", "mimalloc")}
+POSTGRES = max(glob.glob("/usr/lib/postgresql/*/bin"), default="/usr/lib/postgresql/bin")
+PYTHON_PROGRAM = """
+import json
+data = [json.loads(json.dumps({str(i): ["x" * (i % 700)] * 9})) for i in range(20000)]
+del data[1::2]
+print("ready", flush=True)
+input()
+"""
+
+
+def _near(got, wanted, slack, what):
+    check(abs(got - wanted) <= slack, f"{what}: got {got}, wanted {wanted} with a difference of at most {slack}")
+
+
+@test(needs=PYTHON)
+def adds_up_for_python(context):
+    with memory.waiting(context, PYTHON, "-c", PYTHON_PROGRAM) as python:
+        python.ready()
+        got = memory.ledger(context, python.pid)
+        # Python's own arenas are mappings, and its larger strings are blocks.
+        check(got["rows"]["mapped"] > 10 * MIB and got["rows"]["live"] > MIB, f"rows: {got['rows']}")
+        top = memory.sites(context, python.pid)
+        check_equal(sum(site["endBytes"] for site in top.values()), got["liveBytes"], "live bytes in the ledger and in the store")
+    return f"RSS {got['rssBytes'] // 1024} KiB, unexplained {got['rows']['unexplained']} B, {got['tookNs'] // 1000} µs"
+
+
+@test()
+def adds_up_for_a_server_in_cxx(context):
+    with memory.waiting(context, program("cache_server")) as server:
+        server.ready()
+        got = memory.ledger(context, server.pid)
+        text = context.run([CTRACE, "memory", server.pid]).check().stdout
+    check(got["pinnedBytes"] > 4 * MIB and got["rows"]["free"] > 20 * MIB, f"most of the heap is free: {got}")
+    check_in(" are live, ", text, "the heap in words")
+    check(re.search(r"^ +[\d.]+ MiB +[\d.]+  free memory that the allocator keeps$", text, re.M), text)
+    return f"RSS {got['rssBytes'] // 1024} KiB, unexplained {got['rows']['unexplained']} B, {got['tookNs'] // 1000} µs"
+
+
+@test(needs=tuple(ALLOCATORS.values()))
+def adds_up_for_other_allocators(context):
+    said = []
+    for name, library in ALLOCATORS.items():
+        for what in ("touch", "threads"):
+            with memory.waiting(context, program("pages"), what, LD_PRELOAD=f"{LIBRARY}:{library}") as pages:
+                pages.ready()
+                got = memory.ledger(context, pages.pid)
+                least = (18 if what == "touch" else 4) * MIB
+                check(least < got["rows"]["live"] < least + 10 * MIB, f"{name}, {what}: {got}")
+                check(got["slackEstimated"], f"{name}: slack is known by glibc's heads only")
+                said.append(f"{name} {what}: unexplained {got['rows']['unexplained']} B")
+    return ", ".join(said)
+
+
+@test(needs=("redis-server", "redis-benchmark", "redis-cli"))
+def adds_up_for_redis(context):
+    port = str(free_port())
+    options = ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", context.folder]
+    with open(context.path("log"), "wb") as log:
+        server = subprocess.Popen(["redis-server", *options], env=trace.environment(context), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    client = ["redis-cli", "-p", port]
+    try:
+        wait_for(lambda: context.run([*client, "ping"]).stdout.strip() == "PONG", "redis-server to answer")
+        context.run(["redis-benchmark", "-p", port, "-P", "16", "-n", "60000", "-r", "60000", "-q", "-t", "set,lpush,sadd"]).check()
+        wait_for(lambda: "connected_clients:1\r" in context.run([*client, "info", "clients"]).stdout, "the clients to be gone")
+        info = context.run([*client, "info", "memory"]).check().stdout
+        got = memory.ledger(context, server.pid)
+        top = context.run([CTRACE_TOP, "--pins", "-n", "3", "-p", server.pid]).check().stdout
+        check(re.search(r"^ *PINNED +% +SUM% +RESIDENT +LIVE +BLOCKS +UNTOUCHED", top, re.M), top)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+    used = int(re.search(r"^used_memory:(\d+)", info, re.M)[1])
+    ours = got["liveBytes"] + got["rows"]["slack"]
+    _near(ours, used, used // 20, "live bytes with slack, and what redis counts as used")
+    return f"RSS {got['rssBytes'] // 1024} KiB, unexplained {got['rows']['unexplained']} B, {got['tookNs'] // 1000} µs"
+
+
+@test(needs=(POSTGRES + "/initdb", POSTGRES + "/postgres"))
+def adds_up_for_postgres(context):
+    """A backend, whose memory is mostly shared, and which began as a copy of the postmaster. postgres refuses to run as root."""
+    user = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+    if user:
+        os.chmod(context.folder, 0o777)
+    data, port = context.path("data"), str(free_port())
+    context.run([POSTGRES + "/initdb", "-D", data, "-U", "me", "-N", "--no-locale"], **user).check()
+    client = [POSTGRES + "/psql", "-h", context.folder, "-p", port, "-U", "me", "-qAtX", "postgres"]
+    options = ["-D", data, "-k", context.folder, "-p", port, "-c", "listen_addresses=", "-c", "shared_buffers=32MB"]
+    with open(context.path("log"), "wb") as log:
+        server = subprocess.Popen([POSTGRES + "/postgres", *options], env=trace.environment(context), stdout=log, stderr=log, **user)
+    session = None
+    try:
+        wait_for(lambda: context.run([*client, "-c", "select 1"], **user).status == 0, "postgres to answer")
+        session = subprocess.Popen(client, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=context.environment(), **user)
+        session.stdin.write("create table t as select generate_series(1, 200000) n; select sum(n) from t; select pg_backend_pid();\n")
+        session.stdin.flush()
+        check_equal(session.stdout.readline().strip(), "20000100000", "the sum")
+        backend = int(session.stdout.readline())
+        got = memory.ledger(context, backend)
+        check(got["rows"]["shared"] > 4 * MIB and got["rows"]["live"] > MIB, f"rows: {got['rows']}")
+    finally:
+        if session:
+            session.communicate()
+        server.send_signal(signal.SIGINT)
+        server.wait()
+    return f"RSS {got['rssBytes'] // 1024} KiB, unexplained {got['rows']['unexplained']} B, {got['tookNs'] // 1000} µs"
+
+
+def _check_known_pages(sites):
+    whole = 8 * MIB
+    # A block of its own begins 16 bytes behind its mapping's first page, which has malloc's head.
+    for name, resident in (("make_whole", whole), ("make_split", whole), ("make_some", whole // 4 - 16), ("make_none", PAGE - 16), ("make_zeros", PAGE - 16)):
+        check_equal(sites[name]["residentBytes"], resident, f"resident bytes of {name}")
+        check_equal(sites[name]["untouchedBytes"], whole - resident, f"untouched bytes of {name}")
+    check_equal(sites["make_small"]["untouchedBytes"], 0, "untouched bytes of small blocks")
+
+
+@test()
+def known_pages(context):
+    """Resident and untouched bytes of blocks whose touched pages are known; reading a page of zeros makes nothing resident."""
+    with memory.waiting(context, program("pages"), "touch") as pages:
+        pages.ready()
+        _check_known_pages(memory.sites(context, pages.pid))
+        table = context.run([CTRACE_TOP, "--resident", "--bytes", "-p", pages.pid]).check().stdout
+    check(re.search(r"^ *RESIDENT +% +SUM% +LIVE +BLOCKS +UNTOUCHED", table, re.M), table)
+    check(re.search(r"^ *2,097,136 .* 6,291,472 .*make_some pages.c:", table, re.M), table)
+
+
+@test(needs="strace")
+def without_a_scan_of_pages(context):
+    """A kernel before 6.7: pages of zeros are told from a process's own by what smaps counts, also where a child shares them."""
+    for what in ("touch", "pins"):
+        with memory.waiting(context, program("pages"), what) as pages:
+            pages.ready()
+            rows = [memory.ledger(context, pages.pid, through=through)["rows"] for through in ((), memory.OLD_KERNEL)]
+            check_equal(rows[1], rows[0], "rows with the kernel's scan, and without")
+            if what == "touch":
+                _check_known_pages(memory.sites(context, pages.pid, through=memory.OLD_KERNEL))
+    fork = "import os\nkept = [bytes(600) for i in range(9000)]\nif os.fork(): os.waitpid(-1, 0)\nprint('ready', flush=True)\ninput()"
+    with memory.waiting(context, PYTHON, "-c", fork, PYTHONMALLOC="malloc") as python:
+        python.line()
+        memory.settle(int(open(f"/proc/{python.pid}/task/{python.pid}/children", encoding="utf-8").read()))
+        rows = [memory.ledger(context, python.pid, through=through)["rows"] for through in ((), memory.OLD_KERNEL)]
+        check_equal(rows[1], rows[0], "rows of a process that shares pages with its child")
+
+
+@test()
+def known_stacks(context):
+    """Four threads, each with 1 MiB of its stack in use and 1 MiB of blocks in an arena of its own."""
+    with memory.waiting(context, program("pages"), "threads") as pages:
+        pages.ready()
+        rows = memory.ledger(context, pages.pid)["rows"]
+    _near(rows["stacks"], 4 * MIB, 256 * 1024, "stacks")
+    _near(rows["live"], 4 * MIB, 64 * 1024, "live")
+
+
+@test()
+def who_pins_the_pages(context):
+    """The bytes that would come back without a site's blocks are those that come back when they are freed."""
+    with memory.waiting(context, program("pages"), "pins", GLIBC_TUNABLES="glibc.malloc.tcache_count=0") as pages:
+        pages.ready()
+        before = memory.ledger(context, pages.pid)
+        for name, what in (("make_alone", "most"), ("make_first", "little"), ("make_second", "most")):
+            pinned, rss = memory.sites(context, pages.pid)[name]["pinnedBytes"], pages.rss()
+            check((pinned > 900 * PAGE) == (what == "most"), f"{name} pins {pinned} bytes")
+            pages.go_on()
+            given_out = int(pages.ready()[1])
+            _near(rss - pages.rss(), pinned, 16 * PAGE, f"bytes that come back with {name}'s blocks")
+            rows = memory.ledger(context, pages.pid)["rows"]
+            own = 0x290  # one block of malloc's own, which it counts
+            check_equal(rows["live"] + rows["slack"] + rows["heads"], given_out - own, "bytes that malloc has given out")
+        after = memory.ledger(context, pages.pid)
+    check(before["pinnedBytes"] > 1800 * PAGE and after["pinnedBytes"] < 16 * PAGE, f"pinned: {before}, then {after}")
+
+
+@test()
+def nothing_is_touched(context):
+    """Looking at a process makes no page of it resident, and does not stop it."""
+    fork = "import os, signal, sys\nlist = [bytes(600) for i in range(9)]\nif os.fork(): signal.pause()\nbytes(700)\nprint('ready', os.getpid(), flush=True)\ninput()"
+    for command in ([program("pages"), "touch"], [PYTHON, "-c", fork]):
+        with memory.waiting(context, *command, CTRACE_OUT=context.path("%p.json")) as pages:
+            words = pages.line()
+            pid = int(words[1]) if "-c" in command else pages.pid
+            try:
+                memory.settle(pid)
+                before = memory.rss_of(pid)
+                for _ in range(5):
+                    memory.ledger(context, pid)
+                check_equal(memory.rss_of(pid), before, "RSS after five ledgers")
+                with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+                    check_in("TracerPid:\t0", status.read(), "nothing traces it")
+            finally:
+                if pid != pages.pid:
+                    os.kill(pid, signal.SIGKILL)
+
+
+@test(needs=PYTHON)
+def while_the_program_works(context):
+    """Threads that allocate all the time: the rows still add up, no number is out of range, and mostly little is unexplained."""
+    script = "import threading\ndef work():\n while True: [bytes(n) for n in range(600, 9000, 7)]\n"
+    script += "for _ in range(3): threading.Thread(target=work, daemon=True).start()\nprint('ready', flush=True)\ninput()"
+    with memory.waiting(context, PYTHON, "-c", script) as python:
+        python.ready()
+        explained = 0
+        for _ in range(10):
+            got = memory.ledger(context, python.pid, steady=False)
+            check(MIB / 10 < got["liveBytes"] < 64 * MIB, f"live bytes: {got}")
+            explained += abs(got["rows"]["unexplained"]) <= got["rssBytes"] / 50
+        check(explained >= 2, f"only {explained} of 10 ledgers have at most 2 % unexplained")
+    return f"{explained} of 10 have at most 2 % unexplained"
+
+
+@test()
+def what_is_not_known(context):
+    """A sample has no blocks for its pages; a segment that began later does not have the older ones. Both are said."""
+    with memory.waiting(context, program("pages"), "touch", CTRACE_SAMPLE="16k") as pages:
+        pages.ready()
+        got = memory.ledger(context, pages.pid)
+        check(not got["exact"] and "pinnedBytes" not in got, f"a sample: {got}")
+        text = context.run([CTRACE, "memory", pages.pid]).check().stdout
+        check_in("live and slack are estimates from a sample", text, "a sample")
+        refused = context.run([CTRACE_TOP, "--resident", "-p", pages.pid]).check(2)
+        check_in("is a sample, which does not have all blocks", refused.stderr, "--resident of a sample")
+    with memory.waiting(context, program("pages"), "touch", CTRACE_MODE="off", CTRACE_CONTROL=context.folder) as pages:
+        pages.ready()
+        refused = context.run([CTRACE, "memory", pages.pid], env=context.environment(CTRACE_CONTROL=context.folder)).check(3)
+        check_in("is asleep", refused.stderr, "a sleeping process")
+    with memory.waiting(context, program("pages"), "pins") as pages:
+        pages.ready()
+        context.run([CTRACE, "ctl", pages.pid, "reset"]).check()
+        pages.go_on()
+        pages.ready()
+        check_in("older blocks count as free", context.run([CTRACE, "memory", pages.pid]).check().stdout, "a later segment")
+
+
+@test()
+def damaged_block_maps(context):
+    """A process whose memory says anything: no crash, no endless reading, and no number beyond what the process has."""
+    said = {"leaves": "far more blocks than its store", "shift": "is damaged"}
+    for how in ("leaves", "rows", "sizes", "shift"):
+        with memory.waiting(context, program("scribble"), how) as scribble:
+            scribble.ready()
+            limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (512 * MIB, 512 * MIB))}
+            result = context.run([CTRACE, "memory", "--json", scribble.pid], **limit)
+            if how in said:
+                check_in(said[how], result.check(3).stderr, how)
+                continue
+            got = json.loads(result.check().stdout)
+            check_equal(sum(got["rows"].values()), got["rssBytes"], f"{how}: the sum of the rows")
+            check(got["rows"]["live"] <= got["rssBytes"], f"{how}: {got}")
+
+
+@test()
+def wrong_words(context):
+    for words, status, part in (
+        ([], 2, "name a process or a report"),
+        (["app"], 3, "app: "),
+        (["0"], 3, "0: "),
+        (["999999999"], 3, "there is no process"),
+        (["1", "2"], 2, "name a process or a report"),
+    ):
+        check_in(part, context.run([CTRACE, "memory", *words]).check(status).stderr, f"memory {words}")
+    with memory.waiting(context, "/bin/cat", LD_PRELOAD=None) as cat:
+        check_in("is not traced", context.run([CTRACE, "memory", cat.pid]).check(3).stderr, "a process without ctrace")

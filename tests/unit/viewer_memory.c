@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Parts of the ledger without a process: runs of pages, the rest that is unexplained, and the words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "memory/peer.h"
+#include "model/ledger.h"
+
+/* Resident and swapped bytes of ranges whose starts only grow, across runs, in gaps and at edges. */
+static void test_runs(void **state)
+{
+	struct ct_page_run rows[] = {{0x1000, 0x3000, true}, {0x3000, 0x4000, false}, {0x6000, 0x8000, true}};
+	const struct ct_page_runs runs = {.rows = rows, .count = 3};
+	static const struct {
+		uint64_t start, end, resident, swapped;
+	} ranges[] = {
+		{0, 0x1000, 0, 0},
+		{0x800, 0x1010, 0x10, 0},
+		{0x1010, 0x1010, 0, 0},
+		{0x2ff0, 0x3010, 0x10, 0x10},
+		{0x2ff8, 0x7000, 0x1008, 0x1000},
+		{0x4000, 0x6000, 0, 0},
+		{0x5000, 0x9000, 0x2000, 0},
+		{0x8000, 0x9000, 0, 0},
+	};
+	size_t at = 0;
+	(void)state;
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		uint64_t swapped = 0;
+		assert_int_equal(ct_runs_resident(&runs, &at, ranges[i].start, ranges[i].end, &swapped),
+				 ranges[i].resident);
+		assert_int_equal(swapped, ranges[i].swapped);
+	}
+}
+
+/* Two percent of RSS may be unexplained, in both directions. */
+static void test_balance(void **state)
+{
+	struct ct_ledger ledger = {.rss_bytes = 10000, .bytes = {[CT_LEDGER_LIVE] = 6000, [CT_LEDGER_FILES] = 3800}};
+	(void)state;
+	for (int off = -1; off <= 1; off += 2) {
+		ledger.bytes[CT_LEDGER_FILES] = 4000 + 200 * off;
+		ct_ledger_balance(&ledger);
+		assert_int_equal(ledger.bytes[CT_LEDGER_UNEXPLAINED], -200 * off);
+		assert_true(ct_ledger_is_explained(&ledger));
+		ledger.bytes[CT_LEDGER_FILES] += off;
+		ct_ledger_balance(&ledger);
+		assert_false(ct_ledger_is_explained(&ledger));
+	}
+}
+
+static void test_words(void **state)
+{
+	struct ct_ledger ledger = {
+		.rss_bytes = 300 << 20,
+		.bytes = {[CT_LEDGER_LIVE] = 60 << 20, [CT_LEDGER_FREE] = 180 << 20, [CT_LEDGER_FILES] = 60 << 20},
+		.heap_bytes = 240 << 20,
+		.pinned_bytes = 170 << 20,
+		.whole_bytes = 10 << 20,
+		.has_sites = true,
+	};
+	char text[CT_LEDGER_ROOM];
+	(void)state;
+	assert_string_equal(ct_ledger_fragmentation(&ledger, text),
+			    "holds 240 MiB: 60.0 MiB are live, 170 MiB are free but pinned, "
+			    "10.0 MiB are free in whole pages");
+	assert_string_equal(ct_ledger_caveat(&ledger, text), "");
+	ledger.slack_estimated = ledger.late = true;
+	assert_string_equal(ct_ledger_caveat(&ledger, text),
+			    "slack is an estimate; the rest of the allocator's own is in the free memory; "
+			    "the recording did not begin with the program: older blocks count as free");
+	ledger.has_sites = ledger.late = false;
+	ledger.bytes[CT_LEDGER_UNEXPLAINED] = 7 << 20;
+	assert_string_equal(ct_ledger_caveat(&ledger, text),
+			    "live and slack are estimates from a sample; the process changed while it was read");
+	assert_string_equal(ct_ledger_fragmentation(&ledger, text), "holds 240 MiB, about 60.0 MiB are live");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_balance),
+		cmocka_unit_test(test_words),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+#include "memory/take.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "memory/blocks.h"
+#include "memory/stacks.h"
+
+#define TRIES 3
+#define ARENA_BYTES (UINT64_C(64) << 20) /* glibc: the size and alignment of a thread's arena */
+
+/* The page that is looked at, on which several blocks may lie. */
+struct page {
+	uint64_t start;
+	uint64_t used; /* bytes of it */
+	uint32_t site; /* of its blocks */
+	bool any, mixed; /* mixed: of several sites */
+};
+
+struct sweep {
+	struct ct_taken *taken;
+	struct ct_ledger *ledger; /* the taken one */
+	struct ct_peer *peer;
+	const struct ct_live_blocks *blocks;
+	size_t block; /* the next one */
+	const struct ct_page_runs *runs; /* that the blocks are in */
+	size_t run, page_run; /* where blocks and pages are in the runs */
+	struct page page;
+	bool heap; /* what lies between the blocks is the allocator's */
+	uint64_t swapped; /* scratch: swapped parts of what is not a block */
+};
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The page is complete. */
+static void end_page(struct sweep *sweep)
+{
+	struct page *page = &sweep->page;
+	if (page->any &&
+	    ct_runs_resident(sweep->runs, &sweep->page_run, page->start, page->start + CT_PAGE, &sweep->swapped)) {
+		if (sweep->heap)
+			sweep->ledger->pinned_bytes += CT_PAGE - least(page->used, CT_PAGE);
+		if (!page->mixed)
+			sweep->taken->sites[page->site].alone += CT_PAGE;
+	}
+	page->any = false;
+}
+
+static void touch_page(struct sweep *sweep, uint64_t start, uint32_t site, uint64_t bytes)
+{
+	struct page *page = &sweep->page;
+	if (page->any && page->start != start)
+		end_page(sweep);
+	if (!page->any)
+		*page = (struct page){.start = start, .site = site, .any = true};
+	page->mixed = page->mixed || page->site != site;
+	page->used += bytes;
+}
+
+/* Count the pages that a block lies on. Those in its middle are its own. */
+static void touch_pages(struct sweep *sweep, const struct ct_live_block *block)
+{
+	uint64_t first = block->start & -CT_PAGE, last = (block->end - (block->end > block->start)) & -CT_PAGE;
+	touch_page(sweep, first, block->site, least(block->end, first + CT_PAGE) - block->start);
+	if (last == first)
+		return;
+	end_page(sweep);
+	sweep->taken->sites[block->site].alone +=
+		ct_runs_resident(sweep->runs, &sweep->page_run, first + CT_PAGE, last, &sweep->swapped);
+	touch_page(sweep, last, block->site, block->end - last);
+}
+
+static void count_block(struct sweep *sweep, const struct ct_live_block *block)
+{
+	struct ct_ledger *ledger = sweep->ledger;
+	struct ct_taken_site *site = &sweep->taken->sites[block->site];
+	bool headed = sweep->blocks->glibc && !block->foreign;
+	uint64_t end = block->address + block->bytes, swapped = 0;
+	uint64_t head = ct_runs_resident(sweep->runs, &sweep->run, block->start, block->address, &sweep->swapped);
+	uint64_t live = ct_runs_resident(sweep->runs, &sweep->run, block->address, end, &swapped);
+	uint64_t slack = 0;
+	if (block->end > end)
+		slack = ct_runs_resident(sweep->runs, &sweep->run, end, block->end, &sweep->swapped);
+	site->live += block->bytes;
+	site->blocks++;
+	site->resident += live;
+	site->swapped += swapped;
+	site->untouched += block->bytes - live - swapped;
+	ledger->bytes[CT_LEDGER_LIVE] += (int64_t)live;
+	ledger->bytes[CT_LEDGER_SLACK] += (int64_t)slack;
+	if (headed)
+		ledger->bytes[CT_LEDGER_HEADS] += (int64_t)head;
+	touch_pages(sweep, block);
+}
+
+/*
+ * Is all of the area the allocator's? If glibc's, that holds for [heap], for the windows of thread arenas, and for
+ * other areas with blocks that have no mapping of their own. A mapping that was made for one block is that block. If a
+ * block reaches from the heap into the area, the area is heap, too.
+ */
+static bool is_heap(const struct sweep *sweep, const struct ct_area *area)
+{
+	const struct ct_live_blocks *blocks = sweep->blocks;
+	if (area->kind == CT_AREA_HEAP)
+		return true;
+	if (area->kind != CT_AREA_ANONYMOUS || !area->writable)
+		return false;
+	if (sweep->heap && sweep->block && blocks->rows[sweep->block - 1].end > area->start)
+		return true;
+	for (size_t i = sweep->block; i < blocks->count && blocks->rows[i].start < area->end; i++)
+		if (!blocks->rows[i].mapped && !blocks->rows[i].foreign && blocks->rows[i].address >= area->start)
+			return true;
+	const struct ct_area *next = area + 1;
+	return blocks->glibc && area->start % ARENA_BYTES == 0 && next < sweep->peer->areas + sweep->peer->area_count &&
+	       next->start == area->end && next->kind == CT_AREA_ANONYMOUS && !next->readable && !next->writable &&
+	       next->end >= area->start + ARENA_BYTES;
+}
+
+static enum ct_ledger_row row_of(const struct ct_area *area)
+{
+	switch (area->kind) {
+	case CT_AREA_FILE:
+		return CT_LEDGER_FILES;
+	case CT_AREA_SHARED_MEMORY:
+		return CT_LEDGER_SHARED;
+	case CT_AREA_STACK:
+		return CT_LEDGER_STACKS;
+	case CT_AREA_OWN:
+		return CT_LEDGER_CTRACE;
+	default:
+		return CT_LEDGER_MAPPED;
+	}
+}
+
+static int64_t in_blocks(const struct ct_ledger *ledger)
+{
+	return ledger->bytes[CT_LEDGER_LIVE] + ledger->bytes[CT_LEDGER_SLACK] + ledger->bytes[CT_LEDGER_HEADS];
+}
+
+/* The resident part of the thread's stack that an area begins with, if it does. */
+static uint64_t stack_bytes(const struct ct_peer *peer, const struct ct_area *area)
+{
+	const struct ct_page_runs runs = {.rows = peer->runs.rows + area->first_run, .count = area->run_count};
+	uint64_t end = ct_stack_end(peer, area), ignored = 0;
+	size_t at = 0;
+	return end ? ct_runs_resident(&runs, &at, area->start, end, &ignored) : 0;
+}
+
+/* Count the blocks that begin in an area. What is left of it is the allocator's free memory, or not of blocks. */
+static void count_blocks(struct sweep *sweep, const struct ct_area *area)
+{
+	const struct ct_live_blocks *blocks = sweep->blocks;
+	struct ct_ledger *ledger = sweep->ledger;
+	int64_t before = in_blocks(ledger), stack = (int64_t)stack_bytes(sweep->peer, area);
+	for (; sweep->block < blocks->count && blocks->rows[sweep->block].start < area->end; sweep->block++)
+		if (blocks->rows[sweep->block].start >= area->start)
+			count_block(sweep, &blocks->rows[sweep->block]);
+	end_page(sweep);
+	int64_t counted = in_blocks(ledger) - before, rest = (int64_t)area->resident_bytes - counted - stack;
+	ledger->bytes[CT_LEDGER_STACKS] += stack;
+	ledger->bytes[sweep->heap ? CT_LEDGER_FREE : row_of(area)] += rest;
+	ledger->heap_bytes += (uint64_t)(sweep->heap ? counted + rest : counted);
+}
+
+static bool holds_block(const struct sweep *sweep, const struct ct_area *area)
+{
+	return sweep->block < sweep->blocks->count && sweep->blocks->rows[sweep->block].start < area->end;
+}
+
+/*
+ * The anonymous areas share their runs of pages, since a block may reach from one into the next. A pool of the
+ * program's in a file or in shared memory has runs of its own.
+ */
+static int sweep_area(struct sweep *sweep, const struct ct_area *area)
+{
+	struct ct_page_runs other = {0};
+	struct sweep before = *sweep;
+	bool apart = area->kind != CT_AREA_ANONYMOUS && area->kind != CT_AREA_HEAP && holds_block(sweep, area);
+	if (apart) {
+		if (ct_peer_pages(sweep->peer, area->start, area->end, &other))
+			return -1;
+		sweep->runs = &other;
+		sweep->run = sweep->page_run = 0;
+	}
+	count_blocks(sweep, area);
+	if (apart) {
+		sweep->runs = before.runs;
+		sweep->run = before.run;
+		sweep->page_run = before.page_run;
+		free(other.rows);
+	}
+	return 0;
+}
+
+/* All areas, in the order of addresses, with the blocks in them. */
+static int sweep_all(struct sweep *sweep)
+{
+	int code = 0;
+	for (size_t i = 0; i < sweep->peer->area_count && !code; i++) {
+		const struct ct_area *area = &sweep->peer->areas[i];
+		while (holds_block(sweep, area) && sweep->blocks->rows[sweep->block].start < area->start)
+			sweep->block++; /* its mapping is gone by now */
+		sweep->ledger->swapped_bytes += area->swapped_bytes;
+		sweep->heap = is_heap(sweep, area);
+		code = sweep_area(sweep, area);
+	}
+	return code;
+}
+
+/* Move bytes between rows of the allocator, at most as many as there are. */
+static void move(struct ct_ledger *ledger, enum ct_ledger_row from, enum ct_ledger_row to, uint64_t bytes)
+{
+	uint64_t there = ledger->bytes[from] > 0 ? (uint64_t)ledger->bytes[from] : 0;
+	ledger->bytes[from] -= (int64_t)least(bytes, there);
+	ledger->bytes[to] += (int64_t)least(bytes, there);
+}
+
+/*
+ * What other allocators than glibc's added to the live blocks is not known block by block. What they added to all
+ * blocks of a site is.
+ */
+static uint64_t guess_slack(const struct ct_taken *taken, const struct ct_store_file *store)
+{
+	double slack = 0;
+	for (size_t i = 1; i < taken->site_count; i++) {
+		const struct ct_site *site = &store->sites[i];
+		int64_t live = store->header->sample_bytes ? site->live_blocks : (int64_t)taken->sites[i].blocks;
+		if (site->total_blocks && live > 0)
+			slack +=
+				(double)site->slack_bytes / (double)(site->total_blocks + site->resizes) * (double)live;
+	}
+	return (uint64_t)slack;
+}
+
+/* The blocks are those of a sample; what they stand for is in the store. */
+static void estimate_live(struct ct_ledger *ledger, const struct ct_totals *totals)
+{
+	move(ledger, CT_LEDGER_LIVE, CT_LEDGER_FREE, UINT64_MAX);
+	move(ledger, CT_LEDGER_SLACK, CT_LEDGER_FREE, UINT64_MAX);
+	move(ledger, CT_LEDGER_HEADS, CT_LEDGER_FREE, UINT64_MAX);
+	move(ledger, CT_LEDGER_FREE, CT_LEDGER_LIVE, totals->live_bytes > 0 ? (uint64_t)totals->live_bytes : 0);
+	ledger->live_bytes = totals->live_bytes > 0 ? (uint64_t)totals->live_bytes : 0;
+	ledger->live_blocks = totals->live_blocks > 0 ? (uint64_t)totals->live_blocks : 0;
+	ledger->pinned_bytes = 0;
+	ledger->live_swapped_bytes = ledger->live_untouched_bytes = 0;
+}
+
+static void finish(struct ct_taken *taken, const struct ct_store_file *store, bool glibc)
+{
+	struct ct_ledger *ledger = &taken->ledger;
+	for (size_t i = 0; i < taken->site_count; i++) {
+		const struct ct_taken_site *site = &taken->sites[i];
+		ledger->live_bytes += site->live;
+		ledger->live_blocks += site->blocks;
+		ledger->live_swapped_bytes += site->swapped;
+		ledger->live_untouched_bytes += site->untouched;
+	}
+	ledger->late = store->segment.number > 1;
+	ledger->has_sites = !store->header->sample_bytes;
+	ledger->slack_estimated = !ledger->has_sites || !glibc;
+	if (!ledger->has_sites)
+		estimate_live(ledger, &store->header->totals);
+	if (ledger->slack_estimated) {
+		uint64_t slack = guess_slack(taken, store), pinned = least(slack, ledger->pinned_bytes);
+		move(ledger, CT_LEDGER_FREE, CT_LEDGER_SLACK, slack);
+		ledger->pinned_bytes -= pinned;
+	}
+	int64_t whole = ledger->bytes[CT_LEDGER_FREE] - (int64_t)ledger->pinned_bytes;
+	ledger->whole_bytes = ledger->has_sites && whole > 0 ? (uint64_t)whole : 0;
+	ct_ledger_balance(ledger);
+}
+
+static int take_once(const struct ct_process *process, const struct ct_store_file *store, struct ct_taken *taken,
+		     struct ct_error_text *error)
+{
+	struct ct_peer peer;
+	struct ct_live_blocks blocks = {0};
+	*taken = (struct ct_taken){.site_count = store->site_count};
+	taken->sites = calloc(store->site_count + 1, sizeof(*taken->sites));
+	int code = ct_peer_open(process, &peer, error);
+	if (!code)
+		code = ct_live_blocks_read(&peer, store, &blocks, error);
+	struct sweep sweep = {
+		.taken = taken, .ledger = &taken->ledger, .peer = &peer, .blocks = &blocks, .runs = &peer.runs};
+	if (!code && (!taken->sites || (blocks.glibc && ct_live_blocks_measure(&peer, &blocks)) || sweep_all(&sweep)))
+		code = ct_error_no_memory(error);
+	if (!code && !ct_process_lives(process))
+		code = ct_error_set(error, CT_ERR_IO, "process %d has ended", process->pid);
+	if (!code) {
+		taken->ledger.rss_bytes = peer.rss_bytes;
+		finish(taken, store, blocks.glibc);
+	}
+	free(blocks.rows);
+	ct_peer_close(&peer);
+	return code;
+}
+
+/* If the process has grown or shrunk in between, another try is likely to be better. */
+int ct_take(const struct ct_process *process, const struct ct_store_file *store, struct ct_taken *taken,
+	    struct ct_error_text *error)
+{
+	uint64_t begin = cpu_ns();
+	int code = take_once(process, store, taken, error);
+	for (int i = 1; i < TRIES && !code && !ct_ledger_is_explained(&taken->ledger); i++) {
+		ct_taken_fini(taken);
+		code = take_once(process, store, taken, error);
+	}
+	taken->ledger.took_ns = cpu_ns() - begin;
+	return code;
+}
+
+/* Did the same process, in the same life, begin both stores? */
+static bool is_same(const struct ct_store_file *store, int fd)
+{
+	uint64_t start_unix_ns;
+	return pread(fd, &start_unix_ns, sizeof(start_unix_ns), offsetof(struct ct_store_header, start_unix_ns)) ==
+		       sizeof(start_unix_ns) &&
+	       start_unix_ns == store->header->start_unix_ns;
+}
+
+int ct_take_by_store(const struct ct_store_file *store, struct ct_taken *taken, struct ct_error_text *error)
+{
+	struct ct_process process;
+	char name[PATH_MAX];
+	int code = ct_process_open((int)store->header->pid, &process, error);
+	if (code)
+		return code;
+	int fd = ct_process_store(&process, name, error);
+	if (fd < 0)
+		code = fd;
+	else if (!is_same(store, fd))
+		code = ct_error_set(error, CT_ERR_IO, "process %d records into another store", process.pid);
+	else
+		code = ct_take(&process, store, taken, error);
+	if (fd >= 0)
+		close(fd);
+	close(process.folder);
+	return code;
+}
+
+void ct_taken_put(const struct ct_taken *taken, struct ct_store_builder *builder)
+{
+	struct ct_profile *profile = ct_store_builder_profile(builder);
+	profile->ledger = taken->ledger;
+	profile->has_memory = taken->ledger.has_sites;
+	for (size_t i = 1; i < taken->site_count && profile->has_memory; i++) {
+		const struct ct_taken_site *from = &taken->sites[i];
+		uint32_t site = ct_store_builder_site(builder, i);
+		if (site >= profile->site_count)
+			continue;
+		struct ct_counters *to[] = {&profile->sites[site].counters, &profile->totals};
+		for (int j = 0; j < 2; j++) {
+			to[j]->resident_bytes += from->resident;
+			to[j]->swapped_bytes += from->swapped;
+			to[j]->untouched_bytes += from->untouched;
+			to[j]->pinned_bytes += from->alone;
+		}
+	}
+}
+
+void ct_taken_fini(struct ct_taken *taken)
+{
+	free(taken->sites);
+	taken->sites = NULL;
+}
