@@ -58,8 +58,7 @@ static void test_files(void **state)
 	assert_string_equal(unit.protect_system, "full");
 	assert_true(unit.private_tmp);
 	/* The file in /etc replaces the other one; drop-ins stay. */
-	put("etc/systemd/system/web.service",
-	    "Environment=\"LD_PRELOAD=/a b/libctrace.so\" 'CTRACE_OUT=/x y' C=\n");
+	put("etc/systemd/system/web.service", "Environment=\"LD_PRELOAD=/a b/libctrace.so\" 'CTRACE_OUT=/x y' C=\n");
 	ct_unit_read(root, "0::/web.service", &unit);
 	assert_string_equal(unit.protect_system, "");
 	assert_string_equal(unit.preload, "/a b/libctrace.so");
