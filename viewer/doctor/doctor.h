@@ -32,6 +32,9 @@ void ct_doctor_library(struct ct_doctor *doctor);
 /* Check the program of this command line: its loader must accept the library; symbols are needed for names. */
 void ct_doctor_program(struct ct_doctor *doctor, char **command);
 
+/* Check a running process: whether it is recorded, and if not, why; its unit, container and control group. */
+void ct_doctor_process(struct ct_doctor *doctor, int pid);
+
 /* Check the report's folder, disk space, limits, environment and /proc. */
 void ct_doctor_surroundings(struct ct_doctor *doctor);
 

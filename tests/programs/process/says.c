@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* says [PROGRAM [ARGUMENT...]]: allocates, says its name and its user, and becomes the program. */
+/* says [PROGRAM [ARGUMENT...]]: allocates, says its name and its user, and becomes the program. says -: waits for
+ * input. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@ int main(int argc, char **argv)
 	fputs(line, stdout);
 	fflush(stdout);
 	free(line);
+	if (argc > 1 && argv[1][0] == '-')
+		return getchar() != EOF;
 	if (argc > 1)
 		execv(argv[1], argv + 1);
 	return argc > 1;
