@@ -90,6 +90,22 @@ void ct_answer_error(struct ct_answer *answer, unsigned status, const char *form
 	putc('\n', answer->out);
 }
 
+bool ct_answer_page_policy(struct ct_answer *answer, uint64_t *nonce)
+{
+	if (getrandom(nonce, sizeof(*nonce), 0) != sizeof(*nonce)) {
+		ct_answer_error(answer, 503, "the kernel gives no random numbers");
+		return false;
+	}
+	answer->type = "text/html; charset=utf-8";
+	snprintf(
+		answer->policy, sizeof(answer->policy),
+		"default-src 'none'; script-src 'nonce-%016" PRIx64
+		"'; style-src 'unsafe-inline'; connect-src 'self'; form-action 'self'; frame-src 'self'; base-uri 'none'; "
+		"frame-ancestors 'none'",
+		*nonce);
+	return true;
+}
+
 bool ct_answer_number(const struct ct_request *request, struct ct_answer *answer, const char *name, uint64_t standard,
 		      uint64_t most, uint64_t *number)
 {

@@ -88,6 +88,12 @@ void ct_wait_free(struct ct_server *server, struct ct_wait *wait);
 void ct_answer_error(struct ct_answer *answer, unsigned status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/*
+ * Make the answer a page whose scripts have this nonce, and may ask this server only. False: there are no random
+ * numbers, and the answer says so.
+ */
+bool ct_answer_page_policy(struct ct_answer *answer, uint64_t *nonce);
+
 /* A parameter as a number of at most `most`; `standard` if it is not given. False: it is not a number, and the answer
  * says so. */
 bool ct_answer_number(const struct ct_request *request, struct ct_answer *answer, const char *name, uint64_t standard,

@@ -2,7 +2,6 @@
 #include "serve/fleet.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>

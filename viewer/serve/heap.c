@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Go's heap profiles, of one process or of all of them in one profile. */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

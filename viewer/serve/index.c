@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The processes as a page, which renews itself. */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "names/names.h"
 #include "names/number.h"
@@ -97,12 +95,10 @@ CT_ANSWER(index)
 {
 	FILE *out = answer->out;
 	size_t shown = 0;
-	uint64_t random;
+	uint64_t nonce;
 	(void)request;
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
-		ct_answer_error(answer, 503, "no random numbers");
+	if (!ct_answer_page_policy(answer, &nonce))
 		return;
-	}
 	ct_fleet_scan(&server->fleet);
 	fprintf(out,
 		"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">"
@@ -126,11 +122,5 @@ CT_ANSWER(index)
 	      "<p><a href=\"/metrics\">/metrics</a> <a href=\"/processes\">/processes</a> <a href=\"/sd\">/sd</a> "
 	      "<a href=\"/debug/pprof/\">/debug/pprof/</a>\n",
 	      out);
-	fprintf(out, "<script nonce=%016" PRIx64 ">%s</script></html>\n", random, script);
-	answer->type = "text/html; charset=utf-8";
-	snprintf(
-		answer->policy, sizeof(answer->policy),
-		"default-src 'none'; script-src 'nonce-%016" PRIx64
-		"'; style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-		random);
+	fprintf(out, "<script nonce=%016" PRIx64 ">%s</script></html>\n", nonce, script);
 }

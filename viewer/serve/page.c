@@ -4,9 +4,7 @@
  * seconds, unpacks its data and hands that to it, so that its reader's choices stay.
  */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "names/names.h"
 #include "serve/answer.h"
@@ -130,7 +128,7 @@ static void put_choice(const struct ct_served *served, uint64_t with, uint64_t s
 
 CT_ANSWER(page)
 {
-	uint64_t random = 0, with, seconds;
+	uint64_t nonce = 0, with, seconds;
 	FILE *out = answer->out;
 	if (!ct_answer_number(request, answer, "with", 0, INT32_MAX, &with) ||
 	    !ct_answer_number(request, answer, "seconds", 0, CT_SECONDS_MAX, &seconds))
@@ -138,10 +136,8 @@ CT_ANSWER(page)
 	struct ct_served *served = ct_answer_process(server, request, answer);
 	if (!served)
 		return;
-	if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
-		ct_answer_error(answer, 503, "no random numbers");
+	if (!ct_answer_page_policy(answer, &nonce))
 		return;
-	}
 	fputs("<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>",
 	      out);
 	ct_put_xml(out, ct_name_base(served->exe));
@@ -156,11 +152,5 @@ CT_ANSWER(page)
 		put_control(server, served, out);
 	fputs("<span id=state role=status></span></header>", out);
 	put_frame(served, with, seconds, out);
-	fprintf(out, "<script nonce=%016" PRIx64 ">%s</script></html>\n", random, script);
-	answer->type = "text/html; charset=utf-8";
-	snprintf(answer->policy, sizeof(answer->policy),
-		 "default-src 'none'; script-src 'nonce-%016" PRIx64
-		 "'; style-src 'unsafe-inline'; connect-src 'self'; form-action 'self'; "
-		 "frame-src 'self'; base-uri 'none'; frame-ancestors 'none'",
-		 random);
+	fprintf(out, "<script nonce=%016" PRIx64 ">%s</script></html>\n", nonce, script);
 }

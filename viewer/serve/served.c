@@ -135,7 +135,7 @@ size_t ct_served_bytes(const struct ct_served *served)
 	if (!served->builder)
 		return 0;
 	const struct ct_profile *profile = ct_store_builder_profile(served->builder);
-	/* Measured: a site takes 270 bytes, a frame or string with its row in a table 170. */
+	/* As measured in a profile of 350 sites: a site 270 bytes, a frame or string with its row in a table 170. */
 	return 60000 + profile->site_count * 270 + profile->frame_id_count * sizeof(*profile->frame_ids) +
 	       (profile->frame_count + profile->string_count) * 170;
 }

@@ -58,12 +58,10 @@ struct ct_served {
 	ino_t inode;
 	uint64_t file_bytes;
 	char *exe; /* path of the program, clean UTF-8; "" until the first reading */
-	char *service; /* what OTEL_SERVICE_NAME of the process says, or the program's name; "" until the first reading
-			*/
+	char *service; /* OTEL_SERVICE_NAME, or the name of the program; "" until the first reading */
 	enum ct_served_state state;
 	bool arguments; /* the profile names the process with its arguments, which may hold secrets */
-	char *oom_path; /* the file that counts the cgroup's processes that were killed for lack of memory; NULL: not
-			   known */
+	char *oom_path; /* counts the kills in its cgroup for lack of memory; NULL: not known */
 	uint64_t oom_kills[2]; /* that count at the latest two looks at the running process, the latest last */
 	bool oom; /* it was killed, and that count has grown */
 	bool watched; /* was seen running, so that its end counts */
