@@ -8,6 +8,7 @@ import re
 import shutil
 import stat
 import struct
+import zlib
 
 from lib import dhat, trace
 from lib.harness import BUILD, CTRACE, CTRACE_TOP, LIBRARY, ROOT, Skip, check, check_equal, check_in, program, test
@@ -266,7 +267,11 @@ def _check_file(path):
         data = file.read()
     if data[:2] == b"\x1f\x8b":
         data = gzip.decompress(data)
-    check(b"\x1b[" not in data if path.endswith("pprof") else not controls(data.decode()), f"{path}: control characters")
+    if path.endswith("parquet"):
+        starts = [found.start() for found in re.finditer(b"\x1f\x8b\x08", data)]
+        data = b"".join(zlib.decompressobj(31).decompress(data[at:]) for at in starts)
+        check_in(b"leaf", data, "pages of the Parquet file")
+    check(b"\x1b[" not in data if path.endswith(("pprof", "parquet")) else not controls(data.decode()), f"{path}: control characters")
     return data
 
 
