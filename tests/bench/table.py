@@ -135,8 +135,8 @@ def table(results, tools, names):
     ratios("CPU", cpu, "{:.2f} s", names, True)
     block(
         "instructions, callgrind",
-        [name for name in names if (name, "native") in results.instructions],
-        lambda name: _show((results.instructions[name, "native"] or 0) / 1e6, "{:.0f} million"),
+        [name for name in names if results.instructions.get((name, "native"))],
+        lambda name: _show(results.instructions[name, "native"] / 1e6, "{:.0f} million"),
         lambda name, tool: _show(results.counted(name, tool), "{:.3f}"),
     )
     ratios("peak RSS", lambda sample: rss(sample) / 1024, "{:.1f} MiB", names, False)
