@@ -24,6 +24,7 @@
 #define COMMAND "advise"
 #define ROWS_DEFAULT 10
 #define VERSION 1
+#define STAYS_MAX 20 /* verdicts in JSON */
 #define INDENT 11 /* of the text after a label */
 
 struct request {
@@ -154,7 +155,8 @@ static void put_json_finding(const struct ct_profile *profile, const struct ct_f
 	if (advice->kind == CT_ADVICE_LOST || advice->kind == CT_ADVICE_LEAK)
 		fprintf(out, ",\"bytesPerSecond\":%.0f", ct_advice_per_second(profile, advice));
 	if (advice->kind == CT_ADVICE_LEAK)
-		fprintf(out, ",\"fit\":%.3f", advice->growth.fit);
+		fprintf(out, ",\"fit\":%.3f,\"since\":%.0f,\"sure\":%.3f", advice->growth.fit,
+			advice->growth.first.time, advice->growth.sure);
 	fputs(",\"counters\":{", out);
 	for (int i = 1, more = 0; i < CT_COUNTER_COUNT; i++) {
 		enum ct_metric metric = (enum ct_metric)i;
@@ -170,6 +172,28 @@ static void put_json_finding(const struct ct_profile *profile, const struct ct_f
 		ct_put_text(out, profile->strings[profile->frames[profile->frame_ids[site->first_frame + i]].text]);
 	}
 	fputs("]}", out);
+}
+
+/* The verdicts on what stays; if there are none, the array is empty. */
+static void put_json_stays(const struct ct_profile *profile, const struct ct_findings *findings, FILE *out)
+{
+	char text[CT_ADVICE_ROOM];
+	bool any = false;
+	fputs(",\n\"stays\":[", out);
+	for (size_t i = 0; i < findings->stays.count && i < STAYS_MAX && findings->stays.judged; i++) {
+		const struct ct_stay *stay = &findings->stays.rows[i];
+		const struct ct_growth *growth = &stay->growth;
+		fputs(any ? ",\n{\"verdict\":" : "\n{\"verdict\":", out);
+		any = true;
+		ct_put_text(out, ct_growth_name(growth->kind));
+		ct_put_text_member(out, "where", ct_stay_place(profile, findings, stay, text));
+		ct_put_text_member(out, "because", ct_stay_verdict(profile, stay, text));
+		fprintf(out, ",\"since\":%.0f", growth->first.time);
+		ct_put_number_member(out, "endBytes", stay->counters.end_bytes);
+		ct_put_number_member(out, "endBlocks", stay->counters.end_blocks);
+		putc('}', out);
+	}
+	putc(']', out);
 }
 
 static int put_json(const struct ct_profile *profile, const struct ct_findings *findings, size_t shown,
@@ -189,6 +213,7 @@ static int put_json(const struct ct_profile *profile, const struct ct_findings *
 	putc(']', out);
 	if (*ct_findings_no_leak(profile, findings, text))
 		ct_put_text_member(out, "noLeak", text);
+	put_json_stays(profile, findings, out);
 	fputs(",\n\"notLookedFor\":[", out);
 	for (int i = 0, more = 0; i < CT_ADVICE_KINDS; i++) {
 		if (!(findings->missing & 1u << i))

@@ -326,12 +326,32 @@ static int check_column(const char *command, const struct ct_top_request *reques
 	return CT_EXIT_FINE;
 }
 
+/* The verdicts on what stays, without what the suppressions drop. They need the snapshots, which --leaks does not keep.
+ */
+static int find_stays(struct ct_top_request *request, const struct ct_profile *profile, struct ct_error_text *error)
+{
+	struct ct_findings findings = {0};
+	uint8_t *classes = calloc(profile->site_count + 1, sizeof(*classes));
+	int code = classes ? ct_leaks_find(&request->leaks, profile, classes, error) : ct_error_no_memory(error);
+	if (!code && (code = ct_advise(profile, &findings, error)) == CT_ERR_USAGE)
+		code = 0; /* a file that has only what was live */
+	for (size_t i = 0; i < profile->site_count && !code; i++)
+		classes[i] = classes[i] == CT_LEAK_SUPPRESSED;
+	if (!code)
+		request->view.stays = ct_stays_lines(profile, &findings, classes, request->stays);
+	ct_findings_fini(&findings);
+	free(classes);
+	return code;
+}
+
 int ct_top_keep_leaks(struct ct_top_request *request, struct ct_profile *profile, struct ct_error_text *error)
 {
 	struct ct_view *view = &request->view;
 	if (!ct_leaks_any(profile) && request->form == CT_TOP_TEXT)
 		view->no_leak = ct_advice_without_leaks(profile, request->no_leak);
-	int code = ct_leaks_keep(&request->leaks, profile, error);
+	int code = request->form == CT_TOP_TEXT ? find_stays(request, profile, error) : 0;
+	if (!code)
+		code = ct_leaks_keep(&request->leaks, profile, error);
 	if (!view->column_count) {
 		view->column_count = ct_leak_columns(profile, view->columns);
 		if (!request->sort_given)

@@ -26,7 +26,7 @@ struct ct_top_request {
 	bool resident, pins; /* take the process's ledger; pins implies resident */
 	bool only_leaks;
 	struct ct_leaks leaks;
-	char no_leak[CT_ADVICE_ROOM];
+	char no_leak[CT_ADVICE_ROOM], stays[CT_ADVICE_ROOM]; /* for --leaks, in words */
 };
 
 /* The options for a struct ct_top_request; ct_select_options are for its selection. */

@@ -7,7 +7,7 @@
 #include "live/views.h"
 #include "names/number.h"
 
-#define WORD_WIDTH 5 /* "grows" */
+#define WORD_WIDTH 5 /* "grows", which a rate follows */
 #define RATE_WIDTH 11 /* " 12.3 MiB/s" */
 #define RATE_FROM 100 /* from this width of the terminal on, findings have a rate */
 #define GAP 2
@@ -19,12 +19,24 @@ static bool has_rate(const struct ct_screen *screen)
 	return screen->terminal.columns >= RATE_FROM;
 }
 
+static const char *word_of(const struct ct_live_row *row)
+{
+	if (row->leak)
+		return row->leak->kind == CT_ADVICE_LOST ? "lost" : "grows";
+	return row->stay ? ct_growth_name(row->stay->growth.kind) : "";
+}
+
 int ct_draw_leaks_width(const struct ct_screen *screen)
 {
-	for (size_t i = 0; i < screen->rows.count; i++)
-		if (screen->rows.rows[i].leak)
-			return WORD_WIDTH + (has_rate(screen) ? RATE_WIDTH : 0) + GAP;
-	return 0;
+	int width = 0, rate = 0;
+	for (size_t i = 0; i < screen->rows.count; i++) {
+		int length = (int)strlen(word_of(&screen->rows.rows[i]));
+		width = length > width ? length : width;
+		if (screen->rows.rows[i].leak && has_rate(screen))
+			rate = RATE_WIDTH;
+	}
+	width = rate && width < WORD_WIDTH + rate ? WORD_WIDTH + rate : width;
+	return width ? width + GAP : 0;
 }
 
 void ct_draw_leaks_cell(const struct ct_screen *screen, const struct ct_live_row *row, struct ct_line *line)
@@ -36,10 +48,12 @@ void ct_draw_leaks_cell(const struct ct_screen *screen, const struct ct_live_row
 	if (!row) {
 		ct_line_style(line, CT_STYLE_HEAD);
 		ct_line_add(line, "LEAK");
-	} else if (row->leak) {
-		double rate = ct_advice_per_second(screen->profile, row->leak);
-		ct_line_style(line, row->leak->kind == CT_ADVICE_LOST ? CT_STYLE_LOSS : CT_STYLE_MORE);
-		ct_line_add(line, row->leak->kind == CT_ADVICE_LOST ? "lost" : "grows");
+	} else {
+		double rate = row->leak ? ct_advice_per_second(screen->profile, row->leak) : 0;
+		ct_line_style(line, !row->leak                          ? CT_STYLE_QUIET
+				    : row->leak->kind == CT_ADVICE_LOST ? CT_STYLE_LOSS
+									: CT_STYLE_MORE);
+		ct_line_add(line, word_of(row));
 		if (has_rate(screen) && rate >= 1 && rate < 0x1p63)
 			ct_line_format(line, " %s/s", ct_number_bytes(number, (uint64_t)rate));
 	}

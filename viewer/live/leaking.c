@@ -25,8 +25,7 @@ static void judge(struct ct_leaking *leaking, const struct ct_profile *profile, 
 	char where[CT_ADVICE_ROOM], evidence[CT_ADVICE_ROOM];
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct ct_advice *advice = &findings->rows[i];
-		if (classes[advice->site] == CT_LEAK_SUPPRESSED ||
-		    ct_findings_leak(profile, findings, advice->site) != advice)
+		if (classes[advice->site] == CT_LEAK_SUPPRESSED || ct_findings_leak(findings, advice->site) != advice)
 			continue;
 		snprintf(leaking->verdict, sizeof(leaking->verdict), "%s: %s",
 			 ct_advice_where(profile, findings, advice, where),
@@ -58,7 +57,7 @@ int ct_leaking_find(struct ct_leaking *leaking, const struct ct_profile *profile
 		judge(leaking, profile, classes);
 	for (size_t i = 0; i < profile->site_count && !code; i++) {
 		bool shown = classes[i] == CT_LEAK_CANDIDATE ||
-			     (classes[i] == CT_LEAK_NONE && ct_findings_leak(profile, &leaking->findings, i));
+			     (classes[i] == CT_LEAK_NONE && ct_findings_leak(&leaking->findings, i));
 		leaking->left_out[i] = !shown || (filtered && filtered[i]);
 	}
 	free(classes);

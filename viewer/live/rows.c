@@ -82,7 +82,8 @@ static int build_sites(struct ct_rows *rows, const struct ct_profile *profile, c
 		row->site_count = fold.rows[i].site_count;
 		row->many_calls = fold.rows[i].many_calls;
 		row->last_frame = profile->sites[row->site].frame_count - 1;
-		row->leak = leaking ? ct_findings_leak(profile, &leaking->findings, row->site) : NULL;
+		row->leak = leaking ? ct_findings_leak(&leaking->findings, row->site) : NULL;
+		row->stay = leaking ? ct_findings_stay(&leaking->findings, row->site) : NULL;
 	}
 	if (rows->count)
 		qsort_r(rows->rows, rows->count, sizeof(*rows->rows), compare_sites, rows);

@@ -37,6 +37,7 @@ struct ct_live_row {
 	bool can_open;
 	bool is_open;
 	const struct ct_advice *leak; /* of a row of CT_ROWS_LEAKS: its finding; NULL = none */
+	const struct ct_stay *stay; /* and what its function has at the end; NULL = little */
 	bool one_line; /* all its sites have the same line in the frame shown last */
 };
 

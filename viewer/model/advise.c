@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/advise.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,8 +24,6 @@
 #define KEPT_MIN 0.75 /* average lifetime as a share of the run */
 #define REUSE_MIN 10 /* blocks allocated for each one live at the site's maximum */
 #define PINNED_MIN 2 /* bytes of pages for each resident byte of the blocks on them */
-#define LEAK_BYTES_MIN 16384
-#define LEAK_BLOCKS_MIN 100
 
 struct work {
 	const struct ct_profile *profile;
@@ -32,10 +31,7 @@ struct work {
 	uint32_t *where; /* by site: index of the frame that a finding would be about */
 	uint32_t *keys; /* by site: equal for sites of one function */
 	uint32_t *order; /* sites by key */
-	uint32_t *function_of; /* by site: number of its function */
 	size_t function_count;
-	struct ct_moment *moments; /* for each function, moment_count of them: what was live; the last is the end */
-	size_t moment_count; /* 0: the profile knows too few moments */
 	size_t room; /* allocated findings */
 	struct ct_findings *findings;
 };
@@ -99,51 +95,8 @@ static void number_functions(struct work *work)
 		uint32_t site = work->order[i];
 		if (!i || work->keys[site] != work->keys[work->order[i - 1]])
 			work->function_count++;
-		work->function_of[site] = (uint32_t)work->function_count - 1;
+		work->findings->function_of[site] = (uint32_t)work->function_count - 1;
 	}
-}
-
-/* What was live at each moment, by function. False when out of memory. */
-static bool find_moments(struct work *work)
-{
-	const struct ct_profile *profile = work->profile;
-	size_t count = 1, at = 0;
-	for (size_t i = 0; i < profile->snapshot_count; i++)
-		count += !profile->snapshots[i].partial;
-	if (count < CT_GROWTH_MOMENTS)
-		return true;
-	work->moments = calloc(work->function_count * count + 1, sizeof(*work->moments));
-	if (!work->moments)
-		return false;
-	work->moment_count = count;
-	for (size_t i = 0; i < profile->snapshot_count; i++) {
-		const struct ct_snapshot *snapshot = &profile->snapshots[i];
-		if (snapshot->partial)
-			continue;
-		for (size_t f = 0; f < work->function_count; f++)
-			work->moments[f * count + at].time = (double)snapshot->time;
-		for (size_t j = 0; j < snapshot->row_count; j++) {
-			struct ct_moment *moment =
-				&work->moments[work->function_of[snapshot->rows[j].site] * count + at];
-			moment->bytes += (double)snapshot->rows[j].bytes;
-			moment->blocks += (double)snapshot->rows[j].blocks;
-		}
-		at++;
-	}
-	for (size_t f = 0; f < work->function_count; f++)
-		work->moments[f * count + at].time = (double)profile->end_time;
-	for (size_t i = 0; i < profile->site_count; i++) {
-		struct ct_moment *end = &work->moments[(work->function_of[i] + 1) * count - 1];
-		end->bytes += (double)profile->sites[i].counters.end_bytes;
-		end->blocks += (double)profile->sites[i].counters.end_blocks;
-	}
-	double grown = 0;
-	for (size_t f = 0; f < work->function_count; f++) {
-		double rise = work->moments[(f + 1) * count - 1].bytes - work->moments[f * count].bytes;
-		grown += rise > 0 ? rise : 0;
-	}
-	work->findings->grown_bytes = grown < 0x1p63 ? (uint64_t)grown : UINT64_MAX;
-	return true;
 }
 
 /*
@@ -240,7 +193,7 @@ static bool judge_lost(const struct work *work, struct ct_advice *advice)
 	const struct ct_counters *c = &advice->counters;
 	advice->saved_bytes = c->lost_bytes;
 	advice->share = ratio((double)c->lost_bytes, (double)work->profile->totals.end_bytes);
-	return c->lost_bytes >= LEAK_BYTES_MIN || c->lost_blocks >= LEAK_BLOCKS_MIN;
+	return c->lost_bytes >= CT_STAY_BYTES_MIN || c->lost_blocks >= CT_STAY_BLOCKS_MIN;
 }
 
 static uint64_t leak_of(const struct work *work, size_t site)
@@ -266,13 +219,13 @@ static bool is_told(const struct work *work, const struct ct_advice *advice, enu
 
 static bool judge_leak(const struct work *work, struct ct_advice *advice)
 {
-	const struct ct_growth *growth = &advice->growth;
-	if (!ct_growth_find(&work->moments[advice->function * work->moment_count], work->moment_count, &advice->growth))
+	const struct ct_stay *stay = ct_stays_of(&work->findings->stays, advice->function);
+	if (!stay || stay->growth.kind != CT_GROWTH_LEAK)
 		return false;
-	double bytes = growth->last.bytes - growth->first.bytes, blocks = growth->last.blocks - growth->first.blocks;
-	advice->saved_bytes = (uint64_t)bytes;
-	advice->share = ratio(bytes, (double)work->findings->grown_bytes);
-	return (bytes >= LEAK_BYTES_MIN || blocks >= LEAK_BLOCKS_MIN) && !is_told(work, advice, CT_ADVICE_LOST);
+	advice->growth = stay->growth;
+	advice->saved_bytes = (uint64_t)fmax(0, stay->growth.last.bytes - stay->growth.first.bytes);
+	advice->share = ratio((double)advice->saved_bytes, (double)work->findings->stays.grown_bytes);
+	return !is_told(work, advice, CT_ADVICE_LOST);
 }
 
 static bool is_tiny(const struct ct_counters *c)
@@ -377,7 +330,7 @@ static bool is_known(const struct work *work, enum need need)
 	case NEED_SLACK:
 		return profile->has_slack;
 	case NEED_MOMENTS:
-		return work->moment_count && profile->has_lifetimes;
+		return work->findings->stays.judged && profile->has_lifetimes;
 	case NEED_REACH:
 		return profile->has_reach;
 	case NEED_MEMORY:
@@ -404,7 +357,7 @@ static bool look_for(struct work *work, enum ct_advice_kind kind)
 {
 	size_t count = work->profile->site_count;
 	for (size_t i = 0, next; i < count; i = next) {
-		struct ct_advice advice = {.kind = kind, .function = work->function_of[work->order[i]]};
+		struct ct_advice advice = {.kind = kind, .function = work->findings->function_of[work->order[i]]};
 		uint64_t most = 0;
 		for (next = i; next < count && work->keys[work->order[next]] == work->keys[work->order[i]]; next++) {
 			uint64_t amount = kinds[kind].amount(work, work->order[next]);
@@ -438,7 +391,7 @@ static bool look(struct work *work)
 		key_site(work, i);
 	qsort_r(work->order, work->profile->site_count, sizeof(*work->order), compare_keys, work);
 	number_functions(work);
-	if (!find_moments(work))
+	if (ct_stays_find(&work->findings->stays, work->profile, work->findings->function_of, work->function_count) < 0)
 		return false;
 	for (int i = 0; i < CT_ADVICE_KINDS; i++) {
 		if (!is_known(work, kinds[i].need))
@@ -467,36 +420,38 @@ int ct_advise(const struct ct_profile *profile, struct ct_findings *findings, st
 	work.where = calloc(sites, sizeof(*work.where));
 	work.keys = calloc(sites, sizeof(*work.keys));
 	work.order = calloc(sites, sizeof(*work.order));
-	work.function_of = calloc(sites, sizeof(*work.function_of));
-	memory = memory && work.growing && work.where && work.keys && work.order && work.function_of && look(&work);
+	findings->function_of = calloc(sites, sizeof(*findings->function_of));
+	memory =
+		memory && work.growing && work.where && work.keys && work.order && findings->function_of && look(&work);
 	free(work.growing);
 	free(work.where);
 	free(work.keys);
 	free(work.order);
-	free(work.function_of);
-	free(work.moments);
 	return memory ? CT_OK : ct_error_no_memory(error);
 }
 
-const struct ct_advice *ct_findings_leak(const struct ct_profile *profile, const struct ct_findings *findings,
-					 size_t site)
+const struct ct_advice *ct_findings_leak(const struct ct_findings *findings, size_t site)
 {
-	const struct ct_site_row *row = &profile->sites[site];
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct ct_advice *advice = &findings->rows[i];
-		if (advice->kind != CT_ADVICE_LOST && advice->kind != CT_ADVICE_LEAK)
-			continue;
-		uint32_t own = ct_origin_own(profile, &findings->origins, row);
-		if (key_of(profile, frame_of(profile, row, own)) ==
-		    key_of(profile, frame_of(profile, &profile->sites[advice->site], advice->frame)))
+		if ((advice->kind == CT_ADVICE_LOST || advice->kind == CT_ADVICE_LEAK) &&
+		    advice->function == findings->function_of[site])
 			return advice;
 	}
 	return NULL;
 }
 
+const struct ct_stay *ct_findings_stay(const struct ct_findings *findings, size_t site)
+{
+	return findings->function_of ? ct_stays_of(&findings->stays, findings->function_of[site]) : NULL;
+}
+
 void ct_findings_fini(struct ct_findings *findings)
 {
 	ct_origins_fini(&findings->origins);
+	ct_stays_fini(&findings->stays);
+	free(findings->function_of);
 	free(findings->rows);
+	findings->function_of = NULL;
 	findings->rows = NULL;
 }

@@ -8,10 +8,11 @@
 #ifndef CT_MODEL_ADVISE_H
 #define CT_MODEL_ADVISE_H
 
-#include "model/growth.h"
 #include "model/metric.h"
 #include "model/origin.h"
 #include "model/profile.h"
+#include "model/sentence.h"
+#include "model/stays.h"
 #include "util/error.h"
 
 enum ct_advice_kind {
@@ -48,7 +49,8 @@ struct ct_findings {
 	size_t count;
 	unsigned missing; /* bit 1 << kind: not checked, since the input lacks the numbers */
 	struct ct_origins origins; /* of the profile's frames */
-	uint64_t grown_bytes; /* by which the live bytes of functions rose between the first moment and the end */
+	uint32_t *function_of; /* by site: number of its function */
+	struct ct_stays stays;
 };
 
 /* Look for all kinds. 0 or < 0; call ct_findings_fini in both cases. CT_ERR_USAGE: not a heap profile. */
@@ -56,12 +58,12 @@ int ct_advise(const struct ct_profile *profile, struct ct_findings *findings, st
 void ct_findings_fini(struct ct_findings *findings);
 
 /* The finding about leaks (lost, leak) that covers this site, or NULL. */
-const struct ct_advice *ct_findings_leak(const struct ct_profile *profile, const struct ct_findings *findings,
-					 size_t site);
+const struct ct_advice *ct_findings_leak(const struct ct_findings *findings, size_t site);
+
+/* What this site's function has at the end, with the verdict on it, or NULL. */
+const struct ct_stay *ct_findings_stay(const struct ct_findings *findings, size_t site);
 
 /* --- words --- */
-
-#define CT_ADVICE_ROOM 512
 
 /* The kind's name for scripts: "one-size". */
 const char *ct_advice_name(enum ct_advice_kind kind);
@@ -84,6 +86,17 @@ char *ct_findings_no_leak(const struct ct_profile *profile, const struct ct_find
  * out of memory or if the profile allows no advice. Returns out.
  */
 char *ct_advice_without_leaks(const struct ct_profile *profile, char out[CT_ADVICE_ROOM]);
+
+/* The verdict on what stays, in words: "cache, full since 40.1 s"; "" if there is none. Returns out. */
+char *ct_stay_verdict(const struct ct_profile *profile, const struct ct_stay *stay, char out[CT_ADVICE_ROOM]);
+
+/* "fill_cache cache.c:24": the function that has it. Returns out. */
+char *ct_stay_place(const struct ct_profile *profile, const struct ct_findings *findings, const struct ct_stay *stay,
+		    char out[CT_ADVICE_ROOM]);
+
+/* Lines with the verdicts on what stays, leaks first, without the sites that are left out. Returns out. */
+char *ct_stays_lines(const struct ct_profile *profile, const struct ct_findings *findings, const uint8_t *left_out,
+		     char out[CT_ADVICE_ROOM]);
 
 /* The rate of a finding about leaks, in bytes per second of the run; 0: not known. */
 double ct_advice_per_second(const struct ct_profile *profile, const struct ct_advice *advice);

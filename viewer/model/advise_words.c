@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "model/advise.h"
+#include "model/leak_words.h"
+#include "model/sentence.h"
 #include "names/names.h"
 #include "names/number.h"
 
 #define CALLERS_MAX 5
-#define SECONDS_MIN 0.01 /* of a run; what a shorter one does in a second says nothing */
 
 static const struct words {
 	const char *name, *title, *action;
@@ -78,42 +79,6 @@ const char *ct_advice_action(const struct ct_advice *advice)
 	return advice->vector ? "reserve() the final size where it is known" : words[advice->kind].action;
 }
 
-__attribute__((format(printf, 2, 3))) static void add(char out[CT_ADVICE_ROOM], const char *format, ...)
-{
-	size_t used = strlen(out);
-	va_list arguments;
-	va_start(arguments, format);
-	vsnprintf(out + used, CT_ADVICE_ROOM - used, format, arguments);
-	va_end(arguments);
-}
-
-static void add_bytes(char out[CT_ADVICE_ROOM], double bytes)
-{
-	char number[CT_NUMBER_ROOM];
-	add(out, "%s", ct_number_bytes(number, bytes < 0x1p63 ? (uint64_t)(bytes + 0.5) : UINT64_MAX));
-}
-
-static void add_count(char out[CT_ADVICE_ROOM], uint64_t count, const char *what)
-{
-	char number[CT_NUMBER_ROOM];
-	/* what is "block"; a '*' in it marks where the plural's s goes */
-	size_t stem = strcspn(what, "*");
-	const char *rest = what[stem] ? what + stem + 1 : "";
-	add(out, "%s %.*s%s%s", ct_number_exact(number, count), (int)stem, what, count == 1 ? "" : "s", rest);
-}
-
-static void add_percent(char out[CT_ADVICE_ROOM], double part, double whole)
-{
-	char number[CT_NUMBER_ROOM];
-	add(out, "%s %%", ct_number_percent(number, part, whole));
-}
-
-static void add_time(char out[CT_ADVICE_ROOM], const struct ct_profile *profile, double time)
-{
-	char number[CT_NUMBER_ROOM];
-	add(out, "%s", ct_number_time(number, time, profile->time_unit));
-}
-
 /* Per block. */
 static double average(const struct ct_counters *c, uint64_t sum)
 {
@@ -124,12 +89,12 @@ static double average(const struct ct_counters *c, uint64_t sum)
 static void add_sizes(char out[CT_ADVICE_ROOM], const struct ct_profile *profile, const struct ct_counters *c)
 {
 	if (!profile->has_details || c->smallest_bytes != c->largest_bytes) {
-		add_bytes(out, average(c, c->total_bytes));
-		add(out, " on average");
+		ct_say_bytes(out, average(c, c->total_bytes));
+		ct_say(out, " on average");
 		return;
 	}
-	add_bytes(out, (double)c->smallest_bytes);
-	add(out, " each");
+	ct_say_bytes(out, (double)c->smallest_bytes);
+	ct_say(out, " each");
 }
 
 static const struct ct_frame *frame_of(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t index)
@@ -163,18 +128,18 @@ char *ct_advice_place(const struct ct_profile *profile, const struct ct_origins 
 			run++;
 			next = next_caller(profile, origins, site, next);
 		} while (next < site->frame_count && ct_name_key(frame_of(profile, site, next)) == ct_name_key(frame));
-		add(out, "%s%.80s", shown++ ? " < " : "", ct_name_short(profile, frame, text));
+		ct_say(out, "%s%.80s", shown++ ? " < " : "", ct_name_short(profile, frame, text));
 		if (i == first && *ct_name_place(profile, frame, text))
-			add(out, " %.60s", text);
+			ct_say(out, " %.60s", text);
 		if (run > 1)
-			add(out, " ×%u", run);
+			ct_say(out, " ×%u", run);
 		i = next;
 	}
 	if (i < site->frame_count)
-		add(out, " < ...");
+		ct_say(out, " < ...");
 	if (stacks > 1) {
-		add(out, ", and ");
-		add_count(out, stacks - 1, "more stack");
+		ct_say(out, ", and ");
+		ct_say_count(out, stacks - 1, "more stack");
 	}
 	return out;
 }
@@ -188,14 +153,14 @@ char *ct_advice_where(const struct ct_profile *profile, const struct ct_findings
 static void explain_temporary(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
 	const struct ct_counters *c = &advice->counters;
-	add_percent(out, (double)c->temporary_blocks, (double)c->total_blocks);
-	add(out, " of ");
-	add_count(out, c->total_blocks, "block");
-	add(out, " were freed before their thread allocated again; ");
+	ct_say_percent(out, (double)c->temporary_blocks, (double)c->total_blocks);
+	ct_say(out, " of ");
+	ct_say_count(out, c->total_blocks, "block");
+	ct_say(out, " were freed before their thread allocated again; ");
 	add_sizes(out, profile, c);
-	add(out, ", ");
-	add_bytes(out, (double)c->total_bytes);
-	add(out, " in all");
+	ct_say(out, ", ");
+	ct_say_bytes(out, (double)c->total_bytes);
+	ct_say(out, " in all");
 }
 
 static void explain_growth(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
@@ -203,32 +168,32 @@ static void explain_growth(const struct ct_profile *profile, const struct ct_adv
 	const struct ct_counters *c = &advice->counters;
 	uint64_t buffers = c->total_blocks > c->resizes ? c->total_blocks - c->resizes : 1;
 	if (advice->vector) {
-		add_count(out, c->total_blocks, "block");
-		add(out, " of containers, each in place of a smaller one; ");
+		ct_say_count(out, c->total_blocks, "block");
+		ct_say(out, " of containers, each in place of a smaller one; ");
 		if (profile->has_details) {
-			add_bytes(out, (double)c->smallest_bytes);
-			add(out, " to ");
-			add_bytes(out, (double)c->largest_bytes);
-			add(out, ", ");
+			ct_say_bytes(out, (double)c->smallest_bytes);
+			ct_say(out, " to ");
+			ct_say_bytes(out, (double)c->largest_bytes);
+			ct_say(out, ", ");
 		}
-		add_bytes(out, (double)c->total_bytes);
-		add(out, " in all");
+		ct_say_bytes(out, (double)c->total_bytes);
+		ct_say(out, " in all");
 		return;
 	}
-	add_count(out, buffers, "buffer");
-	add(out, buffers == 1 ? " was resized " : " were resized ");
-	add_count(out, c->resizes, "time");
+	ct_say_count(out, buffers, "buffer");
+	ct_say(out, buffers == 1 ? " was resized " : " were resized ");
+	ct_say_count(out, c->resizes, "time");
 	if (profile->has_details) {
-		add(out, ", ");
-		add_bytes(out, (double)c->smallest_bytes);
-		add(out, " to ");
-		add_bytes(out, (double)c->largest_bytes);
+		ct_say(out, ", ");
+		ct_say_bytes(out, (double)c->smallest_bytes);
+		ct_say(out, " to ");
+		ct_say_bytes(out, (double)c->largest_bytes);
 	}
 	if (c->moves) {
-		add(out, "; ");
-		add_count(out, c->moves, "time");
-		add(out, " to another address, which copies ");
-		add_bytes(out, (double)c->copied_bytes);
+		ct_say(out, "; ");
+		ct_say_count(out, c->moves, "time");
+		ct_say(out, " to another address, which copies ");
+		ct_say_bytes(out, (double)c->copied_bytes);
 	}
 }
 
@@ -236,203 +201,73 @@ static void explain_one_size(const struct ct_profile *profile, const struct ct_a
 {
 	const struct ct_counters *c = &advice->counters;
 	char number[CT_NUMBER_ROOM];
-	add_count(out, c->total_blocks, "block");
-	add(out, c->smallest_bytes == c->largest_bytes ? ", " : ", of one size at each stack, ");
+	ct_say_count(out, c->total_blocks, "block");
+	ct_say(out, c->smallest_bytes == c->largest_bytes ? ", " : ", of one size at each stack, ");
 	add_sizes(out, profile, c);
-	add(out, ", never more than %s at a time; each lived ", ct_number_exact(number, c->max_blocks));
-	add_time(out, profile, average(c, c->lifetime));
-	add(out, " on average");
-}
-
-/* Units of the profile's time in a second; 0: it is not a time. */
-static double per_second(const struct ct_profile *profile)
-{
-	return strcmp(profile->time_unit, "µs") ? 0 : 1e6;
-}
-
-double ct_advice_per_second(const struct ct_profile *profile, const struct ct_advice *advice)
-{
-	if (advice->kind == CT_ADVICE_LEAK)
-		return advice->growth.slope * per_second(profile);
-	if (advice->kind != CT_ADVICE_LOST || !profile->end_time)
-		return 0;
-	return (double)advice->counters.lost_bytes / (double)profile->end_time * per_second(profile);
-}
-
-static void add_rate(char *out, const struct ct_profile *profile, const struct ct_advice *advice)
-{
-	double rate = ct_advice_per_second(profile, advice);
-	if (rate <= 0 || (double)profile->end_time < SECONDS_MIN * per_second(profile))
-		return;
-	add(out, "; ");
-	add_bytes(out, rate);
-	add(out, " a second");
-}
-
-static void explain_lost(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
-{
-	const struct ct_counters *c = &advice->counters;
-	add_bytes(out, (double)c->lost_bytes);
-	add(out, " in ");
-	add_count(out, c->lost_blocks, "block");
-	add(out, " that no pointer leads to at the end");
-	if (c->indirect_blocks) {
-		add(out, ", and ");
-		add_bytes(out, (double)c->indirect_bytes);
-		add(out, " that only lost blocks point to");
-	}
-	add_rate(out, profile, advice);
-	add(out, "; ");
-	add_percent(out, (double)c->lost_blocks, (double)c->total_blocks);
-	add(out, " of the blocks from there are lost");
-}
-
-static void explain_leak(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
-{
-	const struct ct_counters *c = &advice->counters;
-	const struct ct_growth *growth = &advice->growth;
-	add(out, "live bytes rose from ");
-	add_bytes(out, growth->first.bytes);
-	add(out, " at ");
-	add_time(out, profile, growth->first.time);
-	add(out, " to ");
-	add_bytes(out, growth->last.bytes);
-	add(out, " in ");
-	add_count(out, (uint64_t)(growth->last.blocks + 0.5), "block");
-	add(out, " at the end");
-	add_rate(out, profile, advice);
-	add(out, "; they rose in %u of %u intervals and lie %s a line (R² %.2f): %s; ", growth->rises,
-	    growth->intervals, growth->fit >= CT_GROWTH_SURE ? "on" : "near", growth->fit,
-	    growth->fit >= CT_GROWTH_SURE ? "sure" : "likely");
-	add_percent(out, advice->share, 1);
-	add(out, " of all that grew");
-	if (profile->has_reach && !c->lost_blocks && !c->possible_blocks && !c->indirect_blocks)
-		add(out, "; all of it can still be reached, as in a cache or a list");
-}
-
-static const char *why_no_growth(const struct ct_findings *findings)
-{
-	return findings->missing & 1u << CT_ADVICE_LEAK
-		       ? "the file knows too few moments of the run to see growth"
-		       : "no function's live bytes grew steadily through the run by 16 KiB or 100 blocks";
-}
-
-char *ct_findings_no_leak(const struct ct_profile *profile, const struct ct_findings *findings,
-			  char out[CT_ADVICE_ROOM])
-{
-	const struct ct_counters *c = &profile->totals;
-	*out = '\0';
-	for (size_t i = 0; i < findings->count; i++)
-		if (findings->rows[i].kind == CT_ADVICE_LOST || findings->rows[i].kind == CT_ADVICE_LEAK)
-			return out;
-	if (!profile->has_lifetimes) {
-		add(out, "no finding about leaks: the file does not say what was live at the end");
-		return out;
-	}
-	if (!c->end_blocks) {
-		add(out, "no leak: nothing was live at the end");
-		return out;
-	}
-	add(out, "no finding about leaks: at the end ");
-	add_bytes(out, (double)c->end_bytes);
-	add(out, " in ");
-	add_count(out, c->end_blocks, "block");
-	add(out, c->end_blocks == 1 ? " was live" : " were live");
-	if (profile->has_reach && c->lost_blocks) {
-		add(out, ", of which ");
-		add_bytes(out, (double)c->lost_bytes);
-		add(out, " in ");
-		add_count(out, c->lost_blocks, "block");
-		add(out, " are lost, but less than 16 KiB and 100 blocks in any function; see ctrace top --leaks");
-	} else if (profile->has_reach) {
-		add(out, c->possible_blocks || c->indirect_blocks ? ", none of it certainly lost"
-								  : ", and all of it could still be reached");
-	}
-	add(out, "; %s", why_no_growth(findings));
-	if (!profile->has_reach && !strcmp(profile->producer, "ctrace"))
-		add(out, "; ctrace record --reach finds out what is lost");
-	return out;
-}
-
-char *ct_advice_without_leaks(const struct ct_profile *profile, char out[CT_ADVICE_ROOM])
-{
-	struct ct_error_text ignored;
-	struct ct_findings findings;
-	char where[CT_ADVICE_ROOM];
-	*out = '\0';
-	if (!ct_advise(profile, &findings, &ignored)) {
-		size_t i = 0;
-		while (i < findings.count && findings.rows[i].kind != CT_ADVICE_LEAK)
-			i++;
-		if (i < findings.count)
-			add(out, "live bytes grew throughout the run in %.400s; see ctrace advise",
-			    ct_advice_where(profile, &findings, &findings.rows[i], where));
-		else
-			add(out, "%s", why_no_growth(&findings));
-	}
-	ct_findings_fini(&findings);
-	return out;
+	ct_say(out, ", never more than %s at a time; each lived ", ct_number_exact(number, c->max_blocks));
+	ct_say_time(out, profile, average(c, c->lifetime));
+	ct_say(out, " on average");
 }
 
 static void explain_live(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
 	const struct ct_counters *c = &advice->counters;
-	add_bytes(out, (double)c->peak_bytes);
-	add(out, " in ");
-	add_count(out, c->peak_blocks, "block");
-	add(out, " at the peak, ");
-	add_percent(out, (double)c->peak_bytes, (double)profile->totals.peak_bytes);
-	add(out, " of it; a block lived ");
-	add_percent(out, average(c, c->lifetime), (double)profile->end_time);
-	add(out, " of the run on average; ");
+	ct_say_bytes(out, (double)c->peak_bytes);
+	ct_say(out, " in ");
+	ct_say_count(out, c->peak_blocks, "block");
+	ct_say(out, " at the peak, ");
+	ct_say_percent(out, (double)c->peak_bytes, (double)profile->totals.peak_bytes);
+	ct_say(out, " of it; a block lived ");
+	ct_say_percent(out, average(c, c->lifetime), (double)profile->end_time);
+	ct_say(out, " of the run on average; ");
 	if (c->end_bytes)
-		add_bytes(out, (double)c->end_bytes);
-	add(out, c->end_bytes ? " never freed" : "all freed");
+		ct_say_bytes(out, (double)c->end_bytes);
+	ct_say(out, c->end_bytes ? " never freed" : "all freed");
 }
 
 static void explain_tiny(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
 	const struct ct_counters *c = &advice->counters;
-	add_count(out, c->peak_blocks, "block");
-	add(out, " at the peak, ");
+	ct_say_count(out, c->peak_blocks, "block");
+	ct_say(out, " at the peak, ");
 	add_sizes(out, profile, c);
-	add(out, ", hold ");
-	add_bytes(out, (double)c->peak_bytes);
-	add(out, "; the allocator needs about ");
-	add_bytes(out, (double)advice->saved_bytes);
-	add(out, " beside them");
+	ct_say(out, ", hold ");
+	ct_say_bytes(out, (double)c->peak_bytes);
+	ct_say(out, "; the allocator needs about ");
+	ct_say_bytes(out, (double)advice->saved_bytes);
+	ct_say(out, " beside them");
 }
 
 static void explain_slack(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
 	const struct ct_counters *c = &advice->counters;
-	add_count(out, c->total_blocks, "block");
-	add(out, ", ");
+	ct_say_count(out, c->total_blocks, "block");
+	ct_say(out, ", ");
 	add_sizes(out, profile, c);
-	add(out, ", got ");
-	add_bytes(out, average(c, c->slack_bytes));
-	add(out, " more than they asked for on average; about ");
-	add_bytes(out, (double)advice->saved_bytes);
-	add(out, " of the peak");
+	ct_say(out, ", got ");
+	ct_say_bytes(out, average(c, c->slack_bytes));
+	ct_say(out, " more than they asked for on average; about ");
+	ct_say_bytes(out, (double)advice->saved_bytes);
+	ct_say(out, " of the peak");
 }
 
 static void explain_pins(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
 	const struct ct_counters *c = &advice->counters;
-	add_bytes(out, (double)c->resident_bytes);
-	add(out, " of live blocks are alone on ");
-	add_bytes(out, (double)c->pinned_bytes);
-	add(out, " of pages, which the allocator cannot give back; ");
-	add_percent(out, (double)c->pinned_bytes, (double)profile->ledger.rss_bytes);
-	add(out, " of the process's resident memory");
+	ct_say_bytes(out, (double)c->resident_bytes);
+	ct_say(out, " of live blocks are alone on ");
+	ct_say_bytes(out, (double)c->pinned_bytes);
+	ct_say(out, " of pages, which the allocator cannot give back; ");
+	ct_say_percent(out, (double)c->pinned_bytes, (double)profile->ledger.rss_bytes);
+	ct_say(out, " of the process's resident memory");
 }
 
 char *ct_advice_evidence(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM])
 {
 	static void (*const explain[CT_ADVICE_KINDS])(const struct ct_profile *, const struct ct_advice *, char *) = {
 		[CT_ADVICE_TEMPORARY] = explain_temporary, [CT_ADVICE_GROWTH] = explain_growth,
-		[CT_ADVICE_ONE_SIZE] = explain_one_size,   [CT_ADVICE_LOST] = explain_lost,
-		[CT_ADVICE_LEAK] = explain_leak,           [CT_ADVICE_TINY] = explain_tiny,
+		[CT_ADVICE_ONE_SIZE] = explain_one_size,   [CT_ADVICE_LOST] = ct_explain_lost,
+		[CT_ADVICE_LEAK] = ct_explain_leak,        [CT_ADVICE_TINY] = explain_tiny,
 		[CT_ADVICE_SLACK] = explain_slack,         [CT_ADVICE_PINS] = explain_pins,
 		[CT_ADVICE_KEPT] = explain_live,           [CT_ADVICE_PEAK] = explain_live,
 	};
@@ -443,41 +278,41 @@ char *ct_advice_evidence(const struct ct_profile *profile, const struct ct_advic
 
 static void add_saved_calls(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
-	add_count(out, advice->saved_calls,
-		  advice->kind == CT_ADVICE_GROWTH && !advice->vector ? "call* of realloc"
-								      : "pair* of malloc and free");
+	ct_say_count(out, advice->saved_calls,
+		     advice->kind == CT_ADVICE_GROWTH && !advice->vector ? "call* of realloc"
+									 : "pair* of malloc and free");
 	if (advice->saved_calls * 1000 < profile->totals.total_blocks)
 		return;
-	add(out, " (");
-	add_percent(out, (double)advice->saved_calls, (double)profile->totals.total_blocks);
-	add(out, " of the program's allocations)");
+	ct_say(out, " (");
+	ct_say_percent(out, (double)advice->saved_calls, (double)profile->totals.total_blocks);
+	ct_say(out, " of the program's allocations)");
 }
 
 static void add_saved_bytes(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
-	add(out, "%s", advice->vector ? "about " : "");
-	add_bytes(out, (double)advice->saved_bytes);
+	ct_say(out, "%s", advice->vector ? "about " : "");
+	ct_say_bytes(out, (double)advice->saved_bytes);
 	if (advice->kind == CT_ADVICE_GROWTH) {
-		add(out, " of copying");
+		ct_say(out, " of copying");
 		return;
 	}
 	if (advice->kind == CT_ADVICE_TINY || advice->kind == CT_ADVICE_SLACK) {
-		add(out, " at the peak, beside the ");
-		add_bytes(out, (double)profile->totals.peak_bytes);
-		add(out, " that the program asked for");
+		ct_say(out, " at the peak, beside the ");
+		ct_say_bytes(out, (double)profile->totals.peak_bytes);
+		ct_say(out, " that the program asked for");
 		return;
 	}
 	if (advice->kind == CT_ADVICE_PINS) {
-		add(out, " of resident memory (");
-		add_percent(out, (double)advice->saved_bytes, (double)profile->ledger.rss_bytes);
-		add(out, ")");
+		ct_say(out, " of resident memory (");
+		ct_say_percent(out, (double)advice->saved_bytes, (double)profile->ledger.rss_bytes);
+		ct_say(out, ")");
 		return;
 	}
 	bool end = advice->kind == CT_ADVICE_LEAK || advice->kind == CT_ADVICE_LOST;
-	add(out, end ? " at the end (" : " at the peak (");
-	add_percent(out, (double)advice->saved_bytes,
-		    (double)(end ? profile->totals.end_bytes : profile->totals.peak_bytes));
-	add(out, end ? " of what was live then)" : " of it)");
+	ct_say(out, end ? " at the end (" : " at the peak (");
+	ct_say_percent(out, (double)advice->saved_bytes,
+		       (double)(end ? profile->totals.end_bytes : profile->totals.peak_bytes));
+	ct_say(out, end ? " of what was live then)" : " of it)");
 }
 
 char *ct_advice_saving(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM])
@@ -486,7 +321,7 @@ char *ct_advice_saving(const struct ct_profile *profile, const struct ct_advice 
 	if (advice->saved_bytes)
 		add_saved_bytes(profile, advice, out);
 	if (advice->saved_bytes && advice->saved_calls)
-		add(out, " and ");
+		ct_say(out, " and ");
 	if (advice->saved_calls)
 		add_saved_calls(profile, advice, out);
 	return out;

@@ -83,6 +83,10 @@ int ct_view_leaks(const struct ct_view *view, struct ct_error_text *error)
 		ct_line_end(&line);
 	if (view->leaks->rule_count)
 		put_rules(view, &line);
+	for (const char *text = view->stays; text && *text; text += strcspn(text, "\n") + 1) {
+		ct_line_format(&line, "%.*s", (int)strcspn(text, "\n"), text);
+		ct_line_end(&line);
+	}
 	ct_line_end(&line);
 	ct_line_fini(&line);
 	return ct_view_check(&line, error);

@@ -49,6 +49,7 @@ struct ct_view {
 	const struct ct_selected *selected; /* the profile is part of this; NULL = it is whole */
 	const struct ct_leaks *leaks; /* the profile has only these leak candidates; NULL = it has all sites */
 	const char *no_leak; /* with leaks: the verdict if there is no candidate */
+	const char *stays; /* with leaks: lines about what stays, or NULL */
 	const struct ct_patterns *patterns; /* functions for ct_view_source and ct_view_peek */
 	const char *source_path; /* folders, colon-separated */
 };

@@ -5,7 +5,7 @@ import json
 import os
 
 from lib import browser
-from lib.harness import BUILD, CTRACE, PYTHON, check, check_equal, check_in, test
+from lib.harness import BUILD, CTRACE, PYTHON, check, check_equal, check_in, program, test
 from lib.page import AXE, NEEDS, box, click, keys, load_axe, open_page, pointer, recorded, root, search, show, text, violations
 
 RIGHT, LEFT, HOME, END, ENTER = "\ue014", "\ue012", "\ue011", "\ue010", "\ue007"
@@ -87,6 +87,24 @@ def leaks(context):
         click(page, "#tab-leaks")
         click(page, "#leak-verdict button")
         check_equal([_shown(page)[0], text(page, "#filters")[:17]], ["tab-overview", "focus ^leak_token"], "a finding in the graph")
+        check_equal(page.console_errors(), [], "console")
+
+
+@test(needs=NEEDS)
+def stays(context):
+    """Leaks lists the verdicts on what stays: a small leak, and the large cache beside it; each leads to the graph."""
+    report, _ = recorded(context, program("leaky"), "leak")
+    said = json.loads(context.run([CTRACE, "advise", "-f", "json", report]).check().stdout)["stays"]
+    with browser.Browser() as page:
+        show(context, page, report, "#tab=leaks")
+        lines = page.run("return [...document.querySelectorAll('#leak-stays li')].map((li) => li.textContent)")
+        check_equal(len(lines), 2, f"lines: {lines}")
+        for line, row in zip(lines, said):
+            check(line.endswith(f" in {row['where']}: {row['because']}"), f"{line} is not {row}")
+        check_in("cache, full since", lines[0], "the cache")
+        check_in("steady leak of", lines[1], "the leak")
+        click(page, "#leak-stays li:nth-child(2) button")
+        check_equal(_shown(page)[0], "tab-overview", "a leak in the graph")
         check_equal(page.console_errors(), [], "console")
 
 

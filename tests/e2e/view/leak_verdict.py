@@ -74,11 +74,31 @@ def growth(context):
         check(finding["fit"] > 0.95 and "sure" in finding["because"], f"{mode}: how sure: {finding}")
         slope = 900 * 120 / 0.5
         check(slope * 0.5 < finding["bytesPerSecond"] < slope * 1.5, f"{mode}: slope {finding['bytesPerSecond']}, about {slope}")
+        check(finding["sure"] == 0.99 and ", 99 % sure" in finding["because"], f"{mode}: how sure: {finding}")
+        check((100000 if mode == "late" else 0) < finding["since"] < 250000, f"{mode}: since {finding['since']}")
         check(0 < finding["share"] < 0.1, f"{mode}: share of the growth: {finding['share']}")
     advice = _advise(context, _record(context, "cache"))
     check_equal(_leaks(advice), [], "a cache that fills and stays")
     check_in("no function's live bytes grew steadily", advice["noLeak"], "the reason")
+    check_in("the largest that stays: fill_cache leaky.c:", advice["noLeak"], "what stays")
+    check(re.search(r", 19\.1 MiB: cache, full since 1\d\d ms", advice["noLeak"]), advice["noLeak"])
     check_in("--reach", advice["noLeak"], "what to do")
+
+
+@test()
+def stays(context):
+    """`top --leaks` has the verdicts on what stays, leaks first; suppressions drop them. JSON has them by size."""
+    path = _record(context, "leak")
+    top = lambda *options: context.run([CTRACE, "top", "--leaks", *options, path]).check().stdout
+    leak = r"10\d KiB in leak_token leaky\.c:\d+: steady leak of 2\d\d KiB a second since \d+\.\d ms, 99 % sure\n"
+    cache = r"19\.1 MiB in fill_cache leaky\.c:\d+: cache, full since 1\d\d ms\n"
+    check(re.search(f"^{leak}{cache}", top(), re.M), top())
+    shown = top("--suppressions", context.write("rules", "leak:fill_cache\n"))
+    check(re.search(f"^{leak}", shown, re.M) and not re.search(cache, shown), shown)
+    rows = _advise(context, path)["stays"]
+    check_equal([(row["verdict"], row["where"].split()[0]) for row in rows], [("full", "fill_cache"), ("leak", "leak_token")], "in JSON")
+    check(140000 < rows[0]["since"] < 200000, f"full since {rows[0]['since']}")
+    check_equal((rows[0]["endBytes"], rows[0]["endBlocks"]), (20000000, 20000), "what the cache has")
 
 
 @test()

@@ -27,7 +27,7 @@ export class Leaks {
     this.profile = profile;
     this.on = on;
     this.classes = make("tbody");
-    this.element = make("div", {}, this.verdict(), this.known() ? this.table() : "");
+    this.element = make("div", {}, this.verdict(), this.stays(), this.known() ? this.table() : "");
     if (!this.known() || profile.old) return;
     this.candidates = new Candidates(profile, on, { prefix: "leaks-", label: "Live at the end", columns: columnsOf(profile, COLUMNS), second: "endBytes" });
     this.element.append(make("h3", {}, "Sites with blocks at the end"), this.candidates.element);
@@ -52,6 +52,14 @@ export class Leaks {
     else parts.push(make("p", { class: "empty" }, whyNoLeak(profile) || "Nothing is known about leaks."));
     if (!this.hasReach()) parts.push(make("p", { class: "note" }, "Which of these blocks the program had lost is not known. ", code("ctrace record --reach PROGRAM"), " finds out."));
     return make("div", { id: "leak-verdict" }, parts);
+  }
+
+  // What stays, and whether it is a leak, a cache that is full, or a sawtooth.
+  stays() {
+    const { profile } = this;
+    if (profile.old || !profile.stays.length) return "";
+    const row = ({ where, verdict, endBytes, site }) => make("li", {}, `${profile.format("bytes", endBytes)} in `, make("button", { type: "button", class: "name", title: "Show in graph", onclick: () => this.on.show(site) }, make("bdi", {}, where)), `: ${verdict}`);
+    return make("ul", { id: "leak-stays", "aria-label": "What stays" }, profile.stays.map(row));
   }
 
   table() {

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/sentence.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "names/number.h"
+
+void ct_say(char out[CT_ADVICE_ROOM], const char *format, ...)
+{
+	size_t used = strlen(out);
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(out + used, CT_ADVICE_ROOM - used, format, arguments);
+	va_end(arguments);
+}
+
+void ct_say_bytes(char out[CT_ADVICE_ROOM], double bytes)
+{
+	char number[CT_NUMBER_ROOM];
+	ct_say(out, "%s", ct_number_bytes(number, bytes < 0x1p63 ? (uint64_t)(bytes + 0.5) : UINT64_MAX));
+}
+
+void ct_say_count(char out[CT_ADVICE_ROOM], uint64_t count, const char *what)
+{
+	char number[CT_NUMBER_ROOM];
+	/* what is "block"; a '*' in it marks where the plural's s goes */
+	size_t stem = strcspn(what, "*");
+	const char *rest = what[stem] ? what + stem + 1 : "";
+	ct_say(out, "%s %.*s%s%s", ct_number_exact(number, count), (int)stem, what, count == 1 ? "" : "s", rest);
+}
+
+void ct_say_percent(char out[CT_ADVICE_ROOM], double part, double whole)
+{
+	char number[CT_NUMBER_ROOM];
+	ct_say(out, "%s %%", ct_number_percent(number, part, whole));
+}
+
+void ct_say_time(char out[CT_ADVICE_ROOM], const struct ct_profile *profile, double time)
+{
+	char number[CT_NUMBER_ROOM];
+	ct_say(out, "%s", ct_number_time(number, time, profile->time_unit));
+}
