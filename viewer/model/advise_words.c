@@ -89,12 +89,12 @@ static double average(const struct ct_counters *c, uint64_t sum)
 static void add_sizes(char out[CT_ADVICE_ROOM], const struct ct_profile *profile, const struct ct_counters *c)
 {
 	if (!profile->has_details || c->smallest_bytes != c->largest_bytes) {
-		ct_say_bytes(out, average(c, c->total_bytes));
-		ct_say(out, " on average");
+		ct_sentence_bytes(out, average(c, c->total_bytes));
+		ct_sentence_add(out, " on average");
 		return;
 	}
-	ct_say_bytes(out, (double)c->smallest_bytes);
-	ct_say(out, " each");
+	ct_sentence_bytes(out, (double)c->smallest_bytes);
+	ct_sentence_add(out, " each");
 }
 
 static const struct ct_frame *frame_of(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t index)
@@ -128,18 +128,18 @@ char *ct_advice_place(const struct ct_profile *profile, const struct ct_origins 
 			run++;
 			next = next_caller(profile, origins, site, next);
 		} while (next < site->frame_count && ct_name_key(frame_of(profile, site, next)) == ct_name_key(frame));
-		ct_say(out, "%s%.80s", shown++ ? " < " : "", ct_name_short(profile, frame, text));
+		ct_sentence_add(out, "%s%.80s", shown++ ? " < " : "", ct_name_short(profile, frame, text));
 		if (i == first && *ct_name_place(profile, frame, text))
-			ct_say(out, " %.60s", text);
+			ct_sentence_add(out, " %.60s", text);
 		if (run > 1)
-			ct_say(out, " ×%u", run);
+			ct_sentence_add(out, " ×%u", run);
 		i = next;
 	}
 	if (i < site->frame_count)
-		ct_say(out, " < ...");
+		ct_sentence_add(out, " < ...");
 	if (stacks > 1) {
-		ct_say(out, ", and ");
-		ct_say_count(out, stacks - 1, "more stack");
+		ct_sentence_add(out, ", and ");
+		ct_sentence_count(out, stacks - 1, "more stack");
 	}
 	return out;
 }
@@ -153,14 +153,14 @@ char *ct_advice_where(const struct ct_profile *profile, const struct ct_findings
 static void explain_temporary(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
 	const struct ct_counters *c = &advice->counters;
-	ct_say_percent(out, (double)c->temporary_blocks, (double)c->total_blocks);
-	ct_say(out, " of ");
-	ct_say_count(out, c->total_blocks, "block");
-	ct_say(out, " were freed before their thread allocated again; ");
+	ct_sentence_percent(out, (double)c->temporary_blocks, (double)c->total_blocks);
+	ct_sentence_add(out, " of ");
+	ct_sentence_count(out, c->total_blocks, "block");
+	ct_sentence_add(out, " were freed before their thread allocated again; ");
 	add_sizes(out, profile, c);
-	ct_say(out, ", ");
-	ct_say_bytes(out, (double)c->total_bytes);
-	ct_say(out, " in all");
+	ct_sentence_add(out, ", ");
+	ct_sentence_bytes(out, (double)c->total_bytes);
+	ct_sentence_add(out, " in all");
 }
 
 static void explain_growth(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
@@ -168,32 +168,32 @@ static void explain_growth(const struct ct_profile *profile, const struct ct_adv
 	const struct ct_counters *c = &advice->counters;
 	uint64_t buffers = c->total_blocks > c->resizes ? c->total_blocks - c->resizes : 1;
 	if (advice->vector) {
-		ct_say_count(out, c->total_blocks, "block");
-		ct_say(out, " of containers, each in place of a smaller one; ");
+		ct_sentence_count(out, c->total_blocks, "block");
+		ct_sentence_add(out, " of containers, each in place of a smaller one; ");
 		if (profile->has_details) {
-			ct_say_bytes(out, (double)c->smallest_bytes);
-			ct_say(out, " to ");
-			ct_say_bytes(out, (double)c->largest_bytes);
-			ct_say(out, ", ");
+			ct_sentence_bytes(out, (double)c->smallest_bytes);
+			ct_sentence_add(out, " to ");
+			ct_sentence_bytes(out, (double)c->largest_bytes);
+			ct_sentence_add(out, ", ");
 		}
-		ct_say_bytes(out, (double)c->total_bytes);
-		ct_say(out, " in all");
+		ct_sentence_bytes(out, (double)c->total_bytes);
+		ct_sentence_add(out, " in all");
 		return;
 	}
-	ct_say_count(out, buffers, "buffer");
-	ct_say(out, buffers == 1 ? " was resized " : " were resized ");
-	ct_say_count(out, c->resizes, "time");
+	ct_sentence_count(out, buffers, "buffer");
+	ct_sentence_add(out, buffers == 1 ? " was resized " : " were resized ");
+	ct_sentence_count(out, c->resizes, "time");
 	if (profile->has_details) {
-		ct_say(out, ", ");
-		ct_say_bytes(out, (double)c->smallest_bytes);
-		ct_say(out, " to ");
-		ct_say_bytes(out, (double)c->largest_bytes);
+		ct_sentence_add(out, ", ");
+		ct_sentence_bytes(out, (double)c->smallest_bytes);
+		ct_sentence_add(out, " to ");
+		ct_sentence_bytes(out, (double)c->largest_bytes);
 	}
 	if (c->moves) {
-		ct_say(out, "; ");
-		ct_say_count(out, c->moves, "time");
-		ct_say(out, " to another address, which copies ");
-		ct_say_bytes(out, (double)c->copied_bytes);
+		ct_sentence_add(out, "; ");
+		ct_sentence_count(out, c->moves, "time");
+		ct_sentence_add(out, " to another address, which copies ");
+		ct_sentence_bytes(out, (double)c->copied_bytes);
 	}
 }
 
@@ -201,65 +201,65 @@ static void explain_one_size(const struct ct_profile *profile, const struct ct_a
 {
 	const struct ct_counters *c = &advice->counters;
 	char number[CT_NUMBER_ROOM];
-	ct_say_count(out, c->total_blocks, "block");
-	ct_say(out, c->smallest_bytes == c->largest_bytes ? ", " : ", of one size at each stack, ");
+	ct_sentence_count(out, c->total_blocks, "block");
+	ct_sentence_add(out, c->smallest_bytes == c->largest_bytes ? ", " : ", of one size at each stack, ");
 	add_sizes(out, profile, c);
-	ct_say(out, ", never more than %s at a time; each lived ", ct_number_exact(number, c->max_blocks));
-	ct_say_time(out, profile, average(c, c->lifetime));
-	ct_say(out, " on average");
+	ct_sentence_add(out, ", never more than %s at a time; each lived ", ct_number_exact(number, c->max_blocks));
+	ct_sentence_time(out, profile, average(c, c->lifetime));
+	ct_sentence_add(out, " on average");
 }
 
 static void explain_live(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
 	const struct ct_counters *c = &advice->counters;
-	ct_say_bytes(out, (double)c->peak_bytes);
-	ct_say(out, " in ");
-	ct_say_count(out, c->peak_blocks, "block");
-	ct_say(out, " at the peak, ");
-	ct_say_percent(out, (double)c->peak_bytes, (double)profile->totals.peak_bytes);
-	ct_say(out, " of it; a block lived ");
-	ct_say_percent(out, average(c, c->lifetime), (double)profile->end_time);
-	ct_say(out, " of the run on average; ");
+	ct_sentence_bytes(out, (double)c->peak_bytes);
+	ct_sentence_add(out, " in ");
+	ct_sentence_count(out, c->peak_blocks, "block");
+	ct_sentence_add(out, " at the peak, ");
+	ct_sentence_percent(out, (double)c->peak_bytes, (double)profile->totals.peak_bytes);
+	ct_sentence_add(out, " of it; a block lived ");
+	ct_sentence_percent(out, average(c, c->lifetime), (double)profile->end_time);
+	ct_sentence_add(out, " of the run on average; ");
 	if (c->end_bytes)
-		ct_say_bytes(out, (double)c->end_bytes);
-	ct_say(out, c->end_bytes ? " never freed" : "all freed");
+		ct_sentence_bytes(out, (double)c->end_bytes);
+	ct_sentence_add(out, c->end_bytes ? " never freed" : "all freed");
 }
 
 static void explain_tiny(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
 	const struct ct_counters *c = &advice->counters;
-	ct_say_count(out, c->peak_blocks, "block");
-	ct_say(out, " at the peak, ");
+	ct_sentence_count(out, c->peak_blocks, "block");
+	ct_sentence_add(out, " at the peak, ");
 	add_sizes(out, profile, c);
-	ct_say(out, ", hold ");
-	ct_say_bytes(out, (double)c->peak_bytes);
-	ct_say(out, "; the allocator needs about ");
-	ct_say_bytes(out, (double)advice->saved_bytes);
-	ct_say(out, " beside them");
+	ct_sentence_add(out, ", hold ");
+	ct_sentence_bytes(out, (double)c->peak_bytes);
+	ct_sentence_add(out, "; the allocator needs about ");
+	ct_sentence_bytes(out, (double)advice->saved_bytes);
+	ct_sentence_add(out, " beside them");
 }
 
 static void explain_slack(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
 	const struct ct_counters *c = &advice->counters;
-	ct_say_count(out, c->total_blocks, "block");
-	ct_say(out, ", ");
+	ct_sentence_count(out, c->total_blocks, "block");
+	ct_sentence_add(out, ", ");
 	add_sizes(out, profile, c);
-	ct_say(out, ", got ");
-	ct_say_bytes(out, average(c, c->slack_bytes));
-	ct_say(out, " more than they asked for on average; about ");
-	ct_say_bytes(out, (double)advice->saved_bytes);
-	ct_say(out, " of the peak");
+	ct_sentence_add(out, ", got ");
+	ct_sentence_bytes(out, average(c, c->slack_bytes));
+	ct_sentence_add(out, " more than they asked for on average; about ");
+	ct_sentence_bytes(out, (double)advice->saved_bytes);
+	ct_sentence_add(out, " of the peak");
 }
 
 static void explain_pins(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
 	const struct ct_counters *c = &advice->counters;
-	ct_say_bytes(out, (double)c->resident_bytes);
-	ct_say(out, " of live blocks are alone on ");
-	ct_say_bytes(out, (double)c->pinned_bytes);
-	ct_say(out, " of pages, which the allocator cannot give back; ");
-	ct_say_percent(out, (double)c->pinned_bytes, (double)profile->ledger.rss_bytes);
-	ct_say(out, " of the process's resident memory");
+	ct_sentence_bytes(out, (double)c->resident_bytes);
+	ct_sentence_add(out, " of live blocks are alone on ");
+	ct_sentence_bytes(out, (double)c->pinned_bytes);
+	ct_sentence_add(out, " of pages, which the allocator cannot give back; ");
+	ct_sentence_percent(out, (double)c->pinned_bytes, (double)profile->ledger.rss_bytes);
+	ct_sentence_add(out, " of the process's resident memory");
 }
 
 char *ct_advice_evidence(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM])
@@ -278,41 +278,41 @@ char *ct_advice_evidence(const struct ct_profile *profile, const struct ct_advic
 
 static void add_saved_calls(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
-	ct_say_count(out, advice->saved_calls,
-		     advice->kind == CT_ADVICE_GROWTH && !advice->vector ? "call* of realloc"
-									 : "pair* of malloc and free");
+	ct_sentence_count(out, advice->saved_calls,
+			  advice->kind == CT_ADVICE_GROWTH && !advice->vector ? "call* of realloc"
+									      : "pair* of malloc and free");
 	if (advice->saved_calls * 1000 < profile->totals.total_blocks)
 		return;
-	ct_say(out, " (");
-	ct_say_percent(out, (double)advice->saved_calls, (double)profile->totals.total_blocks);
-	ct_say(out, " of the program's allocations)");
+	ct_sentence_add(out, " (");
+	ct_sentence_percent(out, (double)advice->saved_calls, (double)profile->totals.total_blocks);
+	ct_sentence_add(out, " of the program's allocations)");
 }
 
 static void add_saved_bytes(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
-	ct_say(out, "%s", advice->vector ? "about " : "");
-	ct_say_bytes(out, (double)advice->saved_bytes);
+	ct_sentence_add(out, "%s", advice->vector ? "about " : "");
+	ct_sentence_bytes(out, (double)advice->saved_bytes);
 	if (advice->kind == CT_ADVICE_GROWTH) {
-		ct_say(out, " of copying");
+		ct_sentence_add(out, " of copying");
 		return;
 	}
 	if (advice->kind == CT_ADVICE_TINY || advice->kind == CT_ADVICE_SLACK) {
-		ct_say(out, " at the peak, beside the ");
-		ct_say_bytes(out, (double)profile->totals.peak_bytes);
-		ct_say(out, " that the program asked for");
+		ct_sentence_add(out, " at the peak, beside the ");
+		ct_sentence_bytes(out, (double)profile->totals.peak_bytes);
+		ct_sentence_add(out, " that the program asked for");
 		return;
 	}
 	if (advice->kind == CT_ADVICE_PINS) {
-		ct_say(out, " of resident memory (");
-		ct_say_percent(out, (double)advice->saved_bytes, (double)profile->ledger.rss_bytes);
-		ct_say(out, ")");
+		ct_sentence_add(out, " of resident memory (");
+		ct_sentence_percent(out, (double)advice->saved_bytes, (double)profile->ledger.rss_bytes);
+		ct_sentence_add(out, ")");
 		return;
 	}
 	bool end = advice->kind == CT_ADVICE_LEAK || advice->kind == CT_ADVICE_LOST;
-	ct_say(out, end ? " at the end (" : " at the peak (");
-	ct_say_percent(out, (double)advice->saved_bytes,
-		       (double)(end ? profile->totals.end_bytes : profile->totals.peak_bytes));
-	ct_say(out, end ? " of what was live then)" : " of it)");
+	ct_sentence_add(out, end ? " at the end (" : " at the peak (");
+	ct_sentence_percent(out, (double)advice->saved_bytes,
+			    (double)(end ? profile->totals.end_bytes : profile->totals.peak_bytes));
+	ct_sentence_add(out, end ? " of what was live then)" : " of it)");
 }
 
 char *ct_advice_saving(const struct ct_profile *profile, const struct ct_advice *advice, char out[CT_ADVICE_ROOM])
@@ -321,7 +321,7 @@ char *ct_advice_saving(const struct ct_profile *profile, const struct ct_advice 
 	if (advice->saved_bytes)
 		add_saved_bytes(profile, advice, out);
 	if (advice->saved_bytes && advice->saved_calls)
-		ct_say(out, " and ");
+		ct_sentence_add(out, " and ");
 	if (advice->saved_calls)
 		add_saved_calls(profile, advice, out);
 	return out;

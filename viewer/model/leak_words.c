@@ -29,8 +29,8 @@ double ct_advice_per_second(const struct ct_profile *profile, const struct ct_ad
 static void say_rate(char *out, const struct ct_profile *profile, double rate)
 {
 	bool small = rate < 1024 && (double)profile->end_time >= 60 * per_second(profile);
-	ct_say_bytes(out, small ? rate * 60 : rate);
-	ct_say(out, small ? " a minute" : " a second");
+	ct_sentence_bytes(out, small ? rate * 60 : rate);
+	ct_sentence_add(out, small ? " a minute" : " a second");
 }
 
 static bool has_rate(const struct ct_profile *profile, double rate)
@@ -41,37 +41,37 @@ static bool has_rate(const struct ct_profile *profile, double rate)
 void ct_explain_lost(const struct ct_profile *profile, const struct ct_advice *advice, char *out)
 {
 	const struct ct_counters *c = &advice->counters;
-	ct_say_bytes(out, (double)c->lost_bytes);
-	ct_say(out, " in ");
-	ct_say_count(out, c->lost_blocks, "block");
-	ct_say(out, " that no pointer leads to at the end");
+	ct_sentence_bytes(out, (double)c->lost_bytes);
+	ct_sentence_add(out, " in ");
+	ct_sentence_count(out, c->lost_blocks, "block");
+	ct_sentence_add(out, " that no pointer leads to at the end");
 	if (c->indirect_blocks) {
-		ct_say(out, ", and ");
-		ct_say_bytes(out, (double)c->indirect_bytes);
-		ct_say(out, " that only lost blocks point to");
+		ct_sentence_add(out, ", and ");
+		ct_sentence_bytes(out, (double)c->indirect_bytes);
+		ct_sentence_add(out, " that only lost blocks point to");
 	}
 	double rate = ct_advice_per_second(profile, advice);
 	if (has_rate(profile, rate)) {
-		ct_say(out, "; ");
+		ct_sentence_add(out, "; ");
 		say_rate(out, profile, rate);
 	}
-	ct_say(out, "; ");
-	ct_say_percent(out, (double)c->lost_blocks, (double)c->total_blocks);
-	ct_say(out, " of the blocks from there are lost");
+	ct_sentence_add(out, "; ");
+	ct_sentence_percent(out, (double)c->lost_blocks, (double)c->total_blocks);
+	ct_sentence_add(out, " of the blocks from there are lost");
 }
 
 /* "steady leak of 1.23 MiB a second since 40.1 s, 98 % sure" */
 static void say_leak(char *out, const struct ct_profile *profile, const struct ct_growth *growth)
 {
 	double rate = growth->slope * per_second(profile);
-	ct_say(out, "steady leak");
+	ct_sentence_add(out, "steady leak");
 	if (has_rate(profile, rate)) {
-		ct_say(out, " of ");
+		ct_sentence_add(out, " of ");
 		say_rate(out, profile, rate);
 	}
-	ct_say(out, " since ");
-	ct_say_time(out, profile, growth->first.time);
-	ct_say(out, ", %.0f %% sure", growth->sure * 100);
+	ct_sentence_add(out, " since ");
+	ct_sentence_time(out, profile, growth->first.time);
+	ct_sentence_add(out, ", %.0f %% sure", growth->sure * 100);
 }
 
 char *ct_stay_verdict(const struct ct_profile *profile, const struct ct_stay *stay, char out[CT_ADVICE_ROOM])
@@ -84,20 +84,20 @@ char *ct_stay_verdict(const struct ct_profile *profile, const struct ct_stay *st
 		say_leak(out, profile, growth);
 		break;
 	case CT_GROWTH_FULL:
-		ct_say(out, "cache, full since ");
-		ct_say_time(out, profile, growth->first.time);
+		ct_sentence_add(out, "cache, full since ");
+		ct_sentence_time(out, profile, growth->first.time);
 		if (c->end_blocks && c->total_blocks >= c->end_blocks * 2)
-			ct_say(out, ", blocks replaced %.0f times over",
-			       (double)c->total_blocks / (double)c->end_blocks - 1);
+			ct_sentence_add(out, ", blocks replaced %.0f times over",
+					(double)c->total_blocks / (double)c->end_blocks - 1);
 		break;
 	case CT_GROWTH_FLAT:
-		ct_say(out, "unchanged since ");
-		ct_say_time(out, profile, growth->first.time);
+		ct_sentence_add(out, "unchanged since ");
+		ct_sentence_time(out, profile, growth->first.time);
 		break;
 	case CT_GROWTH_SAWTOOTH:
-		ct_say(out, "sawtooth, ");
-		ct_say_count(out, growth->falls, "large fall");
-		ct_say(out, ", and its floor does not rise");
+		ct_sentence_add(out, "sawtooth, ");
+		ct_sentence_count(out, growth->falls, "large fall");
+		ct_sentence_add(out, ", and its floor does not rise");
 		break;
 	default:
 		break;
@@ -110,31 +110,31 @@ void ct_explain_leak(const struct ct_profile *profile, const struct ct_advice *a
 	const struct ct_counters *c = &advice->counters;
 	const struct ct_growth *growth = &advice->growth;
 	say_leak(out, profile, growth);
-	ct_say(out, ": live bytes rose from ");
-	ct_say_bytes(out, growth->first.bytes);
-	ct_say(out, " at ");
-	ct_say_time(out, profile, growth->first.time);
-	ct_say(out, " to ");
-	ct_say_bytes(out, growth->last.bytes);
-	ct_say(out, " in ");
-	ct_say_count(out, (uint64_t)(growth->last.blocks + 0.5), "block");
+	ct_sentence_add(out, ": live bytes rose from ");
+	ct_sentence_bytes(out, growth->first.bytes);
+	ct_sentence_add(out, " at ");
+	ct_sentence_time(out, profile, growth->first.time);
+	ct_sentence_add(out, " to ");
+	ct_sentence_bytes(out, growth->last.bytes);
+	ct_sentence_add(out, " in ");
+	ct_sentence_count(out, (uint64_t)(growth->last.blocks + 0.5), "block");
 	if (growth->last.time >= (double)profile->end_time) {
-		ct_say(out, " at the end");
+		ct_sentence_add(out, " at the end");
 	} else {
-		ct_say(out, " after the last of ");
-		ct_say_count(out, growth->falls, "large fall");
+		ct_sentence_add(out, " after the last of ");
+		ct_sentence_count(out, growth->falls, "large fall");
 	}
-	ct_say(out, "; they rose in %u of %u intervals and lie on a line with R² %.2f; ", growth->rises,
-	       growth->intervals, growth->fit);
+	ct_sentence_add(out, "; they rose in %u of %u intervals and lie on a line with R² %.2f; ", growth->rises,
+			growth->intervals, growth->fit);
 	if (c->total_blocks == c->end_blocks)
-		ct_say(out, "none");
+		ct_sentence_add(out, "none");
 	else
-		ct_say_percent(out, (double)c->total_blocks - (double)c->end_blocks, (double)c->total_blocks);
-	ct_say(out, " of the blocks from there %s freed; ", c->total_blocks == c->end_blocks ? "was" : "were");
-	ct_say_percent(out, advice->share, 1);
-	ct_say(out, " of all that grew");
+		ct_sentence_percent(out, (double)c->total_blocks - (double)c->end_blocks, (double)c->total_blocks);
+	ct_sentence_add(out, " of the blocks from there %s freed; ", c->total_blocks == c->end_blocks ? "was" : "were");
+	ct_sentence_percent(out, advice->share, 1);
+	ct_sentence_add(out, " of all that grew");
 	if (profile->has_reach && !c->lost_blocks && !c->possible_blocks && !c->indirect_blocks)
-		ct_say(out, "; all of it can still be reached, as in a cache or a list");
+		ct_sentence_add(out, "; all of it can still be reached, as in a cache or a list");
 }
 
 /* What the function with most bytes at the end is, if it is known. */
@@ -144,9 +144,10 @@ static void say_largest(char *out, const struct ct_profile *profile, const struc
 	const struct ct_stays *stays = &findings->stays;
 	if (!stays->count || !*ct_stay_verdict(profile, &stays->rows[0], verdict))
 		return;
-	ct_say(out, "; the largest that stays: %.150s, ", ct_stay_place(profile, findings, &stays->rows[0], place));
-	ct_say_bytes(out, (double)stays->rows[0].counters.end_bytes);
-	ct_say(out, ": %.100s", verdict);
+	ct_sentence_add(out, "; the largest that stays: %.150s, ",
+			ct_stay_place(profile, findings, &stays->rows[0], place));
+	ct_sentence_bytes(out, (double)stays->rows[0].counters.end_bytes);
+	ct_sentence_add(out, ": %.100s", verdict);
 }
 
 char *ct_stay_place(const struct ct_profile *profile, const struct ct_findings *findings, const struct ct_stay *stay,
@@ -157,9 +158,9 @@ char *ct_stay_place(const struct ct_profile *profile, const struct ct_findings *
 	const struct ct_frame *frame = &profile->frames[profile->frame_ids[site->first_frame + own]];
 	char name[CT_NAME_ROOM];
 	*out = '\0';
-	ct_say(out, "%.160s", ct_name_short(profile, frame, name));
+	ct_sentence_add(out, "%.160s", ct_name_short(profile, frame, name));
 	if (*ct_name_place(profile, frame, name))
-		ct_say(out, " %.160s", name);
+		ct_sentence_add(out, " %.160s", name);
 	return out;
 }
 
@@ -177,8 +178,8 @@ char *ct_stays_lines(const struct ct_profile *profile, const struct ct_findings 
 		ct_stay_place(profile, findings, stay, place);
 		if (strlen(out) + strlen(place) + strlen(verdict) + LINE_REST > CT_ADVICE_ROOM)
 			break;
-		ct_say_bytes(out, (double)stay->counters.end_bytes);
-		ct_say(out, " in %s: %s\n", place, verdict);
+		ct_sentence_bytes(out, (double)stay->counters.end_bytes);
+		ct_sentence_add(out, " in %s: %s\n", place, verdict);
 		lines++;
 	}
 	return out;
@@ -200,32 +201,34 @@ char *ct_findings_no_leak(const struct ct_profile *profile, const struct ct_find
 		if (findings->rows[i].kind == CT_ADVICE_LOST || findings->rows[i].kind == CT_ADVICE_LEAK)
 			return out;
 	if (!profile->has_lifetimes) {
-		ct_say(out, "no finding about leaks: the file does not say what was live at the end");
+		ct_sentence_add(out, "no finding about leaks: the file does not say what was live at the end");
 		return out;
 	}
 	if (!c->end_blocks) {
-		ct_say(out, "no leak: nothing was live at the end");
+		ct_sentence_add(out, "no leak: nothing was live at the end");
 		return out;
 	}
-	ct_say(out, "no finding about leaks: at the end ");
-	ct_say_bytes(out, (double)c->end_bytes);
-	ct_say(out, " in ");
-	ct_say_count(out, c->end_blocks, "block");
-	ct_say(out, c->end_blocks == 1 ? " was live" : " were live");
+	ct_sentence_add(out, "no finding about leaks: at the end ");
+	ct_sentence_bytes(out, (double)c->end_bytes);
+	ct_sentence_add(out, " in ");
+	ct_sentence_count(out, c->end_blocks, "block");
+	ct_sentence_add(out, c->end_blocks == 1 ? " was live" : " were live");
 	if (profile->has_reach && c->lost_blocks) {
-		ct_say(out, ", of which ");
-		ct_say_bytes(out, (double)c->lost_bytes);
-		ct_say(out, " in ");
-		ct_say_count(out, c->lost_blocks, "block");
-		ct_say(out, " are lost, but less than 16 KiB and 100 blocks in any function; see ctrace top --leaks");
+		ct_sentence_add(out, ", of which ");
+		ct_sentence_bytes(out, (double)c->lost_bytes);
+		ct_sentence_add(out, " in ");
+		ct_sentence_count(out, c->lost_blocks, "block");
+		ct_sentence_add(
+			out, " are lost, but less than 16 KiB and 100 blocks in any function; see ctrace top --leaks");
 	} else if (profile->has_reach) {
-		ct_say(out, c->possible_blocks || c->indirect_blocks ? ", none of it certainly lost"
-								     : ", and all of it could still be reached");
+		ct_sentence_add(out, c->possible_blocks || c->indirect_blocks
+					     ? ", none of it certainly lost"
+					     : ", and all of it could still be reached");
 	}
-	ct_say(out, "; %s", why_no_growth(findings));
+	ct_sentence_add(out, "; %s", why_no_growth(findings));
 	say_largest(out, profile, findings);
 	if (!profile->has_reach && !strcmp(profile->producer, "ctrace"))
-		ct_say(out, "; ctrace record --reach finds out what is lost");
+		ct_sentence_add(out, "; ctrace record --reach finds out what is lost");
 	return out;
 }
 
@@ -240,10 +243,10 @@ char *ct_advice_without_leaks(const struct ct_profile *profile, char out[CT_ADVI
 		while (i < findings.count && findings.rows[i].kind != CT_ADVICE_LEAK)
 			i++;
 		if (i < findings.count)
-			ct_say(out, "live bytes grew throughout the run in %.400s; see ctrace advise",
-			       ct_advice_where(profile, &findings, &findings.rows[i], where));
+			ct_sentence_add(out, "live bytes grew throughout the run in %.400s; see ctrace advise",
+					ct_advice_where(profile, &findings, &findings.rows[i], where));
 		else
-			ct_say(out, "%s", why_no_growth(&findings));
+			ct_sentence_add(out, "%s", why_no_growth(&findings));
 	}
 	ct_findings_fini(&findings);
 	return out;

@@ -7,7 +7,7 @@
 
 #include "names/number.h"
 
-void ct_say(char out[CT_ADVICE_ROOM], const char *format, ...)
+void ct_sentence_add(char out[CT_ADVICE_ROOM], const char *format, ...)
 {
 	size_t used = strlen(out);
 	va_list arguments;
@@ -16,29 +16,30 @@ void ct_say(char out[CT_ADVICE_ROOM], const char *format, ...)
 	va_end(arguments);
 }
 
-void ct_say_bytes(char out[CT_ADVICE_ROOM], double bytes)
+void ct_sentence_bytes(char out[CT_ADVICE_ROOM], double bytes)
 {
 	char number[CT_NUMBER_ROOM];
-	ct_say(out, "%s", ct_number_bytes(number, bytes < 0x1p63 ? (uint64_t)(bytes + 0.5) : UINT64_MAX));
+	ct_sentence_add(out, "%s", ct_number_bytes(number, bytes < 0x1p63 ? (uint64_t)(bytes + 0.5) : UINT64_MAX));
 }
 
-void ct_say_count(char out[CT_ADVICE_ROOM], uint64_t count, const char *what)
+void ct_sentence_count(char out[CT_ADVICE_ROOM], uint64_t count, const char *what)
 {
 	char number[CT_NUMBER_ROOM];
 	/* what is "block"; a '*' in it marks where the plural's s goes */
 	size_t stem = strcspn(what, "*");
 	const char *rest = what[stem] ? what + stem + 1 : "";
-	ct_say(out, "%s %.*s%s%s", ct_number_exact(number, count), (int)stem, what, count == 1 ? "" : "s", rest);
+	ct_sentence_add(out, "%s %.*s%s%s", ct_number_exact(number, count), (int)stem, what, count == 1 ? "" : "s",
+			rest);
 }
 
-void ct_say_percent(char out[CT_ADVICE_ROOM], double part, double whole)
+void ct_sentence_percent(char out[CT_ADVICE_ROOM], double part, double whole)
 {
 	char number[CT_NUMBER_ROOM];
-	ct_say(out, "%s %%", ct_number_percent(number, part, whole));
+	ct_sentence_add(out, "%s %%", ct_number_percent(number, part, whole));
 }
 
-void ct_say_time(char out[CT_ADVICE_ROOM], const struct ct_profile *profile, double time)
+void ct_sentence_time(char out[CT_ADVICE_ROOM], const struct ct_profile *profile, double time)
 {
 	char number[CT_NUMBER_ROOM];
-	ct_say(out, "%s", ct_number_time(number, time, profile->time_unit));
+	ct_sentence_add(out, "%s", ct_number_time(number, time, profile->time_unit));
 }
