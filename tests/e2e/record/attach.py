@@ -150,6 +150,24 @@ def as_if_preloaded_in_other_builds(context):
 
 
 @test()
+def forked(context):
+    """A child that is forked after attaching has its own store, with its parent's blocks and its own."""
+    run = Switched(context, "attached", False)
+    run.out = os.path.join(run.folder, "s.%p.json")
+    run.on()
+    run.do("work")
+    run.process.stdin.write(b"fork\n")
+    run.process.stdin.flush()
+    child = int(run.process.stdout.readline().split()[1])
+    run.do("go")  # the child's last word
+    run.do("drop")  # the child has ended
+    run.end()
+    found = {pid: dhat.check_file(os.path.join(run.folder, f"s.{pid}.json")) for pid in (run.process.pid, child)}
+    blocks = {pid: report.below("keep")["tbk"] for pid, report in found.items()}
+    check_equal(blocks, {run.process.pid: 800, child: 800 + 2 * 100}, "blocks")
+
+
+@test()
 def starting(context):
     """A python3 that has just been started: it is attached to or refused, and does what it should in any case."""
     statuses = set()
