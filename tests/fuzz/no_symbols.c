@@ -2,6 +2,7 @@
 /* Replaces viewer/symbol for the target `store`, so that the files that a damaged store names are not opened. */
 #include <stdlib.h>
 
+#include "symbol/process_object.h"
 #include "symbol/servers.h"
 #include "symbol/symbol.h"
 
@@ -77,6 +78,12 @@ const char *ct_perf_map_lookup(const struct ct_perf_map *map, uint64_t address)
 void ct_perf_map_free(struct ct_perf_map *map)
 {
 	(void)map;
+}
+
+int ct_process_object_open(const struct ct_process_object *object, bool *copied)
+{
+	(void)object, (void)copied;
+	return -1;
 }
 
 int ct_servers_ask(struct ct_error_text *error)
