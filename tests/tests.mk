@@ -179,10 +179,10 @@ unit: unit-build
 	tests/run --units $(TESTS)/unit
 
 # Each has its own objects. Leak checks stay on, since the viewer frees everything that it allocates.
-unit-asan:
-	$(MAKE) unit B=$B/asan OPT='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined' \
-		LDFLAGS='-fsanitize=address,undefined'
 # Without the programs that stop a single thread at each instruction, of which there are many more here.
+unit-asan:
+	$(MAKE) unit B=$B/asan UNIT_BOTH= LDFLAGS='-fsanitize=address,undefined' \
+		OPT='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined'
 unit-tsan:
 	$(MAKE) unit B=$B/tsan UNIT_BOTH= OPT='-O1 -g -fsanitize=thread' LDFLAGS='-fsanitize=thread'
 

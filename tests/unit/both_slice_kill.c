@@ -132,7 +132,7 @@ static void check(const struct reference *reference, uint64_t step)
 		fail_msg("step %lu: %s", step, error.line);
 	uint32_t difference = reference_difference(reference, store.header, store.sites, store.counters);
 	if (difference)
-		fail_msg("step %lu: site %d differs (-1: totals or timeline), progress %lx", step, (int)difference,
+		fail_msg("step %lu: site %d differs (-1: totals, -2: timeline), progress %lx", step, (int)difference,
 			 store.header->progress.progress);
 	if (store.failed)
 		fail_msg("step %lu: checks %x of the store failed", step, store.failed);

@@ -239,17 +239,19 @@ static inline bool same_timeline(const struct ct_store_header *a, const struct c
 	       !memcmp(one->bucket, other->bucket, one->used * sizeof(*one->bucket));
 }
 
-/* The number of the first site that differs; 0: everything is the same. UINT32_MAX: totals or timeline. */
+#define TOTALS_DIFFER UINT32_MAX
+#define TIMELINE_DIFFERS (UINT32_MAX - 1)
+
+/* The number of the first site that differs, or one of these; 0: everything is the same. */
 static inline uint32_t reference_difference(const struct reference *reference, const struct ct_store_header *header,
 					    const struct ct_site *sites, const uint64_t *counters)
 {
 	for (uint32_t i = 1; i < header->sections[CT_SECTION_SITES].used; i++)
 		if (!same_site(&reference->sites[i], reference->counters, &sites[i], counters))
 			return i;
-	return !memcmp(&reference->header->totals, &header->totals, sizeof(header->totals)) &&
-			       same_timeline(reference->header, header)
-		       ? 0
-		       : UINT32_MAX;
+	if (memcmp(&reference->header->totals, &header->totals, sizeof(header->totals)) != 0)
+		return TOTALS_DIFFER;
+	return same_timeline(reference->header, header) ? 0 : TIMELINE_DIFFERS;
 }
 
 #endif
