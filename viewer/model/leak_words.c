@@ -188,7 +188,7 @@ char *ct_stays_lines(const struct ct_profile *profile, const struct ct_findings 
 static const char *why_no_growth(const struct ct_findings *findings)
 {
 	return findings->missing & 1u << CT_ADVICE_LEAK
-		       ? "the file knows too few moments of the run to see growth"
+		       ? "the run was too short, or the file knows too few of its moments, to see growth"
 		       : "no function's live bytes grew steadily to the end by 16 KiB or 100 blocks";
 }
 

@@ -2,10 +2,12 @@
 #include "model/stays.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/series.h"
 
 #define NONE UINT32_MAX
+#define RUN_US_MIN 10000 /* what a shorter run does over time is the scheduler's doing */
 
 static int compare_stays(const void *left, const void *right)
 {
@@ -13,6 +15,11 @@ static int compare_stays(const void *left, const void *right)
 	if (a->counters.end_bytes != b->counters.end_bytes)
 		return a->counters.end_bytes > b->counters.end_bytes ? -1 : 1;
 	return a->site < b->site ? -1 : a->site > b->site;
+}
+
+static bool is_long(const struct ct_profile *profile)
+{
+	return strcmp(profile->time_unit, "µs") != 0 || profile->end_time >= RUN_US_MIN;
 }
 
 /* Flag the functions with much at the end. Returns their number. */
@@ -54,7 +61,7 @@ int ct_stays_find(struct ct_stays *stays, const struct ct_profile *profile, cons
 	if (!code && stays->of_function) {
 		stays->count = choose(&series, stays->of_function);
 		stays->rows = calloc(stays->count + 1, sizeof(*stays->rows));
-		stays->judged = ct_series_enough(&series);
+		stays->judged = is_long(profile) && ct_series_enough(&series);
 		stays->grown_bytes = series.grown_bytes < 0x1p63 ? (uint64_t)series.grown_bytes : UINT64_MAX;
 	}
 	if (!stays->rows)

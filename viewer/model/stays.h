@@ -24,7 +24,7 @@ struct ct_stays {
 	struct ct_stay *rows; /* the most bytes first */
 	size_t count;
 	uint32_t *of_function; /* index into rows, or UINT32_MAX */
-	bool judged; /* false: too few moments are known */
+	bool judged; /* false: the run was shorter than 10 ms, or too few moments are known */
 	uint64_t grown_bytes; /* by which the live bytes of all functions rose between the first moment and the end */
 };
 

@@ -117,7 +117,7 @@ def kept(context):
 def reasons(context):
     """If there is no finding about leaks, the last line says why."""
     check_in("no leak: nothing was live at the end", _text(context, _record(context, "none")), "nothing live")
-    check_in("too few moments", _text(context, _record(context, "few")), "a short run")
+    check_in("too short", _text(context, _record(context, "few")), "a short run")
     check_in("nothing stands out: all is below the thresholds", _text(context, context.path("out.json")), "no findings")
 
 

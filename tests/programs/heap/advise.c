@@ -79,7 +79,7 @@ SITE void leak(int good)
 		int slot = good ? i % 600 : i;
 		free(held[slot]);
 		held[slot] = malloc(1000 + (size_t)i % 64);
-		while (now() < start + (i + 1) * 1e-5)
+		while (now() < start + (i + 1) * 5e-5)
 			;
 	}
 }
