@@ -345,6 +345,9 @@ def columns(context):
     refused = _top(context, "--columns=none", path, status=2)
     for name in re.search("must be (.*)", refused).group(1).replace(" or ", ", ").split(", "):
         check_in(name, options, "--help")
+        if name in ("resident", "untouched", "swapped", "pinned"):
+            check_in("found in a running process", _top(context, "--columns=" + name, path, status=2), "--columns " + name)
+            continue
         limit = ["--min-size=1"] if name == "matching" else []
         check(len(_top(context, *limit, "--columns=" + name, "-n1", path)) > 100, "--columns " + name)
     for name in ("--focus", "--ignore", "--hide", "--by", "--peek", "--list", "--json", "--csv"):
