@@ -35,15 +35,6 @@ struct patient {
 	struct ct_unit unit;
 };
 
-static FILE *open_part(const struct patient *patient, const char *name)
-{
-	int fd = openat(patient->process.folder, name, O_RDONLY | O_CLOEXEC);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	if (fd >= 0 && !file)
-		close(fd);
-	return file;
-}
-
 static void take(const char *line, const char *name, char *value)
 {
 	size_t length = strlen(name);
@@ -53,7 +44,7 @@ static void take(const char *line, const char *name, char *value)
 
 static void read_environment(struct patient *patient)
 {
-	FILE *file = open_part(patient, "environ");
+	FILE *file = ct_process_part(&patient->process, "environ");
 	char *line = NULL, tmpfs[PATH_MAX] = "";
 	size_t room = 0, used = 0;
 	while (file && getdelim(&line, &room, '\0', file) > 0) {
@@ -72,7 +63,7 @@ static void read_environment(struct patient *patient)
 
 static void read_maps(struct patient *patient)
 {
-	FILE *file = open_part(patient, "maps");
+	FILE *file = ct_process_part(&patient->process, "maps");
 	char *line = NULL;
 	size_t room = 0;
 	while (file && getline(&line, &room, file) > 0) {
@@ -89,7 +80,7 @@ static void read_maps(struct patient *patient)
 /* The number behind a row of /proc/PID/status; 0: there is none. */
 static unsigned long status_number(const struct patient *patient, const char *row)
 {
-	FILE *file = open_part(patient, "status");
+	FILE *file = ct_process_part(&patient->process, "status");
 	char line[512];
 	unsigned long number = 0;
 	while (file && fgets(line, sizeof(line), file))
@@ -103,7 +94,7 @@ static unsigned long status_number(const struct patient *patient, const char *ro
 /* Has the program rights that its caller lacked? The kernel told the loader so at the start. */
 static bool is_privileged(const struct patient *patient)
 {
-	FILE *file = open_part(patient, "auxv");
+	FILE *file = ct_process_part(&patient->process, "auxv");
 	Elf64_auxv_t row;
 	bool secure = false;
 	while (file && fread(&row, sizeof(row), 1, file) == 1 && row.a_type != AT_NULL)
@@ -125,7 +116,7 @@ static bool is_narrow(const struct patient *patient)
 
 static void read_unit(struct patient *patient)
 {
-	FILE *file = open_part(patient, "cgroup");
+	FILE *file = ct_process_part(&patient->process, "cgroup");
 	char groups[8192] = "";
 	if (!file)
 		return;

@@ -20,8 +20,7 @@
 #define SUFFIX ".store"
 #define GONE " (deleted)" /* how the kernel marks a deleted file */
 
-/* Open a file of /proc/PID as a stream. */
-static FILE *open_part(const struct ct_process *process, const char *name)
+FILE *ct_process_part(const struct ct_process *process, const char *name)
 {
 	int fd = openat(process->folder, name, O_RDONLY | O_CLOEXEC);
 	FILE *part = fd < 0 ? NULL : fdopen(fd, "r");
@@ -49,7 +48,7 @@ bool ct_process_lives(const struct ct_process *process)
 {
 	char text[1024] = "", state = 'X';
 	int threads = 0;
-	FILE *stat = open_part(process, "stat");
+	FILE *stat = ct_process_part(process, "stat");
 	if (!stat)
 		return false;
 	text[fread(text, 1, sizeof(text) - 1, stat)] = '\0';
@@ -68,7 +67,7 @@ static uint32_t inner_pid(const struct ct_process *process)
 {
 	unsigned long pid = (unsigned long)process->pid;
 	char line[256];
-	FILE *status = open_part(process, "status");
+	FILE *status = ct_process_part(process, "status");
 	while (status && fgets(line, sizeof(line), status)) {
 		char *last = !strncmp(line, "NSpid:", 6) ? strrchr(line, '\t') : NULL;
 		if (last)
@@ -216,7 +215,7 @@ static int find(const struct ct_process *process, const struct kind *kind, char 
 		struct ct_error_text *error)
 {
 	error->line[0] = '\0';
-	FILE *maps = open_part(process, "maps");
+	FILE *maps = ct_process_part(process, "maps");
 	if (!maps && (errno == EACCES || errno == EPERM))
 		return ct_error_set(error, CT_ERR_IO,
 				    geteuid() ? "process %d is another user's, or has given up rights; run this as root"

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "util/error.h"
 
@@ -16,6 +17,9 @@ struct ct_process {
 
 /* Open a process. 0 or < 0; after 0, the caller closes the folder. */
 int ct_process_open(int pid, struct ct_process *process, struct ct_error_text *error);
+
+/* Open a file of its folder, such as "status". NULL: it cannot be opened. */
+FILE *ct_process_part(const struct ct_process *process, const char *name);
 
 /* False if the process has ended, whether or not it has been waited for. */
 bool ct_process_lives(const struct ct_process *process);

@@ -86,15 +86,6 @@ static void join_variables(struct ct_peer *peer)
 	}
 }
 
-static FILE *open_part(const struct ct_process *process, const char *name)
-{
-	int fd = openat(process->folder, name, O_RDONLY | O_CLOEXEC);
-	FILE *part = fd < 0 ? NULL : fdopen(fd, "r");
-	if (fd >= 0 && !part)
-		close(fd);
-	return part;
-}
-
 /* Add up the values of a field such as "Rss:", in bytes. */
 static bool add_field(const char *line, const char *field, uint64_t *sum)
 {
@@ -109,7 +100,7 @@ static uint64_t read_rss(const struct ct_process *process)
 {
 	char line[256];
 	uint64_t bytes = 0;
-	FILE *rollup = open_part(process, "smaps_rollup");
+	FILE *rollup = ct_process_part(process, "smaps_rollup");
 	while (rollup && fgets(line, sizeof(line), rollup) && !add_field(line, "Rss:", &bytes))
 		;
 	if (rollup)
@@ -278,7 +269,7 @@ static int read_runs(struct ct_peer *peer)
 int ct_peer_open(const struct ct_process *process, struct ct_peer *peer, struct ct_error_text *error)
 {
 	*peer = (struct ct_peer){.process = process, .pagemap = -1, .scans = true};
-	FILE *smaps = open_part(process, "smaps");
+	FILE *smaps = ct_process_part(process, "smaps");
 	if (!smaps)
 		return ct_error_set(error, CT_ERR_IO, "/proc/%d/smaps cannot be read: %s%s", process->pid,
 				    strerror(errno), errno == EACCES ? "; run this as its user or as root" : "");
