@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """ctrace serve over many stores: processor time, memory and what it reads."""
 
+import contextlib
+
 from lib import formats
 from lib.harness import check, check_equal, test, wait_for
 from lib.serve import many_stores, memory_mib, samples, serving, targets, touch_stores
@@ -13,19 +15,30 @@ def cpu_ms(pid):
         return int(file.read().split()[0]) / 1e6
 
 
+@contextlib.contextmanager
+def serving_copies(context, count):
+    """A server, and this many copies of a killed process's store, which it serves."""
+    folder = context.make_folder("stores")
+    with targets(context) as (target,):
+        target.tell("grow 5")
+        target.kill()
+    paths = many_stores(target.store, folder, count)
+    with serving(context, "--no-proc", "--stores", folder) as server:
+        yield server, paths
+
+
+def pauses(rows):
+    """The numbers of events lost to a pause, of all processes."""
+    return {value for (name, labels), value in rows.items() if name == "ctrace_events_lost_total" and ("reason", "paused") in labels}
+
+
 @test()
 def thousand_stores(context):
     """
     A scrape of 1,000 stores that have all changed costs less than 1 % of a core per 100 processes at 15 s, and 200 MiB; of
     stores that have not changed, less.
     """
-    folder = context.make_folder("stores")
-    with targets(context) as (target,):
-        target.tell("grow 5")
-        target.kill()
-    paths = many_stores(target.store, folder, STORES)
-
-    with serving(context, "--no-proc", "--stores", folder) as server:
+    with serving_copies(context, STORES) as (server, paths):
 
         def scrape():
             before = cpu_ms(server.pid)
@@ -34,8 +47,7 @@ def thousand_stores(context):
             live = [value for (name, _), value in rows.items() if name == "ctrace_heap_live_bytes"]
             check_equal(len(live), STORES, "processes")
             check_equal(len(set(live)), 1, "different numbers of the same store")
-            paused = [value for (name, labels), value in rows.items() if name == "ctrace_events_lost_total" and ("reason", "paused") in labels]
-            return spent, set(paused)
+            return spent, pauses(rows)
 
         first, paused = scrape()
         check_equal(paused, {0.0}, "pauses")
@@ -51,12 +63,7 @@ def thousand_stores(context):
 @test()
 def sites_of_a_thousand(context):
     """?sites= needs the names of each store once; then it costs little more than without, and 200 MiB in all at most."""
-    folder = context.make_folder("stores")
-    with targets(context) as (target,):
-        target.tell("grow 5")
-        target.kill()
-    paths = many_stores(target.store, folder, STORES)
-    with serving(context, "--no-proc", "--stores", folder) as server:
+    with serving_copies(context, STORES) as (server, paths):
 
         def scrape():
             before = cpu_ms(server.pid)
@@ -70,8 +77,7 @@ def sites_of_a_thousand(context):
             check_equal(len(sites), STORES, "processes with sites")
             check_equal({len(rows) for rows in sites.values()}, {10}, "sites of a process")
             check_equal(len({tuple(rows) for rows in sites.values()}), 1, "different sites of the same store")
-            paused = {value for (name, labels), value in rows.items() if name == "ctrace_events_lost_total" and ("reason", "paused") in labels}
-            return spent, paused, sites
+            return spent, pauses(rows), sites
 
         first, _, sites = scrape()
         touch_stores(paths)
@@ -86,12 +92,7 @@ def sites_of_a_thousand(context):
 @test(needs="go")
 def profile_of_many(context):
     """One profile of 400 stores: differences are right although not all profiles are kept, and memory stays below 200 MiB."""
-    folder = context.make_folder("stores")
-    with targets(context) as (target,):
-        target.tell("grow 5")
-        target.kill()
-    paths = many_stores(target.store, folder, 400)
-    with serving(context, "--no-proc", "--stores", folder) as server:
+    with serving_copies(context, 400) as (server, paths):
 
         def sums(path):
             return formats.PprofRaw(context, context.write("raw.pb.gz", server.ask(path).body)).sums()
@@ -115,12 +116,7 @@ def profile_of_many(context):
 @test()
 def names_cost_once(context):
     """?sites= needs names: the object files are not kept open, so 20 processes do not take 20 times what one takes."""
-    folder = context.make_folder("stores")
-    with targets(context) as (target,):
-        target.tell("grow 5")
-        target.kill()
-    many_stores(target.store, folder, 20)
-    with serving(context, "--no-proc", "--stores", folder) as server:
+    with serving_copies(context, 20) as (server, _):
         before = memory_mib(server.pid)
         server.ask("/metrics?sites=10")
         memory = memory_mib(server.pid) - before
