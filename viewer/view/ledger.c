@@ -73,23 +73,24 @@ void ct_line_put_ledger(struct ct_line *line, const struct ct_ledger *ledger, bo
 void ct_line_put_ledger_brief(struct ct_line *line, const struct ct_ledger *ledger)
 {
 	static const struct {
-		enum ct_ledger_row rows[3];
 		const char *words;
+		int count;
+		enum ct_ledger_row rows[3];
 	} parts[BRIEF_ROWS] = {
-		{{CT_LEDGER_LIVE, CT_LEDGER_SLACK, CT_LEDGER_HEADS}, "live with slack"},
-		{{CT_LEDGER_FREE, CT_LEDGER_FREE, CT_LEDGER_FREE}, "free in the heap"},
-		{{CT_LEDGER_FILES, CT_LEDGER_SHARED, CT_LEDGER_MAPPED}, "files and mappings"},
-		{{CT_LEDGER_CTRACE, CT_LEDGER_CTRACE, CT_LEDGER_CTRACE}, "ctrace"},
+		{"live with slack", 3, {CT_LEDGER_LIVE, CT_LEDGER_SLACK, CT_LEDGER_HEADS}},
+		{"free in the heap", 1, {CT_LEDGER_FREE}},
+		{"files and mappings", 3, {CT_LEDGER_FILES, CT_LEDGER_SHARED, CT_LEDGER_MAPPED}},
+		{"ctrace", 1, {CT_LEDGER_CTRACE}},
 	};
-	char number[CT_NUMBER_ROOM];
-	ct_line_format(line, "%s resident: ", ct_number_bytes(number, ledger->rss_bytes));
+	char number[CT_NUMBER_ROOM], text[CT_LEDGER_ROOM];
+	int used = snprintf(text, sizeof(text), "%s resident", ct_number_bytes(number, ledger->rss_bytes));
 	for (int i = 0; i < BRIEF_ROWS; i++) {
 		int64_t bytes = 0;
-		for (int j = 0; j < 3; j++)
-			if (!j || parts[i].rows[j] != parts[i].rows[0])
-				bytes += ledger->bytes[parts[i].rows[j]];
-		ct_line_format(line, "%s%s %s", i ? ", " : "", ct_number_bytes(number, bytes > 0 ? (uint64_t)bytes : 0),
-			       parts[i].words);
+		for (int j = 0; j < parts[i].count; j++)
+			bytes += ledger->bytes[parts[i].rows[j]];
+		used += snprintf(text + used, sizeof(text) - (size_t)used, "%s%s %s", i ? ", " : ": ",
+				 ct_number_bytes(number, bytes > 0 ? (uint64_t)bytes : 0), parts[i].words);
 	}
+	ct_line_add_rest(line, text);
 	ct_line_end(line);
 }
