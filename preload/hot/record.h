@@ -43,7 +43,8 @@ static inline __attribute__((always_inline)) bool ct_enter(void)
 	 */
 	ct_tls.busy = CT_BUSY_HOOK;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (ct_unlikely(ct_get_relaxed(&ct_gate.phase) != CT_PHASE_ON))
+	/* What was written before the phase was set on is seen from here on (tests/litmus/gate.litmus). */
+	if (ct_unlikely(ct_get_acquire(&ct_gate.phase) != CT_PHASE_ON))
 		return ct_enter_off();
 	return true;
 }

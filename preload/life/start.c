@@ -231,8 +231,8 @@ static void publish_store(void)
 {
 	struct ct_store_header *header = ct_tracer.header;
 	header->state = CT_STATE_RECORDING;
-	/* Last: from here on a reader accepts the file as a store. */
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	/* Last: from here on a reader accepts the file as a store (tests/litmus/magic.litmus). */
+	ct_ordered();
 	memcpy(header->magic, CT_STORE_MAGIC, sizeof(header->magic));
 }
 
