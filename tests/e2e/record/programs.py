@@ -90,6 +90,7 @@ def cxx(context):
     for way in ("do_new_odd", "do_new_array_odd", "do_new_odd_nothrow", "do_new_array_odd_nothrow"):
         trace.check_below(report, f"{space}{way}()", (65, 1, 65, 1, 0, 0), ("tb", "tbk", "mb", "mbk", "eb", "ebk"))
     trace.check_below(report, space + "do_aligned_alloc_after_new()", (65 + 128, 2, 0, 0), ("tb", "tbk", "eb", "ebk"))
+    trace.check_below(report, space + "do_aligned_alloc_after_plain_new()", (100 + 128, 2, 0, 0), ("tb", "tbk", "eb", "ebk"))
     trace.check_below(report, space + "do_new_nothrow()", (40, 1, 40, 1), ("tb", "tbk", "eb", "ebk"))
     # do_vector: 4 * (1 + 2 + 4 + ... + 128) bytes. Then 20 nodes of 72 bytes and 20 strings.
     trace.check_below(report, space + "do_vector()", (1020, 8, 0, 0), ("tb", "tbk", "eb", "ebk"))

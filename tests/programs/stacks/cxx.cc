@@ -95,6 +95,15 @@ SITE void do_aligned_alloc_after_new()
 	operator delete(block, line);
 }
 
+/* A plain new leaves no request, which the aligned_alloc after it would be taken for. */
+SITE void do_aligned_alloc_after_plain_new()
+{
+	char *block = new char[100];
+	KEEP(block);
+	do_aligned_alloc();
+	delete[] block;
+}
+
 SITE void do_new_nothrow()
 {
 	node *one = new (std::nothrow) node;
@@ -175,6 +184,7 @@ int main(int argc, char **)
 	do_new_odd_nothrow();
 	do_new_array_odd_nothrow();
 	do_aligned_alloc_after_new();
+	do_aligned_alloc_after_plain_new();
 	do_new_nothrow();
 	if (do_vector() != 100 || do_map() != 20 || do_exceptions() != 10 || (argc == 1 && do_bad_alloc() != 1))
 		abort();
