@@ -13,6 +13,7 @@
 #include "hot/state.h"
 #include "hot/thread.h"
 #include "hot/unwind.h"
+#include "sys/machine.h"
 
 /*
  * The registers as they will be in the hook's caller when the hook has returned. Using this macro in a function makes
@@ -21,7 +22,7 @@
 #define CT_CALLER                                                                                                      \
 	(&(struct ct_registers){                                                                                       \
 		.pc = (uintptr_t)__builtin_return_address(0),                                                          \
-		.sp = (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(uintptr_t),                                   \
+		.sp = CT_MACHINE_CALLER_SP,                                                                            \
 		.bp = *(const uintptr_t *)__builtin_frame_address(0),                                                  \
 	})
 

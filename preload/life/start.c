@@ -35,6 +35,7 @@
 #include "sys/environment.h"
 #include "sys/loader.h"
 #include "sys/lock.h"
+#include "sys/machine.h"
 #include "sys/options.h"
 #include "sys/say.h"
 #include "sys/sys.h"
@@ -151,7 +152,7 @@ static struct ct_span store_command(void)
 static void describe_process(const struct ct_text *output)
 {
 	struct ct_store_header *header = ct_tracer.header;
-	header->machine = EM_X86_64;
+	header->machine = CT_MACHINE_ELF;
 	header->pid = ct_sys_getpid();
 	header->parent_pid = (uint32_t)ct_syscall3(SYS_getppid, 0, 0, 0);
 	header->depth_limit = ct_tracer.depth_limit;

@@ -15,6 +15,7 @@
 #include "store/snapshot.h"
 #include "store/store_file.h"
 #include "sys/lock.h"
+#include "sys/machine.h"
 
 /* Long enough for all processors to see a store that was made before it, in ticks: tens of microseconds. */
 #define VISIBLE_TICKS (1u << 16)
@@ -22,7 +23,7 @@
 static void wait_until(uint64_t ticks)
 {
 	while (ct_ticks() <= ticks)
-		__builtin_ia32_pause();
+		ct_machine_pause();
 }
 
 static bool is_used(const struct ct_site *site)

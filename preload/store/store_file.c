@@ -363,7 +363,7 @@ static int create_file(struct ct_text *output)
 static void give_up_file(int fd)
 {
 	ct_sys_close(fd);
-	ct_syscall3(SYS_unlink, store_path.bytes, 0, 0);
+	ct_sys_unlink(store_path.bytes);
 }
 
 int ct_store_create(struct ct_text *output)

@@ -4,14 +4,10 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "ctrace/block_map.h"
 #include "ctrace/store.h"
+#include "sys/machine.h"
 #include "sys/sys.h"
 
-/*
- * Programs are loaded at 0x55..., and their mappings at 0x7f.... Programs that choose random addresses, such as node,
- * choose them below 2^46.
- */
 #define GUARD_BYTES 65536ull
 #define TRIES 8
 #define SMALL_BYTES (128u << 10)

@@ -8,6 +8,7 @@
 
 #include "ctrace/store.h"
 #include "hot/state.h"
+#include "sys/machine.h"
 #include "sys/region.h"
 #include "sys/sys.h"
 
@@ -195,7 +196,7 @@ static void read_section(int fd, const char *name, const ElfW(Shdr) * section, c
 		frames->end = frames->start + section->sh_size;
 		make_index(&file->loaded, object->start);
 	} else if (!strcmp(name, ".go.buildinfo")) {
-		file->is_go = true;
+		file->is_go = CT_MACHINE_KNOWS_GO;
 	} else if (!strcmp(name, ".debug_frame") && !file->copied.frames.start && !file->is_go) {
 		file->copied.frames.bias = object->bias;
 		if (copy_section(fd, section, &file->copied.frames))

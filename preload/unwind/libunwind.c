@@ -13,6 +13,7 @@
 #include "hot/slow.h"
 #include "hot/state.h"
 #include "sys/loader.h"
+#include "sys/machine.h"
 #include "sys/say.h"
 #include "sys/sys.h"
 #include "sys/text.h"
@@ -44,7 +45,7 @@ static void find_all(void *library)
 {
 	if (!library)
 		return;
-	unwind.getcontext = (int (*)(unw_context_t *))dlsym(library, "_Ux86_64_getcontext");
+	unwind.getcontext = (int (*)(unw_context_t *))dlsym(library, CT_MACHINE_GETCONTEXT);
 	unwind.init_local = (int (*)(unw_cursor_t *, unw_context_t *))dlsym(library, SYMBOL(unw_init_local));
 	unwind.get_reg = (int (*)(unw_cursor_t *, unw_regnum_t, unw_word_t *))dlsym(library, SYMBOL(unw_get_reg));
 	unwind.flush_cache =

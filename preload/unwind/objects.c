@@ -320,7 +320,7 @@ bool ct_object_link(const struct ct_object *object, char *path, size_t room)
 	char *at = add_hexadecimal(name + strlen(name), object->start);
 	*at++ = '-';
 	*add_hexadecimal(at, first_segment_end(object)) = '\0';
-	long length = ct_syscall3(SYS_readlink, name, path, room - 1);
+	long length = ct_sys_readlink(name, path, room - 1);
 	path[length > 0 ? length : 0] = '\0';
 	return length > 0;
 }
