@@ -21,7 +21,7 @@
  */
 #define CT_CALLER                                                                                                      \
 	(&(struct ct_registers){                                                                                       \
-		.pc = (uintptr_t)__builtin_return_address(0),                                                          \
+		.pc = ct_machine_plain_pc((uintptr_t)__builtin_return_address(0)),                                     \
 		.sp = CT_MACHINE_CALLER_SP,                                                                            \
 		.bp = *(const uintptr_t *)__builtin_frame_address(0),                                                  \
 	})

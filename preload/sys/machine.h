@@ -4,7 +4,13 @@
  * further processor needs. Each file defines:
  *
  *   unwinding   CT_REG_*                  the DWARF numbers of the registers
- *               CT_RETURN_OFFSET          where a call leaves the return address
+ *               struct ct_machine_return  what a walk keeps of where it read a return address, and its functions:
+ *                 ct_machine_return_slot(cfa, bp_offset)  the slot, by the CFA and by the rule's bp_offset
+ *                 ct_machine_return_keep, _kept         keep it; the slot that was kept, or by the callee's CFA
+ *                 ct_machine_plain_pc(word)             the address in a slot's word
+ *                 ct_machine_word_of_pc(slot, pc)       the word of a slot that pc was read from
+ *                 ct_machine_return_fits                can a rule say that it is at this offset from the CFA?
+ *                 ct_machine_offset_without_bp          bp_offset of a rule in which bp is not saved
  *               CT_RED_ZONE_BYTES         what a leaf function may use below its sp
  *               CT_SIGNAL_*_OFFSET        the kernel's signal frame
  *               CT_RULE_NO_TABLE          the rule for code without an unwind table

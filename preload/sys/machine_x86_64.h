@@ -12,8 +12,52 @@
 #define CT_REG_SP 7
 #define CT_REG_PC 16
 
-/* Where the return address is, relative to the CFA, in bytes. */
+/* Where the return address is, relative to the CFA, in bytes. So there is nothing to keep of it. */
 #define CT_RETURN_OFFSET (-8)
+
+struct ct_machine_return {
+};
+
+static inline uintptr_t ct_machine_return_slot(uintptr_t cfa, int32_t bp_offset)
+{
+	(void)bp_offset;
+	return cfa + (uintptr_t)CT_RETURN_OFFSET;
+}
+
+static inline void ct_machine_return_keep(struct ct_machine_return *kept, uintptr_t slot)
+{
+	(void)kept;
+	(void)slot;
+}
+
+static inline const uintptr_t *ct_machine_return_kept(const struct ct_machine_return *kept, uintptr_t cfa)
+{
+	(void)kept;
+	return (const uintptr_t *)(cfa + (uintptr_t)CT_RETURN_OFFSET);
+}
+
+static inline uintptr_t ct_machine_plain_pc(uintptr_t word)
+{
+	return word;
+}
+
+static inline uintptr_t ct_machine_word_of_pc(const uintptr_t *slot, uintptr_t pc)
+{
+	(void)slot;
+	return pc;
+}
+
+static inline bool ct_machine_return_fits(int64_t offset, bool bp_is_saved, int64_t bp_offset)
+{
+	(void)bp_is_saved;
+	(void)bp_offset;
+	return offset == CT_RETURN_OFFSET;
+}
+
+static inline int64_t ct_machine_offset_without_bp(int64_t offset)
+{
+	return offset;
+}
 
 /* A leaf function may use this much memory below its sp. */
 #define CT_RED_ZONE_BYTES 128

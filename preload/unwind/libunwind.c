@@ -101,6 +101,7 @@ static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct c
 		unw_word_t pc = 0, sp = 0;
 		if (unwind.get_reg(&cursor, UNW_REG_IP, &pc) < 0 || !pc)
 			break;
+		pc = ct_machine_plain_pc(pc);
 		unwind.get_reg(&cursor, UNW_REG_SP, &sp);
 		met = met || (pc == from->pc && sp == from->sp);
 		/* unw_is_signal_frame does not recognise glibc's trampoline. */
