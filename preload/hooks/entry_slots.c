@@ -20,6 +20,7 @@
 #include "sys/environment.h"
 #include "sys/loader.h"
 #include "sys/machine.h"
+#include "sys/page.h"
 #include "sys/sys.h"
 #include "unwind/objects.h"
 
@@ -45,7 +46,7 @@ uintptr_t ct_entries_program;
 
 static uintptr_t page_of(uintptr_t address)
 {
-	return address & ~(uintptr_t)(CT_STORE_PAGE - 1);
+	return ct_page_round_down(address);
 }
 
 static void read_dynamic(const ElfW(Dyn) * entry, struct loaded *object)
@@ -171,14 +172,14 @@ static void write_slot(const struct loaded *object, uintptr_t *slot, const void 
 {
 	uintptr_t at = (uintptr_t)slot;
 	bool is_protected = at >= object->relro && at < object->relro_end;
-	if (is_protected && ct_syscall3(SYS_mprotect, page_of(at), CT_STORE_PAGE, PROT_READ | PROT_WRITE) != 0) {
+	if (is_protected && ct_syscall3(SYS_mprotect, page_of(at), ct_page_bytes, PROT_READ | PROT_WRITE) != 0) {
 		counted.locked++;
 		return;
 	}
 	counted.slots++;
 	ct_set_release(slot, (uintptr_t)value);
 	if (is_protected)
-		ct_syscall3(SYS_mprotect, page_of(at), CT_STORE_PAGE, PROT_READ);
+		ct_syscall3(SYS_mprotect, page_of(at), ct_page_bytes, PROT_READ);
 }
 
 /*

@@ -37,6 +37,7 @@
 #include "sys/lock.h"
 #include "sys/machine.h"
 #include "sys/options.h"
+#include "sys/page.h"
 #include "sys/say.h"
 #include "sys/sys.h"
 #include "sys/text.h"
@@ -260,6 +261,7 @@ static uint32_t start_recording(void)
 			ct_say("this program's C library is not glibc; nothing is recorded", NULL, NULL);
 		return CT_PHASE_OFF;
 	}
+	ct_page_init();
 	ct_vdso_init();
 	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;

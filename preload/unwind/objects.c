@@ -12,6 +12,7 @@
 #include "sys/loader.h"
 #include "sys/lock.h"
 #include "sys/maps.h"
+#include "sys/page.h"
 #include "sys/sys.h"
 
 #define SEGMENTS_MAX 16u
@@ -309,8 +310,7 @@ static uintptr_t first_segment_end(const struct ct_object *object)
 		return 0;
 	for (uint32_t i = 0; i < header->e_phnum; i++)
 		if (segment[i].p_type == PT_LOAD)
-			return (object->bias + segment[i].p_vaddr + segment[i].p_filesz + CT_STORE_PAGE - 1) &
-			       ~(uintptr_t)(CT_STORE_PAGE - 1);
+			return ct_page_round_up(object->bias + segment[i].p_vaddr + segment[i].p_filesz);
 	return 0;
 }
 
