@@ -3,7 +3,6 @@
  * What both the preload and the programs know about the processor: one file per processor. What only the preload knows
  * is in preload/sys/machine.h.
  *
- *   CT_MACHINE_NAME       for messages
  *   CT_MACHINE_ELF        number in ELF files, and in a store's header
  *   CT_MACHINE_AUDIT      number in seccomp's data (linux/audit.h)
  *   CT_MACHINE_TRIPLET    folder of libraries on Debian

@@ -5,7 +5,6 @@
 
 #include <stdint.h>
 
-#define CT_MACHINE_NAME "x86-64"
 #define CT_MACHINE_ELF EM_X86_64
 #define CT_MACHINE_AUDIT AUDIT_ARCH_X86_64
 #define CT_MACHINE_TRIPLET "x86_64-linux-gnu"
