@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "ctrace/machine.h"
+
 /*
  * A block's row, packed into two words:
  *   site_size   site | CT_BLOCK_ODD | low 32 bits of the size << 32
@@ -26,7 +28,6 @@ struct ct_block {
 #define CT_SMALL_BYTES 8u
 
 #define CT_LEAF_SHIFT 26u /* log2 of the bytes of address space per leaf */
-#define CT_ADDRESS_BITS 47u
 #define CT_SMALL_GRANULE_SHIFT 3u
 #define CT_LIBC_GRANULE_SHIFT 5u /* glibc's blocks, unless exact addresses are needed */
 
@@ -40,9 +41,6 @@ struct ct_block_map {
 };
 
 #define CT_BLOCK_MAP_LAYOUT 1 /* in the note; another number means another layout */
-
-/* Our own memory begins here in the process, far from where the kernel puts mappings. */
-#define CT_REGION_START 0x480000000000ull
 
 static inline void ct_block_set(struct ct_block *block, uint32_t site, uint64_t bytes, uint64_t birth)
 {

@@ -5,6 +5,7 @@
 #include "hot/blocks.h"
 #include "hot/slow.h"
 #include "sys/lock.h"
+#include "sys/page.h"
 #include "sys/region.h"
 #include "sys/sys.h"
 
@@ -72,13 +73,13 @@ static uint64_t resident_bytes(const struct leaf *leaf)
 {
 	unsigned char pages[1024];
 	uint64_t resident = 0;
-	for (size_t at = 0; at < leaf->bytes; at += sizeof(pages) * CT_STORE_PAGE) {
+	for (size_t at = 0; at < leaf->bytes; at += sizeof(pages) * ct_page_bytes) {
 		size_t left = leaf->bytes - at;
-		size_t count = left / CT_STORE_PAGE < sizeof(pages) ? left / CT_STORE_PAGE : sizeof(pages);
-		if (ct_syscall3(SYS_mincore, (char *)leaf->memory + at, count * CT_STORE_PAGE, pages) != 0)
+		size_t count = left / ct_page_bytes < sizeof(pages) ? left / ct_page_bytes : sizeof(pages);
+		if (ct_syscall3(SYS_mincore, (char *)leaf->memory + at, count * ct_page_bytes, pages) != 0)
 			return resident;
 		for (size_t i = 0; i < count; i++)
-			resident += (pages[i] & 1u) * CT_STORE_PAGE;
+			resident += (pages[i] & 1u) * ct_page_bytes;
 	}
 	return resident;
 }

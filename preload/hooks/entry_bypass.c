@@ -11,6 +11,7 @@
 #include "hooks/entries.h"
 #include "hot/state.h"
 #include "sys/lock.h"
+#include "sys/page.h"
 #include "sys/region.h"
 #include "sys/say.h"
 #include "sys/sys.h"
@@ -87,7 +88,7 @@ static uint32_t count_entries(int fd, const ElfW(Shdr) * table, const char *stri
 
 static uint32_t look_at_symbols(int fd, const ElfW(Shdr) * table, const ElfW(Shdr) * strings)
 {
-	size_t pages = (strings->sh_size + CT_STORE_PAGE) & ~(size_t)(CT_STORE_PAGE - 1); /* and a NUL */
+	size_t pages = ct_page_round_up(strings->sh_size + 1); /* and a NUL */
 	char *copy = strings->sh_size && strings->sh_size <= SECTION_BYTES_MAX ? ct_region_map(pages) : NULL;
 	uint32_t found = 0;
 	if (copy && ct_sys_read_at(fd, copy, strings->sh_size, strings->sh_offset) && any_hint(copy, strings->sh_size))

@@ -19,12 +19,10 @@
 #include "hot/thread.h"
 #include "sys/environment.h"
 #include "sys/loader.h"
+#include "sys/machine.h"
+#include "sys/page.h"
 #include "sys/sys.h"
 #include "unwind/objects.h"
-
-#ifndef __x86_64__
-#error "the relocations are those of x86-64"
-#endif
 
 /* A loaded object. */
 struct loaded {
@@ -48,7 +46,7 @@ uintptr_t ct_entries_program;
 
 static uintptr_t page_of(uintptr_t address)
 {
-	return address & ~(uintptr_t)(CT_STORE_PAGE - 1);
+	return ct_page_round_down(address);
 }
 
 static void read_dynamic(const ElfW(Dyn) * entry, struct loaded *object)
@@ -174,14 +172,14 @@ static void write_slot(const struct loaded *object, uintptr_t *slot, const void 
 {
 	uintptr_t at = (uintptr_t)slot;
 	bool is_protected = at >= object->relro && at < object->relro_end;
-	if (is_protected && ct_syscall3(SYS_mprotect, page_of(at), CT_STORE_PAGE, PROT_READ | PROT_WRITE) != 0) {
+	if (is_protected && ct_syscall3(SYS_mprotect, page_of(at), ct_page_bytes, PROT_READ | PROT_WRITE) != 0) {
 		counted.locked++;
 		return;
 	}
 	counted.slots++;
 	ct_set_release(slot, (uintptr_t)value);
 	if (is_protected)
-		ct_syscall3(SYS_mprotect, page_of(at), CT_STORE_PAGE, PROT_READ);
+		ct_syscall3(SYS_mprotect, page_of(at), ct_page_bytes, PROT_READ);
 }
 
 /*
@@ -191,33 +189,7 @@ static void write_slot(const struct loaded *object, uintptr_t *slot, const void 
 extern char ct_entry_dlsym[] CT_HIDDEN;
 CT_HIDDEN void *ct_entry_asked(void *handle, const char *name);
 
-__asm__(".text\n"
-	".globl ct_entry_dlsym\n"
-	".hidden ct_entry_dlsym\n"
-	".type ct_entry_dlsym, @function\n"
-	"ct_entry_dlsym:\n"
-	".cfi_startproc\n"
-	"endbr64\n"
-	"push %rdi\n"
-	".cfi_adjust_cfa_offset 8\n"
-	"push %rsi\n"
-	".cfi_adjust_cfa_offset 8\n"
-	"sub $8, %rsp\n"
-	".cfi_adjust_cfa_offset 8\n"
-	"call ct_entry_asked\n"
-	"add $8, %rsp\n"
-	".cfi_adjust_cfa_offset -8\n"
-	"pop %rsi\n"
-	".cfi_adjust_cfa_offset -8\n"
-	"pop %rdi\n"
-	".cfi_adjust_cfa_offset -8\n"
-	"test %rax, %rax\n"
-	"je 1f\n"
-	"ret\n"
-	"1: mov dlsym@GOTPCREL(%rip), %rax\n"
-	"jmp *%rax\n"
-	".cfi_endproc\n"
-	".size ct_entry_dlsym, . - ct_entry_dlsym\n");
+__asm__(CT_STUB_INSTEAD("ct_entry_dlsym", "ct_entry_asked", "dlsym"));
 
 /*
  * If we were loaded late, the loader does not lead a new object's calls to us. A program that loads one mostly calls
@@ -226,30 +198,7 @@ __asm__(".text\n"
 extern char ct_entry_dlopen[] CT_HIDDEN;
 CT_HIDDEN void ct_entry_loads(void);
 
-__asm__(".text\n"
-	".globl ct_entry_dlopen\n"
-	".hidden ct_entry_dlopen\n"
-	".type ct_entry_dlopen, @function\n"
-	"ct_entry_dlopen:\n"
-	".cfi_startproc\n"
-	"endbr64\n"
-	"push %rdi\n"
-	".cfi_adjust_cfa_offset 8\n"
-	"push %rsi\n"
-	".cfi_adjust_cfa_offset 8\n"
-	"sub $8, %rsp\n"
-	".cfi_adjust_cfa_offset 8\n"
-	"call ct_entry_loads\n"
-	"add $8, %rsp\n"
-	".cfi_adjust_cfa_offset -8\n"
-	"pop %rsi\n"
-	".cfi_adjust_cfa_offset -8\n"
-	"pop %rdi\n"
-	".cfi_adjust_cfa_offset -8\n"
-	"mov dlopen@GOTPCREL(%rip), %rax\n"
-	"jmp *%rax\n"
-	".cfi_endproc\n"
-	".size ct_entry_dlopen, . - ct_entry_dlopen\n");
+__asm__(CT_STUB_BEFORE("ct_entry_dlopen", "ct_entry_loads", "dlopen"));
 
 static struct ct_entry_point dlsym_entry = {.name = "dlsym", .ours = ct_entry_dlsym, .real = (void *)dlsym};
 static struct ct_entry_point dlopen_entry = {.name = "dlopen", .ours = ct_entry_dlopen};
@@ -282,8 +231,9 @@ static void write_slots(const struct loaded *object, const ElfW(Rela) * from, si
 {
 	for (size_t i = 0; i < bytes / sizeof(*from); i++) {
 		uint32_t type = ELF64_R_TYPE(from[i].r_info);
-		if ((type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT && type != R_X86_64_64) ||
-		    (type == R_X86_64_64 && from[i].r_addend))
+		if ((type != CT_MACHINE_SLOT_OF_CALL && type != CT_MACHINE_SLOT_OF_ADDRESS &&
+		     type != CT_MACHINE_SLOT_IN_DATA) ||
+		    (type == CT_MACHINE_SLOT_IN_DATA && from[i].r_addend))
 			continue;
 		const ElfW(Sym) *symbol = &object->symbols[ELF64_R_SYM(from[i].r_info)];
 		const struct ct_entry_point *entry = entry_of(object->strings + symbol->st_name);
@@ -298,7 +248,7 @@ static void write_slots(const struct loaded *object, const ElfW(Rela) * from, si
 			continue;
 		}
 		/* Before the first call, a slot leads back into its own object. */
-		bool unfilled = type == R_X86_64_JUMP_SLOT && symbol->st_shndx == SHN_UNDEF &&
+		bool unfilled = type == CT_MACHINE_SLOT_OF_CALL && symbol->st_shndx == SHN_UNDEF &&
 				holds(object, (const void *)ct_get_relaxed(slot));
 		if (unfilled || ct_get_relaxed(slot) == (uintptr_t)entry->real)
 			write_slot(object, slot, entry->ours);

@@ -15,52 +15,10 @@
 #include "hot/blocks.h"
 #include "hot/record.h"
 #include "hot/sample.h"
+#include "sys/machine.h"
 
-#ifndef __x86_64__
-#error "the jumps are written for x86-64"
-#endif
-
-/* An operator, and the stub in its entry: save the arguments, call ct_operator_resolve, jump to the result. */
-__asm__(".text\n"
-	".set ct_operator_number, 0\n"
-	".macro ct_operator name aligned\n"
-	".globl \\name\n"
-	".type \\name, @function\n"
-	"\\name:\n"
-	".cfi_startproc\n"
-	"endbr64\n"
-	".ifnb \\aligned\n"
-	"mov ct_new_request@gottpoff(%rip), %rax\n"
-	"mov %rdi, %fs:0(%rax)\n"
-	"mov %rsp, %fs:8(%rax)\n"
-	"movb $0, %fs:16(%rax)\n"
-	".endif\n"
-	"jmp *ct_operator_targets + 8 * ct_operator_number(%rip)\n"
-	".cfi_endproc\n"
-	".size \\name, . - \\name\n"
-	".type ct_operator_stub_\\name, @function\n"
-	"ct_operator_stub_\\name:\n"
-	".cfi_startproc\n"
-	"push %rdi\n"
-	".cfi_adjust_cfa_offset 8\n"
-	"push %rsi\n"
-	".cfi_adjust_cfa_offset 8\n"
-	"push %rdx\n"
-	".cfi_adjust_cfa_offset 8\n"
-	"mov $ct_operator_number, %edi\n"
-	"mov 24(%rsp), %rsi\n"
-	"call ct_operator_resolve\n"
-	"pop %rdx\n"
-	".cfi_adjust_cfa_offset -8\n"
-	"pop %rsi\n"
-	".cfi_adjust_cfa_offset -8\n"
-	"pop %rdi\n"
-	".cfi_adjust_cfa_offset -8\n"
-	"jmp *%rax\n"
-	".cfi_endproc\n"
-	".size ct_operator_stub_\\name, . - ct_operator_stub_\\name\n"
-	".set ct_operator_number, ct_operator_number + 1\n"
-	".endm\n");
+/* An operator, and the stub in its entry. */
+__asm__(CT_STUB_OPERATORS);
 
 #define OPERATOR_new(name) __asm__("ct_operator " #name "\n");
 #define OPERATOR_aligned_new(name) __asm__("ct_operator " #name " aligned\n");

@@ -15,6 +15,7 @@
 #include "life/control.h"
 #include "life/exit.h"
 #include "store/store_file.h"
+#include "sys/machine.h"
 #include "sys/sandbox.h"
 #include "sys/sys.h"
 #include "unwind/objects.h"
@@ -84,20 +85,9 @@ USER_HOOK(setresuid, (uid_t real, uid_t effective, uid_t saved), (real, effectiv
  * Most programs enter a sandbox through syscall(). It must be a plain jump, except for the two calls that begin a
  * sandbox: a call such as vfork returns twice, and must not find that a frame of ours has changed.
  */
-__asm__(".text\n"
-	".globl syscall\n"
-	".type syscall, @function\n"
-	"syscall:\n"
-	".cfi_startproc\n"
-	"endbr64\n"
-	"cmp $317, %rdi\n"
-	"je ct_sandbox_syscall\n"
-	"cmp $157, %rdi\n"
-	"je ct_sandbox_syscall\n"
-	"jmp *ct_next_syscall(%rip)\n"
-	".cfi_endproc\n"
-	".size syscall, . - syscall\n");
-_Static_assert(SYS_seccomp == 317 && SYS_prctl == 157, "the numbers in syscall()");
+#define STRING(number) #number
+#define NUMBER(number) STRING(number)
+__asm__(CT_STUB_SYSCALL("syscall", NUMBER(SYS_seccomp), NUMBER(SYS_prctl), "ct_sandbox_syscall", "ct_next_syscall"));
 
 /*
  * Do what may be impossible inside the sandbox: create the store of a forked child, find the bounds of this stack, make

@@ -11,12 +11,13 @@
 #include "hot/slow.h"
 #include "hot/state.h"
 #include "hot/thread.h"
+#include "sys/machine.h"
 
 /* The present time, in ticks since the recording's start. */
 static inline uint64_t ct_ticks(void)
 {
 	if (ct_likely(ct_tracer.clock_tsc))
-		return __builtin_ia32_rdtsc() - ct_tracer.clock_base;
+		return ct_machine_counter() - ct_tracer.clock_base;
 	return ct_monotonic_ns() - ct_tracer.clock_base;
 }
 

@@ -146,7 +146,7 @@ bool ct_enter_off(void)
 		return false;
 	ct_tls.busy = CT_BUSY_HOOK;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (ct_get_relaxed(&ct_gate.phase) == CT_PHASE_ON)
+	if (ct_get_acquire(&ct_gate.phase) == CT_PHASE_ON)
 		return true;
 	ct_tls.busy = 0;
 	return false;

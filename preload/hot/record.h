@@ -13,6 +13,7 @@
 #include "hot/state.h"
 #include "hot/thread.h"
 #include "hot/unwind.h"
+#include "sys/machine.h"
 
 /*
  * The registers as they will be in the hook's caller when the hook has returned. Using this macro in a function makes
@@ -20,8 +21,8 @@
  */
 #define CT_CALLER                                                                                                      \
 	(&(struct ct_registers){                                                                                       \
-		.pc = (uintptr_t)__builtin_return_address(0),                                                          \
-		.sp = (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(uintptr_t),                                   \
+		.pc = ct_machine_plain_pc((uintptr_t)__builtin_return_address(0)),                                     \
+		.sp = CT_MACHINE_CALLER_SP,                                                                            \
 		.bp = *(const uintptr_t *)__builtin_frame_address(0),                                                  \
 	})
 
@@ -43,7 +44,8 @@ static inline __attribute__((always_inline)) bool ct_enter(void)
 	 */
 	ct_tls.busy = CT_BUSY_HOOK;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (ct_unlikely(ct_get_relaxed(&ct_gate.phase) != CT_PHASE_ON))
+	/* What was written before the phase was set on is seen from here on (tests/litmus/gate.litmus). */
+	if (ct_unlikely(ct_get_acquire(&ct_gate.phase) != CT_PHASE_ON))
 		return ct_enter_off();
 	return true;
 }

@@ -77,7 +77,7 @@ extern CT_HIDDEN struct ct_tracer ct_tracer;
  */
 static inline bool ct_is_stale(uint64_t birth, uint64_t ticks)
 {
-	uint64_t start = ct_get_relaxed(&ct_tracer.segment_ticks);
+	uint64_t start = ct_get_acquire(&ct_tracer.segment_ticks); /* before segment_ticks_before */
 	return birth < (ticks < start ? ct_get_relaxed(&ct_tracer.segment_ticks_before) : start);
 }
 

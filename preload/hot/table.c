@@ -37,7 +37,8 @@ static void put(struct ct_table *table, const struct ct_entry *added, ct_table_h
 	while (table->entries[slot & table->mask].key)
 		slot++;
 	struct ct_entry *entry = &table->entries[slot & table->mask];
-	ct_set_relaxed(&entry->value, added->value);
+	/* Not earlier than this entry was emptied: see ct_table_get. */
+	ct_set_release(&entry->value, added->value);
 	ct_set_release(&entry->key, added->key);
 	table->used++;
 }

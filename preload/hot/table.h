@@ -44,7 +44,7 @@ static inline uint64_t ct_table_get(struct ct_table *const *table, uint32_t hash
 	if (ct_unlikely(!entry))
 		return 0;
 	uint64_t value = ct_get_acquire(&entry->value);
-	/* A replaced table may be in use again meanwhile, with other keys. */
+	/* A replaced table may be in use again meanwhile, with other keys (tests/litmus/table.litmus). */
 	return ct_likely(ct_get_relaxed(&entry->key) == key) ? value : 0;
 }
 

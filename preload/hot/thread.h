@@ -10,6 +10,7 @@
 
 #include "ctrace/store.h"
 #include "sys/compiler.h"
+#include "sys/machine.h"
 
 /* The registers that unwinding needs, as they are in a frame once its callee has returned. */
 struct ct_registers {
@@ -25,6 +26,7 @@ struct ct_stack_frame {
 	uint32_t place; /* place of its code; 0: not looked up */
 	bool exact; /* pc is not a return address: a signal interrupted the frame */
 	bool uses_bp; /* its CFA is found through bp */
+	struct ct_machine_return from; /* where at.pc was read */
 };
 
 /* A frame of the remembered stack: where it is in the call tree, and how its callers are verified. */

@@ -143,7 +143,7 @@ static inline uint32_t remember_frames(struct ct_thread *thread, const struct wa
 		frame += depth - 1;
 		check = &thread->checks[frame->checks];
 		caller = frame->at;
-		pc_slot = return_slot(caller.sp);
+		pc_slot = ct_machine_return_kept(&walk->from, caller.sp);
 		node = frame->node;
 		hash = frame->hash;
 		needs_bp = frame->needs_bp;
@@ -153,13 +153,13 @@ static inline uint32_t remember_frames(struct ct_thread *thread, const struct wa
 	prefetch_nodes(thread, walk->fresh, hash);
 	for (uint32_t i = walk->fresh; i-- > 0;) {
 		struct ct_stack_frame *fresh = &thread->fresh[i];
-		check[1] = (struct ct_check){pc_slot, caller.pc};
+		check[1] = (struct ct_check){pc_slot, ct_machine_word_of_pc(pc_slot, caller.pc)};
 		check += pc_slot != NULL;
 		check[1] = (struct ct_check){fresh->bp_slot, caller.bp};
 		check += (fresh->bp_slot != NULL) & needs_bp;
 		needs_bp = fresh->uses_bp | (needs_bp & (fresh->bp_slot == NULL));
 		caller = fresh->at;
-		pc_slot = return_slot(caller.sp);
+		pc_slot = ct_machine_return_kept(&fresh->from, caller.sp);
 
 		uint32_t place = fresh->place;
 		if (ct_unlikely(!place))

@@ -44,7 +44,7 @@ enum ct_bp_rule {
 	CT_BP_AT_BP, /* saved at bp + offset */
 };
 
-/* A rule for one code address. The return address is always at CFA - 8. */
+/* A rule for one code address. Where the return address is follows from it (sys/machine.h). */
 struct ct_rule {
 	uint8_t cfa; /* enum ct_cfa_rule */
 	uint8_t bp; /* enum ct_bp_rule */

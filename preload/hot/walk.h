@@ -39,28 +39,23 @@ static inline uintptr_t load(uintptr_t address)
 	return *(const uintptr_t *)address;
 }
 
-/* The stack slot of the return address that led to this sp, which is the callee's CFA. */
-static inline const uintptr_t *return_slot(uintptr_t sp)
-{
-	return (const uintptr_t *)(sp + CT_RETURN_OFFSET);
-}
-
 /*
- * Step from `frame` (registers in `at`) to its caller, using one of the two common rules. Without branches, because
- * which rule comes next is as unpredictable as the program. These rules save bp at or above sp, or so little below it
- * that the slot is in our own frames: the load is always safe.
+ * Step from `frame` (registers in `at`) to its caller, whose pc is read from the slot in `from`, using one of the two
+ * common rules. Without branches, because which rule comes next is as unpredictable as the program. These rules save bp
+ * at or above sp, or so little below it that the slot is in our own frames: the load is always safe.
  */
 static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule rule, uintptr_t high,
-				 struct ct_registers *at)
+				 struct ct_registers *at, struct ct_machine_return *from)
 {
 	uintptr_t cfa = (rule.cfa == CT_CFA_SP ? at->sp : at->bp) + (uintptr_t)(intptr_t)rule.cfa_offset;
-	uintptr_t pc_slot = cfa + CT_RETURN_OFFSET;
 	uintptr_t saved = -(uintptr_t)rule.bp; /* all ones if bp is saved at the CFA, else 0 */
-	uintptr_t bp_slot = cfa + (uintptr_t)(intptr_t)rule.bp_offset; /* CFA - 8 when bp is not saved */
+	uintptr_t bp_slot = cfa + (uintptr_t)(intptr_t)rule.bp_offset; /* some slot when bp is not saved */
+	uintptr_t pc_slot = ct_machine_return_slot(cfa, rule.bp_offset);
 	if (ct_unlikely(pc_slot - at->sp > high - at->sp - sizeof(uintptr_t)))
 		return WALK_FALLBACK;
 	frame->bp_slot = (const uintptr_t *)(bp_slot & saved);
-	at->pc = load(pc_slot);
+	ct_machine_return_keep(from, pc_slot);
+	at->pc = ct_machine_plain_pc(load(pc_slot));
 	at->sp = cfa;
 	at->bp ^= (at->bp ^ load(bp_slot)) & saved;
 	return WALK_ON;
@@ -77,7 +72,7 @@ static inline bool is_coroutines_root(const struct ct_stack_bounds *bounds, cons
 
 /* The same for the remaining rules. own: on the thread's own stack. */
 static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule, const struct ct_stack_bounds *bounds,
-			       bool own, struct ct_registers *at)
+			       bool own, struct ct_registers *at, struct ct_machine_return *from)
 {
 	uintptr_t cfa;
 	switch ((enum ct_cfa_rule)rule.cfa) {
@@ -116,7 +111,7 @@ static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule
 		return WALK_FALLBACK;
 	}
 
-	uintptr_t pc_slot = cfa + CT_RETURN_OFFSET;
+	uintptr_t pc_slot = ct_machine_return_slot(cfa, rule.bp_offset);
 	frame->uses_bp = rule.cfa != CT_CFA_SP || rule.bp == CT_BP_AT_BP;
 	if (cfa <= at->sp || !on_stack(bounds, pc_slot))
 		return rule.cfa == CT_CFA_NO_TABLE ? WALK_LOST : WALK_FALLBACK;
@@ -127,7 +122,8 @@ static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule
 		at->bp = load(slot);
 		frame->bp_slot = (const uintptr_t *)slot;
 	}
-	at->pc = load(pc_slot);
+	ct_machine_return_keep(from, pc_slot);
+	at->pc = ct_machine_plain_pc(load(pc_slot));
 	at->sp = cfa;
 	return WALK_ON;
 }
@@ -152,6 +148,7 @@ static inline uint32_t count_standing_below(const struct ct_thread *thread, uint
 
 /* What walk_stack finds. `own` is set before. */
 struct walk {
+	struct ct_machine_return from; /* after a rare step, and at the end: where the pc was read */
 	const uintptr_t *root_slot; /* where the outermost frame's return address of 0 was read; NULL: nowhere */
 	uint32_t fresh; /* number of frames in thread->fresh */
 	uint32_t joined; /* number of remembered frames that still stand, from the outermost; 0: none */
@@ -220,7 +217,7 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 		struct ct_stack_bounds bounds = thread->bounds[0];
 		if (walk->own) /* what lies above may be something else, and be unmapped */
 			bounds.high = thread->anchor;
-		end = step_rare(frame, rule, &bounds, walk->own, &at);
+		end = step_rare(frame, rule, &bounds, walk->own, &at, &walk->from);
 	}
 	walk->at = at;
 	return end;
@@ -247,6 +244,7 @@ static inline __attribute__((always_inline)) enum walk_end walk_stack(struct ct_
 	uint32_t innermost = standing - 1u;
 	const struct ct_stack_bounds *bounds = &thread->bounds[0];
 	struct ct_registers at = *from;
+	struct ct_machine_return slot = {};
 	uintptr_t address = at.pc - 1;
 	walk->root_slot = NULL;
 	walk->fresh = walk->joined = 0;
@@ -260,6 +258,7 @@ static inline __attribute__((always_inline)) enum walk_end walk_stack(struct ct_
 				standing = count_standing_below(thread, index);
 			if (ct_likely(index < standing)) {
 				walk->joined = index + 1;
+				walk->from = slot;
 				return WALK_JOINED;
 			}
 		}
@@ -270,16 +269,18 @@ static inline __attribute__((always_inline)) enum walk_end walk_stack(struct ct_
 		uint64_t code = code_of(thread, address);
 		struct ct_rule rule = ct_code_rule(code);
 		frame->at = at;
+		frame->from = slot;
 		frame->place = ct_code_place(code);
 		frame->exact = address == at.pc;
 		frame->uses_bp = rule.cfa; /* CT_CFA_BP is 1; step_rare sets it for the other rules */
 		enum walk_end end;
 		if (ct_likely((rule.cfa | rule.bp) <= 1)) { /* one of the two common rules: cfa and bp are 0 or 1 */
-			end = step(frame, rule, bounds->high, &at);
+			end = step(frame, rule, bounds->high, &at, &slot);
 			address = at.pc - 1;
 		} else {
 			end = walk_rare(thread, walk, frame, rule);
 			at = walk->at;
+			slot = walk->from;
 			address = at.pc - !walk->interrupted;
 			standing = walk->forget ? 0 : standing;
 			walk->interrupted = false;
@@ -288,7 +289,7 @@ static inline __attribute__((always_inline)) enum walk_end walk_stack(struct ct_
 			return end;
 		if (ct_unlikely(at.pc == 0)) { /* hand-made stacks (coroutines) end like this */
 			frame->bp_slot = NULL;
-			walk->root_slot = return_slot(at.sp);
+			walk->root_slot = ct_machine_return_kept(&slot, at.sp);
 			return WALK_ROOT;
 		}
 	}

@@ -124,7 +124,7 @@ static void leave_page(void)
 static void name_page(void)
 {
 	char link[64] = "";
-	long length = ct_syscall3(SYS_readlink, "/proc/self/ns/pid", link, sizeof(link) - 1);
+	long length = ct_sys_readlink("/proc/self/ns/pid", link, sizeof(link) - 1);
 	const char *number = length > 0 ? strchr(link, '[') : NULL;
 	struct ct_text *path = &ct_text_scratch;
 	ct_text_clear(path);
@@ -145,7 +145,7 @@ static int create_page(void)
 		fd = ct_sys_open(page_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 		/* Left by a program that this process was before exec, or by a dead process that had our pid. */
 		if (fd == -EEXIST && i == 0)
-			ct_syscall3(SYS_unlink, page_path, 0, 0);
+			ct_sys_unlink(page_path);
 	}
 	return fd;
 }
@@ -166,7 +166,7 @@ static void make_page(void)
 		page_pid = ct_control.pid;
 		page_owner = (uid_t)ct_syscall3(SYS_geteuid, 0, 0, 0);
 	} else {
-		ct_syscall3(SYS_unlink, page_path, 0, 0);
+		ct_sys_unlink(page_path);
 	}
 	ct_sys_close(fd);
 }
@@ -255,7 +255,7 @@ void ct_control_end(void)
 {
 	if (!page_pid || page_pid != ct_sys_getpid()) /* a child of vfork, or one of fork without a page */
 		return;
-	ct_syscall3(SYS_unlink, page_path, 0, 0);
+	ct_sys_unlink(page_path);
 	page_pid = 0;
 }
 
@@ -351,7 +351,7 @@ static void obey_asleep(void)
 		ct_words.seen = request;
 		if (ct_start_awake()) {
 			next = CT_PHASE_ON;
-			ct_syscall3(SYS_unlink, page_path, 0, 0);
+			ct_sys_unlink(page_path);
 			page_pid = 0;
 		} else {
 			now.mode = CT_CONTROL_OFF;

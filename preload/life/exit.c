@@ -86,7 +86,7 @@ static void find_exporter(void)
 		ct_text_clear(path);
 		ct_text_add_bytes(path, library, folder ? folder - 1 : 0);
 		ct_text_add(path, places[i]);
-		if (ct_syscall3(SYS_access, path->bytes, 1 /* X_OK */, 0) == 0)
+		if (ct_syscall3(SYS_faccessat, AT_FDCWD, path->bytes, 1 /* X_OK */) == 0)
 			break;
 	}
 	exporter = ct_text_keep(path);

@@ -31,7 +31,7 @@ static void find_exe(char *path)
 	static struct ct_text mapped; /* only one thread starts */
 	struct stat file;
 	uint64_t inode;
-	long length = ct_syscall3(SYS_readlink, EXE, path, CT_PATH_MAX - 1);
+	long length = ct_sys_readlink(EXE, path, CT_PATH_MAX - 1);
 	path[length > 0 ? length : 0] = '\0';
 	if (getauxval(AT_BASE) && ct_syscall4(SYS_newfstatat, AT_FDCWD, path, &file, 0) == 0)
 		return;

@@ -35,7 +35,9 @@
 #include "sys/environment.h"
 #include "sys/loader.h"
 #include "sys/lock.h"
+#include "sys/machine.h"
 #include "sys/options.h"
+#include "sys/page.h"
 #include "sys/say.h"
 #include "sys/sys.h"
 #include "sys/text.h"
@@ -151,7 +153,7 @@ static struct ct_span store_command(void)
 static void describe_process(const struct ct_text *output)
 {
 	struct ct_store_header *header = ct_tracer.header;
-	header->machine = EM_X86_64;
+	header->machine = CT_MACHINE_ELF;
 	header->pid = ct_sys_getpid();
 	header->parent_pid = (uint32_t)ct_syscall3(SYS_getppid, 0, 0, 0);
 	header->depth_limit = ct_tracer.depth_limit;
@@ -231,8 +233,8 @@ static void publish_store(void)
 {
 	struct ct_store_header *header = ct_tracer.header;
 	header->state = CT_STATE_RECORDING;
-	/* Last: from here on a reader accepts the file as a store. */
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	/* Last: from here on a reader accepts the file as a store (tests/litmus/magic.litmus). */
+	ct_ordered();
 	memcpy(header->magic, CT_STORE_MAGIC, sizeof(header->magic));
 }
 
@@ -259,6 +261,7 @@ static uint32_t start_recording(void)
 			ct_say("this program's C library is not glibc; nothing is recorded", NULL, NULL);
 		return CT_PHASE_OFF;
 	}
+	ct_page_init();
 	ct_vdso_init();
 	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;

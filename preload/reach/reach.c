@@ -11,6 +11,7 @@
 #include "hot/blocks.h"
 #include "hot/state.h"
 #include "store/store_file.h"
+#include "sys/page.h"
 #include "sys/region.h"
 #include "sys/sys.h"
 
@@ -202,8 +203,7 @@ static void scan_all(struct ct_reach *reach, uintptr_t from, uintptr_t to)
 		if (got <= 0)
 			got = 0;
 		scan_piece(reach, reach->buffer, (size_t)got);
-		from = (size_t)got == bytes ? from + bytes
-					    : (from + (size_t)got + CT_STORE_PAGE) & ~(uintptr_t)(CT_STORE_PAGE - 1);
+		from = (size_t)got == bytes ? from + bytes : ct_page_round_down(from + (size_t)got + ct_page_bytes);
 	}
 }
 
@@ -212,7 +212,7 @@ static void scan_large(struct ct_reach *reach, uintptr_t from, uintptr_t to)
 {
 	uint64_t *pages = (uint64_t *)(reach->buffer + PIECE_BYTES);
 	while (from < to && !reach->late) {
-		uintptr_t page = from / CT_STORE_PAGE;
+		uintptr_t page = from / ct_page_bytes;
 		long got = ct_syscall4(SYS_pread64, reach->pagemap, pages, PAGES_AT_ONCE * sizeof(*pages),
 				       page * sizeof(*pages));
 		if (got < (long)sizeof(*pages)) {
@@ -220,7 +220,7 @@ static void scan_large(struct ct_reach *reach, uintptr_t from, uintptr_t to)
 			return;
 		}
 		for (size_t i = 0; i < (size_t)got / sizeof(*pages) && from < to; i++) {
-			uintptr_t end = (page + i + 1) * CT_STORE_PAGE;
+			uintptr_t end = (page + i + 1) * ct_page_bytes;
 			if (pages[i] & PAGE_IS_THERE)
 				scan_all(reach, from, end < to ? end : to);
 			from = end;

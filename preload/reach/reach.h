@@ -38,7 +38,7 @@ struct ct_thread_words {
 	bool known; /* sp and words are valid */
 	bool seized; /* stopped by ptrace */
 	uintptr_t sp;
-	uintptr_t words[28]; /* its registers, or only the arguments of the system call that it is waiting in */
+	uintptr_t words[34]; /* its registers, or only the arguments of the system call that it is waiting in */
 };
 
 struct ct_reach {

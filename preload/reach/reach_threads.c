@@ -4,13 +4,16 @@
  * call, /proc shows the arguments but no other registers. So if it is allowed, the threads are stopped by ptrace. That
  * also keeps memory from changing.
  */
+#include <elf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 
 #include "reach/reach.h"
+#include "sys/machine.h"
 #include "sys/sys.h"
 #include "sys/text.h"
 
@@ -140,11 +143,12 @@ static bool has_stopped(uint32_t tid)
 static void read_registers(struct ct_thread_words *thread)
 {
 	struct user_regs_struct registers;
+	struct iovec part = {&registers, sizeof(registers)};
 	_Static_assert(sizeof(registers) <= sizeof(thread->words), "room for the registers");
-	if (ct_syscall4(SYS_ptrace, PTRACE_GETREGS, thread->tid, 0, &registers) < 0)
+	if (ct_syscall4(SYS_ptrace, PTRACE_GETREGSET, thread->tid, NT_PRSTATUS, &part) < 0)
 		return;
 	memcpy(thread->words, &registers, sizeof(registers));
-	thread->sp = registers.rsp;
+	thread->sp = CT_MACHINE_SP(&registers);
 	thread->known = true;
 }
 

@@ -2,16 +2,8 @@
 #include "hot/journal.h"
 #include "hot/slow.h"
 #include "store/clock.h"
+#include "sys/machine.h"
 #include "sys/vdso.h"
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
-
-static bool tsc_is_invariant(void)
-{
-	unsigned a, b, c, d;
-	return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d & 1u << 8);
-}
 
 uint64_t ct_monotonic_ns(void)
 {
@@ -25,11 +17,11 @@ uint64_t ct_unix_ns(void)
 
 void ct_clock_init(struct ct_store_header *header)
 {
-	ct_tracer.clock_tsc = tsc_is_invariant();
+	ct_tracer.clock_tsc = ct_machine_counter_is_steady();
 	header->clock = ct_tracer.clock_tsc ? CT_CLOCK_TSC : CT_CLOCK_MONOTONIC;
 	header->boot_ns = ct_vdso_clock_ns(CLOCK_MONOTONIC);
 	header->start_unix_ns = ct_tracer.start_unix_ns;
-	ct_tracer.clock_base = ct_tracer.clock_tsc ? __builtin_ia32_rdtsc() : header->boot_ns;
+	ct_tracer.clock_base = ct_tracer.clock_tsc ? ct_machine_counter() : header->boot_ns;
 	header->start_ticks = 0;
 	ct_clock_note(header);
 }

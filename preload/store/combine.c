@@ -4,8 +4,8 @@
  *
  * A round folds a slice. If it folds a free, it or an earlier round must fold the allocation too; take_events in
  * slice.c explains why that holds. A kill may come after any store to memory; struct ct_progress explains how a reader
- * finishes the round. On x86-64, stores to the file become visible in program order, so the fences here only have to
- * keep the compiler from reordering them.
+ * finishes the round. A reader of the running process's file may look at any moment, too: that is what the fences are
+ * for (tests/litmus/batch.litmus).
  */
 #include "store/combine.h"
 #include "store/event_log.h"
@@ -36,8 +36,6 @@ static uint32_t batch; /* number of the current batch; 0: none yet */
 #define AHEAD 24u /* events */
 #define RETRY_EVENTS 64u /* until a thread tries again to claim a slice */
 
-#define ordered() __atomic_signal_fence(__ATOMIC_SEQ_CST)
-
 static uint64_t least(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -66,9 +64,9 @@ static void begin_batch(struct folding *folding)
 	folding->batch_left = CT_BATCH_EVENTS;
 	progress->undo_count = 0;
 	progress->undo_totals = folding->totals;
-	ordered();
+	ct_ordered();
 	progress->undo_mark = progress->progress + 1;
-	ordered();
+	ct_ordered();
 }
 
 /* The batch ends with one store to `progress`. */
@@ -78,9 +76,9 @@ static void end_batch(struct folding *folding)
 	header->totals = folding->totals;
 	if (folding->bucket)
 		ct_timeline_close(folding->bucket, &folding->totals);
-	ordered();
+	ct_ordered();
 	header->progress.progress += CT_BATCH_EVENTS - folding->batch_left;
-	ordered();
+	ct_ordered();
 }
 
 static void count_in_batch(struct folding *folding, uint64_t events)
@@ -102,9 +100,9 @@ static inline void keep_for_undo(struct ct_site *site, uint32_t id)
 	for (size_t i = 0; i < sizeof(*site) / sizeof(*from); i++) /* else gcc uses rep movs: no vector registers */
 		to[i] = from[i];
 	progress->undo_ids[progress->undo_count] = id;
-	ordered();
+	ct_ordered();
 	progress->undo_count++;
-	ordered();
+	ct_ordered();
 	site->batch = batch;
 }
 
@@ -184,9 +182,9 @@ static void begin_round(const struct ct_slice *slice)
 	for (const struct ct_slice_part *part = slice->parts; part < slice->parts + slice->part_count; part++)
 		ct_tracer.rings[part->ring].limit = part->to;
 	progress->rings = slice->rings;
-	ordered();
+	ct_ordered();
 	progress->limits_round = round + 1;
-	ordered();
+	ct_ordered();
 }
 
 /* From here on, the rings' owners may overwrite the events. */
@@ -197,9 +195,9 @@ static void end_round(const struct ct_slice *slice)
 	uint32_t parity = ct_round_parity(progress);
 	for (uint32_t i = 0; i < slice->rings; i++)
 		ct_tracer.rings[i].tail[!parity] = ct_tracer.rings[i].limit;
-	ordered();
+	ct_ordered();
 	progress->progress = (round + 1) << 32;
-	ordered();
+	ct_ordered();
 	for (const struct ct_slice_part *part = slice->parts; part < slice->parts + slice->part_count; part++)
 		ct_set_release(&ct_tracer.rings[part->ring].folded, part->to);
 	ct_set_release(&ct_slices_folded, ct_slices_folded + 1);

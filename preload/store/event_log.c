@@ -26,7 +26,7 @@ void ct_event_log_open(const char *output)
 	ct_text_add(&path, output);
 	ct_text_add(&path, ".events");
 	/* Never write to a file that another user has put there. */
-	ct_syscall3(SYS_unlink, path.bytes, 0, 0);
+	ct_sys_unlink(path.bytes);
 	append(O_CREAT | O_EXCL);
 }
 

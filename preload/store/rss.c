@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/rss.h"
 
-#include "ctrace/store.h"
+#include "sys/page.h"
 #include "sys/sys.h"
 
 /* /proc/self/statm begins with two numbers: all pages of the process, and the resident ones. */
@@ -22,5 +22,5 @@ uint64_t ct_rss_bytes(void)
 	uint64_t pages = 0;
 	for (at += *at == ' '; *at >= '0' && *at <= '9'; at++)
 		pages = 10 * pages + (uint64_t)(*at - '0');
-	return pages * CT_STORE_PAGE;
+	return pages * ct_page_bytes;
 }

@@ -2,7 +2,7 @@
 /*
  * The change from one segment to the next, which a kill or a reader may meet at any store: the counters of the old one
  * are copied first; one store to segment_half makes the new one valid; from there on the counters count as 0 until
- * `cleared` says that they are. On x86-64, stores become visible in program order.
+ * `cleared` says that they are (tests/litmus/segment.litmus).
  */
 #include "store/segment.h"
 
@@ -15,16 +15,15 @@
 #include "store/snapshot.h"
 #include "store/store_file.h"
 #include "sys/lock.h"
+#include "sys/machine.h"
 
 /* Long enough for all processors to see a store that was made before it, in ticks: tens of microseconds. */
 #define VISIBLE_TICKS (1u << 16)
 
-#define ordered() __atomic_signal_fence(__ATOMIC_SEQ_CST)
-
 static void wait_until(uint64_t ticks)
 {
 	while (ct_ticks() <= ticks)
-		__builtin_ia32_pause();
+		ct_machine_pause();
 }
 
 static bool is_used(const struct ct_site *site)
@@ -63,7 +62,7 @@ static void clear_counters(uint64_t start)
 	struct ct_store_header *header = ct_tracer.header;
 	uint64_t sites = ct_get_acquire(&header->sections[CT_SECTION_SITES].used);
 	header->progress.undo_mark = 0;
-	ordered();
+	ct_ordered();
 	for (uint64_t id = 1; id < sites; id++) {
 		struct ct_site *site = &ct_tracer.sites[id];
 		memset(site, 0, offsetof(struct ct_site, node));
@@ -95,8 +94,7 @@ void ct_segment_begin(uint32_t mode, uint64_t sample_bytes, struct ct_span name)
 	ct_lock_get(&ct_lock_claim); /* no slice may have events of both segments */
 	uint64_t start = ct_ticks() + VISIBLE_TICKS;
 	ct_tracer.segment_ticks_before = ct_tracer.segment_ticks;
-	ordered();
-	ct_set_relaxed(&ct_tracer.segment_ticks, start);
+	ct_set_release(&ct_tracer.segment_ticks, start);
 	wait_until(start);
 	ct_combine_until(start - 1);
 	if (!old->end_ticks)
@@ -110,12 +108,12 @@ void ct_segment_begin(uint32_t mode, uint64_t sample_bytes, struct ct_span name)
 		.start_ticks = start,
 		.name = name,
 	};
-	ordered();
+	ct_ordered();
 	header->segment_half = !header->segment_half;
-	ordered();
+	ct_ordered();
 	clear_counters(start);
 	header->sample_bytes = sample_bytes;
-	ordered();
+	ct_ordered();
 	header->cleared = new->number;
 	ct_lock_put(&ct_lock_claim);
 }

@@ -9,6 +9,7 @@
 #include "ctrace/report_name.h"
 #include "hot/state.h"
 #include "sys/lock.h"
+#include "sys/page.h"
 #include "sys/region.h"
 #include "sys/say.h"
 #include "sys/sys.h"
@@ -232,6 +233,7 @@ static int add_extent(int fd, enum ct_section_id section, size_t bytes)
 {
 	struct ct_store_header *header = ct_tracer.header;
 	struct section_place *place = &places[section];
+	bytes = ct_page_round_up(bytes);
 	if (header->extent_count == CT_EXTENTS_MAX || bytes > place->reserved - place->mapped)
 		return -ENOMEM;
 	int error = ct_store_allocate(fd, file_bytes, bytes);
@@ -363,7 +365,7 @@ static int create_file(struct ct_text *output)
 static void give_up_file(int fd)
 {
 	ct_sys_close(fd);
-	ct_syscall3(SYS_unlink, store_path.bytes, 0, 0);
+	ct_sys_unlink(store_path.bytes);
 }
 
 int ct_store_create(struct ct_text *output)
@@ -371,7 +373,7 @@ int ct_store_create(struct ct_text *output)
 	int fd = create_file(output);
 	if (fd < 0)
 		return fd;
-	file_bytes = CT_STORE_HEADER_BYTES;
+	file_bytes = ct_page_round_up(CT_STORE_HEADER_BYTES);
 	int error = ct_store_allocate(fd, 0, file_bytes);
 	void *place = error ? NULL : ct_region_reserve(file_bytes);
 	if (!error && (!place || !ct_region_fill(place, file_bytes, fd, 0)))

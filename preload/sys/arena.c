@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sys/arena.h"
 
+#include "sys/page.h"
 #include "sys/region.h"
 #include "sys/sys.h"
 
@@ -17,11 +18,6 @@ static char *chunk = first_chunk;
 static size_t chunk_left = FIRST_CHUNK_BYTES;
 static uint64_t mapped_bytes;
 
-static size_t whole_pages(size_t bytes)
-{
-	return (bytes + 4095) & ~(size_t)4095;
-}
-
 static void *map(size_t bytes)
 {
 	void *memory = ct_region_map(bytes);
@@ -33,7 +29,7 @@ static void *map(size_t bytes)
 void *ct_arena_alloc(size_t bytes)
 {
 	if (bytes >= LARGE_BYTES)
-		return map(whole_pages(bytes));
+		return map(ct_page_round_up(bytes));
 	bytes = (bytes + 15) & ~(size_t)15;
 	if (bytes > chunk_left) {
 		char *fresh = map(CHUNK_BYTES);
@@ -52,14 +48,14 @@ void ct_arena_free(void *piece, size_t bytes)
 {
 	if (bytes < LARGE_BYTES)
 		return;
-	ct_sys_munmap(piece, whole_pages(bytes));
-	mapped_bytes -= whole_pages(bytes);
+	ct_sys_munmap(piece, ct_page_round_up(bytes));
+	mapped_bytes -= ct_page_round_up(bytes);
 }
 
 void ct_arena_clear(void *piece, size_t bytes)
 {
-	uintptr_t first = ((uintptr_t)piece + 4095) & ~(uintptr_t)4095;
-	uintptr_t end = ((uintptr_t)piece + bytes) & ~(uintptr_t)4095;
+	uintptr_t first = ct_page_round_up((uintptr_t)piece);
+	uintptr_t end = ct_page_round_down((uintptr_t)piece + bytes);
 	if (bytes < LARGE_BYTES || ct_syscall3(SYS_madvise, (void *)first, end - first, MADV_DONTNEED) != 0) {
 		__builtin_memset(piece, 0, bytes);
 		return;
@@ -72,7 +68,7 @@ void ct_arena_retire(void *piece, size_t bytes)
 {
 	ct_arena_clear(piece, bytes);
 	if (bytes >= LARGE_BYTES)
-		mapped_bytes -= bytes & ~(size_t)4095;
+		mapped_bytes -= ct_page_round_down(bytes);
 }
 
 uint64_t ct_arena_bytes(void)

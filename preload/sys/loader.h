@@ -14,14 +14,9 @@
 #include <link.h>
 #include <stdbool.h>
 
-#ifndef __x86_64__
-#error "the versions are those of x86-64"
-#endif
+#include "sys/machine.h"
 
-__asm__(".symver dlopen, dlopen@GLIBC_2.2.5\n"
-	".symver dlsym, dlsym@GLIBC_2.2.5\n"
-	".symver dlvsym, dlvsym@GLIBC_2.2.5\n"
-	".symver dladdr1, dladdr1@GLIBC_2.3.3\n");
+__asm__(CT_MACHINE_LOADER);
 
 #define CT_WEAK __attribute__((weak))
 

@@ -4,14 +4,10 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "ctrace/block_map.h"
-#include "ctrace/store.h"
+#include "sys/machine.h"
+#include "sys/page.h"
 #include "sys/sys.h"
 
-/*
- * Programs are loaded at 0x55..., and their mappings at 0x7f.... Programs that choose random addresses, such as node,
- * choose them below 2^46.
- */
 #define GUARD_BYTES 65536ull
 #define TRIES 8
 #define SMALL_BYTES (128u << 10)
@@ -34,14 +30,14 @@ static uint64_t mapped; /* bytes in all, even if they were unmapped again */
  */
 static void *map_unlocked(void *at, size_t bytes, int protection, int flags, int fd, uint64_t offset)
 {
-	char *memory = ct_sys_mmap(at, CT_STORE_PAGE, PROT_NONE, flags, fd, offset);
+	char *memory = ct_sys_mmap(at, ct_page_bytes, PROT_NONE, flags, fd, offset);
 	if (!memory)
 		return NULL;
-	if (ct_syscall3(SYS_munlock, memory, CT_STORE_PAGE, 0) == 0 &&
-	    ct_syscall4(SYS_mremap, memory, CT_STORE_PAGE, bytes, 0) == (long)memory &&
+	if (ct_syscall3(SYS_munlock, memory, ct_page_bytes, 0) == 0 &&
+	    ct_syscall4(SYS_mremap, memory, ct_page_bytes, bytes, 0) == (long)memory &&
 	    ct_syscall3(SYS_mprotect, memory, bytes, protection) == 0)
 		return memory;
-	ct_sys_munmap(memory, CT_STORE_PAGE);
+	ct_sys_munmap(memory, ct_page_bytes);
 	return NULL;
 }
 
@@ -110,8 +106,8 @@ void *ct_region_reserve(size_t bytes)
 {
 	for (int i = 0; i < TRIES; i++) {
 		void *at = next_addresses(bytes);
-		if (map_free(at, CT_STORE_PAGE, PROT_NONE, PRIVATE, -1, 0)) {
-			ct_sys_munmap(at, CT_STORE_PAGE);
+		if (map_free(at, ct_page_bytes, PROT_NONE, PRIVATE, -1, 0)) {
+			ct_sys_munmap(at, ct_page_bytes);
 			return at;
 		}
 	}

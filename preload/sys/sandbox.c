@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ctrace/bpf.h"
+#include "sys/machine.h"
 #include "sys/region.h"
 #include "sys/sys.h"
 
@@ -39,10 +40,10 @@ long ct_syscall_filtered(long number, long a, long b, long c, long d, long e, lo
 {
 	const struct seccomp_data data = {
 		.nr = (int)number,
-		.arch = AUDIT_ARCH_X86_64,
+		.arch = CT_MACHINE_AUDIT,
 		.args = {(uint64_t)a, (uint64_t)b, (uint64_t)c, (uint64_t)d, (uint64_t)e, (uint64_t)f},
 	};
-	return permit(&data) ? ct_syscall_unasked(number, a, b, c, d, e, f) : -EPERM;
+	return permit(&data) ? ct_machine_syscall(number, a, b, c, d, e, f) : -EPERM;
 }
 
 struct ct_filter *ct_sandbox_prepare(void)

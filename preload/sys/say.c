@@ -96,7 +96,7 @@ void ct_say_init(char **variables)
 	}
 	if (file && *file == '/' && strlen(file) < sizeof(notes)) {
 		memcpy(notes, file, strlen(file));
-		ct_syscall3(SYS_readlink, "/proc/self/exe", exe, sizeof(exe) - 1);
+		ct_sys_readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	}
 	passed_on = mark != NULL;
 	started = true;

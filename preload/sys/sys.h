@@ -16,26 +16,10 @@
 #include <sys/syscall.h>
 
 #include "sys/compiler.h"
+#include "sys/machine.h"
 
 #ifndef SYS_close_range /* C libraries before 2.34 do not define it; kernels before 5.9 fail it */
 #define SYS_close_range 436
-#endif
-
-#ifdef __x86_64__
-static inline long ct_syscall_unasked(long number, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long result;
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return result;
-}
-#else
-#error "ctrace's preload knows x86-64 only"
 #endif
 
 /* The program's own seccomp filters, newest first; NULL: none. See sys/sandbox.h. */
@@ -47,7 +31,7 @@ CT_COLD long ct_syscall_filtered(long number, long a, long b, long c, long d, lo
 static inline long ct_syscall6(long number, long a, long b, long c, long d, long e, long f)
 {
 	return ct_unlikely(ct_get_relaxed(&ct_filters) != NULL) ? ct_syscall_filtered(number, a, b, c, d, e, f)
-								: ct_syscall_unasked(number, a, b, c, d, e, f);
+								: ct_machine_syscall(number, a, b, c, d, e, f);
 }
 
 #define ct_syscall3(n, a, b, c) ct_syscall6((n), (long)(a), (long)(b), (long)(c), 0, 0, 0)
@@ -89,6 +73,17 @@ static inline bool ct_sys_read_at(int fd, void *buffer, size_t bytes, uint64_t o
 static inline long ct_sys_write(int fd, const void *buffer, size_t bytes)
 {
 	return ct_syscall3(SYS_write, fd, buffer, bytes);
+}
+
+/* The calls that take a folder: later processors have no others. */
+static inline void ct_sys_unlink(const char *path)
+{
+	ct_syscall3(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
+static inline long ct_sys_readlink(const char *path, char *to, size_t bytes)
+{
+	return ct_syscall4(SYS_readlinkat, AT_FDCWD, path, to, bytes);
 }
 
 static inline uint32_t ct_sys_getpid(void)

@@ -229,7 +229,8 @@ uint64_t ct_tree_intern_pseudo(uint32_t parent, uint64_t mark)
 static uint32_t make_site(struct ct_entry *entry)
 {
 	uint32_t site = is_full() ? (uint32_t)(find_other_sites() >> 32) : new_site((uint32_t)entry->value);
-	ct_set_relaxed(&entry->value, entry->value | (uint64_t)site << 32);
+	/* After the site itself: tests/litmus/site.litmus. */
+	ct_set_release(&entry->value, entry->value | (uint64_t)site << 32);
 	return site;
 }
 

@@ -111,16 +111,18 @@ static struct ct_rule rule_of_row(const struct ct_row *row)
 	struct ct_rule rule = {.cfa = CT_CFA_UNKNOWN};
 	if (row->pc.how == CT_SAVED_UNDEFINED)
 		return (struct ct_rule){.cfa = CT_CFA_END};
-	if (row->pc.how != CT_SAVED_AT_CFA || row->pc.offset != CT_RETURN_OFFSET || row->sp.how != CT_SAVED_SAME ||
-	    row->bp.how == CT_SAVED_UNKNOWN || !fits(row->offset, CT_CFA_OFFSET_MAX) ||
-	    !fits(row->bp.offset, CT_BP_OFFSET_MAX) || saves_below_sp(row))
+	if (row->pc.how != CT_SAVED_AT_CFA || row->sp.how != CT_SAVED_SAME || row->bp.how == CT_SAVED_UNKNOWN ||
+	    !fits(row->offset, CT_CFA_OFFSET_MAX) || !fits(row->bp.offset, CT_BP_OFFSET_MAX) || saves_below_sp(row))
 		return rule;
 	rule.cfa = bases[row->base];
 	rule.cfa_offset = (int32_t)row->offset;
 	rule.bp = row->bp.how == CT_SAVED_AT_CFA && !is_popped(row) ? CT_BP_AT_CFA
 		  : row->bp.how == CT_SAVED_AT_BP                   ? CT_BP_AT_BP
 								    : CT_BP_SAME;
-	rule.bp_offset = rule.bp == CT_BP_SAME ? CT_RETURN_OFFSET : (int32_t)row->bp.offset;
+	if (!ct_machine_return_fits(row->pc.offset, rule.bp == CT_BP_AT_CFA, row->bp.offset))
+		return (struct ct_rule){.cfa = CT_CFA_UNKNOWN};
+	rule.bp_offset =
+		(int32_t)(rule.bp == CT_BP_SAME ? ct_machine_offset_without_bp(row->pc.offset) : row->bp.offset);
 	return rule;
 }
 

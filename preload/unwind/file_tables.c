@@ -8,6 +8,8 @@
 
 #include "ctrace/store.h"
 #include "hot/state.h"
+#include "sys/machine.h"
+#include "sys/page.h"
 #include "sys/region.h"
 #include "sys/sys.h"
 
@@ -39,18 +41,13 @@ static struct known {
 static uint32_t known_count;
 static uint32_t known_epoch;
 
-static size_t whole_pages(size_t bytes)
-{
-	return (bytes + CT_STORE_PAGE - 1) & ~(size_t)(CT_STORE_PAGE - 1);
-}
-
 static void forget(struct table *table)
 {
 	if (table->entries)
-		ct_sys_munmap(table->entries, whole_pages(table->count * sizeof(*table->entries)));
+		ct_sys_munmap(table->entries, ct_page_round_up(table->count * sizeof(*table->entries)));
 	if (table->frames.is_debug && table->frames.start)
 		ct_sys_munmap((void *)table->frames.start,
-			      whole_pages((size_t)(table->frames.end - table->frames.start)));
+			      ct_page_round_up((size_t)(table->frames.end - table->frames.start)));
 }
 
 static void forget_all(void)
@@ -105,7 +102,7 @@ static bool is_loaded(const struct ct_object *object, const ElfW(Shdr) * section
 
 static bool copy_section(int fd, const ElfW(Shdr) * section, struct ct_frames *frames)
 {
-	uint8_t *copy = section->sh_flags & SHF_COMPRESSED ? NULL : ct_region_map(whole_pages(section->sh_size));
+	uint8_t *copy = section->sh_flags & SHF_COMPRESSED ? NULL : ct_region_map(ct_page_round_up(section->sh_size));
 	if (!copy)
 		return false;
 	frames->start = copy;
@@ -168,7 +165,7 @@ static uint32_t walk(const struct ct_frames *frames, uintptr_t start, struct ent
 static void make_index(struct table *table, uintptr_t start)
 {
 	uint32_t count = walk(&table->frames, start, NULL, 0);
-	table->entries = count ? ct_region_map(whole_pages(count * sizeof(*table->entries))) : NULL;
+	table->entries = count ? ct_region_map(ct_page_round_up(count * sizeof(*table->entries))) : NULL;
 	if (!table->entries)
 		return;
 	table->count = count;
@@ -195,7 +192,7 @@ static void read_section(int fd, const char *name, const ElfW(Shdr) * section, c
 		frames->end = frames->start + section->sh_size;
 		make_index(&file->loaded, object->start);
 	} else if (!strcmp(name, ".go.buildinfo")) {
-		file->is_go = true;
+		file->is_go = CT_MACHINE_KNOWS_GO;
 	} else if (!strcmp(name, ".debug_frame") && !file->copied.frames.start && !file->is_go) {
 		file->copied.frames.bias = object->bias;
 		if (copy_section(fd, section, &file->copied.frames))

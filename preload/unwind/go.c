@@ -23,10 +23,6 @@
 #include "hot/state.h"
 #include "sys/sys.h"
 
-#ifndef __x86_64__
-#error "the layouts are those of x86-64"
-#endif
-
 #define KNOWN 256u /* a power of two */
 #define RANGES 8u
 #define WORD sizeof(uintptr_t)

@@ -13,6 +13,7 @@
 #include "hot/slow.h"
 #include "hot/state.h"
 #include "sys/loader.h"
+#include "sys/machine.h"
 #include "sys/say.h"
 #include "sys/sys.h"
 #include "sys/text.h"
@@ -44,7 +45,7 @@ static void find_all(void *library)
 {
 	if (!library)
 		return;
-	unwind.getcontext = (int (*)(unw_context_t *))dlsym(library, "_Ux86_64_getcontext");
+	unwind.getcontext = (int (*)(unw_context_t *))dlsym(library, CT_MACHINE_GETCONTEXT);
 	unwind.init_local = (int (*)(unw_cursor_t *, unw_context_t *))dlsym(library, SYMBOL(unw_init_local));
 	unwind.get_reg = (int (*)(unw_cursor_t *, unw_regnum_t, unw_word_t *))dlsym(library, SYMBOL(unw_get_reg));
 	unwind.flush_cache =
@@ -100,6 +101,7 @@ static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct c
 		unw_word_t pc = 0, sp = 0;
 		if (unwind.get_reg(&cursor, UNW_REG_IP, &pc) < 0 || !pc)
 			break;
+		pc = ct_machine_plain_pc(pc);
 		unwind.get_reg(&cursor, UNW_REG_SP, &sp);
 		met = met || (pc == from->pc && sp == from->sp);
 		/* unw_is_signal_frame does not recognise glibc's trampoline. */

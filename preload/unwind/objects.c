@@ -12,6 +12,7 @@
 #include "sys/loader.h"
 #include "sys/lock.h"
 #include "sys/maps.h"
+#include "sys/page.h"
 #include "sys/sys.h"
 
 #define SEGMENTS_MAX 16u
@@ -309,8 +310,7 @@ static uintptr_t first_segment_end(const struct ct_object *object)
 		return 0;
 	for (uint32_t i = 0; i < header->e_phnum; i++)
 		if (segment[i].p_type == PT_LOAD)
-			return (object->bias + segment[i].p_vaddr + segment[i].p_filesz + CT_STORE_PAGE - 1) &
-			       ~(uintptr_t)(CT_STORE_PAGE - 1);
+			return ct_page_round_up(object->bias + segment[i].p_vaddr + segment[i].p_filesz);
 	return 0;
 }
 
@@ -320,7 +320,7 @@ bool ct_object_link(const struct ct_object *object, char *path, size_t room)
 	char *at = add_hexadecimal(name + strlen(name), object->start);
 	*at++ = '-';
 	*add_hexadecimal(at, first_segment_end(object)) = '\0';
-	long length = ct_syscall3(SYS_readlink, name, path, room - 1);
+	long length = ct_sys_readlink(name, path, room - 1);
 	path[length > 0 ? length : 0] = '\0';
 	return length > 0;
 }

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "ctrace/bpf.h"
+#include "ctrace/machine.h"
 
 #define GET_FILTER 0x420c /* PTRACE_SECCOMP_GET_FILTER */
 #define FILTERS_MAX 1000u
@@ -90,7 +91,7 @@ static const struct call {
 static bool ask(int tid, int number, uint64_t argument, int32_t *strictest)
 {
 	static struct sock_filter code[BPF_MAXINSNS];
-	struct seccomp_data data = {.nr = number, .arch = AUDIT_ARCH_X86_64, .instruction_pointer = argument};
+	struct seccomp_data data = {.nr = number, .arch = CT_MACHINE_AUDIT, .instruction_pointer = argument};
 	for (size_t i = 0; i < sizeof(data.args) / sizeof(data.args[0]); i++)
 		data.args[i] = argument;
 	*strictest = (int32_t)SECCOMP_RET_ALLOW;

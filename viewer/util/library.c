@@ -10,20 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME "libctrace.so"
+#include "ctrace/machine.h"
 
-#if defined(__x86_64__)
-#define MULTIARCH "x86_64-linux-gnu"
-#elif defined(__aarch64__)
-#define MULTIARCH "aarch64-linux-gnu"
-#else
-#define MULTIARCH "."
-#endif
+#define NAME "libctrace.so"
 
 /* Relative to the program's folder. */
 static const char *const places[] = {
 	"../lib/" NAME,
-	"../lib/" MULTIARCH "/" NAME,
+	"../lib/" CT_MACHINE_TRIPLET "/" NAME,
 	"../lib64/" NAME,
 	NAME,
 };

@@ -74,7 +74,7 @@ FAULTS = {
     "msync": "ENOMEM",
     "read": "EIO",
     "ioctl": "ENOTTY",
-    "readlink": "ENOENT",
+    "readlinkat": "ENOENT",
     "getcwd": "ENOENT",
     "rt_sigprocmask": "EPERM",
 }

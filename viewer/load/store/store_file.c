@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctrace/machine.h"
 #include "load/store/store_steps.h"
 #include "util/clock.h"
 #include "util/open.h"
@@ -19,12 +20,12 @@
 static long double measure_ns_per_tick(void)
 {
 	uint64_t start_ns = ct_now_ns();
-	uint64_t start_ticks = __builtin_ia32_rdtsc();
+	uint64_t start_ticks = ct_machine_counter();
 	uint64_t spent;
 	do
 		spent = ct_now_ns() - start_ns;
 	while (spent < CALIBRATION_NS);
-	return (long double)spent / (long double)(__builtin_ia32_rdtsc() - start_ticks);
+	return (long double)spent / (long double)(ct_machine_counter() - start_ticks);
 }
 
 static void set_clock(struct ct_store_file *store)

@@ -46,6 +46,8 @@ static int read_at(int fd, void *buffer, size_t bytes, uint64_t offset, struct c
 		offset += (uint64_t)got;
 		bytes -= (size_t)got;
 	}
+	/* Nothing that is read later may be older: the preload writes the file in order, too (ct_ordered). */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return CT_OK;
 }
 
@@ -191,6 +193,13 @@ static bool same_progress(const struct ct_progress *a, const struct ct_progress 
 	       a->undo_count == b->undo_count;
 }
 
+/* Was the header's start whole? It was written before the magic, but one reading has no order in itself. */
+static bool same_start(const struct ct_store_header *a, const struct ct_store_header *b)
+{
+	size_t names = offsetof(struct ct_store_header, stop_reason) - offsetof(struct ct_store_header, exe);
+	return a->pid == b->pid && a->clock == b->clock && a->boot_ns == b->boot_ns && !memcmp(&a->exe, &b->exe, names);
+}
+
 /* Has no segment begun? While one is being begun, its counters are 0, whatever was read. */
 static bool same_segment(const struct ct_store_header *a, const struct ct_store_header *b)
 {
@@ -250,7 +259,8 @@ static enum stillness look_again(int fd, const struct ct_store_file *store, int 
 					 same_progress(&store->header->progress, &now.header->progress)
 				 ? STOOD_STILL
 				 : CHANGED;
-	else if (same_counters(fd, store) && same_progress(&store->header->progress, &now.header->progress) &&
+	else if (same_counters(fd, store) && same_start(store->header, now.header) &&
+		 same_progress(&store->header->progress, &now.header->progress) &&
 		 same_segment(store->header, now.header) && !read_header(fd, now.header, &ignored) &&
 		 !read_section(fd, now.header, CT_SECTION_RINGS, &now.rings, &now.ring_count, &ignored))
 		result = same_heads(store, &now) && store->site_count == now.header->sections[CT_SECTION_SITES].used
