@@ -96,6 +96,7 @@ enum ct_pseudo {
 	CT_PSEUDO_OTHER = 3, /* below the root: the one site of all stacks that were new after CTRACE_MAX_SITES sites */
 	CT_PSEUDO_THREAD = 4, /* below the root, with CTRACE_THREADS: one thread; see CT_PSEUDO_THREAD_FRAME */
 	CT_PSEUDO_EVENT = 5, /* above the innermost frame: ctrace_event was called there; not an allocation site */
+	CT_PSEUDO_COPY = 6, /* the same with CTRACE_COPY: memcpy or one of its kin was called there */
 };
 
 #define CT_PSEUDO_MASK 0xffu /* the bits of a pseudo frame's address that hold its enum ct_pseudo */
@@ -486,6 +487,8 @@ struct ct_store_header {
 	uint32_t request; /* the latest request that was done; see struct ct_control */
 	uint32_t paused; /* by `ctrace ctl` */
 	uint32_t segments_dropped; /* earlier segments that there was no room for */
+	uint64_t copies_dropped; /* with CTRACE_COPY: copies that could not be recorded, as CT_LOSS_DROPPED counts
+				    events */
 };
 
 _Static_assert(sizeof(struct ct_module) == 96, "store layout");
