@@ -110,7 +110,8 @@ static int add_site(struct ct_store_builder *builder, const struct ct_site *site
 		count += added;
 		const struct ct_node *here = &store->nodes[node];
 		if (!ct_is_pseudo(here->module, here->address, CT_PSEUDO_OTHER) &&
-		    !ct_is_pseudo(here->module, here->address, CT_PSEUDO_THREAD))
+		    !ct_is_pseudo(here->module, here->address, CT_PSEUDO_THREAD) &&
+		    !ct_is_pseudo(here->module, here->address, CT_PSEUDO_TAG))
 			truncated = truncated || here->module == CT_MODULE_PSEUDO;
 	}
 	struct ct_counters counters = counters_of(store, site, reach, builder->frames.profile->end_time);
