@@ -47,7 +47,7 @@ VIEWER_LIBS := -l:libiberty.a $(or $(shell $(PKG_CONFIG) --libs ncursesw libcjso
 	-lncursesw -ltinfo -lcjson -ldw -lelf -lprotobuf-c -lz) -lm -ldl
 
 .PHONY: all
-all: $B/lib/libctrace.so $B/lib/libctrace-stub.so $B/bin/ctrace $B/bin/ctrace-top
+all: $B/lib/libctrace.so $B/lib/libctrace-copy.so $B/lib/libctrace-stub.so $B/bin/ctrace $B/bin/ctrace-top
 
 $B/obj/exports.map: preload/exports.map.in preload/hooks/hooks.def
 	@mkdir -p $(@D)
@@ -57,6 +57,14 @@ $B/lib/libctrace.so: $(PRELOAD_OBJ) $B/obj/exports.map
 	@mkdir -p $(@D)
 	$(LINK) -shared -o $@ $(PRELOAD_OBJ) -Wl,--version-script=$B/obj/exports.map -Wl,-soname,libctrace.so \
 		$(PRELOAD_LDFLAGS) -Wl,-Bsymbolic-functions -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed $(PRELOAD_LIBS)
+
+# memcpy and its kin, see preload/copy.c.
+$B/lib/libctrace-copy.so: $B/obj/preload/copy.o
+	@mkdir -p $(@D)
+	$(LINK) -shared -o $@ $< -Wl,-soname,libctrace-copy.so -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro \
+		-Wl,-z,defs -Wl,--as-needed $(PRELOAD_LIBS)
+
+$B/obj/preload/copy.o: PRELOAD_CFLAGS += -ffreestanding
 
 # It needs no library and has no code: see preload/stub.c.
 $B/lib/libctrace-stub.so: preload/stub.c
@@ -91,7 +99,7 @@ $(MESSAGES:%=%.h): %.h: %.c ;
 
 $B/obj/viewer/write/pprof.o $B/obj/viewer/wire/otlp.o: $(MESSAGES:%=%.h)
 
--include $(PRELOAD_OBJ:.o=.d) $(VIEWER_OBJ:.o=.d)
+-include $(PRELOAD_OBJ:.o=.d) $B/obj/preload/copy.d $(VIEWER_OBJ:.o=.d)
 
 # --- the page of `ctrace html`, without data; made by sh and awk ---
 PAGE := $B/share/ctrace/report.html
@@ -118,7 +126,7 @@ VERSION := $(shell sed -n 's/.*CTRACE_VERSION "\(.*\)"/\1/p' include/ctrace/vers
 install: all
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(MAN3DIR) \
 		$(DESTDIR)$(PREFIX)/include/ctrace
-	install -m 755 $B/lib/libctrace.so $B/lib/libctrace-stub.so $(DESTDIR)$(LIBDIR)/
+	install -m 755 $B/lib/libctrace.so $B/lib/libctrace-copy.so $B/lib/libctrace-stub.so $(DESTDIR)$(LIBDIR)/
 	install -m 755 $B/bin/ctrace $(DESTDIR)$(BINDIR)/
 	ln -sf ctrace $(DESTDIR)$(BINDIR)/ctrace-top
 	install -D -m 644 $(PAGE) $(DESTDIR)$(DATADIR)/report.html

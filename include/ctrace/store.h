@@ -96,6 +96,8 @@ enum ct_pseudo {
 	CT_PSEUDO_OTHER = 3, /* below the root: the one site of all stacks that were new after CTRACE_MAX_SITES sites */
 	CT_PSEUDO_THREAD = 4, /* below the root, with CTRACE_THREADS: one thread; see CT_PSEUDO_THREAD_FRAME */
 	CT_PSEUDO_EVENT = 5, /* above the innermost frame: ctrace_event was called there; not an allocation site */
+	CT_PSEUDO_COPY = 6, /* the same with CTRACE_COPY: memcpy or one of its kin was called there */
+	CT_PSEUDO_TAG = 7, /* below the root or a thread: what was done under a tag; see CT_PSEUDO_TAG_FRAME */
 };
 
 #define CT_PSEUDO_MASK 0xffu /* the bits of a pseudo frame's address that hold its enum ct_pseudo */
@@ -113,6 +115,10 @@ static inline int ct_is_pseudo(uint32_t module, uint64_t address, enum ct_pseudo
 #define CT_PSEUDO_THREAD_FRAME(number, name) (CT_PSEUDO_THREAD | (uint64_t)(number) << 8 | (uint64_t)(name) << 32)
 #define CT_THREADS_MAX ((1u << 24) - 1)
 #define CT_THREAD_NAME_BYTES 16u /* as the kernel keeps it, with the final NUL */
+
+/* The same of a tag's: the length of its name in place of the number. */
+#define CT_PSEUDO_TAG_FRAME(name, length) (CT_PSEUDO_TAG | (uint64_t)(length) << 8 | (uint64_t)(name) << 32)
+#define CT_TAG_NAME_MAX 255u /* bytes */
 
 /* The number in a thread's pseudo frame, and the offset of the name. */
 static inline uint32_t ct_thread_number(uint64_t mark)
@@ -486,6 +492,8 @@ struct ct_store_header {
 	uint32_t request; /* the latest request that was done; see struct ct_control */
 	uint32_t paused; /* by `ctrace ctl` */
 	uint32_t segments_dropped; /* earlier segments that there was no room for */
+	uint64_t copies_dropped; /* with CTRACE_COPY: copies that could not be recorded, as CT_LOSS_DROPPED counts
+				    events */
 };
 
 _Static_assert(sizeof(struct ct_module) == 96, "store layout");

@@ -5,35 +5,18 @@
  */
 #include "ctrace/ctrace.h"
 
+#include "hooks/event.h"
 #include "hooks/side_blocks.h"
 #include "hot/blocks.h"
 #include "hot/record.h"
 #include "hot/slow.h"
 
-static bool record_event(const struct ct_registers *caller, uint64_t weight)
-{
-	struct ct_thread *thread = ct_thread_current();
-	if (ct_get_relaxed(&ct_tracer.special) & CT_SPECIAL_OFF)
-		return true;
-	uint32_t site = thread ? ct_unwind(thread, caller) : 0;
-	if (!site)
-		return false;
-	uint32_t node = ct_tracer.sites[site].node;
-	uint32_t place = ct_tracer.event_place;
-	uint32_t slot = ct_hash_slot(ct_hash_below(ct_node_hash(node), place));
-	uint32_t event_site = (uint32_t)(ct_table_get(&ct_tracer.tree, slot, ct_tree_key(node, place)) >> 32);
-	if (ct_unlikely(!event_site) && !(event_site = ct_tree_event_site(site)))
-		return false;
-	ct_journal(thread, ct_ticks_onward(thread, ct_ticks()), event_site, CT_EVENT_AD_HOC,
-		   weight < CT_BLOCK_BYTES_MAX ? weight : CT_BLOCK_BYTES_MAX, 0);
-	return true;
-}
-
 CT_EXPORT void ctrace_api_event(uint64_t weight)
 {
 	if (!ct_enter())
 		return;
-	if (!record_event(CT_CALLER, weight))
+	if (!(ct_get_relaxed(&ct_tracer.special) & CT_SPECIAL_OFF) &&
+	    !ct_record_event(CT_CALLER, CT_PSEUDO_EVENT, &ct_tracer.event_place, weight))
 		ct_count_loss(CT_LOSS_DROPPED);
 	ct_leave();
 }

@@ -156,7 +156,7 @@ bool ct_enter_off(void)
  * Is this a call that the allocator behind us makes for itself, such as a realloc that calls malloc and free by name?
  * If it jumps to the function, the call seems to come from our hook.
  */
-static bool is_allocators_own(uintptr_t caller)
+bool ct_is_allocators_own(uintptr_t caller)
 {
 	uintptr_t bytes = ct_tracer.allocator.end - ct_tracer.allocator.start;
 	return bytes && (caller - ct_tracer.allocator.start < bytes ||
@@ -169,7 +169,7 @@ bool ct_enter_nested(uintptr_t caller)
 	 * A signal handler has interrupted a hook and allocates: that allocation is lost. Calls of the tracer itself
 	 * are not counted, nor those that are part of a call which is being recorded.
 	 */
-	if (!ct_is_own() && !is_allocators_own(caller))
+	if (!ct_is_own() && !ct_is_allocators_own(caller))
 		ct_count_loss(CT_LOSS_DROPPED);
 	return false;
 }

@@ -26,6 +26,9 @@
 		.bp = *(const uintptr_t *)__builtin_frame_address(0),                                                  \
 	})
 
+/* With the thread inside the tracer: does this caller belong to a call of the allocator that is being recorded? */
+CT_COLD bool ct_is_allocators_own(uintptr_t caller);
+
 /* A call while the thread is inside the tracer: count it if it is lost. Always returns false. */
 CT_COLD bool ct_enter_nested(uintptr_t caller);
 

@@ -53,6 +53,7 @@ struct ct_tracer {
 	uint64_t segment_ticks; /* start of the segment, and of the one before it; see ct_is_stale */
 	uint64_t segment_ticks_before;
 	uint32_t event_place; /* place of CT_PSEUDO_EVENT in the call tree; 0: not needed yet */
+	uint32_t copy_place; /* the same for CT_PSEUDO_COPY */
 	bool partial; /* there may be blocks that were left out on purpose */
 	size_t (*usable_bytes)(void *block); /* usable size of a block; NULL: glibc_blocks, or not known */
 	bool glibc_blocks; /* malloc is glibc's: the chunk's size is in the word before a block */

@@ -81,6 +81,7 @@ struct ct_stack_bounds {
 	uintptr_t high; /* first address after it */
 };
 
+#define CT_TAGS_NESTED 8u /* deeper tags count as the one around them */
 #define CT_STACK_FRAMES 2048u /* at first; ct_thread_grow makes room for more */
 #define CT_BOUNDS_KEPT 4u
 #define CT_MEETING_PLACES 1024u /* a power of two */
@@ -111,7 +112,7 @@ struct ct_thread {
 	uint32_t tid; /* written under ct_lock_thread; 0: no owner */
 	struct ct_thread *next; /* list of all states, under ct_lock_thread */
 
-	uint32_t root; /* the node that its stacks begin at: 0, or with CTRACE_THREADS one of its own */
+	uint32_t root; /* the node that its stacks begin at: 0, or the thread's own (CTRACE_THREADS), or a tag's */
 	uint32_t name; /* with CTRACE_THREADS: offset of its name in STRINGS */
 	uintptr_t anchor; /* an address above all frames of the thread's own stack, in the same mapping */
 	uint32_t depth; /* number of remembered frames in stack[], outermost first */
@@ -126,6 +127,9 @@ struct ct_thread {
 	struct ct_stack_bounds bounds[CT_BOUNDS_KEPT]; /* [0] is the latest one */
 	struct ct_path paths[CT_PATHS]; /* by a hash of `from` */
 	struct ct_cut cuts[CT_CUTS];
+	uint32_t tag_depth; /* tags that have been pushed and not popped */
+	uint32_t tag_roots[CT_TAGS_NESTED]; /* `root` before each of them */
+	struct ct_span tags[CT_TAGS_NESTED]; /* their names in STRINGS, those of outer tags included */
 	char first_frames[CT_FRAMES_BYTES(CT_STACK_FRAMES)] CT_ALIGNED(16); /* the arrays, until they grow */
 };
 

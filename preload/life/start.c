@@ -12,6 +12,7 @@
 #include "heap/allocator.h"
 #include "heap/block_rows.h"
 #include "heap/real.h"
+#include "hooks/copies.h"
 #include "hooks/entries.h"
 #include "hooks/operators.h"
 #include "hot/record.h"
@@ -215,6 +216,7 @@ static bool open_store(void)
 		ct_event_log_open(output.bytes);
 	ct_tracer.rss = ct_options.rss;
 	ct_control_begin();
+	ct_copies_begin();
 	return true;
 }
 

@@ -135,6 +135,8 @@ static struct ct_thread *get(uint32_t tid)
 		return NULL;
 	thread->tid = tid;
 	thread->depth = 0;
+	thread->root = 0;
+	thread->tag_depth = 0;
 	thread->own_stack = false;
 	if (!thread->room)
 		use_frames(thread, thread->first_frames, CT_STACK_FRAMES);
@@ -200,7 +202,7 @@ void ct_threads_note_names(void)
 {
 	ct_lock_get(&ct_lock_thread);
 	for (struct ct_thread *thread = threads; thread; thread = thread->next)
-		if (thread->root)
+		if (thread->name)
 			ct_thread_name_read(thread);
 	ct_lock_put(&ct_lock_thread);
 }

@@ -380,7 +380,7 @@ void ct_combine(struct ct_thread *thread)
 {
 	const struct ct_ring *ring = thread->ring;
 	uint32_t index = (uint32_t)(ring - ct_tracer.rings);
-	if (ct_unlikely(thread->root))
+	if (ct_unlikely(thread->name))
 		ct_thread_name_note(thread);
 	bool alone = ct_slice_is_alone(index);
 	if (is_full(thread)) {

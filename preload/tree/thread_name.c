@@ -20,7 +20,7 @@ void ct_thread_name_init(struct ct_thread *thread)
 {
 	char name[CT_THREAD_NAME_BYTES] = "";
 	uint32_t number = __atomic_add_fetch(&thread_number, 1, __ATOMIC_RELAXED);
-	thread->root = 0;
+	thread->name = 0;
 	if (number > CT_THREADS_MAX)
 		return;
 	ct_syscall3(SYS_prctl, PR_GET_NAME, name, 0);

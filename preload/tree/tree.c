@@ -247,15 +247,14 @@ uint32_t ct_tree_site(uint32_t hash, uint64_t key)
 	return site;
 }
 
-static uint32_t event_site(uint32_t node)
+static uint32_t event_site(uint32_t node, enum ct_pseudo mark, uint32_t *place)
 {
-	if (!ct_tracer.event_place)
-		ct_tracer.event_place =
-			intern_place(&(struct ct_place){.module = CT_MODULE_PSEUDO, .address = CT_PSEUDO_EVENT});
-	uint32_t hash = ct_hash_below(ct_node_hash(node), ct_tracer.event_place);
-	uint64_t key = ct_tree_key(node, ct_tracer.event_place);
+	if (!*place)
+		*place = intern_place(&(struct ct_place){.module = CT_MODULE_PSEUDO, .address = mark});
+	uint32_t hash = ct_hash_below(ct_node_hash(node), *place);
+	uint64_t key = ct_tree_key(node, *place);
 	struct ct_entry *entry = find_node(hash, key);
-	if (!entry && ct_tracer.event_place && !is_full() && new_node(hash, key))
+	if (!entry && *place && !is_full() && new_node(hash, key))
 		entry = find_node(hash, key);
 	if (!entry)
 		return 0;
@@ -265,10 +264,10 @@ static uint32_t event_site(uint32_t node)
 	return (uint32_t)(entry->value >> 32);
 }
 
-uint32_t ct_tree_event_site(uint32_t site)
+uint32_t ct_tree_event_site(uint32_t site, enum ct_pseudo mark, uint32_t *place)
 {
 	ct_lock_get(&ct_lock_tree);
-	uint32_t found = may_write() ? event_site(ct_tracer.sites[site].node) : 0;
+	uint32_t found = may_write() ? event_site(ct_tracer.sites[site].node, mark, place) : 0;
 	ct_lock_put(&ct_lock_tree);
 	return found;
 }

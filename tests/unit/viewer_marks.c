@@ -27,9 +27,9 @@ static void add_mark(struct store_builder *builder, uint64_t ticks, const char *
 }
 
 /* Site 2 becomes a site of events, at the stack of site 1. */
-static void add_events(struct store_builder *builder)
+static void add_events(struct store_builder *builder, enum ct_pseudo mark)
 {
-	builder->nodes[4] = (struct ct_node){builder->sites[1].node, CT_MODULE_PSEUDO, CT_PSEUDO_EVENT};
+	builder->nodes[4] = (struct ct_node){builder->sites[1].node, CT_MODULE_PSEUDO, mark};
 	builder->header.sections[CT_SECTION_NODES].used = 5;
 	builder->sites[2].node = 4;
 	store_builder_event(builder, 0, 1000, 1, CT_EVENT_ALLOC, 10, 0);
@@ -145,12 +145,12 @@ static void test_events(void **state)
 	struct ct_store_file store;
 	struct ct_profile *heap, *events;
 	struct ct_error_text error;
-	add_events(builder);
+	add_events(builder, CT_PSEUDO_EVENT);
 	open_store(builder, &store);
-	assert_true(ct_store_has_events(&store));
+	assert_true(ct_store_has_events(&store, CT_MODE_AD_HOC));
 	assert_int_equal(store.header->totals.total_bytes, 10);
 	assert_int_equal(ct_store_profile(&store, &heap, &error), 0);
-	assert_int_equal(ct_store_events(&store, &events, &error), 0);
+	assert_int_equal(ct_store_events(&store, CT_MODE_AD_HOC, &events, &error), 0);
 	assert_int_equal(heap->site_count, 1);
 	assert_int_equal(heap->totals.total_bytes, 10);
 	assert_int_equal(events->site_count, 1);
@@ -162,6 +162,35 @@ static void test_events(void **state)
 	assert_false(events->sites[0].truncated);
 	ct_profile_free(heap);
 	ct_profile_free(events);
+	ct_store_file_close(&store);
+}
+
+/* Copies are not events, and have losses of their own. */
+static void test_copies(void **state)
+{
+	(void)state;
+	struct store_builder *builder = store_builder_new();
+	struct ct_store_file store;
+	struct ct_profile *heap, *copies;
+	struct ct_error_text error;
+	add_events(builder, CT_PSEUDO_COPY);
+	builder->header.copies_dropped = 3;
+	open_store(builder, &store);
+	assert_false(ct_store_has_events(&store, CT_MODE_AD_HOC));
+	assert_true(ct_store_has_events(&store, CT_MODE_COPY));
+	assert_int_equal(ct_store_profile(&store, &heap, &error), 0);
+	assert_int_equal(ct_store_events(&store, CT_MODE_COPY, &copies, &error), 0);
+	assert_int_equal(heap->totals.total_bytes, 10);
+	assert_int_equal(heap->losses.dropped, 0);
+	assert_int_equal(copies->mode, CT_MODE_COPY);
+	assert_string_equal(copies->verb, "Copied");
+	assert_string_equal(copies->bytes_unit, "bytes");
+	assert_int_equal(copies->site_count, 1);
+	assert_int_equal(copies->totals.total_bytes, 111);
+	assert_int_equal(copies->totals.total_blocks, 2);
+	assert_int_equal(copies->losses.dropped, 3);
+	ct_profile_free(heap);
+	ct_profile_free(copies);
 	ct_store_file_close(&store);
 }
 
@@ -201,7 +230,7 @@ static void test_damage(void **state)
 	builder->snapshots[0] = (struct ct_snapshot_row){.blocks = 2, .bytes = 9};
 	assert_refused(builder, "unknown site"); /* only the first row may have site 0 */
 	builder = store_builder_new();
-	add_events(builder);
+	add_events(builder, CT_PSEUDO_EVENT);
 	builder->nodes[4].parent = 0;
 	assert_refused(builder, "an event without a stack");
 	builder = store_builder_new();
@@ -251,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_snapshots),
 		cmocka_unit_test(test_partial_snapshots),
 		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_damaged_reports),
 	};

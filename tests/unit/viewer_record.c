@@ -223,15 +223,20 @@ static void test_library(void **state)
 	assert_true(ct_library_find(path_of("my tree/bin/ctrace"), path, &error) < 0);
 	assert_non_null(strstr(error.line, "LD_PRELOAD cannot hold a path with ' '"));
 
-	value = ct_library_preload("/a.so", NULL);
+	value = ct_library_preload("/a.so", false, NULL);
 	assert_string_equal(value, "/a.so");
 	free(value);
-	value = ct_library_preload("/a.so", "");
+	value = ct_library_preload("/a.so", false, "");
 	assert_string_equal(value, "/a.so");
 	free(value);
-	value = ct_library_preload("/a.so", "libjemalloc.so:x");
+	value = ct_library_preload("/a.so", false, "libjemalloc.so:x");
 	assert_string_equal(value, "/a.so:libjemalloc.so:x");
 	free(value);
+	value = ct_library_preload("/lib/libctrace.so", true, "x");
+	assert_string_equal(value, "/lib/libctrace.so:/lib/libctrace-copy.so:x");
+	free(value);
+	assert_true(ct_library_check_copy(path, &error) < 0);
+	assert_non_null(strstr(error.line, "libctrace-copy.so is missing"));
 }
 
 static int parse(struct ct_settings *settings, const char *words, struct ct_error_text *error)

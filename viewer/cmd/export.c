@@ -133,7 +133,7 @@ static int export(struct request *request, const char *word)
 	const char *why = conflict(request);
 	if (why)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "%s", why);
-	request->job.unnamed = !request->formats.count && !request->job.output && !request->job.events;
+	request->job.unnamed = !request->formats.count && !request->job.output && !request->job.mode;
 	if (!request->formats.count)
 		request->formats = (struct ct_format_set){{ct_formats}, 1};
 	int code = CT_OK;
@@ -163,6 +163,15 @@ static int set_segment(const struct ct_option *option, void *member, const char 
 		return ct_error_set(error, CT_ERR_USAGE, "--%s %s: not a segment's number, which are 1 and up",
 				    option->name, value);
 	*(uint32_t *)member = (uint32_t)number;
+	return CT_OK;
+}
+
+/* --events or --copies; the last one counts. */
+static int set_mode(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
+{
+	(void)value;
+	(void)error;
+	*(enum ct_profile_mode *)member = !strcmp(option->name, "copies") ? CT_MODE_COPY : CT_MODE_AD_HOC;
 	return CT_OK;
 }
 
@@ -213,8 +222,12 @@ static const struct ct_option options[] = {
 	 .at = offsetof(struct request, job.split_threads)},
 	{.name = "events",
 	 .help = "export the program's own events instead of the heap (stores only)",
-	 .set = ct_set_flag,
-	 .at = offsetof(struct request, job.events)},
+	 .set = set_mode,
+	 .at = offsetof(struct request, job.mode)},
+	{.name = "copies",
+	 .help = "export what --copy has recorded instead of the heap (stores only)",
+	 .set = set_mode,
+	 .at = offsetof(struct request, job.mode)},
 	{.name = "segment",
 	 .argument = "N",
 	 .help = "export this segment of a store that 'ctrace ctl' has divided; default: the latest one",

@@ -164,7 +164,8 @@ static void collect(struct recording *recording, time_t start)
 
 static int run(struct recording *recording)
 {
-	char *preload = ct_library_preload(recording->library, getenv("LD_PRELOAD"));
+	bool copies = *ct_settings_get(&recording->settings, CT_SETTING_copy) == '1';
+	char *preload = ct_library_preload(recording->library, copies, getenv("LD_PRELOAD"));
 	time_t start = time(NULL);
 	int code;
 	recording->environment = preload ? ct_settings_environment(&recording->settings, preload) : NULL;
@@ -211,6 +212,8 @@ static int prepare(struct recording *recording)
 				   word);
 	if (code == 0) {
 		code = ct_library_find(NULL, recording->library, &recording->error);
+		if (code == 0 && *ct_settings_get(&recording->settings, CT_SETTING_copy) == '1')
+			code = ct_library_check_copy(recording->library, &recording->error);
 		if (code < 0)
 			return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", recording->error.line);
 		code = ct_program_check(recording->path, recording->arguments, recording->library, &recording->error);

@@ -49,7 +49,7 @@ static int set_rows(const struct ct_option *option, void *member, const char *va
 }
 
 static const char *const keys[] = {"site",   "function", "file", "line",
-				   "module", "thread",   NULL}; /* by enum ct_group_by */
+				   "module", "thread",   "tag",  NULL}; /* by enum ct_group_by */
 
 /* Set the kind of view; only one may be given. */
 static int set_kind(struct ct_top_request *request, enum ct_top_kind kind, struct ct_error_text *error)
@@ -444,7 +444,7 @@ int ct_top_show(const struct ct_top_request *request, struct ct_error_text *erro
 		return ct_write_json(view->profile, ct_column_metric(view->sort), view->out, error);
 	if (request->form == CT_TOP_CSV)
 		return view->by == CT_BY_SITE ? ct_view_csv_sites(view, error) : ct_view_csv_groups(view, error);
-	if (request->kind == CT_TOP_LIST || request->kind == CT_TOP_PEEK || view->by == CT_BY_THREAD)
+	if (request->kind == CT_TOP_LIST || request->kind == CT_TOP_PEEK || ct_group_by_label(view->by))
 		return show_found(request, error);
 	code = summarize(request, error);
 	return code ? code : show_text(request, view, error);

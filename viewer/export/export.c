@@ -83,10 +83,13 @@ bool ct_export_is_store(const char *output)
 	return ct_ends_with(output, STORE_SUFFIX);
 }
 
-char *ct_export_events_name(const char *report)
+char *ct_export_events_name(const char *report, enum ct_profile_mode mode)
 {
 	char *name;
-	return asprintf(&name, "%.*s.events.json", (int)ct_export_stem(report), report) < 0 ? NULL : name;
+	return asprintf(&name, "%.*s.%s.json", (int)ct_export_stem(report), report,
+			mode == CT_MODE_COPY ? "copies" : "events") < 0
+		       ? NULL
+		       : name;
 }
 
 /* Decide where the report goes; *output is to be freed. */
@@ -100,8 +103,8 @@ static int choose_output(const struct ct_export *job, const struct ct_store_file
 			       ? strndup(job->input->path, strlen(job->input->path) - strlen(".gz"))
 			       : strdup(job->input->path);
 	*output = report;
-	if (report && !job->output && job->events) {
-		*output = ct_export_events_name(report);
+	if (report && !job->output && job->mode) {
+		*output = ct_export_events_name(report, job->mode);
 		free(report);
 		report = *output;
 	}
@@ -154,10 +157,10 @@ static int load_living(const struct ct_export *job, const struct ct_store_file *
 	return CT_OK;
 }
 
-static int load_store(const struct ct_store_file *store, bool events, const char *path, struct ct_profile **profile,
-		      struct ct_error_text *error)
+static int load_store(const struct ct_store_file *store, enum ct_profile_mode mode, const char *path,
+		      struct ct_profile **profile, struct ct_error_text *error)
 {
-	int code = events ? ct_store_events(store, profile, error) : ct_store_profile(store, profile, error);
+	int code = ct_store_events(store, mode, profile, error);
 	if (!code && ct_store_facts(store, *profile))
 		code = ct_error_no_memory(error);
 	return code ? ct_error_context(error, code, "%s", path) : CT_OK;
@@ -172,7 +175,7 @@ int ct_export_load(const char *path, struct ct_profile **profile, struct ct_erro
 	if (!code && input.is_store) {
 		code = ct_store_file_read(input.fd, path, &store, error);
 		if (!code)
-			code = load_store(&store, false, path, profile, error);
+			code = load_store(&store, CT_MODE_HEAP, path, profile, error);
 	} else if (!code) {
 		code = ct_load_report(&input, profile, error);
 	}
@@ -303,8 +306,8 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	int code = choose_output(job, store, &output, error);
 	struct ct_progress_part all = ct_progress_enter(0, LOADING);
 	if (!code)
-		code = store && job->memory && !job->events ? load_living(job, store, &profile, error)
-		       : store ? load_store(store, job->events, job->input->path, &profile, error)
+		code = store && job->memory && !job->mode ? load_living(job, store, &profile, error)
+		       : store ? load_store(store, job->mode, job->input->path, &profile, error)
 			       : ct_load_report(job->input, &profile, error);
 	ct_progress_leave(all);
 	ct_input_close(job->input);
@@ -324,7 +327,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	char note[256];
 	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
 	if (!code && !job->output && !quiet) {
-		if (store && !job->brief && !job->events)
+		if (store && !job->brief && !job->mode)
 			ct_export_summary(profile, store, output, job->one_line);
 		else
 			ct_export_say(output, replaces);
@@ -339,11 +342,14 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	return code;
 }
 
-/* Write a report of the program's ad-hoc events, next to the heap's. */
-static int export_events(const struct ct_export *job, const struct ct_store_file *store, struct ct_error_text *error)
+/* Write a report of the program's ad-hoc events or copies, if there are any, next to the heap's. */
+static int export_events(const struct ct_export *job, const struct ct_store_file *store, enum ct_profile_mode mode,
+			 struct ct_error_text *error)
 {
 	struct ct_export events = *job;
-	events.events = true;
+	if (!ct_store_has_events(store, mode))
+		return CT_OK;
+	events.mode = mode;
 	events.format = ct_formats;
 	events.metric = CT_METRIC_NONE;
 	events.written = NULL;
@@ -367,8 +373,9 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 {
 	struct ct_store_file store;
 	const char *path = job->input->path;
-	if (!job->input->is_store && job->events)
-		return ct_error_set(error, CT_ERR_USAGE, "%s is not a store; --events is for stores", path);
+	if (!job->input->is_store && job->mode)
+		return ct_error_set(error, CT_ERR_USAGE, "%s is not a store; --%s is for stores", path,
+				    job->mode == CT_MODE_COPY ? "copies" : "events");
 	if (!job->input->is_store && (job->segment || job->since))
 		return ct_error_set(error, CT_ERR_USAGE, "%s is not a store; --segment and --since are for stores",
 				    path);
@@ -387,8 +394,11 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 		code = write_copy(job, &store, error);
 	else if (!code)
 		code = export(&one, &store, error);
-	if (!code && !job->output && !job->events && !job->brief && ct_store_has_events(&store))
-		code = export_events(job, &store, error);
+	bool beside = !job->output && !job->mode && !job->brief;
+	if (!code && beside)
+		code = export_events(job, &store, CT_MODE_AD_HOC, error);
+	if (!code && beside)
+		code = export_events(job, &store, CT_MODE_COPY, error);
 	bool kept = store.failed || store.segment_rows || (store.header && store.header->flags & CT_STORE_KEEP);
 	if (!code && job->remove_store && !kept && unlink(path) < 0)
 		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));

@@ -42,7 +42,7 @@ struct ct_export {
 	bool live; /* the input is the store of a running program; an output FILE.store becomes a copy of it */
 	bool memory; /* take the ledger of the process, which must be alive (memory/take.h) */
 	bool at_exit; /* the process waits for the export: take its ledger, if the recording wants that */
-	bool events; /* for a store: export the program's ad-hoc events instead of the heap */
+	enum ct_profile_mode mode; /* for a store: export the heap, the program's ad-hoc events, or its copies */
 	bool remove_store; /* after a successful export, unless the recording asked to keep it, or has more segments */
 	bool keep_name; /* use the default name as it is, whatever the format */
 	bool quiet; /* no summary. A recording can ask for this too, and a given output implies it */
@@ -62,8 +62,11 @@ size_t ct_export_stem(const char *report);
  */
 char *ct_export_name(const char *report, const struct ct_format *format, enum ct_metric metric);
 
-/* The name of the report of ad-hoc events, to be freed: app.events.json for app.json. NULL when out of memory. */
-char *ct_export_events_name(const char *report);
+/*
+ * The name of the report of ad-hoc events or copies, to be freed: app.events.json or app.copies.json for app.json. NULL
+ * when out of memory.
+ */
+char *ct_export_events_name(const char *report, enum ct_profile_mode mode);
 
 /* Whether an output of this name is a copy of the store (live). */
 bool ct_export_is_store(const char *output);

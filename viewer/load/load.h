@@ -32,8 +32,12 @@ struct ct_store_file;
 /* Make the profile of an open store. */
 int ct_store_profile(const struct ct_store_file *store, struct ct_profile **profile, struct ct_error_text *error);
 
-/* The same for the program's ad-hoc events (ctrace_event), in DHAT's ad-hoc mode; and whether there are any. */
-int ct_store_events(const struct ct_store_file *store, struct ct_profile **profile, struct ct_error_text *error);
-bool ct_store_has_events(const struct ct_store_file *store);
+/*
+ * The same for the program's ad-hoc events (ctrace_event) or its copies (CTRACE_COPY), in DHAT's mode for these; and
+ * whether there are any.
+ */
+int ct_store_events(const struct ct_store_file *store, enum ct_profile_mode mode, struct ct_profile **profile,
+		    struct ct_error_text *error);
+bool ct_store_has_events(const struct ct_store_file *store, enum ct_profile_mode mode);
 
 #endif

@@ -8,7 +8,7 @@
 #include "model/threads.h"
 #include "names/names.h"
 
-static const char *const names[CT_BY_COUNT + 1] = {"site", "function", "file", "line", "module", "thread", NULL};
+static const char *const names[CT_BY_COUNT + 1] = {"site", "function", "file", "line", "module", "thread", "tag", NULL};
 
 /* Frames with equal keys belong to one group. */
 struct key {
@@ -20,6 +20,11 @@ struct key {
 const char *ct_group_by_name(enum ct_group_by by)
 {
 	return names[by];
+}
+
+bool ct_group_by_label(enum ct_group_by by)
+{
+	return by == CT_BY_THREAD || by == CT_BY_TAG;
 }
 
 static struct key key_of(const struct ct_profile *profile, uint32_t id, enum ct_group_by by)
@@ -39,6 +44,9 @@ static struct key key_of(const struct ct_profile *profile, uint32_t id, enum ct_
 		break;
 	case CT_BY_THREAD:
 		key.what = ct_thread_label(profile, frame) ? frame->text : 0;
+		break;
+	case CT_BY_TAG:
+		key.what = ct_tag_label(profile, frame) ? frame->text : 0;
 		break;
 	default:
 		key.what = ct_name_key(frame);
@@ -75,7 +83,7 @@ int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, e
 	for (size_t i = 0; i < count; i++) {
 		if (i == 0 || keys[i].what != keys[i - 1].what || keys[i].line != keys[i - 1].line)
 			groups->rows[groups->count++] = (struct ct_group){
-				.example = by == CT_BY_THREAD && !keys[i].what ? 0 : keys[i].frame,
+				.example = ct_group_by_label(by) && !keys[i].what ? 0 : keys[i].frame,
 				.key = keys[i].what,
 			};
 		groups->of_frame[keys[i].frame] = (uint32_t)groups->count - 1;
@@ -83,7 +91,20 @@ int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, e
 	free(keys);
 	if (by == CT_BY_THREAD && !profile->has_threads)
 		return ct_error_set(error, CT_ERR_USAGE, "it has no threads: record with --threads (CTRACE_THREADS=1)");
+	if (by == CT_BY_TAG && !profile->has_tags)
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "it has no tags: the program calls ctrace_tag_push, see ctrace(3)");
 	return CT_OK;
+}
+
+/* The frame that a site counts for. */
+static uint32_t leaf_of(const struct ct_groups *groups, const struct ct_profile *profile, enum ct_group_by by,
+			const struct ct_site_row *site)
+{
+	uint32_t tag = site->frame_count - 1;
+	if (by == CT_BY_TAG)
+		ct_tag_of_site(profile, site, &tag);
+	return ct_group_by_label(by) ? tag : ct_origin_leaf(profile, &groups->origins, site);
 }
 
 void ct_groups_count(struct ct_groups *groups, const struct ct_profile *profile, enum ct_group_by by,
@@ -93,8 +114,7 @@ void ct_groups_count(struct ct_groups *groups, const struct ct_profile *profile,
 		const struct ct_site_row *site = &profile->sites[i];
 		if (left_out && left_out[i])
 			continue;
-		uint32_t leaf =
-			by == CT_BY_THREAD ? site->frame_count - 1 : ct_origin_leaf(profile, &groups->origins, site);
+		uint32_t leaf = leaf_of(groups, profile, by, site);
 		for (uint32_t j = with_allocators ? 0 : leaf; j < site->frame_count; j++) {
 			uint32_t frame = profile->frame_ids[site->first_frame + j];
 			struct ct_group *group = &groups->rows[groups->of_frame[frame]];

@@ -19,13 +19,14 @@ enum ct_group_by {
 	CT_BY_LINE, /* the source line; if unknown, the function */
 	CT_BY_MODULE,
 	CT_BY_THREAD, /* the label at the root, "[thread 1 main]"; only in recordings that were split by thread */
+	CT_BY_TAG, /* the tag at the root, "[tag checkout]"; only if the program sets tags */
 	CT_BY_COUNT,
 };
 
 struct ct_group {
 	struct ct_counters self;
 	struct ct_counters cumulative;
-	uint32_t example; /* id of one of its frames; 0: the group of stacks without a thread's label */
+	uint32_t example; /* id of one of its frames; 0: the group of stacks without a thread's label, or a tag */
 	uint32_t key; /* for functions, modules and threads: does not change as the profile grows */
 	uint32_t seen; /* number of the latest site that was counted, from 1 */
 };
@@ -39,6 +40,9 @@ struct ct_groups {
 
 /* The name of a grouping, "function"; NULL after the last. */
 const char *ct_group_by_name(enum ct_group_by by);
+
+/* Are its groups labels at the root of stacks, which have no callees of their own? */
+bool ct_group_by_label(enum ct_group_by by);
 
 /* Sort the frames into groups; all counters are 0. 0 or < 0; call ct_groups_fini in both cases. */
 int ct_groups_init(struct ct_groups *groups, const struct ct_profile *profile, enum ct_group_by by,

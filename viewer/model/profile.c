@@ -158,6 +158,7 @@ struct ct_profile *ct_profile_take_sites(struct ct_profile *profile)
 	SWAP(profile->snapshots, taken->snapshots);
 	SWAP(profile->snapshot_count, taken->snapshot_count);
 	SWAP(profile->has_threads, taken->has_threads);
+	SWAP(profile->has_tags, taken->has_tags);
 	SWAP(profile->latest_site, taken->latest_site);
 	taken->tick_fs = profile->tick_fs;
 	taken->end_time = profile->end_time;
@@ -254,6 +255,8 @@ int64_t ct_profile_frame(struct ct_profile *profile, const struct ct_frame *fram
 	profile->frames[profile->frame_count++] = *frame;
 	if (!frame->module && !strncmp(profile->strings[frame->text], "[thread ", 8))
 		profile->has_threads = true;
+	if (!frame->module && !strncmp(profile->strings[frame->text], "[tag ", 5))
+		profile->has_tags = true;
 	return found->id;
 }
 

@@ -142,6 +142,7 @@ struct ct_profile {
 	bool has_histograms; /* of sizes and lifetimes */
 	bool has_slack; /* slack_bytes is known: the allocator reports the size of a block */
 	bool has_matches; /* sites were chosen by their blocks, and matching_blocks is known */
+	bool has_tags; /* stacks have tags of the program (ctrace_tag_push) */
 	bool has_threads; /* stacks have labels of threads, or had them before they were folded */
 	bool threads_folded; /* equal stacks of several threads are one site */
 	bool foreign; /* from another tool's file: pid and times may not be known, and are 0 then */

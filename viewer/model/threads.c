@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model/threads.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,46 @@ uint32_t ct_thread_of_site(const struct ct_profile *profile, const struct ct_sit
 {
 	const struct ct_frame *root = &profile->frames[profile->frame_ids[site->first_frame + site->frame_count - 1]];
 	return ct_thread_label(profile, root) ? root->text : 0;
+}
+
+static const char tag_start[] = "[tag ";
+
+const char *ct_tag_label(const struct ct_profile *profile, const struct ct_frame *frame)
+{
+	const char *text = ct_merge_text(profile->strings[frame->text]);
+	return frame->module || strncmp(text, tag_start, sizeof(tag_start) - 1) ? NULL : text;
+}
+
+uint32_t ct_tag_of_site(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t *index)
+{
+	if (!profile->has_tags || !site->frame_count)
+		return 0;
+	*index = site->frame_count - 1;
+	if (*index && ct_thread_of_site(profile, site))
+		--*index;
+	const struct ct_frame *frame = &profile->frames[profile->frame_ids[site->first_frame + *index]];
+	return ct_tag_label(profile, frame) ? frame->text : 0;
+}
+
+uint32_t ct_labels_of_site(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t *thread,
+			   uint32_t *tag)
+{
+	uint32_t frames = site->frame_count, index;
+	*thread = frames ? ct_thread_of_site(profile, site) : 0;
+	frames -= *thread ? 1 : 0;
+	*tag = frames > 1 ? ct_tag_of_site(profile, site, &index) : 0;
+	return frames - (*tag ? 1 : 0);
+}
+
+char *ct_tag_text(const char *label, char out[CT_TAG_ROOM])
+{
+	label = ct_merge_text(label);
+	snprintf(out, CT_TAG_ROOM, "%.*s", (int)ct_utf8_fit(label + sizeof(tag_start) - 1, CT_TAG_ROOM - 1),
+		 label + sizeof(tag_start) - 1);
+	size_t length = strlen(out);
+	if (length && out[length - 1] == ']')
+		out[length - 1] = '\0';
+	return out;
 }
 
 char *ct_thread_text(const char *label, char out[CT_THREAD_ROOM])

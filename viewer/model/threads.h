@@ -16,6 +16,21 @@ const char *ct_thread_label(const struct ct_profile *profile, const struct ct_fr
 /* The label of the site's thread, as a string id; 0: it has none. */
 uint32_t ct_thread_of_site(const struct ct_profile *profile, const struct ct_site_row *site);
 
+/*
+ * The program's tag for the site (ctrace_tag_push): its label is the outermost frame, or the next one below a thread's.
+ * Returns the label's string id, and its index in the site's frames; 0: there is none.
+ */
+const char *ct_tag_label(const struct ct_profile *profile, const struct ct_frame *frame);
+uint32_t ct_tag_of_site(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t *index);
+
+/* The labels of a site's thread and tag, 0: none. Returns the number of frames without them. */
+uint32_t ct_labels_of_site(const struct ct_profile *profile, const struct ct_site_row *site, uint32_t *thread,
+			   uint32_t *tag);
+
+/* The tag's name without brackets. */
+#define CT_TAG_ROOM 288
+char *ct_tag_text(const char *label, char out[CT_TAG_ROOM]);
+
 #define CT_THREAD_ROOM 128
 
 /* A label's number and name, "2 worker". */

@@ -161,15 +161,15 @@ static int add_profile(struct ct_folder *folder, const struct ct_profile *profil
 	return code ? code : write_files(folder, profile, report, folder->main, error);
 }
 
-/* Write the program's ad-hoc events to a file next to the heap's. */
-static int add_events(struct ct_folder *folder, const struct ct_store_file *store, const char *report, bool main,
-		      struct ct_error_text *error)
+/* Write the program's ad-hoc events or copies, if there are any, to a file next to the heap's. */
+static int add_events(struct ct_folder *folder, const struct ct_store_file *store, enum ct_profile_mode mode,
+		      const char *report, bool main, struct ct_error_text *error)
 {
 	struct ct_profile *profile = NULL;
-	if (!ct_store_has_events(store))
+	if (!ct_store_has_events(store, mode))
 		return CT_OK;
-	char *name = ct_export_events_name(report);
-	int code = name ? ct_store_events(store, &profile, error) : ct_error_no_memory(error);
+	char *name = ct_export_events_name(report, mode);
+	int code = name ? ct_store_events(store, mode, &profile, error) : ct_error_no_memory(error);
 	if (!code && ct_store_facts(store, profile))
 		code = ct_error_no_memory(error);
 	if (!code)
@@ -199,7 +199,9 @@ int ct_folder_add(struct ct_folder *folder, const char *path, const char *output
 	if (!code)
 		code = add_profile(folder, profile, report, main, error);
 	if (!code)
-		code = add_events(folder, &store, report, main, error);
+		code = add_events(folder, &store, CT_MODE_AD_HOC, report, main, error);
+	if (!code)
+		code = add_events(folder, &store, CT_MODE_COPY, report, main, error);
 	if (!code && summary)
 		ct_export_summary(profile, &store, summary == CT_FOLDER_ONE_LINE ? ct_name_base(report) : folder->path,
 				  summary == CT_FOLDER_ONE_LINE);

@@ -13,6 +13,7 @@
 #include "ctrace/machine.h"
 
 #define NAME "libctrace.so"
+#define COPY_NAME "libctrace-copy.so" /* in the same folder */
 
 /* Relative to the program's folder. */
 static const char *const places[] = {
@@ -64,10 +65,27 @@ int ct_library_find(const char *exe, char path[PATH_MAX], struct ct_error_text *
 			    folder);
 }
 
-char *ct_library_preload(const char *library, const char *present)
+static int folder_length(const char *library)
+{
+	const char *slash = strrchr(library, '/');
+	return slash ? (int)(slash + 1 - library) : 0;
+}
+
+int ct_library_check_copy(const char *library, struct ct_error_text *error)
+{
+	char path[PATH_MAX + sizeof(COPY_NAME)];
+	struct stat first;
+	snprintf(path, sizeof(path), "%.*s" COPY_NAME, folder_length(library), library);
+	return stat(library, &first) == 0 && access(path, R_OK) == 0 && is_trusted(path, &first)
+		       ? CT_OK
+		       : ct_error_set(error, CT_ERR_IO, "%s is missing: build or install ctrace completely", path);
+}
+
+char *ct_library_preload(const char *library, bool copies, const char *present)
 {
 	char *value;
-	if (asprintf(&value, "%s%s%s", library, present && *present ? ":" : "", present ? present : "") < 0)
+	if (asprintf(&value, "%s%s%.*s%s%s%s", library, copies ? ":" : "", copies ? folder_length(library) : 0, library,
+		     copies ? COPY_NAME : "", present && *present ? ":" : "", present ? present : "") < 0)
 		return NULL;
 	return value;
 }
@@ -75,7 +93,8 @@ char *ct_library_preload(const char *library, const char *present)
 static bool is_library(const char *entry, size_t length)
 {
 	const char *slash = memrchr(entry, '/', length);
-	return !strncmp(slash ? slash + 1 : entry, NAME, sizeof(NAME) - 1);
+	const char *base = slash ? slash + 1 : entry;
+	return !strncmp(base, NAME, sizeof(NAME) - 1) || !strncmp(base, COPY_NAME, sizeof(COPY_NAME) - 1);
 }
 
 void ct_library_unload(void)

@@ -4,6 +4,7 @@
 #define CT_UTIL_LIBRARY_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #include "util/error.h"
 
@@ -13,13 +14,16 @@
  */
 int ct_library_find(const char *exe, char path[PATH_MAX], struct ct_error_text *error);
 
-/*
- * The value of LD_PRELOAD with the library added in front of its present value (may be NULL); to be freed. NULL when
- * out of memory.
- */
-char *ct_library_preload(const char *library, const char *present);
+/* Is libctrace-copy.so beside the library? 0 or < 0. */
+int ct_library_check_copy(const char *library, struct ct_error_text *error);
 
-/* Remove the library from our own LD_PRELOAD, before we start a helper program of our own. */
+/*
+ * The value of LD_PRELOAD with the library added in front of its present value (may be NULL); to be freed. copies: with
+ * libctrace-copy.so too. NULL when out of memory.
+ */
+char *ct_library_preload(const char *library, bool copies, const char *present);
+
+/* Remove both libraries from our own LD_PRELOAD, before we start a helper program of our own. */
 void ct_library_unload(void);
 
 #endif

@@ -149,6 +149,7 @@ static const char *column_heads(enum ct_group_by by)
 		[CT_BY_LINE] = "file,line,function",
 		[CT_BY_MODULE] = "module",
 		[CT_BY_THREAD] = "thread",
+		[CT_BY_TAG] = "tag",
 	};
 	return heads[by];
 }
@@ -161,6 +162,9 @@ static void put_names(const struct ct_view *view, const struct ct_group *group)
 	switch (view->by) {
 	case CT_BY_THREAD:
 		ct_csv_cell(out, group->example ? ct_thread_label(profile, frame) : "");
+		return;
+	case CT_BY_TAG:
+		ct_csv_cell(out, group->example ? ct_tag_label(profile, frame) : "");
 		return;
 	case CT_BY_LINE:
 		ct_csv_cell(out, profile->strings[frame->file]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table by function, file, line, module or thread. It is sorted by what the rows allocate themselves, followed by
- * CUM and its percentage. With --cum, it is sorted by what the rows allocate including callees, preceded by SELF%.
+ * The table by function, file, line, module, thread or tag. It is sorted by what the rows allocate themselves, followed
+ * by CUM and its percentage. With --cum, it is sorted by what the rows allocate including callees, preceded by SELF%.
  */
 #include "view/view.h"
 
@@ -51,6 +51,8 @@ static const char *name_of(const struct ct_profile *profile, enum ct_group_by by
 	switch (by) {
 	case CT_BY_THREAD:
 		return example ? ct_thread_label(profile, &frame) : "(no thread)";
+	case CT_BY_TAG:
+		return example ? ct_tag_label(profile, &frame) : "(no tag)";
 	case CT_BY_MODULE:
 		return frame.module ? profile->strings[frame.module] : "(not known)";
 	case CT_BY_FILE:
@@ -115,7 +117,7 @@ static void put_heads(struct table *table)
 		*at = (char)(*at - 'a' + 'A');
 	ct_line_style(&table->line, CT_STYLE_HEAD);
 	ct_line_add(&table->line, text);
-	if (view->cumulative && view->by != CT_BY_THREAD)
+	if (view->cumulative && !ct_group_by_label(view->by))
 		ct_line_add(&table->line, ", including callees");
 	ct_line_style(&table->line, CT_STYLE_PLAIN);
 	ct_line_end(&table->line);
@@ -130,7 +132,7 @@ static void put_table(struct table *table)
 	int width;
 	if (ct_view_put_empty(view, &table->line))
 		return;
-	if (!view->cumulative && view->by != CT_BY_THREAD) {
+	if (!view->cumulative && !ct_group_by_label(view->by)) {
 		width = ct_line_width(view->terminal,
 				      ct_column_format(view, table->share, &view->profile->totals, number));
 		table->cum_width = width > CUM_MIN ? width : CUM_MIN;

@@ -58,8 +58,9 @@ struct writer {
 	struct ct_pprof_types types;
 	int64_t *string_of; /* by string id: index in string_table */
 	int64_t string_count;
-	int64_t *thread_of; /* by string id of a thread's label: its name, an index in string_table */
+	int64_t *name_of; /* by string id of a thread's label or a tag: its name, an index in string_table */
 	int64_t thread_string; /* "thread" */
+	int64_t tag_string; /* "tag" */
 	int64_t bytes_string; /* "bytes"; 0: the profile has no sizes of blocks */
 	uint32_t *process_of; /* by frame id: index in the message's processes + 1; NULL: there are none */
 	struct process_strings *processes; /* by index */
@@ -174,6 +175,7 @@ static void put_head(struct writer *writer)
 	period.type = put_text(writer, "space");
 	period.unit = put_text(writer, "bytes");
 	writer->thread_string = profile->has_threads ? put_text(writer, "thread") : 0;
+	writer->tag_string = profile->has_tags ? put_text(writer, "tag") : 0;
 	writer->bytes_string = profile->mode == CT_MODE_AD_HOC || writer->message ? 0 : period.unit;
 	piece.period_type = &period;
 	/*
@@ -305,12 +307,13 @@ static uint32_t find_location(struct writer *writer, uint32_t first, uint32_t le
 	return 1;
 }
 
-static int64_t put_thread(struct writer *writer, uint32_t label)
+static int64_t put_label(struct writer *writer, uint32_t label, bool tag)
 {
-	char name[CT_THREAD_ROOM];
-	if (!writer->thread_of[label])
-		writer->thread_of[label] = put_text(writer, ct_thread_text(writer->profile->strings[label], name));
-	return writer->thread_of[label];
+	const char *text = writer->profile->strings[label];
+	char name[CT_TAG_ROOM];
+	if (!writer->name_of[label])
+		writer->name_of[label] = put_text(writer, tag ? ct_tag_text(text, name) : ct_thread_text(text, name));
+	return writer->name_of[label];
 }
 
 /* Put the sample's locations into writer->stack. */
@@ -375,24 +378,23 @@ static void put_process(struct writer *writer, uint32_t index, Pprof__Label labe
 
 /*
  * A sample has the label "bytes", as in heap profiles of Go and tcmalloc: the size of a block, here the average. If
- * threads were recorded, it has the label "thread" in place of the frame, so that pprof adds threads up and can select
- * them (-tagfocus, -tagroot).
+ * threads or tags were recorded, it has labels "thread" and "tag" in place of the frames, so that pprof adds threads up
+ * and can select them (-tagfocus, -tagroot).
  */
 static void put_sample(struct writer *writer, const struct ct_site_row *site)
 {
 	int64_t values[CT_PPROF_TYPES_MAX];
-	Pprof__Label size = PPROF__LABEL__INIT, thread = PPROF__LABEL__INIT, *labels[2 + PROCESS_LABELS];
+	Pprof__Label size = PPROF__LABEL__INIT, thread = PPROF__LABEL__INIT, tag_label = PPROF__LABEL__INIT,
+		     *labels[3 + PROCESS_LABELS];
 	Pprof__Label of_process[PROCESS_LABELS];
 	Pprof__Sample sample = PPROF__SAMPLE__INIT, *samples[] = {&sample};
 	Pprof__Profile piece = PPROF__PROFILE__INIT;
 	uint64_t blocks = site->counters.total_blocks, average = blocks ? site->counters.total_bytes / blocks : 0;
-	uint32_t label = site->frame_count ? ct_thread_of_site(writer->profile, site) : 0;
-	uint32_t frames = site->frame_count - (label ? 1 : 0);
+	uint32_t label, tag, frames = ct_labels_of_site(writer->profile, site, &label, &tag);
 	uint32_t process = writer->process_of && frames
 				   ? writer->process_of[writer->profile->frame_ids[site->first_frame + frames - 1]]
 				   : 0;
-	frames -= process ? 1 : 0;
-	put_stack(writer, site, frames, &sample);
+	put_stack(writer, site, frames - (process ? 1 : 0), &sample);
 	for (size_t i = 0; i < writer->types.count; i++) {
 		uint64_t value = value_of(writer, &site->counters, writer->types.rows[i].metric);
 		bool whole = value < INT64_MAX || is_signed(writer, writer->types.rows[i].metric);
@@ -408,8 +410,13 @@ static void put_sample(struct writer *writer, const struct ct_site_row *site)
 		labels[sample.n_label++] = &size;
 	if (label) {
 		thread.key = writer->thread_string;
-		thread.str = put_thread(writer, label);
+		thread.str = put_label(writer, label, false);
 		labels[sample.n_label++] = &thread;
+	}
+	if (tag) {
+		tag_label.key = writer->tag_string;
+		tag_label.str = put_label(writer, tag, true);
+		labels[sample.n_label++] = &tag_label;
 	}
 	if (process)
 		put_process(writer, process - 1, of_process);
@@ -439,7 +446,7 @@ static bool init(struct writer *writer)
 	uint32_t longest = ct_profile_longest_stack(profile);
 	writer->gzip = calloc(1, sizeof(*writer->gzip));
 	writer->string_of = calloc(profile->string_count + 1, sizeof(*writer->string_of));
-	writer->thread_of = calloc(profile->string_count + 1, sizeof(*writer->thread_of));
+	writer->name_of = calloc(profile->string_count + 1, sizeof(*writer->name_of));
 	writer->location_of = calloc(profile->frame_count + 1, sizeof(*writer->location_of));
 	writer->single_of = calloc(profile->frame_count + 1, sizeof(*writer->single_of));
 	writer->stack = calloc(longest, sizeof(*writer->stack));
@@ -449,7 +456,7 @@ static bool init(struct writer *writer)
 	    !init_processes(writer))
 		return false;
 	writer->function_of = calloc(writer->functions.count + 1, sizeof(*writer->function_of));
-	return writer->gzip && writer->string_of && writer->thread_of && writer->location_of && writer->single_of &&
+	return writer->gzip && writer->string_of && writer->name_of && writer->location_of && writer->single_of &&
 	       writer->stack && writer->lines && writer->line_pointers && writer->function_of;
 }
 
@@ -458,7 +465,7 @@ static void fini(struct writer *writer)
 	free(writer->gzip);
 	free(writer->packed);
 	free(writer->string_of);
-	free(writer->thread_of);
+	free(writer->name_of);
 	free(writer->process_of);
 	free(writer->processes);
 	free(writer->function_of);

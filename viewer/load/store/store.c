@@ -16,7 +16,7 @@
 
 struct ct_store_builder {
 	struct ct_store_frames frames;
-	bool events; /* read the program's ad-hoc events instead of the heap */
+	enum ct_profile_mode mode; /* of the profile: the heap, the program's ad-hoc events, or its copies */
 	uint32_t *site_of; /* by the store's site: the profile's site, UINT32_MAX = none yet */
 	size_t site_of_count, site_of_room;
 	uint32_t *stack;
@@ -99,7 +99,7 @@ static int add_site(struct ct_store_builder *builder, const struct ct_site *site
 	const struct ct_store_file *store = builder->frames.store;
 	size_t count = 0;
 	bool truncated = false;
-	uint32_t leaf = builder->events ? store->nodes[site->node].parent : site->node;
+	uint32_t leaf = builder->mode ? store->nodes[site->node].parent : site->node;
 	for (uint32_t node = leaf; node; node = store->nodes[node].parent) {
 		uint32_t added;
 		const uint32_t *ids = ct_store_frames_of(&builder->frames, node, &added);
@@ -110,7 +110,8 @@ static int add_site(struct ct_store_builder *builder, const struct ct_site *site
 		count += added;
 		const struct ct_node *here = &store->nodes[node];
 		if (!ct_is_pseudo(here->module, here->address, CT_PSEUDO_OTHER) &&
-		    !ct_is_pseudo(here->module, here->address, CT_PSEUDO_THREAD))
+		    !ct_is_pseudo(here->module, here->address, CT_PSEUDO_THREAD) &&
+		    !ct_is_pseudo(here->module, here->address, CT_PSEUDO_TAG))
 			truncated = truncated || here->module == CT_MODULE_PSEUDO;
 	}
 	struct ct_counters counters = counters_of(store, site, reach, builder->frames.profile->end_time);
@@ -219,7 +220,7 @@ static int add_sites(struct ct_store_builder *builder)
 		const struct ct_site *site = &store->sites[i];
 		const struct ct_reach_row *row = reach < reach_end && reach->site == i ? reach++ : NULL;
 		ct_progress_at(i, store->site_count);
-		if (!site->total_blocks || ct_store_is_event(store, site) != builder->events)
+		if (!site->total_blocks || ct_store_site_mode(store, site) != builder->mode)
 			continue;
 		used++;
 		if (ct_is_pseudo(store->nodes[site->node].module, store->nodes[site->node].address, CT_PSEUDO_OTHER))
@@ -237,8 +238,8 @@ static int add_sites(struct ct_store_builder *builder)
 	}
 	builder->frames.profile->losses.merged_sites =
 		used < builder->frames.profile->site_count ? 0 : used - builder->frames.profile->site_count;
-	if (builder->events)
-		return ct_store_name_events(builder->frames.profile);
+	if (builder->mode != CT_MODE_HEAP)
+		return ct_store_name_events(store, builder->mode, builder->frames.profile);
 	/* The process's peak was folded from the events, so it is exact even if sites were merged. */
 	builder->frames.profile->totals.max_bytes = store->header->totals.peak_bytes;
 	builder->frames.profile->totals.max_blocks = store->header->totals.peak_blocks;
@@ -321,12 +322,12 @@ struct ct_profile *ct_store_builder_release(struct ct_store_builder *builder, co
 	return profile;
 }
 
-static int make_profile(const struct ct_store_file *store, bool events, struct ct_profile **profile,
-			struct ct_error_text *error)
+int ct_store_events(const struct ct_store_file *store, enum ct_profile_mode mode, struct ct_profile **profile,
+		    struct ct_error_text *error)
 {
 	struct ct_store_builder *builder = ct_store_builder_new();
 	if (builder)
-		builder->events = events;
+		builder->mode = mode;
 	int code = builder ? ct_store_builder_update(builder, store, error) : ct_error_no_memory(error);
 	if (!code && ct_store_snapshots(store, builder->site_of, builder->frames.profile) < 0)
 		code = ct_error_no_memory(error);
@@ -339,12 +340,7 @@ static int make_profile(const struct ct_store_file *store, bool events, struct c
 
 int ct_store_profile(const struct ct_store_file *store, struct ct_profile **profile, struct ct_error_text *error)
 {
-	return make_profile(store, false, profile, error);
-}
-
-int ct_store_events(const struct ct_store_file *store, struct ct_profile **profile, struct ct_error_text *error)
-{
-	return make_profile(store, true, profile, error);
+	return ct_store_events(store, CT_MODE_HEAP, profile, error);
 }
 
 int ct_load_store(const struct ct_input *input, struct ct_profile **profile, struct ct_error_text *error)

@@ -127,11 +127,16 @@ static int check_tree(const struct ct_store_file *store, struct ct_error_text *e
 		const struct ct_node *node = &store->nodes[i];
 		if (node->parent >= i || (node->module >= store->module_count && node->module != CT_MODULE_PSEUDO))
 			code = ct_store_damaged(error, "bad node in the call tree");
-		else if (!node->parent && ct_is_pseudo(node->module, node->address, CT_PSEUDO_EVENT))
+		else if (!node->parent && (ct_is_pseudo(node->module, node->address, CT_PSEUDO_EVENT) ||
+					   ct_is_pseudo(node->module, node->address, CT_PSEUDO_COPY)))
 			code = ct_store_damaged(error, "an event without a stack");
 		else if (ct_is_pseudo(node->module, node->address, CT_PSEUDO_THREAD) &&
 			 !ct_store_span_fits(store, thread_name(node)))
 			code = ct_store_damaged(error, "a thread's name outside the strings");
+		else if (ct_is_pseudo(node->module, node->address, CT_PSEUDO_TAG) &&
+			 (!ct_store_span_fits(store, ct_tag_name(node->address)) ||
+			  ct_tag_name(node->address).bytes > CT_TAG_NAME_MAX))
+			code = ct_store_damaged(error, "a tag's name outside the strings");
 		else if (depth[node->parent] >= STACK_FRAMES_MAX)
 			code = ct_store_damaged(error, "endless stack in the call tree");
 		else

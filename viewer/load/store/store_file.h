@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "ctrace/store.h"
+#include "model/profile.h"
 #include "util/error.h"
 
 /* What holds for every store unless it was copied while being written; see store_sums.c. */
@@ -97,7 +98,14 @@ int ct_store_module_open(const struct ct_store_file *store, size_t module, const
 /* Convert ticks of the store's clock to microseconds, rounded. */
 uint64_t ct_store_file_us(const struct ct_store_file *store, uint64_t ticks);
 
-/* Does the site come from ctrace_event, rather than from an allocation? */
+/* The name in a tag's pseudo frame. */
+static inline struct ct_span ct_tag_name(uint64_t mark)
+{
+	return (struct ct_span){ct_thread_name(mark), ct_thread_number(mark)};
+}
+
+/* What kind of profile the site belongs to; and does it come from ctrace_event or a copy, not from an allocation? */
+enum ct_profile_mode ct_store_site_mode(const struct ct_store_file *store, const struct ct_site *site);
 bool ct_store_is_event(const struct ct_store_file *store, const struct ct_site *site);
 
 #endif

@@ -165,6 +165,10 @@ static const char *mark_text(const struct ct_store_file *store, uint64_t mark, c
 		snprintf(room, bytes, "[thread %" PRIu32 " %.*s]", ct_thread_number(mark), (int)CT_THREAD_NAME_BYTES,
 			 store->strings + ct_thread_name(mark));
 		return room;
+	case CT_PSEUDO_TAG:
+		snprintf(room, bytes, "[tag %.*s]", (int)ct_tag_name(mark).bytes,
+			 store->strings + ct_tag_name(mark).offset);
+		return room;
 	default:
 		return "[callers unknown]";
 	}
@@ -172,7 +176,7 @@ static const char *mark_text(const struct ct_store_file *store, uint64_t mark, c
 
 static int64_t add_mark(struct ct_store_frames *frames, uint64_t mark)
 {
-	char room[64];
+	char room[CT_TAG_NAME_MAX + 16];
 	const char *text = mark_text(frames->store, mark, room, sizeof(room));
 	int64_t id = string_of(frames, text);
 	if (id < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads what a program recorded through ctrace/ctrace.h: marks and ad-hoc events. */
+/* Reads what a program recorded through ctrace/ctrace.h, marks and ad-hoc events, and its copies. */
 #include <stdlib.h>
 
 #include "load/load.h"
@@ -40,27 +40,38 @@ int ct_store_marks(const struct ct_store_file *store, struct ct_profile *profile
 	return 0;
 }
 
-int ct_store_name_events(struct ct_profile *profile)
+int ct_store_name_events(const struct ct_store_file *store, enum ct_profile_mode mode, struct ct_profile *profile)
 {
-	profile->mode = CT_MODE_AD_HOC;
+	profile->mode = mode;
 	profile->has_lifetimes = profile->has_temporaries = profile->has_details = profile->has_slack = false;
 	profile->timeline_count = 0;
-	return ct_profile_set_text(&profile->verb, "Occurred", 8) ||
-	       ct_profile_set_text(&profile->byte_unit, "unit", 4) ||
-	       ct_profile_set_text(&profile->bytes_unit, "units", 5) ||
-	       ct_profile_set_text(&profile->blocks_unit, "events", 6);
+	if (mode == CT_MODE_AD_HOC)
+		return ct_profile_set_text(&profile->verb, "Occurred", 8) ||
+		       ct_profile_set_text(&profile->byte_unit, "unit", 4) ||
+		       ct_profile_set_text(&profile->bytes_unit, "units", 5) ||
+		       ct_profile_set_text(&profile->blocks_unit, "events", 6);
+	profile->losses.dropped = store->header->copies_dropped;
+	return ct_profile_set_text(&profile->verb, "Copied", 6) ||
+	       ct_profile_set_text(&profile->blocks_unit, "copies", 6);
+}
+
+enum ct_profile_mode ct_store_site_mode(const struct ct_store_file *store, const struct ct_site *site)
+{
+	const struct ct_node *node = &store->nodes[site->node];
+	return ct_is_pseudo(node->module, node->address, CT_PSEUDO_EVENT)  ? CT_MODE_AD_HOC
+	       : ct_is_pseudo(node->module, node->address, CT_PSEUDO_COPY) ? CT_MODE_COPY
+									   : CT_MODE_HEAP;
 }
 
 bool ct_store_is_event(const struct ct_store_file *store, const struct ct_site *site)
 {
-	const struct ct_node *node = &store->nodes[site->node];
-	return ct_is_pseudo(node->module, node->address, CT_PSEUDO_EVENT);
+	return ct_store_site_mode(store, site) != CT_MODE_HEAP;
 }
 
-bool ct_store_has_events(const struct ct_store_file *store)
+bool ct_store_has_events(const struct ct_store_file *store, enum ct_profile_mode mode)
 {
 	for (size_t i = 1; i < store->site_count; i++)
-		if (store->sites[i].total_blocks && ct_store_is_event(store, &store->sites[i]))
+		if (store->sites[i].total_blocks && ct_store_site_mode(store, &store->sites[i]) == mode)
 			return true;
 	return false;
 }

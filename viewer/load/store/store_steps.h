@@ -53,8 +53,8 @@ int ct_store_snapshots(const struct ct_store_file *store, const uint32_t *site_o
 /* Add the marks to a profile. < 0 when out of memory. */
 int ct_store_marks(const struct ct_store_file *store, struct ct_profile *profile);
 
-/* Set the mode and units of a profile of ad-hoc events, as Valgrind's DHAT does in its ad-hoc mode. */
-int ct_store_name_events(struct ct_profile *profile);
+/* Set the mode and units of a profile of ad-hoc events or copies, as Valgrind's DHAT does in these modes. */
+int ct_store_name_events(const struct ct_store_file *store, enum ct_profile_mode mode, struct ct_profile *profile);
 
 /*
  * Read all sections as they were at one moment, even while the program records: no fold began or ended during the

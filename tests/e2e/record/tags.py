@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Tags of a program (ctrace_tag_push): a dimension of stacks in views and formats."""
+
+import os
+
+from lib import dhat, pprof_strict, trace
+from lib.harness import CTRACE, CTRACE_TOP, check, check_equal, check_in, program, test
+
+TAGGED = {"[tag search]": 1100, "[tag checkout]": 200, "[tag checkout/payment]": 300, "[tag d/d/d/d/d/d/d/d]": 70}
+
+
+def by(context, what, path):
+    """{label: total bytes} of `top --by`."""
+    lines = context.run([CTRACE_TOP, "--csv", "--by", what, path]).check().stdout.splitlines()
+    heads = lines[0].split(",")
+    rows = [dict(zip(heads, line.split(","))) for line in lines[1:]]
+    return {row[what].strip('"'): int(row["total-bytes"]) for row in rows}
+
+
+@test()
+def by_tag(context):
+    """Sums by tag, nested tags, tags too deep, a pop too many; from the report, with threads, and from the store."""
+    for name, threads in (("g", 0), ("t", 1)):
+        trace.run(context, [program("tags")], out=name + ".json", CTRACE_THREADS=threads, CTRACE_KEEP_STORE=1)
+        for path in (name + ".json", name + ".json.store"):
+            sums = by(context, "tag", path)
+            check_equal({tag: sums.get(tag) for tag in TAGGED}, TAGGED, f"sums by tag, {path}")
+            check_equal(sum(sums.values()), dhat.check_file(context.path(name + ".json")).total("tb"), f"all of {path}")
+    check_equal(len(by(context, "thread", "t.json")), 2, "threads")
+    shown = context.run([CTRACE_TOP, "--by", "tag", "t.json"]).check().stdout
+    check_in("(no tag)", shown, "text")
+    trace.run(context, [program("sites")], out="none.json")
+    refused = context.run([CTRACE_TOP, "--by", "tag", "none.json"])
+    check_in("it has no tags", refused.stderr, "a recording without tags")
+    check_equal(refused.status, 2, "its status")
+
+
+@test()
+def in_formats(context):
+    """pprof has a label in place of the frame; other formats have the frame at the root; events have it too."""
+    trace.run(context, [program("tags")], out="g.json", CTRACE_FORMAT="dhat,pprof", CTRACE_THREADS=1, CTRACE_KEEP_STORE=1)
+    context.run([CTRACE, "export", "-f", "pprof", "-o", "g.pb.gz", "g.json.store"]).check()
+    with open(context.path("g.pb.gz"), "rb") as file:
+        profile = pprof_strict.Profile(file.read(), wire=False)
+    sums = {}
+    for values, stack, labels in profile.samples:
+        sums[labels.get("tag")] = sums.get(labels.get("tag"), 0) + values[1]
+        check(not any(name.startswith("[tag") for name, _ in stack), f"a tag among the functions: {stack}")
+        check("thread" in labels, f"no thread: {labels}")
+    check_equal({f"[tag {tag}]": number for tag, number in sums.items() if tag}, TAGGED, "sums by label")
+    folded = context.run([CTRACE, "export", "-f", "folded", "-o", "-", "g.json.store"]).check().stdout
+    check_in("[tag checkout/payment];_start", folded, "folded stacks")
+    events = dhat.load(context.path("g.events.json"))
+    check_equal([site.frames[-2].text for site in events.sites], ["[tag checkout]"], "the event's tag")
+
+
+@test()
+def too_many(context):
+    """A recording has 4,096 tags at most; the rest is under [tag others]. Nothing is lost, nor overwritten among the strings."""
+    trace.run(context, [program("tags"), "many"], out="m.json")
+    check_equal(dhat.check_file(context.path("m.json")).own["program"], program("tags"), "the program's name")
+    sums = by(context, "tag", "m.json")
+    check_equal(sums["[tag others]"], (5000 - 4096) * 160, "bytes of other tags")
+    check_equal(sum(number for tag, number in sums.items() if tag.startswith("[tag")), 5000 * 160, "all bytes")
+
+
+@test()
+def without_the_library(context):
+    """Without the library the calls do nothing."""
+    context.run([program("tags")]).check()
+    check_equal([name for name in os.listdir(context.folder) if not name.startswith(".")], [], "files left behind")
