@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace watch: which earlier readings are kept, and what wakes it, with groups of both versions. */
+/* ctrace watch: which earlier readings are kept, the latest events of a thread, and what wakes it, with groups of both
+ * versions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "store_builder.h"
 #include "watch/group.h"
 #include "watch/history.h"
 
@@ -80,6 +82,31 @@ static void test_snapshots(void **state)
 	ct_history_fini(&history);
 	store.snapshots = NULL;
 	store.snapshot_rows = 0;
+}
+
+/* A thread's latest events can be read when all of its events are folded, too. */
+static void test_latest_events(void **state)
+{
+	struct store_builder *builder = store_builder_new();
+	struct ct_store_file file;
+	struct ct_error_text error;
+	(void)state;
+	for (uint32_t i = 0; i < 40; i++) {
+		store_builder_event(builder, 0, builder->header.start_ticks + 100 + i, 1, CT_EVENT_ALLOC, 1000 + i, 0);
+		store_builder_fold(builder->sites, &builder->header.totals,
+				   &builder->header.sections[CT_SECTION_COUNTERS], builder->counters,
+				   &builder->events[i]);
+	}
+	builder->rings[0].tail[0] = builder->rings[0].head;
+	store_builder_write(builder, store_builder_path);
+	assert_int_equal(ct_store_file_open(store_builder_path, &file, &error), 0);
+	assert_int_equal(file.replayed, 0);
+	for (uint64_t back = 0; back < CT_STORE_LATEST_EVENTS; back++)
+		assert_int_equal(ct_store_latest_event(&file, 0, back)->bytes, 1039 - back);
+	assert_null(ct_store_latest_event(&file, 0, CT_STORE_LATEST_EVENTS));
+	assert_null(ct_store_latest_event(&file, 1, 0));
+	ct_store_file_close(&file);
+	free(builder);
 }
 
 static void put(const char *folder, const char *name, const char *text)
@@ -172,10 +199,9 @@ static void test_version_1(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_history),
-		cmocka_unit_test(test_snapshots),
-		cmocka_unit_test(test_version_2),
+		cmocka_unit_test(test_history),       cmocka_unit_test(test_snapshots),
+		cmocka_unit_test(test_latest_events), cmocka_unit_test(test_version_2),
 		cmocka_unit_test(test_version_1),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, store_builder_make_path, store_builder_remove_path);
 }
