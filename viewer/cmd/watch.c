@@ -33,6 +33,7 @@ struct watched {
 	struct ct_process process;
 	struct ct_box *box;
 	bool ended;
+	bool failed; /* at the latest look, which was said */
 	uint64_t percent; /* of its rule; 0: it has none */
 	bool exact; /* by our request */
 	struct ct_control_wish before; /* what it did until then */
@@ -199,21 +200,20 @@ static void look(struct watched *watched)
 		return;
 	}
 	ct_cgroup_of(watched->process.pid, &group);
-	if (!group.limit)
-		return; /* it was lifted, or the process is just ending */
 	int code = ct_box_look(watched->box, &group, &error);
 	if (code > 0)
 		ct_message_for(COMMAND, "%s: %d %% of the limit; report %s", watched->word, code,
 			       ct_box_path(watched->box));
-	uint64_t percent = group.used * 100 / group.limit;
+	uint64_t percent = group.limit ? group.used * 100 / group.limit : 0;
 	if (code >= 0)
 		code = CT_OK;
 	if (!code && watched->percent && !watched->exact && percent >= watched->percent)
 		code = switch_to(watched, true, &error);
 	else if (!code && watched->exact && percent + LESS < watched->percent)
 		code = switch_to(watched, false, &error);
-	if (code && ct_process_lives(&watched->process))
+	if (code && !watched->failed && ct_process_lives(&watched->process))
 		ct_message_for(COMMAND, "%s", error.line);
+	watched->failed = code;
 }
 
 /* Find the processes that are new in the group. False: the group is gone. */

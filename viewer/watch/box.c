@@ -13,7 +13,7 @@
 #include "watch/look.h"
 #include "watch/report.h"
 
-#define READ_SHARE 20 /* of the time, readings of the store may cost this part */
+#define READ_SHARE 20 /* of the time, readings of the store may cost this part, and so may looking for it */
 #define LEDGER_SHARE 20 /* the same for ledgers while memory is tight */
 #define LEDGER_SHARE_IN_PEACE 100
 #define KILLS_APART_NS UINT64_C(100000000)
@@ -31,7 +31,7 @@ struct ct_box {
 	bool reached[CT_GROUP_LEVELS];
 	int fd; /* of the store; -1: none yet */
 	char name[PATH_MAX];
-	uint64_t mark, next_read_ns;
+	uint64_t mark, next_read_ns, next_find_ns;
 	bool over; /* the recording has ended in order */
 	struct ct_history history;
 	struct ct_store_builder *builder;
@@ -239,22 +239,36 @@ static int write_report(struct ct_box *box, struct ct_error_text *error)
 	return ct_report_write(&box->report, box->folder, box->process->pid, command, box->group.group.name, error);
 }
 
+/* The process may have been moved. False: it is ending, and in no group any more; the one before says why. */
+static bool follow_group(struct ct_box *box, const struct ct_cgroup *cgroup)
+{
+	const struct ct_cgroup *group = &box->group.group;
+	if (box->opened && !strcmp(group->own, cgroup->own) && !strcmp(group->limiting, cgroup->limiting))
+		return true;
+	if (box->opened && is_dying(box->process))
+		return false;
+	ct_group_close(&box->group);
+	ct_group_open(&box->group, cgroup);
+	box->opened = true;
+	box->kills_ns = 0;
+	return true;
+}
+
 int ct_box_look(struct ct_box *box, const struct ct_cgroup *cgroup, struct ct_error_text *error)
 {
 	uint64_t now = ct_now_ns(), mark;
-	if (!box->opened || strcmp(box->group.group.limiting, cgroup->limiting) != 0) {
-		ct_group_close(&box->group);
-		ct_group_open(&box->group, cgroup);
-		box->opened = true;
-	}
+	if (!follow_group(box, cgroup))
+		return 0;
 	box->group.group.used = cgroup->used;
 	ct_group_clear(&box->group);
 	note_kills(box, now);
 	int level = new_level(box, cgroup);
 	if (box->fd >= 0 && ct_store_mark(box->fd, &mark, error))
 		mark = 0;
-	if (box->fd < 0 || mark == box->mark)
+	if ((box->fd < 0 || mark == box->mark) && now >= box->next_find_ns) {
 		find_store(box);
+		box->next_find_ns = now + (ct_now_ns() - now) * READ_SHARE;
+	}
 	if (box->fd < 0 || (level < 0 && (now < box->next_read_ns || (box->mark && mark == box->mark))))
 		return 0;
 	box->mark = box->fd >= 0 && !ct_store_mark(box->fd, &mark, error) ? mark : 0;

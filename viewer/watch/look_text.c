@@ -20,7 +20,8 @@ static void put_memory(struct ct_line *line, const struct ct_look *look, const c
 	ct_line_end(line);
 	ct_line_end(line);
 	ct_line_format(line, "group     %s of %s used%s", ct_number_bytes(used, look->used_bytes),
-		       ct_number_bytes(limit, look->limit_bytes), look->after ? " when it was last looked at" : "");
+		       look->limit_bytes ? ct_number_bytes(limit, look->limit_bytes) : "no limit",
+		       look->after ? " when it was last looked at" : "");
 	if (look->pressure >= 0)
 		ct_line_format(line, "; all of its processes waited for memory in %d.%02d %% of the last 10 s",
 			       look->pressure / 100, look->pressure % 100);
