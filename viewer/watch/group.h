@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Wake-ups for a control group whose memory gets tight, without looking at it all the time: thresholds of its use in
- * version 1; in version 2, changes of memory.events, and memory.pressure. The kernel need not offer any of them: who
- * waits looks once a second too.
+ * version 1; in version 2, changes of memory.events, and memory.pressure. The kernel need not offer any of them, so the
+ * caller also looks once a second.
  */
 #ifndef CT_WATCH_GROUP_H
 #define CT_WATCH_GROUP_H
