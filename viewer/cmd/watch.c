@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* ctrace watch: makes recordings exact while the memory of a control group is tight. */
+/*
+ * ctrace watch: reports who holds the memory when a control group comes near its limit and when a process was killed
+ * for lack of memory, and makes recordings exact while memory is tight.
+ */
 #include "cmd/cmd.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,26 +13,47 @@
 #include "ctrace/rules.h"
 #include "ctrace/store.h"
 #include "live/control.h"
+#include "util/array.h"
 #include "util/cgroup.h"
 #include "util/message.h"
+#include "watch/box.h"
 
 #define COMMAND "watch"
-#define PAUSE_US 1000000
+#define PAUSE_MS 1000
 #define LESS 10 /* percent of the limit, below the rule's, where the recording goes back */
 
 struct request {
 	const char *rules;
+	const char *folder; /* of reports */
+	const char *group; /* folder of a control group whose processes are watched; NULL: processes are named */
 };
 
 struct watched {
-	const char *word;
-	struct ct_process process; /* folder -1: it has ended */
-	uint64_t percent; /* of its rule */
+	char word[16]; /* its pid */
+	struct ct_process process;
+	struct ct_box *box;
+	bool ended;
+	bool failed; /* at the latest look, which was said */
+	uint64_t percent; /* of its rule; 0: it has none */
 	bool exact; /* by our request */
 	struct ct_control_wish before; /* what it did until then */
 };
 
+struct all {
+	const struct request *request;
+	struct watched **rows;
+	size_t count, room;
+	struct pollfd *fds;
+	size_t fd_room;
+};
+
 static const struct ct_option options[] = {
+	{.name = "output",
+	 .letter = 'o',
+	 .argument = "DIR",
+	 .help = "write reports there (default: the current folder)",
+	 .set = ct_set_text,
+	 .at = offsetof(struct request, folder)},
 	{.name = "rules",
 	 .argument = "RULES",
 	 .help = "cgroup>PERCENT%:exact, in place of each program's own CTRACE_RULES",
@@ -53,26 +78,59 @@ static void find_rules(const struct ct_process *process, char *rules, size_t roo
 		fclose(file);
 }
 
-static int begin(const struct request *request, struct watched *watched, struct ct_error_text *error)
+/* The share of the limit in the process's rule for its group, if it has one. */
+static int find_percent(const struct request *request, struct watched *watched, struct ct_error_text *error)
 {
 	char own[256];
-	struct ct_rules rules;
-	struct ct_cgroup group;
-	int code = ct_process_open(atoi(watched->word), &watched->process, error);
-	if (code)
-		return code;
+	struct ct_rules rules = {0};
 	find_rules(&watched->process, own, sizeof(own));
-	const char *text = request->rules ? request->rules : own;
-	if (!ct_rules_parse(text, &rules) || !rules.cgroup_percent)
-		return ct_error_set(error, CT_ERR_USAGE, "%s: no rule such as cgroup>80%%:exact in %s", watched->word,
-				    request->rules ? "--rules" : "its CTRACE_RULES; give one by --rules");
-	watched->percent = rules.cgroup_percent;
-	ct_cgroup_of(watched->process.pid, &group);
-	if (!group.limit)
-		return ct_error_set(error, CT_ERR_USAGE,
-				    group.version ? "%s: its control group %s has no memory limit"
-						  : "%s: the memory of its control group%s cannot be read",
-				    watched->word, group.name);
+	bool good = ct_rules_parse(request->rules ? request->rules : own, &rules);
+	if (request->rules && (!good || !rules.cgroup_percent))
+		return ct_error_set(error, CT_ERR_USAGE, "--rules=%s has no rule such as cgroup>80%%:exact",
+				    request->rules);
+	watched->percent = good ? rules.cgroup_percent : 0;
+	return CT_OK;
+}
+
+static void end(struct watched *watched)
+{
+	ct_box_free(watched->box);
+	if (watched->process.folder >= 0)
+		close(watched->process.folder);
+	free(watched);
+}
+
+/* Watch one more process. named: by the user, so it must be recorded and its group have a limit. */
+static int begin(struct all *all, int pid, bool named, struct ct_error_text *error)
+{
+	struct ct_cgroup group;
+	if (!ct_array_room(&all->rows, &all->room, all->count + 1, sizeof(struct watched *)))
+		return ct_error_no_memory(error);
+	struct watched *watched = calloc(1, sizeof(*watched));
+	if (!watched)
+		return ct_error_no_memory(error);
+	watched->process.folder = -1;
+	snprintf(watched->word, sizeof(watched->word), "%d", pid);
+	int code = ct_process_open(pid, &watched->process, error);
+	if (!code)
+		code = find_percent(all->request, watched, error);
+	ct_cgroup_of(pid, &group);
+	if (!code && named && !group.limit)
+		code = ct_error_set(error, CT_ERR_USAGE,
+				    group.version ? "%d: its control group %s has no memory limit"
+						  : "%d: the memory of its control group%s cannot be read",
+				    pid, group.name);
+	if (!code) {
+		watched->box = ct_box_new(&watched->process, all->request->folder ? all->request->folder : ".");
+		code = watched->box ? CT_OK : ct_error_no_memory(error);
+	}
+	if (!code && named && !ct_box_is_traced(watched->box))
+		code = ct_error_set(error, CT_ERR_IO, "process %d is not recorded by ctrace", pid);
+	if (code) {
+		end(watched);
+		return code;
+	}
+	all->rows[all->count++] = watched;
 	return CT_OK;
 }
 
@@ -120,77 +178,143 @@ static int switch_to(struct watched *watched, bool exact, struct ct_error_text *
 	return code;
 }
 
-/* Look at a process's group once. False: the process has ended. */
-static bool look(struct watched *watched)
+static void put_end(struct watched *watched)
+{
+	struct ct_error_text error;
+	int code = ct_box_is_traced(watched->box) ? ct_box_end(watched->box, &error) : 0;
+	if (code < 0)
+		ct_message_for(COMMAND, "%s: %s; no report: %s", watched->word, ct_box_cause(watched->box), error.line);
+	else if (code)
+		ct_message_for(COMMAND, "%s: %s; report %s", watched->word, ct_box_cause(watched->box),
+			       ct_box_path(watched->box));
+	watched->ended = true;
+}
+
+/* Look at a process and its group once. */
+static void look(struct watched *watched)
 {
 	struct ct_cgroup group;
 	struct ct_error_text error;
-	int code = CT_OK;
-	if (!ct_process_lives(&watched->process))
-		return false;
+	if (!ct_process_lives(&watched->process)) {
+		put_end(watched);
+		return;
+	}
 	ct_cgroup_of(watched->process.pid, &group);
+	int code = ct_box_look(watched->box, &group, &error);
+	if (code > 0)
+		ct_message_for(COMMAND, "%s: %d %% of the limit; report %s", watched->word, code,
+			       ct_box_path(watched->box));
 	uint64_t percent = group.limit ? group.used * 100 / group.limit : 0;
-	if (!watched->exact && percent >= watched->percent)
+	if (code >= 0)
+		code = CT_OK;
+	if (!code && watched->percent && !watched->exact && percent >= watched->percent)
 		code = switch_to(watched, true, &error);
-	else if (watched->exact && percent + LESS < watched->percent)
+	else if (!code && watched->exact && percent + LESS < watched->percent)
 		code = switch_to(watched, false, &error);
-	if (code && ct_process_lives(&watched->process))
+	if (code && !watched->failed && ct_process_lives(&watched->process))
 		ct_message_for(COMMAND, "%s", error.line);
-	return true;
+	watched->failed = code;
 }
 
-static int watch(struct watched *all, size_t count)
+/* Find the processes that are new in the group. False: the group is gone. */
+static bool find_members(struct all *all)
 {
-	for (size_t left = count; left;) {
-		left = 0;
-		for (size_t i = 0; i < count; i++) {
-			if (all[i].process.folder >= 0 && !look(&all[i])) {
-				close(all[i].process.folder);
-				all[i].process.folder = -1;
-			}
-			left += all[i].process.folder >= 0;
-		}
-		if (left)
-			usleep(PAUSE_US);
+	struct ct_error_text ignored;
+	char path[PATH_MAX];
+	int pid;
+	snprintf(path, sizeof(path), "%s/cgroup.procs", all->request->group);
+	FILE *members = fopen(path, "re");
+	while (members && fscanf(members, "%d", &pid) == 1) {
+		bool known = false;
+		for (size_t i = 0; i < all->count; i++)
+			known = known || all->rows[i]->process.pid == pid;
+		if (!known && pid > 0)
+			begin(all, pid, false, &ignored);
 	}
-	return CT_EXIT_FINE;
+	if (members)
+		fclose(members);
+	return members != NULL;
+}
+
+/* Wait for a wake-up of any group, the end of any process, or a second. */
+static void wait_for_any(struct all *all)
+{
+	nfds_t count = 0;
+	if (!ct_array_room(&all->fds, &all->fd_room, (all->count + 1) * CT_BOX_FDS, sizeof(*all->fds))) {
+		usleep(PAUSE_MS * 1000);
+		return;
+	}
+	for (size_t i = 0; i < all->count; i++)
+		count += ct_box_poll(all->rows[i]->box, all->fds + count);
+	poll(all->fds, count, PAUSE_MS);
+}
+
+static void watch(struct all *all)
+{
+	while (all->request->group ? find_members(all) || all->count : all->count > 0) {
+		size_t left = 0;
+		for (size_t i = 0; i < all->count; i++) {
+			look(all->rows[i]);
+			if (all->rows[i]->ended)
+				end(all->rows[i]);
+			else
+				all->rows[left++] = all->rows[i];
+		}
+		all->count = left;
+		if (left || all->request->group)
+			wait_for_any(all);
+	}
+}
+
+static int begin_words(struct all *all, struct request *request, char **words, struct ct_error_text *error)
+{
+	int code = CT_OK;
+	if (strchr(words[0], '/')) {
+		request->group = words[0];
+		if (words[1])
+			return ct_error_set(error, CT_ERR_USAGE, "name processes, or one control group");
+		return find_members(all) ? CT_OK
+					 : ct_error_set(error, CT_ERR_IO, "%s is not a control group", words[0]);
+	}
+	for (; *words && !code; words++)
+		code = begin(all, atoi(*words), true, error);
+	return code;
 }
 
 static int run(int argc, char **argv)
 {
 	struct request request = {0};
+	struct all all = {.request = &request};
 	struct ct_error_text error;
 	int code, rest = ct_command_begin(&ct_command_watch, &request, argc, argv, &code);
 	if (rest < 0)
 		return code;
-	size_t count = (size_t)(argc - rest);
-	struct watched *all = calloc(count + 1, sizeof(*all));
-	if (!count || !all) {
-		free(all);
-		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE, "name a process; see ctrace watch --help");
-	}
-	code = CT_OK;
-	for (size_t i = 0; i < count; i++)
-		all[i] = (struct watched){.word = argv[rest + (int)i], .process = {.folder = -1}};
-	for (size_t i = 0; i < count && !code; i++)
-		code = begin(&request, &all[i], &error);
-	code = code ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : watch(all, count);
-	for (size_t i = 0; i < count; i++)
-		if (all[i].process.folder >= 0)
-			close(all[i].process.folder);
-	free(all);
+	if (rest == argc)
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
+				   "name a process or the folder of a control group; see ctrace watch --help");
+	code = begin_words(&all, &request, argv + rest, &error);
+	if (code)
+		code = ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
+	else
+		watch(&all);
+	for (size_t i = 0; i < all.count; i++)
+		end(all.rows[i]);
+	free(all.rows);
+	free(all.fds);
 	return code;
 }
 
 const struct ct_command ct_command_watch = {
 	.name = COMMAND,
-	.summary = "record every allocation while memory is tight",
-	.usage = "[options] PID...",
+	.summary = "report who holds the memory when it runs out",
+	.usage = "[options] PID...|CGROUP",
 	.about =
-		"Look once a second at the memory of each process's control group. While it is above the rule's share of its "
-		"limit, the recording of the process is exact; when it is 10 % of the limit lower, the recording is what it was "
-		"before, a sample or off. Ends with the processes, which must have been started with ctrace, asleep "
-		"(CTRACE_MODE=off) or not.",
+		"Write a report when the memory of a process's control group reaches 80, 90 and 95 % of its limit, and when the "
+		"kernel has killed the process: who holds what, who has grown in the last 10 seconds, 1, 5 and 15 minutes, the "
+		"latest allocations of each thread, and where the resident memory is. While the memory is above the share in "
+		"the rule of CTRACE_RULES or --rules, the recording of the process is exact; when it is 10 % of the limit lower, "
+		"the recording is what it was before, a sample or off. CGROUP is the folder of a control group, whose processes "
+		"are watched, also those to come.",
 	.groups = {CT_OPTION_GROUP(options, 0)},
 	.run = run,
 };

@@ -24,6 +24,7 @@ enum kind { GAUGE, COUNTER, INFO };
 struct subject {
 	struct ct_served *served;
 	struct ct_memory memory;
+	const struct ct_ledger *ledger; /* NULL: not asked for, or not known */
 	bool has_sites;
 };
 
@@ -216,6 +217,24 @@ static void put_memory(struct writer *writer)
 				  writer->subjects[i].memory.cgroup_events[event]);
 }
 
+static void put_ledgers(struct writer *writer)
+{
+	begin_family(writer, "resident_bytes", GAUGE, "bytes",
+		     "Resident memory by where it is, as ctrace memory shows it; all of them add up to it.");
+	for (size_t i = 0; i < writer->count; i++)
+		for (int row = 0; row < CT_LEDGER_ROWS && writer->subjects[i].ledger; row++) {
+			const char *name = ct_ledger_name((enum ct_ledger_row)row);
+			begin_sample(writer, writer->subjects[i].served, (const char *const[]){"where", name, NULL});
+			fprintf(writer->out, "%" PRId64 "\n", writer->subjects[i].ledger->bytes[row]);
+		}
+	begin_family(writer, "heap_pinned_bytes", GAUGE, "bytes",
+		     "Free bytes of the heap on pages on which a live block lies; not known of a sample.");
+	for (size_t i = 0; i < writer->count; i++)
+		if (writer->subjects[i].ledger && writer->subjects[i].ledger->has_sites)
+			put_sample(writer, writer->subjects[i].served, no_labels,
+				   writer->subjects[i].ledger->pinned_bytes);
+}
+
 static void put_sites(struct writer *writer, const struct ct_site_names *names, size_t most)
 {
 	char hash[20];
@@ -286,12 +305,14 @@ static void put_server(struct writer *writer, const struct ct_server *server, ui
 	put_seconds(writer, NULL, ct_now_ns() - began_ns);
 }
 
-static void add_subject(struct writer *writer, struct ct_fleet *fleet, struct ct_served *served, bool sites)
+static void add_subject(struct writer *writer, struct ct_fleet *fleet, struct ct_served *served, bool sites,
+			bool ledger)
 {
 	struct subject *subject = &writer->subjects[writer->count++];
 	subject->served = served;
 	ct_served_look(served);
 	ct_memory_read(&served->process, &subject->memory);
+	subject->ledger = ledger ? ct_served_ledger(served) : NULL;
 	subject->has_sites = sites && ct_top_sites(&fleet->names, served);
 	ct_fleet_used(fleet, served);
 }
@@ -305,11 +326,11 @@ static bool takes_open_metrics(const char *accept)
 CT_ANSWER(metrics)
 {
 	struct writer writer = {.out = answer->out, .open_metrics = takes_open_metrics(request->accept)};
-	uint64_t sites, began_ns = ct_now_ns();
+	uint64_t sites, ledger, began_ns = ct_now_ns();
 	int pid;
 	struct ct_served *one = NULL;
 	if (!ct_answer_number(request, answer, "sites", 0, CT_TOP_SITES_MAX, &sites) ||
-	    !ct_answer_pid(request, answer, &pid))
+	    !ct_answer_number(request, answer, "ledger", 0, 1, &ledger) || !ct_answer_pid(request, answer, &pid))
 		return;
 	if (pid && !(one = ct_answer_process(server, request, answer)))
 		return;
@@ -321,15 +342,17 @@ CT_ANSWER(metrics)
 		return;
 	}
 	if (one)
-		add_subject(&writer, &server->fleet, one, sites);
+		add_subject(&writer, &server->fleet, one, sites, ledger);
 	for (size_t i = 0; i < server->fleet.count && !one; i++)
 		if (ct_fleet_find(&server->fleet, server->fleet.rows[i]->pid) != server->fleet.rows[i])
 			continue; /* another process with this pid comes first; equal labels are not allowed */
 		else if (server->fleet.rows[i]->ended_ns || !ct_served_is_past(server->fleet.rows[i], ct_now_ns()))
-			add_subject(&writer, &server->fleet, server->fleet.rows[i], sites);
+			add_subject(&writer, &server->fleet, server->fleet.rows[i], sites, ledger);
 	ct_fleet_count_ends(&server->fleet);
 	put_heap(&writer);
 	put_memory(&writer);
+	if (ledger)
+		put_ledgers(&writer);
 	if (sites)
 		put_sites(&writer, &server->fleet.names, (size_t)sites);
 	put_processes(&writer);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "load/store/store_builder.h"
+#include "memory/take.h"
 #include "push/labels.h"
 #include "serve/memory.h"
 #include "serve/site_cache.h"
@@ -15,6 +16,8 @@
 #include "util/utf8.h"
 
 #define SECOND UINT64_C(1000000000)
+#define LEDGER_PAUSE_NS UINT64_C(10000000000)
+#define LEDGER_SHARE 20 /* of the time, taking ledgers may cost this part */
 #define FRESH_NS SECOND /* a reading is not renewed before this */
 #define REST_NS (300 * SECOND) /* a profile that is not used for so long is forgotten */
 #define UNSEEN_NS (3600 * SECOND)
@@ -254,6 +257,25 @@ int ct_served_profile(struct ct_served *served, struct ct_profile **profile, str
 		return code;
 	*profile = ct_store_builder_profile(served->builder);
 	return CT_OK;
+}
+
+const struct ct_ledger *ct_served_ledger(struct ct_served *served)
+{
+	struct ct_store_file store = {0};
+	struct ct_taken taken = {0};
+	struct ct_error_text ignored;
+	uint64_t now = ct_now_ns(), pause = served->ledger.took_ns * LEDGER_SHARE;
+	if (has_ended(served) || served->process.folder < 0)
+		return NULL;
+	if (!served->ledger_ns || now - served->ledger_ns >= (pause > LEDGER_PAUSE_NS ? pause : LEDGER_PAUSE_NS)) {
+		bool taken_now = !ct_store_file_read(served->fd, served->store, &store, &ignored) &&
+				 !ct_take(&served->process, &store, &taken, &ignored);
+		served->ledger = taken_now ? taken.ledger : (struct ct_ledger){0};
+		served->ledger_ns = now;
+		ct_store_file_close(&store);
+		ct_taken_fini(&taken);
+	}
+	return served->ledger.rss_bytes ? &served->ledger : NULL;
 }
 
 void ct_served_rest(struct ct_served *served, uint64_t now_ns)

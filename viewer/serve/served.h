@@ -81,6 +81,8 @@ struct ct_served {
 	uint64_t built_mark, used_ns;
 	uint64_t generation; /* counts the profiles that were begun; sites of two have nothing in common */
 	struct ct_seen clients[CT_CLIENTS_MAX]; /* of delta_heap */
+	struct ct_ledger ledger; /* the latest */
+	uint64_t ledger_ns; /* when it was tried last; 0: it was not asked for */
 };
 
 /* A process with this open store. Takes folder and fd over, even if it fails. NULL: out of memory, or not a file. */
@@ -95,6 +97,12 @@ int ct_served_look(struct ct_served *served);
 
 /* Renew the profile too, with program, modules and snapshots. 0 or < 0; the profile is the server's. */
 int ct_served_profile(struct ct_served *served, struct ct_profile **profile, struct ct_error_text *error);
+
+/*
+ * The process's ledger (model/ledger.h), taken again after 10 seconds, or so late that taking it costs a twentieth of
+ * the time. NULL: the process has ended, or cannot be read.
+ */
+const struct ct_ledger *ct_served_ledger(struct ct_served *served);
 
 /* About how many bytes the profile takes. */
 size_t ct_served_bytes(const struct ct_served *served);

@@ -64,6 +64,8 @@ static bool read_groups(const char *root, int version, struct ct_cgroup *group)
 	while (length >= (int)strlen(root)) {
 		uint64_t limit = read_number(folder, names[version].limit);
 		bool exists = read_text(folder, names[version].used, text);
+		if (exists && !found)
+			snprintf(group->own, sizeof(group->own), "%s", folder);
 		found = found || exists;
 		if (limit && exists && (!group->limit || limit < group->limit)) {
 			uint64_t used = strtoull(text, NULL, 10), files = 0;
@@ -72,6 +74,7 @@ static bool read_groups(const char *root, int version, struct ct_cgroup *group)
 				files = row ? strtoull(row + strlen(names[version].files), NULL, 10) : 0;
 			}
 			group->limit = limit;
+			snprintf(group->limiting, sizeof(group->limiting), "%s", folder);
 			group->used = used > files ? used - files : 0;
 		}
 		while (length > 0 && folder[--length] != '/')

@@ -11,6 +11,8 @@ struct ct_cgroup {
 	int version; /* of the memory controller; 0: not known, and all else is 0 */
 	char name[PATH_MAX]; /* of the process's group, as the kernel gives it */
 	uint64_t limit; /* bytes, of the group or the group above it that has the smallest one; 0: none has one */
+	char own[2 * PATH_MAX]; /* folder of the process's group, or of the group above it that can be seen */
+	char limiting[2 * PATH_MAX]; /* of the one with the limit */
 	uint64_t used; /* bytes there, without those of files that the kernel would drop first */
 };
 

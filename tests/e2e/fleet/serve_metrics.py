@@ -26,7 +26,7 @@ def lint(context):
     with targets(context, 2, popen=user) as (first, second), serving(context, **user) as server:
         for target in (first, second):
             server.wait_for(target.pid, "the process", lambda row: True)
-        for path in ("/metrics", f"/metrics?pid={first.pid}", "/metrics?sites=10"):
+        for path in ("/metrics", f"/metrics?pid={first.pid}", "/metrics?ledger=1", "/metrics?sites=10"):
             answer = server.ask(path)
             check_equal(answer.headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8", "type")
             result = _lint(context, answer.text)
@@ -63,6 +63,30 @@ def two_formats_of_the_same(context):
         one = samples(server.ask(f"/metrics?pid={target.pid}").text)
         check_equal(one["ctrace_heap_live_bytes", ()], row["liveBytes"], "?pid= has no labels for the process")
         check(not any(name == "ctrace_ends_total" for name, _ in one), "?pid= has metrics of the server")
+
+
+@test()
+def ledger(context):
+    """?ledger=1 has where the resident memory is, which adds up, and is not there after the end."""
+    user = alone(context)
+    with targets(context, popen=user) as (target,), serving(context, **user) as server:
+
+        def rows():
+            found = samples(server.ask(f"/metrics?pid={target.pid}&ledger=1").text)
+            return {dict(labels)["where"]: value for (name, labels), value in found.items() if name == "ctrace_resident_bytes"}
+
+        check(not any(name == "ctrace_resident_bytes" for name, _ in samples(server.ask("/metrics").text)), "a ledger that was not asked for")
+        target.tell("grow 100")
+        row = server.wait_for(target.pid, "growth", lambda row: row["liveBytes"] > 100 * BLOCK)
+        first = rows()
+        check_equal(len(first), 10, "rows")
+        check(abs(first["live"] - row["liveBytes"]) < 1 << 20, f"live: {first['live']}, {row['liveBytes']} in the heap")
+        with open(f"/proc/{target.pid}/statm", encoding="ascii") as statm:
+            resident = int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        check(abs(sum(first.values()) - resident) <= 1 << 20, f"sum of the rows: {sum(first.values())}, /proc has {resident}")
+        target.kill()
+        server.wait_for(target.pid, "the kill", lambda row: row["state"] == "killed")
+        check_equal(rows(), {}, "after the end")
 
 
 @test()

@@ -47,6 +47,16 @@ uint64_t ct_store_file_us(const struct ct_store_file *store, uint64_t ticks)
 	return us < 0x1p63L ? (uint64_t)us : UINT64_MAX / 2;
 }
 
+const struct ct_event *ct_store_latest_event(const struct ct_store_file *store, size_t ring, uint64_t back)
+{
+	uint64_t head = store->rings[ring].head, tail = ct_ring_tail(&store->rings[ring], &store->header->progress);
+	if (tail > head || head - tail > CT_RING_EVENTS || back >= head - ct_store_first_known(tail, head))
+		return NULL;
+	const struct ct_event *event = ct_store_event(store, ring, head - 1 - back);
+	bool good = event->site && event->site < store->site_count && event->ticks >= store->start_ticks;
+	return good ? event : NULL;
+}
+
 int ct_store_file_open(const char *path, struct ct_store_file *store, struct ct_error_text *error)
 {
 	memset(store, 0, sizeof(*store));

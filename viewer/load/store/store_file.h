@@ -98,6 +98,14 @@ int ct_store_module_open(const struct ct_store_file *store, size_t module, const
 /* Convert ticks of the store's clock to microseconds, rounded. */
 uint64_t ct_store_file_us(const struct ct_store_file *store, uint64_t ticks);
 
+#define CT_STORE_LATEST_EVENTS 32 /* of each ring; fewer if its thread has recorded fewer */
+
+/*
+ * A ring's event with number `back`, 0 = the latest. NULL: it has not so many, or it is older than the segment. Its
+ * site is one of the store's.
+ */
+const struct ct_event *ct_store_latest_event(const struct ct_store_file *store, size_t ring, uint64_t back);
+
 /* The name in a tag's pseudo frame. */
 static inline struct ct_span ct_tag_name(uint64_t mark)
 {

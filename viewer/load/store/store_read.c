@@ -89,8 +89,8 @@ static int read_section(int fd, const struct ct_store_header *header, uint32_t s
 }
 
 /*
- * Read a ring's unfolded events and, if it is still intact, the event before them. If all events are folded, that one
- * has the ring's latest time.
+ * Read a ring's unfolded events and, if they are still intact, some events before them. If all events are folded, the
+ * last one has the ring's latest time.
  */
 static int read_ring(int fd, struct ct_store_file *store, size_t ring, struct ct_error_text *error)
 {
@@ -98,8 +98,7 @@ static int read_ring(int fd, struct ct_store_file *store, size_t ring, struct ct
 	uint64_t at = ct_ring_tail(&store->rings[ring], &store->header->progress);
 	if (at > head || head - at > CT_RING_EVENTS)
 		return CT_OK; /* the replay reports it, unless the file is changing */
-	if (ct_store_knows_before(at, head))
-		at--;
+	at = ct_store_first_known(at, head);
 	while (at < head) {
 		uint64_t slot = at & (CT_RING_EVENTS - 1);
 		uint64_t count = head - at < CT_RING_EVENTS - slot ? head - at : CT_RING_EVENTS - slot;

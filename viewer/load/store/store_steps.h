@@ -96,6 +96,14 @@ static inline bool ct_store_knows_before(uint64_t tail, uint64_t head)
 	return tail && head - tail < CT_RING_EVENTS / 2;
 }
 
+/* The first event of a ring that is read. Folded ones are not needed, except to show a thread's latest. */
+static inline uint64_t ct_store_first_known(uint64_t tail, uint64_t head)
+{
+	if (!ct_store_knows_before(tail, head))
+		return tail;
+	return tail < CT_STORE_LATEST_EVENTS ? 0 : tail - CT_STORE_LATEST_EVENTS;
+}
+
 static inline const struct ct_event *ct_store_event(const struct ct_store_file *store, size_t ring, uint64_t index)
 {
 	return &store->events[ring * CT_RING_EVENTS + (index & (CT_RING_EVENTS - 1))];
