@@ -14,8 +14,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../../include/ctrace/block_map.h"
-#include "../../../include/ctrace/note.h"
+#include "ctrace/block_map.h"
+#include "ctrace/note.h"
 
 #define LEAVES ((size_t)1 << (CT_ADDRESS_BITS - CT_LEAF_SHIFT))
 #define LEAF_BYTES ((size_t)8 << 20)
