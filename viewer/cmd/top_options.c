@@ -152,7 +152,7 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 	 AT(view.spreads[CT_HISTOGRAM_LIFETIMES])},
 	{.name = "by",
 	 .argument = "KEY",
-	 .help = "group by site, function, file, line, module or thread",
+	 .help = "group by site, function, file, line, module, thread or tag",
 	 .standard = "site",
 	 .choices = keys,
 	 .set = ct_set_choice,

@@ -377,7 +377,7 @@ def wrong_usage(context):
         (["--focus=a("], "--focus a(: no regular expression"),
         (["--peek=["], "--peek [: no regular expression"),
         (["--list=no such function"], "--list matches no function"),
-        (["--by=size"], "site, function, file, line, module or thread"),
+        (["--by=size"], "site, function, file, line, module, thread or tag"),
         (["--json", "--cum"], "--json"),
         (["--csv", "--tree"], "--csv"),
         (["--columns=total,many"], "never-freed"),
