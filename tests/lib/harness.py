@@ -40,7 +40,16 @@ class Skip(Exception):
     """A tool is missing; the message is the tool's name."""
 
 
-ENGINE = "what an engine is built with: "  # begins the message of a Skip that does not fail in CI either
+ELSEWHERE = "what comes from elsewhere: "  # begins the message of a Skip that does not fail in CI either
+
+
+def why_missing(program, name, setup):
+    """The message of a Skip: what the script `setup` wrote to PROGRAM.missing, or the name of the script."""
+    try:
+        with open(program + ".missing", encoding="utf-8") as file:
+            return f"{ELSEWHERE}{file.read().strip()}, for {name}"
+    except OSError:
+        return f"{name} ({setup})"
 
 
 TESTS = {}

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from lib.harness import BUILD, ENGINE, Failure, Skip, check, wait_for
+from lib.harness import BUILD, Failure, Skip, check, wait_for, why_missing
 from lib.ports import free_port
 
 PROGRAM = os.path.join(BUILD, "fleet", "parca")
@@ -19,20 +19,12 @@ CONFIG = "object_storage: {bucket: {type: FILESYSTEM, config: {directory: ./data
 LIVE, ALLOCATED = "memory:inuse_space:bytes:space:bytes", "memory:alloc_space:bytes:space:bytes:delta"
 
 
-def _why():
-    try:
-        with open(PROGRAM + ".missing", encoding="utf-8") as file:
-            return f"{ENGINE}{file.read().strip()}, for Parca"
-    except OSError:
-        return "Parca (tests/fleet/setup)"
-
-
 class Parca:
     """A running Parca in a folder of the test. What it has stored survives its death: it writes a log ahead."""
 
     def __init__(self, context, config=CONFIG):
         if not os.access(PROGRAM, os.X_OK):
-            raise Skip(_why())
+            raise Skip(why_missing(PROGRAM, "Parca", "tests/fleet/setup"))
         self.context, self.port, self.process = context, free_port(), None
         self.folder = context.make_folder("parca")
         with open(os.path.join(self.folder, "parca.yaml"), "w", encoding="utf-8") as file:

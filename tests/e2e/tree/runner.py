@@ -9,7 +9,7 @@ from lib.harness import PYTHON, ROOT, check, check_equal, check_in, test
 
 SEEDS = '''
 import subprocess, time
-from lib.harness import ENGINE, Skip, check, check_equal, test, wait_for
+from lib.harness import ELSEWHERE, Skip, check, check_equal, test, wait_for
 
 @test()
 def fine(context):
@@ -32,8 +32,8 @@ def lacking(context):
     check(False, "it ran")
 
 @test()
-def no_engine(context):
-    raise Skip(ENGINE + "Go 9.9, for an engine")
+def not_to_be_had(context):
+    raise Skip(ELSEWHERE + "Go 9.9, for a server")
 
 @test()
 def hanging(context):
@@ -72,7 +72,7 @@ WANTED = {
     "broken": "FAIL seeds.broken: KeyError: 'key'",
     "status": "FAIL seeds.status: /bin/sh -c exit 3: status 3, wanted 0",
     "lacking": "SKIP seeds.lacking: missing no-such-tool",
-    "no_engine": "SKIP seeds.no_engine: missing what an engine is built with: Go 9.9, for an engine",
+    "not_to_be_had": "SKIP seeds.not_to_be_had: missing what comes from elsewhere: Go 9.9, for a server",
     "hanging": "FAIL seeds.hanging: hung: all asleep for 6 s",
     "waiting": "FAIL seeds.waiting: waited for nothing: all asleep for 3.0 s",
     "starving": "ok seeds.starving",
@@ -110,7 +110,7 @@ def seeds(context):
     in_ci = _run(context, folder, "seeds.lacking", CI="true")
     check_in("FAIL seeds.lacking: missing no-such-tool", in_ci.stdout, "a skip in CI")
     check_equal((in_ci.stdout.splitlines()[-1], in_ci.status), ("0 passed, 1 failed, 0 skipped", 1), "a skip in CI")
-    engine = _run(context, folder, "seeds.fine", "seeds.no_engine", CI="true")
+    engine = _run(context, folder, "seeds.fine", "seeds.not_to_be_had", CI="true")
     check_equal((engine.stdout.splitlines()[-1], engine.status), ("1 passed, 0 failed, 1 skipped", 0), "no engine in CI")
     check_equal(_run(context, folder, "seeds.none").status, 1, "exit code without any test")
 
