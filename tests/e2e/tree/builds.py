@@ -103,19 +103,18 @@ def _hash(path):
 
 @test(needs=("make", "gcc", "git"))
 def same_bytes_in_any_folder(context):
-    """Library, programs and page have the same bytes when built in two folders, also with an absolute B."""
+    """Library, programs and page have the same bytes when built in two folders, in one with an absolute B."""
     made = []
-    for name, words in (("a", ()), ("a-much-longer/name-of-a-folder", ()), ("b", (f"B={context.path('elsewhere')}",))):
+    for name, build in (("a", ""), ("a-much-longer/name-of-a-folder", context.path("elsewhere"))):
         folder = context.path(name)
         for file in _files():
             target = os.path.join(folder, file)
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copy2(os.path.join(ROOT, file), target)
-        _make(context, *words, FAST, cwd=folder)
-        build = context.path("elsewhere") if words else os.path.join(folder, "build")
+        _make(context, *([f"B={build}"] if build else []), FAST, cwd=folder)
+        build = build or os.path.join(folder, "build")
         made.append([_hash(os.path.join(build, part)) for part in ("lib/libctrace.so", "bin/ctrace", "share/ctrace/report.html")])
     check_equal(made[1], made[0], "two folders")
-    check_equal(made[2], made[0], "objects elsewhere")
     return f"{len(made[0])} files"
 
 
