@@ -26,12 +26,18 @@ LINK = $(CC) $(OPT) $(SAME_ANYWHERE) $(CFLAGS) $(LDFLAGS)
 
 # --- preload: runs in the traced program ---
 PRELOAD_SRC := $(wildcard preload/*/*.c)
-PRELOAD_OBJ := $(PRELOAD_SRC:%.c=$B/obj/%.o)
+# Code that few programs run, at the end: the kernel maps code in pieces of 64 KiB, and most processes do without the last.
+PRELOAD_RARE := $(filter preload/reach/% $(addprefix preload/,hooks/api.c hooks/api_stack.c hooks/entries.c \
+	hooks/memory_lock.c hooks/operators.c hooks/side_blocks.c hooks/tags.c store/event_log.c store/marks.c sys/sandbox.c \
+	tree/thread_name.c unwind/go.c unwind/libunwind.c),$(PRELOAD_SRC))
+PRELOAD_OBJ := $(patsubst %.c,$B/obj/%.o,$(filter-out $(PRELOAD_RARE),$(PRELOAD_SRC)) $(PRELOAD_RARE))
 PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
 	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -Wp,-U_FORTIFY_SOURCE -mgeneral-regs-only \
 	-D__NO_INLINE__ -Ipreload # older headers have inline functions with floating point
 # Assembler code and functions call each other, which -flto does not see. The hot path was measured without -flto.
 PRELOAD_CFLAGS += -fno-lto
+# The linker puts functions that are cold in an object before all others.
+$(PRELOAD_RARE:%.c=$B/obj/%.o): PRELOAD_CFLAGS += -fno-reorder-functions -fno-reorder-blocks-and-partition
 # Small variables together: a sleeping process then touches 9 pages less.
 PRELOAD_CFLAGS += -fdata-sections
 PRELOAD_LDFLAGS := -Wl,--sort-section=alignment

@@ -57,14 +57,18 @@ static inline uint64_t ct_snapshot_next(uint64_t ticks, uint64_t next_whole, uin
 	return next < next_whole ? next : next_whole;
 }
 
-/* Extend the timeline to `wanted` buckets. Buckets without events hold what was live before them. */
+/*
+ * Extend the timeline to `wanted` buckets. Buckets without events hold what was live before them. A bucket counts once
+ * it is written: after a kill in between, a reader would take zeros or old numbers for its minimum and maximum.
+ */
 static inline void ct_timeline_fill(struct ct_timeline *timeline, uint32_t wanted)
 {
 	while (timeline->used < wanted) {
 		struct ct_timeline_bucket last = timeline->bucket[timeline->used ? timeline->used - 1 : 0];
 		last.min_bytes = last.max_bytes = last.last_bytes;
 		last.rss_bytes = 0; /* not read */
-		timeline->bucket[timeline->used++] = last;
+		timeline->bucket[timeline->used] = last;
+		__atomic_store_n(&timeline->used, timeline->used + 1, __ATOMIC_RELEASE);
 	}
 }
 

@@ -3,7 +3,7 @@
 
 #include "sys/arena.h"
 
-#define FIRST_ENTRIES 1024u /* a power of two */
+#define FIRST_ENTRIES 256u /* a power of two; a small program needs no more */
 #define SIZES 32
 
 /*

@@ -149,21 +149,21 @@ void ct_output_expand(struct ct_text *output)
 
 bool ct_output_is_in_memory(const struct ct_text *output)
 {
-	static struct ct_text place; /* only one thread at a time starts */
+	struct ct_text *place = &ct_text_scratch;
 	struct statfs system;
-	ct_text_clear(&place);
-	ct_text_add_bytes(&place, output->bytes, (size_t)(ct_base_name(output->bytes) - output->bytes));
-	return ct_syscall3(SYS_statfs, place.bytes, &system, 0) == 0 &&
+	ct_text_clear(place);
+	ct_text_add_bytes(place, output->bytes, (size_t)(ct_base_name(output->bytes) - output->bytes));
+	return ct_syscall3(SYS_statfs, place->bytes, &system, 0) == 0 &&
 	       (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
 }
 
 void ct_output_fallback(struct ct_text *output)
 {
-	static struct ct_text name; /* only one thread at a time starts */
-	ct_text_clear(&name);
-	ct_text_add(&name, ct_base_name(output->bytes));
+	struct ct_text *name = &ct_text_scratch;
+	ct_text_clear(name);
+	ct_text_add(name, ct_base_name(output->bytes));
 	ct_text_clear(output);
 	ct_output_add_absolute(output, ct_options.tmpdir);
 	ct_text_add(output, "/");
-	ct_text_add(output, name.bytes);
+	ct_text_add(output, name->bytes);
 }

@@ -334,16 +334,17 @@ struct ct_span ct_store_string(const char *bytes, size_t length)
 /* Create the file OUTPUT.store. If it exists, OUTPUT gets a number before its extension. Returns fd or -errno. */
 static int create_file(struct ct_text *output)
 {
-	static struct ct_text first; /* one thread at a time starts */
+	struct ct_text *first = &ct_text_scratch;
 	int fd = -EEXIST;
-	first = *output;
-	size_t stem = ct_report_stem(first.bytes);
+	ct_text_clear(first);
+	ct_text_add_bytes(first, output->bytes, output->length);
+	size_t stem = ct_report_stem(first->bytes);
 	for (uint32_t i = 1; i <= NAME_TRIES && fd == -EEXIST; i++) {
 		if (i > 1) {
 			output->length = stem;
 			ct_text_add(output, ".");
 			ct_text_add_number(output, i == 2 ? ct_sys_getpid() : i - 1);
-			ct_text_add(output, first.bytes + stem);
+			ct_text_add(output, first->bytes + stem);
 		}
 		ct_text_clear(&store_path);
 		ct_text_add_bytes(&store_path, output->bytes, output->length);

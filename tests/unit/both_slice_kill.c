@@ -25,6 +25,8 @@
 #define SITES 150 /* more than a batch changes */
 #define LARGE 300 /* events */
 #define SMALL 40
+#define EVENTS_IN_BUCKET 30 /* LARGE is a multiple */
+#define BUCKETS_LEFT 8u /* until their width doubles */
 #define COUNTERS 16384 /* of histograms */
 
 /* In memory that the child shares: its store as it was before the stepping, and where it is. */
@@ -63,6 +65,23 @@ static void sort_and_leave(struct ct_slice *slice)
 	ct_slice_leave(slice);
 }
 
+/*
+ * The timeline gets a new bucket every few events, and soon has too many buckets. Without this the events were in two
+ * buckets only by chance, once in some ten runs.
+ */
+static void publish_for_long(uint32_t count)
+{
+	const struct ct_store_header *header = ct_tracer.header;
+	uint32_t shift = header->timeline[header->timeline_half].shift;
+	uint64_t late = (uint64_t)(CT_TIMELINE_BUCKETS - BUCKETS_LEFT) << shift;
+	if (sim.clock < late)
+		sim.clock = late;
+	for (uint32_t done = 0; done < count; done += EVENTS_IN_BUCKET) {
+		publish(EVENTS_IN_BUCKET);
+		sim.clock += (uint64_t)1 << shift;
+	}
+}
+
 /* The parent steps through this. A later slice is ready first, and the last slices are not ready. */
 static __attribute__((noinline)) void fold_and_combine(struct ct_slice *slices[3])
 {
@@ -96,7 +115,7 @@ static void child(void)
 	memcpy(shared->counters, ct_tracer.counters, shared->counter_count * sizeof(uint64_t));
 	snprintf(shared->path, sizeof(shared->path), "%s", ct_store_path());
 	struct ct_slice *slices[3];
-	publish(LARGE);
+	publish_for_long(LARGE);
 	for (int i = 0; i < 2; i++) {
 		shared->count += sim_merge(shared->events + shared->count);
 		slices[i] = claim_slice();
@@ -162,7 +181,8 @@ static void step_through(pid_t pid, const struct reference *reference)
 	char *before = malloc(bytes);
 	memcpy(before, store, bytes);
 	struct seen seen = {0};
-	const struct ct_progress *progress = &((const struct ct_store_header *)store)->progress;
+	const struct ct_store_header *header = (const struct ct_store_header *)store;
+	const struct ct_progress *progress = &header->progress;
 	for (uint64_t step = 0; !shared->done; step++) {
 		assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -175,6 +195,7 @@ static void step_through(pid_t pid, const struct reference *reference)
 	}
 	/* All kinds of moments have been seen. */
 	assert_true(seen.undone > 1000 && seen.second_batch > 100);
+	assert_int_not_equal(header->timeline_half, shared->header.timeline_half); /* and buckets became wider */
 	munmap((void *)store, bytes);
 	free(before);
 	close(fd);
