@@ -2,9 +2,11 @@
 """Tags of a program (ctrace_tag_push): a dimension of stacks in views and formats."""
 
 import os
+import re
 
 from lib import dhat, pprof_strict, trace
 from lib.harness import CTRACE, CTRACE_TOP, check, check_equal, check_in, program, test
+from lib.screen import Terminal
 
 TAGGED = {"[tag search]": 1100, "[tag checkout]": 200, "[tag checkout/payment]": 300, "[tag d/d/d/d/d/d/d/d]": 70}
 
@@ -29,6 +31,13 @@ def by_tag(context):
     check_equal(len(by(context, "thread", "t.json")), 2, "threads")
     shown = context.run([CTRACE_TOP, "--by", "tag", "t.json"]).check().stdout
     check_in("(no tag)", shown, "text")
+    rows = context.run([CTRACE_TOP, "t.json"]).check().stdout
+    check_in("checkout/payment: work tags.c", rows, "the tag in a row of sites")
+    check("[tag" not in rows, f"the tag among the callers: {rows}")
+    with Terminal(context, [CTRACE_TOP, "-i", "--by", "tag", context.path("t.json")], columns=120) as terminal:
+        shown = terminal.wait_for("[Tags]")
+        check(re.search(r"86\.1 +10\.1 KiB +86\.1.*\(no tag\)", shown), f"what has no tag: {shown}")
+        terminal.press("q")
     trace.run(context, [program("sites")], out="none.json")
     refused = context.run([CTRACE_TOP, "--by", "tag", "none.json"])
     check_in("it has no tags", refused.stderr, "a recording without tags")
