@@ -86,10 +86,8 @@ static bool is_live(const struct request *request)
 static int show_live(const struct request *request)
 {
 	static const enum ct_rows_kind kinds[CT_BY_COUNT] = {
-		[CT_BY_SITE] = CT_ROWS_SITES,
-		[CT_BY_FUNCTION] = CT_ROWS_FUNCTIONS,
-		[CT_BY_MODULE] = CT_ROWS_MODULES,
-		[CT_BY_THREAD] = CT_ROWS_THREADS,
+		[CT_BY_SITE] = CT_ROWS_SITES,     [CT_BY_FUNCTION] = CT_ROWS_FUNCTIONS,
+		[CT_BY_MODULE] = CT_ROWS_MODULES, [CT_BY_THREAD] = CT_ROWS_THREADS,
 		[CT_BY_TAG] = CT_ROWS_TAGS,
 	};
 	const struct ct_top_request *top = &request->top;

@@ -309,7 +309,7 @@ static int check_column(const char *command, const struct ct_top_request *reques
 				   profile->sample_bytes
 					   ? "%s is a sample, which does not have all blocks: %s is not known"
 					   : "%s has no %s: record with --memory (CTRACE_MEMORY=1), or name a running "
-						     "process with -p",
+					     "process with -p",
 				   path, name);
 	if (column == CT_COLUMN_THREADS && !profile->has_threads)
 		return ct_cmd_fail(command, CT_EXIT_USAGE,

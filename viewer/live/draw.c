@@ -123,7 +123,7 @@ static void put_rates(struct draw *draw)
 static void put_kinds(struct draw *draw)
 {
 	static const char *const names[CT_ROWS_KINDS] = {"Sites",   "Functions", "Tree", "Callers",
-							 "Modules", "Threads",   "Tags",  "Leaks"};
+							 "Modules", "Threads",   "Tags", "Leaks"};
 	const struct ct_screen *screen = draw->screen;
 	char text[CT_MATCH_ROOM + CT_NUMBER_ROOM * 2], shown[CT_NUMBER_ROOM], all[CT_NUMBER_ROOM];
 	for (int i = 0; i < CT_ROWS_KINDS; i++) {
@@ -194,9 +194,14 @@ static unsigned wanted_columns(const struct draw *draw)
 
 static void put_heads(struct draw *draw)
 {
-	static const char *const heads[CT_ROWS_KINDS] = {"WHERE",     "FUNCTION, including callees", "CALLS",
-							 "CALLED BY", "MODULE, including callees",   "THREAD",
-							 "TAG",       "WHERE"};
+	static const char *const heads[CT_ROWS_KINDS] = {"WHERE",
+							 "FUNCTION, including callees",
+							 "CALLS",
+							 "CALLED BY",
+							 "MODULE, including callees",
+							 "THREAD",
+							 "TAG",
+							 "WHERE"};
 	bool groups = ct_rows_by(draw->screen->rows.kind) != CT_BY_SITE;
 	bool leaks = draw->screen->rows.kind == CT_ROWS_LEAKS;
 	if (leaks)

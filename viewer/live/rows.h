@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The rows of the interactive view: the sites of a profile, folded by own code, its groups (functions, modules,
- * threads, tags), or the open parts of its call tree. This part does not depend on a screen. Rows keep their ids when the
- * profile is read again; their contents are valid until the next ct_rows_build or change of the profile.
+ * threads, tags), or the open parts of its call tree. This part does not depend on a screen. Rows keep their ids when
+ * the profile is read again; their contents are valid until the next ct_rows_build or change of the profile.
  */
 #ifndef CT_LIVE_ROWS_H
 #define CT_LIVE_ROWS_H

@@ -51,6 +51,7 @@ static const struct route {
 	{"/metrics", ct_answer_metrics, GET},
 	{"/sd", ct_answer_sd, GET},
 	{"/processes", ct_answer_processes, GET},
+	{"/report", ct_answer_report, GET},
 	{"/control", ct_answer_control, POST},
 	{"/diff", ct_answer_diff, GET},
 	{"/export", ct_answer_export, GET},

@@ -65,6 +65,7 @@ static void put_curve(const struct ct_store_numbers *numbers, FILE *out)
 static void put_row(struct ct_served *served, FILE *out)
 {
 	char live[CT_NUMBER_ROOM], peak[CT_NUMBER_ROOM], total[CT_NUMBER_ROOM];
+	char report[64] = "";
 	int pid = served->pid;
 	fprintf(out, "<tr data-process=%" PRIu64 "><td><input type=checkbox value=%d aria-label=\"compare %d\">",
 		served->serial, pid, pid);
@@ -85,10 +86,12 @@ static void put_row(struct ct_served *served, FILE *out)
 	put_curve(&served->numbers, out);
 	fprintf(out, "<td class=\"n wide\">%s<td class=\"n wide\">%s<td class=links>",
 		ct_number_bytes(peak, served->numbers.peak_bytes), ct_number_bytes(total, served->numbers.total_bytes));
+	if (served->report)
+		snprintf(report, sizeof(report), "<a href=\"/report?pid=%d\">report</a>", pid);
 	fprintf(out,
-		"<a href=\"/page?pid=%d\">page</a><span class=wide><a href=\"/debug/pprof/heap?pid=%d\">pprof</a>"
+		"<a href=\"/page?pid=%d\">page</a>%s<span class=wide><a href=\"/debug/pprof/heap?pid=%d\">pprof</a>"
 		"<a href=\"/debug/pprof/heap?pid=%d&amp;debug=1\">text</a><a href=\"/metrics?pid=%d\">metrics</a></span>\n",
-		pid, pid, pid, pid);
+		pid, report, pid, pid, pid);
 }
 
 CT_ANSWER(index)

@@ -45,6 +45,8 @@ static void put_process(struct ct_served *served, FILE *out)
 				   served->oom                         ? "oom"
 				   : served->state == CT_SERVED_KILLED ? "killed"
 								       : "exit");
+	if (served->report)
+		ct_put_text_member(out, "report", served->report);
 	if (*served->problem)
 		ct_put_text_member(out, "problem", served->problem);
 	putc('}', out);

@@ -84,6 +84,7 @@ void ct_served_free(struct ct_served *served)
 	free(served->exe);
 	free(served->service);
 	free(served->oom_path);
+	free(served->report);
 	free(served);
 }
 
