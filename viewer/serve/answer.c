@@ -149,7 +149,11 @@ struct ct_served *ct_answer_process(struct ct_server *server, const struct ct_re
 			only = ct_fleet_find(&server->fleet, pid);
 		}
 		if (!only)
-			ct_answer_error(answer, 404, "no recorded process %d; /processes lists them", pid);
+			ct_answer_error(answer, 404,
+					ct_fleet_sleeps(&server->fleet, pid)
+						? "process %d is asleep, and has recorded nothing"
+						: "no recorded process %d; /processes lists them",
+					pid);
 		return only;
 	}
 	for (size_t i = 0; i < server->fleet.count; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The processes as a page, which renews itself. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "names/names.h"
@@ -94,6 +95,19 @@ static void put_row(struct ct_served *served, FILE *out)
 		pid, report, pid, pid, pid);
 }
 
+/* A process that has been asleep since its start has nothing to compare, and no number. */
+static void put_asleep(const struct ct_fleet_seen *seen, FILE *out)
+{
+	char *exe = ct_fleet_exe(seen);
+	fprintf(out, "<tr data-process=\"asleep %d %" PRIu64 "\"><td><td class=n>%d<td title=\"", seen->pid,
+		seen->start, seen->pid);
+	ct_put_xml(out, exe ? exe : "");
+	fputs("\">", out);
+	ct_put_xml(out, exe ? ct_name_base(exe) : "");
+	fputs("<td>asleep<td><td class=wide><td class=wide><td class=wide><td>\n", out);
+	free(exe);
+}
+
 CT_ANSWER(index)
 {
 	FILE *out = answer->out;
@@ -116,6 +130,12 @@ CT_ANSWER(index)
 			put_row(served, out);
 			shown++;
 		}
+	}
+	for (size_t i = 0; i < server->fleet.seen_count; i++) {
+		if (!ct_fleet_is_asleep(&server->fleet.seen[i]))
+			continue;
+		put_asleep(&server->fleet.seen[i], out);
+		shown++;
 	}
 	fprintf(out,
 		"</tbody></table></div>\n<p id=none%s>None yet. Start one with <code>ctrace record ./app</code> or "
