@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "serve/black_box.h"
 #include "serve/http.h"
 #include "util/clock.h"
 #include "util/message.h"
@@ -23,6 +24,7 @@ struct request {
 	bool no_proc;
 	bool arguments;
 	bool allow_control;
+	const char *reports;
 };
 
 static int add_folder(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
@@ -77,7 +79,18 @@ static const struct ct_option options[] = {
 	 .help = "let pages and requests switch recordings, as ctrace ctl does: off, exact, sample, pause, mark, reset",
 	 .set = ct_set_flag,
 	 .at = offsetof(struct request, allow_control)},
+	{.name = "reports",
+	 .argument = "DIR",
+	 .help = "write reports there, as ctrace watch does, of all processes whose control group comes near its memory limit, and of those that are killed for lack of memory",
+	 .set = ct_set_text,
+	 .at = offsetof(struct request, reports),
+	 .file = true},
 };
+
+static void say(int pid, const char *line)
+{
+	ct_message_for(COMMAND, "%d: %s", pid, line);
+}
 
 static void started(const char *url)
 {
@@ -109,12 +122,14 @@ static int serve(const struct request *request, struct ct_error_text *error)
 	server.tls = request->tls != NULL;
 	server.fleet.arguments = request->arguments;
 	server.allow_control = request->allow_control;
+	ct_black_box_init(&server, request->reports, say);
 	if (!code && !ct_server_make_key(&server))
 		code = ct_error_set(error, CT_ERR_IO, "the kernel gives no random numbers");
 	for (size_t i = 0; i < request->folder_count && !code; i++)
 		code = ct_fleet_watch(&server.fleet, request->folders[i], error);
 	if (!code)
 		code = ct_http_serve(&server, &http, error);
+	ct_black_box_fini(&server);
 	ct_fleet_fini(&server.fleet);
 	ct_tls_free(&tls);
 	return code;

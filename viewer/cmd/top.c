@@ -86,10 +86,9 @@ static bool is_live(const struct request *request)
 static int show_live(const struct request *request)
 {
 	static const enum ct_rows_kind kinds[CT_BY_COUNT] = {
-		[CT_BY_SITE] = CT_ROWS_SITES,
-		[CT_BY_FUNCTION] = CT_ROWS_FUNCTIONS,
-		[CT_BY_MODULE] = CT_ROWS_MODULES,
-		[CT_BY_THREAD] = CT_ROWS_THREADS,
+		[CT_BY_SITE] = CT_ROWS_SITES,     [CT_BY_FUNCTION] = CT_ROWS_FUNCTIONS,
+		[CT_BY_MODULE] = CT_ROWS_MODULES, [CT_BY_THREAD] = CT_ROWS_THREADS,
+		[CT_BY_TAG] = CT_ROWS_TAGS,
 	};
 	const struct ct_top_request *top = &request->top;
 	struct ct_live_request live = {
@@ -105,6 +104,9 @@ static int show_live(const struct request *request)
 	if (top->view.by == CT_BY_THREAD && !top->view.profile->has_threads)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
 				   "%s has no threads: record with --threads (CTRACE_THREADS=1)", request->path);
+	if (top->view.by == CT_BY_TAG && !top->view.profile->has_tags)
+		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
+				   "%s has no tags: the program calls ctrace_tag_push, see ctrace(3)", request->path);
 	code = ct_live_run(&live, &error);
 	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
 }

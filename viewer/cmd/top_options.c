@@ -179,11 +179,11 @@ const struct ct_option ct_top_options[CT_TOP_OPTIONS] = {
 	 AT(leaks),
 	 .file = true},
 	{.name = "resident",
-	 .help = "with -p, how much of the live blocks is resident, swapped and untouched, and what pins pages",
+	 .help = "how much of the live blocks is resident, swapped and untouched, and what pins pages; with -p, or of a report recorded with --memory",
 	 .set = ct_set_flag,
 	 AT(resident)},
 	{.name = "pins",
-	 .help = "with -p, whose few live blocks keep pages from being given back, the most first",
+	 .help = "the same, sorted by whose few live blocks keep pages from being given back",
 	 .set = ct_set_flag,
 	 AT(pins)},
 	{.name = "json", .help = "for scripts, as ctrace export -f json", .set = set_json, AT(form)},
@@ -261,6 +261,10 @@ static void complete(struct ct_top_request *request)
 		view->rows = 0;
 	view->patterns = &request->functions;
 	request->resident = request->resident || request->pins;
+	if (request->resident && request->interactive && !request->sort_given) {
+		view->sort = request->pins ? CT_COLUMN_PINNED : CT_COLUMN_RESIDENT;
+		request->sort_given = true;
+	}
 	if (request->resident && !view->column_count && !request->interactive && request->form == CT_TOP_TEXT)
 		choose_memory_columns(request);
 }
@@ -304,7 +308,8 @@ static int check_column(const char *command, const struct ct_top_request *reques
 		return ct_cmd_fail(command, CT_EXIT_USAGE,
 				   profile->sample_bytes
 					   ? "%s is a sample, which does not have all blocks: %s is not known"
-					   : "%s has no %s: it is found in a running process, by --resident -p PID",
+					   : "%s has no %s: record with --memory (CTRACE_MEMORY=1), or name a running "
+					     "process with -p",
 				   path, name);
 	if (column == CT_COLUMN_THREADS && !profile->has_threads)
 		return ct_cmd_fail(command, CT_EXIT_USAGE,

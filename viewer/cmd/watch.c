@@ -16,7 +16,7 @@
 #include "util/array.h"
 #include "util/cgroup.h"
 #include "util/message.h"
-#include "watch/box.h"
+#include "watch/boxes.h"
 
 #define COMMAND "watch"
 #define PAUSE_MS 1000
@@ -28,21 +28,16 @@ struct request {
 	const char *group; /* folder of a control group whose processes are watched; NULL: processes are named */
 };
 
-struct watched {
-	char word[16]; /* its pid */
-	struct ct_process process;
-	struct ct_box *box;
-	bool ended;
-	bool failed; /* at the latest look, which was said */
-	uint64_t percent; /* of its rule; 0: it has none */
+/* A process with a rule for its group. */
+struct ruled {
+	uint64_t percent; /* of the limit; 0: it has no rule */
 	bool exact; /* by our request */
 	struct ct_control_wish before; /* what it did until then */
 };
 
 struct all {
 	const struct request *request;
-	struct watched **rows;
-	size_t count, room;
+	struct ct_boxes boxes;
 	struct pollfd *fds;
 	size_t fd_room;
 };
@@ -79,59 +74,41 @@ static void find_rules(const struct ct_process *process, char *rules, size_t roo
 }
 
 /* The share of the limit in the process's rule for its group, if it has one. */
-static int find_percent(const struct request *request, struct watched *watched, struct ct_error_text *error)
+static int find_percent(const struct request *request, const struct ct_process *process, struct ruled *ruled,
+			struct ct_error_text *error)
 {
 	char own[256];
 	struct ct_rules rules = {0};
-	find_rules(&watched->process, own, sizeof(own));
+	find_rules(process, own, sizeof(own));
 	bool good = ct_rules_parse(request->rules ? request->rules : own, &rules);
 	if (request->rules && (!good || !rules.cgroup_percent))
 		return ct_error_set(error, CT_ERR_USAGE, "--rules=%s has no rule such as cgroup>80%%:exact",
 				    request->rules);
-	watched->percent = good ? rules.cgroup_percent : 0;
+	ruled->percent = good ? rules.cgroup_percent : 0;
 	return CT_OK;
-}
-
-static void end(struct watched *watched)
-{
-	ct_box_free(watched->box);
-	if (watched->process.folder >= 0)
-		close(watched->process.folder);
-	free(watched);
 }
 
 /* Watch one more process. named: by the user, so it must be recorded and its group have a limit. */
 static int begin(struct all *all, int pid, bool named, struct ct_error_text *error)
 {
 	struct ct_cgroup group;
-	if (!ct_array_room(&all->rows, &all->room, all->count + 1, sizeof(struct watched *)))
-		return ct_error_no_memory(error);
-	struct watched *watched = calloc(1, sizeof(*watched));
-	if (!watched)
-		return ct_error_no_memory(error);
-	watched->process.folder = -1;
-	snprintf(watched->word, sizeof(watched->word), "%d", pid);
-	int code = ct_process_open(pid, &watched->process, error);
-	if (!code)
-		code = find_percent(all->request, watched, error);
+	struct ct_boxed *boxed;
+	int code = ct_boxes_add(&all->boxes, pid, &boxed, error);
+	if (code || !boxed)
+		return code;
 	ct_cgroup_of(pid, &group);
+	boxed->own = calloc(1, sizeof(struct ruled));
+	code = boxed->own ? find_percent(all->request, &boxed->process, boxed->own, error) : ct_error_no_memory(error);
 	if (!code && named && !group.limit)
 		code = ct_error_set(error, CT_ERR_USAGE,
 				    group.version ? "%d: its control group %s has no memory limit"
 						  : "%d: the memory of its control group%s cannot be read",
 				    pid, group.name);
-	if (!code) {
-		watched->box = ct_box_new(&watched->process, all->request->folder ? all->request->folder : ".");
-		code = watched->box ? CT_OK : ct_error_no_memory(error);
-	}
-	if (!code && named && !ct_box_is_traced(watched->box))
+	if (!code && named && !ct_box_is_traced(boxed->box))
 		code = ct_error_set(error, CT_ERR_IO, "process %d is not recorded by ctrace", pid);
-	if (code) {
-		end(watched);
-		return code;
-	}
-	all->rows[all->count++] = watched;
-	return CT_OK;
+	if (code)
+		ct_boxes_drop(&all->boxes);
+	return code;
 }
 
 /* What the process does at present, as a wish. */
@@ -153,67 +130,50 @@ static int read_mode(const struct ct_control_page *page, struct ct_control_wish 
 }
 
 /* Make the recording exact, or what it was before that. A process that is exact already is left alone. */
-static int switch_to(struct watched *watched, bool exact, struct ct_error_text *error)
+static int switch_to(int pid, struct ruled *ruled, bool exact, struct ct_error_text *error)
 {
 	struct ct_control_wish wish = {.set_mode = true, .mode = CT_CONTROL_EXACT, .name = "CTRACE_RULES"}, now;
 	struct ct_control_page page;
 	uint32_t request;
-	int code = ct_control_open(watched->word, &page, error);
+	char word[16];
+	snprintf(word, sizeof(word), "%d", pid);
+	int code = ct_control_open(word, &page, error);
 	if (code)
 		return code;
 	code = read_mode(&page, &now, error);
 	if (!code && exact)
-		watched->before = now;
+		ruled->before = now;
 	/* If another `ctrace ctl` has switched it meanwhile, that stays. */
 	bool ours = exact ? now.mode != CT_CONTROL_EXACT
-			  : now.mode == CT_CONTROL_EXACT && watched->before.mode != CT_CONTROL_EXACT;
+			  : now.mode == CT_CONTROL_EXACT && ruled->before.mode != CT_CONTROL_EXACT;
 	if (!code && ours)
-		code = ct_control_ask(&page, exact ? &wish : &watched->before, &request, error);
+		code = ct_control_ask(&page, exact ? &wish : &ruled->before, &request, error);
 	if (!code && ours)
-		ct_message_for(COMMAND, "%s: %s", watched->word, exact ? "exact" : "as before");
+		ct_message_for(COMMAND, "%d: %s", pid, exact ? "exact" : "as before");
 	else if (!code && !exact)
-		ct_message_for(COMMAND, "%s: as it was switched meanwhile", watched->word);
-	watched->exact = exact;
+		ct_message_for(COMMAND, "%d: as it was switched meanwhile", pid);
+	ruled->exact = exact;
 	ct_control_close(&page);
 	return code;
 }
 
-static void put_end(struct watched *watched)
+static void say(void *context, int pid, const char *path, const char *line)
 {
-	struct ct_error_text error;
-	int code = ct_box_is_traced(watched->box) ? ct_box_end(watched->box, &error) : 0;
-	if (code < 0)
-		ct_message_for(COMMAND, "%s: %s; no report: %s", watched->word, ct_box_cause(watched->box), error.line);
-	else if (code)
-		ct_message_for(COMMAND, "%s: %s; report %s", watched->word, ct_box_cause(watched->box),
-			       ct_box_path(watched->box));
-	watched->ended = true;
+	(void)context, (void)path;
+	ct_message_for(COMMAND, "%d: %s", pid, line);
 }
 
-/* Look at a process and its group once. */
-static void look(struct watched *watched)
+/* Follow the process's rule. */
+static int looked(void *context, struct ct_boxed *boxed, const struct ct_cgroup *group, struct ct_error_text *error)
 {
-	struct ct_cgroup group;
-	struct ct_error_text error;
-	if (!ct_process_lives(&watched->process)) {
-		put_end(watched);
-		return;
-	}
-	ct_cgroup_of(watched->process.pid, &group);
-	int code = ct_box_look(watched->box, &group, &error);
-	if (code > 0)
-		ct_message_for(COMMAND, "%s: %d %% of the limit; report %s", watched->word, code,
-			       ct_box_path(watched->box));
-	uint64_t percent = group.limit ? group.used * 100 / group.limit : 0;
-	if (code >= 0)
-		code = CT_OK;
-	if (!code && watched->percent && !watched->exact && percent >= watched->percent)
-		code = switch_to(watched, true, &error);
-	else if (!code && watched->exact && percent + LESS < watched->percent)
-		code = switch_to(watched, false, &error);
-	if (code && !watched->failed && ct_process_lives(&watched->process))
-		ct_message_for(COMMAND, "%s", error.line);
-	watched->failed = code;
+	struct ruled *ruled = boxed->own;
+	uint64_t percent = group->limit ? group->used * 100 / group->limit : 0;
+	(void)context;
+	if (ruled->percent && !ruled->exact && percent >= ruled->percent)
+		return switch_to(boxed->process.pid, ruled, true, error);
+	if (ruled->exact && percent + LESS < ruled->percent)
+		return switch_to(boxed->process.pid, ruled, false, error);
+	return CT_OK;
 }
 
 /* Find the processes that are new in the group. False: the group is gone. */
@@ -224,13 +184,9 @@ static bool find_members(struct all *all)
 	int pid;
 	snprintf(path, sizeof(path), "%s/cgroup.procs", all->request->group);
 	FILE *members = fopen(path, "re");
-	while (members && fscanf(members, "%d", &pid) == 1) {
-		bool known = false;
-		for (size_t i = 0; i < all->count; i++)
-			known = known || all->rows[i]->process.pid == pid;
-		if (!known && pid > 0)
+	while (members && fscanf(members, "%d", &pid) == 1)
+		if (pid > 0)
 			begin(all, pid, false, &ignored);
-	}
 	if (members)
 		fclose(members);
 	return members != NULL;
@@ -239,29 +195,18 @@ static bool find_members(struct all *all)
 /* Wait for a wake-up of any group, the end of any process, or a second. */
 static void wait_for_any(struct all *all)
 {
-	nfds_t count = 0;
-	if (!ct_array_room(&all->fds, &all->fd_room, (all->count + 1) * CT_BOX_FDS, sizeof(*all->fds))) {
+	if (!ct_array_room(&all->fds, &all->fd_room, (all->boxes.count + 1) * CT_BOX_FDS, sizeof(*all->fds)))
 		usleep(PAUSE_MS * 1000);
-		return;
-	}
-	for (size_t i = 0; i < all->count; i++)
-		count += ct_box_poll(all->rows[i]->box, all->fds + count);
-	poll(all->fds, count, PAUSE_MS);
+	else
+		poll(all->fds, ct_boxes_poll(&all->boxes, all->fds), PAUSE_MS);
 }
 
 static void watch(struct all *all)
 {
-	while (all->request->group ? find_members(all) || all->count : all->count > 0) {
-		size_t left = 0;
-		for (size_t i = 0; i < all->count; i++) {
-			look(all->rows[i]);
-			if (all->rows[i]->ended)
-				end(all->rows[i]);
-			else
-				all->rows[left++] = all->rows[i];
-		}
-		all->count = left;
-		if (left || all->request->group)
+	const char *group = all->request->group;
+	while (group ? find_members(all) || all->boxes.count : all->boxes.count > 0) {
+		ct_boxes_look(&all->boxes);
+		if (all->boxes.count || group)
 			wait_for_any(all);
 	}
 }
@@ -284,7 +229,7 @@ static int begin_words(struct all *all, struct request *request, char **words, s
 static int run(int argc, char **argv)
 {
 	struct request request = {0};
-	struct all all = {.request = &request};
+	struct all all = {.request = &request, .boxes = {.say = say, .looked = looked}};
 	struct ct_error_text error;
 	int code, rest = ct_command_begin(&ct_command_watch, &request, argc, argv, &code);
 	if (rest < 0)
@@ -292,14 +237,13 @@ static int run(int argc, char **argv)
 	if (rest == argc)
 		return ct_cmd_fail(COMMAND, CT_EXIT_USAGE,
 				   "name a process or the folder of a control group; see ctrace watch --help");
+	all.boxes.folder = request.folder ? request.folder : ".";
 	code = begin_words(&all, &request, argv + rest, &error);
 	if (code)
 		code = ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
 	else
 		watch(&all);
-	for (size_t i = 0; i < all.count; i++)
-		end(all.rows[i]);
-	free(all.rows);
+	ct_boxes_fini(&all.boxes);
 	free(all.fds);
 	return code;
 }

@@ -123,7 +123,7 @@ static void put_rates(struct draw *draw)
 static void put_kinds(struct draw *draw)
 {
 	static const char *const names[CT_ROWS_KINDS] = {"Sites",   "Functions", "Tree", "Callers",
-							 "Modules", "Threads",   "Leaks"};
+							 "Modules", "Threads",   "Tags", "Leaks"};
 	const struct ct_screen *screen = draw->screen;
 	char text[CT_MATCH_ROOM + CT_NUMBER_ROOM * 2], shown[CT_NUMBER_ROOM], all[CT_NUMBER_ROOM];
 	for (int i = 0; i < CT_ROWS_KINDS; i++) {
@@ -170,14 +170,19 @@ static unsigned wanted_columns(const struct draw *draw)
 {
 	unsigned all = (1u << CT_COLUMN_COUNT) - 1, sort = 1u << draw->view.sort;
 	int columns = draw->screen->terminal.columns;
-	if (draw->view.profile->recent_us && columns < WIDER) {
+	const struct ct_profile *profile = draw->view.profile;
+	bool memory = profile->has_memory && (profile->recent_us || columns >= WIDER || sort & CT_COLUMNS_MEMORY);
+	if (profile->recent_us && columns < WIDER) {
 		all = sort | 1u << CT_COLUMN_END | 1u << CT_COLUMN_GROWN | 1u << CT_COLUMN_RATE;
 		if (columns >= WIDE)
 			all |= 1u << CT_COLUMN_TOTAL | 1u << CT_COLUMN_BLOCK_RATE;
-		if (draw->view.profile->has_memory)
-			all = sort | 1u << CT_COLUMN_END | 1u << CT_COLUMN_GROWN | 1u << CT_COLUMN_RESIDENT |
-			      1u << CT_COLUMN_UNTOUCHED | 1u << CT_COLUMN_PINNED;
 	}
+	if (memory && columns < WIDER)
+		all = sort | 1u << CT_COLUMN_END | 1u << CT_COLUMN_GROWN | CT_COLUMNS_MEMORY;
+	if (!memory)
+		all &= ~CT_COLUMNS_MEMORY;
+	if (!profile->totals.swapped_bytes)
+		all &= ~(1u << CT_COLUMN_SWAPPED);
 	if (draw->screen->rows.kind != CT_ROWS_SITES)
 		all &= ~(1u << CT_COLUMN_MAX | 1u << CT_COLUMN_AVERAGE | 1u << CT_COLUMN_THREADS);
 	if (draw->screen->origins.split_threads)
@@ -189,8 +194,13 @@ static unsigned wanted_columns(const struct draw *draw)
 
 static void put_heads(struct draw *draw)
 {
-	static const char *const heads[CT_ROWS_KINDS] = {"WHERE",     "FUNCTION, including callees", "CALLS",
-							 "CALLED BY", "MODULE, including callees",   "THREAD",
+	static const char *const heads[CT_ROWS_KINDS] = {"WHERE",
+							 "FUNCTION, including callees",
+							 "CALLS",
+							 "CALLED BY",
+							 "MODULE, including callees",
+							 "THREAD",
+							 "TAG",
 							 "WHERE"};
 	bool groups = ct_rows_by(draw->screen->rows.kind) != CT_BY_SITE;
 	bool leaks = draw->screen->rows.kind == CT_ROWS_LEAKS;

@@ -58,6 +58,8 @@ static int compare_sites(const void *a, const void *b, void *context)
 	double x = ct_column_value(&first->counters, rows->sort), y = ct_column_value(&second->counters, rows->sort);
 	if (x != y)
 		return (x < y) != rows->reverse ? 1 : -1;
+	if (rows->kind == CT_ROWS_LEAKS && first->counters.end_bytes != second->counters.end_bytes)
+		return (first->counters.end_bytes < second->counters.end_bytes) != rows->reverse ? 1 : -1;
 	if (first->counters.total_bytes != second->counters.total_bytes)
 		return (first->counters.total_bytes < second->counters.total_bytes) != rows->reverse ? 1 : -1;
 	return first->site < second->site ? -1 : 1;
@@ -99,6 +101,7 @@ enum ct_group_by ct_rows_by(enum ct_rows_kind kind)
 	return kind == CT_ROWS_FUNCTIONS ? CT_BY_FUNCTION
 	       : kind == CT_ROWS_MODULES ? CT_BY_MODULE
 	       : kind == CT_ROWS_THREADS ? CT_BY_THREAD
+	       : kind == CT_ROWS_TAGS    ? CT_BY_TAG
 					 : CT_BY_SITE;
 }
 
@@ -109,7 +112,7 @@ bool ct_rows_are_sites(enum ct_rows_kind kind)
 
 bool ct_rows_have_stacks(enum ct_rows_kind kind)
 {
-	return kind != CT_ROWS_MODULES && kind != CT_ROWS_THREADS;
+	return kind != CT_ROWS_MODULES && !ct_group_by_label(ct_rows_by(kind));
 }
 
 static int add_groups(struct ct_rows *rows, const struct ct_profile *profile, const struct ct_groups *groups)
@@ -144,7 +147,7 @@ static int build_groups(struct ct_rows *rows, const struct ct_profile *profile, 
 		code = add_groups(rows, profile, &groups);
 	}
 	ct_groups_fini(&groups);
-	return code == CT_ERR_USAGE ? 0 : code; /* CT_ERR_USAGE: no threads yet */
+	return code == CT_ERR_USAGE ? 0 : code; /* CT_ERR_USAGE: no threads or tags yet */
 }
 
 /* The index, in the site's frames, of a depth in the tree, which counts from 1. */

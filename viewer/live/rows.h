@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The rows of the interactive view: the sites of a profile, folded by own code, its groups (functions, modules,
- * threads), or the open parts of its call tree. This part does not depend on a screen. Rows keep their ids when the
- * profile is read again; their contents are valid until the next ct_rows_build or change of the profile.
+ * threads, tags), or the open parts of its call tree. This part does not depend on a screen. Rows keep their ids when
+ * the profile is read again; their contents are valid until the next ct_rows_build or change of the profile.
  */
 #ifndef CT_LIVE_ROWS_H
 #define CT_LIVE_ROWS_H
@@ -18,6 +18,7 @@ enum ct_rows_kind {
 	CT_ROWS_CALLERS, /* the call tree from the allocating functions up */
 	CT_ROWS_MODULES,
 	CT_ROWS_THREADS,
+	CT_ROWS_TAGS,
 	CT_ROWS_LEAKS, /* sites with leak candidates, those with a finding first */
 	CT_ROWS_KINDS,
 };
@@ -59,7 +60,7 @@ enum ct_group_by ct_rows_by(enum ct_rows_kind kind);
 /* Are the rows folded sites? */
 bool ct_rows_are_sites(enum ct_rows_kind kind);
 
-/* Do the rows have stacks to show? Modules and threads have only their names. */
+/* Do the rows have stacks to show? Modules, threads and tags have only their names. */
 bool ct_rows_have_stacks(enum ct_rows_kind kind);
 
 void ct_rows_fini(struct ct_rows *rows);

@@ -342,7 +342,7 @@ static enum ct_action quit_key(struct ct_screen *screen, int key)
 /* What list_key does, and what the help and the bottom line say of it. */
 const struct ct_screen_key ct_screen_keys[] = {
 	{"? h", "?:help", "this help", help_key, false},
-	{"t Tab T", "t:view", "next or previous view: sites, functions, trees, modules, threads, leaks", view_key,
+	{"t Tab T", "t:view", "next or previous view: sites, functions, trees, modules, threads, tags, leaks", view_key,
 	 false},
 	{"l", "l:leaks", "what is lost, or grows steadily; then all that is live at the end", leaks_key, false},
 	{"> s <", "<>:sort", "sort by the next column; by the previous one", sort_key, false},

@@ -150,6 +150,7 @@ int ct_screen_next_sort(struct ct_screen *screen, int step)
 bool ct_screen_has_kind(const struct ct_screen *screen, enum ct_rows_kind kind)
 {
 	return kind == CT_ROWS_THREADS ? screen->has_threads
+	       : kind == CT_ROWS_TAGS  ? screen->profile->has_tags
 				       : kind != CT_ROWS_LEAKS || ct_leaking_possible(screen->profile);
 }
 

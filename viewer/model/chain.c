@@ -277,7 +277,7 @@ int64_t ct_chain_add(struct ct_chains *chains, const struct ct_chain_source *sou
 	const uint32_t *ids = from->frame_ids + site->first_frame;
 	uint32_t own = ct_origin_own(from, &source->origins, site);
 	uint32_t first = source->own ? own : ct_origin_leaf(from, &source->origins, site);
-	uint32_t end = site->frame_count, count = 0;
+	uint32_t thread, tag, end = ct_labels_of_site(from, site, &thread, &tag), count = 0;
 	/* Its callers go with it: _start often has no name. */
 	for (uint32_t i = end; i > first + 1 && i + START_FRAMES_MAX > site->frame_count; i--)
 		if (source->starts[ids[i - 1]])
@@ -287,7 +287,7 @@ int64_t ct_chain_add(struct ct_chains *chains, const struct ct_chain_source *sou
 	chains->latest_own = 0;
 	bool only_own = source->own && ct_origin_is_own(&source->origins, ids[first]);
 	/* Unless threads are folded, the label of the thread stays in place of its callers. */
-	uint32_t label = ct_thread_of_site(from, site) ? site->frame_count - 1 : site->frame_count;
+	uint32_t label = thread && !source->no_threads ? site->frame_count - 1 : site->frame_count;
 	for (uint32_t i = first; i < site->frame_count; i++) {
 		if ((i >= end && i != label) || (only_own && !ct_origin_is_own(&source->origins, ids[i])))
 			continue;
@@ -309,4 +309,39 @@ const char *ct_chain_label(const struct ct_chains *chains, size_t chain, uint32_
 {
 	const struct ct_profile *profile = chains->profile;
 	return profile->strings[profile->frames[profile->frame_ids[profile->sites[chain].first_frame + index]].text];
+}
+
+#define FIRST_HASH UINT64_C(0xcbf29ce484222325)
+
+/* FNV-1a over a text and its end. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	do
+		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+	while (*text++);
+	return hash;
+}
+
+uint64_t *ct_chain_numbers(const struct ct_profile *profile)
+{
+	struct ct_chain_source source = {0};
+	struct ct_chains chains;
+	uint64_t *numbers = calloc(profile->site_count + 1, sizeof(*numbers));
+	bool memory = !ct_chains_init(&chains, true) && numbers &&
+		      !ct_chain_source_init(&source, profile, CT_ORIGIN_RULE, false);
+	source.no_threads = true;
+	for (size_t i = 0; i < profile->site_count && memory; i++) {
+		int64_t chain = ct_chain_add(&chains, &source, &profile->sites[i]);
+		memory = chain >= 0;
+		numbers[i] = FIRST_HASH;
+		for (uint32_t at = 0; memory && at < chains.profile->sites[chain].frame_count; at++)
+			numbers[i] = hash_text(numbers[i], ct_chain_label(&chains, (size_t)chain, at));
+		numbers[i] += !numbers[i];
+	}
+	ct_chain_source_fini(&source);
+	ct_chains_fini(&chains);
+	if (memory)
+		return numbers;
+	free(numbers);
+	return NULL;
 }

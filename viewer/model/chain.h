@@ -10,6 +10,7 @@
  *   in a module's name: folder and version; the program's own is always "[program]". The module of a named function
  *     counts only if every profile knows the modules, which Valgrind's do not
  *   code without a name: only its module counts, as in "[libc]", and a run of such frames counts as one
+ *   the label of a tag (ctrace_tag_push)
  *
  * The *plain* name of a function is the part that all tools and optimization levels agree on. For an inlined
  * "ns::insert<int>(int)", debug information has only "insert".
@@ -36,6 +37,7 @@ struct ct_chain_source {
 	const struct ct_profile *profile;
 	struct ct_origins origins;
 	bool own; /* library frames are left out, too */
+	bool no_threads; /* so are labels of threads; else they stay where threads are not folded */
 	bool *starts; /* by frame id: a caller of main, of a thread's function or of the loader */
 	uint32_t *keys; /* by frame id: frame id in the chains, 0 = not added yet */
 	uint32_t program; /* string id of the program's own module, 0 = not known */
@@ -55,6 +57,12 @@ int64_t ct_chain_add(struct ct_chains *chains, const struct ct_chain_source *sou
 
 /* The function at an index in a chain, 0 = leaf: "parse", "parse [libfoo]", or "[libfoo]" alone. */
 const char *ct_chain_label(const struct ct_chains *chains, size_t chain, uint32_t index);
+
+/*
+ * The number of each site, made from its chain without threads: the same in every build, on every host. Never 0. To be
+ * freed. NULL when out of memory.
+ */
+uint64_t *ct_chain_numbers(const struct ct_profile *profile);
 
 /* Does every named function in the profile have a module? */
 bool ct_chain_knows_modules(const struct ct_profile *profile);

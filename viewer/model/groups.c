@@ -115,7 +115,8 @@ void ct_groups_count(struct ct_groups *groups, const struct ct_profile *profile,
 		if (left_out && left_out[i])
 			continue;
 		uint32_t leaf = leaf_of(groups, profile, by, site);
-		for (uint32_t j = with_allocators ? 0 : leaf; j < site->frame_count; j++) {
+		uint32_t end = ct_group_by_label(by) ? leaf + 1 : site->frame_count;
+		for (uint32_t j = with_allocators ? 0 : leaf; j < end; j++) {
 			uint32_t frame = profile->frame_ids[site->first_frame + j];
 			struct ct_group *group = &groups->rows[groups->of_frame[frame]];
 			if (j == leaf)

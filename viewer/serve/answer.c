@@ -51,6 +51,7 @@ static const struct route {
 	{"/metrics", ct_answer_metrics, GET},
 	{"/sd", ct_answer_sd, GET},
 	{"/processes", ct_answer_processes, GET},
+	{"/report", ct_answer_report, GET},
 	{"/control", ct_answer_control, POST},
 	{"/diff", ct_answer_diff, GET},
 	{"/export", ct_answer_export, GET},
@@ -148,7 +149,11 @@ struct ct_served *ct_answer_process(struct ct_server *server, const struct ct_re
 			only = ct_fleet_find(&server->fleet, pid);
 		}
 		if (!only)
-			ct_answer_error(answer, 404, "no recorded process %d; /processes lists them", pid);
+			ct_answer_error(answer, 404,
+					ct_fleet_sleeps(&server->fleet, pid)
+						? "process %d is asleep, and has recorded nothing"
+						: "no recorded process %d; /processes lists them",
+					pid);
 		return only;
 	}
 	for (size_t i = 0; i < server->fleet.count; i++) {

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "serve/fleet.h"
+#include "watch/boxes.h"
 
 #define CT_SECONDS_MAX 3600 /* that a request may wait */
 #define CT_BODY_MAX 65536u /* bytes of a request's body; only addresses for /pprof/symbol are ever sent */
@@ -20,6 +21,8 @@ struct ct_server {
 	uint64_t start_unix_ns;
 	uint64_t requests, refused; /* for /metrics */
 	size_t waiting_sites; /* what waiting requests have seen, in sites */
+	struct ct_boxes boxes; /* without a folder: none */
+	void (*say)(int pid, const char *line); /* about their reports */
 	bool stopping;
 	bool tls; /* for the targets of /sd */
 	bool allow_control;
@@ -131,6 +134,7 @@ CT_ANSWER(index);
 CT_ANSWER(metrics);
 CT_ANSWER(page);
 CT_ANSWER(processes);
+CT_ANSWER(report);
 CT_ANSWER(sd);
 CT_ANSWER(symbol);
 CT_ANSWER(text_growth);

@@ -50,12 +50,31 @@ static int ask(const struct ct_served *served, const char *word, const struct ct
 	return code;
 }
 
+/* Ask a process that has been asleep since its start. */
+static int wake(int pid, const char *word, const struct ct_control_wish *wish, uint32_t *number,
+		struct ct_error_text *error)
+{
+	struct ct_control_page page;
+	char text[16];
+	snprintf(text, sizeof(text), "%d", pid);
+	int code = ct_control_open(text, &page, error);
+	if (code)
+		return code;
+	if (page.asleep && ct_control_needs_recording(word))
+		code = ct_error_set(error, CT_ERR_USAGE, "%s: nothing is recorded; exact or sample=BYTES begins", word);
+	if (!code)
+		code = ct_control_ask(&page, wish, number, error);
+	ct_control_close(&page);
+	return code;
+}
+
 CT_ANSWER(control)
 {
 	const char *word = request->parameter(request->context, "action");
 	struct ct_control_wish wish = {0};
 	struct ct_error_text error;
 	uint32_t number;
+	int pid;
 	if (!server->allow_control) {
 		ct_answer_error(answer, 403, "the server was started without --allow-control");
 		return;
@@ -70,16 +89,20 @@ CT_ANSWER(control)
 		ct_answer_error(answer, 400, "%s", error.line);
 		return;
 	}
-	struct ct_served *served = ct_answer_process(server, request, answer);
-	if (!served)
+	if (!ct_answer_pid(request, answer, &pid))
 		return;
-	code = ask(served, word, &wish, &number, &error);
+	bool sleeps = ct_fleet_sleeps(&server->fleet, pid) && !ct_fleet_find(&server->fleet, pid);
+	struct ct_served *served = sleeps ? NULL : ct_answer_process(server, request, answer);
+	if (!served && !sleeps)
+		return;
+	code = sleeps ? wake(pid, word, &wish, &number, &error) : ask(served, word, &wish, &number, &error);
 	if (code) {
 		ct_answer_error(answer, code == CT_ERR_USAGE ? 400 : 409, "%s", error.line);
 		return;
 	}
-	served->looked_ns = 0;
-	fprintf(answer->out, "{\"pid\":%d", served->pid);
+	if (served)
+		served->looked_ns = 0;
+	fprintf(answer->out, "{\"pid\":%d", served ? served->pid : pid);
 	ct_put_text_member(answer->out, "action", word);
 	ct_put_number_member(answer->out, "request", number);
 	fputs("}\n", answer->out);

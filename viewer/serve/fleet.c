@@ -14,6 +14,7 @@
 #include "util/clock.h"
 #include "util/open.h"
 #include "util/text.h"
+#include "util/utf8.h"
 
 #define SECOND UINT64_C(1000000000)
 #define SCAN_NS SECOND /* a scan is not repeated before this */
@@ -21,6 +22,7 @@
 #define KEPT_NS (300 * SECOND) /* how long a process is kept after its end */
 #define AGAIN 3 /* scans, until a store that has just appeared is whole */
 #define RARE 16 /* a process that was not recorded in its first scans is looked at in every RARE-th one */
+#define OFTEN 4 /* and one that sleeps in every OFTEN-th, since it may be woken */
 
 void ct_fleet_fini(struct ct_fleet *fleet)
 {
@@ -69,17 +71,22 @@ static void supersede(struct ct_fleet *fleet, int pid, const struct stat *file)
 	}
 }
 
-/* Look for the store of a process of /proc. False: it has none that we may read. */
-static bool take_process(struct ct_fleet *fleet, int pid)
+/* Look for the store of a process of /proc. False: it has none that we may read. asleep: it may have one yet. */
+static bool take_process(struct ct_fleet *fleet, int pid, bool *asleep)
 {
 	struct ct_error_text ignored;
 	struct ct_process process;
 	struct stat file;
 	char name[PATH_MAX];
+	*asleep = false;
 	if (ct_process_open(pid, &process, &ignored))
 		return false;
 	int fd = ct_process_store(&process, name, &ignored);
 	if (fd < 0 || fstat(fd, &file) < 0) {
+		int page = fd < 0 ? ct_process_page(&process, name, &ignored) : -1;
+		*asleep = page >= 0;
+		if (page >= 0)
+			close(page);
 		if (fd >= 0)
 			close(fd);
 		close(process.folder);
@@ -108,6 +115,7 @@ static void take_store(void *context, const struct ct_folder *folder, const char
 	struct ct_fleet *fleet = context;
 	char path[PATH_MAX];
 	struct stat file;
+	bool asleep;
 	struct {
 		char magic[sizeof(CT_STORE_MAGIC) - 1];
 		char rest[offsetof(struct ct_store_header, pid) - sizeof(CT_STORE_MAGIC) + 1];
@@ -130,7 +138,7 @@ static void take_store(void *context, const struct ct_folder *folder, const char
 	size_t before = fleet->count;
 	add(fleet, start.pid < INT_MAX ? (int)start.pid : 0, -1, fd, path);
 	if (fleet->proc && fleet->count > before && start.pid < INT_MAX)
-		take_process(fleet, (int)start.pid);
+		take_process(fleet, (int)start.pid, &asleep);
 }
 
 int ct_fleet_init(struct ct_fleet *fleet, bool proc, struct ct_error_text *error)
@@ -168,6 +176,8 @@ static uint64_t start_of(int proc, const char *pid)
 /* Is it time to look at this process again? */
 static bool is_due(const struct ct_fleet_seen *seen, struct ct_fleet *fleet)
 {
+	if (!seen->served && seen->asleep)
+		return !(seen->looks % OFTEN);
 	if (!seen->served)
 		return seen->looks < RARE ? !(seen->looks & (seen->looks - 1)) : !(seen->looks % RARE);
 	struct ct_served *served = ct_fleet_find(fleet, seen->pid);
@@ -191,7 +201,7 @@ static void scan_proc(struct ct_fleet *fleet)
 		if (before < fleet->seen_count && fleet->seen[before].pid == pid && fleet->seen[before].start == start)
 			now[count] = fleet->seen[before];
 		if (is_due(&now[count], fleet))
-			now[count].served = take_process(fleet, pid) || now[count].served;
+			now[count].served = take_process(fleet, pid, &now[count].asleep) || now[count].served;
 		now[count++].looks++;
 	}
 	if (proc) {
@@ -254,10 +264,27 @@ void ct_fleet_scan(struct ct_fleet *fleet)
 	tidy(fleet);
 }
 
+bool ct_fleet_sleeps(const struct ct_fleet *fleet, int pid)
+{
+	for (size_t i = 0; i < fleet->seen_count; i++)
+		if (fleet->seen[i].pid == pid)
+			return ct_fleet_is_asleep(&fleet->seen[i]);
+	return false;
+}
+
+char *ct_fleet_exe(const struct ct_fleet_seen *seen)
+{
+	char link[32], path[PATH_MAX];
+	snprintf(link, sizeof(link), "/proc/%d/exe", seen->pid);
+	ssize_t length = readlink(link, path, sizeof(path) - 1);
+	return ct_utf8_clean(path, length > 0 ? (size_t)length : 0, NULL);
+}
+
 void ct_fleet_take(struct ct_fleet *fleet, int pid)
 {
+	bool asleep;
 	if (fleet->proc && pid != getpid())
-		take_process(fleet, pid);
+		take_process(fleet, pid, &asleep);
 }
 
 static void count_bytes(struct ct_fleet *fleet, struct ct_served *served)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * All recorded processes that `ctrace serve` can see: those of /proc that have a store mapped and that this user may
- * read, and the stores in the watched folders. A process is kept for some minutes after its end, so that a slow
- * scraper sees its last numbers.
+ * read, those that sleep, and the stores in the watched folders. A process is kept for some minutes after its end, so
+ * that a slow scraper sees its last numbers.
  */
 #ifndef CT_SERVE_FLEET_H
 #define CT_SERVE_FLEET_H
@@ -23,6 +23,7 @@ struct ct_fleet_seen {
 	uint32_t looks; /* in vain */
 	uint64_t start; /* clock ticks; with the pid, the process's identity */
 	bool served;
+	bool asleep; /* it has recorded nothing yet, so it has no store, but can be switched on */
 };
 
 struct ct_fleet {
@@ -53,6 +54,16 @@ void ct_fleet_scan(struct ct_fleet *fleet);
 
 /* Count the ends that were seen since the last call. */
 void ct_fleet_count_ends(struct ct_fleet *fleet);
+
+/* Has it been asleep since its start, at the latest scan? */
+static inline bool ct_fleet_is_asleep(const struct ct_fleet_seen *seen)
+{
+	return seen->asleep && !seen->served;
+}
+bool ct_fleet_sleeps(const struct ct_fleet *fleet, int pid);
+
+/* Its program, clean UTF-8, to be freed; NULL when out of memory. */
+char *ct_fleet_exe(const struct ct_fleet_seen *seen);
 
 /* Look for this process in /proc at once, before the next scan. */
 void ct_fleet_take(struct ct_fleet *fleet, int pid);

@@ -12,6 +12,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "serve/black_box.h"
+#include "util/array.h"
 #include "util/clock.h"
 #include "util/message.h"
 
@@ -22,6 +24,7 @@
 #define BODIES_MAX (UINT64_C(256) << 20) /* bytes of answers that clients have not taken yet */
 #define TLS_VERSIONS "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define SCAN_MS 10000 /* finds processes that come and go between two requests */
+#define LOOK_MS 1000 /* at the control groups of processes with a black box */
 
 /* The functions of libmicrohttpd that are used. */
 #define FUNCTIONS(each)                                                                                                \
@@ -288,7 +291,10 @@ static int loop(struct http *http, struct MHD_Daemon *daemon, int signals)
 {
 	const union MHD_DaemonInfo *info = mhd.get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	struct signalfd_siginfo signal_info;
-	uint64_t scanned = 0;
+	struct ct_boxes *boxes = &http->server->boxes;
+	struct pollfd *files = NULL;
+	size_t room = 0, served = 0; /* processes at the latest look for those with a limit */
+	uint64_t scanned = 0, looked = 0;
 	while (info) {
 		MHD_UNSIGNED_LONG_LONG wait;
 		int ms = SCAN_MS, due = resume_due(http, false);
@@ -296,10 +302,15 @@ static int loop(struct http *http, struct MHD_Daemon *daemon, int signals)
 			ms = due;
 		if (mhd.get_timeout(daemon, &wait) == MHD_YES && wait < (MHD_UNSIGNED_LONG_LONG)ms)
 			ms = (int)wait;
-		struct pollfd files[] = {{info->epoll_fd, POLLIN, 0},
-					 {signals, POLLIN, 0},
-					 {http->server->fleet.folders.inotify, POLLIN, 0}};
-		if (poll(files, 3, ms) < 0 && errno != EINTR)
+		if (boxes->count && ms > LOOK_MS)
+			ms = LOOK_MS;
+		if (!ct_array_room(&files, &room, 3 + boxes->count * CT_BOX_FDS, sizeof(*files)))
+			break;
+		files[0] = (struct pollfd){info->epoll_fd, POLLIN, 0};
+		files[1] = (struct pollfd){signals, POLLIN, 0};
+		files[2] = (struct pollfd){http->server->fleet.folders.inotify, POLLIN, 0};
+		size_t watched = ct_boxes_poll(boxes, files + 3);
+		if (poll(files, 3 + watched, ms) < 0 && errno != EINTR)
 			break;
 		if (files[1].revents & POLLIN && read(signals, &signal_info, sizeof(signal_info)) > 0)
 			break;
@@ -309,8 +320,21 @@ static int loop(struct http *http, struct MHD_Daemon *daemon, int signals)
 		if (ct_now_ns() - scanned > SCAN_MS * UINT64_C(1000000)) {
 			ct_fleet_scan(&http->server->fleet);
 			scanned = ct_now_ns();
+			served = 0;
+		}
+		if (served != http->server->fleet.count) {
+			ct_black_box_find(http->server);
+			served = http->server->fleet.count;
+		}
+		bool woken = ct_now_ns() - looked > LOOK_MS * UINT64_C(1000000);
+		for (size_t i = 0; i < watched; i++)
+			woken = woken || files[3 + i].revents;
+		if (woken) {
+			ct_boxes_look(boxes);
+			looked = ct_now_ns();
 		}
 	}
+	free(files);
 	return CT_OK;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The processes as a page, which renews itself. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "names/names.h"
@@ -65,6 +66,7 @@ static void put_curve(const struct ct_store_numbers *numbers, FILE *out)
 static void put_row(struct ct_served *served, FILE *out)
 {
 	char live[CT_NUMBER_ROOM], peak[CT_NUMBER_ROOM], total[CT_NUMBER_ROOM];
+	char report[64] = "";
 	int pid = served->pid;
 	fprintf(out, "<tr data-process=%" PRIu64 "><td><input type=checkbox value=%d aria-label=\"compare %d\">",
 		served->serial, pid, pid);
@@ -85,10 +87,25 @@ static void put_row(struct ct_served *served, FILE *out)
 	put_curve(&served->numbers, out);
 	fprintf(out, "<td class=\"n wide\">%s<td class=\"n wide\">%s<td class=links>",
 		ct_number_bytes(peak, served->numbers.peak_bytes), ct_number_bytes(total, served->numbers.total_bytes));
+	if (served->report)
+		snprintf(report, sizeof(report), "<a href=\"/report?pid=%d\">report</a>", pid);
 	fprintf(out,
-		"<a href=\"/page?pid=%d\">page</a><span class=wide><a href=\"/debug/pprof/heap?pid=%d\">pprof</a>"
+		"<a href=\"/page?pid=%d\">page</a>%s<span class=wide><a href=\"/debug/pprof/heap?pid=%d\">pprof</a>"
 		"<a href=\"/debug/pprof/heap?pid=%d&amp;debug=1\">text</a><a href=\"/metrics?pid=%d\">metrics</a></span>\n",
-		pid, pid, pid, pid);
+		pid, report, pid, pid, pid);
+}
+
+/* A process that has been asleep since its start has nothing to compare, and no number. */
+static void put_asleep(const struct ct_fleet_seen *seen, FILE *out)
+{
+	char *exe = ct_fleet_exe(seen);
+	fprintf(out, "<tr data-process=\"asleep %d %" PRIu64 "\"><td><td class=n>%d<td title=\"", seen->pid,
+		seen->start, seen->pid);
+	ct_put_xml(out, exe ? exe : "");
+	fputs("\">", out);
+	ct_put_xml(out, exe ? ct_name_base(exe) : "");
+	fputs("<td>asleep<td><td class=wide><td class=wide><td class=wide><td>\n", out);
+	free(exe);
 }
 
 CT_ANSWER(index)
@@ -113,6 +130,12 @@ CT_ANSWER(index)
 			put_row(served, out);
 			shown++;
 		}
+	}
+	for (size_t i = 0; i < server->fleet.seen_count; i++) {
+		if (!ct_fleet_is_asleep(&server->fleet.seen[i]))
+			continue;
+		put_asleep(&server->fleet.seen[i], out);
+		shown++;
 	}
 	fprintf(out,
 		"</tbody></table></div>\n<p id=none%s>None yet. Start one with <code>ctrace record ./app</code> or "

@@ -45,9 +45,22 @@ static void put_process(struct ct_served *served, FILE *out)
 				   served->oom                         ? "oom"
 				   : served->state == CT_SERVED_KILLED ? "killed"
 								       : "exit");
+	if (served->report)
+		ct_put_text_member(out, "report", served->report);
 	if (*served->problem)
 		ct_put_text_member(out, "problem", served->problem);
 	putc('}', out);
+}
+
+/* A process that has been asleep since its start. */
+static void put_asleep(const struct ct_fleet_seen *seen, FILE *out)
+{
+	char *exe = ct_fleet_exe(seen);
+	fprintf(out, "{\"pid\":%d", seen->pid);
+	ct_put_text_member(out, "state", "asleep");
+	ct_put_text_member(out, "exe", exe ? exe : "");
+	putc('}', out);
+	free(exe);
 }
 
 CT_ANSWER(processes)
@@ -62,6 +75,13 @@ CT_ANSWER(processes)
 		ct_served_look(server->fleet.rows[i]);
 		fputs(any ? ",\n" : "\n", answer->out);
 		put_process(server->fleet.rows[i], answer->out);
+		any = true;
+	}
+	for (size_t i = 0; i < server->fleet.seen_count; i++) {
+		if (!ct_fleet_is_asleep(&server->fleet.seen[i]))
+			continue;
+		fputs(any ? ",\n" : "\n", answer->out);
+		put_asleep(&server->fleet.seen[i], answer->out);
 		any = true;
 	}
 	fprintf(answer->out, "\n],\"notTaken\":%" PRIu64 ",\"notWatched\":%zu}\n", server->fleet.refused,

@@ -286,7 +286,7 @@ static void put_processes(struct writer *writer)
 
 static void put_server(struct writer *writer, const struct ct_server *server, uint64_t began_ns)
 {
-	size_t states[CT_SERVED_STATES] = {0};
+	size_t states[CT_SERVED_STATES] = {0}, asleep = 0;
 	for (size_t i = 0; i < server->fleet.count; i++)
 		states[server->fleet.rows[i]->state]++;
 	begin_family(writer, "build", INFO, NULL, "The version of ctrace.");
@@ -294,6 +294,9 @@ static void put_server(struct writer *writer, const struct ct_server *server, ui
 	begin_family(writer, "serve_processes", GAUGE, NULL, "Processes that are served, by state.");
 	for (int i = 0; i < CT_SERVED_STATES; i++)
 		put_sample(writer, NULL, (const char *const[]){"state", ct_served_states[i], NULL}, states[i]);
+	for (size_t i = 0; i < server->fleet.seen_count; i++)
+		asleep += ct_fleet_is_asleep(&server->fleet.seen[i]);
+	put_sample(writer, NULL, (const char *const[]){"state", "asleep", NULL}, asleep);
 	begin_family(writer, "ends", COUNTER, NULL, "Ends of recorded processes that were seen, by cause.");
 	put_sample(writer, NULL, (const char *const[]){"cause", "exit", NULL}, server->fleet.ended);
 	put_sample(writer, NULL, (const char *const[]){"cause", "killed", NULL}, server->fleet.killed);

@@ -82,6 +82,8 @@ static const char *type_of(const struct ct_format *format)
 		     {".svg", "image/svg+xml"},
 		     {".json", "application/json"},
 		     {".heapprofile", "application/json"},
+		     {".parquet", "application/vnd.apache.parquet"},
+		     {".jsonl", "application/x-ndjson"},
 		     {"", "text/plain; charset=utf-8"}};
 	size_t i = 0, length = strlen(format->suffix);
 	while (strlen(types[i].suffix) > length ||
@@ -106,6 +108,13 @@ static int write_format(const struct ct_profile *profile, const struct ct_format
 	return code;
 }
 
+/* Should the answer have the process's ledger? The page has it unless memory=0, other formats with memory=1. */
+static bool with_memory(const struct ct_request *request, const struct ct_format *format, struct ct_answer *answer,
+			uint64_t *memory)
+{
+	return ct_answer_number(request, answer, "memory", !strcmp(format->name, "html"), 1, memory);
+}
+
 CT_ANSWER(export)
 {
 	const char *name = request->parameter(request->context, "format");
@@ -114,6 +123,7 @@ CT_ANSWER(export)
 	const struct ct_format *format = ct_format_find(name ? name : "dhat");
 	enum ct_metric metric = metric_name ? ct_metric_find(metric_name) : CT_METRIC_NONE;
 	struct ct_error_text error;
+	uint64_t memory = 0;
 	if (!format || (metric_name && !metric)) {
 		ct_answer_error(answer, 400, "%s; ctrace export --help lists the formats and metrics",
 				format ? "unknown metric" : "unknown format");
@@ -122,7 +132,11 @@ CT_ANSWER(export)
 	struct ct_served *served = ct_answer_profile(server, request, answer);
 	if (!served)
 		return;
-	const struct ct_profile *profile = ct_store_builder_profile(served->builder);
+	struct ct_profile *profile = ct_store_builder_profile(served->builder);
+	if (!with_memory(request, format, answer, &memory))
+		return;
+	const struct ct_ledger *ledger = memory ? ct_served_ledger(served) : NULL;
+	profile->ledger = ledger ? *ledger : (struct ct_ledger){0};
 	int code = ct_format_check(format, metric, profile, "the process", &error);
 	if (!code)
 		code = write_format(profile, format, metric, answer->out, &error);

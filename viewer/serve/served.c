@@ -84,6 +84,7 @@ void ct_served_free(struct ct_served *served)
 	free(served->exe);
 	free(served->service);
 	free(served->oom_path);
+	free(served->report);
 	free(served);
 }
 
@@ -293,7 +294,7 @@ bool ct_served_is_past(const struct ct_served *served, uint64_t now_ns)
 int ct_seen_take(struct ct_seen *seen, const struct ct_served *served)
 {
 	const struct ct_profile *profile = ct_store_builder_profile(served->builder);
-	uint64_t *hashes = ct_site_hashes(profile, true);
+	uint64_t *hashes = ct_stack_hashes(profile);
 	struct ct_seen_site *sites = hashes ? reallocarray(seen->sites, profile->site_count + 1, sizeof(*sites)) : NULL;
 	if (!sites) {
 		free(hashes);
@@ -323,7 +324,7 @@ static int by_stack(const void *left, const void *right)
 /* The profile was made again, so the sites may have other numbers. */
 static int match_stacks(const struct ct_seen *seen, const struct ct_profile *profile, struct ct_seen_site *matched)
 {
-	uint64_t *hashes = ct_site_hashes(profile, true);
+	uint64_t *hashes = ct_stack_hashes(profile);
 	struct ct_seen_site *sorted = calloc(seen->count + 1, sizeof(*sorted));
 	bool memory = hashes && sorted;
 	if (memory && seen->count) {

@@ -65,6 +65,8 @@ struct ct_served {
 	uint64_t oom_kills[2]; /* that count at the latest two looks at the running process, the latest last */
 	bool oom; /* it was killed, and that count has grown */
 	bool watched; /* was seen running, so that its end counts */
+	bool boxed; /* it has, or had, a black box */
+	char *report; /* path of its latest report; NULL: none */
 	bool over; /* its pid has another store now, after an exec */
 	struct ct_store_numbers numbers;
 	bool known; /* there was a reading */

@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/threads.h"
-#include "names/names.h"
-
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
 	hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
@@ -21,35 +18,24 @@ static uint64_t hash_text(const char *text)
 	return hash;
 }
 
-/* By string id, the hash of the text; of a module only its file's name, since folders differ between machines. */
-static uint64_t *hash_strings(const struct ct_profile *profile, bool exact)
-{
-	uint64_t *hashes = calloc(profile->string_count + 1, sizeof(*hashes));
-	for (size_t i = 0; i < profile->string_count && hashes; i++)
-		hashes[i] = hash_text(*profile->strings[i] == '/' && !exact ? ct_name_base(profile->strings[i])
-									    : profile->strings[i]);
-	return hashes;
-}
-
-static uint64_t hash_site(const struct ct_profile *profile, const struct ct_site_row *site, const uint64_t *strings,
-			  bool exact)
+static uint64_t hash_site(const struct ct_profile *profile, const struct ct_site_row *site, const uint64_t *strings)
 {
 	uint64_t hash = 0;
 	for (uint32_t at = 0; at < site->frame_count; at++) {
 		const struct ct_frame *frame = &profile->frames[profile->frame_ids[site->first_frame + at]];
-		if (exact)
-			hash = mix(hash, strings[frame->text] + frame->inlined);
-		else if (!ct_thread_label(profile, frame))
-			hash = mix(hash, strings[frame->function ? frame->function : frame->module]);
+		hash = mix(hash, strings[frame->text] + frame->inlined);
 	}
-	return hash ? hash : 1;
+	return hash;
 }
 
-uint64_t *ct_site_hashes(const struct ct_profile *profile, bool exact)
+uint64_t *ct_stack_hashes(const struct ct_profile *profile)
 {
-	uint64_t *strings = hash_strings(profile, exact), *hashes = calloc(profile->site_count + 1, sizeof(*hashes));
+	uint64_t *strings = calloc(profile->string_count + 1, sizeof(*strings));
+	uint64_t *hashes = calloc(profile->site_count + 1, sizeof(*hashes));
+	for (size_t i = 0; i < profile->string_count && strings; i++)
+		strings[i] = hash_text(profile->strings[i]);
 	for (size_t i = 0; i < profile->site_count && strings && hashes; i++)
-		hashes[i] = hash_site(profile, &profile->sites[i], strings, exact);
+		hashes[i] = hash_site(profile, &profile->sites[i], strings);
 	if (!strings) {
 		free(hashes);
 		hashes = NULL;

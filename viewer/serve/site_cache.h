@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The call stacks of a store under numbers that stay the same: a hash of the functions' names. It takes 8 bytes for
+ * The call stacks of a store under numbers that stay the same (ct_chain_numbers, as in tables). It takes 8 bytes for
  * each stack, so that the stacks with most live bytes are found at each reading of the store without a profile.
  */
 #ifndef CT_SERVE_SITE_CACHE_H
@@ -23,11 +23,9 @@ struct ct_site_cache {
 	bool stale; /* the store has sites whose names are not known */
 };
 
-/*
- * The hash of each site of a profile, never 0. exact: of all that its frames say, so that equal stacks only have it;
- * otherwise of the names of functions, without threads. To be freed. NULL when out of memory.
- */
-uint64_t *ct_site_hashes(const struct ct_profile *profile, bool exact);
+/* By site of a profile, a hash of all that its frames say, so that only equal stacks have it. To be freed. NULL when
+ * out of memory. */
+uint64_t *ct_stack_hashes(const struct ct_profile *profile);
 
 /* From a profile that was just read, and the hash of each of its sites. NULL when out of memory. */
 struct ct_site_cache *ct_site_cache_new(struct ct_store_builder *builder, const uint64_t *hashes);

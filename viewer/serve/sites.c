@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/origin.h"
+#include "model/chain.h"
 #include "names/names.h"
 
 #define NAMES_MAX 200000 /* of all processes together; beyond, they are looked up again */
@@ -79,7 +79,7 @@ static bool make_cache(struct ct_site_names *names, struct ct_served *served)
 	struct ct_error_text ignored;
 	if (ct_served_profile(served, &profile, &ignored))
 		return false;
-	uint64_t *hashes = ct_site_hashes(profile, false);
+	uint64_t *hashes = ct_chain_numbers(profile);
 	struct ct_site_cache *cache = hashes ? ct_site_cache_new(served->builder, hashes) : NULL;
 	if (cache && !add_names(names, profile, hashes)) {
 		ct_site_cache_free(cache);

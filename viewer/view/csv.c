@@ -104,6 +104,17 @@ static void put_spread(const struct ct_bars *bars, uint32_t row, enum ct_histogr
 	fputs(*before == ',' ? "," : "", out);
 }
 
+/* Rows differ in their tags: a label is the program's own frame. */
+static void put_tag(const struct ct_profile *profile, const struct ct_site_row *site, FILE *out)
+{
+	char name[CT_TAG_ROOM];
+	uint32_t thread, tag;
+	ct_labels_of_site(profile, site, &thread, &tag);
+	putc(',', out);
+	if (tag)
+		ct_csv_cell(out, ct_tag_text(profile->strings[tag], name));
+}
+
 int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error)
 {
 	const struct ct_profile *profile = view->profile;
@@ -118,6 +129,7 @@ int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error)
 		fputs("function,file,line,module", view->out);
 		put_heads(view, "", false);
 		fputs(threads ? ",threads" : "", view->out);
+		fputs(profile->has_tags ? ",tag" : "", view->out);
 		fputs(profile->has_histograms ? ",sizes,lifetimes-ns\r\n" : "\r\n", view->out);
 	}
 	for (size_t i = 0; i < shown; i++) {
@@ -129,6 +141,8 @@ int ct_view_csv_sites(const struct ct_view *view, struct ct_error_text *error)
 		put_numbers(view, row->counters, false);
 		if (threads)
 			fprintf(view->out, ",%" PRIu32, row->thread_count);
+		if (profile->has_tags)
+			put_tag(profile, site, view->out);
 		for (int kind = 0; kind < CT_HISTOGRAM_KINDS && profile->has_histograms; kind++)
 			put_spread(&bars, order[i], (enum ct_histogram_kind)kind, view->out);
 		fputs("\r\n", view->out);

@@ -127,6 +127,7 @@ static void put_table(struct table *table)
 {
 	const struct ct_view *view = table->view;
 	unsigned wanted = CT_COLUMNS_PLAIN & ~(1u << CT_COLUMN_AVERAGE | 1u << CT_COLUMN_MAX | 1u << CT_COLUMN_THREADS);
+	wanted |= 1u << view->sort;
 	size_t shown = ct_order_shown(view, table->count);
 	char number[CT_NUMBER_ROOM];
 	int width;

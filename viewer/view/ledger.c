@@ -34,9 +34,11 @@ static void put_row(struct ct_line *line, const struct ct_ledger *ledger, int64_
 static void put_untouched(struct ct_line *line, const struct ct_ledger *ledger)
 {
 	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM], c[CT_NUMBER_ROOM];
-	ct_line_format(line, "live      %s in %s blocks; %s of that was never touched and takes no memory",
-		       ct_number_bytes(a, ledger->live_bytes), ct_number_exact(b, ledger->live_blocks),
-		       ct_number_bytes(c, ledger->live_untouched_bytes));
+	ct_line_format(line, "live      %s in %s blocks", ct_number_bytes(a, ledger->live_bytes),
+		       ct_number_exact(b, ledger->live_blocks));
+	if (ledger->live_untouched_bytes)
+		ct_line_format(line, "; %s of that was never touched and takes no memory",
+			       ct_number_bytes(c, ledger->live_untouched_bytes));
 	ct_line_end(line);
 	if (!ledger->swapped_bytes)
 		return;
@@ -65,7 +67,7 @@ void ct_line_put_ledger(struct ct_line *line, const struct ct_ledger *ledger, bo
 		put_untouched(line, ledger);
 	if (*ct_ledger_caveat(ledger, text))
 		ct_line_put_remark(line, "note", text);
-	ct_line_format(line, "cost      %s of CPU here; the process was neither stopped nor signalled",
+	ct_line_format(line, "cost      %s of CPU, outside the process",
 		       ct_number_time(number, (double)ledger->took_ns / 1e3, "µs"));
 	ct_line_end(line);
 }

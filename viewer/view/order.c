@@ -25,6 +25,8 @@ static int compare_rows(const void *a, const void *b, void *context)
 	double x = ct_column_value(first, order->view->sort), y = ct_column_value(second, order->view->sort);
 	if (x != y)
 		return x < y ? 1 : -1;
+	if (order->view->leaks && first->end_bytes != second->end_bytes)
+		return first->end_bytes < second->end_bytes ? 1 : -1;
 	if (first->total_bytes != second->total_bytes)
 		return first->total_bytes < second->total_bytes ? 1 : -1;
 	return left < right ? -1 : left > right;

@@ -64,7 +64,8 @@ static void put_table(struct table *table)
 	for (int i = 0; i < CT_HISTOGRAM_KINDS; i++)
 		if (table->view->spreads[i])
 			ct_bars_show(&table->bars, (enum ct_histogram_kind)i, table->order, table->shown, &table->line);
-	ct_layout_choose(table->view, CT_COLUMNS_PLAIN & ~without, ct_bars_width(&table->bars), &table->layout);
+	ct_layout_choose(table->view, (CT_COLUMNS_PLAIN & ~without) | 1u << table->view->sort,
+			 ct_bars_width(&table->bars), &table->layout);
 	ct_layout_heads(table->view, &table->layout, &table->line);
 	ct_bars_heads(&table->bars, &table->line);
 	ct_line_style(&table->line, CT_STYLE_HEAD);

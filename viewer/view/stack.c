@@ -16,7 +16,7 @@ static const struct ct_frame *frame_at(const struct ct_profile *profile, const s
 static uint32_t callers_end(const struct ct_profile *profile, const struct ct_site_row *site,
 			    const struct ct_origins *origins)
 {
-	uint32_t end = site->frame_count - (ct_thread_of_site(profile, site) ? 1 : 0);
+	uint32_t thread, tag, end = ct_labels_of_site(profile, site, &thread, &tag);
 	if (end > 1 && !frame_at(profile, site, end - 1)->function &&
 	    !ct_origin_is_own(origins, profile->frame_ids[site->first_frame + end - 2]))
 		end--;
@@ -65,17 +65,22 @@ static void add_call(struct ct_line *line, const struct ct_profile *profile, con
 	ct_line_style(line, CT_STYLE_PLAIN);
 }
 
-/* Where threads are apart, rows of one place differ only in their threads: these come first. */
-static void add_thread(struct ct_line *line, const struct ct_profile *profile, const struct ct_site_row *site,
+/* Rows of one place may differ only in their tags and, where threads are apart, in these: both come first. */
+static void add_labels(struct ct_line *line, const struct ct_profile *profile, const struct ct_site_row *site,
 		       const struct ct_origins *origins)
 {
-	char name[CT_THREAD_ROOM];
-	uint32_t label = origins->split_threads ? ct_thread_of_site(profile, site) : 0;
-	if (!label)
-		return;
+	char name[CT_THREAD_ROOM], tag_name[CT_TAG_ROOM];
+	uint32_t thread, tag;
+	ct_labels_of_site(profile, site, &thread, &tag);
 	ct_line_style(line, CT_STYLE_QUIET);
-	ct_line_add_cut(line, ct_thread_text(profile->strings[label], name), ct_line_left(line) / 2);
-	ct_line_add(line, ": ");
+	if (thread && origins->split_threads) {
+		ct_line_add_cut(line, ct_thread_text(profile->strings[thread], name), ct_line_left(line) / 2);
+		ct_line_add(line, ": ");
+	}
+	if (tag) {
+		ct_line_add_cut(line, ct_tag_text(profile->strings[tag], tag_name), ct_line_left(line) / 2);
+		ct_line_add(line, ": ");
+	}
 }
 
 void ct_line_add_site(struct ct_line *line, const struct ct_profile *profile, const struct ct_site_row *site,
@@ -84,7 +89,7 @@ void ct_line_add_site(struct ct_line *line, const struct ct_profile *profile, co
 	uint32_t own = ct_origin_own(profile, look.origins, site);
 	const struct ct_frame *frame = frame_at(profile, site, own);
 	char text[CT_NAME_ROOM];
-	add_thread(line, profile, site, look.origins);
+	add_labels(line, profile, site, look.origins);
 	ct_line_style(line, CT_STYLE_STRONG);
 	ct_line_add_rest(line, ct_name_short(profile, frame, text));
 	ct_line_style(line, CT_STYLE_QUIET);

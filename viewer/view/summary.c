@@ -250,7 +250,7 @@ static void put_totals(const struct ct_view *view, struct ct_line *line)
 		put_peak(view, line);
 	if (main != CT_METRIC_END_BYTES && ct_metric_exists(profile, CT_METRIC_END_BYTES))
 		put_end(view, line);
-	if (profile->own_bytes) {
+	if (profile->own_bytes && !profile->ledger.rss_bytes) { /* the ledger has more of it: files, too */
 		put_label(line, "own cost");
 		ct_line_format(line, "%s of memory, taken by ctrace", ct_number_bytes(time, profile->own_bytes));
 		ct_line_end(line);

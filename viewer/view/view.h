@@ -27,7 +27,10 @@ enum ct_column {
 };
 
 /* A bit for each column that a table of sites may have. */
-#define CT_COLUMNS_PLAIN ((1u << CT_COLUMN_LIVE) - 1)
+/* Where the memory is: for --resident and --pins, and where there is room. */
+#define CT_COLUMNS_MEMORY                                                                                              \
+	(1u << CT_COLUMN_RESIDENT | 1u << CT_COLUMN_SWAPPED | 1u << CT_COLUMN_UNTOUCHED | 1u << CT_COLUMN_PINNED)
+#define CT_COLUMNS_PLAIN (((1u << CT_COLUMN_LIVE) - 1) & ~CT_COLUMNS_MEMORY)
 
 struct ct_view {
 	const struct ct_profile *profile;

@@ -13,7 +13,7 @@
 #include "watch/look.h"
 #include "watch/report.h"
 
-#define READ_SHARE 20 /* of the time, readings of the store may cost this part, and so may looking for it */
+#define READ_SHARE 20 /* of the time, readings of stores may cost this part, and so may looking for them */
 #define LEDGER_SHARE 20 /* the same for ledgers while memory is tight */
 #define LEDGER_SHARE_IN_PEACE 100
 #define KILLS_APART_NS UINT64_C(100000000)
@@ -22,12 +22,14 @@
 struct ct_box {
 	const struct ct_process *process;
 	const char *folder;
+	bool no_arguments;
 	int pidfd;
 	struct ct_group group;
 	bool opened; /* the group's wake-ups */
 	bool traced;
 	uint64_t kills[2]; /* the group's count, at two looks at the process before it was being killed */
 	uint64_t kills_ns;
+	size_t boxes; /* that share the time */
 	bool reached[CT_GROUP_LEVELS];
 	int fd; /* of the store; -1: none yet */
 	char name[PATH_MAX];
@@ -110,14 +112,16 @@ static void find_store(struct ct_box *box)
 	snprintf(box->name, sizeof(box->name), "%s", name);
 }
 
-struct ct_box *ct_box_new(const struct ct_process *process, const char *folder)
+struct ct_box *ct_box_new(const struct ct_process *process, const char *folder, bool no_arguments)
 {
 	struct ct_box *box = calloc(1, sizeof(*box));
 	if (!box)
 		return NULL;
 	box->process = process;
 	box->folder = folder;
+	box->no_arguments = no_arguments;
 	box->fd = -1;
+	box->boxes = 1;
 	box->group = (struct ct_group){.fds = {-1, -1}};
 	box->pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
 	find_store(box);
@@ -160,7 +164,7 @@ static void note_kills(struct ct_box *box, uint64_t now)
 /* Take the ledger once more. Each look at a level has its own. In between it is taken for a kill that is to come. */
 static void take_ledger(struct ct_box *box, const struct ct_store_file *store, bool level, uint64_t now)
 {
-	uint64_t pause = box->ledger.took_ns * (box->reached[0] ? LEDGER_SHARE : LEDGER_SHARE_IN_PEACE);
+	uint64_t pause = box->ledger.took_ns * (box->reached[0] ? LEDGER_SHARE : LEDGER_SHARE_IN_PEACE) * box->boxes;
 	struct ct_error_text ignored;
 	struct ct_taken taken;
 	if (!level && box->ledger_ns && now - box->ledger_ns < pause)
@@ -213,7 +217,7 @@ static int read_store(struct ct_box *box, int level, const struct ct_cgroup *cgr
 			code = make_look(box, &store, (unsigned)level, cgroup, error);
 	}
 	ct_store_file_close(&store);
-	box->next_read_ns = start + (ct_now_ns() - start) * READ_SHARE;
+	box->next_read_ns = start + (ct_now_ns() - start) * READ_SHARE * box->boxes;
 	return code;
 }
 
@@ -235,7 +239,8 @@ static int new_level(struct ct_box *box, const struct ct_cgroup *cgroup)
 
 static int write_report(struct ct_box *box, struct ct_error_text *error)
 {
-	const char *command = box->builder ? ct_store_builder_profile(box->builder)->command : "";
+	const struct ct_profile *profile = box->builder ? ct_store_builder_profile(box->builder) : NULL;
+	const char *command = !profile ? "" : box->no_arguments ? profile->program : profile->command;
 	return ct_report_write(&box->report, box->folder, box->process->pid, command, box->group.group.name, error);
 }
 
@@ -254,9 +259,10 @@ static bool follow_group(struct ct_box *box, const struct ct_cgroup *cgroup)
 	return true;
 }
 
-int ct_box_look(struct ct_box *box, const struct ct_cgroup *cgroup, struct ct_error_text *error)
+int ct_box_look(struct ct_box *box, const struct ct_cgroup *cgroup, size_t boxes, struct ct_error_text *error)
 {
 	uint64_t now = ct_now_ns(), mark;
+	box->boxes = boxes;
 	if (!follow_group(box, cgroup))
 		return 0;
 	box->group.group.used = cgroup->used;
@@ -267,7 +273,7 @@ int ct_box_look(struct ct_box *box, const struct ct_cgroup *cgroup, struct ct_er
 		mark = 0;
 	if ((box->fd < 0 || mark == box->mark) && now >= box->next_find_ns) {
 		find_store(box);
-		box->next_find_ns = now + (ct_now_ns() - now) * READ_SHARE;
+		box->next_find_ns = now + (ct_now_ns() - now) * READ_SHARE * boxes;
 	}
 	if (box->fd < 0 || (level < 0 && (now < box->next_read_ns || (box->mark && mark == box->mark))))
 		return 0;

@@ -13,8 +13,9 @@
 
 struct ct_box;
 
-/* folder: of the reports. Both are the caller's, for as long as the box. NULL when out of memory. */
-struct ct_box *ct_box_new(const struct ct_process *process, const char *folder);
+/* folder: of the reports. Both are the caller's, for as long as the box. no_arguments: they leave out the arguments of
+ * the process, which may hold secrets. NULL when out of memory. */
+struct ct_box *ct_box_new(const struct ct_process *process, const char *folder, bool no_arguments);
 void ct_box_free(struct ct_box *box);
 
 /* What poll waits for: the group's wake-ups and the process's end. At most CT_BOX_FDS. */
@@ -26,10 +27,10 @@ unsigned ct_box_poll(const struct ct_box *box, struct pollfd *fds);
 bool ct_box_is_traced(const struct ct_box *box);
 
 /*
- * Look at a process that runs: about once a second, and after each wake-up. Returns the level, in percent, if the group
- * has reached one and a report was written; 0, or < 0.
+ * Look at a process that runs: about once a second, and after each wake-up. boxes: how many share the time that looks
+ * may cost. Returns the level, in percent, if the group has reached one and a report was written; 0, or < 0.
  */
-int ct_box_look(struct ct_box *box, const struct ct_cgroup *cgroup, struct ct_error_text *error);
+int ct_box_look(struct ct_box *box, const struct ct_cgroup *cgroup, size_t boxes, struct ct_error_text *error);
 
 /* The process has ended. Returns 1 if a report was written; 0: none was due; < 0. */
 int ct_box_end(struct ct_box *box, struct ct_error_text *error);

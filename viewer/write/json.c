@@ -47,6 +47,15 @@ static void put_threads(const struct ct_profile *profile, const struct ct_site_r
 	putc(']', out);
 }
 
+static void put_tag(const struct ct_profile *profile, const struct ct_site_row *site, FILE *out)
+{
+	char name[CT_TAG_ROOM];
+	uint32_t thread, tag;
+	ct_labels_of_site(profile, site, &thread, &tag);
+	if (tag)
+		ct_put_text_member(out, "tag", ct_tag_text(profile->strings[tag], name));
+}
+
 /* Where a bucket begins, and its blocks. */
 static void put_histogram(const struct ct_profile *profile, const struct ct_site_row *site, enum ct_histogram_kind kind,
 			  FILE *out)
@@ -86,6 +95,7 @@ static void put_site(const struct ct_profile *profile, const struct ct_origins *
 	for (int i = 0; i < CT_HISTOGRAM_KINDS && profile->has_histograms; i++)
 		put_histogram(profile, site, (enum ct_histogram_kind)i, out);
 	put_threads(profile, site, out);
+	put_tag(profile, site, out);
 	putc('}', out);
 }
 

@@ -9,6 +9,7 @@
 #include "model/functions.h"
 #include "model/losses.h"
 #include "model/metric.h"
+#include "model/threads.h"
 #include "names/names.h"
 #include "write/write.h"
 
@@ -130,10 +131,10 @@ READ(read_loss)
 	return put_number(cell, ct_loss_value(&table->profile->losses, column->index));
 }
 
-READ(read_hash)
+READ(read_number)
 {
 	(void)column;
-	snprintf(cell->room, sizeof(cell->room), "%016" PRIx64, table->hashes[row]);
+	snprintf(cell->room, sizeof(cell->room), "%016" PRIx64, table->numbers[row]);
 	return put_text(cell, cell->room);
 }
 
@@ -177,6 +178,15 @@ READ(read_stack)
 	cell->frames = table->profile->frame_ids + site->first_frame;
 	cell->frame_count = site->frame_count;
 	return true;
+}
+
+READ(read_tag)
+{
+	const struct ct_profile *profile = table->profile;
+	uint32_t thread, tag;
+	(void)column;
+	ct_labels_of_site(profile, &profile->sites[row], &thread, &tag);
+	return tag && put_text(cell, ct_tag_text(profile->strings[tag], cell->room));
 }
 
 READ(read_truncated)
@@ -249,13 +259,14 @@ static const char *const counter_names[] = {
 static void make_sites(struct ct_sql_table *table)
 {
 	static const struct ct_sql_column columns[] = {
-		{"site", CT_CELL_TEXT, read_hash, 0},
+		{"site", CT_CELL_TEXT, read_number, 0},
 		{"leaf", CT_CELL_TEXT, read_frame_text, LEAF},
 		{"function", CT_CELL_TEXT, read_frame_text, FUNCTION},
 		{"module", CT_CELL_TEXT, read_frame_text, MODULE},
 		{"file", CT_CELL_TEXT, read_frame_text, FILE_PATH},
 		{"line", CT_CELL_NUMBER, read_line, 0},
 		{"stack", CT_CELL_STACK, read_stack, 0},
+		{"tag", CT_CELL_TEXT, read_tag, 0},
 		{"truncated", CT_CELL_BOOL, read_truncated, 0},
 	};
 	table->name = "sites";
@@ -312,25 +323,6 @@ static void make_timeline(struct ct_sql_table *table)
 		add(table, columns[i]);
 }
 
-/* A site's number is made from what survives a rebuild (model/chain.h). */
-static bool hash_sites(struct ct_sql_table *table)
-{
-	const struct ct_profile *profile = table->profile;
-	struct ct_chain_source source = {0};
-	struct ct_chains chains;
-	bool memory = !ct_chains_init(&chains, true) && !ct_chain_source_init(&source, profile, CT_ORIGIN_RULE, false);
-	for (size_t i = 0; i < profile->site_count && memory; i++) {
-		int64_t chain = ct_chain_add(&chains, &source, &profile->sites[i]);
-		memory = chain >= 0;
-		table->hashes[i] = FIRST_HASH;
-		for (uint32_t at = 0; memory && at < chains.profile->sites[chain].frame_count; at++)
-			table->hashes[i] = hash_text(table->hashes[i], ct_chain_label(&chains, (size_t)chain, at));
-	}
-	ct_chain_source_fini(&source);
-	ct_chains_fini(&chains);
-	return memory;
-}
-
 static bool name_frames(struct ct_sql_table *table)
 {
 	const struct ct_profile *profile = table->profile;
@@ -374,11 +366,11 @@ int ct_sql_table_init(struct ct_sql_table *table, enum ct_sql_kind kind, const s
 		make_timeline(table);
 	} else {
 		make_sites(table);
-		table->hashes = calloc(profile->site_count + 1, sizeof(*table->hashes));
+		table->numbers = ct_chain_numbers(profile);
 		table->names = calloc(profile->frame_count + 1, sizeof(*table->names));
 		table->module_names = calloc(profile->string_count + 1, sizeof(*table->module_names));
-		memory = !ct_origins_init(&table->origins, profile, CT_ORIGIN_RULE) && table->hashes && table->names &&
-			 table->module_names && hash_sites(table) && name_frames(table);
+		memory = !ct_origins_init(&table->origins, profile, CT_ORIGIN_RULE) && table->numbers && table->names &&
+			 table->module_names && name_frames(table);
 	}
 	return memory ? CT_OK : ct_error_no_memory(error);
 }
@@ -388,7 +380,7 @@ void ct_sql_table_fini(struct ct_sql_table *table)
 	for (size_t i = 0; table->module_names && i < table->profile->string_count; i++)
 		free(table->module_names[i]);
 	ct_origins_fini(&table->origins);
-	free(table->hashes);
+	free(table->numbers);
 	free(table->names);
 	free(table->module_names);
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "model/origin.h"
+#include "model/threads.h"
 #include "model/profile.h"
 #include "util/error.h"
 
@@ -27,7 +28,7 @@ struct ct_cell {
 	int64_t number;
 	const uint32_t *frames; /* ids, for ct_sql_table.names */
 	uint32_t frame_count;
-	char room[17];
+	char room[CT_TAG_ROOM];
 };
 
 struct ct_sql_table;
@@ -52,7 +53,7 @@ struct ct_sql_table {
 	size_t column_count, row_count;
 	/* Of sites: */
 	struct ct_origins origins;
-	uint64_t *hashes; /* by site: the same for the same stack on another host and in another version */
+	uint64_t *numbers; /* by site: the same for the same stack on another host and in another version */
 	const char **names; /* by frame id: its function, or "[libc.so.6]" */
 	char **module_names; /* by string id, for code without names */
 	/* Of all: */

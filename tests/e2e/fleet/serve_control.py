@@ -2,11 +2,12 @@
 """Recordings that are switched through ctrace serve: what is done, and who may ask for it."""
 
 import base64
+import os
 import re
 
 from lib import formats
 from lib.harness import check, check_equal, check_in, test
-from lib.serve import BLOCK, alone, serving, targets
+from lib.serve import BLOCK, alone, samples, serving, targets
 
 TOKEN = "correct horse battery"
 
@@ -56,6 +57,25 @@ def each_action(context):
         target.end()
         server.wait_for(target.pid, "the end", lambda row: row["state"] == "ended")
         ask("off", status=409)
+
+
+@test()
+def asleep(context):
+    """A process that has been asleep since its start is listed so, and can be woken; then it is served like the others."""
+    user = alone(context)
+    with targets(context, popen=user) as (other,), targets(context, popen=user, CTRACE_MODE="off") as (target,), serving(context, "--allow-control", **user) as server:
+        row = server.wait_for(target.pid, "the process that sleeps", lambda row: True)
+        check_equal((row["state"], os.path.basename(row["exe"])), ("asleep", os.path.basename(server.process_of(other.pid)["exe"])), "its row")
+        check("liveBytes" not in row, f"numbers of a process that has none: {row}")
+        check_in("<td>asleep<td>", server.ask("/").text, "the list")
+        check_equal(samples(server.ask("/metrics").text)["ctrace_serve_processes", (("state", "asleep"),)], 1, "the metric")
+        check_in("is asleep, and has recorded nothing", server.ask(f"/page?pid={target.pid}", status=404).text, "its page")
+        key = _key(server, other.pid)
+        check_in("nothing is recorded", server.ask(f"/control?pid={target.pid}&action=pause", "POST", status=400, X_Ctrace_Key=key).text, "pause")
+        server.ask(f"/control?pid={target.pid}&action=exact", "POST", status=403, X_Ctrace_Key="wrong")
+        server.ask(f"/control?pid={target.pid}&action=exact", "POST", status=202, X_Ctrace_Key=key)
+        target.tell("grow 3")
+        server.wait_for(target.pid, "the process that was woken", lambda row: row["state"] == "runs" and row["liveBytes"] > 3 * BLOCK)
 
 
 @test(needs="go")

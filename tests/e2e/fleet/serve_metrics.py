@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The metrics of ctrace serve: promtool's lint, a scrape by Debian's Prometheus over /sd, alert rules."""
 
+import base64
 import contextlib
 import json
 import os
+import re
 import subprocess
 import urllib.parse
 import urllib.request
 
 from lib.harness import ROOT, check, check_equal, check_in, test, wait_for
 from lib.ports import free_port
-from lib.serve import BLOCK, alone, samples, serving, targets
+from lib.serve import BLOCK, alone, samples, serving, targets, unpack
 
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0,text/plain;version=0.0.4;q=0.5"
 
@@ -33,6 +35,29 @@ def lint(context):
             check_equal((result.status, result.stdout + result.stderr), (0, ""), "promtool check metrics, " + path)
         broken = answer.text.replace("# TYPE ctrace_ends_total counter", "# TYPE ctrace_ends_total gauge")
         check(_lint(context, broken).status, "promtool does not notice a total that is a gauge")
+
+
+@test()
+def sites_as_in_tables(context):
+    """The label `site` of /metrics?sites= is the column `site` of the tables, with threads too; each file has its type."""
+    user = alone(context)
+    with targets(context, popen=user, CTRACE_THREADS=1) as (target,), serving(context, **user) as server:
+        target.tell("grow 5")
+        server.wait_for(target.pid, "the process", lambda row: row["liveBytes"] > 5 * BLOCK)
+        rows = [json.loads(line) for line in server.ask("/export?format=jsonl").text.splitlines()]
+        live = {}
+        for row in rows:
+            live[row["site"]] = live.get(row["site"], 0) + row["end_bytes"]
+        got = {dict(labels)["site"]: int(value) for (name, labels), value in samples(server.ask("/metrics?sites=10").text).items() if name == "ctrace_site_live_bytes"}
+        check(len(got) == 10 and max(got.values()) > 5 * BLOCK, f"sites in the metrics: {got}")
+        check_equal(got, {site: live.get(site) for site in got}, "live bytes by site")
+        for name, type_ in (("parquet", "application/vnd.apache.parquet"), ("jsonl", "application/x-ndjson"), ("json", "application/json"), ("html", "text/html; charset=utf-8")):
+            check_equal(server.ask(f"/export?format={name}").headers["Content-Type"], type_, name)
+        ledger = server.ask("/export?format=json&memory=1").json["memory"]
+        check_equal(sum(ledger["rows"].values()), ledger["rssBytes"], "the ledger of a running process")
+        check("memory" not in server.ask("/export?format=json").json, "a ledger that was not asked for")
+        page = json.loads(unpack(base64.b64decode(re.search(r'id="data">([^<]*)<', server.ask("/export?format=html").text).group(1))))
+        check(page["memory"]["rows"]["live"] > 5 * BLOCK, "the ledger of the live page")
 
 
 @test()

@@ -10,6 +10,7 @@ import subprocess
 from lib.fire import STRESS
 from lib.harness import CTRACE, Skip, check, check_equal, check_in, test, wait_for
 from lib.obedient import Obedient
+from lib.serve import alone, serving
 
 LIMIT = 64 << 20
 BLOCK = 50_001
@@ -128,6 +129,39 @@ def near_the_limit(context):
         finally:
             if target.process.poll() is None:
                 target.kill()
+
+
+@test(needs="/usr/bin/python3")
+def by_the_server(context):
+    """ctrace serve --reports DIR writes the same reports of the processes that it finds, and answers with them; without it, none."""
+    user = alone(context)
+    with group() as folder, serving(context, "--reports", context.folder, **user) as server:
+        target = Obedient(context, secret="s3cret", popen=user)
+        _join(folder, target.pid)
+        try:
+            server.wait_for(target.pid, "the process", lambda row: True)
+            check_in("has no report: its memory was not near its limit", server.ask(f"/report?pid={target.pid}", status=404).text, "no report yet")
+            target.tell("grow 1020")
+            wait_for(lambda: f"{target.pid}: 80 % of the limit; report " in server.said(), "the line about the level")
+            answer = server.ask(f"/report?pid={target.pid}&format=json")
+            check_equal((answer.headers["Content-Type"], answer.json["looks"][0]["moment"]), ("application/json", "at 80 %"), "the look")
+            check(answer.json["looks"][0]["ledger"]["rows"]["live"] > LIMIT // 2, "the ledger")
+            check_in(f'<a href="/report?pid={target.pid}">report</a>', server.ask("/").text, "the list")
+            _fill(target, 10_000)
+            wait_for(lambda: f"{target.pid}: out of memory; report " in server.said(), "the line about the end")
+            text = server.ask(f"/report?pid={target.pid}")
+            check_in(": out of memory\n", text.text, "the text")
+            check("s3cret" not in text.text, "arguments in the report")
+            report, own = _report(context, target.pid)
+            check_equal((report["cause"], own, server.process_of(target.pid)["report"]), ("out of memory", text.text, context.path(f"ctrace.{target.pid}.oom.txt")), "the file")
+        finally:
+            if target.process.poll() is None:
+                target.kill()
+        quiet = Obedient(context, popen=user)
+        with serving(context, **user) as other:
+            other.wait_for(quiet.pid, "the process", lambda row: True)
+            check_in("ctrace serve --reports DIR writes them", other.ask(f"/report?pid={quiet.pid}", status=404).text, "without --reports")
+        quiet.end()
 
 
 @test(needs=("/usr/bin/python3", "unshare", "mount"))

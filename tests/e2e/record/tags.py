@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Tags of a program (ctrace_tag_push): a dimension of stacks in views and formats."""
 
+import csv
+import json
 import os
+import re
 
-from lib import dhat, pprof_strict, trace
+from lib import browser, dhat, pprof_strict, trace
 from lib.harness import CTRACE, CTRACE_TOP, check, check_equal, check_in, program, test
+from lib.page import show
+from lib.screen import Terminal
 
 TAGGED = {"[tag search]": 1100, "[tag checkout]": 200, "[tag checkout/payment]": 300, "[tag d/d/d/d/d/d/d/d]": 70}
 
@@ -29,6 +34,13 @@ def by_tag(context):
     check_equal(len(by(context, "thread", "t.json")), 2, "threads")
     shown = context.run([CTRACE_TOP, "--by", "tag", "t.json"]).check().stdout
     check_in("(no tag)", shown, "text")
+    rows = context.run([CTRACE_TOP, "t.json"]).check().stdout
+    check_in("checkout/payment: work tags.c", rows, "the tag in a row of sites")
+    check("[tag" not in rows, f"the tag among the callers: {rows}")
+    with Terminal(context, [CTRACE_TOP, "-i", "--by", "tag", context.path("t.json")], columns=120) as terminal:
+        shown = terminal.wait_for("[Tags]")
+        check(re.search(r"86\.1 +10\.1 KiB +86\.1.*\(no tag\)", shown), f"what has no tag: {shown}")
+        terminal.press("q")
     trace.run(context, [program("sites")], out="none.json")
     refused = context.run([CTRACE_TOP, "--by", "tag", "none.json"])
     check_in("it has no tags", refused.stderr, "a recording without tags")
@@ -50,8 +62,41 @@ def in_formats(context):
     check_equal({f"[tag {tag}]": number for tag, number in sums.items() if tag}, TAGGED, "sums by label")
     folded = context.run([CTRACE, "export", "-f", "folded", "-o", "-", "g.json.store"]).check().stdout
     check_in("[tag checkout/payment];_start", folded, "folded stacks")
+    def sums_of(rows, tag, number):
+        sums = {}
+        for row in rows:
+            if row.get(tag):
+                sums[f"[tag {row[tag]}]"] = sums.get(f"[tag {row[tag]}]", 0) + int(row[number])
+        return sums
+
+    sites = json.loads(context.run([CTRACE, "export", "-f", "json", "-o", "-", "g.json.store"]).check().stdout)["sites"]
+    check_equal(sums_of(sites, "tag", "totalBytes"), TAGGED, "JSON")
+    rows = [json.loads(line) for line in context.run([CTRACE, "export", "-f", "jsonl", "-o", "-", "g.json.store"]).check().stdout.splitlines()]
+    check_equal(sums_of(rows, "tag", "total_bytes"), TAGGED, "tables")
+    numbers = {row["site"] for row in rows if row["stack"][:3] == ["work", "request", "main"]}
+    check_equal(len(numbers), 1, "numbers of one stack under several tags")
+    table = csv.DictReader(context.run([CTRACE_TOP, "--csv", "g.json.store"]).check().stdout.splitlines())
+    check_equal(sums_of(table, "tag", "total-bytes"), TAGGED, "CSV")
     events = dhat.load(context.path("g.events.json"))
     check_equal([site.frames[-2].text for site in events.sites], ["[tag checkout]"], "the event's tag")
+
+
+@test(needs=browser.NEEDS)
+def page(context):
+    """The page has a tab of tags, whose numbers are those of --by tag; a click shows only one, and rows of sites name theirs."""
+    trace.run(context, [program("tags")], out="g.json", CTRACE_THREADS=1)
+    sums = "return Object.fromEntries([...document.querySelectorAll('#tags tbody tr')].map((row) => [row.dataset.tag, Number(row.querySelector('[data-heading=Total]').dataset.value)]))"
+    with browser.Browser() as page:
+        show(context, page, context.path("g.json"), "#tab=tags")
+        got = page.run(sums)
+        check_equal({f"[tag {tag}]": number for tag, number in got.items() if tag != "(no tag)"}, TAGGED, "the tab")
+        check_in("4 tags.", page.run("return document.querySelector('#tags-status').textContent"), "the line above")
+        page.run("[...document.querySelectorAll('#tags .name')].find((name) => name.textContent === 'checkout').click()")
+        check_equal(page.run(sums), {"checkout": 200}, "the chosen tag")
+        page.run("document.querySelector('#tab-sites').click()")
+        check_equal(page.run("return [...document.querySelectorAll('#sites .state')].map((part) => part.textContent)"), ["tag checkout"], "the row of the site")
+        check("[tag" not in page.run("return document.querySelector('#sites tbody').textContent"), "the tag among the callers")
+        check_equal(page.console_errors(), [], "console")
 
 
 @test()

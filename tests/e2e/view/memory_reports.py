@@ -38,6 +38,9 @@ def at_the_end(context):
     table = context.run([CTRACE_TOP, "--pins", "-n", "1", path]).check().stdout
     check_in("are free but pinned", table, "the heap in words")
     check_in("make_alone pages.c:", table, "the first row")
+    for words, shown in (((), False), (("--resident",), True), (("--sort", "pinned"), True)):
+        head = context.run([CTRACE_TOP, *words, path]).check().stdout
+        check_equal("PINNED" in head, shown, f"PINNED in the table with {words}")
 
 
 @test(needs=NEEDS)
@@ -63,7 +66,7 @@ def without_one(context):
     trace.run(context, [program("pages"), "pins"], out="heap.json")
     path = context.path("heap.json")
     check_in("record with --memory", context.run([CTRACE, "memory", path]).check(2).stderr, "ctrace memory")
-    check_in("it is found in a running process", context.run([CTRACE_TOP, "--pins", path]).check(2).stderr, "ctrace top --pins")
+    check_in("record with --memory", context.run([CTRACE_TOP, "--pins", path]).check(2).stderr, "ctrace top --pins")
     advice = _advice(context, path)
     check("pins" in advice["notLookedFor"] and all(row["kind"] != "pins" for row in advice["findings"]), f"advice: {advice}")
     data = json.loads(open(path, encoding="utf-8").read())

@@ -45,6 +45,12 @@ class Profile {
     Object.assign(this, data);
     this.siteCount = data.sites.node.length;
     this.values = {};
+    // By function: what is in "[tag checkout]", a frame without a module at the root.
+    this.tags = new Map();
+    data.functions.short.forEach((name, id) => {
+      if (name.startsWith("[tag ") && name.endsWith("]")) this.tags.set(id, name.slice(5, -1));
+    });
+    this.hasTags = this.tags.size > 0 && !data.old;
     this.fold = data.threads.length ? new Fold(data.sites) : null;
     if (!this.fold) for (const [key, list] of Object.entries(data.sites)) this.values[key] = Float64Array.from(list);
     // Behind the nodes of stacks is one for the label of each thread.
@@ -82,6 +88,16 @@ class Profile {
   // The name of a site's thread, "" if threads are folded.
   threadOf(site) {
     return this.split ? this.threads[this.fold.thread[site] - 1]?.name ?? "" : "";
+  }
+
+  // The name of the program's tag for a site, "" if it has none.
+  tagOf(site) {
+    const [start, end] = [this.stackStart[site], this.stackStart[site + 1]];
+    for (let at = start; at < end && at < start + 2; at++) {
+      const tag = this.tags.get(this.stackFunctions[at]);
+      if (tag !== undefined) return tag;
+    }
+    return "";
   }
 
   // In a diff, the values are changes; `changes` has the old and the new values.
@@ -231,7 +247,7 @@ class Profile {
   // The site's own callers, innermost first; in a stack of libraries alone, all of them.
   siteCallers(site) {
     const functions = this.stack(site).slice(this.sites.own[site]).map((frame) => this.frames.function[frame]);
-    return functions.slice(1).filter((id) => this.isLibrary(functions[0]) || !this.isLibrary(id));
+    return functions.slice(1).filter((id) => !this.tags.has(id) && (this.isLibrary(functions[0]) || !this.isLibrary(id)));
   }
 
   // Is the frame's line in the page?

@@ -24,7 +24,7 @@ export function ledger(profile) {
     make("tr", {}, make("td", { class: "number" }, bytes(number)), make("td", { class: "number" }, percent(number, memory.rssBytes)), make("td", { class: "where" }, words));
   const rows = Object.entries(ROWS).filter(([key]) => memory.rows[key] || key === "unexplained").map(([key, words]) => row(memory.rows[key], words));
   const pinned = memory.exact ? `, ${bytes(memory.pinnedBytes)} are free but pinned, ${bytes(memory.wholePageBytes)} are free in whole pages` : "";
-  const untouched = memory.exact ? `. Of the live blocks, ${bytes(memory.liveUntouchedBytes)} were never touched` : "";
+  const untouched = memory.liveUntouchedBytes ? `. Of the live blocks, ${bytes(memory.liveUntouchedBytes)} were never touched` : "";
   const head = ["Resident", "%", "Where"].map((text, i) => make("th", { scope: "col", class: i < 2 ? "number" : "where" }, text));
   return make(
     "div",

@@ -20,6 +20,7 @@ import { Source } from "./source.js";
 import * as state from "./state.js";
 import { Table } from "./table.js";
 import { Tabs } from "./tabs.js";
+import { NO_TAG, Tags, tagFilter } from "./tags.js";
 import { listenToTheme } from "./theme.js";
 import { Threads } from "./threads.js";
 import { Timeline } from "./timeline.js";
@@ -43,6 +44,7 @@ class Report {
     this.functions = new Functions(profile);
     this.leaks = new Leaks(profile, { show: (site) => this.showInGraph(site), line: (frame) => this.showLine(frame), showFinding: (finding) => this.showFinding(finding), metric: (key) => this.showMetricInGraph(key) });
     this.threads = new Threads(profile, { choose: (name) => this.chooseThread(name) });
+    if (profile.hasTags) this.tags = new Tags(profile, { choose: (name) => this.chooseTag(name) });
     this.source = new Source(profile, { file: (name) => this.chooseFile(name) });
     if (profile.timeline.time.length)
       this.timeline = new Timeline(profile, { range: (range) => this.setRange(range), describe: (range) => this.describeRange(range) });
@@ -86,6 +88,7 @@ class Report {
       functions: section("functions", "Functions", this.functions.element),
       leaks: section("leaks", "Leaks", this.leaks.element),
       threads: section("threads", "Threads", this.threads.element),
+      tags: this.tags && section("tags", "Tags", this.tags.element),
       findings: section("every-finding", "Findings", findings.all(profile, (finding) => this.showFinding(finding))),
       source: section("source", "Source", this.source.element),
     };
@@ -93,11 +96,12 @@ class Report {
     this.tabs = new Tabs(
       "Parts of the report",
       [
-        tab("overview", "Overview", "first", "memory", "timeline", "grew", "view", "calls", "sites"),
+        tab("overview", "Overview", "first", "timeline", "grew", "memory", "view", "calls", "sites"),
         tab("sites", "Sites", "view", "sites"),
         tab("functions", "Functions", "view", "functions"),
         tab("leaks", "Leaks", "view", "leaks"),
         tab("threads", "Threads", "view", "threads"),
+        ...(this.tags ? [tab("tags", "Tags", "view", "tags")] : []),
         tab("findings", "Findings", "findings"),
         tab("source", "Source", "view", "source"),
       ],
@@ -189,6 +193,13 @@ class Report {
     const [before] = this.filters.get("thread");
     if (name !== before) return this.filters.add("thread", name);
     this.filters.remove(this.filters.list.find(({ kind }) => kind === "thread"));
+  }
+
+  chooseTag(name) {
+    const text = tagFilter(name);
+    const filter = this.filters.list.find((one) => one.kind === "focus" && one.text === text);
+    if (filter) this.filters.remove(filter);
+    else if (name !== NO_TAG) this.filters.add("focus", text);
   }
 
   // The line of a frame in Source.
@@ -406,6 +417,7 @@ class Report {
     if (shown === "functions") this.functions.set(view);
     if (shown === "leaks") this.leaks.set(view);
     if (shown === "threads") this.threads.set({ passing: this.filters.passing(this.only.checked ? this.matches : null), thread: this.filters.get("thread")[0] });
+    if (shown === "tags") this.tags.set({ sites: this.sites, focus: this.filters.get("focus") });
     if (shown === "source") this.source.set({ ...view, blocks: this.metric.endsWith("Bytes") ? this.profile.values[this.metric.replace("Bytes", "Blocks")] : undefined, chosen: this.file });
   }
 

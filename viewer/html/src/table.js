@@ -284,6 +284,7 @@ export class Table {
       "td",
       { class: "where" },
       button,
+      profile.tagOf(site) ? make("span", { class: "state" }, "tag ", make("bdi", {}, profile.tagOf(site))) : "",
       profile.threadOf(site) ? make("span", { class: "state" }, "thread ", make("bdi", {}, profile.threadOf(site))) : "",
       place(profile.sitePlace(site), linkOfSite(profile, site)),
       call ? make("bdi", { class: "call" }, `(${call})`) : "",
