@@ -35,8 +35,12 @@ PRELOAD_CFLAGS += -fno-lto
 # Small variables together: a sleeping process then touches 9 pages less.
 PRELOAD_CFLAGS += -fdata-sections
 PRELOAD_LDFLAGS := -Wl,--sort-section=alignment
+ifneq ($(shell $(CC) -E -dM -include features.h -x c /dev/null | grep -w __GLIBC__),)
 # libdl has dlsym before glibc 2.34 and is empty since then. It is needed in both cases (sys/loader.h).
-PRELOAD_LIBS := -Wl,--push-state,--no-as-needed -l:libdl.so.2 -Wl,--pop-state
+PRELOAD_LIBS := -Wl,-z,defs -Wl,--push-state,--no-as-needed -l:libdl.so.2 -Wl,--pop-state
+else # musl: no C library is named (sys/loader.h)
+PRELOAD_LIBS := -nodefaultlibs -lgcc
+endif
 
 # --- viewer: our own program ---
 VIEWER_SRC := $(wildcard viewer/*.c viewer/*/*.c viewer/*/*/*.c)
@@ -56,13 +60,13 @@ $B/obj/exports.map: preload/exports.map.in preload/hooks/hooks.def
 $B/lib/libctrace.so: $(PRELOAD_OBJ) $B/obj/exports.map
 	@mkdir -p $(@D)
 	$(LINK) -shared -o $@ $(PRELOAD_OBJ) -Wl,--version-script=$B/obj/exports.map -Wl,-soname,libctrace.so \
-		$(PRELOAD_LDFLAGS) -Wl,-Bsymbolic-functions -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed $(PRELOAD_LIBS)
+		$(PRELOAD_LDFLAGS) -Wl,-Bsymbolic-functions -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,--as-needed $(PRELOAD_LIBS)
 
 # memcpy and its kin, see preload/copy.c.
 $B/lib/libctrace-copy.so: $B/obj/preload/copy.o
 	@mkdir -p $(@D)
 	$(LINK) -shared -o $@ $< -Wl,-soname,libctrace-copy.so -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro \
-		-Wl,-z,defs -Wl,--as-needed $(PRELOAD_LIBS)
+		-Wl,--as-needed $(PRELOAD_LIBS)
 
 $B/obj/preload/copy.o: PRELOAD_CFLAGS += -ffreestanding
 
