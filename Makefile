@@ -169,6 +169,7 @@ help:
 	@echo 'make dist       build a release tarball, the same bytes each time'
 	@echo 'make deb        build Debian packages from that tarball; make rpm: Fedora packages'
 	@echo 'make package-test   build, install, use and remove the Debian packages in a chroot'
+	@echo 'make debian     run demo and all tests in a fresh Debian 13, in a chroot; SUITE=bookworm: 12; TEST='"'PATTERN...'"': some'
 	@echo 'make demo       install what is needed, build, trace python3 and show the result'
 	@echo 'make test       install servers, compilers, Valgrind and a browser, build, run all tests'
 	@echo 'make e2e        run the unit and end-to-end tests; TEST=PATTERN: only some of them'

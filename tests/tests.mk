@@ -217,6 +217,11 @@ fleet: all test-programs
 soak: all
 	CTRACE_SOAK=20 CTRACE_MOST_SECONDS=14400 tests/run -j 1 soak.
 
+# The commands of the README in a fresh Debian, as root, for an hour; TEST='PATTERN...': only some tests.
+.PHONY: debian
+debian:
+	tests/in-debian $(or $(SUITE),trixie) $(TEST)
+
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 
