@@ -122,8 +122,10 @@ int ct_debug_files_find(Dwfl_Module *module, void **unused, const char *name, Dw
 		if (wanted.build_id_bytes > 0 || link)
 			ct_debug_files_visit(module, path, try_file, &wanted);
 	}
-	if (wanted.fd < 0 && (!ct_sysroot() || ct_servers_asked()))
+	if (wanted.fd < 0 && (!ct_sysroot() || ct_servers_asked())) {
+		ct_servers_expect();
 		return dwfl_standard_find_debuginfo(module, unused, name, base, path, link, crc, found);
+	}
 	*found = wanted.path;
 	return wanted.fd;
 }
