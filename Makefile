@@ -41,8 +41,12 @@ $(PRELOAD_RARE:%.c=$B/obj/%.o): PRELOAD_CFLAGS += -fno-reorder-functions -fno-re
 # Small variables together: a sleeping process then touches 9 pages less.
 PRELOAD_CFLAGS += -fdata-sections
 PRELOAD_LDFLAGS := -Wl,--sort-section=alignment
+ifneq ($(shell $(CC) -E -dM -include features.h -x c /dev/null | grep -w __GLIBC__),)
 # libdl has dlsym before glibc 2.34 and is empty since then. It is needed in both cases (sys/loader.h).
-PRELOAD_LIBS := -Wl,--push-state,--no-as-needed -l:libdl.so.2 -Wl,--pop-state
+PRELOAD_LIBS := -Wl,-z,defs -Wl,--push-state,--no-as-needed -l:libdl.so.2 -Wl,--pop-state
+else # musl: no C library is named (sys/loader.h)
+PRELOAD_LIBS := -nodefaultlibs -lgcc
+endif
 
 # --- viewer: our own program ---
 VIEWER_SRC := $(wildcard viewer/*.c viewer/*/*.c viewer/*/*/*.c)
@@ -62,13 +66,13 @@ $B/obj/exports.map: preload/exports.map.in preload/hooks/hooks.def
 $B/lib/libctrace.so: $(PRELOAD_OBJ) $B/obj/exports.map
 	@mkdir -p $(@D)
 	$(LINK) -shared -o $@ $(PRELOAD_OBJ) -Wl,--version-script=$B/obj/exports.map -Wl,-soname,libctrace.so \
-		$(PRELOAD_LDFLAGS) -Wl,-Bsymbolic-functions -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,--as-needed $(PRELOAD_LIBS)
+		$(PRELOAD_LDFLAGS) -Wl,-Bsymbolic-functions -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,--as-needed $(PRELOAD_LIBS)
 
 # memcpy and its kin, see preload/copy.c.
 $B/lib/libctrace-copy.so: $B/obj/preload/copy.o
 	@mkdir -p $(@D)
 	$(LINK) -shared -o $@ $< -Wl,-soname,libctrace-copy.so -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro \
-		-Wl,-z,defs -Wl,--as-needed $(PRELOAD_LIBS)
+		-Wl,--as-needed $(PRELOAD_LIBS)
 
 $B/obj/preload/copy.o: PRELOAD_CFLAGS += -ffreestanding
 
@@ -171,6 +175,7 @@ help:
 	@echo 'make dist       build a release tarball, the same bytes each time'
 	@echo 'make deb        build Debian packages from that tarball; make rpm: Fedora packages'
 	@echo 'make package-test   build, install, use and remove the Debian packages in a chroot'
+	@echo 'make debian     run demo and all tests in a fresh Debian 13, in a chroot; SUITE=bookworm: 12; TEST='"'PATTERN...'"': some'
 	@echo 'make demo       install what is needed, build, trace python3 and show the result'
 	@echo 'make test       install servers, compilers, Valgrind and a browser, build, run all tests'
 	@echo 'make e2e        run the unit and end-to-end tests; TEST=PATTERN: only some of them'

@@ -37,6 +37,7 @@ char *__strndup(const char *from, size_t count);
 wchar_t *__wmemcpy_chk(wchar_t *to, const wchar_t *from, size_t count, size_t room);
 wchar_t *__wmemmove_chk(wchar_t *to, const wchar_t *from, size_t count, size_t room);
 wchar_t *__wmempcpy_chk(wchar_t *to, const wchar_t *from, size_t count, size_t room);
+wchar_t *wmempcpy(wchar_t *to, const wchar_t *from, size_t count); /* musl does not have it either */
 wchar_t *__wcscpy_chk(wchar_t *to, const wchar_t *from, size_t room);
 wchar_t *__wcpcpy_chk(wchar_t *to, const wchar_t *from, size_t room);
 wchar_t *__wcsncpy_chk(wchar_t *to, const wchar_t *from, size_t count, size_t room);

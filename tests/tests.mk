@@ -125,6 +125,15 @@ $(TESTS)/programs/says_musl: says.c
 	@mkdir -p $(@D)
 	musl-gcc -g -O1 -o $@ $<
 
+# The library for musl. Debian has no kernel's headers for musl, so glibc's folders are looked into last.
+.PHONY: musl
+musl:
+	+$(MAKE) B=$B/musl CC=musl-gcc CPPFLAGS='$(addprefix -idirafter ,/usr/include $(wildcard /usr/include/*-linux-gnu))' \
+		$B/musl/lib/libctrace.so $B/musl/lib/libctrace-copy.so
+ifneq ($(shell command -v musl-gcc),)
+test-programs: musl
+endif
+
 $(TESTS)/programs/static_hello: deep.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -static -o $@ $<
@@ -207,6 +216,11 @@ fleet: all test-programs
 .PHONY: soak
 soak: all
 	CTRACE_SOAK=20 CTRACE_MOST_SECONDS=14400 tests/run -j 1 soak.
+
+# The commands of the README in a fresh Debian, as root, for an hour; TEST='PATTERN...': only some tests.
+.PHONY: debian
+debian:
+	tests/in-debian $(or $(SUITE),trixie) $(TEST)
 
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk

@@ -6,6 +6,7 @@
 
 #include "heap/real.h"
 #include "hot/state.h"
+#include "sys/loader.h"
 #include "unwind/objects.h"
 
 /*
@@ -18,7 +19,7 @@ bool ct_allocator_init(void)
 {
 	uintptr_t allocator = (uintptr_t)ct_real.malloc;
 	struct ct_object object;
-	ct_tracer.glibc_blocks = ct_objects_same(allocator, (uintptr_t)&clone);
+	ct_tracer.glibc_blocks = ct_loader_has_chunks() && ct_objects_same(allocator, (uintptr_t)&clone);
 	if (!ct_tracer.glibc_blocks && ct_object_find(allocator, &object)) {
 		ct_tracer.allocator.start = object.start;
 		ct_tracer.allocator.end = object.end;

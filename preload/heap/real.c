@@ -132,7 +132,7 @@ static void *look_up(const char *name, bool by_version)
 
 static void look_up_all(void)
 {
-	bool by_version = ct_loader_is_glibc() && is_malloc_debug(versioned("malloc"));
+	bool by_version = ct_loader_is_ours() && is_malloc_debug(versioned("malloc"));
 #define CT_HOOK(name, result, parameters) ct_real.name = (result(*) parameters)look_up(#name, by_version);
 #include "hooks/hooks.def"
 	ct_set_release(&ct_next_syscall, ct_real.syscall);
@@ -151,7 +151,7 @@ bool ct_real_is_first(void)
 {
 	Dl_info first, ours;
 	void *symbol;
-	void *active = ct_loader_is_glibc() ? dlsym(RTLD_DEFAULT, "ctrace_api_is_active") : NULL;
+	void *active = ct_loader_is_ours() ? dlsym(RTLD_DEFAULT, "ctrace_api_is_active") : NULL;
 	return !active || !dladdr1(active, &first, &symbol, RTLD_DL_SYMENT) ||
 	       !dladdr1((const void *)&ct_real_is_first, &ours, &symbol, RTLD_DL_SYMENT) ||
 	       first.dli_fbase == ours.dli_fbase;

@@ -15,6 +15,7 @@
 #include "hot/blocks.h"
 #include "hot/control.h"
 #include "hot/record.h"
+#include "sys/loader.h"
 #include "hot/sample.h"
 #include "hot/slow.h"
 #include "life/attach.h"

@@ -58,6 +58,12 @@ CT_COLD bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp);
 CT_COLD bool ct_stack_check_bounds(struct ct_thread *thread, uintptr_t sp);
 
 /*
+ * The C library's code has no unwind table, and `sp` is the stack pointer there. Is it the outermost code on the
+ * thread's own stack: does no address between sp and the stack's end lead to a caller?
+ */
+CT_COLD bool ct_stack_ends_in_libc(const struct ct_thread *thread, uintptr_t sp);
+
+/*
  * Step over a frame of Go's code (CT_CFA_GO), which changes between the thread's stack and goroutines'. The first call
  * of a walk sets `begun` and `system`; thread->bounds[0] are then those of the stack that *at is on.
  */

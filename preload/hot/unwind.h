@@ -53,7 +53,9 @@ struct ct_rule {
 };
 
 #define CT_CFA_OFFSET_MAX 0x3ffff8
-#define CT_CFA_PLANTED 8 /* the offset of CT_CFA_NO_TABLE, if no call returns to this address; otherwise 0 */
+/* The offset of CT_CFA_NO_TABLE, otherwise 0: no call returns to this address; the code is the C library's (musl). */
+#define CT_CFA_PLANTED 8
+#define CT_CFA_IN_LIBC 16
 #define CT_BP_OFFSET_MAX 0x3ff8
 #define CT_PLACE_MAX ((1u << 26) - 1)
 

@@ -208,6 +208,8 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 		end = step_signal(thread, &at);
 		walk->fresh--; /* the trampoline is not a caller */
 		walk->interrupted = walk->forget = true;
+	} else if (rule.cfa == CT_CFA_NO_TABLE && rule.cfa_offset == CT_CFA_IN_LIBC) {
+		end = walk->own && ct_stack_ends_in_libc(thread, at.sp) ? WALK_THREAD : WALK_LOST;
 	} else {
 		if (rule.cfa == CT_CFA_NO_TABLE && !walk->guessed) {
 			walk->guessed = true;

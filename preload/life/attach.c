@@ -26,7 +26,7 @@ static bool is_behind_libc(void)
 {
 	struct link_map *object;
 	Dl_info info;
-	if (!ct_loader_is_glibc() || !dladdr1((const void *)&ct_attach_init, &info, (void **)&object, RTLD_DL_LINKMAP))
+	if (!ct_loader_is_ours() || !dladdr1((const void *)&ct_attach_init, &info, (void **)&object, RTLD_DL_LINKMAP))
 		return false;
 	for (object = object->l_prev; object; object = object->l_prev) {
 		const char *name = ct_base_name(object->l_name);

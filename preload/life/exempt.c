@@ -76,7 +76,7 @@ static bool is_ctrace(void)
 /* Is the command line `ctrace export --at-exit ...`? */
 static bool is_exporting(void)
 {
-	const uintptr_t *start = __libc_stack_end;
+	const uintptr_t *start = ct_loader_stack();
 	const char *const *argument = (const char *const *)(start + 1);
 	for (; *argument; argument++)
 		if (!strcmp(*argument, "--at-exit"))

@@ -350,12 +350,6 @@ static void at_exit(void *argument)
 	finish(true);
 }
 
-static void at_quick_exit(void *argument)
-{
-	(void)argument;
-	finish(false);
-}
-
 /*
  * What a library that was loaded late registers with atexit would run first of all. Destructors run in the order of
  * dependency, and we depend on nothing but the C library.
@@ -385,7 +379,7 @@ void ct_exit_init(char **variables)
 	find_exporter();
 	make_environment(variables);
 	if (ct_real_is_late) {
-		__cxa_at_quick_exit(at_quick_exit, NULL);
+		ct_loader_at_quick_exit(ct_finish);
 		return;
 	}
 	/*
@@ -393,5 +387,5 @@ void ct_exit_init(char **variables)
 	 * So this runs after every destructor of the program and its libraries.
 	 */
 	__cxa_atexit(at_exit, NULL, NULL);
-	__cxa_at_quick_exit(at_quick_exit, NULL);
+	ct_loader_at_quick_exit(ct_finish);
 }

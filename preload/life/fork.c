@@ -27,8 +27,6 @@
 #include "sys/region.h"
 #include "sys/sys.h"
 
-extern void *__dso_handle __attribute__((visibility("hidden")));
-
 /*
  * The forking thread's. They are thread-local because its locks may be taken away from it, and another thread may then
  * fork.
@@ -139,6 +137,5 @@ static void after_fork_in_child(void)
 void ct_fork_init(void)
 {
 	ct_syscall3(SYS_madvise, &ct_gate, sizeof(ct_gate), MADV_WIPEONFORK);
-	/* Not pthread_atfork: that is linked statically, with a strong reference to __register_atfork. */
-	__register_atfork(before_fork, after_fork_in_parent, after_fork_in_child, __dso_handle);
+	ct_loader_at_fork(before_fork, after_fork_in_parent, after_fork_in_child);
 }

@@ -112,7 +112,7 @@ static bool create_store(int (*create)(struct ct_text *), struct ct_text *output
 /* The length of the words that the loader (`ld.so --library-path DIR ./app`) has taken from the command line. */
 static size_t loader_words(const char *command, size_t length)
 {
-	const uintptr_t *own_words = __libc_stack_end;
+	const uintptr_t *own_words = ct_loader_stack();
 	size_t words = 0, at = 0;
 	for (size_t i = 0; i < length; i++)
 		words += command[i] == '\0';
@@ -124,7 +124,7 @@ static size_t loader_words(const char *command, size_t length)
 /* The arguments on the initial stack, for when /proc is not mounted. Returns their length. */
 static size_t command_on_stack(char buffer[COMMAND_BYTES])
 {
-	const uintptr_t *words = __libc_stack_end;
+	const uintptr_t *words = ct_loader_stack();
 	size_t length = 0;
 	for (uintptr_t i = 1; i <= words[0] && words[i]; i++) {
 		size_t bytes = strlen((const char *)words[i]) + 1;
@@ -258,14 +258,14 @@ static uint32_t start_recording(void)
 	}
 	if (!ct_options_read(variables, settings) || !ct_control_init(settings) || !ct_rules_init(settings))
 		return CT_PHASE_OFF;
-	if (!ct_loader_is_glibc()) {
+	if (!ct_loader_is_ours()) {
 		if (!ct_options.quiet && !ct_control_is_asleep())
-			ct_say("this program's C library is not glibc; nothing is recorded", NULL, NULL);
+			ct_say("this program's C library is not " CT_LOADER_OURS "; nothing is recorded", NULL, NULL);
 		return CT_PHASE_OFF;
 	}
 	ct_page_init();
 	ct_vdso_init();
-	ct_tracer.stack_top = (uintptr_t)__libc_stack_end - ENTRY_FRAME_BYTES;
+	ct_tracer.stack_top = (uintptr_t)ct_loader_stack() - ENTRY_FRAME_BYTES;
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;
 	ct_output_init();
 	if (!ct_fleet_admits(ct_output_exe()))

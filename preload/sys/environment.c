@@ -29,10 +29,10 @@ char **ct_environment(void)
 {
 	if (given)
 		return given;
-	if (environ || !ct_loader_is_glibc())
+	if (environ || !ct_loader_is_ours())
 		return environ;
-	uintptr_t *start = __libc_stack_end;
-	return (char **)(start + 1 + start[0] + 1);
+	const uintptr_t *start = ct_loader_stack();
+	return (char **)(uintptr_t)(start + 1 + start[0] + 1);
 }
 
 static char **find(char **variables, const char *name)

@@ -13,12 +13,14 @@
 #include "hot/state.h"
 #include "sys/maps.h"
 #include "sys/sys.h"
+#include "unwind/cfi.h"
 
 #define KNOWN 1024u /* a power of two */
 #define KNOWN_SHIFT 14 /* each 16 KiB of a stack has an entry of its own */
 #define PAGE_SHIFT 12
 #define PAGE_BYTES ((uintptr_t)1 << PAGE_SHIFT)
 #define PAGES_BITS 28
+#define LIBC_FRAMES_MAX ((uintptr_t)64 << 10)
 #define OWN_STACK_MAX (128u << 20) /* the kernel keeps at least this much free below the main thread's stack */
 
 /* One word per entry, read and written without a lock: first page << PAGES_BITS | pages. */
@@ -116,4 +118,16 @@ bool ct_stack_check_bounds(struct ct_thread *thread, uintptr_t sp)
 	if (!ct_stack_find_bounds(thread, sp))
 		thread->bounds[0] = old;
 	return false;
+}
+
+bool ct_stack_ends_in_libc(const struct ct_thread *thread, uintptr_t sp)
+{
+	uintptr_t end = sp + LIBC_FRAMES_MAX < thread->anchor ? sp + LIBC_FRAMES_MAX : thread->anchor;
+	for (; sp < end; sp += sizeof(uintptr_t)) {
+		uintptr_t word = *(const uintptr_t *)sp;
+		if (word >= PAGE_BYTES && word >> CT_ADDRESS_BITS == 0 && !contains(&thread->bounds[0], word) &&
+		    ct_cfi_is_caller(word))
+			return false;
+	}
+	return true;
 }

@@ -5,6 +5,7 @@
  * CT_CFA_UNKNOWN if that is not possible. Reads loaded objects only; has no lock of its own.
  */
 #include <link.h>
+#include <sched.h>
 
 #include "ctrace/store.h"
 #include "hot/slow.h"
@@ -160,6 +161,11 @@ static bool is_planted(const struct ct_object *object, uintptr_t return_address)
 	       !ct_machine_is_after_call((const uint8_t *)return_address);
 }
 
+static bool is_libc(const struct ct_object *object)
+{
+	return (uintptr_t)&clone - object->start < object->end - object->start;
+}
+
 /* A table that only the object's file leads to. */
 static struct ct_rule rule_of_file(const struct ct_object *object, uintptr_t address)
 {
@@ -173,6 +179,8 @@ static struct ct_rule rule_of_file(const struct ct_object *object, uintptr_t add
 	else if (ct_file_tables_is_go(object)) {
 		rule.cfa = CT_CFA_GO;
 		ct_go_note(object);
+	} else if (is_libc(object)) {
+		rule.cfa_offset = CT_CFA_IN_LIBC;
 	} else if (is_planted(object, address + 1)) {
 		rule.cfa_offset = CT_CFA_PLANTED;
 	}
@@ -203,6 +211,18 @@ static struct ct_rule rule_at(uintptr_t address)
 	if (starts_function(object.eh_frame_header, address + 1))
 		return (struct ct_rule){.cfa = CT_CFA_START};
 	return rule_of_file(&object, address);
+}
+
+bool ct_cfi_is_caller(uintptr_t address)
+{
+	struct ct_object object;
+	uint8_t cfa;
+	if (!ct_object_find(address - 1, &object) || is_libc(&object) ||
+	    !is_readable_code(&object, address - CT_CALL_BYTES_MAX, address) ||
+	    !ct_machine_is_after_call((const uint8_t *)address))
+		return false;
+	cfa = rule_at(address - 1).cfa;
+	return cfa != CT_CFA_NO_TABLE && cfa != CT_CFA_END && cfa != CT_CFA_START && !is_own(address - 1);
 }
 
 struct ct_rule ct_cfi_rule(uintptr_t address)

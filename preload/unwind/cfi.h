@@ -11,4 +11,7 @@
  */
 CT_COLD struct ct_rule ct_cfi_rule(uintptr_t address);
 
+/* Is this a return address in code with a table, other than the C library's and ours? */
+CT_COLD bool ct_cfi_is_caller(uintptr_t address);
+
 #endif

@@ -305,6 +305,7 @@ const struct ct_command ct_command_advise = {
 	.about =
 		"Suggest what to change in the program: findings with their evidence, the largest first. FILE is a report of "
 		"ctrace, Valgrind's DHAT, dhat-rs or heaptrack, or a store.",
-	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_page_options, offsetof(struct request, color))},
+	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_page_options, offsetof(struct request, color)),
+		   CT_OPTION_GROUP(ct_sysroot_options, 0)},
 	.run = run,
 };

@@ -280,7 +280,8 @@ const struct ct_command ct_command_check = {
 	.about =
 		"A gate for CI: prints the broken rules, each with the sites to look at first, and exits with 1. FILE and OLD are "
 		"stores or reports, or folders of them: the sum of all processes. In a job of GitHub's, the result is also added to the job's summary.",
-	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_color_options, offsetof(struct work, color))},
+	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_color_options, offsetof(struct work, color)),
+		   CT_OPTION_GROUP(ct_sysroot_options, 0)},
 	.print_more = print_rules,
 	.run = run,
 };

@@ -193,6 +193,7 @@ const struct ct_command ct_command_diff = {
 		"Show what changed between two recordings: stores, or reports of ctrace, Valgrind's DHAT or dhat-rs. Sites are the "
 		"same when their functions are, whatever the build; the changes add up to the change of the total.",
 	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_select_options, offsetof(struct request, selection)),
-		   CT_OPTION_GROUP(ct_page_options, offsetof(struct request, color))},
+		   CT_OPTION_GROUP(ct_page_options, offsetof(struct request, color)),
+		   CT_OPTION_GROUP(ct_sysroot_options, 0)},
 	.run = run,
 };

@@ -311,6 +311,6 @@ const struct ct_command ct_command_export = {
 	.about =
 		"Turn a store (FILE.json.store) or a report of ctrace, Valgrind's DHAT or dhat-rs, or a heap profile of pprof, massif, heaptrack or others, into another file.",
 	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_select_options, offsetof(struct request, selection)),
-		   CT_OPTION_GROUP(ct_debuginfod_options, 0)},
+		   CT_OPTION_GROUP(ct_sysroot_options, 0), CT_OPTION_GROUP(ct_debuginfod_options, 0)},
 	.run = run,
 };

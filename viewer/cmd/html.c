@@ -236,6 +236,6 @@ const struct ct_command ct_command_html = {
 		"Write a page for a browser, all in one file: summary, chart over time, call graph, sites, functions, leaks, threads, findings. FILE is a store, or a "
 		"report of ctrace, Valgrind's DHAT or dhat-rs. With NEW the page shows what changed, as ctrace diff does.",
 	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_select_options, offsetof(struct request, selection)),
-		   CT_OPTION_GROUP(ct_debuginfod_options, 0)},
+		   CT_OPTION_GROUP(ct_sysroot_options, 0), CT_OPTION_GROUP(ct_debuginfod_options, 0)},
 	.run = run,
 };

@@ -12,6 +12,7 @@
 
 #include "cmd/option.h"
 #include "cmd/pick.h"
+#include "cmd/shared_options.h"
 #include "load/load.h"
 #include "load/store/store_file.h"
 #include "model/metric.h"
@@ -268,7 +269,8 @@ static int run(int argc, char **argv)
 const struct ct_command ct_command_info = {
 	.name = COMMAND,
 	.summary = "describe and check a report or store",
-	.usage = "FILE",
+	.usage = "[options] FILE",
 	.about = "Describe a report or store, check it, and show what was lost. Exit code 1 if a check fails.",
+	.groups = {CT_OPTION_GROUP(ct_sysroot_options, 0)},
 	.run = run,
 };

@@ -174,6 +174,6 @@ const struct ct_command ct_command_merge = {
 		"Combine the reports or stores of many processes or hosts. INPUT is a file, a folder (all reports and stores in "
 		"it) or a pattern ('heap.*.json'). Sites whose stacks differ only in addresses are merged. Sums are exact; max and "
 		"peak add up what the processes had at different times and are upper bounds.",
-	.groups = {CT_OPTION_GROUP(options, 0)},
+	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_sysroot_options, 0)},
 	.run = run,
 };

@@ -47,7 +47,7 @@ struct ct_option_group {
 	size_t offset; /* of the group's request in the command's request */
 };
 
-#define CT_GROUPS_MAX 5
+#define CT_GROUPS_MAX 6
 
 #define CT_OPTION_GROUP(table, place)                                                                                  \
 	{                                                                                                              \

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/shared_options.h"
 #include "push/post.h"
 #include "push/push.h"
 #include "util/text.h"
@@ -204,6 +205,6 @@ const struct ct_command ct_command_push = {
 		"Send what running programs have allocated since the last time, and what is live in them, to a server that "
 		"collects profiles, until they end. A program that is killed still has its last reading. FILE is a store or a "
 		"report, which is sent once.",
-	.groups = {CT_OPTION_GROUP(options, 0)},
+	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_sysroot_options, 0)},
 	.run = run,
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "symbol/servers.h"
+#include "symbol/sysroot.h"
 #include "view/pager.h"
 #include "write/format.h"
 
@@ -79,6 +80,19 @@ const struct ct_option ct_debuginfod_options[1] = {
 	{.name = "debuginfod",
 	 .help = "ask the servers in DEBUGINFOD_URLS for the names of a store's functions",
 	 .set = ask_servers},
+};
+
+static int set_sysroot(const struct ct_option *option, void *request, const char *value, struct ct_error_text *error)
+{
+	(void)option, (void)request;
+	return ct_sysroot_set(value, error);
+}
+
+const struct ct_option ct_sysroot_options[1] = {
+	{.name = "sysroot",
+	 .argument = "DIR",
+	 .help = "look for a store's object files and their debug information below this folder, such as a container's",
+	 .set = set_sysroot},
 };
 
 int ct_set_rows(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)

@@ -17,6 +17,9 @@ extern const struct ct_option ct_color_options[1];
 /* --debuginfod. */
 extern const struct ct_option ct_debuginfod_options[1];
 
+/* --sysroot. */
+extern const struct ct_option ct_sysroot_options[1];
+
 /* --color and --no-pager, for commands whose text goes through a pager. */
 extern const struct ct_option ct_page_options[2];
 

@@ -15,6 +15,7 @@
 #include "load/load.h"
 #include "model/threads.h"
 #include "names/names.h"
+#include "symbol/sysroot.h"
 #include "view/caveat.h"
 #include "view/pager.h"
 
@@ -111,12 +112,13 @@ static int show_live(const struct request *request)
 	return code < 0 ? ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line) : CT_EXIT_FINE;
 }
 
-/* If an object file has no names for much of what is shown, say how they are installed. */
+/* If an object file has no names for much of what is shown, say how they are installed, unless it is another system's.
+ */
 static void print_nameless(const struct ct_profile *profile)
 {
 	char command[CT_PACKAGE_ROOM];
 	const char *path = ct_package_nameless(profile);
-	if (path && ct_package_command("", path, command))
+	if (path && !ct_sysroot() && ct_package_command("", path, command))
 		ct_cmd_fail(COMMAND, 0, "names: %s has none of its own: %s", ct_name_base(path), command);
 }
 
@@ -271,6 +273,6 @@ const struct ct_command ct_command_top = {
 	.groups = {CT_OPTION_GROUP(ct_top_options, offsetof(struct request, top)), CT_OPTION_GROUP(options, 0),
 		   CT_OPTION_GROUP(ct_select_options, offsetof(struct request, top.selection)),
 		   CT_OPTION_GROUP(ct_page_options, offsetof(struct request, color)),
-		   CT_OPTION_GROUP(ct_debuginfod_options, 0)},
+		   CT_OPTION_GROUP(ct_sysroot_options, 0), CT_OPTION_GROUP(ct_debuginfod_options, 0)},
 	.run = run,
 };

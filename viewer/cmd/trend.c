@@ -195,6 +195,7 @@ const struct ct_command ct_command_trend = {
 	.about =
 		"Show the totals of recordings in the order in which they are given, such as one for each commit, and which sites "
 		"have grown most from the first to the last. RUN is a store, a report, a folder or pattern of them, or LABEL=FILE.",
-	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_page_options, offsetof(struct request, color))},
+	.groups = {CT_OPTION_GROUP(options, 0), CT_OPTION_GROUP(ct_page_options, offsetof(struct request, color)),
+		   CT_OPTION_GROUP(ct_sysroot_options, 0)},
 	.run = run,
 };

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "symbol/debug_files.h"
 #include "symbol/dwarf_table.h"
 #include "symbol/dwarf_text.h"
 #include "symbol/lack.h"
@@ -20,7 +21,6 @@
 #include "util/search.h"
 
 #define SCOPES_MAX 64
-#define DEBUG_ROOT "/usr/lib/debug"
 
 /* An address range of a compilation unit. */
 struct unit_range {
@@ -48,7 +48,7 @@ struct ct_elf {
 
 static const Dwfl_Callbacks callbacks = {
 	.find_elf = dwfl_linux_proc_find_elf, /* never called, since the file is given */
-	.find_debuginfo = dwfl_standard_find_debuginfo,
+	.find_debuginfo = ct_debug_files_find,
 	.section_address = dwfl_offline_section_address,
 };
 
@@ -305,31 +305,6 @@ static bool lacks_dwz(Dwarf *dwarf)
 	return dwarf && dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &build_id) > 0 && !dwarf_getalt(dwarf);
 }
 
-/* Where libdw looks for separate debug information: see dwfl_standard_find_debuginfo. */
-static void visit_debug_files(struct ct_elf *elf, const char *path, void (*visit)(void *, const char *), void *argument)
-{
-	static const char *const folders[] = {"%.*s%s%s", "%.*s.debug/%s%s", DEBUG_ROOT "%.*s%s%s"};
-	const unsigned char *id;
-	char file[PATH_MAX];
-	GElf_Addr bias, address;
-	GElf_Word crc;
-	int bytes = dwfl_module_build_id(elf->module, &id, &address);
-	size_t length = 0;
-	for (int i = 0; i < bytes && length + 8 < sizeof(file); i++)
-		length += (size_t)snprintf(file + length, sizeof(file) - length, "%s%02x%s",
-					   i ? "" : DEBUG_ROOT "/.build-id/", id[i], i ? "" : "/");
-	if (length && snprintf(file + length, sizeof(file) - length, ".debug") > 0)
-		visit(argument, file);
-	const char *base = strrchr(path, '/');
-	const char *link = dwelf_elf_gnu_debuglink(dwfl_module_getelf(elf->module, &bias), &crc);
-	base = base ? base + 1 : path;
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		snprintf(file, sizeof(file), folders[i], (int)(base - path), path, link ? link : base,
-			 link ? "" : ".debug");
-		visit(argument, file);
-	}
-}
-
 bool ct_elf_sources(struct ct_elf *elf, void (*visit)(void *argument, const char *path), void *argument)
 {
 	const char *main_file, *debug_file;
@@ -341,7 +316,7 @@ bool ct_elf_sources(struct ct_elf *elf, void (*visit)(void *argument, const char
 	visit(argument, main_file);
 	if (debug_file)
 		visit(argument, debug_file);
-	visit_debug_files(elf, main_file, visit, argument);
+	ct_debug_files_visit(elf->module, main_file, visit, argument);
 	return true;
 }
 

@@ -2,13 +2,12 @@
 #include "symbol/lack.h"
 
 #include <dwarf.h>
-#include <fcntl.h>
 #include <gelf.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "util/open.h"
+#include "symbol/sysroot.h"
 
 #ifndef ELFCOMPRESS_ZSTD /* elf.h of C libraries before 2.37 */
 #define ELFCOMPRESS_ZSTD 2
@@ -17,7 +16,7 @@
 static bool has_zstd(const char *path)
 {
 	struct stat status;
-	int fd = path ? ct_open_regular(AT_FDCWD, path, 0, &status) : -1;
+	int fd = path ? ct_sysroot_open(path, 0, &status) : -1;
 	Elf *elf = fd < 0 ? NULL : elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	Elf_Scn *section = NULL;
 	bool found = false;

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "symbol/symbol.h"
+#include "symbol/sysroot.h"
 #include "util/array.h"
-#include "util/open.h"
 #include "util/search.h"
 
 #define BYTES_MAX (256 << 20)
@@ -74,7 +74,7 @@ struct ct_perf_map *ct_perf_map_open(uint32_t pid, uid_t user)
 	 * Any user can create this file. So follow no link, do not block on a pipe, and accept nothing that a third
 	 * user wrote, not even as root.
 	 */
-	int fd = ct_open_regular(AT_FDCWD, path, O_NOFOLLOW, &status);
+	int fd = ct_sysroot_open(path, O_NOFOLLOW, &status);
 	if (fd < 0)
 		return NULL;
 	bool ours =

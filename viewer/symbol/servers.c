@@ -53,21 +53,33 @@ void ct_servers_init(void)
 		unsetenv(URLS);
 }
 
-/* Called by the library again and again while it asks. Not 0: stop. */
-static int on_progress(struct debuginfod_client *client, long done, long all)
+/* Show that servers are asked. False: the time is over. */
+static bool may_ask(void)
 {
-	(void)client, (void)done, (void)all;
 	if (!start_ns)
 		start_ns = ct_now_ns();
 	ct_progress_hint("asking for names, DEBUGINFOD_URLS");
 	ct_progress_at(0, 1); /* draws the line, if it is time for that */
 	if (ct_now_ns() - start_ns < CT_SERVERS_SECONDS * SECOND_NS)
-		return 0;
+		return true;
 	if (asked)
 		ct_message("--debuginfod: no more questions after %u s; some names may be missing", CT_SERVERS_SECONDS);
 	asked = false;
 	unsetenv(URLS);
-	return 1;
+	return false;
+}
+
+void ct_servers_expect(void)
+{
+	if (asked)
+		may_ask();
+}
+
+/* Called by the library again and again while it asks. Not 0: stop. */
+static int on_progress(struct debuginfod_client *client, long done, long all)
+{
+	(void)client, (void)done, (void)all;
+	return !may_ask();
 }
 
 void ct_servers_watch(struct Dwfl *dwfl)

@@ -23,6 +23,12 @@ bool ct_servers_asked(void);
 /* Before any object is opened. */
 void ct_servers_init(void);
 
+/*
+ * A question may follow. Newer libraries (0.192) do not report while a server is silent, so time and line are looked
+ * after here too.
+ */
+void ct_servers_expect(void);
+
 /* For an object's libdwfl. */
 void ct_servers_watch(struct Dwfl *dwfl);
 

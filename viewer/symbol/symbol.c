@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "symbol/symbol.h"
 
-#include <fcntl.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -14,8 +15,9 @@
 #include "symbol/process_object.h"
 #include "symbol/rights.h"
 #include "symbol/servers.h"
+#include "symbol/sysroot.h"
 #include "util/array.h"
-#include "util/open.h"
+#include "util/message.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -35,6 +37,9 @@ struct ct_symbols {
 	size_t object_count, object_room;
 	struct ct_elf_names names;
 	struct ct_rights rights; /* used at look-ups too, since elfutils opens files late */
+	size_t missing_count; /* modules that the sysroot lacks */
+	char *missing; /* the first one */
+	int missing_errno; /* 0: it is of another build there */
 };
 
 struct ct_symbols *ct_symbols_new(void)
@@ -70,6 +75,7 @@ void ct_symbols_free(struct ct_symbols *symbols)
 	for (size_t i = 0; i < symbols->object_count; i++)
 		close_object(&symbols->objects[i]);
 	free(symbols->objects);
+	free(symbols->missing);
 	ct_rights_fini(&symbols->rights);
 	free(symbols);
 }
@@ -88,7 +94,7 @@ static struct ct_elf *open_path(const struct ct_symbol_file *file)
 {
 	struct stat now;
 	/* A path that came from a store may name a pipe or a device. */
-	int fd = ct_open_regular(AT_FDCWD, file->path, 0, &now);
+	int fd = ct_sysroot_open(file->path, 0, &now);
 	if (fd >= 0 && !same_file(file, &now)) {
 		close(fd);
 		fd = -1;
@@ -123,15 +129,15 @@ static struct ct_elf *open_in_process(const struct ct_symbols *symbols, const st
 /* Open the object now, or find that the names kept of it can be used. False: its file is gone or of another build. */
 static bool open_object(struct ct_symbols *symbols, const struct ct_symbol_file *file, struct object *object)
 {
-	/* Kept names may be those of a time when no server was asked. */
-	if (object->is_known && !ct_servers_asked())
+	/* Kept names may be those of a time when no server was asked. None are kept of what is below a sysroot. */
+	if (object->is_known && !ct_servers_asked() && !ct_sysroot())
 		object->cache = ct_cache_open(file->build_id, file->build_id_bytes, file->path, ct_symbols_reader());
 	if (object->cache && ct_cache_is_valid(object->cache))
 		return true;
 	if (!object->is_known && !ct_rights_lower(&symbols->rights))
 		return false;
 	object->elf = open_path(file);
-	if (!object->elf) { /* what a process has mapped is not what is at the path */
+	if (!object->elf && !ct_sysroot()) { /* what a process has mapped is not what is at the path */
 		ct_cache_close(object->cache, false);
 		object->cache = NULL;
 		object->elf = open_in_process(symbols, file);
@@ -139,6 +145,38 @@ static bool open_object(struct ct_symbols *symbols, const struct ct_symbol_file 
 	if (!object->is_known)
 		ct_rights_raise(&symbols->rights);
 	return object->elf;
+}
+
+static void note_missing(struct ct_symbols *symbols, const char *path)
+{
+	struct stat status;
+	if (!ct_sysroot() || *path != '/' || symbols->missing_count++)
+		return;
+	int fd = ct_sysroot_open(path, 0, &status);
+	symbols->missing_errno = fd < 0 ? errno : 0;
+	if (fd >= 0)
+		close(fd);
+	symbols->missing = strdup(path);
+}
+
+void ct_symbols_say_missing(const struct ct_symbols *symbols)
+{
+	static char said[512];
+	char text[sizeof(said)];
+	if (!symbols || !symbols->missing)
+		return;
+	if (symbols->missing_count > 1)
+		snprintf(text, sizeof(text),
+			 "%zu modules are missing there or of another build, such as %s; their functions have no names",
+			 symbols->missing_count, symbols->missing);
+	else
+		snprintf(text, sizeof(text), "%s %s there; its functions have no names", symbols->missing,
+			 symbols->missing_errno == ENOENT ? "is missing"
+			 : symbols->missing_errno         ? "cannot be read"
+							  : "is of another build");
+	if (strcmp(said, text))
+		ct_message("--sysroot %s: %s", ct_sysroot(), text);
+	memcpy(said, text, sizeof(said));
 }
 
 int ct_symbols_open_recorded(struct ct_symbols *symbols, const struct ct_symbol_file *file)
@@ -153,6 +191,7 @@ int ct_symbols_open_recorded(struct ct_symbols *symbols, const struct ct_symbol_
 	if (!object.path ||
 	    !ct_array_room(&symbols->objects, &symbols->object_room, symbols->object_count + 1, sizeof(object)) ||
 	    !open_object(symbols, file, &object)) {
+		note_missing(symbols, file->path);
 		close_object(&object);
 		return -1;
 	}

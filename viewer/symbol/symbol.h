@@ -34,6 +34,9 @@ void ct_symbols_read_as(struct ct_symbols *symbols, uid_t user);
  */
 int ct_symbols_open(struct ct_symbols *symbols, const char *path, const uint8_t *build_id, size_t build_id_bytes);
 
+/* If there is a sysroot that lacks modules, say so in one line; nothing if the latest line was the same. */
+void ct_symbols_say_missing(const struct ct_symbols *symbols);
+
 /* An object file as it was recorded. */
 struct ct_symbol_file {
 	const char *path;
@@ -48,7 +51,8 @@ struct ct_symbol_file {
 
 /*
  * The same as ct_symbols_open for the file as it was when it was recorded. If another file has its path now, or none,
- * and the process lives, the file or its mapped part is read through the process.
+ * and the process lives, the file or its mapped part is read through the process. If there is a sysroot (see
+ * symbol/sysroot.h), only that is looked into.
  */
 int ct_symbols_open_recorded(struct ct_symbols *symbols, const struct ct_symbol_file *file);
 

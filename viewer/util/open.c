@@ -3,14 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define NOT_REGULAR EINVAL /* the errno for it */
+#define READ (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+#define TRIES 64
 
-int ct_open_regular(int folder, const char *path, int flags, struct stat *status)
+static int only_regular(int fd, struct stat *status)
 {
-	int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
 	if (fd < 0)
 		return -1;
 	int problem = NOT_REGULAR;
@@ -23,6 +26,37 @@ int ct_open_regular(int folder, const char *path, int flags, struct stat *status
 	close(fd);
 	errno = problem;
 	return -1;
+}
+
+int ct_open_regular(int folder, const char *path, int flags, struct stat *status)
+{
+	return only_regular(openat(folder, path, READ | flags), status);
+}
+
+static int open_in(int root, const char *path, int flags)
+{
+	const struct open_how how = {
+		.flags = (unsigned)flags,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	int fd, tries = 0;
+	do /* EAGAIN: something was renamed meanwhile, so the kernel cannot say whether ".." left the root */
+		fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	while (fd < 0 && errno == EAGAIN && ++tries < TRIES);
+	return fd;
+}
+
+int ct_open_regular_in(int root, const char *path, int flags, struct stat *status)
+{
+	return only_regular(open_in(root, path, READ | flags), status);
+}
+
+bool ct_open_has_roots(int root)
+{
+	int fd = open_in(root, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 const char *ct_open_problem(void)

@@ -6,6 +6,7 @@
 #ifndef CT_UTIL_OPEN_H
 #define CT_UTIL_OPEN_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 /*
@@ -14,7 +15,16 @@
  */
 int ct_open_regular(int folder, const char *path, int flags, struct stat *status);
 
-/* Why ct_open_regular failed, from errno. */
+/*
+ * The same for a path below `root`, which stands for "/": no link and no ".." leads out of it. Needs openat2, which not
+ * every kernel and container has.
+ */
+int ct_open_regular_in(int root, const char *path, int flags, struct stat *status);
+
+/* Does ct_open_regular_in work with this folder? If not, errno says why. */
+bool ct_open_has_roots(int root);
+
+/* Why one of these failed, from errno. */
 const char *ct_open_problem(void);
 
 #endif

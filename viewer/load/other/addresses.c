@@ -2,14 +2,13 @@
 #include "load/other/addresses.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "symbol/symbol.h"
+#include "symbol/sysroot.h"
 #include "util/array.h"
-#include "util/open.h"
 
 #define FRAMES_PER_ADDRESS 64
 #define SEGMENTS_MAX 64
@@ -40,6 +39,7 @@ void ct_addresses_fini(struct ct_addresses *addresses)
 	free(addresses->rows);
 	free(addresses->slots);
 	free(addresses->ids);
+	ct_symbols_say_missing(addresses->symbols);
 	ct_symbols_free(addresses->symbols);
 }
 
@@ -79,7 +79,7 @@ static void read_segments(struct ct_mapping *mapping)
 	struct stat status;
 	Elf64_Ehdr head;
 	Elf64_Phdr segment;
-	int fd = ct_open_regular(AT_FDCWD, mapping->path, 0, &status);
+	int fd = ct_sysroot_open(mapping->path, 0, &status);
 	if (fd < 0)
 		return;
 	bool good = pread(fd, &head, sizeof(head), 0) == sizeof(head) && !memcmp(head.e_ident, ELFMAG, SELFMAG) &&

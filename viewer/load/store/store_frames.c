@@ -311,6 +311,7 @@ int ct_store_frames_update(struct ct_store_frames *frames, const struct ct_store
 
 void ct_store_frames_rest(struct ct_store_frames *frames)
 {
+	ct_symbols_say_missing(frames->symbols);
 	ct_symbols_free(frames->symbols);
 	frames->symbols = NULL;
 	for (size_t i = 0; i < frames->handle_count; i++) {
@@ -328,6 +329,7 @@ void ct_store_frames_fini(struct ct_store_frames *frames)
 		free(place);
 	}
 	ct_profile_free(frames->profile);
+	ct_symbols_say_missing(frames->symbols);
 	ct_symbols_free(frames->symbols);
 	ct_perf_map_free(frames->perf_map);
 	free(frames->place_of);
