@@ -346,7 +346,7 @@ def columns(context):
     for name in re.search("must be (.*)", refused).group(1).replace(" or ", ", ").split(", "):
         check_in(name, options, "--help")
         if name in ("resident", "untouched", "swapped", "pinned"):
-            check_in("found in a running process", _top(context, "--columns=" + name, path, status=2), "--columns " + name)
+            check_in("record with --memory", _top(context, "--columns=" + name, path, status=2), "--columns " + name)
             continue
         limit = ["--min-size=1"] if name == "matching" else []
         check(len(_top(context, *limit, "--columns=" + name, "-n1", path)) > 100, "--columns " + name)
