@@ -106,6 +106,7 @@ RULES = {
     ),
     "plain_allocate": Rule(
         "Where gcc 14 gives an inlined member a linkage name, Valgrind prints its plain name and we the whole one.",
+        valgrind=_plain_allocate,
         ctrace=_plain_allocate,
     ),
     "no_clone3": Rule(
