@@ -288,6 +288,7 @@ CT_EXPORT int posix_memalign(void **result, size_t alignment, size_t size)
 		return *result ? 0 : ENOMEM;
 	}
 	int error = ct_real.posix_memalign(result, alignment, size);
+	ct_new_request.sp = 0; /* libstdc++ 14's aligned operator new asks here, for what it was asked for */
 	if (!error && *result)
 		record_aligned(CT_CALLER, *result, size, ct_foreign.posix_memalign);
 	ct_leave();

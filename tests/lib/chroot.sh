@@ -22,6 +22,7 @@ chroot_run() {
 	timeout "$seconds" unshare -m -p -f --kill-child --propagation private sh -euc '
 		root=$1
 		shift
+		mount --bind "$root" "$root" # tests that make mount namespaces need / to be a mount
 		mount -t proc proc "$root/proc"
 		mount -t sysfs -o ro sysfs "$root/sys"
 		mkdir -p "$root/dev/pts" "$root/dev/shm"

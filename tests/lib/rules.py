@@ -89,6 +89,11 @@ def _hide_context_start(stack, counters):
     return stack, counters
 
 
+def _plain_allocate(stack, counters):
+    whole = re.compile(r"std::allocator_traits<.*>::allocate\(")
+    return [("allocate" if whole.match(function) else function, place) for function, place in stack], counters
+
+
 RULES = {
     "operator_new": Rule(
         "Valgrind puts its own operator new in place of libstdc++'s, so its frame is the allocator's, not the "
@@ -98,6 +103,11 @@ RULES = {
     "start_user": Rule(
         "The loader's entry is a symbol without a size. Valgrind ignores such symbols; we name it.",
         ctrace=_hide_start_user,
+    ),
+    "plain_allocate": Rule(
+        "Where gcc 14 gives an inlined member a linkage name, Valgrind prints its plain name and we the whole one.",
+        valgrind=_plain_allocate,
+        ctrace=_plain_allocate,
     ),
     "no_clone3": Rule(
         "Valgrind 3.19 does not know the system call clone3, so the C library falls back to clone.",

@@ -136,7 +136,7 @@ shape("signals", least=200, fallback=5, lazy=10)
 # The last instructions of longjmp have the return address in a register, which neither unwinder follows. The loader's
 # lazy binding keeps the stack pointer in rbx, so libunwind walks these stacks.
 for argument in ((), ("alternate",)):
-    shape("stepped", *argument, least=900, fallback=30, lazy=7000, rootless=20)
+    shape("stepped", *argument, least=850, fallback=30, lazy=7000, rootless=20)
 
 REAL_SCRIPTS = {
     "perl": 'my %h; $h{$_} = "x" x ($_ % 50) for 1..5000; print join(",", (sort keys %h)[0..3])',
