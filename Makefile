@@ -42,6 +42,8 @@ $(PRELOAD_RARE:%.c=$B/obj/%.o): PRELOAD_CFLAGS += -fno-reorder-functions -fno-re
 PRELOAD_CFLAGS += -fdata-sections
 PRELOAD_LDFLAGS := -Wl,--sort-section=alignment
 ifneq ($(shell $(CC) -E -dM -include features.h -x c /dev/null | grep -w __GLIBC__),)
+# No _fini. It does nothing, but lies behind all other code, so each exit would map that code.
+PRELOAD_LDFLAGS += -Wl,-fini=ct_no_fini
 # libdl has dlsym before glibc 2.34 and is empty since then. It is needed in both cases (sys/loader.h).
 PRELOAD_LIBS := -Wl,-z,defs -Wl,--push-state,--no-as-needed -l:libdl.so.2 -Wl,--pop-state
 else # musl: no C library is named (sys/loader.h)
