@@ -59,7 +59,7 @@ VIEWER_LIBS := -l:libiberty.a $(or $(shell $(PKG_CONFIG) --libs ncursesw libcjso
 	-lncursesw -ltinfo -lcjson -ldw -lelf -lprotobuf-c -lz) -lm -ldl
 
 .PHONY: all
-all: $B/lib/libctrace.so $B/lib/libctrace-copy.so $B/lib/libctrace-stub.so $B/bin/ctrace $B/bin/ctrace-top
+all: $B/lib/libctrace.so $B/lib/libctrace-copy.so $B/lib/libctrace-mmap.so $B/lib/libctrace-stub.so $B/bin/ctrace $B/bin/ctrace-top
 
 $B/obj/exports.map: preload/exports.map.in preload/hooks/hooks.def
 	@mkdir -p $(@D)
@@ -70,10 +70,10 @@ $B/lib/libctrace.so: $(PRELOAD_OBJ) $B/obj/exports.map
 	$(LINK) -shared -o $@ $(PRELOAD_OBJ) -Wl,--version-script=$B/obj/exports.map -Wl,-soname,libctrace.so \
 		$(PRELOAD_LDFLAGS) -Wl,-Bsymbolic-functions -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,--as-needed $(PRELOAD_LIBS)
 
-# memcpy and its kin, see preload/copy.c.
-$B/lib/libctrace-copy.so: $B/obj/preload/copy.o
+# memcpy and its kin, see preload/copy.c; mmap and its kin, see preload/mmap.c.
+$B/lib/libctrace-copy.so $B/lib/libctrace-mmap.so: $B/lib/libctrace-%.so: $B/obj/preload/%.o
 	@mkdir -p $(@D)
-	$(LINK) -shared -o $@ $< -Wl,-soname,libctrace-copy.so -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro \
+	$(LINK) -shared -o $@ $< -Wl,-soname,$(@F) -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro \
 		-Wl,--as-needed $(PRELOAD_LIBS)
 
 $B/obj/preload/copy.o: PRELOAD_CFLAGS += -ffreestanding
@@ -111,7 +111,7 @@ $(MESSAGES:%=%.h): %.h: %.c ;
 
 $B/obj/viewer/write/pprof.o $B/obj/viewer/wire/otlp.o: $(MESSAGES:%=%.h)
 
--include $(PRELOAD_OBJ:.o=.d) $B/obj/preload/copy.d $(VIEWER_OBJ:.o=.d)
+-include $(PRELOAD_OBJ:.o=.d) $B/obj/preload/copy.d $B/obj/preload/mmap.d $(VIEWER_OBJ:.o=.d)
 
 # --- the page of `ctrace html`, without data; made by sh and awk ---
 PAGE := $B/share/ctrace/report.html
@@ -138,11 +138,12 @@ VERSION := $(shell sed -n 's/.*CTRACE_VERSION "\(.*\)"/\1/p' include/ctrace/vers
 install: all
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(MAN3DIR) \
 		$(DESTDIR)$(PREFIX)/include/ctrace
-	install -m 755 $B/lib/libctrace.so $B/lib/libctrace-copy.so $B/lib/libctrace-stub.so $(DESTDIR)$(LIBDIR)/
+	install -m 755 $B/lib/libctrace.so $B/lib/libctrace-copy.so $B/lib/libctrace-mmap.so $B/lib/libctrace-stub.so \
+		$(DESTDIR)$(LIBDIR)/
 	install -m 755 $B/bin/ctrace $(DESTDIR)$(BINDIR)/
 	ln -sf ctrace $(DESTDIR)$(BINDIR)/ctrace-top
 	install -D -m 644 $(PAGE) $(DESTDIR)$(DATADIR)/report.html
-	install -m 644 include/ctrace/ctrace.h include/ctrace/version.h include/ctrace/store.h include/ctrace/fold.h \
+	install -m 644 include/ctrace/ctrace.h include/ctrace/version.h include/ctrace/store.h include/ctrace/pseudo.h include/ctrace/fold.h \
 		include/ctrace/control.h include/ctrace/rules.h include/ctrace/merge.h \
 		$(DESTDIR)$(PREFIX)/include/ctrace/
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(MANDIR)/

@@ -30,7 +30,7 @@ $(PROGRAM_C:%=$(TESTS)/programs/%): $(TESTS)/programs/%: %.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -o $@ $< -pthread -ldl
 
-$(addprefix $(TESTS)/programs/,copies scribble tags): PROGRAM_FLAGS += -Iinclude
+$(addprefix $(TESTS)/programs/,copies mappings scribble tags): PROGRAM_FLAGS += -Iinclude
 
 # With frame pointers; with frame pointers but no unwind tables; with frames that the compiler aligns for vector registers.
 $(TESTS)/programs/frames_fp: frames.c

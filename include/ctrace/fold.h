@@ -77,6 +77,33 @@ static inline void ct_fold_free(struct ct_site *site, struct ct_totals *totals, 
 		site->temporary_blocks += blocks;
 }
 
+/* Before a site's first change since the latest peak: what is live now was live at the peak. */
+static inline __attribute__((always_inline)) void ct_site_keep_peak(struct ct_site *site,
+								    const struct ct_totals *totals)
+{
+	if (site->peak_epoch != totals->peak_epoch) {
+		site->peak_bytes = (uint64_t)site->live_bytes;
+		site->peak_blocks = (uint64_t)site->live_blocks;
+		site->peak_epoch = totals->peak_epoch;
+	}
+}
+
+/* After the live bytes have changed. */
+static inline __attribute__((always_inline)) void ct_fold_extremes(struct ct_site *site, struct ct_totals *totals,
+								   uint64_t ticks)
+{
+	if (site->live_bytes >= (int64_t)site->max_bytes) {
+		site->max_bytes = (uint64_t)site->live_bytes;
+		site->max_blocks = (uint64_t)site->live_blocks;
+	}
+	if (totals->live_bytes >= (int64_t)totals->peak_bytes) {
+		totals->peak_bytes = (uint64_t)totals->live_bytes;
+		totals->peak_blocks = (uint64_t)totals->live_blocks;
+		totals->peak_ticks = ticks;
+		totals->peak_epoch++;
+	}
+}
+
 /*
  * Add one event to its site, its site's histograms and the totals. Events must come in the order of merge.h. False: it
  * is not in the histogram yet, which must be widened (ct_histogram_widen).
@@ -84,13 +111,7 @@ static inline void ct_fold_free(struct ct_site *site, struct ct_totals *totals, 
 static inline __attribute__((always_inline)) bool ct_fold_event(struct ct_site *site, struct ct_totals *totals,
 								uint64_t *counters, const struct ct_event *event)
 {
-	/* This is the site's first change since the latest peak, so what is live now was live at the peak. */
-	if (site->peak_epoch != totals->peak_epoch) {
-		site->peak_bytes = (uint64_t)site->live_bytes;
-		site->peak_blocks = (uint64_t)site->live_blocks;
-		site->peak_epoch = totals->peak_epoch;
-	}
-
+	ct_site_keep_peak(site, totals);
 	enum ct_event_kind kind = ct_event_kind(event);
 	if (kind != CT_EVENT_ALLOC) {
 		if (kind == CT_EVENT_FREE) {
@@ -125,17 +146,7 @@ static inline __attribute__((always_inline)) bool ct_fold_event(struct ct_site *
 	totals->total_bytes += event->bytes;
 	totals->total_blocks += blocks;
 	totals->live_bytes += growth;
-
-	if (site->live_bytes >= (int64_t)site->max_bytes) {
-		site->max_bytes = (uint64_t)site->live_bytes;
-		site->max_blocks = (uint64_t)site->live_blocks;
-	}
-	if (totals->live_bytes >= (int64_t)totals->peak_bytes) {
-		totals->peak_bytes = (uint64_t)totals->live_bytes;
-		totals->peak_blocks = (uint64_t)totals->live_blocks;
-		totals->peak_ticks = event->ticks;
-		totals->peak_epoch++;
-	}
+	ct_fold_extremes(site, totals, event->ticks);
 	return ct_fold_size(site, counters, event, between);
 }
 

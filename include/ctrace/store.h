@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "ctrace/control.h"
+#include "ctrace/pseudo.h"
 
 #define CT_STORE_MAGIC "ctrace\r\n" /* written last: a file without it is not a store yet */
 #define CT_STORE_VERSION 4u
@@ -85,51 +86,6 @@ struct ct_module {
 };
 
 #define CT_MODULE_GONE UINT64_MAX
-
-#define CT_MODULE_NONE 0u /* no file (JIT code): the address is a run-time address */
-#define CT_MODULE_PSEUDO 0xffffffffu /* a pseudo frame, not code: the address is an enum ct_pseudo */
-
-/* Pseudo frames: nodes that say something about a stack. Values are part of the format. */
-enum ct_pseudo {
-	CT_PSEUDO_CUT = 1, /* frames are left out here: the stack is deeper than the limit */
-	CT_PSEUDO_LOST = 2, /* the unwinder could not continue: the callers are unknown */
-	CT_PSEUDO_OTHER = 3, /* below the root: the one site of all stacks that were new after CTRACE_MAX_SITES sites */
-	CT_PSEUDO_THREAD = 4, /* below the root, with CTRACE_THREADS: one thread; see CT_PSEUDO_THREAD_FRAME */
-	CT_PSEUDO_EVENT = 5, /* above the innermost frame: ctrace_event was called there; not an allocation site */
-	CT_PSEUDO_COPY = 6, /* the same with CTRACE_COPY: memcpy or one of its kin was called there */
-	CT_PSEUDO_TAG = 7, /* below the root or a thread: what was done under a tag; see CT_PSEUDO_TAG_FRAME */
-};
-
-#define CT_PSEUDO_MASK 0xffu /* the bits of a pseudo frame's address that hold its enum ct_pseudo */
-
-/* Is this module and address the given pseudo frame? */
-static inline int ct_is_pseudo(uint32_t module, uint64_t address, enum ct_pseudo mark)
-{
-	return module == CT_MODULE_PSEUDO && (address & CT_PSEUDO_MASK) == mark;
-}
-
-/*
- * The address of a thread's pseudo frame: the thread's number, counted from 1 in the order of first events, and the
- * offset of its name in STRINGS.
- */
-#define CT_PSEUDO_THREAD_FRAME(number, name) (CT_PSEUDO_THREAD | (uint64_t)(number) << 8 | (uint64_t)(name) << 32)
-#define CT_THREADS_MAX ((1u << 24) - 1)
-#define CT_THREAD_NAME_BYTES 16u /* as the kernel keeps it, with the final NUL */
-
-/* The same of a tag's: the length of its name in place of the number. */
-#define CT_PSEUDO_TAG_FRAME(name, length) (CT_PSEUDO_TAG | (uint64_t)(length) << 8 | (uint64_t)(name) << 32)
-#define CT_TAG_NAME_MAX 255u /* bytes */
-
-/* The number in a thread's pseudo frame, and the offset of the name. */
-static inline uint32_t ct_thread_number(uint64_t mark)
-{
-	return (uint32_t)mark >> 8;
-}
-
-static inline uint32_t ct_thread_name(uint64_t mark)
-{
-	return (uint32_t)(mark >> 32);
-}
 
 /* A frame of the call tree. Two nodes of one parent never have the same module and address. */
 struct ct_node {
@@ -446,6 +402,20 @@ struct ct_reach_row {
 	uint64_t blocks[CT_REACH_CLASSES];
 };
 
+/*
+ * With CTRACE_MMAP: the program's mappings. Their sites are in SITES, with CT_PSEUDO_MAPPING or CT_PSEUDO_STACK. No
+ * event changes these sites, and the process's totals know nothing of them.
+ */
+struct ct_mapping_counters {
+	struct ct_totals totals; /* of these sites */
+	struct ct_totals undo_totals; /* as they were before the latest change, like the next */
+	struct ct_site undo;
+	uint32_t undo_site;
+	uint32_t reserved;
+	uint64_t changes; /* odd while one is made: then it is to be undone */
+	uint64_t dropped; /* calls that could not be recorded */
+};
+
 /* The start of the file. */
 struct ct_store_header {
 	char magic[8]; /* CT_STORE_MAGIC, without the NUL */
@@ -494,6 +464,7 @@ struct ct_store_header {
 	uint32_t segments_dropped; /* earlier segments that there was no room for */
 	uint64_t copies_dropped; /* with CTRACE_COPY: copies that could not be recorded, as CT_LOSS_DROPPED counts
 				    events */
+	struct ct_mapping_counters mappings;
 };
 
 _Static_assert(sizeof(struct ct_module) == 96, "store layout");

@@ -119,10 +119,10 @@ CT_COLD bool ct_blocks_map_leaf(uint32_t **leaves, uint32_t granule_shift, uintp
 CT_COLD bool ct_blocks_map_side(uint32_t ***leaves);
 
 /*
- * The site for ctrace_event or a copy below the node of `site`, made if it is new. mark is its pseudo frame, of which
+ * The site for ctrace_event, a copy or a mapping below a node, made if it is new. mark is its pseudo frame, of which
  * *place becomes the place. 0: no memory, or the maximum number of sites is reached.
  */
-CT_COLD uint32_t ct_tree_event_site(uint32_t site, enum ct_pseudo mark, uint32_t *place);
+CT_COLD uint32_t ct_tree_event_site(uint32_t node, enum ct_pseudo mark, uint32_t *place);
 
 /* ct_sample_skips did not skip this allocation: must it be recorded? Draws the distance to the next point. */
 CT_COLD bool ct_sample_takes(struct ct_thread *thread, size_t bytes);

@@ -67,6 +67,8 @@ struct ct_tracer {
 	bool verify; /* CTRACE_DEBUG=verify */
 	bool log_events; /* CTRACE_DEBUG=events */
 	bool rss; /* CTRACE_RSS */
+	uint32_t mapping_place; /* as event_place, for CT_PSEUDO_MAPPING and CT_PSEUDO_STACK */
+	uint32_t stack_place;
 };
 
 extern CT_HIDDEN struct ct_tracer ct_tracer;

@@ -28,6 +28,7 @@
 #include "store/clock.h"
 #include "store/combine.h"
 #include "store/event_log.h"
+#include "store/mappings.h"
 #include "store/slice.h"
 #include "store/store_file.h"
 #include "sys/arena.h"
@@ -215,7 +216,8 @@ static void publish_end(void)
 	struct ct_store_header *header = ct_tracer.header;
 	/* Measuring our memory takes a system call that few sandboxes allow. */
 	if (!ct_exporter_is_forbidden())
-		header->own_bytes = ct_arena_bytes() + ct_blocks_bytes() + ct_threads_bytes() + ct_slice_bytes();
+		header->own_bytes =
+			ct_arena_bytes() + ct_blocks_bytes() + ct_threads_bytes() + ct_slice_bytes() + ct_mmap_bytes();
 	ct_clock_note(header);
 	if (ct_store_stopped())
 		return;

@@ -19,6 +19,7 @@
 #include "life/threads.h"
 #include "store/combine.h"
 #include "store/histogram.h"
+#include "store/mappings.h"
 #include "store/slice.h"
 #include "store/store_file.h"
 #include "sys/loader.h"
@@ -84,6 +85,7 @@ static void before_fork(void)
 		ct_histogram_make_room();
 	}
 	ct_lock_get(&ct_lock_claim);
+	ct_lock_get(&ct_lock_mappings);
 	ct_lock_get(&ct_lock_tree);
 	ct_lock_get(&ct_lock_store);
 	ct_lock_get(&ct_lock_objects);
@@ -109,6 +111,7 @@ static bool leave_parents_store(void)
 	ct_threads_fold_rest((const struct ct_ring *)copied_rings());
 	ct_sys_munmap(copied_rings(), rings_bytes);
 	ct_slice_forked();
+	ct_mmap_forked((uintptr_t)__builtin_frame_address(0));
 	return ct_store_drop_rings();
 }
 

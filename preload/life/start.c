@@ -13,6 +13,7 @@
 #include "heap/block_rows.h"
 #include "heap/real.h"
 #include "hooks/copies.h"
+#include "hooks/mappings.h"
 #include "hooks/entries.h"
 #include "hooks/operators.h"
 #include "hot/record.h"
@@ -217,6 +218,7 @@ static bool open_store(void)
 	ct_tracer.rss = ct_options.rss;
 	ct_control_begin();
 	ct_copies_begin();
+	ct_mmap_begin();
 	return true;
 }
 

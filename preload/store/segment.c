@@ -12,6 +12,7 @@
 #include "hot/journal.h"
 #include "hot/state.h"
 #include "store/combine.h"
+#include "store/mappings.h"
 #include "store/snapshot.h"
 #include "store/store_file.h"
 #include "sys/lock.h"
@@ -99,6 +100,7 @@ void ct_segment_begin(uint32_t mode, uint64_t sample_bytes, struct ct_span name)
 	ct_combine_until(start - 1);
 	if (!old->end_ticks)
 		old->end_ticks = start;
+	ct_mmap_lock();
 	if (!keep_counters(old))
 		header->segments_dropped++;
 	*new = (struct ct_segment){
@@ -112,6 +114,8 @@ void ct_segment_begin(uint32_t mode, uint64_t sample_bytes, struct ct_span name)
 	header->segment_half = !header->segment_half;
 	ct_ordered();
 	clear_counters(start);
+	ct_mmap_forget();
+	ct_mmap_unlock();
 	header->sample_bytes = sample_bytes;
 	ct_ordered();
 	header->cleared = new->number;

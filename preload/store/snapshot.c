@@ -4,6 +4,7 @@
 
 #include "ctrace/timeline.h"
 #include "hot/state.h"
+#include "store/mappings.h"
 #include "store/store_file.h"
 
 /* Ticks since the segment's start. */
@@ -20,13 +21,25 @@ static struct ct_snapshot_row row_of(uint32_t id, int64_t blocks, int64_t bytes)
 	};
 }
 
+/* Has it live blocks of the heap? */
+static bool is_live(const struct ct_site *site)
+{
+	if (site->live_blocks <= 0)
+		return false;
+	if (ct_likely(!ct_mmap_are_on()))
+		return true;
+	const struct ct_node *node = &ct_tracer.nodes[site->node];
+	return !ct_is_pseudo(node->module, node->address, CT_PSEUDO_MAPPING) &&
+	       !ct_is_pseudo(node->module, node->address, CT_PSEUDO_STACK);
+}
+
 static uint64_t write_rows(struct ct_snapshot_row *row)
 {
 	uint64_t count = ct_tracer.header->sections[CT_SECTION_SITES].used;
 	const struct ct_snapshot_row *first = row;
 	for (uint64_t id = 1; id < count; id++) {
 		const struct ct_site *site = &ct_tracer.sites[id];
-		if (site->live_blocks > 0)
+		if (is_live(site))
 			*row++ = row_of((uint32_t)id, site->live_blocks, site->live_bytes);
 	}
 	return (uint64_t)(row - first);
@@ -40,7 +53,7 @@ static uint64_t write_largest(struct ct_snapshot_row *rest)
 	struct ct_snapshot_row *row = rest + 1, *end = row + CT_SNAPSHOT_PARTS;
 	for (uint64_t id = 1; id < count; id++) {
 		const struct ct_site *site = &ct_tracer.sites[id];
-		if (site->live_blocks <= 0)
+		if (!is_live(site))
 			continue;
 		if (site->live_bytes >= least && row < end) {
 			*row++ = row_of((uint32_t)id, site->live_blocks, site->live_bytes);

@@ -11,6 +11,7 @@
 #define LIBRARY "libctrace.so" /* start of its file name */
 #define STUB "libctrace-stub.so" /* which loads it */
 #define COPY "libctrace-copy.so" /* which goes with it */
+#define MMAP "libctrace-mmap.so" /* the same */
 #define PRELOAD "LD_PRELOAD"
 #define OURS "CTRACE_"
 
@@ -118,7 +119,8 @@ void ct_environment_leave(char **variables)
 	const char *entry = *preload + empty;
 	while (*entry) {
 		size_t length = entry_length(entry);
-		if (length && !is_named(entry, LIBRARY) && !is_named(entry, STUB) && !is_named(entry, COPY)) {
+		if (length && !is_named(entry, LIBRARY) && !is_named(entry, STUB) && !is_named(entry, COPY) &&
+		    !is_named(entry, MMAP)) {
 			if (kept.length > empty)
 				ct_text_add(&kept, ":");
 			ct_text_add_bytes(&kept, entry, length);

@@ -22,7 +22,7 @@
 #define BIT(signal) (1ull << ((signal)-1))
 #define FAULTS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | BIT(SIGSYS))
 
-static struct ct_lock *const all[] = {&ct_lock_thread, &ct_lock_combine, &ct_lock_claim,
+static struct ct_lock *const all[] = {&ct_lock_thread, &ct_lock_combine, &ct_lock_claim,  &ct_lock_mappings,
 				      &ct_lock_tree,   &ct_lock_store,   &ct_lock_objects};
 #define LOCKS (sizeof(all) / sizeof(all[0]))
 

@@ -43,10 +43,12 @@ CT_COLD void ct_lock_put_after_fork(bool child);
  *   thread   the list of threads, and of free rings
  *   combine  rounds, ct_totals, the sites' counters
  *   claim    which events are in which slice; threads that fold take it without waiting
+ *   mappings the program's mappings, and their sites' counters
  *   tree     nodes, making sites, modules, batches of free block rows, the arena
  *   store    growth of the file
  *   objects  what is known of loaded objects
  */
-extern struct ct_lock ct_lock_thread, ct_lock_combine, ct_lock_claim, ct_lock_tree, ct_lock_store, ct_lock_objects;
+extern struct ct_lock ct_lock_thread, ct_lock_combine, ct_lock_claim, ct_lock_mappings, ct_lock_tree, ct_lock_store,
+	ct_lock_objects;
 
 #endif

@@ -264,10 +264,10 @@ static uint32_t event_site(uint32_t node, enum ct_pseudo mark, uint32_t *place)
 	return (uint32_t)(entry->value >> 32);
 }
 
-uint32_t ct_tree_event_site(uint32_t site, enum ct_pseudo mark, uint32_t *place)
+uint32_t ct_tree_event_site(uint32_t node, enum ct_pseudo mark, uint32_t *place)
 {
 	ct_lock_get(&ct_lock_tree);
-	uint32_t found = may_write() ? event_site(ct_tracer.sites[site].node, mark, place) : 0;
+	uint32_t found = may_write() ? event_site(node, mark, place) : 0;
 	ct_lock_put(&ct_lock_tree);
 	return found;
 }

@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				fuzz_profile_use(profile);
 			ct_profile_free(profile);
 		}
-		for (enum ct_profile_mode mode = CT_MODE_COPY; mode <= CT_MODE_AD_HOC; mode++)
+		for (enum ct_profile_mode mode = CT_MODE_COPY; mode <= CT_MODE_MAPPINGS; mode++)
 			if (ct_store_has_events(&store, mode) && !ct_store_events(&store, mode, &profile, &error)) {
 				fuzz_profile_use(profile);
 				ct_profile_free(profile);

@@ -194,6 +194,61 @@ static void test_copies(void **state)
 	ct_store_file_close(&store);
 }
 
+/* A kill has come between the undo record and the end of a change. Without a change, the site counts as it is. */
+static void test_mappings(void **state)
+{
+	(void)state;
+	for (uint64_t changes = 2; changes < 4; changes++) {
+		struct store_builder *builder = store_builder_new();
+		struct ct_mapping_counters *counters = &builder->header.mappings;
+		struct ct_store_file store;
+		struct ct_profile *heap, *mappings;
+		struct ct_error_text error;
+		builder->nodes[4] = (struct ct_node){builder->sites[1].node, CT_MODULE_PSEUDO, CT_PSEUDO_STACK};
+		builder->header.sections[CT_SECTION_NODES].used = 5;
+		builder->sites[2] = (struct ct_site){.total_bytes = 8192,
+						     .total_blocks = 1,
+						     .live_bytes = 8192,
+						     .live_blocks = 1,
+						     .max_bytes = 8192,
+						     .max_blocks = 1,
+						     .node = 4};
+		counters->undo = builder->sites[2];
+		counters->undo_totals = counters->totals = (struct ct_totals){.total_bytes = 8192,
+									      .total_blocks = 1,
+									      .live_bytes = 8192,
+									      .live_blocks = 1,
+									      .peak_bytes = 8192,
+									      .peak_blocks = 1};
+		counters->undo_site = 2;
+		counters->changes = changes;
+		counters->dropped = 5;
+		builder->sites[2].total_bytes = builder->sites[2].max_bytes = 20480;
+		builder->sites[2].live_bytes = 20480;
+		counters->totals.peak_bytes = 20480;
+		store_builder_event(builder, 0, 1000, 1, CT_EVENT_ALLOC, 10, 0);
+		open_store(builder, &store);
+		assert_int_equal(store.failed, 0);
+		assert_true(ct_store_has_events(&store, CT_MODE_MAPPINGS));
+		assert_int_equal(ct_store_profile(&store, &heap, &error), 0);
+		assert_int_equal(ct_store_events(&store, CT_MODE_MAPPINGS, &mappings, &error), 0);
+		assert_int_equal(heap->totals.total_bytes, 10);
+		assert_int_equal(heap->totals.end_bytes, 10);
+		assert_int_equal(mappings->mode, CT_MODE_MAPPINGS);
+		assert_string_equal(mappings->blocks_unit, "mappings");
+		assert_int_equal(mappings->totals.total_bytes, changes & 1 ? 8192 : 20480);
+		assert_int_equal(mappings->totals.end_bytes, changes & 1 ? 8192 : 20480);
+		assert_int_equal(mappings->totals.max_bytes, changes & 1 ? 8192 : 20480);
+		assert_int_equal(mappings->losses.dropped, 5);
+		/* A thread's stack has a frame that says so. */
+		assert_int_equal(mappings->sites[0].frame_count, heap->sites[0].frame_count + 1);
+		assert_false(mappings->sites[0].truncated);
+		ct_profile_free(heap);
+		ct_profile_free(mappings);
+		ct_store_file_close(&store);
+	}
+}
+
 static void assert_refused(struct store_builder *builder, const char *part)
 {
 	struct ct_error_text error;
@@ -281,6 +336,7 @@ int main(void)
 		cmocka_unit_test(test_partial_snapshots),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_mappings),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_damaged_reports),
 	};

@@ -223,20 +223,26 @@ static void test_library(void **state)
 	assert_true(ct_library_find(path_of("my tree/bin/ctrace"), path, &error) < 0);
 	assert_non_null(strstr(error.line, "LD_PRELOAD cannot hold a path with ' '"));
 
-	value = ct_library_preload("/a.so", false, NULL);
+	value = ct_library_preload("/a.so", 0, NULL);
 	assert_string_equal(value, "/a.so");
 	free(value);
-	value = ct_library_preload("/a.so", false, "");
+	value = ct_library_preload("/a.so", 0, "");
 	assert_string_equal(value, "/a.so");
 	free(value);
-	value = ct_library_preload("/a.so", false, "libjemalloc.so:x");
+	value = ct_library_preload("/a.so", 0, "libjemalloc.so:x");
 	assert_string_equal(value, "/a.so:libjemalloc.so:x");
 	free(value);
-	value = ct_library_preload("/lib/libctrace.so", true, "x");
+	value = ct_library_preload("/lib/libctrace.so", CT_LIBRARY_COPY, "x");
 	assert_string_equal(value, "/lib/libctrace.so:/lib/libctrace-copy.so:x");
 	free(value);
-	assert_true(ct_library_check_copy(path, &error) < 0);
+	value = ct_library_preload("/lib/libctrace.so", CT_LIBRARY_COPY | CT_LIBRARY_MMAP, NULL);
+	assert_string_equal(value, "/lib/libctrace.so:/lib/libctrace-copy.so:/lib/libctrace-mmap.so");
+	free(value);
+	assert_int_equal(ct_library_check(path, 0, &error), 0);
+	assert_true(ct_library_check(path, CT_LIBRARY_COPY, &error) < 0);
 	assert_non_null(strstr(error.line, "libctrace-copy.so is missing"));
+	assert_true(ct_library_check(path, CT_LIBRARY_MMAP, &error) < 0);
+	assert_non_null(strstr(error.line, "libctrace-mmap.so is missing"));
 }
 
 static int parse(struct ct_settings *settings, const char *words, struct ct_error_text *error)

@@ -88,6 +88,9 @@ static int attach(int pid, const struct ct_settings *settings, struct ct_error_t
 	if (*ct_settings_get(settings, CT_SETTING_copy) == '1')
 		return ct_error_set(error, CT_ERR_USAGE,
 				    "--copy: copies can be recorded from the program's start only, by ctrace record");
+	if (*ct_settings_get(settings, CT_SETTING_mmap) == '1')
+		return ct_error_set(error, CT_ERR_USAGE,
+				    "--mmap: mappings can be recorded from the program's start only, by ctrace record");
 	int code = ct_control_parse(*mode ? mode : "exact", NULL, &wish, error);
 	if (!code && !(order.variables = ct_settings_block(settings, pid, &order.variables_bytes)))
 		code = ct_error_no_memory(error);

@@ -166,12 +166,14 @@ static int set_segment(const struct ct_option *option, void *member, const char 
 	return CT_OK;
 }
 
-/* --events or --copies; the last one counts. */
+/* --events, --copies or --mappings; the last one counts. */
 static int set_mode(const struct ct_option *option, void *member, const char *value, struct ct_error_text *error)
 {
 	(void)value;
 	(void)error;
-	*(enum ct_profile_mode *)member = !strcmp(option->name, "copies") ? CT_MODE_COPY : CT_MODE_AD_HOC;
+	*(enum ct_profile_mode *)member = !strcmp(option->name, "copies")     ? CT_MODE_COPY
+					  : !strcmp(option->name, "mappings") ? CT_MODE_MAPPINGS
+									      : CT_MODE_AD_HOC;
 	return CT_OK;
 }
 
@@ -226,6 +228,10 @@ static const struct ct_option options[] = {
 	 .at = offsetof(struct request, job.mode)},
 	{.name = "copies",
 	 .help = "export what --copy has recorded instead of the heap (stores only)",
+	 .set = set_mode,
+	 .at = offsetof(struct request, job.mode)},
+	{.name = "mappings",
+	 .help = "export what --mmap has recorded instead of the heap (stores only)",
 	 .set = set_mode,
 	 .at = offsetof(struct request, job.mode)},
 	{.name = "segment",

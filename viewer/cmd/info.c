@@ -55,7 +55,7 @@ static void print_amount(const struct ct_profile *profile, const char *name, enu
 		snprintf(blocks, sizeof(blocks), " in %s %s",
 			 ct_number_exact(exact, ct_metric_value(&profile->totals, metric + 1)), profile->blocks_unit);
 	ct_number_exact(exact, value);
-	if (value >= 1024 && profile->mode == CT_MODE_HEAP)
+	if (value >= 1024 && (profile->mode == CT_MODE_HEAP || profile->mode == CT_MODE_MAPPINGS))
 		print_row(name, "%s (%s %s)%s", ct_number_bytes(bytes, value), exact, profile->bytes_unit, blocks);
 	else
 		print_row(name, "%s %s%s", exact, profile->bytes_unit, blocks);

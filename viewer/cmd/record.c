@@ -162,10 +162,17 @@ static void collect(struct recording *recording, time_t start)
 			    recording->arguments[0]);
 }
 
+/* What the recording needs beside libctrace.so: CT_LIBRARY_*. */
+static unsigned libraries(const struct ct_settings *settings)
+{
+	bool copies = *ct_settings_get(settings, CT_SETTING_copy) == '1';
+	bool mappings = *ct_settings_get(settings, CT_SETTING_mmap) == '1';
+	return (copies ? CT_LIBRARY_COPY : 0) | (mappings ? CT_LIBRARY_MMAP : 0);
+}
+
 static int run(struct recording *recording)
 {
-	bool copies = *ct_settings_get(&recording->settings, CT_SETTING_copy) == '1';
-	char *preload = ct_library_preload(recording->library, copies, getenv("LD_PRELOAD"));
+	char *preload = ct_library_preload(recording->library, libraries(&recording->settings), getenv("LD_PRELOAD"));
 	time_t start = time(NULL);
 	int code;
 	recording->environment = preload ? ct_settings_environment(&recording->settings, preload) : NULL;
@@ -212,8 +219,8 @@ static int prepare(struct recording *recording)
 				   word);
 	if (code == 0) {
 		code = ct_library_find(NULL, recording->library, &recording->error);
-		if (code == 0 && *ct_settings_get(&recording->settings, CT_SETTING_copy) == '1')
-			code = ct_library_check_copy(recording->library, &recording->error);
+		if (code == 0)
+			code = ct_library_check(recording->library, libraries(&recording->settings), &recording->error);
 		if (code < 0)
 			return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", recording->error.line);
 		code = ct_program_check(recording->path, recording->arguments, recording->library, &recording->error);

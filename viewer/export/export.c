@@ -83,13 +83,16 @@ bool ct_export_is_store(const char *output)
 	return ct_ends_with(output, STORE_SUFFIX);
 }
 
+static const char *events_word(enum ct_profile_mode mode)
+{
+	return mode == CT_MODE_COPY ? "copies" : mode == CT_MODE_MAPPINGS ? "mappings" : "events";
+}
+
 char *ct_export_events_name(const char *report, enum ct_profile_mode mode)
 {
 	char *name;
-	return asprintf(&name, "%.*s.%s.json", (int)ct_export_stem(report), report,
-			mode == CT_MODE_COPY ? "copies" : "events") < 0
-		       ? NULL
-		       : name;
+	return asprintf(&name, "%.*s.%s.json", (int)ct_export_stem(report), report, events_word(mode)) < 0 ? NULL
+													   : name;
 }
 
 /* Decide where the report goes; *output is to be freed. */
@@ -342,7 +345,7 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	return code;
 }
 
-/* Write a report of the program's ad-hoc events or copies, if there are any, next to the heap's. */
+/* Write a report of the program's ad-hoc events, copies or mappings, if there are any, next to the heap's. */
 static int export_events(const struct ct_export *job, const struct ct_store_file *store, enum ct_profile_mode mode,
 			 struct ct_error_text *error)
 {
@@ -375,7 +378,7 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 	const char *path = job->input->path;
 	if (!job->input->is_store && job->mode)
 		return ct_error_set(error, CT_ERR_USAGE, "%s is not a store; --%s is for stores", path,
-				    job->mode == CT_MODE_COPY ? "copies" : "events");
+				    events_word(job->mode));
 	if (!job->input->is_store && (job->segment || job->since))
 		return ct_error_set(error, CT_ERR_USAGE, "%s is not a store; --segment and --since are for stores",
 				    path);
@@ -399,6 +402,8 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 		code = export_events(job, &store, CT_MODE_AD_HOC, error);
 	if (!code && beside)
 		code = export_events(job, &store, CT_MODE_COPY, error);
+	if (!code && beside)
+		code = export_events(job, &store, CT_MODE_MAPPINGS, error);
 	bool kept = store.failed || store.segment_rows || (store.header && store.header->flags & CT_STORE_KEEP);
 	if (!code && job->remove_store && !kept && unlink(path) < 0)
 		code = ct_error_set(error, CT_ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));

@@ -57,10 +57,8 @@ static int check_sums(const struct ct_profile *profile, const char *name, struct
 
 static int check_fit(const struct ct_diff *diff, struct ct_error_text *error)
 {
-	static const char *const modes[] = {
-		[CT_MODE_HEAP] = "heap", [CT_MODE_COPY] = "copy", [CT_MODE_AD_HOC] = "ad-hoc"};
 	const struct ct_profile *one = diff->profiles[CT_DIFF_OLD], *other = diff->profiles[CT_DIFF_NEW];
-	const char *what = "mode", *first = modes[one->mode], *second = modes[other->mode];
+	const char *what = "mode", *first = ct_mode_text(one->mode), *second = ct_mode_text(other->mode);
 	if (one->mode == other->mode) {
 		what = "unit";
 		first = one->bytes_unit;

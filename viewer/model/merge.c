@@ -72,13 +72,11 @@ static const char *lifetimes_word(const struct ct_profile *profile)
 static int check_fit(const struct ct_merge *merge, const struct ct_profile *from, const char *name,
 		     struct ct_error_text *error)
 {
-	static const char *const modes[] = {
-		[CT_MODE_HEAP] = "heap", [CT_MODE_COPY] = "copy", [CT_MODE_AD_HOC] = "ad-hoc"};
 	const struct ct_profile *to = merge->profile;
 	const struct {
 		const char *what, *first, *other;
 	} rows[] = {
-		{"mode", modes[to->mode], modes[from->mode]},
+		{"mode", ct_mode_text(to->mode), ct_mode_text(from->mode)},
 		{"verb", to->verb, from->verb},
 		{"unit", to->bytes_unit, from->bytes_unit},
 		{"unit of time", to->time_unit, from->time_unit},

@@ -50,6 +50,17 @@ struct ct_profile_index {
 	size_t string_room, frame_room, site_room, frame_id_room;
 };
 
+const char *ct_mode_text(enum ct_profile_mode mode)
+{
+	static const char *const texts[] = {
+		[CT_MODE_HEAP] = "heap",
+		[CT_MODE_COPY] = "copy",
+		[CT_MODE_AD_HOC] = "ad-hoc",
+		[CT_MODE_MAPPINGS] = "mappings",
+	};
+	return texts[mode];
+}
+
 struct ct_profile *ct_profile_new(void)
 {
 	struct ct_profile *profile = calloc(1, sizeof(*profile));

@@ -19,7 +19,11 @@ enum ct_profile_mode {
 	CT_MODE_HEAP,
 	CT_MODE_COPY,
 	CT_MODE_AD_HOC,
+	CT_MODE_MAPPINGS,
 };
+
+/* As in DHAT's files, which have the first three. */
+const char *ct_mode_text(enum ct_profile_mode mode);
 
 /* String ids index ct_profile.strings; 0 is the empty string, "not known". */
 struct ct_frame {

@@ -161,7 +161,7 @@ static int add_profile(struct ct_folder *folder, const struct ct_profile *profil
 	return code ? code : write_files(folder, profile, report, folder->main, error);
 }
 
-/* Write the program's ad-hoc events or copies, if there are any, to a file next to the heap's. */
+/* Write the program's ad-hoc events, copies or mappings, if there are any, to a file next to the heap's. */
 static int add_events(struct ct_folder *folder, const struct ct_store_file *store, enum ct_profile_mode mode,
 		      const char *report, bool main, struct ct_error_text *error)
 {
@@ -202,6 +202,8 @@ int ct_folder_add(struct ct_folder *folder, const char *path, const char *output
 		code = add_events(folder, &store, CT_MODE_AD_HOC, report, main, error);
 	if (!code)
 		code = add_events(folder, &store, CT_MODE_COPY, report, main, error);
+	if (!code)
+		code = add_events(folder, &store, CT_MODE_MAPPINGS, report, main, error);
 	if (!code && summary)
 		ct_export_summary(profile, &store, summary == CT_FOLDER_ONE_LINE ? ct_name_base(report) : folder->path,
 				  summary == CT_FOLDER_ONE_LINE);

@@ -13,7 +13,10 @@
 #include "ctrace/machine.h"
 
 #define NAME "libctrace.so"
-#define COPY_NAME "libctrace-copy.so" /* in the same folder */
+
+/* By the bits of CT_LIBRARY_*. */
+static const char others[][24] = {"libctrace-copy.so", "libctrace-mmap.so"};
+#define OTHERS (sizeof(others) / sizeof(others[0]))
 
 /* Relative to the program's folder. */
 static const char *const places[] = {
@@ -71,22 +74,33 @@ static int folder_length(const char *library)
 	return slash ? (int)(slash + 1 - library) : 0;
 }
 
-int ct_library_check_copy(const char *library, struct ct_error_text *error)
+int ct_library_check(const char *library, unsigned more, struct ct_error_text *error)
 {
-	char path[PATH_MAX + sizeof(COPY_NAME)];
+	char path[PATH_MAX + sizeof(others[0])];
 	struct stat first;
-	snprintf(path, sizeof(path), "%.*s" COPY_NAME, folder_length(library), library);
-	return stat(library, &first) == 0 && access(path, R_OK) == 0 && is_trusted(path, &first)
-		       ? CT_OK
-		       : ct_error_set(error, CT_ERR_IO, "%s is missing: build or install ctrace completely", path);
+	bool known = stat(library, &first) == 0;
+	for (size_t i = 0; i < OTHERS; i++) {
+		snprintf(path, sizeof(path), "%.*s%s", folder_length(library), library, others[i]);
+		if (more >> i & 1 && (!known || access(path, R_OK) != 0 || !is_trusted(path, &first)))
+			return ct_error_set(error, CT_ERR_IO, "%s is missing: build or install ctrace completely",
+					    path);
+	}
+	return CT_OK;
 }
 
-char *ct_library_preload(const char *library, bool copies, const char *present)
+char *ct_library_preload(const char *library, unsigned more, const char *present)
 {
-	char *value;
-	if (asprintf(&value, "%s%s%.*s%s%s%s", library, copies ? ":" : "", copies ? folder_length(library) : 0, library,
-		     copies ? COPY_NAME : "", present && *present ? ":" : "", present ? present : "") < 0)
+	size_t bytes = (OTHERS + 1) * (strlen(library) + sizeof(others[0])) + (present ? strlen(present) : 0) + 2;
+	char *value = malloc(bytes);
+	if (!value)
 		return NULL;
+	size_t length = (size_t)sprintf(value, "%s", library);
+	for (size_t i = 0; i < OTHERS; i++)
+		if (more >> i & 1)
+			length +=
+				(size_t)sprintf(value + length, ":%.*s%s", folder_length(library), library, others[i]);
+	if (present && *present)
+		sprintf(value + length, ":%s", present);
 	return value;
 }
 
@@ -94,7 +108,10 @@ static bool is_library(const char *entry, size_t length)
 {
 	const char *slash = memrchr(entry, '/', length);
 	const char *base = slash ? slash + 1 : entry;
-	return !strncmp(base, NAME, sizeof(NAME) - 1) || !strncmp(base, COPY_NAME, sizeof(COPY_NAME) - 1);
+	bool found = !strncmp(base, NAME, sizeof(NAME) - 1);
+	for (size_t i = 0; i < OTHERS; i++)
+		found = found || !strncmp(base, others[i], strlen(others[i]));
+	return found;
 }
 
 void ct_library_unload(void)

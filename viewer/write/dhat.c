@@ -88,18 +88,11 @@ static bool put_number(struct writer *writer, const char *name, uint64_t number)
 	return fprintf(writer->out, ",\n\"%s\":%" PRIu64, name, number) > 0;
 }
 
-static const char *mode_text(const struct ct_profile *profile)
-{
-	static const char *const modes[] = {
-		[CT_MODE_HEAP] = "heap", [CT_MODE_COPY] = "copy", [CT_MODE_AD_HOC] = "ad-hoc"};
-	return modes[profile->mode];
-}
-
 static bool put_head(struct writer *writer)
 {
 	const struct ct_profile *profile = writer->profile;
 	bool ok = fputs("{\"dhatFileVersion\":2", writer->out) >= 0 &&
-		  put_member(writer, "mode", cJSON_CreateString(mode_text(profile))) &&
+		  put_member(writer, "mode", cJSON_CreateString(ct_mode_text(profile->mode))) &&
 		  put_member(writer, "verb", cJSON_CreateString(profile->verb)) &&
 		  put_member(writer, "bklt", cJSON_CreateBool(ct_metric_all_exist(profile))) &&
 		  put_member(writer, "bkacc", cJSON_CreateBool(false)) &&

@@ -184,7 +184,8 @@ static const char *kind_of(const struct ct_profile *profile)
 {
 	static const char *const kinds[] = {[CT_MODE_HEAP] = "a heap profile",
 					    [CT_MODE_COPY] = "a copy profile",
-					    [CT_MODE_AD_HOC] = "an ad-hoc profile"};
+					    [CT_MODE_AD_HOC] = "an ad-hoc profile",
+					    [CT_MODE_MAPPINGS] = "a profile of mappings"};
 	return kinds[profile->mode];
 }
 
@@ -210,7 +211,8 @@ int ct_format_check(const struct ct_format *format, enum ct_metric metric, const
 				    format->name);
 	if (format->needs & CT_NEEDS_PEAK && (profile->mode != CT_MODE_HEAP || !ct_metric_all_exist(profile)))
 		return ct_error_set(error, CT_ERR_USAGE, "%s does not have %s, which %s needs: it is %s of %s", input,
-				    profile->mode == CT_MODE_HEAP && ct_metric_exists(profile, CT_METRIC_PEAK_BYTES)
+				    profile->mode == CT_MODE_MAPPINGS ? "the heap"
+				    : profile->mode == CT_MODE_HEAP && ct_metric_exists(profile, CT_METRIC_PEAK_BYTES)
 					    ? "all of total, max, peak and end"
 					    : "what was live at the peak",
 				    format->name, kind_of(profile), profile->producer);

@@ -19,6 +19,11 @@ static const struct known {
 	{CT_MODE_COPY, {CT_METRIC_TOTAL_BYTES, "copied_space", "bytes", CT_PPROF_ALLOCATED}},
 	{CT_MODE_AD_HOC, {CT_METRIC_TOTAL_BLOCKS, "events", "count", CT_PPROF_ALLOCATED}},
 	{CT_MODE_AD_HOC, {CT_METRIC_TOTAL_BYTES, "units", "count", CT_PPROF_ALLOCATED}},
+	{CT_MODE_MAPPINGS, {CT_METRIC_TOTAL_BLOCKS, "mappings", "count", CT_PPROF_ALLOCATED}},
+	{CT_MODE_MAPPINGS, {CT_METRIC_TOTAL_BYTES, "mapped_space", "bytes", CT_PPROF_ALLOCATED}},
+	{CT_MODE_MAPPINGS, {CT_METRIC_END_BLOCKS, "live_mappings", "count", CT_PPROF_LIVE}},
+	{CT_MODE_MAPPINGS, {CT_METRIC_END_BYTES, "live_space", "bytes", CT_PPROF_LIVE}},
+	{CT_MODE_MAPPINGS, {CT_METRIC_PEAK_BYTES, "peak_space", "bytes", CT_PPROF_PEAK}},
 };
 
 void ct_pprof_types_choose(struct ct_pprof_types *types, const struct ct_profile *profile, unsigned parts,

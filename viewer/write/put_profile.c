@@ -36,10 +36,8 @@ static void put_losses(const struct ct_losses *losses, FILE *out)
 
 void ct_put_profile(const struct ct_profile *profile, FILE *out)
 {
-	static const char *const modes[] = {
-		[CT_MODE_HEAP] = "heap", [CT_MODE_COPY] = "copy", [CT_MODE_AD_HOC] = "ad-hoc"};
 	ct_put_text_member(out, "producer", profile->producer);
-	ct_put_text_member(out, "mode", modes[profile->mode]);
+	ct_put_text_member(out, "mode", ct_mode_text(profile->mode));
 	ct_put_text_member(out, "command", profile->command);
 	ct_put_text_member(out, "program", profile->program);
 	ct_put_number_member(out, "pid", profile->pid);

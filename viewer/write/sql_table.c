@@ -50,8 +50,6 @@ enum process_text { PROCESS, HOST, SERVICE, SERVICE_VERSION, EXE, BUILD_ID, COMM
 
 READ(read_process_text)
 {
-	static const char *const modes[] = {
-		[CT_MODE_HEAP] = "heap", [CT_MODE_COPY] = "copy", [CT_MODE_AD_HOC] = "ad-hoc"};
 	const struct ct_profile *profile = table->profile;
 	const char *const texts[] = {
 		[PROCESS] = table->process,
@@ -62,7 +60,7 @@ READ(read_process_text)
 		[BUILD_ID] = table->build_id,
 		[COMMAND] = profile->command,
 		[PRODUCER] = profile->producer,
-		[MODE] = modes[profile->mode],
+		[MODE] = ct_mode_text(profile->mode),
 		[TIME_UNIT] = profile->time_unit,
 	};
 	(void)row;

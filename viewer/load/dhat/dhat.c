@@ -165,6 +165,8 @@ static int read_mode(struct ct_dhat *dhat)
 		profile->mode = CT_MODE_COPY;
 	else if (!strcmp(mode, "ad-hoc") || !strcmp(mode, "rust-ad-hoc"))
 		profile->mode = CT_MODE_AD_HOC;
+	else if (!strcmp(mode, "mappings"))
+		profile->mode = CT_MODE_MAPPINGS;
 	else
 		profile->mode = CT_MODE_HEAP;
 	free(mode);

@@ -16,7 +16,8 @@
 
 struct ct_store_builder {
 	struct ct_store_frames frames;
-	enum ct_profile_mode mode; /* of the profile: the heap, the program's ad-hoc events, or its copies */
+	enum ct_profile_mode
+		mode; /* of the profile: the heap, the program's ad-hoc events, its copies, or its mappings */
 	uint32_t *site_of; /* by the store's site: the profile's site, UINT32_MAX = none yet */
 	size_t site_of_count, site_of_room;
 	uint32_t *stack;
@@ -48,7 +49,9 @@ static struct ct_counters counters_of(const struct ct_store_file *store, const s
 	static const struct ct_reach_row none;
 	if (!reach)
 		reach = &none;
-	const struct ct_totals *totals = &store->header->totals;
+	const struct ct_totals *totals = ct_store_site_mode(store, site) == CT_MODE_MAPPINGS
+						 ? &store->header->mappings.totals
+						 : &store->header->totals;
 	return (struct ct_counters){
 		.total_bytes = site->total_bytes,
 		.total_blocks = site->total_blocks,
@@ -99,7 +102,9 @@ static int add_site(struct ct_store_builder *builder, const struct ct_site *site
 	const struct ct_store_file *store = builder->frames.store;
 	size_t count = 0;
 	bool truncated = false;
-	uint32_t leaf = builder->mode ? store->nodes[site->node].parent : site->node;
+	const struct ct_node *mark = &store->nodes[site->node];
+	bool shown = !builder->mode || ct_is_pseudo(mark->module, mark->address, CT_PSEUDO_STACK);
+	uint32_t leaf = shown ? site->node : mark->parent;
 	for (uint32_t node = leaf; node; node = store->nodes[node].parent) {
 		uint32_t added;
 		const uint32_t *ids = ct_store_frames_of(&builder->frames, node, &added);
@@ -111,7 +116,9 @@ static int add_site(struct ct_store_builder *builder, const struct ct_site *site
 		const struct ct_node *here = &store->nodes[node];
 		if (!ct_is_pseudo(here->module, here->address, CT_PSEUDO_OTHER) &&
 		    !ct_is_pseudo(here->module, here->address, CT_PSEUDO_THREAD) &&
-		    !ct_is_pseudo(here->module, here->address, CT_PSEUDO_TAG))
+		    !ct_is_pseudo(here->module, here->address, CT_PSEUDO_TAG) &&
+		    !ct_is_pseudo(here->module, here->address, CT_PSEUDO_STACK) &&
+		    !ct_is_pseudo(here->module, here->address, CT_PSEUDO_ALLOCATOR))
 			truncated = truncated || here->module == CT_MODULE_PSEUDO;
 	}
 	struct ct_counters counters = counters_of(store, site, reach, builder->frames.profile->end_time);

@@ -169,6 +169,10 @@ static const char *mark_text(const struct ct_store_file *store, uint64_t mark, c
 		snprintf(room, bytes, "[tag %.*s]", (int)ct_tag_name(mark).bytes,
 			 store->strings + ct_tag_name(mark).offset);
 		return room;
+	case CT_PSEUDO_STACK:
+		return "[stack of a thread]";
+	case CT_PSEUDO_ALLOCATOR:
+		return "[malloc's own mappings]";
 	default:
 		return "[callers unknown]";
 	}

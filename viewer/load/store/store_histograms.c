@@ -131,6 +131,8 @@ static bool is_whole(const struct ct_store_file *store, uint32_t id)
 {
 	const struct ct_site *site = &store->sites[id];
 	struct ct_store_added more = surplus(store, id);
+	if (ct_store_site_mode(store, site) == CT_MODE_MAPPINGS) /* they have none */
+		return true;
 	bool freed = ct_site_freed_blocks(site) && !ct_store_is_event(store, site);
 	return !more.sizes && !more.lifetimes && !site->total_blocks == !site->histogram.sizes &&
 	       freed == (site->histogram.lifetimes > 0);

@@ -40,9 +40,29 @@ int ct_store_marks(const struct ct_store_file *store, struct ct_profile *profile
 	return 0;
 }
 
+static int name_mappings(const struct ct_store_file *store, struct ct_profile *profile)
+{
+	const struct ct_totals *totals = &store->header->mappings.totals;
+	uint64_t peak = totals->peak_ticks < store->start_ticks ? 0 : totals->peak_ticks - store->start_ticks;
+	profile->has_temporaries = profile->has_slack = profile->has_histograms = false;
+	profile->has_details = true;
+	profile->sample_bytes = 0;
+	profile->timeline_count = 0;
+	profile->totals.max_bytes = totals->peak_bytes;
+	profile->totals.max_blocks = totals->peak_blocks;
+	profile->peak_time = ct_store_file_us(store, peak);
+	if (profile->peak_time > profile->end_time)
+		profile->peak_time = profile->end_time;
+	profile->losses.dropped = store->header->mappings.dropped;
+	return ct_profile_set_text(&profile->verb, "Mapped", 6) ||
+	       ct_profile_set_text(&profile->blocks_unit, "mappings", 8);
+}
+
 int ct_store_name_events(const struct ct_store_file *store, enum ct_profile_mode mode, struct ct_profile *profile)
 {
 	profile->mode = mode;
+	if (mode == CT_MODE_MAPPINGS)
+		return name_mappings(store, profile);
 	profile->has_lifetimes = profile->has_temporaries = profile->has_details = profile->has_slack = false;
 	profile->timeline_count = 0;
 	if (mode == CT_MODE_AD_HOC)
@@ -58,9 +78,19 @@ int ct_store_name_events(const struct ct_store_file *store, enum ct_profile_mode
 enum ct_profile_mode ct_store_site_mode(const struct ct_store_file *store, const struct ct_site *site)
 {
 	const struct ct_node *node = &store->nodes[site->node];
-	return ct_is_pseudo(node->module, node->address, CT_PSEUDO_EVENT)  ? CT_MODE_AD_HOC
-	       : ct_is_pseudo(node->module, node->address, CT_PSEUDO_COPY) ? CT_MODE_COPY
-									   : CT_MODE_HEAP;
+	if (node->module != CT_MODULE_PSEUDO)
+		return CT_MODE_HEAP;
+	switch (node->address & CT_PSEUDO_MASK) {
+	case CT_PSEUDO_EVENT:
+		return CT_MODE_AD_HOC;
+	case CT_PSEUDO_COPY:
+		return CT_MODE_COPY;
+	case CT_PSEUDO_MAPPING:
+	case CT_PSEUDO_STACK:
+		return CT_MODE_MAPPINGS;
+	default:
+		return CT_MODE_HEAP;
+	}
 }
 
 bool ct_store_is_event(const struct ct_store_file *store, const struct ct_site *site)

@@ -33,6 +33,28 @@ static int undo_batch(struct ct_store_file *store, struct ct_error_text *error)
 	return CT_OK;
 }
 
+/* A kill has come into a change of a mapping's counters. A site that is newer than this reading has none yet. */
+static void undo_mapping(struct ct_store_file *store)
+{
+	struct ct_mapping_counters *mappings = &store->header->mappings;
+	if (!(mappings->changes & 1))
+		return;
+	if (mappings->undo_site < store->site_count)
+		memcpy(&store->sites[mappings->undo_site], &mappings->undo, offsetof(struct ct_site, node));
+	mappings->totals = mappings->undo_totals;
+	mappings->changes++;
+}
+
+/* Mappings are not among the events. */
+static void look_at_mappings(struct ct_store_file *store)
+{
+	undo_mapping(store);
+	for (size_t i = 1; i < store->site_count; i++)
+		if (store->sites[i].latest_ticks > store->end_ticks &&
+		    ct_store_site_mode(store, &store->sites[i]) == CT_MODE_MAPPINGS)
+			store->end_ticks = store->sites[i].latest_ticks;
+}
+
 static bool is_sane(int64_t live)
 {
 	return live > -LIVE_MAX && live < LIVE_MAX;
@@ -146,6 +168,7 @@ int ct_store_replay(struct ct_store_file *store, struct ct_error_text *error)
 	struct ct_store_header *header = store->header;
 	store->end_ticks = header->latest_ticks;
 	int code = undo_batch(store, error);
+	look_at_mappings(store);
 	if (!code)
 		code = ct_store_histograms_begin(store, error);
 	uint64_t *positions = calloc(3 * store->ring_count + 1, sizeof(*positions));

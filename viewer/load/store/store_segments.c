@@ -75,6 +75,7 @@ void ct_store_clear_counters(struct ct_store_file *store)
 	clear_sites(store);
 	clear_timeline(store);
 	header->totals = (struct ct_totals){.start_ticks = latest->start_ticks};
+	header->mappings.totals = (struct ct_totals){0};
 	header->sample_bytes = latest->sample_bytes;
 	header->cleared = latest->number;
 }
@@ -113,13 +114,17 @@ static void use_rows(struct ct_store_file *store, size_t at)
 	clear_sites(store);
 	clear_timeline(store);
 	store->header->totals = head->totals;
+	store->header->mappings = (struct ct_mapping_counters){0}; /* only those of the latest segment are known */
 	store->header->sample_bytes = head->segment.sample_bytes;
 	store->reach_rows = 0;
 	store->header->flags &= ~CT_STORE_REACH;
 	for (uint32_t i = 1; i <= head->rows; i++) {
 		const struct ct_site *row = &store->segments[at + i];
-		memcpy(&store->sites[row->batch], row, offsetof(struct ct_site, node));
-		store->sites[row->batch].histogram = row->histogram;
+		struct ct_site *site = &store->sites[row->batch];
+		if (ct_store_site_mode(store, site) == CT_MODE_MAPPINGS)
+			continue;
+		memcpy(site, row, offsetof(struct ct_site, node));
+		site->histogram = row->histogram;
 	}
 	ct_store_histograms_check(store);
 	use_times(store, &head->segment);

@@ -40,7 +40,10 @@ static void fail(struct ct_store_file *store, enum ct_store_check check, bool fa
 	store->failed |= (unsigned)failed << check;
 }
 
-/* Sums over the sites. Ad-hoc events are only in `events`, as they are not in the store's totals either. */
+/*
+ * Sums over the sites. Ad-hoc events and copies are only in `events`, as they are not in the store's totals either. No
+ * event changes the sites of mappings.
+ */
 struct sums {
 	uint64_t total_bytes, total_blocks, live_bytes, live_blocks, peak_bytes, peak_blocks;
 	uint64_t events; /* that led to these counters */
@@ -50,7 +53,8 @@ static void add_site(struct ct_store_file *store, const struct ct_site *site, st
 {
 	const struct ct_totals *totals = &store->header->totals;
 	if (ct_store_is_event(store, site)) {
-		sums->events += site->total_blocks;
+		if (ct_store_site_mode(store, site) != CT_MODE_MAPPINGS)
+			sums->events += site->total_blocks;
 		return;
 	}
 	uint64_t live_bytes = (uint64_t)site->live_bytes, live_blocks = (uint64_t)site->live_blocks;
@@ -176,12 +180,13 @@ int ct_store_check_sums(struct ct_store_file *store, struct ct_error_text *error
 	return check_stacks(store, error);
 }
 
-/* The time of the latest folded allocation. */
+/* The time of the latest folded allocation. Mappings are written down at once, without a fold. */
 static uint64_t latest_folded(const struct ct_store_file *store)
 {
 	uint64_t latest = 0;
 	for (size_t i = 1; i < store->site_count; i++)
-		if (store->sites[i].latest_ticks > latest)
+		if (store->sites[i].latest_ticks > latest &&
+		    ct_store_site_mode(store, &store->sites[i]) != CT_MODE_MAPPINGS)
 			latest = store->sites[i].latest_ticks;
 	return latest;
 }
