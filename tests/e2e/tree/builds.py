@@ -53,7 +53,7 @@ def _check_library(context, folder):
 def _test_flags(name, variables, on_command_line):
     def flags(context):
         folder = context.path("built")
-        words = [f"B={folder}", *(f"{folder}/lib/{name}.so" for name in ("libctrace", "libctrace-copy"))]
+        words = [f"B={folder}", *(f"{folder}/lib/{name}.so" for name in ("libctrace", "libctrace-copy", "libctrace-mmap"))]
         if on_command_line:
             _make(context, *words, *(f"{key}={value}" for key, value in variables.items()))
         else:
