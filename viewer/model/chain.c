@@ -9,6 +9,7 @@
 #include "model/threads.h"
 #include "names/names.h"
 #include "util/array.h"
+#include "util/hash.h"
 
 #define HASH_DIGITS 16
 #define START_FRAMES_MAX 4
@@ -311,17 +312,6 @@ const char *ct_chain_label(const struct ct_chains *chains, size_t chain, uint32_
 	return profile->strings[profile->frames[profile->frame_ids[profile->sites[chain].first_frame + index]].text];
 }
 
-#define FIRST_HASH UINT64_C(0xcbf29ce484222325)
-
-/* FNV-1a over a text and its end. */
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-	do
-		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	while (*text++);
-	return hash;
-}
-
 uint64_t *ct_chain_numbers(const struct ct_profile *profile)
 {
 	struct ct_chain_source source = {0};
@@ -333,9 +323,9 @@ uint64_t *ct_chain_numbers(const struct ct_profile *profile)
 	for (size_t i = 0; i < profile->site_count && memory; i++) {
 		int64_t chain = ct_chain_add(&chains, &source, &profile->sites[i]);
 		memory = chain >= 0;
-		numbers[i] = FIRST_HASH;
+		numbers[i] = CT_HASH_START;
 		for (uint32_t at = 0; memory && at < chains.profile->sites[chain].frame_count; at++)
-			numbers[i] = hash_text(numbers[i], ct_chain_label(&chains, (size_t)chain, at));
+			numbers[i] = ct_hash_text(numbers[i], ct_chain_label(&chains, (size_t)chain, at));
 		numbers[i] += !numbers[i];
 	}
 	ct_chain_source_fini(&source);

@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "model/threads.h"
-
-#define HASH_START 0xcbf29ce484222325u /* FNV-1a, by words */
-#define HASH_FACTOR 0x100000001b3u
+#include "util/hash.h"
 
 struct work {
 	const struct ct_profile *profile;
@@ -20,7 +18,7 @@ struct work {
 
 static uint64_t step(uint64_t hash, uint64_t word)
 {
-	hash = (hash ^ word) * HASH_FACTOR;
+	hash = ct_hash_add(hash, word);
 	return hash ^ hash >> 29;
 }
 
@@ -44,7 +42,7 @@ static bool is_one_place(const struct ct_frame *a, const struct ct_frame *b)
 
 static uint64_t hash_place(const struct ct_frame *frame)
 {
-	uint64_t hash = step(step(step(HASH_START, frame->function), frame->file), frame->line);
+	uint64_t hash = step(step(step(CT_HASH_START, frame->function), frame->file), frame->line);
 	return frame->line ? hash : step(hash, frame->address);
 }
 
@@ -79,7 +77,7 @@ static uint64_t hash_site(const struct work *work, uint32_t site)
 {
 	const struct ct_site_row *row = &work->profile->sites[site];
 	const uint32_t *frames = work->profile->frame_ids + row->first_frame;
-	uint64_t hash = step(HASH_START, first_place(work, row, work->owns[site]));
+	uint64_t hash = step(CT_HASH_START, first_place(work, row, work->owns[site]));
 	for (uint32_t i = work->owns[site] + 1; i < row->frame_count; i++)
 		if (work->places[frames[i]])
 			hash = step(hash, work->places[frames[i]]);

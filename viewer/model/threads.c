@@ -7,6 +7,7 @@
 
 #include "model/histogram.h"
 #include "model/merge.h"
+#include "util/hash.h"
 #include "util/utf8.h"
 
 static const char start[] = "[thread ";
@@ -85,9 +86,9 @@ struct work {
 
 static uint64_t hash_of(const uint32_t *frames, uint32_t count)
 {
-	uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a, by words */
+	uint64_t hash = CT_HASH_START;
 	for (uint32_t i = 0; i < count; i++)
-		hash = (hash ^ frames[i]) * 0x100000001b3u;
+		hash = ct_hash_add(hash, frames[i]);
 	return hash ^ hash >> 31;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/hash.h"
 #include "util/utf8.h"
 
 #define ROOM (CT_CUT_NAME_MAX - CT_CUT_HASH_LENGTH)
@@ -15,12 +16,11 @@
 #define DEEPEST 16 /* nested brackets that are tried first */
 #define TAIL 1024 /* bytes kept behind a cut middle: names of functions are often at the end */
 
-/* FNV-1a. */
 static uint64_t hash_of(const char *bytes, size_t length)
 {
-	uint64_t hash = 0xcbf29ce484222325;
+	uint64_t hash = CT_HASH_START;
 	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (uint8_t)bytes[i]) * 0x100000001b3;
+		hash = ct_hash_add(hash, (uint8_t)bytes[i]);
 	return hash;
 }
 

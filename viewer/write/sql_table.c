@@ -11,18 +11,8 @@
 #include "model/metric.h"
 #include "model/threads.h"
 #include "names/names.h"
+#include "util/hash.h"
 #include "write/write.h"
-
-#define FIRST_HASH UINT64_C(0xcbf29ce484222325)
-
-/* FNV-1a over a text and its end. */
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-	do
-		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	while (*text++);
-	return hash;
-}
 
 static bool is_in_us(const struct ct_profile *profile)
 {
@@ -343,7 +333,8 @@ static void find_process(struct ct_sql_table *table)
 	const struct ct_profile *profile = table->profile;
 	char number[64];
 	snprintf(number, sizeof(number), "%" PRIu64 " %" PRIu64, profile->pid, profile->start_unix_ns);
-	uint64_t hash = hash_text(hash_text(hash_text(FIRST_HASH, profile->host), profile->program), number);
+	uint64_t hash =
+		ct_hash_text(ct_hash_text(ct_hash_text(CT_HASH_START, profile->host), profile->program), number);
 	snprintf(table->process, sizeof(table->process), "%016" PRIx64, hash);
 	table->build_id = "";
 	for (size_t i = 0; i < profile->module_count; i++)

@@ -28,6 +28,7 @@
 
 #include "load/store/store_numbers.h"
 #include "load/store/store_steps.h"
+#include "util/hash.h"
 
 #define LIVE_TRIES 500
 
@@ -366,13 +367,13 @@ int ct_store_read(int fd, struct ct_store_file *store, struct ct_error_text *err
 	return code ? code : read_tree(fd, store, error);
 }
 
-/* FNV-1a over words; all that is hashed consists of whole words. */
+/* All that is hashed consists of whole words. */
 static void add_to_mark(uint64_t *mark, const void *data, size_t bytes)
 {
 	for (size_t at = 0; at + sizeof(uint64_t) <= bytes; at += sizeof(uint64_t)) {
 		uint64_t word;
 		memcpy(&word, (const char *)data + at, sizeof(word));
-		*mark = (*mark ^ word) * 0x100000001b3u;
+		*mark = ct_hash_add(*mark, word);
 		*mark ^= *mark >> 29;
 	}
 }
@@ -383,7 +384,7 @@ int ct_store_mark(int fd, uint64_t *mark, struct ct_error_text *error)
 	int code = store.header ? read_header(fd, store.header, error) : ct_error_no_memory(error);
 	if (!code)
 		code = read_section(fd, store.header, CT_SECTION_RINGS, &store.rings, &store.ring_count, error);
-	*mark = 0xcbf29ce484222325u;
+	*mark = CT_HASH_START;
 	if (!code) {
 		const struct ct_store_header *header = store.header;
 		uint64_t state = header->state;
