@@ -126,6 +126,7 @@ uint64_t ct_blocks_latest(uint32_t row, uint64_t birth)
 
 bool ct_blocks_map_leaf(uint32_t **leaves, uint32_t granule_shift, uintptr_t address)
 {
+	address = ct_machine_untagged(address);
 	if (address >> CT_ADDRESS_BITS)
 		return false;
 	uint32_t **slot = &leaves[address >> CT_LEAF_SHIFT];

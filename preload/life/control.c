@@ -15,6 +15,7 @@
 #include "store/store_file.h"
 #include "sys/lock.h"
 #include "sys/options.h"
+#include "sys/page.h"
 #include "sys/say.h"
 #include "sys/sys.h"
 #include "sys/text.h"
@@ -108,15 +109,29 @@ static void fill(struct ct_control *page)
 	memcpy(page->magic, CT_CONTROL_MAGIC, sizeof(page->magic));
 }
 
+/* How far into a page of the kernel's the control page lies, in each of its files and in ct_control. */
+static size_t bytes_before(void)
+{
+	return CT_STORE_CONTROL_OFFSET & (ct_page_bytes - 1);
+}
+
+static void *kernels_page(void)
+{
+	return (char *)&ct_control.page - bytes_before();
+}
+
 static bool map(int fd, uint64_t offset, int protection)
 {
-	return ct_sys_mmap(&ct_control, CT_CONTROL_BYTES, protection, MAP_SHARED | MAP_FIXED, fd, offset) != NULL;
+	size_t before = bytes_before();
+	return ct_sys_mmap(kernels_page(), before + CT_CONTROL_BYTES, protection, MAP_SHARED | MAP_FIXED, fd,
+			   offset - before) != NULL;
 }
 
 /* Nothing can be asked of this process. Its parent's page must not remain. */
 static void leave_page(void)
 {
-	ct_sys_mmap(&ct_control, CT_CONTROL_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	ct_sys_mmap(kernels_page(), bytes_before() + CT_CONTROL_BYTES, PROT_READ,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	ct_words.seen = ct_control_word();
 }
 
@@ -160,10 +175,11 @@ static void make_page(void)
 	ct_syscall3(SYS_fstat, fd, &file, 0);
 	page_device = file.st_dev;
 	page_inode = file.st_ino;
-	if (ct_store_allocate(fd, 0, CT_CONTROL_BYTES) == 0 && map(fd, 0, PROT_READ | PROT_WRITE)) {
-		fill(&ct_control);
-		ct_syscall3(SYS_mprotect, &ct_control, CT_CONTROL_BYTES, PROT_READ);
-		page_pid = ct_control.pid;
+	size_t before = bytes_before();
+	if (ct_store_allocate(fd, 0, before + CT_CONTROL_BYTES) == 0 && map(fd, before, PROT_READ | PROT_WRITE)) {
+		fill(&ct_control.page);
+		ct_syscall3(SYS_mprotect, kernels_page(), before + CT_CONTROL_BYTES, PROT_READ);
+		page_pid = ct_control.page.pid;
 		page_owner = (uid_t)ct_syscall3(SYS_geteuid, 0, 0, 0);
 	} else {
 		ct_sys_unlink(page_path);
@@ -181,11 +197,11 @@ void ct_control_sleep(void)
 /* Copy the name: a page can change at any time. Returns its length. */
 static size_t read_name(char name[CT_CONTROL_NAME_MAX])
 {
-	size_t bytes = ct_get_relaxed(&ct_control.name_bytes);
+	size_t bytes = ct_get_relaxed(&ct_control.page.name_bytes);
 	if (bytes > CT_CONTROL_NAME_MAX)
 		bytes = 0;
 	for (size_t i = 0; i < bytes; i++) {
-		name[i] = ct_get_relaxed(&ct_control.name[i]);
+		name[i] = ct_get_relaxed(&ct_control.page.name[i]);
 		if (!name[i])
 			bytes = i;
 	}
@@ -263,11 +279,11 @@ void ct_control_end(void)
 static bool read_page(uint32_t request, struct state *wanted)
 {
 	*wanted = (struct state){
-		.mode = ct_get_relaxed(&ct_control.mode),
-		.sample_bytes = ct_get_relaxed(&ct_control.sample_bytes),
-		.paused = ct_get_relaxed(&ct_control.paused) != 0,
-		.segments = ct_get_relaxed(&ct_control.segments),
-		.marks = ct_get_relaxed(&ct_control.marks),
+		.mode = ct_get_relaxed(&ct_control.page.mode),
+		.sample_bytes = ct_get_relaxed(&ct_control.page.sample_bytes),
+		.paused = ct_get_relaxed(&ct_control.page.paused) != 0,
+		.segments = ct_get_relaxed(&ct_control.page.segments),
+		.marks = ct_get_relaxed(&ct_control.page.marks),
 	};
 	if (wanted->mode == CT_CONTROL_EXACT || wanted->mode == CT_CONTROL_OFF)
 		wanted->sample_bytes = 0;
@@ -308,7 +324,7 @@ static void obey(void)
 	struct ct_store_header *header = ct_tracer.header;
 	char name[CT_CONTROL_NAME_MAX];
 	struct state wanted;
-	uint32_t request = ct_get_acquire(&ct_control.request);
+	uint32_t request = ct_get_acquire(&ct_control.page.request);
 	if (request == ct_words.seen)
 		return;
 	if (read_page(request, &wanted)) {
@@ -344,7 +360,7 @@ static void obey_asleep(void)
 			leave_page();
 		set_words(ct_control_word());
 	}
-	uint32_t request = ct_get_acquire(&ct_control.request);
+	uint32_t request = ct_get_acquire(&ct_control.page.request);
 	if (page_pid == pid && request != ct_words.seen && read_page(request, &wanted) &&
 	    wanted.mode != CT_CONTROL_OFF) {
 		now = wanted;

@@ -5,11 +5,13 @@
  * CT_CFA_UNKNOWN if that is not possible. Reads loaded objects only; has no lock of its own.
  */
 #include <link.h>
+#include <sys/uio.h>
 
 #include "ctrace/store.h"
 #include "hot/slow.h"
 #include "sys/lock.h"
 #include "sys/machine.h"
+#include "sys/sys.h"
 #include "unwind/cfi.h"
 #include "unwind/cfi_row.h"
 #include "unwind/file_tables.h"
@@ -86,11 +88,15 @@ static bool fits(int64_t offset, int64_t most)
 	return offset >= -most && offset <= most && offset % 8 == 0;
 }
 
-/* Is bp saved where our own frames may overwrite it? No compiler does that, and the walk relies on it. */
+/*
+ * Is bp saved outside the frame, or where our own frames may overwrite it? No compiler does that, and the walk relies on
+ * it.
+ */
 static bool saves_below_sp(const struct ct_row *row)
 {
 	return row->bp.how == CT_SAVED_AT_CFA &&
-	       (row->bp.offset > CT_RETURN_OFFSET || (row->base == CT_BASE_BP && -row->bp.offset > CT_RED_ZONE_BYTES));
+	       (row->bp.offset >= 0 ||
+		(row->base == CT_BASE_BP && row->offset + row->bp.offset < -CT_RED_ZONE_BYTES));
 }
 
 /*
@@ -102,6 +108,17 @@ static bool is_popped(const struct ct_row *row)
 	return row->base == CT_BASE_SP && row->bp.how == CT_SAVED_AT_CFA && -row->bp.offset > row->offset;
 }
 
+/*
+ * A function that has not saved its return address. Its caller's bp is in its register too: compilers save both at once.
+ */
+static struct ct_rule rule_of_link(const struct ct_row *row)
+{
+	struct ct_rule rule = {.cfa = CT_CFA_UNKNOWN};
+	if (row->base == CT_BASE_SP && row->offset >= 0 && row->bp.how == CT_SAVED_SAME)
+		rule = (struct ct_rule){.cfa = CT_CFA_LINK, .cfa_offset = (int32_t)row->offset};
+	return rule;
+}
+
 static struct ct_rule rule_of_row(const struct ct_row *row)
 {
 	static const uint8_t bases[] = {[CT_BASE_SP] = CT_CFA_SP,
@@ -111,8 +128,12 @@ static struct ct_rule rule_of_row(const struct ct_row *row)
 	struct ct_rule rule = {.cfa = CT_CFA_UNKNOWN};
 	if (row->pc.how == CT_SAVED_UNDEFINED)
 		return (struct ct_rule){.cfa = CT_CFA_END};
-	if (row->pc.how != CT_SAVED_AT_CFA || row->sp.how != CT_SAVED_SAME || row->bp.how == CT_SAVED_UNKNOWN ||
-	    !fits(row->offset, CT_CFA_OFFSET_MAX) || !fits(row->bp.offset, CT_BP_OFFSET_MAX) || saves_below_sp(row))
+	if (row->sp.how != CT_SAVED_SAME || !fits(row->offset, CT_CFA_OFFSET_MAX))
+		return rule;
+	if (CT_MACHINE_HAS_LINK && row->pc.how == CT_SAVED_SAME)
+		return rule_of_link(row);
+	if (row->pc.how != CT_SAVED_AT_CFA || row->bp.how == CT_SAVED_UNKNOWN || row->bp.offset % 8 ||
+	    saves_below_sp(row))
 		return rule;
 	rule.cfa = bases[row->base];
 	rule.cfa_offset = (int32_t)row->offset;
@@ -121,9 +142,13 @@ static struct ct_rule rule_of_row(const struct ct_row *row)
 								    : CT_BP_SAME;
 	if (!ct_machine_return_fits(row->pc.offset, rule.bp == CT_BP_AT_CFA, row->bp.offset))
 		return (struct ct_rule){.cfa = CT_CFA_UNKNOWN};
-	rule.bp_offset =
-		(int32_t)(rule.bp == CT_BP_SAME ? ct_machine_offset_without_bp(row->pc.offset) : row->bp.offset);
-	return rule;
+	int64_t offset = rule.bp == CT_BP_SAME ? ct_machine_offset_without_bp(row->pc.offset) : row->bp.offset;
+	if (CT_MACHINE_HAS_LINK && rule.cfa == CT_CFA_SP && rule.bp != CT_BP_AT_BP && !fits(offset, CT_BP_OFFSET_MAX)) {
+		rule.cfa = CT_CFA_NEAR_SP;
+		offset += row->offset;
+	}
+	rule.bp_offset = (int32_t)offset;
+	return fits(offset, CT_BP_OFFSET_MAX) ? rule : (struct ct_rule){.cfa = CT_CFA_UNKNOWN};
 }
 
 static struct ct_rule rule_of_info(const struct ct_frame_info *info, uint64_t address)
@@ -160,6 +185,16 @@ static bool is_planted(const struct ct_object *object, uintptr_t return_address)
 	       !ct_machine_is_after_call((const uint8_t *)return_address);
 }
 
+/* Is this the code that a signal handler returns to? Read by a system call, since it may be anything. */
+static bool is_trampoline(uintptr_t return_address)
+{
+	static const char trampoline[] = CT_MACHINE_TRAMPOLINE;
+	char code[sizeof(trampoline) - 1];
+	struct iovec to = {code, sizeof(code)}, from = {(void *)return_address, sizeof(code)};
+	return ct_syscall6(SYS_process_vm_readv, ct_sys_getpid(), (long)&to, 1, (long)&from, 1, 0) == sizeof(code) &&
+	       !memcmp(code, trampoline, sizeof(code));
+}
+
 /* A table that only the object's file leads to. */
 static struct ct_rule rule_of_file(const struct ct_object *object, uintptr_t address)
 {
@@ -173,6 +208,8 @@ static struct ct_rule rule_of_file(const struct ct_object *object, uintptr_t add
 	else if (ct_file_tables_is_go(object)) {
 		rule.cfa = CT_CFA_GO;
 		ct_go_note(object);
+	} else if (is_trampoline(address + 1)) {
+		rule.cfa = CT_CFA_SIGNAL;
 	} else if (is_planted(object, address + 1)) {
 		rule.cfa_offset = CT_CFA_PLANTED;
 	}
@@ -191,8 +228,11 @@ static struct ct_rule rule_at(uintptr_t address)
 	struct ct_object object;
 	struct ct_frame_info info;
 	bool covers;
-	if (!ct_object_find(address, &object))
-		return (struct ct_rule)CT_RULE_NO_TABLE;
+	if (!ct_object_find(address, &object)) {
+		struct ct_rule rule = CT_RULE_NO_TABLE;
+		rule.cfa = is_trampoline(address + 1) ? CT_CFA_SIGNAL : rule.cfa;
+		return rule;
+	}
 	const uint8_t *fde = object.eh_frame_header ? find_fde(object.eh_frame_header, address) : NULL;
 	if (!fde)
 		return rule_of_file(&object, address);
