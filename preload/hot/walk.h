@@ -232,6 +232,7 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 	struct ct_registers at = frame->at;
 	enum walk_end end;
 	frame->bp_slot = NULL;
+	walk->from = (struct ct_machine_return){};
 	bool is_own = rule.cfa == CT_CFA_OWN_SP || rule.cfa == CT_CFA_OWN_BP;
 	if (is_own) {
 		rule.cfa -= CT_CFA_OWN_SP - CT_CFA_SP;

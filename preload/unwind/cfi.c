@@ -4,6 +4,7 @@
  * cfi_row.c runs its instructions up to the address. The resulting row is expressed as a struct ct_rule, or becomes
  * CT_CFA_UNKNOWN if that is not possible. Reads loaded objects only; has no lock of its own.
  */
+#include <errno.h>
 #include <link.h>
 #include <sys/uio.h>
 
@@ -11,6 +12,7 @@
 #include "hot/slow.h"
 #include "sys/lock.h"
 #include "sys/machine.h"
+#include "sys/maps.h"
 #include "sys/sys.h"
 #include "unwind/cfi.h"
 #include "unwind/cfi_row.h"
@@ -185,14 +187,30 @@ static bool is_planted(const struct ct_object *object, uintptr_t return_address)
 	       !ct_machine_is_after_call((const uint8_t *)return_address);
 }
 
-/* Is this the code that a signal handler returns to? Read by a system call, since it may be anything. */
+/* What a return address leads to may be anything, so it is read by a system call. */
+static bool read_code(uintptr_t at, char *code, size_t bytes)
+{
+	struct ct_maps maps;
+	struct ct_mapping mapping;
+	struct iovec to = {code, bytes}, from = {(void *)at, bytes};
+	long got = ct_syscall6(SYS_process_vm_readv, ct_sys_getpid(), (long)&to, 1, (long)&from, 1, 0);
+	if (got != -ENOSYS || !ct_maps_open(&maps))
+		return got == (long)bytes;
+	while (ct_maps_next(&maps, &mapping) && got < 0)
+		if (mapping.readable && at >= mapping.start && at + bytes <= mapping.end)
+			got = (long)bytes;
+	ct_maps_close(&maps);
+	if (got > 0)
+		memcpy(code, (const void *)at, bytes);
+	return got > 0;
+}
+
+/* Is this the code that a signal handler returns to? */
 static bool is_trampoline(uintptr_t return_address)
 {
 	static const char trampoline[] = CT_MACHINE_TRAMPOLINE;
 	char code[sizeof(trampoline) - 1];
-	struct iovec to = {code, sizeof(code)}, from = {(void *)return_address, sizeof(code)};
-	return ct_syscall6(SYS_process_vm_readv, ct_sys_getpid(), (long)&to, 1, (long)&from, 1, 0) == sizeof(code) &&
-	       !memcmp(code, trampoline, sizeof(code));
+	return read_code(return_address, code, sizeof(code)) && !memcmp(code, trampoline, sizeof(code));
 }
 
 /* A table that only the object's file leads to. */
