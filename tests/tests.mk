@@ -210,5 +210,6 @@ soak: all
 
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
+include tests/arm64/arm64.mk
 
 -include $(wildcard $(TESTS)/programs/*.d) $(wildcard $(TESTS)/shapes/*/*.d) $(wildcard $B/obj/tests/unit/*.d)
