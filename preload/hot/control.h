@@ -5,20 +5,18 @@
  * there is a new request. Cold code (life/control.h) reads the rest of the page.
  *
  * The page is mapped over ct_control, shared and to be read only. Until then ct_control is zeros, which means "record".
- * The kernel's page may be larger. Then what is beside the control page in its file is mapped too.
+ * It has a page of the kernel's to itself, which may be larger.
  */
 #ifndef CT_HOT_CONTROL_H
 #define CT_HOT_CONTROL_H
 
 #include "ctrace/control.h"
-#include "ctrace/store.h"
 #include "sys/compiler.h"
 #include "sys/machine.h"
 
 struct ct_control_place {
-	char before[CT_STORE_CONTROL_OFFSET % CT_MACHINE_PAGE_BYTES_MAX];
 	struct ct_control page;
-	char after[CT_MACHINE_PAGE_BYTES_MAX - CT_CONTROL_BYTES - CT_STORE_CONTROL_OFFSET % CT_MACHINE_PAGE_BYTES_MAX];
+	char after[CT_MACHINE_PAGE_BYTES_MAX - CT_CONTROL_BYTES];
 };
 
 extern CT_HIDDEN struct ct_control_place ct_control;

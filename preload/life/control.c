@@ -15,7 +15,6 @@
 #include "store/store_file.h"
 #include "sys/lock.h"
 #include "sys/options.h"
-#include "sys/page.h"
 #include "sys/say.h"
 #include "sys/sys.h"
 #include "sys/text.h"
@@ -109,29 +108,15 @@ static void fill(struct ct_control *page)
 	memcpy(page->magic, CT_CONTROL_MAGIC, sizeof(page->magic));
 }
 
-/* How far into a page of the kernel's the control page lies, in each of its files and in ct_control. */
-static size_t bytes_before(void)
-{
-	return CT_STORE_CONTROL_OFFSET & (ct_page_bytes - 1);
-}
-
-static void *kernels_page(void)
-{
-	return (char *)&ct_control.page - bytes_before();
-}
-
 static bool map(int fd, uint64_t offset, int protection)
 {
-	size_t before = bytes_before();
-	return ct_sys_mmap(kernels_page(), before + CT_CONTROL_BYTES, protection, MAP_SHARED | MAP_FIXED, fd,
-			   offset - before) != NULL;
+	return ct_sys_mmap(&ct_control, CT_CONTROL_BYTES, protection, MAP_SHARED | MAP_FIXED, fd, offset) != NULL;
 }
 
 /* Nothing can be asked of this process. Its parent's page must not remain. */
 static void leave_page(void)
 {
-	ct_sys_mmap(kernels_page(), bytes_before() + CT_CONTROL_BYTES, PROT_READ,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	ct_sys_mmap(&ct_control, CT_CONTROL_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	ct_words.seen = ct_control_word();
 }
 
@@ -175,10 +160,9 @@ static void make_page(void)
 	ct_syscall3(SYS_fstat, fd, &file, 0);
 	page_device = file.st_dev;
 	page_inode = file.st_ino;
-	size_t before = bytes_before();
-	if (ct_store_allocate(fd, 0, before + CT_CONTROL_BYTES) == 0 && map(fd, before, PROT_READ | PROT_WRITE)) {
+	if (ct_store_allocate(fd, 0, CT_CONTROL_BYTES) == 0 && map(fd, 0, PROT_READ | PROT_WRITE)) {
 		fill(&ct_control.page);
-		ct_syscall3(SYS_mprotect, kernels_page(), before + CT_CONTROL_BYTES, PROT_READ);
+		ct_syscall3(SYS_mprotect, &ct_control, CT_CONTROL_BYTES, PROT_READ);
 		page_pid = ct_control.page.pid;
 		page_owner = (uid_t)ct_syscall3(SYS_geteuid, 0, 0, 0);
 	} else {
