@@ -512,13 +512,9 @@ static inline const struct ct_segment *ct_segment_latest(const struct ct_store_h
 	return &header->segment[header->segment_half & 1];
 }
 
-/*
- * The control page (struct ct_control) is the last page of the header. It begins where any kernel's page begins, so that
- * it can be mapped alone.
+/* The control page (struct ct_control) ends the header. It begins at a multiple of 64 KiB, the largest page of kernels.
  */
-#define CT_STORE_PAGE_MAX 65536u
-#define CT_STORE_CONTROL_OFFSET                                                                                        \
-	((sizeof(struct ct_store_header) + CT_STORE_PAGE_MAX - 1) / CT_STORE_PAGE_MAX * CT_STORE_PAGE_MAX)
+#define CT_STORE_CONTROL_OFFSET ((sizeof(struct ct_store_header) + 65535u) / 65536u * 65536u)
 #define CT_STORE_HEADER_BYTES (CT_STORE_CONTROL_OFFSET + CT_CONTROL_BYTES)
 
 #endif

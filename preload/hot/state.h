@@ -3,8 +3,8 @@
  * What the hooks must know, in two places. ct_gate says whether a call may be recorded; ct_tracer says where everything
  * is. Only cold code writes them, and any thread reads them.
  *
- * ct_gate has a page of the kernel's to itself, which the kernel wipes in a forked child. So a child that was made without the atfork
- * handlers finds CT_PHASE_NEW there, and cannot write into its parent's store.
+ * ct_gate has a page of the kernel's to itself, which the kernel wipes in a forked child. So a child that was made
+ * without the atfork handlers finds CT_PHASE_NEW there, and cannot write into its parent's store.
  */
 #ifndef CT_HOT_STATE_H
 #define CT_HOT_STATE_H

@@ -91,14 +91,13 @@ static bool fits(int64_t offset, int64_t most)
 }
 
 /*
- * Is bp saved outside the frame, or where our own frames may overwrite it? No compiler does that, and the walk relies on
- * it.
+ * Is bp saved outside the frame, or where our own frames may overwrite it? No compiler does that, and the walk relies
+ * on it.
  */
 static bool saves_below_sp(const struct ct_row *row)
 {
 	return row->bp.how == CT_SAVED_AT_CFA &&
-	       (row->bp.offset >= 0 ||
-		(row->base == CT_BASE_BP && row->offset + row->bp.offset < -CT_RED_ZONE_BYTES));
+	       (row->bp.offset >= 0 || (row->base == CT_BASE_BP && row->offset + row->bp.offset < -CT_RED_ZONE_BYTES));
 }
 
 /*
@@ -111,7 +110,8 @@ static bool is_popped(const struct ct_row *row)
 }
 
 /*
- * A function that has not saved its return address. Its caller's bp is in its register too: compilers save both at once.
+ * A function that has not saved its return address. Its caller's bp is in its register too: compilers save both at
+ * once.
  */
 static struct ct_rule rule_of_link(const struct ct_row *row)
 {

@@ -53,7 +53,8 @@ static void find_all(void *library)
 		(void (*)(unw_addr_space_t, unw_word_t, unw_word_t))dlsym(library, SYMBOL(unw_flush_cache));
 	unwind.local = dlsym(library, SYMBOL(unw_local_addr_space));
 	int (*step)(unw_cursor_t *) = (int (*)(unw_cursor_t *))dlsym(library, SYMBOL(unw_step));
-	if ((unwind.getcontext || !*CT_MACHINE_GETCONTEXT) && unwind.init_local && unwind.get_reg && unwind.flush_cache && unwind.local)
+	if ((unwind.getcontext || !*CT_MACHINE_GETCONTEXT) && unwind.init_local && unwind.get_reg &&
+	    unwind.flush_cache && unwind.local)
 		ct_set_release(&unwind.step, step);
 }
 
