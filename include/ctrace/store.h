@@ -451,8 +451,7 @@ struct ct_store_header {
 	char magic[8]; /* CT_STORE_MAGIC, without the NUL */
 	uint32_t version; /* CT_STORE_VERSION */
 	uint32_t byte_order; /* CT_STORE_BYTE_ORDER */
-	uint32_t header_bytes; /* sizeof(struct ct_store_header), rounded up, and the control page; the extents
-				  follow */
+	uint32_t header_bytes; /* CT_STORE_HEADER_BYTES; the extents follow */
 	uint32_t machine; /* EM_X86_64, ... */
 	uint32_t state; /* enum ct_store_state */
 	uint32_t flags; /* CT_STORE_* */
