@@ -51,7 +51,9 @@ PRELOAD_LIBS := -nodefaultlibs -lgcc
 endif
 
 # --- viewer: our own program ---
-VIEWER_SRC := $(wildcard viewer/*.c viewer/*/*.c viewer/*/*/*.c)
+# `ctrace attach` writes registers and code of x86-64.
+ATTACH_SRC := $(wildcard viewer/attach/$(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),,other/)*.c)
+VIEWER_SRC := $(filter-out viewer/attach/%,$(wildcard viewer/*.c viewer/*/*.c viewer/*/*/*.c)) $(ATTACH_SRC)
 MESSAGES := $(patsubst %.proto,$B/obj/%.pb-c,$(wildcard viewer/*/*.proto))
 VIEWER_OBJ := $(VIEWER_SRC:%.c=$B/obj/%.o) $(MESSAGES:%=%.o)
 VIEWER_CFLAGS := -Iviewer -I$B/obj/viewer

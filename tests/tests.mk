@@ -224,5 +224,6 @@ debian:
 
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
+include tests/arm64/arm64.mk
 
 -include $(wildcard $(TESTS)/programs/*.d) $(wildcard $(TESTS)/shapes/*/*.d) $(wildcard $B/obj/tests/unit/*.d)

@@ -17,6 +17,11 @@
  */
 #define CT_REGION_START 0x480000000000ull
 
+static inline uintptr_t ct_machine_untagged(uintptr_t address)
+{
+	return address;
+}
+
 static inline uint64_t ct_machine_counter(void)
 {
 	return __builtin_ia32_rdtsc();

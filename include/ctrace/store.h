@@ -421,8 +421,7 @@ struct ct_store_header {
 	char magic[8]; /* CT_STORE_MAGIC, without the NUL */
 	uint32_t version; /* CT_STORE_VERSION */
 	uint32_t byte_order; /* CT_STORE_BYTE_ORDER */
-	uint32_t header_bytes; /* sizeof(struct ct_store_header), rounded up to pages, and the control page; the extents
-				  follow */
+	uint32_t header_bytes; /* CT_STORE_HEADER_BYTES; the extents follow */
 	uint32_t machine; /* EM_X86_64, ... */
 	uint32_t state; /* enum ct_store_state */
 	uint32_t flags; /* CT_STORE_* */
@@ -483,8 +482,9 @@ static inline const struct ct_segment *ct_segment_latest(const struct ct_store_h
 	return &header->segment[header->segment_half & 1];
 }
 
-/* The control page (struct ct_control) is the last page of the header. */
-#define CT_STORE_CONTROL_OFFSET ((sizeof(struct ct_store_header) + CT_STORE_PAGE - 1) / CT_STORE_PAGE * CT_STORE_PAGE)
+/* The control page (struct ct_control) ends the header. It begins at a multiple of 64 KiB, the largest page of kernels.
+ */
+#define CT_STORE_CONTROL_OFFSET ((sizeof(struct ct_store_header) + 65535u) / 65536u * 65536u)
 #define CT_STORE_HEADER_BYTES (CT_STORE_CONTROL_OFFSET + CT_CONTROL_BYTES)
 
 #endif

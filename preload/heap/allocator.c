@@ -7,6 +7,7 @@
 #include "heap/real.h"
 #include "hot/state.h"
 #include "sys/loader.h"
+#include "sys/machine.h"
 #include "unwind/objects.h"
 
 /*
@@ -24,6 +25,9 @@ bool ct_allocator_init(void)
 		ct_tracer.allocator.start = object.start;
 		ct_tracer.allocator.end = object.end;
 	}
+	bool is_glibc = ct_tracer.glibc_blocks;
+	if (ct_machine_tags_memory())
+		ct_tracer.glibc_blocks = false;
 	/* It is not called before the first block is there: mimalloc 3 crashes if nothing has been allocated yet. */
 	if (!ct_tracer.glibc_blocks && ct_objects_same(allocator, (uintptr_t)ct_real.malloc_usable_size))
 		ct_tracer.usable_bytes = ct_real.malloc_usable_size;
@@ -34,5 +38,5 @@ bool ct_allocator_init(void)
 	LOOK(valloc);
 	LOOK(pvalloc);
 #undef LOOK
-	return ct_tracer.glibc_blocks;
+	return is_glibc;
 }

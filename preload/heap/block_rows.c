@@ -71,11 +71,12 @@ bool ct_blocks_map_side(uint32_t ***leaves)
 
 static uint64_t resident_bytes(const struct leaf *leaf)
 {
-	unsigned char pages[1024];
+	unsigned char pages[1024]; /* room for small pages even if they are large: qemu answers for those of its host */
+	size_t step = sizeof(pages) * CT_STORE_PAGE;
 	uint64_t resident = 0;
-	for (size_t at = 0; at < leaf->bytes; at += sizeof(pages) * ct_page_bytes) {
+	for (size_t at = 0; at < leaf->bytes; at += step) {
 		size_t left = leaf->bytes - at;
-		size_t count = left / ct_page_bytes < sizeof(pages) ? left / ct_page_bytes : sizeof(pages);
+		size_t count = (left < step ? left : step) / ct_page_bytes;
 		if (ct_syscall3(SYS_mincore, (char *)leaf->memory + at, count * ct_page_bytes, pages) != 0)
 			return resident;
 		for (size_t i = 0; i < count; i++)
@@ -126,6 +127,7 @@ uint64_t ct_blocks_latest(uint32_t row, uint64_t birth)
 
 bool ct_blocks_map_leaf(uint32_t **leaves, uint32_t granule_shift, uintptr_t address)
 {
+	address = ct_machine_untagged(address);
 	if (address >> CT_ADDRESS_BITS)
 		return false;
 	uint32_t **slot = &leaves[address >> CT_LEAF_SHIFT];

@@ -78,7 +78,7 @@ bool ct_real_is_looking(void)
  */
 static void *versioned(const char *name)
 {
-	static const char *const versions[] = {"GLIBC_2.2.5", "GLIBC_2.16"};
+	static const char *const versions[] = {"GLIBC_2.2.5", "GLIBC_2.16", "GLIBC_2.17"};
 	void *found = NULL;
 	bool before = looking;
 	looking = true;

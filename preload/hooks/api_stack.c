@@ -51,8 +51,8 @@ CT_EXPORT void ctrace_api_pool_free(void *block)
 
 CT_EXPORT void ctrace_api_pool_clear(void *base, size_t bytes)
 {
-	uintptr_t address = ((uintptr_t)base + 7) & ~(uintptr_t)7, end;
-	if (__builtin_add_overflow((uintptr_t)base, bytes, &end) || end >> CT_ADDRESS_BITS || !ct_enter())
+	uintptr_t start = ct_machine_untagged((uintptr_t)base), address = (start + 7) & ~(uintptr_t)7, end;
+	if (__builtin_add_overflow(start, bytes, &end) || end >> CT_ADDRESS_BITS || !ct_enter())
 		return;
 	while (address < end) {
 		uint32_t *cell = ct_side_cell(&ct_blocks.pool_leaves, address);

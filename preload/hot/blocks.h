@@ -28,6 +28,7 @@ extern CT_HIDDEN struct ct_block_map ct_blocks;
 /* The cell for an address in a table; NULL: its leaf is not mapped. */
 static inline uint32_t *ct_block_cell(uint32_t *const *leaves, uint32_t granule_shift, uintptr_t address)
 {
+	address = ct_machine_untagged(address);
 	if (ct_unlikely(address >> CT_ADDRESS_BITS))
 		return NULL;
 	uint32_t *leaf = ct_get_acquire(&leaves[address >> CT_LEAF_SHIFT]);

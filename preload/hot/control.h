@@ -5,14 +5,21 @@
  * there is a new request. Cold code (life/control.h) reads the rest of the page.
  *
  * The page is mapped over ct_control, shared and to be read only. Until then ct_control is zeros, which means "record".
+ * It has a page of the kernel's to itself, which may be larger.
  */
 #ifndef CT_HOT_CONTROL_H
 #define CT_HOT_CONTROL_H
 
 #include "ctrace/control.h"
 #include "sys/compiler.h"
+#include "sys/machine.h"
 
-extern CT_HIDDEN struct ct_control ct_control;
+struct ct_control_place {
+	struct ct_control page;
+	char after[CT_MACHINE_PAGE_BYTES_MAX - CT_CONTROL_BYTES];
+};
+
+extern CT_HIDDEN struct ct_control_place ct_control;
 
 /* The values of `request` for which each mode is in force. Written under ct_lock_combine, or at start. */
 struct ct_words {
@@ -28,7 +35,7 @@ extern CT_HIDDEN struct ct_words ct_words;
 
 static inline uint32_t ct_control_word(void)
 {
-	return ct_get_relaxed(&ct_control.request);
+	return ct_get_relaxed(&ct_control.page.request);
 }
 
 /*

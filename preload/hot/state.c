@@ -10,9 +10,9 @@
 #include "hot/control.h"
 #include "hot/thread.h"
 
-struct ct_gate ct_gate CT_ALIGNED(CT_STORE_PAGE);
+struct ct_gate ct_gate CT_ALIGNED(CT_MACHINE_PAGE_BYTES_MAX);
 struct ct_tracer ct_tracer;
-struct ct_control ct_control CT_ALIGNED(CT_CONTROL_BYTES);
+struct ct_control_place ct_control CT_ALIGNED(CT_MACHINE_PAGE_BYTES_MAX);
 struct ct_words ct_words = {.off = CT_WORD_NEVER, .sample = CT_WORD_NEVER};
 struct ct_block_map ct_blocks;
 __asm__(CT_NOTE(CT_NOTE_OWNER, CT_NOTE_BLOCKS, ".long ct_blocks - ., " CT_NOTE_TEXT(CT_BLOCK_MAP_LAYOUT)));

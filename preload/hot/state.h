@@ -3,8 +3,8 @@
  * What the hooks must know, in two places. ct_gate says whether a call may be recorded; ct_tracer says where everything
  * is. Only cold code writes them, and any thread reads them.
  *
- * ct_gate has a page to itself, which the kernel wipes in a forked child. So a child that was made without the atfork
- * handlers finds CT_PHASE_NEW there, and cannot write into its parent's store.
+ * ct_gate has a page of the kernel's to itself, which the kernel wipes in a forked child. So a child that was made
+ * without the atfork handlers finds CT_PHASE_NEW there, and cannot write into its parent's store.
  */
 #ifndef CT_HOT_STATE_H
 #define CT_HOT_STATE_H
@@ -12,6 +12,7 @@
 #include "ctrace/store.h"
 #include "hot/table.h"
 #include "sys/compiler.h"
+#include "sys/machine.h"
 
 enum ct_phase {
 	CT_PHASE_NEW, /* not started, or wiped by a fork */
@@ -25,7 +26,7 @@ enum ct_phase {
 struct ct_gate {
 	char before[CT_STORE_PAGE / 4]; /* keeps `phase` off the start of the page, see struct ct_thread */
 	uint32_t phase; /* enum ct_phase, atomic */
-	char after[CT_STORE_PAGE * 3 / 4 - sizeof(uint32_t)];
+	char after[CT_MACHINE_PAGE_BYTES_MAX - CT_STORE_PAGE / 4 - sizeof(uint32_t)];
 };
 
 extern CT_HIDDEN struct ct_gate ct_gate;

@@ -33,6 +33,8 @@ enum ct_cfa_rule {
 	CT_CFA_END, /* outermost frame */
 	CT_CFA_START, /* outermost frame whose "return address" is a function's first byte (makecontext) */
 	CT_CFA_UNKNOWN, /* not expressible: libunwind walks this stack */
+	CT_CFA_LINK, /* sp + offset, with the return address still in its register: only a signal stops there */
+	CT_CFA_NEAR_SP, /* CT_CFA_SP with a large frame: bp_offset counts from sp */
 	CT_CFA_OWN_SP, /* CT_CFA_SP and CT_CFA_BP in this library's code, whose frames are left out */
 	CT_CFA_OWN_BP,
 };

@@ -61,13 +61,15 @@ static inline enum walk_end step(struct ct_stack_frame *frame, struct ct_rule ru
 	return WALK_ON;
 }
 
+#define STACK_END_BYTES 128u
+
 /*
  * A frame in code without a table, with no frame pointer: is it the first one of a coroutine? At the very end of the
  * stack, or with a return address of 0 and a bp of 0, as coroutines begin.
  */
 static inline bool is_coroutines_root(const struct ct_stack_bounds *bounds, const struct ct_registers *at)
 {
-	return bounds->high - at->sp < CT_RED_ZONE_BYTES || (!at->bp && on_stack(bounds, at->sp) && !load(at->sp));
+	return bounds->high - at->sp < STACK_END_BYTES || (!at->bp && on_stack(bounds, at->sp) && !load(at->sp));
 }
 
 /* The same for the remaining rules. own: on the thread's own stack. */
@@ -77,6 +79,7 @@ static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule
 	uintptr_t cfa;
 	switch ((enum ct_cfa_rule)rule.cfa) {
 	case CT_CFA_SP:
+	case CT_CFA_NEAR_SP:
 		cfa = at->sp + (uintptr_t)(intptr_t)rule.cfa_offset;
 		break;
 	case CT_CFA_BP:
@@ -111,12 +114,14 @@ static enum walk_end step_rare(struct ct_stack_frame *frame, struct ct_rule rule
 		return WALK_FALLBACK;
 	}
 
-	uintptr_t pc_slot = ct_machine_return_slot(cfa, rule.bp_offset);
-	frame->uses_bp = rule.cfa != CT_CFA_SP || rule.bp == CT_BP_AT_BP;
+	bool near_sp = rule.cfa == CT_CFA_NEAR_SP;
+	uintptr_t from_here = near_sp ? at->sp : cfa;
+	uintptr_t pc_slot = ct_machine_return_slot(from_here, rule.bp_offset);
+	frame->uses_bp = (rule.cfa != CT_CFA_SP && !near_sp) || rule.bp == CT_BP_AT_BP;
 	if (cfa <= at->sp || !on_stack(bounds, pc_slot))
 		return rule.cfa == CT_CFA_NO_TABLE ? WALK_LOST : WALK_FALLBACK;
 	if (rule.bp != CT_BP_SAME) {
-		uintptr_t slot = (rule.bp == CT_BP_AT_CFA ? cfa : at->bp) + (uintptr_t)(intptr_t)rule.bp_offset;
+		uintptr_t slot = (rule.bp == CT_BP_AT_CFA ? from_here : at->bp) + (uintptr_t)(intptr_t)rule.bp_offset;
 		if (!on_stack(bounds, slot))
 			return WALK_FALLBACK;
 		at->bp = load(slot);
@@ -158,18 +163,20 @@ struct walk {
 		      * not remembered
 		      */
 	bool interrupted; /* the latest step was over a signal frame */
+	uintptr_t link; /* and this was in the register for return addresses */
 	struct ct_go go;
 	struct ct_registers at; /* after a rare step */
 };
 
 /* Load the interrupted code's registers from the kernel's signal frame. */
-static enum walk_end step_signal(struct ct_thread *thread, struct ct_registers *at)
+static enum walk_end step_signal(struct ct_thread *thread, struct ct_registers *at, uintptr_t *link)
 {
 	uintptr_t frame = at->sp;
 	if (!on_stack(&thread->bounds[0], frame + CT_SIGNAL_PC_OFFSET))
 		return WALK_LOST;
 	at->pc = load(frame + CT_SIGNAL_PC_OFFSET);
 	at->bp = load(frame + CT_SIGNAL_BP_OFFSET);
+	*link = load(frame + CT_SIGNAL_LINK_OFFSET);
 	at->sp = load(frame + CT_SIGNAL_SP_OFFSET);
 	return ct_is_on_latest_stack(thread, at->sp) || ct_stack_find_bounds(thread, at->sp) ? WALK_ON : WALK_LOST;
 }
@@ -189,6 +196,35 @@ static enum walk_end step_go(struct ct_thread *thread, struct walk *walk, struct
 	return step == CT_GO_ON ? WALK_ON : step == CT_GO_ROOT ? WALK_ROOT : WALK_LOST;
 }
 
+/* Step over an interrupted function that has not saved its return address. No other frame can be like that. */
+static enum walk_end step_link(const struct walk *walk, const struct ct_stack_frame *frame, struct ct_rule rule,
+			       struct ct_registers *at)
+{
+	if (!frame->exact)
+		return WALK_FALLBACK;
+	at->pc = ct_machine_plain_pc(walk->link);
+	at->sp += (uintptr_t)(intptr_t)rule.cfa_offset;
+	return WALK_ON;
+}
+
+/*
+ * After a frame whose record of its caller's bp and pc does not show its caller's sp: if the caller's rule needs sp,
+ * find it by the record that the caller's bp points to. Nothing verifies that.
+ */
+static enum walk_end find_sp(struct ct_thread *thread, struct walk *walk, struct ct_registers *at)
+{
+	struct ct_rule rule = ct_code_rule(code_of(thread, at->pc - 1));
+	if (rule.cfa != CT_CFA_SP && rule.cfa != CT_CFA_NEAR_SP)
+		return WALK_ON;
+	uintptr_t cfa_offset = rule.cfa == CT_CFA_SP ? (uintptr_t)(intptr_t)rule.cfa_offset : 0;
+	uintptr_t sp = at->bp - (uintptr_t)(intptr_t)rule.bp_offset - cfa_offset;
+	if (rule.bp != CT_BP_AT_CFA || sp < at->sp || !on_stack(&thread->bounds[0], sp))
+		return WALK_LOST;
+	at->sp = sp;
+	walk->forget = true;
+	return WALK_ON;
+}
+
 /* Step over a frame that most stacks do not have: a signal frame, or one with a rare rule. */
 static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *thread, struct walk *walk,
 							 struct ct_stack_frame *frame, struct ct_rule rule)
@@ -196,6 +232,7 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 	struct ct_registers at = frame->at;
 	enum walk_end end;
 	frame->bp_slot = NULL;
+	walk->from = (struct ct_machine_return){};
 	bool is_own = rule.cfa == CT_CFA_OWN_SP || rule.cfa == CT_CFA_OWN_BP;
 	if (is_own) {
 		rule.cfa -= CT_CFA_OWN_SP - CT_CFA_SP;
@@ -205,11 +242,13 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 	if (rule.cfa == CT_CFA_GO) {
 		end = step_go(thread, walk, &at);
 	} else if (rule.cfa == CT_CFA_SIGNAL) {
-		end = step_signal(thread, &at);
+		end = step_signal(thread, &at, &walk->link);
 		walk->fresh--; /* the trampoline is not a caller */
 		walk->interrupted = walk->forget = true;
 	} else if (rule.cfa == CT_CFA_NO_TABLE && rule.cfa_offset == CT_CFA_IN_LIBC) {
 		end = walk->own && ct_stack_ends_in_libc(thread, at.sp) ? WALK_THREAD : WALK_LOST;
+	} else if (rule.cfa == CT_CFA_LINK) {
+		end = step_link(walk, frame, rule, &at);
 	} else {
 		if (rule.cfa == CT_CFA_NO_TABLE && !walk->guessed) {
 			walk->guessed = true;
@@ -220,6 +259,8 @@ static __attribute__((noinline)) enum walk_end walk_rare(struct ct_thread *threa
 		if (walk->own) /* what lies above may be something else, and be unmapped */
 			bounds.high = thread->anchor;
 		end = step_rare(frame, rule, &bounds, walk->own, &at, &walk->from);
+		if (!CT_MACHINE_RECORD_IS_AT_CFA && rule.cfa == CT_CFA_NO_TABLE && end == WALK_ON && at.pc)
+			end = find_sp(thread, walk, &at);
 	}
 	walk->at = at;
 	return end;

@@ -161,9 +161,9 @@ static void make_page(void)
 	page_device = file.st_dev;
 	page_inode = file.st_ino;
 	if (ct_store_allocate(fd, 0, CT_CONTROL_BYTES) == 0 && map(fd, 0, PROT_READ | PROT_WRITE)) {
-		fill(&ct_control);
+		fill(&ct_control.page);
 		ct_syscall3(SYS_mprotect, &ct_control, CT_CONTROL_BYTES, PROT_READ);
-		page_pid = ct_control.pid;
+		page_pid = ct_control.page.pid;
 		page_owner = (uid_t)ct_syscall3(SYS_geteuid, 0, 0, 0);
 	} else {
 		ct_sys_unlink(page_path);
@@ -181,11 +181,11 @@ void ct_control_sleep(void)
 /* Copy the name: a page can change at any time. Returns its length. */
 static size_t read_name(char name[CT_CONTROL_NAME_MAX])
 {
-	size_t bytes = ct_get_relaxed(&ct_control.name_bytes);
+	size_t bytes = ct_get_relaxed(&ct_control.page.name_bytes);
 	if (bytes > CT_CONTROL_NAME_MAX)
 		bytes = 0;
 	for (size_t i = 0; i < bytes; i++) {
-		name[i] = ct_get_relaxed(&ct_control.name[i]);
+		name[i] = ct_get_relaxed(&ct_control.page.name[i]);
 		if (!name[i])
 			bytes = i;
 	}
@@ -263,11 +263,11 @@ void ct_control_end(void)
 static bool read_page(uint32_t request, struct state *wanted)
 {
 	*wanted = (struct state){
-		.mode = ct_get_relaxed(&ct_control.mode),
-		.sample_bytes = ct_get_relaxed(&ct_control.sample_bytes),
-		.paused = ct_get_relaxed(&ct_control.paused) != 0,
-		.segments = ct_get_relaxed(&ct_control.segments),
-		.marks = ct_get_relaxed(&ct_control.marks),
+		.mode = ct_get_relaxed(&ct_control.page.mode),
+		.sample_bytes = ct_get_relaxed(&ct_control.page.sample_bytes),
+		.paused = ct_get_relaxed(&ct_control.page.paused) != 0,
+		.segments = ct_get_relaxed(&ct_control.page.segments),
+		.marks = ct_get_relaxed(&ct_control.page.marks),
 	};
 	if (wanted->mode == CT_CONTROL_EXACT || wanted->mode == CT_CONTROL_OFF)
 		wanted->sample_bytes = 0;
@@ -308,7 +308,7 @@ static void obey(void)
 	struct ct_store_header *header = ct_tracer.header;
 	char name[CT_CONTROL_NAME_MAX];
 	struct state wanted;
-	uint32_t request = ct_get_acquire(&ct_control.request);
+	uint32_t request = ct_get_acquire(&ct_control.page.request);
 	if (request == ct_words.seen)
 		return;
 	if (read_page(request, &wanted)) {
@@ -344,7 +344,7 @@ static void obey_asleep(void)
 			leave_page();
 		set_words(ct_control_word());
 	}
-	uint32_t request = ct_get_acquire(&ct_control.request);
+	uint32_t request = ct_get_acquire(&ct_control.page.request);
 	if (page_pid == pid && request != ct_words.seen && read_page(request, &wanted) &&
 	    wanted.mode != CT_CONTROL_OFF) {
 		now = wanted;

@@ -24,6 +24,7 @@
 #include "store/store_file.h"
 #include "sys/loader.h"
 #include "sys/lock.h"
+#include "sys/page.h"
 #include "sys/options.h"
 #include "sys/region.h"
 #include "sys/sys.h"
@@ -38,9 +39,15 @@ static __thread size_t sites_bytes;
 static __thread size_t counters_bytes;
 static __thread size_t rings_bytes;
 
+/* The copy takes the places of what it was made of, so each part begins at a page. */
+static size_t header_bytes(void)
+{
+	return ct_page_round_up(CT_STORE_HEADER_BYTES);
+}
+
 static char *copied_sites(void)
 {
-	return copy + CT_STORE_HEADER_BYTES;
+	return copy + header_bytes();
 }
 
 static char *copied_counters(void)
@@ -55,7 +62,7 @@ static char *copied_rings(void)
 
 static size_t copied_bytes(void)
 {
-	return CT_STORE_HEADER_BYTES + sites_bytes + counters_bytes + rings_bytes;
+	return header_bytes() + sites_bytes + counters_bytes + rings_bytes;
 }
 
 static void copy_what_changes(void)
@@ -104,7 +111,7 @@ static void after_fork_in_parent(void)
 
 static bool leave_parents_store(void)
 {
-	if (!copy || !ct_options.children || !ct_store_replace(ct_tracer.header, copy, CT_STORE_HEADER_BYTES) ||
+	if (!copy || !ct_options.children || !ct_store_replace(ct_tracer.header, copy, header_bytes()) ||
 	    !ct_store_replace(ct_tracer.sites, copied_sites(), sites_bytes) ||
 	    !ct_store_replace(ct_tracer.counters, copied_counters(), counters_bytes))
 		return false;

@@ -40,6 +40,7 @@
 #include "sys/machine.h"
 #include "sys/options.h"
 #include "sys/page.h"
+#include "sys/region.h"
 #include "sys/say.h"
 #include "sys/sys.h"
 #include "sys/text.h"
@@ -268,6 +269,7 @@ static uint32_t start_recording(void)
 	ct_page_init();
 	ct_vdso_init();
 	ct_tracer.stack_top = (uintptr_t)ct_loader_stack() - ENTRY_FRAME_BYTES;
+	ct_region_init(ct_tracer.stack_top);
 	ct_tracer.depth_limit = (uint32_t)ct_options.depth;
 	ct_output_init();
 	if (!ct_fleet_admits(ct_output_exe()))

@@ -188,6 +188,7 @@ static void scan_piece(struct ct_reach *reach, const char *bytes, size_t length)
 	for (size_t i = 0; i + WORD <= length; i += WORD) {
 		uintptr_t word;
 		memcpy(&word, bytes + i, WORD);
+		word = ct_machine_untagged(word);
 		if (word >= least && word <= most)
 			ct_reach_meet(reach, word);
 	}

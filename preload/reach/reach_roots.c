@@ -126,7 +126,7 @@ static void meet_registers(struct ct_reach *reach)
 {
 	for (uint32_t i = 0; i < reach->thread_count; i++) {
 		for (size_t j = 0; j < sizeof(reach->threads[i].words) / WORD; j++)
-			ct_reach_meet(reach, reach->threads[i].words[j]);
+			ct_reach_meet(reach, ct_machine_untagged(reach->threads[i].words[j]));
 	}
 }
 

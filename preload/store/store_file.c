@@ -435,7 +435,7 @@ static bool map_copy(int fd)
 {
 	struct ct_store_header *header = ct_tracer.header;
 	size_t done[CT_SECTION_COUNT] = {0};
-	if (!map_file(header, fd, 0, CT_STORE_HEADER_BYTES))
+	if (!map_file(header, fd, 0, ct_page_round_up(CT_STORE_HEADER_BYTES)))
 		return false;
 	for (uint32_t i = 0; i < header->extent_count; i++) {
 		struct ct_extent *extent = &header->extents[i];
@@ -492,6 +492,6 @@ void ct_store_leave(void)
 		return;
 	for (int i = 0; i < CT_SECTION_COUNT; i++)
 		map_private(places[i].base, places[i].mapped);
-	if (!map_private(ct_tracer.header, CT_STORE_HEADER_BYTES))
+	if (!map_private(ct_tracer.header, ct_page_round_up(CT_STORE_HEADER_BYTES)))
 		ct_tracer.header = NULL;
 }

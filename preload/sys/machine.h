@@ -11,15 +11,21 @@
  *                 ct_machine_word_of_pc(slot, pc)       the word of a slot that pc was read from
  *                 ct_machine_return_fits                can a rule say that it is at this offset from the CFA?
  *                 ct_machine_offset_without_bp          bp_offset of a rule in which bp is not saved
+ *               CT_MACHINE_HAS_LINK       can the return address be in a register?
  *               CT_RED_ZONE_BYTES         what a leaf function may use below its sp
  *               CT_SIGNAL_*_OFFSET        the kernel's signal frame
+ *               CT_MACHINE_TRAMPOLINE     the code that a signal handler returns to, where it has no unwind table
  *               CT_RULE_NO_TABLE          the rule for code without an unwind table
+ *               CT_MACHINE_RECORD_IS_AT_CFA  does that rule give the caller's sp?
  *               CT_MACHINE_CALLER_SP      in a hook: its caller's sp
  *               ct_machine_is_after_call  is this the address after a call?
  *               CT_MACHINE_KNOWS_GO       unwind/go.c knows where Go changes stacks
- *               CT_MACHINE_GETCONTEXT     libunwind's function
+ *               CT_MACHINE_GETCONTEXT     libunwind's function; empty: it is inline
+ *               CT_MACHINE_FILL_CONTEXT   call it
  *   clock       ct_machine_counter_is_steady, ct_machine_pause
- *   kernel      ct_machine_syscall        a system call
+ *   kernel      CT_MACHINE_PAGE_BYTES_MAX the largest page that the kernel may have
+ *               ct_machine_tags_memory    may loads through addresses without their tag fail?
+ *               ct_machine_syscall        a system call
  *               CT_MACHINE_SP             sp in struct user_regs_struct, which ptrace fills
  *   loader      CT_MACHINE_LOADER         versions of the functions of sys/loader.h
  *               CT_MACHINE_SLOT_*         relocations of slots that hold a function's address
@@ -32,6 +38,8 @@
 
 #ifdef __x86_64__
 #include "sys/machine_x86_64.h"
+#else
+#include "sys/machine_aarch64.h"
 #endif
 
 #endif

@@ -59,6 +59,8 @@ static inline int64_t ct_machine_offset_without_bp(int64_t offset)
 	return offset;
 }
 
+#define CT_MACHINE_HAS_LINK false
+
 /* A leaf function may use this much memory below its sp. */
 #define CT_RED_ZONE_BYTES 128
 
@@ -69,15 +71,21 @@ static inline int64_t ct_machine_offset_without_bp(int64_t offset)
 #define CT_SIGNAL_BP_OFFSET 120
 #define CT_SIGNAL_SP_OFFSET 160
 #define CT_SIGNAL_PC_OFFSET 168
+#define CT_SIGNAL_LINK_OFFSET CT_SIGNAL_PC_OFFSET /* there is none */
+
+/* mov $15, %rax; syscall */
+#define CT_MACHINE_TRAMPOLINE "\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05"
 
 /* Code without an unwind table is assumed to have a frame pointer: push bp; mov sp, bp. */
 #define CT_RULE_NO_TABLE ((struct ct_rule){.cfa = CT_CFA_NO_TABLE, .bp = CT_BP_AT_CFA, .bp_offset = -16})
+#define CT_MACHINE_RECORD_IS_AT_CFA true
 
 /* In a hook, whose frame has a frame pointer then. */
 #define CT_MACHINE_CALLER_SP ((uintptr_t)__builtin_frame_address(0) + 2 * sizeof(uintptr_t))
 
 #define CT_MACHINE_KNOWS_GO true
 #define CT_MACHINE_GETCONTEXT "_Ux86_64_getcontext"
+#define CT_MACHINE_FILL_CONTEXT(getcontext, context) (getcontext)(context)
 
 #define CT_CALL_BYTES_MAX 7
 
@@ -111,6 +119,13 @@ static inline bool ct_machine_counter_is_steady(void)
 static inline void ct_machine_pause(void)
 {
 	__builtin_ia32_pause();
+}
+
+#define CT_MACHINE_PAGE_BYTES_MAX 4096u
+
+static inline bool ct_machine_tags_memory(void)
+{
+	return false;
 }
 
 static inline long ct_machine_syscall(long number, long a, long b, long c, long d, long e, long f)

@@ -19,10 +19,18 @@
 
 #define PRIVATE (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
+static uint64_t start = CT_REGION_START;
 static uint64_t next = CT_REGION_START;
 static bool elsewhere;
 static bool locking;
 static uint64_t mapped; /* bytes in all, even if they were unmapped again */
+
+void ct_region_init(uintptr_t stack)
+{
+	unsigned bits = 64 - (unsigned)__builtin_clzll(stack), whole = 64 - (unsigned)__builtin_clzll(CT_REGION_START);
+	if (bits < whole)
+		start = next = CT_REGION_START >> (whole - bits);
+}
 
 /*
  * While new mappings are locked: a first page without access, so that nothing is made resident; unlocked, it grows to
@@ -132,7 +140,7 @@ void ct_region_set_locking(bool on)
 
 bool ct_region_holds(uintptr_t address)
 {
-	return address >= CT_REGION_START && address < ct_get_relaxed(&next);
+	return address >= start && address < ct_get_relaxed(&next);
 }
 
 bool ct_region_is_whole(void)

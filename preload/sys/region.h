@@ -8,6 +8,9 @@
 
 #include "sys/compiler.h"
 
+/* At start, with an address of the main stack: a kernel with fewer bits of addresses has both farther down. */
+CT_COLD void ct_region_init(uintptr_t stack);
+
 /* Zeroed private memory that costs nothing until it is touched. NULL: no address space left. */
 CT_COLD void *ct_region_map(size_t bytes);
 

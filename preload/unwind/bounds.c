@@ -11,6 +11,7 @@
 
 #include "hot/slow.h"
 #include "hot/state.h"
+#include "sys/machine.h"
 #include "sys/maps.h"
 #include "sys/sys.h"
 #include "unwind/cfi.h"
@@ -49,7 +50,7 @@ static void make_known(uintptr_t sp, const struct ct_stack_bounds *bounds)
 /* 0: all pages are mapped; -ENOMEM: some are not. msync with MS_ASYNC does nothing except look for holes. */
 static long look(const struct ct_stack_bounds *bounds)
 {
-	return ct_syscall3(SYS_msync, bounds->low, bounds->high - bounds->low, MS_ASYNC);
+	return ct_syscall3(SYS_msync, ct_machine_untagged(bounds->low), bounds->high - bounds->low, MS_ASYNC);
 }
 
 static bool is_mapped(const struct ct_stack_bounds *bounds)
@@ -93,13 +94,17 @@ bool ct_stack_find_bounds(struct ct_thread *thread, uintptr_t sp)
 			move_to_front(thread, thread->bounds[i], i);
 			return true;
 		}
-	struct ct_stack_bounds found = known_bounds(sp);
-	if (!contains(&found, sp) || !is_mapped(&found)) {
-		if (ct_maps_find(sp, &found.low, &found.high))
-			make_known(sp, &found);
-		else if (!find_own(thread, sp, &found))
+	/* A coroutine's stack may be a tagged block. Then its bounds are tagged too. */
+	uintptr_t plain = ct_machine_untagged(sp), tag = sp - plain;
+	struct ct_stack_bounds found = known_bounds(plain);
+	if (!contains(&found, plain) || !is_mapped(&found)) {
+		if (ct_maps_find(plain, &found.low, &found.high))
+			make_known(plain, &found);
+		else if (!find_own(thread, plain, &found))
 			return false;
 	}
+	found.low += tag;
+	found.high += tag;
 	/* A stack that has grown replaces its old bounds. */
 	uint32_t slot = 0;
 	while (slot < CT_BOUNDS_KEPT - 1 && thread->bounds[slot].high != found.high)

@@ -4,13 +4,17 @@
  * cfi_row.c runs its instructions up to the address. The resulting row is expressed as a struct ct_rule, or becomes
  * CT_CFA_UNKNOWN if that is not possible. Reads loaded objects only; has no lock of its own.
  */
+#include <errno.h>
 #include <link.h>
 #include <sched.h>
+#include <sys/uio.h>
 
 #include "ctrace/store.h"
 #include "hot/slow.h"
 #include "sys/lock.h"
 #include "sys/machine.h"
+#include "sys/maps.h"
+#include "sys/sys.h"
 #include "unwind/cfi.h"
 #include "unwind/cfi_row.h"
 #include "unwind/file_tables.h"
@@ -87,11 +91,14 @@ static bool fits(int64_t offset, int64_t most)
 	return offset >= -most && offset <= most && offset % 8 == 0;
 }
 
-/* Is bp saved where our own frames may overwrite it? No compiler does that, and the walk relies on it. */
+/*
+ * Is bp saved outside the frame, or where our own frames may overwrite it? No compiler does that, and the walk relies
+ * on it.
+ */
 static bool saves_below_sp(const struct ct_row *row)
 {
 	return row->bp.how == CT_SAVED_AT_CFA &&
-	       (row->bp.offset > CT_RETURN_OFFSET || (row->base == CT_BASE_BP && -row->bp.offset > CT_RED_ZONE_BYTES));
+	       (row->bp.offset >= 0 || (row->base == CT_BASE_BP && row->offset + row->bp.offset < -CT_RED_ZONE_BYTES));
 }
 
 /*
@@ -103,6 +110,18 @@ static bool is_popped(const struct ct_row *row)
 	return row->base == CT_BASE_SP && row->bp.how == CT_SAVED_AT_CFA && -row->bp.offset > row->offset;
 }
 
+/*
+ * A function that has not saved its return address. Its caller's bp is in its register too: compilers save both at
+ * once.
+ */
+static struct ct_rule rule_of_link(const struct ct_row *row)
+{
+	struct ct_rule rule = {.cfa = CT_CFA_UNKNOWN};
+	if (row->base == CT_BASE_SP && row->offset >= 0 && row->bp.how == CT_SAVED_SAME)
+		rule = (struct ct_rule){.cfa = CT_CFA_LINK, .cfa_offset = (int32_t)row->offset};
+	return rule;
+}
+
 static struct ct_rule rule_of_row(const struct ct_row *row)
 {
 	static const uint8_t bases[] = {[CT_BASE_SP] = CT_CFA_SP,
@@ -112,8 +131,12 @@ static struct ct_rule rule_of_row(const struct ct_row *row)
 	struct ct_rule rule = {.cfa = CT_CFA_UNKNOWN};
 	if (row->pc.how == CT_SAVED_UNDEFINED)
 		return (struct ct_rule){.cfa = CT_CFA_END};
-	if (row->pc.how != CT_SAVED_AT_CFA || row->sp.how != CT_SAVED_SAME || row->bp.how == CT_SAVED_UNKNOWN ||
-	    !fits(row->offset, CT_CFA_OFFSET_MAX) || !fits(row->bp.offset, CT_BP_OFFSET_MAX) || saves_below_sp(row))
+	if (row->sp.how != CT_SAVED_SAME || !fits(row->offset, CT_CFA_OFFSET_MAX))
+		return rule;
+	if (CT_MACHINE_HAS_LINK && row->pc.how == CT_SAVED_SAME)
+		return rule_of_link(row);
+	if (row->pc.how != CT_SAVED_AT_CFA || row->bp.how == CT_SAVED_UNKNOWN || row->bp.offset % 8 ||
+	    saves_below_sp(row))
 		return rule;
 	rule.cfa = bases[row->base];
 	rule.cfa_offset = (int32_t)row->offset;
@@ -122,9 +145,13 @@ static struct ct_rule rule_of_row(const struct ct_row *row)
 								    : CT_BP_SAME;
 	if (!ct_machine_return_fits(row->pc.offset, rule.bp == CT_BP_AT_CFA, row->bp.offset))
 		return (struct ct_rule){.cfa = CT_CFA_UNKNOWN};
-	rule.bp_offset =
-		(int32_t)(rule.bp == CT_BP_SAME ? ct_machine_offset_without_bp(row->pc.offset) : row->bp.offset);
-	return rule;
+	int64_t offset = rule.bp == CT_BP_SAME ? ct_machine_offset_without_bp(row->pc.offset) : row->bp.offset;
+	if (CT_MACHINE_HAS_LINK && rule.cfa == CT_CFA_SP && rule.bp != CT_BP_AT_BP && !fits(offset, CT_BP_OFFSET_MAX)) {
+		rule.cfa = CT_CFA_NEAR_SP;
+		offset += row->offset;
+	}
+	rule.bp_offset = (int32_t)offset;
+	return fits(offset, CT_BP_OFFSET_MAX) ? rule : (struct ct_rule){.cfa = CT_CFA_UNKNOWN};
 }
 
 static struct ct_rule rule_of_info(const struct ct_frame_info *info, uint64_t address)
@@ -166,6 +193,32 @@ static bool is_libc(const struct ct_object *object)
 	return (uintptr_t)&clone - object->start < object->end - object->start;
 }
 
+/* What a return address leads to may be anything, so it is read by a system call. */
+static bool read_code(uintptr_t at, char *code, size_t bytes)
+{
+	struct ct_maps maps;
+	struct ct_mapping mapping;
+	struct iovec to = {code, bytes}, from = {(void *)at, bytes};
+	long got = ct_syscall6(SYS_process_vm_readv, ct_sys_getpid(), (long)&to, 1, (long)&from, 1, 0);
+	if (got != -ENOSYS || !ct_maps_open(&maps))
+		return got == (long)bytes;
+	while (ct_maps_next(&maps, &mapping) && got < 0)
+		if (mapping.readable && at >= mapping.start && at + bytes <= mapping.end)
+			got = (long)bytes;
+	ct_maps_close(&maps);
+	if (got > 0)
+		memcpy(code, (const void *)at, bytes);
+	return got > 0;
+}
+
+/* Is this the code that a signal handler returns to? */
+static bool is_trampoline(uintptr_t return_address)
+{
+	static const char trampoline[] = CT_MACHINE_TRAMPOLINE;
+	char code[sizeof(trampoline) - 1];
+	return read_code(return_address, code, sizeof(code)) && !memcmp(code, trampoline, sizeof(code));
+}
+
 /* A table that only the object's file leads to. */
 static struct ct_rule rule_of_file(const struct ct_object *object, uintptr_t address)
 {
@@ -179,6 +232,8 @@ static struct ct_rule rule_of_file(const struct ct_object *object, uintptr_t add
 	else if (ct_file_tables_is_go(object)) {
 		rule.cfa = CT_CFA_GO;
 		ct_go_note(object);
+	} else if (is_trampoline(address + 1)) {
+		rule.cfa = CT_CFA_SIGNAL;
 	} else if (is_libc(object)) {
 		rule.cfa_offset = CT_CFA_IN_LIBC;
 	} else if (is_planted(object, address + 1)) {
@@ -199,8 +254,11 @@ static struct ct_rule rule_at(uintptr_t address)
 	struct ct_object object;
 	struct ct_frame_info info;
 	bool covers;
-	if (!ct_object_find(address, &object))
-		return (struct ct_rule)CT_RULE_NO_TABLE;
+	if (!ct_object_find(address, &object)) {
+		struct ct_rule rule = CT_RULE_NO_TABLE;
+		rule.cfa = is_trampoline(address + 1) ? CT_CFA_SIGNAL : rule.cfa;
+		return rule;
+	}
 	const uint8_t *fde = object.eh_frame_header ? find_fde(object.eh_frame_header, address) : NULL;
 	if (!fde)
 		return rule_of_file(&object, address);

@@ -155,6 +155,7 @@ static bool run(struct ct_reader program, const struct ct_frame_info *info, uint
 		case DW_CFA_GNU_args_size:
 			ct_read_uleb(&program);
 			break;
+		case DW_CFA_AARCH64_negate_ra_state: /* the walk takes no interest in whether it is signed */
 		case DW_CFA_nop:
 			break;
 		default:

@@ -71,6 +71,8 @@ static bool read_augmentation(struct ct_reader *cie, const char *letters, struct
 			ct_read_fixed(&data, 1);
 		else if (*letter == 'S')
 			info->signal = true;
+		else if (*letter == 'B' || *letter == 'G') /* return addresses are signed with key B; tagged stack */
+			continue;
 		else
 			return false;
 	}

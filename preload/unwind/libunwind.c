@@ -45,14 +45,16 @@ static void find_all(void *library)
 {
 	if (!library)
 		return;
-	unwind.getcontext = (int (*)(unw_context_t *))dlsym(library, CT_MACHINE_GETCONTEXT);
+	if (*CT_MACHINE_GETCONTEXT)
+		unwind.getcontext = (int (*)(unw_context_t *))dlsym(library, CT_MACHINE_GETCONTEXT);
 	unwind.init_local = (int (*)(unw_cursor_t *, unw_context_t *))dlsym(library, SYMBOL(unw_init_local));
 	unwind.get_reg = (int (*)(unw_cursor_t *, unw_regnum_t, unw_word_t *))dlsym(library, SYMBOL(unw_get_reg));
 	unwind.flush_cache =
 		(void (*)(unw_addr_space_t, unw_word_t, unw_word_t))dlsym(library, SYMBOL(unw_flush_cache));
 	unwind.local = dlsym(library, SYMBOL(unw_local_addr_space));
 	int (*step)(unw_cursor_t *) = (int (*)(unw_cursor_t *))dlsym(library, SYMBOL(unw_step));
-	if (unwind.getcontext && unwind.init_local && unwind.get_reg && unwind.flush_cache && unwind.local)
+	if ((unwind.getcontext || !*CT_MACHINE_GETCONTEXT) && unwind.init_local && unwind.get_reg &&
+	    unwind.flush_cache && unwind.local)
 		ct_set_release(&unwind.step, step);
 }
 
@@ -94,7 +96,7 @@ static uint32_t walk(struct ct_stack_frame *frames, uint32_t max, const struct c
 	if (!ct_get_acquire(&unwind.step) || ct_get_relaxed(&ct_filters))
 		return 0;
 	forget_unloaded();
-	unwind.getcontext(&context);
+	CT_MACHINE_FILL_CONTEXT(unwind.getcontext, &context);
 	if (unwind.init_local(&cursor, &context) < 0)
 		return 0;
 	do {

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctrace/machine.h"
 #include "load/store/store_steps.h"
 
 /* The kernel's paths are shorter, even with what /proc/PID/maps adds to them. A path is repeated in many frames. */
@@ -58,7 +57,7 @@ int ct_store_check_header(const struct ct_store_header *header, struct ct_error_
 			error, CT_ERR_DAMAGED,
 			"store version %u, but this ctrace reads version %u; export it with the ctrace that wrote it",
 			header->version, CT_STORE_VERSION);
-	if (header->machine != CT_MACHINE_ELF)
+	if (header->machine != EM_X86_64 && header->machine != EM_AARCH64)
 		return ct_error_set(error, CT_ERR_DAMAGED, "store of an unknown machine (ELF number %u)",
 				    header->machine);
 	if (header->header_bytes != CT_STORE_HEADER_BYTES)

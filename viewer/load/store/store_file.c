@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,9 +17,14 @@
 #define CALIBRATION_NS 5000000u
 #define CALIBRATION_MIN_NS 10000u /* a pair of clock readings is itself tens of nanoseconds apart */
 
-/* Measure this machine's clock, for a program that was killed before it had recorded its own clock twice. */
-static long double measure_ns_per_tick(void)
+/*
+ * Measure this machine's clock, for a program that was killed before it had recorded its own clock twice. Another
+ * processor's ticks are taken for nanoseconds.
+ */
+static long double measure_ns_per_tick(uint32_t machine)
 {
+	if (machine != CT_MACHINE_ELF)
+		return 1;
 	uint64_t start_ns = ct_now_ns();
 	uint64_t start_ticks = ct_machine_counter();
 	uint64_t spent;
@@ -36,7 +42,7 @@ static void set_clock(struct ct_store_file *store)
 	long double ns_per_tick = 1;
 	if (header->clock == CT_CLOCK_TSC)
 		ns_per_tick = ns < CALIBRATION_MIN_NS || !ticks || header->latest_ns < header->boot_ns
-				      ? measure_ns_per_tick()
+				      ? measure_ns_per_tick(header->machine)
 				      : (long double)ns / (long double)ticks;
 	store->us_per_tick = ns_per_tick / 1000;
 }
