@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <time.h>
 
 #include "ctrace/fold.h"
@@ -174,9 +173,7 @@ static bool is_within_hook(const struct ct_thread *thread)
 {
 	uint32_t pid = ct_tracer.header->pid, busy = 0;
 	uintptr_t tls = thread->tid == pid ? main_tls : thread->anchor;
-	struct iovec local = {&busy, sizeof(busy)};
-	struct iovec remote = {(void *)(tls + offsetof(struct ct_tls, busy)), sizeof(busy)};
-	ct_syscall6(SYS_process_vm_readv, pid, (long)&local, 1, (long)&remote, 1, 0);
+	ct_sys_read_memory(pid, tls + offsetof(struct ct_tls, busy), &busy, sizeof(busy));
 	return busy && !is_gone(thread->tid);
 }
 

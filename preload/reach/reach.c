@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/uio.h>
 #include <time.h>
 
 #include "heap/block_rows.h"
@@ -28,8 +27,7 @@ enum { FINE, NO_MAPS, OUT_OF_TIME };
 
 const char *ct_reach_refuses(void)
 {
-	char byte;
-	struct iovec local = {&byte, 1}, remote = {&byte, 1};
+	char byte = 0, copy;
 	if (ct_tracer.special & CT_SPECIAL_OFF)
 		return "the recording was off at the end";
 	if (ct_tracer.sample_bytes)
@@ -38,7 +36,7 @@ const char *ct_reach_refuses(void)
 		return "the program's allocator is not the C library's";
 	if (!ct_region_is_whole())
 		return "ctrace's own memory is among the program's";
-	if (ct_syscall6(SYS_process_vm_readv, ct_sys_getpid(), (long)&local, 1, (long)&remote, 1, 0) != 1)
+	if (ct_sys_read_memory(ct_sys_getpid(), (uintptr_t)&byte, &copy, 1) != 1)
 		return "the system does not let it read the memory (process_vm_readv)";
 	return NULL;
 }
@@ -90,8 +88,7 @@ static bool add_block(void *context, uintptr_t address, uint32_t row)
 
 long ct_reach_read(const struct ct_reach *reach, uintptr_t address, void *to, size_t bytes)
 {
-	struct iovec local = {to, bytes}, remote = {(void *)address, bytes};
-	return ct_syscall6(SYS_process_vm_readv, reach->pid, (long)&local, 1, (long)&remote, 1, 0);
+	return ct_sys_read_memory(reach->pid, address, to, bytes);
 }
 
 uint32_t ct_reach_find(const struct ct_reach *reach, uintptr_t address)

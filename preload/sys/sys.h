@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "sys/compiler.h"
 #include "sys/machine.h"
@@ -94,6 +95,13 @@ static inline uint32_t ct_sys_getpid(void)
 static inline uint32_t ct_sys_gettid(void)
 {
 	return (uint32_t)ct_syscall3(SYS_gettid, 0, 0, 0);
+}
+
+/* Copy memory that may not be mapped, of this process or of one that it may trace. The number of bytes copied. */
+static inline long ct_sys_read_memory(uint32_t pid, uintptr_t from, void *to, size_t bytes)
+{
+	struct iovec local = {to, bytes}, remote = {(void *)from, bytes};
+	return ct_syscall6(SYS_process_vm_readv, pid, (long)&local, 1, (long)&remote, 1, 0);
 }
 
 #endif

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <link.h>
 #include <sched.h>
-#include <sys/uio.h>
 
 #include "ctrace/store.h"
 #include "hot/slow.h"
@@ -198,8 +197,7 @@ static bool read_code(uintptr_t at, char *code, size_t bytes)
 {
 	struct ct_maps maps;
 	struct ct_mapping mapping;
-	struct iovec to = {code, bytes}, from = {(void *)at, bytes};
-	long got = ct_syscall6(SYS_process_vm_readv, ct_sys_getpid(), (long)&to, 1, (long)&from, 1, 0);
+	long got = ct_sys_read_memory(ct_sys_getpid(), at, code, bytes);
 	if (got != -ENOSYS || !ct_maps_open(&maps))
 		return got == (long)bytes;
 	while (ct_maps_next(&maps, &mapping) && got < 0)

@@ -17,8 +17,6 @@
  */
 #include "unwind/go.h"
 
-#include <sys/uio.h>
-
 #include "hot/slow.h"
 #include "hot/state.h"
 #include "sys/sys.h"
@@ -52,12 +50,11 @@ static bool read_stack_of(uintptr_t address, struct ct_stack_bounds *stack)
 {
 	uintptr_t *place = &known[(address >> 8 ^ address >> 16) & (KNOWN - 1)];
 	struct g g;
-	struct iovec to = {&g, sizeof(g)}, from = {(void *)address, sizeof(g)};
 	if (!address || address & 7)
 		return false;
 	if (ct_get_relaxed(place) == address)
 		g = *(const struct g *)address;
-	else if (ct_syscall6(SYS_process_vm_readv, ct_sys_getpid(), (long)&to, 1, (long)&from, 1, 0) != sizeof(g))
+	else if (ct_sys_read_memory(ct_sys_getpid(), address, &g, sizeof(g)) != sizeof(g))
 		return false;
 	uintptr_t bytes = g.stack.high - g.stack.low;
 	if (g.guard_of_systemstack != UINTPTR_MAX || !bytes || bytes & (bytes - 1) || bytes > STACK_BYTES_MAX)

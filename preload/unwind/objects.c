@@ -3,7 +3,6 @@
 
 #include <elf.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include "ctrace/store.h"
 #include "heap/real.h"
@@ -193,9 +192,7 @@ static uint64_t hash(const uint64_t *words)
 static uint64_t try_fingerprint(uintptr_t start)
 {
 	static uint64_t words[FINGERPRINT_BYTES / sizeof(uint64_t)];
-	struct iovec to = {words, sizeof(words)};
-	struct iovec from = {(void *)start, sizeof(words)};
-	long got = ct_syscall6(SYS_process_vm_readv, ct_sys_getpid(), (long)&to, 1, (long)&from, 1, 0);
+	long got = ct_sys_read_memory(ct_sys_getpid(), start, words, sizeof(words));
 	return got == sizeof(words) ? hash(words) : 0;
 }
 
