@@ -169,9 +169,9 @@ CTRACE_INLINE void ctrace_event(uint64_t weight)
  * as "". A recording has 4,096 tags at most; further ones are "[tag others]". So a tag is a kind of request, not its
  * number. A pop without a push does nothing.
  *
- * A tag belongs to a thread, not to a coroutine or a task. A block keeps the tag that it was allocated under. The next
- * allocation after each push or pop walks its whole stack, which takes 1 us; further ones cost the same as without a
- * tag.
+ * A tag belongs to a thread, not to a coroutine or a task. A block keeps the tag that it was allocated under. A push
+ * and its pop take 20 ns, and 150 ns if there are allocations before and after each; pairs of malloc and free cost the
+ * same as without a tag.
  */
 CTRACE_INLINE void ctrace_tag_push(const char *tag)
 {

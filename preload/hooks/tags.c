@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ctrace_tag_push and ctrace_tag_pop: a tag is a pseudo frame at the root of the thread's stacks. The remembered stack
- * is below another root, so it is forgotten. Cold, any thread.
+ * is below another root then. Its frames and slots are still right, so only their nodes are looked up again. Any
+ * thread, without a lock except for new tags.
  */
 #include <string.h>
 
 #include "ctrace/ctrace.h"
 #include "hot/record.h"
+#include "hot/table.h"
+#include "hot/unwind.h"
 #include "store/store_file.h"
 
 #define TAGS_MAX 4096u
@@ -74,10 +77,37 @@ static struct ct_span name_below(struct ct_span outer, const char *tag)
 	return others;
 }
 
+/* Look up the nodes of the remembered stack below another root. Frames from the first new node on are forgotten. */
 static void set_root(struct ct_thread *thread, uint32_t root)
 {
+	uint32_t hash = ct_node_hash(root), node = root, depth = 0;
+	uint32_t known = thread->depth > ct_tracer.depth_limit ? 0 : thread->depth; /* beyond, frames have no nodes */
 	thread->root = root;
-	thread->depth = 0;
+	for (; depth < known; depth++) {
+		struct ct_remembered *frame = &thread->stack[depth];
+		hash = ct_hash_below(hash, frame->place);
+		uint64_t value = ct_table_get(&ct_tracer.tree, ct_hash_slot(hash), ct_tree_key(node, frame->place));
+		if (!value)
+			break;
+		frame->hash = hash;
+		frame->node = node = (uint32_t)value;
+		frame->site = (uint32_t)(value >> 32);
+	}
+	if (depth) /* the check after the last one always fails */
+		thread->checks[thread->stack[depth - 1].checks + 1] = thread->checks[0];
+	thread->depth = depth;
+}
+
+/* The node of a tag below the thread's own root. 0: no memory. */
+static uint32_t root_of(struct ct_thread *thread, uint32_t base, struct ct_span name)
+{
+	struct ct_tag_root *known = &thread->known_tags[name.offset / 4 % CT_TAGS_KNOWN];
+	if (!known->root || known->base != base || known->name.offset != name.offset ||
+	    known->name.bytes != name.bytes) {
+		uint64_t node = ct_tree_intern_pseudo(base, CT_PSEUDO_TAG_FRAME(name.offset, name.bytes));
+		*known = (struct ct_tag_root){.name = name, .base = base, .root = (uint32_t)node};
+	}
+	return known->root;
 }
 
 CT_EXPORT void ctrace_api_tag_push(const char *tag)
@@ -90,7 +120,7 @@ CT_EXPORT void ctrace_api_tag_push(const char *tag)
 		uint32_t base = depth ? thread->tag_roots[0] : thread->root;
 		struct ct_span outer = depth ? thread->tags[depth - 1] : (struct ct_span){0, 0};
 		struct ct_span name = name_below(outer, tag);
-		uint32_t root = (uint32_t)ct_tree_intern_pseudo(base, CT_PSEUDO_TAG_FRAME(name.offset, name.bytes));
+		uint32_t root = root_of(thread, base, name);
 		thread->tag_roots[depth] = thread->root;
 		thread->tags[depth] = name;
 		if (root)

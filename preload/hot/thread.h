@@ -81,6 +81,15 @@ struct ct_stack_bounds {
 	uintptr_t high; /* first address after it */
 };
 
+#define CT_TAGS_KNOWN 16u
+
+/* The node of a tag that the thread has pushed. */
+struct ct_tag_root {
+	struct ct_span name;
+	uint32_t base; /* the node above: 0, or the thread's own */
+	uint32_t root; /* 0: the row is free */
+};
+
 #define CT_TAGS_NESTED 8u /* deeper tags count as the one around them */
 #define CT_STACK_FRAMES 2048u /* at first; ct_thread_grow makes room for more */
 #define CT_BOUNDS_KEPT 4u
@@ -130,6 +139,7 @@ struct ct_thread {
 	uint32_t tag_depth; /* tags that have been pushed and not popped */
 	uint32_t tag_roots[CT_TAGS_NESTED]; /* `root` before each of them */
 	struct ct_span tags[CT_TAGS_NESTED]; /* their names in STRINGS, those of outer tags included */
+	struct ct_tag_root known_tags[CT_TAGS_KNOWN]; /* by a part of `name` */
 	char first_frames[CT_FRAMES_BYTES(CT_STACK_FRAMES)] CT_ALIGNED(16); /* the arrays, until they grow */
 };
 

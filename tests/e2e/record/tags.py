@@ -100,11 +100,27 @@ def page(context):
 
 
 @test()
+def changing(context):
+    """Stacks of which only the tag has changed are moved below it, not walked again: each is compared with libunwind's."""
+    for threads in (0, 1):
+        result = trace.run(context, [program("tags"), "mixed"], out="c.json", CTRACE_DEBUG="verify", CTRACE_THREADS=threads)
+        check(re.search(r"compared [1-9]\d+, equal \d+, explained 0, different 0;", result.stderr), result.stderr)
+        sums = {}
+        for round_ in range(300):
+            for tag, bytes_, wanted in (("", 3, round_ % 3), ("abc"[round_ % 3], 5, round_ % 2), ("abc"[round_ % 3] + "/" + "ab"[round_ % 2], 7, round_ % 5), ("abc"[round_ % 3], 11, 1), ("", 13, 1)):
+                key = f"[tag {tag}]" if tag else ""
+                sums[key] = sums.get(key, 0) + (10 * bytes_ if wanted else 0)
+        got = by(context, "tag", "c.json")
+        check_equal({tag: number for tag, number in got.items() if tag}, {tag: number for tag, number in sums.items() if tag}, "sums by tag")
+
+
+@test()
 def too_many(context):
     """A recording has 4,096 tags at most; the rest is under [tag others]. Nothing is lost, nor overwritten among the strings."""
     trace.run(context, [program("tags"), "many"], out="m.json")
     check_equal(dhat.check_file(context.path("m.json")).own["program"], program("tags"), "the program's name")
     sums = by(context, "tag", "m.json")
+    check_equal({number for tag, number in sums.items() if tag.startswith("[tag request ")}, {160}, "bytes of each tag")
     check_equal(sums["[tag others]"], (5000 - 4096) * 160, "bytes of other tags")
     check_equal(sum(number for tag, number in sums.items() if tag.startswith("[tag")), 5000 * 160, "all bytes")
 

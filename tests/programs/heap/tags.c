@@ -4,6 +4,7 @@
  *
  *   tags              some, nested and not
  *   tags many         5,000 tags, more than a recording has
+ *   tags mixed        at changing depths, with and without allocations between two changes of tag
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -54,11 +55,43 @@ static void many(void)
 	}
 }
 
+SITE static void below(int depth, int round)
+{
+	static const char *const names[] = {"a", "b", "c"};
+	if (depth) {
+		below(depth - 1, round);
+		KEEP(depth);
+		return;
+	}
+	if (round % 3)
+		work(3);
+	ctrace_tag_push(names[round % 3]);
+	if (round % 2)
+		work(5);
+	ctrace_tag_push(names[round % 2]);
+	if (round % 5)
+		work(7);
+	ctrace_tag_pop();
+	work(11);
+	ctrace_tag_pop();
+	work(13);
+}
+
+static void mixed(void)
+{
+	for (int round = 0; round < 300; round++)
+		below(round * 7 % 40 + (round % 50 ? 0 : 600), round);
+}
+
 int main(int argc, char **argv)
 {
 	pthread_t thread;
 	if (argc > 1 && !strcmp(argv[1], "many")) {
 		many();
+		return 0;
+	}
+	if (argc > 1 && !strcmp(argv[1], "mixed")) {
+		mixed();
 		return 0;
 	}
 	work(1);
