@@ -14,10 +14,10 @@ ARM64_BARE := -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-exceptions
 
 .PHONY: arm64 arm64-viewer
 arm64: $(addprefix $(ARM64)/,kinds kinds_signed kinds_here)
-	$(ARM64_MAKE) $(ARM64)/build/lib/libctrace.so
+	+$(ARM64_MAKE) $(ARM64)/build/lib/libctrace.so
 
 arm64-viewer:
-	$(ARM64_MAKE) $(ARM64)/build/bin/ctrace
+	+$(ARM64_MAKE) $(ARM64)/build/bin/ctrace
 
 # For aarch64, for aarch64 with signed return addresses, and for this machine.
 $(ARM64)/kinds $(ARM64)/kinds_signed: ARM64_BUILD := $(ARM64_CXX)

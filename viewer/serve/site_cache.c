@@ -4,18 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/hash.h"
+
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
 	hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
 	return hash ^ hash >> 32;
-}
-
-static uint64_t hash_text(const char *text)
-{
-	uint64_t hash = 0xcbf29ce484222325u;
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
-	return hash;
 }
 
 static uint64_t hash_site(const struct ct_profile *profile, const struct ct_site_row *site, const uint64_t *strings)
@@ -33,7 +27,7 @@ uint64_t *ct_stack_hashes(const struct ct_profile *profile)
 	uint64_t *strings = calloc(profile->string_count + 1, sizeof(*strings));
 	uint64_t *hashes = calloc(profile->site_count + 1, sizeof(*hashes));
 	for (size_t i = 0; i < profile->string_count && strings; i++)
-		strings[i] = hash_text(profile->strings[i]);
+		strings[i] = ct_hash_text(CT_HASH_START, profile->strings[i]);
 	for (size_t i = 0; i < profile->site_count && strings && hashes; i++)
 		hashes[i] = hash_site(profile, &profile->sites[i], strings);
 	if (!strings) {

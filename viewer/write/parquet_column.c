@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "util/array.h"
+#include "util/hash.h"
 #include "util/memory_stream.h"
 #include "write/gzip.h"
 #include "write/thrift.h"
@@ -43,9 +44,7 @@ int ct_parquet_type(enum ct_cell_type type)
 
 static uint64_t hash_text(const char *text)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+	uint64_t hash = ct_hash_text(CT_HASH_START, text);
 	return hash ^ hash >> 32;
 }
 
