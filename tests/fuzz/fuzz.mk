@@ -8,7 +8,7 @@ FUZZ_TARGETS := answer brief budget config demangle dhat frames options other pa
 FUZZ_BINARIES := $(FUZZ_TARGETS:%=$(TESTS)/fuzz/%)
 FUZZ_MAIN = $B/obj/tests/fuzz/replay.o
 FUZZ_VIEWER := $(filter-out $B/obj/viewer/ctrace.o,$(VIEWER_OBJ)) $B/obj/tests/fuzz/fuzz.o
-FUZZ_PRELOAD := $(patsubst %,$B/obj/preload/%.o,sys/environment sys/say sys/options life/output sys/region sys/sandbox sys/text)
+FUZZ_PRELOAD := $(patsubst %,$B/obj/preload/%.o,sys/environment sys/say sys/options life/output sys/page sys/region sys/sandbox sys/text)
 FUZZ_UNWIND := $(patsubst %,$B/obj/preload/unwind/%.o,frames cfi_row cfi_expression)
 FUZZ_SANITIZERS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
