@@ -139,8 +139,9 @@ static int read_reason(struct ct_injection *injection, struct ct_error_text *err
 		     text && i < sizeof(line) - 1 && ct_remote_read(remote, text + i, line + i, 1) && line[i]; i++)
 			;
 	line[sizeof(line) - 1] = '\0';
+	const char *reason = strrchr(line, ':'); /* behind the path; maybe translated */
 	const char *help =
-		strstr(line, "static TLS")
+		strstr(reason ? reason : line, "TLS")
 			? "; start it with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=4096, or with CTRACE_MODE=off"
 			: "";
 	return ct_error_set(error, CT_ERR_IO, "process %d cannot load the library: %s%s", remote->process.pid,
@@ -241,9 +242,9 @@ static int work_in(struct attach *attach, int tid, struct ct_error_text *error)
 	if (!code && !attach->image.base)
 		code = visible ? load_file(attach, &injection, attach->library, error)
 			       : load_copy(attach, &injection, error);
-	/* Its user may not be allowed to read the file. */
-	if (code && visible && !injection.gone && strstr(error->line, "cannot open shared object file"))
-		code = load_copy(attach, &injection, error);
+	/* Its user may not be allowed to read the file. The reason is in the program's language, or not known. */
+	if (code && visible && !injection.gone && !attach->image.base && !load_copy(attach, &injection, &other))
+		code = CT_OK;
 	if (!code)
 		code = call_library(attach, &injection, error);
 	int end = ct_inject_end(&injection, code ? &other : error);

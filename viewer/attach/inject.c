@@ -40,13 +40,28 @@
 
 static const char restore_code[] = "\x48\xc7\xc0\x0f\x00\x00\x00\x0f\x05"; /* mov $15,%rax; syscall */
 
+/* Which of them a C library has depends on its build: glibc 2.36 of Debian 12 has only the first, 2.41 of Debian 13
+ * only the second. */
+static const struct {
+	char pop[3], store[5];
+} result_codes[] = {
+	{"\x5a\xc3", "\x48\x89\x02\xc3"}, /* %rdx */
+	{"\x5f\xc3", "\x48\x89\x07\xc3"}, /* %rdi */
+	{"\x5e\xc3", "\x48\x89\x06\xc3"}, /* %rsi */
+	{"\x59\xc3", "\x48\x89\x01\xc3"}, /* %rcx */
+};
+
 int ct_gadgets_find(const struct ct_remote *remote, struct ct_gadgets *gadgets, struct ct_error_text *error)
 {
 	const char *libc = remote->libc_path;
 	gadgets->restore = ct_remote_search(remote, libc, restore_code, sizeof(restore_code) - 1);
 	gadgets->system_call = ct_remote_search(remote, libc, "\x0f\x05\xc3", 3);
-	gadgets->pop_rdx = ct_remote_search(remote, libc, "\x5a\xc3", 2);
-	gadgets->store_rax = ct_remote_search(remote, libc, "\x48\x89\x02\xc3", 4);
+	gadgets->pop = gadgets->store = 0;
+	for (size_t i = 0; i < sizeof(result_codes) / sizeof(result_codes[0]) && !(gadgets->pop && gadgets->store);
+	     i++) {
+		gadgets->pop = ct_remote_search(remote, libc, result_codes[i].pop, 2);
+		gadgets->store = ct_remote_search(remote, libc, result_codes[i].store, 4);
+	}
 	if (!gadgets->restore || !gadgets->system_call)
 		return ct_error_set(error, CT_ERR_IO,
 				    "process %d: its C library %s has not the code that attaching needs",
@@ -388,9 +403,9 @@ int ct_inject_call(struct ct_injection *injection, uint64_t function, uint64_t f
 	struct user_regs_struct registers = injection->registers;
 	uint64_t answer = ct_inject_room(injection) - 4096, none = 0;
 	uint64_t chain = answer - 1024 + 8; /* on entry, the stack pointer is 8 below a multiple of 16 */
-	bool known = gadgets->pop_rdx && gadgets->store_rax;
+	bool known = gadgets->pop && gadgets->store;
 	uint64_t frame = chain + (known ? 32 : 8);
-	uint64_t words[] = {gadgets->pop_rdx, answer, gadgets->store_rax};
+	uint64_t words[] = {gadgets->pop, answer, gadgets->store};
 	*result = 0;
 	if (!ct_remote_write(injection->remote, answer, &none, sizeof(none)) ||
 	    (known && !ct_remote_write(injection->remote, chain, words, sizeof(words))) ||

@@ -25,7 +25,7 @@
 struct ct_gadgets {
 	uint64_t restore; /* __restore_rt */
 	uint64_t system_call; /* syscall; ret */
-	uint64_t pop_rdx, store_rax; /* pop %rdx; ret and mov %rax,(%rdx); ret. 0: results are not known */
+	uint64_t pop, store; /* pop REGISTER; ret and mov %rax,(REGISTER); ret. 0: results are not known */
 };
 
 struct ct_injection {

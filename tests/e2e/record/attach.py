@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import time
 
@@ -348,6 +349,26 @@ def refused_to_another_user(context):
         process.wait()
 
 
+# The loader's reasons are in the program's language.
+GERMAN = {"": "Content-Type: text/plain; charset=UTF-8\n", "cannot allocate memory in static TLS block": "kein Platz im TLS-Block", "cannot open shared object file": "keine Datei"}
+IN_GERMAN = "import locale, sys\nlocale.setlocale(locale.LC_ALL, 'C.UTF-8')\nlocale.bindtextdomain('libc', '{folder}')\n"
+
+
+def _in_german(context):
+    """The first lines of a Python program; LANGUAGE=de must be in its environment."""
+    texts = [(key.encode(), value.encode()) for key, value in sorted(GERMAN.items())]
+    head, tables, data = 28, [b"", b""], b""
+    for which in (0, 1):
+        for pair in texts:
+            tables[which] += struct.pack("<2I", len(pair[which]), head + 16 * len(texts) + len(data))
+            data += pair[which] + b"\0"
+    folder = os.path.join(context.make_folder("words"), "de", "LC_MESSAGES")
+    os.makedirs(folder)
+    with open(os.path.join(folder, "libc.mo"), "wb") as file:
+        file.write(struct.pack("<7I", 0x950412DE, 0, len(texts), head, head + 8 * len(texts), 0, 0) + b"".join(tables) + data)
+    return IN_GERMAN.format(folder=os.path.dirname(os.path.dirname(folder)))
+
+
 TLS = "__thread char large[{bytes}] __attribute__((tls_model(\"initial-exec\")));\nchar *use(void) {{ return large; }}\n"
 
 
@@ -356,8 +377,10 @@ def refused_without_static_tls(context):
     """A program whose space for thread-local data of libraries is used up goes on; the line has the loader's reason and the cure."""
     for i, size in enumerate([512] * 8 + [64] * 16 + [8] * 32):
         context.run(["gcc", "-shared", "-fPIC", "-o", context.path(f"tls{i}.so"), context.write("tls.c", TLS.format(bytes=size))]).check()
-    script = context.write("tls.py", "import ctypes, glob, sys\nfor i in range(56):\n    try:\n        ctypes.CDLL(f'{sys.argv[1]}/tls{i}.so')\n    except OSError:\n        pass\nsys.stdin.readline()\n")
-    _refused(context, [PYTHON, script, context.folder], r"cannot load the library: .*static TLS.*optional_static_tls=")
+    script = "import ctypes, sys\nfor i in range(56):\n    try:\n        ctypes.CDLL(f'{sys.argv[1]}/tls{i}.so')\n    except OSError:\n        pass\nsys.stdin.readline()\n"
+    for lines, language, words in (("", "", "static TLS"), (_in_german(context), "de", "kein Platz im TLS")):
+        path = context.write("tls.py", lines + script)
+        _refused(context, [PYTHON, path, context.folder], f"cannot load the library: /.*libctrace.so: .*{words}.*optional_static_tls=", env=context.environment(LANGUAGE=language))
 
 
 def _sleeps(pid):
@@ -394,10 +417,10 @@ exec sleep 1000
 
 @test(needs="setpriv")
 def out_of_reach(context):
-    """Root attaches to a process of a user who may not read the library: it is loaded from memory, too."""
+    """Root attaches to a process of a user who may not read the library: it is loaded from memory, too, in any language."""
     if os.geteuid():
         raise Skip("root")
-    private, out = context.make_folder("private"), context.make_folder("out")
+    private, out, script = context.make_folder("private"), context.make_folder("out"), _in_german(context) + "sys.stdin.readline()"
     for path in (LIBRARY, CTRACE):
         folder = os.path.join(private, os.path.basename(os.path.dirname(path)))
         os.makedirs(folder)
@@ -405,12 +428,12 @@ def out_of_reach(context):
     os.chmod(private, 0o700)
     os.chmod(out, 0o777)
     os.chmod(context.folder, 0o711)
-    process = subprocess.Popen(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "cat"], env=context.environment(), cwd=out, stdin=subprocess.PIPE)
+    process = subprocess.Popen(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", PYTHON, "-c", script], env=context.environment(LANGUAGE="de"), cwd=out, stdin=subprocess.PIPE)
     try:
-        wait_for(lambda: _waits(process.pid), "cat to read")
-        attach(context, process.pid, "-q", "-o", os.path.join(out, "cat.json"), ctrace=os.path.join(private, "bin", "ctrace"))
+        wait_for(lambda: _waits(process.pid), "the program to read")
+        attach(context, process.pid, "-q", "-o", os.path.join(out, "german.json"), ctrace=os.path.join(private, "bin", "ctrace"))
         check(is_alive(process.pid), "it is dead")
-        check_equal(os.stat(os.path.join(out, "cat.json.store")).st_uid, 65534, "owner of the store")
+        check_equal(os.stat(os.path.join(out, "german.json.store")).st_uid, 65534, "owner of the store")
     finally:
         process.kill()
         process.wait()

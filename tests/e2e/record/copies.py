@@ -10,7 +10,11 @@ from lib.harness import CTRACE, LIBRARY, PYTHON, check, check_equal, check_in, p
 
 COPY_LIBRARY = os.path.join(os.path.dirname(LIBRARY), "libctrace-copy.so")
 BOTH = f"{LIBRARY}:{COPY_LIBRARY}"
-NOT_IN_VALGRIND = {"copy_strcat", "copy_strncat"}  # Valgrind replaces them, but counts nothing
+
+# Valgrind replaces strcat and strncat, but counts nothing. It leaves the wide ones to the C library, and sees their copies only if
+# that builds them from functions that Valgrind has replaced (glibc 2.36 does; 2.41 does not with AVX2).
+NOT_IN_VALGRIND = {"copy_strcat": (6 * 27, 6), "copy_strncat": (7 * 9, 7)}
+SOMETIMES_IN_VALGRIND = {"copy_wcpcpy": (6 * 23 * 4, 6), "copy_wcscat": (6 * 23 * 4, 6), "copy_wcsncat": (224, 7)}
 
 
 def record(context, *words, status=0, out="c.json", **changes):
@@ -43,11 +47,12 @@ def as_valgrind(context):
     context.run([oracle.valgrind(), *options, program("copies")]).check()
     record(context, program("copies"))
     theirs, ours = by_stack(dhat.load(out, repeated=True)), by_stack(load(context))
-    more = {stack: row for stack, row in ours.items() if stack[0] in NOT_IN_VALGRIND}
-    check_equal({stack[0]: tuple(row) for stack, row in more.items()},
-                {"copy_strcat": (6 * 27, 6), "copy_strncat": (7 * 9, 7)}, "what Valgrind does not count")
-    check_equal({stack: row for stack, row in ours.items() if stack not in more}, theirs, "copies by stack")
-    check_equal(len(theirs), 25, "functions that copy")
+    expected = {**NOT_IN_VALGRIND, **SOMETIMES_IN_VALGRIND}
+    more = {stack: row for stack, row in ours.items() if stack[0] in expected}
+    check_equal({stack[0]: tuple(row) for stack, row in more.items()}, expected, "what Valgrind may not count")
+    both = [stack for stack in ours if stack not in more or stack in theirs and stack[0] in SOMETIMES_IN_VALGRIND]
+    check_equal({stack: ours[stack] for stack in both}, theirs, "copies by stack")
+    check(len(theirs) in (22, 25), f"{len(theirs)} functions that copy")
 
 
 @test()
