@@ -98,6 +98,11 @@ void ct_symbols_say_missing(const struct ct_symbols *symbols)
 	(void)symbols;
 }
 
+const char *ct_sysroot(void)
+{
+	return NULL;
+}
+
 int ct_sysroot_set(const char *folder, struct ct_error_text *error)
 {
 	(void)folder, (void)error;
