@@ -351,7 +351,7 @@ def refused_to_another_user(context):
 
 # The loader's reasons are in the program's language.
 GERMAN = {"": "Content-Type: text/plain; charset=UTF-8\n", "cannot allocate memory in static TLS block": "kein Platz im TLS-Block", "cannot open shared object file": "keine Datei"}
-IN_GERMAN = "import locale, sys\nlocale.setlocale(locale.LC_ALL, 'C.UTF-8')\nlocale.bindtextdomain('libc', '{folder}')\n"
+IN_GERMAN = "import locale, os, sys\nos.environ['LOCPATH'] = '{folder}'\nlocale.setlocale(locale.LC_ALL, 'de_DE.utf8')\nlocale.bindtextdomain('libc', '{folder}')\n"
 
 
 def _in_german(context):
@@ -362,11 +362,13 @@ def _in_german(context):
         for pair in texts:
             tables[which] += struct.pack("<2I", len(pair[which]), head + 16 * len(texts) + len(data))
             data += pair[which] + b"\0"
-    folder = os.path.join(context.make_folder("words"), "de", "LC_MESSAGES")
+    words = context.make_folder("words")
+    shutil.copytree("/usr/lib/locale/C.utf8", os.path.join(words, "de_DE.utf8"))  # newer glibcs translate nothing in C.UTF-8
+    folder = os.path.join(words, "de", "LC_MESSAGES")
     os.makedirs(folder)
     with open(os.path.join(folder, "libc.mo"), "wb") as file:
         file.write(struct.pack("<7I", 0x950412DE, 0, len(texts), head, head + 8 * len(texts), 0, 0) + b"".join(tables) + data)
-    return IN_GERMAN.format(folder=os.path.dirname(os.path.dirname(folder)))
+    return IN_GERMAN.format(folder=words)
 
 
 TLS = "__thread char large[{bytes}] __attribute__((tls_model(\"initial-exec\")));\nchar *use(void) {{ return large; }}\n"

@@ -192,7 +192,7 @@ SITE void reachable_plugin(void)
 	char path[4096] = "";
 	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof("_plugin.so"));
 	if (length > 0)
-		strcat(path, "_plugin.so"); /* beside this program */
+		strcpy(path + length, "_plugin.so"); /* beside this program; Valgrind 3.24 writes behind the length */
 	void *plugin = dlopen(path, RTLD_NOW);
 	void **(*kept)(void) = plugin ? dlsym(plugin, "plugin_kept") : NULL;
 	if (!kept) {
