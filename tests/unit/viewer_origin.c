@@ -162,6 +162,8 @@ static void test_calls(void **state)
 		{"std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >::append(char const*)",
 		 "string::append"},
 		{"std::__1::map<int, int>::operator[](int const&)", "map::operator[]"},
+		{"std::__1::vector<int>::push_back[abi:ne190107](int&&)", "vector::push_back"},
+		{"void std::__1::vector<int>::__append[abi:ne190107]<int>(int&&)", "vector::__append"},
 		{"std::basic_string<char> std::operator+<char, std::char_traits<char>, std::allocator<char> >(char const*, "
 		 "std::basic_string<char> const&)",
 		 "operator+"},

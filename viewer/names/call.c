@@ -39,14 +39,14 @@ static size_t operator_length(const char *text, size_t length)
 	return at;
 }
 
-/* The name without template arguments and generics. */
+/* The name without template arguments, generics and tags such as [abi:cxx11]. */
 static struct part without_arguments(struct part part)
 {
 	size_t named = operator_length(part.at, part.length);
 	if (named)
 		return (struct part){part.at, named};
 	for (size_t i = 1; i < part.length; i++)
-		if (part.at[i] == '<' || part.at[i] == '(')
+		if (part.at[i] == '<' || part.at[i] == '(' || part.at[i] == '[')
 			return (struct part){part.at, i};
 	return part;
 }
