@@ -37,7 +37,9 @@ PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builti
 # Assembler code and functions call each other, which -flto does not see. The hot path was measured without -flto.
 PRELOAD_CFLAGS += -fno-lto
 # The linker puts functions that are cold in an object before all others.
-$(PRELOAD_RARE:%.c=$B/obj/%.o): PRELOAD_CFLAGS += -fno-reorder-functions -fno-reorder-blocks-and-partition
+# clang does not know the options against that.
+NO_REORDER := -fno-reorder-functions -fno-reorder-blocks-and-partition
+$(PRELOAD_RARE:%.c=$B/obj/%.o): PRELOAD_CFLAGS += $(shell $(CC) $(NO_REORDER) -E -x c /dev/null > /dev/null 2>&1 && echo $(NO_REORDER))
 # Small variables together: a sleeping process then touches 9 pages less.
 PRELOAD_CFLAGS += -fdata-sections
 PRELOAD_LDFLAGS := -Wl,--sort-section=alignment

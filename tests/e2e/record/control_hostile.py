@@ -162,7 +162,7 @@ def full_disk(context):
     check_equal((traced.status, traced.stdout, traced.stderr), (done.status, done.stdout, ""), "no room for the page")
     # The store and the place where it would go instead are on the full disk.
     script = f"""{fill} mkfifo in; CTRACE_QUIET=0 CTRACE_OUT={small}/s.json TMPDIR={small} CTRACE_CONTROL={pages} LD_PRELOAD={LIBRARY} {program('switched')} < in & pid=$!
-        exec 3> in; until [ "$(ls {pages})" ]; do sleep 0.01; done; {CTRACE} ctl $pid exact; {CTRACE} ctl $pid; echo work >&3; exec 3>&-; wait $pid; echo status $?; ls {pages}"""
+        exec 3> in; until {CTRACE} ctl $pid > /dev/null 2>&1; do sleep 0.01; done; {CTRACE} ctl $pid exact; {CTRACE} ctl $pid; echo work >&3; exec 3>&-; wait $pid; echo status $?; ls {pages}"""
     done = context.run(["unshare", "-m", "sh", "-c", script], env={**env, "LD_PRELOAD": ""})
     check_in("no space left; nothing is recorded", done.stderr, "the line")
     check_in("mode      asleep", done.stdout, "status")
