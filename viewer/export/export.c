@@ -332,6 +332,9 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 	if (!code && !job->output && !quiet) {
 		if (store && !job->brief && !job->mode)
 			ct_export_summary(profile, store, output, job->one_line);
+		else if (store && job->mode)
+			ct_message(replaces ? "%s: report %s, in place of an older one" : "%s: report %s",
+				   events_word(job->mode), output);
 		else
 			ct_export_say(output, replaces);
 	}

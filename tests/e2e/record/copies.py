@@ -110,7 +110,9 @@ def of_children(context):
 @test()
 def apart_from_events(context):
     """Copies, ad-hoc events and the heap have a report each; a pause leaves copies out; a folder has all of them."""
-    record(context, program("copies"), "paused", CTRACE_KEEP_STORE=1)
+    said = record(context, program("copies"), "paused", CTRACE_KEEP_STORE=1, CTRACE_QUIET=0).stderr
+    for kind in ("copies", "events"):
+        check_in(f"ctrace: {kind}: report " + context.path(f"c.{kind}.json"), said, "what it says at its end")
     copies, events = load(context), dhat.load(context.path("c.events.json"))
     check_equal((copies.data["mode"], copies.data["verb"], copies.data["bklt"]), ("copy", "Copied", False), "head")
     check_equal((copies.total("tb"), copies.total("tbk")), (5, 1), "copies")
