@@ -79,9 +79,9 @@ class Report {
     const found = findings.overview(profile, (finding) => this.showFinding(finding), () => this.setTab("findings"));
     const all = {
       first: found && section("findings", "Findings", ...found),
-      memory: profile.memory && section("memory", "Where the memory is", ledger(profile)),
       timeline: this.timeline && section("timeline", "Live over time", this.timeline.element),
       grew: this.grew && section("grew", "Who grew", this.grew.element),
+      memory: profile.memory && section("memory", "Where the memory is", ledger(profile)),
       view: make("section", { id: "view", "aria-label": "What is shown" }, this.controls()),
       calls: section("calls", profile.old ? "What changed" : "Who allocates", this.graph.element, this.saver()),
       sites: section("sites", "Sites", this.below, this.table.element),
