@@ -288,13 +288,12 @@ static void fold_slice(const struct ct_slice *slice, bool ready)
 	ct_clock_note(header);
 }
 
-/* Fold the next slice, which may not be ready. Its claimer or this function, whichever comes last, puts it. */
+/* Fold the next slice, which may not be ready. */
 static void fold_next(struct ct_slice *slice)
 {
-	bool ready = __atomic_exchange_n(&slice->state, CT_SLICE_TAKEN, __ATOMIC_ACQ_REL) == CT_SLICE_READY;
+	bool ready = ct_slice_take(slice);
 	fold_slice(slice, ready);
-	if (ready)
-		ct_slice_put(slice);
+	ct_slice_folded(slice, ready);
 }
 
 void ct_combine_ready(void)

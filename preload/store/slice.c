@@ -245,12 +245,32 @@ void ct_slice_sort(struct ct_slice *slice)
 	slice->keys = from;
 }
 
+/* If the slice was taken before it was ready, the last one of claimer and combiner puts it. */
+static void put_as_last(struct ct_slice *slice)
+{
+	if (__atomic_exchange_n(&slice->state, CT_SLICE_LEFT, __ATOMIC_ACQ_REL) == CT_SLICE_LEFT)
+		ct_slice_put(slice);
+}
+
 void ct_slice_leave(struct ct_slice *slice)
 {
 	uint32_t state = CT_SLICE_CLAIMED;
 	if (!__atomic_compare_exchange_n(&slice->state, &state, CT_SLICE_READY, false, __ATOMIC_RELEASE,
 					 __ATOMIC_RELAXED))
+		put_as_last(slice);
+}
+
+bool ct_slice_take(struct ct_slice *slice)
+{
+	return __atomic_exchange_n(&slice->state, CT_SLICE_TAKEN, __ATOMIC_ACQ_REL) == CT_SLICE_READY;
+}
+
+void ct_slice_folded(struct ct_slice *slice, bool was_ready)
+{
+	if (was_ready)
 		ct_slice_put(slice);
+	else
+		put_as_last(slice);
 }
 
 void ct_slice_forked(void)

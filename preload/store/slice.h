@@ -32,13 +32,14 @@ struct ct_slice_key {
 enum ct_slice_state {
 	CT_SLICE_CLAIMED, /* a thread may be sorting it */
 	CT_SLICE_READY, /* the keys are complete, or there are none */
-	CT_SLICE_TAKEN, /* the combiner has folded it, or does so now */
+	CT_SLICE_TAKEN, /* the combiner folds it before it is ready, or its claimer does */
+	CT_SLICE_LEFT, /* claimer or combiner is done with it, the other one not yet */
 };
 
 struct ct_slice {
 	uint32_t used; /* atomic; 0: may be claimed. Its claimer or the combiner, whichever is last, sets it to 0 */
 	uint32_t state; /* enum ct_slice_state, atomic: the release with CT_SLICE_READY pairs with the combiner's
-			   acquire */
+			   acquire, and that of the first one with CT_SLICE_LEFT with the acquire of the last one */
 	uint64_t number; /* counts the slices */
 	uint64_t until; /* no event is later */
 	uint64_t events;
@@ -77,7 +78,13 @@ void ct_slice_sort(struct ct_slice *slice);
 /* The slice is sorted, and its claimer leaves it to the combiner. */
 void ct_slice_leave(struct ct_slice *slice);
 
-/* The slice's claimer or the combiner is done with it. */
+/* The combiner begins to fold the slice. Is it ready? */
+bool ct_slice_take(struct ct_slice *slice);
+
+/* The combiner has folded it. Its claimer may still be sorting it. was_ready: what ct_slice_take returned. */
+void ct_slice_folded(struct ct_slice *slice, bool was_ready);
+
+/* Neither claimer nor combiner uses the slice any more. */
 static inline void ct_slice_put(struct ct_slice *slice)
 {
 	ct_set_release(&slice->used, 0);

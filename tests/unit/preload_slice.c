@@ -66,7 +66,7 @@ static void sort_any(void)
 	uint32_t at = sim_draw(open_count);
 	struct ct_slice *slice = open_slices[at];
 	open_slices[at] = open_slices[--open_count];
-	taken += slice->state == CT_SLICE_TAKEN;
+	taken += slice->state == CT_SLICE_LEFT;
 	ct_slice_sort(slice);
 	ct_slice_leave(slice);
 	sorted += slice->state == CT_SLICE_READY && slice->keys;
@@ -288,9 +288,36 @@ static int stop(void **state)
 	return recording_stop(state);
 }
 
+/* A slice's memory must not be claimed again while the combiner folds it or its claimer sorts it. */
+static void test_put_by_the_last_one(void **state)
+{
+	struct ct_slice slice = {.used = 1, .state = CT_SLICE_CLAIMED};
+	(void)state;
+	assert_false(ct_slice_take(&slice));
+	ct_slice_leave(&slice);
+	assert_int_equal(slice.used, 1);
+	ct_slice_folded(&slice, false);
+	assert_int_equal(slice.used, 0);
+
+	slice = (struct ct_slice){.used = 1, .state = CT_SLICE_CLAIMED};
+	assert_false(ct_slice_take(&slice));
+	ct_slice_folded(&slice, false);
+	assert_int_equal(slice.used, 1);
+	ct_slice_leave(&slice);
+	assert_int_equal(slice.used, 0);
+
+	slice = (struct ct_slice){.used = 1, .state = CT_SLICE_CLAIMED};
+	ct_slice_leave(&slice);
+	assert_true(ct_slice_take(&slice));
+	assert_int_equal(slice.used, 1);
+	ct_slice_folded(&slice, true);
+	assert_int_equal(slice.used, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_put_by_the_last_one),
 		cmocka_unit_test(test_every_number_is_the_same),
 		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_threads_fold_beside_each_other),
