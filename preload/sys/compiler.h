@@ -21,7 +21,7 @@
 
 /*
  * Who reads the store of a running process sees what was written before this no later than what is written after it. A
- * kill needs no fence: each thread's stores are in the file up to one of them. On x86-64 it is no instruction.
+ * kill needs no fence: each thread's stores are in the file up to one of them. On x86-64 it costs no instruction.
  * tests/litmus/ has a test for each place where order matters.
  */
 #define ct_ordered() __atomic_thread_fence(__ATOMIC_RELEASE)

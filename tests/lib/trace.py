@@ -54,6 +54,18 @@ def export_left_store(context):
     return next(iter(reports(context).values()))
 
 
+def check_same_heap(context, runs, least, what, report="h.json"):
+    """Check that all runs write the same sites of the heap to the report, at least so many, and what they are."""
+    heaps = []
+    for start in runs:
+        start()
+        sites = dhat.check_file(context.path(report)).sites
+        heaps.append(sorted(([str(frame) for frame in site.frames], site["tb"], site["tbk"], site["eb"]) for site in sites))
+    check(len(heaps[0]) >= least, what)
+    for other in heaps[1:]:
+        check_equal(other, heaps[0], "the heap's sites")
+
+
 def check_below(report, function, wanted, keys=SUMMED):
     """Check counters summed over the sites below a function; wanted has the values of keys, in that order."""
     sums = report.below(function)

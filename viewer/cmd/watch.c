@@ -107,7 +107,7 @@ static int begin(struct all *all, int pid, bool named, struct ct_error_text *err
 	if (!code && named && !ct_box_is_traced(boxed->box))
 		code = ct_error_set(error, CT_ERR_IO, "process %d is not recorded by ctrace", pid);
 	if (code)
-		ct_boxes_drop(&all->boxes);
+		ct_boxes_drop(&all->boxes, boxed);
 	return code;
 }
 

@@ -18,6 +18,7 @@
 #include "util/text.h"
 
 #define SUFFIX ".store"
+#define STAT_BYTES 1024
 #define GONE " (deleted)" /* how the kernel marks a deleted file */
 
 FILE *ct_process_part(const struct ct_process *process, const char *name)
@@ -44,22 +45,42 @@ int ct_process_open(int pid, struct ct_process *process, struct ct_error_text *e
 	return ct_error_set(error, CT_ERR_IO, "there is no process %d", pid);
 }
 
+/* The fields of "stat" behind the program's name, which may contain any character. NULL: the process is gone. */
+static const char *read_stat(const struct ct_process *process, char text[STAT_BYTES])
+{
+	FILE *stat = ct_process_part(process, "stat");
+	size_t length = stat ? fread(text, 1, STAT_BYTES - 1, stat) : 0;
+	if (stat)
+		fclose(stat);
+	text[length] = '\0';
+	return strrchr(text, ')');
+}
+
 bool ct_process_lives(const struct ct_process *process)
 {
-	char text[1024] = "", state = 'X';
+	char text[STAT_BYTES], state = 'X';
 	int threads = 0;
-	FILE *stat = ct_process_part(process, "stat");
-	if (!stat)
-		return false;
-	text[fread(text, 1, sizeof(text) - 1, stat)] = '\0';
-	fclose(stat);
-	/* The name, in parentheses, may contain any character. */
-	const char *rest = strrchr(text, ')');
+	const char *rest = read_stat(process, text);
 	if (!rest || sscanf(rest, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d", &state,
 			    &threads) != 2)
 		return false;
 	/* If the main thread has ended before the others, the process looks like a zombie too. */
 	return state != 'X' && (state != 'Z' || threads > 1);
+}
+
+bool ct_process_is_dying(const struct ct_process *process)
+{
+	char text[STAT_BYTES];
+	unsigned flags = 0;
+	unsigned long long pending = 0;
+	const char *rest = read_stat(process, text);
+	/* PF_EXITING, PF_SIGNALED; the signals are those of the main thread. */
+	return !rest ||
+	       sscanf(rest,
+		      ") %*c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %*u %*u %*u "
+		      "%*d %*u %*u %*u %*u %*u %*u %llu",
+		      &flags, &pending) != 2 ||
+	       flags & 0x404 || pending >> 8 & 1;
 }
 
 /* The process's pid in its own pid namespace, which differs in a container. */

@@ -24,6 +24,9 @@ FILE *ct_process_part(const struct ct_process *process, const char *name);
 /* False if the process has ended, whether or not it has been waited for. */
 bool ct_process_lives(const struct ct_process *process);
 
+/* Is it being killed, or ending? It may still live then. */
+bool ct_process_is_dying(const struct ct_process *process);
+
 /* Open the process's store. Returns a descriptor and the store's name, or < 0 with what to do about it. */
 int ct_process_store(const struct ct_process *process, char name[PATH_MAX], struct ct_error_text *error);
 

@@ -91,7 +91,7 @@ const char *ct_box_path(const struct ct_box *box)
 static void find_store(struct ct_box *box)
 {
 	struct ct_error_text ignored;
-	struct stat old, new;
+	struct stat before, found;
 	char name[PATH_MAX];
 	int fd = ct_process_store(box->process, name, &ignored);
 	int page = fd < 0 && !box->traced ? ct_process_page(box->process, name, &ignored) : -1;
@@ -100,8 +100,8 @@ static void find_store(struct ct_box *box)
 		close(page);
 	if (fd < 0)
 		return;
-	bool same = box->fd >= 0 && !fstat(fd, &new) && !fstat(box->fd, &old) &&
-		    old.st_dev == new.st_dev &&old.st_ino == new.st_ino;
+	bool same = box->fd >= 0 && !fstat(fd, &found) && !fstat(box->fd, &before) && found.st_dev == before.st_dev &&
+		    found.st_ino == before.st_ino;
 	if (same) {
 		close(fd);
 		return;
@@ -128,33 +128,12 @@ struct ct_box *ct_box_new(const struct ct_process *process, const char *folder, 
 	return box;
 }
 
-/* Is the process being killed, or ending? Its group's count of kills may have it already. */
-static bool is_dying(const struct ct_process *process)
-{
-	char path[64], text[1024] = "";
-	unsigned flags = 0;
-	unsigned long long pending = 0;
-	snprintf(path, sizeof(path), "/proc/%d/stat", process->pid);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return true;
-	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-	fclose(file);
-	const char *rest = strrchr(text, ')');
-	/* PF_EXITING, PF_SIGNALED; the signals are those of the main thread. */
-	return !rest ||
-	       sscanf(rest,
-		      ") %*c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %*u %*u %*u "
-		      "%*d %*u %*u %*u %*u %*u %*u %llu",
-		      &flags, &pending) != 2 ||
-	       flags & 0x404 || pending >> 8 & 1;
-}
-
+/* Its group's count of kills may have the process already when it is dying. */
 static void note_kills(struct ct_box *box, uint64_t now)
 {
 	uint64_t kills = ct_group_kills(&box->group);
 	if (kills == CT_KILLS_UNKNOWN || (box->kills_ns && now - box->kills_ns < KILLS_APART_NS) ||
-	    is_dying(box->process))
+	    ct_process_is_dying(box->process))
 		return;
 	box->kills[0] = box->kills_ns ? box->kills[1] : kills;
 	box->kills[1] = kills;
@@ -250,7 +229,7 @@ static bool follow_group(struct ct_box *box, const struct ct_cgroup *cgroup)
 	const struct ct_cgroup *group = &box->group.group;
 	if (box->opened && !strcmp(group->own, cgroup->own) && !strcmp(group->limiting, cgroup->limiting))
 		return true;
-	if (box->opened && is_dying(box->process))
+	if (box->opened && ct_process_is_dying(box->process))
 		return false;
 	ct_group_close(&box->group);
 	ct_group_open(&box->group, cgroup);

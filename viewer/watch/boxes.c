@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "util/array.h"
@@ -16,12 +17,26 @@ static void free_row(struct ct_boxed *boxed)
 	free(boxed);
 }
 
+/* The index of the first box whose pid is not lower. */
+static size_t place_of(const struct ct_boxes *boxes, int pid)
+{
+	size_t low = 0, high = boxes->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (boxes->rows[middle]->process.pid < pid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 int ct_boxes_add(struct ct_boxes *boxes, int pid, struct ct_boxed **boxed, struct ct_error_text *error)
 {
 	*boxed = NULL;
-	for (size_t i = 0; i < boxes->count; i++)
-		if (boxes->rows[i]->process.pid == pid)
-			return CT_OK;
+	size_t at = place_of(boxes, pid);
+	if (at < boxes->count && boxes->rows[at]->process.pid == pid)
+		return CT_OK;
 	if (!ct_array_room(&boxes->rows, &boxes->room, boxes->count + 1, sizeof(struct ct_boxed *)))
 		return ct_error_no_memory(error);
 	struct ct_boxed *row = calloc(1, sizeof(*row));
@@ -35,19 +50,22 @@ int ct_boxes_add(struct ct_boxes *boxes, int pid, struct ct_boxed **boxed, struc
 		free_row(row);
 		return code;
 	}
-	boxes->rows[boxes->count++] = *boxed = row;
+	memmove(&boxes->rows[at + 1], &boxes->rows[at], (boxes->count++ - at) * sizeof(struct ct_boxed *));
+	boxes->rows[at] = *boxed = row;
 	return CT_OK;
 }
 
-void ct_boxes_drop(struct ct_boxes *boxes)
+void ct_boxes_drop(struct ct_boxes *boxes, struct ct_boxed *boxed)
 {
-	free_row(boxes->rows[--boxes->count]);
+	size_t at = place_of(boxes, boxed->process.pid);
+	memmove(&boxes->rows[at], &boxes->rows[at + 1], (--boxes->count - at) * sizeof(struct ct_boxed *));
+	free_row(boxed);
 }
 
 void ct_boxes_fini(struct ct_boxes *boxes)
 {
 	while (boxes->count)
-		ct_boxes_drop(boxes);
+		free_row(boxes->rows[--boxes->count]);
 	free(boxes->rows);
 	boxes->rows = NULL;
 }

@@ -26,14 +26,13 @@ struct ct_boxes {
 		      struct ct_error_text *error);
 	void *context;
 	/* made */
-	struct ct_boxed **rows;
+	struct ct_boxed **rows; /* by pid: a group may have many processes, and each is looked for every second */
 	size_t count, room;
 };
 
 /* Add a process, unless it is there: then *boxed is NULL. 0 or < 0; a box that is not wanted is dropped at once. */
 int ct_boxes_add(struct ct_boxes *boxes, int pid, struct ct_boxed **boxed, struct ct_error_text *error);
-/* Drop the one that was added last. */
-void ct_boxes_drop(struct ct_boxes *boxes);
+void ct_boxes_drop(struct ct_boxes *boxes, struct ct_boxed *boxed);
 void ct_boxes_fini(struct ct_boxes *boxes);
 
 /* What poll waits for: at most count * CT_BOX_FDS. */

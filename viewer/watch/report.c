@@ -70,46 +70,45 @@ struct head {
 	char *command, *group; /* clean UTF-8 */
 };
 
-static int write_text(const struct ct_report *report, const struct head *head, const char *path,
-		      struct ct_error_text *error)
+static void put_text(FILE *out, const struct ct_report *report, const struct head *head)
 {
-	struct ct_out_file file;
 	bool any = false;
-	int code = ct_out_open(path, &file, error);
-	if (code)
-		return code;
-	fprintf(file.stream, "process   %d: %s\ncommand   %s\ngroup     %s\n\n", head->pid,
+	fprintf(out, "process   %d: %s\ncommand   %s\ngroup     %s\n\n", head->pid,
 		report->cause ? report->cause : "running", head->command, head->group);
 	for (int i = CT_REPORT_END; i >= 0; i--) {
 		any = any || report->looks[i].text;
 		if (report->looks[i].text)
-			fputs(report->looks[i].text, file.stream);
+			fputs(report->looks[i].text, out);
 	}
 	if (!any)
-		fputs("Nothing was recorded: the process was asleep.\n", file.stream);
-	return ct_out_close(&file, ct_put_end(file.stream, error), error);
+		fputs("Nothing was recorded: the process was asleep.\n", out);
 }
 
-static int write_json(const struct ct_report *report, const struct head *head, const char *path,
-		      struct ct_error_text *error)
+static void put_json(FILE *out, const struct ct_report *report, const struct head *head)
 {
-	struct ct_out_file file;
 	bool any = false;
-	int code = ct_out_open(path, &file, error);
-	if (code)
-		return code;
-	fprintf(file.stream, "{\"producer\":\"ctrace\",\"blackBox\":1,\"pid\":%d,\"cause\":", head->pid);
-	ct_put_text(file.stream, report->cause ? report->cause : "running");
-	ct_put_text_member(file.stream, "command", head->command);
-	ct_put_text_member(file.stream, "cgroup", head->group);
-	fputs(",\"looks\":[", file.stream);
+	fprintf(out, "{\"producer\":\"ctrace\",\"blackBox\":1,\"pid\":%d,\"cause\":", head->pid);
+	ct_put_text(out, report->cause ? report->cause : "running");
+	ct_put_text_member(out, "command", head->command);
+	ct_put_text_member(out, "cgroup", head->group);
+	fputs(",\"looks\":[", out);
 	for (int i = 0; i <= CT_REPORT_END; i++) {
 		if (!report->looks[i].json)
 			continue;
-		fprintf(file.stream, "%s\n%s", any ? "," : "", report->looks[i].json);
+		fprintf(out, "%s\n%s", any ? "," : "", report->looks[i].json);
 		any = true;
 	}
-	fputs("]}\n", file.stream);
+	fputs("]}\n", out);
+}
+
+static int write_file(const char *path, void (*put)(FILE *, const struct ct_report *, const struct head *),
+		      const struct ct_report *report, const struct head *head, struct ct_error_text *error)
+{
+	struct ct_out_file file;
+	int code = ct_out_open(path, &file, error);
+	if (code)
+		return code;
+	put(file.stream, report, head);
 	return ct_out_close(&file, ct_put_end(file.stream, error), error);
 }
 
@@ -123,9 +122,9 @@ int ct_report_write(struct ct_report *report, const char *folder, int pid, const
 	snprintf(report->path, sizeof(report->path), "%.*s/ctrace.%d.oom.txt", PATH_MAX - 64, folder, pid);
 	snprintf(json, sizeof(json), "%.*s/ctrace.%d.oom.json", PATH_MAX - 64, folder, pid);
 	if (!code)
-		code = write_text(report, &head, report->path, error);
+		code = write_file(report->path, put_text, report, &head, error);
 	if (!code)
-		code = write_json(report, &head, json, error);
+		code = write_file(json, put_json, report, &head, error);
 	free(head.command);
 	free(head.group);
 	return code;

@@ -209,7 +209,7 @@ def version_2(context):
 
 @test(needs="/usr/bin/python3")
 def not_watched(context):
-    """What has no limit, is not recorded, or is no group: one line each. A process that ends in peace has no report."""
+    """A group without a limit, a process that is not recorded, a folder that is not a group: a line each. A normal end: no report."""
     with group() as folder:
         sleeper = subprocess.Popen(["sleep", "1000"])
         target = Obedient(context)

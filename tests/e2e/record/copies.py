@@ -65,13 +65,8 @@ def nothing_else_changes(context):
             check_equal((alone.stdout, alone.stderr), (plain, ""), f"{what} with {preload}, without CTRACE_COPY")
         check(not os.path.exists(context.path("c.copies.json")), "copies without CTRACE_COPY")
         check_equal(record(context, program("copies"), what, out="d.json").stdout, plain, what)
-    heaps = []
-    for run in (lambda: trace.run(context, [program("copies")], out="h.json"), lambda: record(context, program("copies"), out="h.json")):
-        run()
-        report = dhat.check_file(context.path("h.json"))
-        heaps.append(sorted(([str(frame) for frame in site.frames], site["tb"], site["tbk"], site["eb"]) for site in report.sites))
-    check(len(heaps[0]) >= 4, "sites of strdup and its kin")
-    check_equal(heaps[1], heaps[0], "the heap's sites")
+    runs = (lambda: trace.run(context, [program("copies")], out="h.json"), lambda: record(context, program("copies"), out="h.json"))
+    trace.check_same_heap(context, runs, 4, "sites of strdup and its kin")
 
 
 @test()

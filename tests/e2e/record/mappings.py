@@ -126,14 +126,10 @@ def apart_from_the_heap(context):
     check_equal(load(context, "x.json").data["pps"], load(context).data["pps"], "export --mappings")
     check_equal(context.run([CTRACE, "export", "--mappings", "-o", "-", "m.json"]).status, 2, "--mappings of a report")
     check_in("MAPPINGS", context.run([CTRACE, "top", "m.mappings.json"]).check().stdout, "ctrace top")
-    heaps = []
-    for run in (lambda: trace.run(context, [program("mappings"), "threads"], out="h.json", CTRACE_CHILDREN=0),
-                lambda: record(context, program("mappings"), "threads", out="h.json", CTRACE_CHILDREN=0)):
-        run()
-        report = dhat.check_file(context.path("h.json"))
-        heaps.append(sorted(([str(frame) for frame in site.frames], site["tb"], site["tbk"], site["eb"]) for site in report.sites))
-    check(len(heaps[0]) >= 2, "sites of pthread_create")
-    check_equal(heaps[1], heaps[0], "the heap's sites")
+    words = (program("mappings"), "threads")
+    runs = (lambda: trace.run(context, list(words), out="h.json", CTRACE_CHILDREN=0),
+            lambda: record(context, *words, out="h.json", CTRACE_CHILDREN=0))
+    trace.check_same_heap(context, runs, 2, "sites of pthread_create")
 
 
 @test()

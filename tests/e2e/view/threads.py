@@ -62,7 +62,7 @@ def other_views(context):
     leaks = _top(context, "--leaks", path)
     check(re.search(rf"^93\.8 KiB .* 800 .* {THREADS}  leak_token server\.cpp", leaks, re.M), f"--leaks: {leaks}")
     leaks = _top(context, "--leaks", "--split-threads", path)
-    check_equal(len(re.findall(r"leak_token(?! server\.cpp:\d+:)", leaks)), THREADS, f"--leaks --split-threads, but for the verdict: {leaks}")
+    check_equal(len(re.findall(r"leak_token(?! server\.cpp:\d+:)", leaks)), THREADS, f"--leaks --split-threads, without the verdict: {leaks}")
     peek = _top(context, "--peek", "^serve$", path)
     check("[thread" not in peek, f"--peek: {peek}")
     listed = _top(context, "--list", "^score$", path)

@@ -117,15 +117,6 @@ static struct ct_span thread_name(const struct ct_node *node)
 	return (struct ct_span){ct_thread_name(node->address), CT_THREAD_NAME_BYTES};
 }
 
-/* Does this pseudo frame stand above a stack? */
-static bool is_event(const struct ct_node *node)
-{
-	return ct_is_pseudo(node->module, node->address, CT_PSEUDO_EVENT) ||
-	       ct_is_pseudo(node->module, node->address, CT_PSEUDO_COPY) ||
-	       ct_is_pseudo(node->module, node->address, CT_PSEUDO_MAPPING) ||
-	       ct_is_pseudo(node->module, node->address, CT_PSEUDO_STACK);
-}
-
 /* Parents come before their children, so one pass checks all stacks. Their depth is limited too. */
 static int check_tree(const struct ct_store_file *store, struct ct_error_text *error)
 {
@@ -135,7 +126,7 @@ static int check_tree(const struct ct_store_file *store, struct ct_error_text *e
 		const struct ct_node *node = &store->nodes[i];
 		if (node->parent >= i || (node->module >= store->module_count && node->module != CT_MODULE_PSEUDO))
 			code = ct_store_damaged(error, "bad node in the call tree");
-		else if (!node->parent && is_event(node))
+		else if (!node->parent && ct_node_mode(node) != CT_MODE_HEAP)
 			code = ct_store_damaged(error, "an event without a stack");
 		else if (ct_is_pseudo(node->module, node->address, CT_PSEUDO_THREAD) &&
 			 !ct_store_span_fits(store, thread_name(node)))

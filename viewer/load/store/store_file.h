@@ -112,6 +112,9 @@ static inline struct ct_span ct_tag_name(uint64_t mark)
 	return (struct ct_span){ct_thread_name(mark), ct_thread_number(mark)};
 }
 
+/* What kind of profile a site with this node belongs to. */
+enum ct_profile_mode ct_node_mode(const struct ct_node *node);
+
 /* What kind of profile the site belongs to; and does it come from ctrace_event or a copy, not from an allocation? */
 enum ct_profile_mode ct_store_site_mode(const struct ct_store_file *store, const struct ct_site *site);
 bool ct_store_is_event(const struct ct_store_file *store, const struct ct_site *site);

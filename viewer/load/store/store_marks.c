@@ -75,9 +75,8 @@ int ct_store_name_events(const struct ct_store_file *store, enum ct_profile_mode
 	       ct_profile_set_text(&profile->blocks_unit, "copies", 6);
 }
 
-enum ct_profile_mode ct_store_site_mode(const struct ct_store_file *store, const struct ct_site *site)
+enum ct_profile_mode ct_node_mode(const struct ct_node *node)
 {
-	const struct ct_node *node = &store->nodes[site->node];
 	if (node->module != CT_MODULE_PSEUDO)
 		return CT_MODE_HEAP;
 	switch (node->address & CT_PSEUDO_MASK) {
@@ -91,6 +90,11 @@ enum ct_profile_mode ct_store_site_mode(const struct ct_store_file *store, const
 	default:
 		return CT_MODE_HEAP;
 	}
+}
+
+enum ct_profile_mode ct_store_site_mode(const struct ct_store_file *store, const struct ct_site *site)
+{
+	return ct_node_mode(&store->nodes[site->node]);
 }
 
 bool ct_store_is_event(const struct ct_store_file *store, const struct ct_site *site)
