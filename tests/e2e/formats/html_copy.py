@@ -2,6 +2,7 @@
 """What the page copies and saves: a link, a stack, a row as Markdown, the table as CSV, the graph as SVG."""
 
 import csv
+import decimal
 import io
 import json
 import os
@@ -14,6 +15,11 @@ from lib.page import NEEDS, box, pointer, recorded, show, text
 PASTE = "\ue009v"  # Control and v
 SVG = "{http://www.w3.org/2000/svg}"
 FORMULAS = ["=1+1", "+cmd", "-2", "@SUM(A1)", "'quoted", " \u200b=1", "\uff1d1", "plain, \"with\" comma", "a|b`c"]
+
+
+def _as_by_to_fixed(value):
+    """As JavaScript's toFixed(3) rounds: a tie goes up, where round() goes to the even digit."""
+    return float(decimal.Decimal(value).quantize(decimal.Decimal("0.001"), decimal.ROUND_HALF_UP))
 
 
 def _pasted(page, selector, i=0):
@@ -57,7 +63,7 @@ def copies(context):
         table = list(csv.reader(io.StringIO(_pasted(page, "#copy-csv"))))
         keys = page.run("return [...document.querySelectorAll('#sites th.number')].map((th) => th.dataset.key)")
         values = page.run("return [...document.querySelectorAll('tbody tr[data-site]')].map((row) => [...row.cells].slice(1).map((cell) => Number(cell.dataset.value)))")
-        check_equal([[float(cell) for cell in row[2:]] for row in table[1 : len(values) + 1]], [[round(value, 3) for value in row] for row in values], "numbers of the CSV")
+        check_equal([[float(cell) for cell in row[2:]] for row in table[1 : len(values) + 1]], [[_as_by_to_fixed(value) for value in row] for row in values], "numbers of the CSV")
         check_equal(len(table[0]), len(keys) + 2, f"columns {table[0]} of {keys}")
         check_in("Peak (bytes)", table[0], "headings")
         check_equal(page.console_errors(), [], "console")
