@@ -78,6 +78,7 @@ void ct_served_free(struct ct_served *served)
 	close(served->fd);
 	ct_store_builder_free(served->builder);
 	ct_site_cache_free(served->sites);
+	ct_tag_sums_fini(&served->tags);
 	for (size_t i = 0; i < CT_CLIENTS_MAX; i++)
 		ct_seen_free(&served->clients[i]);
 	free(served->store);
@@ -185,6 +186,7 @@ static int read_store(struct ct_served *served, bool profile, struct ct_error_te
 		if (!*served->exe)
 			note_names(served, store.strings + exe.offset, exe.bytes);
 		ct_store_numbers(&store, &served->numbers);
+		ct_tag_sums_read(&served->tags, &store);
 		if (served->sites)
 			ct_site_cache_read(served->sites, &store);
 		if (served->known && served->mark != mark)

@@ -6,8 +6,10 @@
  *   tags many         5,000 tags, more than a recording has
  *   tags mixed        at changing depths, with and without allocations between two changes of tag
  *   tags names        names of all lengths, in a buffer that is overwritten before the first allocation
- *   tags steps        a signal handler pushes, allocates and pops after each instruction of a push and a pop; writes
- * how often tags ended        a thread ends below a tag, and others begin
+ *   tags steps        a signal handler pushes, allocates and pops after each instruction of a push and a pop; prints how
+ *                     often
+ *   tags held         keeps blocks under 29 tags, and waits for its input to end
+ *   tags ended        a thread ends below a tag, and others begin
  */
 #include <pthread.h>
 #include <signal.h>
@@ -178,6 +180,34 @@ static void ended(void)
 	}
 }
 
+SITE static void keep(const char *tag, size_t bytes)
+{
+	ctrace_tag_push(tag);
+	KEEP(malloc(bytes));
+	work(10);
+	ctrace_tag_pop();
+}
+
+static void held(void)
+{
+	char name[32];
+	for (int i = 0; i < 3; i++)
+		keep("search", 1000);
+	ctrace_tag_push("checkout");
+	keep("payment", 400);
+	ctrace_tag_pop();
+	keep("a \"quoted\" \\ name\n", 300);
+	keep("bad \xff\xc3 bytes", 200);
+	for (int i = 1; i <= 25; i++) {
+		snprintf(name, sizeof(name), "tag %d", i);
+		keep(name, (size_t)i);
+	}
+	puts("ready");
+	fflush(stdout);
+	while (getchar() != EOF)
+		;
+}
+
 static void mixed(void)
 {
 	for (int round = 0; round < 300; round++)
@@ -189,7 +219,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(void);
-	} modes[] = {{"many", many}, {"mixed", mixed}, {"names", names}, {"steps", stepping}, {"ended", ended}};
+	} modes[] = {{"many", many}, {"mixed", mixed}, {"names", names}, {"steps", stepping}, {"ended", ended}, {"held", held}};
 	pthread_t thread;
 	for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (!strcmp(argv[1], modes[i].name)) {
