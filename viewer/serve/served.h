@@ -59,6 +59,7 @@ struct ct_served {
 	ino_t inode;
 	uint64_t file_bytes;
 	char *exe; /* path of the program, clean UTF-8; "" until the first reading */
+	char *name; /* what its user has started: the last part of its first argument, else of exe; "" until then */
 	char *service; /* OTEL_SERVICE_NAME, or the name of the program; "" until the first reading */
 	enum ct_served_state state;
 	bool arguments; /* the profile names the process with its arguments, which may hold secrets */

@@ -34,8 +34,8 @@ static void put_row(struct ct_line *line, const struct ct_ledger *ledger, int64_
 static void put_untouched(struct ct_line *line, const struct ct_ledger *ledger)
 {
 	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM], c[CT_NUMBER_ROOM];
-	ct_line_format(line, "live      %s in %s blocks", ct_number_bytes(a, ledger->live_bytes),
-		       ct_number_exact(b, ledger->live_blocks));
+	ct_line_format(line, "live      %s in %s", ct_number_bytes(a, ledger->live_bytes),
+		       ct_number_count(b, ledger->live_blocks, "blocks"));
 	if (ledger->live_untouched_bytes)
 		ct_line_format(line, "; %s of that was never touched and takes no memory",
 			       ct_number_bytes(c, ledger->live_untouched_bytes));

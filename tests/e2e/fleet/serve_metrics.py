@@ -99,6 +99,33 @@ def tags(context):
 
 
 @test()
+def name_and_state(context):
+    """A process has the name by which it was started, whatever its file is called; its page says whether it runs or was killed."""
+    user = alone(context)
+    os.symlink(program("tags"), context.path("my-server"))
+    process = subprocess.Popen([context.path("my-server"), "held"], env=trace.environment(context, "name.json"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **user)
+    try:
+        check_equal(process.stdout.readline(), "ready\n", "the program")
+        with serving(context, **user) as server:
+            row = server.wait_for(process.pid, "the process", lambda row: row["liveBytes"] > 4000)
+            check_equal((row["name"], os.path.basename(row["exe"])), ("my-server", "tags"), "name and file")
+            check(re.search(r'<td title="[^"]*/tags">my-server<', server.ask("/").text), "the list")
+
+            def state():
+                text = server.ask(f"/export?pid={process.pid}&format=html").text
+                return json.loads(unpack(base64.b64decode(re.search(r'id="data">([^<]*)<', text).group(1))))["processState"]
+
+            check_equal(state(), "runs", "state in the page")
+            process.kill()
+            process.wait()
+            server.wait_for(process.pid, "the kill", lambda row: row["state"] == "killed")
+            check_equal(state(), "killed", "state in the page")
+    finally:
+        process.kill()
+        process.wait()
+
+
+@test()
 def two_formats_of_the_same(context):
     """OpenMetrics for those who accept it: the same samples, with units, without _total in a family's name, and with an end."""
     user = alone(context)
