@@ -29,7 +29,7 @@ PRELOAD_SRC := $(wildcard preload/*/*.c)
 # Code that few programs run, at the end: the kernel maps code in pieces of 64 KiB, and most processes do without the last.
 PRELOAD_RARE := $(filter preload/reach/% $(addprefix preload/,hooks/api.c hooks/api_stack.c hooks/entries.c \
 	hooks/memory_lock.c hooks/operators.c hooks/side_blocks.c hooks/tags.c store/event_log.c store/marks.c sys/sandbox.c \
-	tree/thread_name.c unwind/go.c unwind/libunwind.c),$(PRELOAD_SRC))
+	tree/tags.c tree/thread_name.c unwind/go.c unwind/libunwind.c),$(PRELOAD_SRC))
 PRELOAD_OBJ := $(patsubst %.c,$B/obj/%.o,$(filter-out $(PRELOAD_RARE),$(PRELOAD_SRC)) $(PRELOAD_RARE))
 PRELOAD_CFLAGS := -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
 	-fno-builtin-realloc -fno-stack-protector -U_FORTIFY_SOURCE -Wp,-U_FORTIFY_SOURCE -mgeneral-regs-only \

@@ -14,14 +14,14 @@ vpath %.c $(wildcard tests/programs/*/)
 vpath %.cc $(wildcard tests/programs/*/)
 PROGRAM_FLAGS := -Itests/programs -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 # Sources with rules of their own. Each other one is a program, without an entry here.
-OTHER_C := api as_nobody attached bump fail_alloc fibers fire_audit leaks_plugin noreturn observe one_byte plugin_a plugin_b plugin_shape reuse signals stepped
+OTHER_C := api as_nobody attached bump fail_alloc fibers fire_audit leaks_plugin noreturn observe one_byte plugin_a plugin_b plugin_shape reuse signals stepped tags
 PROGRAM_C := $(filter-out $(OTHER_C),$(basename $(notdir $(wildcard tests/programs/*/*.c))))
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx leaks_cxx cxx_threads advise_vector new_delete cache_server frames_fp frames_bare frames_avx \
 	says_static $(if $(shell command -v musl-gcc),says_musl) \
 	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so libobserve.so leaks_plugin.so static_hello as_nobody)
 PROGRAMS += $(addprefix $(TESTS)/programs/,fire_audit.so $(addprefix fire_sanitize.,address thread leak undefined) \
 	fire_unwinders fire_unwinders.8 $(if $(wildcard /usr/lib/*/libunwind.so.1),fire_unwinders.1))
-PROGRAMS += $(addprefix $(TESTS)/programs/,attached api api_no_pie api_static api_lto api_cxx)
+PROGRAMS += $(addprefix $(TESTS)/programs/,attached $(foreach program,api tags,$(program) $(addprefix $(program)_,no_pie static lto cxx)))
 
 .PHONY: test-programs
 test-programs: $(PROGRAMS)
@@ -30,7 +30,7 @@ $(PROGRAM_C:%=$(TESTS)/programs/%): $(TESTS)/programs/%: %.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -o $@ $< -pthread -ldl
 
-$(addprefix $(TESTS)/programs/,copies mappings scribble tags): PROGRAM_FLAGS += -Iinclude
+$(addprefix $(TESTS)/programs/,copies mappings scribble): PROGRAM_FLAGS += -Iinclude
 
 # With frame pointers; with frame pointers but no unwind tables; with frames that the compiler aligns for vector registers.
 $(TESTS)/programs/frames_fp: frames.c
@@ -51,13 +51,24 @@ $(TESTS)/programs/cxx $(TESTS)/programs/leaks_cxx $(TESTS)/programs/advise_vecto
 
 # The public header, in programs that are built in different ways.
 API_FLAGS := -Iinclude -D_GNU_SOURCE -g -O1 -fno-optimize-sibling-calls -Wall -Wextra -Werror -MMD -MP
-$(TESTS)/programs/api_no_pie: API_FLAGS += -fno-pie -no-pie -O2
-$(TESTS)/programs/api_static: API_FLAGS += -static
-$(TESTS)/programs/api_lto: API_FLAGS += -flto -O2 -Wl,-z,now
-$(TESTS)/programs/api $(TESTS)/programs/api_no_pie $(TESTS)/programs/api_static $(TESTS)/programs/api_lto: api.c
-	@mkdir -p $(@D)
-	$(CC) -std=c11 -pedantic $(API_FLAGS) -o $@ $< -pthread
-$(TESTS)/programs/api_cxx: api.c
+API := api tags
+$(API:%=$(TESTS)/programs/%_no_pie): API_FLAGS += -fno-pie -no-pie -O2
+$(API:%=$(TESTS)/programs/%_static): API_FLAGS += -static
+$(API:%=$(TESTS)/programs/%_lto): API_FLAGS += -flto -O2 -Wl,-z,now
+$(addprefix $(TESTS)/programs/tags,_no_pie _static _lto _cxx) $(TESTS)/programs/tags: API_FLAGS += -Itests/programs -fno-builtin
+define build_api
+@mkdir -p $(@D)
+$(CC) -std=c11 -pedantic $(API_FLAGS) -o $@ $< -pthread
+endef
+$(API:%=$(TESTS)/programs/%): $(TESTS)/programs/%: %.c
+	$(build_api)
+$(API:%=$(TESTS)/programs/%_no_pie): $(TESTS)/programs/%_no_pie: %.c
+	$(build_api)
+$(API:%=$(TESTS)/programs/%_static): $(TESTS)/programs/%_static: %.c
+	$(build_api)
+$(API:%=$(TESTS)/programs/%_lto): $(TESTS)/programs/%_lto: %.c
+	$(build_api)
+$(API:%=$(TESTS)/programs/%_cxx): $(TESTS)/programs/%_cxx: %.c
 	@mkdir -p $(@D)
 	$(CXX) -x c++ -std=c++17 -pedantic $(API_FLAGS) -o $@ $< -pthread
 

@@ -67,6 +67,7 @@ CTRACE_WEAK void ctrace_api_resume(void);
 CTRACE_WEAK void ctrace_api_event(uint64_t weight);
 CTRACE_WEAK void ctrace_api_tag_push(const char *tag);
 CTRACE_WEAK void ctrace_api_tag_pop(void);
+CTRACE_WEAK long ctrace_api_tags(void); /* struct ctrace_tags from the thread pointer on; 0: only calls push and pop */
 CTRACE_WEAK void ctrace_api_pool_create(void *base);
 CTRACE_WEAK void ctrace_api_pool_alloc(void *block, size_t bytes);
 CTRACE_WEAK void ctrace_api_pool_free(void *block);
@@ -163,24 +164,104 @@ CTRACE_INLINE void ctrace_event(uint64_t weight)
 }
 
 /*
+ * What ctrace_tag_push and ctrace_tag_pop share with the library, so that mostly neither calls it: the address of the
+ * slot for the thread's next tag. The 8 slots fill the upper half of a page of 4 KiB, so the address shows whether a
+ * slot is free, and whether there is one before it. NULL: the thread has pushed nothing yet. A signal handler may push
+ * and pop between any two of the stores, so a slot is first taken, and then written by one store.
+ */
+struct ctrace_tags {
+	char *volatile next;
+	volatile uint32_t *changed; /* written at each push and pop; the thread's next event looks at it */
+};
+
+#define CTRACE_TAG_SLOT_BYTES 256u
+#define CTRACE_TAG_SLOTS_BYTES 2048u
+#define CTRACE_TAG_FREE UINT64_MAX /* the first word of a slot that no name was written into since its latest pop */
+#define CTRACE_TAG_CHANGED UINT32_MAX
+
+static long ctrace_tags_place __attribute__((unused)); /* ctrace_api_tags(); 0: not known */
+
+CTRACE_INLINE struct ctrace_tags *ctrace_tags_of_thread(long place)
+{
+	char *thread = NULL; /* read each time, since a coroutine may have changed threads */
+#if defined(__x86_64__) && defined(__LP64__)
+	__asm__ volatile("mov{q}\t{%%fs:0, %0|%0, fs:0}" : "=r"(thread));
+#elif defined(__aarch64__)
+	__asm__ volatile("mrs\t%0, tpidr_el0" : "=r"(thread));
+#endif
+	return (struct ctrace_tags *)(void *)(thread + place);
+}
+
+#if defined(__SSE2__) && defined(__LP64__)
+typedef char ctrace_tag_bytes __attribute__((vector_size(16)));
+
+/* 16 bytes from an address on. Neither compiler nor sanitizer knows that a name may be shorter. */
+CTRACE_INLINE ctrace_tag_bytes ctrace_tag_read(const char *name)
+{
+	ctrace_tag_bytes bytes;
+#ifdef __AVX__
+	__asm__ volatile("vmovdqu\t{(%1), %0|%0, [%1]}" : "=x"(bytes) : "r"(name) : "memory");
+#else
+	__asm__ volatile("movdqu\t{(%1), %0|%0, [%1]}" : "=x"(bytes) : "r"(name) : "memory");
+#endif
+	return bytes;
+}
+#endif
+
+static __attribute__((noinline, unused)) void ctrace_tag_call_push(const char *name, long place)
+{
+	ctrace_api_tag_push(name);
+	if (!place && ctrace_api_tags)
+		__atomic_store_n(&ctrace_tags_place, ctrace_api_tags(), __ATOMIC_RELAXED);
+}
+
+/*
  * From ctrace_tag_push to ctrace_tag_pop, what this thread allocates, copies and counts is recorded under a tag, such
  * as a kind of request, a tenant or a phase. Each stack then begins with it: "[tag checkout]". Tags nest, 8 deep:
  * "[tag checkout/payment]". A name is NUL-terminated UTF-8 and cut so that the whole has at most 255 bytes. NULL counts
  * as "". A recording has 4,096 tags at most; further ones are "[tag others]". So a tag is a kind of request, not its
  * number. A pop without a push does nothing.
  *
- * A tag belongs to a thread, not to a coroutine or a task. A block keeps the tag that it was allocated under. A push
- * and its pop take 20 ns, and 150 ns if there are allocations before and after each; pairs of malloc and free cost the
- * same as without a tag.
+ * A tag belongs to a thread, not to a coroutine or a task. A block keeps the tag that it was allocated under. The name
+ * may change or be freed after the call. A push and its pop take 2 ns, and 12 ns if there are allocations in between;
+ * if there are also some without the tag, 200 ns below 20 frames. Pairs of malloc and free cost the same as without a
+ * tag.
  */
 CTRACE_INLINE void ctrace_tag_push(const char *tag)
 {
+	long place = __atomic_load_n(&ctrace_tags_place, __ATOMIC_RELAXED);
+#if defined(__SSE2__) && defined(__LP64__)
+	if (place && __builtin_expect(((uintptr_t)tag - 1) % 4096 < 4096 - 16, 1)) { /* not NULL, all in one page */
+		struct ctrace_tags *tags = ctrace_tags_of_thread(place);
+		char *slot = tags->next;
+		ctrace_tag_bytes bytes = ctrace_tag_read(tag);
+		if (__builtin_expect((uintptr_t)slot & CTRACE_TAG_SLOTS_BYTES && __builtin_ia32_pmovmskb128(bytes == 0),
+				     1)) {
+			tags->next = slot + CTRACE_TAG_SLOT_BYTES;
+			*(volatile ctrace_tag_bytes *)slot = bytes;
+			*tags->changed = CTRACE_TAG_CHANGED;
+			return;
+		}
+	}
+#endif
 	if (ctrace_api_tag_push)
-		ctrace_api_tag_push(tag);
+		ctrace_tag_call_push(tag, place);
 }
 
 CTRACE_INLINE void ctrace_tag_pop(void)
 {
+	long place = __atomic_load_n(&ctrace_tags_place, __ATOMIC_RELAXED);
+	if (place) {
+		struct ctrace_tags *tags = ctrace_tags_of_thread(place);
+		char *next = tags->next;
+		if (__builtin_expect((uintptr_t)next & (CTRACE_TAG_SLOTS_BYTES - CTRACE_TAG_SLOT_BYTES), 1)) {
+			next -= CTRACE_TAG_SLOT_BYTES;
+			tags->next = next;
+			*(volatile uint64_t *)(void *)next = CTRACE_TAG_FREE;
+			*tags->changed = CTRACE_TAG_CHANGED;
+			return;
+		}
+	}
 	if (ctrace_api_tag_pop)
 		ctrace_api_tag_pop();
 }

@@ -1,140 +1,116 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ctrace_tag_push and ctrace_tag_pop: a tag is a pseudo frame at the root of the thread's stacks. The remembered stack
- * is below another root then. Its frames and slots are still right, so only their nodes are looked up again. Any
- * thread, without a lock except for new tags.
+ * What ctrace_tag_push and ctrace_tag_pop call if they cannot do it inline: the name is not a short literal, it is the
+ * thread's first tag, or there are too many. The names of a thread's tags are in its slots, and its next event looks at
+ * them (ct_tags_apply). A name is copied, since its buffer may have another content by then, or be gone.
+ *
+ * A signal handler may push and pop between any two instructions. It leaves what it found, but `changed` is set.
  */
 #include <string.h>
 
 #include "ctrace/ctrace.h"
 #include "hot/record.h"
-#include "hot/table.h"
-#include "hot/unwind.h"
-#include "store/store_file.h"
+#include "sys/region.h"
 
-#define TAGS_MAX 4096u
-#define SLOTS (2 * TAGS_MAX)
+#define READABLE_BYTES 4096u /* a page has at least as many */
+#define ONES 0x0101010101010101u
 
-/* The names of all tags that were ever pushed, by hash: length << 32 | offset in STRINGS; 0: free. Atomic. */
-static uint64_t names[SLOTS];
-static uint32_t count;
+_Static_assert(offsetof(struct ct_tags, slots) == CTRACE_TAG_SLOTS_BYTES &&
+		       sizeof(((struct ct_tags *)0)->slots) == CTRACE_TAG_SLOTS_BYTES,
+	       "the slots are the upper half of a page");
 
-static uint32_t hash_of(const char *name, uint32_t length)
+static inline bool is_free_slot(const char *next)
 {
-	uint32_t hash = 0x811c9dc5;
-	for (uint32_t i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)name[i]) * 0x01000193u;
-	return hash ^ hash >> 15;
+	return (uintptr_t)next & CTRACE_TAG_SLOTS_BYTES;
 }
 
-static const char *text_of(struct ct_span name)
+static inline bool has_zero(uint64_t word)
 {
-	return (const char *)ct_store_base(CT_SECTION_STRINGS) + name.offset;
+	return ((word - ONES) & ~word & ONES << 7) != 0;
 }
 
-/* The name in STRINGS, where each is once, unless two threads push it for the first time at the same moment. */
-static struct ct_span find_name(const char *name, uint32_t length)
+/* The slot of the thread's first tag. NULL: there are too many, or no memory, or nothing is recorded. */
+static CT_COLD char *find_slot(void)
 {
-	uint32_t at = hash_of(name, length);
-	for (;; at++) {
-		uint64_t *slot = &names[at % SLOTS], known = ct_get_acquire(slot);
-		struct ct_span span = {(uint32_t)known, (uint32_t)(known >> 32)};
-		if (known && span.bytes == length && !memcmp(text_of(span), name, length))
-			return span;
-		if (known)
-			continue;
-		if (ct_get_relaxed(&count) >= TAGS_MAX)
-			return (struct ct_span){0, 0};
-		__atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
-		span = ct_store_string(name, length);
-		uint64_t packed = (uint64_t)span.bytes << 32 | span.offset;
-		if (!packed ||
-		    __atomic_compare_exchange_n(slot, &known, packed, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-			return span;
-		at--; /* another thread has taken the slot, perhaps for this name */
+	struct ct_thread *thread = ct_tls.thread;
+	if (ct_tls.tags.next) {
+		thread->tags->excess++;
+		return NULL;
 	}
+	if (!ct_enter())
+		return NULL;
+	thread = ct_thread_current();
+	if (thread && !thread->tags)
+		thread->tags = ct_region_map(sizeof(*thread->tags));
+	if (thread && thread->tags) {
+		thread->tags->excess = thread->tags->known = 0;
+		for (uint32_t i = 0; i < CT_TAGS_NESTED; i++)
+			memset(thread->tags->slots[i], 0xff, sizeof(uint64_t)); /* CTRACE_TAG_FREE */
+		ct_tls.tags.changed = &thread->loader_epoch;
+		ct_tls.tags.next = thread->tags->slots[0];
+	}
+	ct_leave();
+	return ct_tls.tags.next;
 }
 
-/* OUTER/TAG, or "others" if there are too many. */
-static struct ct_span name_below(struct ct_span outer, const char *tag)
+/* The first word comes last: until then the slot counts as free. */
+static inline void end_push(char *slot, uint64_t first)
 {
-	char name[CT_TAG_NAME_MAX];
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	*(volatile uint64_t *)(void *)slot = first;
+	*ct_tls.tags.changed = CTRACE_TAG_CHANGED;
+}
+
+/* Byte by byte. */
+static CT_COLD void push_any(const char *tag)
+{
+	char *slot = ct_tls.tags.next;
+	uint64_t first = 0;
+	if (!is_free_slot(slot) && !(slot = find_slot()))
+		return;
+	ct_tls.tags.next = slot + CTRACE_TAG_SLOT_BYTES;
 	uint32_t length = 0;
-	if (outer.bytes) {
-		memcpy(name, text_of(outer), outer.bytes);
-		length = outer.bytes;
-		if (length < sizeof(name))
-			name[length++] = '/';
-	}
-	while (tag && *tag && length < sizeof(name))
-		name[length++] = *tag++;
-	struct ct_span found = find_name(name, length);
-	if (found.bytes || !length)
-		return found;
-	static struct ct_span others; /* written with equal values only */
-	if (!others.bytes)
-		others = ct_store_string("others", 6);
-	return others;
-}
-
-/* Look up the nodes of the remembered stack below another root. Frames from the first new node on are forgotten. */
-static void set_root(struct ct_thread *thread, uint32_t root)
-{
-	uint32_t hash = ct_node_hash(root), node = root, depth = 0;
-	uint32_t known = thread->depth > ct_tracer.depth_limit ? 0 : thread->depth; /* beyond, frames have no nodes */
-	thread->root = root;
-	for (; depth < known; depth++) {
-		struct ct_remembered *frame = &thread->stack[depth];
-		hash = ct_hash_below(hash, frame->place);
-		uint64_t value = ct_table_get(&ct_tracer.tree, ct_hash_slot(hash), ct_tree_key(node, frame->place));
-		if (!value)
-			break;
-		frame->hash = hash;
-		frame->node = node = (uint32_t)value;
-		frame->site = (uint32_t)(value >> 32);
-	}
-	if (depth) /* the check after the last one always fails */
-		thread->checks[thread->stack[depth - 1].checks + 1] = thread->checks[0];
-	thread->depth = depth;
-}
-
-/* The node of a tag below the thread's own root. 0: no memory. */
-static uint32_t root_of(struct ct_thread *thread, uint32_t base, struct ct_span name)
-{
-	struct ct_tag_root *known = &thread->known_tags[name.offset / 4 % CT_TAGS_KNOWN];
-	if (!known->root || known->base != base || known->name.offset != name.offset ||
-	    known->name.bytes != name.bytes) {
-		uint64_t node = ct_tree_intern_pseudo(base, CT_PSEUDO_TAG_FRAME(name.offset, name.bytes));
-		*known = (struct ct_tag_root){.name = name, .base = base, .root = (uint32_t)node};
-	}
-	return known->root;
+	for (; tag && tag[length] && length < CT_TAG_NAME_MAX; length++)
+		*(length < sizeof(first) ? (char *)&first + length : slot + length) = tag[length];
+	if (length >= sizeof(first))
+		slot[length] = 0;
+	end_push(slot, first);
 }
 
 CT_EXPORT void ctrace_api_tag_push(const char *tag)
 {
-	if (!ct_enter())
-		return;
-	struct ct_thread *thread = ct_thread_current();
-	uint32_t depth = thread ? thread->tag_depth++ : CT_TAGS_NESTED;
-	if (depth < CT_TAGS_NESTED) {
-		uint32_t base = depth ? thread->tag_roots[0] : thread->root;
-		struct ct_span outer = depth ? thread->tags[depth - 1] : (struct ct_span){0, 0};
-		struct ct_span name = name_below(outer, tag);
-		uint32_t root = root_of(thread, base, name);
-		thread->tag_roots[depth] = thread->root;
-		thread->tags[depth] = name;
-		if (root)
-			set_root(thread, root);
+	uint64_t first, rest = 0;
+	char *slot = ct_tls.tags.next;
+	if (CT_MACHINE_READS_ON && ct_likely(is_free_slot(slot)) &&
+	    ct_likely(((uintptr_t)tag - 1) % READABLE_BYTES < READABLE_BYTES - 16)) {
+		memcpy(&first, tag, sizeof(first));
+		if (!has_zero(first))
+			memcpy(&rest, tag + sizeof(first), sizeof(rest));
+		if (has_zero(first) || has_zero(rest)) {
+			ct_tls.tags.next = slot + CTRACE_TAG_SLOT_BYTES;
+			memcpy(slot + sizeof(first), &rest, sizeof(rest));
+			end_push(slot, first);
+			return;
+		}
 	}
-	ct_leave();
+	push_any(tag);
 }
 
 CT_EXPORT void ctrace_api_tag_pop(void)
 {
-	if (!ct_enter())
-		return;
-	struct ct_thread *thread = ct_thread_current();
-	if (thread && thread->tag_depth && --thread->tag_depth < CT_TAGS_NESTED)
-		set_root(thread, thread->tag_roots[thread->tag_depth]);
-	ct_leave();
+	char *next = ct_tls.tags.next;
+	bool full = next && !is_free_slot(next);
+	if (full && ct_tls.thread->tags->excess) {
+		ct_tls.thread->tags->excess--;
+	} else if (full || (uintptr_t)next & (CTRACE_TAG_SLOTS_BYTES - CTRACE_TAG_SLOT_BYTES)) {
+		next -= CTRACE_TAG_SLOT_BYTES;
+		ct_tls.tags.next = next;
+		*(volatile uint64_t *)(void *)next = CTRACE_TAG_FREE;
+		*ct_tls.tags.changed = CTRACE_TAG_CHANGED;
+	}
+}
+
+CT_EXPORT long ctrace_api_tags(void)
+{
+	return (char *)&ct_tls.tags - (char *)ctrace_tags_of_thread(0);
 }

@@ -43,6 +43,9 @@ CT_COLD uint64_t ct_tree_intern(uint32_t hash, uint64_t key);
 /* The same for a pseudo frame (its address, see enum ct_pseudo) below a node. */
 CT_COLD uint64_t ct_tree_intern_pseudo(uint32_t parent, uint64_t mark);
 
+/* Let the thread's stacks begin at the tags that are pushed now. */
+void ct_tags_apply(struct ct_thread *thread);
+
 /* Make the site of the node with this key. 0: no memory. */
 CT_COLD uint32_t ct_tree_site(uint32_t hash, uint64_t key);
 

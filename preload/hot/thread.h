@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread as the tracer sees it. Three words (and three of hooks/operators.h) are in initial-exec TLS, which exists
+ * A thread as the tracer sees it. Five words (and three of hooks/operators.h) are in initial-exec TLS, which exists
  * before the thread's first instruction and until its last. The rest is mapped at the thread's first event, and given
  * to a new thread once the kernel reports that this one is gone. Only the thread itself uses its state, unless a field
  * says otherwise.
@@ -8,6 +8,7 @@
 #ifndef CT_HOT_THREAD_H
 #define CT_HOT_THREAD_H
 
+#include "ctrace/ctrace.h"
 #include "ctrace/store.h"
 #include "sys/compiler.h"
 #include "sys/machine.h"
@@ -82,15 +83,38 @@ struct ct_stack_bounds {
 };
 
 #define CT_TAGS_KNOWN 16u
+#define CT_TAGS_NESTED 8u /* deeper tags count as the one around them */
 
-/* The node of a tag that the thread has pushed. */
-struct ct_tag_root {
-	struct ct_span name;
+/* A tag that has been looked up. */
+struct ct_tag {
+	struct ct_span name; /* in STRINGS, those of outer tags included */
 	uint32_t base; /* the node above: 0, or the thread's own */
-	uint32_t root; /* 0: the row is free */
+	uint32_t root; /* its node; 0: the row is free */
 };
 
-#define CT_TAGS_NESTED 8u /* deeper tags count as the one around them */
+/* A frame of the remembered stack, below the root that it was below before. */
+#define CT_TAG_FRAMES 64u
+
+struct ct_tag_frame {
+	uint32_t root;
+	uint32_t mate; /* its node below the present root */
+	uint32_t hash, node, site; /* as in struct ct_remembered */
+};
+
+/*
+ * The tags of a thread. A push only writes its name into the next slot. Names are looked up at the thread's next event,
+ * unless the slots have the names that were looked up last.
+ */
+struct ct_tags {
+	uint32_t excess; /* tags that were pushed when all slots were full, and not popped */
+	uint32_t known; /* slots that looked_up and tags are of */
+	struct ct_tag tags[CT_TAGS_NESTED];
+	struct ct_tag seen[CT_TAGS_KNOWN]; /* by a part of `name` */
+	struct ct_tag_frame frames[CT_TAG_FRAMES];
+	char slots[CT_TAGS_NESTED][CTRACE_TAG_SLOT_BYTES] CT_ALIGNED(CTRACE_TAG_SLOTS_BYTES);
+	char looked_up[CT_TAGS_NESTED][CTRACE_TAG_SLOT_BYTES]; /* what was in the slots */
+} CT_ALIGNED(2 * CTRACE_TAG_SLOTS_BYTES);
+
 #define CT_STACK_FRAMES 2048u /* at first; ct_thread_grow makes room for more */
 #define CT_BOUNDS_KEPT 4u
 #define CT_MEETING_PLACES 1024u /* a power of two */
@@ -116,7 +140,7 @@ struct ct_thread {
 	uint32_t spare_rows; /* first of a list of CT_ROW_BATCH more; 0: none */
 	uint32_t unused_rows; /* the thread's own rows in [unused_rows, unused_end) have never been used */
 	uint32_t unused_end;
-	uint32_t loader_epoch;
+	uint32_t loader_epoch; /* ct_tracer's at the latest event; after a change of tags CTRACE_TAG_CHANGED */
 	uint32_t ring_index; /* index + 1; 0: no ring yet */
 	uint32_t tid; /* written under ct_lock_thread; 0: no owner */
 	struct ct_thread *next; /* list of all states, under ct_lock_thread */
@@ -136,10 +160,9 @@ struct ct_thread {
 	struct ct_stack_bounds bounds[CT_BOUNDS_KEPT]; /* [0] is the latest one */
 	struct ct_path paths[CT_PATHS]; /* by a hash of `from` */
 	struct ct_cut cuts[CT_CUTS];
-	uint32_t tag_depth; /* tags that have been pushed and not popped */
-	uint32_t tag_roots[CT_TAGS_NESTED]; /* `root` before each of them */
-	struct ct_span tags[CT_TAGS_NESTED]; /* their names in STRINGS, those of outer tags included */
-	struct ct_tag_root known_tags[CT_TAGS_KNOWN]; /* by a part of `name` */
+	uint32_t code_epoch; /* ct_tracer.loader_epoch when the remembered stack was walked */
+	uint32_t own_root; /* `root` without a tag */
+	struct ct_tags *tags; /* NULL: it has never pushed one */
 	char first_frames[CT_FRAMES_BYTES(CT_STACK_FRAMES)] CT_ALIGNED(16); /* the arrays, until they grow */
 };
 
@@ -148,6 +171,7 @@ struct ct_tls {
 	uint64_t unsampled; /* bytes to the next sampling point, see hot/sample.h */
 	uint32_t sample; /* the sample that `unsampled` was drawn in: ct_tracer.sample at that time */
 	uint32_t busy; /* 0, or inside the tracer: CT_BUSY_HOOK, plus CT_BUSY_OWN for each ct_own_begin */
+	struct ctrace_tags tags; /* its slots are in thread->tags */
 };
 
 extern CT_HIDDEN __thread struct ct_tls ct_tls;

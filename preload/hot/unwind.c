@@ -378,3 +378,16 @@ uint32_t ct_unwind_deep(struct ct_thread *thread, const struct ct_registers *fro
 	thread->looked_ticks = ct_ticks(); /* the program's frames do not change while this hook is below them */
 	return site;
 }
+
+uint32_t ct_unwind_changed(struct ct_thread *thread, const struct ct_registers *from, uint32_t epoch)
+{
+	thread->loader_epoch = epoch;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* a tag that a signal handler pushes from here on is seen next time */
+	if (thread->code_epoch != epoch) {
+		thread->code_epoch = epoch;
+		thread->depth = 0;
+	}
+	if (thread->tags)
+		ct_tags_apply(thread);
+	return ct_unwind(thread, from);
+}

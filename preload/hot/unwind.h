@@ -208,15 +208,20 @@ uint32_t ct_unwind_deep(struct ct_thread *thread, const struct ct_registers *fro
 
 #define CT_DEEP_FRAMES 256u
 
+/*
+ * The same as ct_unwind if code may have been unloaded since the thread's latest event, or if the thread has pushed or
+ * popped a tag. Not CT_COLD, since for a program with tags it must be compiled for speed.
+ */
+__attribute__((noinline)) uint32_t ct_unwind_changed(struct ct_thread *thread, const struct ct_registers *from,
+						     uint32_t epoch);
+
 /* The site of the stack that starts at `from`, the hook's caller. 0: no memory. */
 static inline uint32_t ct_unwind(struct ct_thread *thread, const struct ct_registers *from)
 {
 	uint32_t epoch = ct_get_relaxed(&ct_tracer.loader_epoch);
 	uint32_t depth = thread->depth;
-	if (ct_unlikely(thread->loader_epoch != epoch)) {
-		thread->loader_epoch = epoch;
-		thread->depth = depth = 0;
-	}
+	if (ct_unlikely(thread->loader_epoch != epoch))
+		return ct_unwind_changed(thread, from, epoch);
 	if (ct_unlikely(!depth) || !thread->own_stack || !ct_is_on_latest_stack(thread, from->sp) ||
 	    !ct_is_own_stack(thread, from->sp))
 		return ct_unwind_walk(thread, from, depth, false);

@@ -134,8 +134,7 @@ static struct ct_thread *get(uint32_t tid)
 		return NULL;
 	thread->tid = tid;
 	thread->depth = 0;
-	thread->root = 0;
-	thread->tag_depth = 0;
+	thread->root = thread->own_root = 0;
 	thread->own_stack = false;
 	if (!thread->room)
 		use_frames(thread, thread->first_frames, CT_STACK_FRAMES);
@@ -164,6 +163,7 @@ struct ct_thread *ct_thread_new(void)
 	ct_lock_put(&ct_lock_thread);
 	if (thread && ct_options.threads)
 		ct_thread_name_init(thread);
+	ct_tls.tags.next = NULL;
 	ct_tls.thread = thread;
 	return thread;
 }
@@ -294,6 +294,7 @@ void ct_threads_forked(void)
 		thread->ring_index = 0; /* `ring` itself stays: a signal handler that forked returns into a hook */
 	}
 	ct_tls.thread = NULL;
+	ct_tls.tags.next = NULL;
 }
 
 uint64_t ct_threads_bytes(void)

@@ -4,6 +4,8 @@
 #include <errno.h>
 
 #include "ctrace/fold.h"
+#include "ctrace/mapping_table.h"
+#include "ctrace/note.h"
 #include "hot/journal.h"
 #include "hot/state.h"
 #include "sys/lock.h"
@@ -11,25 +13,11 @@
 #include "sys/region.h"
 #include "sys/sys.h"
 
-#define ROWS_MAX (1u << 20)
 #define FILL_BYTES 65536u
 
-struct range {
-	uintptr_t start, end;
-	uint32_t left, right; /* rows of lower and of higher ranges; 0: none */
-	uint32_t mapping; /* its row */
-};
-
-struct mapping {
-	uint64_t birth; /* ticks */
-	uint32_t site;
-	uint32_t ranges;
-	bool is_stack;
-};
-
 union row {
-	struct range range;
-	struct mapping mapping;
+	struct ct_mapping_range range;
+	struct ct_mapping_origin mapping;
 	struct ct_mapping_thread thread;
 	uint32_t next; /* of the free rows; 0: the last one */
 };
@@ -37,10 +25,13 @@ union row {
 struct ct_lock ct_lock_mappings;
 
 /* All under ct_lock_mappings. */
-static union row *rows; /* NULL: mappings are not recorded; row 0 is not used */
-static uint32_t rows_used, rows_filled;
+static union row *rows __attribute__((used)); /* NULL: mappings are not recorded; row 0 is not used */
+static uint32_t rows_used;
+static uint32_t rows_filled __attribute__((used));
 static uint32_t free_row; /* 0: none */
-static uint32_t root; /* of the treap: below a range are those with a lower priority */
+static uint32_t root __attribute__((used)); /* of the treap: below a range are those with a lower priority */
+__asm__(CT_NOTE(CT_NOTE_OWNER, CT_NOTE_MAPPINGS, ".long rows - ., root - ., rows_filled - ."));
+_Static_assert(sizeof(union row) == CT_MAPPING_ROW_BYTES, "as the viewer reads them");
 
 static __thread uint32_t depth; /* of ct_mmap_lock */
 
@@ -49,7 +40,7 @@ bool ct_mmap_init(void)
 	if (rows)
 		return true;
 	rows_used = 1;
-	return (rows = ct_region_reserve(ROWS_MAX * sizeof(*rows))) != NULL;
+	return (rows = ct_region_reserve(CT_MAPPING_ROWS_MAX * sizeof(*rows))) != NULL;
 }
 
 bool ct_mmap_are_on(void)
@@ -133,7 +124,7 @@ static void count_new(uint32_t id, uint64_t bytes, uint64_t ticks)
 }
 
 /* Some bytes of a mapping are gone; if it has no range any more, all of it. */
-static void count_gone(const struct mapping *mapping, uint64_t bytes, uint64_t ticks)
+static void count_gone(const struct ct_mapping_origin *mapping, uint64_t bytes, uint64_t ticks)
 {
 	struct ct_totals *totals = &ct_tracer.header->mappings.totals;
 	struct ct_site *site = change_begin(mapping->site);
@@ -148,7 +139,8 @@ static void count_gone(const struct mapping *mapping, uint64_t bytes, uint64_t t
 	change_end();
 }
 
-static void count_resize(const struct mapping *mapping, uint64_t before, uint64_t now, bool moved, uint64_t ticks)
+static void count_resize(const struct ct_mapping_origin *mapping, uint64_t before, uint64_t now, bool moved,
+			 uint64_t ticks)
 {
 	struct ct_site *site = change_begin(mapping->site);
 	site->resizes++;
@@ -173,7 +165,7 @@ static uint32_t row_new(void)
 		return row;
 	}
 	if (rows_used >= rows_filled) {
-		if (rows_filled >= ROWS_MAX || !ct_region_fill(rows + rows_filled, FILL_BYTES, -1, 0))
+		if (rows_filled >= CT_MAPPING_ROWS_MAX || !ct_region_fill(rows + rows_filled, FILL_BYTES, -1, 0))
 			return 0;
 		ct_set_relaxed(&rows_filled, rows_filled + FILL_BYTES / (uint32_t)sizeof(*rows));
 	}
@@ -197,7 +189,7 @@ static uint32_t priority(uint32_t row)
 static void split(uint32_t tree, uintptr_t at, uint32_t *below, uint32_t *above)
 {
 	while (tree) {
-		struct range *range = &rows[tree].range;
+		struct ct_mapping_range *range = &rows[tree].range;
 		if (range->start < at) {
 			*below = tree;
 			below = &range->right;
@@ -283,7 +275,7 @@ static bool insert(uintptr_t start, uintptr_t end, uint32_t mapping)
 	uint32_t row = row_new();
 	if (!row)
 		return false;
-	rows[row].range = (struct range){.start = start, .end = end, .mapping = mapping};
+	rows[row].range = (struct ct_mapping_range){.start = start, .end = end, .mapping = mapping};
 	rows[mapping].mapping.ranges++;
 	place(row);
 	return true;
@@ -359,7 +351,7 @@ void ct_mmap_doubt(uintptr_t start, size_t bytes)
 {
 	uintptr_t at = start, end = start + bytes;
 	for (uint32_t row; (row = find_from(at)) && rows[row].range.start < end;) {
-		struct range range = rows[row].range;
+		struct ct_mapping_range range = rows[row].range;
 		bool whole = is_there(range.start, range.end - range.start);
 		for (at = range.start; at < range.end; at += ct_page_bytes)
 			if (!whole && !is_there(at, ct_page_bytes))
@@ -376,7 +368,7 @@ static void add(uint32_t site, uintptr_t start, size_t bytes, bool is_stack)
 		return;
 	uint32_t mapping = row_new();
 	if (mapping) {
-		rows[mapping].mapping = (struct mapping){.birth = ticks, .site = site, .is_stack = is_stack};
+		rows[mapping].mapping = (struct ct_mapping_origin){.birth = ticks, .site = site, .is_stack = is_stack};
 		if (insert(start, start + bytes, mapping)) {
 			count_new(site, bytes, ticks);
 			return;
@@ -401,7 +393,7 @@ static uint32_t shift(uintptr_t from, size_t bytes, uintptr_t to)
 	ct_mmap_doubt(to, bytes);
 	while (moved) {
 		uint32_t row = pop(&moved);
-		struct range *range = &rows[row].range;
+		struct ct_mapping_range *range = &rows[row].range;
 		range->start += to - from;
 		range->end += to - from;
 		ct_mmap_remove(range->start, range->end - range->start);
@@ -448,7 +440,7 @@ void ct_mmap_copy(uint32_t site, uintptr_t from, size_t bytes, uintptr_t to)
 		ct_mmap_add(site, to, bytes);
 		return;
 	}
-	rows[mapping].mapping = (struct mapping){.birth = ticks, .site = site, .ranges = 1};
+	rows[mapping].mapping = (struct ct_mapping_origin){.birth = ticks, .site = site, .ranges = 1};
 	ct_mmap_doubt(to, bytes);
 	for (uintptr_t at = from; at < end && (row = find_from(at)) && rows[row].range.start < end;) {
 		uintptr_t first = rows[row].range.start > from ? rows[row].range.start : from;
@@ -505,7 +497,7 @@ void ct_mmap_forked(uintptr_t own_stack)
 {
 	uintptr_t at = 0;
 	for (uint32_t row; (row = find_from(at));) {
-		struct range range = rows[row].range;
+		struct ct_mapping_range range = rows[row].range;
 		at = range.end;
 		if (rows[range.mapping].mapping.is_stack && (own_stack < range.start || own_stack >= range.end))
 			ct_mmap_remove(range.start, range.end - range.start);

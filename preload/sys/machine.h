@@ -25,6 +25,7 @@
  *   clock       ct_machine_counter_is_steady, ct_machine_pause
  *   kernel      CT_MACHINE_PAGE_BYTES_MAX the largest page that the kernel may have
  *               ct_machine_tags_memory    may loads through addresses without their tag fail?
+ *               CT_MACHINE_READS_ON       may a load go on to the end of a page, behind the end of a block?
  *               ct_machine_syscall        a system call
  *               CT_MACHINE_SP             sp in struct user_regs_struct, which ptrace fills
  *   loader      CT_MACHINE_LOADER         versions of the functions of sys/loader.h

@@ -137,6 +137,8 @@ static inline bool ct_machine_tags_memory(void)
 	return control > 0 && control & PR_MTE_TCF_MASK;
 }
 
+#define CT_MACHINE_READS_ON false
+
 #define CT_MACHINE_SP(registers) ((registers)->sp)
 
 /* Whether Valgrind runs the program: the same request, as its header has it for this processor. */

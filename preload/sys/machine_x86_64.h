@@ -128,6 +128,8 @@ static inline bool ct_machine_tags_memory(void)
 	return false;
 }
 
+#define CT_MACHINE_READS_ON true
+
 static inline long ct_machine_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;

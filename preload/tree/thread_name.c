@@ -28,7 +28,8 @@ void ct_thread_name_init(struct ct_thread *thread)
 	if (!span.bytes)
 		return;
 	thread->name = span.offset;
-	thread->root = (uint32_t)ct_tree_intern_pseudo(0, CT_PSEUDO_THREAD_FRAME(number, span.offset));
+	thread->root = thread->own_root =
+		(uint32_t)ct_tree_intern_pseudo(0, CT_PSEUDO_THREAD_FRAME(number, span.offset));
 }
 
 void ct_thread_name_note(struct ct_thread *thread)

@@ -5,7 +5,9 @@
  *   same       one site                                        live   N blocks live, a random one is replaced
  *   sites      N sites; the next differs in two inner frames   sizes  random sizes up to 32 KiB
  *   scattered  N sites; the next may differ from main on       grow   realloc
- *   wander     a call deeper or back, at each pair
+ *   wander     a call deeper or back, at each pair     push   ctrace_tag_push and ctrace_tag_pop, without a pair
+ *   tagged     each pair below a tag of its own        buffer the same with a name that is not a literal
+ *   changing   a pair below a tag, then one without
  *   cross      one half of the threads allocates, the other half frees
  *
  * stdout: a checksum, which is the same in each run. stderr: "pairs TOTAL, CPU ns, wall ns".
@@ -19,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "ctrace/ctrace.h"
 
 #define FRAME __attribute__((noinline, noclone))
 #define KEEP(value) __asm__ volatile("" : : "g"(value) : "memory")
@@ -93,6 +97,43 @@ FRAME static void at_site(struct worker *worker, uint64_t site, int bits)
 	} else {
 		at_site(worker, site, bits - 1);
 		KEEP(2);
+	}
+}
+
+FRAME static void push(struct worker *worker)
+{
+	for (; worker->left; worker->left--) {
+		ctrace_tag_push("checkout");
+		ctrace_tag_pop();
+	}
+}
+
+FRAME static void buffer(struct worker *worker)
+{
+	char name[] = "checkout";
+	for (; worker->left; worker->left--) {
+		KEEP(name);
+		ctrace_tag_push(name);
+		ctrace_tag_pop();
+	}
+}
+
+FRAME static void tagged(struct worker *worker)
+{
+	for (; worker->left; worker->left--) {
+		ctrace_tag_push("checkout");
+		give(worker, take(worker, 64));
+		ctrace_tag_pop();
+	}
+}
+
+FRAME static void changing(struct worker *worker)
+{
+	for (; worker->left; worker->left--) {
+		ctrace_tag_push("checkout");
+		give(worker, take(worker, 64));
+		ctrace_tag_pop();
+		give(worker, take(worker, 64));
 	}
 }
 
@@ -255,7 +296,8 @@ static const struct {
 } modes[] = {
 	{"same", same},     {"sites", near_sites}, {"scattered", scattered_sites},
 	{"wander", wander}, {"live", live_blocks}, {"sizes", sizes},
-	{"grow", grow},     {"cross", produce},
+	{"grow", grow},     {"cross", produce},    {"push", push},
+	{"buffer", buffer}, {"tagged", tagged},    {"changing", changing},
 };
 
 static void (*find_mode(const char *name))(struct worker *)

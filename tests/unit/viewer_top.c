@@ -45,6 +45,15 @@ static void test_bytes(void **state)
 		assert_string_equal(ct_number_bytes(out, cases[i].bytes), cases[i].text);
 	assert_string_equal(ct_number_bytes_column(out, 12), "12   B");
 	assert_string_equal(ct_number_bytes_column(out, 2048), "2.00 KiB");
+	assert_string_equal(ct_number_count(out, 0, "blocks"), "0 blocks");
+	assert_string_equal(ct_number_count(out, 1, "blocks"), "1 block");
+	assert_string_equal(ct_number_count(out, 1, "processes"), "1 process");
+	assert_string_equal(ct_number_count(out, 1, "copies"), "1 copy");
+	assert_string_equal(ct_number_count(out, 1, "branches"), "1 branch");
+	assert_string_equal(ct_number_count(out, 1234, "copies"), "1,234 copies");
+	assert_string_equal(ct_number_count(out, 1, ""), "1 ");
+	assert_string_equal(ct_number_count(out, UINT64_MAX, "123456789012345678901234567890123456é"),
+			    "18,446,744,073,709,551,615 123456789012345678901234567890123456");
 }
 
 static void test_other_numbers(void **state)

@@ -30,9 +30,9 @@ static void put_allocators(struct ct_line *line, const struct ct_profile *profil
 {
 	char number[CT_NUMBER_ROOM], blocks[CT_NUMBER_ROOM];
 	double peak = (double)profile->totals.peak_bytes;
-	ct_line_format(line, "%s in %s blocks at the peak would take, by the size classes of",
+	ct_line_format(line, "%s in %s at the peak would take, by the size classes of",
 		       ct_number_bytes(number, profile->totals.peak_bytes),
-		       ct_number_exact(blocks, profile->totals.peak_blocks));
+		       ct_number_count(blocks, profile->totals.peak_blocks, "blocks"));
 	ct_line_end(line);
 	for (int i = 0; i < CT_ALLOCATORS; i++) {
 		ct_line_format(line, "   %-9s", ct_allocator_title((enum ct_allocator)i));
@@ -84,8 +84,7 @@ static void put_row(struct ct_line *line, const struct ct_profile *profile, cons
 	ct_advise_put_labelled(
 		line, "where",
 		ct_advice_place(profile, &what_if->origins, row->site, row->frame, row->site_count, text));
-	snprintf(text, sizeof(text), "%s block%s of %s bytes at the peak", ct_number_exact(to, row->blocks),
-		 row->blocks == 1 ? "" : "s", from);
+	snprintf(text, sizeof(text), "%s of %s bytes at the peak", ct_number_count(to, row->blocks, "blocks"), from);
 	ct_advise_put_labelled(line, "because", text);
 	put_saved(line, row);
 	ct_line_end(line);

@@ -59,10 +59,10 @@ static void print_segment(const struct ct_store_file *store)
 	double end = (double)ct_store_file_us(store, store->end_ticks);
 	printf("segment   %u%s%s, from %s to %s%s\n", segment->number, name && *name ? " " : "", name ? name : "",
 	       ct_number_time(a, start, "µs"), ct_number_time(b, end, "µs"), segment->end_ticks ? "" : " so far");
-	printf("total     %s in %s blocks\n", ct_number_bytes(a, totals->total_bytes),
-	       ct_number_exact(b, totals->total_blocks));
-	printf("live      %s in %s blocks, at most %s\n", ct_number_bytes(a, (uint64_t)totals->live_bytes),
-	       ct_number_exact(b, (uint64_t)totals->live_blocks), ct_number_bytes(c, totals->peak_bytes));
+	printf("total     %s in %s\n", ct_number_bytes(a, totals->total_bytes),
+	       ct_number_count(b, totals->total_blocks, "blocks"));
+	printf("live      %s in %s, at most %s\n", ct_number_bytes(a, (uint64_t)totals->live_bytes),
+	       ct_number_count(b, (uint64_t)totals->live_blocks, "blocks"), ct_number_bytes(c, totals->peak_bytes));
 	free(name);
 }
 

@@ -159,7 +159,8 @@ static void report_source(const struct ct_source_sum *sum)
 		ct_message("%s file%s not source code by %s and not in the page", ct_number_exact(a, sum->other),
 			   sum->other == 1 ? " is" : "s are", sum->other == 1 ? "its name" : "their names");
 	if (sum->left)
-		ct_message("%s lines with few bytes are not among them", ct_number_exact(a, sum->left));
+		ct_message("%s with few bytes %s not among them", ct_number_count(a, sum->left, "lines"),
+			   sum->left == 1 ? "is" : "are");
 }
 
 /* Options of the command line take the place of settings. */

@@ -52,8 +52,8 @@ static void print_amount(const struct ct_profile *profile, const char *name, enu
 	if (!ct_metric_exists(profile, metric))
 		return;
 	if (ct_metric_exists(profile, metric + 1))
-		snprintf(blocks, sizeof(blocks), " in %s %s",
-			 ct_number_exact(exact, ct_metric_value(&profile->totals, metric + 1)), profile->blocks_unit);
+		snprintf(blocks, sizeof(blocks), " in %s",
+			 ct_number_count(exact, ct_metric_value(&profile->totals, metric + 1), profile->blocks_unit));
 	ct_number_exact(exact, value);
 	if (value >= 1024 && (profile->mode == CT_MODE_HEAP || profile->mode == CT_MODE_MAPPINGS))
 		print_row(name, "%s (%s %s)%s", ct_number_bytes(bytes, value), exact, profile->bytes_unit, blocks);
@@ -74,7 +74,8 @@ static void print_profile(const struct ct_profile *profile)
 	if (profile->sample_bytes)
 		print_row("sampled", "mean interval %s; the numbers are estimates",
 			  ct_number_bytes(a, profile->sample_bytes));
-	print_row("sites", "%zu, of %zu distinct frames", profile->site_count, profile->frame_count - 1);
+	print_row("sites", "%zu, of %s", profile->site_count,
+		  ct_number_count(a, profile->frame_count - 1, "distinct frames"));
 	print_amount(profile, "total", CT_METRIC_TOTAL_BYTES);
 	print_amount(profile, "peak", CT_METRIC_PEAK_BYTES);
 	if (ct_metric_exists(profile, CT_METRIC_PEAK_BYTES))
@@ -204,7 +205,7 @@ static void print_segments(const struct ct_store_file *store)
 
 static bool print_store(const struct ct_store_file *store)
 {
-	char a[CT_NUMBER_ROOM];
+	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM];
 	const struct ct_store_header *header = store->header;
 	char *program = clean(store, header->exe), *reason = clean(store, header->stop_reason);
 	print_row("store", "version %u", header->version);
@@ -213,10 +214,11 @@ static bool print_store(const struct ct_store_file *store)
 		print_row("stopped early", "%s", reason ? reason : "");
 	free(program);
 	free(reason);
-	print_row("nodes", "%zu in the call tree, %zu sites, %zu threads' rings", store->node_count - 1,
-		  store->site_count - 1, store->ring_count);
-	print_row("replayed", "%s events that were not folded yet", ct_number_exact(a, store->replayed));
-	print_row("fallbacks", "%s stacks walked by libunwind", ct_number_exact(a, header->losses[CT_LOSS_FALLBACK]));
+	print_row("nodes", "%zu in the call tree, %s, rings of %s", store->node_count - 1,
+		  ct_number_count(a, store->site_count - 1, "sites"), ct_number_count(b, store->ring_count, "threads"));
+	print_row("replayed", "%s not folded yet", ct_number_count(a, store->replayed, "events"));
+	print_row("fallbacks", "%s walked by libunwind",
+		  ct_number_count(a, header->losses[CT_LOSS_FALLBACK], "stacks"));
 	print_row("ctrace itself", "%s beside the store", ct_number_bytes(a, header->own_bytes));
 	print_segments(store);
 	print_modules(store);

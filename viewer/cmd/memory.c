@@ -42,6 +42,8 @@ static int take_process(int pid, struct ct_ledger *ledger, struct ct_error_text 
 	code = fd < 0 ? fd : ct_store_file_read(fd, name, &store, error);
 	if (!code)
 		code = ct_take(&process, &store, &taken, error);
+	if (!code)
+		code = ct_taken_name(&taken, &store, error);
 	if (fd >= 0) {
 		ct_store_file_close(&store);
 		close(fd);

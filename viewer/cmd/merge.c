@@ -87,8 +87,9 @@ static void print_summary(const struct work *work)
 		ct_number_exact(b, profile->totals.total_bytes);
 	else
 		ct_number_bytes(b, profile->totals.total_bytes);
-	fprintf(stderr, ": total %s in %s %s at %s sites\n", b, ct_number_exact(c, profile->totals.total_blocks),
-		profile->blocks_unit, ct_number_exact(d, profile->site_count));
+	fprintf(stderr, ": total %s in %s at %s\n", b,
+		ct_number_count(c, profile->totals.total_blocks, profile->blocks_unit),
+		ct_number_count(d, profile->site_count, "sites"));
 	ct_message("report %s", work->output);
 }
 

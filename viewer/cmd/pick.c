@@ -69,7 +69,7 @@ static void print_list(FILE *out, const char *folder, const struct row *rows, si
 {
 	char number[CT_NUMBER_ROOM], total[CT_NUMBER_ROOM], peak[CT_NUMBER_ROOM], end[CT_NUMBER_ROOM];
 	size_t length = strlen(folder);
-	fprintf(out, "%s reports in ", ct_number_exact(number, count));
+	fprintf(out, "%s in ", ct_number_count(number, count, "reports"));
 	print_name(out, folder);
 	fprintf(out, ", the largest first\n\n%10s %10s %10s  REPORT\n", "TOTAL", "PEAK", "END");
 	for (size_t i = 0; i < count && i < ROWS_MAX; i++) {

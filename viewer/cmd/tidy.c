@@ -84,14 +84,15 @@ static int run(int argc, char **argv)
 				       .bytes = request.bytes,
 				       .pretend = request.pretend,
 				       .removed = request.quiet ? NULL : print_removed};
+		char files[CT_NUMBER_ROOM];
 		size_t count;
 		uint64_t bytes;
 		code = ct_tidy(&tidy, &count, &bytes, &error);
 		if (code)
 			return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
 		if (!request.quiet)
-			printf("%s: %zu files with %s %s\n", argv[rest], count, ct_number_bytes(number, bytes),
-			       request.pretend ? "would be removed" : "removed");
+			printf("%s: %s with %s %s\n", argv[rest], ct_number_count(files, count, "files"),
+			       ct_number_bytes(number, bytes), request.pretend ? "would be removed" : "removed");
 	}
 	return CT_EXIT_FINE;
 }

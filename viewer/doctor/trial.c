@@ -105,8 +105,8 @@ static void tell_came(struct ct_doctor *doctor, const struct came *came, const c
 			name);
 		return;
 	}
-	ct_doctor_tell(doctor, state, "trial", "%s allocations at %s sites, of %s%s", ct_number_exact(a, came->blocks),
-		       ct_number_exact(b, came->sites), came->names,
+	ct_doctor_tell(doctor, state, "trial", "%s at %s, of %s%s", ct_number_count(a, came->blocks, "allocations"),
+		       ct_number_count(b, came->sites, "sites"), came->names,
 		       came->blocks ? "" : ": it gets its memory from mmap, or from a malloc of its own");
 	if (!came->blocks)
 		return;
@@ -116,8 +116,8 @@ static void tell_came(struct ct_doctor *doctor, const struct came *came, const c
 	ct_doctor_tell(doctor, came->named == came->frames ? CT_DOCTOR_OK : CT_DOCTOR_NOTE, "names",
 		       "%s %% of the frames have a name",
 		       ct_number_percent(a, (double)came->named, (double)came->frames));
-	ct_doctor_tell(doctor, came->lost ? CT_DOCTOR_NOTE : CT_DOCTOR_OK, "losses", "%s events were not recorded",
-		       ct_number_exact(a, came->lost));
+	ct_doctor_tell(doctor, came->lost ? CT_DOCTOR_NOTE : CT_DOCTOR_OK, "losses", "%s not recorded",
+		       ct_number_count(a, came->lost, "events"));
 	if (came->processes > 1)
 		ct_doctor_tell(doctor, CT_DOCTOR_NOTE, "processes", "%s processes, each with a report",
 			       ct_number_exact(a, came->processes));

@@ -136,6 +136,8 @@ static void add_memory(const struct ct_store_file *store, struct ct_store_builde
 	struct ct_error_text error;
 	struct ct_taken taken = {0};
 	int code = ct_take_by_store(store, &taken, &error);
+	if (!code)
+		code = ct_taken_name(&taken, store, &error);
 	if (code && !quiet)
 		ct_message("where its memory is cannot be said: %s", error.line);
 	if (!code)

@@ -43,7 +43,8 @@ static void print_losses(const struct ct_profile *profile, const struct ct_store
 	for (size_t i = 0; i < CT_LOSS_ROWS; i++)
 		if (ct_loss_rows[i].effect == CT_EFFECT_NUMBERS || ct_loss_rows[i].effect == CT_EFFECT_STACKS)
 			add(list, sizeof(list), ct_loss_text(&profile->losses, i, text));
-	snprintf(text, sizeof(text), "%s files changed or gone, so without names", ct_number_exact(number, nameless));
+	snprintf(text, sizeof(text), "%s changed or gone, so without names",
+		 ct_number_count(number, nameless, "files"));
 	add(list, sizeof(list), nameless ? text : "");
 	if (*list)
 		ct_message("INCOMPLETE: %s", list);
@@ -85,19 +86,19 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 		return;
 	}
 	if (one_line) {
-		ct_message("total %s in %s blocks, peak %s, at end %s; report %s",
-			   ct_number_bytes(a, totals->total_bytes), ct_number_exact(b, totals->total_blocks),
-			   ct_number_bytes(c, totals->peak_bytes), ct_number_bytes(d, totals->end_bytes), output);
+		ct_message("total %s in %s, peak %s, at end %s; report %s", ct_number_bytes(a, totals->total_bytes),
+			   ct_number_count(b, totals->total_blocks, "blocks"), ct_number_bytes(c, totals->peak_bytes),
+			   ct_number_bytes(d, totals->end_bytes), output);
 		return;
 	}
-	ct_message("total %s in %s blocks, at end %s in %s blocks", ct_number_bytes(a, totals->total_bytes),
-		   ct_number_exact(b, totals->total_blocks), ct_number_bytes(c, totals->end_bytes),
-		   ct_number_exact(d, totals->end_blocks));
+	ct_message("total %s in %s, at end %s in %s", ct_number_bytes(a, totals->total_bytes),
+		   ct_number_count(b, totals->total_blocks, "blocks"), ct_number_bytes(c, totals->end_bytes),
+		   ct_number_count(d, totals->end_blocks, "blocks"));
 	if (profile->sample_bytes)
 		snprintf(sampled, sizeof(sampled), " (sampled, mean interval %s)",
 			 ct_number_bytes(a, profile->sample_bytes));
-	ct_message("peak  %s in %s blocks, %s after start%s", ct_number_bytes(b, totals->peak_bytes),
-		   ct_number_exact(c, totals->peak_blocks),
+	ct_message("peak  %s in %s, %s after start%s", ct_number_bytes(b, totals->peak_bytes),
+		   ct_number_count(c, totals->peak_blocks, "blocks"),
 		   ct_number_time(d, (double)profile->peak_time, profile->time_unit), sampled);
 	if (*ct_leaks_summary(profile, lost))
 		ct_message("%s", lost);

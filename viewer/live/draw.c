@@ -65,8 +65,8 @@ static void add_amount(struct draw *draw, const char *before, enum ct_metric met
 	char text[CT_NUMBER_ROOM * 4], number[CT_NUMBER_ROOM], count[CT_NUMBER_ROOM];
 	bytes_of(draw, ct_metric_value(totals, metric), number);
 	if (ct_metric_exists(draw->view.profile, metric + 1))
-		snprintf(text, sizeof(text), "%s%s in %s %.40s", before, number,
-			 ct_number_exact(count, ct_metric_value(totals, metric + 1)), draw->view.profile->blocks_unit);
+		snprintf(text, sizeof(text), "%s%s in %s", before, number,
+			 ct_number_count(count, ct_metric_value(totals, metric + 1), draw->view.profile->blocks_unit));
 	else
 		snprintf(text, sizeof(text), "%s%s", before, number);
 	ct_line_add_rest(&draw->line, text);
@@ -136,12 +136,12 @@ static void put_kinds(struct draw *draw)
 		ct_line_add(&draw->line, " ");
 	}
 	if (screen->left_out) {
-		snprintf(text, sizeof(text), " filter %s: %s of %s sites", screen->filter.text,
+		snprintf(text, sizeof(text), " filter %s: %s of %s", screen->filter.text,
 			 ct_number_exact(shown, screen->shown_sites),
-			 ct_number_exact(all, draw->view.profile->site_count));
+			 ct_number_count(all, draw->view.profile->site_count, "sites"));
 		put_styled(draw, CT_STYLE_LOSS, text);
 	} else {
-		snprintf(text, sizeof(text), " %s sites", ct_number_exact(all, draw->view.profile->site_count));
+		snprintf(text, sizeof(text), " %s", ct_number_count(all, draw->view.profile->site_count, "sites"));
 		put_styled(draw, CT_STYLE_QUIET, text);
 	}
 	ct_line_end(&draw->line);

@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "memory/blocks.h"
 
-#include <elf.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ctrace/block_map.h"
 #include "ctrace/note.h"
+#include "memory/note.h"
 #include "util/array.h"
-#include "util/open.h"
 
 #define LEAVES (UINT64_C(1) << (CT_ADDRESS_BITS - CT_LEAF_SHIFT))
-#define NOTES_MAX 4096
 #define PIECE (64 * CT_PAGE)
 #define INEXACT 16 /* bytes that a block of glibc's may begin later than the map says */
 
@@ -30,79 +26,6 @@ struct reading {
 	bool foreign;
 	uint64_t leaf; /* the first address of the leaf that is read */
 };
-
-static uint64_t aligned(uint64_t bytes)
-{
-	return (bytes + 3) & ~UINT64_C(3);
-}
-
-/* The address of the block map, from the notes of an object; 0: it is not there. */
-static uint64_t find_note(const char *notes, uint64_t bytes, uint64_t address)
-{
-	uint64_t at = 0;
-	while (bytes - at >= sizeof(Elf64_Nhdr)) {
-		Elf64_Nhdr note;
-		int32_t content[2];
-		memcpy(&note, notes + at, sizeof(note));
-		uint64_t name = at + sizeof(note), data = name + aligned(note.n_namesz);
-		if (aligned(note.n_namesz) + aligned(note.n_descsz) > bytes - name)
-			return 0;
-		if (note.n_type == CT_NOTE_BLOCKS && note.n_namesz == sizeof(CT_NOTE_OWNER) &&
-		    note.n_descsz == sizeof(content) && !memcmp(notes + name, CT_NOTE_OWNER, sizeof(CT_NOTE_OWNER))) {
-			memcpy(content, notes + data, sizeof(content));
-			return content[1] == CT_BLOCK_MAP_LAYOUT ? address + data + (uint64_t)(int64_t)content[0] : 0;
-		}
-		at = data + aligned(note.n_descsz);
-	}
-	return 0;
-}
-
-/*
- * Read the beginning of an object. What is not resident is read from the file: reading memory would map the pages
- * around it. After a fork, most of a file's pages are not.
- */
-static size_t read_object(struct ct_peer *peer, const struct ct_area *area, uint64_t offset, char *to, size_t bytes)
-{
-	char path[PATH_MAX];
-	struct stat status;
-	ssize_t got = -1;
-	uint64_t last = area->start + offset + bytes - 1;
-	if (ct_peer_is_resident(peer, area->start + offset) && ct_peer_is_resident(peer, last))
-		return ct_peer_read(peer, area->start + offset, to, bytes);
-	if (snprintf(path, sizeof(path), "root%s", area->path) >= (int)sizeof(path))
-		return 0;
-	int fd = ct_open_regular(peer->process->folder, path, O_NOFOLLOW, &status);
-	if (fd >= 0 && status.st_ino == area->inode)
-		got = pread(fd, to, bytes, (off_t)offset);
-	if (fd >= 0)
-		close(fd);
-	return got < 0 ? 0 : (size_t)got;
-}
-
-/* The address of the block map if this is where our library begins; else 0. */
-static uint64_t look_into(struct ct_peer *peer, const struct ct_area *area)
-{
-	_Alignas(8) char page[CT_PAGE], notes[NOTES_MAX];
-	if (area->kind != CT_AREA_FILE || area->offset || !area->readable || !area->inode ||
-	    read_object(peer, area, 0, page, sizeof(page)) != sizeof(page) || memcmp(page, ELFMAG, SELFMAG) ||
-	    page[EI_CLASS] != ELFCLASS64)
-		return 0;
-	const Elf64_Ehdr *head = (const void *)page;
-	uint64_t found = 0;
-	for (unsigned i = 0; i < head->e_phnum && !found; i++) {
-		Elf64_Phdr part;
-		uint64_t at = head->e_phoff + i * sizeof(part);
-		if (head->e_phoff > sizeof(page) || at + sizeof(part) > sizeof(page))
-			break;
-		memcpy(&part, page + at, sizeof(part));
-		if (part.p_type != PT_NOTE || !part.p_filesz || part.p_filesz > sizeof(notes) ||
-		    part.p_vaddr != part.p_offset || part.p_vaddr >= area->end - area->start)
-			continue;
-		found = find_note(notes, read_object(peer, area, part.p_offset, notes, part.p_filesz),
-				  area->start + part.p_vaddr);
-	}
-	return found;
-}
 
 /*
  * The mappings of our library and of the store are ours, and so are the library's variables right behind it. Our region
@@ -125,13 +48,14 @@ static void claim_own(struct ct_peer *peer, uint64_t library)
 
 static uint64_t find_map(struct ct_peer *peer)
 {
+	int32_t content[2];
 	uint64_t found = 0;
 	for (size_t i = 0; i < peer->area_count && !found; i++) {
-		found = look_into(peer, &peer->areas[i]);
+		found = ct_note_in(peer, &peer->areas[i], &(struct ct_note){CT_NOTE_BLOCKS, 2, content});
 		if (found)
 			claim_own(peer, peer->areas[i].inode);
 	}
-	return found;
+	return found && content[1] == CT_BLOCK_MAP_LAYOUT ? found + (uint64_t)(int64_t)content[0] : 0;
 }
 
 static int add_block(struct reading *reading, uint64_t address, uint32_t row, struct ct_error_text *error)

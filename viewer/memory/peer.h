@@ -34,6 +34,7 @@ struct ct_area {
 	uint64_t resident_bytes, swapped_bytes; /* as /proc/PID/smaps has them */
 	enum ct_area_kind kind;
 	bool readable, writable;
+	bool heap; /* all of it is the allocator's; found out by memory/take.c */
 	char *path; /* of a file; else "[heap]" and the like, or "" */
 	size_t first_run, run_count; /* of ct_peer.runs */
 };

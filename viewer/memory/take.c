@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "memory/blocks.h"
+#include "memory/ranges.h"
 #include "memory/stacks.h"
 
 #define TRIES 3
@@ -209,14 +210,40 @@ static int sweep_all(struct sweep *sweep)
 {
 	int code = 0;
 	for (size_t i = 0; i < sweep->peer->area_count && !code; i++) {
-		const struct ct_area *area = &sweep->peer->areas[i];
+		struct ct_area *area = &sweep->peer->areas[i];
 		while (holds_block(sweep, area) && sweep->blocks->rows[sweep->block].start < area->start)
 			sweep->block++; /* its mapping is gone by now */
 		sweep->ledger->swapped_bytes += area->swapped_bytes;
-		sweep->heap = is_heap(sweep, area);
+		sweep->heap = area->heap = is_heap(sweep, area);
 		code = sweep_area(sweep, area);
 	}
 	return code;
+}
+
+/*
+ * The anonymous pages of the program's ranges that are not the heap's. Blocks in a range are a pool of the program's,
+ * or the range is an allocator's, and then it is heap.
+ */
+static void count_ranges(const struct sweep *sweep, const struct ct_mapped_ranges *ranges)
+{
+	const struct ct_live_blocks *blocks = sweep->blocks;
+	size_t block = 0, run = 0;
+	uint64_t ignored = 0;
+	for (size_t i = 0; i < ranges->count; i++) {
+		const struct ct_mapped_range *range = &ranges->rows[i];
+		const struct ct_area *area = ct_peer_area(sweep->peer, range->start);
+		struct ct_taken_mapping *mapping = &sweep->taken->mappings[range->site];
+		uint64_t in_blocks = 0;
+		for (; block < blocks->count && blocks->rows[block].start < range->end; block++)
+			if (blocks->rows[block].start >= range->start)
+				in_blocks += blocks->rows[block].end - blocks->rows[block].start;
+		if (!area || area->heap)
+			continue;
+		uint64_t resident = ct_runs_resident(&sweep->peer->runs, &run, range->start, range->end, &ignored);
+		mapping->mapped += range->end - range->start;
+		mapping->resident += resident - least(in_blocks, resident);
+		mapping->stack = range->stack;
+	}
 }
 
 /* Move bytes between rows of the allocator, at most as many as there are. */
@@ -287,22 +314,28 @@ static int take_once(const struct ct_process *process, const struct ct_store_fil
 {
 	struct ct_peer peer;
 	struct ct_live_blocks blocks = {0};
+	struct ct_mapped_ranges ranges = {0};
 	*taken = (struct ct_taken){.site_count = store->site_count};
 	taken->sites = calloc(store->site_count + 1, sizeof(*taken->sites));
+	taken->mappings = calloc(store->site_count + 1, sizeof(*taken->mappings));
 	int code = ct_peer_open(process, &peer, error);
 	if (!code)
 		code = ct_live_blocks_read(&peer, store, &blocks, error);
 	struct sweep sweep = {
 		.taken = taken, .ledger = &taken->ledger, .peer = &peer, .blocks = &blocks, .runs = &peer.runs};
-	if (!code && (!taken->sites || (blocks.glibc && ct_live_blocks_measure(&peer, &blocks)) || sweep_all(&sweep)))
+	if (!code && (!taken->sites || !taken->mappings || (blocks.glibc && ct_live_blocks_measure(&peer, &blocks)) ||
+		      sweep_all(&sweep) || ct_mapped_ranges_read(&peer, store, &ranges)))
 		code = ct_error_no_memory(error);
 	if (!code && !ct_process_lives(process))
 		code = ct_error_set(error, CT_ERR_IO, "process %d has ended", process->pid);
 	if (!code) {
+		count_ranges(&sweep, &ranges);
+		taken->ledger.knows_mappings = ranges.known;
 		taken->ledger.rss_bytes = peer.rss_bytes;
 		finish(taken, store, blocks.glibc);
 	}
 	free(blocks.rows);
+	free(ranges.rows);
 	ct_peer_close(&peer);
 	return code;
 }
@@ -373,5 +406,7 @@ void ct_taken_put(const struct ct_taken *taken, struct ct_store_builder *builder
 void ct_taken_fini(struct ct_taken *taken)
 {
 	free(taken->sites);
+	free(taken->mappings);
 	taken->sites = NULL;
+	taken->mappings = NULL;
 }

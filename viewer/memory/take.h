@@ -24,9 +24,17 @@ struct ct_taken_site {
 	uint64_t alone; /* of resident pages that hold blocks of this site only: without it, they could be given back */
 };
 
+/* What a site's mappings or stacks have (--mmap), in bytes, without blocks of a pool of the program's that lie in them.
+ */
+struct ct_taken_mapping {
+	uint64_t mapped, resident;
+	bool stack;
+};
+
 struct ct_taken {
-	struct ct_ledger ledger;
+	struct ct_ledger ledger; /* without parts */
 	struct ct_taken_site *sites; /* by the store's site */
+	struct ct_taken_mapping *mappings; /* the same */
 	size_t site_count;
 };
 
@@ -36,6 +44,12 @@ int ct_take(const struct ct_process *process, const struct ct_store_file *store,
 
 /* The same for the process that has this store, which may be waiting at its end. */
 int ct_take_by_store(const struct ct_store_file *store, struct ct_taken *taken, struct ct_error_text *error);
+
+/*
+ * Name the largest sites of mappings and of threads' stacks as parts of the ledger, from the same store. Reads symbols.
+ * 0 or < 0.
+ */
+int ct_taken_name(struct ct_taken *taken, const struct ct_store_file *store, struct ct_error_text *error);
 
 /* Put it into the builder's profile, which was just updated from the same store. */
 void ct_taken_put(const struct ct_taken *taken, struct ct_store_builder *builder);

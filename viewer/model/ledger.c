@@ -68,3 +68,11 @@ char *ct_ledger_caveat(const struct ct_ledger *ledger, char out[CT_LEDGER_ROOM])
 		out[length - 2] = '\0';
 	return out;
 }
+
+const char *ct_ledger_hint(const struct ct_ledger *ledger)
+{
+	bool some = ledger->bytes[CT_LEDGER_MAPPED] > 0 || ledger->bytes[CT_LEDGER_STACKS] > 0;
+	return some && !ledger->knows_mappings
+		       ? "a recording with --mmap (CTRACE_MMAP=1) names the sites of anonymous mappings and of stacks"
+		       : NULL;
+}

@@ -7,6 +7,7 @@
 #define CT_MODEL_LEDGER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum ct_ledger_row {
@@ -14,6 +15,17 @@ enum ct_ledger_row {
 #include "model/ledger.def"
 #undef CT_LEDGER
 	CT_LEDGER_ROWS,
+};
+
+/* The largest sites of the program's own mappings, and of its threads' stacks, each below its row. */
+#define CT_LEDGER_PARTS_OF_ROW 5
+#define CT_LEDGER_PARTS (2 * CT_LEDGER_PARTS_OF_ROW)
+#define CT_LEDGER_PART_ROOM 256
+
+struct ct_ledger_part {
+	enum ct_ledger_row row;
+	uint64_t resident, mapped;
+	char name[CT_LEDGER_PART_ROOM]; /* of the site, clean UTF-8 */
 };
 
 /* All numbers are bytes unless they say otherwise. */
@@ -30,6 +42,9 @@ struct ct_ledger {
 	uint64_t took_ns; /* CPU time of taking it */
 	bool has_sites; /* false: a sample, which does not have all blocks, so live and slack are estimates */
 	bool slack_estimated; /* the allocator is not glibc's: from what it added to all blocks so far */
+	bool knows_mappings; /* they were recorded (--mmap), so parts are known */
+	struct ct_ledger_part parts[CT_LEDGER_PARTS]; /* by row, then the largest first */
+	size_t part_count;
 	bool late; /* the recording began again after the start: blocks from before are unknown, and count as free */
 };
 
@@ -49,6 +64,9 @@ bool ct_ledger_is_explained(const struct ct_ledger *ledger);
 
 /* Say how much of the heap is live, and how much free memory live blocks pin. Returns out. */
 char *ct_ledger_fragmentation(const struct ct_ledger *ledger, char out[CT_LEDGER_ROOM]);
+
+/* What else would be known of mappings and stacks, and how; NULL: nothing. */
+const char *ct_ledger_hint(const struct ct_ledger *ledger);
 
 /* What limits the ledger's numbers; "": nothing. Returns out. */
 char *ct_ledger_caveat(const struct ct_ledger *ledger, char out[CT_LEDGER_ROOM]);

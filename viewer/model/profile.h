@@ -153,6 +153,7 @@ struct ct_profile {
 	uint64_t lacks; /* a bit for each enum ct_metric that another tool's file does not know */
 	uint64_t tick_fs; /* with has_histograms: a tick of the recording's clock, in femtoseconds */
 	uint64_t recent_us; /* for a running program: time since it was last read; 0 = not read before */
+	const char *state; /* "runs", "killed" and the like, if a server knows it; else NULL */
 	bool ended; /* false: the program was killed or is still running */
 	bool running; /* it was still running when its store was exported */
 	bool torn; /* read from a store that was copied during a write: the numbers do not add up */

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "names/number.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "util/utf8.h"
+
+#define CT_NUMBER_UNIT_MAX 36 /* beside a number of 27 characters */
 
 /* Print three significant digits. */
 static void put_digits(char out[CT_NUMBER_ROOM], double value, const char *unit, int unit_width)
@@ -50,6 +55,19 @@ char *ct_number_exact(char out[CT_NUMBER_ROOM], uint64_t number)
 		*at++ = digits[i];
 	}
 	*at = '\0';
+	return out;
+}
+
+char *ct_number_count(char out[CT_NUMBER_ROOM], uint64_t number, const char *what)
+{
+	size_t length = ct_utf8_fit(what, CT_NUMBER_UNIT_MAX), used;
+	const char *tail = length > 3 ? what + length - 3 : "";
+	bool es = !strncmp(tail, "ses", 3) || !strncmp(tail, "hes", 3), ies = !strncmp(tail, "ies", 3);
+	ct_number_exact(out, number);
+	used = strlen(out);
+	if (number == 1 && length && what[length - 1] == 's')
+		length -= ies ? 3 : es ? 2 : 1;
+	snprintf(out + used, CT_NUMBER_ROOM - used, " %.*s%s", (int)length, what, number == 1 && ies ? "y" : "");
 	return out;
 }
 

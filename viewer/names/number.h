@@ -16,6 +16,9 @@ char *ct_number_bytes_column(char out[CT_NUMBER_ROOM], uint64_t bytes);
 /* "1,234,567". */
 char *ct_number_exact(char out[CT_NUMBER_ROOM], uint64_t number);
 
+/* "1,234 blocks", "1 block": `what` is the plural, in English. It is cut after 36 bytes. */
+char *ct_number_count(char out[CT_NUMBER_ROOM], uint64_t number, const char *what);
+
 /* "12.3 M". */
 char *ct_number_short(char out[CT_NUMBER_ROOM], double number);
 

@@ -194,7 +194,7 @@ void ct_answer_file(struct ct_answer *answer, const struct ct_served *served, co
 {
 	char program[48];
 	size_t length = 0;
-	for (const char *at = ct_name_base(served->exe); *at && length < sizeof(program) - 1; at++)
+	for (const char *at = served->name; *at && length < sizeof(program) - 1; at++)
 		program[length++] =
 			strchr("\"\\;/", *at) || (unsigned char)*at < ' ' || (unsigned char)*at > '~' ? '_' : *at;
 	program[length] = '\0';

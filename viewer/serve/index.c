@@ -73,7 +73,7 @@ static void put_row(struct ct_served *served, FILE *out)
 	fprintf(out, "<td class=n>%d<td title=\"", pid);
 	ct_put_xml(out, served->exe);
 	fputs("\">", out);
-	ct_put_xml(out, ct_name_base(served->exe));
+	ct_put_xml(out, served->name);
 	fprintf(out, "<td>%s", ct_served_states[served->state]);
 	if (!served->known) {
 		fputs("<td><td class=wide><td class=wide><td class=wide><td>", out);

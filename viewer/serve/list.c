@@ -22,6 +22,7 @@ static void put_process(struct ct_served *served, FILE *out)
 	const struct ct_store_numbers *numbers = &served->numbers;
 	fprintf(out, "{\"pid\":%d", served->pid);
 	ct_put_text_member(out, "state", ct_served_states[served->state]);
+	ct_put_text_member(out, "name", served->name);
 	ct_put_text_member(out, "exe", served->exe);
 	ct_put_text_member(out, "service", served->service);
 	ct_put_text_member(out, "store", served->store);

@@ -16,7 +16,8 @@
 #include "serve/sites.h"
 #include "util/clock.h"
 
-#define LABEL_MAX 200 /* bytes of a label's value */
+#define LABEL_MAX 256 /* bytes of a label's value; a tag has 255 at most, and two of them must stay different */
+#define TAGS 20 /* of a process, without ?tags= */
 
 enum kind { GAUGE, COUNTER, INFO };
 
@@ -259,6 +260,23 @@ static void put_sites(struct writer *writer, const struct ct_site_names *names, 
 	}
 }
 
+static void put_tags(struct writer *writer, size_t most)
+{
+	for (int allocated = 0; allocated < 2; allocated++) {
+		begin_family(writer, allocated ? "tag_allocated_bytes" : "tag_live_bytes", allocated ? COUNTER : GAUGE,
+			     "bytes",
+			     allocated ? "Bytes allocated under the program's tags with most live bytes."
+				       : "Live bytes allocated under the program's tags that have most.");
+		for (size_t i = 0; i < writer->count; i++) {
+			const struct ct_served *served = writer->subjects[i].served;
+			for (size_t t = 0; t < served->tags.count && t < most && (allocated || !has_ended(served)); t++)
+				put_sample(writer, served, (const char *const[]){"tag", served->tags.top[t].name, NULL},
+					   allocated ? served->tags.top[t].total_bytes
+						     : served->tags.top[t].live_bytes);
+		}
+	}
+}
+
 static void put_processes(struct writer *writer)
 {
 	char interval[24];
@@ -329,10 +347,11 @@ static bool takes_open_metrics(const char *accept)
 CT_ANSWER(metrics)
 {
 	struct writer writer = {.out = answer->out, .open_metrics = takes_open_metrics(request->accept)};
-	uint64_t sites, ledger, began_ns = ct_now_ns();
+	uint64_t sites, tags, ledger, began_ns = ct_now_ns();
 	int pid;
 	struct ct_served *one = NULL;
 	if (!ct_answer_number(request, answer, "sites", 0, CT_TOP_SITES_MAX, &sites) ||
+	    !ct_answer_number(request, answer, "tags", TAGS, CT_TOP_TAGS_MAX, &tags) ||
 	    !ct_answer_number(request, answer, "ledger", 0, 1, &ledger) || !ct_answer_pid(request, answer, &pid))
 		return;
 	if (pid && !(one = ct_answer_process(server, request, answer)))
@@ -358,6 +377,8 @@ CT_ANSWER(metrics)
 		put_ledgers(&writer);
 	if (sites)
 		put_sites(&writer, &server->fleet.names, (size_t)sites);
+	if (tags)
+		put_tags(&writer, (size_t)tags);
 	put_processes(&writer);
 	if (!one)
 		put_server(&writer, server, began_ns);

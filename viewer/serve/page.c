@@ -140,9 +140,9 @@ CT_ANSWER(page)
 		return;
 	fputs("<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>",
 	      out);
-	ct_put_xml(out, ct_name_base(served->exe));
+	ct_put_xml(out, served->name);
 	fprintf(out, " %d</title><style>%s</style><header><a href=\"/\">processes</a><b>", served->pid, style);
-	ct_put_xml(out, ct_name_base(served->exe));
+	ct_put_xml(out, served->name);
 	fprintf(out, "</b> pid %d", served->pid);
 	if (with)
 		fprintf(out, " compared with %" PRIu64, with);

@@ -9,6 +9,7 @@
 
 #include "load/store/store_builder.h"
 #include "memory/take.h"
+#include "names/names.h"
 #include "push/labels.h"
 #include "serve/memory.h"
 #include "serve/site_cache.h"
@@ -34,10 +35,12 @@ struct ct_served *ct_served_new(int pid, int folder, int fd, const char *store)
 	struct stat file;
 	struct ct_served *served = calloc(1, sizeof(*served));
 	char *name = ct_utf8_clean(store, strlen(store), NULL), *exe = strdup(""), *service = strdup("");
-	if (!served || !name || !exe || !service || fstat(fd, &file) < 0) {
+	char *shown = strdup("");
+	if (!served || !name || !exe || !shown || !service || fstat(fd, &file) < 0) {
 		free(served);
 		free(name);
 		free(exe);
+		free(shown);
 		free(service);
 		if (folder >= 0)
 			close(folder);
@@ -51,6 +54,7 @@ struct ct_served *ct_served_new(int pid, int folder, int fd, const char *store)
 		.fd = fd,
 		.store = name,
 		.exe = exe,
+		.name = shown,
 		.service = service,
 		.device = file.st_dev,
 		.inode = file.st_ino,
@@ -78,11 +82,13 @@ void ct_served_free(struct ct_served *served)
 	close(served->fd);
 	ct_store_builder_free(served->builder);
 	ct_site_cache_free(served->sites);
+	ct_tag_sums_fini(&served->tags);
 	for (size_t i = 0; i < CT_CLIENTS_MAX; i++)
 		ct_seen_free(&served->clients[i]);
 	free(served->store);
 	free(served->exe);
 	free(served->service);
+	free(served->name);
 	free(served->oom_path);
 	free(served->report);
 	free(served);
@@ -145,17 +151,29 @@ size_t ct_served_bytes(const struct ct_served *served)
 }
 
 /* The names of program and service, at the first reading. */
-static void note_names(struct ct_served *served, const char *exe, size_t bytes)
+static void note_names(struct ct_served *served, const struct ct_store_file *store)
 {
+	struct ct_span exe = store->header->exe, command = store->header->command;
+	const char *argument = store->strings + command.offset;
 	struct ct_labels labels = {0};
-	char *clean = ct_utf8_clean(exe, bytes, NULL), *service = NULL;
-	if (clean && ct_labels_of(&labels, clean, served->process.folder < 0 ? 0 : served->pid))
+	char *clean = ct_utf8_clean(store->strings + exe.offset, exe.bytes, NULL), *service = NULL;
+	char *first = ct_utf8_clean(argument, strnlen(argument, command.bytes), NULL), *name = NULL;
+	/* A file of several programs is found by links, so its own name says little. A login shell's begins with '-'.
+	 */
+	if (clean && first)
+		name = strdup(*ct_name_base(first) ? ct_name_base(first) + (*ct_name_base(first) == '-')
+						   : ct_name_base(clean));
+	free(first);
+	if (name && ct_labels_of(&labels, clean, served->process.folder < 0 ? 0 : served->pid))
 		service = strdup(ct_labels_value(&labels, "service_name"));
 	ct_labels_fini(&labels);
 	if (!service) {
 		free(clean);
+		free(name);
 		return;
 	}
+	free(served->name);
+	served->name = name;
 	free(served->exe);
 	free(served->service);
 	served->exe = clean;
@@ -181,10 +199,10 @@ static int read_store(struct ct_served *served, bool profile, struct ct_error_te
 		code = ct_store_file_read(served->fd, served->store, &store, error);
 	served->failed_mark = code == CT_ERR_DAMAGED ? mark : 0;
 	if (!code) {
-		struct ct_span exe = store.header->exe;
 		if (!*served->exe)
-			note_names(served, store.strings + exe.offset, exe.bytes);
+			note_names(served, &store);
 		ct_store_numbers(&store, &served->numbers);
+		ct_tag_sums_read(&served->tags, &store);
 		if (served->sites)
 			ct_site_cache_read(served->sites, &store);
 		if (served->known && served->mark != mark)
@@ -257,6 +275,7 @@ int ct_served_profile(struct ct_served *served, struct ct_profile **profile, str
 	if (code && !served->builder)
 		return code;
 	*profile = ct_store_builder_profile(served->builder);
+	(*profile)->state = served->oom ? "oom" : ct_served_states[served->state];
 	return CT_OK;
 }
 
@@ -270,7 +289,8 @@ const struct ct_ledger *ct_served_ledger(struct ct_served *served)
 		return NULL;
 	if (!served->ledger_ns || now - served->ledger_ns >= (pause > LEDGER_PAUSE_NS ? pause : LEDGER_PAUSE_NS)) {
 		bool taken_now = !ct_store_file_read(served->fd, served->store, &store, &ignored) &&
-				 !ct_take(&served->process, &store, &taken, &ignored);
+				 !ct_take(&served->process, &store, &taken, &ignored) &&
+				 !ct_taken_name(&taken, &store, &ignored);
 		served->ledger = taken_now ? taken.ledger : (struct ct_ledger){0};
 		served->ledger_ns = now;
 		ct_store_file_close(&store);

@@ -15,6 +15,7 @@
 #include "live/process.h"
 #include "load/store/store_numbers.h"
 #include "model/profile.h"
+#include "serve/tags.h"
 #include "util/error.h"
 
 enum ct_served_state {
@@ -58,6 +59,7 @@ struct ct_served {
 	ino_t inode;
 	uint64_t file_bytes;
 	char *exe; /* path of the program, clean UTF-8; "" until the first reading */
+	char *name; /* what its user has started: the last part of its first argument, else of exe; "" until then */
 	char *service; /* OTEL_SERVICE_NAME, or the name of the program; "" until the first reading */
 	enum ct_served_state state;
 	bool arguments; /* the profile names the process with its arguments, which may hold secrets */
@@ -77,6 +79,7 @@ struct ct_served {
 	uint64_t mark; /* of the latest reading */
 	uint64_t failed_mark; /* of a reading that found damage; 0: the latest one did not */
 	char problem[1024]; /* why the latest reading failed; "": it did not */
+	struct ct_tag_sums tags;
 	struct ct_site_cache *sites; /* NULL: they were not asked for */
 	struct ct_store_builder *builder; /* NULL: no profile was asked for, or not for some time */
 	size_t counted_bytes; /* of the profile, in the fleet's sum */

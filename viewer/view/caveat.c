@@ -52,9 +52,9 @@ static void say_doubt(const struct ct_selected *selected)
 	for (int i = 0; i < CT_BLOCK_LIMITS; i++)
 		say_rounded(selected, (enum ct_block_limit)i);
 	if (selected->doubt.live_blocks)
-		ct_message("--older, --younger: %s blocks that are live at the end count although their age is not "
-			   "known exactly",
-			   ct_number_exact(number, selected->doubt.live_blocks));
+		ct_message("--older, --younger: %s live at the end count%s, although the age is not known exactly",
+			   ct_number_count(number, selected->doubt.live_blocks, "blocks"),
+			   selected->doubt.live_blocks == 1 ? "s" : "");
 }
 
 void ct_caveat_selected(const struct ct_selected *selected)

@@ -40,8 +40,8 @@ bool ct_view_put_empty(const struct ct_view *view, struct ct_line *line)
 		if (view->no_leak && *view->no_leak && view->leaks->sums.end_blocks)
 			put(line, view->no_leak);
 	} else if (view->selected && view->selected->site_count) {
-		ct_line_format(line, "none of %s stacks is left: see what --focus and the options like it keep",
-			       ct_number_exact(number, view->selected->site_count));
+		ct_line_format(line, "none of %s is left: see what --focus and the options like it keep",
+			       ct_number_count(number, view->selected->site_count, "stacks"));
 		ct_line_end(line);
 	} else {
 		put_nothing_recorded(view->profile, line);

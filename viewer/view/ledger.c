@@ -34,8 +34,8 @@ static void put_row(struct ct_line *line, const struct ct_ledger *ledger, int64_
 static void put_untouched(struct ct_line *line, const struct ct_ledger *ledger)
 {
 	char a[CT_NUMBER_ROOM], b[CT_NUMBER_ROOM], c[CT_NUMBER_ROOM];
-	ct_line_format(line, "live      %s in %s blocks", ct_number_bytes(a, ledger->live_bytes),
-		       ct_number_exact(b, ledger->live_blocks));
+	ct_line_format(line, "live      %s in %s", ct_number_bytes(a, ledger->live_bytes),
+		       ct_number_count(b, ledger->live_blocks, "blocks"));
 	if (ledger->live_untouched_bytes)
 		ct_line_format(line, "; %s of that was never touched and takes no memory",
 			       ct_number_bytes(c, ledger->live_untouched_bytes));
@@ -47,6 +47,19 @@ static void put_untouched(struct ct_line *line, const struct ct_ledger *ledger)
 	ct_line_end(line);
 }
 
+/* The largest sites of a row, below it. */
+static void put_parts(struct ct_line *line, const struct ct_ledger *ledger, int row, bool exact)
+{
+	for (size_t i = 0; i < ledger->part_count; i++) {
+		const struct ct_ledger_part *part = &ledger->parts[i];
+		char mapped[CT_NUMBER_ROOM], words[CT_LEDGER_PART_ROOM + 2 * CT_NUMBER_ROOM];
+		if ((int)part->row != row)
+			continue;
+		snprintf(words, sizeof(words), "  %s, of %s mapped", part->name, ct_number_bytes(mapped, part->mapped));
+		put_row(line, ledger, (int64_t)part->resident, words, exact);
+	}
+}
+
 void ct_line_put_ledger(struct ct_line *line, const struct ct_ledger *ledger, bool exact)
 {
 	char text[CT_LEDGER_ROOM], number[CT_NUMBER_ROOM];
@@ -56,9 +69,11 @@ void ct_line_put_ledger(struct ct_line *line, const struct ct_ledger *ledger, bo
 	ct_line_add(line, "  WHERE");
 	ct_line_style(line, CT_STYLE_PLAIN);
 	ct_line_end(line);
-	for (int i = 0; i < CT_LEDGER_ROWS; i++)
+	for (int i = 0; i < CT_LEDGER_ROWS; i++) {
 		if (ledger->bytes[i] || i == CT_LEDGER_UNEXPLAINED)
 			put_row(line, ledger, ledger->bytes[i], ct_ledger_words((enum ct_ledger_row)i), exact);
+		put_parts(line, ledger, i, exact);
+	}
 	put_row(line, ledger, (int64_t)ledger->rss_bytes, "RSS", exact);
 	ct_line_end(line);
 	ct_line_format(line, "heap      %s", ct_ledger_fragmentation(ledger, text));
@@ -67,6 +82,8 @@ void ct_line_put_ledger(struct ct_line *line, const struct ct_ledger *ledger, bo
 		put_untouched(line, ledger);
 	if (*ct_ledger_caveat(ledger, text))
 		ct_line_put_remark(line, "note", text);
+	if (ct_ledger_hint(ledger))
+		ct_line_put_remark(line, "mappings", ct_ledger_hint(ledger));
 	ct_line_format(line, "cost      %s of CPU, outside the process",
 		       ct_number_time(number, (double)ledger->took_ns / 1e3, "µs"));
 	ct_line_end(line);

@@ -152,8 +152,7 @@ static void add_amount(const struct ct_view *view, struct ct_line *line, const s
 	}
 	if (!ct_metric_exists(view->profile, metric + 1))
 		return;
-	ct_line_format(line, " in %s ", ct_number_exact(number, blocks));
-	ct_line_add(line, view->profile->blocks_unit);
+	ct_line_format(line, " in %s", ct_number_count(number, blocks, view->profile->blocks_unit));
 }
 
 /* Write the totals that the selection is a part of. */
@@ -163,7 +162,7 @@ static void put_whole(const struct ct_view *view, struct ct_line *line)
 	char number[CT_NUMBER_ROOM];
 	put_label(line, "total");
 	add_amount(view, line, &selected->totals, ct_metric_main(view->profile));
-	ct_line_format(line, " at %s sites; percentages are of it", ct_number_exact(number, selected->site_count));
+	ct_line_format(line, " at %s; percentages are of it", ct_number_count(number, selected->site_count, "sites"));
 	ct_line_end(line);
 }
 

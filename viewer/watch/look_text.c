@@ -26,8 +26,8 @@ static void put_memory(struct ct_line *line, const struct ct_look *look, const c
 		ct_line_format(line, "; all of its processes waited for memory in %d.%02d %% of the last 10 s",
 			       look->pressure / 100, look->pressure % 100);
 	ct_line_end(line);
-	ct_line_format(line, "live      %s%s in %s blocks", look->profile->sample_bytes ? "about " : "",
-		       ct_number_bytes(live, totals->end_bytes), ct_number_exact(blocks, totals->end_blocks));
+	ct_line_format(line, "live      %s%s in %s", look->profile->sample_bytes ? "about " : "",
+		       ct_number_bytes(live, totals->end_bytes), ct_number_count(blocks, totals->end_blocks, "blocks"));
 	ct_line_end(line);
 	ct_line_end(line);
 }

@@ -243,6 +243,7 @@ static void put_call(const struct dot *dot, const struct ct_call *call)
 static void put_legend(const struct dot *dot)
 {
 	const struct ct_profile *profile = dot->profile;
+	char number[CT_NUMBER_ROOM];
 	size_t count = 0;
 	for (size_t i = 0; i < dot->functions.count; i++)
 		count += dot->nodes[i].below > 0;
@@ -253,7 +254,7 @@ static void put_legend(const struct dot *dot)
 	put_cut(profile->command, COMMAND_BYTES, dot->out);
 	fprintf(dot->out, "\\l%s: ", ct_metric_name(dot->metric));
 	put_amount(dot, dot->total);
-	fprintf(dot->out, "\\l%zu of %zu functions\\l", dot->kept, count);
+	fprintf(dot->out, "\\l%zu of %s\\l", dot->kept, ct_number_count(number, count, "functions"));
 	if (profile->torn)
 		fputs(CT_TORN_TEXT "\\l", dot->out);
 	if (profile->sample_bytes)

@@ -21,6 +21,7 @@
 
 #include "util/array.h"
 #include "util/progress.h"
+#include "names/number.h"
 #include "write/gzip.h"
 #include "write/heaptrack_plan.h"
 #include "write/stacks.h"
@@ -486,6 +487,7 @@ int ct_write_heaptrack(const struct ct_profile *profile, enum ct_metric metric, 
 bool ct_note_heaptrack(const struct ct_profile *profile, char *line, size_t room)
 {
 	struct writer writer = {.profile = profile};
+	char number[CT_NUMBER_ROOM];
 	add_up(&writer);
 	if (writer.fleeting > FLEETING_MAX)
 		snprintf(line, room,
@@ -494,8 +496,8 @@ bool ct_note_heaptrack(const struct ct_profile *profile, char *line, size_t room
 			 writer.fleeting, FLEETING_MAX);
 	else if (writer.inexact)
 		snprintf(line, room,
-			 "heaptrack: the calls of %zu sites differ, since no blocks have their numbers (estimates of "
+			 "heaptrack: the calls of %s differ, since no blocks have their numbers (estimates of "
 			 "a sampled recording?); peak and leaks are exact",
-			 writer.inexact);
+			 ct_number_count(number, writer.inexact, "sites"));
 	return writer.fleeting > FLEETING_MAX || writer.inexact;
 }

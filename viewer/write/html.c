@@ -327,6 +327,8 @@ static bool put_data(const struct page *page, enum ct_metric metric)
 	fprintf(page->out, "{\"version\":%d,\"writtenBy\":\"ctrace " CTRACE_VERSION "\"", VERSION);
 	ct_put_profile(profile, page->out);
 	ct_put_bool_member(page->out, "foreign", profile->foreign);
+	if (profile->state)
+		ct_put_text_member(page->out, "processState", profile->state);
 	ct_put_text_member(page->out, "verb", profile->verb);
 	ct_put_text_member(page->out, "bytesUnit", profile->bytes_unit);
 	ct_put_text_member(page->out, "blocksUnit", profile->blocks_unit);

@@ -4,6 +4,21 @@
 #include "write/put_json.h"
 #include "write/put_profile.h"
 
+static void put_parts(FILE *out, const struct ct_ledger *ledger)
+{
+	for (size_t i = 0; i < ledger->part_count; i++) {
+		const struct ct_ledger_part *part = &ledger->parts[i];
+		fputs(i ? ",{" : ",\"parts\":[{", out);
+		fprintf(out, "\"row\":\"%s\"", ct_ledger_name(part->row));
+		ct_put_text_member(out, "site", part->name);
+		ct_put_number_member(out, "residentBytes", part->resident);
+		ct_put_number_member(out, "mappedBytes", part->mapped);
+		putc('}', out);
+	}
+	if (ledger->part_count)
+		putc(']', out);
+}
+
 void ct_put_ledger(FILE *out, const struct ct_ledger *ledger)
 {
 	fputs("{\"rssBytes\":", out);
@@ -27,6 +42,8 @@ void ct_put_ledger(FILE *out, const struct ct_ledger *ledger)
 	}
 	ct_put_bool_member(out, "slackEstimated", ledger->slack_estimated);
 	ct_put_bool_member(out, "late", ledger->late);
+	ct_put_bool_member(out, "mappings", ledger->knows_mappings);
+	put_parts(out, ledger);
 	ct_put_number_member(out, "tookNs", ledger->took_ns);
 	putc('}', out);
 }

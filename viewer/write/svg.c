@@ -198,7 +198,7 @@ static void put_head(const struct svg *svg)
 		"<text id=\"details\" class=\"quiet\" x=\"%d\" y=\"%u\">",
 		WIDTH - MARGIN - 90, WIDTH - MARGIN, WIDTH - MARGIN, MARGIN, height - 12);
 	if (svg->left_out)
-		fprintf(out, "%s frames narrower than %g %% are left out", ct_number_exact(number, svg->left_out),
+		fprintf(out, "without %s narrower than %g %%", ct_number_count(number, svg->left_out, "frames"),
 			SHARE_MIN * 100);
 	fputs("</text>\n", out);
 }

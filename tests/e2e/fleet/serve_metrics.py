@@ -10,7 +10,8 @@ import subprocess
 import urllib.parse
 import urllib.request
 
-from lib.harness import ROOT, check, check_equal, check_in, test, wait_for
+from lib import trace
+from lib.harness import ROOT, check, check_equal, check_in, program, test, wait_for
 from lib.ports import free_port
 from lib.serve import BLOCK, alone, samples, serving, targets, unpack
 
@@ -58,6 +59,70 @@ def sites_as_in_tables(context):
         check("memory" not in server.ask("/export?format=json").json, "a ledger that was not asked for")
         page = json.loads(unpack(base64.b64decode(re.search(r'id="data">([^<]*)<', server.ask("/export?format=html").text).group(1))))
         check(page["memory"]["rows"]["live"] > 5 * BLOCK, "the ledger of the live page")
+
+
+@test(needs="promtool")
+def tags(context):
+    """/metrics has the bytes of the tags with most live bytes, 20 or ?tags=, under names that every parser takes."""
+    user = alone(context)
+    for threads in (0, 1):
+        env = trace.environment(context, f"tags{threads}.json", CTRACE_THREADS=threads)
+        process = subprocess.Popen([program("tags"), "held"], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **user)
+        try:
+            check_equal(process.stdout.readline(), "ready\n", "the program")
+            with serving(context, **user) as server:
+                server.wait_for(process.pid, "the process", lambda row: row["liveBytes"] > 4000)
+
+                def found(name, **parameters):
+                    query = "&".join(f"{key}={value}" for key, value in {"pid": process.pid, **parameters}.items())
+                    text = server.ask(f"/metrics?{query}").text
+                    result = _lint(context, text)
+                    check_equal((result.status, result.stdout + result.stderr), (0, ""), "promtool check metrics")
+                    return {dict(labels)["tag"]: value for (sample, labels), value in samples(text).items() if sample == "ctrace_tag_" + name}
+
+                live = {"search": 3000, "checkout/payment": 400, 'a \\"quoted\\" \\\\ name\ufffd': 300, "bad \ufffd\ufffd bytes": 200}
+                live.update({f"tag {i}": i for i in range(25, 9, -1)})
+                check_equal(found("live_bytes"), live, "live bytes of 20 tags")
+                check_equal(list(found("live_bytes")), list(live), "their order")
+                total = {tag: number + (300 if tag == "search" else 100) for tag, number in live.items()}
+                check_equal(found("allocated_bytes_total"), total, "allocated bytes")
+                check_equal(len(found("live_bytes", tags=100)), 29, "with ?tags=100")
+                check_equal(found("live_bytes", tags=0), {}, "with ?tags=0")
+                server.ask("/metrics?tags=101", status=400)
+                process.stdin.close()
+                process.wait()
+                server.wait_for(process.pid, "the end", lambda row: row["state"] == "ended")
+                check_equal((found("live_bytes"), found("allocated_bytes_total")), ({}, total), "after the end")
+        finally:
+            process.kill()
+            process.wait()
+
+
+@test()
+def name_and_state(context):
+    """A process has the name by which it was started, whatever its file is called; its page says whether it runs or was killed."""
+    user = alone(context)
+    os.symlink(program("tags"), context.path("my-server"))
+    process = subprocess.Popen([context.path("my-server"), "held"], env=trace.environment(context, "name.json"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **user)
+    try:
+        check_equal(process.stdout.readline(), "ready\n", "the program")
+        with serving(context, **user) as server:
+            row = server.wait_for(process.pid, "the process", lambda row: row["liveBytes"] > 4000)
+            check_equal((row["name"], os.path.basename(row["exe"])), ("my-server", "tags"), "name and file")
+            check(re.search(r'<td title="[^"]*/tags">my-server<', server.ask("/").text), "the list")
+
+            def state():
+                text = server.ask(f"/export?pid={process.pid}&format=html").text
+                return json.loads(unpack(base64.b64decode(re.search(r'id="data">([^<]*)<', text).group(1))))["processState"]
+
+            check_equal(state(), "runs", "state in the page")
+            process.kill()
+            process.wait()
+            server.wait_for(process.pid, "the kill", lambda row: row["state"] == "killed")
+            check_equal(state(), "killed", "state in the page")
+    finally:
+        process.kill()
+        process.wait()
 
 
 @test()

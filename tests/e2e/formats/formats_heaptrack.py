@@ -139,7 +139,7 @@ def heaptrack_bounds(context):
     path = context.path("made.gz")
     check(os.path.getsize(path) < 2_000_000, f"{os.path.getsize(path)} bytes")
     told = _export(context, [{"tb": 10, "tbk": 1, "gb": 10, "gbk": 1, "eb": 20, "ebk": 1}])
-    check(len(told.splitlines()) == 1 and "1 sites differ" in told, f"stderr: {told}")
+    check(len(told.splitlines()) == 1 and "1 site differ" in told, f"stderr: {told}")
     played = Heaptrack(path)
     check_equal((dict(played.costs["leaked"]), played.costs["end blocks"][("f1",)]), ({("f1",): 20}, 1), "at the end")
     for huge in (2**64 - 1, 10**12):

@@ -44,10 +44,10 @@ def without_the_library(context):
 def header_alone(context):
     """The header compiles in each promised language without a warning, and is linked with nothing."""
     for compiler, suffix, standards in (("gcc", "c", ("c11", "gnu17")), ("g++", "cc", ("c++11", "c++17", "c++20"))):
-        text = '#include <ctrace/ctrace.h>\nint main(void) { ctrace_mark("a"); ctrace_event(1); return ctrace_is_active(); }\n'
+        text = '#include <ctrace/ctrace.h>\nint main(void) { ctrace_mark("a"); ctrace_event(1); ctrace_tag_push("b"); ctrace_tag_push(0); return ctrace_is_active(); }\n'
         source = context.write("one." + suffix, text)
         for standard in standards:
-            flags = ["-Wall", "-Wextra", "-Wshadow", "-Wpedantic", "-Werror", "-I" + os.path.join(ROOT, "include")]
+            flags = ["-O2", "-Wall", "-Wextra", "-Wshadow", "-Wpedantic", "-Werror", "-I" + os.path.join(ROOT, "include")]
             binary = context.path("one")
             context.run([compiler, "-std=" + standard, *flags, "-o", binary, source]).check()
             context.run([binary]).check(0)

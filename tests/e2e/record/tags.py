@@ -7,10 +7,11 @@ import os
 import re
 
 from lib import browser, dhat, pprof_strict, trace
-from lib.harness import CTRACE, CTRACE_TOP, check, check_equal, check_in, program, test
+from lib.harness import CTRACE, CTRACE_TOP, Skip, check, check_equal, check_in, program, test
 from lib.page import show
 from lib.screen import Terminal
 
+BUILDS = ("tags", "tags_no_pie", "tags_lto", "tags_cxx")
 TAGGED = {"[tag search]": 1100, "[tag checkout]": 200, "[tag checkout/payment]": 300, "[tag d/d/d/d/d/d/d/d]": 70}
 
 
@@ -126,7 +127,50 @@ def too_many(context):
 
 
 @test()
+def names(context):
+    """A name is what it was at the push, whatever its length, wherever it lies, and whatever becomes of its buffer."""
+    for build in BUILDS:
+        trace.run(context, [program(build), "names"], out="n.json")
+        wanted = {"[tag " + chr(97 + length % 26) * min(length, 255) + "]": 0 for length in range(300)}
+        for length in range(300):
+            wanted["[tag " + chr(97 + length % 26) * min(length, 255) + "]"] += 20 * (length if length < 256 else 1000)
+        sums = {tag: number for tag, number in by(context, "tag", "n.json").items() if tag.startswith("[tag")}
+        sums.pop("[tag ]")  # of blocks of 0 bytes
+        check_equal(sums, {tag: number for tag, number in wanted.items() if number}, f"sums by tag, {build}")
+
+
+@test()
+def in_signal_handlers(context):
+    """A handler that pushes, allocates and pops after each instruction of a push and a pop changes no other tag."""
+    if os.uname().machine != "x86_64":
+        raise Skip("it needs the processor's trap flag")
+    long = "long enough to be copied by a loop"
+    for build in BUILDS:
+        result = trace.run(context, [program(build), "steps"], out="s.json")
+        sums = by(context, "tag", "s.json")
+        steps = int(result.stdout)
+        check(steps > 300, f"{steps} steps")
+        within = {tag: number for tag, number in sums.items() if "within" in tag}
+        check_equal(sum(within.values()), 10 * steps, f"below the handler's tag, {build}")
+        outer = {f"[tag {tag}]" for tag in ("within", "short/within", "short/short/within", f"{long}/within", f"{long}/{long}/within")}
+        check_equal(set(within), outer, "the handler's tags")
+        check_equal({tag: sums[tag] for tag in ("[tag short]", f"[tag {long}]")}, {"[tag short]": 150, f"[tag {long}]": 150}, "others")
+        check_equal({tag for tag in sums if tag.startswith("[tag")} - outer, {"[tag short]", f"[tag {long}]"}, "all tags")
+
+
+@test()
+def ended_threads(context):
+    """A thread begins without a tag, even if it gets the state of one that has ended below a tag."""
+    for threads in (0, 1):
+        trace.run(context, [program("tags"), "ended"], out="e.json", CTRACE_THREADS=threads)
+        sums = by(context, "tag", "e.json")
+        check_equal({tag: number for tag, number in sums.items() if tag.startswith("[tag")}, {"[tag left]": 200, "[tag new]": 600}, "sums")
+
+
+@test()
 def without_the_library(context):
     """Without the library the calls do nothing."""
-    context.run([program("tags")]).check()
+    for build in (*BUILDS, "tags_static"):
+        context.run([program(build)]).check()
+        context.run([program(build), "names"]).check()
     check_equal([name for name in os.listdir(context.folder) if not name.startswith(".")], [], "files left behind")

@@ -180,6 +180,36 @@ def known_stacks(context):
 
 
 @test()
+def mappings_by_site(context):
+    """With --mmap the ledger names the program's mappings and its threads' stacks; without, it says what would name them."""
+    libraries = f"{LIBRARY}:{os.path.join(os.path.dirname(LIBRARY), 'libctrace-mmap.so')}"
+    with memory.waiting(context, program("mappings"), "held", out="held.json", LD_PRELOAD=libraries, CTRACE_MMAP=1, CTRACE_MEMORY=1) as pages:
+        pages.ready()
+        alive = memory.ledger(context, pages.pid)
+        text = context.run([CTRACE, "memory", pages.pid]).check().stdout
+        pages.go_on()
+        check_equal(pages.process.wait(), 0, "the program's end")
+    parts = {(part["row"], part["site"].split()[0]): part for part in alive["parts"]}
+    wanted = {("mapped", "map_a"): (768, 2148), ("mapped", "map_b"): (256, 512), ("mapped", "map_c"): (0, 4096),
+              ("stacks", "create"): (512, 1024), ("stacks", "create_with_own_stack"): (256, 512)}
+    check_equal(set(parts), set(wanted), "sites")
+    for key, (resident, mapped) in wanted.items():
+        slack = 24 * PAGE if key[0] == "stacks" else 0
+        _near(parts[key]["residentBytes"], resident * PAGE, slack, f"resident bytes of {key}")
+        _near(parts[key]["mappedBytes"], mapped * PAGE, slack, f"mapped bytes of {key}")
+    check(re.search(r"anonymous mappings without blocks\n +3\.00 MiB +[\d.]+    map_a mappings\.h:\d+ < held, of 8\.39 MiB mapped\n", text), text)
+    for row in ("mapped", "stacks"):
+        check(sum(part["residentBytes"] for part in alive["parts"] if part["row"] == row) <= alive["rows"][row] + 24 * PAGE, f"parts of {row}: {alive}")
+    at_end = json.loads(context.run([CTRACE, "memory", "--json", "held.json"]).check().stdout)
+    check_equal([part["residentBytes"] for part in at_end["parts"] if part["row"] == "mapped"], [768 * PAGE, 256 * PAGE, 0], "at the end, from the report")
+    with memory.waiting(context, program("mappings"), "held") as pages:
+        pages.ready()
+        plain = memory.ledger(context, pages.pid)
+        check_in("mappings  a recording with --mmap", context.run([CTRACE, "memory", pages.pid]).check().stdout, "the hint")
+    check_equal((plain["mappings"], "parts" in plain, alive["mappings"]), (False, False, True), "a recording without --mmap")
+
+
+@test()
 def who_pins_the_pages(context):
     """The bytes that would come back without a site's blocks are those that come back when they are freed."""
     with memory.waiting(context, program("pages"), "pins", GLIBC_TUNABLES="glibc.malloc.tcache_count=0") as pages:

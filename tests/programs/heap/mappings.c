@@ -8,6 +8,7 @@
  *   mappings handlers        in handlers, which interrupt allocations and other mappings
  *   mappings fork            in children of fork and vfork
  *   mappings paused          between ctrace_pause and ctrace_resume, and beside ctrace_event and the heap
+ *   mappings held            touches parts of its mappings and stacks, a known number of pages, and waits for a line
  *   mappings killed          maps and unmaps until it is killed
  */
 #include <errno.h>
@@ -129,6 +130,37 @@ SITE static pthread_t create_with_own_stack(void *(*function)(void *), void *arg
 		fail("pthread_create");
 	KEEP(&thread);
 	return thread;
+}
+
+/* Touches 256 pages of its stack. */
+static void *touch_stack(void *unused)
+{
+	volatile char pages[256 * PAGE];
+	for (size_t i = 0; i < sizeof(pages); i += PAGE)
+		pages[i] = 1;
+	return wait_for_the_others(unused);
+}
+
+static void held(void)
+{
+	memset(map_a(NULL, 2048, 0), 1, 700 * PAGE);
+	memset(map_a(NULL, 100, 0), 1, 68 * PAGE);
+	memset(map_b(NULL, 512, 0), 1, 256 * PAGE);
+	map_c(NULL, 4096, 0);
+	pthread_barrier_init(&barrier, NULL, 4);
+	pthread_attr_t attributes;
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 512 * PAGE);
+	pthread_t threads[3] = {
+		create(touch_stack, NULL, &attributes),
+		create(touch_stack, NULL, &attributes),
+		create_with_own_stack(touch_stack, NULL, &attributes),
+	};
+	pthread_barrier_wait(&barrier);
+	wait_for_line();
+	pthread_barrier_wait(&barrier);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
 }
 
 SITE static int fail_to_create(void)
@@ -309,6 +341,8 @@ int main(int argc, char **argv)
 		children();
 	else if (!strcmp(mode, "paused"))
 		paused();
+	else if (!strcmp(mode, "held"))
+		held();
 	else if (!strcmp(mode, "killed"))
 		until_killed();
 	else

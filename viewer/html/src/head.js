@@ -35,14 +35,15 @@ export function notices(profile) {
 
 const notice = (text) => make("p", { class: "notice", role: "note" }, text);
 
-function noticesOf(profile, { losses, sampleBytes, ended, torn }, which) {
+function noticesOf(profile, { losses, sampleBytes, ended, torn, processState }, which) {
   const words = { dropped: "events dropped", early: "calls before start-up was done", bypassed: "allocator functions not recorded", truncated: "events with stacks cut at the depth limit", unrooted: "events with stacks that do not reach their root", otherSites: "allocations in [other sites]" };
   const lost = Object.entries(words).filter(([key]) => losses[key]).map(([key, text]) => `${exact(losses[key])} ${text}`);
   const lines = [];
   if (torn) lines.push("The store was copied while it was written: the numbers do not add up");
   if (lost.length) lines.push(`Incomplete: ${lost.join(", ")}`);
   if (sampleBytes) lines.push(`Sampled, mean interval ${profile.format("bytes", sampleBytes)}: all numbers are estimates`);
-  if (!ended) lines.push("The program was killed, or was still running");
+  const states = { runs: "The program is running", stopped: "The program is running, but its recording has stopped", closed: "The recording has ended, and the program is exiting or runs another one", killed: "The program was killed", oom: "The program was killed for lack of memory" };
+  if (!ended) lines.push(states[processState] ?? "The program was killed, or was still running");
   return lines.map((line) => notice(which + line));
 }
 

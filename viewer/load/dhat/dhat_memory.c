@@ -2,6 +2,12 @@
 /* Reads the ledger of our own reports, the member "memory" of "ctrace"; viewer/write/ledger.c writes it. */
 #include "load/dhat/dhat.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/utf8.h"
+
 #define RSS_BITS 56 /* so that no sum of rows overflows */
 
 static int read_row(struct ct_dhat *dhat, struct ct_json_piece key, struct ct_json_piece value)
@@ -34,6 +40,61 @@ static int read_rows(struct ct_dhat *dhat, struct ct_json_piece piece)
 	return more;
 }
 
+static int read_name(struct ct_dhat *dhat, struct ct_json_piece value, char out[CT_LEDGER_PART_ROOM])
+{
+	cJSON *item = ct_dhat_string(dhat, value, "a name of a part of \"memory\"");
+	char *clean = item ? ct_utf8_clean(item->valuestring, strlen(item->valuestring), NULL) : NULL;
+	if (clean)
+		snprintf(out, CT_LEDGER_PART_ROOM, "%.*s", (int)ct_utf8_fit(clean, CT_LEDGER_PART_ROOM - 1), clean);
+	cJSON_Delete(item);
+	free(clean);
+	if (item && !clean)
+		return ct_dhat_no_memory(dhat);
+	return item ? CT_OK : CT_ERR_DAMAGED;
+}
+
+/* A row that is not known is left out, as are parts beyond those that we write. */
+static int read_part(struct ct_dhat *dhat, struct ct_json_piece piece)
+{
+	struct ct_ledger *ledger = &dhat->profile->ledger;
+	struct ct_ledger_part part = {.row = CT_LEDGER_ROWS};
+	struct ct_json_cursor cursor;
+	struct ct_json_piece key = {0}, value;
+	int more;
+	if (!ct_json_enter(&cursor, &dhat->file, piece) || !cursor.object)
+		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "a part of \"memory\" is not an object");
+	while ((more = ct_json_next(&cursor, &key, &value, dhat->error)) > 0) {
+		if (ct_json_is(key, "row"))
+			part.row = ct_json_is(value, "\"stacks\"")   ? CT_LEDGER_STACKS
+				   : ct_json_is(value, "\"mapped\"") ? CT_LEDGER_MAPPED
+								     : CT_LEDGER_ROWS;
+		else if (ct_json_is(key, "residentBytes") &&
+			 ct_dhat_number(dhat, value, "residentBytes", &part.resident))
+			return CT_ERR_DAMAGED;
+		else if (ct_json_is(key, "mappedBytes") && ct_dhat_number(dhat, value, "mappedBytes", &part.mapped))
+			return CT_ERR_DAMAGED;
+		else if (ct_json_is(key, "site") && read_name(dhat, value, part.name))
+			return CT_ERR_DAMAGED;
+	}
+	if (!more && part.row != CT_LEDGER_ROWS && ledger->part_count < CT_LEDGER_PARTS &&
+	    part.resident >> RSS_BITS == 0)
+		ledger->parts[ledger->part_count++] = part;
+	return more;
+}
+
+static int read_parts(struct ct_dhat *dhat, struct ct_json_piece piece)
+{
+	struct ct_json_cursor cursor;
+	struct ct_json_piece key = {0}, value;
+	int more;
+	if (!ct_json_enter(&cursor, &dhat->file, piece) || cursor.object)
+		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "\"parts\" is not an array");
+	while ((more = ct_json_next(&cursor, &key, &value, dhat->error)) > 0)
+		if ((more = read_part(dhat, value)) < 0)
+			break;
+	return more;
+}
+
 static int read_member(struct ct_dhat *dhat, struct ct_json_piece key, struct ct_json_piece value)
 {
 	struct ct_ledger *ledger = &dhat->profile->ledger;
@@ -59,9 +120,12 @@ static int read_member(struct ct_dhat *dhat, struct ct_json_piece key, struct ct
 		{"exact", &ledger->has_sites},
 		{"slackEstimated", &ledger->slack_estimated},
 		{"late", &ledger->late},
+		{"mappings", &ledger->knows_mappings},
 	};
 	if (ct_json_is(key, "rows"))
 		return read_rows(dhat, value);
+	if (ct_json_is(key, "parts"))
+		return read_parts(dhat, value);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (ct_json_is(key, numbers[i].name))
 			return ct_dhat_number(dhat, value, numbers[i].name, numbers[i].number);

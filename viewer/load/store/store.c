@@ -329,12 +329,18 @@ struct ct_profile *ct_store_builder_release(struct ct_store_builder *builder, co
 	return profile;
 }
 
-int ct_store_events(const struct ct_store_file *store, enum ct_profile_mode mode, struct ct_profile **profile,
-		    struct ct_error_text *error)
+struct ct_store_builder *ct_store_builder_new_of(enum ct_profile_mode mode)
 {
 	struct ct_store_builder *builder = ct_store_builder_new();
 	if (builder)
 		builder->mode = mode;
+	return builder;
+}
+
+int ct_store_events(const struct ct_store_file *store, enum ct_profile_mode mode, struct ct_profile **profile,
+		    struct ct_error_text *error)
+{
+	struct ct_store_builder *builder = ct_store_builder_new_of(mode);
 	int code = builder ? ct_store_builder_update(builder, store, error) : ct_error_no_memory(error);
 	if (!code && ct_store_snapshots(store, builder->site_of, builder->frames.profile) < 0)
 		code = ct_error_no_memory(error);

@@ -11,8 +11,9 @@
 
 struct ct_store_builder;
 
-/* NULL when out of memory. */
+/* For the heap, or another kind of profile. NULL when out of memory. */
 struct ct_store_builder *ct_store_builder_new(void);
+struct ct_store_builder *ct_store_builder_new_of(enum ct_profile_mode mode);
 void ct_store_builder_free(struct ct_store_builder *builder);
 
 /* Update the profile from the store, except for snapshots. 0, or < 0: the profile is then unusable. */
