@@ -11,6 +11,7 @@
 #include "sys/lock.h"
 #include "sys/page.h"
 #include "sys/region.h"
+#include "sys/sandbox.h"
 #include "sys/say.h"
 #include "sys/sys.h"
 
@@ -265,6 +266,8 @@ static const char *reason(int error)
 	default:
 		if (ct_get_relaxed(&ct_filters))
 			return "the store cannot grow in the program's sandbox (seccomp)";
+		if (ct_get_relaxed(&ct_landlock))
+			return "the store cannot grow in the program's sandbox (Landlock)";
 		return "the store cannot grow (moved, removed, or its folder is out of reach)";
 	}
 }

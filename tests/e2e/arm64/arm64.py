@@ -12,6 +12,7 @@ import re
 from lib import dhat
 from lib.harness import BUILD, CTRACE, LIBRARY, Skip, check, check_equal, check_in, test
 from lib.harness import ROOT as SOURCE
+from lib.store import Store
 
 PLACE = os.path.join(BUILD, "arm64")
 ROOT = os.path.join(PLACE, "root")
@@ -170,6 +171,14 @@ def sleeping(context):
     folder = context.make_folder("control")
     _run(context, [os.path.join(PLACE, "kinds"), "frames"], CTRACE_MODE="off", CTRACE_CONTROL=folder).check()
     check_equal((glob.glob(context.path("*.store")), os.listdir(folder)), ([], []), "stores and control pages")
+
+
+@test(needs=QEMU)
+def short_ticks(context):
+    """Ticks are below 1 ns, so that a tight loop's times do not run ahead; qemu's counter has 16 ns. A busy machine may stretch them."""
+    _run(context, [os.path.join(PLACE, "kinds"), "frames"], CTRACE_OUT=context.path("out.json")).check()
+    ns = float(Store(context.path("out.json.store")).us_per_tick * 1000)
+    check(ns < 4, f"a tick is {ns:.2f} ns")
 
 
 @test(needs=("aarch64-linux-gnu-readelf", QEMU))
