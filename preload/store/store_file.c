@@ -305,8 +305,9 @@ bool ct_store_try_grow(enum ct_section_id section, uint64_t elements)
 
 void ct_store_make_room(void)
 {
-	static const enum ct_section_id growing[] = {CT_SECTION_STRINGS, CT_SECTION_NODES, CT_SECTION_SITES,
-						     CT_SECTION_SNAPSHOTS, CT_SECTION_COUNTERS};
+	static const enum ct_section_id growing[] = {
+		CT_SECTION_STRINGS,   CT_SECTION_NODES,    CT_SECTION_SITES,
+		CT_SECTION_SNAPSHOTS, CT_SECTION_COUNTERS, CT_SECTION_EVENTS}; /* rings of threads that begin later */
 	if (!is_on() || ct_store_is_lent())
 		return;
 	for (size_t i = 0; i < sizeof(growing) / sizeof(growing[0]); i++) {
