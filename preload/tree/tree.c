@@ -132,7 +132,8 @@ static uint64_t read_code(uint64_t key, uintptr_t address)
 	if (!id)
 		return 0;
 	uint64_t code = ct_code_pack(rule, id);
-	/* Only a program that asks for such addresses has code there. Its key is that of other code in a later epoch. */
+	/* Only a program that asks for such addresses has code there. Its key is that of other code in a later epoch.
+	 */
 	if (address >> CT_CODE_KEY_BITS)
 		return code;
 	/* Entries from other epochs of the loader are void, and make room. */

@@ -60,7 +60,7 @@ _NEWER = """
 const text = [...document.scripts].map(script => script.textContent).find(text => text.includes('stackViewer({'));
 const start = text.indexOf('stackViewer({') + 'stackViewer('.length;
 const data = JSON.parse(text.slice(start, text.indexOf('}, [', start) + 1));
-return {total: data.Total, stacks: data.Stacks.map(stack => [stack.Sources.slice(1).map(i => data.Sources[i].FullName), stack.Value]), boxes: null};
+return {total: data.Total, stacks: data.Stacks.filter(stack => stack.Value).map(stack => [stack.Sources.slice(1).map(i => data.Sources[i].FullName), stack.Value]), boxes: null};
 """
 
 

@@ -118,7 +118,8 @@ static void test_elf_files(void **state)
 	check_target(write_text("short", "\177ELF\2\1\1"), CT_EXIT_NOT_EXECUTABLE, "neither ELF nor #!");
 }
 
-/* The library for musl goes with the other one, which LD_PRELOAD then names in a way that leads each loader to its own. */
+/* The library for musl goes with the other one, which LD_PRELOAD then names in a way that leads each loader to its own.
+ */
 static void test_musl(void **state)
 {
 	char program[PATH_MAX], library[PATH_MAX], *preload;
@@ -499,18 +500,12 @@ static int remove_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_elf_files),
-		cmocka_unit_test(test_musl),
-		cmocka_unit_test(test_rights),
-		cmocka_unit_test(test_scripts),
-		cmocka_unit_test(test_env_words),
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_library),
-		cmocka_unit_test(test_settings),
-		cmocka_unit_test(test_percent_folder),
-		cmocka_unit_test(test_environment),
-		cmocka_unit_test(test_left_store),
-		cmocka_unit_test(test_left_store_in_use),
+		cmocka_unit_test(test_elf_files),      cmocka_unit_test(test_musl),
+		cmocka_unit_test(test_rights),         cmocka_unit_test(test_scripts),
+		cmocka_unit_test(test_env_words),      cmocka_unit_test(test_find),
+		cmocka_unit_test(test_library),        cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_percent_folder), cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_left_store),     cmocka_unit_test(test_left_store_in_use),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -19,8 +19,8 @@ static const char others[][24] = {"libctrace-copy.so", "libctrace-mmap.so"};
 #define OTHERS (sizeof(others) / sizeof(others[0]))
 
 /*
- * Beside the library, if it was built for musl too. glibc's loader expands $LIB, and finds its own library there; musl's
- * takes it for the name of a folder, which holds the other one.
+ * Beside the library, if it was built for musl too. glibc's loader expands $LIB, and finds its own library there;
+ * musl's takes it for the name of a folder, which holds the other one.
  */
 #define EITHER "ctrace-either/$LIB/"
 
