@@ -87,8 +87,7 @@ static inline uint32_t ct_code_place(uint64_t code)
 	return (uint32_t)code >> 6;
 }
 
-/* The key of ct_tracer.code: the lookup address, and above it the loader's epoch + 1. Code above these bits has no
- * entry. */
+/* The key of ct_tracer.code: the lookup address, and above it the loader's epoch + 1. Higher code has no entry. */
 #define CT_CODE_KEY_BITS 48
 
 static inline uint64_t ct_code_key(uintptr_t address, uint32_t epoch)

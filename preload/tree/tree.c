@@ -132,8 +132,7 @@ static uint64_t read_code(uint64_t key, uintptr_t address)
 	if (!id)
 		return 0;
 	uint64_t code = ct_code_pack(rule, id);
-	/* Only a program that asks for such addresses has code there. Its key is that of other code in a later epoch.
-	 */
+	/* A program has code there only if it asks for that. Its key is that of other code in a later epoch. */
 	if (address >> CT_CODE_KEY_BITS)
 		return code;
 	/* Entries from other epochs of the loader are void, and make room. */

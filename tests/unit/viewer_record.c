@@ -118,8 +118,7 @@ static void test_elf_files(void **state)
 	check_target(write_text("short", "\177ELF\2\1\1"), CT_EXIT_NOT_EXECUTABLE, "neither ELF nor #!");
 }
 
-/* The library for musl goes with the other one, which LD_PRELOAD then names in a way that leads each loader to its own.
- */
+/* If there is a library for musl, LD_PRELOAD leads each loader to its own. */
 static void test_musl(void **state)
 {
 	char program[PATH_MAX], library[PATH_MAX], *preload;
