@@ -82,12 +82,13 @@ USER_HOOK(setreuid, (uid_t real, uid_t effective), (real, effective), real, effe
 USER_HOOK(setresuid, (uid_t real, uid_t effective, uid_t saved), (real, effective, saved), real, effective, saved)
 
 /*
- * Most programs enter a sandbox through syscall(). It must be a plain jump, except for the two calls that begin a
+ * Most programs enter a sandbox through syscall(). It must be a plain jump, except for the three calls that begin a
  * sandbox: a call such as vfork returns twice, and must not find that a frame of ours has changed.
  */
 #define STRING(number) #number
 #define NUMBER(number) STRING(number)
-__asm__(CT_STUB_SYSCALL("syscall", NUMBER(SYS_seccomp), NUMBER(SYS_prctl), "ct_sandbox_syscall", "ct_next_syscall"));
+__asm__(CT_STUB_SYSCALL("syscall", NUMBER(SYS_seccomp), NUMBER(SYS_prctl), NUMBER(SYS_landlock_restrict_self),
+			"ct_sandbox_syscall", "ct_next_syscall"));
 
 /*
  * Do what may be impossible inside the sandbox: create the store of a forked child, find the bounds of this stack, make
@@ -110,9 +111,19 @@ static bool is_left_alone(void)
 	return ct_get_acquire(&ct_gate.phase) == CT_PHASE_OFF && !ct_tracer.header;
 }
 
+/* landlock_restrict_self(): from here on files and programs are refused, but nothing is killed for. */
+static long begin_landlock(long ruleset, long flags)
+{
+	prepare_for_sandbox();
+	long result = ct_real.syscall(SYS_landlock_restrict_self, ruleset, flags, 0, 0, 0, 0);
+	if (result == 0)
+		ct_set_relaxed(&ct_landlock, 1);
+	return result;
+}
+
 /*
- * Handles prctl(PR_SET_SECCOMP, mode, program) and seccomp(operation, flags, program). All other calls of prctl and
- * seccomp pass through.
+ * Handles prctl(PR_SET_SECCOMP, mode, program), seccomp(operation, flags, program) and landlock_restrict_self(). All
+ * other calls of prctl and seccomp pass through.
  */
 long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -122,8 +133,11 @@ long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, lon
 	bool filtered =
 		number == SYS_prctl ? a == PR_SET_SECCOMP && b == SECCOMP_MODE_FILTER : a == SECCOMP_SET_MODE_FILTER;
 	ct_real_resolve();
-	if ((!strict && !filtered) || is_left_alone() || ct_store_is_lent())
+	bool landlock = number == SYS_landlock_restrict_self;
+	if ((!strict && !filtered && !landlock) || is_left_alone() || ct_store_is_lent())
 		return ct_real.syscall(number, a, b, c, d, e, f);
+	if (landlock)
+		return begin_landlock(a, b);
 	if (strict) {
 		ct_store_stop("the program permits itself nothing but to read, write and exit (seccomp)");
 		ct_sandbox_forbid();

@@ -87,12 +87,12 @@ static inline uint32_t ct_code_place(uint64_t code)
 	return (uint32_t)code >> 6;
 }
 
-/* The key of ct_tracer.code: the lookup address, and above it the loader's epoch + 1. */
+/* The key of ct_tracer.code: the lookup address, and above it the loader's epoch + 1. Higher code has no entry. */
 #define CT_CODE_KEY_BITS 48
 
 static inline uint64_t ct_code_key(uintptr_t address, uint32_t epoch)
 {
-	return address | (uint64_t)(epoch + 1) << CT_CODE_KEY_BITS;
+	return address + ((uint64_t)(epoch + 1) << CT_CODE_KEY_BITS);
 }
 
 /*

@@ -38,6 +38,7 @@
 #include "sys/machine.h"
 #include "sys/options.h"
 #include "sys/region.h"
+#include "sys/sandbox.h"
 #include "sys/say.h"
 #include "sys/sys.h"
 #include "sys/text.h"
@@ -332,7 +333,8 @@ static void finish(bool flushes)
 		const char *why = why_forbidden();
 		if (!why)
 			why = refused ? "the system or an emulator has refused to start an exporter"
-				      : "no exporter ran (CTRACE_BIN names it)";
+			      : ct_get_relaxed(&ct_landlock) ? "no exporter could be started in a sandbox (Landlock)"
+							     : "no exporter ran (CTRACE_BIN names it)";
 		ct_say(why, is_empty() ? NULL : BY_HAND, is_empty() ? NULL : ct_store_path());
 	}
 	ct_tidy_folder();

@@ -11,6 +11,7 @@
 #include "sys/lock.h"
 #include "sys/page.h"
 #include "sys/region.h"
+#include "sys/sandbox.h"
 #include "sys/say.h"
 #include "sys/sys.h"
 
@@ -265,6 +266,8 @@ static const char *reason(int error)
 	default:
 		if (ct_get_relaxed(&ct_filters))
 			return "the store cannot grow in the program's sandbox (seccomp)";
+		if (ct_get_relaxed(&ct_landlock))
+			return "the store cannot grow in the program's sandbox (Landlock)";
 		return "the store cannot grow (moved, removed, or its folder is out of reach)";
 	}
 }
@@ -302,8 +305,9 @@ bool ct_store_try_grow(enum ct_section_id section, uint64_t elements)
 
 void ct_store_make_room(void)
 {
-	static const enum ct_section_id growing[] = {CT_SECTION_STRINGS, CT_SECTION_NODES, CT_SECTION_SITES,
-						     CT_SECTION_SNAPSHOTS, CT_SECTION_COUNTERS};
+	static const enum ct_section_id growing[] = {
+		CT_SECTION_STRINGS,   CT_SECTION_NODES,    CT_SECTION_SITES,
+		CT_SECTION_SNAPSHOTS, CT_SECTION_COUNTERS, CT_SECTION_EVENTS}; /* rings of threads that begin later */
 	if (!is_on() || ct_store_is_lent())
 		return;
 	for (size_t i = 0; i < sizeof(growing) / sizeof(growing[0]); i++) {

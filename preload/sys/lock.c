@@ -49,16 +49,20 @@ static __attribute__((noinline)) void probe_stack(void)
 static void block_signals(void)
 {
 	static const uint64_t async = ~FAULTS;
+	uint64_t old; /* qemu's system calls refuse the thread's variables if its pages are larger than the host's */
 	if (held)
 		return;
 	probe_stack();
-	blocked = ct_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &async, &mask, sizeof(mask)) == 0;
+	blocked = ct_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, &async, &old, sizeof(old)) == 0;
+	if (blocked)
+		mask = old;
 }
 
 static void restore_signals(void)
 {
+	uint64_t old = mask;
 	if (!held && blocked)
-		ct_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
+		ct_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, sizeof(old));
 }
 
 static void release(struct ct_lock *lock)

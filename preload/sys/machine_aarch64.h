@@ -232,12 +232,14 @@ static inline bool ct_machine_is_valgrind(void)
 	CT_STUB_JUMP_(real) \
 	CT_STUB_END_(name)
 
-/* name(number, ...): jump to `handler` for two numbers, else to where the variable `next` points. */
-#define CT_STUB_SYSCALL(name, number1, number2, handler, next) \
+/* name(number, ...): jump to `handler` for three numbers, else to where the variable `next` points. */
+#define CT_STUB_SYSCALL(name, number1, number2, number3, handler, next) \
 	CT_STUB_BEGIN_(name) \
 	"cmp x0, " number1 "\n" \
 	"b.eq 1f\n" \
 	"cmp x0, " number2 "\n" \
+	"b.eq 1f\n" \
+	"cmp x0, " number3 "\n" \
 	"b.eq 1f\n" \
 	"adrp x16, " next "\n" \
 	"ldr x16, [x16, :lo12:" next "]\n" \

@@ -219,11 +219,13 @@ static inline bool ct_machine_is_valgrind(void)
 	CT_STUB_END_(name)
 
 /* name(number, ...): jump to `handler` for two numbers, else to where the variable `next` points. */
-#define CT_STUB_SYSCALL(name, number1, number2, handler, next) \
+#define CT_STUB_SYSCALL(name, number1, number2, number3, handler, next) \
 	CT_STUB_BEGIN_(name) \
 	"cmp $" number1 ", %rdi\n" \
 	"je " handler "\n" \
 	"cmp $" number2 ", %rdi\n" \
+	"je " handler "\n" \
+	"cmp $" number3 ", %rdi\n" \
 	"je " handler "\n" \
 	"jmp *" next "(%rip)\n" \
 	CT_STUB_END_(name)

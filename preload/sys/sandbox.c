@@ -20,6 +20,7 @@ struct ct_filter {
 static struct ct_filter nothing;
 
 struct ct_filter *ct_filters;
+uint32_t ct_landlock;
 
 /*
  * Do the filters allow the call, or fail it with an error? The strictest action decides; as a signed number it is the

@@ -12,6 +12,9 @@
 
 #include "sys/compiler.h"
 
+/* The program has limited the files that it, and we, may open, and the programs that may be started (Landlock). */
+extern CT_HIDDEN uint32_t ct_landlock;
+
 /* The program is about to install a filter: get memory for a copy. NULL: no memory. */
 CT_COLD struct ct_filter *ct_sandbox_prepare(void);
 

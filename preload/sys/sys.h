@@ -19,6 +19,9 @@
 #include "sys/compiler.h"
 #include "sys/machine.h"
 
+#ifndef SYS_landlock_restrict_self /* kernels before 5.13 fail it */
+#define SYS_landlock_restrict_self 446
+#endif
 #ifndef SYS_close_range /* C libraries before 2.34 do not define it; kernels before 5.9 fail it */
 #define SYS_close_range 436
 #endif

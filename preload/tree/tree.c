@@ -132,6 +132,9 @@ static uint64_t read_code(uint64_t key, uintptr_t address)
 	if (!id)
 		return 0;
 	uint64_t code = ct_code_pack(rule, id);
+	/* A program has code there only if it asks for that. Its key is that of other code in a later epoch. */
+	if (address >> CT_CODE_KEY_BITS)
+		return code;
 	/* Entries from other epochs of the loader are void, and make room. */
 	struct ct_entry added = {key, code};
 	return ct_table_add(&ct_tracer.code, added, ~0ull << CT_CODE_KEY_BITS, hash_of_code) ? code : 0;

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The library and test programs for aarch64, by the cross compiler of Debian and the packages that tests/arm64/setup has
 # unpacked. Included by tests/tests.mk.
-#   make arm64         build both into build/arm64
-#   make arm64-viewer  build ctrace for aarch64 too
+#   make arm64  build both, and ctrace for aarch64, into build/arm64
 
 ARM64 := $B/arm64
 ARM64_ROOT := $(abspath $(ARM64)/root)
@@ -12,12 +11,11 @@ ARM64_MAKE = $(MAKE) B=$(ARM64)/build CC="$(ARM64_CC) --sysroot=$(ARM64_ROOT)" P
 ARM64_FLAGS := -Itests/programs -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -pthread
 ARM64_BARE := -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-exceptions -fno-omit-frame-pointer
 
-.PHONY: arm64 arm64-viewer
+# ctrace is not optimized: compiling that takes less time.
+.PHONY: arm64
 arm64: $(addprefix $(ARM64)/,kinds kinds_signed kinds_here)
 	+$(ARM64_MAKE) $(ARM64)/build/lib/libctrace.so
-
-arm64-viewer:
-	+$(ARM64_MAKE) $(ARM64)/build/bin/ctrace
+	+$(ARM64_MAKE) OPT=-O0 $(ARM64)/build/bin/ctrace
 
 # For aarch64, for aarch64 with signed return addresses, and for this machine.
 $(ARM64)/kinds $(ARM64)/kinds_signed: ARM64_BUILD := $(ARM64_CXX)

@@ -145,6 +145,27 @@ static void test_huge_block_is_dropped_and_counted(void **state)
 	assert_int_equal(ct_block_take(0x60000), 0);
 }
 
+/* The kernel gives a program addresses of 52 or 57 bits only if it asks for them. */
+static void test_block_above_the_map_is_dropped_and_counted(void **state)
+{
+	(void)state;
+	const uintptr_t low = 0x64000;
+	uintptr_t highest = ((uintptr_t)1 << CT_ADDRESS_BITS) - 64;
+	allocate(low, 10);
+	allocate(highest, 20);
+	for (unsigned bit = CT_ADDRESS_BITS; bit < 57; bit++) {
+		struct ct_totals before = totals_now();
+		uint64_t dropped = ct_tracer.header->losses[CT_LOSS_DROPPED];
+		uintptr_t high = low | (uintptr_t)1 << bit;
+		allocate(high, 30);
+		assert_int_equal(ct_tracer.header->losses[CT_LOSS_DROPPED], dropped + 1);
+		assert_int_equal(totals_now().live_bytes, before.live_bytes);
+		assert_int_equal(ct_block_take(high), 0);
+	}
+	release(highest);
+	release(low);
+}
+
 static uint32_t stack_of(uint32_t node, uint32_t *marks)
 {
 	uint32_t depth = 0;
@@ -437,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_failed_realloc_in_a_sample),
 		cmocka_unit_test(test_missed_free_is_made_good),
 		cmocka_unit_test(test_huge_block_is_dropped_and_counted),
+		cmocka_unit_test(test_block_above_the_map_is_dropped_and_counted),
 		cmocka_unit_test(test_depth_limit),
 		cmocka_unit_test(test_threads_against_reference),
 		cmocka_unit_test(test_no_free_is_folded_before_its_allocation),

@@ -17,6 +17,32 @@
 #define EPOCHS 1000u
 #define NODES (SITES * 8 + 4096) /* as in tree/tree.c */
 
+static uint32_t place_of(uintptr_t address)
+{
+	uint64_t key = ct_code_key(address, ct_get_relaxed(&ct_tracer.loader_epoch));
+	const struct ct_entry *entry = ct_table_find(ct_tracer.code, ct_code_hash(key), key);
+	return ct_code_place(entry ? entry->value : ct_code_read(key, address));
+}
+
+/* With 52 or 57 bits, code may be above the addresses that fit into a key. It is not taken for the code below. */
+static void test_code_above_the_keys(void **state)
+{
+	(void)state;
+	volatile uint32_t epochs = 16;
+	uintptr_t near = (uintptr_t)test_code_above_the_keys;
+	uint32_t known = place_of(near);
+	assert_int_not_equal(known, 0);
+	for (uint32_t i = 0; i < epochs; i++) {
+		for (unsigned bit = CT_CODE_KEY_BITS; bit < 57; bit++) {
+			uint32_t place = place_of(near | (uintptr_t)1 << bit);
+			assert_int_not_equal(place, known);
+			assert_int_equal(place_of(near | (uintptr_t)1 << bit), place);
+		}
+		assert_int_equal(place_of(near), known);
+		ct_loader_changed();
+	}
+}
+
 /* If code is read again after each dlclose, the table holds only what was read last. */
 static void test_old_code_is_dropped(void **state)
 {
@@ -90,6 +116,7 @@ static int start(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_code_above_the_keys),
 		cmocka_unit_test(test_old_code_is_dropped),
 		cmocka_unit_test(test_nodes_at_the_limit),
 		cmocka_unit_test(test_sites_at_the_limit),

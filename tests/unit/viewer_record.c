@@ -87,14 +87,19 @@ static int own_machine(void)
 	return head.e_machine;
 }
 
-static void check_target(const char *path, int code, const char *says)
+static void check_with(const char *library, const char *path, int code, const char *says)
 {
 	struct ct_error_text error = {""};
-	assert_int_equal(ct_program_check(path, (char *[]){(char *)path, NULL}, LIBRARY, &error), code);
+	assert_int_equal(ct_program_check(path, (char *[]){(char *)path, NULL}, library, &error), code);
 	if (says && !strstr(error.line, says))
 		fail_msg("says \"%s\", not \"%s\"", error.line, says);
 	if (says && !strstr(error.line, path))
 		fail_msg("\"%s\" does not name %s", error.line, path);
+}
+
+static void check_target(const char *path, int code, const char *says)
+{
+	check_with(LIBRARY, path, code, says);
 }
 
 static void test_elf_files(void **state)
@@ -106,12 +111,33 @@ static void test_elf_files(void **state)
 	check_target(write_elf("static", ELFCLASS64, machine, NULL), CT_EXIT_USAGE, "statically linked");
 	check_target(write_elf("narrow", ELFCLASS32, EM_386, NULL), CT_EXIT_USAGE, "32-bit program");
 	check_target(write_elf("other", ELFCLASS64, other, NULL), CT_EXIT_USAGE, "another kind of processor");
-	check_target(write_elf("musl", ELFCLASS64, machine, "/lib/ld-musl-x86_64.so.1"), CT_EXIT_USAGE, "musl");
 	check_target(write_elf("lost", ELFCLASS64, machine, "/no/ld.so"), CT_EXIT_NOT_FOUND,
 		     "loader /no/ld.so is not installed");
 	check_target(write_text("text", "echo hi\n"), CT_EXIT_NOT_EXECUTABLE, "ctrace record -- sh");
 	check_target(write_text("empty", ""), CT_EXIT_NOT_EXECUTABLE, "neither ELF nor #!");
 	check_target(write_text("short", "\177ELF\2\1\1"), CT_EXIT_NOT_EXECUTABLE, "neither ELF nor #!");
+}
+
+/* If there is a library for musl, LD_PRELOAD leads each loader to its own. */
+static void test_musl(void **state)
+{
+	char program[PATH_MAX], library[PATH_MAX], *preload;
+	(void)state;
+	snprintf(program, sizeof(program), "%s/ld-musl-x.so.1", folder);
+	write_text("ld-musl-x.so.1", "");
+	write_elf("musl", ELFCLASS64, own_machine(), program);
+	snprintf(program, sizeof(program), "%s/musl", folder);
+	snprintf(library, sizeof(library), "%s/libctrace.so", folder);
+	write_elf("libctrace.so", ELFCLASS64, own_machine(), NULL);
+	check_with(library, program, CT_EXIT_USAGE, "this ctrace has no library for musl");
+	assert_int_equal(mkdir(path_of("ctrace-either"), 0755), 0);
+	assert_int_equal(mkdir(path_of("ctrace-either/$LIB"), 0755), 0);
+	assert_int_equal(symlink(library, path_of("ctrace-either/$LIB/libctrace.so")), 0);
+	check_with(library, program, 0, NULL);
+	preload = ct_library_preload(library, CT_LIBRARY_COPY, "x");
+	assert_non_null(strstr(preload, "/ctrace-either/$LIB/libctrace.so:"));
+	assert_non_null(strstr(preload, "/ctrace-either/$LIB/libctrace-copy.so:x"));
+	free(preload);
 }
 
 static void test_rights(void **state)
@@ -473,17 +499,12 @@ static int remove_folder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_elf_files),
-		cmocka_unit_test(test_rights),
-		cmocka_unit_test(test_scripts),
-		cmocka_unit_test(test_env_words),
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_library),
-		cmocka_unit_test(test_settings),
-		cmocka_unit_test(test_percent_folder),
-		cmocka_unit_test(test_environment),
-		cmocka_unit_test(test_left_store),
-		cmocka_unit_test(test_left_store_in_use),
+		cmocka_unit_test(test_elf_files),      cmocka_unit_test(test_musl),
+		cmocka_unit_test(test_rights),         cmocka_unit_test(test_scripts),
+		cmocka_unit_test(test_env_words),      cmocka_unit_test(test_find),
+		cmocka_unit_test(test_library),        cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_percent_folder), cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_left_store),     cmocka_unit_test(test_left_store_in_use),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -67,7 +67,11 @@ static int check_file(const struct ct_remote *remote, int fd, struct ct_error_te
 	if (head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_machine != EM_X86_64)
 		return refuse(remote, error, "runs a program of another architecture than x86-64");
 	read_loader(fd, &head, loader);
-	return strstr(loader, "ld-musl") ? refuse(remote, error, "runs on musl; ctrace needs glibc") : CT_OK;
+	if (strstr(loader, "ld-musl"))
+		return refuse(remote, error,
+			      "runs on musl, whose code has no unwind tables to find a safe moment by; start it with "
+			      "ctrace record");
+	return CT_OK;
 }
 
 int ct_attach_check_process(const struct ct_remote *remote, struct ct_error_text *error)

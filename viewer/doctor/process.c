@@ -169,7 +169,7 @@ static void tell_not_loaded(const struct patient *patient)
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "library", "a 32-bit program cannot be recorded");
 	else if (patient->musl)
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "library",
-			       "the program uses musl; only programs with glibc are recorded");
+			       "the program uses musl; only `ctrace record` with a library for musl records it");
 	else if (!patient->loader && !patient->glibc)
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "library",
 			       "the program is static: it has no loader that could preload a library");

@@ -16,6 +16,7 @@
 
 #include "record/loader.h"
 #include "record/script.h"
+#include "util/library.h"
 #include "util/open.h"
 
 #define SCRIPTS_NESTED 5 /* the kernel's limit for scripts that interpret scripts */
@@ -269,12 +270,13 @@ static int check_elf(const struct target *target, const struct elf *elf, struct 
 	if (loader == CT_LOADER_GLIBC)
 		return check_behind_loader(target, error);
 	if (loader == CT_LOADER_MUSL)
-		return refuse(path, error, "is musl's loader, but ctrace needs glibc", "build the program for glibc");
+		return refuse(path, error, "is musl's loader", "start the program without it");
 	if (!elf->dynamic)
 		return refuse(path, error, "is statically linked: nothing can be preloaded into it",
 			      "link it without -static");
-	if (strstr(elf->loader, "ld-musl"))
-		return refuse(path, error, "uses musl libc, but ctrace needs glibc", "build it for glibc");
+	if (strstr(elf->loader, "ld-musl") && !ct_library_is_for_musl(library))
+		return refuse(path, error, "uses musl libc, and this ctrace has no library for musl",
+			      "build that with `make musl`, or the program for glibc");
 	if (!target->by_loader && access(elf->loader, F_OK) != 0) {
 		ct_error_set(error, CT_ERR_USAGE, "%s: its loader %s is not installed", path, elf->loader);
 		return CT_EXIT_NOT_FOUND;

@@ -18,6 +18,12 @@
 static const char others[][24] = {"libctrace-copy.so", "libctrace-mmap.so"};
 #define OTHERS (sizeof(others) / sizeof(others[0]))
 
+/*
+ * Beside the library, if it was built for musl too. glibc's loader expands $LIB, and finds its own library there;
+ * musl's takes it for the name of a folder, which holds the other one.
+ */
+#define EITHER "ctrace-either/$LIB/"
+
 /* Relative to the program's folder. */
 static const char *const places[] = {
 	"../lib/" NAME,
@@ -74,6 +80,14 @@ static int folder_length(const char *library)
 	return slash ? (int)(slash + 1 - library) : 0;
 }
 
+bool ct_library_is_for_musl(const char *library)
+{
+	char path[PATH_MAX + sizeof(EITHER NAME)];
+	struct stat first;
+	snprintf(path, sizeof(path), "%.*s" EITHER NAME, folder_length(library), library);
+	return stat(library, &first) == 0 && access(path, R_OK) == 0 && is_trusted(path, &first);
+}
+
 int ct_library_check(const char *library, unsigned more, struct ct_error_text *error)
 {
 	char path[PATH_MAX + sizeof(others[0])];
@@ -90,15 +104,17 @@ int ct_library_check(const char *library, unsigned more, struct ct_error_text *e
 
 char *ct_library_preload(const char *library, unsigned more, const char *present)
 {
-	size_t bytes = (OTHERS + 1) * (strlen(library) + sizeof(others[0])) + (present ? strlen(present) : 0) + 2;
+	const char *either = ct_library_is_for_musl(library) ? EITHER : "";
+	int folder = folder_length(library);
+	size_t bytes = (OTHERS + 1) * (strlen(library) + sizeof(EITHER) + sizeof(others[0])) +
+		       (present ? strlen(present) : 0) + 2;
 	char *value = malloc(bytes);
 	if (!value)
 		return NULL;
-	size_t length = (size_t)sprintf(value, "%s", library);
+	size_t length = (size_t)sprintf(value, "%.*s%s%s", folder, library, either, library + folder);
 	for (size_t i = 0; i < OTHERS; i++)
 		if (more >> i & 1)
-			length +=
-				(size_t)sprintf(value + length, ":%.*s%s", folder_length(library), library, others[i]);
+			length += (size_t)sprintf(value + length, ":%.*s%s%s", folder, library, either, others[i]);
 	if (present && *present)
 		sprintf(value + length, ":%s", present);
 	return value;

@@ -4,6 +4,7 @@
 #define CT_UTIL_LIBRARY_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #include "util/error.h"
 
@@ -16,6 +17,9 @@
  * which is the same in a build tree, an installed tree and a moved one. 0 or < 0.
  */
 int ct_library_find(const char *exe, char path[PATH_MAX], struct ct_error_text *error);
+
+/* Is there one for musl too, so that ct_library_preload's value is right for programs of both C libraries? */
+bool ct_library_is_for_musl(const char *library);
 
 /* Are these (CT_LIBRARY_*) beside the library? 0 or < 0. */
 int ct_library_check(const char *library, unsigned more, struct ct_error_text *error);

@@ -56,10 +56,10 @@ static int add(struct ct_calls *calls, struct ct_call call, const struct ct_site
 		*slot = (uint32_t)calls->count;
 	}
 	struct ct_call *row = &calls->rows[*slot - 1];
-	row->skips = row->skips || call.skips;
 	if (row->latest == number)
 		return 0;
 	row->latest = number;
+	row->skips = row->skips || call.skips;
 	for (size_t i = 0; i < calls->metric_count; i++)
 		if (__builtin_add_overflow(row->values[i], ct_metric_value(&site->counters, calls->metrics[i]),
 					   &row->values[i]))
@@ -78,28 +78,28 @@ static bool is_empty(const struct ct_calls *calls, const struct ct_site_row *sit
 static int add_site(struct ct_calls *calls, const struct ct_site_row *site)
 {
 	const uint32_t *ids = calls->profile->frame_ids + site->first_frame;
-	uint32_t callee = CT_CALLS_SELF;
-	bool skips = false;
+	const struct ct_frame *from = NULL;
+	struct ct_call call = {0};
 	int code = 0;
-	for (uint32_t i = 0; i < site->frame_count && !code; i++) {
+	for (uint32_t i = site->frame_count; i-- && !code;) {
 		const struct ct_frame *frame = &calls->profile->frames[ids[i]];
-		uint32_t label = calls->labels[ids[i]];
-		if (label == CT_CALLS_LEFT_OUT) {
-			skips = true;
+		call.callee = calls->labels[ids[i]];
+		if (call.callee == CT_CALLS_LEFT_OUT) {
+			call.skips = true;
 			continue;
 		}
-		struct ct_call call = {.caller = label, .callee = callee, .skips = skips};
+		if (from && call.callee != call.caller) /* a function that calls itself is one function */
+			code = add(calls, call, site);
+		from = frame;
+		call = (struct ct_call){.caller = call.callee};
 		if (calls->lines) {
 			call.file = frame->file;
 			call.line = frame->line;
 		}
-		/* A function that calls itself is one function, and without its leaf a stack has nothing of its own. */
-		if (label != callee && !(callee == CT_CALLS_SELF && skips))
-			code = add(calls, call, site);
-		callee = label;
-		skips = false;
 	}
-	return code;
+	call.callee = CT_CALLS_SELF;
+	/* Without its leaf a stack has nothing of its own. */
+	return from && !call.skips && !code ? add(calls, call, site) : code;
 }
 
 static int compare_calls(const void *left, const void *right)

@@ -17,7 +17,7 @@ struct ct_call {
 	uint32_t caller, callee; /* labels */
 	uint32_t file, line; /* of the call; 0 if lines were not asked for */
 	size_t latest; /* the last site that was added, plus 1 */
-	bool skips; /* in some stack, frames in between were left out */
+	bool skips; /* in some stack, at its outermost call, frames in between were left out */
 	uint64_t values[CT_CALLS_VALUES_MAX];
 };
 

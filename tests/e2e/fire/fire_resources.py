@@ -48,6 +48,7 @@ def no_shared_memory(context):
 
 
 GROW = "recording stopped: the store cannot grow in the program's sandbox (seccomp)"
+LANDLOCK = "no exporter could be started in a sandbox (Landlock); make the report with: ctrace export"
 STRICT = "recording stopped: the program permits itself nothing but to read, write and exit (seccomp)"
 NO_EXPORTER = "no exporter is started in a sandbox (seccomp); make the report with: ctrace export"
 
@@ -58,8 +59,11 @@ def sandboxes(context):
     If a system call would be killed for or refused, we do not make it, and a line says what that means for the recording.
     There is no line if we cannot check that standard error is still the same file.
     """
-    table = (("", [NO_EXPORTER]), ("forbid", [GROW, NO_EXPORTER]), ("kill", [GROW, NO_EXPORTER]), ("few", []), ("strict", [STRICT]))
+    grow = GROW.replace("seccomp", "Landlock")
+    table = (("", [NO_EXPORTER]), ("forbid", [GROW, NO_EXPORTER]), ("kill", [GROW, NO_EXPORTER]), ("few", []), ("strict", [STRICT]), ("landlock", [grow, LANDLOCK]))
     for how, lines in table:
+        if how == "landlock" and context.run([program("fire_sandbox"), how]).status == 3:
+            continue  # a kernel without it
         result = run_both(context, [program("fire_sandbox"), how], CTRACE_QUIET=0, stores=True)
         check_equal(len(result.stderr.splitlines()), len(lines), how + ": lines")
         for line in lines:

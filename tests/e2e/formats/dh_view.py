@@ -115,6 +115,7 @@ def all_programs(context):
         raise Skip(missing)
     for command in commands.COMMANDS:
         trace.run(context, command.words(), stdin=command.stdin)
+    trace.export_sandboxed(context)
     trace.run(context, [program("ends"), "SIGKILL"], -9)
     trace.export_left_store(context)
     empty = trace.run(context, [program("deep")]).pid

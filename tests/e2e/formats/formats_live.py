@@ -29,7 +29,7 @@ RECORDINGS = (*formats.RECORDINGS, growing_recording)
 
 def _caller(frames):
     """The text of the first frame that does not belong to the allocator."""
-    allocator = [bool(re.search(r"([mM]alloc|[cC]alloc|[rR]ealloc)$", frame.function)) for frame in frames]
+    allocator = [bool(re.search(r"(m|c|re)alloc$", frame.function, re.I)) for frame in frames]  # PyType_GenericAlloc too
     at = 0
     while at + 1 < len(frames) and (allocator[at] or (frames[at].function == "???" and allocator[at + 1])):
         at += 1
@@ -92,7 +92,8 @@ def massif_trees(context):
     for ours, theirs in zip(of_report.detailed(), detailed):
         missing = sum(size for size, label in ours.first_level() if label == UNTOLD)
         check(missing * 100 <= ours.bytes, f"{missing} of {ours.bytes} bytes are not in the report")
-        for (size, label), (whole, name) in zip(ours.first_level()[:2], theirs.first_level()):
+        callers = [[node for node in each.first_level() if _above(node[1]) and node[1] != UNTOLD] for each in (ours, theirs)]
+        for (size, label), (whole, name) in zip(callers[0][:2], callers[1]):
             check(label == name and whole - ours.bytes // 100 <= size <= whole, f"{label}: {size} of {whole}")
 
 

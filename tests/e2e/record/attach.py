@@ -267,7 +267,7 @@ def refused(context):
     if shutil.which("musl-gcc"):
         context.run(["musl-gcc", "-o", context.path("musl"), static]).check()
         if context.run([context.path("musl")]).status == 0:
-            _refused(context, [context.path("musl")], "runs on musl")
+            _refused(context, [context.path("musl")], "runs on musl, whose code has no unwind tables")
     context.run(["gcc", "-fsanitize=address", "-o", context.path("asan"), static]).check()
     _refused(context, [context.path("asan")], "was built with -fsanitize")
     own = context.write("own.c", "#include <stddef.h>\n#include <unistd.h>\nstatic char memory[1 << 20]; static size_t used;\nvoid *malloc(size_t n) { used = (used + n + 15) & ~15ul; return memory + used - n; }\nvoid free(void *p) { (void)p; }\nint main(void) { char c; return (int)read(0, &c, 1); }\n")

@@ -213,3 +213,26 @@ def children_of_the_other_library(context):
             check_in(f"this program's C library is not {own}; nothing is recorded", said, "stderr")
             for report in trace.reports(context).values():
                 os.remove(report.path)
+
+
+@test(needs=("musl-gcc", "gcc", LIBRARY))
+def both_libraries(context):
+    """`ctrace record` gives each program the library for its C library: of a musl program, a glibc program, and what they start."""
+    _built(context)
+    context.write("starts.c", STARTS)
+    context.run(["musl-gcc", "-o", "musl", "starts.c"]).check()
+    context.run(["gcc", "-o", "glibc", "starts.c"]).check()
+    for first, second in (("musl", "glibc"), ("glibc", "musl")):
+        command = [context.path(first), context.path(second), context.path("app")]
+        plain = context.run(command).check(5)
+        result = context.run([CTRACE, "record", "--quiet", "--only", "*", "-o", context.path("out.%p.json"), "--", *command]).check(5)
+        check_equal(result.stdout, plain.stdout, "output")
+        check("cannot be preloaded" not in result.stderr and "nothing is recorded" not in result.stderr, result.stderr)
+        reports = list(trace.reports(context).values())
+        programs = sorted(os.path.basename(report.data["cmd"].split()[0]) for report in reports)
+        check_equal(programs, sorted([first] + 3 * [second] + 9 * 2 * ["app"]), f"programs recorded below {first}")
+        for report in reports:
+            name = os.path.basename(report.data["cmd"].split()[0])
+            own = report.below("main")["tb"]
+            check(own >= (300 if name == "app" else 1000), f"{name}: {own} bytes below main")
+            os.remove(report.path)

@@ -22,7 +22,7 @@ MEMBERS = {
 }
 CAUSES = {"totalBytes", "peakBytes", "endBytes", "peakBlocks", "endBlocks", "lifetime"}
 
-OLD_SCRIPT = "import json\nd = [{'a': list(range(50))} for i in range(300)]\njson.loads(json.dumps(d))\n"
+OLD_SCRIPT = "import json\nd = [{'a': list(range(50))} for i in range(300)]\njson.loads(json.dumps(d))\nimport zlib\nzlib.compress(bytes(100000))\n"
 NEW_SCRIPT = "import json, re\nd = [{'a': list(range(80)), 'b': 'x' * i} for i in range(400)]\njson.loads(json.dumps(d, indent=1))\nre.compile('a+b')\n"
 
 QUERY = "create table t(a, b); insert into t values (1, 2), (3, 4); select * from t order by b;"

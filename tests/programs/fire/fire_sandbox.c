@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fire_sandbox HOW: enters a sandbox (seccomp), allocates deep on the stack and at 4096 sites, and ends. In the sandbox:
+ * fire_sandbox HOW: enters a sandbox, allocates deep on the stack and at 4096 sites, and ends. In the sandbox:
  *   (nothing)  starting a process or program is killed for
  *   forbid     starting a process or program, or opening a file, is refused
  *   kill       starting a process or program, or opening a file, is killed for
  *   few        every call is killed for, except those that this program needs
  *   strict     only read, write and exit are permitted
+ *   landlock   opening a file or starting a program is refused, by Landlock
+ * All others are seccomp's. Exits with 3 if the kernel lacks the sandbox.
  */
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -87,6 +90,13 @@ static int enter(const char *how)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
 }
 
+static int enter_landlock(void)
+{
+	struct landlock_ruleset_attr all = {.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1};
+	long ruleset = syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
+	return ruleset < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -1 : (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
+}
+
 /* Only read, write and exit. */
 static void work_strictly(void)
 {
@@ -106,8 +116,8 @@ int main(int argc, char **argv)
 	free(malloc(6000));
 	if (!strcmp(how, "strict"))
 		work_strictly();
-	if (enter(how))
-		return 2;
+	if (!strcmp(how, "landlock") ? enter_landlock() : enter(how))
+		return 3;
 	KEEP(allocate_deep(100));
 	for (size_t i = 0; i < 5000; i++)
 		free(malloc(i));
