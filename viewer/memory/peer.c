@@ -248,7 +248,8 @@ static int read_runs(struct ct_peer *peer)
 	for (size_t i = 0; i < peer->area_count && !code; i++) {
 		struct ct_area *area = &peer->areas[i];
 		uint64_t resident_bytes = area->resident_bytes;
-		if ((area->kind != CT_AREA_ANONYMOUS && area->kind != CT_AREA_HEAP) || !area->writable)
+		bool holds = area->writable || resident_bytes || area->swapped_bytes; /* else a mere reservation */
+		if ((area->kind != CT_AREA_ANONYMOUS && area->kind != CT_AREA_HEAP) || !holds)
 			continue;
 		code = read_area_runs(peer, area);
 		if (code || peer->scans || area->resident_bytes <= resident_bytes)

@@ -84,7 +84,7 @@ def adds_up_for_redis(context):
         info = context.run([*client, "info", "memory"]).check().stdout
         got = memory.ledger(context, server.pid)
         top = context.run([CTRACE_TOP, "--pins", "-n", "3", "-p", server.pid]).check().stdout
-        check(re.search(r"^ *PINNED +% +SUM% +RESIDENT +LIVE +BLOCKS +UNTOUCHED", top, re.M), top)
+        check(re.search(r"^ *SHARE +% +SUM% +PINNED +RESIDENT +LIVE +BLOCKS +UNTOUCHED", top, re.M), top)
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()
@@ -185,6 +185,10 @@ def who_pins_the_pages(context):
     with memory.waiting(context, program("pages"), "pins", GLIBC_TUNABLES="glibc.malloc.tcache_count=0") as pages:
         pages.ready()
         before = memory.ledger(context, pages.pid)
+        shares = {name: site["shareBytes"] for name, site in memory.sites(context, pages.pid).items()}
+        check_equal(sum(shares.values()), before["pinnedBytes"], "all shares")
+        for name in ("make_first", "make_second", "make_alone"):
+            _near(shares[name], 1000 * PAGE // (1 if name == "make_alone" else 2), 100 * PAGE, f"share of {name}")
         for name, what in (("make_alone", "most"), ("make_first", "little"), ("make_second", "most")):
             pinned, rss = memory.sites(context, pages.pid)[name]["pinnedBytes"], pages.rss()
             check((pinned > 900 * PAGE) == (what == "most"), f"{name} pins {pinned} bytes")
@@ -196,6 +200,31 @@ def who_pins_the_pages(context):
             check_equal(rows["live"] + rows["slack"] + rows["heads"], given_out - own, "bytes that malloc has given out")
         after = memory.ledger(context, pages.pid)
     check(before["pinnedBytes"] > 1800 * PAGE and after["pinnedBytes"] < 16 * PAGE, f"pinned: {before}, then {after}")
+
+
+@test(needs=tuple(ALLOCATORS.values()))
+def slack_of_other_allocators(context):
+    """Slack is what malloc_usable_size says, also if the freed blocks of the same site had other sizes."""
+    said = []
+    for name, library in ALLOCATORS.items():
+        with memory.waiting(context, program("pages"), "classes", LD_PRELOAD=f"{LIBRARY}:{library}") as pages:
+            usable = int(pages.ready()[0])
+            got = memory.ledger(context, pages.pid)
+            _near(got["liveBytes"] + got["rows"]["slack"], usable, usable // 100, f"{name}: live bytes and slack")
+            said.append(f"{name}: {got['rows']['slack']} B of slack")
+    return ", ".join(said)
+
+
+@test(needs=tuple(ALLOCATORS.values()))
+def protected_parts(context):
+    """A part of a block that the program has protected is resident still, and the allocator's."""
+    for library in ("", *ALLOCATORS.values()):
+        with memory.waiting(context, program("pages"), "protect", LD_PRELOAD=f"{LIBRARY}:{library}") as pages:
+            pages.ready()
+            got = memory.ledger(context, pages.pid)
+            check(got["rows"]["mapped"] < MIB, f"{library}: {got['rows']}")
+            site = memory.sites(context, pages.pid)["make_protected"]
+            check_equal((site["residentBytes"], site["untouchedBytes"]), (8 * MIB, 0), f"{library}: resident and untouched bytes")
 
 
 @test()
