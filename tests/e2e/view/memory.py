@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import signal
+import struct
 import subprocess
 
 from lib import memory, trace
@@ -200,6 +201,52 @@ def who_pins_the_pages(context):
             check_equal(rows["live"] + rows["slack"] + rows["heads"], given_out - own, "bytes that malloc has given out")
         after = memory.ledger(context, pages.pid)
     check(before["pinnedBytes"] > 1800 * PAGE and after["pinnedBytes"] < 16 * PAGE, f"pinned: {before}, then {after}")
+
+
+def _blocks_of_log(path):
+    """The live blocks, {address: bytes}, after all calls that libobserve.so has logged."""
+    blocks = {}
+    with open(path, "rb") as file:
+        count = struct.unpack("<4Q", file.read(32))[0]
+        calls = struct.iter_unpack("<4Q", file.read(32 * count))
+    for letter, first, second, result in calls:
+        kind = chr(letter)
+        if kind in "fr" and (result or kind == "f" or not second):
+            blocks.pop(first, None)
+        if result:
+            blocks[result] = {"m": first, "c": first * second}.get(kind, second)
+    return blocks
+
+
+def _resident_of_blocks(pid, blocks):
+    """Their resident bytes, by the kernel's word for each page."""
+    pages, resident = {}, 0
+    with open(f"/proc/{pid}/pagemap", "rb", buffering=0) as pagemap:
+        for address, size in blocks.items():
+            at = address
+            while at < address + size:
+                end = min(at // PAGE * PAGE + PAGE, address + size)
+                if at // PAGE not in pages:
+                    pagemap.seek(at // PAGE * 8)
+                    pages[at // PAGE] = pagemap.read(8)[7] >> 7
+                resident += pages[at // PAGE] * (end - at)
+                at = end
+    return resident
+
+
+@test(needs=PYTHON)
+def as_read_by_others(context):
+    """python3's live blocks as logged by another library, and their pages as the kernel has them, to the byte."""
+    script = "kept = [bytes(n % 900) * 2 for n in range(30000)]\ndel kept[::3]\nlarge = bytearray(1 << 20)\nprint('ready', flush=True)\ninput()"
+    log = context.path("calls")
+    preload = f"{LIBRARY}:{program('libobserve.so')}"
+    with memory.waiting(context, PYTHON, "-c", script, LD_PRELOAD=preload, OBSERVED=log, PYTHONMALLOC="malloc") as python:
+        python.ready()
+        got = memory.ledger(context, python.pid)
+        blocks = _blocks_of_log(log)
+        check_equal((got["liveBlocks"], got["liveBytes"]), (len(blocks), sum(blocks.values())), "live blocks and bytes")
+        check_equal(got["rows"]["live"], _resident_of_blocks(python.pid, blocks), "resident bytes of the blocks")
+    return f"{len(blocks)} blocks, {got['rows']['live']} B resident"
 
 
 @test(needs=tuple(ALLOCATORS.values()))
