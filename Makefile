@@ -186,7 +186,7 @@ help:
 	@echo 'make demo       install what is needed, build, trace python3 and show the result'
 	@echo 'make test       install servers, compilers, Valgrind and a browser, build, run all tests'
 	@echo 'make e2e        run the unit and end-to-end tests; TEST=PATTERN: only some of them'
-	@echo 'make stress     run the fire and kill tests (tests/e2e/fire/) ten times longer'
+	@echo 'make stress     run the tests of fire*, kill and black_box ten times longer'
 	@echo 'make fleet      build Parca (needs Go 1.25 and its module proxy); run the tests of serve and push, and those with Parca'
 	@echo 'make soak       run servers, compilers and test suites for minutes (tests/e2e/fire/soak.py)'
 	@echo 'make fuzz       run libFuzzer on everything that reads untrusted files; TIME= seconds (60)'

@@ -14,11 +14,11 @@ vpath %.c $(wildcard tests/programs/*/)
 vpath %.cc $(wildcard tests/programs/*/)
 PROGRAM_FLAGS := -Itests/programs -g -O1 -fno-builtin -fno-inline -fno-optimize-sibling-calls -fno-ipa-icf -Wall -Wextra -MMD -MP
 # Sources with rules of their own. Each other one is a program, without an entry here.
-OTHER_C := api as_nobody attached bump fail_alloc fibers fire_audit leaks_plugin noreturn observe one_byte plugin_a plugin_b plugin_shape reuse signals stepped tags
+OTHER_C := api as_nobody attached bump fail_alloc fibers fire_audit leaks_plugin log_maps noreturn observe one_byte plugin_a plugin_b plugin_shape reuse signals stepped tags
 PROGRAM_C := $(filter-out $(OTHER_C),$(basename $(notdir $(wildcard tests/programs/*/*.c))))
 PROGRAMS := $(addprefix $(TESTS)/programs/,$(PROGRAM_C) cxx leaks_cxx cxx_threads advise_vector new_delete cache_server frames_fp frames_bare frames_avx \
 	says_static $(if $(shell command -v musl-gcc),says_musl) \
-	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so libobserve.so leaks_plugin.so static_hello as_nobody)
+	plugin_a.so plugin_b.so plugin_small.so plugin_large.so libone_byte.so libbump.so libreuse.so libfail_alloc.so libobserve.so liblog_maps.so leaks_plugin.so static_hello as_nobody)
 PROGRAMS += $(addprefix $(TESTS)/programs/,fire_audit.so $(addprefix fire_sanitize.,address thread leak undefined) \
 	fire_unwinders fire_unwinders.8 $(if $(wildcard /usr/lib/*/libunwind.so.1),fire_unwinders.1))
 PROGRAMS += $(addprefix $(TESTS)/programs/,attached $(foreach program,api tags,$(program) $(addprefix $(program)_,no_pie static lto cxx)))
@@ -118,7 +118,7 @@ $(TESTS)/programs/plugin_small.so $(TESTS)/programs/plugin_large.so: plugin_shap
 	$(CC) -D_GNU_SOURCE $(PROGRAM_FLAGS) -DROOM=$(ROOM) -shared -fPIC -o $@ $<
 
 # Libraries to preload. The functions of one_byte must be compiled to jumps.
-$(addprefix $(TESTS)/programs/,libone_byte.so libbump.so libreuse.so libfail_alloc.so libobserve.so): $(TESTS)/programs/lib%.so: %.c
+$(addprefix $(TESTS)/programs/,libone_byte.so libbump.so libreuse.so libfail_alloc.so libobserve.so liblog_maps.so): $(TESTS)/programs/lib%.so: %.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -O2 -g -fno-builtin -Wall -Wextra -MMD -MP -shared -fPIC -o $@ $< -ldl
 
@@ -218,10 +218,10 @@ unit-tsan:
 e2e: all unit-build test-programs bench-programs
 	tests/run $(TEST)
 
-# The tests of fire* and kill, ten times longer; 1,000 kills.
+# The tests of fire*, kill and black_box, ten times longer; 1,000 kills, and 50 by the kernel for lack of memory.
 .PHONY: stress
 stress: all test-programs
-	CTRACE_STRESS=10 CTRACE_MOST_SECONDS=14400 tests/run -j 1 fire kill.
+	CTRACE_STRESS=10 CTRACE_MOST_SECONDS=14400 tests/run -j 1 fire kill. black_box.
 
 # With Parca, and a week of profiles at five minutes.
 .PHONY: fleet

@@ -11,7 +11,7 @@ MARK = re.compile(r"^\[.*\]$")  # a note of ctrace instead of a frame: the stack
 
 COUNTERS = ("tb", "tbk", "tl", "mb", "mbk", "gb", "gbk", "eb", "ebk")
 OUR_COUNTERS = ("tmpk", "rszk", "mvk", "cpb", "slb")
-MEMORY_COUNTERS = ("rsb", "swb", "utb", "pnb")  # only with a ledger
+MEMORY_COUNTERS = ("rsb", "swb", "utb", "pnb", "shb")  # only with a ledger
 OUR_RANGES = ("szl", "szm", "fat", "lat")  # these do not add up
 LOSSES = ("dropped", "early", "bypassed", "unknownFrees", "truncated", "unrooted", "late", "paused", "marks", "otherSites", "mergedSites")
 

@@ -87,8 +87,8 @@ def sites(context, pid, through=()):
     sums = {}
     for site in report["sites"]:
         of = sums.setdefault(site["ownFunction"], {})
-        for key in ("endBytes", "residentBytes", "swappedBytes", "untouchedBytes", "pinnedBytes"):
+        for key in ("endBytes", "residentBytes", "swappedBytes", "untouchedBytes", "pinnedBytes", "shareBytes"):
             of[key] = of.get(key, 0) + site[key]
-    for key in ("residentBytes", "untouchedBytes", "pinnedBytes"):
+    for key in ("residentBytes", "untouchedBytes", "pinnedBytes", "shareBytes"):
         check_equal(sum(of[key] for of in sums.values()), report["totals"][key], f"the sum of {key}")
     return sums

@@ -130,6 +130,16 @@ static void test_since(void **state)
 		moments[j].bytes = (j % 5 + 1) * 100;
 	assert_int_equal(ct_growth_judge(moments, 40, &growth), CT_GROWTH_SAWTOOTH);
 	assert_int_equal(growth.falls, 7);
+	assert_false(growth.lows_rise);
+	/* Four teeth, whose low points rise: too few to call it a leak, but nothing says that they stay. */
+	static const double lows[] = {8, 20, 30, 42};
+	for (int j = 0; j < 40; j++)
+		moments[j].bytes = (lows[j / 10] + j % 10 * 7) * 100;
+	assert_int_equal(ct_growth_judge(moments, 40, &growth), CT_GROWTH_SAWTOOTH);
+	assert_int_equal(growth.falls, 3);
+	assert_true(growth.lows_rise);
+	for (int j = 0; j < 40; j++)
+		moments[j].bytes = (j % 5 + 1) * 100;
 	for (int j = 0; j < 40; j++)
 		moments[j].bytes += j * 20;
 	assert_int_equal(ct_growth_judge(moments, 40, &growth), CT_GROWTH_LEAK);

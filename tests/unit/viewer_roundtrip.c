@@ -61,9 +61,9 @@ static struct ct_profile *sample(void)
 				       25,         26,
 				       27,         28,
 				       29,         30,
+				       31,         0,
 				       0,          0,
-				       0,          0,
-				       0};
+				       0,          0};
 	ct_profile_set_text(&profile->time_unit, "µs", strlen("µs"));
 	ct_profile_set_text(&profile->mega_time_unit, "s", 1);
 	ct_profile_set_text(&profile->producer, "ctrace", 6);

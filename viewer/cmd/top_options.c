@@ -236,10 +236,11 @@ void ct_top_keep_known_columns(struct ct_top_request *request)
 /* For --resident and --pins. */
 static void choose_memory_columns(struct ct_top_request *request)
 {
-	static const enum ct_column columns[] = {CT_COLUMN_PINNED,     CT_COLUMN_RESIDENT,  CT_COLUMN_END,
-						 CT_COLUMN_END_BLOCKS, CT_COLUMN_UNTOUCHED, CT_COLUMN_SWAPPED};
+	static const enum ct_column columns[] = {CT_COLUMN_SHARE,  CT_COLUMN_PINNED,     CT_COLUMN_RESIDENT,
+						 CT_COLUMN_END,    CT_COLUMN_END_BLOCKS, CT_COLUMN_UNTOUCHED,
+						 CT_COLUMN_SWAPPED};
 	struct ct_view *view = &request->view;
-	size_t first = request->pins ? 0 : 1;
+	size_t first = request->pins ? 0 : 2;
 	for (size_t i = first; i < sizeof(columns) / sizeof(columns[0]); i++)
 		view->columns[view->column_count++] = columns[i];
 	if (!request->pins)
@@ -262,7 +263,7 @@ static void complete(struct ct_top_request *request)
 	view->patterns = &request->functions;
 	request->resident = request->resident || request->pins;
 	if (request->resident && request->interactive && !request->sort_given) {
-		view->sort = request->pins ? CT_COLUMN_PINNED : CT_COLUMN_RESIDENT;
+		view->sort = request->pins ? CT_COLUMN_SHARE : CT_COLUMN_RESIDENT;
 		request->sort_given = true;
 	}
 	if (request->resident && !view->column_count && !request->interactive && request->form == CT_TOP_TEXT)
@@ -304,7 +305,7 @@ static int check_column(const char *command, const struct ct_top_request *reques
 	if (column >= CT_COLUMN_LOST && column <= CT_COLUMN_REACHABLE && !profile->has_reach)
 		return ct_cmd_fail(command, CT_EXIT_USAGE, "%s has no %s: record with --reach (CTRACE_REACH=1)", path,
 				   name);
-	if (column >= CT_COLUMN_RESIDENT && column <= CT_COLUMN_PINNED && !profile->has_memory)
+	if (column >= CT_COLUMN_RESIDENT && column <= CT_COLUMN_SHARE && !profile->has_memory)
 		return ct_cmd_fail(command, CT_EXIT_USAGE,
 				   profile->sample_bytes
 					   ? "%s is a sample, which does not have all blocks: %s is not known"

@@ -20,6 +20,8 @@
 
 #define COMMAND "watch"
 #define PAUSE_MS 1000
+#define START_NS UINT64_C(5000000000) /* from its fork on, a process has this long to begin recording */
+#define START_PAUSE_MS 10
 #define LESS 10 /* percent of the limit, below the rule's, where the recording goes back */
 
 struct request {
@@ -88,6 +90,17 @@ static int find_percent(const struct request *request, const struct ct_process *
 	return CT_OK;
 }
 
+/* Is it recorded? A process that was started a moment ago may not have got as far as its store or page. */
+static bool is_recorded(const struct ct_boxed *boxed)
+{
+	while (!ct_box_is_traced(boxed->box)) {
+		if (!ct_process_lives(&boxed->process) || ct_process_age_ns(&boxed->process) >= START_NS)
+			return false;
+		usleep(START_PAUSE_MS * 1000);
+	}
+	return true;
+}
+
 /* Watch one more process. named: by the user, so it must be recorded and its group have a limit. */
 static int begin(struct all *all, int pid, bool named, struct ct_error_text *error)
 {
@@ -104,8 +117,11 @@ static int begin(struct all *all, int pid, bool named, struct ct_error_text *err
 				    group.version ? "%d: its control group %s has no memory limit"
 						  : "%d: the memory of its control group%s cannot be read",
 				    pid, group.name);
-	if (!code && named && !ct_box_is_traced(boxed->box))
-		code = ct_error_set(error, CT_ERR_IO, "process %d is not recorded by ctrace", pid);
+	if (!code && named && !is_recorded(boxed))
+		code = ct_error_set(error, CT_ERR_IO,
+				    ct_process_lives(&boxed->process) ? "process %d is not recorded by ctrace"
+								      : "process %d has ended",
+				    pid);
 	if (code)
 		ct_boxes_drop(&all->boxes, boxed);
 	return code;

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "util/error.h"
@@ -23,6 +24,9 @@ FILE *ct_process_part(const struct ct_process *process, const char *name);
 
 /* False if the process has ended, whether or not it has been waited for. */
 bool ct_process_lives(const struct ct_process *process);
+
+/* How long ago it was started or forked. UINT64_MAX: it is gone. */
+uint64_t ct_process_age_ns(const struct ct_process *process);
 
 /* Is it being killed, or ending? It may still live then. */
 bool ct_process_is_dying(const struct ct_process *process);

@@ -49,6 +49,8 @@ static enum ct_area_kind kind_of(const struct ct_area *area, const char *path, b
 	if (shared && (!strncmp(path, "/dev/zero", 9) || !strncmp(path, "/dev/shm/", 9) || !strncmp(path, "/SYSV", 5) ||
 		       !strncmp(path, "/memfd:", 7) || !strncmp(path, "[anon_shmem:", 12)))
 		return CT_AREA_SHARED_MEMORY;
+	if (!strncmp(path, "/anon_hugepage", 14)) /* MAP_HUGETLB */
+		return shared ? CT_AREA_SHARED_MEMORY : CT_AREA_ANONYMOUS;
 	return !*path || !strncmp(path, "[anon:", 6) ? CT_AREA_ANONYMOUS : CT_AREA_FILE;
 }
 
@@ -96,13 +98,20 @@ static bool add_field(const char *line, const char *field, uint64_t *sum)
 	return true;
 }
 
+/* The kernel counts pages of hugetlbfs apart from RSS. */
+static bool add_resident(const char *line, uint64_t *sum)
+{
+	return add_field(line, "Rss:", sum) || add_field(line, "Shared_Hugetlb:", sum) ||
+	       add_field(line, "Private_Hugetlb:", sum);
+}
+
 static uint64_t read_rss(const struct ct_process *process)
 {
 	char line[256];
 	uint64_t bytes = 0;
 	FILE *rollup = ct_process_part(process, "smaps_rollup");
-	while (rollup && fgets(line, sizeof(line), rollup) && !add_field(line, "Rss:", &bytes))
-		;
+	while (rollup && fgets(line, sizeof(line), rollup))
+		add_resident(line, &bytes);
 	if (rollup)
 		fclose(rollup);
 	return bytes;
@@ -116,7 +125,7 @@ static int read_areas(struct ct_peer *peer, FILE *smaps, struct ct_error_text *e
 	while (!code && getline(&line, &room, smaps) > 0) {
 		struct ct_area area, *last = peer->area_count ? &peer->areas[peer->area_count - 1] : NULL;
 		if (last &&
-		    (add_field(line, "Rss:", &last->resident_bytes) || add_field(line, "Swap:", &last->swapped_bytes)))
+		    (add_resident(line, &last->resident_bytes) || add_field(line, "Swap:", &last->swapped_bytes)))
 			continue;
 		if (!parse_area(line, &area) || (last && area.start < last->end))
 			continue;
@@ -248,7 +257,8 @@ static int read_runs(struct ct_peer *peer)
 	for (size_t i = 0; i < peer->area_count && !code; i++) {
 		struct ct_area *area = &peer->areas[i];
 		uint64_t resident_bytes = area->resident_bytes;
-		if ((area->kind != CT_AREA_ANONYMOUS && area->kind != CT_AREA_HEAP) || !area->writable)
+		bool holds = area->writable || resident_bytes || area->swapped_bytes; /* else a mere reservation */
+		if ((area->kind != CT_AREA_ANONYMOUS && area->kind != CT_AREA_HEAP) || !holds)
 			continue;
 		code = read_area_runs(peer, area);
 		if (code || peer->scans || area->resident_bytes <= resident_bytes)

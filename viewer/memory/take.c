@@ -7,6 +7,7 @@
 
 #include "memory/blocks.h"
 #include "memory/ranges.h"
+#include "memory/slack.h"
 #include "memory/stacks.h"
 
 #define TRIES 3
@@ -16,6 +17,7 @@
 struct page {
 	uint64_t start;
 	uint64_t used; /* bytes of it */
+	size_t block; /* the first on it */
 	uint32_t site; /* of its blocks */
 	bool any, mixed; /* mixed: of several sites */
 };
@@ -45,6 +47,22 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* Split the page's free bytes over the sites of its blocks, by what each block has of the page. */
+static void share_page(struct sweep *sweep)
+{
+	const struct page *page = &sweep->page;
+	uint64_t end = page->start + CT_PAGE, left = CT_PAGE - least(page->used, CT_PAGE), used = page->used;
+	sweep->ledger->pinned_bytes += left;
+	for (size_t i = page->block; i <= sweep->block && i < sweep->blocks->count && used; i++) {
+		const struct ct_live_block *block = &sweep->blocks->rows[i];
+		uint64_t from = block->start > page->start ? block->start : page->start, to = least(block->end, end);
+		uint64_t bytes = from < to ? least(to - from, used) : 0, share = left * bytes / used;
+		sweep->taken->sites[block->site].share += share;
+		left -= share;
+		used -= bytes;
+	}
+}
+
 /* The page is complete. */
 static void end_page(struct sweep *sweep)
 {
@@ -52,7 +70,7 @@ static void end_page(struct sweep *sweep)
 	if (page->any &&
 	    ct_runs_resident(sweep->runs, &sweep->page_run, page->start, page->start + CT_PAGE, &sweep->swapped)) {
 		if (sweep->heap)
-			sweep->ledger->pinned_bytes += CT_PAGE - least(page->used, CT_PAGE);
+			share_page(sweep);
 		if (!page->mixed)
 			sweep->taken->sites[page->site].alone += CT_PAGE;
 	}
@@ -65,7 +83,7 @@ static void touch_page(struct sweep *sweep, uint64_t start, uint32_t site, uint6
 	if (page->any && page->start != start)
 		end_page(sweep);
 	if (!page->any)
-		*page = (struct page){.start = start, .site = site, .any = true};
+		*page = (struct page){.start = start, .block = sweep->block, .site = site, .any = true};
 	page->mixed = page->mixed || page->site != site;
 	page->used += bytes;
 }
@@ -109,17 +127,19 @@ static void count_block(struct sweep *sweep, const struct ct_live_block *block)
 /*
  * Is all of the area the allocator's? If glibc's, that holds for [heap], for the windows of thread arenas, and for
  * other areas with blocks that have no mapping of their own. A mapping that was made for one block is that block. If a
- * block reaches from the heap into the area, the area is heap, too.
+ * block reaches from the heap into the area, the area is heap, too, even if the program has protected it.
  */
 static bool is_heap(const struct sweep *sweep, const struct ct_area *area)
 {
 	const struct ct_live_blocks *blocks = sweep->blocks;
 	if (area->kind == CT_AREA_HEAP)
 		return true;
-	if (area->kind != CT_AREA_ANONYMOUS || !area->writable)
+	if (area->kind != CT_AREA_ANONYMOUS)
 		return false;
 	if (sweep->heap && sweep->block && blocks->rows[sweep->block - 1].end > area->start)
 		return true;
+	if (!area->writable)
+		return false;
 	for (size_t i = sweep->block; i < blocks->count && blocks->rows[i].start < area->end; i++)
 		if (!blocks->rows[i].mapped && !blocks->rows[i].foreign && blocks->rows[i].address >= area->start)
 			return true;
@@ -254,10 +274,7 @@ static void move(struct ct_ledger *ledger, enum ct_ledger_row from, enum ct_ledg
 	ledger->bytes[to] += (int64_t)least(bytes, there);
 }
 
-/*
- * What other allocators than glibc's added to the live blocks is not known block by block. What they added to all
- * blocks of a site is.
- */
+/* Of an unknown allocator. Resizes are among the blocks. */
 static uint64_t guess_slack(const struct ct_taken *taken, const struct ct_store_file *store)
 {
 	double slack = 0;
@@ -265,8 +282,7 @@ static uint64_t guess_slack(const struct ct_taken *taken, const struct ct_store_
 		const struct ct_site *site = &store->sites[i];
 		int64_t live = store->header->sample_bytes ? site->live_blocks : (int64_t)taken->sites[i].blocks;
 		if (site->total_blocks && live > 0)
-			slack +=
-				(double)site->slack_bytes / (double)(site->total_blocks + site->resizes) * (double)live;
+			slack += (double)site->slack_bytes / (double)site->total_blocks * (double)live;
 	}
 	return (uint64_t)slack;
 }
@@ -284,7 +300,8 @@ static void estimate_live(struct ct_ledger *ledger, const struct ct_totals *tota
 	ledger->live_swapped_bytes = ledger->live_untouched_bytes = 0;
 }
 
-static void finish(struct ct_taken *taken, const struct ct_store_file *store, bool glibc)
+/* classes: the slack of each block is known by its size class. */
+static void finish(struct ct_taken *taken, const struct ct_store_file *store, bool glibc, bool classes)
 {
 	struct ct_ledger *ledger = &taken->ledger;
 	for (size_t i = 0; i < taken->site_count; i++) {
@@ -299,9 +316,12 @@ static void finish(struct ct_taken *taken, const struct ct_store_file *store, bo
 	ledger->slack_estimated = !ledger->has_sites || !glibc;
 	if (!ledger->has_sites)
 		estimate_live(ledger, &store->header->totals);
-	if (ledger->slack_estimated) {
+	if (ledger->slack_estimated && !(classes && ledger->has_sites)) {
 		uint64_t slack = guess_slack(taken, store), pinned = least(slack, ledger->pinned_bytes);
 		move(ledger, CT_LEDGER_FREE, CT_LEDGER_SLACK, slack);
+		for (size_t i = 0; i < taken->site_count && pinned; i++)
+			taken->sites[i].share -= (uint64_t)((double)taken->sites[i].share * (double)pinned /
+							    (double)ledger->pinned_bytes);
 		ledger->pinned_bytes -= pinned;
 	}
 	int64_t whole = ledger->bytes[CT_LEDGER_FREE] - (int64_t)ledger->pinned_bytes;
@@ -315,6 +335,7 @@ static int take_once(const struct ct_process *process, const struct ct_store_fil
 	struct ct_peer peer;
 	struct ct_live_blocks blocks = {0};
 	struct ct_mapped_ranges ranges = {0};
+	enum ct_allocator allocator;
 	*taken = (struct ct_taken){.site_count = store->site_count};
 	taken->sites = calloc(store->site_count + 1, sizeof(*taken->sites));
 	taken->mappings = calloc(store->site_count + 1, sizeof(*taken->mappings));
@@ -323,6 +344,9 @@ static int take_once(const struct ct_process *process, const struct ct_store_fil
 		code = ct_live_blocks_read(&peer, store, &blocks, error);
 	struct sweep sweep = {
 		.taken = taken, .ledger = &taken->ledger, .peer = &peer, .blocks = &blocks, .runs = &peer.runs};
+	bool classes = !code && !blocks.glibc && ct_slack_find_allocator(store, &allocator);
+	if (classes)
+		ct_slack_by_class(&blocks, allocator);
 	if (!code && (!taken->sites || !taken->mappings || (blocks.glibc && ct_live_blocks_measure(&peer, &blocks)) ||
 		      sweep_all(&sweep) || ct_mapped_ranges_read(&peer, store, &ranges)))
 		code = ct_error_no_memory(error);
@@ -332,7 +356,7 @@ static int take_once(const struct ct_process *process, const struct ct_store_fil
 		count_ranges(&sweep, &ranges);
 		taken->ledger.knows_mappings = ranges.known;
 		taken->ledger.rss_bytes = peer.rss_bytes;
-		finish(taken, store, blocks.glibc);
+		finish(taken, store, blocks.glibc, classes);
 	}
 	free(blocks.rows);
 	free(ranges.rows);
@@ -399,6 +423,7 @@ void ct_taken_put(const struct ct_taken *taken, struct ct_store_builder *builder
 			to[j]->swapped_bytes += from->swapped;
 			to[j]->untouched_bytes += from->untouched;
 			to[j]->pinned_bytes += from->alone;
+			to[j]->share_bytes += from->share;
 		}
 	}
 }

@@ -22,6 +22,8 @@ struct ct_taken_site {
 	uint64_t live, blocks;
 	uint64_t resident, swapped, untouched;
 	uint64_t alone; /* of resident pages that hold blocks of this site only: without it, they could be given back */
+	uint64_t share; /* its part of the free bytes of the heap's pages with its blocks, by bytes: adds up to
+			   pinned_bytes */
 };
 
 /* What a site's mappings or stacks have (--mmap), in bytes, without blocks of a pool of the program's that lie in them.

@@ -23,7 +23,6 @@
 #define SLACK_MIN 0.2 /* as a share of the requested bytes */
 #define KEPT_MIN 0.75 /* average lifetime as a share of the run */
 #define REUSE_MIN 10 /* blocks allocated for each one live at the site's maximum */
-#define PINNED_MIN 2 /* bytes of pages for each resident byte of the blocks on them */
 
 struct work {
 	const struct ct_profile *profile;
@@ -264,18 +263,17 @@ static bool judge_slack(const struct work *work, struct ct_advice *advice)
 	return judge_bytes(advice, bytes, (double)work->profile->totals.peak_bytes + bytes, SHARE_MIN);
 }
 
-/* Pages that come back without the site's blocks, beyond what the blocks themselves take. */
+/* The site's part of the free bytes that live blocks keep on their pages, if it is as much as the blocks themselves. */
 static uint64_t pins_of(const struct work *work, size_t site)
 {
 	const struct ct_counters *c = &work->profile->sites[site].counters;
-	return c->pinned_bytes / PINNED_MIN >= c->resident_bytes ? c->pinned_bytes - c->resident_bytes : 0;
+	return c->share_bytes >= c->resident_bytes ? c->share_bytes : 0;
 }
 
 static bool judge_pins(const struct work *work, struct ct_advice *advice)
 {
-	const struct ct_counters *c = &advice->counters;
-	return judge_bytes(advice, (double)(c->pinned_bytes - c->resident_bytes),
-			   (double)work->profile->ledger.rss_bytes, SHARE_MIN);
+	return judge_bytes(advice, (double)advice->counters.share_bytes, (double)work->profile->ledger.rss_bytes,
+			   SHARE_MIN);
 }
 
 /* Only blocks that were allocated early can reach such an average lifetime. */

@@ -67,7 +67,7 @@ enum ct_metric ct_advice_metric(enum ct_advice_kind kind)
 		[CT_ADVICE_LOST] = CT_METRIC_LOST_BYTES,
 		[CT_ADVICE_TINY] = CT_METRIC_TOTAL_BLOCKS,
 		[CT_ADVICE_SLACK] = CT_METRIC_SLACK_BYTES,
-		[CT_ADVICE_PINS] = CT_METRIC_PINNED_BYTES,
+		[CT_ADVICE_PINS] = CT_METRIC_SHARE_BYTES,
 		[CT_ADVICE_KEPT] = CT_METRIC_END_BYTES,
 		[CT_ADVICE_PEAK] = CT_METRIC_PEAK_BYTES,
 	};
@@ -255,10 +255,10 @@ static void explain_pins(const struct ct_profile *profile, const struct ct_advic
 {
 	const struct ct_counters *c = &advice->counters;
 	ct_sentence_bytes(out, (double)c->resident_bytes);
-	ct_sentence_add(out, " of live blocks are alone on ");
-	ct_sentence_bytes(out, (double)c->pinned_bytes);
-	ct_sentence_add(out, " of pages, which the allocator cannot give back; ");
-	ct_sentence_percent(out, (double)c->pinned_bytes, (double)profile->ledger.rss_bytes);
+	ct_sentence_add(out, " of live blocks keep ");
+	ct_sentence_bytes(out, (double)c->share_bytes);
+	ct_sentence_add(out, " of free memory on their pages, which the allocator cannot give back; ");
+	ct_sentence_percent(out, (double)c->share_bytes, (double)profile->ledger.rss_bytes);
 	ct_sentence_add(out, " of the process's resident memory");
 }
 

@@ -270,6 +270,16 @@ static void find_troughs(const struct ct_moment *moments, size_t count, double l
 	}
 }
 
+/* Do the low points of a sawtooth rise by at least this much? */
+static bool lows_rise(const struct ct_moment *moments, const struct troughs *troughs, double least)
+{
+	struct ct_moment lows[POINTS_MAX];
+	size_t count = troughs->count < POINTS_MAX ? troughs->count : POINTS_MAX;
+	for (size_t i = 0; i < count; i++)
+		lows[i] = moments[troughs->at[i]];
+	return median_slope(lows, count) * (lows[count - 1].time - lows[0].time) >= least;
+}
+
 /* The mean of the moments from `from` to before `to`. */
 static double mean_of(const struct ct_moment *moments, size_t from, size_t to)
 {
@@ -332,9 +342,10 @@ enum ct_growth_kind ct_growth_judge(const struct ct_moment *moments, size_t coun
 		growth->first = moments[since];
 		return growth->kind = filled ? CT_GROWTH_FULL : CT_GROWTH_FLAT;
 	}
-	if (growth->falls >= FALLS_MIN && high - low >= high * SAWTOOTH_RANGE)
-		growth->kind = CT_GROWTH_SAWTOOTH;
-	return growth->kind;
+	if (growth->falls < FALLS_MIN || high - low < high * SAWTOOTH_RANGE)
+		return CT_GROWTH_NONE;
+	growth->lows_rise = lows_rise(moments, &troughs, (high - low) * FLOOR_RISE);
+	return growth->kind = CT_GROWTH_SAWTOOTH;
 }
 
 const char *ct_growth_name(enum ct_growth_kind kind)

@@ -25,7 +25,7 @@ enum ct_growth_kind {
 	CT_GROWTH_LEAK, /* the floor rises along a line to the end */
 	CT_GROWTH_FULL, /* it grew, and has stayed as it is for a quarter of the run or longer */
 	CT_GROWTH_FLAT, /* the same, but it was there from the first moment on, or fell before */
-	CT_GROWTH_SAWTOOTH, /* large falls again and again, and the floor does not rise */
+	CT_GROWTH_SAWTOOTH, /* large falls again and again, and the floor does not rise, or not as a leak's does */
 	CT_GROWTH_KINDS,
 };
 
@@ -39,6 +39,7 @@ struct ct_growth {
 			CT_GROWTH_SURE_MAX */
 	unsigned intervals, rises; /* of a leak: between the window's moments, and those in which live bytes rose */
 	unsigned falls; /* large ones, each with a large rise after it or at the end */
+	bool lows_rise; /* of a sawtooth: its low points rise, but too unsteadily, or too few are known, for a leak */
 };
 
 #define CT_GROWTH_MOMENTS 6 /* fewer moments say nothing */

@@ -74,6 +74,14 @@ static void say_leak(char *out, const struct ct_profile *profile, const struct c
 	ct_sentence_add(out, ", %.0f %% sure", growth->sure * 100);
 }
 
+static void say_replaced(char *out, double times)
+{
+	if (times < 1.5)
+		ct_sentence_add(out, ", all blocks replaced once");
+	else
+		ct_sentence_add(out, ", blocks replaced %.0f times over", times);
+}
+
 char *ct_stay_verdict(const struct ct_profile *profile, const struct ct_stay *stay, char out[CT_ADVICE_ROOM])
 {
 	const struct ct_growth *growth = &stay->growth;
@@ -87,8 +95,7 @@ char *ct_stay_verdict(const struct ct_profile *profile, const struct ct_stay *st
 		ct_sentence_add(out, "cache, full since ");
 		ct_sentence_time(out, profile, growth->first.time);
 		if (c->end_blocks && c->total_blocks >= c->end_blocks * 2)
-			ct_sentence_add(out, ", blocks replaced %.0f times over",
-					(double)c->total_blocks / (double)c->end_blocks - 1);
+			say_replaced(out, (double)c->total_blocks / (double)c->end_blocks - 1);
 		break;
 	case CT_GROWTH_FLAT:
 		ct_sentence_add(out, "unchanged since ");
@@ -97,7 +104,8 @@ char *ct_stay_verdict(const struct ct_profile *profile, const struct ct_stay *st
 	case CT_GROWTH_SAWTOOTH:
 		ct_sentence_add(out, "sawtooth, ");
 		ct_sentence_count(out, growth->falls, "large fall");
-		ct_sentence_add(out, ", and its floor does not rise");
+		ct_sentence_add(out, growth->lows_rise ? "; its low points rise, which may be a leak"
+						       : ", and its low points do not rise");
 		break;
 	default:
 		break;

@@ -53,6 +53,11 @@ const char *ct_allocator_title(enum ct_allocator allocator)
 	return allocators[allocator].title;
 }
 
+uint64_t ct_allocator_header(enum ct_allocator allocator)
+{
+	return allocators[allocator].header;
+}
+
 uint64_t ct_class_bytes(enum ct_allocator allocator, uint64_t bytes)
 {
 	uint64_t size = within(bytes) + allocators[allocator].header;

@@ -17,7 +17,10 @@ enum ct_allocator {
 /* "jemalloc". */
 const char *ct_allocator_title(enum ct_allocator allocator);
 
-/* What the allocator takes for a block of this many bytes. */
+/* The bytes of each block that hold the allocator's own words. */
+uint64_t ct_allocator_header(enum ct_allocator allocator);
+
+/* What the allocator takes for a block of this many bytes, its header included. */
 uint64_t ct_class_bytes(enum ct_allocator allocator, uint64_t bytes);
 
 /* The largest size that is in a smaller class than this size; 0: none. */

@@ -29,7 +29,8 @@ enum ct_column {
 /* A bit for each column that a table of sites may have. */
 /* Where the memory is: for --resident and --pins, and where there is room. */
 #define CT_COLUMNS_MEMORY                                                                                              \
-	(1u << CT_COLUMN_RESIDENT | 1u << CT_COLUMN_SWAPPED | 1u << CT_COLUMN_UNTOUCHED | 1u << CT_COLUMN_PINNED)
+	(1u << CT_COLUMN_RESIDENT | 1u << CT_COLUMN_SWAPPED | 1u << CT_COLUMN_UNTOUCHED | 1u << CT_COLUMN_PINNED |     \
+	 1u << CT_COLUMN_SHARE)
 #define CT_COLUMNS_PLAIN (((1u << CT_COLUMN_LIVE) - 1) & ~CT_COLUMNS_MEMORY)
 
 struct ct_view {

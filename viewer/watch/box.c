@@ -72,11 +72,6 @@ unsigned ct_box_poll(const struct ct_box *box, struct pollfd *fds)
 	return count;
 }
 
-bool ct_box_is_traced(const struct ct_box *box)
-{
-	return box->traced;
-}
-
 const char *ct_box_cause(const struct ct_box *box)
 {
 	return box->report.cause;
@@ -110,6 +105,13 @@ static void find_store(struct ct_box *box)
 	box->fd = fd;
 	box->mark = 0;
 	snprintf(box->name, sizeof(box->name), "%s", name);
+}
+
+bool ct_box_is_traced(struct ct_box *box)
+{
+	if (!box->traced)
+		find_store(box);
+	return box->traced;
 }
 
 struct ct_box *ct_box_new(const struct ct_process *process, const char *folder, bool no_arguments)

@@ -23,8 +23,8 @@ void ct_box_free(struct ct_box *box);
 struct pollfd;
 unsigned ct_box_poll(const struct ct_box *box, struct pollfd *fds);
 
-/* Has it ever had a store or a control page? */
-bool ct_box_is_traced(const struct ct_box *box);
+/* Has it ever had a store or a control page? Looks for them if not. */
+bool ct_box_is_traced(struct ct_box *box);
 
 /*
  * Look at a process that runs: about once a second, and after each wake-up. boxes: how many share the time that looks

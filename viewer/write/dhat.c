@@ -8,7 +8,7 @@
  *       "lob", "lok" lost bytes and blocks, "inb", "ink" indirectly lost, "pob", "pok" possibly lost, "reb", "rek"
  *       reachable; all of these only if reachability was recorded
  *       "rsb", "swb", "utb" resident, swapped and untouched bytes of live blocks, "pnb" resident bytes of pages without
- *       live blocks of other sites; only if a ledger was taken
+ *       live blocks of other sites, "shb" its part of the free bytes that live blocks keep; only if a ledger was taken
  *       "szl", "szm" smallest and largest block, "fat", "lat" times of the first and latest allocation
  *       "szh" histogram of sizes: a bucket b, then the blocks in buckets b, b+1, ...; bucket b has sizes from 2^b to
  *       2^(b+1) - 1 bytes. "lth" the same for the lifetimes of freed blocks, in ticks. Both only with "tickFs"

@@ -8,12 +8,13 @@ import signal
 import subprocess
 
 from lib.fire import STRESS
-from lib.harness import CTRACE, Skip, check, check_equal, check_in, test, wait_for
+from lib.harness import CTRACE, LIBRARY, Skip, check, check_equal, check_in, test, wait_for
 from lib.obedient import Obedient
 from lib.serve import alone, serving
 
 LIMIT = 64 << 20
 BLOCK = 50_001
+POLL, CLOCK_NANOSLEEP = 7, 230  # on x86-64
 KILLS = 3 if STRESS == 1 else 50  # make stress
 
 
@@ -39,18 +40,18 @@ def _join(folder, pid):
         members.write(str(pid))
 
 
-def _waits(pid):
-    """Is it in poll? Then it has looked at all of its processes."""
+def _waits(pid, call):
+    """Is it in this system call? In poll, it has looked at all of its processes."""
     with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
-        return file.read().split()[0] == "7"
+        return file.read().split()[0] == str(call)
 
 
 @contextlib.contextmanager
-def _watching(context, *words):
+def _watching(context, *words, call=POLL):
     """The command, with what it says as a pipe; it ends by itself, or here."""
     watching = subprocess.Popen([CTRACE, "watch", "-o", context.folder, *words], env=context.environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        wait_for(lambda: watching.poll() is not None or _waits(watching.pid), "ctrace watch to have looked once")
+        wait_for(lambda: watching.poll() is not None or _waits(watching.pid, call), "ctrace watch to have looked once")
         yield watching
     finally:
         if watching.poll() is None:
@@ -104,6 +105,27 @@ def killed_for_lack_of_memory(context):
             check_in(": out of memory\n", text, "the text")
             check_in(f"latest allocations of thread {target.pid}", text, "the text")
             os.remove(target.store)
+
+
+@test(needs="/usr/bin/python3")
+def before_it_records(context):
+    """`./server & ctrace watch $!`: the process is not yet the server, or not yet recorded. It is watched once it is."""
+    fill = "blocks = []\nwhile True: blocks.append(bytes(50001))"
+    with group() as folder:
+        shell = ["sh", "-c", 'read go; LD_PRELOAD="$LIBRARY" exec /usr/bin/python3 -c "$0"', fill]
+        env = context.environment(LIBRARY=LIBRARY, CTRACE_OUT=context.path("fill.json"), CTRACE_QUIET="1")
+        server = subprocess.Popen(shell, env=env, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            _join(folder, server.pid)
+            with _watching(context, str(server.pid), call=CLOCK_NANOSLEEP) as watching:
+                server.communicate(b"go\n")
+                check_equal((server.returncode, watching.wait()), (-signal.SIGKILL, 0), "status of the process and of ctrace watch")
+                check_in(f"{server.pid}: out of memory; report ", watching.stderr.read(), "the line")
+            report, _ = _report(context, server.pid)
+            check(report["looks"][-1]["liveBytes"] > LIMIT // 2, "what was live")
+        finally:
+            if server.poll() is None:
+                server.kill()
 
 
 @test(needs="/usr/bin/python3")

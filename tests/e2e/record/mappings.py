@@ -179,6 +179,40 @@ def real_programs(context):
     check(sum(site["tbk"] for site in stacks) >= 3, f"stacks: {[site['tbk'] for site in stacks]}")
 
 
+def _fold_log(path):
+    """Total bytes and mappings, and bytes at the end, of the calls that liblog_maps.so has logged."""
+    total, count, pages = 0, 0, set()
+    with open(path, encoding="ascii") as log:
+        for line in log:
+            call, address, size, new_size, result = line[0], *map(int, line[1:].split())
+            if call in "ur" and result != -1:
+                pages.difference_update(range(address // PAGE, (address + size + PAGE - 1) // PAGE))
+            if call in "mr" and result != -1:
+                new_pages = ((new_size if call == "r" else size) + PAGE - 1) // PAGE
+                pages.update(range(result // PAGE, result // PAGE + new_pages))
+                total, count = total + new_pages * PAGE, count + 1
+    return total, count, len(pages) * PAGE
+
+
+@test(needs=(PYTHON, "node"))
+def as_logged(context):
+    """python3 and node with threads, that map, resize and unmap: the sums are those of another library's log of the calls."""
+    script = "import mmap, threading\nkept = [mmap.mmap(-1, n << 12) for n in range(1, 40)]\nfor n, one in enumerate(kept):\n one.close() if n % 3 else one.resize(n + 9 << 14)\n"
+    script += "threads = [threading.Thread(target=lambda: [str(n) for n in range(30000)]) for _ in range(4)]\nfor one in threads: one.start()\nfor one in threads: one.join()\n"
+    said = []
+    for name, words in (("python", [PYTHON, "-c", script]), ("node", ["node", "-e", "const all = []; for (let i = 0; i < 20000; i++) all.push(i + 's')"])):
+        log = context.path(f"log-{name}")
+        record(context, *words, out=f"{name}-%p.json", LD_PRELOAD=f"{program('liblog_maps.so')}:{BOTH}", MAPS_LOG=log)
+        for path in glob.glob(log + ".*"):
+            report = load(context, f"{name}-{path.rsplit('.', 1)[1]}.mappings.json")
+            rows = [site for site in report.sites if site.functions()[0] != "[stack of a thread]"]
+            ours = tuple(sum(site[key] for site in rows) for key in ("tb", "tbk", "eb"))
+            check_equal(ours, _fold_log(path), f"{name}: total bytes and mappings, and bytes at the end")
+            said.append(f"{name}: {ours[0]} B in {ours[1]}")
+    check(any(one.startswith("node") for one in said) and any(one.startswith("python") for one in said), f"processes: {said}")
+    return ", ".join(said)
+
+
 @test(needs=PYTHON)
 def allocators(context):
     """What another allocator maps for itself is one row; Python's own arenas stay rows of the program."""

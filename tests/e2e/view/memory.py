@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import signal
+import struct
 import subprocess
 
 from lib import memory, trace
@@ -84,7 +85,7 @@ def adds_up_for_redis(context):
         info = context.run([*client, "info", "memory"]).check().stdout
         got = memory.ledger(context, server.pid)
         top = context.run([CTRACE_TOP, "--pins", "-n", "3", "-p", server.pid]).check().stdout
-        check(re.search(r"^ *PINNED +% +SUM% +RESIDENT +LIVE +BLOCKS +UNTOUCHED", top, re.M), top)
+        check(re.search(r"^ *SHARE +% +SUM% +PINNED +RESIDENT +LIVE +BLOCKS +UNTOUCHED", top, re.M), top)
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait()
@@ -215,6 +216,10 @@ def who_pins_the_pages(context):
     with memory.waiting(context, program("pages"), "pins", GLIBC_TUNABLES="glibc.malloc.tcache_count=0") as pages:
         pages.ready()
         before = memory.ledger(context, pages.pid)
+        shares = {name: site["shareBytes"] for name, site in memory.sites(context, pages.pid).items()}
+        check_equal(sum(shares.values()), before["pinnedBytes"], "all shares")
+        for name in ("make_first", "make_second", "make_alone"):
+            _near(shares[name], 1000 * PAGE // (1 if name == "make_alone" else 2), 100 * PAGE, f"share of {name}")
         for name, what in (("make_alone", "most"), ("make_first", "little"), ("make_second", "most")):
             pinned, rss = memory.sites(context, pages.pid)[name]["pinnedBytes"], pages.rss()
             check((pinned > 900 * PAGE) == (what == "most"), f"{name} pins {pinned} bytes")
@@ -226,6 +231,77 @@ def who_pins_the_pages(context):
             check_equal(rows["live"] + rows["slack"] + rows["heads"], given_out - own, "bytes that malloc has given out")
         after = memory.ledger(context, pages.pid)
     check(before["pinnedBytes"] > 1800 * PAGE and after["pinnedBytes"] < 16 * PAGE, f"pinned: {before}, then {after}")
+
+
+def _blocks_of_log(path):
+    """The live blocks, {address: bytes}, after all calls that libobserve.so has logged."""
+    blocks = {}
+    with open(path, "rb") as file:
+        count = struct.unpack("<4Q", file.read(32))[0]
+        calls = struct.iter_unpack("<4Q", file.read(32 * count))
+    for letter, first, second, result in calls:
+        kind = chr(letter)
+        if kind in "fr" and (result or kind == "f" or not second):
+            blocks.pop(first, None)
+        if result:
+            blocks[result] = {"m": first, "c": first * second}.get(kind, second)
+    return blocks
+
+
+def _resident_of_blocks(pid, blocks):
+    """Their resident bytes, by the kernel's word for each page."""
+    pages, resident = {}, 0
+    with open(f"/proc/{pid}/pagemap", "rb", buffering=0) as pagemap:
+        for address, size in blocks.items():
+            at = address
+            while at < address + size:
+                end = min(at // PAGE * PAGE + PAGE, address + size)
+                if at // PAGE not in pages:
+                    pagemap.seek(at // PAGE * 8)
+                    pages[at // PAGE] = pagemap.read(8)[7] >> 7
+                resident += pages[at // PAGE] * (end - at)
+                at = end
+    return resident
+
+
+@test(needs=PYTHON)
+def as_read_by_others(context):
+    """python3's live blocks as logged by another library, and their pages as the kernel has them, to the byte."""
+    script = "kept = [bytes(n % 900) * 2 for n in range(30000)]\ndel kept[::3]\nlarge = bytearray(1 << 20)\nprint('ready', flush=True)\ninput()"
+    log = context.path("calls")
+    preload = f"{LIBRARY}:{program('libobserve.so')}"
+    with memory.waiting(context, PYTHON, "-c", script, LD_PRELOAD=preload, OBSERVED=log, PYTHONMALLOC="malloc") as python:
+        python.ready()
+        got = memory.ledger(context, python.pid)
+        blocks = _blocks_of_log(log)
+        check_equal((got["liveBlocks"], got["liveBytes"]), (len(blocks), sum(blocks.values())), "live blocks and bytes")
+        check_equal(got["rows"]["live"], _resident_of_blocks(python.pid, blocks), "resident bytes of the blocks")
+    return f"{len(blocks)} blocks, {got['rows']['live']} B resident"
+
+
+@test(needs=tuple(ALLOCATORS.values()))
+def slack_of_other_allocators(context):
+    """Slack is what malloc_usable_size says, also if the freed blocks of the same site had other sizes."""
+    said = []
+    for name, library in ALLOCATORS.items():
+        with memory.waiting(context, program("pages"), "classes", LD_PRELOAD=f"{LIBRARY}:{library}") as pages:
+            usable = int(pages.ready()[0])
+            got = memory.ledger(context, pages.pid)
+            _near(got["liveBytes"] + got["rows"]["slack"], usable, usable // 100, f"{name}: live bytes and slack")
+            said.append(f"{name}: {got['rows']['slack']} B of slack")
+    return ", ".join(said)
+
+
+@test(needs=tuple(ALLOCATORS.values()))
+def protected_parts(context):
+    """A part of a block that the program has protected is resident still, and the allocator's."""
+    for library in ("", *ALLOCATORS.values()):
+        with memory.waiting(context, program("pages"), "protect", LD_PRELOAD=f"{LIBRARY}:{library}") as pages:
+            pages.ready()
+            got = memory.ledger(context, pages.pid)
+            check(got["rows"]["mapped"] < MIB, f"{library}: {got['rows']}")
+            site = memory.sites(context, pages.pid)["make_protected"]
+            check_equal((site["residentBytes"], site["untouchedBytes"]), (8 * MIB, 0), f"{library}: resident and untouched bytes")
 
 
 @test()

@@ -32,7 +32,8 @@ def at_the_end(context):
     check(alone["pnb"] > 900 * PAGE > 20 * PAGE > first["pnb"], "pinned bytes by site")
     finding = next(row for row in _advice(context, path)["findings"] if row["kind"] == "pins")
     check_in("make_alone pages.c:", finding["where"], "who pins most")
-    check_equal(finding["savedBytes"], alone["pnb"] - alone["rsb"], "bytes saved")
+    check_equal(finding["savedBytes"], alone["shb"], "bytes saved")
+    check_equal(report.total("shb"), got["pinnedBytes"], "all shares")
     sites = json.loads(context.run([CTRACE, "export", "-f", "json", "-o", "-", path]).check().stdout)
     check_equal(sites["memory"], got, "the ledger in the format json")
     table = context.run([CTRACE_TOP, "--pins", "-n", "1", path]).check().stdout

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Blocks whose resident pages are known. usage: pages touch|pins|threads. Each step prints a line and waits for one on
- * stdin, so that a test can look at the process in between. The line has the bytes that malloc has given out in arenas,
- * with its own words, as malloc counts them.
- *   touch    blocks that are written to as a whole, in part and not at all
- *   pins     small blocks of three functions, on the pages of large ones that are freed
- *   threads  blocks in the arenas of threads, and threads that use a known part of their stacks
+ * Blocks whose resident pages are known. usage: pages touch|pins|threads|classes|protect. Each step prints a line and
+ * waits for one on stdin, so that a test can look at the process in between. The line has the bytes that malloc has
+ * given out in arenas, with its own words, as malloc counts them. touch    blocks that are written to as a whole, in
+ * part and not at all pins     small blocks of three functions, on the pages of large ones that are freed classes
+ * blocks whose slack other allocators' size classes say; first the bytes of them that can be used protect  blocks with
+ * parts that the program has protected threads  blocks in the arenas of threads, and threads that use a known part of
+ * their stacks
  */
 #include <malloc.h>
 #include <pthread.h>
@@ -173,6 +174,57 @@ static void threads(void)
 		pthread_join(ids[i], NULL);
 }
 
+/* Each depth is a site. */
+SITE void *make_deep(int depth, size_t bytes)
+{
+	void *block = depth ? make_deep(depth - 1, bytes) : malloc(bytes);
+	KEEP(block);
+	return block;
+}
+
+/* A site whose freed blocks had no slack, and whose live ones have much. */
+SITE void *make_sized(size_t bytes)
+{
+	void *block = malloc(bytes);
+	return memset(block, 1, malloc_usable_size(block));
+}
+
+static void classes(void)
+{
+	size_t usable = 0;
+	for (int depth = 0; depth < 12; depth++)
+		free(make_deep(depth, 40 + 100 * (size_t)depth));
+	for (int i = 0; i < 120000; i++) {
+		size_t bytes = i < 100000 ? 64 : 1030 + (size_t)i % 50;
+		KEEP(bytes); /* one call for both, so that it is one site */
+		void *block = make_sized(bytes);
+		KEEP(block);
+		if (i < 100000)
+			free(block);
+		else
+			usable += malloc_usable_size(kept[0] = block);
+	}
+	printf("%zu ", usable);
+	step("ready");
+}
+
+/* Parts of a block that the program has protected, one of them from reading too. */
+SITE char *make_protected(void)
+{
+	char *block = aligned_alloc(PAGE, MIB);
+	memset(block, 1, MIB);
+	if (mprotect(block + MIB / 4, MIB / 8, PROT_NONE) || mprotect(block + MIB / 2, MIB / 8, PROT_READ))
+		exit(1);
+	return block;
+}
+
+static void protect(void)
+{
+	for (int i = 0; i < 8; i++)
+		kept[i] = make_protected();
+	step("ready");
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -182,5 +234,9 @@ int main(int argc, char **argv)
 		pin();
 	else if (!strcmp(what, "threads"))
 		threads();
+	else if (!strcmp(what, "classes"))
+		classes();
+	else if (!strcmp(what, "protect"))
+		protect();
 	return 0;
 }
