@@ -21,7 +21,7 @@ def _advise(context, path):
 
 
 def _steady(run):
-    """A run of half a second in which the program was not kept waiting so long that its line is none; else the last of four."""
+    """The first of four runs of half a second whose growth is a line, since a busy machine may keep the program waiting; or the last."""
     for _ in range(4):
         advice = run()
         if any(finding["kind"] == "leak" and finding["sure"] == 0.99 for finding in advice["findings"]):
