@@ -20,15 +20,6 @@ def _advise(context, path):
     return json.loads(context.run([CTRACE, "advise", "-n", "0", "-f", "json", path]).check().stdout)
 
 
-def _steady(run):
-    """The first of four runs of half a second whose growth is a line, since a busy machine may keep the program waiting; or the last."""
-    for _ in range(4):
-        advice = run()
-        if any(finding["kind"] == "leak" and finding["sure"] == 0.99 for finding in advice["findings"]):
-            break
-    return advice
-
-
 def _leaks(advice):
     return [(finding["kind"], finding["function"]) for finding in advice["findings"] if finding["kind"] in ("lost", "leak")]
 
@@ -77,7 +68,7 @@ def thresholds(context):
 def growth(context):
     """Without reachability, a line that rises is found beside the cache, which is a plateau; also if it begins late."""
     for mode in ("leak", "late", "kept"):
-        advice = _steady(lambda mode=mode: _advise(context, _record(context, mode)))
+        advice = _advise(context, _record(context, mode))
         check_equal(_leaks(advice), [("leak", "leak_token")], mode)
         (finding,) = [finding for finding in advice["findings"] if finding["kind"] == "leak"]
         check(finding["fit"] > 0.95 and "sure" in finding["because"], f"{mode}: how sure: {finding}")
@@ -146,14 +137,8 @@ def freed_at_the_end(context):
 def killed(context):
     """The same from the store of a killed program and from its report, which has not all rows of the snapshots."""
     env = trace.environment(context, "out.json", CTRACE_EXPORT=0)
+    context.run([program("leaky"), "leak"], env=env).check()
     store, report = context.path("out.json.store"), context.path("out.json")
-
-    def run():
-        context.run(["rm", "-f", store]).check()
-        context.run([program("leaky"), "leak"], env=env).check()
-        return _advise(context, store)
-
-    _steady(run)
     context.run([CTRACE, "export", "-o", report, store]).check()
     for path in (store, report):
         check_equal(_leaks(_advise(context, path)), [("leak", "leak_token")], path)
