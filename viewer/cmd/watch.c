@@ -20,6 +20,7 @@
 
 #define COMMAND "watch"
 #define PAUSE_MS 1000
+#define MEMBERS_MS 50 /* between looks for new processes of a group */
 #define START_NS UINT64_C(5000000000) /* from its fork on, a process has this long to begin recording */
 #define START_PAUSE_MS 10
 #define LESS 10 /* percent of the limit, below the rule's, where the recording goes back */
@@ -208,13 +209,19 @@ static bool find_members(struct all *all)
 	return members != NULL;
 }
 
-/* Wait for a wake-up of any group, the end of any process, or a second. */
+/*
+ * Wait for a wake-up of any group, the end of any process, a new process of the watched group, or a second. A new one
+ * is looked for more often, since it may fill the memory and be killed within that second.
+ */
 static void wait_for_any(struct all *all)
 {
-	if (!ct_array_room(&all->fds, &all->fd_room, (all->boxes.count + 1) * CT_BOX_FDS, sizeof(*all->fds)))
-		usleep(PAUSE_MS * 1000);
-	else
-		poll(all->fds, ct_boxes_poll(&all->boxes, all->fds), PAUSE_MS);
+	size_t count = all->boxes.count, fds = 0;
+	int pause = all->request->group ? MEMBERS_MS : PAUSE_MS;
+	if (ct_array_room(&all->fds, &all->fd_room, (count + 1) * CT_BOX_FDS, sizeof(*all->fds)))
+		fds = ct_boxes_poll(&all->boxes, all->fds);
+	for (int waited = 0; waited < PAUSE_MS && !poll(all->fds, fds, pause); waited += pause)
+		if (all->request->group && (!find_members(all) || all->boxes.count != count))
+			break;
 }
 
 static void watch(struct all *all)

@@ -7,6 +7,8 @@
 #include "names/names.h"
 
 #define SECONDS_MIN 0.01 /* of a run; what a shorter one does in a second says nothing */
+#define FREED_MIN (1u << 20) /* bytes that a program frees while it ends */
+#define FREED_TIMES 4 /* and as much as this times what it has left */
 #define LINES_MAX 5
 #define LINE_REST 32 /* bytes of a line beside its place and its verdict */
 
@@ -200,6 +202,27 @@ static const char *why_no_growth(const struct ct_findings *findings)
 		       : "no function's live bytes grew steadily to the end by 16 KiB or 100 blocks";
 }
 
+/*
+ * A program that frees all it has when it ends, as Python does, has no growth to its end, whatever it did before. The
+ * verdict would be another one a moment earlier.
+ */
+static void say_freed_at_end(char *out, const struct ct_profile *profile)
+{
+	size_t i = profile->timeline_count;
+	uint64_t start = i ? profile->timeline[i - 1].time : 0, end = profile->totals.end_bytes, before;
+	start -= start / 10;
+	while (i > 0 && profile->timeline[i - 1].time > start)
+		i--;
+	before = i ? profile->timeline[i - 1].last_bytes : 0;
+	if (before < end + FREED_MIN || before < end * FREED_TIMES)
+		return;
+	ct_sentence_add(out, "; of what was live before, ");
+	ct_sentence_bytes(out, (double)(before - end));
+	ct_sentence_add(out,
+			" was freed in the last tenth of the run: if it had grown, only a report from before shows it "
+			"(ctrace export --live, while it runs)");
+}
+
 char *ct_findings_no_leak(const struct ct_profile *profile, const struct ct_findings *findings,
 			  char out[CT_ADVICE_ROOM])
 {
@@ -214,6 +237,7 @@ char *ct_findings_no_leak(const struct ct_profile *profile, const struct ct_find
 	}
 	if (!c->end_blocks) {
 		ct_sentence_add(out, "no leak: nothing was live at the end");
+		say_freed_at_end(out, profile);
 		return out;
 	}
 	ct_sentence_add(out, "no finding about leaks: at the end ");
@@ -235,6 +259,7 @@ char *ct_findings_no_leak(const struct ct_profile *profile, const struct ct_find
 	}
 	ct_sentence_add(out, "; %s", why_no_growth(findings));
 	say_largest(out, profile, findings);
+	say_freed_at_end(out, profile);
 	if (!profile->has_reach && !strcmp(profile->producer, "ctrace"))
 		ct_sentence_add(out, "; ctrace record --reach finds out what is lost");
 	return out;

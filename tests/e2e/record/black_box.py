@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 
+from lib import trace
 from lib.fire import STRESS
 from lib.harness import CTRACE, LIBRARY, Skip, check, check_equal, check_in, test, wait_for
 from lib.obedient import Obedient
@@ -126,6 +127,30 @@ def before_it_records(context):
         finally:
             if server.poll() is None:
                 server.kill()
+
+
+@test(needs="/usr/bin/python3")
+def killed_soon_after_the_start(context):
+    """A watched group: a process that fills it within its first second has its report, too."""
+    fill = "blocks = []\nwhile True: blocks.append(bytes(50001))"
+    with group() as folder, _watching(context, folder) as watching:
+        env = trace.environment(context, "fill.%p.json", CTRACE_QUIET=1)
+        killed = []
+        for _ in range(4):
+            server = subprocess.Popen(["/usr/bin/python3", "-c", fill], env=env, stderr=subprocess.DEVNULL, preexec_fn=lambda: _join(folder, os.getpid()))
+            check_equal(server.wait(), -signal.SIGKILL, "status of the process that takes too much")
+            killed.append(server.pid)
+        target = Obedient(context)
+        try:
+            _join(folder, target.pid)
+            target.tell("grow 1020")
+            lines = []
+            while not lines or not lines[-1].startswith(f"ctrace watch: {target.pid}: "):
+                lines.append(watching.stderr.readline())
+        finally:
+            target.kill()
+        said = "".join(lines)
+        check_equal([pid for pid in killed if f"{pid}: out of memory; report " not in said], [], f"killed without a report: {said}")
 
 
 @test(needs="/usr/bin/python3")

@@ -6,7 +6,7 @@ import os
 import re
 
 from lib import trace
-from lib.harness import CTRACE, ROOT, check, check_equal, check_in, program, test
+from lib.harness import CTRACE, PYTHON, ROOT, check, check_equal, check_in, program, test
 
 SERVER = os.path.join(ROOT, "tests", "programs", "heap", "server.cpp")
 
@@ -119,6 +119,18 @@ def reasons(context):
     check_in("no leak: nothing was live at the end", _text(context, _record(context, "none")), "nothing live")
     check_in("too short", _text(context, _record(context, "few")), "a short run")
     check_in("nothing stands out: all is below the thresholds", _text(context, context.path("out.json")), "no findings")
+
+
+@test(needs=PYTHON)
+def freed_at_the_end(context):
+    """Python frees what has grown when it ends: the reason says that a verdict needs a report from before."""
+    grows = "import time\nkept, end = [], time.monotonic() + 0.5\nwhile time.monotonic() < end:\n kept.append(bytes(20000))\n time.sleep(0.002)\n"
+    for script, wanted in ((grows, True), (grows + "import os; os._exit(0)", False)):
+        trace.run(context, [PYTHON, "-c", script], out="freed.json")
+        advice = _advise(context, context.path("freed.json"))
+        said = advice.get("noLeak", "")
+        check_equal("freed in the last tenth of the run: if it had grown, only a report from before shows it" in said, wanted, said)
+        check_equal(bool(_leaks(advice)), not wanted, "findings about leaks")
 
 
 @test()
