@@ -8,7 +8,7 @@
  *   tags names        names of all lengths, in a buffer that is overwritten before the first allocation
  *   tags steps        a signal handler pushes, allocates and pops after each instruction of a push and a pop; prints how
  *                     often
- *   tags held         keeps blocks under 29 tags, and waits for its input to end
+ *   tags held         keeps blocks under 29 tags, one of them in two threads, and waits for its input to end
  *   tags ended        a thread ends below a tag, and others begin
  */
 #include <pthread.h>
@@ -188,10 +188,19 @@ SITE static void keep(const char *tag, size_t bytes)
 	ctrace_tag_pop();
 }
 
+static void *keep_in_thread(void *unused)
+{
+	keep("search", 1000);
+	return unused;
+}
+
 static void held(void)
 {
 	char name[32];
-	for (int i = 0; i < 3; i++)
+	pthread_t thread;
+	pthread_create(&thread, NULL, keep_in_thread, NULL);
+	pthread_join(thread, NULL);
+	for (int i = 0; i < 2; i++)
 		keep("search", 1000);
 	ctrace_tag_push("checkout");
 	keep("payment", 400);
