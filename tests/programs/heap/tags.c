@@ -6,8 +6,8 @@
  *   tags many         5,000 tags, more than a recording has
  *   tags mixed        at changing depths, with and without allocations between two changes of tag
  *   tags names        names of all lengths, in a buffer that is overwritten before the first allocation
- *   tags steps        a signal handler pushes, allocates and pops after each instruction of a push and a pop; prints how
- *                     often
+ *   tags steps        a signal handler pushes, allocates and pops after each instruction of a push and a pop
+ *                     (prints their number)
  *   tags held         keeps blocks under 29 tags, one of them in two threads, and waits for its input to end
  *   tags ended        a thread ends below a tag, and others begin
  */
@@ -228,7 +228,8 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(void);
-	} modes[] = {{"many", many}, {"mixed", mixed}, {"names", names}, {"steps", stepping}, {"ended", ended}, {"held", held}};
+	} modes[] = {{"many", many},      {"mixed", mixed}, {"names", names},
+		     {"steps", stepping}, {"ended", ended}, {"held", held}};
 	pthread_t thread;
 	for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (!strcmp(argv[1], modes[i].name)) {
