@@ -2,7 +2,6 @@
 /* ctrace advise --what-if: the blocks of the peak with other allocators, and with slightly smaller sizes. */
 #include "cmd/advise.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "ctrace/version.h"
@@ -12,6 +11,7 @@
 #include "view/pager.h"
 #include "view/view.h"
 #include "write/put_json.h"
+#include "write/put_what_if.h"
 
 #define VERSION 1
 #define BYTES_WIDTH 11
@@ -122,23 +122,6 @@ int ct_advise_what_if(const struct ct_profile *profile, size_t rows, enum ct_col
 	return code;
 }
 
-static void put_json_row(const struct ct_profile *profile, const struct ct_what_if *what_if,
-			 const struct ct_smaller_size *row, FILE *out)
-{
-	char text[CT_ADVICE_ROOM];
-	fputs("{\"where\":", out);
-	ct_put_text(out, ct_advice_place(profile, &what_if->origins, row->site, row->frame, row->site_count, text));
-	ct_put_number_member(out, "bytes", row->bytes);
-	ct_put_number_member(out, "smaller", row->smaller);
-	ct_put_number_member(out, "peakBlocks", row->blocks);
-	ct_put_number_member(out, "stacks", row->site_count);
-	fputs(",\"saved\":{", out);
-	for (int i = 0; i < CT_ALLOCATORS; i++)
-		fprintf(out, "%s\"%s\":%" PRIu64, i ? "," : "", ct_allocator_title((enum ct_allocator)i),
-			row->saved[i]);
-	fputs("}}", out);
-}
-
 int ct_advise_what_if_json(const struct ct_profile *profile, size_t rows, struct ct_error_text *error)
 {
 	struct ct_what_if what_if;
@@ -150,21 +133,8 @@ int ct_advise_what_if_json(const struct ct_profile *profile, size_t rows, struct
 			VERSION);
 		ct_put_text_member(out, "command", profile->command);
 		ct_put_number_member(out, "pid", profile->pid);
-		ct_put_number_member(out, "peakBytes", profile->totals.peak_bytes);
-		ct_put_number_member(out, "peakBlocks", profile->totals.peak_blocks);
-		ct_put_number_member(out, "estimatedBytes", what_if.estimated_bytes);
-		if (what_if.recorded_slack >= 0)
-			ct_put_number_member(out, "recordedSlackBytes", whole(what_if.recorded_slack));
-		fputs(",\"takenBytes\":{", out);
-		for (int i = 0; i < CT_ALLOCATORS; i++)
-			fprintf(out, "%s\"%s\":%" PRIu64, i ? "," : "", ct_allocator_title((enum ct_allocator)i),
-				whole(what_if.taken[i]));
-		fputs("},\n\"smallerSizes\":[", out);
-		for (size_t i = 0; i < shown_rows(&what_if, rows); i++) {
-			fputs(i ? ",\n" : "\n", out);
-			put_json_row(profile, &what_if, &what_if.rows[i], out);
-		}
-		fputs("]}\n", out);
+		ct_put_what_if(profile, &what_if, shown_rows(&what_if, rows), NULL, out);
+		fputs("}\n", out);
 		code = ct_put_end(out, error);
 	}
 	ct_what_if_fini(&what_if);

@@ -26,6 +26,7 @@
 #include "write/html_histograms.h"
 #include "write/packed.h"
 #include "write/put_findings.h"
+#include "write/put_what_if.h"
 #include "write/put_places.h"
 #include "write/put_profile.h"
 #include "write/split.h"
@@ -344,6 +345,9 @@ static bool put_data(const struct page *page, enum ct_metric metric)
 	put_marks(page);
 	put_snapshots(page);
 	put_threads(page);
+	if (!page->diff)
+		ct_put_what_if_of(page->split.label_count ? &page->split.folded : profile, page->finding_place,
+				  page->out);
 	ct_put_findings(page->split.label_count ? &page->split.folded : profile, &page->findings, page->finding_place,
 			page->out);
 	ct_put_text_member(page->out, "editorLink", page->html->editor_link ? page->html->editor_link : CT_EDITOR_LINK);

@@ -5,7 +5,7 @@ import json
 import os
 
 from lib import browser
-from lib.harness import BUILD, CTRACE, PYTHON, check, check_equal, check_in, program, test
+from lib.harness import BUILD, CTRACE, CTRACE_TOP, PYTHON, check, check_equal, check_in, program, test
 from lib.page import AXE, NEEDS, box, click, keys, load_axe, open_page, pointer, recorded, root, search, show, text, violations
 
 RIGHT, LEFT, HOME, END, ENTER = "\ue014", "\ue012", "\ue011", "\ue010", "\ue007"
@@ -34,7 +34,7 @@ def moves(context):
     with browser.Browser() as page:
         show(context, page, report)
         check_equal(_shown(page), ["tab-overview", ["findings", "timeline", "grew", "view", "calls", "sites"]], "as it opens")
-        for key, sections in (("sites", ["view", "sites"]), ("functions", ["view", "functions"]), ("leaks", ["view", "leaks"]), ("threads", ["view", "threads"]), ("findings", ["every-finding"]), ("source", ["view", "source"])):
+        for key, sections in (("sites", ["view", "sites"]), ("functions", ["view", "functions"]), ("leaks", ["view", "leaks"]), ("threads", ["view", "threads"]), ("findings", ["every-finding", "what-if"]), ("source", ["view", "source"])):
             click(page, f"#tab-{key}")
             check_equal(_shown(page), [f"tab-{key}", sections], f"after a click on {key}")
             check_in(f"tab={key}", page.run("return location.hash"), "the address")
@@ -292,10 +292,46 @@ def on_paper(context):
         check_equal(page.console_errors(), [], "console")
 
 
+@test(needs=NEEDS + ("cc",))
+def memory_and_what_if(context):
+    """Memory has who pins pages, as ctrace top --pins; Findings has what ctrace advise --what-if says. Both lead to the graph."""
+    source = context.write("keeps.c", """#include <stdlib.h>
+__attribute__((noinline)) static void *parse(void) { char *block = malloc(1040); *block = 1; return block; }
+__attribute__((noinline)) static void *name(void) { char *block = malloc(24); *block = 1; return block; }
+int main(void) { static void *kept[4000]; for (int i = 0; i < 4000; i++) { kept[i] = i % 40 ? parse() : name(); }
+ for (int i = 0; i < 4000; i++) if (i % 40 && i > 999) free(kept[i]); return 0; }
+""")
+    context.run(["cc", "-g", "-O1", "-fno-builtin", "-fno-optimize-sibling-calls", "-o", "keeps", source]).check()
+    report, _ = recorded(context, context.path("keeps"), options=("--memory",))
+    said = json.loads(context.run([CTRACE, "advise", "--what-if", "-f", "json", report]).check().stdout)
+    sites = json.loads(context.run([CTRACE_TOP, "--pins", "--json", report]).check().stdout)["sites"]
+    pinned = {site["ownFunction"]: [site[key] for key in ("pinnedBytes", "residentBytes", "endBytes", "endBlocks")] for site in sites if site["pinnedBytes"]}
+    check(set(pinned) >= {"parse", "name"}, f"who pins: {pinned}")
+    with browser.Browser() as page:
+        show(context, page, report, "#tab=memory")
+        check_equal(_shown(page), ["tab-memory", ["memory", "view", "pins"]], "the tab")
+        rows = page.run("return Object.fromEntries([...document.querySelectorAll('#pins [data-site]')].map((row) => [row.querySelector('.open').textContent, [...row.querySelectorAll('td.number')].slice(0, 4).map((cell) => Number(cell.dataset.value))]))")
+        check_equal(rows, pinned, "the table")
+        search(page, "parse")
+        click(page, "#ignore")
+        check_equal(page.run("return [...document.querySelectorAll('#pins .open')].map((name) => name.textContent).includes('parse')"), False, "an ignored site")
+        click(page, "#filters button")
+        click(page, "#tab-findings")
+        check_equal(_shown(page), ["tab-findings", ["every-finding", "what-if"]], "the tab")
+        taken = page.run("return Object.fromEntries([...document.querySelectorAll('#what-if [data-allocator]')].map((row) => [row.dataset.allocator, Number(row.cells[1].dataset.value)]))")
+        check_equal(taken, said["takenBytes"], "what the allocators take")
+        sizes = page.run("return [...document.querySelectorAll('#what-if li')].map((li) => [li.querySelector('b').textContent, li.querySelector('dd').textContent])")
+        check_equal(sizes, [[f"{row['smaller']:,} bytes instead of {row['bytes']:,}", row["where"]] for row in said["smallerSizes"]], "sizes")
+        check_equal(sizes[0][0], "1,024 bytes instead of 1,040", "the first of them")
+        click(page, "#what-if li button")
+        check_equal(_shown(page)[0], "tab-overview", "a size in the graph")
+        check_equal(page.console_errors(), [], "console")
+
+
 @test(needs=NEEDS + (AXE,))
 def accessible_tabs(context):
     """axe finds nothing in any tab, light and dark, wide and on a phone, where nothing is beside the window."""
-    report, _ = recorded(context, options=("--threads", "--reach"))
+    report, _ = recorded(context, options=("--threads", "--reach", "--memory"))
     with browser.Browser() as page:
         show(context, page, report, options=("--source",))
         load_axe(page)
@@ -303,7 +339,7 @@ def accessible_tabs(context):
             page.run("document.documentElement.dataset.theme = arguments[0]", theme)
             for width in (1400, 390):
                 page.width(width)
-                for tab in TABS:
+                for tab in (*TABS, "memory"):
                     page.click(page.find(f"#tab-{tab}")[0])
                     check_equal(violations(page), [], f"{tab}, {theme}, {width} pixels")
                     check_equal(page.run("return document.documentElement.scrollWidth <= innerWidth"), True, f"{tab} is not wider than {width} pixels")

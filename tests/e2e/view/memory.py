@@ -381,6 +381,56 @@ def damaged_block_maps(context):
             check(got["rows"]["live"] <= got["rssBytes"], f"{how}: {got}")
 
 
+def _mapping_table(context, pid):
+    """Addresses of the three variables of the table of mappings: the pointer to the rows, the root's number, and how many rows there are."""
+    sections = context.run(["readelf", "-SW", LIBRARY]).check().stdout
+    address, offset, size = (int(word, 16) for word in re.search(r"\.note\.ctrace +NOTE +(\w+) (\w+) (\w+)", sections).groups())
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        base = next(int(line.split("-")[0], 16) for line in maps if line.rstrip().endswith(LIBRARY))
+    with open(LIBRARY, "rb") as file:
+        file.seek(offset)
+        notes = file.read(size)
+    at = 0
+    while True:
+        name, bytes_, type_ = struct.unpack_from("<III", notes, at)
+        at += 12 + (name + 3 & ~3)
+        if type_ == 3:
+            return [base + address + at + 4 * i + distance for i, distance in enumerate(struct.unpack_from("<iii", notes, at))]
+        at += bytes_ + 3 & ~3
+
+
+@test(needs="readelf")
+def damaged_mappings(context):
+    """The same of the table of mappings."""
+    libraries = f"{LIBRARY}:{os.path.join(os.path.dirname(LIBRARY), 'libctrace-mmap.so')}"
+    with memory.waiting(context, program("mappings"), "held", LD_PRELOAD=libraries, CTRACE_MMAP=1) as pages:
+        pages.ready()
+        with open(f"/proc/{pages.pid}/mem", "r+b", buffering=0) as file:
+
+            def number(form, address, new=None):
+                file.seek(address)
+                old, = struct.unpack(form, file.read(struct.calcsize(form)))
+                if new is not None:
+                    file.seek(address)
+                    file.write(struct.pack(form, new))
+                return old
+
+            rows_at, root_at, count_at = _mapping_table(context, pages.pid)
+            rows, root = number("<Q", rows_at), number("<I", root_at)
+            check(root and number("<I", count_at) > root, "the table")
+            start = rows + 32 * root
+            for what, form, address, new in (("end", "<Q", start + 8, 2**64 - 1), ("start", "<Q", start, 1), ("left", "<I", start + 16, root), ("right", "<I", start + 20, 2**32 - 1),
+                                             ("mapping", "<I", start + 24, 2**31), ("root", "<I", root_at, 2**32 - 1), ("count", "<I", count_at, 2**32 - 1),
+                                             ("rows", "<Q", rows_at, 2**60), ("rows", "<Q", rows_at, 1)):
+                old = number(form, address, new)
+                limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (512 * MIB, 512 * MIB))}
+                got = json.loads(context.run([CTRACE, "memory", "--json", pages.pid], **limit).check().stdout)
+                check_equal(sum(got["rows"].values()), got["rssBytes"], f"{what}: the sum of the rows")
+                check(all(part["residentBytes"] <= got["rssBytes"] for part in got.get("parts", ())), f"{what}: {got}")
+                number(form, address, old)
+            check_equal(len(memory.ledger(context, pages.pid)["parts"]), 5, "parts, repaired")
+
+
 @test()
 def wrong_words(context):
     for words, status, part in (

@@ -6,9 +6,9 @@
  *   tags many         5,000 tags, more than a recording has
  *   tags mixed        at changing depths, with and without allocations between two changes of tag
  *   tags names        names of all lengths, in a buffer that is overwritten before the first allocation
- *   tags steps        a signal handler pushes, allocates and pops after each instruction of a push and a pop; prints how
- *                     often
- *   tags held         keeps blocks under 29 tags, and waits for its input to end
+ *   tags steps        a signal handler pushes, allocates and pops after each instruction of a push and a pop
+ *                     (prints their number)
+ *   tags held         keeps blocks under 29 tags, one of them in two threads, and waits for its input to end
  *   tags ended        a thread ends below a tag, and others begin
  */
 #include <pthread.h>
@@ -188,10 +188,19 @@ SITE static void keep(const char *tag, size_t bytes)
 	ctrace_tag_pop();
 }
 
+static void *keep_in_thread(void *unused)
+{
+	keep("search", 1000);
+	return unused;
+}
+
 static void held(void)
 {
 	char name[32];
-	for (int i = 0; i < 3; i++)
+	pthread_t thread;
+	pthread_create(&thread, NULL, keep_in_thread, NULL);
+	pthread_join(thread, NULL);
+	for (int i = 0; i < 2; i++)
 		keep("search", 1000);
 	ctrace_tag_push("checkout");
 	keep("payment", 400);
@@ -219,7 +228,8 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(void);
-	} modes[] = {{"many", many}, {"mixed", mixed}, {"names", names}, {"steps", stepping}, {"ended", ended}, {"held", held}};
+	} modes[] = {{"many", many},      {"mixed", mixed}, {"names", names},
+		     {"steps", stepping}, {"ended", ended}, {"held", held}};
 	pthread_t thread;
 	for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (!strcmp(argv[1], modes[i].name)) {

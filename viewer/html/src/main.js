@@ -13,6 +13,7 @@ import { Grew } from "./grew.js";
 import { header, nothing, notices } from "./head.js";
 import { addressFor, keep, restoreKept } from "./keep.js";
 import { Leaks } from "./leaks.js";
+import { Pins } from "./pins.js";
 import { ledger } from "./ledger.js";
 import { exact, percent, time } from "./numbers.js";
 import { SHADES } from "./shade.js";
@@ -25,6 +26,7 @@ import { listenToTheme } from "./theme.js";
 import { Threads } from "./threads.js";
 import { Timeline } from "./timeline.js";
 import { Tree } from "./tree.js";
+import { whatIf } from "./what_if.js";
 
 const MOMENT = "moment"; // stands for the metric while a moment or range is chosen
 
@@ -45,6 +47,7 @@ class Report {
     this.leaks = new Leaks(profile, { show: (site) => this.showInGraph(site), line: (frame) => this.showLine(frame), showFinding: (finding) => this.showFinding(finding), metric: (key) => this.showMetricInGraph(key) });
     this.threads = new Threads(profile, { choose: (name) => this.chooseThread(name) });
     if (profile.hasTags) this.tags = new Tags(profile, { choose: (name) => this.chooseTag(name) });
+    if (profile.memory && !profile.old) this.pins = new Pins(profile, { show: (site) => this.showInGraph(site), line: (frame) => this.showLine(frame) });
     this.source = new Source(profile, { file: (name) => this.chooseFile(name) });
     if (profile.timeline.time.length)
       this.timeline = new Timeline(profile, { range: (range) => this.setRange(range), describe: (range) => this.describeRange(range) });
@@ -89,7 +92,9 @@ class Report {
       leaks: section("leaks", "Leaks", this.leaks.element),
       threads: section("threads", "Threads", this.threads.element),
       tags: this.tags && section("tags", "Tags", this.tags.element),
+      pins: this.pins && section("pins", "Who pins pages", this.pins.element),
       findings: section("every-finding", "Findings", findings.all(profile, (finding) => this.showFinding(finding))),
+      whatIf: profile.whatIf && section("what-if", "Other allocators, other sizes", whatIf(profile, (site) => this.showInGraph(site))),
       source: section("source", "Source", this.source.element),
     };
     const tab = (key, title, ...parts) => [key, title, parts.map((part) => all[part])];
@@ -102,7 +107,8 @@ class Report {
         tab("leaks", "Leaks", "view", "leaks"),
         tab("threads", "Threads", "view", "threads"),
         ...(this.tags ? [tab("tags", "Tags", "view", "tags")] : []),
-        tab("findings", "Findings", "findings"),
+        ...(this.pins ? [tab("memory", "Memory", "memory", "view", "pins")] : []),
+        tab("findings", "Findings", "findings", "whatIf"),
         tab("source", "Source", "view", "source"),
       ],
       Object.values(all).filter(Boolean),
@@ -185,7 +191,7 @@ class Report {
     const split = this.split?.checked ?? false;
     if (!profile.fold || (thread === profile.thread && split === profile.split)) return;
     if (split !== profile.split) this.table.open.clear();
-    if (split !== profile.split) this.leaks.candidates?.open.clear();
+    if (split !== profile.split) for (const { open } of [this.leaks.candidates, this.pins?.table].filter(Boolean)) open.clear();
     profile.chooseThreads(thread, split);
   }
 
@@ -416,6 +422,7 @@ class Report {
     const { shown } = this.tabs;
     if (shown === "functions") this.functions.set(view);
     if (shown === "leaks") this.leaks.set(view);
+    if (shown === "memory") this.pins.set(view);
     if (shown === "threads") this.threads.set({ passing: this.filters.passing(this.only.checked ? this.matches : null), thread: this.filters.get("thread")[0] });
     if (shown === "tags") this.tags.set({ sites: this.sites, focus: this.filters.get("focus") });
     if (shown === "source") this.source.set({ ...view, blocks: this.metric.endsWith("Bytes") ? this.profile.values[this.metric.replace("Bytes", "Blocks")] : undefined, chosen: this.file });
