@@ -101,7 +101,7 @@ static inline void ct_range_include(uint8_t *low, uint8_t *count, uint32_t bucke
 	*count = (uint8_t)((bucket < to ? to : bucket + 1) - *low);
 }
 
-/* The histogram once it has the event's bucket. Its base is not valid yet. */
+/* The histogram once it has the event's bucket. Its base is not valid yet (ct_histogram_place). */
 static inline struct ct_histogram ct_histogram_wider(const struct ct_site *site, const struct ct_event *event)
 {
 	struct ct_histogram wider = site->histogram;
@@ -123,6 +123,14 @@ static inline unsigned ct_histogram_counters(const struct ct_histogram *histogra
 								  : (unsigned)histogram->sizes + histogram->lifetimes;
 }
 
+/* Let its counters begin at `free`, if it needs any. Returns how many that is. */
+static inline unsigned ct_histogram_place(struct ct_histogram *wider, uint64_t free)
+{
+	unsigned needed = ct_histogram_counters(wider);
+	wider->base = needed ? (uint32_t)free : 0;
+	return needed;
+}
+
 /* Copy a range's counters into a wider range. */
 static inline void ct_range_copy(uint64_t *to, unsigned to_low, unsigned to_count, const uint64_t *from,
 				 unsigned from_low, unsigned from_count)
@@ -134,26 +142,35 @@ static inline void ct_range_copy(uint64_t *to, unsigned to_low, unsigned to_coun
 }
 
 /*
- * Give the site a wider histogram (ct_histogram_wider) and add the event. The new counters begin at `base`, and what
- * the site has so far moves there. The site's other counters have the event already.
+ * Give the site a wider histogram, whose base is valid, and move there what the site has so far. The blocks of the site
+ * without the event or the slice for which it is widened: lone_lifetimes have been freed, lone_sizes allocated.
  */
-static inline void ct_histogram_widen(struct ct_site *site, uint64_t *counters, struct ct_histogram wider,
-				      uint64_t base, const struct ct_event *event)
+static inline void ct_histogram_move(struct ct_site *site, uint64_t *counters, struct ct_histogram wider,
+				     uint64_t lone_lifetimes, uint64_t lone_sizes)
 {
 	const struct ct_histogram *old = &site->histogram;
 	const uint64_t *from = &counters[old->base];
-	uint64_t *to = &counters[base], blocks = ct_event_blocks(event);
-	bool freed = ct_event_kind(event) == CT_EVENT_FREE;
-	uint64_t lone_lifetimes = ct_site_freed_blocks(site) - (freed ? blocks : 0);
-	uint64_t lone_sizes = site->total_blocks - (freed ? 0 : blocks);
-	wider.base = (uint32_t)base;
-	if (base) {
+	uint64_t *to = &counters[wider.base];
+	if (wider.base) {
 		ct_range_copy(to, wider.lifetimes_low, wider.lifetimes, old->base ? from : &lone_lifetimes,
 			      old->lifetimes_low, old->lifetimes);
 		ct_range_copy(to + wider.lifetimes, wider.sizes_low, wider.sizes,
 			      old->sizes > 1 ? from + old->lifetimes : &lone_sizes, old->sizes_low, old->sizes);
 	}
 	site->histogram = wider;
+}
+
+/*
+ * Give the site a wider histogram (ct_histogram_wider), whose base is valid, and add the event. The site's other
+ * counters have the event already.
+ */
+static inline void ct_histogram_widen(struct ct_site *site, uint64_t *counters, struct ct_histogram wider,
+				      const struct ct_event *event)
+{
+	uint64_t blocks = ct_event_blocks(event);
+	bool freed = ct_event_kind(event) == CT_EVENT_FREE;
+	ct_histogram_move(site, counters, wider, ct_site_freed_blocks(site) - (freed ? blocks : 0),
+			  site->total_blocks - (freed ? 0 : blocks));
 	if (freed)
 		ct_histogram_add_lifetime(site, counters, event->ticks - ct_event_birth(event), blocks);
 	else

@@ -26,7 +26,7 @@
 #include "ctrace/pseudo.h"
 
 #define CT_STORE_MAGIC "ctrace\r\n" /* written last: a file without it is not a store yet */
-#define CT_STORE_VERSION 4u
+#define CT_STORE_VERSION 5u
 #define CT_STORE_BYTE_ORDER 0x01020304u /* as the writing machine stores it */
 #define CT_STORE_PAGE 4096u /* bytes */
 
@@ -230,7 +230,7 @@ struct ct_ring {
 #define CT_BATCH_EVENTS 128u
 
 struct ct_progress {
-	uint64_t progress; /* round << 32 | events of this round that are folded, in whole batches */
+	uint64_t progress; /* round << 32 | events of this round that are folded, in whole batches; CT_ROUND_BY_SITE */
 	uint64_t limits_round; /* round + 1 if the limits of this round are complete */
 	uint64_t undo_mark; /* progress + 1 while a batch is being folded; then undo the first undo_count sites */
 	uint32_t undo_count;
@@ -252,10 +252,21 @@ static inline uint32_t ct_round_parity(const struct ct_progress *progress)
 	return ct_round(progress) & 1;
 }
 
-/* How many events of the round are folded, in whole batches. */
+/*
+ * In ct_progress.progress: the round adds the table of a slice (slice.h) to the sites. What is counted then are the
+ * entries of the table that are added, not events. The totals are added in the batch of the last entry.
+ */
+#define CT_ROUND_BY_SITE 0x80000000u
+
+static inline int ct_round_is_by_site(const struct ct_progress *progress)
+{
+	return (progress->progress & CT_ROUND_BY_SITE) != 0;
+}
+
+/* How many events of the round are folded, or entries of its table added, in whole batches. */
 static inline uint32_t ct_round_folded(const struct ct_progress *progress)
 {
-	return (uint32_t)progress->progress;
+	return (uint32_t)progress->progress & ~CT_ROUND_BY_SITE;
 }
 
 /* Are the limits of the round complete? */

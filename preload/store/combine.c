@@ -2,10 +2,10 @@
 /*
  * The combiner: folds the rings' events into the sites in order of time.
  *
- * A round folds a slice. If it folds a free, it or an earlier round must fold the allocation too; take_events in
- * slice.c explains why that holds. A kill may come after any store to memory; struct ct_progress explains how a reader
- * finishes the round. A reader of the running process's file may look at any moment, too: that is what the fences are
- * for (tests/litmus/batch.litmus).
+ * A round folds a slice, event by event, or by adding the table that a thread has made of it. If it folds a free, it or
+ * an earlier round must fold the allocation too; take_events in slice.c explains why that holds. A kill may come after
+ * any store to memory; struct ct_progress explains how a reader finishes the round. A reader of the running process's
+ * file may look at any moment, too: that is what the fences are for (tests/litmus/batch.litmus).
  */
 #include "store/combine.h"
 #include "store/event_log.h"
@@ -21,7 +21,7 @@
 #include "store/clock.h"
 #include "store/histogram.h"
 #include "store/rss.h"
-#include "store/slice.h"
+#include "store/slice_table.h"
 #include "store/snapshot.h"
 #include "sys/lock.h"
 #include "tree/thread_name.h"
@@ -34,7 +34,9 @@ static uint32_t heap_count;
 static uint32_t batch; /* number of the current batch; 0: none yet */
 
 #define AHEAD 24u /* events */
-#define RETRY_EVENTS 64u /* until a thread tries again to claim a slice */
+#define ENTRIES_AHEAD 4u
+#define TABLE_TICKS 128u /* for each event of a slice, in which its claimer should have made the table */
+#define RETRY_EVENTS 64u /* until a thread tries again to claim a slice, at most */
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -54,10 +56,10 @@ struct folding {
 	struct ct_totals totals;
 	struct ct_timeline_bucket *bucket; /* that of the latest event */
 	uint64_t bucket_end; /* first tick after the bucket; 0: none yet */
-	uint32_t batch_left; /* events until the batch is full */
+	uint32_t batch_left; /* events, or entries of a table, until the batch is full */
 };
 
-static void begin_batch(struct folding *folding)
+static inline __attribute__((always_inline)) void begin_batch(struct folding *folding)
 {
 	struct ct_progress *progress = &ct_tracer.header->progress;
 	batch++;
@@ -70,7 +72,7 @@ static void begin_batch(struct folding *folding)
 }
 
 /* The batch ends with one store to `progress`. */
-static void end_batch(struct folding *folding)
+static inline __attribute__((always_inline)) void end_batch(struct folding *folding)
 {
 	struct ct_store_header *header = ct_tracer.header;
 	header->totals = folding->totals;
@@ -261,6 +263,82 @@ static void fold_sorted(struct folding *folding, const struct ct_slice *slice)
 	}
 }
 
+static void fold_events(const struct ct_slice *slice, bool ready)
+{
+	struct folding folding = {.totals = ct_tracer.header->totals};
+	begin_batch(&folding);
+	if (ready && slice->keys)
+		fold_sorted(&folding, slice);
+	else
+		fold_parts(&folding, slice);
+	end_batch(&folding);
+}
+
+/* Add a histogram of a table, if there are histograms. */
+static void add_histogram(struct ct_site *site, const struct ct_site *entry, const uint64_t *entry_counters)
+{
+	struct ct_histogram wider = ct_slice_wider(site, entry);
+	bool fits = wider.sizes == site->histogram.sizes && wider.lifetimes == site->histogram.lifetimes;
+	if (fits || ct_histogram_take_range(site, wider))
+		ct_slice_add_histogram(site, ct_tracer.counters, entry, entry_counters, 0, 0);
+}
+
+/* Fill the batch with the next entries of a table. Returns the first one that is left. */
+static const struct ct_site *add_entries(struct folding *folding, const struct ct_slice_table *table,
+					 const struct ct_site *entry, bool peak)
+{
+	const struct ct_site *end = table->entries + table->entry_count;
+	for (; entry < end && folding->batch_left; entry++, folding->batch_left--) {
+		struct ct_site *site = &ct_tracer.sites[entry->batch];
+		if (entry + ENTRIES_AHEAD < end)
+			fetch_site(entry[ENTRIES_AHEAD].batch);
+		keep_for_undo(site, entry->batch);
+		add_histogram(site, entry, table->counters);
+		ct_slice_add_entry(site, entry, &table->sums, &folding->totals, peak);
+	}
+	return entry;
+}
+
+static __attribute__((noinline, hot)) void add_batches(const struct ct_slice_table *table,
+						       struct ct_timeline_bucket *bucket)
+{
+	struct folding folding = {.totals = ct_tracer.header->totals};
+	const bool peak = ct_slice_has_peak(&table->sums, &folding.totals);
+	const struct ct_site *entry = table->entries, *end = entry + table->entry_count;
+	while (entry < end) {
+		begin_batch(&folding);
+		entry = add_entries(&folding, table, entry, peak);
+		if (entry == end) {
+			ct_slice_add_totals(&folding.totals, bucket, &table->sums);
+			folding.bucket = bucket;
+		}
+		end_batch(&folding);
+	}
+}
+
+/*
+ * Add a slice's table. False, and nothing has changed: there is none, or its events lie in several buckets of the
+ * timeline, so they must be folded one after the other.
+ */
+static __attribute__((noinline)) bool add_table(const struct ct_slice *slice)
+{
+	struct ct_store_header *header = ct_tracer.header;
+	const struct ct_slice_table *table = slice->table;
+	uint64_t bucket_end;
+	if (!table || !table->entry_count)
+		return false;
+	struct ct_timeline_bucket *bucket = ct_timeline_open(header, slice->keys->ticks, &bucket_end);
+	if (table->latest_ticks >= bucket_end)
+		return false;
+	ct_snapshot_at(slice->keys->ticks);
+	header->progress.progress |= CT_ROUND_BY_SITE;
+	ct_ordered();
+	add_batches(table, bucket);
+	for (uint64_t i = 0; ct_unlikely(ct_tracer.log_events) && i < slice->events; i++)
+		ct_event_log_add(slice->keys[i].event);
+	return true;
+}
+
 /* All events up to now are folded, so the timeline may be opened at this time. */
 static void note_rss(uint64_t now)
 {
@@ -270,22 +348,16 @@ static void note_rss(uint64_t now)
 		bucket->rss_bytes = ct_rss_bytes();
 }
 
-/* Fold the next slice. ready: its keys can be used, if it has any. */
+/* Fold the next slice. ready: its keys and its table can be used, if it has any. */
 static void fold_slice(const struct ct_slice *slice, bool ready)
 {
-	struct ct_store_header *header = ct_tracer.header;
 	begin_round(slice);
-	struct folding folding = {.totals = header->totals};
-	begin_batch(&folding);
-	if (ready && slice->keys)
-		fold_sorted(&folding, slice);
-	else
-		fold_parts(&folding, slice);
-	end_batch(&folding);
+	if (!ready || !add_table(slice))
+		fold_events(slice, ready);
 	end_round(slice);
 	if (ct_unlikely(ct_tracer.rss))
 		note_rss(slice->until);
-	ct_clock_note(header);
+	ct_clock_note(ct_tracer.header);
 }
 
 /* Fold the next slice, which may not be ready. */
@@ -348,7 +420,9 @@ static void fold_beside(const struct ct_thread *thread)
 	if (!slice)
 		return;
 	ct_slice_sort(slice);
-	if (fold_first(slice)) {
+	if (ct_slices_are_small()) {
+		ct_slice_make_table(slice);
+	} else if (fold_first(slice)) {
 		ct_slice_put(slice);
 		return;
 	}
@@ -364,12 +438,27 @@ static bool is_full(const struct ct_thread *thread)
 	return thread->head - ct_get_acquire(&thread->ring->folded) >= CT_RING_EVENTS;
 }
 
+/*
+ * If many threads record, the next slice is probably being folded, and will be ready sooner than this thread could fold
+ * it. Its claimer may also be preempted, so this ends when it has had more than enough time.
+ */
+static void wait_for_table(const struct ct_slice *slice)
+{
+	if (ct_slices_are_small())
+		while (ct_get_acquire(&slice->state) == CT_SLICE_CLAIMED &&
+		       ct_ticks() - slice->until < slice->events * TABLE_TICKS)
+			ct_machine_pause();
+}
+
 /* Fold until the ring has room, whatever other threads do meanwhile. */
 static void make_room(const struct ct_thread *thread)
 {
 	ct_lock_get(&ct_lock_combine);
-	while (is_full(thread) && ct_slices_folded < ct_get_acquire(&ct_slices_claimed))
-		fold_next(ct_slice_next());
+	while (is_full(thread) && ct_slices_folded < ct_get_acquire(&ct_slices_claimed)) {
+		struct ct_slice *slice = ct_slice_next();
+		wait_for_table(slice);
+		fold_next(slice);
+	}
 	if (is_full(thread))
 		ct_combine_locked();
 	end_folding();
@@ -381,10 +470,11 @@ void ct_combine(struct ct_thread *thread)
 	uint32_t index = (uint32_t)(ring - ct_tracer.rings);
 	if (ct_unlikely(thread->name))
 		ct_thread_name_note(thread);
-	bool alone = ct_slice_is_alone(index);
+	const bool alone = ct_slice_is_alone(index);
+	const uint64_t wanted = ct_slice_wanted();
 	if (is_full(thread)) {
 		make_room(thread);
-	} else if (!alone && ct_slice_is_wanted(thread)) {
+	} else if (!alone && thread->head - ct_get_relaxed(&ring->claimed) >= wanted) {
 		ct_lock_begin();
 		fold_beside(thread);
 		ct_lock_end();
@@ -394,7 +484,7 @@ void ct_combine(struct ct_thread *thread)
 	uint64_t room =
 		used < CT_RING_EVENTS ? CT_RING_EVENTS - used : 0; /* 0 in a forked child, whose ring is only a copy */
 	if (!alone)
-		room = least(room, unclaimed < CT_SLICE_WANTED ? CT_SLICE_WANTED - unclaimed : RETRY_EVENTS);
+		room = least(room, unclaimed < wanted ? wanted - unclaimed : least(wanted, RETRY_EVENTS));
 	/* The ring's memory ends there. */
 	room = least(room, CT_RING_EVENTS - (thread->head & (CT_RING_EVENTS - 1)));
 	thread->slot = event_at(index, thread->head);

@@ -13,21 +13,35 @@ static bool has_room(uint64_t counters, bool may_grow)
 			: counters <= ct_store_capacity(CT_SECTION_COUNTERS);
 }
 
-void ct_histogram_take(struct ct_site *site, const struct ct_event *event, bool may_grow)
+/* Take counters for a wider histogram. False: there are no histograms, or none from now on. */
+static bool take(struct ct_histogram *wider, bool may_grow)
 {
 	struct ct_section *section = &ct_tracer.header->sections[CT_SECTION_COUNTERS];
-	struct ct_histogram wider = ct_histogram_wider(site, event);
-	unsigned needed = ct_histogram_counters(&wider);
-	uint64_t base = needed ? section->used : 0;
+	unsigned needed = ct_histogram_place(wider, section->used);
 	if (!section->used)
-		return;
-	if (!has_room(base + needed, may_grow)) {
+		return false;
+	if (!has_room(section->used + needed, may_grow)) {
 		ct_set_release(&section->used, 0);
-		return;
+		return false;
 	}
 	if (needed)
-		ct_set_release(&section->used, base + needed);
-	ct_histogram_widen(site, ct_tracer.counters, wider, base, event);
+		ct_set_release(&section->used, section->used + needed);
+	return true;
+}
+
+void ct_histogram_take(struct ct_site *site, const struct ct_event *event, bool may_grow)
+{
+	struct ct_histogram wider = ct_histogram_wider(site, event);
+	if (take(&wider, may_grow))
+		ct_histogram_widen(site, ct_tracer.counters, wider, event);
+}
+
+bool ct_histogram_take_range(struct ct_site *site, struct ct_histogram wider)
+{
+	if (!take(&wider, true))
+		return false;
+	ct_histogram_move(site, ct_tracer.counters, wider, ct_site_freed_blocks(site), site->total_blocks);
+	return true;
 }
 
 void ct_histogram_make_room(void)

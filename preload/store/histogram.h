@@ -14,6 +14,9 @@
  */
 CT_COLD void ct_histogram_take(struct ct_site *site, const struct ct_event *event, bool may_grow);
 
+/* The same for a site that needs a wider histogram for an entry of a slice. False: there are no histograms. */
+CT_COLD bool ct_histogram_take_range(struct ct_site *site, struct ct_histogram wider);
+
 /* Before a fork: the child cannot grow the section until it has a file of its own. */
 CT_COLD void ct_histogram_make_room(void);
 

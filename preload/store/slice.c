@@ -3,6 +3,7 @@
 
 #include "hot/journal.h"
 #include "hot/state.h"
+#include "store/slice_table.h"
 #include "sys/lock.h"
 #include "sys/region.h"
 
@@ -11,6 +12,8 @@
 #define EVENTS_MAX 16384u /* larger slices get no keys */
 #define ALONE_AFTER 8u /* slices */
 #define AHEAD 12u /* events */
+#define FEW 3u /* threads */
+#define SLICE_EVENTS 768u /* that a slice should have if there are more */
 
 struct ct_lock ct_lock_claim;
 
@@ -22,6 +25,7 @@ static bool no_memory; /* for more of them, so it is not tried again; under ct_l
 static uint32_t busiest; /* ring with most events of the latest slice; under ct_lock_claim */
 static uint32_t in_a_row; /* slices of which it had nearly all events; under ct_lock_claim */
 static uint32_t alone; /* that ring + 1; 0: none */
+static uint32_t wanted = CT_SLICE_WANTED; /* written under ct_lock_claim */
 
 static const struct ct_event *event_at(uint32_t ring, uint64_t index)
 {
@@ -71,11 +75,23 @@ static void take_events(struct ct_slice *slice)
 }
 
 /* Leave out events of the segment before, published late: nothing else of their blocks is counted either. */
-static void skip_before_segment(struct ct_slice_part *part)
+static void skip_before_segment(struct ct_slice_part *part, uint64_t start)
 {
-	uint64_t start = ct_segment_latest(ct_tracer.header)->start_ticks;
 	while (part->from < part->to && event_at(part->ring, part->from)->ticks < start)
 		part->from++;
+}
+
+/*
+ * How many events should a thread have, to claim a slice, if of the latest slice's events the busiest thread had
+ * `most`? The number falls at once and rises slowly: threads that wait for a slice record nothing.
+ */
+static void note_size(uint64_t most, uint64_t events)
+{
+	uint64_t each = most * FEW < events ? SLICE_EVENTS * most / events : CT_SLICE_WANTED;
+	uint64_t rise = wanted + wanted / 8;
+	if (each > rise)
+		each = rise;
+	ct_set_relaxed(&wanted, each < CT_SLICE_LEAST ? CT_SLICE_LEAST : (uint32_t)each);
 }
 
 /* Keep only the parts that have events, and note how many. */
@@ -83,13 +99,14 @@ static void keep_parts(struct ct_slice *slice)
 {
 	uint64_t most = 0;
 	uint32_t most_ring = 0;
+	slice->start_ticks = ct_segment_latest(ct_tracer.header)->start_ticks;
 	slice->part_count = 0;
 	slice->events = 0;
 	for (uint32_t i = 0; i < slice->rings; i++) {
 		struct ct_slice_part part = slice->parts[i];
 		if (part.from == part.to)
 			continue;
-		skip_before_segment(&part);
+		skip_before_segment(&part, slice->start_ticks);
 		uint64_t events = part.to - part.from;
 		slice->parts[slice->part_count++] = part;
 		slice->events += events;
@@ -99,6 +116,7 @@ static void keep_parts(struct ct_slice *slice)
 			most_ring = i;
 		}
 	}
+	note_size(most, slice->events);
 	in_a_row = most_ring == busiest && most * 16 > slice->events * 15 ? in_a_row + 1 : 0;
 	busiest = most_ring;
 	ct_set_relaxed(&alone, in_a_row >= ALONE_AFTER ? most_ring + 1 : 0);
@@ -111,6 +129,8 @@ static void claim(struct ct_slice *slice, uint64_t until)
 	take_events(slice);
 	keep_parts(slice);
 	slice->keys = NULL;
+	if (slice->table)
+		slice->table->entry_count = 0;
 	slice->state = CT_SLICE_CLAIMED;
 	slice->number = ct_slices_claimed;
 	in_flight[slice->number % IN_FLIGHT] = slice;
@@ -148,9 +168,14 @@ static struct ct_slice *find_unused(uint32_t ring)
 	return NULL;
 }
 
-bool ct_slice_is_wanted(const struct ct_thread *thread)
+uint32_t ct_slice_wanted(void)
 {
-	return thread->head - ct_get_relaxed(&thread->ring->claimed) >= CT_SLICE_WANTED;
+	return ct_get_relaxed(&wanted);
+}
+
+static bool is_wanted(const struct ct_thread *thread)
+{
+	return thread->head - ct_get_relaxed(&thread->ring->claimed) >= ct_slice_wanted();
 }
 
 struct ct_slice *ct_slice_claim(const struct ct_thread *thread)
@@ -158,7 +183,7 @@ struct ct_slice *ct_slice_claim(const struct ct_thread *thread)
 	if (!ct_lock_try(&ct_lock_claim))
 		return NULL;
 	/* Another thread may have claimed the events meanwhile. */
-	struct ct_slice *slice = ct_slice_is_wanted(thread) ? find_unused(thread->ring_index) : NULL;
+	struct ct_slice *slice = is_wanted(thread) ? find_unused(thread->ring_index) : NULL;
 	if (slice) {
 		slice->used = 1;
 		claim(slice, ct_ticks());
@@ -286,6 +311,7 @@ uint64_t ct_slice_bytes(void)
 	uint64_t bytes = 0;
 	for (uint32_t i = 0; i < SLICES_MAX; i++)
 		if (slices[i])
-			bytes += slices[i]->most_events * 2 * sizeof(struct ct_slice_key);
+			bytes += slices[i]->most_events * 2 * sizeof(struct ct_slice_key) +
+				 ct_slice_table_bytes(slices[i]->table);
 	return bytes;
 }

@@ -35,7 +35,7 @@ static bool is_live(const struct ct_site *site)
 
 static uint64_t write_rows(struct ct_snapshot_row *row)
 {
-	uint64_t count = ct_tracer.header->sections[CT_SECTION_SITES].used;
+	uint64_t count = ct_get_acquire(&ct_tracer.header->sections[CT_SECTION_SITES].used);
 	const struct ct_snapshot_row *first = row;
 	for (uint64_t id = 1; id < count; id++) {
 		const struct ct_site *site = &ct_tracer.sites[id];
@@ -48,7 +48,7 @@ static uint64_t write_rows(struct ct_snapshot_row *row)
 /* At most CT_SNAPSHOT_PARTS rows, and that of the rest. */
 static uint64_t write_largest(struct ct_snapshot_row *rest)
 {
-	uint64_t count = ct_tracer.header->sections[CT_SECTION_SITES].used;
+	uint64_t count = ct_get_acquire(&ct_tracer.header->sections[CT_SECTION_SITES].used);
 	int64_t least = ct_tracer.header->totals.live_bytes / CT_SNAPSHOT_PARTS + 1, bytes = 0, blocks = 0;
 	struct ct_snapshot_row *row = rest + 1, *end = row + CT_SNAPSHOT_PARTS;
 	for (uint64_t id = 1; id < count; id++) {
@@ -78,7 +78,7 @@ void ct_snapshot_at(uint64_t ticks)
 {
 	struct ct_store_header *header = ct_tracer.header;
 	uint32_t shift = header->timeline[header->timeline_half].shift;
-	uint64_t quiet = since, sites = header->sections[CT_SECTION_SITES].used;
+	uint64_t quiet = since, sites = ct_get_acquire(&header->sections[CT_SECTION_SITES].used);
 	ticks = ct_segment_time(header, ticks);
 	if (ticks >= since) /* a late event belongs to an earlier bucket */
 		since = ((ticks >> shift) + 1) << shift;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A kill at any instruction while slices are claimed, sorted and folded: the reader finds every event, and each exactly
- * once. A child records simulated events and is then stopped at each instruction. Whenever its store has changed, the
- * reader reads it as if the child had been killed there.
+ * A kill at any instruction while slices are claimed, sorted, folded into tables and added: the reader finds every
+ * event, and each exactly once. A child records simulated events and is then stopped at each instruction. Whenever its
+ * store has changed, the reader reads it as if the child had been killed there.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,6 +24,7 @@
 #define THREADS 3
 #define SITES 150 /* more than a batch changes */
 #define LARGE 300 /* events */
+#define LARGE_IN_TABLE 600 /* their table has more entries than a batch */
 #define SMALL 40
 #define EVENTS_IN_BUCKET 30 /* LARGE is a multiple */
 #define BUCKETS_LEFT 8u /* until their width doubles */
@@ -37,7 +38,7 @@ static struct shared {
 	struct ct_site sites[2 * SITES];
 	uint64_t counters[COUNTERS];
 	size_t counter_count;
-	struct ct_event events[LARGE + 3 * SMALL]; /* those that are not folded, in order */
+	struct ct_event events[LARGE_IN_TABLE + 3 * SMALL]; /* those that are not folded, in order */
 	size_t count;
 } * shared;
 
@@ -59,9 +60,11 @@ static struct ct_slice *claim_slice(void)
 	return slice;
 }
 
-static void sort_and_leave(struct ct_slice *slice)
+static void make_ready(struct ct_slice *slice, bool with_table)
 {
 	ct_slice_sort(slice);
+	if (with_table)
+		ct_slice_make_table(slice);
 	ct_slice_leave(slice);
 }
 
@@ -82,20 +85,29 @@ static void publish_for_long(uint32_t count)
 	}
 }
 
+/* All events are in one bucket, so that their table can be added. */
+static void publish_in_one_bucket(uint32_t count)
+{
+	const struct ct_store_header *header = ct_tracer.header;
+	uint32_t shift = header->timeline[header->timeline_half].shift;
+	sim.clock = ((sim.clock >> shift) + 1) << shift;
+	publish(count);
+}
+
 /* The parent steps through this. A later slice is ready first, and the last slices are not ready. */
-static __attribute__((noinline)) void fold_and_combine(struct ct_slice *slices[3])
+static __attribute__((noinline)) void fold_and_combine(struct ct_slice *slices[3], bool with_tables)
 {
 	slices[2] = claim_slice();
-	sort_and_leave(slices[1]);
-	sort_and_leave(slices[0]);
+	make_ready(slices[1], with_tables);
+	make_ready(slices[0], with_tables);
 	ct_lock_get(&ct_lock_combine);
 	ct_combine_ready();
 	ct_combine_locked();
 	ct_lock_put(&ct_lock_combine);
-	sort_and_leave(slices[2]);
+	make_ready(slices[2], with_tables);
 }
 
-static void child(void)
+static void child(bool with_tables)
 {
 	void *state = NULL;
 	if (recording_start(&state))
@@ -115,7 +127,10 @@ static void child(void)
 	memcpy(shared->counters, ct_tracer.counters, shared->counter_count * sizeof(uint64_t));
 	snprintf(shared->path, sizeof(shared->path), "%s", ct_store_path());
 	struct ct_slice *slices[3];
-	publish_for_long(LARGE);
+	if (with_tables)
+		publish_in_one_bucket(LARGE_IN_TABLE);
+	else
+		publish_for_long(LARGE);
 	for (int i = 0; i < 2; i++) {
 		shared->count += sim_merge(shared->events + shared->count);
 		slices[i] = claim_slice();
@@ -124,7 +139,7 @@ static void child(void)
 	shared->count += sim_merge(shared->events + shared->count);
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	raise(SIGSTOP);
-	fold_and_combine(slices);
+	fold_and_combine(slices, with_tables);
 	shared->done = true;
 	for (;;)
 		pause();
@@ -133,7 +148,7 @@ static void child(void)
 static struct reference reference_of_shared(void)
 {
 	struct reference reference = {malloc(sizeof(shared->header)), malloc(sizeof(shared->sites)),
-				      malloc(sizeof(shared->counters)), shared->counter_count};
+				      malloc(sizeof(shared->counters)), shared->counter_count, 0};
 	*reference.header = shared->header;
 	memcpy(reference.sites, shared->sites, sizeof(shared->sites));
 	memcpy(reference.counters, shared->counters, sizeof(shared->counters));
@@ -159,7 +174,7 @@ static void check(const struct reference *reference, uint64_t step)
 }
 
 struct seen {
-	uint64_t undone, second_batch;
+	uint64_t undone, second_batch, by_site;
 };
 
 static void note(struct seen *seen, const struct ct_progress *progress)
@@ -167,10 +182,11 @@ static void note(struct seen *seen, const struct ct_progress *progress)
 	if (!ct_round_begun(progress))
 		return;
 	seen->second_batch += ct_round_folded(progress) == CT_BATCH_EVENTS;
+	seen->by_site += ct_round_is_by_site(progress);
 	seen->undone += progress->undo_mark == progress->progress + 1 && progress->undo_count;
 }
 
-static void step_through(pid_t pid, const struct reference *reference)
+static struct seen step_through(pid_t pid, const struct reference *reference)
 {
 	int fd = open(shared->path, O_RDONLY), status;
 	struct stat file;
@@ -181,8 +197,7 @@ static void step_through(pid_t pid, const struct reference *reference)
 	char *before = malloc(bytes);
 	memcpy(before, store, bytes);
 	struct seen seen = {0};
-	const struct ct_store_header *header = (const struct ct_store_header *)store;
-	const struct ct_progress *progress = &header->progress;
+	const struct ct_progress *progress = &((const struct ct_store_header *)store)->progress;
 	for (uint64_t step = 0; !shared->done; step++) {
 		assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -193,29 +208,28 @@ static void step_through(pid_t pid, const struct reference *reference)
 		note(&seen, progress);
 		check(reference, step);
 	}
-	/* All kinds of moments have been seen. */
-	assert_true(seen.undone > 1000 && seen.second_batch > 100);
-	assert_int_not_equal(header->timeline_half, shared->header.timeline_half); /* and buckets became wider */
 	munmap((void *)store, bytes);
 	free(before);
 	close(fd);
+	return seen;
 }
 
-static void test_killed_at_any_instruction(void **state)
+/* *half: that of the timeline which is valid at the end. */
+static struct seen kill_at_any_instruction(bool with_tables, uint32_t *half)
 {
-	(void)state;
 	int status;
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(shared, MAP_FAILED);
 	pid_t pid = fork();
 	if (!pid)
-		child();
+		child(with_tables);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSTOPPED(status));
 	struct reference reference = reference_of_shared();
 	check(&reference, 0);
-	step_through(pid, &reference);
+	struct seen seen = step_through(pid, &reference);
 	check(&reference, UINT64_MAX);
+	*half = reference.header->timeline_half;
 	reference_free(&reference);
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
@@ -223,12 +237,35 @@ static void test_killed_at_any_instruction(void **state)
 	*strrchr(shared->path, '/') = '\0';
 	snprintf(command, sizeof(command), "rm -r '%s'", shared->path);
 	assert_int_equal(system(command), 0);
+	/* All kinds of moments have been seen. */
+	assert_true(seen.undone > 1000 && seen.second_batch > 100);
+	return seen;
+}
+
+static void test_killed_while_it_folds(void **state)
+{
+	(void)state;
+	uint32_t half;
+	struct seen seen = kill_at_any_instruction(false, &half);
+	assert_int_equal(seen.by_site, 0);
+	assert_int_not_equal(half, shared->header.timeline_half); /* buckets became wider */
+	munmap(shared, sizeof(*shared));
+}
+
+static void test_killed_while_it_adds_tables(void **state)
+{
+	(void)state;
+	uint32_t half;
+	struct seen seen = kill_at_any_instruction(true, &half);
+	assert_true(seen.by_site > 1000);
+	munmap(shared, sizeof(*shared));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_killed_at_any_instruction),
+		cmocka_unit_test(test_killed_while_it_folds),
+		cmocka_unit_test(test_killed_while_it_adds_tables),
 	};
 	return cmocka_run_group_tests_name("both_slice_kill", tests, NULL, NULL);
 }

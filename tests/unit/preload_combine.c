@@ -102,7 +102,8 @@ static void test_sizes_of_samples(void **state)
 	for (int i = 0; i < 3; i++)
 		if (!ct_fold_event(&site, &totals, counters, &events[i])) {
 			struct ct_histogram wider = ct_histogram_wider(&site, &events[i]);
-			ct_histogram_widen(&site, counters, wider, ct_histogram_counters(&wider) ? 1 : 0, &events[i]);
+			ct_histogram_place(&wider, 1);
+			ct_histogram_widen(&site, counters, wider, &events[i]);
 		}
 	assert_int_equal(site.histogram.sizes_low, 5);
 	assert_int_equal(site.histogram.sizes, 2);

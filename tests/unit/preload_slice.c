@@ -21,7 +21,8 @@ static struct ct_slice *open_slices[OPEN];
 static uint32_t open_count;
 static struct ct_event *expected; /* the order in which the events must be folded */
 static size_t expected_count;
-static uint64_t sorted, taken; /* slices left to the combiner with keys; that it folded before they were sorted */
+/* Slices left to the combiner with keys, and with tables; that it folded before they were ready. */
+static uint64_t sorted, tables, taken;
 
 /* Claim by this function; the events that get into the slice are known before. */
 static void expect_claim(void (*function)(struct ct_thread *), struct ct_thread *thread)
@@ -58,7 +59,7 @@ static void combine_ready(void)
 	ct_lock_put(&ct_lock_combine);
 }
 
-/* Some claimer, not the first one, gets to sort its slice. */
+/* Some claimer, not the first one, gets to sort its slice, and makes a table of it or not. */
 static void sort_any(void)
 {
 	if (!open_count)
@@ -68,8 +69,12 @@ static void sort_any(void)
 	open_slices[at] = open_slices[--open_count];
 	taken += slice->state == CT_SLICE_LEFT;
 	ct_slice_sort(slice);
+	if (sim_draw(3))
+		ct_slice_make_table(slice);
 	ct_slice_leave(slice);
-	sorted += slice->state == CT_SLICE_READY && slice->keys;
+	bool ready = slice->state == CT_SLICE_READY;
+	sorted += ready && slice->keys;
+	tables += ready && slice->table && slice->table->entry_count;
 }
 
 static void simulate(uint32_t threads, uint64_t most_ticks)
@@ -169,15 +174,75 @@ static void test_every_number_is_the_same(void **state)
 	(void)state;
 	static const uint32_t counts[] = {2, 3, 5, 8, 16, 33, 64};
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-		uint64_t sorted_before = sorted, taken_before = taken;
+		uint64_t sorted_before = sorted, tables_before = tables, taken_before = taken;
 		compare(counts[i], 4, 0);
+		sim.sampled = true;
+		compare(counts[i], SIM_LIVE, 0);
+		sim.sampled = false;
 		compare(counts[i], SIM_LIVE, 0);
 		for (uint32_t shift = 11; shift < 17; shift++) /* some buckets of the timeline, and snapshots */
 			compare(counts[i], 50, 1u << shift);
 		compare(counts[i], 50, 1u << 20); /* many of both */
 		assert_true(sorted > sorted_before);
+		assert_true(tables > tables_before);
 		assert_true(taken > taken_before);
 	}
+}
+
+/* One slice with as many events of each thread. */
+static uint32_t wanted_after(uint32_t threads)
+{
+	for (uint32_t i = 0; i < threads * 100; i++) {
+		struct ct_event event = sim_new_event();
+		sim.clock++;
+		sim_publish(&sim.thread[i % threads], &event);
+	}
+	combine();
+	return ct_slice_wanted();
+}
+
+/* A few threads claim when their rings are half full, many of them earlier, and then fold into tables. */
+static void test_size_of_slices(void **state)
+{
+	(void)state;
+	static const uint32_t counts[] = {1, 2, 3, 16, 64};
+	static const uint32_t wanted[] = {CT_SLICE_WANTED, CT_SLICE_WANTED, CT_SLICE_WANTED, 48, CT_SLICE_LEAST};
+	sim_reset(SIM_LIVE);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		while (ct_slices_are_small())
+			wanted_after(1);
+		assert_int_equal(wanted_after(counts[i]), wanted[i]);
+	}
+	assert_true(wanted_after(1) < CT_SLICE_WANTED / 2); /* it rises slowly */
+}
+
+static void publish_until(struct ct_thread *thread, uint64_t events)
+{
+	while (thread->head - thread->ring->folded < events) {
+		struct ct_event event = sim_new_event();
+		sim.clock++;
+		sim_publish(thread, &event);
+	}
+}
+
+/* A thread whose ring is full waits for the next slice, but not for ever: its claimer may be preempted. */
+static void test_interrupted_claimer(void **state)
+{
+	(void)state;
+	sim_reset(SIM_LIVE);
+	wanted_after(SIM_THREADS);
+	assert_true(ct_slices_are_small());
+	publish_until(&sim.thread[0], 100);
+	claim(&sim.thread[0]);
+	struct ct_slice *slice = open_slices[--open_count];
+	assert_true(slice->events > 0);
+	struct ct_thread *thread = &sim.thread[1];
+	publish_until(thread, CT_RING_EVENTS);
+	ct_combine(thread);
+	assert_true(sim_has_room(thread));
+	assert_int_equal(slice->state, CT_SLICE_LEFT);
+	ct_slice_leave(slice);
+	assert_int_equal(slice->used, 0);
 }
 
 static void begin_segment(void)
@@ -222,27 +287,34 @@ static void test_segments(void **state)
 	assert_true(late > 0);
 }
 
-#define WORKERS 4
-#define PAIRS 20000
+#define WORKERS 8
+#define PAIRS 10000
+#define ROUND 32 /* pairs, after which threads wait for each other: so slices have events of all threads */
 #define HANDED 64 /* places where threads leave blocks that others free */
 
 static uintptr_t handed[HANDED];
-static uint64_t made;
+static pthread_barrier_t round_end;
+static uint64_t made, made_with_tables;
 
 static void *work(void *argument)
 {
 	uintptr_t block = ((uintptr_t)argument + 1) << 32;
+	uint64_t with_tables = 0;
 	for (uint32_t i = 0; i < PAIRS; i++, block += 64) {
+		if (i % ROUND == 0)
+			pthread_barrier_wait(&round_end);
+		with_tables += ct_slices_are_small();
 		recurse(i % 30, block);
 		uintptr_t other = __atomic_exchange_n(&handed[i * 7 % HANDED], block, __ATOMIC_ACQ_REL);
 		if (other)
 			release(other);
 	}
 	__atomic_add_fetch(&made, PAIRS, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&made_with_tables, with_tables, __ATOMIC_RELAXED);
 	return NULL;
 }
 
-/* Real threads claim, sort and fold slices beside each other. */
+/* Real threads claim slices, sort them and make tables beside each other. */
 static void test_threads_fold_beside_each_other(void **state)
 {
 	(void)state;
@@ -253,11 +325,13 @@ static void test_threads_fold_beside_each_other(void **state)
 	uint64_t claimed = ct_slices_claimed, before = reference.header->totals.total_blocks;
 	FILE *events = recording_events();
 	fseek(events, 0, SEEK_END);
+	pthread_barrier_init(&round_end, NULL, WORKERS);
 	for (uintptr_t i = 0; i < WORKERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, work, (void *)i), 0);
 	for (int i = 0; i < WORKERS; i++)
 		pthread_join(threads[i], NULL);
 	combine();
+	assert_true(made_with_tables > WORKERS * PAIRS / 4);
 	assert_true(ct_slices_claimed - claimed > 2 * WORKERS * PAIRS / CT_RING_EVENTS / 2);
 	reference.sites = reallocarray(reference.sites, ct_tracer.header->sections[CT_SECTION_SITES].used,
 				       sizeof(*reference.sites));
@@ -319,6 +393,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_put_by_the_last_one),
 		cmocka_unit_test(test_every_number_is_the_same),
+		cmocka_unit_test(test_size_of_slices),
+		cmocka_unit_test(test_interrupted_claimer),
 		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_threads_fold_beside_each_other),
 	};

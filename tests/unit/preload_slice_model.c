@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A model of slices, for all interleavings of two threads: publish, claim, sort, fold, take a slice that is not sorted,
- * write slots again. A step is one store that a reader can see. In every state that can be reached, the program is
- * killed, and the reader must find each published event exactly once. The model is written from store-format.md and
- * slice.h. Rings have 2 slots, and a batch is one event.
+ * A model of slices, for all interleavings of two threads: publish, claim, sort, make a table, fold or add, take a
+ * slice that is not ready, write slots again, use a slice's memory again. A step is one store that a reader can see. In
+ * every state that can be reached, the program is killed, and the reader must find each published event exactly once.
+ * The model is written from store-format.md and slice.h. Rings have 2 slots, and a batch is one event or entry.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,34 +17,38 @@
 
 #define RINGS 2
 #define SLOTS 2
-#define EVENTS 4 /* of each thread */
-#define SLICES 5
+#define EVENTS 3 /* of each thread */
+#define SLICES 4
+#define MEMORY 2 /* for slices that threads claim; another one is the combiner's own */
 #define TOTAL 2 /* the place of the totals, after two sites */
 #define GARBAGE 0xffffffffu
 #define DIGIT(event) (1u << 4 * (event)) /* counts how often an event was folded */
 
-enum at { IDLE, PUBLISHING, SORTING, LEAVING, ROUND };
-enum slice_state { NONE, CLAIMED, READY, TAKEN };
+enum at { IDLE, PUBLISHING, SORTING, MAKING, LEAVING, COMBINING, ROUND };
+enum slice_state { NONE, CLAIMED, READY, TAKEN, LEFT };
 
 struct slice {
-	uint8_t from[RINGS], to[RINGS], state, keys;
+	uint8_t used, from[RINGS], to[RINGS], state, keys;
 	uint8_t time[RINGS * SLOTS],
 		slot[RINGS * SLOTS]; /* of the keys: the event that was read; ring * SLOTS + slot */
+	uint8_t entries, site[2]; /* the table */
+	uint32_t sums[2];
 };
 
 struct thread {
-	uint8_t at, slice, position, step, item, ready, full;
+	uint8_t at, slice, position, step, item, ready, by_site, full;
 };
 
 struct state {
 	/* what survives a kill */
 	uint8_t head[RINGS], slot[RINGS][SLOTS], tail[2][RINGS], limit[RINGS];
-	uint8_t limits_round, round, count; /* the last two are progress */
-	uint8_t undo_mark[2], undo_count, undo_site;
+	uint8_t limits_round, round, by_site, count; /* the last three are progress */
+	uint8_t undo_mark[3], undo_count, undo_site;
 	uint32_t undo_value, undo_total, value[3];
 	/* what does not */
 	uint8_t claimed[RINGS], folded[RINGS], claims, folds, locked;
-	struct slice slice[SLICES];
+	uint8_t in_flight[SLICES]; /* by number: its memory */
+	struct slice slice[MEMORY + 1];
 	struct thread thread[RINGS];
 };
 
@@ -56,7 +60,7 @@ static uint32_t event_of(uint32_t ring, uint32_t index)
 
 static uint32_t site_of(uint32_t event)
 {
-	static const uint8_t sites[RINGS * EVENTS] = {0, 1, 1, 1, 1, 0, 0, 0}; /* those of one slot differ */
+	static const uint8_t sites[RINGS * EVENTS] = {0, 1, 1, 1, 1, 0}; /* those of one slot differ */
 	return sites[event];
 }
 
@@ -85,19 +89,61 @@ static void fold_range(struct state *s, const uint8_t *from, const uint8_t *to, 
 	}
 }
 
+static void put_into_table(struct slice *slice, uint32_t event)
+{
+	uint8_t i = 0;
+	while (i < slice->entries && slice->site[i] != site_of(event))
+		i++;
+	if (i == slice->entries) {
+		slice->site[i] = (uint8_t)site_of(event);
+		slice->sums[i] = 0;
+		slice->entries++;
+	}
+	slice->sums[i] += DIGIT(event);
+}
+
+static uint32_t table_total(const struct slice *slice)
+{
+	uint32_t total = 0;
+	for (uint32_t i = 0; i < slice->entries; i++)
+		total += slice->sums[i];
+	return total;
+}
+
+/* The reader makes the table of the round again, and adds what is missing. */
+static void finish_table(struct state *s, const uint8_t *from, const uint8_t *to)
+{
+	struct slice table = {0};
+	int slot;
+	for (uint32_t i = 0; (slot = in_order(from, to, i)) >= 0; i++)
+		put_into_table(&table, event_in(s, (uint32_t)slot));
+	for (uint32_t i = s->count; i < table.entries; i++)
+		s->value[table.site[i]] += table.sums[i];
+	if (s->count < table.entries)
+		s->value[TOTAL] += table_total(&table);
+}
+
+static bool is_undo(const struct state *s)
+{
+	return s->undo_mark[0] == s->round + 1 && s->undo_mark[1] == s->by_site && s->undo_mark[2] == s->count;
+}
+
 /* What a reader makes of the store. */
 static bool reader_finds_everything(const struct state *killed)
 {
 	struct state s = *killed;
 	const uint8_t *rest = s.tail[s.round % 2];
 	uint32_t wanted[3] = {0};
-	if (s.undo_mark[0] == s.round + 1 && s.undo_mark[1] == s.count) {
+	if (is_undo(&s)) {
 		if (s.undo_count)
 			s.value[s.undo_site] = s.undo_value;
 		s.value[TOTAL] = s.undo_total;
 	}
 	if (s.limits_round == s.round + 1) {
-		fold_range(&s, rest, s.limit, s.count);
+		if (s.by_site)
+			finish_table(&s, rest, s.limit);
+		else
+			fold_range(&s, rest, s.limit, s.count);
 		rest = s.limit;
 	}
 	fold_range(&s, rest, s.head, 0);
@@ -110,16 +156,31 @@ static bool reader_finds_everything(const struct state *killed)
 	return !memcmp(wanted, s.value, sizeof(wanted));
 }
 
-static bool claim(struct state *s)
+/* The memory of a slice that may be claimed. MEMORY: there is none. */
+static uint8_t find_unused(const struct state *s)
 {
-	if (s->claims == SLICES)
-		return false;
-	struct slice *slice = &s->slice[s->claims++];
+	uint8_t i = 0;
+	while (i < MEMORY && s->slice[i].used)
+		i++;
+	return s->claims < SLICES ? i : MEMORY;
+}
+
+static void claim(struct state *s, uint8_t memory)
+{
+	struct slice *slice = &s->slice[memory];
+	s->in_flight[s->claims++] = memory;
+	*slice = (struct slice){.used = memory < MEMORY, .state = CLAIMED};
 	memcpy(slice->from, s->claimed, sizeof(slice->from));
 	memcpy(slice->to, s->head, sizeof(slice->to));
 	memcpy(s->claimed, s->head, sizeof(s->claimed));
-	slice->state = CLAIMED;
-	return true;
+}
+
+/* The last one of claimer and combiner puts it. */
+static void leave(struct slice *slice)
+{
+	if (slice->state == LEFT)
+		slice->used = 0;
+	slice->state = LEFT;
 }
 
 static bool is_full(const struct state *s, uint32_t me)
@@ -131,16 +192,24 @@ static bool is_full(const struct state *s, uint32_t me)
 static void next_round(struct state *s, uint32_t me)
 {
 	struct thread *t = &s->thread[me];
-	bool wanted = t->full ? is_full(s, me) : s->folds < s->claims && s->slice[s->folds].state == READY;
-	if (wanted && s->folds == s->claims && !claim(s))
-		wanted = false;
+	bool more = s->folds < s->claims;
+	bool wanted = t->full ? is_full(s, me) : more && s->slice[s->in_flight[s->folds]].state == READY;
+	if (wanted && !more) {
+		if (s->claims == SLICES)
+			wanted = false;
+		else
+			claim(s, MEMORY);
+	}
 	if (!wanted) {
 		s->locked = 0;
 		*t = (struct thread){.at = IDLE};
 		return;
 	}
-	struct slice *slice = &s->slice[s->folds];
-	*t = (struct thread){.at = ROUND, .full = t->full, .slice = s->folds, .ready = slice->state == READY};
+	uint8_t memory = s->in_flight[s->folds];
+	struct slice *slice = &s->slice[memory];
+	bool ready = slice->state == READY;
+	*t = (struct thread){
+		.at = ROUND, .full = t->full, .slice = memory, .ready = ready, .by_site = ready && slice->entries};
 	slice->state = TAKEN;
 }
 
@@ -152,10 +221,9 @@ static int next_slot(const struct slice *slice, const struct thread *t)
 	return t->item < slice->keys ? slice->slot[t->item] : -1;
 }
 
-/* One store of a batch. True: the batch is complete. */
-static bool batch_step(struct state *s, uint32_t event, uint32_t step)
+/* One store of a batch that adds a sum to a site, and something to the totals. True: the batch is complete. */
+static bool batch_step(struct state *s, uint32_t site, uint32_t sum, uint32_t total, uint32_t step)
 {
-	uint32_t site = site_of(event);
 	switch (step) {
 	case 0:
 		s->undo_count = 0;
@@ -165,7 +233,8 @@ static bool batch_step(struct state *s, uint32_t event, uint32_t step)
 		break;
 	case 2:
 		s->undo_mark[0] = s->round + 1;
-		s->undo_mark[1] = s->count;
+		s->undo_mark[1] = s->by_site;
+		s->undo_mark[2] = s->count;
 		break;
 	case 3:
 		s->undo_site = (uint8_t)site;
@@ -178,10 +247,10 @@ static bool batch_step(struct state *s, uint32_t event, uint32_t step)
 		s->value[site] = GARBAGE; /* some of its fields are written */
 		break;
 	case 6:
-		s->value[site] = s->undo_value + DIGIT(event);
+		s->value[site] = s->undo_value + sum;
 		break;
 	case 7:
-		s->value[TOTAL] += DIGIT(event);
+		s->value[TOTAL] += total;
 		break;
 	default:
 		s->count++;
@@ -190,19 +259,37 @@ static bool batch_step(struct state *s, uint32_t event, uint32_t step)
 	return false;
 }
 
+/* One store of the batch with the next event or entry. */
+static bool item_step(struct state *s, const struct thread *t, uint32_t step)
+{
+	const struct slice *slice = &s->slice[t->slice];
+	if (!t->by_site) {
+		uint32_t event = event_in(s, (uint32_t)next_slot(slice, t));
+		return batch_step(s, site_of(event), DIGIT(event), DIGIT(event), step);
+	}
+	bool last = t->item + 1 == slice->entries;
+	return batch_step(s, slice->site[t->item], slice->sums[t->item], last ? table_total(slice) : 0, step);
+}
+
+static bool has_more(const struct slice *slice, const struct thread *t)
+{
+	return t->by_site ? t->item < slice->entries : next_slot(slice, t) >= 0;
+}
+
 static void round_step(struct state *s, uint32_t me)
 {
 	struct thread *t = &s->thread[me];
 	struct slice *slice = &s->slice[t->slice];
-	enum { LIMITS = RINGS + 1 };
+	enum { LIMITS = RINGS + 2 };
 	uint32_t step = t->step++;
-	int slot = next_slot(slice, t);
 	if (step < RINGS) {
 		s->limit[step] = slice->to[step];
 	} else if (step == RINGS) {
 		s->limits_round = s->round + 1;
-	} else if (slot >= 0) {
-		if (batch_step(s, event_in(s, (uint32_t)slot), step - LIMITS)) {
+	} else if (step < LIMITS) {
+		s->by_site = t->by_site;
+	} else if (has_more(slice, t)) {
+		if (item_step(s, t, step - LIMITS)) {
 			t->item++;
 			t->step = LIMITS;
 		}
@@ -210,11 +297,14 @@ static void round_step(struct state *s, uint32_t me)
 		s->tail[(s->round + 1) % 2][step - LIMITS] = s->limit[step - LIMITS];
 	} else if (step == LIMITS + RINGS) {
 		s->round++;
-		s->count = 0;
+		s->by_site = s->count = 0;
 	} else if (step <= LIMITS + 2 * RINGS) {
 		s->folded[step - LIMITS - RINGS - 1] = slice->to[step - LIMITS - RINGS - 1];
 	} else {
-		*slice = (struct slice){.from = {0}, .state = TAKEN}; /* the rest is not used any more */
+		if (t->ready)
+			slice->used = 0;
+		else
+			leave(slice);
 		s->folds++;
 		next_round(s, me);
 	}
@@ -231,21 +321,38 @@ static void insert_key(struct slice *slice, uint8_t time, uint8_t slot)
 	slice->slot[at] = slot;
 }
 
-/* A thread reads the next event of its slice, whose slot may have been written again; or the keys are complete. */
-static void sorting_step(struct state *s, uint32_t me)
+/* A thread reads the time of the next event of its slice, whose slot may have been written again. */
+static void sorting_step(struct state *s, struct thread *t)
 {
-	struct thread *t = &s->thread[me];
 	struct slice *slice = &s->slice[t->slice];
 	uint32_t first = slice->to[0] - slice->from[0], all = first + slice->to[1] - slice->from[1], at = t->position++;
-	if (slice->state == TAKEN) {
-		*t = (struct thread){.at = LEAVING};
-	} else if (at < all) {
-		uint32_t ring = at >= first, index = slice->from[ring] + at - (ring ? first : 0);
-		insert_key(slice, s->slot[ring][index % SLOTS], (uint8_t)(ring * SLOTS + index % SLOTS));
-	} else {
-		slice->state = READY;
-		*t = (struct thread){.at = LEAVING};
+	if (at == all) {
+		t->at = MAKING;
+		t->position = 0;
+		return;
 	}
+	uint32_t ring = at >= first, index = slice->from[ring] + at - (ring ? first : 0);
+	insert_key(slice, s->slot[ring][index % SLOTS], (uint8_t)(ring * SLOTS + index % SLOTS));
+}
+
+/* The same for the event of the next key. */
+static void making_step(struct state *s, struct thread *t)
+{
+	struct slice *slice = &s->slice[t->slice];
+	if (t->position < slice->keys)
+		put_into_table(slice, event_in(s, slice->slot[t->position++]));
+	else
+		t->at = LEAVING;
+}
+
+static void leaving_step(struct state *s, struct thread *t)
+{
+	struct slice *slice = &s->slice[t->slice];
+	if (slice->state == CLAIMED)
+		slice->state = READY;
+	else
+		leave(slice);
+	*t = (struct thread){.at = COMBINING};
 }
 
 /* The states that one step of a thread leads to. Returns how many. */
@@ -260,10 +367,10 @@ static uint32_t steps_of(const struct state *s, uint32_t me, struct state *next)
 			next[count].slot[me][s->head[me] % SLOTS] = (uint8_t)event_of(me, s->head[me]);
 			next[count++].thread[me].at = PUBLISHING;
 		}
-		if (s->head[me] > s->claimed[me] && s->claims < SLICES) {
+		if (s->head[me] > s->claimed[me] && find_unused(s) < MEMORY) {
 			next[count] = *s;
-			next[count].thread[me] = (struct thread){.at = SORTING, .slice = s->claims};
-			claim(&next[count++]);
+			next[count].thread[me] = (struct thread){.at = SORTING, .slice = find_unused(s)};
+			claim(&next[count++], find_unused(s));
 		}
 		if (is_full(s, me) && !s->locked) {
 			next[count] = *s;
@@ -279,9 +386,18 @@ static uint32_t steps_of(const struct state *s, uint32_t me, struct state *next)
 		return 1;
 	case SORTING:
 		next[0] = *s;
-		sorting_step(&next[0], me);
+		sorting_step(&next[0], &next[0].thread[me]);
 		return 1;
-	case LEAVING: /* the lock is free, or the thread goes on without it */
+	case MAKING: /* or the slice gets no table */
+		next[0] = next[1] = *s;
+		making_step(&next[0], &next[0].thread[me]);
+		next[1].thread[me].at = LEAVING;
+		return t->position ? 1 : 2;
+	case LEAVING:
+		next[0] = *s;
+		leaving_step(&next[0], &next[0].thread[me]);
+		return 1;
+	case COMBINING: /* the lock is free, or the thread goes on without it */
 		next[0] = *s;
 		next[0].thread[me].at = IDLE;
 		if (!s->locked) {
@@ -319,7 +435,7 @@ static void test_every_interleaving_and_kill(void **state)
 {
 	(void)state;
 	struct state first = {0}, next[4];
-	uint32_t sorted = 0, taken = 0, done = 0;
+	uint32_t sorted = 0, tables = 0, taken = 0, again = 0, done = 0;
 	states = calloc(STATES, sizeof(*states));
 	table = calloc(2 * STATES, sizeof(*table));
 	assert_true(states && table && is_new(&first));
@@ -330,16 +446,18 @@ static void test_every_interleaving_and_kill(void **state)
 			fail_msg("state %u of %u", i, state_count);
 		for (uint32_t me = 0; me < RINGS; me++) {
 			const struct thread *t = &s.thread[me];
-			sorted += t->at == ROUND && t->ready;
-			taken += t->at == SORTING && s.slice[t->slice].state == TAKEN;
+			sorted += t->at == ROUND && t->ready && !t->by_site;
+			tables += t->at == ROUND && t->by_site;
+			taken += t->at == MAKING && s.slice[t->slice].state == TAKEN;
 			uint32_t count = steps_of(&s, me, next);
 			for (uint32_t k = 0; k < count; k++)
 				is_new(&next[k]);
 		}
+		again += s.claims > MEMORY;
 		done += s.head[0] == EVENTS && s.head[1] == EVENTS && !s.locked;
 	}
 	print_message("%u states\n", state_count);
-	assert_true(sorted && taken && done);
+	assert_true(sorted && tables && taken && again && done);
 	free(states);
 	free(table);
 }

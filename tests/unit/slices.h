@@ -12,11 +12,12 @@
 
 #include "ctrace/histogram.h"
 #include "ctrace/timeline.h"
-#include "store/slice.h"
+#include "store/slice_table.h"
 #include "store/store_file.h"
 
 #define SIM_THREADS 64
 #define SIM_LIVE 512
+#define SIM_AD_HOC_SITES 2 /* the first ones; a site has ad-hoc events or blocks, never both */
 #define SIM_FUTURE ((uint64_t)1 << 44) /* ticks: how far the clock is ahead of the simulated one */
 
 struct sim_block {
@@ -31,7 +32,8 @@ static struct sim {
 	struct ct_event late[SIM_THREADS]; /* its time is read, but it is not published yet; kind 0: none */
 	struct sim_block live[SIM_LIVE];
 	uint32_t live_count, most_live;
-	bool plain; /* no ad-hoc events, nor samples */
+	bool plain; /* no ad-hoc events, and each event stands for one block */
+	bool sampled; /* all allocations have the size of the block that was sampled, and there are no resizes */
 } sim;
 
 static inline uint32_t sim_draw(uint32_t below)
@@ -100,14 +102,16 @@ static inline bool sim_has_room(const struct ct_thread *thread)
 static inline struct ct_event sim_new_block(void)
 {
 	struct sim_block block = {
-		.site = sim.first_site + sim_draw(sim.sites),
+		.site = sim.first_site + SIM_AD_HOC_SITES + sim_draw(sim.sites - SIM_AD_HOC_SITES),
 		.more = sim.plain || sim_draw(8) ? 0 : sim_draw(5),
 		.bytes = sim_draw(3) * 100, /* often equal, so that there are ties */
 		.birth = sim.clock,
 	};
 	sim.live[sim.live_count++] = block;
-	return (struct ct_event){sim.clock, block.site, CT_EVENT_ALLOC | block.more << CT_EVENT_MORE_SHIFT, block.bytes,
-				 (uint64_t)sim_draw(30) << CT_EVENT_SLACK_SHIFT};
+	uint32_t kind = CT_EVENT_ALLOC | block.more << CT_EVENT_MORE_SHIFT | (sim.sampled ? CT_EVENT_SIZED : 0);
+	uint64_t sampled = sim.sampled ? 1u << sim_draw(12) : 0;
+	return (struct ct_event){sim.clock, block.site, kind, block.bytes,
+				 (uint64_t)sim_draw(30) << CT_EVENT_SLACK_SHIFT | sampled};
 }
 
 static inline struct ct_event sim_new_event(void)
@@ -116,9 +120,10 @@ static inline struct ct_event sim_new_event(void)
 	if (!sim.live_count || (kind < 50 && sim.live_count < sim.most_live))
 		return sim_new_block();
 	if (kind < 53 && !sim.plain)
-		return (struct ct_event){sim.clock, sim.first_site + sim_draw(sim.sites), CT_EVENT_AD_HOC, kind, 0};
+		return (struct ct_event){sim.clock, sim.first_site + sim_draw(SIM_AD_HOC_SITES), CT_EVENT_AD_HOC, kind,
+					 0};
 	struct sim_block *block = &sim.live[sim_draw(sim.live_count)];
-	if (kind < 65) {
+	if (kind < 65 && !sim.sampled) {
 		uint64_t old = block->bytes;
 		block->bytes = sim_draw(4) * 100;
 		return (struct ct_event){sim.clock, block->site, CT_EVENT_RESIZE | (kind & 1 ? CT_EVENT_MOVED : 0),
@@ -182,7 +187,7 @@ struct reference {
 	struct ct_store_header *header;
 	struct ct_site *sites;
 	uint64_t *counters;
-	size_t counter_count;
+	size_t counter_count, counter_room;
 };
 
 static inline struct reference reference_new(void)
@@ -205,11 +210,13 @@ static inline void reference_fold(struct reference *reference, const struct ct_e
 	struct ct_site *site = &reference->sites[event->site];
 	if (!ct_fold_event(site, &reference->header->totals, reference->counters, event)) {
 		struct ct_histogram wider = ct_histogram_wider(site, event);
-		size_t base = reference->counter_count, more = ct_histogram_counters(&wider);
-		reference->counter_count += more;
-		reference->counters =
-			reallocarray(reference->counters, reference->counter_count, sizeof(*reference->counters));
-		ct_histogram_widen(site, reference->counters, wider, more ? base : 0, event);
+		reference->counter_count += ct_histogram_place(&wider, reference->counter_count);
+		if (reference->counter_count > reference->counter_room) {
+			reference->counter_room = 2 * reference->counter_count;
+			reference->counters = reallocarray(reference->counters, reference->counter_room,
+							   sizeof(*reference->counters));
+		}
+		ct_histogram_widen(site, reference->counters, wider, event);
 	}
 	ct_timeline_add(reference->header, event->ticks);
 }
@@ -221,15 +228,32 @@ static inline void reference_free(struct reference *reference)
 	free(reference->counters);
 }
 
-static inline bool same_site(const struct ct_site *a, const uint64_t *a_counters, const struct ct_site *b,
-			     const uint64_t *b_counters)
+/* Only the number of peaks may differ (ctrace/slice.h). */
+static inline struct ct_site without_epoch(const struct ct_site *site, const struct ct_totals *totals)
 {
-	struct ct_site one = *a, other = *b;
+	struct ct_site copy = *site;
+	copy.peak_bytes = ct_site_peak_bytes(site, totals);
+	copy.peak_blocks = ct_site_peak_blocks(site, totals);
+	copy.peak_epoch = 0;
+	return copy;
+}
+
+static inline bool same_site(const struct ct_site *a, const struct ct_totals *a_totals, const uint64_t *a_counters,
+			     const struct ct_site *b, const struct ct_totals *b_totals, const uint64_t *b_counters)
+{
+	struct ct_site one = without_epoch(a, a_totals), other = without_epoch(b, b_totals);
 	one.batch = other.batch = 0;
 	one.histogram.base = other.histogram.base = 0;
-	return !memcmp(&one, &other, sizeof(one)) &&
-	       !memcmp(a_counters + a->histogram.base, b_counters + b->histogram.base,
-		       ct_histogram_counters(&a->histogram) * sizeof(*a_counters));
+	uint32_t counters = a->histogram.lifetimes + (a->histogram.sizes > 1 ? a->histogram.sizes : 0);
+	return !memcmp(&one, &other, sizeof(one)) && (!a->histogram.base == !b->histogram.base) &&
+	       (!a->histogram.base || !memcmp(a_counters + a->histogram.base, b_counters + b->histogram.base,
+					      counters * sizeof(*a_counters)));
+}
+
+static inline bool same_totals(struct ct_totals a, struct ct_totals b)
+{
+	a.peak_epoch = b.peak_epoch = 0;
+	return !memcmp(&a, &b, sizeof(a));
 }
 
 static inline bool same_timeline(const struct ct_store_header *a, const struct ct_store_header *b)
@@ -247,9 +271,10 @@ static inline uint32_t reference_difference(const struct reference *reference, c
 					    const struct ct_site *sites, const uint64_t *counters)
 {
 	for (uint32_t i = 1; i < header->sections[CT_SECTION_SITES].used; i++)
-		if (!same_site(&reference->sites[i], reference->counters, &sites[i], counters))
+		if (!same_site(&reference->sites[i], &reference->header->totals, reference->counters, &sites[i],
+			       &header->totals, counters))
 			return i;
-	if (memcmp(&reference->header->totals, &header->totals, sizeof(header->totals)) != 0)
+	if (!same_totals(reference->header->totals, header->totals))
 		return TOTALS_DIFFER;
 	return same_timeline(reference->header, header) ? 0 : TIMELINE_DIFFERS;
 }

@@ -73,12 +73,10 @@ void store_builder_fold(struct ct_site *sites, struct ct_totals *totals, struct 
 	if (ct_fold_event(site, totals, counters, event))
 		return;
 	struct ct_histogram wider = ct_histogram_wider(site, event);
-	unsigned needed = ct_histogram_counters(&wider);
-	uint64_t base = needed ? section->used : 0;
-	section->used += needed;
+	section->used += ct_histogram_place(&wider, section->used);
 	if (section->used > BUILDER_COUNTERS)
 		abort();
-	ct_histogram_widen(site, counters, wider, base, event);
+	ct_histogram_widen(site, counters, wider, event);
 }
 
 struct store_builder_blocks store_builder_blocks(const struct ct_site *site, const uint64_t *counters)

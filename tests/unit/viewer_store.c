@@ -343,6 +343,11 @@ static void test_named_damage(void **state)
 	builder->header.progress.undo_mark = 1;
 	builder->header.progress.undo_count = CT_BATCH_EVENTS + 1;
 	assert_refused(builder, "undo count");
+	builder = store_builder_new();
+	fill_rings(builder);
+	kill_in_round(builder, 0, 0);
+	builder->header.progress.progress |= CT_ROUND_BY_SITE | BUILDER_SITES;
+	assert_refused(builder, "more entries of a slice than sites in it");
 	for (uint32_t site = 1; site < UINT32_MAX; site = site == 1 ? 999 : UINT32_MAX) { /* twice the same, unknown */
 		builder = store_builder_new();
 		builder->header.sections[CT_SECTION_REACH].used = 2;

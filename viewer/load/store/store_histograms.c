@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "ctrace/fold.h"
+#include "ctrace/slice.h"
 #include "load/store/store_steps.h"
 #include "util/array.h"
 
@@ -101,16 +101,24 @@ static bool is_added(struct ct_store_file *store, const struct ct_event *event)
 	return false;
 }
 
+/* Take counters for a wider histogram. False: out of memory. */
+static bool take(struct ct_store_file *store, struct ct_histogram *wider)
+{
+	size_t needed = ct_histogram_place(wider, store->counter_count);
+	if (!ct_array_room(&store->counters, &store->counter_room, store->counter_count + needed,
+			   sizeof(*store->counters)))
+		return false;
+	store->counter_count += needed;
+	return true;
+}
+
 static int widen(struct ct_store_file *store, const struct ct_event *event, struct ct_error_text *error)
 {
 	struct ct_site *site = &store->sites[event->site];
 	struct ct_histogram wider = ct_histogram_wider(site, event);
-	unsigned needed = ct_histogram_counters(&wider);
-	size_t base = needed ? store->counter_count : 0;
-	if (!ct_array_room(&store->counters, &store->counter_room, base + needed + 1, sizeof(*store->counters)))
+	if (!take(store, &wider))
 		return ct_error_no_memory(error);
-	store->counter_count += needed;
-	ct_histogram_widen(site, store->counters, wider, base, event);
+	ct_histogram_widen(site, store->counters, wider, event);
 	return CT_OK;
 }
 
@@ -125,6 +133,36 @@ int ct_store_histograms_fold(struct ct_store_file *store, const struct ct_event 
 	if (added)
 		site->histogram = histogram;
 	return known || added || !store->counter_count ? CT_OK : widen(store, event, error);
+}
+
+/* Take what the undone batch had added to the counters of a site. */
+static struct ct_store_added take_added(struct ct_store_file *store, uint32_t site)
+{
+	for (size_t i = 0; i < store->added_count; i++) {
+		struct ct_store_added added = store->added[i];
+		if (added.site != site)
+			continue;
+		store->added[i] = store->added[--store->added_count];
+		return added;
+	}
+	return (struct ct_store_added){0};
+}
+
+int ct_store_histograms_add(struct ct_store_file *store, const struct ct_site *entry, const uint64_t *entry_counters,
+			    struct ct_error_text *error)
+{
+	struct ct_site *site = &store->sites[entry->batch];
+	struct ct_histogram wider = ct_slice_wider(site, entry);
+	struct ct_store_added added = take_added(store, entry->batch);
+	if (!store->counter_count)
+		return CT_OK;
+	if (wider.sizes != site->histogram.sizes || wider.lifetimes != site->histogram.lifetimes) {
+		if (!take(store, &wider))
+			return ct_error_no_memory(error);
+		ct_histogram_move(site, store->counters, wider, ct_site_freed_blocks(site), site->total_blocks);
+	}
+	ct_slice_add_histogram(site, store->counters, entry, entry_counters, added.lifetimes, added.sizes);
+	return CT_OK;
 }
 
 static bool is_whole(const struct ct_store_file *store, uint32_t id)

@@ -2,16 +2,17 @@
 /*
  * Folds the events that a killed program had not folded. The combiner works in batches and saves what a batch changes
  * (struct ct_progress). So an interrupted batch is undone. Its round is merged again, and folding continues where the
- * last complete batch ended. All events published since then follow.
+ * last complete batch ended. If the round was adding a slice's table, the table is made again from the round's events,
+ * and adding continues with the next entry. All events published since then follow.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctrace/merge.h"
 #include "ctrace/timeline.h"
+#include "load/store/store_slice.h"
 #include "load/store/store_steps.h"
 
-#define LIVE_MAX (INT64_MAX / 2) /* keeps damaged counters and sizes from overflowing in the fold */
 #define EVENT_BYTES_MAX (INT64_MAX / 8)
 
 static int undo_batch(struct ct_store_file *store, struct ct_error_text *error)
@@ -55,20 +56,12 @@ static void look_at_mappings(struct ct_store_file *store)
 			store->end_ticks = store->sites[i].latest_ticks;
 }
 
-static bool is_sane(int64_t live)
-{
-	return live > -LIVE_MAX && live < LIVE_MAX;
-}
-
 static int fold(struct ct_store_file *store, const struct ct_event *event, struct ct_error_text *error)
 {
-	enum ct_event_kind kind = ct_event_kind(event);
-	if (!event->site || event->site >= store->site_count || kind < CT_EVENT_ALLOC || kind > CT_EVENT_AD_HOC)
-		return ct_store_damaged(error, "bad event in a ring");
 	const struct ct_site *site = &store->sites[event->site];
 	const struct ct_totals *totals = &store->header->totals;
-	if (event->bytes > EVENT_BYTES_MAX || !is_sane(site->live_bytes) || !is_sane(site->live_blocks) ||
-	    !is_sane(totals->live_bytes) || !is_sane(totals->live_blocks))
+	if (!ct_store_is_sane(site->live_bytes, site->live_blocks) ||
+	    !ct_store_is_sane(totals->live_bytes, totals->live_blocks))
 		return ct_store_damaged(error, "impossible size");
 	if (event->ticks >= store->next_snapshot && ct_store_snapshot_at(store, event->ticks))
 		return ct_error_no_memory(error);
@@ -77,6 +70,21 @@ static int fold(struct ct_store_file *store, const struct ct_event *event, struc
 		return code;
 	/* An undone batch is already in the timeline; adding it again changes no values. */
 	ct_timeline_add(store->header, event->ticks);
+	return CT_OK;
+}
+
+/* Take one event of the merged rings: fold it, or put it into the slice if there is one. */
+static int take(struct ct_store_file *store, struct ct_store_slice *slice, const struct ct_event *event,
+		struct ct_error_text *error)
+{
+	enum ct_event_kind kind = ct_event_kind(event);
+	if (!event->site || event->site >= store->site_count || kind < CT_EVENT_ALLOC || kind > CT_EVENT_AD_HOC)
+		return ct_store_damaged(error, "bad event in a ring");
+	if (event->bytes > EVENT_BYTES_MAX)
+		return ct_store_damaged(error, "impossible size");
+	int code = slice ? ct_store_slice_fold(slice, store, event, error) : fold(store, event, error);
+	if (code)
+		return code;
 	if (event->ticks >= store->since)
 		store->since = event->ticks + 1;
 	if (event->ticks > store->end_ticks)
@@ -85,9 +93,9 @@ static int fold(struct ct_store_file *store, const struct ct_event *event, struc
 	return CT_OK;
 }
 
-/* Fold the events of all sources, from a ring's `at` to its `end`, except for the first `skip` events overall. */
-static int merge(struct ct_store_file *store, struct ct_source *heap, uint32_t count, uint64_t *at, const uint64_t *end,
-		 uint64_t skip, struct ct_error_text *error)
+/* Take the events of all sources, from a ring's `at` to its `end`, except for the first `skip` events overall. */
+static int merge(struct ct_store_file *store, struct ct_store_slice *slice, struct ct_source *heap, uint32_t count,
+		 uint64_t *at, const uint64_t *end, uint64_t skip, struct ct_error_text *error)
 {
 	ct_source_make_heap(heap, count);
 	while (count) {
@@ -96,7 +104,7 @@ static int merge(struct ct_store_file *store, struct ct_source *heap, uint32_t c
 		if (skip) {
 			skip--;
 		} else {
-			int code = fold(store, ct_store_event(store, ring, at[ring]), error);
+			int code = take(store, slice, ct_store_event(store, ring, at[ring]), error);
 			if (code)
 				return code;
 		}
@@ -110,9 +118,9 @@ static int merge(struct ct_store_file *store, struct ct_source *heap, uint32_t c
 	return CT_OK;
 }
 
-/* Fold the events from each ring's `from` to its `to` (both arrays are by ring), except for the first `skip`. */
-static int merge_ranges(struct ct_store_file *store, const uint64_t *from, const uint64_t *to, uint64_t skip,
-			struct ct_error_text *error)
+/* Take the events from each ring's `from` to its `to` (both arrays are by ring), except for the first `skip`. */
+static int merge_ranges(struct ct_store_file *store, struct ct_store_slice *slice, const uint64_t *from,
+			const uint64_t *to, uint64_t skip, struct ct_error_text *error)
 {
 	struct ct_source *heap = calloc(store->ring_count + 1, sizeof(*heap));
 	uint64_t *at = calloc(store->ring_count + 1, sizeof(*at));
@@ -126,9 +134,26 @@ static int merge_ranges(struct ct_store_file *store, const uint64_t *from, const
 			heap[count++] = (struct ct_source){ct_store_event(store, i, from[i])->ticks, i};
 	}
 	if (!code)
-		code = merge(store, heap, count, at, to, skip, error);
+		code = merge(store, slice, heap, count, at, to, skip, error);
 	free(heap);
 	free(at);
+	return code;
+}
+
+/* Finish the round in progress. */
+static int finish_round(struct ct_store_file *store, const uint64_t *tails, const uint64_t *limits,
+			struct ct_error_text *error)
+{
+	const struct ct_progress *progress = &store->header->progress;
+	if (!ct_round_is_by_site(progress))
+		return merge_ranges(store, NULL, tails, limits, ct_round_folded(progress), error);
+	struct ct_store_slice slice;
+	int code = ct_store_slice_begin(&slice, store, error);
+	if (!code)
+		code = merge_ranges(store, &slice, tails, limits, 0, error);
+	if (!code)
+		code = ct_store_slice_add(&slice, store, error);
+	ct_store_slice_end(&slice);
 	return code;
 }
 
@@ -154,13 +179,13 @@ static int replay_rings(struct ct_store_file *store, uint64_t *tails, uint64_t *
 		limits[i] = ct_round_begun(&header->progress) && i < header->progress.rings ? ring->limit : tails[i];
 		skip_before(store, i, &tails[i], limits[i]);
 	}
-	int code = merge_ranges(store, tails, limits, ct_round_folded(&header->progress), error);
+	int code = finish_round(store, tails, limits, error);
 	if (code)
 		return code;
 	ct_store_check_order(store, tails, limits, heads);
 	for (size_t i = 0; i < store->ring_count; i++)
 		skip_before(store, i, &limits[i], heads[i]);
-	return merge_ranges(store, limits, heads, 0, error);
+	return merge_ranges(store, NULL, limits, heads, 0, error);
 }
 
 int ct_store_replay(struct ct_store_file *store, struct ct_error_text *error)

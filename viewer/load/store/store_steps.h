@@ -84,6 +84,13 @@ bool ct_store_histograms_check(struct ct_store_file *store);
 /* Fold an event into its site, the site's histograms and the totals. < 0: out of memory. */
 int ct_store_histograms_fold(struct ct_store_file *store, const struct ct_event *event, struct ct_error_text *error);
 
+/*
+ * Add an entry of a slice's table (ctrace/slice.h) to the histogram of its site, which does not have the rest of the
+ * entry yet. < 0: out of memory.
+ */
+int ct_store_histograms_add(struct ct_store_file *store, const struct ct_site *entry, const uint64_t *entry_counters,
+			    struct ct_error_text *error);
+
 /* Do the histograms have all blocks? If not, there are none from now on. */
 bool ct_store_histograms_fit(struct ct_store_file *store);
 
@@ -102,6 +109,13 @@ static inline uint64_t ct_store_first_known(uint64_t tail, uint64_t head)
 	if (!ct_store_knows_before(tail, head))
 		return tail;
 	return tail < CT_STORE_LATEST_EVENTS ? 0 : tail - CT_STORE_LATEST_EVENTS;
+}
+
+/* Can events be added to such live numbers without an overflow? Those of a damaged store may be anything. */
+static inline bool ct_store_is_sane(int64_t bytes, int64_t blocks)
+{
+	const int64_t most = INT64_MAX / 4;
+	return bytes > -most && bytes < most && blocks > -most && blocks < most;
 }
 
 static inline const struct ct_event *ct_store_event(const struct ct_store_file *store, size_t ring, uint64_t index)
