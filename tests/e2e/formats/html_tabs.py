@@ -223,7 +223,7 @@ def every_finding(context):
         show(context, page, report)
         check(len(wanted) > 5, f"{len(wanted)} findings")
         click(page, "#all-findings")
-        check_equal(_shown(page), ["tab-findings", ["every-finding"]], "all findings")
+        check_equal(_shown(page), ["tab-findings", ["every-finding", "what-if"]], "all findings")
         shown = page.run("return [...document.querySelectorAll('#every-finding li')].map((li) => [li.querySelector('b'), ...li.querySelectorAll('dd')].map((e) => e.textContent))")
         check_equal(shown, [[said for key in ("title", "where", "because", "saves", "try") if (said := row[key])] for row in wanted], "findings")
         for i in (0, len(wanted) - 1):
