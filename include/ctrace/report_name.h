@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The names of reports. If the name of a second report is taken, it gets a number before its extension, so that *.json
- * finds it. Pure; any thread.
+ * The names of reports. If a name is taken, the report gets a number before its extension, so that *.json finds it.
+ * Pure; any thread.
  */
 #ifndef CTRACE_REPORT_NAME_H
 #define CTRACE_REPORT_NAME_H

@@ -335,7 +335,11 @@ struct ct_span ct_store_string(const char *bytes, size_t length)
 	return (struct ct_span){(uint32_t)start, (uint32_t)length};
 }
 
-/* Create the file OUTPUT.store. If it exists, OUTPUT gets a number before its extension. Returns fd or -errno. */
+/*
+ * Create the file OUTPUT.store. If it exists, OUTPUT gets the process's number before its extension. A program that the
+ * process has started by exec gets a further number, so that no two processes write the same report. Returns fd or
+ * -errno.
+ */
 static int create_file(struct ct_text *output)
 {
 	struct ct_text *first = &ct_text_scratch;
@@ -347,7 +351,11 @@ static int create_file(struct ct_text *output)
 		if (i > 1) {
 			output->length = stem;
 			ct_text_add(output, ".");
-			ct_text_add_number(output, i == 2 ? ct_sys_getpid() : i - 1);
+			ct_text_add_number(output, ct_sys_getpid());
+			if (i > 2) {
+				ct_text_add(output, ".");
+				ct_text_add_number(output, i - 1);
+			}
 			ct_text_add(output, first->bytes + stem);
 		}
 		ct_text_clear(&store_path);

@@ -276,7 +276,7 @@ static void test_summary(void **state)
 		   "command   /bin/app -x\n"
 		   "total     10.0 KiB in 8 blocks at 3 sites\n"
 		   "peak      5.00 KiB in 2 blocks at 2.50 s (50.0 % of the run)\n"
-		   "at end    3.00 KiB in 1 blocks still live\n"
+		   "at end    3.00 KiB in 1 block still live\n"
 		   "live          ▄▄▄▄████▁▁▁▁ up to 5.00 KiB\n"
 		   "\n");
 	ct_profile_free(profile);

@@ -196,6 +196,16 @@ def exec_keeps_the_old_image(context):
 
 
 @test()
+def one_name_for_all(context):
+    """Without %p in CTRACE_OUT, each of the programs that a script starts one after the other has its own report."""
+    script = f"for i in 1 2 3; do (exec {program('sites')}); done; exit 0"
+    trace.run(context, ["sh", "-c", script], out="out.json")
+    reports = [trace.dhat.check_file(path) for path in glob.glob(context.path("out.*.json"))]
+    check_equal(len({report.data["pid"] for report in reports}), 3, f"programs with a report ({os.listdir(context.folder)})")
+    check_equal({report.data["cmd"] for report in reports}, {program("sites")}, "programs")
+
+
+@test()
 def no_children(context):
     """With CTRACE_CHILDREN=0 only the first process is recorded."""
     for how in ("spawn", "fork-exec", "system"):
