@@ -19,6 +19,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __clang__ /* which has these warnings for C in a header, too */
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wcast-align"
+#pragma clang diagnostic ignored "-Wold-style-cast"
+#pragma clang diagnostic ignored "-Wzero-as-null-pointer-constant"
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -311,6 +318,10 @@ CTRACE_INLINE void ctrace_pool_clear(void *base, size_t bytes)
 
 #ifdef __cplusplus
 }
+#endif
+
+#ifdef __clang__
+#pragma clang diagnostic pop
 #endif
 
 #endif

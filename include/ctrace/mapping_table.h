@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The program's mappings in the traced process (CTRACE_MMAP): rows of 32 bytes, numbered from 1 on. A note in the
- * library says where the pointer to them is, the number of the treap's root, and that of rows that have memory. The
- * viewer reads them in a running process.
+ * library says where three variables are: the pointer to the rows, the number of the treap's root, and the number of
+ * rows that have memory. The viewer reads them in a running process.
  */
 #ifndef CTRACE_MAPPING_TABLE_H
 #define CTRACE_MAPPING_TABLE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* A run of addresses of one mapping. */
@@ -22,7 +21,7 @@ struct ct_mapping_origin {
 	uint64_t birth; /* ticks */
 	uint32_t site;
 	uint32_t ranges;
-	bool is_stack;
+	uint32_t is_stack; /* not bool: the viewer reads any number there */
 };
 
 #define CT_MAPPING_ROW_BYTES 32

@@ -111,7 +111,7 @@ static bool is_left_alone(void)
 	return ct_get_acquire(&ct_gate.phase) == CT_PHASE_OFF && !ct_tracer.header;
 }
 
-/* landlock_restrict_self(): from here on files and programs are refused, but nothing is killed for. */
+/* landlock_restrict_self(): from now on the kernel refuses files and programs, but kills for nothing. */
 static long begin_landlock(long ruleset, long flags)
 {
 	prepare_for_sandbox();

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What ctrace_tag_push and ctrace_tag_pop call if they cannot do it inline: the name is not a short literal, it is the
- * thread's first tag, or there are too many. The names of a thread's tags are in its slots, and its next event looks at
- * them (ct_tags_apply). A name is copied, since its buffer may have another content by then, or be gone.
+ * What ctrace_tag_push and ctrace_tag_pop call if they cannot do it inline: the name has 16 bytes or more, or reaches
+ * the end of a page; it is the thread's first tag; or there are too many. The names of a thread's tags are in its
+ * slots, and its next event looks at them (ct_tags_apply). A name is copied, since its buffer may hold something else
+ * by then, or be gone.
  *
  * A signal handler may push and pop between any two instructions. It leaves what it found, but `changed` is set.
  */
@@ -81,7 +82,7 @@ CT_EXPORT void ctrace_api_tag_push(const char *tag)
 {
 	uint64_t first, rest = 0;
 	char *slot = ct_tls.tags.next;
-	if (CT_MACHINE_READS_ON && ct_likely(is_free_slot(slot)) &&
+	if (CT_MACHINE_READS_ON && !ct_machine_is_valgrind() && ct_likely(is_free_slot(slot)) &&
 	    ct_likely(((uintptr_t)tag - 1) % READABLE_BYTES < READABLE_BYTES - 16)) {
 		memcpy(&first, tag, sizeof(first));
 		if (!has_zero(first))
@@ -112,5 +113,6 @@ CT_EXPORT void ctrace_api_tag_pop(void)
 
 CT_EXPORT long ctrace_api_tags(void)
 {
-	return (char *)&ct_tls.tags - (char *)ctrace_tags_of_thread(0);
+	/* Memcheck would report the bytes behind a name. */
+	return ct_machine_is_valgrind() ? 0 : (char *)&ct_tls.tags - (char *)ctrace_tags_of_thread(0);
 }

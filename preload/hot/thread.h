@@ -59,7 +59,7 @@ struct ct_path {
 	uint32_t joined; /* number of remembered frames, from the outermost, up to that frame */
 	uint32_t node; /* node of that frame */
 	uint32_t site; /* site of the whole stack */
-	uint32_t epoch; /* thread->loader_epoch at that time */
+	uint32_t epoch; /* thread->code_epoch at that time */
 	uint32_t count; /* number of checks */
 	uint32_t needs_bp; /* the path depends on from.bp */
 	struct ct_check checks[CT_PATH_CHECKS]; /* for the frames in between */

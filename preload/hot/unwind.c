@@ -260,8 +260,7 @@ static inline bool is_same(const struct ct_registers *a, const struct ct_registe
 static inline uint32_t site_by_path(struct ct_thread *thread, const struct ct_registers *from, uint32_t standing)
 {
 	const struct ct_path *path = path_place(thread, from);
-	if (!is_same(&path->from, from, path->needs_bp) || path->joined > standing ||
-	    path->epoch != thread->loader_epoch)
+	if (!is_same(&path->from, from, path->needs_bp) || path->joined > standing || path->epoch != thread->code_epoch)
 		return 0;
 	const struct ct_remembered *to = &thread->stack[path->joined - 1];
 	if (to->node != path->node || !is_same(&to->at, &path->to, to->needs_bp))
@@ -286,7 +285,7 @@ static inline void keep_path(struct ct_thread *thread, const struct ct_registers
 	path->joined = joined;
 	path->node = to->node;
 	path->site = site;
-	path->epoch = thread->loader_epoch;
+	path->epoch = thread->code_epoch;
 	path->count = count;
 	path->needs_bp = last->needs_bp;
 	for (uint32_t i = 0; i < count; i++)

@@ -24,7 +24,7 @@ enum walk_end {
 /* What is known of a lookup address (ct_code_pack); 0: no memory. */
 static inline uint64_t code_of(const struct ct_thread *thread, uintptr_t address)
 {
-	uint64_t key = ct_code_key(address, thread->loader_epoch);
+	uint64_t key = ct_code_key(address, thread->code_epoch);
 	uint64_t code = ct_table_get(&ct_tracer.code, ct_code_hash(key), key);
 	return ct_likely(code != 0) ? code : ct_code_read(key, address);
 }

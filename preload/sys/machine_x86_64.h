@@ -218,7 +218,7 @@ static inline bool ct_machine_is_valgrind(void)
 	"jmp *%rax\n" \
 	CT_STUB_END_(name)
 
-/* name(number, ...): jump to `handler` for two numbers, else to where the variable `next` points. */
+/* name(number, ...): jump to `handler` for three numbers, else to where the variable `next` points. */
 #define CT_STUB_SYSCALL(name, number1, number2, number3, handler, next) \
 	CT_STUB_BEGIN_(name) \
 	"cmp $" number1 ", %rdi\n" \

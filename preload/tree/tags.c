@@ -147,18 +147,16 @@ void ct_tags_apply(struct ct_thread *thread)
 	struct ct_tags *tags = thread->tags;
 	const char *next = ct_tls.tags.next;
 	uint32_t depth = next ? (uint32_t)(next - tags->slots[0]) / CTRACE_TAG_SLOT_BYTES : 0;
-	uint32_t written = CT_TAGS_NESTED;
 	for (uint32_t i = 0; i < depth; i++) {
 		if (*(const uint64_t *)(const void *)tags->slots[i] == CTRACE_TAG_FREE) {
 			/* A signal handler has interrupted the push. */
 			tags->tags[i] = i ? tags->tags[i - 1] : (struct ct_tag){.root = thread->own_root};
-			written = i < written ? i : written;
+			if (tags->known > i) /* what is nested in it has another name now */
+				tags->known = i;
 		} else if (i >= tags->known || strcmp(tags->slots[i], tags->looked_up[i]) != 0) {
 			look_up(thread, i);
 		}
 	}
-	if (tags->known > written)
-		tags->known = written;
 	uint32_t root = depth ? tags->tags[depth - 1].root : thread->own_root;
 	if (root != thread->root)
 		set_root(thread, root);

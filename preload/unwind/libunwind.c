@@ -180,7 +180,7 @@ static uint32_t site_of(const struct ct_thread *thread, uint32_t count)
 	uint32_t hash = ct_node_hash(thread->root);
 	while (count--) {
 		const struct ct_stack_frame *frame = &thread->fresh[count];
-		uint64_t code_key = ct_code_key(frame->at.pc - !frame->exact, thread->loader_epoch);
+		uint64_t code_key = ct_code_key(frame->at.pc - !frame->exact, thread->code_epoch);
 		uint64_t code = ct_code_read(code_key, frame->at.pc - !frame->exact);
 		hash = ct_hash_below(hash, ct_code_place(code));
 		const struct ct_entry *entry = ct_table_find(ct_tracer.tree, ct_hash_slot(hash),

@@ -17,7 +17,7 @@ from lib.harness import CTRACE, LIBRARY, Failure, check, check_equal, wait_for
 FACTOR = int(os.environ.get("CTRACE_SOAK", "1"))  # make soak: how many times longer
 
 LOST = re.compile(r"^  lost +([\d,]+) (.*)$", re.M)
-BLOCKS = re.compile(r"^total .* in ([\d,]+) blocks", re.M)
+BLOCKS = re.compile(r"^total .* in ([\d,]+) blocks?", re.M)
 LATE = "calls after the recording had ended (not in the numbers)"  # from threads that end together with the process; not a loss
 BYPASSED = "allocator functions not recorded (what they allocate is missing)"
 CUT = "events with stacks cut at the depth limit (CTRACE_DEPTH raises it)"

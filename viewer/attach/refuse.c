@@ -68,9 +68,10 @@ static int check_file(const struct ct_remote *remote, int fd, struct ct_error_te
 		return refuse(remote, error, "runs a program of another architecture than x86-64");
 	read_loader(fd, &head, loader);
 	if (strstr(loader, "ld-musl"))
-		return refuse(remote, error,
-			      "runs on musl, whose code has no unwind tables to find a safe moment by; start it with "
-			      "ctrace record");
+		return refuse(
+			remote, error,
+			"runs on musl, whose code has no unwind tables, so no safe moment can be found; start the "
+			"program with ctrace record");
 	return CT_OK;
 }
 

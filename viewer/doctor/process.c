@@ -169,7 +169,8 @@ static void tell_not_loaded(const struct patient *patient)
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "library", "a 32-bit program cannot be recorded");
 	else if (patient->musl)
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "library",
-			       "the program uses musl; only `ctrace record` with a library for musl records it");
+			       "the program uses musl: build the library for musl (`make musl`), and start the program "
+			       "with `ctrace record`");
 	else if (!patient->loader && !patient->glibc)
 		ct_doctor_tell(doctor, CT_DOCTOR_PROBLEM, "library",
 			       "the program is static: it has no loader that could preload a library");

@@ -6,6 +6,7 @@
 #include "memory/take.h"
 #include "model/origin.h"
 #include "names/names.h"
+#include "util/clock.h"
 #include "util/utf8.h"
 
 #define NAMED_MAX 1000 /* sites of a row that are named; the parts are the largest names of them */
@@ -115,6 +116,7 @@ int ct_taken_name(struct ct_taken *taken, const struct ct_store_file *store, str
 	taken->ledger.part_count = 0;
 	if (!taken->ledger.knows_mappings)
 		return CT_OK;
+	uint64_t begin = ct_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	struct ct_origins origins;
 	struct ct_store_builder *builder = ct_store_builder_new_of(CT_MODE_MAPPINGS);
 	struct part *parts = calloc(taken->site_count + 1, sizeof(*parts));
@@ -129,5 +131,6 @@ int ct_taken_name(struct ct_taken *taken, const struct ct_store_file *store, str
 	}
 	free(parts);
 	ct_store_builder_free(builder);
+	taken->ledger.took_ns += ct_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - begin;
 	return code;
 }

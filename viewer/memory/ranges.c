@@ -40,7 +40,7 @@ static void add_range(const struct table *table, const struct ct_mapping_range *
 	memcpy(&origin, table->rows + (size_t)range->mapping * CT_MAPPING_ROW_BYTES, sizeof(origin));
 	if (origin.site && origin.site < store->site_count)
 		ranges->rows[ranges->count++] =
-			(struct ct_mapped_range){range->start, range->end, origin.site, origin.is_stack};
+			(struct ct_mapped_range){range->start, range->end, origin.site, origin.is_stack != 0};
 }
 
 /* Each row is visited once at most. */

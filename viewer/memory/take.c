@@ -2,13 +2,13 @@
 #include "memory/take.h"
 
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "memory/blocks.h"
 #include "memory/ranges.h"
 #include "memory/slack.h"
 #include "memory/stacks.h"
+#include "util/clock.h"
 
 #define TRIES 3
 #define ARENA_BYTES (UINT64_C(64) << 20) /* glibc: the size and alignment of a thread's arena */
@@ -34,13 +34,6 @@ struct sweep {
 	bool heap; /* what lies between the blocks is the allocator's */
 	uint64_t swapped; /* scratch: swapped parts of what is not a block */
 };
-
-static uint64_t cpu_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -247,21 +240,22 @@ static int sweep_all(struct sweep *sweep)
 static void count_ranges(const struct sweep *sweep, const struct ct_mapped_ranges *ranges)
 {
 	const struct ct_live_blocks *blocks = sweep->blocks;
-	size_t block = 0, run = 0;
+	size_t block = 0, run = 0, block_run = 0;
 	uint64_t ignored = 0;
 	for (size_t i = 0; i < ranges->count; i++) {
 		const struct ct_mapped_range *range = &ranges->rows[i];
 		const struct ct_area *area = ct_peer_area(sweep->peer, range->start);
 		struct ct_taken_mapping *mapping = &sweep->taken->mappings[range->site];
-		uint64_t in_blocks = 0;
+		uint64_t pooled = 0;
 		for (; block < blocks->count && blocks->rows[block].start < range->end; block++)
 			if (blocks->rows[block].start >= range->start)
-				in_blocks += blocks->rows[block].end - blocks->rows[block].start;
+				pooled += ct_runs_resident(&sweep->peer->runs, &block_run, blocks->rows[block].start,
+							   blocks->rows[block].end, &ignored);
 		if (!area || area->heap)
 			continue;
 		uint64_t resident = ct_runs_resident(&sweep->peer->runs, &run, range->start, range->end, &ignored);
 		mapping->mapped += range->end - range->start;
-		mapping->resident += resident - least(in_blocks, resident);
+		mapping->resident += resident - least(pooled, resident);
 		mapping->stack = range->stack;
 	}
 }
@@ -368,13 +362,13 @@ static int take_once(const struct ct_process *process, const struct ct_store_fil
 int ct_take(const struct ct_process *process, const struct ct_store_file *store, struct ct_taken *taken,
 	    struct ct_error_text *error)
 {
-	uint64_t begin = cpu_ns();
+	uint64_t begin = ct_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	int code = take_once(process, store, taken, error);
 	for (int i = 1; i < TRIES && !code && !ct_ledger_is_explained(&taken->ledger); i++) {
 		ct_taken_fini(taken);
 		code = take_once(process, store, taken, error);
 	}
-	taken->ledger.took_ns = cpu_ns() - begin;
+	taken->ledger.took_ns = ct_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - begin;
 	return code;
 }
 

@@ -39,7 +39,7 @@ struct ct_ledger {
 	uint64_t live_bytes, live_blocks; /* resident or not */
 	uint64_t live_swapped_bytes;
 	uint64_t live_untouched_bytes; /* of pages that the program has never written to */
-	uint64_t took_ns; /* CPU time of taking it */
+	uint64_t took_ns; /* CPU time of taking it, and of naming its parts */
 	bool has_sites; /* false: a sample, which does not have all blocks, so live and slack are estimates */
 	bool slack_estimated; /* the allocator is not glibc's: from what it added to all blocks so far */
 	bool knows_mappings; /* they were recorded (--mmap), so parts are known */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The functions of include/ctrace/ctrace.h, with the library preloaded and without it."""
 
+import itertools
 import json
 import os
 import re
@@ -40,18 +41,20 @@ def without_the_library(context):
     check_equal([name for name in os.listdir(context.folder) if not name.startswith(".")], [], "files left behind")
 
 
-@test()
+@test(needs=("clang", "clang++"))
 def header_alone(context):
     """The header compiles in each promised language without a warning, and is linked with nothing."""
-    for compiler, suffix, standards in (("gcc", "c", ("c11", "gnu17")), ("g++", "cc", ("c++11", "c++17", "c++20"))):
-        text = '#include <ctrace/ctrace.h>\nint main(void) { ctrace_mark("a"); ctrace_event(1); ctrace_tag_push("b"); ctrace_tag_push(0); return ctrace_is_active(); }\n'
-        source = context.write("one." + suffix, text)
-        for standard in standards:
-            flags = ["-O2", "-Wall", "-Wextra", "-Wshadow", "-Wpedantic", "-Werror", "-I" + os.path.join(ROOT, "include")]
+    warnings = "-Wall -Wextra -Wshadow -Wpedantic -Wconversion -Wcast-align -Werror".split()
+    strict = ("-Wold-style-cast", "-Wzero-as-null-pointer-constant")
+    languages = (("c", ("gcc", "clang"), ("c11", "gnu17"), (), "0"), ("cc", ("g++", "clang++"), ("c++11", "c++17", "c++20"), strict, "nullptr"))
+    for suffix, compilers, standards, more, null in languages:
+        calls = f'ctrace_mark("a"); ctrace_event(1); ctrace_tag_push("b"); ctrace_tag_push({null}); ctrace_tag_pop(); return ctrace_is_active();'
+        source = context.write("one." + suffix, "#include <ctrace/ctrace.h>\nint main(void) { %s }\n" % calls)
+        for compiler, standard in itertools.product(compilers, standards):
             binary = context.path("one")
-            context.run([compiler, "-std=" + standard, *flags, "-o", binary, source]).check()
+            context.run([compiler, "-std=" + standard, "-O2", *warnings, *more, "-I" + os.path.join(ROOT, "include"), "-o", binary, source]).check()
             context.run([binary]).check(0)
-            context.run([binary], env=trace.environment(context, standard + ".json")).check(1)
+            context.run([binary], env=trace.environment(context, compiler + standard + ".json")).check(1)
 
 
 @test()
