@@ -131,8 +131,8 @@ def before_it_records(context):
 
 @test(needs="/usr/bin/python3")
 def killed_soon_after_the_start(context):
-    """A watched group: a process that fills it within its first second has its report, too."""
-    fill = "blocks = []\nwhile True: blocks.append(bytes(50001))"
+    """A watched group: a process that fills it within its first second, but lives for some looks, has its report, too."""
+    fill = "import time\ntime.sleep(0.3)\nblocks = []\nwhile True: blocks.append(bytes(50001))"
     with group() as folder, _watching(context, folder) as watching:
         os.sched_setscheduler(watching.pid, os.SCHED_RR, os.sched_param(1))  # it looks in time, however busy the machine is
         env = trace.environment(context, "fill.%p.json", CTRACE_QUIET=1)
