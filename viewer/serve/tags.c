@@ -14,8 +14,7 @@ static bool is_tag(const struct ct_node *node)
 /* By node, the number of the tag that it is below, from 1 on; 0: none. A parent comes before its children. */
 static uint32_t *number_nodes(const struct ct_store_file *store, size_t *tags)
 {
-	uint32_t *tag_of = NULL;
-	*tags = 0;
+	uint32_t *tag_of = NULL, count = 0;
 	for (size_t i = 1; i < store->node_count; i++) {
 		const struct ct_node *node = &store->nodes[i];
 		if (!tag_of && is_tag(node)) {
@@ -24,8 +23,9 @@ static uint32_t *number_nodes(const struct ct_store_file *store, size_t *tags)
 				return NULL;
 		}
 		if (tag_of)
-			tag_of[i] = is_tag(node) ? (uint32_t)++ * tags : tag_of[node->parent];
+			tag_of[i] = is_tag(node) ? ++count : tag_of[node->parent];
 	}
+	*tags = count;
 	return tag_of;
 }
 
@@ -81,7 +81,7 @@ static size_t join(struct ct_tag_sum *sums, size_t count)
 
 void ct_tag_sums_read(struct ct_tag_sums *sums, const struct ct_store_file *store)
 {
-	size_t tags;
+	size_t tags = 0;
 	uint32_t *tag_of = number_nodes(store, &tags);
 	struct ct_tag_sum *all = tag_of ? calloc(tags, sizeof(*all)) : NULL;
 	bool memory = all && name_tags(store, all);
