@@ -50,6 +50,13 @@ static void test_bytes(void **state)
 	assert_string_equal(ct_number_count(out, 1, "processes"), "1 process");
 	assert_string_equal(ct_number_count(out, 1, "copies"), "1 copy");
 	assert_string_equal(ct_number_count(out, 1, "branches"), "1 branch");
+	assert_string_equal(ct_number_count(out, 1, "batches"), "1 batch");
+	assert_string_equal(ct_number_count(out, 1, "flushes"), "1 flush");
+	assert_string_equal(ct_number_count(out, 1, "indexes"), "1 index");
+	assert_string_equal(ct_number_count(out, 1, "caches"), "1 cache");
+	assert_string_equal(ct_number_count(out, 1, "phases"), "1 phase");
+	assert_string_equal(ct_number_count(out, 1, "responses"), "1 response");
+	assert_string_equal(ct_number_count(out, 1, "s"), "1 s");
 	assert_string_equal(ct_number_count(out, 1234, "copies"), "1,234 copies");
 	assert_string_equal(ct_number_count(out, 1, ""), "1 ");
 	assert_string_equal(ct_number_count(out, UINT64_MAX, "123456789012345678901234567890123456é"),

@@ -13,13 +13,7 @@
 #include "write/put_json.h"
 #include "write/put_what_if.h"
 
-#define VERSION 1
 #define BYTES_WIDTH 11
-
-static uint64_t whole(double bytes)
-{
-	return bytes < 0x1p63 ? (uint64_t)(bytes + 0.5) : UINT64_MAX;
-}
 
 static size_t shown_rows(const struct ct_what_if *what_if, size_t rows)
 {
@@ -36,7 +30,8 @@ static void put_allocators(struct ct_line *line, const struct ct_profile *profil
 	ct_line_end(line);
 	for (int i = 0; i < CT_ALLOCATORS; i++) {
 		ct_line_format(line, "   %-9s", ct_allocator_title((enum ct_allocator)i));
-		ct_line_add_right(line, ct_number_bytes_column(number, whole(what_if->taken[i])), BYTES_WIDTH);
+		ct_line_add_right(line, ct_number_bytes_column(number, ct_what_if_whole(what_if->taken[i])),
+				  BYTES_WIDTH);
 		ct_line_style(line, CT_STYLE_QUIET);
 		ct_line_format(line, "   +%s %%", ct_number_percent(number, what_if->taken[i] - peak, peak));
 		ct_line_style(line, CT_STYLE_PLAIN);
@@ -130,7 +125,7 @@ int ct_advise_what_if_json(const struct ct_profile *profile, size_t rows, struct
 	if (code == 0) {
 		fprintf(out,
 			"{\"format\":\"ctrace-what-if\",\"version\":%d,\"writtenBy\":\"ctrace " CTRACE_VERSION "\"",
-			VERSION);
+			CT_WHAT_IF_VERSION);
 		ct_put_text_member(out, "command", profile->command);
 		ct_put_number_member(out, "pid", profile->pid);
 		ct_put_what_if(profile, &what_if, shown_rows(&what_if, rows), NULL, out);

@@ -7,6 +7,7 @@
 #include "model/origin.h"
 #include "names/names.h"
 #include "util/clock.h"
+#include "util/join.h"
 #include "util/utf8.h"
 
 #define NAMED_MAX 1000 /* sites of a row that are named; the parts are the largest names of them */
@@ -16,14 +17,20 @@ struct part {
 	uint64_t resident, mapped;
 };
 
-static int by_site(const void *left, const void *right)
+/* The most resident bytes first, then the most mapped ones. */
+static int compare_bytes(uint64_t left_resident, uint64_t left_mapped, uint64_t right_resident, uint64_t right_mapped)
+{
+	if (left_resident != right_resident)
+		return left_resident < right_resident ? 1 : -1;
+	return left_mapped < right_mapped ? 1 : left_mapped > right_mapped ? -1 : 0;
+}
+
+/* As by_bytes, of sites that have no names yet. */
+static int by_bytes_and_site(const void *left, const void *right)
 {
 	const struct part *a = left, *b = right;
-	if (a->resident != b->resident)
-		return a->resident < b->resident ? 1 : -1;
-	if (a->mapped != b->mapped)
-		return a->mapped < b->mapped ? 1 : -1;
-	return a->site < b->site ? -1 : a->site > b->site;
+	int order = compare_bytes(a->resident, a->mapped, b->resident, b->mapped);
+	return order ? order : a->site < b->site ? -1 : a->site > b->site;
 }
 
 static int by_name(const void *left, const void *right)
@@ -35,28 +42,16 @@ static int by_name(const void *left, const void *right)
 static int by_bytes(const void *left, const void *right)
 {
 	const struct ct_ledger_part *a = left, *b = right;
-	if (a->resident != b->resident)
-		return a->resident < b->resident ? 1 : -1;
-	if (a->mapped != b->mapped)
-		return a->mapped < b->mapped ? 1 : -1;
-	return by_name(left, right);
+	int order = compare_bytes(a->resident, a->mapped, b->resident, b->mapped);
+	return order ? order : by_name(left, right);
 }
 
-/* Make one of equal names. Returns how many are left. */
-static size_t join(struct ct_ledger_part *parts, size_t count)
+static void add_part(void *to, void *from)
 {
-	size_t kept = 0;
-	qsort(parts, count, sizeof(*parts), by_name);
-	for (size_t i = 0; i < count; i++) {
-		if (kept && !by_name(&parts[kept - 1], &parts[i])) {
-			parts[kept - 1].resident += parts[i].resident;
-			parts[kept - 1].mapped += parts[i].mapped;
-		} else {
-			parts[kept++] = parts[i];
-		}
-	}
-	qsort(parts, kept, sizeof(*parts), by_bytes);
-	return kept;
+	struct ct_ledger_part *sum = to;
+	const struct ct_ledger_part *part = from;
+	sum->resident += part->resident;
+	sum->mapped += part->mapped;
 }
 
 /* "map_table table.c:24 < main": the program's own function, its place, and the one that has called it. */
@@ -93,7 +88,7 @@ static int add_parts(struct ct_taken *taken, struct ct_store_builder *builder, c
 	}
 	if (!count)
 		return 0;
-	qsort(sites, count, sizeof(*sites), by_site);
+	qsort(sites, count, sizeof(*sites), by_bytes_and_site);
 	count = count < NAMED_MAX ? count : NAMED_MAX;
 	struct ct_ledger_part *parts = calloc(count, sizeof(*parts));
 	if (!parts)
@@ -104,7 +99,8 @@ static int add_parts(struct ct_taken *taken, struct ct_store_builder *builder, c
 		parts[i].mapped = sites[i].mapped;
 		name_site(profile, origins, sites[i].site, parts[i].name);
 	}
-	count = join(parts, count);
+	count = ct_join(parts, count, sizeof(*parts), by_name, add_part);
+	qsort(parts, count, sizeof(*parts), by_bytes);
 	for (size_t i = 0; i < count && i < CT_LEDGER_PARTS_OF_ROW; i++)
 		ledger->parts[ledger->part_count++] = parts[i];
 	free(parts);

@@ -2,7 +2,7 @@
 #include "memory/slack.h"
 
 #define SITES_MIN 8
-#define AGREES_MIN 9 / 10 /* of the sites: aligned blocks, and those of allocators' own functions, do not */
+#define AGREES_PERCENT 90 /* of the sites: aligned blocks, and those of allocators' own functions, do not */
 
 /* What a program can use of a block. */
 static uint64_t usable_bytes(enum ct_allocator allocator, uint64_t bytes)
@@ -35,7 +35,7 @@ bool ct_slack_find_allocator(const struct ct_store_file *store, enum ct_allocato
 	for (int j = 1; j < CT_ALLOCATORS; j++)
 		if (agree[j] > agree[*allocator])
 			*allocator = (enum ct_allocator)j;
-	return sites >= SITES_MIN && agree[*allocator] >= sites * AGREES_MIN;
+	return sites >= SITES_MIN && agree[*allocator] * 100 >= sites * AGREES_PERCENT;
 }
 
 void ct_slack_by_class(struct ct_live_blocks *blocks, enum ct_allocator allocator)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "names/number.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,16 +57,35 @@ char *ct_number_exact(char out[CT_NUMBER_ROOM], uint64_t number)
 	return out;
 }
 
+/* What the singular has instead of the end of this plural. */
+struct singular {
+	const char *plural, *end;
+};
+
+static const struct singular *singular_of(const char *what, size_t length)
+{
+	/* Other words in "es" have the "e" in the singular, too: caches, phases, responses. */
+	static const struct singular singulars[] = {
+		{"ies", "y"},     {"sses", "ss"},   {"shes", "sh"}, {"xes", "x"},
+		{"nches", "nch"}, {"tches", "tch"}, {"s", ""},
+	};
+	for (size_t i = 0; i < sizeof(singulars) / sizeof(singulars[0]); i++) {
+		size_t bytes = strlen(singulars[i].plural);
+		if (length > bytes && !memcmp(what + length - bytes, singulars[i].plural, bytes))
+			return &singulars[i];
+	}
+	return NULL;
+}
+
 char *ct_number_count(char out[CT_NUMBER_ROOM], uint64_t number, const char *what)
 {
-	size_t length = ct_utf8_fit(what, CT_NUMBER_UNIT_MAX), used;
-	const char *tail = length > 3 ? what + length - 3 : "";
-	bool es = !strncmp(tail, "ses", 3) || !strncmp(tail, "hes", 3), ies = !strncmp(tail, "ies", 3);
+	size_t length = ct_utf8_fit(what, CT_NUMBER_UNIT_MAX);
+	const struct singular *singular = number == 1 ? singular_of(what, length) : NULL;
 	ct_number_exact(out, number);
-	used = strlen(out);
-	if (number == 1 && length && what[length - 1] == 's')
-		length -= ies ? 3 : es ? 2 : 1;
-	snprintf(out + used, CT_NUMBER_ROOM - used, " %.*s%s", (int)length, what, number == 1 && ies ? "y" : "");
+	size_t used = strlen(out);
+	if (singular)
+		length -= strlen(singular->plural);
+	snprintf(out + used, CT_NUMBER_ROOM - used, " %.*s%s", (int)length, what, singular ? singular->end : "");
 	return out;
 }
 

@@ -266,7 +266,7 @@ static void put_tags(struct writer *writer, size_t most)
 		begin_family(writer, allocated ? "tag_allocated_bytes" : "tag_live_bytes", allocated ? COUNTER : GAUGE,
 			     "bytes",
 			     allocated ? "Bytes allocated under the program's tags with most live bytes."
-				       : "Live bytes allocated under the program's tags that have most.");
+				       : "Live bytes allocated under the tags that have most of them.");
 		for (size_t i = 0; i < writer->count; i++) {
 			const struct ct_served *served = writer->subjects[i].served;
 			for (size_t t = 0; t < served->tags.count && t < most && (allocated || !has_ended(served)); t++)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/join.h"
 #include "util/utf8.h"
 
 static bool is_tag(const struct ct_node *node)
@@ -14,8 +15,7 @@ static bool is_tag(const struct ct_node *node)
 /* By node, the number of the tag that it is below, from 1 on; 0: none. A parent comes before its children. */
 static uint32_t *number_nodes(const struct ct_store_file *store, size_t *tags)
 {
-	uint32_t *tag_of = NULL;
-	*tags = 0;
+	uint32_t *tag_of = NULL, count = 0;
 	for (size_t i = 1; i < store->node_count; i++) {
 		const struct ct_node *node = &store->nodes[i];
 		if (!tag_of && is_tag(node)) {
@@ -24,8 +24,9 @@ static uint32_t *number_nodes(const struct ct_store_file *store, size_t *tags)
 				return NULL;
 		}
 		if (tag_of)
-			tag_of[i] = is_tag(node) ? (uint32_t)++ * tags : tag_of[node->parent];
+			tag_of[i] = is_tag(node) ? ++count : tag_of[node->parent];
 	}
+	*tags = count;
 	return tag_of;
 }
 
@@ -62,26 +63,17 @@ static int by_bytes(const void *left, const void *right)
 	return by_name(left, right);
 }
 
-/* Make one of equal names. Returns how many are left. */
-static size_t join(struct ct_tag_sum *sums, size_t count)
+static void add_tag(void *to, void *from)
 {
-	size_t kept = 0;
-	qsort(sums, count, sizeof(*sums), by_name);
-	for (size_t i = 0; i < count; i++) {
-		if (kept && !strcmp(sums[kept - 1].name, sums[i].name)) {
-			sums[kept - 1].live_bytes += sums[i].live_bytes;
-			sums[kept - 1].total_bytes += sums[i].total_bytes;
-			free(sums[i].name);
-		} else {
-			sums[kept++] = sums[i];
-		}
-	}
-	return kept;
+	struct ct_tag_sum *sum = to, *tag = from;
+	sum->live_bytes += tag->live_bytes;
+	sum->total_bytes += tag->total_bytes;
+	free(tag->name);
 }
 
 void ct_tag_sums_read(struct ct_tag_sums *sums, const struct ct_store_file *store)
 {
-	size_t tags;
+	size_t tags = 0;
 	uint32_t *tag_of = number_nodes(store, &tags);
 	struct ct_tag_sum *all = tag_of ? calloc(tags, sizeof(*all)) : NULL;
 	bool memory = all && name_tags(store, all);
@@ -94,7 +86,7 @@ void ct_tag_sums_read(struct ct_tag_sums *sums, const struct ct_store_file *stor
 		all[tag - 1].live_bytes += site->live_bytes > 0 ? (uint64_t)site->live_bytes : 0;
 		all[tag - 1].total_bytes += site->total_bytes;
 	}
-	size_t count = memory ? join(all, tags) : 0;
+	size_t count = memory ? ct_join(all, tags, sizeof(*all), by_name, add_tag) : 0;
 	if (count)
 		qsort(all, count, sizeof(*all), by_bytes);
 	/* A tag in which only others are nested has nothing. Those come last. */

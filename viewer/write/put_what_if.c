@@ -8,11 +8,6 @@
 
 #define PAGE_ROWS 20
 
-static uint64_t whole(double bytes)
-{
-	return bytes < 0x1p63 ? (uint64_t)(bytes + 0.5) : UINT64_MAX;
-}
-
 static void put_row(const struct ct_profile *profile, const struct ct_what_if *what_if,
 		    const struct ct_smaller_size *row, const uint32_t *place, FILE *out)
 {
@@ -39,11 +34,11 @@ void ct_put_what_if(const struct ct_profile *profile, const struct ct_what_if *w
 	ct_put_number_member(out, "peakBlocks", profile->totals.peak_blocks);
 	ct_put_number_member(out, "estimatedBytes", what_if->estimated_bytes);
 	if (what_if->recorded_slack >= 0)
-		ct_put_number_member(out, "recordedSlackBytes", whole(what_if->recorded_slack));
+		ct_put_number_member(out, "recordedSlackBytes", ct_what_if_whole(what_if->recorded_slack));
 	fputs(",\"takenBytes\":{", out);
 	for (int i = 0; i < CT_ALLOCATORS; i++)
 		fprintf(out, "%s\"%s\":%" PRIu64, i ? "," : "", ct_allocator_title((enum ct_allocator)i),
-			whole(what_if->taken[i]));
+			ct_what_if_whole(what_if->taken[i]));
 	fputs("},\n\"smallerSizes\":[", out);
 	for (size_t i = 0; i < rows && i < what_if->count; i++) {
 		fputs(i ? ",\n" : "\n", out);
@@ -59,7 +54,7 @@ void ct_put_what_if_of(const struct ct_profile *profile, const uint32_t *place, 
 	if (profile->mode != CT_MODE_HEAP || !profile->totals.peak_bytes)
 		return;
 	if (!ct_what_if(profile, &what_if, &ignored)) {
-		fputs(",\n\"whatIf\":{\"version\":1", out);
+		fprintf(out, ",\n\"whatIf\":{\"version\":%d", CT_WHAT_IF_VERSION);
 		ct_put_what_if(profile, &what_if, PAGE_ROWS, place, out);
 		putc('}', out);
 	}

@@ -7,6 +7,8 @@
 
 #include "model/what_if.h"
 
+#define CT_WHAT_IF_VERSION 1 /* of these members, in the page and in what ctrace advise --what-if prints */
+
 /*
  * Write the members "peakBytes" to "smallerSizes", after a comma, with this many rows at most. place: by site of the
  * profile, its index in the page, for a member "site" of each row; NULL: without it.

@@ -298,20 +298,20 @@ def memory_and_what_if(context):
     source = context.write("keeps.c", """#include <stdlib.h>
 __attribute__((noinline)) static void *parse(void) { char *block = malloc(1040); *block = 1; return block; }
 __attribute__((noinline)) static void *name(void) { char *block = malloc(24); *block = 1; return block; }
-int main(void) { static void *kept[4000]; for (int i = 0; i < 4000; i++) { kept[i] = i % 40 ? parse() : name(); }
- for (int i = 0; i < 4000; i++) if (i % 40 && i > 999) free(kept[i]); return 0; }
+int main(void) { static void *kept[16000]; for (int i = 0; i < 16000; i++) { kept[i] = i % 40 ? parse() : name(); }
+ for (int i = 0; i < 16000; i++) if (i % 40 && i > 3999) free(kept[i]); return 0; }
 """)
     context.run(["cc", "-g", "-O1", "-fno-builtin", "-fno-optimize-sibling-calls", "-o", "keeps", source]).check()
     report, _ = recorded(context, context.path("keeps"), options=("--memory",))
     said = json.loads(context.run([CTRACE, "advise", "--what-if", "-f", "json", report]).check().stdout)
     sites = json.loads(context.run([CTRACE_TOP, "--pins", "--json", report]).check().stdout)["sites"]
-    pinned = {site["ownFunction"]: [site[key] for key in ("pinnedBytes", "residentBytes", "endBytes", "endBlocks")] for site in sites if site["pinnedBytes"]}
+    pinned = {site["ownFunction"]: [site[key] for key in ("shareBytes", "pinnedBytes", "residentBytes", "endBytes", "endBlocks")] for site in sites if site["shareBytes"]}
     check(set(pinned) >= {"parse", "name"}, f"who pins: {pinned}")
     with browser.Browser() as page:
         show(context, page, report, "#tab=memory")
         check_equal(_shown(page), ["tab-memory", ["memory", "view", "pins"]], "the tab")
-        rows = page.run("return Object.fromEntries([...document.querySelectorAll('#pins [data-site]')].map((row) => [row.querySelector('.open').textContent, [...row.querySelectorAll('td.number')].slice(0, 4).map((cell) => Number(cell.dataset.value))]))")
-        check_equal(rows, pinned, "the table")
+        rows = page.run("return Object.fromEntries([...document.querySelectorAll('#pins [data-site]')].map((row) => [row.querySelector('.open').textContent, [...row.querySelectorAll('td.number')].slice(0, 5).map((cell) => Number(cell.dataset.value))]))")
+        check_equal(list(rows.items()), sorted(pinned.items(), key=lambda row: -row[1][0]), "the table, the largest share first")
         search(page, "parse")
         click(page, "#ignore")
         check_equal(page.run("return [...document.querySelectorAll('#pins .open')].map((name) => name.textContent).includes('parse')"), False, "an ignored site")
@@ -325,6 +325,11 @@ int main(void) { static void *kept[4000]; for (int i = 0; i < 4000; i++) { kept[
         check_equal(sizes[0][0], "1,024 bytes instead of 1,040", "the first of them")
         click(page, "#what-if li button")
         check_equal(_shown(page)[0], "tab-overview", "a size in the graph")
+        click(page, "#tab-findings")
+        pins = page.run("return [...document.querySelectorAll('#every-finding li')].findIndex((li) => li.querySelector('b').textContent === 'Few live bytes that pin pages')")
+        check(pins >= 0, "no finding about pinned pages")
+        page.click(page.find("#every-finding button")[pins])
+        check_equal([_shown(page)[0], page.run("return document.getElementById('metric').value"), root(page)], ["tab-overview", "shareBytes", pinned["name"][0]], "a finding about pinned pages in the graph")
         check_equal(page.console_errors(), [], "console")
 
 

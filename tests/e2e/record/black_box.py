@@ -147,7 +147,9 @@ def killed_soon_after_the_start(context):
             target.tell("grow 1020")
             lines = []
             while not lines or not lines[-1].startswith(f"ctrace watch: {target.pid}: "):
-                lines.append(watching.stderr.readline())
+                line = watching.stderr.readline()
+                check(line, "ctrace watch has ended: " + "".join(lines))
+                lines.append(line)
         finally:
             target.kill()
         said = "".join(lines)

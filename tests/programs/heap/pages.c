@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Blocks whose resident pages are known. usage: pages touch|pins|threads|classes|protect. Each step prints a line and
- * waits for one on stdin, so that a test can look at the process in between. The line has the bytes that malloc has
- * given out in arenas, with its own words, as malloc counts them. touch    blocks that are written to as a whole, in
- * part and not at all pins     small blocks of three functions, on the pages of large ones that are freed classes
- * blocks whose slack other allocators' size classes say; first the bytes of them that can be used protect  blocks with
- * parts that the program has protected threads  blocks in the arenas of threads, and threads that use a known part of
- * their stacks
+ * Blocks whose resident pages are known. Each step prints a line and waits for one on stdin, so that a test can look at
+ * the process in between. The line has the bytes that malloc has given out in arenas, with its own words, as malloc
+ * counts them.
+ *
+ *   pages touch       blocks that are written to as a whole, in part and not at all
+ *   pages pins        small blocks of three functions, on the pages of large ones that are freed
+ *   pages classes     blocks whose slack other allocators' size classes say; first the bytes of them that can be used
+ *   pages protect     blocks with parts that the program has protected
+ *   pages threads     blocks in the arenas of threads, and threads that use a known part of their stacks
  */
 #include <malloc.h>
 #include <pthread.h>

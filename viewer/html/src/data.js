@@ -37,6 +37,7 @@ const METRICS = [
   ["residentBytes", "Resident bytes", "bytes", "of live blocks, in memory at the end"],
   ["untouchedBytes", "Untouched bytes", "bytes", "of live blocks, in pages that the program never wrote to"],
   ["pinnedBytes", "Pinned bytes", "bytes", "of pages that hold live blocks of this site only"],
+  ["shareBytes", "Share of pinned bytes", "bytes", "the site's part of the free bytes on heap pages with live blocks"],
   ["slackBytes", "Slack bytes", "bytes", "given by the allocator beyond what was asked for"],
 ].map(([key, label, kind, help]) => ({ key, label, kind, help }));
 

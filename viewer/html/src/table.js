@@ -39,6 +39,7 @@ function allColumns(profile) {
     ["residentBytes", "Resident", "of the live blocks, in memory at the end", "bytes", plain("residentBytes"), ["residentBytes"]],
     ["untouchedBytes", "Untouched", "of the live blocks, in pages that the program never wrote to", "bytes", plain("untouchedBytes"), ["untouchedBytes"]],
     ["pinnedBytes", "Pinned", "pages that hold live blocks of this site only", "bytes", plain("pinnedBytes"), ["pinnedBytes"]],
+    ["shareBytes", "Share", "the site's part of what is free but pinned", "bytes", plain("shareBytes"), ["shareBytes"]],
     ["slackBytes", "Slack", "bytes that the allocator gave beyond what was asked for", "bytes", plain("slackBytes"), ["slackBytes"]],
     ["endBlocks", "Blocks", "still live at the end", "count", plain("endBlocks"), ["endBlocks"], true],
     ["indirectBytes", "Indirect", "only lost blocks pointed to the block", "bytes", plain("indirectBytes"), ["indirectBytes"], true],

@@ -53,6 +53,17 @@ static int read_name(struct ct_dhat *dhat, struct ct_json_piece value, char out[
 	return item ? CT_OK : CT_ERR_DAMAGED;
 }
 
+/* The row that has parts of this name; CT_LEDGER_ROWS: none. The piece is a string with its quotes. */
+static enum ct_ledger_row row_of_parts(struct ct_json_piece piece)
+{
+	static const enum ct_ledger_row rows[] = {CT_LEDGER_STACKS, CT_LEDGER_MAPPED};
+	struct ct_json_piece name = {piece.text + 1, piece.length > 2 ? piece.length - 2 : 0};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (*piece.text == '"' && ct_json_is(name, ct_ledger_name(rows[i])))
+			return rows[i];
+	return CT_LEDGER_ROWS;
+}
+
 /* A row that is not known is left out, as are parts beyond those that we write. */
 static int read_part(struct ct_dhat *dhat, struct ct_json_piece piece)
 {
@@ -65,9 +76,7 @@ static int read_part(struct ct_dhat *dhat, struct ct_json_piece piece)
 		return ct_json_damaged(&dhat->file, piece.text, dhat->error, "a part of \"memory\" is not an object");
 	while ((more = ct_json_next(&cursor, &key, &value, dhat->error)) > 0) {
 		if (ct_json_is(key, "row"))
-			part.row = ct_json_is(value, "\"stacks\"")   ? CT_LEDGER_STACKS
-				   : ct_json_is(value, "\"mapped\"") ? CT_LEDGER_MAPPED
-								     : CT_LEDGER_ROWS;
+			part.row = row_of_parts(value);
 		else if (ct_json_is(key, "residentBytes") &&
 			 ct_dhat_number(dhat, value, "residentBytes", &part.resident))
 			return CT_ERR_DAMAGED;
