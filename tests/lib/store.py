@@ -20,8 +20,8 @@ class Store:
         assert fields[0] == b"ctrace\r\n", "magic"
         self.version, self.state, self.pid = fields[1], fields[5], fields[7]
         # The readings of both clocks determine their ratio.
-        boot_ns, _, self.start_ticks, latest_ticks, latest_ns, self.end_ticks, self.sample_bytes, _ = fields[11:19]
-        self.us_per_tick = fractions.Fraction(latest_ns - boot_ns, (latest_ticks - self.start_ticks) * 1000)
+        boot_ns, _, self.start_ticks, self.latest_ticks, latest_ns, self.end_ticks, self.sample_bytes, _ = fields[11:19]
+        self.us_per_tick = fractions.Fraction(latest_ns - boot_ns, (self.latest_ticks - self.start_ticks) * 1000)
         at = 8 + 40 + 64 + 5 * 8
         self.losses = dict(zip(LOSSES, struct.unpack_from(f"<{len(LOSSES)}Q", self.data, at)))
         at += 8 * len(LOSSES)
