@@ -444,7 +444,7 @@ static bool is_full(const struct ct_thread *thread)
  */
 static void wait_for_table(const struct ct_slice *slice)
 {
-	if (ct_slices_are_small())
+	if (ct_slices_are_small() && slice->part_count > 1 && slice->events <= CT_SLICE_EVENTS_MAX)
 		while (ct_get_acquire(&slice->state) == CT_SLICE_CLAIMED &&
 		       ct_ticks() - slice->until < slice->events * TABLE_TICKS)
 			ct_machine_pause();

@@ -9,7 +9,6 @@
 
 #define SLICES_MAX 32u /* that are claimed by threads and not folded */
 #define IN_FLIGHT (2 * SLICES_MAX) /* a power of two */
-#define EVENTS_MAX 16384u /* larger slices get no keys */
 #define ALONE_AFTER 8u /* slices */
 #define AHEAD 12u /* events */
 #define FEW 3u /* threads */
@@ -145,13 +144,13 @@ bool ct_slice_is_alone(uint32_t ring)
 static struct ct_slice *map_slice(void)
 {
 	const size_t parts = CT_RINGS_MAX * sizeof(struct ct_slice_part);
-	const size_t keys = EVENTS_MAX * sizeof(struct ct_slice_key);
+	const size_t keys = CT_SLICE_EVENTS_MAX * sizeof(struct ct_slice_key);
 	struct ct_slice *slice = ct_region_map(sizeof(*slice) + parts + 2 * keys);
 	if (!slice)
 		return NULL;
 	slice->parts = (struct ct_slice_part *)(slice + 1);
 	slice->memory[0] = (struct ct_slice_key *)(slice->parts + CT_RINGS_MAX);
-	slice->memory[1] = slice->memory[0] + EVENTS_MAX;
+	slice->memory[1] = slice->memory[0] + CT_SLICE_EVENTS_MAX;
 	return slice;
 }
 
@@ -247,7 +246,7 @@ void ct_slice_sort(struct ct_slice *slice)
 	struct ct_slice_part *parts = slice->parts;
 	const uint32_t count = slice->part_count;
 	struct ct_slice_key *from = slice->memory[0], *to = slice->memory[1], *end = from;
-	if (count < 2 || slice->events > EVENTS_MAX)
+	if (count < 2 || slice->events > CT_SLICE_EVENTS_MAX)
 		return;
 	if (slice->events > slice->most_events)
 		slice->most_events = slice->events;

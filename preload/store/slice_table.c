@@ -44,7 +44,7 @@ static void begin_table(struct ct_slice_table *table, const struct ct_slice *sli
 	table->entry_count = 0;
 	table->counter_count = 1;
 	table->latest_ticks = 0;
-	if (++table->generation == GENERATIONS) {
+	if (++table->generation >= GENERATIONS) { /* more: a fork has come in between */
 		for (uint32_t i = 0; i < SLOTS_MAX; i++)
 			table->slots[i].tag = 0;
 		table->generation = 1;
@@ -127,7 +127,7 @@ void ct_slice_make_table(struct ct_slice *slice)
 	if (!slice->table)
 		slice->table = map_table();
 	struct ct_slice_table *table = slice->table;
-	if (!table || !slice->keys)
+	if (!table || !slice->keys || !slice->events)
 		return;
 	begin_table(table, slice);
 	bool whole = fold(table, slice);

@@ -344,6 +344,10 @@ static void test_named_damage(void **state)
 	builder->header.progress.undo_count = CT_BATCH_EVENTS + 1;
 	assert_refused(builder, "undo count");
 	builder = store_builder_new();
+	builder->header.progress.undo_mark = 1;
+	builder->header.progress.undo_count = 1; /* of site 0, which is none */
+	assert_refused(builder, "undo of an unknown site");
+	builder = store_builder_new();
 	fill_rings(builder);
 	kill_in_round(builder, 0, 0);
 	builder->header.progress.progress |= CT_ROUND_BY_SITE | BUILDER_SITES;

@@ -61,7 +61,7 @@ def keeps_the_last(context):
     folder = _some(context)
     _tidy(context, folder, "--keep-last", "3", "-n")
     check_equal(_names(folder), ["a", "b", "c", "d"], "a dry run")
-    check_in("1 files", _tidy(context, folder, "--keep-last", "3"), "the line")
+    check_in("1 file ", _tidy(context, folder, "--keep-last", "3"), "the line")
     check_equal(_names(folder), ["b", "c", "d"], "kept of four")
     size = sum(os.stat(os.path.join(folder, name)).st_blocks * 512 for name in os.listdir(folder))
     _tidy(context, folder, "--keep-bytes", str(size))

@@ -24,7 +24,7 @@ static int undo_batch(struct ct_store_file *store, struct ct_error_text *error)
 		return ct_store_damaged(error, "undo count out of range");
 	for (uint32_t i = 0; i < progress->undo_count; i++) {
 		uint32_t id = progress->undo_ids[i];
-		if (id >= store->site_count)
+		if (!id || id >= store->site_count)
 			return ct_store_damaged(error, "undo of an unknown site");
 		uint32_t node = store->sites[id].node;
 		store->sites[id] = progress->undo_sites[i];
@@ -40,7 +40,7 @@ static void undo_mapping(struct ct_store_file *store)
 	struct ct_mapping_counters *mappings = &store->header->mappings;
 	if (!(mappings->changes & 1))
 		return;
-	if (mappings->undo_site < store->site_count)
+	if (mappings->undo_site && mappings->undo_site < store->site_count)
 		memcpy(&store->sites[mappings->undo_site], &mappings->undo, offsetof(struct ct_site, node));
 	mappings->totals = mappings->undo_totals;
 	mappings->changes++;
