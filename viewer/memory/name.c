@@ -60,7 +60,7 @@ static void name_site(const struct ct_profile *profile, const struct ct_origins 
 {
 	const struct ct_site_row *site = &profile->sites[index];
 	char function[CT_NAME_ROOM], place[CT_NAME_ROOM], caller[CT_NAME_ROOM] = "";
-	char text[3 * CT_NAME_ROOM];
+	char text[3 * CT_NAME_ROOM + 4]; /* with " " and " < " */
 	uint32_t own = ct_origin_own(profile, origins, site);
 	const struct ct_frame *frame = &profile->frames[profile->frame_ids[site->first_frame + own]];
 	const struct ct_frame *next =
