@@ -291,7 +291,8 @@ static void test_flipped_bits(void **state)
 	free(builder);
 }
 
-static void assert_refused(struct store_builder *builder, const char *why)
+/* Check that the store is refused, and why. Returns a sound one. */
+static struct store_builder *refused(struct store_builder *builder, const char *why)
 {
 	struct ct_error_text error;
 	struct ct_profile *profile;
@@ -300,6 +301,7 @@ static void assert_refused(struct store_builder *builder, const char *why)
 	if (!strstr(error.line, why) || strncmp(error.line, path, strlen(path)))
 		fail_msg("'%s' lacks '%s'", error.line, why);
 	free(builder);
+	return store_builder_new();
 }
 
 static void test_named_damage(void **state)
@@ -307,58 +309,45 @@ static void test_named_damage(void **state)
 	(void)state;
 	struct store_builder *builder = store_builder_new();
 	builder->header.version = 99;
-	assert_refused(builder, "store version 99");
-	builder = store_builder_new();
+	builder = refused(builder, "store version 99");
 	builder->nodes[2].parent = 3; /* a cycle */
-	assert_refused(builder, "bad node");
-	builder = store_builder_new();
+	builder = refused(builder, "bad node");
 	builder->sites[1].node = 31;
-	assert_refused(builder, "site without a stack");
-	builder = store_builder_new();
+	builder = refused(builder, "site without a stack");
 	builder->header.sections[CT_SECTION_SITES].used = UINT64_MAX / 64;
-	assert_refused(builder, "more sites than");
-	builder = store_builder_new();
+	builder = refused(builder, "more sites than");
 	builder->rings[0].head = CT_RING_EVENTS + 1;
-	assert_refused(builder, "ring positions");
-	builder = store_builder_new();
+	builder = refused(builder, "ring positions");
 	store_builder_event(builder, 0, 1, 9, CT_EVENT_ALLOC, 1, 0);
-	assert_refused(builder, "bad event");
-	builder = store_builder_new();
+	builder = refused(builder, "bad event");
 	builder->header.output.offset = 1 << 30;
-	assert_refused(builder, "string outside");
-	builder = store_builder_new();
+	builder = refused(builder, "string outside");
 	store_builder_event(builder, 0, 1, 1, CT_EVENT_FREE, 1ull << 63, 0);
-	assert_refused(builder, "impossible size");
-	builder = store_builder_new();
+	builder = refused(builder, "impossible size");
 	builder->sites[1].live_bytes = INT64_MAX;
 	store_builder_event(builder, 0, 1, 1, CT_EVENT_ALLOC, 1, 0);
-	assert_refused(builder, "impossible size");
-	builder = store_builder_new();
+	builder = refused(builder, "impossible size");
 	builder->header.machine = 243;
-	assert_refused(builder, "unknown machine (ELF number 243)");
-	builder = store_builder_new();
+	builder = refused(builder, "unknown machine (ELF number 243)");
 	builder->header.byte_order = 0x04030201;
-	assert_refused(builder, "another byte order");
-	builder = store_builder_new();
+	builder = refused(builder, "another byte order");
 	builder->header.progress.undo_mark = 1;
 	builder->header.progress.undo_count = CT_BATCH_EVENTS + 1;
-	assert_refused(builder, "undo count");
-	builder = store_builder_new();
+	builder = refused(builder, "undo count");
 	builder->header.progress.undo_mark = 1;
-	builder->header.progress.undo_count = 1; /* of site 0, which is none */
-	assert_refused(builder, "undo of an unknown site");
-	builder = store_builder_new();
+	builder->header.progress.undo_count = 1; /* of site 0 */
+	builder = refused(builder, "undo of an unknown site");
 	fill_rings(builder);
 	kill_in_round(builder, 0, 0);
 	builder->header.progress.progress |= CT_ROUND_BY_SITE | BUILDER_SITES;
-	assert_refused(builder, "more entries of a slice than sites in it");
+	builder = refused(builder, "more entries of a slice than sites in it");
 	for (uint32_t site = 1; site < UINT32_MAX; site = site == 1 ? 999 : UINT32_MAX) { /* twice the same, unknown */
-		builder = store_builder_new();
 		builder->header.sections[CT_SECTION_REACH].used = 2;
 		builder->reach[0].site = 1;
 		builder->reach[1].site = site;
-		assert_refused(builder, "reachability");
+		builder = refused(builder, "reachability");
 	}
+	free(builder);
 }
 
 /* A string's bytes are claimed before there is room, so a kill in between loses only that string. */
