@@ -345,7 +345,7 @@ def columns(context):
     refused = _top(context, "--columns=none", path, status=2)
     for name in re.search("must be (.*)", refused).group(1).replace(" or ", ", ").split(", "):
         check_in(name, options, "--help")
-        if name in ("resident", "untouched", "swapped", "pinned"):
+        if name in ("resident", "untouched", "swapped", "pinned", "share"):
             check_in("record with --memory", _top(context, "--columns=" + name, path, status=2), "--columns " + name)
             continue
         limit = ["--min-size=1"] if name == "matching" else []
