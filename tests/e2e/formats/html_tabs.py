@@ -118,7 +118,7 @@ def no_leak(context):
             said = json.loads(context.run([CTRACE, "advise", "-f", "json", report]).check().stdout)
             check(not [row for row in said["findings"] if row["kind"] in ("lost", "leak")], "the program leaks")
             show(context, page, report, "#tab=leaks")
-            printed = " ".join(context.run([CTRACE, "advise", report]).check().stdout.split())
+            printed = " ".join(context.run([CTRACE, "advise", report]).check().stdout.split()).replace(" us", " µs")
             check_in(text(page, "#leak-verdict .empty")[1:].rstrip("."), printed, "why there is none")
             check_equal("Which of these blocks the program had lost is not known" in text(page, "#leak-verdict"), not options, f"what is not known, {options}")
         check_equal(page.console_errors(), [], "console")
