@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ctrace/store.h"
+#include "util/clock.h"
 #include "util/library.h"
 #include "util/open.h"
 #include "util/text.h"
@@ -73,13 +73,11 @@ uint64_t ct_process_age_ns(const struct ct_process *process)
 {
 	char text[STAT_BYTES];
 	unsigned long long start = 0; /* in clock ticks since the machine's start */
-	struct timespec now;
 	const char *rest = read_stat(process, text);
 	if (!rest || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
 			    &start) != 1)
 		return UINT64_MAX;
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	uint64_t now_ns = ct_clock_ns(CLOCK_BOOTTIME);
 	uint64_t start_ns = start * (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
 	return now_ns > start_ns ? now_ns - start_ns : 0;
 }

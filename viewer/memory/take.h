@@ -26,8 +26,7 @@ struct ct_taken_site {
 			   pinned_bytes */
 };
 
-/* What a site's mappings or stacks have (--mmap), in bytes, without blocks of a pool of the program's that lie in them.
- */
+/* What a site's mappings or stacks have (--mmap), in bytes, without the blocks of the program's pools in them. */
 struct ct_taken_mapping {
 	uint64_t mapped, resident;
 	bool stack;

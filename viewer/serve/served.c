@@ -158,8 +158,7 @@ static void note_names(struct ct_served *served, const struct ct_store_file *sto
 	struct ct_labels labels = {0};
 	char *clean = ct_utf8_clean(store->strings + exe.offset, exe.bytes, NULL), *service = NULL;
 	char *first = ct_utf8_clean(argument, strnlen(argument, command.bytes), NULL), *name = NULL;
-	/* A file of several programs is found by links, so its own name says little. A login shell's begins with '-'.
-	 */
+	/* Links lead to a file of several programs, so its own name says little. A login shell's has '-' in front. */
 	if (clean && first)
 		name = strdup(*ct_name_base(first) ? ct_name_base(first) + (*ct_name_base(first) == '-')
 						   : ct_name_base(clean));

@@ -15,7 +15,7 @@ struct ct_tag_sum {
 /* The tags with most live bytes, then with most bytes in total, the largest first. */
 struct ct_tag_sums {
 	struct ct_tag_sum top[CT_TOP_TAGS_MAX];
-	size_t count; /* 0 as well if there is no memory */
+	size_t count; /* also 0 when out of memory */
 };
 
 /* The store was read again. */

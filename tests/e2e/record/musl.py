@@ -193,16 +193,21 @@ def killed(context):
     check_equal(report.total("eb"), report.below("main")["eb"], "bytes live at the kill")
 
 
-@test(needs=("musl-gcc", "gcc", LIBRARY))
-def children_of_the_other_library(context):
-    """A program of one C library starts one of the other, which runs as without us. Each library records its own programs."""
+def _chains(context):
+    """Programs of both C libraries that start each other, in either order: the first one, the second, the command, its result without us."""
     _built(context)
     context.write("starts.c", STARTS)
     context.run(["musl-gcc", "-o", "musl", "starts.c"]).check()
     context.run(["gcc", "-o", "glibc", "starts.c"]).check()
     for first, second in (("musl", "glibc"), ("glibc", "musl")):
         command = [context.path(first), context.path(second), context.path("app")]
-        plain = context.run(command).check(5)
+        yield first, second, command, context.run(command).check(5)
+
+
+@test(needs=("musl-gcc", "gcc", LIBRARY))
+def children_of_the_other_library(context):
+    """A program of one C library starts one of the other, which runs as without us. Each library records its own programs."""
+    for first, _, command, plain in _chains(context):
         for own, library in (("musl", LIBRARY), ("glibc", GLIBC_LIBRARY)):
             env = _environment(context, LD_PRELOAD=library)
             result = context.run(command, env=env).check(5)
@@ -218,13 +223,7 @@ def children_of_the_other_library(context):
 @test(needs=("musl-gcc", "gcc", LIBRARY))
 def both_libraries(context):
     """`ctrace record` gives each program the library for its C library: of a musl program, a glibc program, and what they start."""
-    _built(context)
-    context.write("starts.c", STARTS)
-    context.run(["musl-gcc", "-o", "musl", "starts.c"]).check()
-    context.run(["gcc", "-o", "glibc", "starts.c"]).check()
-    for first, second in (("musl", "glibc"), ("glibc", "musl")):
-        command = [context.path(first), context.path(second), context.path("app")]
-        plain = context.run(command).check(5)
+    for first, second, command, plain in _chains(context):
         result = context.run([CTRACE, "record", "--quiet", "--only", "*", "-o", context.path("out.%p.json"), "--", *command]).check(5)
         check_equal(result.stdout, plain.stdout, "output")
         check("cannot be preloaded" not in result.stderr and "nothing is recorded" not in result.stderr, result.stderr)
