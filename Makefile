@@ -117,6 +117,29 @@ $B/obj/viewer/write/pprof.o $B/obj/viewer/wire/otlp.o: $(MESSAGES:%=%.h)
 
 -include $(PRELOAD_OBJ:.o=.d) $B/obj/preload/copy.d $B/obj/preload/mmap.d $(VIEWER_OBJ:.o=.d)
 
+# --- the library for musl, beside glibc's ---
+# ctrace-either has a name for what $LIB is with each loader (viewer/util/library.c): Debian's glibc, other glibcs with 64 bits,
+# musl. Debian has no kernel's headers for musl, so glibc's folders are looked into last.
+MULTIARCH := $(shell $(CC) -print-multiarch)
+define link_glibc
+install -d $1/ctrace-either/lib
+$(if $(MULTIARCH),ln -sfn ../.. $1/ctrace-either/lib/$(MULTIARCH))
+ln -sfn .. $1/ctrace-either/lib64
+endef
+
+.PHONY: musl install-musl
+musl:
+	$(call link_glibc,$B/lib)
+	ln -sfn ../../musl/lib '$B/lib/ctrace-either/$$LIB'
+	+$(MAKE) B=$B/musl CC=musl-gcc CPPFLAGS='$(addprefix -idirafter ,/usr/include $(wildcard /usr/include/*-linux-gnu))' \
+		$B/musl/lib/libctrace.so $B/musl/lib/libctrace-copy.so
+
+# `make install` does this too if the library for musl is built.
+install-musl:
+	$(call link_glibc,$(DESTDIR)$(LIBDIR))
+	install -d '$(DESTDIR)$(LIBDIR)/ctrace-either/$$LIB'
+	install -m 755 $(wildcard $B/musl/lib/*.so) '$(DESTDIR)$(LIBDIR)/ctrace-either/$$LIB/'
+
 # --- the page of `ctrace html`, without data; made by sh and awk ---
 PAGE := $B/share/ctrace/report.html
 
@@ -139,7 +162,7 @@ ZSHDIR ?= $(SHAREDIR)/zsh/site-functions
 VERSION := $(shell sed -n 's/.*CTRACE_VERSION "\(.*\)"/\1/p' include/ctrace/version.h)
 
 .PHONY: install
-install: all
+install: all $(if $(wildcard $B/musl/lib/*.so),install-musl)
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR) $(DESTDIR)$(MAN3DIR) \
 		$(DESTDIR)$(PREFIX)/include/ctrace
 	install -m 755 $B/lib/libctrace.so $B/lib/libctrace-copy.so $B/lib/libctrace-mmap.so $B/lib/libctrace-stub.so \

@@ -136,17 +136,6 @@ $(TESTS)/programs/says_musl: says.c
 	@mkdir -p $(@D)
 	musl-gcc -g -O1 -o $@ $<
 
-# The library for musl. Debian has no kernel's headers for musl, so glibc's folders are looked into last. ctrace-either has a
-# name for what $LIB is with each loader (viewer/util/library.c): Debian's glibc, other glibcs with 64 bits, musl.
-EITHER := $B/lib/ctrace-either
-.PHONY: musl
-musl:
-	mkdir -p $(EITHER)/lib
-	ln -sfn ../.. $(EITHER)/lib/$(shell $(CC) -print-multiarch)
-	ln -sfn .. $(EITHER)/lib64
-	ln -sfn ../../musl/lib '$(EITHER)/$$LIB'
-	+$(MAKE) B=$B/musl CC=musl-gcc CPPFLAGS='$(addprefix -idirafter ,/usr/include $(wildcard /usr/include/*-linux-gnu))' \
-		$B/musl/lib/libctrace.so $B/musl/lib/libctrace-copy.so
 ifneq ($(shell command -v musl-gcc),)
 test-programs: musl
 endif

@@ -4,7 +4,7 @@
 import os
 
 from lib import trace
-from lib.harness import BUILD, CTRACE, Skip, check, check_equal, check_in, test
+from lib.harness import BUILD, CTRACE, ROOT, Skip, check, check_equal, check_in, test
 
 LIBRARY = os.path.join(BUILD, "musl", "lib", "libctrace.so")
 GLIBC_LIBRARY = os.path.join(BUILD, "lib", "libctrace.so")
@@ -223,8 +223,20 @@ def children_of_the_other_library(context):
 @test(needs=("musl-gcc", "gcc", LIBRARY))
 def both_libraries(context):
     """`ctrace record` gives each program the library for its C library: of a musl program, a glibc program, and what they start."""
+    _record_chains(context, CTRACE)
+
+
+@test(needs=("musl-gcc", "gcc", "make", LIBRARY))
+def installed(context):
+    """`make install` installs the library for musl too if it is built. The folder may be moved."""
+    context.run(["make", "-s", "-C", ROOT, "B=" + BUILD, "PREFIX=/opt", "LIBDIR=/opt/lib64", "DESTDIR=" + context.path("one"), "install"]).check()
+    os.rename(context.path("one", "opt"), context.path("moved"))
+    _record_chains(context, context.path("moved", "bin", "ctrace"))
+
+
+def _record_chains(context, ctrace):
     for first, second, command, plain in _chains(context):
-        result = context.run([CTRACE, "record", "--quiet", "--only", "*", "-o", context.path("out.%p.json"), "--", *command]).check(5)
+        result = context.run([ctrace, "record", "--quiet", "--only", "*", "-o", context.path("out.%p.json"), "--", *command]).check(5)
         check_equal(result.stdout, plain.stdout, "output")
         check("cannot be preloaded" not in result.stderr and "nothing is recorded" not in result.stderr, result.stderr)
         reports = list(trace.reports(context).values())
