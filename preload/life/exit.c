@@ -245,7 +245,8 @@ static void find_reachable(uintptr_t stack, bool quiet)
 	if (!why && !reach)
 		why = "no memory or address space left";
 	if (!why && !run_reach(reach))
-		why = "reading the memory took too long, or could not be done";
+		why = ct_get_relaxed(&ct_landlock) ? "the program is in a sandbox (Landlock)"
+						   : "reading the memory took too long, or could not be done";
 	if (!why && !ct_reach_publish(reach))
 		why = "no room in the store";
 	if (why && !quiet)

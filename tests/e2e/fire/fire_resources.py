@@ -78,6 +78,16 @@ def sandboxes(context):
             check_equal([site.frames[-1].mark for site in deep], [False], how + ": far down the stack")
 
 
+@test()
+def reach_in_a_sandbox(context):
+    """Leaks are not classified if the sandbox forbids to read the memory, and a line names the sandbox."""
+    for how, sandbox in (("", "seccomp"), ("landlock", "Landlock")):
+        env = trace.environment(context, CTRACE_QUIET=0, CTRACE_REACH=1, CTRACE_MAX_SITES=64)
+        result = context.run([program("fire_sandbox"), how], env=env)
+        if result.status != 3:  # a kernel without it
+            check_in(f"CTRACE_REACH: leaks not classified: the program is in a sandbox ({sandbox})\n", result.stderr, "stderr")
+
+
 def limited(context, depth, limit, **changes):
     out = context.path("out.json")
     env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=out, CTRACE_MAX_SITES=limit, **changes)

@@ -115,6 +115,15 @@ def stays(context):
 
 
 @test()
+def teeth(context):
+    """What is freed again and again is called so, with the number of times."""
+    path = _record(context, "teeth")
+    shown = context.run([CTRACE, "top", "--leaks", path]).check().stdout
+    check(re.search(r"in fill_batch leaky\.c:\d+: sawtooth, 9 large falls, and its low points do not rise\n", shown), shown)
+    check_equal(_leaks(_advise(context, path)), [], "findings")
+
+
+@test()
 def kept(context):
     """With reachability, what grows and can be reached is said to be so."""
     path = _record(context, "kept", CTRACE_REACH=1)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A leak beside a cache, along the clock: what is live follows the time that has passed, however busy the machine is.
 // leaky MODE: cache (it fills in the first third and stays), leak (a small leak beside it), late (the leak begins after a
-// quarter), kept (the same as leak, but what is allocated stays reachable), few (100 lost blocks of 8 bytes), none.
+// quarter), kept (the same as leak, but what is allocated stays reachable), few (100 lost blocks of 8 bytes),
+// teeth (no cache; a batch grows and is freed, ten times, the last time not), none.
 // Where it may, it runs at real-time priority: a pause of 0.1 s is another shape, and its verdict another one.
 #include <sched.h>
 #include <stdint.h>
@@ -16,8 +17,9 @@
 #define SECONDS 0.5
 #define CACHE 20000
 #define TOKENS 900
+#define TEETH 10
 
-char *cached[CACHE], *kept[TOKENS];
+char *cached[CACHE], *kept[TOKENS], *batch[CACHE / TEETH];
 
 static double seconds(void)
 {
@@ -44,6 +46,16 @@ SITE void leak_token(int count, int keeps)
 	}
 }
 
+SITE void fill_batch(int count)
+{
+	static int done, of;
+	for (; of < count / (CACHE / TEETH); of++)
+		while (done)
+			free(batch[--done]);
+	for (; done < count % (CACHE / TEETH); done++)
+		memset(batch[done] = malloc(1000), 'x', 1000);
+}
+
 SITE void lose(int count)
 {
 	for (int i = 0; i < count; i++)
@@ -59,7 +71,10 @@ int main(int argc, char **argv)
 	if (!strcmp(mode, "few"))
 		lose(100);
 	while (strcmp(mode, "none") && strcmp(mode, "few") && (now = (seconds() - start) / SECONDS) < 1) {
-		fill_cache((int)(now * 3 * CACHE));
+		if (strcmp(mode, "teeth"))
+			fill_cache((int)(now * 3 * CACHE));
+		else
+			fill_batch((int)(now * CACHE));
 		if (leaks && now > late * 0.25)
 			leak_token((int)((now - late * 0.25) * TOKENS), !strcmp(mode, "kept"));
 		free(malloc(50));
