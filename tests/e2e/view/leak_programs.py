@@ -330,4 +330,4 @@ def vector_doubles(context):
     context.run(["g++", "-g", "-O1", f"-DSECONDS={SECONDS}", "-o", "vector", "vector.cpp"]).check()
     with Program(context, [context.path("vector")]) as program:
         program.wait_for_line("done")
-    _no_leak(context, ("", "full"))
+    _no_leak(context, ("", "full", "flat"))  # flat: since the last doubling, if the machine was so busy that this was early
