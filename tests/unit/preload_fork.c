@@ -10,6 +10,7 @@
 #include <semaphore.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "recording.h"
 #include "sys/options.h"
@@ -18,9 +19,9 @@
 
 #define REST_LEAST 100 /* events that the busy thread publishes there */
 #define FIRST_BYTES 100000 /* more than all other blocks of these tests */
-#define ENOUGH                                                                                                         \
-	(3ull * CT_RING_EVENTS) /* events that it publishes after the fork: all of its slots are written again         \
-				 */
+#define SHORT_WAITS 300 /* of 1 ms each: time for two looks of a thread that waits for the fork */
+#define SHORT_WAITS 300 /* of 1 ms each: time for two looks of a thread that waits for the fork */
+#define ENOUGH (3ull * CT_RING_EVENTS) /* after the fork: all slots of the busy thread's ring are written again */
 
 static pthread_barrier_t barrier;
 static bool forking;
@@ -29,6 +30,7 @@ static bool forking;
 static struct {
 	bool runs, goes_on, done; /* atomic: its first events are published; it may go on; it must end */
 	bool takes_locks; /* from the forking thread, which waits for that */
+	bool waits; /* for its locks, while the forking thread waits for one thing after the other */
 	uint64_t begun, made; /* its allocations; atomic */
 	uint64_t enough; /* of `made`; then it posts `seen` once. Atomic; 0: none */
 	sem_t seen;
@@ -66,6 +68,20 @@ static void await_busy_thread(void)
 		;
 }
 
+/* Wait in many places in turn, as for locks of the C library whose owners wait for a processor. */
+static void wait_here_and_there(void)
+{
+	static sem_t places[SHORT_WAITS];
+	for (int i = 0; i < SHORT_WAITS; i++) {
+		struct timespec until;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 1000000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		sem_timedwait(&places[i], &until);
+	}
+}
+
 /* Our handlers are registered later. So this one is called after ours, when all is folded and the locks are taken. */
 static void at_the_last_moment(void)
 {
@@ -75,8 +91,11 @@ static void at_the_last_moment(void)
 	}
 	ct_set_release(&busy.goes_on, true);
 	if (ct_get_acquire(&busy.runs))
-		while (ct_get_acquire(&busy.ring->head) < ct_get_relaxed(&busy.ring->folded) + REST_LEAST)
+		while (ct_get_acquire(&busy.ring->head) <
+		       ct_get_relaxed(&busy.ring->folded) + (busy.waits ? CT_RING_EVENTS : REST_LEAST))
 			sched_yield();
+	if (busy.waits)
+		wait_here_and_there();
 }
 
 /* These two are called before ours. */
@@ -296,7 +315,7 @@ static void check_fork_beside_a_busy_thread(void (*check_child)(const struct ct_
 		await_busy_thread();
 	ct_set_release(&busy.done, true);
 	pthread_join(thread, NULL);
-	busy.runs = busy.takes_locks = false;
+	busy.runs = busy.takes_locks = busy.waits = false;
 	ssize_t written = write(busy.pipe[1], "", 1);
 	close(busy.pipe[0]);
 	close(busy.pipe[1]);
@@ -343,6 +362,14 @@ static void test_rest_is_lost(void **state)
 	check_fork_beside_a_busy_thread(check_no_recording);
 }
 
+/* A thread that waits for our locks does not take them from a fork that is only slow. */
+static void test_slow_fork(void **state)
+{
+	(void)state;
+	busy.waits = true;
+	check_fork_beside_a_busy_thread(check_rest);
+}
+
 static int start(void **state)
 {
 	return pthread_atfork(at_the_last_moment, first_in_parent, first_in_child) || recording_start(state);
@@ -357,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_child_of_a_system_call),
 		cmocka_unit_test(test_fork_beside_a_busy_thread),
 		cmocka_unit_test(test_rest_is_lost),
+		cmocka_unit_test(test_slow_fork),
 	};
 	return cmocka_run_group_tests_name("preload_fork", tests, start, recording_stop);
 }

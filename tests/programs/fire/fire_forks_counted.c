@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Forks beside busy threads, with the numbers that a child's report must have: fire_forks_counted THREADS FORKS
+ * [FORKERS]
  *
  * Each thread allocates and frees. A child prints its pid and how many blocks the threads had allocated at the fork, at
  * least and at most. Then it frees all of their blocks that are left, allocates a little and ends, every second one by
- * _exit. The parent does not wait for a child before it forks the next.
+ * _exit. The parent does not wait for a child before it forks the next. FORKERS threads fork at once.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #define KEPT 16
 #define CHILDS_BLOCKS 100
 
+static int threads, forks;
 static volatile int done;
 static struct own {
 	volatile unsigned long begun, made;
@@ -58,7 +60,7 @@ static void *allocate(void *argument)
 	return NULL;
 }
 
-static int in_child(int number, int threads)
+static _Noreturn void in_child(int number)
 {
 	unsigned long begun = 0, made = 0;
 	char line[100];
@@ -73,18 +75,30 @@ static int in_child(int number, int threads)
 	int length = snprintf(line, sizeof(line), "%d %lu %lu\n", getpid(), made, begun);
 	if (write(1, line, (size_t)length) != length || number % 2)
 		_exit(0);
-	return 0;
+	exit(0);
+}
+
+static void *fork_often(void *argument)
+{
+	for (int i = 0; i < forks; i++)
+		if (!fork())
+			in_child(i);
+	return argument;
 }
 
 int main(int argc, char **argv)
 {
-	int threads = argc > 1 ? atoi(argv[1]) : 6, forks = argc > 2 ? atoi(argv[2]) : 126;
-	pthread_t thread[THREADS_MAX];
+	pthread_t thread[THREADS_MAX], forker[THREADS_MAX];
+	int forkers = argc > 3 ? atoi(argv[3]) : 1;
+	threads = argc > 1 ? atoi(argv[1]) : 6;
+	forks = (argc > 2 ? atoi(argv[2]) : 126) / forkers;
 	for (int i = 0; i < threads; i++)
 		pthread_create(&thread[i], NULL, allocate, &owns[i]);
-	for (int i = 0; i < forks; i++)
-		if (!fork())
-			return in_child(i, threads);
+	for (int i = 1; i < forkers; i++)
+		pthread_create(&forker[i], NULL, fork_often, NULL);
+	fork_often(NULL);
+	for (int i = 1; i < forkers; i++)
+		pthread_join(forker[i], NULL);
 	while (wait(NULL) > 0)
 		;
 	done = 1;
