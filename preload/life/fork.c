@@ -4,10 +4,10 @@
  *
  * Before the fork, all locks are taken, the rings are folded, and the changing parts of the shared file (header, sites,
  * counters, rings) are copied to private memory. The child moves the copies, except for the rings, to the places of the
- * shared ones. Then it folds the events that other threads recorded between the copying and the fork. Sections that
- * only grow (nodes, modules, strings) need no copy: the child's counts of their elements do not change. The child makes
- * its own file at its first event (ct_start), so a fork before an exec costs no file. vfork and posix_spawn run none of
- * this.
+ * shared ones. Then it folds the rest (threads.h): what other threads recorded between the copying and the fork.
+ * Sections that only grow (nodes, modules, strings) need no copy: the child's counts of their elements do not change.
+ * The child makes its own file at its first event (ct_start), so a fork before an exec costs no file. vfork and
+ * posix_spawn run none of this.
  */
 #include "life/fork.h"
 
@@ -27,6 +27,7 @@
 #include "sys/page.h"
 #include "sys/options.h"
 #include "sys/region.h"
+#include "sys/say.h"
 #include "sys/sys.h"
 
 /*
@@ -38,6 +39,7 @@ static __thread char *copy; /* header, then sites, then counters, then rings */
 static __thread size_t sites_bytes;
 static __thread size_t counters_bytes;
 static __thread size_t rings_bytes;
+static __thread struct ct_rest *rest;
 
 /* The copy takes the places of what it was made of, so each part begins at a page. */
 static size_t header_bytes(void)
@@ -78,6 +80,8 @@ static void copy_what_changes(void)
 	memcpy(copied_rings(), ct_tracer.rings, sections[CT_SECTION_RINGS].used * sizeof(struct ct_ring));
 	memcpy(copied_counters(), ct_tracer.counters, sections[CT_SECTION_COUNTERS].used * sizeof(uint64_t));
 	memcpy(copied_sites(), ct_tracer.sites, sections[CT_SECTION_SITES].used * sizeof(struct ct_site));
+	if (ct_options.children)
+		rest = ct_rest_new();
 }
 
 static void before_fork(void)
@@ -87,6 +91,7 @@ static void before_fork(void)
 	ct_lock_get(&ct_lock_combine);
 	phase_before = ct_get_acquire(&ct_gate.phase);
 	copy = NULL;
+	rest = NULL;
 	if (phase_before == CT_PHASE_ON) {
 		ct_combine_locked(); /* may grow the store, under ct_lock_store */
 		ct_histogram_make_room();
@@ -103,35 +108,45 @@ static void before_fork(void)
 
 static void after_fork_in_parent(void)
 {
+	if (rest)
+		ct_rest_copy(rest, (const struct ct_ring *)copied_rings());
+	ct_rest_free(rest);
 	if (copy)
-		ct_sys_munmap(copy, copied_bytes());
+		ct_region_unmap(copy, copied_bytes());
 	ct_lock_put_after_fork(false);
 	ct_own_end();
 }
 
-static bool leave_parents_store(void)
+/* Returns NULL, or why it failed. */
+static const char *leave_parents_store(void)
 {
-	if (!copy || !ct_options.children || !ct_store_replace(ct_tracer.header, copy, header_bytes()) ||
+	if (!ct_lock_all_kept())
+		return "another thread could not wait for the fork";
+	if (!copy || !ct_store_replace(ct_tracer.header, copy, header_bytes()) ||
 	    !ct_store_replace(ct_tracer.sites, copied_sites(), sites_bytes) ||
 	    !ct_store_replace(ct_tracer.counters, copied_counters(), counters_bytes))
-		return false;
-	ct_threads_fold_rest((const struct ct_ring *)copied_rings());
-	ct_sys_munmap(copied_rings(), rings_bytes);
+		return "no memory";
+	if (!ct_rest_fold(rest, (const struct ct_ring *)copied_rings()))
+		return "what other threads did at the fork is lost";
+	ct_region_unmap(copied_rings(), rings_bytes);
 	ct_slice_forked();
 	ct_mmap_forked((uintptr_t)__builtin_frame_address(0));
-	return ct_store_drop_rings();
+	return ct_store_drop_rings() ? NULL : "no memory";
 }
 
 static void after_fork_in_child(void)
 {
 	uint32_t phase = phase_before;
-	bool whole = ct_lock_all_kept();
 	if (phase == CT_PHASE_ON) {
+		const char *why_not = ct_options.children ? leave_parents_store() : NULL;
 		phase = CT_PHASE_FORKED;
-		if (!whole || !leave_parents_store()) {
+		if (why_not || !ct_options.children) {
 			ct_store_leave();
 			phase = CT_PHASE_OFF;
 		}
+		if (why_not)
+			ct_say("this forked process is not recorded: ", why_not, NULL);
+		ct_rest_free(rest);
 		ct_threads_forked();
 	} else if (phase == CT_PHASE_STARTING) { /* of another thread, which the child does not have */
 		ct_store_leave();

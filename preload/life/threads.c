@@ -12,6 +12,7 @@
 
 #include "ctrace/fold.h"
 #include "ctrace/histogram.h"
+#include "ctrace/timeline.h"
 #include "hot/slow.h"
 #include "hot/state.h"
 #include "store/histogram.h"
@@ -213,75 +214,126 @@ static void fold(const struct ct_event *event)
 	struct ct_site *site = &ct_tracer.sites[event->site];
 	if (!ct_fold_event(site, &header->totals, ct_tracer.counters, event))
 		ct_histogram_take(site, event, false);
+	ct_timeline_add(header, event->ticks);
 }
 
-/* The published events of one thread that are not folded yet, copied. */
-struct rest {
+static size_t slot_of(uint32_t ring, uint64_t at)
+{
+	return (size_t)ring * CT_RING_EVENTS + (at & (CT_RING_EVENTS - 1));
+}
+
+static size_t rest_bytes(uint32_t rings)
+{
+	return sizeof(struct ct_rest) + (size_t)rings * CT_RING_EVENTS * sizeof(struct ct_event);
+}
+
+struct ct_rest *ct_rest_new(void)
+{
+	uint32_t rings = (uint32_t)ct_tracer.header->sections[CT_SECTION_RINGS].used;
+	struct ct_rest *rest = rings > 1 ? ct_region_map_shared(rest_bytes(rings)) : NULL;
+	if (rest)
+		rest->rings = rings;
+	return rest;
+}
+
+void ct_rest_free(struct ct_rest *rest)
+{
+	if (rest)
+		ct_region_unmap(rest, rest_bytes(rest->rings));
+}
+
+void ct_rest_copy(struct ct_rest *rest, const struct ct_ring *rings)
+{
+	for (uint32_t i = 0; i < rest->rings && ct_lock_all_kept(); i++) {
+		uint64_t head = ct_get_acquire(&ct_tracer.rings[i].head);
+		for (uint64_t at = rings[i].folded; at < head; at++)
+			rest->events[slot_of(i, at)] = ct_tracer.events[slot_of(i, at)];
+	}
+	/* Another thread may have taken the locks from the fork, and folded what was copied here. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (ct_lock_all_kept())
+		ct_set_release(&rest->whole, true);
+}
+
+/* The rest of one thread, in the child's own memory. */
+struct part {
 	struct ct_event *next;
 	struct ct_event *end;
 };
 
-static const struct ct_event *event_of(const struct ct_thread *thread, uint64_t at)
+/* Copy the rest out of the rings, or of the parent's copy. Returns the number of parts. */
+static uint32_t copy_parts(struct part *parts, struct ct_event *to, const struct ct_ring *rings,
+			   const struct ct_event *events)
 {
-	return &ct_tracer.events[(size_t)(thread->ring - ct_tracer.rings) * CT_RING_EVENTS +
-				 (at & (CT_RING_EVENTS - 1))];
+	uint32_t count = 0;
+	for (const struct ct_thread *thread = threads; thread; thread = thread->next) {
+		if (!thread->ring_index)
+			continue;
+		uint32_t ring = thread->ring_index - 1;
+		parts[count].next = to;
+		for (uint64_t at = rings[ring].folded; at < thread->head; at++)
+			*to++ = events[slot_of(ring, at)];
+		parts[count++].end = to;
+	}
+	return count;
 }
 
-/* Copy them. False: their owner, which runs on in the parent, has begun to overwrite them. */
-static bool copy_rest(const struct ct_thread *thread, uint64_t tail, struct rest *rest)
+/*
+ * Has the parent folded events since the fork? A slot is written again only by a thread that has seen that, so if an
+ * overwritten event was read, this is true.
+ */
+static bool parent_has_folded(const struct ct_ring *rings)
 {
-	for (uint64_t at = tail; at < thread->head; at++)
-		*rest->end++ = *event_of(thread, at);
+	bool folded = false;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return tail == thread->head || ct_get_acquire(&thread->ring->head) - tail < CT_RING_EVENTS;
+	for (const struct ct_thread *thread = threads; thread; thread = thread->next)
+		folded |= thread->ring_index &&
+			  ct_get_acquire(&thread->ring->folded) != rings[thread->ring_index - 1].folded;
+	return folded;
 }
 
-static void fold_in_order(struct rest *rests, uint32_t count)
+static void fold_in_order(struct part *parts, uint32_t count)
 {
 	for (;;) {
-		struct rest *first = NULL;
-		for (struct rest *rest = rests; rest < rests + count; rest++)
-			if (rest->next < rest->end && (!first || rest->next->ticks < first->next->ticks))
-				first = rest;
+		struct part *first = NULL;
+		for (struct part *part = parts; part < parts + count; part++)
+			if (part->next < part->end && (!first || part->next->ticks < first->next->ticks))
+				first = part;
 		if (!first)
 			return;
 		fold(first->next++);
 	}
 }
 
-void ct_threads_fold_rest(const struct ct_ring *rings)
+bool ct_rest_fold(const struct ct_rest *rest, const struct ct_ring *rings)
 {
-	uint32_t parity = ct_round_parity(&ct_tracer.header->progress);
 	uint64_t events = 0;
 	for (const struct ct_thread *thread = threads; thread; thread = thread->next)
 		if (thread->ring_index)
-			events += thread->head - rings[thread->ring_index - 1].tail[parity];
+			events += thread->head - rings[thread->ring_index - 1].folded;
 	if (!events)
-		return;
-	size_t bytes = events * sizeof(struct ct_event) + thread_count * sizeof(struct rest);
+		return true;
+	size_t bytes = events * sizeof(struct ct_event) + thread_count * sizeof(struct part);
 	struct ct_event *copy = ct_region_map(bytes);
-	struct rest *rests = (struct rest *)(copy + events);
-	uint32_t count = 0;
-	bool whole = copy != NULL;
-	for (const struct ct_thread *thread = threads; thread && whole; thread = thread->next) {
-		if (!thread->ring_index)
-			continue;
-		struct rest *rest = &rests[count++];
-		rest->next = rest->end = count > 1 ? rest[-1].end : copy;
-		whole = copy_rest(thread, rings[thread->ring_index - 1].tail[parity], rest);
+	if (!copy)
+		return false;
+	struct part *parts = (struct part *)(copy + events);
+	uint32_t count = copy_parts(parts, copy, rings, ct_tracer.events);
+	bool whole = !parent_has_folded(rings);
+	if (!whole && rest && ct_get_acquire(&rest->whole)) {
+		copy_parts(parts, copy, rings, rest->events);
+		whole = true;
 	}
 	if (whole)
-		fold_in_order(rests, count);
-	else
-		__atomic_fetch_add(&ct_tracer.header->losses[CT_LOSS_DROPPED], events, __ATOMIC_RELAXED);
-	if (copy)
-		ct_sys_munmap(copy, bytes);
+		fold_in_order(parts, count);
+	ct_region_unmap(copy, bytes);
+	return whole;
 }
 
 void ct_threads_fold_interrupted(void)
 {
 	for (; interrupted && interrupted_head < interrupted->head; interrupted_head++)
-		fold(event_of(interrupted, interrupted_head));
+		fold(&ct_tracer.events[slot_of((uint32_t)(interrupted->ring - ct_tracer.rings), interrupted_head)]);
 	interrupted = NULL;
 }
 

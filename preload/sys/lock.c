@@ -10,7 +10,8 @@
 
 #define WAIT_NS 10000000u /* how long to wait for a fork, doubled each time */
 #define DOUBLINGS 6u
-#define WAITS_MIN 2u /* after 30 ms, check whether the forking thread is stuck */
+#define WAITS_MIN                                                                                                      \
+	3u /* after 70 ms, look whether the forking thread is stuck: so it is if the next look finds the same */
 #define WAITS_MAX 13u /* 5 s, if it cannot be found out whether it is stuck */
 
 #define FREE 0u
@@ -18,6 +19,7 @@
 #define AWAITED 2u /* taken, and there may be waiters */
 #define FORK_KEEPS 3u /* the same, but the waiters do not know yet that a fork keeps it */
 #define STACK_BYTES 1536u /* stack space needed while a lock is held */
+#define CALL_BYTES 32u /* of a line in /proc: a system call's number and its first argument */
 
 #define BIT(signal) (1ull << ((signal)-1))
 #define FAULTS (BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | BIT(SIGSYS))
@@ -71,13 +73,25 @@ static void release(struct ct_lock *lock)
 		ct_syscall3(SYS_futex, &lock->word, FUTEX_WAKE_PRIVATE, 1);
 }
 
-/* Is the thread waiting in a futex (system call 202)? -1: not known. */
-static int waits(uint32_t tid)
+struct waiting {
+	uint32_t times;
+	char call[CALL_BYTES]; /* the system call of the forking thread at the latest look */
+};
+
+/* Does the line begin with a futex? x86-64 calls it 202, aarch64 98; an emulated program sees the number of its host.
+ */
+static bool is_futex(const char *call)
+{
+	return !memcmp(call, "202 ", 4) || !memcmp(call, "98 ", 3);
+}
+
+/* Is the thread waiting in the same futex as at the latest look? -1: not known. */
+static int still_waits(uint32_t tid, struct waiting *waiting)
 {
 	static const char task[] = "/proc/self/task/",
-			  call_of[] = "/syscall"; /* the file holds the call's number and a blank, or "running" */
+			  call_of[] = "/syscall"; /* the file holds the call's number and arguments, or "running" */
 	char path[sizeof(task) + sizeof(call_of) + 10];
-	char call[8];
+	char call[CALL_BYTES] = {0};
 	size_t length = sizeof(task) - 1;
 	uint32_t unit = 1;
 	while (tid / unit > 9)
@@ -91,14 +105,19 @@ static int waits(uint32_t tid)
 		return -1;
 	long got = ct_sys_read(fd, call, sizeof(call));
 	ct_sys_close(fd);
-	return got < 4 ? -1 : call[0] == '2' && call[1] == '0' && call[2] == '2' && call[3] == ' ';
+	bool same = !memcmp(call, waiting->call, sizeof(call));
+	memcpy(waiting->call, call, sizeof(call));
+	return got < 4 ? -1 : same && is_futex(call);
 }
 
-/* A fork keeps a lock that this thread needs: take all locks from it if it is stuck. */
-static void take_from_fork(uint64_t fork, uint32_t waited)
+/*
+ * A fork keeps a lock that this thread needs: take all locks from it if it is stuck. One look does not tell: the fork
+ * may wait for a lock of the C library whose owner only waits for a processor.
+ */
+static void take_from_fork(uint64_t fork, struct waiting *waiting)
 {
-	int stuck = waited < WAITS_MIN ? 0 : waits((uint32_t)fork);
-	if (!stuck || (stuck < 0 && waited < WAITS_MAX))
+	int stuck = waiting->times < WAITS_MIN ? 0 : still_waits((uint32_t)fork, waiting);
+	if (!stuck || (stuck < 0 && waiting->times < WAITS_MAX))
 		return;
 	if (__atomic_compare_exchange_n(&forking, &fork, 0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		for (size_t i = LOCKS; i-- > 0;)
@@ -106,13 +125,15 @@ static void take_from_fork(uint64_t fork, uint32_t waited)
 }
 
 /* Only a fork needs a timeout: thousands of threads that wake up now and then would leave no time for the work. */
-static void wait_for(struct ct_lock *lock, uint32_t *waited)
+static void wait_for(struct ct_lock *lock, struct waiting *waiting)
 {
 	uint64_t fork = ct_get_acquire(&forking);
-	const struct timespec most = {0, WAIT_NS << (*waited < DOUBLINGS ? *waited : DOUBLINGS)};
+	const struct timespec most = {0, WAIT_NS << (waiting->times < DOUBLINGS ? waiting->times : DOUBLINGS)};
 	long error = ct_syscall4(SYS_futex, &lock->word, FUTEX_WAIT_PRIVATE, AWAITED, fork ? &most : NULL);
-	if (error == -ETIMEDOUT)
-		take_from_fork(fork, ++*waited);
+	if (error == -ETIMEDOUT) {
+		waiting->times++;
+		take_from_fork(fork, waiting);
+	}
 }
 
 void ct_lock_get(struct ct_lock *lock)
@@ -120,10 +141,10 @@ void ct_lock_get(struct ct_lock *lock)
 	uint32_t word = FREE;
 	block_signals();
 	if (!__atomic_compare_exchange_n(&lock->word, &word, TAKEN, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-		uint32_t waited = 0;
+		struct waiting waiting = {0};
 		while (__atomic_exchange_n(&lock->word, AWAITED, __ATOMIC_ACQ_REL) != FREE) {
 			restore_signals();
-			wait_for(lock, &waited);
+			wait_for(lock, &waiting);
 			block_signals();
 		}
 	}

@@ -18,12 +18,13 @@
 #endif
 
 #define PRIVATE (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+#define SHARED (MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE)
 
 static uint64_t start = CT_REGION_START;
 static uint64_t next = CT_REGION_START;
 static bool elsewhere;
 static bool locking;
-static uint64_t mapped; /* bytes in all, even if they were unmapped again */
+static uint64_t mapped; /* bytes in all, even if they were unmapped by other means than ct_region_unmap */
 
 void ct_region_init(uintptr_t stack)
 {
@@ -34,18 +35,20 @@ void ct_region_init(uintptr_t stack)
 
 /*
  * While new mappings are locked: a first page without access, so that nothing is made resident; unlocked, it grows to
- * an unlocked mapping. Just this page counts for RLIMIT_MEMLOCK, for a moment.
+ * an unlocked mapping. Just this page counts for RLIMIT_MEMLOCK, for a moment. Shared memory without a file cannot
+ * grow, so there all of it counts.
  */
 static void *map_unlocked(void *at, size_t bytes, int protection, int flags, int fd, uint64_t offset)
 {
-	char *memory = ct_sys_mmap(at, ct_page_bytes, PROT_NONE, flags, fd, offset);
+	const size_t first = flags & MAP_SHARED && fd < 0 ? bytes : ct_page_bytes;
+	char *memory = ct_sys_mmap(at, first, PROT_NONE, flags, fd, offset);
 	if (!memory)
 		return NULL;
-	if (ct_syscall3(SYS_munlock, memory, ct_page_bytes, 0) == 0 &&
-	    ct_syscall4(SYS_mremap, memory, ct_page_bytes, bytes, 0) == (long)memory &&
+	if (ct_syscall3(SYS_munlock, memory, first, 0) == 0 &&
+	    ct_syscall4(SYS_mremap, memory, first, bytes, 0) == (long)memory &&
 	    ct_syscall3(SYS_mprotect, memory, bytes, protection) == 0)
 		return memory;
-	ct_sys_munmap(memory, ct_page_bytes);
+	ct_sys_munmap(memory, first);
 	return NULL;
 }
 
@@ -89,16 +92,16 @@ static void *next_addresses(size_t bytes)
 	return (void *)__atomic_fetch_add(&next, room, __ATOMIC_RELAXED);
 }
 
-void *ct_region_map(size_t bytes)
+static void *map_memory(size_t bytes, int flags)
 {
 	void *memory = NULL;
 	if (!take_share(bytes))
 		return NULL;
 	for (int i = 0; i < TRIES && !memory; i++)
-		memory = map_free(next_addresses(bytes), bytes, PROT_READ | PROT_WRITE, PRIVATE, -1, 0);
+		memory = map_free(next_addresses(bytes), bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
 	if (!memory) { /* other mappings are in this region: let the kernel choose the address */
 		ct_set_relaxed(&elsewhere, true);
-		memory = map(NULL, bytes, PROT_READ | PROT_WRITE, PRIVATE, -1, 0);
+		memory = map(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
 	}
 	/*
 	 * Our memory is touched in scattered places. With a huge page for each of them, it would be as large as the
@@ -107,6 +110,22 @@ void *ct_region_map(size_t bytes)
 	if (memory)
 		ct_syscall3(SYS_madvise, memory, bytes, MADV_NOHUGEPAGE);
 	return memory;
+}
+
+void *ct_region_map(size_t bytes)
+{
+	return map_memory(bytes, PRIVATE);
+}
+
+void *ct_region_map_shared(size_t bytes)
+{
+	return map_memory(bytes, SHARED);
+}
+
+void ct_region_unmap(void *memory, size_t bytes)
+{
+	__atomic_fetch_sub(&mapped, bytes, __ATOMIC_RELAXED);
+	ct_sys_munmap(memory, bytes);
 }
 
 /* Its first page stands for all of it: who uses our region uses more than holes in it. */

@@ -14,6 +14,12 @@ CT_COLD void ct_region_init(uintptr_t stack);
 /* Zeroed private memory that costs nothing until it is touched. NULL: no address space left. */
 CT_COLD void *ct_region_map(size_t bytes);
 
+/* The same, but shared with the children that are forked from now on. */
+CT_COLD void *ct_region_map_shared(size_t bytes);
+
+/* Give back what ct_region_map or ct_region_map_shared has mapped: under RLIMIT_AS it may be mapped again. */
+CT_COLD void ct_region_unmap(void *memory, size_t bytes);
+
 /*
  * Addresses only, for ct_region_fill. Nothing is mapped there, so they count for no limit (RLIMIT_AS, RLIMIT_MEMLOCK).
  * NULL = no address space.

@@ -7,24 +7,110 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "recording.h"
 #include "sys/options.h"
 
 #define MORE 3 /* blocks that another thread allocates between our fork handler and the kernel's fork */
 
+#define REST_LEAST 100 /* events that the busy thread publishes there */
+#define FIRST_BYTES 100000 /* more than all other blocks of these tests */
+#define SHORT_WAITS 300 /* of 1 ms each: time for two looks of a thread that waits for the fork */
+#define SHORT_WAITS 300 /* of 1 ms each: time for two looks of a thread that waits for the fork */
+#define ENOUGH (3ull * CT_RING_EVENTS) /* after the fork: all slots of the busy thread's ring are written again */
+
 static pthread_barrier_t barrier;
 static bool forking;
 
-/* Registered before our handler, so called after it, when everything is folded and the locks are taken. */
+/* A thread that allocates and frees until it is done. */
+static struct {
+	bool runs, goes_on, done; /* atomic: its first events are published; it may go on; it must end */
+	bool takes_locks; /* from the forking thread, which waits for that */
+	bool waits; /* for its locks, while the forking thread waits for one thing after the other */
+	uint64_t begun, made; /* its allocations; atomic */
+	uint64_t enough; /* of `made`; then it posts `seen` once. Atomic; 0: none */
+	sem_t seen;
+	int pipe[2]; /* the child's handler waits for a byte */
+	const struct ct_ring *ring;
+} busy;
+
+/* One call of each, because new code would need our locks. With a full ring, the thread would wait for them too. */
+static void *busy_thread(void *argument)
+{
+	while (!ct_get_acquire(&busy.done)) {
+		ct_set_release(&busy.begun, busy.begun + 1);
+		allocate(0xb00000, FIRST_BYTES + busy.made); /* a new peak each time */
+		ct_set_release(&busy.made, busy.made + 1);
+		release(0xb00000);
+		if (!busy.runs) {
+			busy.ring = ct_tls.thread->ring;
+			ct_set_release(&busy.runs, true);
+			while (!ct_get_acquire(&busy.goes_on))
+				sched_yield();
+		}
+		if (ct_get_acquire(&busy.enough) && busy.made >= busy.enough) {
+			busy.enough = 0;
+			sem_post(&busy.seen);
+		}
+	}
+	return argument;
+}
+
+/* After the fork, wait until the busy thread has written all slots of its ring again. */
+static void await_busy_thread(void)
+{
+	ct_set_release(&busy.enough, ct_get_acquire(&busy.made) + ENOUGH);
+	while (sem_wait(&busy.seen))
+		;
+}
+
+/* Wait in many places in turn, as for locks of the C library whose owners wait for a processor. */
+static void wait_here_and_there(void)
+{
+	static sem_t places[SHORT_WAITS];
+	for (int i = 0; i < SHORT_WAITS; i++) {
+		struct timespec until;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 1000000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		sem_timedwait(&places[i], &until);
+	}
+}
+
+/* Our handlers are registered later. So this one is called after ours, when all is folded and the locks are taken. */
 static void at_the_last_moment(void)
 {
-	if (!forking)
-		return;
-	pthread_barrier_wait(&barrier);
-	pthread_barrier_wait(&barrier);
+	if (forking) {
+		pthread_barrier_wait(&barrier);
+		pthread_barrier_wait(&barrier);
+	}
+	ct_set_release(&busy.goes_on, true);
+	if (ct_get_acquire(&busy.runs))
+		while (ct_get_acquire(&busy.ring->head) <
+		       ct_get_relaxed(&busy.ring->folded) + (busy.waits ? CT_RING_EVENTS : REST_LEAST))
+			sched_yield();
+	if (busy.waits)
+		wait_here_and_there();
+}
+
+/* These two are called before ours. */
+static void first_in_parent(void)
+{
+	if (busy.takes_locks)
+		await_busy_thread();
+}
+
+static void first_in_child(void)
+{
+	char byte;
+	if (busy.runs)
+		while (read(busy.pipe[0], &byte, 1) != 1)
+			;
 }
 
 static void *other_thread(void *argument)
@@ -114,6 +200,17 @@ static void test_child_goes_on(void **state)
 	release(0x600000);
 }
 
+/* The most that was live in a bucket of the timeline. */
+static uint64_t most_over_time(void)
+{
+	const struct ct_timeline *timeline = &ct_tracer.header->timeline[ct_tracer.header->timeline_half];
+	uint64_t most = 0;
+	for (uint32_t i = 0; i < timeline->used; i++)
+		if (timeline->bucket[i].max_bytes > most)
+			most = timeline->bucket[i].max_bytes;
+	return most;
+}
+
 static uint64_t counted_sizes(const struct ct_site *site)
 {
 	const struct ct_histogram *histogram = &site->histogram;
@@ -194,9 +291,88 @@ static void test_child_of_a_system_call(void **state)
 	assert_int_equal(totals_now().live_blocks, before.live_blocks - 1);
 }
 
+/*
+ * Fork beside a busy thread. The child first looks at its memory when the parent's thread has written all slots of its
+ * ring again. Nothing is checked before the thread has ended, so that a mistake cannot leave it behind.
+ */
+static void check_fork_beside_a_busy_thread(void (*check_child)(const struct ct_totals *before))
+{
+	pthread_t thread;
+	const struct ct_totals before = totals_now();
+	busy.begun = busy.made = busy.enough = 0;
+	busy.goes_on = busy.done = false;
+	assert_int_equal(sem_init(&busy.seen, 0, 0), 0);
+	assert_int_equal(pipe(busy.pipe), 0);
+	assert_int_equal(pthread_create(&thread, NULL, busy_thread, NULL), 0);
+	while (!ct_get_acquire(&busy.runs))
+		sched_yield();
+	pid_t child = fork();
+	if (!child) {
+		check_child(&before);
+		leave(0);
+	}
+	if (!busy.takes_locks)
+		await_busy_thread();
+	ct_set_release(&busy.done, true);
+	pthread_join(thread, NULL);
+	busy.runs = busy.takes_locks = busy.waits = false;
+	ssize_t written = write(busy.pipe[1], "", 1);
+	close(busy.pipe[0]);
+	close(busy.pipe[1]);
+	assert_int_equal(written, 1);
+	check_ended(child);
+	const struct ct_totals after = totals_now();
+	assert_int_equal(after.total_blocks, before.total_blocks + busy.made);
+	assert_int_equal(after.live_blocks, before.live_blocks);
+	assert_int_equal(live_by_site(), after.live_bytes);
+}
+
+static void check_rest(const struct ct_totals *before)
+{
+	CHECK(ct_get_relaxed(&ct_gate.phase) == CT_PHASE_FORKED);
+	allocate(0xc00000, 7);
+	combine();
+	const struct ct_totals *totals = &ct_tracer.header->totals;
+	uint64_t blocks = totals->total_blocks - before->total_blocks - 1;
+	CHECK(blocks >= busy.made && blocks <= busy.begun);
+	CHECK(totals->live_blocks == before->live_blocks + 1 || totals->live_blocks == before->live_blocks + 2);
+	CHECK(live_by_site() == totals->live_bytes);
+	CHECK(most_over_time() == totals->peak_bytes);
+	CHECK(ct_tracer.header->losses[CT_LOSS_DROPPED] == 0);
+}
+
+static void test_fork_beside_a_busy_thread(void **state)
+{
+	(void)state;
+	check_fork_beside_a_busy_thread(check_rest);
+}
+
+static void check_no_recording(const struct ct_totals *before)
+{
+	(void)before;
+	CHECK(ct_get_relaxed(&ct_gate.phase) == CT_PHASE_OFF);
+	CHECK(!ct_enter());
+}
+
+/* The busy thread takes the locks from the fork before the parent has copied the rest, which is gone. */
+static void test_rest_is_lost(void **state)
+{
+	(void)state;
+	busy.takes_locks = true;
+	check_fork_beside_a_busy_thread(check_no_recording);
+}
+
+/* A thread that waits for our locks does not take them from a fork that is only slow. */
+static void test_slow_fork(void **state)
+{
+	(void)state;
+	busy.waits = true;
+	check_fork_beside_a_busy_thread(check_rest);
+}
+
 static int start(void **state)
 {
-	return pthread_atfork(at_the_last_moment, NULL, NULL) || recording_start(state);
+	return pthread_atfork(at_the_last_moment, first_in_parent, first_in_child) || recording_start(state);
 }
 
 int main(void)
@@ -206,6 +382,9 @@ int main(void)
 		cmocka_unit_test(test_child_has_its_own_counters),
 		cmocka_unit_test(test_child_is_unwanted),
 		cmocka_unit_test(test_child_of_a_system_call),
+		cmocka_unit_test(test_fork_beside_a_busy_thread),
+		cmocka_unit_test(test_rest_is_lost),
+		cmocka_unit_test(test_slow_fork),
 	};
 	return cmocka_run_group_tests_name("preload_fork", tests, start, recording_stop);
 }

@@ -22,6 +22,30 @@ def fork_among_threads(context):
 
 
 @test()
+def fork_beside_busy_threads(context):
+    """
+    A child has what other threads had done at the fork, however late it gets to look, and frees their blocks. Several
+    threads fork at once, too.
+    """
+    threads, forks = 6, 24 * STRESS
+    for forkers in (1, 3):
+        clear(context)
+        result = trace.run(context, [program("fire_forks_counted"), threads, forks, forkers])
+        found = trace.reports(context)
+        check_equal(len(found), forks + 1, "processes with a report")
+        for line in result.stdout.splitlines():
+            child, least, most = map(int, line.split())
+            report = found.pop(child)
+            check(not report.own["torn"], f"the child {child} says that its store is torn")
+            sums = report.below("by_a_thread")
+            check(least <= sums["tbk"] <= most, f"the child {child} has {sums['tbk']} blocks, not {least} to {most}")
+            check(0 <= sums["ebk"] <= threads, f"the child {child} has {sums['ebk']} blocks of threads that it freed")
+            trace.check_below(report, "by_a_child", (3000, 100, 0), ("tb", "tbk", "eb"))
+        check_equal(list(found), [result.pid], "processes that have printed nothing")
+    return f"{2 * forks} forks"
+
+
+@test()
 def fork_at_bad_moments(context):
     """fork in a signal handler that interrupts a hook, and while a thread that waits for us holds a lock of the C library."""
     for changes in SAMPLED:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Too little of everything: the program behaves as without us, and one line says what was not recorded."""
 
+import glob
 import os
 import resource
 import shutil
@@ -42,6 +43,16 @@ def address_space(context):
     run_limited(context, resource.RLIMIT_AS, 60_000_000, [program("deep"), "5"], "address space")
     out = run_limited(context, resource.RLIMIT_AS, 1_000_000_000, [program("deep"), "5"], "report")
     check_equal(dhat.check_file(out).below("deep_leaf")["tbk"], 2, "blocks under a limit that leaves room")
+
+
+@test()
+def forks_in_a_small_address_space(context):
+    """What a fork has needed is free for the next one."""
+    env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path("out.%p.json"), CTRACE_QUIET=1, CTRACE_EXPORT=0)
+    small = (90_000 << 10,) * 2
+    words = [program("fire_forks_counted"), 0, 200]
+    context.run(words, env=env, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, small)).check()
+    check_equal(len(glob.glob(context.path("out.*.store"))), 201, "stores")
 
 
 @test()
