@@ -322,15 +322,17 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 		code = label(job, profile, error);
 	if (!code)
 		code = select_part(job, profile, error);
+	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
 	if (!code)
 		ct_caveat_torn(profile, job->input->path);
+	if (!code && !quiet && !job->brief && !job->mode)
+		ct_caveat_memory(profile);
 	ct_progress_enter(LOADING, 1);
 	bool replaces = !code && ct_out_replaces(output);
 	if (!code)
 		code = ct_export_write(job, profile, output, error);
 	ct_progress_leave(all);
 	char note[256];
-	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
 	if (!code && !job->output && !quiet) {
 		if (store && !job->brief && !job->mode)
 			ct_export_summary(profile, store, output, job->one_line);
@@ -396,7 +398,8 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 			ct_error_context(error, code, "%s", path);
 	}
 	struct ct_export one = *job;
-	one.memory = job->memory || (job->at_exit && store.header && store.header->flags & CT_STORE_MEMORY);
+	bool wanted = job->at_exit && store.header && store.header->flags & CT_STORE_MEMORY;
+	one.memory = job->memory || (wanted && !store.look);
 	ct_input_close(job->input); /* there may be one descriptor only (RLIMIT_NOFILE), and the output needs it */
 	if (!code && job->live && ct_export_is_store(job->output))
 		code = write_copy(job, &store, error);

@@ -102,9 +102,6 @@ def through_record(context):
     check_in("report " + path, said, "what record says")
     got = json.loads(context.run([CTRACE, "memory", "--json", path]).check().stdout)
     check(18 << 20 < got["rows"]["live"] < 20 << 20, f"live: {got}")
-    for more in (["-o", context.path("runs") + "/"], ["-f", "pprof"]):
-        refused = context.run([CTRACE, "record", "--memory", *more, program("pages"), "touch"]).check(2)
-        check_in("--memory looks at each process at its end", refused.stderr, f"record --memory {more}")
 
 
 @test(needs=PYTHON)
