@@ -28,7 +28,7 @@ uint64_t ct_store_last_look_at(const struct ct_store_header *header)
 static uint64_t hash_of(const char *look, size_t bytes)
 {
 	uint64_t hash = CT_HASH_START, word;
-	for (size_t at = sizeof(word); at < bytes; at += sizeof(word)) {
+	for (size_t at = sizeof(word); at + sizeof(word) <= bytes; at += sizeof(word)) {
 		memcpy(&word, look + at, sizeof(word));
 		hash = ct_hash_add(hash, word);
 	}
@@ -211,7 +211,8 @@ static const char *unpack(const char *look, size_t bytes, struct ct_taken *taken
 		memcpy(&row, look + sizeof(head) + i * sizeof(row), sizeof(row));
 		why = unpack_row(&row, before, sums, taken);
 	}
-	unpack_ledger(&head, &taken->ledger);
+	if (!why)
+		unpack_ledger(&head, &taken->ledger);
 	return why;
 }
 
