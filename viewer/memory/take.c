@@ -413,6 +413,7 @@ void ct_taken_put(const struct ct_taken *taken, struct ct_store_builder *builder
 	struct ct_profile *profile = ct_store_builder_profile(builder);
 	profile->ledger = taken->ledger;
 	profile->has_memory = taken->ledger.has_sites;
+	profile->no_memory[0] = '\0';
 	for (size_t i = 0; i < profile->site_count; i++)
 		clear(&profile->sites[i].counters);
 	clear(&profile->totals);

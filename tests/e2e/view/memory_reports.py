@@ -18,8 +18,8 @@ def _advice(context, path):
 @test()
 def at_the_end(context):
     """With CTRACE_MEMORY, a report has the ledger of the process as it was at its end, and resident bytes by site."""
-    result = trace.run(context, [program("pages"), "pins"], out="heap.json", CTRACE_MEMORY=1)
-    check_equal(result.stderr, "", "stderr")
+    result = trace.run(context, [program("pages"), "pins"], out="heap.json", CTRACE_MEMORY=1, CTRACE_QUIET=0)
+    check_equal([line.split()[1] for line in result.stderr.splitlines()], ["total", "peak", "report"], "lines on stderr")
     path = context.path("heap.json")
     got = json.loads(context.run([CTRACE, "memory", "--json", path]).check().stdout)
     check_equal(sum(got["rows"].values()), got["rssBytes"], "the sum of the rows")
