@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "ctrace/control.h"
+#include "ctrace/last_look.h"
 #include "ctrace/pseudo.h"
 
 #define CT_STORE_MAGIC "ctrace\r\n" /* written last: a file without it is not a store yet */
@@ -312,7 +313,7 @@ enum ct_clock {
 #define CT_STORE_FORKED 4u /* began as a copy of the parent's store, at a fork */
 #define CT_STORE_SLACK 8u /* slack is known, since the allocator reports how large a block is */
 #define CT_STORE_REACH 16u /* the REACH section is there and complete */
-#define CT_STORE_MEMORY 32u /* the exporter at exit takes the ledger of the process, which waits for it */
+#define CT_STORE_MEMORY 32u /* the exporter at exit looks at the process's memory, which waits for it */
 #define CT_STORE_BYPASSED_SHIFT 16 /* from this bit on: number of allocator functions that are not recorded */
 #define CT_STORE_BYPASSED_MAX 0xffffu
 
@@ -475,6 +476,7 @@ struct ct_store_header {
 	uint64_t copies_dropped; /* with CTRACE_COPY: copies that could not be recorded, as CT_LOSS_DROPPED counts
 				    events */
 	struct ct_mapping_counters mappings;
+	struct ct_last_look look; /* with CT_STORE_MEMORY */
 };
 
 _Static_assert(sizeof(struct ct_module) == 96, "store layout");

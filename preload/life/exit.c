@@ -259,10 +259,54 @@ static bool is_empty(void)
 	return ct_tracer.header->sections[CT_SECTION_SITES].used <= 1;
 }
 
-/* Does a `ctrace record` export the store later? It could not look at our memory any more. */
+/* Why no exporter has run. */
+static const char *why_none(void)
+{
+	const char *why = why_forbidden();
+	if (why)
+		return why;
+	return refused                        ? "the system or an emulator has refused to start an exporter"
+	       : ct_get_relaxed(&ct_landlock) ? "no exporter could be started in a sandbox (Landlock)"
+					      : "no exporter ran (CTRACE_BIN names it)";
+}
+
+/* For the one who exports the store: why our memory was not looked at. */
+static void note_problem(const char *why)
+{
+	size_t length = strlen(why);
+	memcpy(ct_tracer.header->look.problem, why,
+	       length < CT_LAST_LOOK_PROBLEM_ROOM ? length : CT_LAST_LOOK_PROBLEM_ROOM - 1);
+}
+
+/* Run an exporter, which may read our memory if the recording wants that. If none runs, the store says why. */
+static int run_looking(const char *const *arguments)
+{
+	/* With Yama, a child may not read its parent's memory unless the parent has declared it. */
+	if (ct_options.memory)
+		ct_syscall3(SYS_prctl, PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0);
+	int status = ct_exporter_run(arguments);
+	if (ct_options.memory)
+		ct_syscall3(SYS_prctl, PR_SET_PTRACER, 0, 0);
+	if (ct_options.memory && status < 0)
+		note_problem(why_none());
+	return status;
+}
+
+/* Who exports the store later could not look at our memory any more: keep in it what there is to see. */
+static void keep_last_look(void)
+{
+	const char *arguments[] = {"ctrace", "export", "--last-look", ct_store_path(), NULL};
+	if (ct_options.memory)
+		run_looking(arguments);
+}
+
+/* Does a `ctrace record` export the store later? */
 static bool leaves_export(void)
 {
-	return !ct_options.memory && ct_say_left(ct_store_path(), ct_options.format);
+	if (!*ct_say_notes())
+		return false;
+	keep_last_look();
+	return ct_say_left(ct_store_path(), ct_options.format);
 }
 
 static int run_exporter(bool heard)
@@ -276,13 +320,7 @@ static int run_exporter(bool heard)
 	*next++ = "--format"; /* last, since it may be wrong */
 	*next++ = ct_options.format;
 	*next = ct_store_path();
-	/* With Yama, a child may not read its parent's memory unless the parent has declared it. */
-	if (ct_options.memory)
-		ct_syscall3(SYS_prctl, PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0);
-	int status = ct_exporter_run(arguments);
-	if (ct_options.memory)
-		ct_syscall3(SYS_prctl, PR_SET_PTRACER, 0, 0);
-	return status;
+	return run_looking(arguments);
 }
 
 /* flushes: the C library's exit, which called us, writes what its streams hold when we are done. */
@@ -301,7 +339,7 @@ static void finish(bool flushes)
 		ct_store_remove();
 		return;
 	}
-	if ((ct_options.reach || ct_tracer.log_events) && !ct_exporter_is_forbidden())
+	if ((ct_options.reach || ct_options.memory || ct_tracer.log_events) && !ct_exporter_is_forbidden())
 		ct_threads_await_hooks();
 	if (ct_tracer.log_events || ct_tracer.rss) {
 		ct_lock_get(&ct_lock_combine);
@@ -328,15 +366,11 @@ static void finish(bool flushes)
 		find_reachable((uintptr_t)__builtin_frame_address(0) - SAVED_REGISTERS_BYTES, quiet);
 
 	if (!ct_options.export) {
+		keep_last_look();
 		if (!quiet && !is_empty())
 			ct_say("recorded" BY_HAND, ct_store_path(), NULL);
 	} else if (!leaves_export() && run_exporter(heard) < 0 && !quiet) {
-		const char *why = why_forbidden();
-		if (!why)
-			why = refused ? "the system or an emulator has refused to start an exporter"
-			      : ct_get_relaxed(&ct_landlock) ? "no exporter could be started in a sandbox (Landlock)"
-							     : "no exporter ran (CTRACE_BIN names it)";
-		ct_say(why, is_empty() ? NULL : BY_HAND, is_empty() ? NULL : ct_store_path());
+		ct_say(why_none(), is_empty() ? NULL : BY_HAND, is_empty() ? NULL : ct_store_path());
 	}
 	ct_tidy_folder();
 	if (flushed)

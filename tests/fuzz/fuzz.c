@@ -41,7 +41,7 @@ int fuzz_file(const void *data, size_t size)
 	return fd;
 }
 
-void fuzz_unpack(const uint8_t *data, size_t size)
+int fuzz_unpack(const uint8_t *data, size_t size)
 {
 	static uint8_t store[STORE_MAX];
 	size_t used = 0;
@@ -59,7 +59,7 @@ void fuzz_unpack(const uint8_t *data, size_t size)
 		data += bytes;
 		size -= bytes;
 	}
-	fuzz_file(store, used);
+	return fuzz_file(store, used);
 }
 
 /* A file with a real name; the name of a descriptor is only a link. */

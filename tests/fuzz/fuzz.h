@@ -48,7 +48,7 @@ extern const char fuzz_path[];
  * zeros to insert and a number of bytes to copy (each two bytes, in units of eight), then these bytes. make-corpus
  * packs inputs in this way.
  */
-void fuzz_unpack(const uint8_t *data, size_t size);
+int fuzz_unpack(const uint8_t *data, size_t size);
 
 /* Copies that file to a regular file; returns its name. */
 const char *fuzz_named(void);

@@ -30,12 +30,31 @@ class Store:
         extents = struct.unpack_from("<I", self.data, at)[0]
         at += 8
         self.sections = dict.fromkeys(SECTIONS, b"")
+        self.end = struct.unpack_from("<I", self.data, 16)[0]
         for i in range(extents):
             offset, pages, section = struct.unpack_from("<QII", self.data, at + 16 * i)
+            self.end = max(self.end, offset + pages * PAGE)
             self.sections[SECTIONS[section]] += self.data[offset : offset + pages * PAGE]
         at += 16 * 1000
         names = ("total_bytes", "total_blocks", "live_bytes", "live_blocks", "peak_bytes", "peak_blocks", "peak_ticks", "epoch", "start_ticks")
         self.totals = dict(zip(names, struct.unpack_from("<2Q2q5Q", self.data, at)))
+        # behind progress, timelines, the fork, segments and mappings
+        self.look_at = at + 72 + 25200 + 2 * 10248 + 16 + 2 * 40 + 32 + 368
+        bytes_, problem = struct.unpack_from("<Q120s", self.data, self.look_at)
+        self.look = self.data[self.end : self.end + bytes_]
+        self.look_problem = problem.rstrip(b"\0").decode()
+
+    def last_look(self):
+        """The ledger's numbers, and by site (kind, numbers); the hash is checked."""
+        found, flags, rows, *numbers = struct.unpack_from("<QIIQ9q9Q", self.look)
+        hashed = 0xCBF29CE484222325
+        for word in struct.unpack(f"<{len(self.look) // 8 - 1}Q", self.look[8:]):
+            hashed = (hashed ^ word) * 0x100000001B3 % 2**64
+        assert hashed == found and len(self.look) == 168 + 64 * rows, "the look's hash and size"
+        names = ("rssBytes", *["live", "slack", "free", "heads", "stacks", "mapped", "files", "shared", "ctrace"], "swappedBytes", "heapBytes", "pinnedBytes")
+        names += ("wholePageBytes", "liveBytes", "liveBlocks", "liveSwappedBytes", "liveUntouchedBytes", "tookNs")
+        sites = {site: (kind, numbers) for site, kind, *numbers in struct.iter_unpack("<II7Q", self.look[168:])}
+        return flags, dict(zip(names, numbers)), sites
 
     def histograms(self, site_id, site):
         """Blocks of a site by bucket of size, and freed blocks by bucket of lifetime."""

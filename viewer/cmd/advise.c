@@ -234,7 +234,7 @@ static int advise(const struct request *request)
 	int code = ct_load(request->path, &loaded, &error);
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
-	ct_caveat_torn(loaded, request->path);
+	ct_caveat_input(loaded, request->path);
 	code = ct_threads_fold(loaded, &folded, &error);
 	bool json = request->format == FORMAT_JSON;
 	if (code == 0 && request->what_if)

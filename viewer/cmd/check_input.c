@@ -23,7 +23,7 @@ static int load(const char *path, struct ct_profile **profile, struct ct_error_t
 {
 	int code = ct_load(path, profile, error);
 	if (!code)
-		ct_caveat_torn(*profile, path);
+		ct_caveat_input(*profile, path);
 	return code;
 }
 

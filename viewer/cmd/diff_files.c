@@ -58,7 +58,7 @@ int ct_diff_files_load(struct ct_diff_files *files, enum ct_metric *metric, stru
 		code = files->pid && side == CT_DIFF_NEW ? load_process(files, &files->profiles[side], error)
 							 : ct_load(files->paths[side], &files->profiles[side], error);
 		if (!code)
-			ct_caveat_torn(files->profiles[side], files->paths[side]);
+			ct_caveat_input(files->profiles[side], files->paths[side]);
 		ct_progress_leave(all);
 	}
 	struct ct_progress_part all = ct_progress_enter(CT_DIFF_SIDES * LOADING, COMPARED);

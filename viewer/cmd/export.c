@@ -31,6 +31,7 @@ struct request {
 	bool remove_store;
 	bool at_exit; /* called by the preload library: export, print a summary, remove the store unless it is to be
 			 kept */
+	bool last_look; /* called by the preload library, if others export the store later */
 	const char *notes; /* at exit: a note in this file takes the place of lines on stderr */
 };
 
@@ -257,6 +258,7 @@ static const struct ct_option options[] = {
 	 .set = ct_set_flag,
 	 .at = offsetof(struct request, remove_store)},
 	{.name = "notes", .argument = "FILE", .set = ct_set_text, .at = offsetof(struct request, notes)},
+	{.name = "last-look", .set = ct_set_flag, .at = offsetof(struct request, last_look)},
 	{.name = "at-exit", .set = ct_set_flag, .at = offsetof(struct request, at_exit)},
 };
 
@@ -294,6 +296,8 @@ static int run(int argc, char **argv)
 		code = fail(ct_error_exit_code(code), &error, request.at_exit ? argv[argc - 1] : NULL);
 	} else if (argc - rest != 1) {
 		code = ct_cmd_fail_files(COMMAND, argc - rest);
+	} else if (request.last_look) { /* the store says why there is none; the program's stderr is not ours */
+		code = ct_error_exit_code(ct_export_last_look(argv[rest], &error));
 	} else if (request.at_exit || request.job.live) {
 		code = export(&request, argv[rest]);
 		if (ends)

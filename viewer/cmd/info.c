@@ -243,7 +243,7 @@ static int print_file(const char *path, struct ct_error_text *error)
 	if (!code) {
 		print_profile(profile);
 		bool good = input.is_store ? print_store(&store) : check_report(profile);
-		ct_caveat_torn(profile, path);
+		ct_caveat_input(profile, path);
 		code = good ? CT_EXIT_FINE : CT_EXIT_FINDINGS;
 	}
 	ct_profile_free(profile);

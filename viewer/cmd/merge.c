@@ -41,7 +41,7 @@ static int add_inputs(struct work *work)
 		profile = NULL;
 		code = ct_export_load(path, &profile, &work->error);
 		if (!code)
-			ct_caveat_torn(profile, path);
+			ct_caveat_input(profile, path);
 		if (!code)
 			code = ct_merge_add(&work->merge, profile, path, &work->error);
 		ct_profile_free(profile);

@@ -239,11 +239,6 @@ static int prepare(struct recording *recording)
 	recording->late =
 		recording->settings.formats.count ||
 		(recording->settings.folder && *ct_settings_get(&recording->settings, CT_SETTING_export) == '1');
-	if (code == 0 && recording->late && *ct_settings_get(&recording->settings, CT_SETTING_memory) == '1')
-		code = ct_error_set(
-			&recording->error, CT_ERR_USAGE,
-			"--memory looks at each process at its end, but folders and --format are made after "
-			"it: use -o FILE.json, and ctrace export on that");
 	if (code == 0)
 		code = set_stderr(recording);
 	if (code == 0 && recording->settings.folder)

@@ -194,7 +194,7 @@ static int show_input(struct request *request)
 	if (code < 0)
 		return ct_cmd_fail(COMMAND, ct_error_exit_code(code), "%s", error.line);
 	if (!request->top.pid)
-		ct_caveat_torn(profile, request->path);
+		ct_caveat_input(profile, request->path);
 	ct_terminal_probe(&request->terminal, stdout, request->color);
 	request->top.view.terminal = &request->terminal;
 	request->top.view.profile = profile;

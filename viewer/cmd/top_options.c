@@ -245,6 +245,7 @@ static void choose_memory_columns(struct ct_top_request *request)
 		view->columns[view->column_count++] = columns[i];
 	if (!request->pins)
 		view->columns[view->column_count++] = CT_COLUMN_PINNED;
+	view->columns_yield = true;
 	if (!request->sort_given)
 		view->sort = columns[first];
 	request->sort_given = true;
@@ -360,6 +361,7 @@ int ct_top_keep_leaks(struct ct_top_request *request, struct ct_profile *profile
 		code = ct_leaks_keep(&request->leaks, profile, error);
 	if (!view->column_count) {
 		view->column_count = ct_leak_columns(profile, view->columns);
+		view->columns_yield = true;
 		if (!request->sort_given)
 			view->sort = view->columns[0];
 		if (profile->threads_folded)

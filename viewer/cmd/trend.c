@@ -80,7 +80,7 @@ static int add_run(struct request *request, const char *label, const char *path)
 	int code = ct_load(path, &profile, &request->error);
 	if (code)
 		return code;
-	ct_caveat_torn(profile, path);
+	ct_caveat_input(profile, path);
 	return ct_trend_add(&request->trend, label, profile, &request->error);
 }
 

@@ -129,18 +129,19 @@ static int choose_output(const struct ct_export *job, const struct ct_store_file
 	return CT_OK;
 }
 
-/* Take the ledger of the process that records into the store. Unless quiet, say why that fails; the report goes
- * without. */
-static void add_memory(const struct ct_store_file *store, struct ct_store_builder *builder, bool quiet)
+/* Take the ledger of the process that records into the store. If that fails, the report goes without. */
+static void add_memory(const struct ct_store_file *store, struct ct_store_builder *builder)
 {
+	struct ct_profile *profile = ct_store_builder_profile(builder);
 	struct ct_error_text error;
 	struct ct_taken taken = {0};
 	int code = ct_take_by_store(store, &taken, &error);
 	if (!code)
 		code = ct_taken_name(&taken, store, &error);
-	if (code && !quiet)
-		ct_message("where its memory is cannot be said: %s", error.line);
-	if (!code)
+	if (code)
+		snprintf(profile->no_memory, sizeof(profile->no_memory), "%.*s", (int)sizeof(profile->no_memory) - 1,
+			 error.line);
+	else
 		ct_taken_put(&taken, builder);
 	ct_taken_fini(&taken);
 }
@@ -157,7 +158,7 @@ static int load_living(const struct ct_export *job, const struct ct_store_file *
 		ct_store_builder_free(builder);
 		return ct_error_context(error, code, "%s", job->input->path);
 	}
-	add_memory(store, builder, job->at_exit && store->header->flags & CT_STORE_QUIET);
+	add_memory(store, builder);
 	*profile = ct_store_builder_release(builder, store);
 	return CT_OK;
 }
@@ -322,15 +323,18 @@ static int export(const struct ct_export *job, const struct ct_store_file *store
 		code = label(job, profile, error);
 	if (!code)
 		code = select_part(job, profile, error);
+	bool wants_quiet = store && store->header->flags & CT_STORE_QUIET;
 	if (!code)
 		ct_caveat_torn(profile, job->input->path);
+	if (!code && !job->brief && !job->quiet && !(job->at_exit && wants_quiet))
+		ct_caveat_memory(profile);
 	ct_progress_enter(LOADING, 1);
 	bool replaces = !code && ct_out_replaces(output);
 	if (!code)
 		code = ct_export_write(job, profile, output, error);
 	ct_progress_leave(all);
 	char note[256];
-	bool quiet = job->quiet || (!job->loud && store && store->header->flags & CT_STORE_QUIET);
+	bool quiet = job->quiet || (!job->loud && wants_quiet);
 	if (!code && !job->output && !quiet) {
 		if (store && !job->brief && !job->mode)
 			ct_export_summary(profile, store, output, job->one_line);
@@ -396,7 +400,8 @@ int ct_export_run(const struct ct_export *job, struct ct_error_text *error)
 			ct_error_context(error, code, "%s", path);
 	}
 	struct ct_export one = *job;
-	one.memory = job->memory || (job->at_exit && store.header && store.header->flags & CT_STORE_MEMORY);
+	bool wanted = job->at_exit && store.header && store.header->flags & CT_STORE_MEMORY;
+	one.memory = job->memory || (wanted && !store.look);
 	ct_input_close(job->input); /* there may be one descriptor only (RLIMIT_NOFILE), and the output needs it */
 	if (!code && job->live && ct_export_is_store(job->output))
 		code = write_copy(job, &store, error);

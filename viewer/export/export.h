@@ -88,6 +88,12 @@ void ct_export_summary(const struct ct_profile *profile, const struct ct_store_f
 /* Print one line with the report's path, and whether it has replaced a file. */
 void ct_export_say(const char *output, bool replaced);
 
+/*
+ * Look at the memory of the process that has this store and waits at its end, and keep what there is to see in the
+ * store, or why that failed. 0 or < 0.
+ */
+int ct_export_last_look(const char *path, struct ct_error_text *error);
+
 /* Run the export. 0 or < 0. */
 int ct_export_run(const struct ct_export *job, struct ct_error_text *error);
 

@@ -11,7 +11,6 @@
 #define RATE_WIDTH 11 /* " 12.3 MiB/s" */
 #define RATE_FROM 100 /* from this width of the terminal on, findings have a rate */
 #define GAP 2
-#define TEXT_MIN 34 /* minimum width for names */
 #define VERDICT_LINES 2
 
 static bool has_rate(const struct ct_screen *screen)
@@ -135,17 +134,7 @@ void ct_draw_leaks_header(const struct ct_screen *screen, struct ct_view *view, 
 
 void ct_draw_leaks_layout(const struct ct_screen *screen, struct ct_view *view, struct ct_layout *layout)
 {
-	int extra = ct_draw_leaks_width(screen);
 	view->column_count = ct_screen_leak_columns(screen, view->columns);
-	for (;; view->column_count--) {
-		int last = view->column_count - 1;
-		ct_layout_choose(view, 0, extra, layout);
-		if (!last || layout->text_column + TEXT_MIN <= screen->terminal.columns)
-			return;
-		if (view->columns[last] != view->sort)
-			continue;
-		/* the sorted column stays, and the one before it goes */
-		view->columns[last] = view->columns[last - 1];
-		view->columns[last - 1] = view->sort;
-	}
+	view->columns_yield = true;
+	ct_layout_choose(view, 0, ct_draw_leaks_width(screen), layout);
 }

@@ -401,11 +401,22 @@ int ct_take_by_store(const struct ct_store_file *store, struct ct_taken *taken, 
 	return code;
 }
 
+/* There may be an older one in them. */
+static void clear(struct ct_counters *counters)
+{
+	counters->resident_bytes = counters->swapped_bytes = counters->untouched_bytes = 0;
+	counters->pinned_bytes = counters->share_bytes = 0;
+}
+
 void ct_taken_put(const struct ct_taken *taken, struct ct_store_builder *builder)
 {
 	struct ct_profile *profile = ct_store_builder_profile(builder);
 	profile->ledger = taken->ledger;
 	profile->has_memory = taken->ledger.has_sites;
+	profile->no_memory[0] = '\0';
+	for (size_t i = 0; i < profile->site_count; i++)
+		clear(&profile->sites[i].counters);
+	clear(&profile->totals);
 	for (size_t i = 1; i < taken->site_count && profile->has_memory; i++) {
 		const struct ct_taken_site *from = &taken->sites[i];
 		uint32_t site = ct_store_builder_site(builder, i);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ctrace/last_look.h"
 #include "model/ledger.h"
 
 enum ct_profile_mode {
@@ -158,6 +159,8 @@ struct ct_profile {
 	bool running; /* it was still running when its store was exported */
 	bool torn; /* read from a store that was copied during a write: the numbers do not add up */
 	struct ct_ledger ledger; /* rss_bytes 0: none was taken */
+	char no_memory[CT_LAST_LOOK_PROBLEM_ROOM]; /* why the recording has no ledger although it wanted one; empty: it
+						      has, or did not */
 	struct ct_losses losses;
 	struct ct_counters totals; /* sums over the sites, except that max_* is the global peak */
 

@@ -196,6 +196,8 @@ int ct_folder_add(struct ct_folder *folder, const char *path, const char *output
 		code = ct_error_no_memory(error);
 	if (!code)
 		ct_caveat_torn(profile, path);
+	if (!code && summary != CT_FOLDER_SILENT)
+		ct_caveat_memory(profile);
 	if (!code)
 		code = add_profile(folder, profile, report, main, error);
 	if (!code)

@@ -73,3 +73,16 @@ void ct_caveat_torn(const struct ct_profile *profile, const char *path)
 			   "ctrace export --live, or when its program has ended",
 			   path);
 }
+
+void ct_caveat_memory(const struct ct_profile *profile)
+{
+	if (*profile->no_memory)
+		ct_message("where its memory is cannot be said: %s", profile->no_memory);
+}
+
+void ct_caveat_input(const struct ct_profile *profile, const char *path)
+{
+	ct_caveat_torn(profile, path);
+	if (*profile->no_memory)
+		ct_message("%s: where its memory is cannot be said: %s", path, profile->no_memory);
+}

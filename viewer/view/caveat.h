@@ -14,6 +14,12 @@ char *ct_caveat(const struct ct_profile *profile, char out[CT_CAVEAT_ROOM]);
 /* Print a line to stderr if the profile comes from a store that was copied while being written. */
 void ct_caveat_torn(const struct ct_profile *profile, const char *path);
 
+/* Print a line to stderr if the profile has no ledger although its recording wanted one. */
+void ct_caveat_memory(const struct ct_profile *profile);
+
+/* Both, for a report or store that the user has named. */
+void ct_caveat_input(const struct ct_profile *profile, const char *path);
+
 /* Print lines to stderr about patterns that match nothing, and about limits of blocks that could not decide. */
 void ct_caveat_selected(const struct ct_selected *selected);
 

@@ -228,6 +228,16 @@ static bool fits(const struct ct_view *view, const struct ct_layout *layout, int
 	return total_width(layout, extra) + (columns < NARROW ? TEXT_MIN_NARROW : TEXT_MIN) <= columns;
 }
 
+/* Drop the last column, or the one before it if the table is sorted by the last. */
+static void drop_last(const struct ct_view *view, struct ct_layout *layout)
+{
+	int last = --layout->count;
+	if (layout->columns[last] != view->sort)
+		return;
+	layout->columns[last - 1] = layout->columns[last];
+	layout->widths[last - 1] = layout->widths[last];
+}
+
 /* Columns that the user named stay, whatever the terminal's width. */
 void ct_layout_choose(const struct ct_view *view, unsigned wanted, int extra, struct ct_layout *layout)
 {
@@ -236,6 +246,9 @@ void ct_layout_choose(const struct ct_view *view, unsigned wanted, int extra, st
 	if (view->column_count) {
 		for (int i = 0; i < view->column_count; i++)
 			add(view, layout, view->columns[i]);
+		layout->running = layout->running && (!view->columns_yield || fits(view, layout, extra));
+		while (view->columns_yield && layout->count > 1 && !fits(view, layout, extra))
+			drop_last(view, layout);
 	} else {
 		for (int i = 0; i < CT_COLUMN_COUNT; i++) {
 			bool shown = !ct_column_on_demand((enum ct_column)i) || (int)view->sort == i;

@@ -47,8 +47,9 @@ struct ct_view {
 	bool spreads[CT_HISTOGRAM_KINDS]; /* a column of bars for each of these histograms */
 	bool cumulative; /* groups are sorted by their numbers including callees */
 	enum ct_group_by by;
-	enum ct_column columns[CT_COLUMN_COUNT]; /* chosen by the user */
+	enum ct_column columns[CT_COLUMN_COUNT]; /* chosen by the user, or by an option such as --pins */
 	int column_count; /* 0 = the view's default columns */
+	bool columns_yield; /* the user has not named them: in a narrow terminal the last ones go */
 	const struct ct_counters *whole; /* the base of percentages; NULL = the profile's totals */
 	const struct ct_selected *selected; /* the profile is part of this; NULL = it is whole */
 	const struct ct_leaks *leaks; /* the profile has only these leak candidates; NULL = it has all sites */

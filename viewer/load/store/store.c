@@ -7,6 +7,7 @@
 #include "load/load.h"
 #include "load/store/store_builder.h"
 #include "load/store/store_frames.h"
+#include "load/store/store_last_look.h"
 #include "load/store/store_process.h"
 #include "load/store/store_steps.h"
 #include "model/histogram.h"
@@ -191,7 +192,7 @@ static int describe(struct ct_profile *profile, const struct ct_store_file *stor
 	profile->has_details = !header->sample_bytes;
 	profile->has_slack = profile->has_details && header->flags & CT_STORE_SLACK;
 	profile->has_reach = header->flags & CT_STORE_REACH;
-	profile->has_memory = false; /* a store does not have it; memory/take.h does */
+	profile->has_memory = false; /* until a look at the process is put into it */
 	profile->ledger = (struct ct_ledger){0};
 	profile->has_histograms = store->counter_count > 0;
 	profile->tick_fs = (uint64_t)(store->us_per_tick * 1e9L + 0.5L);
@@ -271,7 +272,7 @@ int ct_store_builder_update(struct ct_store_builder *builder, const struct ct_st
 	if (describe(builder->frames.profile, store) || ct_store_frames_update(&builder->frames, store) ||
 	    !make_room(builder) || add_sites(builder))
 		return ct_error_no_memory(error);
-	return CT_OK;
+	return builder->mode == CT_MODE_HEAP ? ct_store_last_look_put(store, builder, error) : CT_OK;
 }
 
 int ct_store_builder_complete(struct ct_store_builder *builder, const struct ct_store_file *store,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "load/store/store_last_look.h"
 #include "load/store/store_steps.h"
 
 static const char zeros[CT_STORE_PAGE];
@@ -45,6 +46,7 @@ static struct ct_store_header *make_header(const struct ct_store_file *store)
 	*header = *store->header;
 	memset(&header->progress, 0, sizeof(header->progress));
 	memset(header->extents, 0, sizeof(header->extents));
+	header->look.bytes = 0;
 	header->extent_count = CT_SECTION_COUNT;
 	for (uint32_t i = 0; i < CT_SECTION_COUNT; i++) {
 		size_t count;
@@ -79,8 +81,13 @@ static void put_section(const struct ct_store_file *store, uint32_t section, FIL
 int ct_store_file_write(struct ct_store_file *store, FILE *out, struct ct_error_text *error)
 {
 	struct ct_store_header *header = make_header(store);
-	if (!header)
+	char *look = NULL;
+	if (header && store->look)
+		look = ct_store_last_look_pack(store->look, &header->look.bytes);
+	if (!header || (store->look && !look)) {
+		free(header);
 		return ct_error_no_memory(error);
+	}
 	for (size_t i = 0; i < store->ring_count; i++) {
 		struct ct_ring *ring = &store->rings[i];
 		ring->tail[0] = ring->tail[1] = ring->limit = ring->head;
@@ -88,6 +95,9 @@ int ct_store_file_write(struct ct_store_file *store, FILE *out, struct ct_error_
 	fwrite(header, 1, CT_STORE_HEADER_BYTES, out);
 	for (uint32_t i = 0; i < CT_SECTION_COUNT; i++)
 		put_section(store, i, out);
+	if (look)
+		fwrite(look, 1, header->look.bytes, out);
+	free(look);
 	free(header);
 	return ferror(out) ? ct_error_set(error, CT_ERR_IO, "cannot write the copy") : CT_OK;
 }

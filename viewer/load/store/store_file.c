@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ctrace/machine.h"
+#include "load/store/store_last_look.h"
 #include "load/store/store_steps.h"
 #include "util/clock.h"
 #include "util/open.h"
@@ -93,7 +94,9 @@ static int read_and_check(int fd, struct ct_store_file *store, struct ct_error_t
 		code = ct_store_check_segments(store, error);
 	if (!code)
 		code = ct_store_replay(store, error);
-	return code ? code : ct_store_check_sums(store, error);
+	if (!code)
+		code = ct_store_check_sums(store, error);
+	return code ? code : ct_store_last_look_read(fd, store, error);
 }
 
 int ct_store_file_read(int fd, const char *name, struct ct_store_file *store, struct ct_error_text *error)
@@ -119,6 +122,7 @@ int ct_store_file_read(int fd, const char *name, struct ct_store_file *store, st
 
 void ct_store_file_close(struct ct_store_file *store)
 {
+	ct_store_last_look_free(store);
 	free(store->header);
 	free(store->strings);
 	free(store->modules);

@@ -41,6 +41,7 @@ enum ct_module_file {
 };
 
 struct ct_symbols;
+struct ct_taken;
 struct ct_store_added;
 
 struct ct_store_file {
@@ -67,6 +68,8 @@ struct ct_store_file {
 	uint64_t since; /* after the latest event that the viewer has folded; 0 = none yet */
 	uint64_t replayed; /* events that were folded by the viewer */
 	unsigned failed; /* a bit for each enum ct_store_check; 0 = the store is whole */
+	struct ct_taken *look; /* at the process's memory, at its end (store_last_look.h); NULL: none */
+	char look_problem[CT_LAST_LOOK_PROBLEM_ROOM]; /* why it cannot be read; empty: it can, or there is none */
 	bool live; /* the store was written to while it was read */
 	struct ct_segment segment; /* the one that the counters are of */
 	uint64_t start_ticks; /* its start */

@@ -389,6 +389,7 @@ int ct_store_mark(int fd, uint64_t *mark, struct ct_error_text *error)
 		const struct ct_store_header *header = store.header;
 		uint64_t state = header->state;
 		add_to_mark(mark, &state, sizeof(state));
+		add_to_mark(mark, &header->look.bytes, sizeof(header->look.bytes));
 		add_to_mark(mark, header->losses, sizeof(header->losses));
 		add_to_mark(mark, header->sections, sizeof(header->sections));
 		add_to_mark(mark, &header->progress, offsetof(struct ct_progress, undo_totals));
