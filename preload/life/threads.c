@@ -12,6 +12,7 @@
 
 #include "ctrace/fold.h"
 #include "ctrace/histogram.h"
+#include "ctrace/ring.h"
 #include "hot/slow.h"
 #include "hot/state.h"
 #include "store/histogram.h"
@@ -73,7 +74,7 @@ static bool attach_ring(struct ct_thread *thread)
 {
 	struct ct_section *rings = &ct_tracer.header->sections[CT_SECTION_RINGS];
 	uint64_t index = rings->used;
-	uint64_t events = (index + 1) * CT_RING_EVENTS;
+	uint64_t events = ct_ring_slots(index + 1);
 	if ((index >= ct_store_capacity(CT_SECTION_RINGS) && !ct_store_grow(CT_SECTION_RINGS, index + 1)) ||
 	    (events > ct_store_capacity(CT_SECTION_EVENTS) && !ct_store_grow(CT_SECTION_EVENTS, events)))
 		return false;
@@ -223,8 +224,7 @@ struct rest {
 
 static const struct ct_event *event_of(const struct ct_thread *thread, uint64_t at)
 {
-	return &ct_tracer.events[(size_t)(thread->ring - ct_tracer.rings) * CT_RING_EVENTS +
-				 (at & (CT_RING_EVENTS - 1))];
+	return &ct_tracer.events[ct_ring_slot(thread->ring_index - 1, at)];
 }
 
 /* Copy them. False: their owner, which runs on in the parent, has begun to overwrite them. */
@@ -233,7 +233,7 @@ static bool copy_rest(const struct ct_thread *thread, uint64_t tail, struct rest
 	for (uint64_t at = tail; at < thread->head; at++)
 		*rest->end++ = *event_of(thread, at);
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return tail == thread->head || ct_get_acquire(&thread->ring->head) - tail < CT_RING_EVENTS;
+	return tail == thread->head || ct_get_acquire(&thread->ring->head) - tail < ct_ring_events(thread->ring_index - 1);
 }
 
 static void fold_in_order(struct rest *rests, uint32_t count)
