@@ -27,7 +27,7 @@
 #include "ctrace/pseudo.h"
 
 #define CT_STORE_MAGIC "ctrace\r\n" /* written last: a file without it is not a store yet */
-#define CT_STORE_VERSION 5u
+#define CT_STORE_VERSION 6u
 #define CT_STORE_BYTE_ORDER 0x01020304u /* as the writing machine stores it */
 #define CT_STORE_PAGE 4096u /* bytes */
 
@@ -37,7 +37,7 @@ enum ct_section_id {
 	CT_SECTION_NODES, /* struct ct_node; element 0 is the root */
 	CT_SECTION_SITES, /* struct ct_site; element 0 is not used */
 	CT_SECTION_RINGS, /* struct ct_ring */
-	CT_SECTION_EVENTS, /* struct ct_event; ring i owns [i * CT_RING_EVENTS, (i + 1) * CT_RING_EVENTS) */
+	CT_SECTION_EVENTS, /* struct ct_event; see ring.h */
 	CT_SECTION_SNAPSHOTS, /* struct ct_snapshot_row */
 	CT_SECTION_MARKS, /* struct ct_mark_row */
 	CT_SECTION_REACH, /* struct ct_reach_row */
@@ -206,8 +206,6 @@ static inline uint64_t ct_event_slack(const struct ct_event *event)
 	return event->other >> CT_EVENT_SLACK_SHIFT;
 }
 
-#define CT_RING_EVENTS 1024u /* a power of two */
-
 /* A thread's journal. A new thread gets the ring of one that is gone. */
 struct ct_ring {
 	uint64_t head; /* events written since start; the owner's release pairs with the combiner's acquire */
@@ -240,47 +238,6 @@ struct ct_progress {
 	uint32_t undo_ids[CT_BATCH_EVENTS];
 	struct ct_site undo_sites[CT_BATCH_EVENTS];
 };
-
-/* The round in progress, or the next one. */
-static inline uint64_t ct_round(const struct ct_progress *progress)
-{
-	return progress->progress >> 32;
-}
-
-/* The index of a ring's valid tail. */
-static inline uint32_t ct_round_parity(const struct ct_progress *progress)
-{
-	return ct_round(progress) & 1;
-}
-
-/*
- * In ct_progress.progress: the round adds the table of a slice (slice.h) to the sites. What is counted then are the
- * entries of the table that are added, not events. The totals are added in the batch of the last entry.
- */
-#define CT_ROUND_BY_SITE 0x80000000u
-
-static inline int ct_round_is_by_site(const struct ct_progress *progress)
-{
-	return (progress->progress & CT_ROUND_BY_SITE) != 0;
-}
-
-/* How many events of the round are folded, or entries of its table added, in whole batches. */
-static inline uint32_t ct_round_folded(const struct ct_progress *progress)
-{
-	return (uint32_t)progress->progress & ~CT_ROUND_BY_SITE;
-}
-
-/* Are the limits of the round complete? */
-static inline int ct_round_begun(const struct ct_progress *progress)
-{
-	return progress->limits_round == ct_round(progress) + 1;
-}
-
-/* The first event of a ring that is not folded; a round in progress counts as not begun. */
-static inline uint64_t ct_ring_tail(const struct ct_ring *ring, const struct ct_progress *progress)
-{
-	return ring->tail[ct_round_parity(progress)];
-}
 
 /* What ct_store_header.losses counts. */
 enum ct_loss {

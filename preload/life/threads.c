@@ -12,6 +12,7 @@
 
 #include "ctrace/fold.h"
 #include "ctrace/histogram.h"
+#include "ctrace/ring.h"
 #include "ctrace/timeline.h"
 #include "hot/slow.h"
 #include "hot/state.h"
@@ -74,7 +75,7 @@ static bool attach_ring(struct ct_thread *thread)
 {
 	struct ct_section *rings = &ct_tracer.header->sections[CT_SECTION_RINGS];
 	uint64_t index = rings->used;
-	uint64_t events = (index + 1) * CT_RING_EVENTS;
+	uint64_t events = ct_ring_slots(index + 1);
 	if ((index >= ct_store_capacity(CT_SECTION_RINGS) && !ct_store_grow(CT_SECTION_RINGS, index + 1)) ||
 	    (events > ct_store_capacity(CT_SECTION_EVENTS) && !ct_store_grow(CT_SECTION_EVENTS, events)))
 		return false;
@@ -217,14 +218,9 @@ static void fold(const struct ct_event *event)
 	ct_timeline_add(header, event->ticks);
 }
 
-static size_t slot_of(uint32_t ring, uint64_t at)
-{
-	return (size_t)ring * CT_RING_EVENTS + (at & (CT_RING_EVENTS - 1));
-}
-
 static size_t rest_bytes(uint32_t rings)
 {
-	return sizeof(struct ct_rest) + (size_t)rings * CT_RING_EVENTS * sizeof(struct ct_event);
+	return sizeof(struct ct_rest) + ct_ring_slots(rings) * sizeof(struct ct_event);
 }
 
 struct ct_rest *ct_rest_new(void)
@@ -247,7 +243,7 @@ void ct_rest_copy(struct ct_rest *rest, const struct ct_ring *rings)
 	for (uint32_t i = 0; i < rest->rings && ct_lock_all_kept(); i++) {
 		uint64_t head = ct_get_acquire(&ct_tracer.rings[i].head);
 		for (uint64_t at = rings[i].folded; at < head; at++)
-			rest->events[slot_of(i, at)] = ct_tracer.events[slot_of(i, at)];
+			rest->events[ct_ring_slot(i, at)] = ct_tracer.events[ct_ring_slot(i, at)];
 	}
 	/* Another thread may have taken the locks from the fork, and folded what was copied here. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -272,7 +268,7 @@ static uint32_t copy_parts(struct part *parts, struct ct_event *to, const struct
 		uint32_t ring = thread->ring_index - 1;
 		parts[count].next = to;
 		for (uint64_t at = rings[ring].folded; at < thread->head; at++)
-			*to++ = events[slot_of(ring, at)];
+			*to++ = events[ct_ring_slot(ring, at)];
 		parts[count++].end = to;
 	}
 	return count;
@@ -333,7 +329,7 @@ bool ct_rest_fold(const struct ct_rest *rest, const struct ct_ring *rings)
 void ct_threads_fold_interrupted(void)
 {
 	for (; interrupted && interrupted_head < interrupted->head; interrupted_head++)
-		fold(&ct_tracer.events[slot_of((uint32_t)(interrupted->ring - ct_tracer.rings), interrupted_head)]);
+		fold(&ct_tracer.events[ct_ring_slot((uint32_t)(interrupted->ring - ct_tracer.rings), interrupted_head)]);
 	interrupted = NULL;
 }
 

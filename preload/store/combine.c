@@ -45,7 +45,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 static struct ct_event *event_at(uint32_t ring, uint64_t index)
 {
-	return &ct_tracer.events[(size_t)ring * CT_RING_EVENTS + (index & (CT_RING_EVENTS - 1))];
+	return &ct_tracer.events[ct_ring_slot(ring, index)];
 }
 
 /*
@@ -217,8 +217,8 @@ static void fold_run(struct folding *folding)
 		if (ct_source_before(&heap[i], &next))
 			next = heap[i];
 
-	uint64_t at = position[ring];
-	uint64_t count = least(ct_tracer.rings[ring].limit - at, CT_RING_EVENTS - (at & (CT_RING_EVENTS - 1)));
+	uint64_t at = position[ring], slots = ct_ring_events(ring);
+	uint64_t count = least(ct_tracer.rings[ring].limit - at, slots - (at & (slots - 1)));
 	count = least(count, folding->batch_left);
 	/* `next` bounds the run; at equal times the ring with the lower number comes first. */
 	const struct ct_event *event = event_at(ring, at);
@@ -435,7 +435,7 @@ static void fold_beside(const struct ct_thread *thread)
 
 static bool is_full(const struct ct_thread *thread)
 {
-	return thread->head - ct_get_acquire(&thread->ring->folded) >= CT_RING_EVENTS;
+	return thread->head - ct_get_acquire(&thread->ring->folded) >= ct_ring_events(thread->ring_index - 1);
 }
 
 /*
@@ -481,12 +481,12 @@ void ct_combine(struct ct_thread *thread)
 	}
 	uint64_t used = thread->head - ct_get_acquire(&ring->folded);
 	uint64_t unclaimed = thread->head - ct_get_relaxed(&ring->claimed);
-	uint64_t room =
-		used < CT_RING_EVENTS ? CT_RING_EVENTS - used : 0; /* 0 in a forked child, whose ring is only a copy */
+	const uint64_t slots = ct_ring_events(index);
+	uint64_t room = used < slots ? slots - used : 0; /* 0 in a forked child, whose ring is only a copy */
 	if (!alone)
 		room = least(room, unclaimed < wanted ? wanted - unclaimed : least(wanted, RETRY_EVENTS));
 	/* The ring's memory ends there. */
-	room = least(room, CT_RING_EVENTS - (thread->head & (CT_RING_EVENTS - 1)));
+	room = least(room, slots - (thread->head & (slots - 1)));
 	thread->slot = event_at(index, thread->head);
 	thread->slots_end = thread->slot + room;
 }

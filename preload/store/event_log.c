@@ -13,11 +13,11 @@ static uint32_t count;
 static void append(int flags)
 {
 	int fd = ct_sys_open(path.bytes, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
-	if (fd < 0)
-		return;
-	ct_sys_write(fd, buffer, count * sizeof(*buffer));
-	ct_sys_close(fd);
-	count = 0;
+	if (fd >= 0) {
+		ct_sys_write(fd, buffer, count * sizeof(*buffer));
+		ct_sys_close(fd);
+	}
+	count = 0; /* if the file is gone, the events are lost, since the buffer has no more room */
 }
 
 void ct_event_log_open(const char *output)

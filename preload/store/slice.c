@@ -7,7 +7,7 @@
 #include "sys/lock.h"
 #include "sys/region.h"
 
-#define SLICES_MAX 32u /* that are claimed by threads and not folded */
+#define SLICES_MAX 128u /* that are claimed by threads and not folded */
 #define IN_FLIGHT (2 * SLICES_MAX) /* a power of two */
 #define ALONE_AFTER 8u /* slices */
 #define AHEAD 12u /* events */
@@ -28,7 +28,7 @@ static uint32_t wanted = CT_SLICE_WANTED; /* written under ct_lock_claim */
 
 static const struct ct_event *event_at(uint32_t ring, uint64_t index)
 {
-	return &ct_tracer.events[(size_t)ring * CT_RING_EVENTS + (index & (CT_RING_EVENTS - 1))];
+	return &ct_tracer.events[ct_ring_slot(ring, index)];
 }
 
 /*

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "ctrace/report_name.h"
+#include "ctrace/ring.h"
 #include "hot/state.h"
 #include "sys/lock.h"
 #include "sys/page.h"
@@ -36,7 +37,7 @@ static const struct section_shape {
 	[CT_SECTION_REACH] = {sizeof(struct ct_reach_row), 4u << 10, 1024ull << 20},
 	[CT_SECTION_SEGMENTS] = {sizeof(struct ct_segment_head), 4u << 10, 1024ull << 20},
 	[CT_SECTION_COUNTERS] = {sizeof(uint64_t), 4u << 10, 512ull << 20},
-	[CT_SECTION_EVENTS] = {sizeof(struct ct_event), CT_RING_EVENTS * sizeof(struct ct_event), 512ull << 20},
+	[CT_SECTION_EVENTS] = {sizeof(struct ct_event), CT_RING_EVENTS_SHORT * sizeof(struct ct_event), 1ull << 30},
 };
 
 static struct section_place {

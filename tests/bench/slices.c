@@ -190,7 +190,7 @@ static void look(struct worker *worker, struct ct_thread *thread)
 	uint64_t unclaimed = thread->head - ring->claimed, wanted = ct_slice_wanted();
 	uint64_t retry = wanted < RETRY_EVENTS ? wanted : RETRY_EVENTS;
 	uint64_t events = unclaimed < wanted ? wanted - unclaimed : retry;
-	worker->room = CT_RING_EVENTS - (thread->head - ring->folded);
+	worker->room = ct_ring_events(thread->ring_index - 1) - (thread->head - ring->folded);
 	if (!alone && events < worker->room)
 		worker->room = events;
 }

@@ -21,7 +21,7 @@
 #include "load/store/store_steps.h"
 #include "slices.h"
 
-#define THREADS 3
+#define THREADS (CT_RINGS_SHORT + 1) /* so that the last ones have long rings */
 #define SITES 150 /* more than a batch changes */
 #define LARGE 300 /* events */
 #define LARGE_IN_TABLE 600 /* their table has more entries than a batch */
@@ -158,11 +158,11 @@ static struct reference reference_of_shared(void)
 }
 
 /* What the reader sees of a program that was killed now. */
-static void check(const struct reference *reference, uint64_t step)
+static void check(const char *path, const struct reference *reference, uint64_t step)
 {
 	struct ct_store_file store;
 	struct ct_error_text error;
-	if (ct_store_file_open(shared->path, &store, &error))
+	if (ct_store_file_open(path, &store, &error))
 		fail_msg("step %lu: %s", step, error.line);
 	uint32_t difference = reference_difference(reference, store.header, store.sites, store.counters);
 	if (difference)
@@ -206,7 +206,7 @@ static struct seen step_through(pid_t pid, const struct reference *reference)
 			continue;
 		memcpy(before, store, bytes);
 		note(&seen, progress);
-		check(reference, step);
+		check(shared->path, reference, step);
 	}
 	munmap((void *)store, bytes);
 	free(before);
@@ -226,9 +226,9 @@ static struct seen kill_at_any_instruction(bool with_tables, uint32_t *half)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSTOPPED(status));
 	struct reference reference = reference_of_shared();
-	check(&reference, 0);
+	check(shared->path, &reference, 0);
 	struct seen seen = step_through(pid, &reference);
-	check(&reference, UINT64_MAX);
+	check(shared->path, &reference, UINT64_MAX);
 	*half = reference.header->timeline_half;
 	reference_free(&reference);
 	kill(pid, SIGKILL);
@@ -261,11 +261,52 @@ static void test_killed_while_it_adds_tables(void **state)
 	munmap(shared, sizeof(*shared));
 }
 
+static void test_slots_of_rings(void **state)
+{
+	(void)state;
+	uint64_t slots = 0;
+	for (uint64_t ring = 0; ring < 3 * CT_RINGS_SHORT; ring++) {
+		uint64_t events = ct_ring_events(ring);
+		assert_int_equal(events, ring < CT_RINGS_SHORT ? CT_RING_EVENTS_SHORT : CT_RING_EVENTS);
+		assert_int_equal(ct_ring_slots(ring), slots);
+		assert_int_equal(ct_ring_slot(ring, events - 1), slots + events - 1);
+		assert_int_equal(ct_ring_slot(ring, events), slots);
+		slots += events;
+	}
+}
+
+/* A reader takes all events of a full ring, which begin in the middle of its slots. */
+static void test_full_long_ring(void **state)
+{
+	(void)state;
+	static struct ct_event events[CT_RING_EVENTS];
+	const struct ct_thread *last = &sim.thread[THREADS - 1];
+	void *recording = NULL;
+	assert_int_equal(recording_start(&recording), 0);
+	sim_start(THREADS, SITES);
+	sim.most_live = SIM_LIVE;
+	sim.plain = true;
+	publish_in_one_bucket(LARGE);
+	combine();
+	struct reference reference = reference_new();
+	for (; sim_has_room(last); sim.clock++)
+		sim_step(THREADS - 1, false, 0);
+	assert_int_equal(sim_merge(events), CT_RING_EVENTS);
+	assert_int_not_equal(last->head % CT_RING_EVENTS, 0);
+	for (size_t i = 0; i < CT_RING_EVENTS; i++)
+		reference_fold(&reference, &events[i]);
+	check(ct_store_path(), &reference, 0);
+	reference_free(&reference);
+	assert_int_equal(recording_stop(&recording), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_killed_while_it_folds),
 		cmocka_unit_test(test_killed_while_it_adds_tables),
+		cmocka_unit_test(test_slots_of_rings),
+		cmocka_unit_test(test_full_long_ring),
 	};
 	return cmocka_run_group_tests_name("both_slice_kill", tests, NULL, NULL);
 }

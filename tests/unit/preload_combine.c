@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "ctrace/ring.h"
 #include "recording.h"
 #include "store/snapshot.h"
 #include "store/store_file.h"
@@ -225,7 +226,7 @@ static void test_rings_wrap_around(void **state)
 {
 	(void)state;
 	uint64_t bytes = 0;
-	volatile uint32_t count = 5 * CT_RING_EVENTS; /* volatile: an unrolled loop would have several sites */
+	volatile uint32_t count = 5 * CT_RING_EVENTS_SHORT; /* volatile: an unrolled loop would have several sites */
 	for (uint32_t i = 1; i <= count; i++) {
 		allocate(0x70100, i);
 		release(0x70100);

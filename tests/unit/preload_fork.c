@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "ctrace/ring.h"
 #include "recording.h"
 #include "sys/options.h"
 
@@ -20,8 +21,7 @@
 #define REST_LEAST 100 /* events that the busy thread publishes there */
 #define FIRST_BYTES 100000 /* more than all other blocks of these tests */
 #define SHORT_WAITS 300 /* of 1 ms each: time for two looks of a thread that waits for the fork */
-#define SHORT_WAITS 300 /* of 1 ms each: time for two looks of a thread that waits for the fork */
-#define ENOUGH (3ull * CT_RING_EVENTS) /* after the fork: all slots of the busy thread's ring are written again */
+#define ENOUGH (3ull * CT_RING_EVENTS_SHORT) /* after the fork: all slots of the busy thread's ring are written again */
 
 static pthread_barrier_t barrier;
 static bool forking;
@@ -92,7 +92,7 @@ static void at_the_last_moment(void)
 	ct_set_release(&busy.goes_on, true);
 	if (ct_get_acquire(&busy.runs))
 		while (ct_get_acquire(&busy.ring->head) <
-		       ct_get_relaxed(&busy.ring->folded) + (busy.waits ? CT_RING_EVENTS : REST_LEAST))
+		       ct_get_relaxed(&busy.ring->folded) + (busy.waits ? CT_RING_EVENTS_SHORT : REST_LEAST))
 			sched_yield();
 	if (busy.waits)
 		wait_here_and_there();

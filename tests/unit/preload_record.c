@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ctrace/ring.h"
 #include "recording.h"
 #include "store/store_file.h"
 
@@ -307,7 +308,7 @@ static bool is_full(const struct ct_ring *ring)
 {
 	ct_lock_get(&ct_lock_combine);
 	bool full =
-		ring->head - ring->tail[ct_tracer.header->progress.progress >> 32 & 1] > CT_RING_EVENTS - FAKE_EVENTS;
+		ring->head - ring->tail[ct_tracer.header->progress.progress >> 32 & 1] > CT_RING_EVENTS_SHORT - FAKE_EVENTS;
 	ct_lock_put(&ct_lock_combine);
 	return full;
 }
@@ -318,7 +319,7 @@ static void publish(uint32_t ring, uint32_t kind, uint64_t ticks, uint64_t other
 	uint64_t head = to->head;
 	while (head % FAKE_EVENTS == 0 && is_full(to))
 		sched_yield();
-	ct_tracer.events[ring * CT_RING_EVENTS + head % CT_RING_EVENTS] = (struct ct_event){
+	ct_tracer.events[ct_ring_slot(ring, head)] = (struct ct_event){
 		.ticks = ticks,
 		.site = 1,
 		.kind = kind,

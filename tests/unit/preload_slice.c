@@ -237,7 +237,7 @@ static void test_interrupted_claimer(void **state)
 	struct ct_slice *slice = open_slices[--open_count];
 	assert_true(slice->events > 0);
 	struct ct_thread *thread = &sim.thread[1];
-	publish_until(thread, CT_RING_EVENTS);
+	publish_until(thread, ct_ring_events(thread->ring_index - 1));
 	ct_combine(thread);
 	assert_true(sim_has_room(thread));
 	assert_int_equal(slice->state, CT_SLICE_LEFT);
@@ -332,7 +332,7 @@ static void test_threads_fold_beside_each_other(void **state)
 		pthread_join(threads[i], NULL);
 	combine();
 	assert_true(made_with_tables > WORKERS * PAIRS / 4);
-	assert_true(ct_slices_claimed - claimed > 2 * WORKERS * PAIRS / CT_RING_EVENTS / 2);
+	assert_true(ct_slices_claimed - claimed > 2 * WORKERS * PAIRS / CT_RING_EVENTS_SHORT / 2);
 	reference.sites = reallocarray(reference.sites, ct_tracer.header->sections[CT_SECTION_SITES].used,
 				       sizeof(*reference.sites));
 	for (uint64_t i = reference.header->sections[CT_SECTION_SITES].used;

@@ -45,7 +45,7 @@ static inline uint32_t sim_draw(uint32_t below)
 static inline void sim_add_ring(struct ct_thread *thread)
 {
 	struct ct_section *rings = &ct_tracer.header->sections[CT_SECTION_RINGS];
-	uint64_t index = rings->used, events = (index + 1) * CT_RING_EVENTS;
+	uint64_t index = rings->used, events = ct_ring_slots(index + 1);
 	assert_true(index < ct_store_capacity(CT_SECTION_RINGS) || ct_store_grow(CT_SECTION_RINGS, index + 1));
 	assert_true(events <= ct_store_capacity(CT_SECTION_EVENTS) || ct_store_grow(CT_SECTION_EVENTS, events));
 	*thread = (struct ct_thread){.ring = &ct_tracer.rings[index], .ring_index = (uint32_t)index + 1};
@@ -85,7 +85,7 @@ static inline void sim_reset(uint32_t most_live)
 
 static inline struct ct_event *sim_event_at(const struct ct_ring *ring, uint64_t at)
 {
-	return &ct_tracer.events[(size_t)(ring - ct_tracer.rings) * CT_RING_EVENTS + (at & (CT_RING_EVENTS - 1))];
+	return &ct_tracer.events[ct_ring_slot((uint64_t)(ring - ct_tracer.rings), at)];
 }
 
 static inline void sim_publish(struct ct_thread *thread, const struct ct_event *event)
@@ -96,7 +96,7 @@ static inline void sim_publish(struct ct_thread *thread, const struct ct_event *
 
 static inline bool sim_has_room(const struct ct_thread *thread)
 {
-	return thread->head - thread->ring->folded < CT_RING_EVENTS;
+	return thread->head - thread->ring->folded < ct_ring_events(thread->ring_index - 1);
 }
 
 static inline struct ct_event sim_new_block(void)

@@ -54,7 +54,7 @@ struct store_builder *store_builder_new(void)
 	header->sections[CT_SECTION_SITES].used = 3;
 	header->sections[CT_SECTION_COUNTERS].used = 1;
 	header->sections[CT_SECTION_RINGS].used = BUILDER_RINGS;
-	header->sections[CT_SECTION_EVENTS].used = BUILDER_RINGS * CT_RING_EVENTS;
+	header->sections[CT_SECTION_EVENTS].used = BUILDER_EVENTS;
 	return builder;
 }
 
@@ -62,7 +62,7 @@ void store_builder_event(struct store_builder *builder, uint32_t ring, uint64_t 
 			 uint64_t bytes, uint64_t other)
 {
 	uint64_t at = builder->rings[ring].head++;
-	builder->events[ring * CT_RING_EVENTS + at % CT_RING_EVENTS] =
+	builder->events[ct_ring_slot(ring, at)] =
 		(struct ct_event){ticks, site, kind, bytes, other};
 }
 
@@ -98,7 +98,7 @@ struct store_builder_blocks store_builder_expected(const struct store_builder *b
 	struct store_builder_blocks blocks = {{0}, {0}};
 	for (uint32_t ring = 0; ring < BUILDER_RINGS; ring++)
 		for (uint64_t i = 0; i < builder->rings[ring].head; i++) {
-			const struct ct_event *event = &builder->events[ring * CT_RING_EVENTS + i];
+			const struct ct_event *event = &builder->events[ct_ring_slot(ring, i)];
 			unsigned bucket = 63;
 			uint64_t number = event->bytes;
 			if (event->site != site)

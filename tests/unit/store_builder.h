@@ -5,11 +5,12 @@
 
 #include <stdint.h>
 
-#include "ctrace/store.h"
+#include "ctrace/ring.h"
 
 #define BUILDER_SITES 8
 #define BUILDER_NODES 32
 #define BUILDER_RINGS 3
+#define BUILDER_EVENTS (BUILDER_RINGS * CT_RING_EVENTS_SHORT)
 #define BUILDER_COUNTERS 1024
 
 struct store_builder {
@@ -19,7 +20,7 @@ struct store_builder {
 	struct ct_node nodes[BUILDER_NODES];
 	struct ct_site sites[BUILDER_SITES];
 	struct ct_ring rings[BUILDER_RINGS];
-	struct ct_event events[BUILDER_RINGS * CT_RING_EVENTS];
+	struct ct_event events[BUILDER_EVENTS];
 	struct ct_snapshot_row snapshots[16];
 	struct ct_mark_row marks[4];
 	struct ct_reach_row reach[4];

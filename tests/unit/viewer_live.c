@@ -53,10 +53,10 @@ static void *section(const struct recorder *recorder, uint32_t id)
 static void publish(struct recorder *recorder, uint32_t ring_id, uint32_t site, uint32_t kind, uint64_t birth)
 {
 	struct ct_ring *ring = (struct ct_ring *)section(recorder, CT_SECTION_RINGS) + ring_id;
-	struct ct_event *events = (struct ct_event *)section(recorder, CT_SECTION_EVENTS) + ring_id * CT_RING_EVENTS;
+	struct ct_event *events = (struct ct_event *)section(recorder, CT_SECTION_EVENTS) + ct_ring_slots(ring_id);
 	uint64_t *published = &recorder->published[site];
 	uint64_t bytes = size_of(kind == CT_EVENT_ALLOC ? (*published)++ : *published - 1);
-	events[ring->head % CT_RING_EVENTS] = (struct ct_event){recorder->ticks, site, kind, bytes, birth};
+	events[ring->head % ct_ring_events(ring_id)] = (struct ct_event){recorder->ticks, site, kind, bytes, birth};
 	release(&ring->head, ring->head + 1);
 	recorder->ticks++;
 }
@@ -91,8 +91,8 @@ static void combine(struct recorder *recorder)
 		progress->undo_totals = recorder->header->totals;
 		release(&progress->undo_mark, progress->progress + 1);
 		for (; at < end; at++) {
-			const struct ct_event *alloc = &events[ALLOCATING * CT_RING_EVENTS + at % CT_RING_EVENTS];
-			const struct ct_event *gone = &events[FREEING * CT_RING_EVENTS + at % CT_RING_EVENTS];
+			const struct ct_event *alloc = &events[ct_ring_slot(ALLOCATING, at)];
+			const struct ct_event *gone = &events[ct_ring_slot(FREEING, at)];
 			keep_for_undo(progress, sites, alloc->site);
 			for (int i = 0; i < 2; i++)
 				store_builder_fold(sites, &recorder->header->totals, counters,
@@ -138,7 +138,7 @@ static void *record(void *argument)
 		uint64_t birth = recorder->ticks;
 		publish(recorder, ALLOCATING, site, CT_EVENT_ALLOC, 0);
 		publish(recorder, FREEING, site, CT_EVENT_FREE, birth);
-		if (i % (CT_RING_EVENTS - 1) == 0)
+		if (i % (CT_RING_EVENTS_SHORT - 1) == 0)
 			combine(recorder);
 		for (volatile int pause = 0; pause < 20; pause++)
 			;

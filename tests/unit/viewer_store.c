@@ -43,7 +43,7 @@ static uint32_t merged(const struct store_builder *builder, const struct ct_even
 		const struct ct_event *first = NULL;
 		uint32_t from = 0;
 		for (uint32_t ring = 0; ring < BUILDER_RINGS; ring++) {
-			const struct ct_event *event = &builder->events[ring * CT_RING_EVENTS + at[ring]];
+			const struct ct_event *event = &builder->events[ct_ring_slot(ring, at[ring])];
 			if (at[ring] < builder->rings[ring].head && (!first || event->ticks < first->ticks)) {
 				first = event;
 				from = ring;
@@ -316,7 +316,7 @@ static void test_named_damage(void **state)
 	builder = refused(builder, "site without a stack");
 	builder->header.sections[CT_SECTION_SITES].used = UINT64_MAX / 64;
 	builder = refused(builder, "more sites than");
-	builder->rings[0].head = CT_RING_EVENTS + 1;
+	builder->rings[0].head = ct_ring_events(0) + 1;
 	builder = refused(builder, "ring positions");
 	store_builder_event(builder, 0, 1, 9, CT_EVENT_ALLOC, 1, 0);
 	builder = refused(builder, "bad event");

@@ -29,7 +29,7 @@ static struct store_builder *folded(void)
 	}
 	for (uint32_t ring = 0; ring < BUILDER_RINGS; ring++) {
 		for (uint64_t i = 0; i < builder->rings[ring].head; i++) {
-			const struct ct_event *event = &builder->events[ring * CT_RING_EVENTS + i];
+			const struct ct_event *event = &builder->events[ct_ring_slot(ring, i)];
 			store_builder_fold(builder->sites, &builder->header.totals,
 					   &builder->header.sections[CT_SECTION_COUNTERS], builder->counters, event);
 		}
@@ -119,7 +119,7 @@ static void event_before_the_one_before(struct store_builder *builder)
 
 static void second_event_before_the_folded(struct store_builder *builder)
 {
-	builder->events[2 * CT_RING_EVENTS + 3].ticks = 1;
+	builder->events[ct_ring_slot(2, 3)].ticks = 1;
 	store_builder_event(builder, 2, 5, 1, CT_EVENT_ALLOC, 1, 0);
 	store_builder_event(builder, 2, 6, 1, CT_EVENT_ALLOC, 1, 0);
 }
@@ -240,7 +240,7 @@ static void test_late_event(void **state)
 {
 	(void)state;
 	struct store_builder *builder = folded();
-	builder->events[2 * CT_RING_EVENTS + 3].ticks = 4;
+	builder->events[ct_ring_slot(2, 3)].ticks = 4;
 	store_builder_event(builder, 2, 5, 1, CT_EVENT_ALLOC, 1, 0);
 	store_builder_event(builder, 2, LATE + 500, 1, CT_EVENT_ALLOC, 1, 0);
 	assert_int_equal(failed_checks(builder), 0);
@@ -255,7 +255,7 @@ static void test_free_that_was_missed(void **state)
 	store_builder_event(builder, 0, LATE + 800, 1, CT_EVENT_ALLOC, 7, 0);
 	assert_int_equal(failed_checks(builder), 0);
 	builder = folded();
-	builder->events[2 * CT_RING_EVENTS + 3].ticks = 1;
+	builder->events[ct_ring_slot(2, 3)].ticks = 1;
 	store_builder_event(builder, 2, 900, 1, CT_EVENT_FREE, 120, 800);
 	store_builder_event(builder, 2, 800, 1, CT_EVENT_ALLOC, 7, 0);
 	assert_int_equal(failed_checks(builder), 0);

@@ -25,7 +25,7 @@ static const void *section_of(const struct ct_store_file *store, uint32_t sectio
 		[CT_SECTION_NODES] = {store->nodes, store->node_count},
 		[CT_SECTION_SITES] = {store->sites, store->site_count},
 		[CT_SECTION_RINGS] = {store->rings, store->ring_count},
-		[CT_SECTION_EVENTS] = {NULL, store->ring_count * CT_RING_EVENTS},
+		[CT_SECTION_EVENTS] = {NULL, ct_ring_slots(store->ring_count)},
 		[CT_SECTION_SNAPSHOTS] = {store->snapshots, store->snapshot_rows},
 		[CT_SECTION_MARKS] = {store->marks, store->mark_count},
 		[CT_SECTION_REACH] = {store->reach, store->reach_rows},

@@ -95,15 +95,14 @@ static int read_section(int fd, const struct ct_store_header *header, uint32_t s
  */
 static int read_ring(int fd, struct ct_store_file *store, size_t ring, struct ct_error_text *error)
 {
-	uint64_t head = store->rings[ring].head;
+	uint64_t head = store->rings[ring].head, slots = ct_ring_events(ring);
 	uint64_t at = ct_ring_tail(&store->rings[ring], &store->header->progress);
-	if (at > head || head - at > CT_RING_EVENTS)
+	if (at > head || head - at > slots)
 		return CT_OK; /* the replay reports it, unless the file is changing */
-	at = ct_store_first_known(at, head);
+	at = ct_store_first_known(ring, at, head);
 	while (at < head) {
-		uint64_t slot = at & (CT_RING_EVENTS - 1);
-		uint64_t count = head - at < CT_RING_EVENTS - slot ? head - at : CT_RING_EVENTS - slot;
-		uint64_t first = ring * CT_RING_EVENTS + slot;
+		uint64_t first = ct_ring_slot(ring, at), to_end = slots - (at & (slots - 1));
+		uint64_t count = head - at < to_end ? head - at : to_end;
 		int code = read_bytes(fd, store->header, CT_SECTION_EVENTS, first * sizeof(struct ct_event),
 				      count * sizeof(struct ct_event), (char *)&store->events[first], error);
 		if (code)
@@ -147,11 +146,11 @@ static int read_counters(int fd, struct ct_store_file *store, struct ct_error_te
 		code = read_section(fd, header, CT_SECTION_RINGS, &store->rings, &store->ring_count, error);
 	if (!code)
 		ct_store_clear_counters(store);
-	if (!code && store->ring_count > header->sections[CT_SECTION_EVENTS].used / CT_RING_EVENTS)
+	if (!code && ct_ring_slots(store->ring_count) > header->sections[CT_SECTION_EVENTS].used)
 		code = ct_store_damaged(error, "rings without events");
 	if (code)
 		return code;
-	store->events = calloc(store->ring_count * CT_RING_EVENTS + 1, sizeof(*store->events));
+	store->events = calloc(ct_ring_slots(store->ring_count) + 1, sizeof(*store->events));
 	if (!store->events)
 		return ct_error_no_memory(error);
 	for (size_t i = 0; i < store->ring_count && !code; i++)
@@ -308,7 +307,7 @@ static bool cut_ring(struct ct_store_file *store, size_t i, struct cut *cut)
 	/* The limits of a round in progress are such a cut already, and the replay needs all events up to them. */
 	if (ct_round_begun(&header->progress) && i < header->progress.rings)
 		least = ring->limit;
-	if (tail > least || least > ring->head || ring->head - tail > CT_RING_EVENTS)
+	if (tail > least || least > ring->head || ring->head - tail > ct_ring_events(i))
 		return true; /* damaged; the replay reports it */
 	while (ring->head > least && ct_store_event(store, i, ring->head - 1)->ticks > cut->ticks)
 		ring->head--;

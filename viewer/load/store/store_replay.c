@@ -128,7 +128,7 @@ static int merge_ranges(struct ct_store_file *store, struct ct_store_slice *slic
 	int code = heap && at ? CT_OK : ct_error_no_memory(error);
 	for (uint32_t i = 0; i < store->ring_count && !code; i++) {
 		at[i] = from[i];
-		if (from[i] > to[i] || to[i] - from[i] > CT_RING_EVENTS)
+		if (from[i] > to[i] || to[i] - from[i] > ct_ring_events(i))
 			code = ct_store_damaged(error, "ring positions out of range");
 		else if (from[i] < to[i])
 			heap[count++] = (struct ct_source){ct_store_event(store, i, from[i])->ticks, i};
@@ -161,7 +161,7 @@ static int finish_round(struct ct_store_file *store, const uint64_t *tails, cons
 static void skip_before(const struct ct_store_file *store, size_t ring, uint64_t *at, uint64_t end)
 {
 	uint64_t start = store->header->totals.start_ticks;
-	for (uint64_t count = 0; count < CT_RING_EVENTS && *at < end; count++) {
+	for (uint64_t count = 0; count < ct_ring_events(ring) && *at < end; count++) {
 		if (ct_store_event(store, ring, *at)->ticks >= start)
 			break;
 		++*at;

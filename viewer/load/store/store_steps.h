@@ -3,6 +3,7 @@
 #ifndef CT_LOAD_STORE_STORE_STEPS_H
 #define CT_LOAD_STORE_STORE_STEPS_H
 
+#include "ctrace/ring.h"
 #include "load/store/store_file.h"
 #include "model/profile.h"
 
@@ -98,15 +99,15 @@ bool ct_store_histograms_fit(struct ct_store_file *store);
 int ct_store_replay(struct ct_store_file *store, struct ct_error_text *error);
 
 /* Is the event before a ring's tail also read? Only if the ring's owner is far from overwriting it. */
-static inline bool ct_store_knows_before(uint64_t tail, uint64_t head)
+static inline bool ct_store_knows_before(size_t ring, uint64_t tail, uint64_t head)
 {
-	return tail && head - tail < CT_RING_EVENTS / 2;
+	return tail && head - tail < ct_ring_events(ring) / 2;
 }
 
 /* The first event of a ring that is read. Folded ones are not needed, except to show a thread's latest. */
-static inline uint64_t ct_store_first_known(uint64_t tail, uint64_t head)
+static inline uint64_t ct_store_first_known(size_t ring, uint64_t tail, uint64_t head)
 {
-	if (!ct_store_knows_before(tail, head))
+	if (!ct_store_knows_before(ring, tail, head))
 		return tail;
 	return tail < CT_STORE_LATEST_EVENTS ? 0 : tail - CT_STORE_LATEST_EVENTS;
 }
@@ -120,7 +121,7 @@ static inline bool ct_store_is_sane(int64_t bytes, int64_t blocks)
 
 static inline const struct ct_event *ct_store_event(const struct ct_store_file *store, size_t ring, uint64_t index)
 {
-	return &store->events[ring * CT_RING_EVENTS + (index & (CT_RING_EVENTS - 1))];
+	return &store->events[ct_ring_slot(ring, index)];
 }
 
 #endif

@@ -202,11 +202,11 @@ static bool takes_place(const struct ct_event *before, const struct ct_event *ev
 static void check_ring(struct ct_store_file *store, size_t ring, uint64_t tail, uint64_t limit, uint64_t head,
 		       uint64_t latest)
 {
-	if (head - tail > CT_RING_EVENTS) {
+	if (head - tail > ct_ring_events(ring)) {
 		fail(store, CT_STORE_CHECK_EVENTS, true); /* overwritten */
 		return;
 	}
-	uint64_t first = ct_store_knows_before(tail, head) ? tail - 1 : tail;
+	uint64_t first = ct_store_knows_before(ring, tail, head) ? tail - 1 : tail;
 	for (uint64_t at = first + 1; at < head; at++) {
 		uint64_t ticks = ct_store_event(store, ring, at)->ticks;
 		bool pair = takes_place(ct_store_event(store, ring, at - 1), ct_store_event(store, ring, at));
