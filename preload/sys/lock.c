@@ -10,8 +10,8 @@
 
 #define WAIT_NS 10000000u /* how long to wait for a fork, doubled each time */
 #define DOUBLINGS 6u
-#define WAITS_MIN                                                                                                      \
-	3u /* after 70 ms, look whether the forking thread is stuck: so it is if the next look finds the same */
+/* After 70 ms, look whether the forking thread is stuck: so it is if the next look finds the same. */
+#define WAITS_MIN 3u
 #define WAITS_MAX 13u /* 5 s, if it cannot be found out whether it is stuck */
 
 #define FREE 0u
@@ -78,8 +78,7 @@ struct waiting {
 	char call[CALL_BYTES]; /* the system call of the forking thread at the latest look */
 };
 
-/* Does the line begin with a futex? x86-64 calls it 202, aarch64 98; an emulated program sees the number of its host.
- */
+/* Does the line begin with a futex? On x86-64 it is 202, on aarch64 98; an emulated program sees its host's number. */
 static bool is_futex(const char *call)
 {
 	return !memcmp(call, "202 ", 4) || !memcmp(call, "98 ", 3);
