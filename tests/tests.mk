@@ -195,11 +195,14 @@ $(UNIT_BOTH:%=$(TESTS)/unit/%): $(TESTS)/unit/%: $B/obj/tests/unit/%.o $(UNIT_PR
 unit: unit-build
 	tests/run --units $(TESTS)/unit
 
+# Of the unit tests, and of the fuzz targets.
+SANITIZERS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined,float-cast-overflow \
+	-fno-sanitize-recover=undefined,float-cast-overflow
+
 # Each has its own objects. Leak checks stay on, since the viewer frees everything that it allocates.
 # Without the programs that stop a single thread at each instruction, of which there are many more here.
 unit-asan:
-	$(MAKE) unit B=$B/asan UNIT_BOTH= LDFLAGS='-fsanitize=address,undefined' \
-		OPT='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined'
+	$(MAKE) unit B=$B/asan UNIT_BOTH= LDFLAGS='-fsanitize=address,undefined' OPT='$(SANITIZERS)'
 unit-tsan:
 	$(MAKE) unit B=$B/tsan UNIT_BOTH= OPT='-O1 -g -fsanitize=thread' LDFLAGS='-fsanitize=thread'
 

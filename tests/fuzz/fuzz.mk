@@ -10,7 +10,6 @@ FUZZ_MAIN = $B/obj/tests/fuzz/replay.o
 FUZZ_VIEWER := $(filter-out $B/obj/viewer/ctrace.o,$(VIEWER_OBJ)) $B/obj/tests/fuzz/fuzz.o
 FUZZ_PRELOAD := $(patsubst %,$B/obj/preload/%.o,sys/environment sys/say sys/options life/output sys/page sys/region sys/sandbox sys/text)
 FUZZ_UNWIND := $(patsubst %,$B/obj/preload/unwind/%.o,frames cfi_row cfi_expression)
-FUZZ_SANITIZERS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 $B/obj/tests/fuzz/%.o: tests/fuzz/%.c
 	@mkdir -p $(@D)
@@ -34,14 +33,14 @@ fuzz-targets: $(FUZZ_BINARIES) $(TESTS)/share/ctrace/report.html
 
 # Uses the objects of make unit-asan.
 fuzz-replay-build:
-	$(MAKE) fuzz-targets B=$B/asan OPT='$(FUZZ_SANITIZERS)' LDFLAGS='-fsanitize=address,undefined'
+	$(MAKE) fuzz-targets B=$B/asan OPT='$(SANITIZERS)' LDFLAGS='-fsanitize=address,undefined'
 
 fuzz-replay: fuzz-replay-build
 	for target in $(FUZZ_TARGETS); do \
 		printf '%s: ' $$target; $B/asan/tests/fuzz/$$target tests/fuzz/corpus/$$target || exit 1; done
 
 fuzz-build:
-	$(MAKE) fuzz-targets B=$B/fuzz CC=clang OPT='$(FUZZ_SANITIZERS) -fsanitize=fuzzer-no-link' CFLAGS=-w FUZZ_MAIN= \
+	$(MAKE) fuzz-targets B=$B/fuzz CC=clang OPT='$(SANITIZERS) -fsanitize=fuzzer-no-link' CFLAGS=-w FUZZ_MAIN= \
 		LDFLAGS='-fsanitize=address,undefined,fuzzer'
 
 fuzz: fuzz-build

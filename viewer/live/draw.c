@@ -9,6 +9,7 @@
 #include "live/views.h"
 #include "names/names.h"
 #include "names/number.h"
+#include "util/whole.h"
 #include "view/bars.h"
 #include "view/stack.h"
 
@@ -110,8 +111,8 @@ static void put_rates(struct draw *draw)
 	char text[CT_NUMBER_ROOM * 4], number[CT_NUMBER_ROOM], other[CT_NUMBER_ROOM];
 	put_label(draw, "rate");
 	snprintf(text, sizeof(text), "%s/s, %s blocks/s",
-		 ct_number_bytes(number, (uint64_t)((double)totals->recent_bytes / seconds + 0.5)),
-		 ct_number_short(other, (double)(uint64_t)((double)totals->recent_blocks / seconds + 0.5)));
+		 ct_number_bytes(number, ct_whole((double)totals->recent_bytes / seconds)),
+		 ct_number_short(other, (double)ct_whole((double)totals->recent_blocks / seconds)));
 	ct_line_add_rest(&draw->line, text);
 	snprintf(text, sizeof(text), "; live %c%s since the baseline, %s ago", totals->grown_bytes < 0 ? '-' : '+',
 		 bytes_of(draw, grown, number), ct_number_time(other, (double)draw->screen->baseline_us, "µs"));

@@ -9,6 +9,7 @@
 #include "model/origin.h"
 #include "names/names.h"
 #include "util/array.h"
+#include "util/whole.h"
 
 /* Thresholds; ctrace-advise(1) lists them. */
 #define SHARE_MIN 0.05
@@ -175,7 +176,7 @@ static bool judge_one_size(const struct work *work, struct ct_advice *advice)
 
 static bool judge_bytes(struct ct_advice *advice, double bytes, double whole, double least)
 {
-	advice->saved_bytes = bytes < 0x1p63 ? (uint64_t)bytes : UINT64_MAX;
+	advice->saved_bytes = ct_whole(bytes);
 	advice->share = ratio(bytes, whole);
 	return advice->share >= least && advice->saved_bytes >= BYTES_MIN;
 }

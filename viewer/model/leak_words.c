@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "names/names.h"
+#include "util/whole.h"
 
 #define SECONDS_MIN 0.01 /* of a run; what a shorter one does in a second says nothing */
 #define FREED_MIN (1u << 20) /* bytes that a program frees while it ends */
@@ -127,7 +128,7 @@ void ct_explain_leak(const struct ct_profile *profile, const struct ct_advice *a
 	ct_sentence_add(out, " to ");
 	ct_sentence_bytes(out, growth->last.bytes);
 	ct_sentence_add(out, " in ");
-	ct_sentence_count(out, (uint64_t)(growth->last.blocks + 0.5), "block");
+	ct_sentence_count(out, ct_whole(growth->last.blocks), "block");
 	if (growth->last.time >= (double)profile->end_time) {
 		ct_sentence_add(out, " at the end");
 	} else {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "names/number.h"
+#include "util/whole.h"
 
 void ct_sentence_add(char out[CT_ADVICE_ROOM], const char *format, ...)
 {
@@ -19,7 +20,7 @@ void ct_sentence_add(char out[CT_ADVICE_ROOM], const char *format, ...)
 void ct_sentence_bytes(char out[CT_ADVICE_ROOM], double bytes)
 {
 	char number[CT_NUMBER_ROOM];
-	ct_sentence_add(out, "%s", ct_number_bytes(number, bytes < 0x1p63 ? (uint64_t)(bytes + 0.5) : UINT64_MAX));
+	ct_sentence_add(out, "%s", ct_number_bytes(number, ct_whole(bytes)));
 }
 
 void ct_sentence_count(char out[CT_ADVICE_ROOM], uint64_t count, const char *what)

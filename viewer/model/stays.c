@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/series.h"
+#include "util/whole.h"
 
 #define NONE UINT32_MAX
 #define RUN_US_MIN 10000 /* what a shorter run does over time is the scheduler's doing */
@@ -62,7 +63,7 @@ int ct_stays_find(struct ct_stays *stays, const struct ct_profile *profile, cons
 		stays->count = choose(&series, stays->of_function);
 		stays->rows = calloc(stays->count + 1, sizeof(*stays->rows));
 		stays->judged = is_long(profile) && ct_series_enough(&series);
-		stays->grown_bytes = series.grown_bytes < 0x1p63 ? (uint64_t)series.grown_bytes : UINT64_MAX;
+		stays->grown_bytes = ct_whole(series.grown_bytes);
 	}
 	if (!stays->rows)
 		stays->count = 0;

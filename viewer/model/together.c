@@ -123,6 +123,6 @@ uint64_t ct_together_most(const struct ct_together *together, size_t part, size_
 
 uint64_t ct_together_cell_end(const struct ct_together *together, size_t cell)
 {
-	double length = (double)(together->end - together->begin);
-	return (uint64_t)(length * (double)(cell + 1) / CT_TOGETHER_CELLS);
+	uint64_t length = together->end - together->begin, cells = cell + 1;
+	return length / CT_TOGETHER_CELLS * cells + length % CT_TOGETHER_CELLS * cells / CT_TOGETHER_CELLS;
 }

@@ -33,12 +33,6 @@ struct ct_what_if {
 	struct ct_origins origins; /* of the profile's frames */
 };
 
-/* Of a sum that is a fraction where sizes are known only roughly. */
-static inline uint64_t ct_what_if_whole(double bytes)
-{
-	return bytes < 0x1p63 ? (uint64_t)(bytes + 0.5) : UINT64_MAX;
-}
-
 /* 0 or < 0; call ct_what_if_fini in both cases. CT_ERR_USAGE: the profile does not know its peak. */
 int ct_what_if(const struct ct_profile *profile, struct ct_what_if *what_if, struct ct_error_text *error);
 void ct_what_if_fini(struct ct_what_if *what_if);

@@ -2,10 +2,12 @@
 #include "view/view.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "names/number.h"
+#include "util/whole.h"
 
 #define GAP 2
 #define PERCENT_WIDTH 5
@@ -113,11 +115,11 @@ static char *format_live(const struct ct_view *view, enum ct_column column, cons
 {
 	double seconds = (double)view->profile->recent_us / 1e6;
 	double value = ct_column_value(counters, column);
-	uint64_t magnitude = (uint64_t)(value < 0 ? -value : value);
+	uint64_t magnitude = ct_whole(fabs(value));
 	if (column == CT_COLUMN_BLOCK_RATE)
-		return ct_number_short(out, (double)(uint64_t)(value / seconds + 0.5));
+		return ct_number_short(out, (double)ct_whole(value / seconds));
 	if (column == CT_COLUMN_RATE)
-		return ct_number_bytes_column(out, (uint64_t)(value / seconds + 0.5));
+		return ct_number_bytes_column(out, ct_whole(value / seconds));
 	out[0] = value < 0 ? '-' : '+';
 	if (view->exact)
 		ct_number_exact(out + 1, magnitude);

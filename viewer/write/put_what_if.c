@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "model/advise.h"
+#include "util/whole.h"
 #include "write/put_json.h"
 
 #define PAGE_ROWS 20
@@ -34,11 +35,11 @@ void ct_put_what_if(const struct ct_profile *profile, const struct ct_what_if *w
 	ct_put_number_member(out, "peakBlocks", profile->totals.peak_blocks);
 	ct_put_number_member(out, "estimatedBytes", what_if->estimated_bytes);
 	if (what_if->recorded_slack >= 0)
-		ct_put_number_member(out, "recordedSlackBytes", ct_what_if_whole(what_if->recorded_slack));
+		ct_put_number_member(out, "recordedSlackBytes", ct_whole(what_if->recorded_slack));
 	fputs(",\"takenBytes\":{", out);
 	for (int i = 0; i < CT_ALLOCATORS; i++)
 		fprintf(out, "%s\"%s\":%" PRIu64, i ? "," : "", ct_allocator_title((enum ct_allocator)i),
-			ct_what_if_whole(what_if->taken[i]));
+			ct_whole(what_if->taken[i]));
 	fputs("},\n\"smallerSizes\":[", out);
 	for (size_t i = 0; i < rows && i < what_if->count; i++) {
 		fputs(i ? ",\n" : "\n", out);
