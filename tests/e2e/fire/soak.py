@@ -428,7 +428,10 @@ def sshd(context):
         return shown
 
     # A new image takes over each connection, and the store of the old image stays.
-    return soak.soak(context, work, {"sshd": 6 * FACTOR + 1, "ssh": 2 * FACTOR, "scp": FACTOR}, stores_stay=True)
+    servers = {"sshd": 6 * FACTOR + 1}
+    if os.path.exists("/usr/lib/openssh/sshd-auth"):  # since OpenSSH 10 a connection has programs of its own
+        servers = {"sshd": 1, "sshd-session": 4 * FACTOR, "sshd-auth": 2 * FACTOR}
+    return soak.soak(context, work, {**servers, "ssh": 2 * FACTOR, "scp": FACTOR}, stores_stay=True)
 
 
 PAGE = """<!doctype html><title>soak</title><h1>A page</h1><p id=p></p><script>
