@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "names/allocators.h"
 #include "names/names.h"
 #include "names/number.h"
+#include "util/whole.h"
 #include "view/view.h"
 
 static void test_bytes(void **state)
@@ -61,6 +63,18 @@ static void test_bytes(void **state)
 	assert_string_equal(ct_number_count(out, 1, ""), "1 ");
 	assert_string_equal(ct_number_count(out, UINT64_MAX, "123456789012345678901234567890123456é"),
 			    "18,446,744,073,709,551,615 123456789012345678901234567890123456");
+}
+
+static void test_whole_numbers(void **state)
+{
+	(void)state;
+	volatile double huge = 1e30; /* of a constant the compiler makes the largest number itself */
+	assert_int_equal(ct_whole(2.5), 3);
+	assert_int_equal(ct_whole(0x1p62), UINT64_C(1) << 62);
+	assert_int_equal(ct_whole(huge), UINT64_MAX);
+	assert_int_equal(ct_whole(HUGE_VAL), UINT64_MAX);
+	assert_int_equal(ct_whole(-1), 0);
+	assert_int_equal(ct_whole(NAN), 0);
 }
 
 static void test_other_numbers(void **state)
@@ -314,10 +328,10 @@ static int use_utf8(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bytes),           cmocka_unit_test(test_other_numbers),
-		cmocka_unit_test(test_short_names),     cmocka_unit_test(test_leaf),
-		cmocka_unit_test(test_allocator_names), cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_command),
+		cmocka_unit_test(test_whole_numbers), cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_other_numbers), cmocka_unit_test(test_short_names),
+		cmocka_unit_test(test_leaf),          cmocka_unit_test(test_allocator_names),
+		cmocka_unit_test(test_cut),           cmocka_unit_test(test_command),
 	};
 	return cmocka_run_group_tests(tests, use_utf8, NULL);
 }
