@@ -329,7 +329,8 @@ bool ct_rest_fold(const struct ct_rest *rest, const struct ct_ring *rings)
 void ct_threads_fold_interrupted(void)
 {
 	for (; interrupted && interrupted_head < interrupted->head; interrupted_head++)
-		fold(&ct_tracer.events[ct_ring_slot((uint32_t)(interrupted->ring - ct_tracer.rings), interrupted_head)]);
+		fold(&ct_tracer
+			      .events[ct_ring_slot((uint32_t)(interrupted->ring - ct_tracer.rings), interrupted_head)]);
 	interrupted = NULL;
 }
 

@@ -16,7 +16,8 @@
 #include "sys/compiler.h"
 
 #define CT_RINGS_MAX 8192u
-#define CT_SLICE_WANTED (CT_RING_EVENTS_SHORT / 2) /* events of its own, at which a thread claims a slice; if many do */
+#define CT_SLICE_WANTED (CT_RING_EVENTS_SHORT / 2) /* events of its own, at which a thread claims a slice; if many do  \
+						    */
 #define CT_SLICE_EVENTS_MAX 16384u /* larger slices get neither keys nor table */
 #define CT_SLICE_LEAST 16u /* it is fewer, but at least these */
 

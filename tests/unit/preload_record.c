@@ -307,8 +307,8 @@ static void test_threads_against_reference(void **state)
 static bool is_full(const struct ct_ring *ring)
 {
 	ct_lock_get(&ct_lock_combine);
-	bool full =
-		ring->head - ring->tail[ct_tracer.header->progress.progress >> 32 & 1] > CT_RING_EVENTS_SHORT - FAKE_EVENTS;
+	bool full = ring->head - ring->tail[ct_tracer.header->progress.progress >> 32 & 1] >
+		    CT_RING_EVENTS_SHORT - FAKE_EVENTS;
 	ct_lock_put(&ct_lock_combine);
 	return full;
 }

@@ -62,8 +62,7 @@ void store_builder_event(struct store_builder *builder, uint32_t ring, uint64_t 
 			 uint64_t bytes, uint64_t other)
 {
 	uint64_t at = builder->rings[ring].head++;
-	builder->events[ct_ring_slot(ring, at)] =
-		(struct ct_event){ticks, site, kind, bytes, other};
+	builder->events[ct_ring_slot(ring, at)] = (struct ct_event){ticks, site, kind, bytes, other};
 }
 
 void store_builder_fold(struct ct_site *sites, struct ct_totals *totals, struct ct_section *section, uint64_t *counters,

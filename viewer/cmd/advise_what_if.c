@@ -31,8 +31,7 @@ static void put_allocators(struct ct_line *line, const struct ct_profile *profil
 	ct_line_end(line);
 	for (int i = 0; i < CT_ALLOCATORS; i++) {
 		ct_line_format(line, "   %-9s", ct_allocator_title((enum ct_allocator)i));
-		ct_line_add_right(line, ct_number_bytes_column(number, ct_whole(what_if->taken[i])),
-				  BYTES_WIDTH);
+		ct_line_add_right(line, ct_number_bytes_column(number, ct_whole(what_if->taken[i])), BYTES_WIDTH);
 		ct_line_style(line, CT_STYLE_QUIET);
 		ct_line_format(line, "   +%s %%", ct_number_percent(number, what_if->taken[i] - peak, peak));
 		ct_line_style(line, CT_STYLE_PLAIN);

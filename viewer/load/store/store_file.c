@@ -57,8 +57,7 @@ uint64_t ct_store_file_us(const struct ct_store_file *store, uint64_t ticks)
 const struct ct_event *ct_store_latest_event(const struct ct_store_file *store, size_t ring, uint64_t back)
 {
 	uint64_t head = store->rings[ring].head, tail = ct_ring_tail(&store->rings[ring], &store->header->progress);
-	if (tail > head || head - tail > ct_ring_events(ring) ||
-	    back >= head - ct_store_first_known(ring, tail, head))
+	if (tail > head || head - tail > ct_ring_events(ring) || back >= head - ct_store_first_known(ring, tail, head))
 		return NULL;
 	const struct ct_event *event = ct_store_event(store, ring, head - 1 - back);
 	bool good = event->site && event->site < store->site_count && event->ticks >= store->start_ticks;
