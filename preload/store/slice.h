@@ -16,10 +16,9 @@
 #include "sys/compiler.h"
 
 #define CT_RINGS_MAX 8192u
-#define CT_SLICE_WANTED (CT_RING_EVENTS_SHORT / 2) /* events of its own, at which a thread claims a slice; if many do  \
-						    */
+#define CT_SLICE_WANTED (CT_RING_EVENTS_SHORT / 2) /* events of its own, at which a thread claims a slice */
 #define CT_SLICE_EVENTS_MAX 16384u /* larger slices get neither keys nor table */
-#define CT_SLICE_LEAST 16u /* it is fewer, but at least these */
+#define CT_SLICE_LEAST 16u /* where many threads record it is fewer, but at least these */
 
 struct ct_slice_table; /* slice_table.h */
 

@@ -21,8 +21,7 @@
 #define REST_LEAST 100 /* events that the busy thread publishes there */
 #define FIRST_BYTES 100000 /* more than all other blocks of these tests */
 #define SHORT_WAITS 300 /* of 1 ms each: time for two looks of a thread that waits for the fork */
-#define ENOUGH (3ull * CT_RING_EVENTS_SHORT) /* after the fork: all slots of the busy thread's ring are written again  \
-					      */
+#define ENOUGH (3ull * CT_RING_EVENTS_SHORT) /* after the fork: the busy thread's slots are all written again */
 
 static pthread_barrier_t barrier;
 static bool forking;
