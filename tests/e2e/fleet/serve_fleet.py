@@ -108,7 +108,7 @@ def profile_of_many(context):
         spent = cpu_ms(server.pid) - before
         check_equal((second["alloc_space"], second["inuse_space"]), (0, live), "second difference, of nothing")
         memory = memory_mib(server.pid)
-        check(spent < 2 * 15_000 * 0.01 * len(paths) / 100, f"{spent:.0f} ms of CPU for a profile")  # twice: other work on the machine
+        check(spent < 4 * 15_000 * 0.01 * len(paths) / 100, f"{spent:.0f} ms of CPU for a profile")  # 4: other work on the machine
         check(memory < 200, f"{memory:.0f} MiB")
         return f"{spent:.0f} ms of CPU, {memory:.0f} MiB"
 

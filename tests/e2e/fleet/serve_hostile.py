@@ -46,7 +46,7 @@ def _is_well(server, before):
 
 @test()
 def malformed_requests(context):
-    """Each gets an answer of 4xx or is closed."""
+    """Each gets an answer of 4xx or is closed. libmicrohttpd 1 sends a path with blanks to itself, with the blanks encoded."""
     user = alone(context)
     with targets(context, popen=user) as (target,), serving(context, **user) as server:
         server.wait_for(target.pid, "the process", lambda row: True)
@@ -66,7 +66,8 @@ def malformed_requests(context):
             b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 500,
         )
         for request, answer in zip(requests, _send(server, requests)):
-            check(not answer or re.match(rb"HTTP/1\.[01] [45]\d\d ", answer) or answer.startswith(b"HTTP/1.1 200") and request == b"GET / HTTP/1.1\r\n\r\n",
+            check(not answer or re.match(rb"HTTP/1\.[01] [45]\d\d ", answer) or answer.startswith(b"HTTP/1.1 200") and request == b"GET / HTTP/1.1\r\n\r\n"
+                  or answer.startswith(b"HTTP/1.1 301") and b"\r\nLocation: GET%20/\r\n" in answer,
                   f"{request[:60]!r}: {answer[:200]!r}")
         for body, status in ((b"0x1+" * 16_384, 200), (b"x" * 70_000, 413), (b"+" * 65_536, 200)):
             server.ask("/pprof/symbol", "POST", body, status=status)

@@ -20,9 +20,10 @@ def _certificate(context, name="cert"):
     """Paths of a certificate for localhost, of its key, and of the authority's that has signed it."""
     key_options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     cert, key, authority = (context.path(name + end) for end in (".pem", ".key", ".ca"))
-    context.run(["openssl", "req", "-x509", *key_options, "-days", "2", "-subj", "/CN=authority", "-out", authority, "-keyout", authority + ".key"]).check()
+    context.run(["openssl", "req", "-x509", *key_options, "-days", "2", "-subj", "/CN=authority", "-addext", "keyUsage=critical,keyCertSign",
+                 "-out", authority, "-keyout", authority + ".key"]).check()
     context.run(["openssl", "req", *key_options, "-subj", "/CN=localhost", "-out", cert + ".csr", "-keyout", key]).check()
-    names = context.write(name + ".names", "subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    names = context.write(name + ".names", "subjectAltName=DNS:localhost,IP:127.0.0.1\nauthorityKeyIdentifier=keyid\n")
     context.run(["openssl", "x509", "-req", "-in", cert + ".csr", "-CA", authority, "-CAkey", authority + ".key", "-CAcreateserial", "-days", "2",
                  "-extfile", names, "-out", cert]).check()
     return cert, key, authority
