@@ -171,7 +171,7 @@ install: all $(if $(wildcard $B/musl/lib/*.so),install-musl)
 	ln -sf ctrace $(DESTDIR)$(BINDIR)/ctrace-top
 	install -D -m 644 $(PAGE) $(DESTDIR)$(DATADIR)/report.html
 	install -m 644 include/ctrace/ctrace.h include/ctrace/version.h include/ctrace/store.h include/ctrace/pseudo.h include/ctrace/fold.h \
-		include/ctrace/control.h include/ctrace/ring.h include/ctrace/rules.h include/ctrace/merge.h \
+		include/ctrace/control.h include/ctrace/last_look.h include/ctrace/ring.h include/ctrace/rules.h include/ctrace/merge.h \
 		$(DESTDIR)$(PREFIX)/include/ctrace/
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(MANDIR)/
 	install -m 644 docs/man/ctrace.3 $(DESTDIR)$(MAN3DIR)/
