@@ -104,6 +104,12 @@ static inline __attribute__((always_inline)) void ct_fold_extremes(struct ct_sit
 	}
 }
 
+/* For a free: the block is of an earlier segment, so this one does not have it, and nothing is counted. */
+static inline bool ct_fold_is_stale(const struct ct_totals *totals, const struct ct_event *event)
+{
+	return ct_event_birth(event) < totals->start_ticks;
+}
+
 /*
  * Add one event to its site, its site's histograms and the totals. Events must come in the order of merge.h. False: it
  * is not in the histogram yet, which must be widened (ct_histogram_widen).
@@ -115,7 +121,7 @@ static inline __attribute__((always_inline)) bool ct_fold_event(struct ct_site *
 	enum ct_event_kind kind = ct_event_kind(event);
 	if (kind != CT_EVENT_ALLOC) {
 		if (kind == CT_EVENT_FREE) {
-			if (ct_event_birth(event) < totals->start_ticks) /* the segment does not have the block */
+			if (ct_fold_is_stale(totals, event))
 				return true;
 			ct_fold_free(site, totals, event);
 			return ct_histogram_add_lifetime(site, counters, event->ticks - ct_event_birth(event),

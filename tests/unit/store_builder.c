@@ -100,13 +100,14 @@ struct store_builder_blocks store_builder_expected(const struct store_builder *b
 			const struct ct_event *event = &builder->events[ct_ring_slot(ring, i)];
 			unsigned bucket = 63;
 			uint64_t number = event->bytes;
-			if (event->site != site)
+			bool freed = ct_event_kind(event) == CT_EVENT_FREE;
+			if (event->site != site || (freed && ct_fold_is_stale(&builder->header.totals, event)))
 				continue;
-			if (ct_event_kind(event) == CT_EVENT_FREE)
+			if (freed)
 				number = event->ticks - event->other < 1024 ? 1024 : event->ticks - event->other;
 			while (bucket && number < (uint64_t)1 << bucket)
 				bucket--;
-			if (ct_event_kind(event) == CT_EVENT_FREE)
+			if (freed)
 				blocks.lifetimes[bucket]++;
 			else
 				blocks.sizes[bucket]++;

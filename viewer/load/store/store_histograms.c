@@ -87,9 +87,11 @@ int ct_store_histograms_begin(struct ct_store_file *store, struct ct_error_text 
 /* Has the undone batch added the event to the counters? */
 static bool is_added(struct ct_store_file *store, const struct ct_event *event)
 {
+	bool freed = ct_event_kind(event) == CT_EVENT_FREE;
+	if (freed && ct_fold_is_stale(&store->header->totals, event))
+		return false;
 	for (size_t i = 0; i < store->added_count; i++) {
 		struct ct_store_added *added = &store->added[i];
-		bool freed = ct_event_kind(event) == CT_EVENT_FREE;
 		uint64_t *left = freed ? &added->lifetimes : &added->sizes, blocks = ct_event_blocks(event);
 		if (added->site != event->site || !*left)
 			continue;
