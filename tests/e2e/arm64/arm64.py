@@ -118,6 +118,8 @@ def larger_pages(context):
 
 
 def _verify(context, words, least, **variables):
+    if glob.glob(os.path.join(ROOT, "usr/lib/aarch64-linux-gnu/libunwind.so.8.1.*")):
+        raise Skip("libunwind before 1.8: on aarch64, 1.8.1 leaves out the outermost frame, _start")
     result = _run(context, words, CTRACE_DEBUG="verify", **variables)
     check_equal(result.status, 0, "status of " + words[0] + ": " + result.stderr[-500:])
     lines = VERIFIED.findall(result.stderr)
