@@ -226,12 +226,17 @@ static void publish_end(void)
 	ct_set_release(&header->state, CT_STATE_ENDED);
 }
 
+/* With Yama, a child may not read its parent's memory unless the parent has declared it. */
+static void permit_reading(bool permitted)
+{
+	ct_syscall3(SYS_prctl, PR_SET_PTRACER, permitted ? PR_SET_PTRACER_ANY : 0, 0);
+}
+
 static bool run_reach(struct ct_reach *reach)
 {
-	/* With Yama, a child may not trace its parent unless the parent has declared it. */
-	ct_syscall3(SYS_prctl, PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0);
+	permit_reading(true);
 	int status = run_child(ct_reach_classify, reach, CLONE_VFORK);
-	ct_syscall3(SYS_prctl, PR_SET_PTRACER, 0, 0);
+	permit_reading(false);
 	return status == 0;
 }
 
@@ -281,13 +286,12 @@ static void note_problem(const char *why)
 /* Run an exporter, which may read our memory if the recording wants that. If none runs, the store says why. */
 static int run_looking(const char *const *arguments)
 {
-	/* With Yama, a child may not read its parent's memory unless the parent has declared it. */
-	if (ct_options.memory)
-		ct_syscall3(SYS_prctl, PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0);
+	if (!ct_options.memory)
+		return ct_exporter_run(arguments);
+	permit_reading(true);
 	int status = ct_exporter_run(arguments);
-	if (ct_options.memory)
-		ct_syscall3(SYS_prctl, PR_SET_PTRACER, 0, 0);
-	if (ct_options.memory && status < 0)
+	permit_reading(false);
+	if (status < 0)
 		note_problem(why_none());
 	return status;
 }

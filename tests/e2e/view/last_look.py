@@ -188,7 +188,7 @@ def damaged(context):
 
 @test(needs="strace")
 def costs_nothing_without(context):
-    """Without --memory no process is started at the end, and none is with it if there is nobody to make the report later."""
+    """Without --memory the program starts no process at its end, and with it one that looks."""
     for words, started in (([], 0), (["--memory"], 1)):
         log = context.path("log")
         command = ["strace", "-f", "-qq", "-e", "trace=execve", "-o", log, CTRACE, "record", *words, "-o", "heap.json", program("pages"), "pins"]

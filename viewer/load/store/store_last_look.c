@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "util/hash.h"
+#include "util/write.h"
 
 #define BYTES_MAX (UINT64_C(1) << 56) /* so that no sum of numbers overflows */
 
@@ -122,16 +123,9 @@ char *ct_store_last_look_pack(const struct ct_taken *taken, uint64_t *bytes)
 
 static int write_at(int fd, const void *bytes, size_t count, uint64_t at, struct ct_error_text *error)
 {
-	for (size_t done = 0; done < count;) {
-		ssize_t put = pwrite(fd, (const char *)bytes + done, count - done, (off_t)(at + done));
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return ct_error_set(error, CT_ERR_IO, "it cannot be kept in the store: %s",
-					    put < 0 ? strerror(errno) : "nothing was written");
-		done += (size_t)put;
-	}
-	return CT_OK;
+	if (lseek(fd, (off_t)at, SEEK_SET) >= 0 && ct_write_all(fd, bytes, count))
+		return CT_OK;
+	return ct_error_set(error, CT_ERR_IO, "it cannot be kept in the store: %s", strerror(errno));
 }
 
 int ct_store_last_look_keep(int fd, const struct ct_store_file *store, const struct ct_taken *taken,
@@ -286,7 +280,7 @@ void ct_store_last_look_free(struct ct_store_file *store)
 	store->look = NULL;
 }
 
-/* Why there is no look, although one was wanted; "": there is, or none was. */
+/* Why there is no look, although one was wanted; "": there is one, or none was wanted. */
 static void find_problem(const struct ct_store_file *store, char out[CT_LAST_LOOK_PROBLEM_ROOM])
 {
 	const struct ct_store_header *header = store->header;
