@@ -337,39 +337,12 @@ uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *fro
 	return walk_and_remember(thread, from, standing, counted, false);
 }
 
-/*
- * How much of a stack can have been popped and pushed again, byte for byte as it was, in this many ticks. A processor
- * stores at most 128 bytes per cycle, and runs at most twice as fast as its TSC. The rest is for what it executes
- * before, or after, the reading of the clock that comes first in the program.
- */
-static inline uint64_t bytes_changed_in(uint64_t ticks)
-{
-	return ticks < 1u << 24 ? ticks * 256 + 65536 : UINT64_MAX / 2;
-}
-
-/* ct_count_standing, by those checks alone that can have begun to fail since the last time. */
-static inline uint32_t count_standing_near(struct ct_thread *thread, uintptr_t sp)
-{
-	uint64_t since = thread->looked_ticks && ct_tracer.clock_tsc ? ct_ticks() - thread->looked_ticks : UINT64_MAX;
-	uintptr_t end = sp + bytes_changed_in(since);
-	uint32_t after = thread->stack[thread->depth - 1].checks + 1;
-	uint32_t failed = after;
-	while (failed > 1 && (uintptr_t)thread->checks[failed - 1].slot < end)
-		failed--;
-	/* From there inward. Slots below the stack pointer are those of frames that have been popped. */
-	while (failed < after && (uintptr_t)thread->checks[failed].slot >= sp &&
-	       *thread->checks[failed].slot == thread->checks[failed].value)
-		failed++;
-	return ct_standing_above(thread, failed < thread->depth ? failed : thread->depth, failed);
-}
-
 uint32_t ct_unwind_deep(struct ct_thread *thread, const struct ct_registers *from)
 {
-	uint32_t standing = count_standing_near(thread, from->sp);
-	const struct ct_remembered *last = &thread->stack[thread->depth - 1];
-	uint32_t site = last->site;
-	if (standing < thread->depth || !ct_is_at(last, from) || !site)
-		site = walk_and_remember(thread, from, standing, true, true);
+	uint32_t last = thread->depth - 1;
+	uint32_t site = thread->stack[last].site;
+	if (!site || !ct_is_at(&thread->stack[last], from) || count_standing_near(thread, last) <= last)
+		site = walk_and_remember(thread, from, thread->depth, false, true);
 	else if (thread->depth > ct_tracer.depth_limit)
 		ct_count_loss(CT_LOSS_TRUNCATED);
 	else if (ct_unlikely(ct_tracer.verify))

@@ -151,6 +151,43 @@ static inline uint32_t count_standing_below(const struct ct_thread *thread, uint
 				       : ct_standing_above(thread, index, (uint32_t)(check - thread->checks));
 }
 
+/*
+ * What a thread can have done to its stack in this many ticks, in bytes that it copied there; a call counts as
+ * CALL_COST of them. In each cycle a processor copies at most 32 bytes (more only inside its first cache) or makes one
+ * call, and a tick, which is 1 ns or less, has at most four cycles. The rest is for that cache, and for what is
+ * executed before, or after, the reading of the clock that comes first in the program.
+ */
+static inline uint64_t work_in(uint64_t ticks)
+{
+	return ticks < 1u << 24 ? ticks * 128 + 65536 : UINT64_MAX / 2;
+}
+
+#define CALL_COST 32u
+
+/*
+ * Like count_standing_below, but by those checks alone that can have begun to fail since the last look. For a frame to
+ * change and for this one to look the same, all frames from there to here must have been made again: each by a call,
+ * or by copying its bytes. The bytes alone would be no bound, since a call can leave any number of them as they are.
+ */
+static inline uint32_t count_standing_near(const struct ct_thread *thread, uint32_t index)
+{
+	uint64_t since = thread->looked_ticks && ct_tracer.clock_tsc ? ct_ticks() - thread->looked_ticks : UINT64_MAX;
+	uint64_t work = work_in(since);
+	uintptr_t inner = thread->stack[index].at.sp;
+	for (uint32_t i = thread->stack[index].checks; i > 0; i--) {
+		const struct ct_check *check = &thread->checks[i];
+		uintptr_t bytes = (uintptr_t)check->slot - inner;
+		if (*check->slot != check->value)
+			return ct_standing_above(thread, index, i);
+		inner += bytes;
+		bytes = bytes < CALL_COST ? bytes : CALL_COST;
+		if (bytes > work)
+			break;
+		work -= bytes;
+	}
+	return index + 1;
+}
+
 /* What walk_stack finds. `own` is set before. */
 struct walk {
 	struct ct_machine_return from; /* after a rare step, and at the end: where the pc was read */
@@ -298,7 +335,7 @@ static inline __attribute__((always_inline)) enum walk_end walk_stack(struct ct_
 			index = innermost = frame_at(thread, innermost, at.sp);
 		if (index < standing && ct_is_at(&thread->stack[index], &at)) {
 			if (ct_unlikely(!counted))
-				standing = count_standing_below(thread, index);
+				standing = (deep ? count_standing_near : count_standing_below)(thread, index);
 			if (ct_likely(index < standing)) {
 				walk->joined = index + 1;
 				walk->from = slot;

@@ -34,7 +34,8 @@ class Fleet(SystemWide):
 
 def _state(fleet, *command):
     """What `ctrace ctl` says of a process that was started with this command and waits."""
-    started = "until grep -q heap /proc/$pid/maps; do sleep 0.01; done"  # it has allocated
+    # It is that program, no longer the shell, and has allocated.
+    started = 'until [ /proc/$pid/exe -ef "$(command -v "$1")" ] && grep -q heap /proc/$pid/maps; do sleep 0.01; done'
     script = f'"$@" & pid=$!\n{started}\n"{fleet.ctrace}" ctl $pid 2>&1\nkill $pid; wait $pid 2> /dev/null\ntrue\n'
     return fleet.run(fleet.script("state", script), *command)
 
