@@ -64,6 +64,7 @@ struct ct_tracer {
 	uint32_t loader_epoch; /* rises when code may have been unloaded: everything read from code is void */
 	uint64_t start_unix_ns;
 	uint64_t clock_base; /* the clock's reading at start */
+	uint64_t clock_step; /* ticks that the clock may stand still and then skip */
 	bool clock_tsc; /* ticks are the TSC's, else nanoseconds */
 	bool verify; /* CTRACE_DEBUG=verify */
 	bool log_events; /* CTRACE_DEBUG=events */

@@ -157,9 +157,9 @@ static inline uint32_t count_standing_below(const struct ct_thread *thread, uint
  * call, and a tick, which is 1 ns or less, has at most four cycles. The rest is for that cache, and for what is
  * executed before, or after, the reading of the clock that comes first in the program.
  */
-static inline uint64_t work_in(uint64_t ticks)
+static inline uint64_t work_in(uint64_t ticks, uint64_t step)
 {
-	return ticks < 1u << 24 ? ticks * 128 + 65536 : UINT64_MAX / 2;
+	return ticks < 1u << 24 && step < 1u << 24 ? (ticks + step) * 128 + 65536 : UINT64_MAX;
 }
 
 #define CALL_COST 32u
@@ -171,8 +171,8 @@ static inline uint64_t work_in(uint64_t ticks)
  */
 static inline uint32_t count_standing_near(const struct ct_thread *thread, uint32_t index)
 {
-	uint64_t since = thread->looked_ticks && ct_tracer.clock_tsc ? ct_ticks() - thread->looked_ticks : UINT64_MAX;
-	uint64_t work = work_in(since);
+	uint64_t since = thread->looked_ticks ? ct_ticks() - thread->looked_ticks : UINT64_MAX;
+	uint64_t work = work_in(since, ct_tracer.clock_step);
 	uintptr_t inner = thread->stack[index].at.sp;
 	for (uint32_t i = thread->stack[index].checks; i > 0; i--) {
 		const struct ct_check *check = &thread->checks[i];

@@ -210,7 +210,7 @@ static bool open_store(void)
 	if (!make_tables() || !create_store(ct_store_create, &output))
 		return false;
 	init_sections();
-	ct_clock_init(ct_tracer.header);
+	ct_clock_init(ct_tracer.header, !ct_option_has_word(ct_options.debug, "no-counter"));
 	describe_process(&output);
 	ct_tracer.verify = ct_option_has_word(ct_options.debug, "verify");
 	ct_tracer.log_events = ct_option_has_word(ct_options.debug, "events");

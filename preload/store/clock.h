@@ -9,8 +9,8 @@
 #include "ctrace/store.h"
 #include "sys/compiler.h"
 
-/* At start: choose the clock, and note it and CLOCK_MONOTONIC in the header. */
-CT_COLD void ct_clock_init(struct ct_store_header *header);
+/* At start: choose the clock, and note it and CLOCK_MONOTONIC in the header. counter: it may be the processor's. */
+CT_COLD void ct_clock_init(struct ct_store_header *header, bool counter);
 
 /* CLOCK_REALTIME, nanoseconds. Any thread. */
 CT_COLD uint64_t ct_unix_ns(void);

@@ -220,14 +220,8 @@ static char *read_bytes(int fd, const struct ct_store_file *store, const char **
 		    (bytes - sizeof(struct ct_last_look_head)) / sizeof(struct ct_last_look_row) < store->site_count;
 	*why = fits ? NULL : "a wrong size";
 	char *look = fits ? malloc(bytes) : NULL;
-	uint64_t at = ct_store_last_look_at(store->header);
-	for (size_t done = 0; look && !*why && done < bytes;) {
-		ssize_t got = pread(fd, look + done, bytes - done, (off_t)(at + done));
-		if (got > 0)
-			done += (size_t)got;
-		else if (!got || errno != EINTR)
-			*why = "the file ends before it does";
-	}
+	if (look && pread(fd, look, bytes, (off_t)ct_store_last_look_at(store->header)) != (ssize_t)bytes)
+		*why = "the file ends before it does";
 	if (!*why)
 		return look;
 	free(look);
