@@ -328,7 +328,11 @@ uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *fro
 	if (ct_unlikely(!ct_is_on_latest_stack(thread, from->sp)) && !ct_stack_find_bounds(thread, from->sp))
 		return unwind_with_libunwind(thread, from, 0);
 
-	uint32_t site = counted ? site_by_path(thread, from, standing) : 0;
+	uint32_t site = 0;
+	if (counted)
+		site = site_by_path(thread, from, standing);
+	else if (ct_unlikely(standing >= CT_DEEP_FRAMES))
+		return ct_unwind_deep(thread, from);
 	if (site) {
 		if (ct_unlikely(ct_tracer.verify))
 			ct_verify_site(thread, from, site);
@@ -340,7 +344,7 @@ uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *fro
 uint32_t ct_unwind_deep(struct ct_thread *thread, const struct ct_registers *from)
 {
 	uint32_t last = thread->depth - 1;
-	uint32_t site = thread->stack[last].site;
+	uint32_t site = thread->guessed ? 0 : thread->stack[last].site;
 	if (!site || !ct_is_at(&thread->stack[last], from) || count_standing_near(thread, last) <= last)
 		site = walk_and_remember(thread, from, thread->depth, false, true);
 	else if (thread->depth > ct_tracer.depth_limit)

@@ -331,7 +331,7 @@ static inline __attribute__((always_inline)) enum walk_end walk_stack(struct ct_
 	walk->guessed = walk->forget = walk->interrupted = walk->go.begun = walk->go.on_goroutine = false;
 	for (;;) {
 		uint32_t index = *meeting_place(thread, at.sp) - 1u;
-		if (deep && standing)
+		if (deep && standing && (index >= standing || thread->stack[index].at.sp != at.sp))
 			index = innermost = frame_at(thread, innermost, at.sp);
 		if (index < standing && ct_is_at(&thread->stack[index], &at)) {
 			if (ct_unlikely(!counted))

@@ -199,7 +199,13 @@ void ct_verify_site(struct ct_thread *thread, const struct ct_registers *from, u
 		return;
 	uint32_t count = ct_libunwind_walk(thread, from, &complete);
 	__atomic_fetch_add(&verified.compared, 1, __ATOMIC_RELAXED);
-	if (site_of(thread, count) == site)
+	bool equal = site_of(thread, count) == site;
+	/* The outermost "return address" may be a function's first byte, which makecontext put there. */
+	if (!equal && count) {
+		thread->fresh[count - 1].exact = true;
+		equal = site_of(thread, count) == site;
+	}
+	if (equal)
 		__atomic_fetch_add(&verified.equal, 1, __ATOMIC_RELAXED);
 	else if (!complete)
 		__atomic_fetch_add(&verified.explained, 1, __ATOMIC_RELAXED);

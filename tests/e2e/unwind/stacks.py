@@ -66,16 +66,17 @@ little("threads", least=1000)
 little("deep", "100")
 little("deep", "400")
 little("rooms", "300", "500")
+little("rooms", "300", "500", "aside")
 little("recursion", "500", "2", least=7000, CTRACE_DEPTH=4096)
 little("frames_avx", least=10)
 
 
-def recurse(context, depth, rounds, limit, debug=""):
+def recurse(context, depth, rounds, limit, *aside, **variables):
     """Record the recursion, without an export. Returns its CPU seconds."""
-    variables = {"CTRACE_EXPORT": 0, "CTRACE_DEPTH": limit, "CTRACE_DEBUG": debug}
+    variables = {"CTRACE_EXPORT": 0, "CTRACE_DEPTH": limit, **variables}
     env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path("r.json"), **variables)
     before = cpu_seconds()
-    context.run([program("recursion"), depth, rounds], env=env).check()
+    context.run([program("recursion"), depth, rounds, *aside], env=env).check()
     seconds = cpu_seconds() - before
     os.replace(context.path("r.json.store"), context.path("r.store"))
     return seconds
@@ -84,8 +85,8 @@ def recurse(context, depth, rounds, limit, debug=""):
 @test()
 def deeper_than_the_limit(context):
     """Whatever the depth, each event is counted, below the outermost and the innermost frames of its stack."""
-    for depth, limit in ((300, 8), (3000, 1024), (20000, 512)):
-        recurse(context, depth, 2, limit)
+    for depth, limit, *aside in ((300, 8), (3000, 1024), (3000, 512, "aside"), (20000, 512)):
+        recurse(context, depth, 2, limit, *aside)
         context.run([CTRACE, "export", "-o", context.path("r.json"), context.path("r.store")]).check()
         report = dhat.check_file(context.path("r.json"))
         for function, blocks in (("first", 2 * depth), ("second", 2 * depth), ("third", 1000), ("fourth", 1000)):
@@ -98,25 +99,26 @@ def deeper_than_the_limit(context):
 @test()
 def large_frames_far_down(context):
     """Deep stacks that differ only beyond large frames. Nothing near the stack pointer tells one from another."""
-    for depth, debug in ((100, ""), (300, ""), (3000, ""), (20000, ""), (3000, "no-counter")):
+    for depth, debug, *aside in ((100, ""), (300, ""), (3000, ""), (20000, ""), (3000, "no-counter"), (3000, "", "aside")):
+        words = [depth, debug, *aside]
         env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path("r.json"), CTRACE_DEBUG=debug)
-        counts = context.run([program("rooms"), depth, 8000], env=env).check().stdout
+        counts = context.run([program("rooms"), depth, 8000, *aside], env=env).check().stdout
         report = dhat.check_file(context.path("r.json"))
         sums = {name: report.below(name) for name in ("north", "south", "east", "west")}
         blocks = "".join(f"{name} {counters['tbk']}\n" for name, counters in sums.items())
-        check_equal(blocks, counts, f"depth {depth}: blocks")
+        check_equal(blocks, counts, f"{words}: blocks")
         for size, (name, counters) in enumerate(sums.items(), 11):
-            check_equal(counters["tb"], counters["tbk"] * size, f"depth {depth}: bytes below {name}")
+            check_equal(counters["tb"], counters["tbk"] * size, f"{words}: bytes below {name}")
 
 
 @test()
 def cost_of_depth(context):
     """Eight times the depth takes eight times the events, and no more time for each. The square would be 64 times."""
-    for debug in ("", "no-counter"):
+    for aside, variables in (([], {}), ([], {"CTRACE_DEBUG": "no-counter"}), (["aside"], {})):
         seconds = []
         while not any(large < 24 * small for small, large in seconds):
-            check(len(seconds) < 3, f"CPU seconds by depth {debug}: {seconds}")
-            seconds.append([recurse(context, depth, 1, 512, debug) for depth in (10000, 80000)])
+            check(len(seconds) < 3, f"CPU seconds by depth, {aside} {variables}: {seconds}")
+            seconds.append([recurse(context, depth, 1, 512, *aside, **variables) for depth in (10000, 80000)])
 
 
 @test()

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * recursion DEPTH ROUNDS: two functions begin the same recursion by turns, with the same frames in the same places of the
+ * recursion DEPTH ROUNDS [aside]: two functions begin the same recursion by turns, with the same frames in the same places of the
  * stack. It allocates a block on the way down and one on the way back.
  */
 #include <stdlib.h>
 
+#include "aside.h"
 #include "site.h"
 
 SITE static void go(int depth)
@@ -51,15 +52,25 @@ SITE static void fourth(int depth, int rounds)
 	KEEP(depth);
 }
 
-int main(int argc, char **argv)
+static int depth, rounds;
+
+static void begin(void)
 {
-	int depth = argc > 1 ? atoi(argv[1]) : 1000;
-	int rounds = argc > 2 ? atoi(argv[2]) : 1;
 	for (int i = 0; i < rounds; i++) {
 		first(depth);
 		second(depth);
 		third(depth, 1000);
 		fourth(depth, 1000);
 	}
+}
+
+int main(int argc, char **argv)
+{
+	depth = argc > 1 ? atoi(argv[1]) : 1000;
+	rounds = argc > 2 ? atoi(argv[2]) : 1;
+	if (argc > 3)
+		run_aside(begin);
+	else
+		begin();
 	return 0;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rooms DEPTH STEPS: far down in a recursion, four functions take the same ways to an allocation, through frames of very
+ * rooms DEPTH STEPS [aside]: far down in a recursion, four functions take the same ways to an allocation, through frames of very
  * different sizes that are not written to. So two stacks that differ far out are alike in all that lies near, and come
  * right after each other. Each of the four has its own size of block, and its number of blocks is written at the end.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "aside.h"
 #include "site.h"
 
 /* Each digit of a way, to the base 4, is a frame; 0 is its end. */
@@ -74,8 +75,21 @@ SITE static void dive(int depth, unsigned steps)
 	printf("north %u\nsouth %u\neast %u\nwest %u\n", counts[0], counts[1], counts[2], counts[3]);
 }
 
+static int depth;
+static unsigned steps;
+
+static void begin(void)
+{
+	dive(depth, steps);
+}
+
 int main(int argc, char **argv)
 {
-	dive(argc > 1 ? atoi(argv[1]) : 1000, argc > 2 ? (unsigned)atoi(argv[2]) : 1000);
+	depth = argc > 1 ? atoi(argv[1]) : 1000;
+	steps = argc > 2 ? (unsigned)atoi(argv[2]) : 1000;
+	if (argc > 3)
+		run_aside(begin);
+	else
+		begin();
 	return 0;
 }
