@@ -122,8 +122,8 @@ static long begin_landlock(long ruleset, long flags)
 }
 
 /*
- * Handles prctl(PR_SET_SECCOMP, mode, program), seccomp(operation, flags, program) and landlock_restrict_self(). All
- * other calls of prctl and seccomp pass through.
+ * Handles prctl(PR_SET_SECCOMP, mode, program), prctl(PR_SET_TSC, mode), seccomp(operation, flags, program) and
+ * landlock_restrict_self(). All other calls of prctl and seccomp pass through.
  */
 long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -132,14 +132,16 @@ long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, lon
 					  : a == SECCOMP_SET_MODE_STRICT && !b && !c;
 	bool filtered =
 		number == SYS_prctl ? a == PR_SET_SECCOMP && b == SECCOMP_MODE_FILTER : a == SECCOMP_SET_MODE_FILTER;
-	ct_real_resolve();
 	bool landlock = number == SYS_landlock_restrict_self;
-	if ((!strict && !filtered && !landlock) || is_left_alone() || ct_store_is_lent())
+	bool timeless = number == SYS_prctl && a == PR_SET_TSC && b == PR_TSC_SIGSEGV;
+	ct_real_resolve();
+	if ((!strict && !filtered && !landlock && !timeless) || is_left_alone() || ct_store_is_lent())
 		return ct_real.syscall(number, a, b, c, d, e, f);
 	if (landlock)
 		return begin_landlock(a, b);
-	if (strict) {
-		ct_store_stop("the program permits itself nothing but to read, write and exit (seccomp)");
+	if (strict || timeless) {
+		ct_store_stop(strict ? "the program permits itself nothing but to read, write and exit (seccomp)"
+				     : "the program forbids itself to read the time (PR_SET_TSC)");
 		ct_sandbox_forbid();
 		return ct_real.syscall(number, a, b, c, d, e, f);
 	}
@@ -153,7 +155,7 @@ long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, lon
 CT_EXPORT int prctl(int option, long a, long b, long c, long d)
 {
 	ct_real_resolve();
-	if (option == PR_SET_SECCOMP)
+	if (option == PR_SET_SECCOMP || option == PR_SET_TSC)
 		return (int)ct_sandbox_syscall(SYS_prctl, option, a, b, c, d, 0);
 	return ct_real.prctl(option, a, b, c, d);
 }

@@ -201,8 +201,8 @@ CT_COLD void ct_verify_site(struct ct_thread *thread, const struct ct_registers 
 uint32_t ct_unwind_walk(struct ct_thread *thread, const struct ct_registers *from, uint32_t standing, bool counted);
 
 /*
- * The same as ct_unwind if many frames are remembered. Looking at all of their slots at each event would cost the square
- * of the depth, so only those are read that can have changed since the last look.
+ * The same as ct_unwind if many frames are remembered. Looking at all of their slots at each event would cost the
+ * square of the depth, so only those are read that can have changed since the last look.
  */
 uint32_t ct_unwind_deep(struct ct_thread *thread, const struct ct_registers *from);
 

@@ -50,6 +50,7 @@ def no_shared_memory(context):
 GROW = "recording stopped: the store cannot grow in the program's sandbox (seccomp)"
 LANDLOCK = "no exporter could be started in a sandbox (Landlock); make the report with: ctrace export"
 STRICT = "recording stopped: the program permits itself nothing but to read, write and exit (seccomp)"
+TIMELESS = "recording stopped: the program forbids itself to read the time (PR_SET_TSC)"
 NO_EXPORTER = "no exporter is started in a sandbox (seccomp); make the report with: ctrace export"
 
 
@@ -60,10 +61,11 @@ def sandboxes(context):
     There is no line if we cannot check that standard error is still the same file.
     """
     grow = GROW.replace("seccomp", "Landlock")
-    table = (("", [NO_EXPORTER]), ("forbid", [GROW, NO_EXPORTER]), ("kill", [GROW, NO_EXPORTER]), ("few", []), ("strict", [STRICT]), ("landlock", [grow, LANDLOCK]))
+    table = (("", [NO_EXPORTER]), ("forbid", [GROW, NO_EXPORTER]), ("kill", [GROW, NO_EXPORTER]), ("few", []), ("strict", [STRICT]), ("landlock", [grow, LANDLOCK]),
+             ("timeless", [TIMELESS]))
     for how, lines in table:
-        if how == "landlock" and context.run([program("fire_sandbox"), how]).status == 3:
-            continue  # a kernel without it
+        if how in ("landlock", "timeless") and context.run([program("fire_sandbox"), how]).status == 3:
+            continue  # a kernel or a processor without it
         result = run_both(context, [program("fire_sandbox"), how], CTRACE_QUIET=0, stores=True)
         check_equal(len(result.stderr.splitlines()), len(lines), how + ": lines")
         for line in lines:
@@ -72,8 +74,8 @@ def sandboxes(context):
         # The first stack is walked in the sandbox, where its bounds cannot be looked up.
         run_both(context, [program("fire_sandbox"), how], stores=True, CTRACE_SAMPLE="512k")
         report = dhat.check_file(context.path("left.json"), lossless=how == "")
-        check(report.total("tbk") >= (2 if how == "strict" else 5000), f"{how}: {report.total('tbk')} blocks")
-        if how != "strict":  # the stack has grown, and its new bounds cannot be read
+        check(report.total("tbk") >= (2 if how == "strict" else 1 if how == "timeless" else 5000), f"{how}: {report.total('tbk')} blocks")
+        if how not in ("strict", "timeless"):  # the stack has grown, and its new bounds cannot be read
             deep = [site for site in report.sites if "allocate_deep" in {frame.function for frame in site.frames}]
             check_equal([site.frames[-1].mark for site in deep], [False], how + ": far down the stack")
 
