@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * recursion DEPTH ROUNDS [aside]: two functions begin the same recursion by turns, with the same frames in the same places of the
- * stack. It allocates a block on the way down and one on the way back.
+ * recursion DEPTH ROUNDS [aside]: two functions begin the same recursion by turns, with the same frames in the same
+ * places of the stack. It allocates a block on the way down and one on the way back. aside: on a coroutine's stack.
  */
 #include <stdlib.h>
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rooms DEPTH STEPS [aside]: far down in a recursion, four functions take the same ways to an allocation, through frames of very
- * different sizes that are not written to. So two stacks that differ far out are alike in all that lies near, and come
- * right after each other. Each of the four has its own size of block, and its number of blocks is written at the end.
+ * rooms DEPTH STEPS [aside]: far down in a recursion, four functions take the same ways to an allocation, through
+ * frames of very different sizes that are not written to. So two stacks that differ far out are alike in all that lies
+ * near, and come right after each other. Each of the four has its own size of block, and its number of blocks is
+ * written at the end. aside: on a coroutine's stack.
  */
 #include <stdio.h>
 #include <stdlib.h>
