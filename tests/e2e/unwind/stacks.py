@@ -98,7 +98,7 @@ def deeper_than_the_limit(context):
 
 @test()
 def large_frames_far_down(context):
-    """Deep stacks that differ only beyond large frames. Nothing near the stack pointer tells one from another."""
+    """Two deep stacks may differ only far out, beyond large frames. What lies near the stack pointer is then the same."""
     for depth, debug, *aside in ((100, ""), (300, ""), (3000, ""), (20000, ""), (3000, "no-counter"), (3000, "", "aside")):
         words = [depth, debug, *aside]
         env = context.environment(LD_PRELOAD=LIBRARY, CTRACE_OUT=context.path("r.json"), CTRACE_DEBUG=debug)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "util/hash.h"
+#include "util/read.h"
 #include "util/write.h"
 
 #define BYTES_MAX (UINT64_C(1) << 56) /* so that no sum of numbers overflows */
@@ -220,7 +221,7 @@ static char *read_bytes(int fd, const struct ct_store_file *store, const char **
 		    (bytes - sizeof(struct ct_last_look_head)) / sizeof(struct ct_last_look_row) < store->site_count;
 	*why = fits ? NULL : "a wrong size";
 	char *look = fits ? malloc(bytes) : NULL;
-	if (look && pread(fd, look, bytes, (off_t)ct_store_last_look_at(store->header)) != (ssize_t)bytes)
+	if (look && ct_read_at(fd, look, bytes, (off_t)ct_store_last_look_at(store->header)) != (ssize_t)bytes)
 		*why = "the file ends before it does";
 	if (!*why)
 		return look;
@@ -274,7 +275,7 @@ void ct_store_last_look_free(struct ct_store_file *store)
 	store->look = NULL;
 }
 
-/* Why there is no look, although one was wanted; "": there is one, or none was wanted. */
+/* Why the look that was wanted is missing. "": there is one, or none was wanted. */
 static void find_problem(const struct ct_store_file *store, char out[CT_LAST_LOOK_PROBLEM_ROOM])
 {
 	const struct ct_store_header *header = store->header;

@@ -29,24 +29,18 @@
 #include "load/store/store_numbers.h"
 #include "load/store/store_steps.h"
 #include "util/hash.h"
+#include "util/read.h"
 
 #define LIVE_TRIES 500
 
 /* Read exactly this many bytes; a file that ends earlier is damaged. */
 static int read_at(int fd, void *buffer, size_t bytes, uint64_t offset, struct ct_error_text *error)
 {
-	while (bytes) {
-		ssize_t got = pread(fd, buffer, bytes, (off_t)offset);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return ct_error_set(error, CT_ERR_IO, "cannot read: %s", strerror(errno));
-		if (got == 0)
-			return ct_store_damaged(error, "the file is shorter than its header says");
-		buffer = (char *)buffer + got;
-		offset += (uint64_t)got;
-		bytes -= (size_t)got;
-	}
+	ssize_t got = ct_read_at(fd, buffer, bytes, (off_t)offset);
+	if (got < 0)
+		return ct_error_set(error, CT_ERR_IO, "cannot read: %s", strerror(errno));
+	if ((size_t)got < bytes)
+		return ct_store_damaged(error, "the file is shorter than its header says");
 	/* Nothing that is read later may be older: the preload writes the file in order, too (ct_ordered). */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	return CT_OK;
