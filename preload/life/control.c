@@ -226,10 +226,21 @@ void ct_control_use_store(void)
 	set_words(ct_words.seen);
 }
 
+void ct_control_never(void)
+{
+	ct_set_relaxed(&ct_tracer.special, CT_SPECIAL_OFF);
+	set_words(ct_control_word());
+}
+
 void ct_control_forked(void)
 {
-	if (ct_get_relaxed(&ct_gate.phase) == CT_PHASE_OFF)
+	if (ct_get_relaxed(&ct_gate.phase) == CT_PHASE_OFF) {
+		if (ct_tracer.header) { /* the parent's, which this child has left */
+			leave_page();
+			ct_control_never();
+		}
 		return;
+	}
 	/* Whatever the word is, the child's first event must look closer. */
 	forked = true;
 	was_on = now.mode != CT_CONTROL_OFF;

@@ -28,6 +28,9 @@ CT_COLD bool ct_control_was_on(void);
 /* At start, asleep: make the page. Without one, the process sleeps to its end. */
 CT_COLD void ct_control_sleep(void);
 
+/* Nothing of this process will be recorded from here to its end: its calls pass as if it slept. No header, or left. */
+CT_COLD void ct_control_never(void);
+
 /*
  * The store has just been made, and nothing is recorded yet: begin the first segment, and use the store's page from
  * now on.

@@ -329,6 +329,8 @@ static bool begin(uint32_t phase)
 	} else if (!started) {
 		started = true;
 		next = start_recording();
+		if (next == CT_PHASE_OFF)
+			ct_control_never();
 	} else {
 		/* The gate was wiped: this child was made without the fork handlers, and the store is its parent's. */
 		ct_store_leave();

@@ -6,8 +6,9 @@ import os
 import re
 import subprocess
 
-from lib import dhat, trace
-from lib.harness import CTRACE, ROOT, check, check_equal, check_in, program, test, wait_for
+from lib import dhat, oracle, trace
+from lib.harness import CTRACE, LIBRARY, ROOT, check, check_equal, check_in, program, test, wait_for
+from lib.rules import C_LIBRARY
 
 THREADS = 8
 # What `work` does: blocks and bytes in all, and what is live afterwards.
@@ -98,6 +99,37 @@ def addresses(context):
     plain = context.run(command)
     traced = context.run(command, env=trace.environment(context, CTRACE_MODE="off", CTRACE_CONTROL=context.make_folder("pages")))
     check_equal((traced.status, traced.stdout, traced.stderr), (plain.status, plain.stdout, plain.stderr), "status, output, lines")
+
+
+def _instructions_per_pair(context, library, *how, **changes):
+    """Of malloc and free together, in the busiest process, counted by callgrind. The loader preloads, so that only this program is ours."""
+    counts = []
+    for pairs in (4000, 8000):
+        words = [oracle.valgrind(), "--tool=callgrind", "--callgrind-out-file=/dev/null", "--trace-children=yes"]
+        words += ["env", *(f"{name}={value}" for name, value in changes.items()), C_LIBRARY[1], *library, program("pairs_in"), str(pairs), *how]
+        refs = re.findall(r"I +refs: +([\d,]+)", context.run(words).check().stderr)
+        counts.append(max(int(known.replace(",", "")) for known in refs))
+    return (counts[1] - counts[0]) / 4000
+
+
+@test()
+def costs_when_not_recorded(context):
+    """Where nothing is recorded, for whatever reason, a call costs what it costs asleep: a few instructions."""
+    native = _instructions_per_pair(context, [])
+
+    def added(*how, **changes):
+        changes = {"CTRACE_OUT": context.path("s.json"), "CTRACE_EXPORT": 0, **changes}
+        return _instructions_per_pair(context, ["--preload", LIBRARY], *how, **changes) - native
+
+    check(added() > 100, "a recorded pair costs no more: nothing was measured")
+    for name, costs in {
+        "asleep": added(CTRACE_MODE="off"),
+        "a wrong setting": added(CTRACE_MODE="of"),
+        "not admitted": added(CTRACE_DENY="*"),
+        "a child without recording": added("fork", CTRACE_CHILDREN=0),
+        "the same, of a sample": added("fork", CTRACE_CHILDREN=0, CTRACE_SAMPLE=100),
+    }.items():
+        check(0 < costs < 25, f"{name}: {costs} instructions per pair more than {native}")
 
 
 @test()
