@@ -121,6 +121,20 @@ static long begin_landlock(long ruleset, long flags)
 	return result;
 }
 
+/* prctl(PR_SET_TSC, PR_TSC_SIGSEGV), which the kernel may refuse. Signal handlers are not recorded meanwhile. */
+static long forbid_time(void)
+{
+	bool entered = ct_enter();
+	long result = ct_real.syscall(SYS_prctl, PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0, 0);
+	if (result == 0) {
+		ct_store_stop("the program forbids itself to read the time (PR_SET_TSC)");
+		ct_sandbox_forbid();
+	}
+	if (entered)
+		ct_leave();
+	return result;
+}
+
 /*
  * Handles prctl(PR_SET_SECCOMP, mode, program), prctl(PR_SET_TSC, mode), seccomp(operation, flags, program) and
  * landlock_restrict_self(). All other calls of prctl and seccomp pass through.
@@ -139,9 +153,10 @@ long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, lon
 		return ct_real.syscall(number, a, b, c, d, e, f);
 	if (landlock)
 		return begin_landlock(a, b);
-	if (strict || timeless) {
-		ct_store_stop(strict ? "the program permits itself nothing but to read, write and exit (seccomp)"
-				     : "the program forbids itself to read the time (PR_SET_TSC)");
+	if (timeless)
+		return forbid_time();
+	if (strict) {
+		ct_store_stop("the program permits itself nothing but to read, write and exit (seccomp)");
 		ct_sandbox_forbid();
 		return ct_real.syscall(number, a, b, c, d, e, f);
 	}

@@ -8,6 +8,7 @@
  *   strict     only read, write and exit are permitted
  *   landlock   opening a file or starting a program is refused, by Landlock
  *   timeless   reading the time is a SIGSEGV, by prctl
+ *   refused    this cannot be had, since a filter refuses prctl
  * All others are seccomp's. Exits with 3 if the kernel lacks the sandbox.
  */
 #include <errno.h>
@@ -72,6 +73,7 @@ static int enter(const char *how)
 {
 	static const int starting[] = {SYS_clone, SYS_vfork, SYS_clone3, SYS_execve, -1};
 	static const int opening[] = {SYS_clone, SYS_vfork, SYS_execve, SYS_open, SYS_openat, -1};
+	static const int asking[] = {SYS_prctl, -1};
 	static const int working[] = {SYS_brk, SYS_write, SYS_newfstatat, SYS_exit_group, -1};
 	struct rules rules = {.count = 0};
 	struct sock_fprog filter = {.filter = rules.code};
@@ -79,6 +81,8 @@ static int enter(const char *how)
 		return prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
 	if (!strcmp(how, "few"))
 		make_rules(&rules, working, SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS);
+	else if (!strcmp(how, "refused"))
+		make_rules(&rules, asking, SECCOMP_RET_ERRNO | EPERM, SECCOMP_RET_ALLOW);
 	else if (!strcmp(how, "forbid"))
 		make_rules(&rules, opening, SECCOMP_RET_ERRNO | EPERM, SECCOMP_RET_ALLOW);
 	else
@@ -90,7 +94,9 @@ static int enter(const char *how)
 		return -1;
 	if (!strcmp(how, "few"))
 		return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter))
+		return -1;
+	return strcmp(how, "refused") ? 0 : !prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
 }
 
 static int enter_landlock(void)
