@@ -128,5 +128,6 @@ TOOLS = [
         settings={**CTRACE_SETTINGS, "CTRACE_SAMPLE": SAMPLE},
         proof="out.*",
     ),
+    Tool("ctrace-asleep", "ctrace asleep", preload=LIBRARY, settings={**CTRACE_SETTINGS, "CTRACE_MODE": "off"}),
 ]
 BY_NAME = {tool.name: tool for tool in TOOLS}
