@@ -35,36 +35,12 @@ struct request {
 	const char *path;
 };
 
-/* Write text, wrapped at spaces, from this column on. */
-static void put_wrapped(struct ct_line *line, const char *text, int indent)
-{
-	while (*text) {
-		size_t length = strcspn(text, " ");
-		char *word = strndup(text, length);
-		if (!word) {
-			line->failed = true;
-			break;
-		}
-		if (line->columns > indent && ct_line_width(line->terminal, word) + 1 > ct_line_left(line)) {
-			ct_line_end(line);
-			ct_line_add_blanks(line, indent);
-		} else if (line->columns > indent) {
-			ct_line_add(line, " ");
-		}
-		ct_line_add(line, word);
-		free(word);
-		text += length;
-		text += strspn(text, " ");
-	}
-	ct_line_end(line);
-}
-
 void ct_advise_put_labelled(struct ct_line *line, const char *label, const char *text)
 {
 	ct_line_style(line, CT_STYLE_QUIET);
 	ct_line_format(line, "   %-*s", INDENT - 3, label);
 	ct_line_style(line, CT_STYLE_PLAIN);
-	put_wrapped(line, text, INDENT);
+	ct_line_put_wrapped(line, text, INDENT);
 }
 
 static void put_finding(struct ct_line *line, const struct ct_profile *profile, const struct ct_findings *findings,
@@ -126,7 +102,7 @@ static int put_text(const struct ct_profile *profile, const struct ct_findings *
 	if (line.columns)
 		ct_line_end(&line);
 	if (*ct_findings_no_leak(profile, findings, text))
-		put_wrapped(&line, text, 0);
+		ct_line_put_wrapped(&line, text, 0);
 	put_missing(&line, findings);
 	ct_line_fini(&line);
 	return ct_view_check(&line, error);

@@ -76,8 +76,8 @@ void ct_line_put_ledger(struct ct_line *line, const struct ct_ledger *ledger, bo
 	}
 	put_row(line, ledger, (int64_t)ledger->rss_bytes, "RSS", exact);
 	ct_line_end(line);
-	ct_line_format(line, "heap      %s", ct_ledger_fragmentation(ledger, text));
-	ct_line_end(line);
+	ct_line_add(line, "heap      ");
+	ct_line_put_wrapped(line, ct_ledger_fragmentation(ledger, text), CT_LABEL_WIDTH);
 	if (ledger->has_sites)
 		put_untouched(line, ledger);
 	if (*ct_ledger_caveat(ledger, text))
@@ -110,6 +110,5 @@ void ct_line_put_ledger_brief(struct ct_line *line, const struct ct_ledger *ledg
 		used += snprintf(text + used, sizeof(text) - (size_t)used, "%s%s %s", i ? ", " : ": ",
 				 ct_number_bytes(number, bytes > 0 ? (uint64_t)bytes : 0), parts[i].words);
 	}
-	ct_line_add_rest(line, text);
-	ct_line_end(line);
+	ct_line_put_wrapped(line, text, CT_LABEL_WIDTH);
 }

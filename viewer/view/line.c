@@ -265,3 +265,34 @@ void ct_line_put_remark(struct ct_line *line, const char *label, const char *tex
 	ct_line_style(line, CT_STYLE_PLAIN);
 	ct_line_end(line);
 }
+
+/* A number stays with its unit. */
+static size_t word_length(const char *text)
+{
+	size_t length = strcspn(text, " ");
+	bool number = length && isdigit((unsigned char)text[length - 1]) && text[length] == ' ';
+	return number ? length + 1 + strcspn(text + length + 1, " ") : length;
+}
+
+void ct_line_put_wrapped(struct ct_line *line, const char *text, int indent)
+{
+	while (*text) {
+		size_t length = word_length(text);
+		char *word = strndup(text, length);
+		if (!word) {
+			line->failed = true;
+			break;
+		}
+		if (line->columns > indent && ct_line_width(line->terminal, word) + 1 > ct_line_left(line)) {
+			ct_line_end(line);
+			ct_line_add_blanks(line, indent);
+		} else if (line->columns > indent) {
+			ct_line_add(line, " ");
+		}
+		ct_line_add(line, word);
+		free(word);
+		text += length;
+		text += strspn(text, " ");
+	}
+	ct_line_end(line);
+}

@@ -75,6 +75,9 @@ void ct_line_end(struct ct_line *line);
 /* Write a line about a problem with the numbers or the stacks, in a colour that stands out. */
 void ct_line_put_remark(struct ct_line *line, const char *label, const char *text);
 
+/* Write the rest of a line, wrapped at spaces. Further lines begin at this column. */
+void ct_line_put_wrapped(struct ct_line *line, const char *text, int indent);
+
 /* The number of columns left in the terminal's width, at least 0. */
 int ct_line_left(const struct ct_line *line);
 

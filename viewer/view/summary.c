@@ -339,8 +339,7 @@ void ct_summary_memory(const struct ct_profile *profile, struct ct_line *line)
 	put_label(line, "memory");
 	ct_line_put_ledger_brief(line, &profile->ledger);
 	put_label(line, "heap");
-	ct_line_add_rest(line, ct_ledger_fragmentation(&profile->ledger, text));
-	ct_line_end(line);
+	ct_line_put_wrapped(line, ct_ledger_fragmentation(&profile->ledger, text), CT_LABEL_WIDTH);
 }
 
 int ct_view_summary(const struct ct_view *view, struct ct_error_text *error)

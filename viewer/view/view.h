@@ -26,11 +26,11 @@ enum ct_column {
 	CT_COLUMN_LIVE = CT_COLUMN_RATE, /* from here on, columns are for the interactive view only */
 };
 
-/* A bit for each column that a table of sites may have. */
-/* Where the memory is: for --resident and --pins, and where there is room. */
+/* Sets of columns, a bit for each. Where the memory is: for --resident and --pins, and where there is room. */
 #define CT_COLUMNS_MEMORY                                                                                              \
 	(1u << CT_COLUMN_RESIDENT | 1u << CT_COLUMN_SWAPPED | 1u << CT_COLUMN_UNTOUCHED | 1u << CT_COLUMN_PINNED |     \
 	 1u << CT_COLUMN_SHARE)
+/* All others that a table of sites may have. */
 #define CT_COLUMNS_PLAIN (((1u << CT_COLUMN_LIVE) - 1) & ~CT_COLUMNS_MEMORY)
 
 struct ct_view {

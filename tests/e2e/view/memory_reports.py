@@ -39,6 +39,10 @@ def at_the_end(context):
     table = context.run([CTRACE_TOP, "--pins", "-n", "1", path]).check().stdout
     check_in("are free but pinned", table, "the heap in words")
     check_in("make_alone pages.c:", table, "the first row")
+    narrow = context.run([CTRACE_TOP, "--pins", "-n", "1", path], env=context.environment(COLUMNS=60)).check().stdout
+    lines = narrow[narrow.index("memory  ") : narrow.index("live  ")].splitlines()
+    check_in("are free in whole pages", " ".join(" ".join(lines).split()), "the heap in words, in 60 columns")
+    check(all(len(line) <= 60 and not line[-1].isdigit() for line in lines), f"too wide, or a number without its unit: {narrow}")
     for words, shown in (((), False), (("--resident",), True), (("--sort", "pinned"), True)):
         head = context.run([CTRACE_TOP, *words, path]).check().stdout
         check_equal("PINNED" in head, shown, f"PINNED in the table with {words}")
