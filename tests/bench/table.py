@@ -113,9 +113,9 @@ def table(results, tools, names):
         for sum_title, value in sums:
             lines.append(_row(f"**{sum_title}**", "", [value(tool.name) for tool in others]))
 
-    def means(chosen, ratio):
+    def means(chosen, ratio, form="{:.2f}"):
         def of(part):
-            return lambda tool: _show(results.geomean(ratio(name, tool) for name in part), "{:.2f}")
+            return lambda tool: _show(results.geomean(ratio(name, tool) for name in part), form)
 
         real = [name for name in chosen if name in REAL]
         return [("geomean", of(chosen)), *([("geomean, real programs", of(real))] if real else [])]
@@ -133,11 +133,13 @@ def table(results, tools, names):
         )
 
     ratios("CPU", cpu, "{:.2f} s", names, True)
+    counted = [name for name in names if results.instructions.get((name, "native"))]
     block(
         "instructions, callgrind",
-        [name for name in names if results.instructions.get((name, "native"))],
+        counted,
         lambda name: _show(results.instructions[name, "native"] / 1e6, "{:.0f} million"),
         lambda name, tool: _show(results.counted(name, tool), "{:.3f}"),
+        *means(counted, results.counted, "{:.3f}"),
     )
     ratios("peak RSS", lambda sample: rss(sample) / 1024, "{:.1f} MiB", names, False)
     pairs = [name for name in names if name in PAIRS]
