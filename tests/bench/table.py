@@ -114,8 +114,13 @@ def table(results, tools, names):
             lines.append(_row(f"**{sum_title}**", "", [value(tool.name) for tool in others]))
 
     def means(chosen, ratio, form="{:.2f}"):
+        def mean(part, tool):
+            """Only of tools that ran all of them: others cannot be compared."""
+            known = [ratio(name, tool) for name in part]
+            return results.geomean(known) if all(known) else None
+
         def of(part):
-            return lambda tool: _show(results.geomean(ratio(name, tool) for name in part), form)
+            return lambda tool: _show(mean(part, tool), form)
 
         real = [name for name in chosen if name in REAL]
         return [("geomean", of(chosen)), *([("geomean, real programs", of(real))] if real else [])]
