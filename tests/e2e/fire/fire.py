@@ -21,6 +21,9 @@ def fork_among_threads(context):
     return f"{rounds} forks"
 
 
+NOT_RECORDED = "this forked process is not recorded: another thread could not wait for the fork"
+
+
 @test()
 def fork_beside_busy_threads(context):
     """
@@ -30,12 +33,17 @@ def fork_beside_busy_threads(context):
     threads, forks = 6, 24 * STRESS
     for forkers in (1, 3):
         clear(context)
-        result = trace.run(context, [program("fire_forks_counted"), threads, forks, forkers])
+        result = trace.run(context, [program("fire_forks_counted"), threads, forks, forkers], CTRACE_QUIET=0)
         found = trace.reports(context)
-        check_equal(len(found), forks + 1, "processes with a report")
+        # A fork that waits for a starved owner of malloc's lock looks stuck: its child is not recorded, and says so.
+        left_out = result.stderr.count(NOT_RECORDED)
+        check(left_out <= 1 + forks // 100, f"{left_out} children were not recorded")
+        check_equal(len(found), forks + 1 - left_out, "processes with a report")
         for line in result.stdout.splitlines():
             child, least, most = map(int, line.split())
-            report = found.pop(child)
+            report = found.pop(child, None)
+            if not report:
+                continue  # counted above
             check(not report.own["torn"], f"the child {child} says that its store is torn")
             sums = report.below("by_a_thread")
             check(least <= sums["tbk"] <= most, f"the child {child} has {sums['tbk']} blocks, not {least} to {most}")
