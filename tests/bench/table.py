@@ -185,8 +185,8 @@ def goals(results, names):
         ("peak RSS, geomean, real programs", memory(real), 1.15, "{:.2f}"),
         ("CPU sampled, geomean", results.cpu_geomean("ctrace-sampled", names), 1.02, "{:.2f}"),
         ("CPU asleep, geomean", results.cpu_geomean("ctrace-asleep", names), 1.01, "{:.2f}"),
-        ("report of 10,000 sites", results.extras.get("report of 10,000 sites"), 1, "{:.2f} s"),
-        ("ctrace-top of 100,000 sites", results.extras.get("ctrace-top of 100,000 sites"), 1, "{:.2f} s"),
+        ("report of 10,000 sites", results.extras.get("report of 10,000 sites"), 0.1, "{:.2f} s"),
+        ("ctrace-top of 100,000 sites", results.extras.get("ctrace-top of 100,000 sites"), 0.3, "{:.2f} s"),
     ]
 
 
