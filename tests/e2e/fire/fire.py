@@ -35,7 +35,7 @@ def fork_beside_busy_threads(context):
         clear(context)
         result = trace.run(context, [program("fire_forks_counted"), threads, forks, forkers], CTRACE_QUIET=0)
         found = trace.reports(context)
-        # A fork that waits for a starved owner of malloc's lock looks stuck: its child is not recorded, and says so.
+        # On a starved machine a fork may look stuck (sys/lock.c) without being so: its child is not recorded, and says so.
         left_out = result.stderr.count(NOT_RECORDED)
         check(left_out <= 1 + forks // 100, f"{left_out} children were not recorded")
         check_equal(len(found), forks + 1 - left_out, "processes with a report")
