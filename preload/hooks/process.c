@@ -121,15 +121,20 @@ static long begin_landlock(long ruleset, long flags)
 	return result;
 }
 
+static void stop_for_good(const char *why)
+{
+	ct_control_give_up();
+	ct_store_stop(why);
+	ct_sandbox_forbid();
+}
+
 /* prctl(PR_SET_TSC, PR_TSC_SIGSEGV), which the kernel may refuse. Signal handlers are not recorded meanwhile. */
 static long forbid_time(void)
 {
 	bool entered = ct_enter();
 	long result = ct_real.syscall(SYS_prctl, PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0, 0);
-	if (result == 0) {
-		ct_store_stop("the program forbids itself to read the time (PR_SET_TSC)");
-		ct_sandbox_forbid();
-	}
+	if (result == 0)
+		stop_for_good("the program forbids itself to read the time (PR_SET_TSC)");
 	if (entered)
 		ct_leave();
 	return result;
@@ -156,8 +161,7 @@ long ct_sandbox_syscall(long number, long a, long b, long c, long d, long e, lon
 	if (timeless)
 		return forbid_time();
 	if (strict) {
-		ct_store_stop("the program permits itself nothing but to read, write and exit (seccomp)");
-		ct_sandbox_forbid();
+		stop_for_good("the program permits itself nothing but to read, write and exit (seccomp)");
 		return ct_real.syscall(number, a, b, c, d, e, f);
 	}
 	prepare_for_sandbox();

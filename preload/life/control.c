@@ -270,6 +270,17 @@ void ct_control_end(void)
 	page_pid = 0;
 }
 
+void ct_control_give_up(void)
+{
+	uint32_t asleep = CT_PHASE_ASLEEP;
+	if (page_pid != ct_sys_getpid() || !__atomic_compare_exchange_n(&ct_gate.phase, &asleep, CT_PHASE_OFF, false,
+									__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return;
+	ct_control_end();
+	leave_page();
+	ct_control_never();
+}
+
 /* What the page asks for. False: it is being written, or makes no sense. */
 static bool read_page(uint32_t request, struct state *wanted)
 {

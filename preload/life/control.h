@@ -52,4 +52,7 @@ CT_COLD void ct_control_give_to(uid_t user);
 /* The process ends asleep: remove the page. */
 CT_COLD void ct_control_end(void);
 
+/* Asleep, the process forbids itself what waking needs: remove the page, since nothing can be asked of it any more. */
+CT_COLD void ct_control_give_up(void);
+
 #endif

@@ -7,7 +7,7 @@ import re
 import subprocess
 
 from lib import dhat, oracle, trace
-from lib.harness import CTRACE, LIBRARY, ROOT, check, check_equal, check_in, program, test, wait_for
+from lib.harness import CTRACE, LIBRARY, ROOT, Skip, check, check_equal, check_in, program, test, wait_for
 from lib.rules import C_LIBRARY
 
 THREADS = 8
@@ -245,3 +245,17 @@ def forked_and_replaced(context):
     run.end()
     check(os.path.exists(context.path(f"{run.pid}.json")), "the report of the process itself")
     check_equal(glob.glob(context.path(f"{other}.*")), [], "files of a child that was never on")
+
+
+@test()
+def never_to_be_woken(context):
+    """A process that sleeps and then forbids itself what waking needs has no page any more; ctl says that it is not recorded."""
+    run = Switched(context)
+    run.say("clock")
+    if run.answer() == "clock":
+        raise Skip("the processor or the kernel has no PR_SET_TSC")
+    check_equal(os.listdir(run.pages), [], "pages")
+    check_in(f"process {run.pid} is not traced", run.ctl("exact", status=3), "ctl")
+    run.do("work")
+    check_equal(run.lines(), "", "stderr")
+    run.end()

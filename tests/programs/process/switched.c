@@ -11,6 +11,7 @@
  *   fork    a child works, and answers with its pid; with the next word it works again, answers and ends
  *   vfork   a child ends at once, in the memory of its parent
  *   exec    the program executes itself
+ *   clock   its main thread forbids itself to read the processor's counter; the answer is "no clock", or "clock" if it may
  */
 #include <poll.h>
 #include <pthread.h>
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -185,6 +187,8 @@ int main(int argc, char **argv)
 			waitpid(pid, NULL, 0);
 		} else if (!strcmp(word, "exec")) {
 			execv(argv[0], argv + (argc > 1));
+		} else if (!strcmp(word, "clock") && !prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0)) {
+			strcpy(word, "no clock");
 		}
 		answer(word);
 	}
