@@ -9,6 +9,7 @@
 #ifndef CT_HOT_STATE_H
 #define CT_HOT_STATE_H
 
+#include "ctrace/ring.h"
 #include "ctrace/store.h"
 #include "hot/table.h"
 #include "sys/compiler.h"
@@ -74,6 +75,12 @@ struct ct_tracer {
 };
 
 extern CT_HIDDEN struct ct_tracer ct_tracer;
+
+/* The slot of a ring's event, counted from the ring's first. */
+static inline struct ct_event *ct_event_at(uint32_t ring, uint64_t event)
+{
+	return &ct_tracer.events[ct_ring_slot(ring, event)];
+}
 
 /*
  * Does a block with this birth belong to an earlier segment than an event at this time? Its events must not change the

@@ -243,7 +243,7 @@ void ct_rest_copy(struct ct_rest *rest, const struct ct_ring *rings)
 	for (uint32_t i = 0; i < rest->rings && ct_lock_all_kept(); i++) {
 		uint64_t head = ct_get_acquire(&ct_tracer.rings[i].head);
 		for (uint64_t at = rings[i].folded; at < head; at++)
-			rest->events[ct_ring_slot(i, at)] = ct_tracer.events[ct_ring_slot(i, at)];
+			rest->events[ct_ring_slot(i, at)] = *ct_event_at(i, at);
 	}
 	/* Another thread may have taken the locks from the fork, and folded what was copied here. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -329,8 +329,7 @@ bool ct_rest_fold(const struct ct_rest *rest, const struct ct_ring *rings)
 void ct_threads_fold_interrupted(void)
 {
 	for (; interrupted && interrupted_head < interrupted->head; interrupted_head++)
-		fold(&ct_tracer
-			      .events[ct_ring_slot((uint32_t)(interrupted->ring - ct_tracer.rings), interrupted_head)]);
+		fold(ct_event_at((uint32_t)(interrupted->ring - ct_tracer.rings), interrupted_head));
 	interrupted = NULL;
 }
 

@@ -43,11 +43,6 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static struct ct_event *event_at(uint32_t ring, uint64_t index)
-{
-	return &ct_tracer.events[ct_ring_slot(ring, index)];
-}
-
 /*
  * What a batch changes apart from the sites. It is kept here so that the compiler can hold it in registers, and is
  * written to the store at the end of the batch. A kill before that undoes the batch.
@@ -221,7 +216,7 @@ static void fold_run(struct folding *folding)
 	uint64_t count = least(ct_tracer.rings[ring].limit - at, slots - (at & (slots - 1)));
 	count = least(count, folding->batch_left);
 	/* `next` bounds the run; at equal times the ring with the lower number comes first. */
-	const struct ct_event *event = event_at(ring, at);
+	const struct ct_event *event = ct_event_at(ring, at);
 	size_t folded = fold(folding, event, event + count, next.ticks - (next.ring < ring));
 	if (ct_unlikely(ct_tracer.log_events))
 		for (size_t i = 0; i < folded; i++)
@@ -230,7 +225,7 @@ static void fold_run(struct folding *folding)
 	if (position[ring] == ct_tracer.rings[ring].limit)
 		heap[0] = heap[--heap_count];
 	else
-		heap[0].ticks = event_at(ring, position[ring])->ticks;
+		heap[0].ticks = ct_event_at(ring, position[ring])->ticks;
 	if (heap_count)
 		ct_source_sift_down(heap, heap_count, 0);
 	count_in_batch(folding, folded);
@@ -243,7 +238,7 @@ static void fold_parts(struct folding *folding, const struct ct_slice *slice)
 	for (const struct ct_slice_part *part = slice->parts; part < slice->parts + slice->part_count; part++) {
 		position[part->ring] = part->from;
 		if (part->from < part->to)
-			heap[heap_count++] = (struct ct_source){event_at(part->ring, part->from)->ticks, part->ring};
+			heap[heap_count++] = (struct ct_source){ct_event_at(part->ring, part->from)->ticks, part->ring};
 	}
 	ct_source_make_heap(heap, heap_count);
 	while (heap_count)
@@ -487,6 +482,6 @@ void ct_combine(struct ct_thread *thread)
 		room = least(room, unclaimed < wanted ? wanted - unclaimed : least(wanted, RETRY_EVENTS));
 	/* The ring's memory ends there. */
 	room = least(room, slots - (thread->head & (slots - 1)));
-	thread->slot = event_at(index, thread->head);
+	thread->slot = ct_event_at(index, thread->head);
 	thread->slots_end = thread->slot + room;
 }

@@ -26,11 +26,6 @@ static uint32_t in_a_row; /* slices of which it had nearly all events; under ct_
 static uint32_t alone; /* that ring + 1; 0: none */
 static uint32_t wanted = CT_SLICE_WANTED; /* written under ct_lock_claim */
 
-static const struct ct_event *event_at(uint32_t ring, uint64_t index)
-{
-	return &ct_tracer.events[ct_ring_slot(ring, index)];
-}
-
 /*
  * Take the rings' events up to the time `until` that no slice has yet.
  *
@@ -62,7 +57,7 @@ static void take_events(struct ct_slice *slice)
 		}
 		for (uint32_t i = 0; i < rings; i++) {
 			uint64_t to = ct_get_acquire(&ct_tracer.rings[i].head);
-			while (to > parts[i].to && event_at(i, to - 1)->ticks > slice->until)
+			while (to > parts[i].to && ct_event_at(i, to - 1)->ticks > slice->until)
 				to--;
 			if (to > parts[i].to) {
 				parts[i].to = to;
@@ -76,7 +71,7 @@ static void take_events(struct ct_slice *slice)
 /* Leave out events of the segment before, published late: nothing else of their blocks is counted either. */
 static void skip_before_segment(struct ct_slice_part *part, uint64_t start)
 {
-	while (part->from < part->to && event_at(part->ring, part->from)->ticks < start)
+	while (part->from < part->to && ct_event_at(part->ring, part->from)->ticks < start)
 		part->from++;
 }
 
@@ -213,8 +208,8 @@ static __attribute__((no_sanitize("thread"), noinline, hot)) struct ct_slice_key
 gather(const struct ct_slice_part *part, struct ct_slice_key *key)
 {
 	for (uint64_t at = part->from; at < part->to; at++) {
-		const struct ct_event *event = event_at(part->ring, at);
-		__builtin_prefetch(event_at(part->ring, at + AHEAD));
+		const struct ct_event *event = ct_event_at(part->ring, at);
+		__builtin_prefetch(ct_event_at(part->ring, at + AHEAD));
 		*key++ = (struct ct_slice_key){event->ticks, event};
 	}
 	return key;
