@@ -210,10 +210,10 @@ unit-tsan:
 e2e: all unit-build test-programs bench-programs
 	tests/run $(TEST)
 
-# The tests of fire*, kill and black_box, ten times longer; 1,000 kills, and 50 by the kernel for lack of memory.
+# The tests of fire*, *kill and black_box, ten times longer; 1,000 kills, and 50 by the kernel for lack of memory.
 .PHONY: stress
 stress: all test-programs
-	CTRACE_STRESS=10 CTRACE_MOST_SECONDS=14400 tests/run -j 1 fire kill. black_box.
+	CTRACE_STRESS=10 CTRACE_MOST_SECONDS=14400 tests/run -j 1 fire. fire_ kill. black_box.
 
 # With Parca, and a week of profiles at five minutes.
 .PHONY: fleet
