@@ -55,11 +55,13 @@ def frees_are_matched(context):
 @test(needs=(PYTHON,))
 def resized_blocks(context):
     """A sampled block is found again after small resizes, so lists that grew and were freed are not live."""
-    command = [PYTHON, "-S", "-c", "for i in range(20000):\n  x = []\n  for j in range(30): x.append(j)"]
+    command = [PYTHON, "-S", "-c", "for i in range(10):\n  xs = [[] for _ in range(2000)]\n  for j in range(30):\n    for x in xs: x.append(j)"]
     exact = sums(trace.one(context, command, PYTHONMALLOC="malloc"))
-    sample = sums(trace.one(context, command, PYTHONMALLOC="malloc", CTRACE_SAMPLE=2048))
-    check(exact["tb"] > 10 * exact["eb"], f"too much is live at the end: {exact}")
-    check(sample["eb"] < 2 * exact["eb"], f"the sample {sample}, in truth {exact}")
+    interval = 2048
+    sample = sums(trace.one(context, command, PYTHONMALLOC="malloc", CTRACE_SAMPLE=interval))
+    most = 2 * exact["eb"] + 10 * interval  # any live byte may be sampled, and then stands for so many
+    check(exact["tb"] > 100 * most, f"too much is live at the end: {exact}")
+    check(sample["eb"] < most, f"the sample {sample}, in truth {exact}")
 
 
 @test()
