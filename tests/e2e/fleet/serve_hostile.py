@@ -190,7 +190,7 @@ def thousands_of_connections(context):
     if hard < CONNECTIONS + 100:
         raise Skip(f"{CONNECTIONS} descriptors")
     resource.setrlimit(resource.RLIMIT_NOFILE, (CONNECTIONS + 100, hard))
-    with serving(context) as server:
+    with serving(context, **alone(context)) as server:
         server.ask("/")
         before, held = server.descriptors(), []
         try:
