@@ -108,13 +108,13 @@ def _pace(work):
 def _advice(context):
     """
     From the store of the killed program. Its report says the same of what is large: moments between the snapshots have only the
-    sites with nine tenths of the bytes.
+    sites with most of the bytes. What is full may be flat there, since it is known only after it was filled.
     """
     store, report = context.path("out.json.store"), context.path("out.json")
     context.run([CTRACE, "export", "-o", report, store]).check()
     advice = [json.loads(context.run([CTRACE, "advise", "-n", "0", "-f", "json", path]).check().stdout) for path in (store, report)]
     least = max(262144, sum(row["endBytes"] for row in advice[0]["stays"]) / 10)
-    verdicts = [[(row["verdict"], row["where"]) for row in one["stays"] if row["endBytes"] >= least] for one in advice]
+    verdicts = [[(row["verdict"].replace("flat", "full"), row["where"]) for row in one["stays"] if row["endBytes"] >= least] for one in advice]
     check_equal(verdicts[1], verdicts[0], "the verdicts of the report")
     return advice[0]
 
