@@ -249,7 +249,7 @@ def forked_and_replaced(context):
 
 @test()
 def never_to_be_woken(context):
-    """A process that sleeps and then forbids itself what waking needs has no page any more; ctl says that it is not recorded."""
+    """A process that sleeps and then forbids itself what waking needs has no page any more; ctl says that it is not traced."""
     run = Switched(context)
     run.say("clock")
     if run.answer() == "clock":
