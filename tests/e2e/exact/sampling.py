@@ -40,7 +40,7 @@ def small_interval(context):
     truth = sums(trace.one(context, [program("sizes")]))
     sample = sums(trace.one(context, [program("sizes")], CTRACE_SAMPLE=1))
     for key, exact in truth.items():
-        check(abs(sample[key] - exact) < exact / 50, f"{key}: {sample[key]}, exact {exact}")
+        check(abs(sample[key] - exact) < exact / 20, f"{key}: {sample[key]}, exact {exact}")
 
 
 @test()
