@@ -22,6 +22,25 @@ KEYS.update({"pgup": "\x1b[5~", "pgdn": "\x1b[6~", "enter": "\r", "backspace": "
 ESCAPE_SECONDS = 0.025  # ESCDELAY
 
 
+def run_on_terminal(context, command, **options):
+    """context.run with a terminal as stdout; result.stdout is all that came, which one read does not always return."""
+    master, slave = pty.openpty()
+    try:
+        try:
+            result = context.run(command, stdout_file=slave, **options)
+        finally:
+            os.close(slave)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(master, 65536)
+            except OSError:  # EIO: the other side is closed, and everything has been read
+                result.stdout_bytes = shown
+                return result
+    finally:
+        os.close(master)
+
+
 class Terminal:
     """Runs the command until it is closed; lines() is what a user sees."""
 

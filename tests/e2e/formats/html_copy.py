@@ -92,7 +92,7 @@ def saves_the_graph(context):
         for path, name, wanted in ((report, "server.svg", {"score", "render", "handle"}), (hostile, "report.svg", {"</text><script>alert(1)</script>", "a & b"})):
             show(context, page, path)
             page.click(page.find("#save-svg")[0])
-            wait_for(lambda name=name: os.path.exists(context.path(name)), "the file")
+            wait_for(lambda name=name: os.path.exists(context.path(name)) and os.path.getsize(context.path(name)), "the file")
             picture = xml.etree.ElementTree.parse(context.path(name)).getroot()
             names = {element.text for element in picture.iter(SVG + "text")}
             check(wanted <= names, f"{wanted} in {names}")

@@ -2,12 +2,12 @@
 """ctrace-top: shows the numbers of the file in the requested order, and text that is harmless for terminals."""
 
 import os
-import pty
 import re
 import subprocess
 
 from lib import commands, dhat, trace
 from lib.harness import CTRACE, CTRACE_TOP, check, check_equal, check_in, program, test
+from lib.screen import run_on_terminal
 
 ESCAPE = "\x1b"
 # The sort keys: member of the report, column. The column % comes after the sorted one.
@@ -74,34 +74,19 @@ def views(context):
     check("do_grow" not in full, "--full -n 1 shows a second site")
 
 
-def _on_a_terminal(context, words, **changes):
-    """Run with a terminal as stdout; returns the output."""
-    master, slave = pty.openpty()
-    try:
-        context.run([CTRACE_TOP, *words], env=context.environment(TERM="xterm", **changes), stdout_file=slave).check()
-        os.close(slave)
-        shown = b""
-        while True:
-            try:
-                part = os.read(master, 65536)
-            except OSError:  # on Linux this means that the other side is closed
-                return shown.decode("utf-8")
-            if not part:
-                return shown.decode("utf-8")
-            shown += part
-    finally:
-        os.close(master)
-
-
 @test()
 def colours(context):
     path = _report(context).path
     check(ESCAPE not in _top(context, path), "colours in a pipe")
     check(ESCAPE in _top(context, "--color", "always", path), "--color always: no colours")
+
+    def on_terminal(*words, **changes):
+        return run_on_terminal(context, [CTRACE_TOP, *words], env=context.environment(TERM="xterm", **changes)).check().stdout
+
     few = ["--no-pager", "-n", "3", path]  # less has escape sequences of its own
-    check(ESCAPE in _on_a_terminal(context, few), "no colours on a terminal")
-    check(ESCAPE not in _on_a_terminal(context, few, NO_COLOR=1), "colours in spite of NO_COLOR")
-    check(ESCAPE not in _on_a_terminal(context, ["--color", "never", *few]), "colours in spite of --color never")
+    check(ESCAPE in on_terminal(*few), "no colours on a terminal")
+    check(ESCAPE not in on_terminal(*few, NO_COLOR=1), "colours in spite of NO_COLOR")
+    check(ESCAPE not in on_terminal("--color", "never", *few), "colours in spite of --color never")
 
 
 @test()
