@@ -23,7 +23,10 @@ ESCAPE_SECONDS = 0.025  # ESCDELAY
 
 
 def run_on_terminal(context, command, **options):
-    """context.run with a terminal as stdout; result.stdout is all that came, which one read does not always return."""
+    """
+    context.run with a terminal as stdout; result.stdout is all that came, which one read does not always return. It is read when
+    the command has ended, so that more than the terminal holds (4 KiB) would block the command.
+    """
     master, slave = pty.openpty()
     try:
         try:
