@@ -49,6 +49,8 @@ signal.setitimer(signal.ITIMER_PROF, 0.001, 0.001)
 value = [{"key": str(i), "list": list(range(i % 30))} for i in range(20000)]
 for i in range(5):
     value = json.loads(json.dumps(value))
+while ticks <= 20:
+    str(ticks)
 signal.setitimer(signal.ITIMER_PROF, 0)
 print(len(value), sum(len(row["list"]) for row in value), ticks > 20)
 """

@@ -268,10 +268,11 @@ def _check_file(path):
     if data[:2] == b"\x1f\x8b":
         data = gzip.decompress(data)
     if path.endswith("parquet"):
-        starts = [found.start() for found in re.finditer(b"\x1f\x8b\x08", data)]
+        starts = [found.start() for found in re.finditer(b"\x1f\x8b\x08\0\0\0\0\0", data)]
         data = b"".join(zlib.decompressobj(31).decompress(data[at:]) for at in starts)
         check_in(b"leaf", data, "pages of the Parquet file")
-    check(b"\x1b[" not in data if path.endswith(("pprof", "parquet")) else not controls(data.decode()), f"{path}: control characters")
+    binary = path.endswith(("pprof", "parquet"))
+    check(not (re.search(rb"\x1b\[\d+[a-zA-Z]", data) if binary else controls(data.decode())), f"{path}: control characters")
     return data
 
 

@@ -211,6 +211,14 @@ http {{
 """
 
 
+def _children(path):
+    """The processes that the process in a pid file has started."""
+    with open(path, encoding="ascii") as file:
+        pid = file.read().strip()
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return set(file.read().split())
+
+
 @test(needs=("/usr/sbin/nginx", "wrk", "curl"))
 def nginx(context):
     """nginx in the foreground and as a daemon, with a reload. Root's workers become another user."""
@@ -239,7 +247,9 @@ def nginx(context):
             for path in ("/5000.txt", "/proxy/10.txt", "/list/"):
                 load = way.run(["wrk", "-t2", "-c16", "--timeout", "600s", f"-d{max(FACTOR // 2, 1)}s", "-H", "Accept-Encoding: gzip", url + path]).check().stdout
                 check("Requests/sec" in load and "Non-2xx" not in load and "Socket errors" not in load, load)
+            old = _children(way.path("pid"))
             tell("reload")
+            wait_for(lambda: len(_children(way.path("pid")) - old) >= 2, "two new workers")  # a master that is to quit does not reload
             shown = [get(path) for path in ("/5000.txt", "/proxy/300000.txt", "/list/", "/again/x", "/none")]
             shown.append(get("/300000.txt", "--compressed"))
             check_equal([len(text) > 100 for text in shown], [True] * 6, "pages")
@@ -262,6 +272,7 @@ def nginx(context):
 
 
 POSTGRES = max(glob.glob("/usr/lib/postgresql/*/bin"), default="/usr/lib/postgresql/bin")
+SLOW = r"\s+(?:autovacuum )?worker took too long to start"  # on a busy machine
 CHECKS = """
 select sum(abalance), count(*) from pgbench_accounts;
 select sum(bbalance) from pgbench_branches;
@@ -312,7 +323,7 @@ def postgres(context):
         wait_for_all_ends()
         check(shown[2] != shown[4], "two loads, one result")
         with open(way.path("log"), encoding="utf-8") as file:
-            check_equal(re.findall(r"(?:PANIC|WARNING):.*|.*terminated by.*", file.read()), [], "the server's log")
+            check_equal(re.findall(rf"(?:PANIC|WARNING):(?!{SLOW}).*|.*terminated by.*", file.read()), [], "the server's log")
         return shown
 
     # Stores of shells stay, since they exec, and of backends whose exporter was ended by a signal to the process group.

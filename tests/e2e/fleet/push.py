@@ -8,6 +8,7 @@ import subprocess
 from lib import dhat
 from lib.apps import App
 from lib.harness import CTRACE, check, check_equal, check_in, program, test, wait_for
+from lib.ports import free_port
 from lib.receiver import Receiver
 from lib.trace import LIBRARY
 
@@ -125,11 +126,10 @@ def queue(context):
     """Profiles wait in a folder while there is no server. The next push sends them; damaged files do no harm."""
     app = App(context, CTRACE_KEEP_STORE="1", CTRACE_OUT=context.path("app.json"))
     app.tell("aa")
-    nothing = Receiver()
-    nothing.server_close()
-    push = _start(context, "--to", "parca", "--interval", 1, "--queue", "waiting", nothing.url, app.process.pid)
+    nothing = f"http://127.0.0.1:{free_port()}"
+    push = _start(context, "--to", "parca", "--interval", 1, "--queue", "waiting", nothing, app.process.pid)
     wait_for(lambda: os.path.isdir(context.path("waiting")) and len(os.listdir(context.path("waiting"))) >= 2, "two files")
-    second = context.run([CTRACE, "push", "--to", "parca", "--queue", "waiting", nothing.url]).check(3)
+    second = context.run([CTRACE, "push", "--to", "parca", "--queue", "waiting", nothing]).check(3)
     check_in("another ctrace push uses this folder", second.stderr, "second")
     push.send_signal(signal.SIGTERM)
     status, errors = _end(push)
