@@ -148,6 +148,10 @@ class Terminal:
                 return line
         return None
 
+    def is_done(self):
+        """Has the program ended? ended() still returns its status."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
     def ended(self):
         """Wait for the program's end; returns its status as in subprocess. The terminal must be as it was before."""
 

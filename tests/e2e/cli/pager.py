@@ -35,8 +35,8 @@ def less(context):
             terminal.wait(lambda text: text.rstrip().endswith(":"), "the prompt of less")
             check_in(b"\x1b[0", terminal.raw, "colours")
             first = terminal.text()
-            terminal.press(" ")
-            check(terminal.text() != first, "the next page")
+            os.write(terminal.master, b" ")
+            terminal.wait(lambda text: text != first, "the next page")
             os.write(terminal.master, b"q")
             check_equal(terminal.ended(), 0, "status of " + words[0])
     with Terminal(context, [CTRACE, "top", "-n", "2", path], lines=40) as terminal:

@@ -27,7 +27,7 @@ COMMANDS = (
     ["diff", "/etc/services", "/etc/protocols"],
     ["tar", "cf", "-", "/etc/apt"],
     ["gzip", "-c", "/etc/services"],
-    ["xz", "-c", "/etc/services"],
+    ["xz", "-T1", "-c", "/etc/services"],
     ["file", "/bin/ls"],
     ["m4", "/dev/null"],
     ["readelf", "-a", "/bin/true"],
