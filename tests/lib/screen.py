@@ -132,6 +132,12 @@ class Terminal:
 
         wait_for(settled, "the program to come to rest", self._screen)
 
+    def shown(self, part):
+        """Wait until the whole screen with this part has been drawn; returns its text. The program then waits for keys."""
+        self.wait_for(part)
+        self.settle()
+        return self.text()
+
     def press(self, *keys):
         for key in keys:
             os.write(self.master, KEYS.get(key, key).encode())

@@ -4,7 +4,7 @@
 import glob
 import os
 
-from lib import dhat
+from lib import dhat, processes
 from lib.harness import CTRACE, LIBRARY, check, check_equal
 
 SUMMED = ("tb", "tbk", "mb", "mbk", "gb", "gbk", "eb", "ebk")
@@ -20,6 +20,11 @@ def environment(context, out="out.%p.json", **changes):
 def run(context, command, status=0, out="out.%p.json", stdin=b"", **changes):
     """Run a command traced and check its status; returns the result."""
     return context.run(command, env=environment(context, out, **changes), stdin=stdin).check(status)
+
+
+def run_in_front(context, command, out, **changes):
+    """run() before all other processes, for a program that works along the clock."""
+    return context.run(command, env=environment(context, out, **changes), preexec_fn=processes.run_in_front).check()
 
 
 def reports(context, pattern="out.*.json", stores=0):

@@ -13,14 +13,14 @@ SITES = "/tests/programs/heap/sites.c"  # below the folder in which the programs
 
 def _editor(context, name="editor"):
     """An editor that writes its arguments into a file, shows a line, and ends with the status that the file `status` has."""
-    context.write(name, f'#!/bin/sh\necho "the editor"\nfor word; do echo "$word"; done > {context.path("words")}\nexit $(cat {context.path("status")})\n')
+    context.write(name, f'#!/bin/sh\necho "the editor"\ncd "{context.folder}"\nfor word; do echo "$word"; done > unfinished\nmv unfinished words\nexit $(cat {context.path("status")})\n')
     context.write("status", "0")
     os.chmod(context.path(name), 0o755)
     return context.path(name)
 
 
 def _words(context):
-    wait_for(lambda: os.path.exists(context.path("words")) and os.path.getsize(context.path("words")), "the editor")
+    wait_for(lambda: os.path.exists(context.path("words")), "the editor")
     with open(context.path("words"), encoding="utf-8") as file:
         words = file.read().splitlines()
     os.remove(context.path("words"))
@@ -34,7 +34,7 @@ def opens(context):
     trace.run(context, [program("sites")], out="heap.json")
     words = [CTRACE_TOP, "-i", "--source-path", ROOT, context.path("heap.json")]
     with Terminal(context, words, columns=160, lines=40, EDITOR=editor + " --wait") as terminal:
-        before = terminal.wait_for("[Sites]")
+        before = terminal.shown("[Sites]")
         terminal.press("o")
         wait, line, path = _words(context)
         check(wait == "--wait" and path.endswith(SITES), f"the editor's words: {wait} {line} {path}")
@@ -72,7 +72,7 @@ def mouse(context):
     """A press selects a row, another opens it; the wheel moves."""
     trace.run(context, [program("sites")], out="heap.json")
     with Terminal(context, [CTRACE_TOP, "-i", context.path("heap.json")], term="xterm", lines=40) as terminal:
-        terminal.wait_for("[Sites]")
+        terminal.shown("[Sites]")
 
         def line():
             return terminal.lines().index(terminal.selected()) + 1  # as the terminal counts

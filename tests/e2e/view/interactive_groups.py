@@ -55,7 +55,7 @@ def modules(context):
     plain = context.run([CTRACE_TOP, "--by=module", "--cum", "-n0", "--columns=total", "--color=never", path]).check().stdout
     names = _paths(plain)
     with Terminal(context, [CTRACE_TOP, "-i", "--by=module", path], columns=160, lines=60) as terminal:
-        shown = _paths(terminal.wait_for("[Modules]"))
+        shown = _paths(terminal.shown("[Modules]"))
         check(len(shown) >= 3, f"modules: {shown}")
         check_equal(shown, names[: len(shown)], "modules")
         terminal.press("/", *"sqlite3_malloc", "enter")

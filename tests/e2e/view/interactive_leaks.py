@@ -10,7 +10,7 @@ from lib.screen import Terminal
 
 
 def _record(context, mode, name, **changes):
-    trace.run(context, [program("leaky"), mode], out=name, **changes)
+    trace.run_in_front(context, [program("leaky"), mode], name, **changes)
     return context.path(name)
 
 
@@ -24,7 +24,7 @@ def _rows(terminal):
 
 def _at_leaks(context, path, *options, columns=80, key="l"):
     terminal = Terminal(context, [CTRACE_TOP, "-i", *options, path], columns=columns, lines=30)
-    terminal.wait_for("[Leaks]" if "--leaks" in options else "[Sites]")
+    terminal.shown("[Leaks]" if "--leaks" in options else "[Sites]")
     if "--leaks" not in options:
         terminal.press(key)
     return terminal
@@ -106,7 +106,7 @@ def running(context):
             terminal.wait_for("[Leaks]")
             terminal.press("m")
             target.tell("grow 9")
-            terminal.wait(lambda text: f" +{9 * 50_001:,} " in text, "the growth")
+            terminal.shown(f" +{9 * 50_001:,} ")
             heads, rows = _rows(terminal)
             check_equal([head for head in heads if head in ("END", "LIVE", "GROWN")], ["LIVE", "GROWN"], "columns")
             check_in("PyByteArray_Resize", rows[0], "what has grown most")

@@ -318,7 +318,9 @@ def ten_thousand(context):
             folder = context.make_folder(f"in{count}{end}")
             for i in range(count):
                 os.link(source, os.path.join(folder, f"{i}{end}"))
-            peaks.append(_peak_kib(context, [CTRACE, "merge", folder, "-o", context.path("all.json")], 16))
+            command = [CTRACE, "merge", folder, "-o", context.path("all.json")]
+            # The end of a short command may come unseen.
+            peaks.append(max(_peak_kib(context, command, 16) for _ in range(3 if count == 100 else 1)))
             check_equal(dhat.load(context.path("all.json")).total("tb"), count * total, f"sum of {count} x {end}")
         check(peaks[1] < peaks[0] + 2500, f"{end}: {peaks[0]} KiB for 100, {peaks[1]} KiB for 10,000")
         told.append(f"{end} {peaks[0]} and {peaks[1]} KiB")

@@ -363,7 +363,7 @@ def interactive(context):
     path = RECORDINGS["python"](context).path
     sites, share = re.search(r" at ([\d,]+) sites, ([\d.]+) % of total", _top(context, "--focus=PyDict", path)).groups()
     with Terminal(context, [CTRACE_TOP, "-i", "--focus=PyDict", path], columns=160) as terminal:
-        text = terminal.wait_for(f"{share} % of total")
+        text = terminal.shown(f"{share} % of total")
         check_in(f" {sites} sites", text, "the part's sites")
         rows = [line for line in text.splitlines() if " < " in line]
         percent = re.search(r"^ *\S+ +[KMG]?i?B +([\d.]+) ", rows[0])

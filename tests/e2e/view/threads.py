@@ -152,16 +152,16 @@ def interactive(context):
     """Sites and trees have a stack once; the view of threads still has each thread."""
     path = _record(context, CTRACE_THREADS=1)
     with Terminal(context, [CTRACE_TOP, "-i", path], columns=160, lines=40) as terminal:
-        text = terminal.wait_for("[Sites]")
+        text = terminal.shown("[Sites]")
         (row,) = _score_rows(text)
         check(re.search(rf"THREADS +WHERE", text) and re.search(rf" {THREADS} +score", row), f"Sites: {text}")
         terminal.press("t", "t")
-        check("[thread" not in terminal.wait_for("[Tree]"), "Tree")
+        check("[thread" not in terminal.shown("[Tree]"), "Tree")
         terminal.press("T", "T", "T", "T")
-        check_in("[thread 3 server]", terminal.wait_for("[Threads]"), "Threads")
+        check_in("[thread 3 server]", terminal.shown("[Threads]"), "Threads")
         terminal.press("q")
         check_equal(terminal.ended(), 0, "status")
     with Terminal(context, [CTRACE_TOP, "-i", "--split-threads", path], columns=160, lines=40) as terminal:
-        check_equal(len(_score_rows(terminal.wait_for("[Sites]"))), THREADS, "Sites of --split-threads")
+        check_equal(len(_score_rows(terminal.shown("[Sites]"))), THREADS, "Sites of --split-threads")
         terminal.press("q")
         check_equal(terminal.ended(), 0, "status")

@@ -18,6 +18,7 @@
 #define CACHE 20000
 #define TOKENS 900
 #define TEETH 10
+#define LAST_TOOTH 0.99
 
 char *cached[CACHE], *kept[TOKENS], *batch[CACHE / TEETH];
 
@@ -66,15 +67,16 @@ int main(int argc, char **argv)
 {
 	sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &(struct sched_param){1});
 	const char *mode = argc > 1 ? argv[1] : "none";
-	double start = seconds(), now;
+	double start = seconds(), now = 0;
 	int late = !strcmp(mode, "late"), leaks = late || !strcmp(mode, "leak") || !strcmp(mode, "kept");
 	if (!strcmp(mode, "few"))
 		lose(100);
-	while (strcmp(mode, "none") && strcmp(mode, "few") && (now = (seconds() - start) / SECONDS) < 1) {
+	while (strcmp(mode, "none") && strcmp(mode, "few") && now < 1) {
+		now = (seconds() - start) / SECONDS;
 		if (strcmp(mode, "teeth"))
 			fill_cache((int)(now * 3 * CACHE));
 		else
-			fill_batch((int)(now * CACHE));
+			fill_batch((int)((now < LAST_TOOTH ? now : LAST_TOOTH) * CACHE));
 		if (leaks && now > late * 0.25)
 			leak_token((int)((now - late * 0.25) * TOKENS), !strcmp(mode, "kept"));
 		free(malloc(50));
