@@ -8,6 +8,16 @@ from lib import trace
 from lib.formats import Recording
 from lib.harness import PYTHON, check, check_equal, check_in, program, test
 
+# Resident memory is read once in each bucket, of at most 1/128 of the process's age. So a bucket has only a few steps.
+GROWS = """
+import os, time
+kept = []
+for i in range(60):
+    kept.append(bytearray(1 << 20))
+    for j in range(300): bytearray(1000)
+    start = int(open("/proc/self/stat").read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    time.sleep((time.clock_gettime(time.CLOCK_BOOTTIME) - start) / 128)
+"""
 THREAD = re.compile(r"^\[thread (\d+) (.*)\]$")
 SCRIPT = """
 import ctypes, threading
@@ -64,8 +74,7 @@ def many_threads(context):
 
 @test(needs=PYTHON)
 def resident_memory(context):
-    script = "kept = []\nfor i in range(60):\n    kept.append(bytearray(1 << 20))\n    for j in range(300): bytearray(1000)\n"
-    recording = Recording(context, [PYTHON, "-c", script], CTRACE_RSS=1)
+    recording = Recording(context, [PYTHON, "-c", GROWS], CTRACE_RSS=1)
     own = recording.report.own
     live, resident = [row[2] for row in own["timeline"]], own["rss"]
     check_equal(len(resident), len(live), "numbers of resident memory")

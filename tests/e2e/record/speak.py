@@ -16,7 +16,7 @@ from lib.harness import CTRACE, LIBRARY, PYTHON, check, check_equal, check_in, m
 # programs of coreutils close their stderr before they end, so they are silent anyway.)
 READERS = (
     ("dash", "x=$(ls . 2>&1); echo \"<$x>\"; y=`env true 2>&1`; echo \"<$y>\""),
-    ("bash", "bash -c 'x=$(env true 2>&1); echo \"<$x>\"; cat < <(SPEAKER 2>&1); coproc SPEAKER 2>&1; cat <&${COPROC[0]}'"),
+    ("bash", "bash -c 'x=$(env true 2>&1); echo \"<$x>\"; cat < <(SPEAKER 2>&1); coproc { read x; SPEAKER 2>&1; }; exec 3<&${COPROC[0]}; echo >&${COPROC[1]}; cat <&3'"),
     ("zsh", "zsh -fc 'x=$(env true 2>&1); print \"<$x>\"; SPEAKER |& cat'"),
     ("fish", "fish --no-config -c 'set x (env true 2>&1); echo \"<$x>\"'"),
     ("tclsh", "echo 'puts [exec env echo from-tcl]' > a.tcl; tclsh a.tcl 2>&1"),
@@ -53,7 +53,7 @@ READERS = (
     ("sed", "echo x | sed 's|x|SPEAKER 2>\\&1|e'"),
     ("tar", "echo a > a; tar -cf a.tar --checkpoint=1 --checkpoint-action=exec='SPEAKER > log 2>&1' a; cat log | head -1"),
     ("flock", "flock lock SPEAKER 2>&1 | cat"),
-    ("timeout", "timeout 60 SPEAKER 2>&1 | cat"),
+    ("timeout", "timeout 600 SPEAKER 2>&1 | cat"),
     ("run-parts", "mkdir d; printf '#!/bin/sh\\nSPEAKER\\n' > d/a; chmod +x d/a; run-parts --report d 2>&1 | grep none"),
     ("setsid", "setsid -w SPEAKER 2>&1 | cat"),
 )

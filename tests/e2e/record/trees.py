@@ -155,9 +155,12 @@ def together(context):
 
 
 FORK = """
-import os
+import os, time
 before = bytearray(15 << 20) # live in the parent alone
 del before
+# Longer than a bucket of the timeline, which is at most 1/128 of the process's age.
+age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(open("/proc/self/stat").read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+time.sleep(0.02 + age / 32)
 x = bytearray(8 << 20)
 if os.fork() == 0:
     y = bytearray(4 << 20)
@@ -216,8 +219,8 @@ def exported_afterwards(context):
     check(not os.path.exists(context.path("exported")), "a process has exported its own store")
     check(os.path.exists(context.path("out.sites.json")), f"files: {_names(context)}")
     env = context.environment(CTRACE_BIN=script, CTRACE_QUIET=1, CTRACE_OUT=context.path("killed.json"))
-    wrapper = subprocess.Popen([CTRACE, "record", "/bin/sh", "-c", f"read x < {context.path('fifo')}; {program('sites')}; true"], env=env, cwd=context.folder)
     os.mkfifo(context.path("fifo"))
+    wrapper = subprocess.Popen([CTRACE, "record", "/bin/sh", "-c", f"read x < {context.path('fifo')}; {program('sites')}; true"], env=env, cwd=context.folder)
     wait_for(lambda: glob.glob(context.path("killed*.store")), "the recording")
     wrapper.kill()
     wrapper.wait()

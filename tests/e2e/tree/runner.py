@@ -89,7 +89,7 @@ def _run(context, folder, *patterns, **changes):
 @test(needs=PYTHON)
 def seeds(context):
     folder = context.make_folder("seeds")
-    own = f"432{os.getpid()}"  # seconds of sleep: another run of the tests may be at work beside this one
+    own = f"432{os.getpid()}.0"  # seconds of sleep; .0: another run beside this one may have a pid that begins with ours
     context.write("seeds/seeds.py", SEEDS.replace("432", own))
     result = _run(context, folder, "seeds.[!e]*")
     lines = result.stdout.splitlines()

@@ -8,9 +8,9 @@ from lib.harness import CTRACE, check, check_equal, check_in, program, test
 
 # For each kind, a function of tests/programs/heap/advise.c, and a counter that its finding must have.
 KINDS = {
-    "temporary": ("temporary", "temporaryBlocks", 20000),
+    "temporary": ("temporary", "temporaryBlocks", 200000),
     "growth": ("growth", "resizes", 16000),
-    "one-size": ("one_size", "totalBlocks", 20000),
+    "one-size": ("one_size", "totalBlocks", 200000),
     "tiny": ("tiny", "peakBlocks", 20000),
     "slack": ("slack", "slackBytes", 20000 * 15),
     "kept": ("kept", "peakBytes", 4000000),
@@ -28,10 +28,19 @@ def _report(context, *words):
     return trace.reports(context)[result.pid]
 
 
+def _leak(context):
+    """The report of a leak in which no block was late by more than 5 % of the run. The verdict allows 12 %."""
+    for seconds in (1, 4, 16, 64):
+        result = trace.run(context, [program("advise"), "leak", "bad", str(seconds)])
+        if float(result.stdout) < 0.05:
+            break
+    return trace.reports(context)[result.pid]
+
+
 @test()
 def kinds(context):
     for kind, (function, counter, value) in KINDS.items():
-        bad = _advise(context, _report(context, "advise", kind, "bad").path)
+        bad = _advise(context, (_leak(context) if kind == "leak" else _report(context, "advise", kind, "bad")).path)
         check(bad["findings"], f"{kind}: no finding")
         first = bad["findings"][0]
         check_equal((first["kind"], first["function"]), (kind, function), f"{kind}: what comes first")
@@ -54,9 +63,9 @@ def vector(context):
 def savings(context):
     """Compares the possible savings with what the programs do."""
     first = _advise(context, _report(context, "advise", "temporary", "bad").path)["findings"][0]
-    check_equal((first["savedCalls"], first["savedBytes"]), (20000, 0), "temporary blocks")
+    check_equal((first["savedCalls"], first["savedBytes"]), (200000, 0), "temporary blocks")
     first = _advise(context, _report(context, "advise", "one-size", "bad").path)["findings"][0]
-    check_equal(first["savedCalls"], 20000 - 5, "blocks of one size")
+    check_equal(first["savedCalls"], 200000 - 5, "blocks of one size")
     report = _report(context, "advise", "growth", "bad")
     first = _advise(context, report.path)["findings"][0]
     check_equal(first["savedBytes"], sum(site["cpb"] for site in report.sites), "copied bytes")
@@ -68,14 +77,14 @@ def savings(context):
 def text(context):
     report = _report(context, "advise", "temporary", "bad")
     shown = context.run([CTRACE, "advise", report.path]).check().stdout
-    for part in ("1. Temporary blocks", "where   temporary advise.c:", "< main", "100.0 % of 20,000 blocks", "20,000 pairs", "try  "):
+    for part in ("1. Temporary blocks", "where   temporary advise.c:", "< main", "100.0 % of 200,000 blocks", "200,000 pairs", "try  "):
         check_in(part, shown, "text")
     narrow = context.run([CTRACE, "advise", report.path], env=context.environment(COLUMNS=60)).check().stdout
     findings = narrow[narrow.index("1. ") :].splitlines()
     check(max(map(len, findings)) <= 60, f"wider than the terminal: {findings}")
     quiet = context.run([CTRACE, "advise", _report(context, "tiny").path]).check().stdout
     check_in("nothing stands out", quiet, "a program that does next to nothing")
-    leak = _report(context, "advise", "leak", "bad").path
+    leak = _leak(context).path
     check_equal(len(_advise(context, leak, "-n", "1")["findings"]), 1, "findings with -n 1")
 
 
