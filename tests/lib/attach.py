@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 
 from lib.fire import STRESS
@@ -19,12 +20,22 @@ def is_alive(pid):
         return False
 
 
+def _ask(context, command, status, is_done):
+    """A starved thread may take longer than the 10 s that ctrace waits. Then it is asked again, or has done it meanwhile."""
+    done = context.run(command)
+    while status == 0 and re.search("does not stop; try again|takes longer than", done.stderr):
+        done = context.run(command)
+        if is_done in done.stderr:
+            return done
+    return done.check(status)
+
+
 def attach(context, pid, *words, ctrace=CTRACE, status=0):
-    return context.run([ctrace, "attach", *words, str(pid)]).check(status)
+    return _ask(context, [ctrace, "attach", *words, str(pid)], status, "is attached to")
 
 
 def detach(context, pid, ctrace=CTRACE, status=0):
-    return context.run([ctrace, "detach", str(pid)]).check(status)
+    return _ask(context, [ctrace, "detach", str(pid)], status, "is not attached to")
 
 
 def cycle(context, pid, folder=None, ctrace=CTRACE, count=CYCLES):

@@ -70,13 +70,19 @@ def hold(pid, seconds):
     os.kill(pid, signal.SIGCONT)
 
 
-def run_in_front():
+def cpu_ms(pid):
+    """The processor time of a process's first thread, in milliseconds and parts of them."""
+    with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[0]) / 1e6
+
+
+def run_in_front(pid=0, priority=1):
     """
-    Give this process, but not its children, the processor whenever it wants it, where that is permitted: what works along the
-    clock then does so on a busy machine, too.
+    Give a process (0: this one), but not its children, the processor whenever it wants it, where that is permitted: what works
+    along the clock then does so on a busy machine, too.
     """
     with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        os.sched_setscheduler(pid, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
 
 
 def descendants(pid):

@@ -5,14 +5,10 @@ import contextlib
 
 from lib import formats
 from lib.harness import check, check_equal, test, wait_for
+from lib.processes import cpu_ms
 from lib.serve import many_stores, memory_mib, samples, serving, targets, touch_stores
 
 STORES = 1000
-
-
-def cpu_ms(pid):
-    with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
-        return int(file.read().split()[0]) / 1e6
 
 
 @contextlib.contextmanager

@@ -9,9 +9,11 @@ import struct
 import subprocess
 import time
 
+from control import ctl
 from lib import dhat, trace
 from lib.attach import attach, attached, detach, is_alive, running
 from lib.harness import CTRACE, LIBRARY, PYTHON, ROOT, Skip, check, check_equal, check_in, program, test, wait_for
+from lib.processes import cpu_ms
 
 JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
 
@@ -81,13 +83,14 @@ class Switched:
             self.answer(word)
 
     def ctl(self, *words):
-        self.context.run([CTRACE, "ctl", str(self.process.pid), *words], env=self.context.environment(CTRACE_CONTROL=self.folder)).check()
+        return ctl(self.context, self.process.pid, self.folder, *words).stdout
 
     def on(self):
         if self.preloaded:
             self.ctl("exact")
         else:
             attach(self.context, self.process.pid, "-q", "--keep-store", "-o", self.out)
+            wait_for(lambda: "mode      exact" in self.ctl(), "the recording")  # attach waits for 3 s
 
     def off(self):
         if self.preloaded:
@@ -210,6 +213,8 @@ def kept_pointers(context):
     """Addresses of malloc that are kept elsewhere are counted and said."""
     with running(context, attached("pointers")) as process:
         lines = attach(context, process.pid, "-o", context.path("p.json")).stderr
+        before = cpu_ms(process.pid)
+        wait_for(lambda: cpu_ms(process.pid) > before + 100, "many rounds of its loop")
         check(re.search(r"1 pointer to malloc and its kin is kept elsewhere, in .*/attached; calls through it are not recorded", lines), lines)
     report = dhat.check_file(context.path("p.json"))
     below = {site.functions()[0] for site in report.sites if site.calls_from("through_pointer")}

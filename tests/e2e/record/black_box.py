@@ -6,8 +6,9 @@ import json
 import os
 import signal
 import subprocess
+import time
 
-from lib import trace
+from lib import processes, trace
 from lib.fire import STRESS
 from lib.harness import CTRACE, LIBRARY, Skip, check, check_equal, check_in, test, wait_for
 from lib.obedient import Obedient
@@ -83,8 +84,8 @@ def killed_for_lack_of_memory(context):
         for _ in range(KILLS):
             target = Obedient(context)
             _join(folder, target.pid)
+            target.tell("grow 100")  # the first look may be the last one
             with _watching(context, str(target.pid)) as watching:
-                target.tell("grow 100")
                 _fill(target, 10_000)
                 check_equal(watching.wait(), 0, "status of ctrace watch")
                 check_in(f"{target.pid}: out of memory; report ", watching.stderr.read(), "the line")
@@ -111,34 +112,48 @@ def killed_for_lack_of_memory(context):
 @test(needs="/usr/bin/python3")
 def before_it_records(context):
     """`./server & ctrace watch $!`: the process is not yet the server, or not yet recorded. It is watched once it is."""
-    fill = "blocks = []\nwhile True: blocks.append(bytes(50001))"
+    fill = "input()\nblocks = []\nwhile True: blocks.append(bytes(50001))"
+    shell = ["sh", "-c", 'read go; LD_PRELOAD="$LIBRARY" exec /usr/bin/python3 -c "$0"', fill]
+    env = context.environment(LIBRARY=LIBRARY, CTRACE_OUT=context.path("fill.%p.json"), CTRACE_QUIET="1")
     with group() as folder:
-        shell = ["sh", "-c", 'read go; LD_PRELOAD="$LIBRARY" exec /usr/bin/python3 -c "$0"', fill]
-        env = context.environment(LIBRARY=LIBRARY, CTRACE_OUT=context.path("fill.json"), CTRACE_QUIET="1")
-        server = subprocess.Popen(shell, env=env, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        try:
-            _join(folder, server.pid)
-            with _watching(context, str(server.pid), call=CLOCK_NANOSLEEP) as watching:
-                server.communicate(b"go\n")
-                check_equal((server.returncode, watching.wait()), (-signal.SIGKILL, 0), "status of the process and of ctrace watch")
-                check_in(f"{server.pid}: out of memory; report ", watching.stderr.read(), "the line")
-            report, _ = _report(context, server.pid)
-            check(report["looks"][-1]["liveBytes"] > LIMIT // 2, "what was live")
-        finally:
-            if server.poll() is None:
-                server.kill()
+        late = True
+        while late:
+            started = time.monotonic()
+            server = subprocess.Popen(shell, env=env, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=processes.run_in_front)
+            try:
+                _join(folder, server.pid)
+                with _watching(context, str(server.pid), call=CLOCK_NANOSLEEP) as watching:
+                    server.stdin.write(b"go\n")
+                    server.stdin.flush()
+                    wait_for(lambda: watching.poll() is not None or _waits(watching.pid, POLL), "a look at the server")
+                    late = watching.poll() == 3 and time.monotonic() - started > 4.9  # it gives a process 5 s from its fork on
+                    if not late:
+                        server.communicate(b"\n")
+                        check_equal((server.returncode, watching.wait()), (-signal.SIGKILL, 0), "status of the process and of ctrace watch")
+                        check_in(f"{server.pid}: out of memory; report ", watching.stderr.read(), "the line")
+            finally:
+                if server.poll() is None:
+                    server.kill()
+                    server.wait()
+        report, _ = _report(context, server.pid)
+        check(report["looks"][-1]["liveBytes"] > LIMIT // 2, "what was live")
 
 
 @test(needs="/usr/bin/python3")
 def killed_soon_after_the_start(context):
     """A watched group: a process that fills it within its first second, but lives for some looks, has its report, too."""
     fill = "import time\ntime.sleep(0.3)\nblocks = []\nwhile True: blocks.append(bytes(50001))"
+
+    def begin():
+        _join(folder, os.getpid())
+        processes.run_in_front()  # a look waits for its memory map, and a slow look puts off the next one
+
     with group() as folder, _watching(context, folder) as watching:
-        os.sched_setscheduler(watching.pid, os.SCHED_RR, os.sched_param(1))  # it looks in time, however busy the machine is
+        processes.run_in_front(watching.pid, 2)
         env = trace.environment(context, "fill.%p.json", CTRACE_QUIET=1)
         killed = []
         for _ in range(4):
-            server = subprocess.Popen(["/usr/bin/python3", "-c", fill], env=env, stderr=subprocess.DEVNULL, preexec_fn=lambda: _join(folder, os.getpid()))
+            server = subprocess.Popen(["/usr/bin/python3", "-c", fill], env=env, stderr=subprocess.DEVNULL, preexec_fn=begin)
             check_equal(server.wait(), -signal.SIGKILL, "status of the process that takes too much")
             killed.append(server.pid)
         target = Obedient(context)

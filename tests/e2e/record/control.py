@@ -15,6 +15,35 @@ THREADS = 8
 WORK = (THREADS * 100 * 4, THREADS * 100 * (100 + 1000 + 10 + 30), THREADS * 100, THREADS * 100 * 100)
 
 
+REQUEST_AT = 62284  # in a store's header; `modes` checks it
+
+
+def has_done(store):
+    """Does a store's header have the number of the latest request in its control page?"""
+    with open(store, "rb") as file:
+        header = file.read(17 * 4096)
+    asked = header[-4096 + 12 :][:4]  # in the header's last page
+    return header[REQUEST_AT:][:4] == asked != bytes(4)
+
+
+def ctl(context, pid, pages, *words, status=0):
+    """`ctrace ctl`. It waits for 3 s; if a starved process has not done it by then, this waits on."""
+
+    def run(*words):
+        return context.run([CTRACE, "ctl", pid, *words], env=context.environment(CTRACE_CONTROL=pages)).check(status)
+
+    def store_has_done():
+        store = re.search(r"^store +(.*)", run().stdout, re.M)  # none while it is asleep
+        return store and has_done(store[1])
+
+    done = run(*words)
+    if "has not done it yet" in done.stderr:
+        wait_for(store_has_done, f"ctl {words}")
+    elif not status:
+        check_equal(done.stderr, "", f"ctl {words}")
+    return done
+
+
 class Switched:
     """A running tests/programs/process/switched.c."""
 
@@ -44,9 +73,7 @@ class Switched:
             check_equal(self.answer(), word, "answer")
 
     def ctl(self, *words, target=None, status=0):
-        done = self.context.run([CTRACE, "ctl", str(target or self.pid), *words], env=self.context.environment(CTRACE_CONTROL=self.pages))
-        done.check(status)
-        check_equal(done.stderr if not status else "", "", f"ctl {words}")
+        done = ctl(self.context, target or self.pid, self.pages, *words, status=status)
         return done.stdout if not status else done.stderr
 
     def end(self):
@@ -204,6 +231,7 @@ def modes(context):
     run.ctl("resume")
     run.ctl("mark", "after the pause")
     run.do("work")
+    check(has_done(run.store), "the numbers of the latest request")
     run.ctl("sample=1")
     check_in("sample=1", run.ctl(), "mode")
     run.do("work", "drop")

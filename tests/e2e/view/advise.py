@@ -29,7 +29,7 @@ def _report(context, *words):
 
 
 def _leak(context):
-    """The report of a leak in which no block was late by more than 5 % of the run. The verdict allows 12 %."""
+    """The report of a leak in which no block was late by more than 5 % of the run."""
     for seconds in (1, 4, 16, 64):
         result = trace.run(context, [program("advise"), "leak", "bad", str(seconds)])
         if float(result.stdout) < 0.05:

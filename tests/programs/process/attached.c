@@ -103,6 +103,8 @@ SITE static void *loading(void *argument)
 			blame("a plugin was not found");
 		if (plugin)
 			dlclose(plugin);
+		for (volatile int i = 0; i < 30000; i++) /* outside the loader, where a thread can be used */
+			;
 		count();
 	}
 	return argument;
@@ -267,7 +269,7 @@ static int sleep_inside(struct dl_phdr_info *info, size_t bytes, void *context)
 
 SITE static void *sleeping_inside(void *argument)
 {
-	struct timespec time = {0, 10000000};
+	struct timespec time = {0, 50000000};
 	for (; !is_over(); asked = 0) {
 		unsigned long long adds = 0;
 		dl_iterate_phdr(sleep_inside, &adds);
@@ -310,6 +312,9 @@ int main(int words, char **word)
 	sigemptyset(&user);
 	sigaddset(&user, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, &user, NULL);
+	/* Fill the slots, so that each attach finds the same ones. */
+	free(realloc(malloc(10), 20));
+	free(calloc(1, 10));
 	for (long i = 1; i < number; i++)
 		pthread_create(&threads[i], NULL, run, run == waiting ? (void *)&waits[i] : (void *)i);
 	puts("ready");
