@@ -91,15 +91,21 @@ class Browser:
 
         self.base = f"http://127.0.0.1:{wait_for(port, 'chromedriver to start').group(1)}/session"
 
-    def _start_session(self):
-        options = {"binary": CHROMIUM, "args": FLAGS + ["--user-data-dir=" + os.path.join(self.folder, "profile")]}
+    def _start_session(self, tries=3):
+        """On a busy machine Chromium may take longer than the minute for which chromedriver waits."""
+        options = {"binary": CHROMIUM, "args": FLAGS + ["--user-data-dir=" + os.path.join(self.folder, f"profile{tries}")]}
         capabilities = {
             "browserName": "chrome",
             "timeouts": {"script": LIMIT_MS, "pageLoad": LIMIT_MS},
             "goog:chromeOptions": options,
             "goog:loggingPrefs": {"browser": "ALL"},
         }
-        told = self._request("POST", self.base, {"capabilities": {"alwaysMatch": capabilities}})
+        try:
+            told = self._request("POST", self.base, {"capabilities": {"alwaysMatch": capabilities}})
+        except Failure as failure:
+            if tries == 1 or "session not created" not in str(failure):
+                raise
+            return self._start_session(tries - 1)
         self.session = f"{self.base}/{told['sessionId']}"
         self.debugger = told["capabilities"]["goog:chromeOptions"]["debuggerAddress"]
 

@@ -26,6 +26,16 @@ def recorded(context, *command, options=("--rss",)):
         return path, json.load(file)
 
 
+def held(data, name):
+    """Where in a chart over time a function has at least an eighth of its peak for longest, as a part of the width."""
+    ours = [any(name in data["ftbl"][frame] for frame in point["fs"]) for point in data["pps"]]
+    peak = sum(point["gb"] for point, own in zip(data["pps"], ours) if own)
+    rows = data["ctrace"]["snapshots"] + data["ctrace"]["moments"]
+    moments = sorted([(data["tg"], peak), *((row[0], sum(site[1] for site in row[3] if ours[site[0]])) for row in rows)])
+    times = [(b[0] - a[0], (a[0] + b[0]) / 2) for a, b in zip(moments, moments[1:]) if min(a[1], b[1]) >= peak / 8]
+    return max(times)[1] / (1.004 * max(data["te"], data["ctrace"]["timeline"][-1][0]))  # END in timeline.js
+
+
 def show(context, page, report, hash_="", options=()):
     """Make the page and open it. Returns what the command says."""
     path = context.path("view.html")

@@ -57,8 +57,8 @@ def list_renews_itself(context):
             check_equal(page.run("return [window.before, document.querySelector('#compare button').disabled]"), [1, True], "state")
             page.wait(f"return document.querySelector('input[value=\"{first.pid}\"]').checked", "what was chosen")
             page.run(f"document.querySelector('input[value=\"{third.pid}\"]').click(); document.querySelector('#compare button').click()")
-            page.wait("return document.querySelector('iframe')?.contentDocument?.body?.innerText.includes('process')", "the comparison")
-            text = "document.querySelector('iframe').contentDocument.body.innerText"
+            text = "(document.querySelector('iframe')?.contentDocument?.body?.innerText ?? '')"  # while it reloads there is none
+            page.wait(f"return {text}.includes('process')", "the comparison")
             page.wait(f"return {text}.includes('Old') && {text}.includes('process {first.pid}')", "the other process")
             third.tell("grow 40")
             page.wait(f"return /\\+3\\.\\d+ MiB/.test({text})", "its growth")
@@ -76,28 +76,37 @@ def buttons(context):
             page.open(f"http://127.0.0.1:{server.port}/page?pid={target.pid}")
             check(page.run("return document.documentElement.scrollWidth <= innerWidth"), f"wider than {width} pixels")
 
-        def press(button, said):
-            page.run("document.querySelector('#said').textContent = ''")
-            page.run(f"document.querySelector('button[value={button}]').click()")
+        answer = "document.querySelector('#said').textContent"
 
+        def wait_allocating(condition, what):
             def looks():
                 target.tell("churn 1")  # the process does it at its next allocation
-                return said in page.run("return document.querySelector('#said').textContent")
+                return condition()
 
-            wait_for(looks, said, lambda: page.run("return document.querySelector('#said').textContent"))
+            wait_for(looks, what, lambda: ": " + page.run("return " + answer))
 
-        mode = "document.querySelector('#mode').textContent"
-        page.wait(f"return {mode} === 'exact'", "the mode")
+        def press(button, *said):
+            page.run(f"{answer} = ''; document.querySelector('button[value={button}]').click()")
+            wait_allocating(lambda: any(part in page.run("return " + answer) for part in said), said[0])
+
+        def press_done(button):
+            press(button, button + ": done", "at its next allocation")  # the page looks for some seconds
+
+        def wait_mode(mode):
+            wait_allocating(lambda: page.run("return document.querySelector('#mode').textContent") == mode, mode)
+
+        wait_mode("exact")
         for button, shown in (("pause", "exact, paused"), ("resume", "exact"), ("sample", "sample=524288, segment 2"), ("exact", "exact, segment 3"),
                               ("reset", "exact, segment 4"), ("off", "off, segment 4")):
-            press(button, button + ": done")
-            page.wait(f"return {mode} === {shown!r}", shown)
+            press_done(button)
+            wait_mode(shown)
         press("mark", "mark needs a name")
         press("pause", "nothing is recorded")
         page.run("document.querySelector('input[name=name]').value = 'now'")
-        press("exact", "exact: done")
-        press("mark", "mark: done")
-        check_equal([mark["name"] for mark in server.ask("/export?format=json").json["marks"]], ["now"], "marks")
+        press_done("exact")
+        wait_mode("exact, segment 5")
+        press_done("mark")
+        wait_allocating(lambda: [mark["name"] for mark in server.ask("/export?format=json").json["marks"]] == ["now"], "the mark")
         page.run("document.querySelector('select[name=seconds]').value = '5'; document.querySelector('form:not(#control) button').click()")
         text = "document.querySelector('iframe')?.contentDocument?.body?.innerText ?? ''"
         page.wait(f"return ({text}).includes('process {target.pid} before')", "the change in five seconds")

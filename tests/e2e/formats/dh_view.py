@@ -113,15 +113,16 @@ def all_programs(context):
     missing = missing_tool([tool for command in commands.COMMANDS for tool in command.needs])
     if missing:
         raise Skip(missing)
-    for command in commands.COMMANDS:
-        trace.run(context, command.words(), stdin=command.stdin)
+    for i, command in enumerate(commands.COMMANDS):
+        trace.run(context, command.words(), out=f"{i}.%p.json", stdin=command.stdin)  # a pid may come again
     trace.export_sandboxed(context)
     trace.run(context, [program("ends"), "SIGKILL"], -9)
     trace.export_left_store(context)
-    empty = trace.run(context, [program("deep")]).pid
-    found = trace.reports(context)
+    trace.run(context, [program("deep")], out="empty.%p.json")
+    names = (*range(len(commands.COMMANDS)), "out", "empty")
+    found = [report for name in names for report in trace.reports(context, f"{name}.*.json").values()]
     check_equal(len(found), len(commands.COMMANDS) + 2, "reports")
-    check_equal(found[empty].data["pps"], [], "sites of the program that allocates nothing")
+    check_equal(found[-1].data["pps"], [], "sites of the program that allocates nothing")
     with browser.Browser() as page:
-        for report in found.values():
+        for report in found:
             _check_shown(page, report)

@@ -3,7 +3,7 @@
 
 from lib import firefox
 from lib.harness import check, check_equal, check_in, test
-from lib.page import PAGE, box, pointer, recorded, root, show, text, search
+from lib.page import PAGE, box, held, pointer, recorded, root, show, text, search
 
 NEEDS = firefox.NEEDS + (PAGE, "g++")
 PASTE = "\ue009v"
@@ -25,7 +25,7 @@ def charts_and_graph(context):
         check_in("Growth from ", text(page, "#metric-help"), "a range by mouse")
         page.click(page.find("#reset")[0])
         left, top, width, height = box(page, "#grew div.area")
-        pointer(page, (left + 0.8 * width, top + 0.8 * height))
+        pointer(page, (left + held(data, "Cache::get(") * width, top + 0.95 * height))
         check_in("Cache::get(", page.wait("const t = document.getElementById('grew-tooltip'); return !t.hidden && t.textContent", "the box"), "a layer")
         left, top, width, height = box(page, ".frame", "render")
         pointer(page, (left + width / 2, top + height / 2))

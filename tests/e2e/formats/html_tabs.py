@@ -221,8 +221,8 @@ def every_finding(context):
     wanted = json.loads(context.run([CTRACE, "advise", "-n", "0", "-f", "json", report]).check().stdout)["findings"]
     with browser.Browser() as page:
         show(context, page, report)
-        check(len(wanted) > 5, f"{len(wanted)} findings")
-        click(page, "#all-findings")
+        check(len(wanted) > 2, f"{len(wanted)} findings")
+        click(page, "#all-findings" if len(wanted) > 5 else "#tab-findings")  # there are fewer if the program was slow
         check_equal(_shown(page), ["tab-findings", ["every-finding", "what-if"]], "all findings")
         shown = page.run("return [...document.querySelectorAll('#every-finding li')].map((li) => [li.querySelector('b'), ...li.querySelectorAll('dd')].map((e) => e.textContent))")
         check_equal(shown, [[said for key in ("title", "where", "because", "saves", "try") if (said := row[key])] for row in wanted], "findings")
