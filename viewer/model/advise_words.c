@@ -68,7 +68,7 @@ enum ct_metric ct_advice_metric(enum ct_advice_kind kind)
 		[CT_ADVICE_TINY] = CT_METRIC_TOTAL_BLOCKS,
 		[CT_ADVICE_SLACK] = CT_METRIC_SLACK_BYTES,
 		[CT_ADVICE_PINS] = CT_METRIC_SHARE_BYTES,
-		[CT_ADVICE_KEPT] = CT_METRIC_END_BYTES,
+		[CT_ADVICE_KEPT] = CT_METRIC_PEAK_BYTES, // at the end it may have been freed
 		[CT_ADVICE_PEAK] = CT_METRIC_PEAK_BYTES,
 	};
 	return metrics[kind];
