@@ -210,8 +210,8 @@ def other_forms(context):
 def interactive(context):
     _, path = record(context)
     with Terminal(context, [CTRACE_TOP, "-i", path], columns=120) as terminal:
-        text = terminal.wait_for("    lifetimes  ")
-        check_in("    sizes      ", text, "the pane")
+        text = terminal.shown("    sizes      ")
+        check_in("    lifetimes  ", text, "the pane")
 
 
 @test(needs=browser.NEEDS + (PAGE,))

@@ -64,6 +64,5 @@ def memory_of_ended_threads(context):
     context.run([program("fire_threads"), "short", SHORT], env=env).check()
     (path,) = glob.glob(context.path("*.store"))
     rings = store.Store(path).used["rings"]
-    # A thread that was joined may still be there for a while.
-    check(rings <= SHORT // 10, f"{rings} rings for {SHORT} threads, of which ten live at a time")
+    check(rings <= 40, f"{rings} rings for {SHORT} threads, of which ten live at a time")
     return f"{SHORT} threads, {rings} rings"

@@ -32,7 +32,7 @@ def growing_recording(context):
         recording = formats.Recording(context, [PYTHON, "-S", "-E", "-c", code], "growing")
         return _apart(recording.report, "snapshots", "moments") * 4 < recording.report.data["te"] and recording
 
-    return wait_for(steady, "a recording without a long pause, in which there are no snapshots")
+    return wait_for(steady, "a recording without a long pause")
 
 
 RECORDINGS = (*formats.RECORDINGS, growing_recording)

@@ -39,8 +39,8 @@ def by_tag(context):
     check_in("checkout/payment: work tags.c", rows, "the tag in a row of sites")
     check("[tag" not in rows, f"the tag among the callers: {rows}")
     with Terminal(context, [CTRACE_TOP, "-i", "--by", "tag", context.path("t.json")], columns=120) as terminal:
-        terminal.wait_for("[Tags]")
-        terminal.wait(lambda text: re.search(r"86\.1 +10\.1 KiB +86\.1.*\(no tag\)", text), "what has no tag")
+        shown = terminal.shown("[Tags]")
+        check(re.search(r"86\.1 +10\.1 KiB +86\.1.*\(no tag\)", shown), f"what has no tag: {shown}")
         terminal.press("q")
     trace.run(context, [program("sites")], out="none.json")
     refused = context.run([CTRACE_TOP, "--by", "tag", "none.json"])
