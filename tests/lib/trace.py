@@ -9,6 +9,14 @@ from lib.harness import CTRACE, LIBRARY, check, check_equal
 
 SUMMED = ("tb", "tbk", "mb", "mbk", "gb", "gbk", "eb", "ebk")
 
+# For scripts: seconds since the process's start. A bucket of its timeline is 1/128 of that at most.
+AGE = """
+import os, time
+def age():
+    start = int(open("/proc/self/stat").read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - start
+"""
+
 # Functions in which a stack may end: the start of the program, the loader, a thread, a coroutine.
 ROOTS = ("_start", "_dl_start_user", "clone", "__clone", "clone3", "__clone3", "start_thread", "__start_context")
 

@@ -8,15 +8,13 @@ from lib import trace
 from lib.formats import Recording
 from lib.harness import PYTHON, check, check_equal, check_in, program, test
 
-# Resident memory is read once in each bucket, of at most 1/128 of the process's age. So a bucket has only a few steps.
-GROWS = """
-import os, time
+# Resident memory is read once in each bucket of the timeline. The pauses leave a bucket only a few steps.
+GROWS = trace.AGE + """
 kept = []
 for i in range(60):
     kept.append(bytearray(1 << 20))
     for j in range(300): bytearray(1000)
-    start = int(open("/proc/self/stat").read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
-    time.sleep((time.clock_gettime(time.CLOCK_BOOTTIME) - start) / 128)
+    time.sleep(age() / 128)
 """
 THREAD = re.compile(r"^\[thread (\d+) (.*)\]$")
 SCRIPT = """

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 
-from lib import dhat, processes
+from lib import dhat, processes, trace
 from lib.harness import CTRACE, PYTHON, check, check_equal, check_in, program, test, wait_for
 from lib.screen import Terminal
 
@@ -154,13 +154,10 @@ def together(context):
     check(8 <= in_turn < 12, f"one after the other: {in_turn} MiB")
 
 
-FORK = """
-import os, time
+FORK = trace.AGE + """
 before = bytearray(15 << 20) # live in the parent alone
 del before
-# Longer than a bucket of the timeline, which is at most 1/128 of the process's age.
-age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(open("/proc/self/stat").read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
-time.sleep(0.02 + age / 32)
+time.sleep(0.02 + age() / 32)  # longer than a bucket
 x = bytearray(8 << 20)
 if os.fork() == 0:
     y = bytearray(4 << 20)
