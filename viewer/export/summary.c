@@ -51,8 +51,9 @@ static void print_losses(const struct ct_profile *profile, const struct ct_store
 }
 
 /* Why nothing was recorded, as far as the recording knows. */
-static const char *why_nothing(const struct ct_losses *losses)
+static const char *why_nothing(const struct ct_profile *profile)
 {
+	const struct ct_losses *losses = &profile->losses;
 	if (losses->bypassed)
 		return "the program has an allocator of its own";
 	if (losses->paused)
@@ -61,6 +62,8 @@ static const char *why_nothing(const struct ct_losses *losses)
 		return "the program allocated only before or after the recording";
 	if (losses->dropped)
 		return "all events were dropped";
+	if (profile->sample_bytes)
+		return "the program allocated too little for this sample, takes its memory from mmap, or has an allocator of its own";
 	return "the program did not call malloc, takes its memory from mmap, or has an allocator of its own";
 }
 
@@ -71,7 +74,7 @@ static void print_nothing(const struct ct_profile *profile, const char *output, 
 		ct_message("no allocation was recorded (%s)", output);
 	else
 		ct_message("no allocation was recorded: %s; to find out: ctrace doctor --run %s (%s)",
-			   why_nothing(&profile->losses), shown ? profile->command : "PROGRAM ARGUMENT...", output);
+			   why_nothing(profile), shown ? profile->command : "PROGRAM ARGUMENT...", output);
 }
 
 void ct_export_summary(const struct ct_profile *profile, const struct ct_store_file *store, const char *output,

@@ -137,6 +137,10 @@ def nothing_to_show(context):
         check("WHERE" not in shown and "CALLS" not in shown, f"heads of an empty table: {shown}")
     said = context.run([CTRACE, "record", context.path("none")]).check().stderr
     check(re.fullmatch(r"ctrace: no allocation was recorded: the program did not call malloc, .*; to find out: ctrace doctor --run \S+/none \(.*\)\n", said), said)
+    sampled = _report(context, [context.path("none")], CTRACE_SAMPLE="512k")
+    check_in("no allocation was sampled.", _top(context, sampled.path), "a sample")
+    said = context.run([CTRACE, "record", "--sample", "512k", context.path("none")]).check().stderr
+    check_in("no allocation was recorded: the program allocated too little for this sample, ", said, "a sample")
     report = _report(context).path
     for words in ([], ["--by", "module"], ["--tree"]):
         shown = _top(context, "--focus", "nothing_has_this_name", *words, report)

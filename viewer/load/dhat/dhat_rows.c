@@ -278,9 +278,10 @@ int ct_dhat_read_tables(struct ct_dhat *dhat)
 {
 	struct tables tables = {.dhat = dhat};
 	int code = read_frames(&tables);
-	/* assumed until a row lacks them */
-	dhat->profile->has_temporaries = dhat->profile->has_details = tables.places.told;
-	dhat->profile->has_slack = dhat->profile->has_reach = dhat->profile->has_memory = tables.places.told;
+	/* assumed until a row lacks them; a sample may have no row, and never has the last three */
+	dhat->profile->has_temporaries = dhat->profile->has_memory = tables.places.told;
+	dhat->profile->has_details = dhat->profile->has_slack = dhat->profile->has_reach =
+		tables.places.told && !dhat->profile->sample_bytes;
 	if (code == 0)
 		code = read_rows(&tables);
 	ct_dhat_places_close(&tables.places);
