@@ -25,12 +25,12 @@ static void put_nothing_recorded(const struct ct_profile *profile, struct ct_lin
 		put(line, "nothing was allocated yet");
 		return;
 	}
-	put(line,
-	    profile->sample_bytes
-		    ? "no allocation was sampled. The program may have made few, or has an allocator of its own"
-		    : "no allocation was recorded. The program may have made none, or has an allocator of its own");
-	put(line, "that does not use malloc. `ctrace doctor --run PROGRAM ARGUMENT...` makes a trial recording and");
-	put(line, "says what is in the way.");
+	put(line, profile->sample_bytes
+			  ? "no allocation was sampled. The program may have made few, or has an allocator"
+			  : "no allocation was recorded. The program may have made none, or has an allocator");
+	put(line, "of its own that does not use malloc.");
+	put(line, "`ctrace doctor --run PROGRAM ARGUMENT...` makes a trial recording and says what");
+	put(line, "is in the way.");
 }
 
 bool ct_view_put_empty(const struct ct_view *view, struct ct_line *line)
